@@ -1,0 +1,4 @@
+//! recard keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
+
+#[cfg(feature = "emulator")]
+pub mod emulator;
