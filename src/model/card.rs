@@ -1,0 +1,150 @@
+//! Which card is meant: the target of everything recard does.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use super::UserId;
+
+/// The kind of lead that a card is for. The portal keeps separate settings for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeadCustomerType {
+    /// A lead without a known contact or company; number 1 in the portal's API.
+    Simple,
+    /// A lead of somebody who is a customer already; number 2 in the portal's API.
+    Repeat,
+}
+
+impl LeadCustomerType {
+    /// Both types, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Simple, Self::Repeat];
+
+    /// The number that the portal's parameter `leadCustomerType` takes: 1 or 2.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Simple => 1,
+            Self::Repeat => 2,
+        }
+    }
+
+    /// The word that manifests and reports use: `simple` or `repeat`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Repeat => "repeat",
+        }
+    }
+}
+
+impl fmt::Display for LeadCustomerType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Whose card: one person's own, or the one for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CardScope {
+    /// The card for everybody who has not chosen a personal view; scope `C` in the portal's API.
+    Common,
+    /// The card that a person arranged for themselves; scope `P` in the portal's API.
+    Personal(UserId),
+}
+
+/// A target: one card of one person, or one common card.
+///
+/// The order is: common cards first, then people by id, and `simple` before `repeat`. The text form is
+/// `common/repeat` or `personal/42/simple`; it is stable, and stands in plan files, journals and reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardKey {
+    /// Whose card.
+    pub scope: CardScope,
+    /// For which kind of lead.
+    pub lead: LeadCustomerType,
+}
+
+impl CardKey {
+    /// The common card for a kind of lead.
+    pub fn common(lead: LeadCustomerType) -> Self {
+        Self { scope: CardScope::Common, lead }
+    }
+
+    /// A person's card for a kind of lead.
+    pub fn personal(user: UserId, lead: LeadCustomerType) -> Self {
+        Self { scope: CardScope::Personal(user), lead }
+    }
+
+    /// The person, if it is somebody's own card.
+    pub fn user(self) -> Option<UserId> {
+        match self.scope {
+            CardScope::Common => None,
+            CardScope::Personal(user) => Some(user),
+        }
+    }
+}
+
+impl fmt::Display for CardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scope {
+            CardScope::Common => write!(f, "common/{}", self.lead.word()),
+            CardScope::Personal(user) => write!(f, "personal/{user}/{}", self.lead.word()),
+        }
+    }
+}
+
+/// The text is not the text form of a [`CardKey`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a target looks like common/repeat or personal/42/simple, not {0:?}")]
+pub struct ParseCardKeyError(String);
+
+impl FromStr for CardKey {
+    type Err = ParseCardKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCardKeyError> {
+        let mut parts = text.split('/');
+        let scope = match parts.next() {
+            Some("common") => Some(CardScope::Common),
+            Some("personal") => parts.next().and_then(|id| id.parse().ok()).map(CardScope::Personal),
+            _ => None,
+        };
+        let lead = match parts.next() {
+            Some("simple") => Some(LeadCustomerType::Simple),
+            Some("repeat") => Some(LeadCustomerType::Repeat),
+            _ => None,
+        };
+        match (scope, lead, parts.next()) {
+            (Some(scope), Some(lead), None) => Ok(Self { scope, lead }),
+            _ => Err(ParseCardKeyError(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_form_of_a_target_can_be_read_back() {
+        let person = UserId::new(42).unwrap();
+        for lead in LeadCustomerType::ALL {
+            for key in [CardKey::common(lead), CardKey::personal(person, lead)] {
+                assert_eq!(key.to_string().parse::<CardKey>().unwrap(), key);
+            }
+        }
+        for text in ["", "common", "personal/42", "personal/0/simple", "common/simple/x", "personal/42/both"] {
+            assert!(text.parse::<CardKey>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn common_cards_come_first_then_people_by_id() {
+        let person = |id| CardKey::personal(UserId::new(id).unwrap(), LeadCustomerType::Simple);
+        let mut keys = vec![person(10), person(9), CardKey::common(LeadCustomerType::Repeat)];
+        keys.sort();
+        assert_eq!(
+            keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["common/repeat", "personal/9/simple", "personal/10/simple"]
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! Identifiers that cannot hold a value the portal would misread.
+//!
+//! The portal never refuses an id: what it cannot read becomes the caller, or user 1, and the answer is `true` all the
+//! same. So the range is checked once, here, and a request can only be built from a checked id.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The largest id that a user of a portal can have: 2^31 - 2.
+///
+/// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any larger id is clamped to
+/// it, so that a row there may be anybody's.
+const LARGEST: u32 = 2_147_483_646;
+
+/// Why a number or a text is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum IdError {
+    /// The number is outside of 1..=2147483646.
+    #[error("an id is a whole number from 1 to 2147483646")]
+    OutOfRange,
+    /// The text is empty, or has a character that cannot stand there.
+    #[error("an address is a host name, with a port where it is not the usual one")]
+    NotAnAddress,
+    /// The text is not a run id.
+    #[error("a run id looks like 20261101T090000Z-1a2b3c")]
+    NotARun,
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU32);
+
+        impl $name {
+            /// Checks the range: 1..=2147483646.
+            pub fn new(number: u64) -> Result<Self, IdError> {
+                u32::try_from(number)
+                    .ok()
+                    .filter(|number| *number <= LARGEST)
+                    .and_then(NonZeroU32::new)
+                    .map(Self)
+                    .ok_or(IdError::OutOfRange)
+            }
+
+            /// The number, from 1 to 2147483646.
+            pub fn get(self) -> u32 {
+                self.0.get()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            /// Reads decimal digits and nothing else: no sign, no blank, no leading zero.
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(IdError::OutOfRange);
+                }
+                text.parse().map_err(|_| IdError::OutOfRange).and_then(Self::new)
+            }
+        }
+    };
+}
+
+number_id! {
+    /// A user of the portal.
+    UserId
+}
+
+number_id! {
+    /// A department of the portal's company structure.
+    DepartmentId
+}
+
+impl UserId {
+    /// Usually the portal's first administrator, and whom the portal takes when it is sent an id of a wrong type.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// An id that no user has: the last of the range. A read of its personal card shows what stands in for everybody.
+    pub const IMPOSSIBLE: Self = match NonZeroU32::new(LARGEST) {
+        Some(number) => Self(number),
+        None => Self(NonZeroU32::MIN),
+    };
+}
+
+/// Which portal: its host in lower case, and the port where it is not the scheme's usual one.
+///
+/// It stands in manifests (`portal: company.bitrix24.com`), plan files and the store, and never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortalId(Box<str>);
+
+impl PortalId {
+    /// Checks and lower-cases a host, or a host and port.
+    pub fn new(text: &str) -> Result<Self, IdError> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
+        if text.is_empty() || text.len() > 253 || text.starts_with(['.', ':', '-']) || !text.bytes().all(fits) {
+            return Err(IdError::NotAnAddress);
+        }
+        Ok(Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address as the name of a folder: everything but letters, digits, dots and hyphens becomes `_`.
+    pub fn folder_name(&self) -> String {
+        let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        self.0.chars().map(keep).collect()
+    }
+}
+
+impl fmt::Display for PortalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for PortalId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+/// One run of `apply` or `restore`: the time of its start in UTC and six random hexadecimal digits.
+///
+/// Sorts by time, is unique enough for one store, and can be typed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(Box<str>);
+
+impl RunId {
+    /// Builds an id from the start of the run (`20261101T090000Z`) and a random number, of which 24 bits are used.
+    pub fn new(started: &str, random: u32) -> Result<Self, IdError> {
+        Self::from_str(&format!("{started}-{:06x}", random & 0x00ff_ffff))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let shape = "00000000T000000Z-xxxxxx";
+        let fits = |(c, wanted): (char, char)| match wanted {
+            '0' => c.is_ascii_digit(),
+            'x' => matches!(c, '0'..='9' | 'a'..='f'),
+            other => c == other,
+        };
+        if text.len() != shape.len() || !text.chars().zip(shape.chars()).all(fits) {
+            return Err(IdError::NotARun);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_number_that_the_portal_reads_as_that_user_and_no_other() {
+        assert_eq!(UserId::new(7).unwrap().get(), 7);
+        assert_eq!(UserId::new(2_147_483_646).unwrap(), UserId::IMPOSSIBLE);
+        for number in [0, 2_147_483_647, u64::MAX] {
+            assert_eq!(UserId::new(number), Err(IdError::OutOfRange));
+        }
+        for text in ["", "0", "07", "+7", " 7", "7abc", "1e3", "-1", "99999999999999999999"] {
+            assert_eq!(text.parse::<UserId>(), Err(IdError::OutOfRange), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_portal_is_its_host_whatever_the_case() {
+        assert_eq!(PortalId::new("Company.Bitrix24.COM").unwrap().as_str(), "company.bitrix24.com");
+        assert_eq!(PortalId::new("127.0.0.1:8080").unwrap().folder_name(), "127.0.0.1_8080");
+        for text in ["", "https://company.bitrix24.com", "a b", "../x", "company/rest"] {
+            assert_eq!(PortalId::new(text), Err(IdError::NotAnAddress), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_id_is_a_time_and_six_digits() {
+        let run = RunId::new("20261101T090000Z", 0xff1a_2b3c).unwrap();
+        assert_eq!(run.as_str(), "20261101T090000Z-1a2b3c");
+        assert_eq!(run.as_str().parse::<RunId>().unwrap(), run);
+        assert_eq!("../../etc/passwd".parse::<RunId>(), Err(IdError::NotARun));
+    }
+}

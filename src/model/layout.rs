@@ -1,0 +1,232 @@
+//! The content of one card.
+//!
+//! A layout is JSON that belongs to the portal: recard never invents one, and must be able to give back every byte of what
+//! it took away. So the type keeps the text exactly as it came and derives the rest from it: a digest of the canonical
+//! form (keys sorted, numbers and texts as RFC 8785 writes them), by which two layouts are compared, and an [`Outline`] of
+//! sections and fields, which is made only when somebody wants to look.
+//!
+//! This is the one module of `model` that reads JSON, because here JSON is the matter itself and not a format of ours.
+
+use std::fmt;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::Digest;
+
+/// The content of one card, as the portal's `get` returned it.
+///
+/// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is escaped do not count;
+/// list or object, text or number, `[]` or `null` do. Usually a list of sections; older portals may hold anything, `false`
+/// and objects included, and nothing of it is lost here.
+#[derive(Clone)]
+pub struct Layout {
+    text: Box<str>,
+    digest: Digest,
+    sections: u32,
+    fields: u32,
+}
+
+/// The text is no layout.
+#[derive(Debug, Error)]
+pub enum LayoutError {
+    /// The text is not JSON.
+    #[error("the layout is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// `null`: the portal's way to say that there is no row.
+    #[error("null is no layout, but its absence")]
+    Null,
+}
+
+impl Layout {
+    /// Takes the JSON text of a layout, byte for byte.
+    pub fn from_json(text: &str) -> Result<Self, LayoutError> {
+        let value: Value = serde_json::from_str(text).map_err(LayoutError::NotJson)?;
+        if value.is_null() {
+            return Err(LayoutError::Null);
+        }
+        let canonical = serde_json_canonicalizer::to_vec(&value).map_err(LayoutError::NotJson)?;
+        let outline = Outline::of(&value);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Self {
+            text: text.into(),
+            digest: Digest::of(&canonical),
+            sections: count(outline.sections.len()),
+            fields: count(outline.sections.iter().map(|section| section.fields.len()).sum()),
+        })
+    }
+
+    /// The JSON text, byte for byte as it came.
+    pub fn as_json(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of the canonical form.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many sections the card has; 0 if it is not a list of sections.
+    pub fn sections(&self) -> u32 {
+        self.sections
+    }
+
+    /// How many fields the card shows, over all sections.
+    pub fn fields(&self) -> u32 {
+        self.fields
+    }
+
+    /// The sections and fields, for people to look at.
+    pub fn outline(&self) -> Outline {
+        // The text was JSON when the value was made, and cannot have changed since.
+        serde_json::from_str(&self.text).map(|value| Outline::of(&value)).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Layout {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Layout {}
+
+impl fmt::Debug for Layout {
+    /// Shows counts and digest. The content may hold what a company keeps to itself, and does not belong in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Layout({} sections, {} fields, {})", self.sections, self.fields, self.digest.short())
+    }
+}
+
+/// What a layout shows, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The sections from top to bottom.
+    pub sections: Vec<Section>,
+    /// The whole layout as canonical JSON, if it is not a list of sections.
+    pub other: Option<String>,
+}
+
+/// A section of a card: a frame with a title around fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The name that the portal knows it by.
+    pub name: String,
+    /// The title that people see.
+    pub title: String,
+    /// The fields from top to bottom.
+    pub fields: Vec<Field>,
+    /// Everything else that the portal sent for the section: name and canonical JSON, sorted by name.
+    pub other: Vec<(String, String)>,
+}
+
+/// A field of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name of the lead's field.
+    pub name: String,
+    /// Everything else that the portal sent for the field (`optionFlags`, `options`, …): name and canonical JSON, sorted
+    /// by name.
+    pub other: Vec<(String, String)>,
+}
+
+impl Outline {
+    fn of(value: &Value) -> Self {
+        let sections = value.as_array().and_then(|items| items.iter().map(Section::of).collect::<Option<Vec<_>>>());
+        match sections {
+            Some(sections) => Self { sections, other: None },
+            None => Self { sections: Vec::new(), other: Some(canonical(value)) },
+        }
+    }
+}
+
+impl Section {
+    /// Reads an entry as a section, if it has the shape of one.
+    fn of(value: &Value) -> Option<Self> {
+        let entry = value.as_object()?;
+        let name = entry.get("name")?.as_str()?;
+        let elements = entry.get("elements").and_then(Value::as_array);
+        let fields = elements.and_then(|fields| fields.iter().map(Field::of).collect::<Option<Vec<_>>>());
+        let kept_apart = |key: &str, value: &Value| match key {
+            "name" => true,
+            "title" => value.is_string(),
+            "type" => value.as_str() == Some("section"),
+            "elements" => fields.is_some(),
+            _ => false,
+        };
+        Some(Self {
+            name: name.to_owned(),
+            title: entry.get("title").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            other: rest(entry, kept_apart),
+            fields: fields.unwrap_or_default(),
+        })
+    }
+}
+
+impl Field {
+    fn of(value: &Value) -> Option<Self> {
+        let entry = value.as_object()?;
+        let name = entry.get("name")?.as_str()?.to_owned();
+        Some(Self { name, other: rest(entry, |key, _| key == "name") })
+    }
+}
+
+/// The entries that are not shown in a place of their own, sorted by name.
+fn rest(entry: &serde_json::Map<String, Value>, kept_apart: impl Fn(&str, &Value) -> bool) -> Vec<(String, String)> {
+    let mut rest: Vec<_> = entry
+        .iter()
+        .filter(|(key, value)| !kept_apart(key, value))
+        .map(|(key, value)| (key.clone(), canonical(value)))
+        .collect();
+    rest.sort();
+    rest
+}
+
+fn canonical(value: &Value) -> String {
+    serde_json_canonicalizer::to_string(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_kept_byte_for_byte_and_compared_by_meaning() {
+        let sent = r#"[{"title":"a\/b","name":"main","type":"section","elements":[]}]"#;
+        let layout = Layout::from_json(sent).unwrap();
+        assert_eq!(layout.as_json(), sent);
+        let same = Layout::from_json(r#"[ {"name":"main","type":"section","title":"a/b","elements":[]} ]"#).unwrap();
+        assert_eq!(layout, same);
+    }
+
+    #[test]
+    fn what_differs_for_the_portal_differs_here() {
+        let texts =
+            ["[]", "{}", "false", "\"\"", r#"[{"name":"m","optionFlags":1}]"#, r#"[{"name":"m","optionFlags":"1"}]"#];
+        for (index, one) in texts.iter().enumerate() {
+            for other in &texts[index + 1..] {
+                assert_ne!(Layout::from_json(one).unwrap(), Layout::from_json(other).unwrap(), "{one} {other}");
+            }
+        }
+        assert!(matches!(Layout::from_json("null"), Err(LayoutError::Null)));
+        assert!(matches!(Layout::from_json("<html>"), Err(LayoutError::NotJson(_))));
+    }
+
+    #[test]
+    fn an_outline_drops_nothing() {
+        let text = r#"[{"name":"main","title":"Main","type":"section","colour":"red",
+            "elements":[{"name":"TITLE","optionFlags":"1"},{"name":"ADDRESS","options":{"defaultCountry":"DE"}}]}]"#;
+        let layout = Layout::from_json(text).unwrap();
+        assert_eq!((layout.sections(), layout.fields()), (1, 2));
+        let outline = layout.outline();
+        let section = &outline.sections[0];
+        assert_eq!((section.name.as_str(), section.title.as_str()), ("main", "Main"));
+        assert_eq!(section.other, [("colour".to_owned(), "\"red\"".to_owned())]);
+        assert_eq!(section.fields[1].other, [("options".to_owned(), r#"{"defaultCountry":"DE"}"#.to_owned())]);
+
+        let odd = Layout::from_json(r#"{"1":{"name":"main"}}"#).unwrap();
+        assert_eq!(odd.outline().other.as_deref(), Some(r#"{"1":{"name":"main"}}"#));
+        let odd_elements = Layout::from_json(r#"[{"name":"main","elements":"x","title":7,"type":"column"}]"#).unwrap();
+        assert_eq!(odd_elements.outline().sections[0].other.len(), 3);
+    }
+}

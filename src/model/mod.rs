@@ -1,0 +1,26 @@
+//! The nouns of recard: what a person, a card, a layout and a snapshot are.
+//!
+//! Everything else speaks in these words. The module does no I/O, knows no file format and derives no serde: what people
+//! write (`manifest`), what the portal speaks (`portal`) and what recard keeps (`format`) are three families of formats
+//! that change for different reasons, and each converts to and from the types here at its own border.
+//!
+//! A value of a type in this module is right by construction: an id is in range, a layout is JSON, a target names exactly
+//! one stored row of the portal. Nobody checks again after the border.
+
+mod card;
+mod desired;
+mod digest;
+mod id;
+mod layout;
+mod person;
+mod snapshot;
+mod state;
+
+pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
+pub use desired::{DesiredState, DesiredTarget, Generation, GuardLimits, Mode, Origin, Place, Selector};
+pub use digest::{Digest, ParseDigestError};
+pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
+pub use layout::{Field, Layout, LayoutError, Outline, Section};
+pub use person::{Department, Identity, Person, PersonName};
+pub use snapshot::{ReadTrust, Snapshot, TrustEvidence};
+pub use state::{CardState, Observed, UnreadableReason};
