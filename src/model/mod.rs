@@ -12,6 +12,8 @@ mod desired;
 mod digest;
 mod id;
 mod layout;
+mod ledger;
+mod outcome;
 mod person;
 mod snapshot;
 mod state;
@@ -21,6 +23,8 @@ pub use desired::{DesiredState, DesiredTarget, Generation, GuardLimits, Mode, Or
 pub use digest::{Digest, ParseDigestError};
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
 pub use layout::{Field, Layout, LayoutError, Outline, Section};
+pub use ledger::{Ledger, LedgerEntry};
+pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};
 pub use snapshot::{ReadTrust, Snapshot, TrustEvidence};
 pub use state::{CardState, Observed, UnreadableReason};

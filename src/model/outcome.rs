@@ -1,0 +1,151 @@
+//! What became of one target.
+
+use std::fmt;
+
+/// What became of one target of a run. More than done or failed: what the portal may have done without telling is neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The card was reset, and a read afterwards shows it at its default.
+    Reset,
+    /// The portal accepted the reset; nothing was read, because its reads of other people's cards are not theirs. There is
+    /// no backup.
+    ResetBlind,
+    /// The card was at its default already; nothing was sent.
+    AlreadyDefault,
+    /// The card is not the one that was planned: it changed since. Nothing was sent.
+    Changed,
+    /// The person saved between the last read and the reset. What they saved was put back and reads back the same.
+    PutBack,
+    /// The layout of the backup is on the portal again, and reads back the same.
+    Restored,
+    /// The layout of the backup was put back, but the portal did not keep all of it. The text names what is missing.
+    RestoredInPart(String),
+    /// The card holds a layout already that is newer than the backup; nothing was sent.
+    NewerKept,
+    /// The portal refused. The texts are the portal's; the code may be empty.
+    Refused {
+        /// The error code.
+        code: String,
+        /// The description.
+        message: String,
+    },
+    /// The portal accepted the reset, but the card still reads as customised.
+    StillCustomised,
+    /// The card was lost in the last moment and could not be put back by recard. The text says what to do.
+    Lost(String),
+    /// The request was sent and may have been carried out; the portal could not be asked since. The text says why.
+    Unknown(String),
+    /// Nothing was sent, because the run stopped before. The text says why.
+    NotAttempted(String),
+}
+
+/// The four sums of a report. They add up to the number of planned targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OutcomeClass {
+    /// The portal is as the plan wants it, by this run.
+    Done,
+    /// Rightly nothing was done.
+    Skipped,
+    /// Not as wanted; surely known.
+    Failed,
+    /// Not known.
+    Unknown,
+}
+
+impl Outcome {
+    /// Under which sum it counts.
+    pub fn class(&self) -> OutcomeClass {
+        match self {
+            Self::Reset | Self::ResetBlind | Self::Restored => OutcomeClass::Done,
+            Self::AlreadyDefault => OutcomeClass::Skipped,
+            Self::Changed
+            | Self::PutBack
+            | Self::RestoredInPart(_)
+            | Self::NewerKept
+            | Self::Refused { .. }
+            | Self::StillCustomised
+            | Self::Lost(_)
+            | Self::NotAttempted(_) => OutcomeClass::Failed,
+            Self::Unknown(_) => OutcomeClass::Unknown,
+        }
+    }
+
+    /// The word for machine output; never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::ResetBlind => "reset-blind",
+            Self::AlreadyDefault => "already-default",
+            Self::Changed => "changed",
+            Self::PutBack => "put-back",
+            Self::Restored => "restored",
+            Self::RestoredInPart(_) => "restored-in-part",
+            Self::NewerKept => "newer-kept",
+            Self::Refused { .. } => "refused",
+            Self::StillCustomised => "still-customised",
+            Self::Lost(_) => "lost",
+            Self::Unknown(_) => "unknown",
+            Self::NotAttempted(_) => "not-attempted",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset => f.write_str("reset, read back at its default"),
+            Self::ResetBlind => f.write_str("reset without a read or a backup"),
+            Self::AlreadyDefault => f.write_str("already at its default"),
+            Self::Changed => f.write_str("changed since the plan; not touched"),
+            Self::PutBack => f.write_str("saved by its owner in the same moment; their layout was put back"),
+            Self::Restored => f.write_str("restored, read back the same"),
+            Self::RestoredInPart(missing) => write!(f, "restored, but the portal did not keep all of it: {missing}"),
+            Self::NewerKept => f.write_str("holds a newer layout; not touched"),
+            Self::Refused { code, message } if code.is_empty() => write!(f, "refused by the portal: {message}"),
+            Self::Refused { code, message } => write!(f, "refused by the portal: {message} ({code})"),
+            Self::StillCustomised => f.write_str("reset, but still reads as customised"),
+            Self::Lost(advice) => write!(f, "lost in the last moment: {advice}"),
+            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
+            Self::NotAttempted(reason) => write!(f, "not attempted: {reason}"),
+        }
+    }
+}
+
+/// How many targets ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// As the plan wants it, by this run.
+    pub done: u32,
+    /// Rightly not touched.
+    pub skipped: u32,
+    /// Surely not as wanted.
+    pub failed: u32,
+    /// Not known.
+    pub unknown: u32,
+}
+
+impl Totals {
+    /// Counts outcomes.
+    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+        let mut totals = Self::default();
+        for outcome in outcomes {
+            match outcome.class() {
+                OutcomeClass::Done => totals.done += 1,
+                OutcomeClass::Skipped => totals.skipped += 1,
+                OutcomeClass::Failed => totals.failed += 1,
+                OutcomeClass::Unknown => totals.unknown += 1,
+            }
+        }
+        totals
+    }
+
+    /// All targets.
+    pub fn planned(self) -> u32 {
+        self.done + self.skipped + self.failed + self.unknown
+    }
+
+    /// Whether every target is as the plan wants it.
+    pub fn is_clean(self) -> bool {
+        self.failed == 0 && self.unknown == 0
+    }
+}

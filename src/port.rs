@@ -1,0 +1,368 @@
+//! What the engine asks of the world, in words of the domain.
+//!
+//! The engine resolves, observes, applies, resumes and restores through these traits and never sees HTTP or a file. The
+//! adapters are `portal` and `store`; the tests bring fakes that fail at every step.
+//!
+//! Rights are in the types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only while its portal's lock
+//! is held.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::model::{
+    CardKey, Department, DepartmentId, Digest, Generation, Identity, Layout, LedgerEntry, Outcome, Person, PortalId,
+    RunId, UserId,
+};
+
+/// Which people to ask the portal for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeopleQuery {
+    /// These ids, dismissed people included.
+    Ids(Vec<UserId>),
+    /// These e-mail addresses, dismissed people included.
+    Emails(Vec<Arc<str>>),
+    /// Active people who belong directly to one of these departments.
+    Departments(Vec<DepartmentId>),
+    /// All active people.
+    AllActive,
+}
+
+/// What a read of one card gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardRead {
+    /// The portal answered: a layout, or nothing. Whose card it is depends on [`crate::model::ReadTrust`].
+    Read(Option<Layout>),
+    /// The portal refused this read.
+    Refused(Refusal),
+    /// No usable answer, though the portal was asked as often as is reasonable. The text says what came instead.
+    NoAnswer(String),
+}
+
+/// The portal's refusal of one command. The texts are the portal's; the code may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error code, numbers as text.
+    pub code: String,
+    /// The description.
+    pub message: String,
+}
+
+/// How one command that writes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandAnswer {
+    /// The portal says that it was done.
+    Done,
+    /// The portal refused it; nothing was done.
+    Refused(Refusal),
+    /// It was surely not carried out (for example because of a limit), and a repeat is safe.
+    NotExecuted(String),
+}
+
+/// What `get, reset, get` of one target gave. The three are commands of one request and run without a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetAnswer {
+    /// The read just before the reset.
+    pub before: CardRead,
+    /// The reset.
+    pub reset: CommandAnswer,
+    /// The read just after the reset.
+    pub after: CardRead,
+}
+
+/// Receives the cards of [`ReadPortal::read_cards`] as they come in, in no particular order.
+pub trait CardSink: Send {
+    /// Takes one card.
+    fn take(&mut self, key: CardKey, read: CardRead);
+}
+
+impl<F: FnMut(CardKey, CardRead) + Send> CardSink for F {
+    fn take(&mut self, key: CardKey, read: CardRead) {
+        self(key, read);
+    }
+}
+
+/// A portal that can only be looked at.
+pub trait ReadPortal: Sync {
+    /// Which portal it is.
+    fn portal(&self) -> &PortalId;
+
+    /// Who the credential acts as, and what the answer gives away about the portal's release. Always the first request of
+    /// a run.
+    fn identify(&self) -> impl Future<Output = Result<Identity, PortalError>> + Send;
+
+    /// All departments.
+    fn departments(&self) -> impl Future<Output = Result<Vec<Department>, PortalError>> + Send;
+
+    /// The people that the portal returns for a query, each once. The caller checks that they are those asked for.
+    fn people(&self, query: &PeopleQuery) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
+
+    /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is answered exactly once,
+    /// unless the whole fails.
+    fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> impl Future<Output = Result<(), PortalError>> + Send;
+}
+
+/// A portal that can be written to.
+pub trait WritePortal: ReadPortal {
+    /// How many targets the next request of resets should carry, given how many remain: 1 to 16. Small requests over
+    /// several connections are quicker while the rate limit has room, full ones once it has not.
+    fn targets_per_request(&self, remaining: usize) -> usize;
+
+    /// Sends `get, reset, get` for each target, in one request that is not repeated once it may have been carried out.
+    /// Every target is answered exactly once.
+    fn reset_cards(
+        &self,
+        targets: &[CardKey],
+    ) -> impl Future<Output = Result<Vec<(CardKey, ResetAnswer)>, PortalError>> + Send;
+
+    /// Stores a layout as one single request that is not repeated once it may have been carried out.
+    fn set_card(
+        &self,
+        key: CardKey,
+        layout: &Layout,
+    ) -> impl Future<Output = Result<CommandAnswer, PortalError>> + Send;
+}
+
+/// Why the portal could not be used at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PortalError {
+    /// No request of this credential can succeed. Asking again would be pointless, and in the case of overload harmful.
+    #[error("{rejection}")]
+    Rejected {
+        /// What kind of refusal it is.
+        rejection: Rejection,
+        /// The portal's code, if it sent one.
+        code: String,
+        /// The portal's description, if it sent one.
+        message: String,
+    },
+    /// The request surely had no effect, and the budget for repeating it is used up.
+    #[error("the portal did not take the request: {0}")]
+    NotExecuted(String),
+    /// The request was sent, and what came back does not tell whether it was carried out.
+    #[error("no usable answer from the portal: {0}")]
+    MaybeExecuted(String),
+    /// The answer is not what the portal's interface says, and repeating will not change it.
+    #[error("an answer of the portal makes no sense: {0}")]
+    Unexpected(String),
+    /// The deadline of the run has passed, or somebody asked to stop.
+    #[error("stopped before the request was sent: {0}")]
+    Stopped(String),
+}
+
+/// Why no request of a credential can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Rejection {
+    /// Wrong, expired or switched-off webhook.
+    #[error("the portal does not accept the webhook")]
+    Credentials,
+    /// The owner of the webhook was dismissed.
+    #[error("the owner of the webhook was dismissed from the portal")]
+    OwnerDismissed,
+    /// The webhook lacks a right.
+    #[error("the webhook lacks a right")]
+    MissingRight,
+    /// The owner may not use the CRM at all, or not for others.
+    #[error("the owner of the webhook may not do this in the CRM")]
+    NotAllowed,
+    /// Plain http where the portal wants https.
+    #[error("the portal wants https")]
+    HttpsRequired,
+    /// The webhook is blocked for overload.
+    #[error("the portal has blocked the webhook for overload")]
+    Overload,
+    /// The portal's plan does not include REST.
+    #[error("the portal's plan does not include the REST interface")]
+    PlanWithoutRest,
+    /// The portal was closed.
+    #[error("the portal is closed")]
+    PortalClosed,
+    /// The address leads elsewhere; redirects are never followed.
+    #[error("the portal answers with a redirect, which recard does not follow")]
+    Redirect,
+    /// There is no such method: not a portal, or one without CRM.
+    #[error("the address is not that of a portal's REST interface")]
+    NotAPortal,
+}
+
+/// One line of a run's journal: what is about to happen, or what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalRecord {
+    /// The run starts. Nothing was sent yet that writes.
+    Opened(RunHeader),
+    /// A request is about to leave that may reset these targets. Each has a synced backup with the digest, unless the
+    /// reset is blind.
+    Intent {
+        /// The targets and the digests of their backups.
+        targets: Vec<(CardKey, Option<Digest>)>,
+    },
+    /// A `set` is about to leave.
+    SetIntent {
+        /// The target.
+        target: CardKey,
+        /// The digest of what is sent; a backup with it is synced.
+        digest: Digest,
+    },
+    /// A target is settled.
+    Settled {
+        /// The target.
+        target: CardKey,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The run is over; every planned target is settled.
+    Closed {
+        /// Whether somebody asked it to stop before all targets were attempted.
+        interrupted: Interrupted,
+    },
+}
+
+/// Whether a run was stopped before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupted {
+    /// It came to its own end.
+    No,
+    /// A signal, a deadline or a failure that stops everything ended it.
+    Yes,
+}
+
+/// What a run is about; the first record of its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunHeader {
+    /// What the run does.
+    pub purpose: RunPurpose,
+    /// The portal.
+    pub portal: PortalId,
+    /// Whose webhook it is.
+    pub caller: UserId,
+    /// Who started it, as the environment tells; may be empty.
+    pub actor: String,
+    /// The digest of the manifests' intent; none for a restore.
+    pub manifest: Option<Digest>,
+    /// The commit of the manifests, if it is known.
+    pub commit: Option<String>,
+    /// The names and reasons of the manifests.
+    pub reasons: Vec<(String, String)>,
+    /// Every target that the run will settle, with the digest that it was planned with.
+    pub targets: Vec<PlannedCard>,
+}
+
+/// One target of a run, as it was planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedCard {
+    /// The card.
+    pub key: CardKey,
+    /// The digest of the layout that it had when planned; none for a blind reset, or a restore of an empty card.
+    pub digest: Option<Digest>,
+    /// The generation that the reset is for, in mode `once`.
+    pub generation: Option<Generation>,
+}
+
+/// What a run does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunPurpose {
+    /// Resets what a plan says.
+    Apply,
+    /// Puts back what another run removed.
+    Restore(RunId),
+}
+
+/// The journal and the backups of one run. Exists only while the lock of its portal is held.
+pub trait RunLog: Send {
+    /// The run.
+    fn run(&self) -> &RunId;
+
+    /// Writes backups and syncs them. When it returns, they survive a crash.
+    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError>;
+
+    /// Appends records to the journal and syncs it. When it returns, they survive a crash.
+    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
+
+    /// Marks targets of `mode: once` as done, and syncs.
+    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError>;
+}
+
+/// Reads what earlier runs left.
+pub trait Archive {
+    /// The records of a run's journal, in order. A torn last line is left out.
+    fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError>;
+
+    /// The backup of a target in a run, by the digest that the journal names.
+    fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError>;
+}
+
+/// Why the store could not be used.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The disk or the folder does not let us.
+    #[error("{doing} {path}")]
+    Io {
+        /// What was being done: "cannot write", "cannot read", …
+        doing: &'static str,
+        /// Which file or folder.
+        path: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what recard wrote. Never guessed at.
+    #[error("{path} is damaged: {problem}")]
+    Damaged {
+        /// Which file.
+        path: String,
+        /// What is wrong with it, and where.
+        problem: String,
+    },
+    /// A file was written by a newer recard.
+    #[error("{path} has format version {found}, and this recard knows versions up to {known}")]
+    TooNew {
+        /// Which file.
+        path: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that this program reads.
+        known: u32,
+    },
+    /// Another process works on this portal.
+    #[error("{0}")]
+    Locked(LockOwner),
+    /// There is no such run, backup or file.
+    #[error("there is no {0}")]
+    Missing(String),
+}
+
+/// Who holds the lock of a portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockOwner {
+    /// The process id.
+    pub process: u32,
+    /// The host's name.
+    pub host: String,
+    /// The person or pipeline, as the environment tells; may be empty.
+    pub actor: String,
+    /// What they are doing: the command's name.
+    pub command: String,
+    /// Since when, as RFC 3339.
+    pub since: String,
+}
+
+impl std::fmt::Display for LockOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "locked by process {} on {}", self.process, self.host)?;
+        if !self.actor.is_empty() {
+            write!(f, " ({})", self.actor)?;
+        }
+        write!(f, ", which runs `recard {}` since {}", self.command, self.since)
+    }
+}
+
+/// Tells the time. Only `cli` has the real one.
+pub trait Clock: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> jiff::Timestamp;
+}
