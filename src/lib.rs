@@ -3,4 +3,5 @@
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod model;
+pub mod plan;
 pub mod port;

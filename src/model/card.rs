@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn common_cards_come_first_then_people_by_id() {
         let person = |id| CardKey::personal(UserId::new(id).unwrap(), LeadCustomerType::Simple);
-        let mut keys = vec![person(10), person(9), CardKey::common(LeadCustomerType::Repeat)];
+        let mut keys = [person(10), person(9), CardKey::common(LeadCustomerType::Repeat)];
         keys.sort();
         assert_eq!(
             keys.iter().map(ToString::to_string).collect::<Vec<_>>(),

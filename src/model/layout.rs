@@ -8,6 +8,7 @@
 //! This is the one module of `model` that reads JSON, because here JSON is the matter itself and not a format of ours.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -18,10 +19,10 @@ use super::Digest;
 ///
 /// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is escaped do not count;
 /// list or object, text or number, `[]` or `null` do. Usually a list of sections; older portals may hold anything, `false`
-/// and objects included, and nothing of it is lost here.
+/// and objects included, and nothing of it is lost here. A clone shares the text.
 #[derive(Clone)]
 pub struct Layout {
-    text: Box<str>,
+    text: Arc<str>,
     digest: Digest,
     sections: u32,
     fields: u32,

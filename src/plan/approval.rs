@@ -1,0 +1,36 @@
+//! The right to apply a plan, as a value.
+
+use super::{Finding, GuardReport, Plan};
+
+/// A plan that may be applied: the checker found nothing, and every guard holds or is acknowledged.
+///
+/// There is no other way to make one, and `apply` takes nothing else.
+#[derive(Clone, Debug)]
+pub struct ApprovedPlan(Plan);
+
+/// Why a plan may not be applied.
+#[derive(Clone, Debug)]
+pub enum NotApproved {
+    /// A guard stands against it.
+    Guards(GuardReport),
+    /// The checker found a fault: a bug in recard.
+    Faulty(Vec<Finding>),
+}
+
+impl ApprovedPlan {
+    /// Approves a plan, given what the checker found.
+    pub fn new(plan: Plan, findings: Vec<Finding>) -> Result<Self, NotApproved> {
+        if !findings.is_empty() {
+            return Err(NotApproved::Faulty(findings));
+        }
+        if !plan.guards.holds() {
+            return Err(NotApproved::Guards(plan.guards));
+        }
+        Ok(Self(plan))
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.0
+    }
+}

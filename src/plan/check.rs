@@ -1,0 +1,105 @@
+//! A second opinion on a plan.
+//!
+//! Written against the requirements and not against the planner: it shares none of the planner's code, looks everything up
+//! anew, and is slower for it. A finding means a fault in recard, and stops the run before anything is sent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::{BlindReset, Decision, KeepReason, Plan, Policy, Removal};
+use crate::model::{CardKey, CardState, DesiredState, Mode, Observed, ReadTrust, Snapshot, UnreadableReason};
+
+/// Something in a plan that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The target.
+    pub key: CardKey,
+    /// What is wrong.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.problem)
+    }
+}
+
+/// Looks for whatever must not be in a plan; empty if all is well.
+pub fn check(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy, plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut object = |key, problem| findings.push(Finding { key, problem });
+
+    let wanted: BTreeSet<CardKey> = desired.targets.iter().map(|target| target.key).collect();
+    let planned: BTreeSet<CardKey> = plan.targets.iter().map(|target| target.key).collect();
+    if planned.len() != plan.targets.len() {
+        for pair in plan.targets.windows(2) {
+            if let [one, other] = pair
+                && one.key == other.key
+            {
+                object(one.key, "is planned twice");
+            }
+        }
+    }
+    for key in wanted.difference(&planned) {
+        object(*key, "is wanted, but has no decision");
+    }
+    for key in planned.difference(&wanted) {
+        object(*key, "is planned, but nobody asked for it");
+    }
+
+    for target in &plan.targets {
+        let key = target.key;
+        let seen = snapshot.card(key);
+        let own = key.user().is_none_or(|user| user == snapshot.caller.user);
+        let Ok(index) = desired.targets.binary_search_by_key(&key, |wanted| wanted.key) else { continue };
+        let Some(wanted) = desired.targets.get(index) else { continue };
+        let had_its_turn = match &wanted.mode {
+            Mode::Enforce => false,
+            Mode::Once(generation) => policy.ledger.get(generation, key).is_some(),
+        };
+        match &target.decision {
+            Decision::Reset(_) if had_its_turn => {
+                object(key, "had its reset for this generation, and would lose its card again")
+            }
+            Decision::Reset(Removal::Layout(layout)) => {
+                match seen {
+                    Some(Observed::Known(CardState::Customised(there))) if there == layout => {}
+                    _ => object(key, "would be reset, but was not seen with this layout"),
+                }
+                if snapshot.common_defaults.get(&key.lead) == Some(layout) && key.user().is_some() {
+                    object(key, "would be reset, but shows only the card set for all");
+                }
+                if !own && matches!(snapshot.trust, ReadTrust::NotTrusted) {
+                    object(key, "would be reset on the word of a read that cannot be trusted");
+                }
+            }
+            Decision::Reset(Removal::Unread) => {
+                let unreadable = matches!(
+                    seen,
+                    Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven))
+                );
+                if !unreadable {
+                    object(key, "would be reset unread, but could be read");
+                }
+                if policy.blind == BlindReset::Never {
+                    object(key, "would be reset unread, which nobody allowed");
+                }
+            }
+            Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => match seen {
+                Some(Observed::Known(state)) if state.is_default() => {}
+                _ => object(key, "counts as being at its default, but was not seen so"),
+            },
+            Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_)) => {
+                if !had_its_turn {
+                    object(key, "counts as done for its generation, but the ledger has no word of it");
+                }
+            }
+            Decision::Hold(_) => {
+                if matches!(seen, Some(Observed::Known(_))) {
+                    object(key, "is held, though its state is known");
+                }
+            }
+        }
+    }
+    findings
+}

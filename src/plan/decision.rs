@@ -1,0 +1,148 @@
+//! One decision and its reason.
+
+use std::fmt;
+
+use crate::model::{Generation, Layout, UnreadableReason};
+
+/// What is to happen with one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Keep(KeepReason),
+    /// A reset.
+    Reset(Removal),
+    /// Nothing, because it cannot be decided or must not be done now.
+    Hold(HoldReason),
+}
+
+/// Why nothing is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeepReason {
+    /// The portal has no row for the card.
+    AtDefault,
+    /// The portal answers with the row that stands in for everybody; there is nothing of this person's.
+    StandIn,
+    /// The card had its reset for this generation, and is at its default.
+    HadItsTurn(Generation),
+    /// The card had its reset for this generation, and somebody has arranged it anew since.
+    CustomisedAgain(Generation),
+}
+
+/// What a reset removes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// This layout.
+    Layout(Layout),
+    /// Nobody knows: the portal's reads cannot be trusted, and the run was told to reset without reading.
+    Unread,
+}
+
+/// Why a target is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldReason {
+    /// Its state is not known.
+    Unreadable(UnreadableReason),
+    /// The snapshot has no word of it.
+    NotSeen,
+}
+
+impl Decision {
+    /// The word for machine output; never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Keep(_) => "keep",
+            Self::Reset(_) => "reset",
+            Self::Hold(_) => "hold",
+        }
+    }
+
+    /// The layout that would be lost, if there is one and it is known.
+    pub fn layout(&self) -> Option<&Layout> {
+        match self {
+            Self::Reset(Removal::Layout(layout)) => Some(layout),
+            Self::Reset(Removal::Unread) | Self::Keep(_) | Self::Hold(_) => None,
+        }
+    }
+}
+
+impl KeepReason {
+    /// The word for machine output; never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::AtDefault => "at-default",
+            Self::StandIn => "stand-in",
+            Self::HadItsTurn(_) => "had-its-turn",
+            Self::CustomisedAgain(_) => "customised-again",
+        }
+    }
+}
+
+impl HoldReason {
+    /// The word for machine output; never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreadable(UnreadableReason::Refused { .. }) => "read-refused",
+            Self::Unreadable(UnreadableReason::ReadsNotTrusted) => "reads-not-trusted",
+            Self::Unreadable(UnreadableReason::ReadsUnproven) => "reads-unproven",
+            Self::Unreadable(UnreadableReason::NoAnswer(_)) => "no-answer",
+            Self::NotSeen => "not-seen",
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    /// The reason, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep(reason) => reason.fmt(f),
+            Self::Reset(removal) => removal.fmt(f),
+            Self::Hold(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtDefault => f.write_str("already at its default"),
+            Self::StandIn => f.write_str("already at its default (shows the card set for all)"),
+            Self::HadItsTurn(generation) => write!(f, "had its reset for {generation}"),
+            Self::CustomisedAgain(generation) => write!(f, "customised again after its reset for {generation}"),
+        }
+    }
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layout(layout) if layout.sections() == 0 => f.write_str("loses a card without sections"),
+            Self::Layout(layout) => {
+                let plural = |number| if number == 1 { "" } else { "s" };
+                let (sections, fields) = (layout.sections(), layout.fields());
+                write!(f, "loses {sections} section{}, {fields} field{}", plural(sections), plural(fields))
+            }
+            Self::Unread => f.write_str("reset without reading: no backup, no way back"),
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(UnreadableReason::Refused { code, message }) if code.is_empty() => {
+                write!(f, "the portal refuses to show the card: {message}")
+            }
+            Self::Unreadable(UnreadableReason::Refused { code, message }) => {
+                write!(f, "the portal refuses to show the card: {message} ({code})")
+            }
+            Self::Unreadable(UnreadableReason::ReadsNotTrusted) => {
+                f.write_str("this portal answers with the caller's own card (releases up to 24.200); not readable")
+            }
+            Self::Unreadable(UnreadableReason::ReadsUnproven) => f.write_str(
+                "reads empty, but nothing proves that the portal reads the person's card and not the caller's",
+            ),
+            Self::Unreadable(UnreadableReason::NoAnswer(what)) => write!(f, "no usable answer: {what}"),
+            Self::NotSeen => f.write_str("was not read"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Layouts as text, and what lies between two of them.
+//!
+//! The text is canonical: equal layouts give equal text, whatever order their keys came in, so that a diff shows only what
+//! somebody would see on the screen, and nothing that is mere notation.
+
+use std::fmt::Write as _;
+
+use similar::{ChangeTag, TextDiff};
+
+use crate::model::{Layout, Outline};
+
+/// How many unchanged lines stand around a change.
+const CONTEXT: usize = 3;
+
+/// One line of a diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiffLine {
+    /// Whether it goes, comes or stays.
+    pub change: Change,
+    /// The line without its end.
+    pub text: String,
+}
+
+/// What happens to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays.
+    Same,
+    /// It is lost.
+    Removed,
+    /// It comes.
+    Added,
+    /// Lines that stay are left out here; the text tells the place, as in a unified diff.
+    Gap,
+}
+
+/// A layout as lines: a section a line, its fields below it, indented; flags and options behind their field.
+///
+/// No layout gives no lines.
+pub fn text(layout: Option<&Layout>) -> String {
+    let mut text = String::new();
+    let Some(layout) = layout else { return text };
+    let Outline { sections, other } = layout.outline();
+    if let Some(other) = other {
+        let _ = writeln!(text, "(not a list of sections) {other}");
+    }
+    for section in sections {
+        let _ = write!(text, "section {} {:?}", visible(&section.name), visible(&section.title));
+        attributes(&mut text, &section.other);
+        for field in section.fields {
+            let _ = write!(text, "  {}", visible(&field.name));
+            attributes(&mut text, &field.other);
+        }
+    }
+    text
+}
+
+fn attributes(text: &mut String, attributes: &[(String, String)]) {
+    for (name, value) in attributes {
+        let _ = write!(text, "  {}={}", visible(name), visible(value));
+    }
+    text.push('\n');
+}
+
+/// Names and titles come from the portal's people: a control character in them must not reach a terminal.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The unified diff from one layout to another; empty if they are equal.
+pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
+    let (before, after) = (text(before), text(after));
+    let diff = TextDiff::from_lines(&before, &after);
+    let mut lines = Vec::new();
+    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
+        lines.push(DiffLine { change: Change::Gap, text: hunk.header().to_string() });
+        lines.extend(hunk.iter_changes().map(|change| DiffLine {
+            change: match change.tag() {
+                ChangeTag::Equal => Change::Same,
+                ChangeTag::Delete => Change::Removed,
+                ChangeTag::Insert => Change::Added,
+            },
+            text: change.value().trim_end_matches('\n').to_owned(),
+        }));
+    }
+    lines
+}
+
+impl Change {
+    /// The sign at the beginning of the line in a unified diff; none for the line that tells the place.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Same => " ",
+            Self::Removed => "-",
+            Self::Added => "+",
+            Self::Gap => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(json: &str) -> Layout {
+        Layout::from_json(json).unwrap()
+    }
+
+    fn shown(before: Option<&Layout>, after: Option<&Layout>) -> String {
+        diff(before, after).iter().map(|line| format!("{}{}\n", line.change.sign(), line.text)).collect()
+    }
+
+    const CARD: &str = r#"[{"name":"main","title":"About","type":"section","elements":[
+        {"name":"TITLE","optionFlags":"1"},{"name":"PHONE","options":{"b":1,"a":2}}]}]"#;
+
+    #[test]
+    fn a_reset_shows_everything_that_is_lost() {
+        snapbox::assert_data_eq!(
+            shown(Some(&layout(CARD)), None),
+            snapbox::str![[r#"
+@@ -1,3 +0,0 @@
+-section main "About"
+-  TITLE  optionFlags="1"
+-  PHONE  options={"a":2,"b":1}
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn a_change_shows_itself_and_its_surroundings() {
+        let changed = CARD.replace("About", "About the lead").replace(r#""optionFlags":"1""#, r#""optionFlags":1"#);
+        snapbox::assert_data_eq!(
+            shown(Some(&layout(CARD)), Some(&layout(&changed))),
+            snapbox::str![[r#"
+@@ -1,3 +1,3 @@
+-section main "About"
+-  TITLE  optionFlags="1"
++section main "About the lead"
++  TITLE  optionFlags=1
+   PHONE  options={"a":2,"b":1}
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn notation_makes_no_difference() {
+        let other = CARD.replace(r#""b":1,"a":2"#, r#""a":2,"b":1"#).replace("TITLE", "TI\\u0054LE");
+        assert!(diff(Some(&layout(CARD)), Some(&layout(&other))).is_empty());
+    }
+
+    #[test]
+    fn nothing_odd_reaches_a_terminal_and_nothing_is_left_out() {
+        let odd = layout("[{\"name\":\"a\",\"title\":\"x\\u001b[31m\",\"data\":{},\"type\":\"included_area\"}]");
+        assert_eq!(text(Some(&odd)), "section a \"x\u{fffd}[31m\"  data={}  type=\"included_area\"\n");
+        assert_eq!(text(Some(&layout("false"))), "(not a list of sections) false\n");
+        assert_eq!(text(Some(&layout("[]"))), "");
+    }
+}

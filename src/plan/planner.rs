@@ -1,0 +1,202 @@
+//! The planner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Decision, GuardReport, HoldReason, KeepReason, Measure, Removal, guard};
+use crate::model::{
+    CardKey, CardState, DesiredState, DesiredTarget, Generation, Layout, LeadCustomerType, Ledger, Mode, Observed,
+    Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
+};
+
+/// Whether cards that cannot be read may be reset all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BlindReset {
+    /// No: they are held.
+    #[default]
+    Never,
+    /// Yes, where the portal is of a release whose reads cannot be trusted. There will be no backup of them.
+    Allowed,
+}
+
+/// The rules of a run that do not stand in a manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Whether unreadable cards may be reset.
+    pub blind: BlindReset,
+    /// Which targets had their reset in mode `once`.
+    pub ledger: Ledger,
+    /// How many people the last run on this portal selected, if that is known; for the guard on shrinking selections.
+    pub previous_selection: Option<u32>,
+}
+
+/// All decisions about all targets. Immutable once made.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The portal that it is for.
+    pub portal: PortalId,
+    /// The caller that it was made with.
+    pub caller: UserId,
+    /// Whether the reads behind it could be trusted.
+    pub trust: ReadTrust,
+    /// The decisions, sorted by target, each target once.
+    pub targets: Vec<PlannedTarget>,
+    /// The layouts that stand in for everybody without a card of their own.
+    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
+    /// The people among the targets, as the portal describes them.
+    pub people: BTreeMap<UserId, Person>,
+    /// How many people it hits, and which guards that breaks.
+    pub guards: GuardReport,
+}
+
+/// The decision about one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTarget {
+    /// The card.
+    pub key: CardKey,
+    /// What is to happen.
+    pub decision: Decision,
+    /// The generation, for targets in mode `once`.
+    pub generation: Option<Generation>,
+    /// Where in the manifests it comes from.
+    pub origin: Arc<Origin>,
+}
+
+/// How many targets are decided how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanCounts {
+    /// Nothing to do.
+    pub keep: u32,
+    /// To be reset.
+    pub reset: u32,
+    /// Held.
+    pub hold: u32,
+}
+
+impl Plan {
+    /// Counts the decisions.
+    pub fn counts(&self) -> PlanCounts {
+        let mut counts = PlanCounts::default();
+        for target in &self.targets {
+            match target.decision {
+                Decision::Keep(_) => counts.keep += 1,
+                Decision::Reset(_) => counts.reset += 1,
+                Decision::Hold(_) => counts.hold += 1,
+            }
+        }
+        counts
+    }
+
+    /// The targets to be reset.
+    pub fn resets(&self) -> impl Iterator<Item = &PlannedTarget> {
+        self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
+    }
+
+    /// Whether nothing is to be done and nothing is held.
+    pub fn is_settled(&self) -> bool {
+        self.targets.iter().all(|target| matches!(target.decision, Decision::Keep(_)))
+    }
+
+    /// The name of the person whose card it is; empty for common cards and nameless people.
+    pub fn person_name(&self, key: CardKey) -> &str {
+        key.user().and_then(|user| self.people.get(&user)).map_or("", |person| person.name.as_str())
+    }
+}
+
+/// Decides about every target.
+///
+/// Total and deterministic: the same input gives the same plan, byte for byte. Targets and cards are both sorted by key,
+/// so one walk over both is enough.
+pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Plan {
+    let mut cards = snapshot.cards.iter().peekable();
+    let targets: Vec<PlannedTarget> = desired
+        .targets
+        .iter()
+        .map(|target| {
+            while cards.next_if(|(key, _)| *key < target.key).is_some() {}
+            let seen = cards.peek().filter(|(key, _)| *key == target.key).map(|(_, observed)| observed);
+            PlannedTarget {
+                key: target.key,
+                decision: decide(target, seen, policy),
+                generation: match &target.mode {
+                    Mode::Enforce => None,
+                    Mode::Once(generation) => Some(generation.clone()),
+                },
+                origin: Arc::clone(&target.origin),
+            }
+        })
+        .collect();
+    let measure = measure(&targets, snapshot, policy);
+    Plan {
+        portal: snapshot.portal.clone(),
+        caller: snapshot.caller.user,
+        trust: snapshot.trust,
+        stand_ins: snapshot.common_defaults.clone(),
+        people: desired.people.clone(),
+        guards: guard::report(measure, &desired.guards),
+        targets,
+    }
+}
+
+fn decide(target: &DesiredTarget, seen: Option<&Observed>, policy: &Policy) -> Decision {
+    let had_its_turn = match &target.mode {
+        Mode::Enforce => None,
+        Mode::Once(generation) => policy.ledger.get(generation, target.key).map(|_| generation.clone()),
+    };
+    let state = match (seen, had_its_turn) {
+        (Some(Observed::Known(CardState::Customised(_))), Some(generation)) => {
+            return Decision::Keep(KeepReason::CustomisedAgain(generation));
+        }
+        (_, Some(generation)) => return Decision::Keep(KeepReason::HadItsTurn(generation)),
+        (Some(Observed::Known(state)), None) => state,
+        (Some(Observed::Unreadable(reason)), None) => return unreadable(reason, policy.blind),
+        (None, None) => return Decision::Hold(HoldReason::NotSeen),
+    };
+    match state {
+        CardState::Default => Decision::Keep(KeepReason::AtDefault),
+        CardState::Inherited => Decision::Keep(KeepReason::StandIn),
+        CardState::Customised(layout) => Decision::Reset(Removal::Layout(layout.clone())),
+    }
+}
+
+/// A card that the portal refuses to show is not reset blindly: the refusal says that the caller may not touch it.
+fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
+    match (reason, blind) {
+        (UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven, BlindReset::Allowed) => {
+            Decision::Reset(Removal::Unread)
+        }
+        (reason, _) => Decision::Hold(HoldReason::Unreadable(reason.clone())),
+    }
+}
+
+fn measure(targets: &[PlannedTarget], snapshot: &Snapshot, policy: &Policy) -> Measure {
+    // The targets are sorted, so a person's cards are neighbours.
+    let mut hit: Vec<UserId> = Vec::new();
+    let mut selected = 0;
+    let mut last = None;
+    let mut common = BTreeSet::new();
+    for target in targets {
+        let is_reset = matches!(target.decision, Decision::Reset(_));
+        match target.key.user() {
+            None if is_reset => {
+                common.insert(target.key.lead);
+            }
+            None => {}
+            Some(user) => {
+                selected += u32::from(last != Some(user));
+                last = Some(user);
+                if is_reset && hit.last() != Some(&user) {
+                    hit.push(user);
+                }
+            }
+        }
+    }
+    Measure {
+        people: hit,
+        common,
+        selected,
+        previous_selection: policy.previous_selection,
+        active_users: snapshot.caller.active_users,
+        caller: snapshot.caller.user,
+    }
+}
