@@ -2,6 +2,7 @@
 
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod engine;
 pub mod model;
 pub mod plan;
 pub mod port;

@@ -1,0 +1,524 @@
+//! Carries out an approved plan.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use thiserror::Error;
+
+use super::observe::read_all;
+use super::{Event, Listener, StopSignal};
+use crate::model::{
+    CardKey, CardState, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, RunId, Totals,
+};
+use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, Removal};
+use crate::port::{
+    CardRead, CommandAnswer, Interrupted, JournalRecord, PortalError, ReadPortal, ResetAnswer, RunLog, StoreError,
+    WritePortal,
+};
+
+/// How many requests that write may be under way at once.
+const REQUESTS_AT_ONCE: usize = 8;
+
+/// How often one target is tried before its failure counts as its own.
+const TRIES: u32 = 4;
+
+/// Whether the cards were read just now, by this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// They were: the plan is a moment old.
+    JustRead,
+    /// The plan is older: every card is read again before its reset.
+    ReadAgain,
+}
+
+/// What became of one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The target.
+    pub key: CardKey,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a run. True whatever happened: the sums come from the single outcomes and add up to what was planned.
+#[derive(Clone, Debug)]
+pub struct ApplyReport {
+    /// The run.
+    pub run: RunId,
+    /// Every target that was to be reset, sorted.
+    pub targets: Vec<Settled>,
+    /// The sums.
+    pub totals: Totals,
+    /// Why the run ended before it had tried everything, if it did.
+    pub stopped: Option<String>,
+}
+
+/// Why a run could not be brought to its end. What was done until then is in the report.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// The store failed. Nothing was sent after that.
+    #[error("the store failed; the run stopped")]
+    Store {
+        /// What failed.
+        #[source]
+        source: StoreError,
+        /// What became of every target.
+        report: Box<ApplyReport>,
+    },
+    /// The portal accepts nothing from this webhook. Nothing was sent after that.
+    #[error("the portal refuses to work with us; the run stopped")]
+    Portal {
+        /// What failed.
+        #[source]
+        source: PortalError,
+        /// What became of every target.
+        report: Box<ApplyReport>,
+    },
+}
+
+impl ApplyError {
+    /// What became of every target.
+    pub fn report(&self) -> &ApplyReport {
+        match self {
+            Self::Store { report, .. } | Self::Portal { report, .. } => report,
+        }
+    }
+}
+
+/// One target on its way.
+#[derive(Clone, Debug)]
+struct Job {
+    key: CardKey,
+    /// What is removed, and what the backup holds; nothing for a blind reset.
+    layout: Option<Layout>,
+    tries: u32,
+}
+
+/// Resets what the plan says, by the protocol of [the module](super).
+///
+/// The journal must be open: the log was made with the run's header. Every target of the plan gets exactly one outcome.
+///
+/// # Errors
+///
+/// If the store fails or the portal turns the caller away. Failures of single targets are outcomes, not errors.
+pub async fn apply<P: WritePortal, L: RunLog>(
+    portal: &P,
+    log: &mut L,
+    plan: &ApprovedPlan,
+    freshness: Freshness,
+    stop: &StopSignal,
+    listener: &dyn Listener,
+) -> Result<ApplyReport, ApplyError> {
+    let plan = plan.plan();
+    let mut run = Run {
+        portal,
+        log,
+        stand_ins: &plan.stand_ins,
+        outcomes: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        most_per_request: usize::MAX,
+        listener,
+    };
+    for target in plan.resets() {
+        let layout = match &target.decision {
+            Decision::Reset(Removal::Layout(layout)) => Some(layout.clone()),
+            Decision::Reset(Removal::Unread) | Decision::Keep(_) | Decision::Hold(_) => None,
+        };
+        run.waiting.push_back(Job { key: target.key, layout, tries: 0 });
+    }
+    listener.hear(Event::Applying { total: run.waiting.len() });
+    let end = match run.read_again(freshness).await {
+        Ok(()) => run.work(stop).await,
+        Err(end) => Err(end),
+    };
+    let planned: Vec<&crate::plan::PlannedTarget> = plan.resets().collect();
+    run.finish(plan, &planned, stop, end)
+}
+
+/// Why no further request is started.
+enum End {
+    Store(StoreError),
+    Portal(PortalError),
+    Wish(String),
+}
+
+struct Run<'a, P, L> {
+    portal: &'a P,
+    log: &'a mut L,
+    stand_ins: &'a BTreeMap<LeadCustomerType, Layout>,
+    outcomes: BTreeMap<CardKey, Outcome>,
+    waiting: VecDeque<Job>,
+    /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
+    most_per_request: usize,
+    listener: &'a dyn Listener,
+}
+
+impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
+    /// Compares every card with the plan, for plans that are not fresh.
+    async fn read_again(&mut self, freshness: Freshness) -> Result<(), End> {
+        match freshness {
+            Freshness::JustRead => return Ok(()),
+            Freshness::ReadAgain => {}
+        }
+        let keys: Vec<CardKey> = self.waiting.iter().filter(|job| job.layout.is_some()).map(|job| job.key).collect();
+        let reads = read_all(self.portal, &keys, self.listener).await.map_err(End::Portal)?;
+        let mut settled = Vec::new();
+        let mut unchanged = VecDeque::new();
+        for job in std::mem::take(&mut self.waiting) {
+            let Some(planned) = &job.layout else {
+                unchanged.push_back(job);
+                continue;
+            };
+            match reads.get(&job.key) {
+                Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), self.stand_in(job.key)) {
+                    CardState::Customised(layout) if layout == *planned => {
+                        unchanged.push_back(Job { layout: Some(layout), ..job });
+                    }
+                    CardState::Customised(_) => settled.push((job.key, Outcome::Changed)),
+                    CardState::Default | CardState::Inherited => settled.push((job.key, Outcome::AlreadyDefault)),
+                },
+                Some(CardRead::Refused(refusal)) => {
+                    let (code, message) = (refusal.code.clone(), refusal.message.clone());
+                    settled.push((job.key, Outcome::Refused { code, message }));
+                }
+                Some(CardRead::NoAnswer(what)) => {
+                    settled.push((job.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
+                }
+                None => settled.push((job.key, Outcome::NotAttempted("could not be read again".into()))),
+            }
+        }
+        self.waiting = unchanged;
+        self.settle(settled)
+    }
+
+    /// Sends requests until nothing waits, several at once.
+    async fn work(&mut self, stop: &StopSignal) -> Result<(), End> {
+        let mut end = None;
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while end.is_none() && under_way.len() < REQUESTS_AT_ONCE && !self.waiting.is_empty() {
+                if let Some(reason) = stop.reason() {
+                    end = Some(End::Wish(reason.to_string()));
+                    break;
+                }
+                match self.next_request() {
+                    Ok(jobs) => under_way.push(send(self.portal, jobs)),
+                    Err(problem) => end = Some(End::Store(problem)),
+                }
+            }
+            let Some((jobs, answer)) = under_way.next().await else { break };
+            // What is under way is always brought to its end, whatever made us stop.
+            if let Err(problem) = self.take_answer(jobs, answer).await {
+                end.get_or_insert(problem);
+            }
+        }
+        end.map_or(Ok(()), Err)
+    }
+
+    /// Takes jobs for one request, with their backups and their intent on disk.
+    fn next_request(&mut self) -> Result<Vec<Job>, StoreError> {
+        let size = self.portal.targets_per_request(self.waiting.len()).min(self.most_per_request).max(1);
+        let jobs: Vec<Job> = self.waiting.drain(..size.min(self.waiting.len())).collect();
+        let prepared = self.prepare(&jobs);
+        if prepared.is_err() {
+            self.waiting.extend(jobs.iter().cloned());
+        }
+        prepared.map(|()| jobs)
+    }
+
+    fn prepare(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        let backups: Vec<(CardKey, &Layout)> =
+            jobs.iter().filter_map(|job| Some((job.key, job.layout.as_ref()?))).collect();
+        self.log.back_up(&backups)?;
+        let targets: Vec<(CardKey, Option<Digest>)> =
+            jobs.iter().map(|job| (job.key, job.layout.as_ref().map(Layout::digest))).collect();
+        self.log.append(&[JournalRecord::Intent { targets }])
+    }
+
+    async fn take_answer(
+        &mut self,
+        jobs: Vec<Job>,
+        answer: Result<Vec<(CardKey, ResetAnswer)>, PortalError>,
+    ) -> Result<(), End> {
+        match answer {
+            Ok(answers) => {
+                // Matched by key only: an answer for somebody else is nobody's.
+                let mut answers: BTreeMap<CardKey, ResetAnswer> = answers.into_iter().collect();
+                let mut settled = Vec::new();
+                let mut unclear = Vec::new();
+                for job in jobs {
+                    match answers.remove(&job.key) {
+                        None => unclear.push(job),
+                        Some(answer) => match self.judge(&job, answer) {
+                            Judgement::Settled(outcome) => settled.push((job.key, outcome)),
+                            Judgement::Again(reason) => self.again(job, &reason, &mut settled),
+                            Judgement::Unclear => unclear.push(job),
+                            Judgement::Raced(newer) => {
+                                let outcome = self.put_back(job.key, &newer).await?;
+                                settled.push((job.key, outcome));
+                            }
+                        },
+                    }
+                }
+                self.settle(settled)?;
+                self.ask(unclear, "the answer left the target out").await
+            }
+            Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
+                self.most_per_request = (jobs.len() / 2).max(1).min(self.most_per_request);
+                self.listener.hear(Event::Note(format!(
+                    "a request with {} target(s) had no usable answer ({reason}); reading the cards back",
+                    jobs.len()
+                )));
+                self.ask(jobs, &reason).await
+            }
+            Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
+                let reason = problem.to_string();
+                self.settle(jobs.iter().map(|job| (job.key, Outcome::NotAttempted(reason.clone()))).collect())?;
+                Err(match problem {
+                    PortalError::Stopped(reason) => End::Wish(reason),
+                    other => End::Portal(other),
+                })
+            }
+        }
+    }
+
+    /// What an answer to `get, reset, get` says.
+    fn judge(&self, job: &Job, answer: ResetAnswer) -> Judgement {
+        let ResetAnswer { before, reset, after } = answer;
+        match reset {
+            CommandAnswer::Refused(refusal) => {
+                let (code, message) = (refusal.code, refusal.message);
+                return Judgement::Settled(Outcome::Refused { code, message });
+            }
+            CommandAnswer::NotExecuted(reason) => return Judgement::Again(reason),
+            CommandAnswer::Done => {}
+        }
+        let Some(backup) = &job.layout else { return Judgement::Settled(Outcome::ResetBlind) };
+        let stand_in = self.stand_in(job.key);
+        let after = match after {
+            CardRead::Read(layout) => CardState::of_read(layout, stand_in),
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => return Judgement::Unclear,
+        };
+        match (before, after) {
+            (_, CardState::Customised(_)) => Judgement::Settled(Outcome::StillCustomised),
+            (CardRead::Read(Some(layout)), _) if layout == *backup => Judgement::Settled(Outcome::Reset),
+            (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
+                // A try before this one did it, and its answer was lost; or the person did it themselves.
+                CardState::Default | CardState::Inherited if job.tries > 0 => Judgement::Settled(Outcome::Reset),
+                CardState::Default | CardState::Inherited => Judgement::Settled(Outcome::AlreadyDefault),
+                CardState::Customised(newer) => Judgement::Raced(newer),
+            },
+            (CardRead::Refused(_) | CardRead::NoAnswer(_), _) => Judgement::Settled(Outcome::Reset),
+        }
+    }
+
+    /// Puts a job back into the queue, unless it was tried too often.
+    fn again(&mut self, job: Job, reason: &str, settled: &mut Vec<(CardKey, Outcome)>) {
+        let tries = job.tries + 1;
+        if tries < TRIES {
+            self.waiting.push_back(Job { tries, ..job });
+        } else {
+            let text = format!("tried {tries} times, and the card is as before: {reason}");
+            settled.push((job.key, Outcome::NotAttempted(text)));
+        }
+    }
+
+    /// Reads back cards of which nobody knows whether they were reset.
+    async fn ask(&mut self, jobs: Vec<Job>, reason: &str) -> Result<(), End> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut settled = Vec::new();
+        let (readable, blind): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.layout.is_some());
+        for job in blind {
+            // Nothing can be learned by reading; a blind reset may be repeated, because it had no backup to begin with.
+            if job.tries + 1 < TRIES {
+                self.waiting.push_back(Job { tries: job.tries + 1, ..job });
+            } else {
+                settled.push((job.key, Outcome::Unknown(reason.to_owned())));
+            }
+        }
+        let keys: Vec<CardKey> = readable.iter().map(|job| job.key).collect();
+        let silent = |_: Event| {};
+        let reads = if keys.is_empty() { Ok(BTreeMap::new()) } else { read_all(self.portal, &keys, &silent).await };
+        let (reads, failure) = match reads {
+            Ok(reads) => (reads, None),
+            Err(problem) => (BTreeMap::new(), Some(problem)),
+        };
+        for job in readable {
+            match reads.get(&job.key) {
+                Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), self.stand_in(job.key)) {
+                    CardState::Default | CardState::Inherited => settled.push((job.key, Outcome::Reset)),
+                    CardState::Customised(layout) if job.layout.as_ref() == Some(&layout) => {
+                        self.again(job, reason, &mut settled);
+                    }
+                    CardState::Customised(_) => {
+                        let text = "the answer was lost, and the card now holds another layout, which was left alone";
+                        settled.push((job.key, Outcome::Unknown(text.into())));
+                    }
+                },
+                Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => {
+                    settled.push((job.key, Outcome::Unknown(format!("{reason}; and could not be read back"))));
+                }
+            }
+        }
+        self.settle(settled)?;
+        failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
+    }
+
+    /// Puts back what a person saved in the last moment.
+    async fn put_back(&mut self, key: CardKey, newer: &Layout) -> Result<Outcome, End> {
+        self.listener.hear(Event::Note(format!("{key} was saved in the same moment; putting the layout back")));
+        put_back(self.portal, self.log, key, newer).await.map_err(End::Store)
+    }
+
+    fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let record = |(target, outcome): &(CardKey, Outcome)| JournalRecord::Settled {
+            target: *target,
+            outcome: outcome.clone(),
+        };
+        let records: Vec<JournalRecord> = settled.iter().map(record).collect();
+        for (target, outcome) in settled {
+            self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
+            self.outcomes.insert(target, outcome);
+        }
+        self.log.append(&records).map_err(End::Store)
+    }
+
+    fn stand_in(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.stand_ins.get(&key.lead))
+    }
+
+    /// Settles what was not reached, closes the journal, and adds up.
+    fn finish(
+        mut self,
+        plan: &Plan,
+        planned: &[&crate::plan::PlannedTarget],
+        stop: &StopSignal,
+        end: Result<(), End>,
+    ) -> Result<ApplyReport, ApplyError> {
+        let mut end = end.err();
+        let reason = match &end {
+            None => None,
+            Some(End::Wish(reason)) => Some(reason.clone()),
+            Some(End::Store(problem)) => Some(format!("the store failed: {problem}")),
+            Some(End::Portal(problem)) => Some(problem.to_string()),
+        };
+        let left: Vec<(CardKey, Outcome)> = planned
+            .iter()
+            .filter(|target| !self.outcomes.contains_key(&target.key))
+            .map(|target| (target.key, Outcome::NotAttempted(reason.clone().unwrap_or_else(|| "not reached".into()))))
+            .collect();
+        let interrupted = if left.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
+        let closing = self.settle(left).and_then(|()| {
+            let marks = marks(plan, &self.outcomes);
+            if !marks.is_empty() {
+                self.log.mark(&marks).map_err(End::Store)?;
+            }
+            self.log.append(&[JournalRecord::Closed { interrupted }]).map_err(End::Store)
+        });
+        if let Err(problem) = closing {
+            end.get_or_insert(problem);
+        }
+        let totals = Totals::of(self.outcomes.values());
+        let targets = self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
+        let report = ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason };
+        match end {
+            None | Some(End::Wish(_)) => Ok(report),
+            Some(End::Store(source)) => Err(ApplyError::Store { source, report: Box::new(report) }),
+            Some(End::Portal(source)) => Err(ApplyError::Portal { source, report: Box::new(report) }),
+        }
+    }
+}
+
+/// What is to be remembered of targets in mode `once`: those that were verified in this run, and no others.
+fn marks(plan: &Plan, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)> {
+    let mark = |target: &crate::plan::PlannedTarget| {
+        let generation = target.generation.clone()?;
+        let removed = match &target.decision {
+            Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => None,
+            Decision::Reset(Removal::Layout(layout)) => match outcomes.get(&target.key)? {
+                Outcome::Reset => Some(layout.digest()),
+                Outcome::AlreadyDefault => None,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((generation, target.key, LedgerEntry { removed }))
+    };
+    plan.targets.iter().filter_map(mark).collect()
+}
+
+/// What an answer means for its target.
+enum Judgement {
+    Settled(Outcome),
+    /// Surely not carried out; a repeat is safe.
+    Again(String),
+    /// Carried out, but not proved.
+    Unclear,
+    /// Carried out on a layout newer than the backup. This is it.
+    Raced(Layout),
+}
+
+async fn send<P: WritePortal>(
+    portal: &P,
+    jobs: Vec<Job>,
+) -> (Vec<Job>, Result<Vec<(CardKey, ResetAnswer)>, PortalError>) {
+    let keys: Vec<CardKey> = jobs.iter().map(|job| job.key).collect();
+    let answer = portal.reset_cards(&keys).await;
+    (jobs, answer)
+}
+
+/// Stores a layout that a reset removed by mistake, with a backup and an intent first, and reads it back.
+///
+/// # Errors
+///
+/// Only if the store fails; what the portal does is an outcome.
+pub(super) async fn put_back<P: WritePortal, L: RunLog>(
+    portal: &P,
+    log: &mut L,
+    key: CardKey,
+    layout: &Layout,
+) -> Result<Outcome, StoreError> {
+    log.back_up(&[(key, layout)])?;
+    log.append(&[JournalRecord::SetIntent { target: key, digest: layout.digest() }])?;
+    let answer = portal.set_card(key, layout).await;
+    // Whatever the answer says, what counts is what stands there now.
+    let now = read_one(portal, key).await;
+    Ok(match (now, answer) {
+        (Ok(Some(there)), _) if there == *layout => Outcome::PutBack,
+        (Ok(Some(_)), _) => Outcome::Lost(format!(
+            "put back, but the portal did not keep all of it; the backup {} holds it",
+            layout.digest().short()
+        )),
+        (Ok(None), Ok(CommandAnswer::Refused(refusal))) => Outcome::Lost(format!(
+            "the portal refused to take it back ({}); restore it from the backup {}",
+            refusal.message,
+            layout.digest().short()
+        )),
+        (Ok(None), _) => Outcome::Lost(format!("restore it from the backup {}", layout.digest().short())),
+        (Err(reason), _) => Outcome::Unknown(format!(
+            "put back, but could not be read back ({reason}); the backup {} holds it",
+            layout.digest().short()
+        )),
+    })
+}
+
+/// Reads one card, without judging whose it is.
+pub(super) async fn read_one<P: ReadPortal>(portal: &P, key: CardKey) -> Result<Option<Layout>, String> {
+    let mut found = Err("no answer".to_owned());
+    let mut sink = |_: CardKey, read: CardRead| {
+        found = match read {
+            CardRead::Read(layout) => Ok(layout),
+            CardRead::Refused(refusal) => Err(refusal.message),
+            CardRead::NoAnswer(what) => Err(what),
+        };
+    };
+    match portal.read_cards(&[key], &mut sink).await {
+        Ok(()) => found,
+        Err(problem) => Err(problem.to_string()),
+    }
+}

@@ -1,0 +1,49 @@
+//! The imperative shell: asks the portal, carries out approved plans, settles what was cut, puts back what was removed.
+//!
+//! It works through the ports and never sees HTTP, a file or the time of day.
+//!
+//! # The apply protocol
+//!
+//! For every target, in this order, and never another:
+//!
+//! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::port::RunLog) cannot be had without it. A crash
+//!    leaves a lock whose owner is dead, which the next run takes over.
+//! 2. *Look.* No unfinished run may lie in the store. The journal is opened with every planned target in it.
+//! 3. *Read.* Unless this very process has just read the card, it is read again and compared with the plan's digest. What
+//!    changed is not touched. A crash here leaves an opened journal and an untouched portal.
+//! 4. *Back up.* The layout is written and synced. A crash here leaves a backup too many, which harms nobody.
+//! 5. *Intend.* The intent is journaled and synced. A crash from here on leaves a target of which nobody knows whether the
+//!    request left: `resume` asks the portal. The backup is on disk.
+//! 6. *Send* `get, reset, get`, as neighbours in one request. The first `get` must equal the backup. If it does not, the
+//!    person saved in the last moment and the reset removed what they saved; but that very `get` holds it, so it is backed up,
+//!    an intent to `set` is journaled, and it is put back. A crash in between leaves the intent and the backup, and `resume`
+//!    puts it back.
+//! 7. *Prove.* The second `get` must show the default. `true` proves nothing; the portal always says it.
+//! 8. *Journal* the outcome. A crash before it is settled by reading, as in step 5.
+//!
+//! A request whose answer does not tell whether it was carried out is never repeated blindly: the cards are read, and only
+//! those that are as before are tried again, in smaller requests, until a card on which the portal breaks down stands alone.
+//!
+//! What cannot be had: the portal has no "delete if unchanged". If a person saves in the moment between the first `get` and
+//! the `reset` of one request, a few milliseconds, what they saved is gone.
+
+mod apply;
+mod events;
+mod observe;
+mod restore;
+mod resume;
+mod stop;
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;
+
+pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
+pub use events::{Event, Listener};
+pub use observe::observe;
+pub use restore::{
+    NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
+};
+pub use resume::{ResumeReport, resume, unsettled};
+pub use stop::{StopHandle, StopSignal, stop_pair};

@@ -1,0 +1,145 @@
+//! From a portal to a snapshot: what is known of each target, and how far the portal can be believed.
+//!
+//! Releases up to 24.200 answer a read of anybody's card with the caller's own (behaviour notes, section 5.5). Whether this
+//! portal does is found out by reads alone: the card of a user who cannot exist is compared with the caller's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Event, Listener};
+use crate::model::{
+    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, Snapshot, TrustEvidence,
+    UnreadableReason, UserId,
+};
+use crate::port::{CardRead, PortalError, ReadPortal};
+
+/// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
+///
+/// # Errors
+///
+/// If the portal cannot be used at all. A single card that cannot be read is a hole in the snapshot, not an error.
+pub async fn observe<P: ReadPortal>(
+    portal: &P,
+    caller: &Identity,
+    targets: &[CardKey],
+    listener: &dyn Listener,
+) -> Result<Snapshot, PortalError> {
+    let mut keys = probes(targets, caller.user);
+    let asked: BTreeSet<CardKey> = keys.iter().copied().collect();
+    keys.extend(targets.iter().filter(|key| !asked.contains(key)));
+    listener.hear(Event::Resolved { targets: targets.len() });
+
+    let reads = read_all(portal, &keys, listener).await?;
+    let mut trust = trust(&reads, caller);
+    if trust == ReadTrust::Trusted(TrustEvidence::DifferingRead)
+        && !own_card_is_still(portal, &reads, caller.user).await?
+    {
+        // The difference may be the caller's own saving in the middle of the reads, and then proves nothing.
+        trust = ReadTrust::Unproven;
+    }
+
+    let stand_ins = stand_ins(&reads, trust);
+    let cards = targets
+        .iter()
+        .map(|key| (*key, believe(*key, reads.get(key), trust, caller.user, stand_ins.get(&key.lead))))
+        .collect();
+    Ok(Snapshot { portal: portal.portal().clone(), caller: caller.clone(), trust, common_defaults: stand_ins, cards })
+}
+
+/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that matters.
+fn probes(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
+    let personal = targets.iter().filter(|key| key.user().is_some());
+    let leads: BTreeSet<LeadCustomerType> = personal.map(|key| key.lead).collect();
+    let both = |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
+    leads.into_iter().flat_map(both).collect()
+}
+
+/// Reads cards into a map, telling how far it is.
+pub(super) async fn read_all<P: ReadPortal>(
+    portal: &P,
+    keys: &[CardKey],
+    listener: &dyn Listener,
+) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+    let mut reads = BTreeMap::new();
+    let total = keys.len();
+    let mut sink = |key: CardKey, read: CardRead| {
+        reads.insert(key, read);
+        listener.hear(Event::Read { done: reads.len(), total });
+    };
+    portal.read_cards(keys, &mut sink).await?;
+    Ok(reads)
+}
+
+fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Option<&Layout>> {
+    match reads.get(&key)? {
+        CardRead::Read(layout) => Some(layout.as_ref()),
+        CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
+    }
+}
+
+fn trust(reads: &BTreeMap<CardKey, CardRead>, caller: &Identity) -> ReadTrust {
+    if let Some(sign) = caller.release_sign {
+        return ReadTrust::Trusted(sign);
+    }
+    let mut suspicious = false;
+    for key in reads.keys() {
+        let Some(user) = key.user().filter(|user| *user != caller.user) else { continue };
+        let theirs = read_layout(reads, *key);
+        let own = read_layout(reads, CardKey::personal(caller.user, key.lead));
+        match (theirs, own) {
+            (Some(theirs), Some(own)) if theirs != own => return ReadTrust::Trusted(TrustEvidence::DifferingRead),
+            (Some(Some(_)), Some(Some(_))) if user == UserId::IMPOSSIBLE => suspicious = true,
+            _ => {}
+        }
+    }
+    if suspicious { ReadTrust::NotTrusted } else { ReadTrust::Unproven }
+}
+
+/// Whether the caller's own cards read the same as before.
+async fn own_card_is_still<P: ReadPortal>(
+    portal: &P,
+    reads: &BTreeMap<CardKey, CardRead>,
+    caller: UserId,
+) -> Result<bool, PortalError> {
+    let own: Vec<CardKey> = reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
+    let silent = |_: Event| {};
+    let again = read_all(portal, &own, &silent).await?;
+    Ok(again.iter().all(|(key, read)| reads.get(key) == Some(read)))
+}
+
+fn stand_ins(reads: &BTreeMap<CardKey, CardRead>, trust: ReadTrust) -> BTreeMap<LeadCustomerType, Layout> {
+    match trust {
+        ReadTrust::Trusted(_) => {}
+        // What came back for nobody may be the caller's own card.
+        ReadTrust::NotTrusted | ReadTrust::Unproven => return BTreeMap::new(),
+    }
+    let stand_in = |lead| {
+        let layout = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead))??;
+        Some((lead, layout.clone()))
+    };
+    LeadCustomerType::ALL.into_iter().filter_map(stand_in).collect()
+}
+
+fn believe(
+    key: CardKey,
+    read: Option<&CardRead>,
+    trust: ReadTrust,
+    caller: UserId,
+    stand_in: Option<&Layout>,
+) -> Observed {
+    let layout = match read {
+        Some(CardRead::Read(layout)) => layout.clone(),
+        Some(CardRead::Refused(refusal)) => {
+            let (code, message) = (refusal.code.clone(), refusal.message.clone());
+            return Observed::Unreadable(UnreadableReason::Refused { code, message });
+        }
+        Some(CardRead::NoAnswer(what)) => return Observed::Unreadable(UnreadableReason::NoAnswer(what.clone())),
+        None => return Observed::Unreadable(UnreadableReason::NoAnswer("the portal was not asked".into())),
+    };
+    match (key.user(), trust) {
+        (None, _) => Observed::Known(CardState::of_read(layout, None)),
+        (Some(user), _) if user == caller => Observed::Known(CardState::of_read(layout, stand_in)),
+        (Some(_), ReadTrust::Trusted(_)) => Observed::Known(CardState::of_read(layout, stand_in)),
+        (Some(_), ReadTrust::NotTrusted) => Observed::Unreadable(UnreadableReason::ReadsNotTrusted),
+        (Some(_), ReadTrust::Unproven) => Observed::Unreadable(UnreadableReason::ReadsUnproven),
+    }
+}

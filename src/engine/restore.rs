@@ -1,0 +1,460 @@
+//! Puts back what a run removed.
+//!
+//! A restore is a run of its own: planned, shown, journaled, resumable, and undone by restoring it in turn. It uses single
+//! `set` calls, because the portal cuts large cards in a batch (behaviour notes, section 9.6), and believes nothing but a read
+//! afterwards, because the portal changes what it stores (sections 5.3 and 5.6).
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::apply::{ApplyError, ApplyReport};
+use super::observe::read_all;
+use super::{Event, Listener, Settled, StopSignal};
+use crate::model::{
+    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, Outcome, RunId, Snapshot, Totals, UnreadableReason,
+};
+use crate::plan::diff::{Change, diff};
+use crate::port::{
+    Archive, CardRead, CommandAnswer, Interrupted, JournalRecord, PlannedCard, PortalError, ResetAnswer, RunHeader,
+    RunLog, RunPurpose, StoreError, WritePortal,
+};
+
+/// How many cards are put back before they are read back together.
+const CARDS_AT_ONCE: usize = 25;
+
+/// How many lost lines a report names; the backup holds all.
+const LINES_NAMED: usize = 12;
+
+/// Whether a layout that is newer than the backup may be overwritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewerLayouts {
+    /// No: somebody has arranged the card anew, and that stays.
+    #[default]
+    Keep,
+    /// Yes. The newer layout is backed up first.
+    Overwrite,
+}
+
+/// What is to happen with one target of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreDecision {
+    /// This layout is put back.
+    PutBack {
+        /// The layout of the backup.
+        wanted: Layout,
+        /// What stands there now, and is overwritten; nothing if the card is at its default.
+        over: Option<Layout>,
+    },
+    /// The card is reset, because it was at its default before the run that is being undone.
+    Remove(Layout),
+    /// The card is as it was before the run.
+    AsBefore,
+    /// The card holds a newer layout, which stays.
+    NewerKept(Layout),
+    /// The card cannot be read, or the read cannot be believed.
+    Unreadable(UnreadableReason),
+    /// There is no backup: the reset was blind.
+    NoBackup,
+}
+
+/// One target of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreTarget {
+    /// The card.
+    pub key: CardKey,
+    /// What is to happen.
+    pub decision: RestoreDecision,
+}
+
+/// All decisions of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// The run whose removals are put back.
+    pub of: RunId,
+    /// The decisions, sorted by target.
+    pub targets: Vec<RestoreTarget>,
+    /// The layouts that stand in for everybody without a card of their own.
+    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
+}
+
+impl RestorePlan {
+    fn stand_in(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.stand_ins.get(&key.lead))
+    }
+
+    /// The targets that the portal is written to for.
+    pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
+        self.targets
+            .iter()
+            .filter(|target| matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_)))
+    }
+
+    /// The targets as the header of the restore's own journal names them, each with what stands there now.
+    pub fn planned_cards(&self) -> Vec<PlannedCard> {
+        let planned = |target: &RestoreTarget| {
+            let digest = match &target.decision {
+                RestoreDecision::PutBack { over, .. } => over.as_ref().map(Layout::digest),
+                RestoreDecision::Remove(layout) => Some(layout.digest()),
+                _ => None,
+            };
+            PlannedCard { key: target.key, digest, generation: None }
+        };
+        self.actions().map(planned).collect()
+    }
+}
+
+/// Why a restore could not be planned.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// The journal does not begin as every journal of recard does.
+    #[error("the journal does not begin with a run's header")]
+    NoHeader,
+    /// A backup is missing or damaged.
+    #[error("the backups cannot be used")]
+    Store(#[from] StoreError),
+}
+
+/// What a run removed, and what would have to be put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Layout(Digest),
+    Empty,
+    NotKnown,
+}
+
+/// The targets that a run has changed, sorted: what a restore of it can put back.
+///
+/// # Errors
+///
+/// If the journal has no header.
+pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreError> {
+    Ok(before(records)?.into_keys().collect())
+}
+
+fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, RestoreError> {
+    let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
+        return Err(RestoreError::NoHeader);
+    };
+    let restored = match purpose {
+        RunPurpose::Apply => false,
+        RunPurpose::Restore(_) => true,
+    };
+    let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
+    let mut before = BTreeMap::new();
+    for record in records {
+        match record {
+            JournalRecord::Intent { targets } => {
+                let removed = |digest: &Option<Digest>| digest.map_or(Before::NotKnown, Before::Layout);
+                before.extend(targets.iter().map(|(key, digest)| (*key, removed(digest))));
+            }
+            JournalRecord::SetIntent { target, .. } if restored => {
+                let over = planned.get(target).copied().flatten();
+                before.insert(*target, over.map_or(Before::Empty, Before::Layout));
+            }
+            // The reset hit a newer layout than the one of the plan; that one is what the person lost.
+            JournalRecord::SetIntent { target, digest } => {
+                before.insert(*target, Before::Layout(*digest));
+            }
+            JournalRecord::Settled { target, outcome } if !changed_something(outcome) => {
+                before.remove(target);
+            }
+            JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
+        }
+    }
+    Ok(before)
+}
+
+/// Whether the card may be another than before the run.
+fn changed_something(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reset
+        | Outcome::ResetBlind
+        | Outcome::Restored
+        | Outcome::RestoredInPart(_)
+        | Outcome::Lost(_)
+        | Outcome::Unknown(_) => true,
+        Outcome::AlreadyDefault
+        | Outcome::Changed
+        | Outcome::PutBack
+        | Outcome::NewerKept
+        | Outcome::Refused { .. }
+        | Outcome::StillCustomised
+        | Outcome::NotAttempted(_) => false,
+    }
+}
+
+/// Works out what it takes to put back what a run removed, for those of its targets that the snapshot holds.
+///
+/// # Errors
+///
+/// If the journal has no header, or a backup that is needed cannot be used.
+pub fn plan_restore<A: Archive>(
+    of: &RunId,
+    records: &[JournalRecord],
+    archive: &A,
+    snapshot: &Snapshot,
+    newer: NewerLayouts,
+) -> Result<RestorePlan, RestoreError> {
+    let mut targets = Vec::new();
+    for (key, before) in before(records)? {
+        let Some(observed) = snapshot.card(key) else { continue };
+        let decision = match (before, observed) {
+            (Before::NotKnown, _) => RestoreDecision::NoBackup,
+            (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
+            (Before::Empty, Observed::Known(state)) => match state {
+                CardState::Default | CardState::Inherited => RestoreDecision::AsBefore,
+                CardState::Customised(layout) => RestoreDecision::Remove(layout.clone()),
+            },
+            (Before::Layout(digest), Observed::Known(state)) => match state {
+                CardState::Customised(layout) if layout.digest() == digest => RestoreDecision::AsBefore,
+                CardState::Customised(layout) if newer == NewerLayouts::Keep => {
+                    RestoreDecision::NewerKept(layout.clone())
+                }
+                CardState::Default | CardState::Inherited | CardState::Customised(_) => {
+                    RestoreDecision::PutBack { wanted: archive.backup(of, key, digest)?, over: state.layout().cloned() }
+                }
+            },
+        };
+        targets.push(RestoreTarget { key, decision });
+    }
+    Ok(RestorePlan { of: of.clone(), targets, stand_ins: snapshot.common_defaults.clone() })
+}
+
+/// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
+///
+/// Each card is read once more first: a card that changed since the plan is not touched.
+///
+/// # Errors
+///
+/// If the store fails or the portal turns the caller away. What was done until then is in the report.
+pub async fn restore<P: WritePortal, L: RunLog>(
+    portal: &P,
+    log: &mut L,
+    plan: &RestorePlan,
+    stop: &StopSignal,
+    listener: &dyn Listener,
+) -> Result<ApplyReport, ApplyError> {
+    let mut run = Restore { portal, log, outcomes: BTreeMap::new(), listener };
+    listener.hear(Event::Applying { total: plan.actions().count() });
+    let end = run.work(plan, stop).await.err();
+    run.finish(plan, stop, end)
+}
+
+enum End {
+    Store(StoreError),
+    Portal(PortalError),
+    Wish(String),
+}
+
+impl From<StoreError> for End {
+    fn from(problem: StoreError) -> Self {
+        Self::Store(problem)
+    }
+}
+
+struct Restore<'a, P, L> {
+    portal: &'a P,
+    log: &'a mut L,
+    outcomes: BTreeMap<CardKey, Outcome>,
+    listener: &'a dyn Listener,
+}
+
+impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
+    async fn work(&mut self, plan: &RestorePlan, stop: &StopSignal) -> Result<(), End> {
+        let actions: Vec<&RestoreTarget> = plan.actions().collect();
+        let keys: Vec<CardKey> = actions.iter().map(|target| target.key).collect();
+        let now = read_all(self.portal, &keys, &|_: Event| {}).await.map_err(End::Portal)?;
+        let (unchanged, changed): (Vec<&RestoreTarget>, Vec<&RestoreTarget>) =
+            actions.into_iter().partition(|target| is_as_planned(plan, target, now.get(&target.key)));
+        self.settle(changed.iter().map(|target| (target.key, Outcome::Changed)).collect())?;
+        for chunk in unchanged.chunks(CARDS_AT_ONCE) {
+            self.chunk(plan, chunk, stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes some cards one by one, and reads them back together.
+    async fn chunk(&mut self, plan: &RestorePlan, chunk: &[&RestoreTarget], stop: &StopSignal) -> Result<(), End> {
+        let mut written: Vec<(CardKey, Option<&Layout>)> = Vec::new();
+        let mut end = None;
+        for target in chunk {
+            if let Some(reason) = stop.reason() {
+                end = Some(End::Wish(reason.to_string()));
+                break;
+            }
+            let (wanted, answer) = match &target.decision {
+                RestoreDecision::PutBack { wanted, over } => {
+                    (Some(wanted), self.write(target.key, wanted, over.as_ref()).await?)
+                }
+                RestoreDecision::Remove(layout) => (None, self.remove(target.key, layout).await?),
+                _ => continue,
+            };
+            match answer {
+                Ok(CommandAnswer::Done) => written.push((target.key, wanted)),
+                Ok(CommandAnswer::Refused(refusal)) => {
+                    let (code, message) = (refusal.code, refusal.message);
+                    self.settle(vec![(target.key, Outcome::Refused { code, message })])?;
+                }
+                Ok(CommandAnswer::NotExecuted(reason)) => {
+                    self.settle(vec![(target.key, Outcome::NotAttempted(reason))])?;
+                }
+                // Only a read can tell.
+                Err(PortalError::MaybeExecuted(_) | PortalError::Unexpected(_)) => {
+                    written.push((target.key, wanted));
+                }
+                Err(problem) => {
+                    self.settle(vec![(target.key, Outcome::NotAttempted(problem.to_string()))])?;
+                    end = Some(match problem {
+                        PortalError::Stopped(reason) => End::Wish(reason),
+                        other => End::Portal(other),
+                    });
+                    break;
+                }
+            }
+        }
+        self.prove(plan, &written).await?;
+        end.map_or(Ok(()), Err)
+    }
+
+    async fn write(
+        &mut self,
+        key: CardKey,
+        wanted: &Layout,
+        over: Option<&Layout>,
+    ) -> Result<Result<CommandAnswer, PortalError>, StoreError> {
+        let backups: Vec<(CardKey, &Layout)> =
+            [Some(wanted), over].into_iter().flatten().map(|one| (key, one)).collect();
+        self.log.back_up(&backups)?;
+        self.log.append(&[JournalRecord::SetIntent { target: key, digest: wanted.digest() }])?;
+        Ok(self.portal.set_card(key, wanted).await)
+    }
+
+    async fn remove(
+        &mut self,
+        key: CardKey,
+        layout: &Layout,
+    ) -> Result<Result<CommandAnswer, PortalError>, StoreError> {
+        self.log.back_up(&[(key, layout)])?;
+        self.log.append(&[JournalRecord::Intent { targets: vec![(key, Some(layout.digest()))] }])?;
+        let answer = self.portal.reset_cards(&[key]).await;
+        Ok(answer.map(|answers| match answers.into_iter().find(|(answered, _)| *answered == key) {
+            Some((_, ResetAnswer { reset, .. })) => reset,
+            None => CommandAnswer::Done,
+        }))
+    }
+
+    /// Reads back what was written, and compares.
+    async fn prove(&mut self, plan: &RestorePlan, written: &[(CardKey, Option<&Layout>)]) -> Result<(), End> {
+        if written.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<CardKey> = written.iter().map(|(key, _)| *key).collect();
+        let read = read_all(self.portal, &keys, &|_: Event| {}).await;
+        let (now, failure) = match read {
+            Ok(now) => (now, None),
+            Err(problem) => (BTreeMap::new(), Some(problem)),
+        };
+        let judge =
+            |(key, wanted): &(CardKey, Option<&Layout>)| (*key, outcome(*wanted, now.get(key), plan.stand_in(*key)));
+        self.settle(written.iter().map(judge).collect())?;
+        failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
+    }
+
+    fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), StoreError> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let record = |(target, outcome): &(CardKey, Outcome)| JournalRecord::Settled {
+            target: *target,
+            outcome: outcome.clone(),
+        };
+        let records: Vec<JournalRecord> = settled.iter().map(record).collect();
+        for (target, outcome) in settled {
+            self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
+            self.outcomes.insert(target, outcome);
+        }
+        self.log.append(&records)
+    }
+
+    fn finish(mut self, plan: &RestorePlan, stop: &StopSignal, end: Option<End>) -> Result<ApplyReport, ApplyError> {
+        let mut end = end;
+        let reason = match &end {
+            None => None,
+            Some(End::Wish(reason)) => Some(reason.clone()),
+            Some(End::Store(problem)) => Some(format!("the store failed: {problem}")),
+            Some(End::Portal(problem)) => Some(problem.to_string()),
+        };
+        let left: Vec<(CardKey, Outcome)> = plan
+            .actions()
+            .filter(|target| !self.outcomes.contains_key(&target.key))
+            .map(|target| (target.key, Outcome::NotAttempted(reason.clone().unwrap_or_else(|| "not reached".into()))))
+            .collect();
+        let interrupted = if left.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
+        let closing = self.settle(left).and_then(|()| self.log.append(&[JournalRecord::Closed { interrupted }]));
+        if let Err(problem) = closing {
+            end.get_or_insert(End::Store(problem));
+        }
+        let totals = Totals::of(self.outcomes.values());
+        let targets = self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
+        let report = ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason };
+        match end {
+            None | Some(End::Wish(_)) => Ok(report),
+            Some(End::Store(source)) => Err(ApplyError::Store { source, report: Box::new(report) }),
+            Some(End::Portal(source)) => Err(ApplyError::Portal { source, report: Box::new(report) }),
+        }
+    }
+}
+
+/// Whether the card still holds what the plan saw.
+fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&CardRead>) -> bool {
+    let Some(CardRead::Read(now)) = now else { return false };
+    match &target.decision {
+        RestoreDecision::PutBack { over: Some(over), .. } | RestoreDecision::Remove(over) => now.as_ref() == Some(over),
+        RestoreDecision::PutBack { over: None, .. } => {
+            CardState::of_read(now.clone(), plan.stand_in(target.key)).is_default()
+        }
+        RestoreDecision::AsBefore
+        | RestoreDecision::NewerKept(_)
+        | RestoreDecision::Unreadable(_)
+        | RestoreDecision::NoBackup => false,
+    }
+}
+
+fn outcome(wanted: Option<&Layout>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> Outcome {
+    let now = match now {
+        Some(CardRead::Read(now)) => now,
+        Some(CardRead::Refused(refusal)) => {
+            return Outcome::Unknown(format!("sent, but cannot be read back: {}", refusal.message));
+        }
+        Some(CardRead::NoAnswer(what)) => {
+            return Outcome::Unknown(format!("sent, but cannot be read back: {what}"));
+        }
+        None => return Outcome::Unknown("sent, but could not be read back".into()),
+    };
+    match (wanted, now) {
+        (Some(wanted), Some(there)) if there == wanted => Outcome::Restored,
+        (None, _) if CardState::of_read(now.clone(), stand_in).is_default() => Outcome::Reset,
+        (None, _) => Outcome::StillCustomised,
+        (Some(_), _) if CardState::of_read(now.clone(), stand_in).is_default() => {
+            Outcome::Unknown("sent, and the card is still at its default; the backup is kept".into())
+        }
+        (Some(wanted), Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
+        (Some(_), None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
+    }
+}
+
+/// The lines of a layout that the portal did not keep, for people to read.
+fn missing(wanted: &Layout, there: &Layout) -> String {
+    let lost: Vec<String> = diff(Some(wanted), Some(there))
+        .into_iter()
+        .filter(|line| line.change == Change::Removed)
+        .map(|line| line.text.trim().to_owned())
+        .collect();
+    let more = lost.len().saturating_sub(LINES_NAMED);
+    let mut text = lost.into_iter().take(LINES_NAMED).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
+}
