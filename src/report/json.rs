@@ -1,0 +1,371 @@
+//! Plans and reports as JSON, for programs.
+//!
+//! Versioned by the field `format`. Within a version fields are only ever added, words never change their meaning, and a
+//! reader must ignore fields that it does not know.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::PlanReport;
+use crate::engine::Settled;
+use crate::model::{ReadTrust, RunId, Totals, TrustEvidence};
+use crate::plan::diff::diff;
+use crate::plan::{Decision, PlannedTarget, Removal};
+
+/// A plan as JSON. The content that is lost stands in it only if it was asked for.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard plan")]
+pub struct PlanJson {
+    /// Always `recard.plan/v1`.
+    format: &'static str,
+    /// The portal.
+    portal: String,
+    /// Whether the portal is an emulator.
+    emulator: bool,
+    /// Who made the plan.
+    caller: CallerJson,
+    /// Whether reads of other people's cards can be believed.
+    reads_of_others: TrustJson,
+    /// The manifest documents that it was made from.
+    manifests: Vec<ManifestJson>,
+    /// How many targets are decided how.
+    counts: CountsJson,
+    /// Every target with its decision, sorted.
+    targets: Vec<TargetJson>,
+    /// What the guards say.
+    guards: GuardsJson,
+    /// What apply will cost.
+    cost: CostJson,
+    /// What was odd in the manifests.
+    warnings: Vec<String>,
+}
+
+/// The owner of the webhook.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CallerJson {
+    /// The id.
+    user: u32,
+    /// The name; may be empty.
+    name: String,
+}
+
+/// Whether reads can be believed, and by what sign.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct TrustJson {
+    /// `trusted`, `not-trusted` or `unproven`.
+    trust: &'static str,
+    /// What proves it: `whole-seconds`, `no-time-zone-offset` or `differing-read`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'static str>,
+}
+
+/// A document of a manifest.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ManifestJson {
+    /// `metadata.name`.
+    name: String,
+    /// `metadata.reason`.
+    reason: String,
+}
+
+/// How many targets are decided how.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CountsJson {
+    /// To be reset.
+    reset: u32,
+    /// Nothing to do.
+    keep: u32,
+    /// Cannot or must not be decided now.
+    hold: u32,
+    /// People who would lose at least one card.
+    people: u32,
+}
+
+/// One target.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct TargetJson {
+    /// `common/repeat` or `personal/42/simple`.
+    target: String,
+    /// The person's name; may be empty, absent for common cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// `reset`, `keep` or `hold`.
+    decision: &'static str,
+    /// The reason as a word that never changes.
+    reason: &'static str,
+    /// The reason for people.
+    text: String,
+    /// What is lost, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loses: Option<LossJson>,
+    /// The generation, in mode `once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<String>,
+    /// Where in the manifests it comes from.
+    origin: OriginJson,
+}
+
+/// What a reset loses.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LossJson {
+    /// How many sections.
+    sections: u32,
+    /// How many fields.
+    fields: u32,
+    /// The digest of the canonical form.
+    digest: String,
+    /// The unified diff of what is lost; only with `--detail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<String>,
+}
+
+/// Where a target comes from.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OriginJson {
+    /// `metadata.name` of the document.
+    manifest: String,
+    /// The file.
+    file: String,
+    /// The line, from 1.
+    line: u32,
+    /// The column in characters, from 1.
+    column: u32,
+    /// The selector that matched.
+    selector: String,
+}
+
+/// What the guards say.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct GuardsJson {
+    /// Whether apply is allowed.
+    hold: bool,
+    /// What stands against it.
+    breaches: Vec<BreachJson>,
+    /// What would, had a manifest not acknowledged it.
+    acknowledged: Vec<BreachJson>,
+    /// The lines of a manifest that would allow exactly this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledgement: Option<String>,
+}
+
+/// A limit that a plan breaks.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct BreachJson {
+    /// The guard as a word that never changes.
+    guard: &'static str,
+    /// The finding for people.
+    text: String,
+}
+
+/// What apply costs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CostJson {
+    /// HTTP requests.
+    requests: u32,
+    /// Seconds, by the model of the portal's rate limit.
+    seconds: f64,
+}
+
+/// What became of a run, as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard report")]
+pub struct ReportJson {
+    /// Always `recard.report/v1`.
+    format: &'static str,
+    /// The run; absent if nothing was to be done and so no run was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// The portal.
+    portal: String,
+    /// Every target that was to be changed, with its outcome, sorted.
+    targets: Vec<OutcomeJson>,
+    /// The sums; they add up to `planned`.
+    totals: TotalsJson,
+    /// Why the run ended before it had tried everything, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
+}
+
+/// What became of one target.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OutcomeJson {
+    /// `common/repeat` or `personal/42/simple`.
+    target: String,
+    /// The outcome as a word that never changes.
+    outcome: &'static str,
+    /// The outcome for people.
+    text: String,
+}
+
+/// How many targets ended how.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct TotalsJson {
+    /// All targets.
+    planned: u32,
+    /// As the plan wants it, by this run.
+    done: u32,
+    /// Rightly not touched.
+    skipped: u32,
+    /// Surely not as wanted.
+    failed: u32,
+    /// Not known.
+    unknown: u32,
+}
+
+/// Whether the content that is lost stands in the JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Left,
+    Shown,
+}
+
+impl PlanJson {
+    /// The plan without the content of cards.
+    pub fn new(report: &PlanReport<'_>) -> Self {
+        Self::build(report, Content::Left)
+    }
+
+    /// The plan with a diff of what each reset loses.
+    pub fn with_content(report: &PlanReport<'_>) -> Self {
+        Self::build(report, Content::Shown)
+    }
+
+    fn build(report: &PlanReport<'_>, content: Content) -> Self {
+        let PlanReport { plan, caller, manifests, cost, warnings } = report;
+        let counts = plan.counts();
+        let (trust, evidence) = match plan.trust {
+            ReadTrust::Trusted(evidence) => ("trusted", Some(evidence)),
+            ReadTrust::NotTrusted => ("not-trusted", None),
+            ReadTrust::Unproven => ("unproven", None),
+        };
+        let evidence = evidence.map(|evidence| match evidence {
+            TrustEvidence::WholeSeconds => "whole-seconds",
+            TrustEvidence::NoTimeZoneOffset => "no-time-zone-offset",
+            TrustEvidence::DifferingRead => "differing-read",
+        });
+        let breach = |breach: &crate::plan::Breach| BreachJson { guard: breach.word(), text: breach.to_string() };
+        let manifest = |(name, reason): &(&str, &str)| ManifestJson {
+            name: (*name).to_owned(),
+            reason: (*reason).to_owned(),
+        };
+        Self {
+            format: "recard.plan/v1",
+            portal: plan.portal.to_string(),
+            emulator: caller.emulator,
+            caller: CallerJson { user: caller.user.get(), name: caller.name.to_string() },
+            reads_of_others: TrustJson { trust, evidence },
+            manifests: manifests.iter().map(manifest).collect(),
+            counts: CountsJson {
+                reset: counts.reset,
+                keep: counts.keep,
+                hold: counts.hold,
+                people: u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX),
+            },
+            targets: plan.targets.iter().map(|target| TargetJson::of(report, target, content)).collect(),
+            guards: GuardsJson {
+                hold: plan.guards.holds(),
+                breaches: plan.guards.breaches.iter().map(breach).collect(),
+                acknowledged: plan.guards.acknowledged.iter().map(breach).collect(),
+                acknowledgement: plan.guards.acknowledgement(),
+            },
+            cost: CostJson { requests: cost.requests, seconds: (cost.seconds * 10.0).round() / 10.0 },
+            warnings: warnings.clone(),
+        }
+    }
+}
+
+impl TargetJson {
+    fn of(report: &PlanReport<'_>, target: &PlannedTarget, content: Content) -> Self {
+        let plan = report.plan;
+        let reason = match &target.decision {
+            Decision::Keep(reason) => reason.word(),
+            Decision::Reset(Removal::Layout(_)) => "customised",
+            Decision::Reset(Removal::Unread) => "unread",
+            Decision::Hold(reason) => reason.word(),
+        };
+        let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
+        let loses = target.decision.layout().map(|layout| LossJson {
+            sections: layout.sections(),
+            fields: layout.fields(),
+            digest: layout.digest().to_string(),
+            diff: match content {
+                Content::Left => None,
+                Content::Shown => {
+                    let lines = diff(Some(layout), stand_in);
+                    Some(lines.iter().map(|line| format!("{}{}\n", line.change.sign(), line.text)).collect())
+                }
+            },
+        });
+        let origin = &target.origin;
+        Self {
+            target: target.key.to_string(),
+            name: target.key.user().map(|_| plan.person_name(target.key).to_owned()),
+            decision: target.decision.word(),
+            reason,
+            text: target.decision.to_string(),
+            loses,
+            generation: target.generation.as_ref().map(ToString::to_string),
+            origin: OriginJson {
+                manifest: origin.manifest.to_string(),
+                file: origin.place.file.to_string(),
+                line: origin.place.line,
+                column: origin.place.column,
+                selector: origin.selector.to_string(),
+            },
+        }
+    }
+}
+
+impl ReportJson {
+    /// What became of a run.
+    pub fn new(portal: &str, run: Option<&RunId>, targets: &[Settled], stopped: Option<&str>) -> Self {
+        let totals = Totals::of(targets.iter().map(|settled| &settled.outcome));
+        let outcome = |settled: &Settled| OutcomeJson {
+            target: settled.key.to_string(),
+            outcome: settled.outcome.word(),
+            text: settled.outcome.to_string(),
+        };
+        Self {
+            format: "recard.report/v1",
+            run: run.map(ToString::to_string),
+            portal: portal.to_owned(),
+            targets: targets.iter().map(outcome).collect(),
+            totals: TotalsJson {
+                planned: totals.planned(),
+                done: totals.done,
+                skipped: totals.skipped,
+                failed: totals.failed,
+                unknown: totals.unknown,
+            },
+            stopped: stopped.map(ToOwned::to_owned),
+        }
+    }
+}
+
+/// The JSON Schema of [`PlanJson`].
+pub fn plan_schema() -> schemars::Schema {
+    generator().into_root_schema_for::<PlanJson>()
+}
+
+/// The JSON Schema of [`ReportJson`].
+pub fn report_schema() -> schemars::Schema {
+    generator().into_root_schema_for::<ReportJson>()
+}
+
+fn generator() -> schemars::SchemaGenerator {
+    schemars::generate::SchemaSettings::draft07().for_serialize().into_generator()
+}

@@ -1,0 +1,171 @@
+//! A plan as text: what is lost, by whom, why, and what stands against it.
+
+use std::fmt;
+
+use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
+use super::words::{Counted, Seconds, column_width, fitted};
+use super::PlanReport;
+use crate::model::{ReadTrust, TrustEvidence};
+use crate::plan::diff::{Change, diff};
+use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
+
+/// Names are cut here, so that a line of a plan fits 80 columns.
+const NAME_WIDTH: usize = 22;
+
+/// How much of a plan is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// A line for every card that is reset or held; cards that stay are counted.
+    #[default]
+    Changes,
+    /// A line for every target.
+    Targets,
+    /// A line for every target, with the place in the manifest, and the content that is lost.
+    Content,
+}
+
+/// A plan as text.
+#[derive(Clone, Debug)]
+pub struct PlanText<'a> {
+    /// The plan.
+    pub report: &'a PlanReport<'a>,
+    /// How much of it.
+    pub detail: Detail,
+}
+
+impl fmt::Display for PlanText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PlanReport { plan, caller, manifests, cost, warnings } = self.report;
+        let kind = if caller.emulator { " (an emulator)" } else { "" };
+        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}", plan.portal, caller.user, caller.name)?;
+        writeln!(f, "{FAINT}Reads of other users: {}{FAINT:#}", Trust(plan.trust))?;
+        for (name, reason) in manifests {
+            writeln!(f, "{FAINT}Manifest {name}: {reason}{FAINT:#}")?;
+        }
+        for warning in warnings {
+            writeln!(f, "{WARNING}warning:{WARNING:#} {warning}")?;
+        }
+        writeln!(f)?;
+
+        let shown: Vec<&PlannedTarget> = plan.targets.iter().filter(|target| self.shows(target)).collect();
+        let key_width = shown.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+        let name_width = column_width(shown.iter().map(|target| plan.person_name(target.key)), NAME_WIDTH);
+        for target in &shown {
+            self.line(f, target, key_width, name_width)?;
+        }
+        if !shown.is_empty() {
+            writeln!(f)?;
+        }
+
+        let counts = plan.counts();
+        let people = u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX);
+        if plan.is_settled() {
+            let cards = Counted(counts.keep, "card is as", "cards are as");
+            writeln!(f, "{GOOD}Nothing to do:{GOOD:#} {cards} the manifests want.")?;
+            return Ok(());
+        }
+        write!(f, "{HEADING}Plan:{HEADING:#} {} to reset", counts.reset)?;
+        if people > 0 {
+            let measure = &plan.guards.measure;
+            write!(f, " ({} of {})", Counted(people, "person", "people"), measure.active_users)?;
+        }
+        write!(f, ", {} to keep, {} held.", counts.keep, counts.hold)?;
+        if counts.reset > 0 {
+            write!(f, " Apply: {}", Counted(cost.requests, "request", "requests"))?;
+            write!(f, ", {}.", Seconds(cost.seconds))?;
+        }
+        writeln!(f)?;
+        guards(f, &plan.guards)
+    }
+}
+
+impl PlanText<'_> {
+    fn shows(&self, target: &PlannedTarget) -> bool {
+        match (self.detail, &target.decision) {
+            (Detail::Targets | Detail::Content, _) => true,
+            (Detail::Changes, Decision::Reset(_) | Decision::Hold(_)) => true,
+            (Detail::Changes, Decision::Keep(reason)) => match reason {
+                KeepReason::CustomisedAgain(_) => true,
+                KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_) => false,
+            },
+        }
+    }
+
+    fn line(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        target: &PlannedTarget,
+        key_width: usize,
+        name_width: usize,
+    ) -> fmt::Result {
+        let plan = self.report.plan;
+        let style = match target.decision {
+            Decision::Reset(_) => REMOVED,
+            Decision::Hold(_) => WARNING,
+            Decision::Keep(_) => FAINT,
+        };
+        let word = target.decision.word();
+        let name = fitted(plan.person_name(target.key), name_width);
+        let key = target.key.to_string();
+        write!(f, "{style}{word:<5}{style:#}  {key:<key_width$}  ")?;
+        if name_width > 0 {
+            write!(f, "{name:<name_width$}  ")?;
+        }
+        writeln!(f, "{}", target.decision)?;
+        if self.detail != Detail::Content {
+            return Ok(());
+        }
+        let origin = &target.origin;
+        writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", origin.place, origin.selector)?;
+        if let Some(layout) = target.decision.layout() {
+            let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
+            for line in diff(Some(layout), stand_in) {
+                let style = match line.change {
+                    Change::Removed => REMOVED,
+                    Change::Added => ADDED,
+                    Change::Gap => PLACE,
+                    Change::Same => FAINT,
+                };
+                writeln!(f, "       {style}{}{}{style:#}", line.change.sign(), line.text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The guards: what stands against a plan and what would allow it, and what a manifest has acknowledged.
+fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
+    for breach in &guards.acknowledged {
+        writeln!(f, "{WARNING}acknowledged:{WARNING:#} {breach}")?;
+    }
+    if guards.holds() {
+        return Ok(());
+    }
+    for breach in &guards.breaches {
+        writeln!(f, "{BAD}guard:{BAD:#} {breach}")?;
+    }
+    match guards.acknowledgement() {
+        Some(lines) => {
+            writeln!(f, "Apply will refuse. If this is what you want, these lines under `spec` allow exactly it:")?;
+            for line in lines.lines() {
+                writeln!(f, "    {line}")?;
+            }
+            Ok(())
+        }
+        None => writeln!(f, "Apply will refuse. A protected person cannot be acknowledged; leave them out with `except`."),
+    }
+}
+
+struct Trust(ReadTrust);
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            ReadTrust::Trusted(TrustEvidence::WholeSeconds) => "trusted (the answers show a release from 25.700 on)",
+            ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => "trusted (the profile shows a release from 25.550 on)",
+            ReadTrust::Trusted(TrustEvidence::DifferingRead) => "trusted (other people's cards read differently)",
+            ReadTrust::NotTrusted => "not trusted (the portal answers with the caller's own card, as up to 24.200)",
+            ReadTrust::Unproven => "unproven (nothing shows whose card the portal reads)",
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Numbers and texts as people read them.
+
+use std::fmt;
+
+/// A number with its noun: `1 card`, `2 cards`.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a>(pub u32, pub &'a str, pub &'a str);
+
+impl fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, one, several) = *self;
+        write!(f, "{number} {}", if number == 1 { one } else { several })
+    }
+}
+
+/// A time in seconds, rounded as one would say it: `under a second`, `about 12 s`, `about 3 min`.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0;
+        if seconds < 1.0 {
+            f.write_str("under a second")
+        } else if seconds < 120.0 {
+            write!(f, "about {seconds:.0} s")
+        } else if seconds < 7200.0 {
+            write!(f, "about {:.0} min", seconds / 60.0)
+        } else {
+            write!(f, "about {:.1} h", seconds / 3600.0)
+        }
+    }
+}
+
+/// Text cut to a width in characters, with a sign that something is missing.
+pub(super) fn fitted(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// The width that a column of texts needs, up to a limit.
+pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0).min(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_one_would_say_them() {
+        assert_eq!(Counted(1, "card", "cards").to_string(), "1 card");
+        assert_eq!(Counted(0, "card", "cards").to_string(), "0 cards");
+        assert_eq!(Seconds(0.4).to_string(), "under a second");
+        assert_eq!(Seconds(12.3).to_string(), "about 12 s");
+        assert_eq!(Seconds(300.0).to_string(), "about 5 min");
+        assert_eq!(Seconds(9000.0).to_string(), "about 2.5 h");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_letters() {
+        assert_eq!(fitted("Анна Каренина", 6), "Анна …");
+        assert_eq!(fitted("Anna", 6), "Anna");
+    }
+}
