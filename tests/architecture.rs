@@ -1,0 +1,117 @@
+//! The layers: who may know whom. A new edge is a decision, made here in the table and not by accident in an import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module with those that it may name.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("diagnostic", &["model"]),
+    ("manifest", &["model", "diagnostic"]),
+    ("plan", &["model", "diagnostic"]),
+    ("port", &["model", "diagnostic", "manifest", "plan"]),
+    ("format", &["model", "diagnostic", "manifest", "plan", "port"]),
+    ("portal", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("store", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("engine", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("report", &["model", "diagnostic", "manifest", "plan", "port", "format", "engine"]),
+    (
+        "cli",
+        &[
+            "model", "diagnostic", "manifest", "plan", "port", "format", "portal", "store", "engine", "report",
+            "emulator",
+        ],
+    ),
+    ("emulator", &[]),
+];
+
+/// Crates and parts of the standard library that have one owner, with the modules that may name them.
+const OWNED: &[(&str, &[&str])] = &[
+    ("serde_yaml::", &["manifest"]),
+    ("reqwest::", &["portal"]),
+    ("axum::", &["emulator"]),
+    ("clap::", &["cli"]),
+    ("std::env", &["cli"]),
+    ("std::fs", &["store", "cli", "emulator"]),
+    ("std::process::ExitCode", &["cli", "main"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The lines of code of each module: comments left out, the way to the file kept.
+fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut modules: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
+    for file in files {
+        let way = file.strip_prefix(&root).unwrap().to_path_buf();
+        let first = way.iter().next().unwrap().to_str().unwrap();
+        let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = modules.entry(module).or_default();
+        lines.extend(code.map(|line| (way.clone(), line.to_owned())));
+    }
+    modules
+}
+
+/// The modules of this crate that a line names.
+fn named(line: &str) -> impl Iterator<Item = &str> {
+    line.split("crate::").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        rest.get(..end).filter(|name| !name.is_empty())
+    })
+}
+
+#[test]
+fn nobody_knows_a_module_above_or_beside_them() {
+    let table: BTreeMap<&str, BTreeSet<&str>> =
+        MAY_KNOW.iter().map(|(module, known)| (*module, known.iter().copied().collect())).collect();
+    let mut edges = 0;
+    for (module, lines) in modules() {
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let known = table.get(module.as_str()).unwrap_or_else(|| panic!("module {module} stands in no layer"));
+        for (file, line) in lines {
+            for name in named(&line).filter(|name| *name != module) {
+                assert!(known.contains(name), "{}: {module} must not know {name}: {line}", file.display());
+                edges += 1;
+            }
+        }
+    }
+    assert!(edges > 20, "the test looks at the wrong place: only {edges} edges found");
+}
+
+#[test]
+fn what_has_one_owner_is_named_by_its_owner_alone() {
+    for (module, lines) in modules() {
+        for (file, line) in lines {
+            for (thing, owners) in OWNED {
+                let allowed = owners.contains(&module.as_str());
+                assert!(allowed || !line.contains(thing), "{}: {thing} belongs to {owners:?}: {line}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_layers_go_downward_only() {
+    for (index, (module, known)) in MAY_KNOW.iter().enumerate() {
+        for name in *known {
+            let below = MAY_KNOW.iter().position(|(other, _)| other == name).unwrap();
+            assert!(below < index || *name == "emulator", "{module} stands below {name} and may not know it");
+        }
+    }
+}
