@@ -3,7 +3,9 @@
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod engine;
+pub mod format;
 pub mod model;
 pub mod plan;
 pub mod port;
 pub mod report;
+pub mod store;
