@@ -6,7 +6,6 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -216,6 +215,6 @@ fn owner_in(file: &File) -> LockOwner {
 
 /// The folder of a store's portal, for tests.
 #[cfg(test)]
-pub(super) fn folder(store: &Store) -> &Path {
+pub(super) fn folder(store: &Store) -> &std::path::Path {
     &store.folder
 }
