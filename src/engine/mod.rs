@@ -30,6 +30,7 @@
 mod apply;
 mod events;
 mod observe;
+mod resolve;
 mod restore;
 mod resume;
 mod stop;
@@ -42,6 +43,7 @@ mod tests;
 pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
 pub use events::{Event, Listener};
 pub use observe::observe;
+pub use resolve::{Resolution, ResolveError, resolve};
 pub use restore::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
 };

@@ -258,10 +258,8 @@ impl PlanJson {
             TrustEvidence::DifferingRead => "differing-read",
         });
         let breach = |breach: &crate::plan::Breach| BreachJson { guard: breach.word(), text: breach.to_string() };
-        let manifest = |(name, reason): &(&str, &str)| ManifestJson {
-            name: (*name).to_owned(),
-            reason: (*reason).to_owned(),
-        };
+        let manifest =
+            |(name, reason): &(&str, &str)| ManifestJson { name: (*name).to_owned(), reason: (*reason).to_owned() };
         Self {
             format: "recard.plan/v1",
             portal: plan.portal.to_string(),

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::PlanReport;
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::words::{Counted, Seconds, column_width, fitted};
-use super::PlanReport;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
 use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
@@ -152,7 +152,9 @@ fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
             }
             Ok(())
         }
-        None => writeln!(f, "Apply will refuse. A protected person cannot be acknowledged; leave them out with `except`."),
+        None => {
+            writeln!(f, "Apply will refuse. A protected person cannot be acknowledged; leave them out with `except`.")
+        }
     }
 }
 
@@ -162,7 +164,9 @@ impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             ReadTrust::Trusted(TrustEvidence::WholeSeconds) => "trusted (the answers show a release from 25.700 on)",
-            ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => "trusted (the profile shows a release from 25.550 on)",
+            ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => {
+                "trusted (the profile shows a release from 25.550 on)"
+            }
             ReadTrust::Trusted(TrustEvidence::DifferingRead) => "trusted (other people's cards read differently)",
             ReadTrust::NotTrusted => "not trusted (the portal answers with the caller's own card, as up to 24.200)",
             ReadTrust::Unproven => "unproven (nothing shows whose card the portal reads)",

@@ -1,0 +1,122 @@
+//! The stable codes of problems.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What kind of problem. The text form never changes and is never used again for something else.
+        ///
+        /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning, `RC04` about what the portal
+        /// knows of the people and departments named.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!("`", $text, "`")] #[doc = ""] $(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of their texts.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The text form: `RC0101` and so on.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is not UTF-8 text.
+    NotUtf8 = "RC0101",
+    /// The file is larger than 8 MiB.
+    TooLarge = "RC0102",
+    /// The text is not YAML.
+    Syntax = "RC0103",
+    /// There is no manifest: no file, an empty file, or an empty document.
+    Empty = "RC0104",
+    /// The document is too large once its aliases are followed, or nested too deeply.
+    TooManyNodes = "RC0105",
+    /// An alias refers to no anchor before it, or to itself.
+    BadAlias = "RC0106",
+    /// A YAML tag (`!name`), which means nothing in a manifest.
+    Tag = "RC0107",
+    /// The address of a webhook, which is a secret. It is never shown.
+    WebhookUrl = "RC0108",
+    /// A key that does not exist there.
+    UnknownKey = "RC0201",
+    /// A key that stands twice in one mapping.
+    DuplicateKey = "RC0202",
+    /// A required key is missing.
+    MissingKey = "RC0203",
+    /// A value of a wrong type: a text where a number belongs, and the like.
+    WrongType = "RC0204",
+    /// `apiVersion` is not one that this recard reads.
+    UnsupportedVersion = "RC0205",
+    /// `kind` is not one that this recard reads.
+    UnsupportedKind = "RC0206",
+    /// A word that is none of those allowed there.
+    UnknownValue = "RC0207",
+    /// Not the id of a person or of a department.
+    InvalidId = "RC0208",
+    /// An empty text where a text is required.
+    EmptyText = "RC0209",
+    /// An empty list. Only lists under `except` may be empty.
+    EmptyList = "RC0210",
+    /// Not an e-mail address.
+    InvalidEmail = "RC0211",
+    /// Not the host name of a portal.
+    InvalidPortal = "RC0212",
+    /// Not the name of a generation.
+    InvalidGeneration = "RC0213",
+    /// A number outside of its range.
+    OutOfRange = "RC0214",
+    /// A control character, or a line break where one line belongs.
+    ControlCharacter = "RC0215",
+    /// One selector in two blocks with different modes.
+    Contradiction = "RC0301",
+    /// A target that is declared twice, in the same words; a warning.
+    DuplicateTarget = "RC0302",
+    /// A selection that selects nobody.
+    EmptySelection = "RC0303",
+    /// A document with neither personal nor common cards.
+    NothingDeclared = "RC0304",
+    /// Selected and excepted in the same block.
+    SelectedAndExcepted = "RC0305",
+    /// A protected person is selected by id.
+    ProtectedSelected = "RC0306",
+    /// Documents of one run name different portals.
+    DifferentPortals = "RC0307",
+    /// Two documents have the same name.
+    DuplicateName = "RC0308",
+    /// The portal has no person with that id.
+    UnknownPerson = "RC0401",
+    /// The portal has nobody with that e-mail address.
+    UnknownEmail = "RC0402",
+    /// The portal has several people with that e-mail address.
+    AmbiguousEmail = "RC0403",
+    /// The portal has no department with that id.
+    UnknownDepartment = "RC0404",
+    /// A department without active people.
+    EmptyDepartment = "RC0405",
+    /// A person who was dismissed.
+    DismissedPerson = "RC0406",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_kinds_of_problems_share_a_code() {
+        let texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(texts.is_sorted_by(|a, b| a < b), "{texts:?}");
+    }
+}

@@ -1,0 +1,160 @@
+//! A problem in the text that people write: what is wrong, where, and how to mend it.
+//!
+//! A [`Diagnostic`] is a value: a stable code for machines and searches, a message, one or more places, a help. Those who
+//! find a problem (`manifest` in the text, `engine::resolve` on the portal) know places only; [`render`] draws them into
+//! the text. Every text that enters a diagnostic has its webhook secrets masked on the way in, and so has every line that
+//! is drawn: no output made of diagnostics can hold one, whatever the output.
+
+mod code;
+mod render;
+mod secret;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::model::Place;
+
+pub use code::Code;
+pub use render::{RenderStyle, SHOWN_PER_FILE, render};
+pub(crate) use secret::secrets;
+
+/// A text that was read: a file of a manifest, or the standard input.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file as it was named on the command line, or found in a folder named there. Stands in every [`Place`].
+    pub name: Arc<str>,
+    /// Its content, unchecked.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Source {
+    /// Leaves the content out: it may hold a secret that nobody has looked for yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({:?}, {} bytes)", self.name, self.bytes.len())
+    }
+}
+
+/// Whether a problem stops the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Nothing is sent to the portal.
+    Error,
+    /// Worth knowing; the run goes on.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A place that a problem is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// File, line and column.
+    pub place: Place,
+    /// The bytes of the file to underline; without it, the word that starts at the place.
+    pub span: Option<Range<usize>>,
+    /// What to say about the place; may be empty.
+    pub text: String,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of problem.
+    pub code: Code,
+    /// Whether it stops the run.
+    pub severity: Severity,
+    /// What is wrong: a lower-case fragment without a full stop.
+    pub message: String,
+    /// Where. The first is the primary place; the others explain. Empty only where there is no text at all.
+    pub labels: Vec<Label>,
+    /// How to mend it, where that is known.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem that stops the run.
+    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message).label(place, "")
+    }
+
+    /// Something worth knowing.
+    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message).label(place, "")
+    }
+
+    /// A problem without a place: there is no text that it could be in.
+    pub fn without_place(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// Says how to mend it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(secret::masked(text.into()));
+        self
+    }
+
+    /// Adds a place.
+    #[must_use]
+    pub fn label(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.labels.push(Label { place, span: None, text: secret::masked(text.into()) });
+        self
+    }
+
+    /// Sets the bytes to underline at the place that was added last.
+    #[must_use]
+    pub fn span(mut self, span: Range<usize>) -> Self {
+        if let Some(label) = self.labels.last_mut() {
+            label.span = Some(span);
+        }
+        self
+    }
+
+    /// Sets what to say about the place that was added last.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        if let Some(label) = self.labels.last_mut() {
+            label.text = secret::masked(text.into());
+        }
+        self
+    }
+
+    /// The primary place.
+    pub fn place(&self) -> Option<&Place> {
+        self.labels.first().map(|label| &label.place)
+    }
+
+    /// Whether it stops the run.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { code, severity, message: secret::masked(message.into()), labels: Vec::new(), help: None }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line: `lead.yaml:3:5: error[RC0201]: unknown key`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place() {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}[{}]: {}", self.severity, self.code, self.message)
+    }
+}

@@ -1,0 +1,122 @@
+//! Finds the secrets of webhooks in any text, and covers them.
+//!
+//! A webhook's address is `https://HOST/rest/USER/SECRET/…`. Who has it, has the portal. People paste it where it does not
+//! belong, with and without the scheme, in comments too; so the search looks at the raw text, not at YAML, and errs on the
+//! side of covering.
+
+use std::ops::Range;
+
+/// Without `http` in front, a path counts as a webhook's only with a secret of this length: the portal's own have 16
+/// characters, and `/rest/1/fields` in a sentence is none.
+const SHORTEST_BARE: usize = 8;
+
+/// What stands in place of a secret.
+const COVER: &str = "***";
+
+/// The bytes of every webhook secret in a text, in order.
+pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(slash) = next_slash(bytes, from) {
+        from = slash + 1;
+        if let Some(secret) = secret_after(bytes, slash) {
+            from = secret.end;
+            found.push(secret);
+        }
+    }
+    found
+}
+
+/// The text with its secrets covered.
+pub(super) fn masked(mut text: String) -> String {
+    if !text.contains('/') {
+        return text;
+    }
+    for secret in secrets(&text).into_iter().rev() {
+        text.replace_range(secret, COVER);
+    }
+    text
+}
+
+fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
+    bytes.get(from..)?.iter().position(|byte| *byte == b'/').map(|index| from + index)
+}
+
+/// The secret of `/rest/USER/SECRET` whose first slash stands at an index.
+fn secret_after(bytes: &[u8], slash: usize) -> Option<Range<usize>> {
+    let at = word(bytes, slash + 1, b"rest")?;
+    let at = slashes(bytes, at)?;
+    let user = run(bytes, at, |byte| byte.is_ascii_digit());
+    if user == at {
+        return None;
+    }
+    let start = slashes(bytes, user)?;
+    let end = run(bytes, start, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let length = end - start;
+    let counts = length >= SHORTEST_BARE || (length > 0 && has_scheme(bytes, slash));
+    counts.then_some(start..end)
+}
+
+/// Whether the address that runs up to an index starts with a scheme.
+fn has_scheme(bytes: &[u8], end: usize) -> bool {
+    // No host name is longer than 253 bytes; the rest is for a folder in front of `rest`.
+    let window = bytes.get(end.saturating_sub(400)..end).unwrap_or_default();
+    let address = window.rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let address: Vec<u8> = address.iter().filter(|byte| **byte != b'\\').map(u8::to_ascii_lowercase).collect();
+    let starts = |scheme: &[u8]| address.windows(scheme.len()).any(|part| part == scheme);
+    starts(b"http://") || starts(b"https://")
+}
+
+fn word(bytes: &[u8], at: usize, expected: &[u8]) -> Option<usize> {
+    let end = at + expected.len();
+    bytes.get(at..end)?.eq_ignore_ascii_case(expected).then_some(end)
+}
+
+/// Skips one or more slashes, each of which may be escaped as in JSON.
+fn slashes(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = run(bytes, at, |byte| matches!(byte, b'/' | b'\\'));
+    bytes.get(at..end)?.contains(&b'/').then_some(end)
+}
+
+fn run(bytes: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !fits(*byte)).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_webhook_is_covered_wherever_it_stands() {
+        for (text, covered) in [
+            ("https://a.bitrix24.com/rest/1/abc123", "https://a.bitrix24.com/rest/1/***"),
+            ("http://localhost/rest/1/x/crm.lead.list.json?a=/", "http://localhost/rest/1/***/crm.lead.list.json?a=/"),
+            ("HTTPS://A/REST/77/s3cr3t_-x, and", "HTTPS://A/REST/77/***, and"),
+            (r#""https:\/\/a\/rest\/1\/abc""#, r#""https:\/\/a\/rest\/1\/***""#),
+            ("# a.bitrix24.com/rest/12/abcdefgh12345678/", "# a.bitrix24.com/rest/12/***/"),
+            ("https://a/sub/rest/1/x https://b/rest/2/y", "https://a/sub/rest/1/*** https://b/rest/2/***"),
+            ("(https://a//rest//1//x)", "(https://a//rest//1//***)"),
+        ] {
+            assert_eq!(masked(text.to_owned()), covered);
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "https://a.bitrix24.com/rest/1/<secret>/",
+            "https://a.bitrix24.com/rest/1/***/",
+            "https://a.bitrix24.com/rest/",
+            "https://a.bitrix24.com/rest/one/abc",
+            "the path /rest/1/fields",
+            "/rest/1",
+            "/rest",
+            "rest/1/abcdefgh12345678",
+            "",
+        ] {
+            assert_eq!(masked(text.to_owned()), text);
+        }
+    }
+}

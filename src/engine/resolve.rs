@@ -1,0 +1,340 @@
+//! From selectors to people: which targets do the manifests mean?
+//!
+//! The portal ignores a filter that it does not understand and returns everybody. So nothing that comes back is believed
+//! because it came back: every person is checked against what was asked, and the tree of departments is walked here and
+//! not by the portal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::manifest::{Declaration, DepartmentSelector, Document, PersonalBlock, Placed};
+use crate::model::{
+    CardKey, Department, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Person, Place, Selector, UserId,
+};
+use crate::port::{PeopleQuery, PortalError, ReadPortal};
+
+/// Why the manifests could not be resolved.
+#[derive(Debug, Error)]
+pub enum ResolveError {
+    /// The portal could not be asked.
+    #[error("cannot look up people and departments")]
+    Portal(#[from] PortalError),
+    /// The manifests name what the portal does not have. All problems, warnings included.
+    #[error("the manifests do not fit the portal")]
+    Manifest(Vec<Diagnostic>),
+}
+
+/// What the manifests mean on this portal.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// The targets.
+    pub desired: DesiredState,
+    /// What was odd, but no reason to stop.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Resolves every selector of the manifests.
+///
+/// # Errors
+///
+/// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a block selects nobody.
+pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, ResolveError> {
+    let questions = Questions::of(declaration);
+    let directory = questions.ask(portal).await?;
+    let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
+    for document in &declaration.documents {
+        resolver.document(document);
+    }
+    let Resolver { directory, diagnostics, targets } = resolver;
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        return Err(ResolveError::Manifest(diagnostics));
+    }
+    let targets: Vec<DesiredTarget> = targets.into_values().collect();
+    let selected: BTreeSet<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
+    let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();
+    let desired = DesiredState { targets, people, guards: declaration.guards() };
+    Ok(Resolution { desired, warnings: diagnostics })
+}
+
+/// Everything that must be asked, over all documents, so that each thing is asked once.
+#[derive(Default)]
+struct Questions {
+    ids: BTreeSet<UserId>,
+    emails: BTreeSet<Arc<str>>,
+    departments: Vec<DepartmentSelector>,
+    everybody: Option<Place>,
+}
+
+impl Questions {
+    fn of(declaration: &Declaration) -> Self {
+        let mut questions = Self::default();
+        for block in declaration.documents.iter().flat_map(|document| &document.personal) {
+            let users = &block.users;
+            questions.ids.extend(users.ids.iter().chain(&users.except.ids).map(|id| id.value));
+            questions
+                .emails
+                .extend(users.emails.iter().chain(&users.except.emails).map(|email| Arc::clone(&email.value)));
+            let departments = users.departments.iter().chain(&users.except.departments);
+            questions.departments.extend(departments.map(|department| department.value));
+            questions.everybody = questions.everybody.or_else(|| users.all.clone());
+        }
+        questions
+    }
+
+    async fn ask<P: ReadPortal>(self, portal: &P) -> Result<Directory, PortalError> {
+        let mut directory = Directory::default();
+        if !self.departments.is_empty() {
+            directory.departments = portal.departments().await?.into_iter().map(|found| (found.id, found)).collect();
+            let wanted: BTreeSet<DepartmentId> =
+                self.departments.iter().flat_map(|selector| directory.department_tree(selector)).collect();
+            // One listing of everybody answers for all departments as well.
+            if !wanted.is_empty() && self.everybody.is_none() {
+                let query = PeopleQuery::Departments(wanted.iter().copied().collect());
+                for person in portal.people(&query).await? {
+                    if !person.active || !person.departments.iter().any(|id| wanted.contains(id)) {
+                        return Err(filter_ignored("department", &person));
+                    }
+                    directory.add(person);
+                }
+            }
+        }
+        if self.everybody.is_some() {
+            for person in portal.people(&PeopleQuery::AllActive).await? {
+                if !person.active {
+                    return Err(filter_ignored("activity", &person));
+                }
+                directory.add(person);
+            }
+        }
+        let missing: Vec<UserId> = self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
+        if !missing.is_empty() {
+            for person in portal.people(&PeopleQuery::Ids(missing)).await? {
+                if !self.ids.contains(&person.id) {
+                    return Err(filter_ignored("id", &person));
+                }
+                directory.add(person);
+            }
+        }
+        if !self.emails.is_empty() {
+            let query = PeopleQuery::Emails(self.emails.iter().map(Arc::clone).collect());
+            for person in portal.people(&query).await? {
+                match person.email.as_deref().map(str::to_lowercase) {
+                    Some(email) if self.emails.contains(email.as_str()) => {
+                        directory.by_email.entry(email.into()).or_default().push((person.id, person.active));
+                        directory.add(person);
+                    }
+                    _ => return Err(filter_ignored("e-mail", &person)),
+                }
+            }
+        }
+        Ok(directory)
+    }
+}
+
+/// An answer that holds somebody who was not asked for means that the portal did not understand the question.
+fn filter_ignored(what: &str, person: &Person) -> PortalError {
+    PortalError::Unexpected(format!(
+        "asked for people by {what}, the portal also returned user {}, who does not fit; the filter was ignored, and \
+         nothing that came back can be used (does the webhook have the right `user`, which shows e-mail addresses?)",
+        person.id
+    ))
+}
+
+/// What the portal answered.
+#[derive(Default)]
+struct Directory {
+    people: BTreeMap<UserId, Person>,
+    by_email: BTreeMap<Arc<str>, Vec<(UserId, bool)>>,
+    departments: BTreeMap<DepartmentId, Department>,
+}
+
+impl Directory {
+    fn add(&mut self, person: Person) {
+        self.people.insert(person.id, person);
+    }
+
+    /// The department and, if asked for, all below it; empty if it does not exist. A ring of departments ends by itself.
+    fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
+        let mut found = BTreeSet::new();
+        if !self.departments.contains_key(&selector.id) {
+            return found;
+        }
+        let mut open = vec![selector.id];
+        while let Some(id) = open.pop() {
+            if found.insert(id) && selector.recursive {
+                let below = self.departments.values().filter(|department| department.parent == Some(id));
+                open.extend(below.map(|department| department.id));
+            }
+        }
+        found
+    }
+
+    /// The active people who belong directly to one of the departments.
+    fn members<'a>(&'a self, departments: &'a BTreeSet<DepartmentId>) -> impl Iterator<Item = UserId> + 'a {
+        let fits = |person: &&Person| person.active && person.departments.iter().any(|id| departments.contains(id));
+        self.people.values().filter(fits).map(|person| person.id)
+    }
+}
+
+struct Resolver {
+    directory: Directory,
+    diagnostics: Vec<Diagnostic>,
+    targets: BTreeMap<CardKey, DesiredTarget>,
+}
+
+impl Resolver {
+    fn document(&mut self, document: &Document) {
+        for lead in &document.common {
+            let origin = self.origin(document, &lead.place, Selector::Common);
+            self.target(CardKey::common(lead.value), Mode::Enforce, &origin);
+        }
+        for block in &document.personal {
+            self.block(document, block);
+        }
+    }
+
+    fn block(&mut self, document: &Document, block: &PersonalBlock) {
+        let errors_before = self.diagnostics.len();
+        let mut selected: BTreeMap<UserId, (Selector, Place)> = BTreeMap::new();
+        let users = &block.users;
+        for id in &users.ids {
+            if self.known_id(id) {
+                selected.entry(id.value).or_insert((Selector::Id, id.place.clone()));
+            }
+        }
+        for email in &users.emails {
+            if let Some(user) = self.person_of(email) {
+                selected.entry(user).or_insert((Selector::Email(Arc::clone(&email.value)), email.place.clone()));
+            }
+        }
+        for department in &users.departments {
+            let members = self.members_of(department);
+            if members.is_empty() && self.directory.departments.contains_key(&department.value.id) {
+                let text = format!("nobody active is in department {}", department.value.id);
+                let help = "people of the departments below count only with `{ id: …, recursive: true }`";
+                self.diagnostics
+                    .push(Diagnostic::warning(Code::EmptyDepartment, department.place.clone(), text).help(help));
+            }
+            let DepartmentSelector { id, recursive } = department.value;
+            for user in members {
+                selected.entry(user).or_insert((Selector::Department { id, recursive }, department.place.clone()));
+            }
+        }
+        if let Some(place) = &users.all {
+            // People without a department are guests of the portal, not its employees.
+            let employees = self.directory.people.values().filter(|one| one.active && !one.departments.is_empty());
+            for person in employees {
+                selected.entry(person.id).or_insert((Selector::All, place.clone()));
+            }
+        }
+        for id in &users.except.ids {
+            if self.known_id(id) {
+                selected.remove(&id.value);
+            }
+        }
+        for email in &users.except.emails {
+            if let Some(user) = self.person_of(email) {
+                selected.remove(&user);
+            }
+        }
+        for department in &users.except.departments {
+            for user in self.members_of(department) {
+                selected.remove(&user);
+            }
+        }
+        let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
+        if selected.is_empty() && !new_errors {
+            let text = "this block selects nobody on the portal";
+            let help = "an empty selection is more often a mistake than a wish: mend the selectors or remove the block";
+            self.diagnostics.push(Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help));
+        }
+        let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
+        for (user, (selector, place)) in selected {
+            let origin = origins
+                .entry((selector, place))
+                .or_insert_with_key(|(selector, place)| self.origin(document, place, selector.clone()));
+            let origin = Arc::clone(origin);
+            for lead in &block.lead_customer_types {
+                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin);
+            }
+        }
+    }
+
+    fn origin(&self, document: &Document, place: &Place, selector: Selector) -> Arc<Origin> {
+        let (manifest, reason) = (Arc::clone(&document.name), Arc::clone(&document.reason));
+        Arc::new(Origin { manifest, reason, place: place.clone(), selector })
+    }
+
+    /// Adds a target. The first mention stays; a later one with another mode contradicts it.
+    fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>) {
+        if let Some(known) = self.targets.get(&key) {
+            if known.mode != mode {
+                let text = format!("{key} is selected twice, with different modes");
+                let found = Diagnostic::error(Code::Contradiction, origin.place.clone(), text)
+                    .label(known.origin.place.clone(), "first selected here")
+                    .help("leave the person out of one of the blocks with `except`");
+                self.diagnostics.push(found);
+            }
+            return;
+        }
+        self.targets.insert(key, DesiredTarget { key, mode, origin: Arc::clone(origin) });
+    }
+
+    fn known_id(&mut self, id: &Placed<UserId>) -> bool {
+        let known = self.directory.people.contains_key(&id.value);
+        if !known {
+            let text = format!("the portal has no user {}", id.value);
+            let help = "bots and guests have no lead cards and are not found; check the number in the person's profile";
+            self.diagnostics.push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
+        }
+        known
+    }
+
+    /// The one active person with an e-mail address.
+    fn person_of(&mut self, email: &Placed<Arc<str>>) -> Option<UserId> {
+        let found = self.directory.by_email.get(&email.value).map_or(&[][..], Vec::as_slice);
+        let active: Vec<UserId> = found.iter().filter(|(_, active)| *active).map(|(user, _)| *user).collect();
+        let problem = match active.as_slice() {
+            [one] => return Some(*one),
+            [] if !found.is_empty() => {
+                let text = format!("the person with the e-mail {} was dismissed", email.value);
+                Diagnostic::error(Code::DismissedPerson, email.place.clone(), text)
+                    .help("remove the address; a dismissed person can still be selected by id")
+            }
+            [] => {
+                let text = format!("nobody on the portal has the e-mail {}", email.value);
+                Diagnostic::error(Code::UnknownEmail, email.place.clone(), text)
+                    .help("the address must be the one in the person's profile")
+            }
+            several => {
+                let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let text = format!("several people have the e-mail {}: users {ids}", email.value);
+                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text).help("select the person by id")
+            }
+        };
+        self.diagnostics.push(problem);
+        None
+    }
+
+    fn members_of(&mut self, department: &Placed<DepartmentSelector>) -> Vec<UserId> {
+        let tree = self.directory.department_tree(&department.value);
+        if tree.is_empty() {
+            let text = format!("the portal has no active department {}", department.value.id);
+            let help = self.similar_departments();
+            self.diagnostics
+                .push(Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text).help(help));
+        }
+        self.directory.members(&tree).collect()
+    }
+
+    fn similar_departments(&self) -> String {
+        let all = self.directory.departments.values();
+        let shown: Vec<String> = all.take(8).map(|one| format!("{} ({})", one.id, one.name)).collect();
+        let more = self.directory.departments.len().saturating_sub(shown.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        format!("departments that the webhook can see: {}{more}", shown.join(", "))
+    }
+}

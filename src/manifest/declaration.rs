@@ -1,0 +1,208 @@
+//! What manifests say, after reading: every value checked, with its place.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::model::{DepartmentId, Digest, GuardLimits, LeadCustomerType, Mode, Place, PortalId, UserId};
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// All documents of a run. There is at least one, and all are for the same portal.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    /// The documents, in the order of the files.
+    pub documents: Vec<Document>,
+    /// The digest of what they mean: comments, order and file names do not count.
+    pub digest: Digest,
+    portal: Placed<PortalId>,
+}
+
+/// One document: `kind: LeadCardReset`.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Where it begins.
+    pub place: Place,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.reason`.
+    pub reason: Arc<str>,
+    /// `metadata.owner`.
+    pub owner: Option<Arc<str>>,
+    /// `metadata.ticket`.
+    pub ticket: Option<Arc<str>>,
+    /// `spec.portal`: the portal that it is for, and for no other.
+    pub portal: Placed<PortalId>,
+    /// `spec.personal`.
+    pub personal: Vec<PersonalBlock>,
+    /// `spec.common.leadCustomerTypes`.
+    pub common: Vec<Placed<LeadCustomerType>>,
+    /// `spec.guards` and `spec.protect`.
+    pub guards: Guards,
+}
+
+/// An entry of `spec.personal`: some people's own cards.
+#[derive(Clone, Debug)]
+pub struct PersonalBlock {
+    /// Where it begins.
+    pub place: Place,
+    /// Whose.
+    pub users: UserSelection,
+    /// For which kinds of lead; each once.
+    pub lead_customer_types: Vec<LeadCustomerType>,
+    /// When they are reset.
+    pub mode: Mode,
+}
+
+/// `users`: which people.
+#[derive(Clone, Debug, Default)]
+pub struct UserSelection {
+    /// By id.
+    pub ids: Vec<Placed<UserId>>,
+    /// By e-mail address, in lower case.
+    pub emails: Vec<Placed<Arc<str>>>,
+    /// By department.
+    pub departments: Vec<Placed<DepartmentSelector>>,
+    /// Where `all: true` stands, if it does.
+    pub all: Option<Place>,
+    /// Who is left out.
+    pub except: Exceptions,
+}
+
+/// `users.except`: who is left out, whatever selects them.
+#[derive(Clone, Debug, Default)]
+pub struct Exceptions {
+    /// By id.
+    pub ids: Vec<Placed<UserId>>,
+    /// By e-mail address, in lower case.
+    pub emails: Vec<Placed<Arc<str>>>,
+    /// By department.
+    pub departments: Vec<Placed<DepartmentSelector>>,
+}
+
+/// A department, with or without those below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DepartmentSelector {
+    /// The department.
+    pub id: DepartmentId,
+    /// Whether the departments below count too.
+    pub recursive: bool,
+}
+
+/// `spec.guards` and `spec.protect`, as far as they are stated.
+#[derive(Clone, Debug, Default)]
+pub struct Guards {
+    /// `maxUsers`.
+    pub max_users: Option<u32>,
+    /// `maxPercentOfUsers`.
+    pub max_percent_of_users: Option<u8>,
+    /// `acknowledge.users`.
+    pub acknowledged_users: Option<u32>,
+    /// `acknowledge.selection`.
+    pub acknowledged_selection: Option<u32>,
+    /// `acknowledge.common`.
+    pub acknowledged_common: BTreeSet<LeadCustomerType>,
+    /// `acknowledge.people`.
+    pub acknowledged_people: BTreeSet<UserId>,
+    /// `protect.ids`.
+    pub protected: BTreeSet<UserId>,
+}
+
+impl Declaration {
+    /// Takes documents that were checked; nothing if there are none.
+    pub(super) fn new(documents: Vec<Document>) -> Option<Self> {
+        let portal = documents.first()?.portal.clone();
+        let digest = digest(&documents);
+        Some(Self { documents, digest, portal })
+    }
+
+    /// The portal that the documents are for.
+    pub fn portal(&self) -> &PortalId {
+        &self.portal.value
+    }
+
+    /// Where the portal is named first.
+    pub fn portal_place(&self) -> &Place {
+        &self.portal.place
+    }
+
+    /// The limits over all documents: of limits the smallest, of acknowledged numbers the largest, of lists all.
+    pub fn guards(&self) -> GuardLimits {
+        let mut limits = GuardLimits::default();
+        let stated = || self.documents.iter().map(|document| &document.guards);
+        if let Some(least) = stated().filter_map(|guards| guards.max_users).min() {
+            limits.max_users = least;
+        }
+        if let Some(least) = stated().filter_map(|guards| guards.max_percent_of_users).min() {
+            limits.max_percent_of_users = least;
+        }
+        limits.acknowledged_users = stated().filter_map(|guards| guards.acknowledged_users).max();
+        limits.acknowledged_selection = stated().filter_map(|guards| guards.acknowledged_selection).max();
+        for guards in stated() {
+            limits.acknowledged_common.extend(&guards.acknowledged_common);
+            limits.acknowledged_people.extend(&guards.acknowledged_people);
+            limits.protected.extend(&guards.protected);
+        }
+        limits
+    }
+}
+
+/// The digest of what documents mean: a sorted list of statements, whatever order they were written in.
+fn digest(documents: &[Document]) -> Digest {
+    let mut statements: Vec<String> = documents.iter().map(statement).collect();
+    statements.sort();
+    Digest::of(statements.concat().as_bytes())
+}
+
+/// Everything that a document states, in one form. Every field is named, so that a new one is not forgotten.
+fn statement(document: &Document) -> String {
+    let Document { place: _, name, reason, owner, ticket, portal, personal, common, guards } = document;
+    let mut text = format!("document {name:?} {reason:?} {owner:?} {ticket:?} {}\n", portal.value);
+    let mut lines: Vec<String> = personal.iter().map(block_statement).collect();
+    lines.extend(common.iter().map(|lead| format!("common {}\n", lead.value)));
+    lines.sort();
+    lines.dedup();
+    text.extend(lines);
+    let Guards {
+        max_users,
+        max_percent_of_users,
+        acknowledged_users,
+        acknowledged_selection,
+        acknowledged_common,
+        acknowledged_people,
+        protected,
+    } = guards;
+    let _ = writeln!(text, "guards {max_users:?} {max_percent_of_users:?} {acknowledged_users:?}");
+    let _ = writeln!(text, "acknowledged {acknowledged_selection:?} {acknowledged_common:?}");
+    let _ = writeln!(text, "people {acknowledged_people:?} {protected:?}");
+    text
+}
+
+fn block_statement(block: &PersonalBlock) -> String {
+    let PersonalBlock { place: _, users, lead_customer_types, mode } = block;
+    let UserSelection { ids, emails, departments, all, except } = users;
+    let mut leads = lead_customer_types.clone();
+    leads.sort();
+    let mut text = format!("personal {leads:?} {mode:?} all={}\n", all.is_some());
+    let mut lines: Vec<String> = Vec::new();
+    let mut lists = |sign: char, ids: &[Placed<UserId>], emails: &[Placed<Arc<str>>], departments: &[Placed<_>]| {
+        lines.extend(ids.iter().map(|id| format!(" {sign}id {}\n", id.value)));
+        lines.extend(emails.iter().map(|email| format!(" {sign}email {:?}\n", email.value)));
+        let department =
+            |one: &Placed<DepartmentSelector>| format!(" {sign}department {} {}\n", one.value.id, one.value.recursive);
+        lines.extend(departments.iter().map(department));
+    };
+    lists('+', ids, emails, departments);
+    lists('-', &except.ids, &except.emails, &except.departments);
+    lines.sort();
+    lines.dedup();
+    text.extend(lines);
+    text
+}

@@ -1,0 +1,442 @@
+//! From a tree of nodes to a document. Goes on after a problem, to find them all.
+
+use std::sync::Arc;
+
+use super::declaration::{DepartmentSelector, Document, Exceptions, Guards, PersonalBlock, Placed, UserSelection};
+use super::fields::{Fields, Finder, suggestion};
+use super::node::{Node, Value};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{DepartmentId, Generation, LeadCustomerType, Mode, PortalId, UserId};
+
+const API_VERSION: &str = "recard/v1";
+const KIND: &str = "LeadCardReset";
+
+/// A name or an owner is one line of at most this many characters.
+const LONGEST_NAME: usize = 100;
+
+/// A reason is at most this many characters: it is printed in every plan and every report.
+const LONGEST_REASON: usize = 500;
+
+/// Decodes one document; nothing if it is too broken to be one.
+pub(super) fn document(node: &Node, file: &Arc<str>, found: &mut Vec<Diagnostic>) -> Option<Document> {
+    let finder = &mut Finder { file, found };
+    let mut top = Fields::of(finder, node, "the manifest", &["apiVersion", "kind", "metadata", "spec"])?;
+    if let Some(version) = top.require(finder, "apiVersion", "write `apiVersion: recard/v1`") {
+        exactly(finder, version, API_VERSION, "apiVersion", Code::UnsupportedVersion);
+    }
+    if let Some(kind) = top.require(finder, "kind", "write `kind: LeadCardReset`") {
+        exactly(finder, kind, KIND, "kind", Code::UnsupportedKind);
+    }
+    let metadata = top.require(finder, "metadata", "write `metadata: { name: …, reason: … }`");
+    let spec = top.require(finder, "spec", "write `spec:` with `portal` and `personal` or `common`");
+    let metadata = metadata.and_then(|node| self::metadata(finder, node));
+    let spec = spec.and_then(|node| self::spec(finder, node));
+    let (Some(metadata), Some(spec)) = (metadata, spec) else { return None };
+    let Metadata { name, reason, owner, ticket } = metadata;
+    let Spec { portal, personal, common, guards } = spec;
+    Some(Document { place: finder.place(node), name, reason, owner, ticket, portal, personal, common, guards })
+}
+
+struct Metadata {
+    name: Arc<str>,
+    reason: Arc<str>,
+    owner: Option<Arc<str>>,
+    ticket: Option<Arc<str>>,
+}
+
+struct Spec {
+    portal: Placed<PortalId>,
+    personal: Vec<PersonalBlock>,
+    common: Vec<Placed<LeadCustomerType>>,
+    guards: Guards,
+}
+
+fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code: Code) {
+    match &node.value {
+        Value::Text(text) if text == wanted => {}
+        Value::Text(text) => {
+            let message = format!("`{what}: {text}` is not one that this recard reads");
+            finder.error(code, node, message, Some(format!("write `{what}: {wanted}`")));
+        }
+        _ => finder.wrong_type(node, "a text", what),
+    }
+}
+
+fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
+    let mut fields = Fields::of(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
+    let name = fields.require(finder, "name", "give the manifest a short name, such as sales-back-to-standard");
+    let reason = fields.require(finder, "reason", "say why: it stands in every plan, report and audit line");
+    let name = name.and_then(|node| line(finder, node, "name", LONGEST_NAME));
+    let reason = reason.and_then(|node| line(finder, node, "reason", LONGEST_REASON));
+    let owner = fields.take("owner").and_then(|node| line(finder, node, "owner", LONGEST_NAME));
+    let ticket = fields.take("ticket").and_then(|node| line(finder, node, "ticket", LONGEST_NAME));
+    Some(Metadata { name: name?, reason: reason?, owner, ticket })
+}
+
+fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
+    let mut fields = Fields::of(finder, node, "spec", &["portal", "personal", "common", "guards", "protect"])?;
+    let help = "name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other";
+    let portal = fields.require(finder, "portal", help).and_then(|node| self::portal(finder, node));
+    let (personal_node, common_node) = (fields.take("personal"), fields.take("common"));
+    if personal_node.is_none() && common_node.is_none() {
+        let message = "neither `personal` nor `common` stands in spec";
+        let help = "a manifest that declares nothing is more often a mistake than a wish".to_owned();
+        finder.error(Code::NothingDeclared, node, message, Some(help));
+    }
+    let personal = personal_node.map(|node| list(finder, node, "personal", Empty::Refused, block)).unwrap_or_default();
+    let common = common_node.map(|node| self::common(finder, node)).unwrap_or_default();
+    let mut guards = fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
+    if let Some(node) = fields.take("protect")
+        && let Some(mut protect) = Fields::of(finder, node, "protect", &["ids"])
+        && let Some(ids) = protect.require(finder, "ids", "write `protect: { ids: [ … ] }`")
+    {
+        guards.protected =
+            list(finder, ids, "protect.ids", Empty::Refused, user).into_iter().map(|id| id.value).collect();
+    }
+    Some(Spec { portal: portal?, personal, common, guards })
+}
+
+fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
+    let text = text(finder, node, "portal")?;
+    let place = finder.place(node);
+    match PortalId::new(text) {
+        Ok(value) => Some(Placed { value, place }),
+        Err(problem) => {
+            let host = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#', '@']).next();
+            let help = match host.and_then(|host| PortalId::new(host).ok()) {
+                Some(host) => format!("write the host alone: `portal: {host}`"),
+                None => "write the host of the portal, such as company.bitrix24.com".to_owned(),
+            };
+            finder.error(Code::InvalidPortal, node, format!("this is no portal: {problem}"), Some(help));
+            None
+        }
+    }
+}
+
+fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
+    let mut fields = Fields::of(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
+    let help = "say whose cards: `users: { ids: [ … ] }`, emails, departments or `all: true`";
+    let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
+    let help = "say for which leads: `leadCustomerTypes: [simple, repeat]`";
+    let leads = fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node));
+    let mode = match fields.take("mode") {
+        None => Some(Mode::Enforce),
+        Some(node) => mode(finder, node),
+    };
+    let lead_customer_types = leads?.into_iter().map(|lead| lead.value).collect();
+    Some(PersonalBlock { place: finder.place(node), users: users?, lead_customer_types, mode: mode? })
+}
+
+fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
+    let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else { return Vec::new() };
+    let help = "say which common cards: `leadCustomerTypes: [repeat]`";
+    fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node)).unwrap_or_default()
+}
+
+fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
+    match &node.value {
+        Value::Text(text) if text == "enforce" => Some(Mode::Enforce),
+        Value::Text(text) => {
+            let help = match text.as_str() {
+                "once" => "a reset that happens once needs a name: `mode: { once: 2026-11 }`".to_owned(),
+                _ => "there are `enforce`, and `{ once: GENERATION }`".to_owned(),
+            };
+            finder.error(Code::UnknownValue, node, format!("there is no mode `{text}`"), Some(help));
+            None
+        }
+        Value::Map(_) => {
+            let mut fields = Fields::of(finder, node, "mode", &["once"])?;
+            let generation = fields.require(finder, "once", "write `mode: { once: 2026-11 }`")?;
+            let name = match &generation.value {
+                Value::Text(text) => text.clone(),
+                Value::Whole(number) => number.to_string(),
+                _ => {
+                    finder.wrong_type(generation, "a text", "once");
+                    return None;
+                }
+            };
+            let known = Generation::new(&name);
+            if known.is_none() {
+                let help = "1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11".to_owned();
+                let message = format!("{name:?} cannot name a generation");
+                finder.error(Code::InvalidGeneration, generation, message, Some(help));
+            }
+            known.map(Mode::Once)
+        }
+        _ => {
+            finder.wrong_type(node, "`enforce` or `{ once: GENERATION }`", "mode");
+            None
+        }
+    }
+}
+
+fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
+    let mut fields = Fields::of(finder, node, "users", &["ids", "emails", "departments", "all", "except"])?;
+    let mut selection = UserSelection {
+        ids: optional_list(finder, fields.take("ids"), "ids", Empty::Refused, user),
+        emails: optional_list(finder, fields.take("emails"), "emails", Empty::Refused, email),
+        departments: optional_list(finder, fields.take("departments"), "departments", Empty::Refused, department),
+        ..UserSelection::default()
+    };
+    if let Some(all) = fields.take("all") {
+        match all.value {
+            Value::Bool(true) => selection.all = Some(finder.place(all)),
+            Value::Bool(false) => {}
+            _ => finder.wrong_type(all, "true or false", "all"),
+        }
+    }
+    if let Some(except) = fields.take("except")
+        && let Some(mut fields) = Fields::of(finder, except, "except", &["ids", "emails", "departments"])
+    {
+        selection.except = Exceptions {
+            ids: optional_list(finder, fields.take("ids"), "except.ids", Empty::Allowed, user),
+            emails: optional_list(finder, fields.take("emails"), "except.emails", Empty::Allowed, email),
+            departments: optional_list(
+                finder,
+                fields.take("departments"),
+                "except.departments",
+                Empty::Allowed,
+                department,
+            ),
+        };
+    }
+    let named = !selection.ids.is_empty() || !selection.emails.is_empty() || !selection.departments.is_empty();
+    // A list that was refused has its own problem already.
+    let stated = matches!(&node.value, Value::Map(map) if map.iter().any(|(key, _)| {
+        matches!(&key.value, Value::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
+    }));
+    if !named && !stated && selection.all.is_none() {
+        let help =
+            "name people by ids, emails or departments, or write `all: true` for every active employee".to_owned();
+        finder.error(Code::EmptySelection, node, "this selects nobody", Some(help));
+    }
+    Some(selection)
+}
+
+fn guards(finder: &mut Finder<'_>, node: &Node) -> Guards {
+    let mut guards = Guards::default();
+    let Some(mut fields) = Fields::of(finder, node, "guards", &["maxUsers", "maxPercentOfUsers", "acknowledge"]) else {
+        return guards;
+    };
+    guards.max_users = fields.take("maxUsers").and_then(|node| number(finder, node, "maxUsers", u32::MAX));
+    let percent = fields.take("maxPercentOfUsers").and_then(|node| number(finder, node, "maxPercentOfUsers", 100));
+    guards.max_percent_of_users = percent.and_then(|percent| u8::try_from(percent).ok());
+    let known = &["users", "selection", "common", "people"];
+    if let Some(node) = fields.take("acknowledge")
+        && let Some(mut fields) = Fields::of(finder, node, "acknowledge", known)
+    {
+        guards.acknowledged_users = fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));
+        guards.acknowledged_selection =
+            fields.take("selection").and_then(|node| number(finder, node, "selection", u32::MAX));
+        let common = fields.take("common").map(|node| leads(finder, node)).unwrap_or_default();
+        guards.acknowledged_common = common.into_iter().map(|lead| lead.value).collect();
+        let people = optional_list(finder, fields.take("people"), "people", Empty::Refused, user);
+        guards.acknowledged_people = people.into_iter().map(|id| id.value).collect();
+    }
+    guards
+}
+
+/// Whether a list may be empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Allowed,
+    Refused,
+}
+
+fn optional_list<T>(
+    finder: &mut Finder<'_>,
+    node: Option<&Node>,
+    what: &str,
+    empty: Empty,
+    read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+) -> Vec<T> {
+    node.map(|node| list(finder, node, what, empty, read)).unwrap_or_default()
+}
+
+fn list<T>(
+    finder: &mut Finder<'_>,
+    node: &Node,
+    what: &str,
+    empty: Empty,
+    mut read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+) -> Vec<T> {
+    match &node.value {
+        Value::List(items) => {
+            if items.is_empty() && empty == Empty::Refused {
+                let help = "remove the key, or fill the list; empty never means everybody".to_owned();
+                finder.error(Code::EmptyList, node, format!("`{what}` is empty"), Some(help));
+            }
+            items.iter().filter_map(|item| read(finder, item)).collect()
+        }
+        _ => {
+            finder.wrong_type(node, "a list", &format!("`{what}`"));
+            Vec::new()
+        }
+    }
+}
+
+fn leads(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
+    let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
+    for lead in list(finder, node, "leadCustomerTypes", Empty::Refused, lead) {
+        match leads.iter().find(|known| known.value == lead.value) {
+            None => leads.push(lead),
+            Some(known) => {
+                let message = format!("`{}` stands twice", lead.value);
+                let first = known.place.clone();
+                finder
+                    .found
+                    .push(Diagnostic::warning(Code::DuplicateTarget, lead.place, message).label(first, "first here"));
+            }
+        }
+    }
+    leads
+}
+
+fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>> {
+    let value = match &node.value {
+        Value::Text(text) => match text.as_str() {
+            "simple" => LeadCustomerType::Simple,
+            "repeat" => LeadCustomerType::Repeat,
+            other => {
+                let message = format!("there is no kind of lead `{other}`");
+                finder.error(Code::UnknownValue, node, message, Some(suggestion(other, &["simple", "repeat"])));
+                return None;
+            }
+        },
+        Value::Whole(1) => LeadCustomerType::Simple,
+        Value::Whole(2) => LeadCustomerType::Repeat,
+        Value::Whole(number) => {
+            let help = "1 is simple, 2 is repeat; the portal takes any other number for simple leads".to_owned();
+            finder.error(Code::UnknownValue, node, format!("there is no kind of lead {number}"), Some(help));
+            return None;
+        }
+        _ => {
+            finder.wrong_type(node, "`simple` or `repeat`", "a kind of lead");
+            return None;
+        }
+    };
+    Some(Placed { value, place: finder.place(node) })
+}
+
+fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId>> {
+    let number = id(finder, node, "of a person")?;
+    Some(Placed { value: UserId::new(number).ok()?, place: finder.place(node) })
+}
+
+fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<DepartmentSelector>> {
+    let (number, recursive) = match &node.value {
+        Value::Map(_) => {
+            let mut fields = Fields::of(finder, node, "a department", &["id", "recursive"])?;
+            let number = fields.require(finder, "id", "write `{ id: 41, recursive: true }`");
+            let number = number.and_then(|node| id(finder, node, "of a department"));
+            let recursive = match fields.take("recursive") {
+                None => false,
+                Some(node) => match node.value {
+                    Value::Bool(recursive) => recursive,
+                    _ => {
+                        finder.wrong_type(node, "true or false", "recursive");
+                        return None;
+                    }
+                },
+            };
+            (number?, recursive)
+        }
+        _ => (id(finder, node, "of a department")?, false),
+    };
+    let id = DepartmentId::new(number).ok()?;
+    Some(Placed { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
+}
+
+/// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the caller or for user 1.
+fn id(finder: &mut Finder<'_>, node: &Node, whose: &str) -> Option<u64> {
+    match &node.value {
+        Value::Whole(number) => {
+            let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
+            if known.is_none() {
+                let help = "ids are whole numbers from 1 to 2147483646".to_owned();
+                finder.error(Code::InvalidId, node, format!("{number} is not the id {whose}"), Some(help));
+            }
+            known
+        }
+        Value::Text(text) if text.parse::<u64>().is_ok_and(|number| UserId::new(number).is_ok()) => {
+            let help = format!("write it without quotes: {text}");
+            finder.error(
+                Code::WrongType,
+                node,
+                format!("the id {whose} is a number, and here stands a text"),
+                Some(help),
+            );
+            None
+        }
+        Value::Text(text) if text.contains('@') => {
+            let help = "e-mail addresses stand under `emails`".to_owned();
+            finder.error(Code::InvalidId, node, format!("an e-mail address is not the id {whose}"), Some(help));
+            None
+        }
+        _ => {
+            finder.wrong_type(node, "a number", &format!("the id {whose}"));
+            None
+        }
+    }
+}
+
+fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<str>>> {
+    let text = text(finder, node, "an e-mail address")?;
+    let parts = text.split_once('@');
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"');
+    let right = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !right || text.contains(odd) || text.len() > 254 {
+        let help = "write the address alone, such as anna@example.com".to_owned();
+        finder.error(Code::InvalidEmail, node, format!("{text:?} is not an e-mail address"), Some(help));
+        return None;
+    }
+    Some(Placed { value: text.to_lowercase().into(), place: finder.place(node) })
+}
+
+fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: u32) -> Option<u32> {
+    match &node.value {
+        Value::Whole(number) => {
+            let known = u32::try_from(*number).ok().filter(|number| *number <= largest);
+            if known.is_none() {
+                let message = format!("{number} is outside of the range of `{what}`");
+                finder.error(Code::OutOfRange, node, message, Some(format!("a whole number from 0 to {largest}")));
+            }
+            known
+        }
+        _ => {
+            finder.wrong_type(node, "a whole number", &format!("`{what}`"));
+            None
+        }
+    }
+}
+
+fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: &str) -> Option<&'n str> {
+    match &node.value {
+        Value::Text(text) => Some(text),
+        _ => {
+            finder.wrong_type(node, "a text", what);
+            None
+        }
+    }
+}
+
+/// A text of one line that is not empty.
+fn line(finder: &mut Finder<'_>, node: &Node, what: &str, longest: usize) -> Option<Arc<str>> {
+    let text = text(finder, node, &format!("`{what}`"))?.trim();
+    if text.is_empty() {
+        finder.error(Code::EmptyText, node, format!("`{what}` is empty"), None);
+        return None;
+    }
+    if text.contains(char::is_control) {
+        let help = "write it on one line".to_owned();
+        let message = format!("`{what}` holds a line break or a control character");
+        finder.error(Code::ControlCharacter, node, message, Some(help));
+        return None;
+    }
+    if text.chars().count() > longest {
+        let message = format!("`{what}` is longer than {longest} characters");
+        finder.error(Code::OutOfRange, node, message, None);
+        return None;
+    }
+    Some(text.into())
+}

@@ -1,0 +1,122 @@
+//! What people write: YAML in git, read into a [`Declaration`].
+//!
+//! Reading is strict and complete: whatever is not known is an error, and all problems of all files are reported in one go,
+//! each with its place and how to mend it. Nothing is ever sent to a portal for a declaration with an error, because there is
+//! none: [`load`] returns a declaration or errors, never both.
+//!
+//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places ([`node`]), the tree is
+//! decoded by hand ([`decode`]), and what the documents say together is checked at the end ([`together`]).
+
+mod declaration;
+mod decode;
+mod fields;
+mod node;
+mod schema;
+mod together;
+
+pub use declaration::{
+    Declaration, DepartmentSelector, Document, Exceptions, Guards, PersonalBlock, Placed, UserSelection,
+};
+pub use schema::schema;
+
+pub use crate::diagnostic::Source;
+
+use crate::diagnostic::{Code, Diagnostic, secrets};
+use crate::model::Place;
+
+/// A file may have this many bytes: room for half a million ids.
+const LARGEST_FILE: usize = 8 * 1024 * 1024;
+
+/// What became of reading manifests.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What they declare; nothing if there was an error.
+    pub declaration: Option<Declaration>,
+    /// All problems, warnings included, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads manifests: every document of every source is one part of one declaration.
+pub fn load(sources: &[Source]) -> Loaded {
+    let mut diagnostics = Vec::new();
+    let mut documents = Vec::new();
+    for source in sources {
+        documents.extend(read(source, &mut diagnostics));
+    }
+    if documents.is_empty() && diagnostics.is_empty() {
+        let place = Place { file: sources.first().map_or("".into(), |source| source.name.clone()), line: 1, column: 1 };
+        diagnostics.push(
+            Diagnostic::error(Code::Empty, place, "there is no manifest here")
+                .help("`recard schema` describes what belongs into one; an empty manifest never means \"nothing\""),
+        );
+    }
+    diagnostics.extend(together::check(&documents));
+    diagnostics.sort_by(|one, other| (one.place(), one.code).cmp(&(other.place(), other.code)));
+    diagnostics.dedup();
+    let broken = diagnostics.iter().any(Diagnostic::is_error);
+    let declaration = if broken { None } else { Declaration::new(documents) };
+    Loaded { declaration, diagnostics }
+}
+
+fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
+    let at = |line: usize, column: usize| Place {
+        file: source.name.clone(),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+    };
+    if source.bytes.len() > LARGEST_FILE {
+        let text = format!("the file has {} bytes, and the limit is 8 MiB", source.bytes.len());
+        let help = "select by department instead of by id, or split the file";
+        diagnostics.push(Diagnostic::error(Code::TooLarge, at(1, 1), text).help(help));
+        return Vec::new();
+    }
+    let text = match std::str::from_utf8(&source.bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(problem) => {
+            let good = source.bytes.get(..problem.valid_up_to()).unwrap_or_default();
+            let (line, column) = position(&String::from_utf8_lossy(good));
+            let text = format!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
+            let help = "save the file in the encoding UTF-8";
+            diagnostics.push(Diagnostic::error(Code::NotUtf8, at(line, column), text).help(help));
+            return Vec::new();
+        }
+    };
+    for secret in secrets(text) {
+        let (line, column) = position(text.get(..secret.start).unwrap_or_default());
+        diagnostics.push(
+            Diagnostic::error(Code::WebhookUrl, at(line, column), "the secret of a webhook stands in the manifest")
+                .span(secret)
+                .help(
+                    "remove it, put the address into RECARD_WEBHOOK_URL, and make a new webhook: who can read this file \
+                     can do on the portal what the webhook may do",
+                ),
+        );
+    }
+    let mut documents = Vec::new();
+    match node::parse(text) {
+        Ok(nodes) => {
+            for node in nodes {
+                documents.extend(decode::document(&node, &source.name, diagnostics));
+            }
+        }
+        Err(problem) => {
+            let node::Problem { code, line, column, message } = problem;
+            let mut found = Diagnostic::error(code, Place { file: source.name.clone(), line, column }, message);
+            if let Some(help) = node::help(code) {
+                found = found.help(help);
+            }
+            diagnostics.push(found);
+        }
+    }
+    documents
+}
+
+/// The line and column behind a text, each from 1; columns are counted in characters.
+fn position(before: &str) -> (usize, usize) {
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests;

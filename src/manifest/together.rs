@@ -1,0 +1,168 @@
+//! What documents say together: contradictions and repetitions that no single value shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::declaration::{DepartmentSelector, Document, PersonalBlock, Placed};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{LeadCustomerType, Mode, Place, UserId};
+
+/// A selector as it was written. Different words that mean the same people are compared when the portal was asked.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Words {
+    Id(UserId),
+    Email(Arc<str>),
+    Department(DepartmentSelector),
+    All,
+    Common,
+}
+
+impl Words {
+    fn text(&self) -> String {
+        match self {
+            Self::Id(id) => format!("user {id}"),
+            Self::Email(email) => format!("the e-mail {email}"),
+            Self::Department(DepartmentSelector { id, .. }) => format!("department {id}"),
+            Self::All => "everybody".to_owned(),
+            Self::Common => "the common card".to_owned(),
+        }
+    }
+}
+
+/// Finds what does not fit together.
+pub(super) fn check(documents: &[Document]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    portals(documents, &mut found);
+    names(documents, &mut found);
+    targets(documents, &mut found);
+    let protected: BTreeSet<UserId> =
+        documents.iter().flat_map(|document| document.guards.protected.iter().copied()).collect();
+    for block in documents.iter().flat_map(|document| &document.personal) {
+        exceptions(block, &mut found);
+        protection(block, &protected, &mut found);
+    }
+    found
+}
+
+fn portals(documents: &[Document], found: &mut Vec<Diagnostic>) {
+    let Some((first, rest)) = documents.split_first() else { return };
+    for document in rest.iter().filter(|document| document.portal.value != first.portal.value) {
+        let message = format!("this manifest is for {}, another one for {}", document.portal.value, first.portal.value);
+        found.push(
+            Diagnostic::error(Code::DifferentPortals, document.portal.place.clone(), message)
+                .label(first.portal.place.clone(), "the other one")
+                .help("one run works on one portal: keep manifests for different portals in different folders"),
+        );
+    }
+}
+
+fn names(documents: &[Document], found: &mut Vec<Diagnostic>) {
+    let mut known: BTreeMap<&str, &Place> = BTreeMap::new();
+    for document in documents {
+        match known.get(&*document.name) {
+            None => {
+                known.insert(&document.name, &document.place);
+            }
+            Some(first) => found.push(
+                Diagnostic::error(
+                    Code::DuplicateName,
+                    document.place.clone(),
+                    format!("two manifests have the name {:?}", document.name),
+                )
+                .label((*first).clone(), "the other one")
+                .help("reports tell manifests apart by their names"),
+            ),
+        }
+    }
+}
+
+fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
+    let mut known: BTreeMap<(Words, LeadCustomerType), (&Mode, &Place)> = BTreeMap::new();
+    let enforce = &Mode::Enforce;
+    for document in documents {
+        for lead in &document.common {
+            add(&mut known, (Words::Common, lead.value), enforce, &lead.place, found);
+        }
+        for block in &document.personal {
+            let users = &block.users;
+            let ids = users.ids.iter().map(|id| (Words::Id(id.value), &id.place));
+            let emails = users.emails.iter().map(|email| (Words::Email(Arc::clone(&email.value)), &email.place));
+            let departments = users.departments.iter().map(|one| (Words::Department(one.value), &one.place));
+            let all = users.all.iter().map(|place| (Words::All, place));
+            for (words, place) in ids.chain(emails).chain(departments).chain(all) {
+                for lead in &block.lead_customer_types {
+                    let before = found.len();
+                    add(&mut known, (words.clone(), *lead), &block.mode, place, found);
+                    // One repetition is one problem, however many kinds of lead it is about.
+                    if found.len() > before {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn add<'d>(
+    known: &mut BTreeMap<(Words, LeadCustomerType), (&'d Mode, &'d Place)>,
+    key: (Words, LeadCustomerType),
+    mode: &'d Mode,
+    place: &'d Place,
+    found: &mut Vec<Diagnostic>,
+) {
+    let what = key.0.text();
+    match known.get(&key) {
+        None => {
+            known.insert(key, (mode, place));
+        }
+        Some((other, first)) if *other == mode => found.push(
+            Diagnostic::warning(Code::DuplicateTarget, place.clone(), format!("{what} is selected twice"))
+                .label((*first).clone(), "first here")
+                .help("one of them can go; the card is reset once"),
+        ),
+        Some((_, first)) => found.push(
+            Diagnostic::error(
+                Code::Contradiction,
+                place.clone(),
+                format!("{what} is selected twice, with different modes"),
+            )
+            .label((*first).clone(), "first here")
+            .help("keep one of them"),
+        ),
+    }
+}
+
+fn exceptions(block: &PersonalBlock, found: &mut Vec<Diagnostic>) {
+    let users = &block.users;
+    let both = |place: &Place, except: &Place, what: String| {
+        Diagnostic::warning(Code::SelectedAndExcepted, place.clone(), format!("{what} is selected and left out again"))
+            .label(except.clone(), "left out here")
+            .help("exceptions win; remove one of them")
+    };
+    let excepted: BTreeMap<UserId, &Place> = users.except.ids.iter().map(|id| (id.value, &id.place)).collect();
+    for Placed { value, place } in &users.ids {
+        if let Some(except) = excepted.get(value) {
+            found.push(both(place, except, format!("user {value}")));
+        }
+    }
+    let excepted: BTreeMap<&str, &Place> =
+        users.except.emails.iter().map(|email| (&*email.value, &email.place)).collect();
+    for Placed { value, place } in &users.emails {
+        if let Some(except) = excepted.get(&**value) {
+            found.push(both(place, except, format!("the e-mail {value}")));
+        }
+    }
+}
+
+fn protection(block: &PersonalBlock, protected: &BTreeSet<UserId>, found: &mut Vec<Diagnostic>) {
+    for Placed { value, place } in block.users.ids.iter().filter(|id| protected.contains(&id.value)) {
+        found.push(
+            Diagnostic::error(
+                Code::ProtectedSelected,
+                place.clone(),
+                format!("user {value} is protected and selected by id"),
+            )
+            .help("nothing lifts a protection: take the id out of `ids` or out of `protect`"),
+        );
+    }
+}
