@@ -5,3 +5,4 @@ pub mod emulator;
 pub mod model;
 pub mod plan;
 pub mod port;
+pub mod portal;
