@@ -15,10 +15,10 @@ use std::time::Duration;
 
 /// The portal's limit for a method in ten minutes, in seconds. The documentation's example shows 480, the code's default
 /// is 420; the smaller one is safe for both.
-pub(crate) const LIMIT_SECONDS: f64 = 420.0;
+const LIMIT_SECONDS: f64 = 420.0;
 
 /// How many buckets of a minute the portal adds up.
-pub const BUCKETS: usize = 10;
+pub(crate) const BUCKETS: usize = 10;
 
 /// The length of a bucket.
 const BUCKET: Duration = Duration::from_secs(60);

@@ -68,13 +68,10 @@ pub(super) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
+/// The whole number that a number with a fraction or an exponent stands for, as far as such numbers are exact.
 fn whole(number: f64) -> Option<u64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range is checked in the same line"
-    )]
-    (number >= 0.0 && number <= 9_007_199_254_740_992.0 && number.fract() == 0.0).then_some(number as u64)
+    let exact = 0.0..=9_007_199_254_740_992.0;
+    (exact.contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 #[cfg(test)]
