@@ -68,6 +68,15 @@ pub(crate) struct Request {
     pub(crate) charges: Charges,
 }
 
+/// What a request brought.
+struct Reply {
+    answer: HttpAnswer,
+    /// When it left, by the gate's clock.
+    sent: Duration,
+    /// How long it was under way.
+    time: Duration,
+}
+
 /// How a call ended without a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
@@ -107,10 +116,10 @@ impl Client {
         loop {
             let answer = self.send(request).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
-                Ok((answer, time)) => {
+                Ok(Reply { answer, sent, time }) => {
                     match decode(answer.status, answer.content_type.as_deref(), &answer.body).and_then(|it| read(&it)) {
                         Ok(value) => {
-                            self.succeeded(request, time);
+                            self.succeeded(request, sent, time);
                             return Ok(value);
                         }
                         Err(trouble) => (trouble, true),
@@ -139,7 +148,7 @@ impl Client {
     }
 
     /// Sends a request once, when the limits allow it.
-    async fn send(&self, request: &Request) -> Result<Result<(HttpAnswer, Duration), TransportError>, PortalError> {
+    async fn send(&self, request: &Request) -> Result<Result<Reply, TransportError>, PortalError> {
         // The semaphore is never closed.
         let _connection = self.connections.acquire().await;
         if let Some(error) = self.rejected.get() {
@@ -151,15 +160,16 @@ impl Client {
             return Err(error.clone());
         }
         self.with(|state| state.statistics.count(request, waited));
-        let start = Instant::now();
+        let (start, sent) = (Instant::now(), self.gate.now());
         let answer = self.transport.send(request.method, request.body.clone()).await;
         if answer.as_ref().is_ok_and(|answer| answer.sender == Sender::Emulator) {
             self.emulator.store(true, Ordering::Relaxed);
         }
-        Ok(answer.map(|answer| (answer, start.elapsed())))
+        Ok(answer.map(|answer| Reply { answer, sent, time: start.elapsed() }))
     }
 
-    fn succeeded(&self, request: &Request, time: Duration) {
+    fn succeeded(&self, request: &Request, sent: Duration, time: Duration) {
+        self.gate.limiter().taken(sent);
         self.with(|state| {
             state.last_success = Some(Instant::now());
             state.owed = (state.owed - 0.5).max(0.0);

@@ -8,6 +8,10 @@
 //! Others may share the counter. A refusal says that the portal's stands at `burst`; what is then missing here was added
 //! by others since the last refusal, and from there on their pace is taken off the leak.
 //!
+//! A refusal that comes while this counter is far from full is doubted: either others have filled the portal's, or it was
+//! a whim of a server on the way. A few requests are then sent without their pauses. If they are all taken, the portal's
+//! cannot have been full; if not, that cost one more refusal.
+//!
 //! Pure: the time is passed in, as the time since any fixed moment.
 
 use std::time::Duration;
@@ -23,8 +27,19 @@ const FORGET_HALF: f64 = 240.0;
 /// Several requests are in flight at once, and their refusals come together.
 const SHORTEST_OBSERVATION: f64 = 2.0;
 
+/// One refusal raises the pace of others by at most this share of the leak.
+const LARGEST_FOREIGN_STEP: f64 = 0.25;
+
 /// Others are never believed to take more than this share of the leak, so that there is always a pace left.
 const LARGEST_FOREIGN_SHARE: f64 = 0.9;
+
+/// A refusal is doubted if more than this share of `burst` cannot be explained. Steady traffic of others shows much
+/// earlier, as a gap of a few requests.
+const DOUBTFUL_SHARE: f64 = 0.25;
+
+/// How many requests have to be taken without their pauses to prove that the counter was not full. Between a refusal and
+/// the first of them the counter leaks for a second and a half, which is room for three at the most.
+const PROBES: u32 = 5;
 
 /// Sums of fractions are compared with this much tolerance, in requests.
 const EPSILON: f64 = 1e-6;
@@ -38,15 +53,29 @@ pub(crate) struct Counter {
     at: Duration,
     /// Requests a second that others are believed to make.
     foreign: f64,
-    /// When the portal's counter was last known for certain.
-    known_since: Duration,
+    /// When the portal's counter was last known for certain: at the last refusal.
+    known_since: Option<Duration>,
+    doubt: Option<Doubt>,
+}
+
+/// A refusal that may have been a whim.
+#[derive(Clone, Debug)]
+struct Doubt {
+    /// The moment of the refusal.
+    since: Duration,
+    /// How much the refusal added to the level.
+    added: f64,
+    /// Requests that were sent since without their pauses.
+    sent: u32,
+    /// Requests of those after the refusal that were taken.
+    taken: u32,
 }
 
 impl Counter {
     /// A counter that stands at `level` at the moment zero.
     pub(crate) fn new(rate: Rate, level: f64) -> Self {
         let level = if level.is_finite() { level.max(0.0) } else { 0.0 };
-        Self { rate, level, at: Duration::ZERO, foreign: 0.0, known_since: Duration::ZERO }
+        Self { rate, level, at: Duration::ZERO, foreign: 0.0, known_since: None, doubt: None }
     }
 
     /// Counts a request, or says how long it has to wait.
@@ -57,6 +86,15 @@ impl Counter {
         };
         let excess = self.level + 1.0 - (burst - per_second);
         if excess <= EPSILON {
+            self.level += 1.0;
+            return Ok(());
+        }
+        // The first request after a doubted refusal waits like any other; the probes are those behind it.
+        if let Some(doubt) = &mut self.doubt
+            && doubt.sent < PROBES
+            && now.saturating_sub(doubt.since).as_secs_f64() >= (1.0 + per_second) / per_second
+        {
+            doubt.sent += 1;
             self.level += 1.0;
             return Ok(());
         }
@@ -71,13 +109,37 @@ impl Counter {
         let Rate::Limited { burst, per_second } = self.rate else {
             return;
         };
-        let observed = now.saturating_sub(self.known_since).as_secs_f64();
-        if observed >= SHORTEST_OBSERVATION {
-            let unexplained = (burst - self.level).max(0.0) / observed;
+        let missing = (burst - self.level).max(0.0);
+        let observed = self.known_since.map(|known_since| now.saturating_sub(known_since).as_secs_f64());
+        let doubtful = missing > DOUBTFUL_SHARE * burst;
+        if !doubtful && let Some(observed) = observed.filter(|observed| *observed >= SHORTEST_OBSERVATION) {
+            let unexplained = (missing / observed).min(LARGEST_FOREIGN_STEP * per_second);
             self.foreign = (self.foreign + unexplained).min(LARGEST_FOREIGN_SHARE * per_second);
         }
+        self.doubt = match self.doubt.take() {
+            // Requests that were in flight together are refused together: that is one refusal.
+            Some(doubt) if doubt.sent == 0 => Some(doubt),
+            // The probes were refused as well.
+            Some(_) => None,
+            None => doubtful.then_some(Doubt { since: now, added: missing, sent: 0, taken: 0 }),
+        };
         self.level = burst;
-        self.known_since = now;
+        self.known_since = Some(now);
+    }
+
+    /// Takes note that the portal took a request that was sent at a moment.
+    pub(crate) fn taken(&mut self, sent: Duration) {
+        let Some(doubt) = &mut self.doubt else {
+            return;
+        };
+        if sent > doubt.since {
+            doubt.taken += 1;
+        }
+        if doubt.taken >= PROBES {
+            self.level = (self.level - doubt.added).max(0.0);
+            self.doubt = None;
+            self.known_since = None;
+        }
     }
 
     /// What the counter stands at.
@@ -171,6 +233,7 @@ mod tests {
                     next_foreign = Some(at + pause);
                 }
                 if portal.accepts(now) {
+                    counter.taken(now);
                     break;
                 }
                 refused += 1;
@@ -213,6 +276,43 @@ mod tests {
         counter.refused(Duration::from_millis(10));
         assert_eq!(counter.admit(Duration::from_millis(10)), Err(Duration::from_millis(1500)));
         assert_eq!(counter.admit(Duration::from_millis(1510)), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_out_of_the_blue_costs_two_seconds_and_not_the_whole_room() {
+        let mut counter = Counter::new(Rate::STANDARD, 0.0);
+        let mut now = Duration::from_secs(1);
+        assert!(counter.admit(now).is_ok());
+        counter.refused(now);
+        for _ in 0..30 {
+            while let Err(wait) = counter.admit(now) {
+                now += wait;
+            }
+            counter.taken(now);
+        }
+        assert!(now <= Duration::from_secs(3), "{now:?}");
+    }
+
+    #[test]
+    fn a_counter_that_others_have_filled_costs_few_refusals() {
+        let (mut counter, mut portal) = (Counter::new(Rate::STANDARD, 0.0), Portal::new(Rate::STANDARD, 0.3));
+        portal.level = 50.0;
+        let (mut now, mut refused) = (Duration::ZERO, 0);
+        for _ in 0..100 {
+            loop {
+                if let Err(wait) = counter.admit(now) {
+                    now += wait;
+                } else if portal.accepts(now) {
+                    counter.taken(now);
+                    break;
+                } else {
+                    counter.refused(now);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused <= 3, "{refused} refusals");
+        assert!(now <= Duration::from_secs(52), "{now:?}");
     }
 
     #[test]

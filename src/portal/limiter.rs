@@ -71,6 +71,11 @@ impl Limiter {
         Admission::Go
     }
 
+    /// Takes note that the portal took a request that was sent at a moment, whatever it then made of it.
+    pub(crate) fn taken(&mut self, sent: Duration) {
+        self.counter.taken(sent);
+    }
+
     /// Takes note that a request is no longer in flight, whatever came of it.
     pub(crate) fn back(&mut self, charges: &Charges) {
         for (method, commands) in charges {
