@@ -20,6 +20,8 @@ mod gate;
 mod handle;
 mod limiter;
 mod listing;
+#[cfg(test)]
+mod loopback;
 mod operating;
 mod rate;
 mod reading;
