@@ -162,6 +162,10 @@ impl Client {
         self.with(|state| state.statistics.count(request, waited));
         let (start, sent) = (Instant::now(), self.gate.now());
         let answer = self.transport.send(request.method, request.body.clone()).await;
+        if matches!(answer, Err(TransportError::NotSent(_))) {
+            let now = self.gate.now();
+            self.gate.limiter().unsent(now);
+        }
         if answer.as_ref().is_ok_and(|answer| answer.sender == Sender::Emulator) {
             self.emulator.store(true, Ordering::Relaxed);
         }

@@ -142,6 +142,12 @@ impl Counter {
         }
     }
 
+    /// Takes note that an admitted request never reached the portal.
+    pub(crate) fn unsent(&mut self, now: Duration) {
+        self.pass(now);
+        self.level = (self.level - 1.0).max(0.0);
+    }
+
     /// What the counter stands at.
     pub(crate) fn level(&mut self, now: Duration) -> f64 {
         self.pass(now);

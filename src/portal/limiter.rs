@@ -76,6 +76,11 @@ impl Limiter {
         self.counter.taken(sent);
     }
 
+    /// Takes note that an admitted request never reached the portal.
+    pub(crate) fn unsent(&mut self, now: Duration) {
+        self.counter.unsent(now);
+    }
+
     /// Takes note that a request is no longer in flight, whatever came of it.
     pub(crate) fn back(&mut self, charges: &Charges) {
         for (method, commands) in charges {

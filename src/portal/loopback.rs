@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::transport::{HttpTransport, Sender, Transport, TransportError};
-use super::{HttpPortal, PortalSettings, RetryBudget, WebhookUrl};
+use super::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{CardRead, PortalError, ReadPortal, Rejection, WritePortal};
 
@@ -51,7 +51,11 @@ impl Server {
     fn portal(&self) -> HttpPortal {
         let pause = Duration::from_millis(1);
         let retry_budget = RetryBudget { first_pause: pause, longest_pause: pause, ..RetryBudget::default() };
-        HttpPortal::connect(self.webhook(), PortalSettings { retry_budget, ..PortalSettings::default() }).unwrap()
+        HttpPortal::connect(
+            self.webhook(),
+            PortalSettings { retry_budget, rate: Rate::Unlimited, ..PortalSettings::default() },
+        )
+        .unwrap()
     }
 
     fn requests(&self) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a client has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Requests that left.
+    /// Requests that were sent, those for which no connection came about included.
     pub requests: u64,
     /// Commands in them; a request that is no batch counts as one.
     pub commands: u64,
