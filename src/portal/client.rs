@@ -269,16 +269,15 @@ impl Client {
     pub(super) fn reject(&self, rejection: Rejection, refusal: Refusal) -> PortalError {
         let error = PortalError::Rejected { rejection, code: refusal.code, message: refusal.message };
         match rejection {
-            // The right to one section may be missing while others are there.
-            Rejection::MissingRight | Rejection::NotAllowed => error,
+            // The right to one section, or the section itself, may be missing while others are there.
+            Rejection::MissingRight | Rejection::NotAllowed | Rejection::NotAPortal => error,
             Rejection::Credentials
             | Rejection::OwnerDismissed
             | Rejection::HttpsRequired
             | Rejection::Overload
             | Rejection::PlanWithoutRest
             | Rejection::PortalClosed
-            | Rejection::Redirect
-            | Rejection::NotAPortal => self.rejected.get_or_init(|| error).clone(),
+            | Rejection::Redirect => self.rejected.get_or_init(|| error).clone(),
         }
     }
 
@@ -339,6 +338,13 @@ impl Statistics {
         self.sets += of(SET);
         self.waited += waited;
     }
+}
+
+/// A refusal of one command, with the method in its message.
+pub(super) fn of_method(method: &str, refusal: Refusal) -> Refusal {
+    let Refusal { code, message } = refusal;
+    let message = if message.is_empty() { method.to_owned() } else { format!("{method}: {message}") };
+    Refusal { code, message }
 }
 
 /// A refusal in one line.

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::batch::{Batch, MOST_COMMANDS, key};
-use super::client::{CallError, Client, LIMIT_PATIENCE, words};
+use super::client::{CallError, Client, LIMIT_PATIENCE, of_method, words};
 use super::command::Command;
 use super::exchange::{Answer, CommandEnd, CommandEnds};
 use super::trial::{Repeat, Trial};
@@ -122,11 +122,8 @@ impl Work<'_> {
             match ends.remove(&key(index)) {
                 Some(CommandEnd::Answered(answer)) => take(number, ReadEnd::Answered(answer)),
                 Some(CommandEnd::Failed(CommandTrouble::Refused(refusal))) => take(number, ReadEnd::Refused(refusal)),
-                Some(CommandEnd::Failed(CommandTrouble::Rejected(rejection, mut refusal))) => {
-                    if refusal.message.is_empty() {
-                        refusal.message = command(number).method().to_owned();
-                    }
-                    return Err(self.client.reject(rejection, refusal));
+                Some(CommandEnd::Failed(CommandTrouble::Rejected(rejection, refusal))) => {
+                    return Err(self.client.reject(rejection, of_method(command(number).method(), refusal)));
                 }
                 Some(CommandEnd::Failed(CommandTrouble::Limited(limit, refusal))) => {
                     let seen = (limit, command(number).method());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -340,4 +341,57 @@ async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
     assert_eq!(reset.unwrap()[0].1.reset, CommandAnswer::Done);
     assert_eq!(error.unwrap_err(), PortalError::Stopped("interrupted".to_owned()));
     assert!(client.statistics().requests <= 2);
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        4 => Just(Fault::None),
+        1 => Just(Fault::Answer(503, LIMIT)),
+        1 => Just(Fault::Answer(429, PAGE)),
+        1 => Just(Fault::Answer(502, PAGE)),
+        1 => Just(Fault::Answer(500, PAGE)),
+        1 => Just(Fault::Answer(200, PAGE)),
+        1 => Just(Fault::Lost),
+        1 => Just(Fault::NotSent),
+        1 => Just(Fault::LostAfter),
+        1 => Just(Fault::Cut),
+        1 => Just(Fault::LeftOut(&["c0", "c3", "a1", "b0", "b2", "c1"])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn under_any_script_of_faults_reads_are_true_and_resets_are_told_truly(
+        read_faults in prop::collection::vec(any_fault(), 0..12),
+        write_faults in prop::collection::vec(any_fault(), 0..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let portal = company(120, read_faults);
+            let client = client(&portal);
+            // A bad command is found after three failures: a long script can make an innocent one look like it.
+            for (key, read) in read(&client, &cards(120)).await.unwrap() {
+                match read {
+                    CardRead::Read(layout) => assert_eq!(layout.is_some(), key.user().unwrap().get() % 3 == 0),
+                    CardRead::NoAnswer(_) => {}
+                    CardRead::Refused(refusal) => panic!("{refusal:?}"),
+                }
+            }
+            portal.with(|state| state.faults = write_faults.into());
+            for targets in cards(120).chunks(16) {
+                let Ok(answers) = client.writer().reset_cards(targets).await else { continue };
+                assert_eq!(answers.iter().map(|(key, _)| *key).collect::<Vec<_>>(), targets);
+                for (key, answer) in answers {
+                    let stands = portal.with(|state| state.rows.contains_key(&query(key)));
+                    match answer.reset {
+                        CommandAnswer::Done => assert!(!stands, "{key} was not reset"),
+                        CommandAnswer::NotExecuted(_) => assert_eq!(stands, key.user().unwrap().get() % 3 == 0),
+                        CommandAnswer::Refused(refusal) => panic!("{refusal:?}"),
+                    }
+                }
+            }
+        });
+    }
 }

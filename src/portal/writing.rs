@@ -3,7 +3,7 @@
 //! Nothing here is sent a second time once it may have been carried out. What a refusal surely left undone is.
 
 use super::batch::Batch;
-use super::client::{CallError, Client, Request, words};
+use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
 use super::reading::layout_read;
@@ -107,8 +107,7 @@ fn first_rejection(ends: &CommandEnds) -> Option<(Rejection, Refusal)> {
     ends.iter().find_map(|(key, end)| match end {
         CommandEnd::Failed(CommandTrouble::Rejected(rejection, refusal)) => {
             let method = if key.starts_with('b') { RESET } else { GET };
-            let message = if refusal.message.is_empty() { method.to_owned() } else { refusal.message.clone() };
-            Some((*rejection, Refusal { code: refusal.code.clone(), message }))
+            Some((*rejection, of_method(method, refusal.clone())))
         }
         CommandEnd::Failed(_) | CommandEnd::Answered(_) => None,
     })
