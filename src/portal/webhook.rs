@@ -19,16 +19,18 @@ use crate::model::PortalId;
 pub struct WebhookUrl {
     portal: PortalId,
     shown: Box<str>,
-    place: NetworkPlace,
+    channel: Channel,
     address: SecretString,
 }
 
-/// Where the portal is.
+/// How the portal is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NetworkPlace {
-    /// On this machine, where plain http is acceptable and a proxy makes no sense.
-    Loopback,
-    /// Anywhere else.
+pub(crate) enum Channel {
+    /// Plain http to this machine.
+    PlainLocal,
+    /// TLS to this machine, where a proxy makes no sense.
+    Local,
+    /// TLS to anywhere else.
     Remote,
 }
 
@@ -53,12 +55,13 @@ impl WebhookUrl {
     /// Checks an address. White space around it and a method name behind the secret are tolerated and cut.
     pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
-        let place = place_of(&url).ok_or(WebhookUrlError::NotAnAddress)?;
-        match (url.scheme(), place) {
-            ("https", _) | ("http", NetworkPlace::Loopback) => {}
-            ("http", NetworkPlace::Remote) => return Err(WebhookUrlError::NotHttps),
+        let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {
+            ("http", true) => Channel::PlainLocal,
+            ("http", false) => return Err(WebhookUrlError::NotHttps),
+            ("https", true) => Channel::Local,
+            ("https", false) => Channel::Remote,
             _ => return Err(WebhookUrlError::NotAnAddress),
-        }
+        };
         let bare = url.username().is_empty() && url.password().is_none();
         if !bare || url.query().is_some() || url.fragment().is_some() {
             return Err(WebhookUrlError::TooMuch);
@@ -81,7 +84,7 @@ impl WebhookUrl {
         Ok(Self {
             portal: PortalId::new(&authority).map_err(|_| WebhookUrlError::NotAnAddress)?,
             shown: format!("{scheme}://{authority}/rest/{user}/***/").into(),
-            place,
+            channel,
             address: SecretString::from(format!("{scheme}://{authority}/rest/{user}/{secret}/")),
         })
     }
@@ -91,9 +94,9 @@ impl WebhookUrl {
         self.portal.clone()
     }
 
-    /// Whether the portal is on this machine.
-    pub(crate) fn place(&self) -> NetworkPlace {
-        self.place
+    /// How the portal is reached.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel
     }
 
     /// The full address of a method. It holds the secret: only the transport may call this, and nothing may print it.
@@ -115,11 +118,10 @@ impl fmt::Display for WebhookUrl {
 }
 
 /// Whether an address is of this machine; none if it has no host. A name other than `localhost` is never looked up.
-fn place_of(url: &Url) -> Option<NetworkPlace> {
+fn is_local(url: &Url) -> Option<bool> {
     let host = url.host_str()?;
     let literal = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback = host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    Some(if loopback { NetworkPlace::Loopback } else { NetworkPlace::Remote })
+    Some(host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
 #[cfg(test)]
@@ -153,8 +155,10 @@ mod tests {
     fn plain_http_is_for_this_machine_alone() {
         for host in ["127.0.0.1:8080", "127.9.9.9", "localhost:81", "[::1]:8080"] {
             let webhook = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap();
-            assert_eq!((webhook.place(), webhook.portal().as_str()), (NetworkPlace::Loopback, host));
+            assert_eq!((webhook.channel(), webhook.portal().as_str()), (Channel::PlainLocal, host));
         }
+        assert_eq!(WebhookUrl::parse("https://localhost/rest/1/key/").unwrap().channel(), Channel::Local);
+        assert_eq!(WebhookUrl::parse("https://a.example/rest/1/key/").unwrap().channel(), Channel::Remote);
         for host in ["company.bitrix24.com", "10.0.0.1", "localhost.example", "127.0.0.1.example"] {
             let error = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap_err();
             assert_eq!(error, WebhookUrlError::NotHttps, "{host}");
