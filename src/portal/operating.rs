@@ -23,9 +23,15 @@ pub(crate) const BUCKETS: usize = 10;
 /// The length of a bucket.
 const BUCKET: Duration = Duration::from_secs(60);
 
-/// How long a method rests that the portal has refused, before it is asked again. The portal frees a bucket every minute,
-/// and a request in vain costs nothing but itself.
-const REST_AFTER_REFUSAL: Duration = Duration::from_secs(30);
+/// How long a method rests after a refusal: a second first, since it may have been a whim of a server on the way, then
+/// twice as long each time.
+const FIRST_REST: Duration = Duration::from_secs(1);
+
+/// The longest rest. The portal frees a bucket every minute, and a request in vain costs nothing but itself.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// A refusal so long after the last rest has nothing to do with the ones before it.
+const REFUSALS_FORGOTTEN: Duration = BUCKET;
 
 /// The seconds of each method in the last ten minutes, the newest minute first.
 pub(crate) type Buckets = BTreeMap<String, [f64; BUCKETS]>;
@@ -50,6 +56,8 @@ struct MethodTime {
     in_flight: usize,
     /// Until when the method rests after a refusal.
     rests_until: Duration,
+    /// How long the last rest was.
+    rest: Duration,
 }
 
 impl OperatingTime {
@@ -124,7 +132,14 @@ impl OperatingTime {
     /// Takes note that the portal refused a method for its operating time.
     pub(crate) fn refused(&mut self, method: &str, now: Duration) {
         self.pass(now);
-        self.methods.entry(method.to_owned()).or_default().rests_until = now + REST_AFTER_REFUSAL;
+        let time = self.methods.entry(method.to_owned()).or_default();
+        // Requests that were in flight together are refused together: that is one refusal.
+        if time.rests_until > now {
+            return;
+        }
+        let again = !time.rest.is_zero() && now - time.rests_until < REFUSALS_FORGOTTEN;
+        time.rest = if again { (time.rest * 2).min(LONGEST_REST) } else { FIRST_REST };
+        time.rests_until = now + time.rest;
     }
 
     /// What is to be kept for a later process. Methods without any time are left out.
@@ -184,11 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_method_rests_and_is_asked_again() {
+    fn a_refused_method_rests_longer_each_time_and_is_asked_again() {
         let mut time = OperatingTime::new(0.8, &Buckets::new());
-        time.refused("batch", seconds(5));
-        assert_eq!(time.admit("batch", 1, seconds(5)), Err(seconds(30)));
-        assert_eq!(time.admit("batch", 1, seconds(35)), Ok(()));
+        let (mut now, mut rests) = (seconds(5), Vec::new());
+        for _ in 0..7 {
+            time.refused("batch", now);
+            time.refused("batch", now);
+            let rest = time.admit("batch", 1, now).unwrap_err();
+            rests.push(rest.as_secs());
+            now += rest;
+            assert_eq!(time.admit("batch", 1, now), Ok(()));
+        }
+        assert_eq!(rests, [1, 2, 4, 8, 16, 30, 30]);
+        time.refused("batch", now + seconds(60));
+        assert_eq!(time.admit("batch", 1, now + seconds(60)), Err(seconds(1)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
 use crate::port::{CardRead, CommandAnswer, PeopleQuery, PortalError, ReadPortal, Rejection, WritePortal};
 
 const LIMIT: &str = r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#;
+const TIME_LIMIT: &str = r#"{"error":"OPERATION_TIME_LIMIT","error_description":"Method is blocked"}"#;
 const PAGE: &str = "<html>502</html>";
 
 fn card(user: u64) -> CardKey {
@@ -81,6 +82,7 @@ async fn a_single_fault_of_any_kind_is_read_over() {
         Fault::Answer(503, LIMIT),
         Fault::Answer(200, LIMIT),
         Fault::Answer(429, PAGE),
+        Fault::Answer(429, TIME_LIMIT),
         Fault::Answer(502, PAGE),
         Fault::Answer(503, PAGE),
         Fault::Answer(504, PAGE),
