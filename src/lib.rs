@@ -9,5 +9,6 @@ pub mod manifest;
 pub mod model;
 pub mod plan;
 pub mod port;
+pub mod portal;
 pub mod report;
 pub mod store;

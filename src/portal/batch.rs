@@ -1,0 +1,101 @@
+//! The body of a batch request.
+//!
+//! Commands have keys with a letter in front, so that the portal answers with maps and not with lists, and they stand in
+//! the order in which they are to run: the portal runs them as they are written. `halt` is always 0, and no command
+//! refers to the result of another.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::command::{BATCH, Command};
+use super::limiter::Charges;
+
+/// The most commands that the portal takes in a batch (documentation and recordings).
+pub(crate) const MOST_COMMANDS: usize = 50;
+
+/// Commands with their keys, in the order in which they are to run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    commands: Vec<(String, Command)>,
+}
+
+impl Batch {
+    /// Commands with the keys `c0`, `c1`, …
+    pub(crate) fn numbered(commands: impl IntoIterator<Item = Command>) -> Self {
+        Self { commands: commands.into_iter().enumerate().map(|(index, command)| (key(index), command)).collect() }
+    }
+
+    /// Adds a command under a key of its own.
+    pub(crate) fn push(&mut self, key: String, command: Command) {
+        self.commands.push((key, command));
+    }
+
+    /// What it is charged to: each method with its number of commands, and the batch itself.
+    pub(crate) fn charges(&self) -> Charges {
+        let mut charges = vec![(BATCH, 1)];
+        for (_, command) in &self.commands {
+            match charges.iter_mut().find(|(method, _)| *method == command.method()) {
+                Some((_, commands)) => *commands += 1,
+                None => charges.push((command.method(), 1)),
+            }
+        }
+        charges
+    }
+
+    /// The method of a command.
+    pub(crate) fn method_of(&self, key: &str) -> Option<&'static str> {
+        self.commands.iter().find(|(own, _)| own == key).map(|(_, command)| command.method())
+    }
+
+    /// The JSON text.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        // Maps with text keys and texts as values can always be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// The key of the command with this number.
+pub(crate) fn key(index: usize) -> String {
+    format!("c{index}")
+}
+
+impl Serialize for Batch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Commands<'a>(&'a [(String, Command)]);
+
+        impl Serialize for Commands<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter().map(|(key, command)| (key, command.text())))
+            }
+        }
+
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("halt", &0)?;
+        map.serialize_entry("cmd", &Commands(&self.commands))?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CardKey, LeadCustomerType};
+    use crate::portal::command::{GET, RESET};
+
+    #[test]
+    fn commands_stand_in_the_order_in_which_they_are_to_run() {
+        let card = CardKey::common(LeadCustomerType::Simple);
+        let mut batch = Batch::default();
+        for (key, method) in [("a0", GET), ("b0", RESET), ("c0", GET), ("a1", GET)] {
+            batch.push(key.to_owned(), Command::for_card(method, card));
+        }
+        let query = "?scope=C&extras[leadCustomerType]=1";
+        let text = String::from_utf8(batch.body()).unwrap();
+        assert_eq!(
+            text,
+            format!(
+                "{{\"halt\":0,\"cmd\":{{\"a0\":\"{GET}{query}\",\"b0\":\"{RESET}{query}\",\"c0\":\"{GET}{query}\",\"a1\":\"{GET}{query}\"}}}}"
+            )
+        );
+        assert_eq!(batch.charges(), [(BATCH, 1), (GET, 3), (RESET, 1)]);
+    }
+}

@@ -1,0 +1,370 @@
+//! One call of the portal: sent, judged, and repeated for as long as that is safe and reasonable.
+//!
+//! The rules for trouble, all in this one loop:
+//!
+//! * refused because of a limit: surely not executed. The limiter learns, the call waits and is sent again.
+//! * no connection: surely not sent. Sent again after a pause.
+//! * rejected: no request can succeed. The client remembers it and sends nothing more.
+//! * anything unclear: a call that only reads is sent again after a pause; one that writes is given back.
+//!
+//! All repeats draw on one [`RetryBudget`], whoever asks for them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::command::{BATCH, RESET, SET};
+use super::gate::Gate;
+use super::limiter::Charges;
+use super::sizing::{Allowance, Timing};
+use super::transport::{HttpAnswer, Sender, Transport, TransportError};
+use super::trial::{Repeat, Trial};
+use super::wire::{Breakage, Success, Trouble, decode};
+use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statistics};
+use crate::model::PortalId;
+use crate::port::{PortalError, Refusal, Rejection};
+
+/// How long a limit may stand in the way of one call: longer than the ten minutes over which the portal adds up its
+/// operating time.
+pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// How long an address that has never answered is tried: it is more likely misspelt than down.
+const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
+const FAILURES_OF_ITS_OWN: u32 = 3;
+
+/// What every reader and writer of one portal shares.
+pub(crate) struct Client {
+    transport: Box<dyn Transport>,
+    pub(super) portal: PortalId,
+    pub(super) gate: Gate,
+    connections: Semaphore,
+    most_connections: usize,
+    budget: RetryBudget,
+    events: EventHook,
+    rejected: OnceLock<PortalError>,
+    emulator: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    statistics: Statistics,
+    timing: Timing,
+    /// Repeats that are owed: see [`RetryBudget::repeats`].
+    owed: f64,
+    last_success: Option<Instant>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) body: Vec<u8>,
+    pub(crate) charges: Charges,
+}
+
+/// What a request brought.
+struct Reply {
+    answer: HttpAnswer,
+    /// When it left, by the gate's clock.
+    sent: Duration,
+    /// How long it was under way.
+    time: Duration,
+}
+
+/// How a call ended without a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// Nothing more can be done with the portal.
+    Portal(PortalError),
+    /// The portal refused this call; nothing was done.
+    Refused(Refusal),
+    /// No usable answer: it may have been carried out.
+    Broken(String),
+}
+
+impl Client {
+    pub(crate) fn new(portal: PortalId, transport: Box<dyn Transport>, settings: &PortalSettings) -> Self {
+        let most_connections = settings.connections.clamp(1, 64);
+        Self {
+            transport,
+            portal,
+            gate: Gate::new(settings),
+            connections: Semaphore::new(most_connections),
+            most_connections,
+            budget: settings.retry_budget,
+            events: settings.events.clone(),
+            rejected: OnceLock::new(),
+            emulator: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Makes a call. `read` turns the result into a value, and may find that it says nothing.
+    pub(crate) async fn call<T>(
+        &self,
+        request: &Request,
+        repeat: Repeat,
+        trial: &mut Trial,
+        read: impl Fn(&Success<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, CallError> {
+        loop {
+            let answer = self.send(request).await.map_err(CallError::Portal)?;
+            let (trouble, sent) = match answer {
+                Ok(Reply { answer, sent, time }) => {
+                    match decode(answer.status, answer.content_type.as_deref(), &answer.body).and_then(|it| read(&it)) {
+                        Ok(value) => {
+                            self.succeeded(request, sent, time);
+                            return Ok(value);
+                        }
+                        Err(trouble) => (trouble, true),
+                    }
+                }
+                Err(TransportError::NotSent(text)) => (Trouble::Broken(Breakage::Passing, text), false),
+                Err(error @ TransportError::Lost(_)) => (Trouble::Broken(Breakage::Passing, error.to_string()), true),
+                Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
+            };
+            match trouble {
+                Trouble::Rejected(rejection, refusal) => {
+                    return Err(CallError::Portal(self.reject(rejection, refusal)));
+                }
+                Trouble::Refused(refusal) => return Err(CallError::Refused(refusal)),
+                Trouble::Limited(limit, refusal) => self.wait_out(request, limit, &refusal, trial).await?,
+                Trouble::Broken(_, text) if !sent => self.try_again_unsent(text, trial).await?,
+                Trouble::Broken(breakage, text) => match repeat {
+                    Repeat::Always => self.try_again(request, breakage, text, trial).await?,
+                    Repeat::IfNotExecuted => {
+                        self.with(|state| state.statistics.http_errors += 1);
+                        return Err(CallError::Broken(text));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Sends a request once, when the limits allow it.
+    async fn send(&self, request: &Request) -> Result<Result<Reply, TransportError>, PortalError> {
+        // The semaphore is never closed.
+        let _connection = self.connections.acquire().await;
+        if let Some(error) = self.rejected.get() {
+            return Err(error.clone());
+        }
+        let waited = self.gate.admit(&request.charges).await?;
+        let _flight = Flight { gate: &self.gate, charges: &request.charges };
+        if let Some(error) = self.rejected.get() {
+            return Err(error.clone());
+        }
+        self.with(|state| state.statistics.count(request, waited));
+        let (start, sent) = (Instant::now(), self.gate.now());
+        let answer = self.transport.send(request.method, request.body.clone()).await;
+        if matches!(answer, Err(TransportError::NotSent(_))) {
+            let now = self.gate.now();
+            self.gate.limiter().unsent(now);
+        }
+        if answer.as_ref().is_ok_and(|answer| answer.sender == Sender::Emulator) {
+            self.emulator.store(true, Ordering::Relaxed);
+        }
+        Ok(answer.map(|answer| Reply { answer, sent, time: start.elapsed() }))
+    }
+
+    fn succeeded(&self, request: &Request, sent: Duration, time: Duration) {
+        self.gate.limiter().taken(sent);
+        self.with(|state| {
+            state.last_success = Some(Instant::now());
+            state.owed = (state.owed - 0.5).max(0.0);
+            if request.method == BATCH {
+                let commands = request.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count);
+                state.timing.observe(commands.sum(), time);
+            }
+        });
+    }
+
+    /// Notes a refusal because of a limit and pauses; the gate does the rest of the waiting.
+    async fn wait_out(
+        &self,
+        request: &Request,
+        limit: Limit,
+        refusal: &Refusal,
+        trial: &mut Trial,
+    ) -> Result<(), CallError> {
+        self.limited(limit, &[request.method]);
+        let pause = trial.limited(&self.budget);
+        if trial.limited_for() > LIMIT_PATIENCE {
+            return Err(CallError::Portal(PortalError::NotExecuted(words(refusal))));
+        }
+        self.gate.pause(pause).await.map_err(CallError::Portal)
+    }
+
+    /// Pauses before a request that never left is tried again.
+    async fn try_again_unsent(&self, text: String, trial: &mut Trial) -> Result<(), CallError> {
+        let pause = trial.failed(&self.budget);
+        let known = self.with(|state| {
+            state.statistics.http_errors += 1;
+            state.last_success.is_some()
+        });
+        let patience = if known { self.budget.patience } else { self.budget.patience.min(FIRST_CONTACT_PATIENCE) };
+        if trial.duration() + pause > patience || !self.owe() {
+            return Err(CallError::Portal(PortalError::NotExecuted(text)));
+        }
+        self.repeat_after(text, pause).await
+    }
+
+    /// Pauses before a request that may have been carried out, and only reads, is sent again; or gives it back.
+    async fn try_again(
+        &self,
+        request: &Request,
+        breakage: Breakage,
+        text: String,
+        trial: &mut Trial,
+    ) -> Result<(), CallError> {
+        let pause = trial.failed(&self.budget);
+        let last_success = self.with(|state| {
+            state.statistics.http_errors += 1;
+            state.last_success
+        });
+        let others_succeed = last_success > trial.since();
+        let commands: usize =
+            request.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum();
+        let own_fault = match breakage {
+            // The same commands will break the portal again: better find the one at once.
+            Breakage::Fatal => commands > 1 || trial.attempts() >= FAILURES_OF_ITS_OWN,
+            Breakage::Passing => trial.attempts() >= FAILURES_OF_ITS_OWN && others_succeed,
+        };
+        // Half of the patience is kept for the halves.
+        let worn = trial.is_long(&self.budget) && trial.attempts() >= FAILURES_OF_ITS_OWN && commands > 1;
+        if own_fault || worn {
+            return Err(CallError::Broken(text));
+        }
+        if trial.duration() + pause > self.budget.patience {
+            let error = PortalError::MaybeExecuted(text.clone());
+            return Err(if others_succeed { CallError::Broken(text) } else { CallError::Portal(error) });
+        }
+        if !self.owe() {
+            return Err(CallError::Portal(PortalError::MaybeExecuted(text)));
+        }
+        self.repeat_after(text, pause).await
+    }
+
+    async fn repeat_after(&self, reason: String, pause: Duration) -> Result<(), CallError> {
+        self.with(|state| state.statistics.repeated += 1);
+        (self.events)(PortalEvent::Repeated { reason, pause });
+        self.gate.pause(pause).await.map_err(CallError::Portal)
+    }
+
+    /// Takes one repeat from the budget. False if there is none left: the portal fails more than it answers.
+    pub(super) fn owe(&self) -> bool {
+        self.with(|state| {
+            let left = state.owed < f64::from(self.budget.repeats);
+            state.owed += if left { 1.0 } else { 0.0 };
+            left
+        })
+    }
+
+    /// Remembers that nothing can succeed, and puts it into the port's words.
+    pub(super) fn reject(&self, rejection: Rejection, refusal: Refusal) -> PortalError {
+        let error = PortalError::Rejected { rejection, code: refusal.code, message: refusal.message };
+        match rejection {
+            // The right to one section, or the section itself, may be missing while others are there.
+            Rejection::MissingRight | Rejection::NotAllowed | Rejection::NotAPortal => error,
+            Rejection::Credentials
+            | Rejection::OwnerDismissed
+            | Rejection::HttpsRequired
+            | Rejection::Overload
+            | Rejection::PlanWithoutRest
+            | Rejection::PortalClosed
+            | Rejection::Redirect => self.rejected.get_or_init(|| error).clone(),
+        }
+    }
+
+    /// Notes that the portal refused a request, or commands of these methods, because of a limit.
+    pub(super) fn limited(&self, limit: Limit, methods: &[&str]) {
+        let now = self.gate.now();
+        self.gate.limiter().refused(limit, methods, now);
+        self.with(|state| state.statistics.refused_by_limit += 1);
+        (self.events)(PortalEvent::RefusedByLimit(limit));
+    }
+
+    /// Notes that a batch is sent again in halves.
+    pub(super) fn narrowed(&self, commands: usize, reason: &str) {
+        self.with(|state| state.statistics.repeated += 1);
+        (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
+    }
+
+    /// How many of `count` things of `commands_each` commands the next batch should carry, at most `most`.
+    pub(super) fn next_size(&self, count: usize, commands_each: usize, most: usize) -> usize {
+        let now = self.gate.now();
+        let (room, pace) = self.gate.limiter().room_and_pace(now);
+        let allowance = Allowance { room, pace, connections: self.most_connections };
+        self.with(|state| state.timing.next_size(count, commands_each, most, allowance))
+    }
+
+    /// How many requests may be in flight at once.
+    pub(super) fn connections(&self) -> usize {
+        self.most_connections
+    }
+
+    pub(super) fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        self.with(|state| state.statistics)
+    }
+
+    pub(super) fn is_emulator(&self) -> bool {
+        self.emulator.load(Ordering::Relaxed)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // Numbers only: a panic while they were held cannot have left them in a state that matters.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Statistics {
+    fn count(&mut self, request: &Request, waited: Duration) {
+        let of = |wanted: &str| -> u64 {
+            let counts = request.charges.iter().filter(|(method, _)| *method == wanted).map(|(_, count)| *count as u64);
+            counts.sum()
+        };
+        self.requests += 1;
+        self.commands += request.charges.iter().map(|(_, count)| *count as u64).sum::<u64>() - of(BATCH);
+        self.resets += of(RESET);
+        self.sets += of(SET);
+        self.waited += waited;
+    }
+}
+
+/// A refusal of one command, with the method in its message.
+pub(super) fn of_method(method: &str, refusal: Refusal) -> Refusal {
+    let Refusal { code, message } = refusal;
+    let message = if message.is_empty() { method.to_owned() } else { format!("{method}: {message}") };
+    Refusal { code, message }
+}
+
+/// A refusal in one line.
+pub(crate) fn words(refusal: &Refusal) -> String {
+    match (refusal.code.as_str(), refusal.message.as_str()) {
+        ("", "") => "refused without a word".to_owned(),
+        ("", message) => message.to_owned(),
+        (code, "") => code.to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    }
+}
+
+/// A request in flight: when it ends, in whatever way, its commands no longer count as under way.
+struct Flight<'a> {
+    gate: &'a Gate,
+    charges: &'a Charges,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.gate.limiter().back(self.charges);
+    }
+}

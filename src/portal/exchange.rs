@@ -1,0 +1,87 @@
+//! A batch, sent and read: what became of each of its commands.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::batch::Batch;
+use super::client::{CallError, Client, Request};
+use super::command::BATCH;
+use super::trial::{Repeat, Trial};
+use super::wire::{BatchAnswer, CommandOutcome, CommandTrouble, Times};
+
+/// What became of one command of a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum CommandEnd {
+    /// It has a result.
+    Answered(Answer),
+    /// It failed.
+    Failed(CommandTrouble),
+}
+
+/// The result of one command.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The JSON text; `null` is a result.
+    pub(crate) json: Box<RawValue>,
+    /// How many entries there are in all, if it says so.
+    pub(crate) total: Option<u64>,
+    /// Where the next page starts, if there is one.
+    pub(crate) next: Option<u64>,
+    /// What it says about time.
+    pub(crate) times: Times,
+    /// What the batch around it says about time.
+    pub(crate) batch_times: Times,
+}
+
+/// What became of each command, by its key. A key that is not here was not executed.
+pub(crate) type CommandEnds = BTreeMap<String, CommandEnd>;
+
+impl Client {
+    /// Sends a batch. The result is by key; nothing is ever matched by position.
+    pub(crate) async fn batch(
+        &self,
+        batch: &Batch,
+        repeat: Repeat,
+        trial: &mut Trial,
+    ) -> Result<CommandEnds, CallError> {
+        let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
+        let read =
+            |success: &super::wire::Success<'_>| BatchAnswer::of(success).map(|answer| self.owned(batch, answer));
+        self.call(&request, repeat, trial, read).await
+    }
+
+    /// Copies what an answer borrows, and tells the limiter what it says about operating time.
+    fn owned(&self, batch: &Batch, answer: BatchAnswer<'_>) -> CommandEnds {
+        let batch_times = answer.times;
+        let mut operating: BTreeMap<&'static str, (f64, usize)> = BTreeMap::new();
+        if let Some(sum) = batch_times.operating {
+            operating.insert(BATCH, (sum, 1));
+        }
+        let mut ends = CommandEnds::new();
+        for (key, result) in answer.results {
+            if let (Some(sum), Some(method)) = (result.times.operating, batch.method_of(&key)) {
+                let (highest, commands) = operating.entry(method).or_insert((0.0, 0));
+                *highest = highest.max(sum);
+                *commands += 1;
+            }
+            let end = match result.outcome {
+                CommandOutcome::Failed(trouble) => CommandEnd::Failed(trouble),
+                CommandOutcome::Answered(json) => CommandEnd::Answered(Answer {
+                    json: json.to_owned(),
+                    total: result.total,
+                    next: result.next,
+                    times: result.times,
+                    batch_times,
+                }),
+            };
+            ends.insert(key, end);
+        }
+        let now = self.gate.now();
+        let mut limiter = self.gate.limiter();
+        for (method, (sum, commands)) in operating {
+            limiter.told(method, sum, commands, now);
+        }
+        ends
+    }
+}

@@ -1,0 +1,156 @@
+//! The gate that every request goes through: waits for the limits, for the end of pauses, and for nobody once the run is
+//! to stop.
+//!
+//! Requests pass in the order in which they came. A wait ends at once when somebody asks to stop, or when the deadline
+//! would pass before its end; requests that are in flight are not the gate's and finish.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::limiter::{Admission, Charges, Limiter};
+use super::{EventHook, PortalEvent, PortalSettings};
+use crate::port::PortalError;
+
+/// The gate of one client.
+pub(crate) struct Gate {
+    limiter: Mutex<Limiter>,
+    turn: tokio::sync::Mutex<()>,
+    started: Instant,
+    deadline: Option<Instant>,
+    stopped: watch::Sender<Option<String>>,
+    events: EventHook,
+}
+
+impl Gate {
+    pub(crate) fn new(settings: &PortalSettings) -> Self {
+        let started = Instant::now();
+        let level = settings.level.clone().unwrap_or_default();
+        Self {
+            limiter: Mutex::new(Limiter::new(settings.rate, settings.operating_share, &level)),
+            turn: tokio::sync::Mutex::new(()),
+            started,
+            deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
+            stopped: watch::Sender::new(None),
+            events: settings.events.clone(),
+        }
+    }
+
+    /// Waits until a request may leave, and counts it. Returns how long it has waited for the limits.
+    pub(crate) async fn admit(&self, charges: &Charges) -> Result<Duration, PortalError> {
+        let _turn = tokio::select! {
+            turn = self.turn.lock() => turn,
+            reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
+        };
+        let mut waited = Duration::ZERO;
+        loop {
+            self.check()?;
+            let now = self.now();
+            let (time, limit) = match self.limiter().admit(charges, now) {
+                Admission::Go => return Ok(waited),
+                Admission::Wait(time, limit) => (time, limit),
+            };
+            (self.events)(PortalEvent::Waiting { limit, time });
+            self.pause(time).await?;
+            waited += time;
+        }
+    }
+
+    /// Waits, unless the run is to stop.
+    pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
+        self.check()?;
+        if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
+            return Err(PortalError::Stopped("the deadline would pass while waiting".to_owned()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            reason = self.stop_asked() => Err(PortalError::Stopped(reason)),
+        }
+    }
+
+    /// Says whether a request may still be sent.
+    pub(crate) fn check(&self) -> Result<(), PortalError> {
+        if let Some(reason) = self.stopped.borrow().as_ref() {
+            return Err(PortalError::Stopped(reason.clone()));
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(PortalError::Stopped("the deadline has passed".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Ends all waits, and lets nothing through from now on. The first reason stays.
+    pub(crate) fn stop(&self, reason: &str) {
+        self.stopped.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            stopped.get_or_insert_with(|| reason.to_owned());
+            first
+        });
+    }
+
+    /// The time since the gate was made: what the limiter is asked with.
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The limiter, for a moment. It is never held while waiting.
+    pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        // A panic while it was held cannot have left it half changed in a way that matters: its numbers are estimates.
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn stop_asked(&self) -> String {
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives as long as the gate, so that there is always a reason in the end.
+        stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portal::{LimiterLevel, Rate};
+
+    fn gate(level: f64, deadline: Option<Duration>) -> Gate {
+        let level = LimiterLevel { level, ..LimiterLevel::default() };
+        Gate::new(&PortalSettings { rate: Rate::STANDARD, level: Some(level), deadline, ..PortalSettings::default() })
+    }
+
+    fn charges() -> Charges {
+        vec![("batch", 1)]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_counter_lets_one_request_through_each_half_second() {
+        let gate = gate(48.0, None);
+        for _ in 0..10 {
+            gate.admit(&charges()).await.unwrap();
+        }
+        assert_eq!(gate.now().as_millis(), 5000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_all_waits_at_once_with_its_first_reason() {
+        let gate = gate(50.0, None);
+        let (one, other) = (charges(), charges());
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            gate.stop("interrupted");
+            gate.stop("again");
+        };
+        let (first, second, ()) = tokio::join!(gate.admit(&one), gate.admit(&other), stop);
+        assert_eq!(first, Err(PortalError::Stopped("interrupted".to_owned())));
+        assert_eq!(second, first);
+        assert_eq!(gate.now().as_millis(), 100);
+        assert_eq!(gate.pause(Duration::ZERO).await, Err(PortalError::Stopped("interrupted".to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_what_comes_after_the_deadline() {
+        let gate = gate(50.0, Some(Duration::from_secs(1)));
+        assert!(matches!(gate.admit(&charges()).await, Err(PortalError::Stopped(_))));
+        assert_eq!(gate.now(), Duration::ZERO);
+    }
+}

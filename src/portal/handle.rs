@@ -1,0 +1,152 @@
+//! What the rest of the program holds: a connected portal, and the two rights that can be taken from it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::Client;
+use super::limiter::LimiterLevel;
+use super::transport::{ConnectError, HttpTransport};
+use super::{PortalSettings, Statistics, WebhookUrl};
+use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
+use crate::port::{CardSink, CommandAnswer, PeopleQuery, PortalError, ReadPortal, ResetAnswer, WritePortal};
+
+/// A portal reached over HTTP. A clone shares connections, limits and numbers.
+#[derive(Clone)]
+pub struct HttpPortal {
+    client: Arc<Client>,
+}
+
+/// The right to read a portal. It has no method that writes.
+#[derive(Clone)]
+pub struct PortalReader {
+    client: Arc<Client>,
+}
+
+/// The right to read a portal and to write to it.
+#[derive(Clone)]
+pub struct PortalWriter {
+    client: Arc<Client>,
+}
+
+impl HttpPortal {
+    /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose clock it uses.
+    pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
+        let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
+        let transport = HttpTransport::new(webhook, settings.request_timeout, settings.connections)?;
+        Ok(Self { client: Arc::new(Client::new(portal, Box::new(transport), &settings)) })
+    }
+
+    /// The right to read.
+    pub fn reader(&self) -> PortalReader {
+        PortalReader { client: Arc::clone(&self.client) }
+    }
+
+    /// The right to read and to write.
+    pub fn writer(&self) -> PortalWriter {
+        PortalWriter { client: Arc::clone(&self.client) }
+    }
+
+    /// What was sent so far, and what came back.
+    pub fn statistics(&self) -> Statistics {
+        self.client.statistics()
+    }
+
+    /// How long it takes until so many further requests have left, if nobody else uses the portal.
+    pub fn forecast(&self, requests: u32) -> Duration {
+        let now = self.client.gate.now();
+        self.client.gate.limiter().forecast(requests, now)
+    }
+
+    /// What the portal's limits stand at now, to be kept for the next process.
+    pub fn level(&self) -> LimiterLevel {
+        let now = self.client.gate.now();
+        self.client.gate.limiter().level(now)
+    }
+
+    /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Requests in flight finish.
+    pub fn stop(&self, reason: &str) {
+        self.client.gate.stop(reason);
+    }
+
+    /// Whether an answer has said that it comes from an emulator.
+    pub fn is_emulator(&self) -> bool {
+        self.client.is_emulator()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn over(transport: impl super::transport::Transport + 'static, settings: &PortalSettings) -> Self {
+        let portal = PortalId::new("portal.example").unwrap();
+        Self { client: Arc::new(Client::new(portal, Box::new(transport), settings)) }
+    }
+}
+
+impl ReadPortal for PortalReader {
+    fn portal(&self) -> &PortalId {
+        &self.client.portal
+    }
+
+    async fn identify(&self) -> Result<Identity, PortalError> {
+        self.client.identify().await
+    }
+
+    async fn departments(&self) -> Result<Vec<Department>, PortalError> {
+        self.client.departments().await
+    }
+
+    async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
+        self.client.people(query).await
+    }
+
+    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.client.read_cards(keys, sink).await
+    }
+}
+
+impl ReadPortal for PortalWriter {
+    fn portal(&self) -> &PortalId {
+        &self.client.portal
+    }
+
+    async fn identify(&self) -> Result<Identity, PortalError> {
+        self.client.identify().await
+    }
+
+    async fn departments(&self) -> Result<Vec<Department>, PortalError> {
+        self.client.departments().await
+    }
+
+    async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
+        self.client.people(query).await
+    }
+
+    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.client.read_cards(keys, sink).await
+    }
+}
+
+impl WritePortal for PortalWriter {
+    fn targets_per_request(&self, remaining: usize) -> usize {
+        self.client.targets_per_request(remaining)
+    }
+
+    async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {
+        self.client.reset_cards(targets).await
+    }
+
+    async fn set_card(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, PortalError> {
+        self.client.set_card(key, layout).await
+    }
+}
+
+macro_rules! shown_as_its_portal {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.client.portal)
+            }
+        })*
+    };
+}
+
+shown_as_its_portal! { HttpPortal PortalReader PortalWriter }

@@ -1,0 +1,178 @@
+//! Lists that come in pages: people and departments.
+//!
+//! The first page of a query says how many entries there are; the other pages are then asked for by their offsets, many in
+//! one batch and in any order. A page beyond the end is never asked for: there, the portal returns the first one again.
+//! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::client::{Client, words};
+use super::command::Command;
+use super::reads::ReadEnd;
+use crate::port::PortalError;
+
+/// How many entries the portal puts on a page (documentation and recordings).
+const PAGE: u64 = 50;
+
+/// The most entries that are believed; more would be a misread number.
+const MOST_ENTRIES: u64 = 10_000_000;
+
+/// How often a list is read again that changed while it was read.
+const MOST_ROUNDS: u32 = 3;
+
+/// A query whose answer comes in pages.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    /// The query, without a start.
+    pub(crate) command: Command,
+    /// How many entries there can be at most, if that is known. More mean that the portal ignored the filter.
+    pub(crate) at_most: Option<u64>,
+}
+
+/// What a list holds.
+pub(crate) trait Entry: Sized + Send {
+    /// What a list of them is called.
+    const WHAT: &'static str;
+
+    /// The number by which two of them are told apart.
+    fn number(&self) -> u32;
+
+    /// Reads a page. None if anything in it is something else.
+    fn page(result: &RawValue) -> Option<Vec<Self>>;
+}
+
+/// A page as it came.
+struct Page<T> {
+    listing: usize,
+    start: u64,
+    entries: Vec<T>,
+    total: Option<u64>,
+    next: Option<u64>,
+}
+
+/// Why a round gave no list.
+enum Failure {
+    /// Nothing to be done.
+    Final(PortalError),
+    /// The pages do not fit together: most likely somebody was added or removed meanwhile.
+    Changed(String),
+}
+
+impl From<PortalError> for Failure {
+    fn from(error: PortalError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Client {
+    /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
+    pub(crate) async fn list<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, PortalError> {
+        let mut rounds = 1;
+        loop {
+            match self.list_once(listings).await {
+                Ok(entries) => return Ok(entries),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => return Err(PortalError::Unexpected(text)),
+                Err(Failure::Changed(_)) => rounds += 1,
+            }
+        }
+    }
+
+    async fn list_once<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, Failure> {
+        let starts: Vec<(usize, u64)> = (0..listings.len()).map(|listing| (listing, 0)).collect();
+        let first = self.pages::<T>(listings, &starts).await?;
+        let mut totals = vec![0; listings.len()];
+        let mut starts = Vec::new();
+        for page in &first {
+            let total = total(page, listings.get(page.listing))?;
+            if let Some(slot) = totals.get_mut(page.listing) {
+                *slot = total;
+            }
+            starts.extend((1..total.div_ceil(PAGE)).map(|number| (page.listing, number * PAGE)));
+        }
+        let rest = self.pages::<T>(listings, &starts).await?;
+        gather(first.into_iter().chain(rest), &totals)
+    }
+
+    /// Reads pages, and returns them in the order of `starts`.
+    async fn pages<T: Entry>(
+        &self,
+        listings: &[Listing],
+        starts: &[(usize, u64)],
+    ) -> Result<Vec<Page<T>>, PortalError> {
+        let command = |number: usize| {
+            let (listing, start) = starts.get(number).copied().unwrap_or_default();
+            let command = listings.get(listing).map(|listing| listing.command.clone());
+            command.unwrap_or_else(|| Command::new(super::command::PROFILE)).with("start", &start.to_string())
+        };
+        let mut pages: BTreeMap<usize, Page<T>> = BTreeMap::new();
+        let mut failure = None;
+        let mut take = |number: usize, end: ReadEnd| {
+            let (listing, start) = starts.get(number).copied().unwrap_or_default();
+            match end {
+                ReadEnd::Answered(answer) => match T::page(&answer.json) {
+                    Some(entries) => {
+                        let page = Page { listing, start, entries, total: answer.total, next: answer.next };
+                        pages.insert(number, page);
+                    }
+                    None => failure = Some(PortalError::Unexpected(format!("this is no list of {}", T::WHAT))),
+                },
+                ReadEnd::Refused(refusal) => failure = Some(PortalError::Unexpected(words(&refusal))),
+                ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
+            }
+        };
+        self.read_all(starts.len(), &command, &mut take).await?;
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(pages.into_values().collect()),
+        }
+    }
+}
+
+/// How many entries a list has, by its first page.
+fn total<T: Entry>(page: &Page<T>, listing: Option<&Listing>) -> Result<u64, Failure> {
+    let total = match (page.total, page.next) {
+        (Some(total), _) => total,
+        (None, None) => page.entries.len() as u64,
+        (None, Some(_)) => {
+            let text = format!("a list of {} goes on but does not say how long it is", T::WHAT);
+            return Err(Failure::Final(PortalError::Unexpected(text)));
+        }
+    };
+    if total > listing.and_then(|listing| listing.at_most).unwrap_or(MOST_ENTRIES) {
+        let text =
+            format!("the portal returns {total} {}, many more than were asked for: it ignored the filter", T::WHAT);
+        return Err(Failure::Final(PortalError::Unexpected(text)));
+    }
+    Ok(total)
+}
+
+/// Puts pages together, and checks that nothing is missing.
+fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Result<BTreeMap<u32, T>, Failure> {
+    let mut seen: Vec<BTreeMap<u32, ()>> = totals.iter().map(|_| BTreeMap::new()).collect();
+    let mut entries = BTreeMap::new();
+    for page in pages {
+        let total = totals.get(page.listing).copied().unwrap_or_default();
+        let fits = page.total.is_none_or(|own| own == total);
+        let goes_on = page.start + PAGE < total;
+        if !fits || page.next.is_some() != goes_on {
+            return Err(changed::<T>());
+        }
+        for entry in page.entries {
+            if let Some(seen) = seen.get_mut(page.listing) {
+                seen.insert(entry.number(), ());
+            }
+            entries.insert(entry.number(), entry);
+        }
+    }
+    if seen.iter().zip(totals).any(|(seen, total)| seen.len() as u64 != *total) {
+        return Err(changed::<T>());
+    }
+    Ok(entries)
+}
+
+fn changed<T: Entry>() -> Failure {
+    Failure::Changed(format!("the list of {} does not fit together, however often it is read", T::WHAT))
+}

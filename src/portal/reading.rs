@@ -1,0 +1,198 @@
+//! What a reader asks the portal, in the portal's words.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::client::{Client, words};
+use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
+use super::listing::{Entry, Listing};
+use super::reads::ReadEnd;
+use super::wire::people::{TimeZoneOffset, departments, people, profile};
+use super::wire::{WholeSeconds, card};
+use crate::model::{CardKey, Department, Identity, Person, TrustEvidence};
+use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
+
+/// The most values that are put into the list of one filter, so that its answer fits on one page of 50.
+const FILTER_VALUES: usize = 50;
+
+/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is asked.
+const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
+
+impl Entry for Person {
+    const WHAT: &'static str = "people";
+
+    fn number(&self) -> u32 {
+        self.id.get()
+    }
+
+    fn page(result: &RawValue) -> Option<Vec<Self>> {
+        people(result)
+    }
+}
+
+impl Entry for Department {
+    const WHAT: &'static str = "departments";
+
+    fn number(&self) -> u32 {
+        self.id.get()
+    }
+
+    fn page(result: &RawValue) -> Option<Vec<Self>> {
+        departments(result)
+    }
+}
+
+impl Client {
+    /// Asks who the caller is, and how many active people there are.
+    pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
+        let count = sorted(Command::new(USERS).with("FILTER[ACTIVE]", "Y")).with("select[0]", "ID").with("start", "0");
+        let commands = [Command::new(PROFILE), count];
+        let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
+        let mut ends = BTreeMap::new();
+        let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
+        self.read_all(commands.len(), &command, &mut take).await?;
+        let mut answer = |number: usize, method: &str| match ends.remove(&number) {
+            Some(ReadEnd::Answered(answer)) => Ok(answer),
+            Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
+            Some(ReadEnd::NoAnswer(text)) => Err(PortalError::MaybeExecuted(format!("{method}: {text}"))),
+            None => Err(PortalError::MaybeExecuted(format!("{method}: no answer"))),
+        };
+        let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
+        let profile =
+            profile(&caller.json).ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
+        let listed = people(&count.json).map(|people| people.len() as u64);
+        let listed = listed.ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
+        // Every start must be whole: a single fraction can by chance be none.
+        let starts = [caller.batch_times.start, caller.times.start, count.times.start];
+        let whole = starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
+        let release_sign = match (whole, profile.time_zone_offset) {
+            (true, _) => Some(TrustEvidence::WholeSeconds),
+            (false, TimeZoneOffset::Absent) => Some(TrustEvidence::NoTimeZoneOffset),
+            (false, TimeZoneOffset::Present) => None,
+        };
+        Ok(Identity {
+            user: profile.user,
+            name: profile.name,
+            portal_admin: profile.portal_admin,
+            active_users: u32::try_from(count.total.unwrap_or(listed)).unwrap_or(u32::MAX),
+            release_sign,
+            emulator: self.is_emulator(),
+        })
+    }
+
+    /// Lists all departments.
+    pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
+        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None };
+        Ok(self.list(&[listing]).await?.into_values().collect())
+    }
+
+    /// Lists people.
+    pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
+        Ok(self.list(&listings(query)).await?.into_values().collect())
+    }
+
+    /// Reads cards.
+    pub(crate) async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        // A number that is not in the list cannot come; the caller's profile would be the harmless thing to ask.
+        let command = |number: usize| match keys.get(number) {
+            Some(key) => Command::for_card(GET, *key),
+            None => Command::new(PROFILE),
+        };
+        let mut take = |number: usize, end: ReadEnd| {
+            if let Some(key) = keys.get(number) {
+                sink.take(*key, card_read(end));
+            }
+        };
+        self.read_all(keys.len(), &command, &mut take).await
+    }
+}
+
+/// What the end of a read means for the card.
+fn card_read(end: ReadEnd) -> CardRead {
+    match end {
+        ReadEnd::Answered(answer) => layout_read(&answer.json),
+        ReadEnd::Refused(refusal) => CardRead::Refused(refusal),
+        ReadEnd::NoAnswer(text) => CardRead::NoAnswer(text),
+    }
+}
+
+/// What a result of `get` means for the card.
+pub(crate) fn layout_read(json: &RawValue) -> CardRead {
+    match card::layout(json) {
+        Ok(layout) => CardRead::Read(layout),
+        Err(error) => CardRead::NoAnswer(error.to_string()),
+    }
+}
+
+/// The queries for some people. Filters stand in `FILTER`, which hides all others, with the names in capitals.
+fn listings(query: &PeopleQuery) -> Vec<Listing> {
+    match query {
+        PeopleQuery::Ids(ids) => ids
+            .chunks(FILTER_VALUES)
+            .map(|ids| Listing { command: filtered("ID", ids), at_most: Some(ids.len() as u64) })
+            .collect(),
+        // One command each: that the filter takes a list of addresses is promised nowhere.
+        PeopleQuery::Emails(emails) => emails
+            .iter()
+            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None })
+            .collect(),
+        PeopleQuery::Departments(departments) => departments
+            .chunks(FILTER_VALUES)
+            .map(|ids| filtered("UF_DEPARTMENT", ids).with("FILTER[ACTIVE]", "Y"))
+            .map(|command| Listing { command, at_most: None })
+            .collect(),
+        PeopleQuery::AllActive => {
+            vec![Listing { command: person_query().with("FILTER[ACTIVE]", "Y"), at_most: None }]
+        }
+    }
+}
+
+fn filtered(field: &str, values: &[impl std::fmt::Display]) -> Command {
+    values.iter().enumerate().fold(person_query(), |command, (index, value)| {
+        command.with(&format!("FILTER[{field}][{index}]"), &value.to_string())
+    })
+}
+
+fn person_query() -> Command {
+    PERSON_FIELDS
+        .iter()
+        .enumerate()
+        .fold(sorted(Command::new(USERS)), |command, (index, field)| command.with(&format!("select[{index}]"), field))
+}
+
+/// Asks for an order. Without one the portal promises none, and pages may overlap.
+fn sorted(command: Command) -> Command {
+    command.with("sort", "ID").with("order", "ASC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DepartmentId, UserId};
+
+    #[test]
+    fn at_most_fifty_ids_stand_in_one_filter() {
+        let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
+        let listings = listings(&PeopleQuery::Ids(ids));
+        assert_eq!(listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(), [Some(50), Some(50), Some(20)]);
+        let text = listings[2].command.text();
+        assert!(text.starts_with("user.get?sort=ID&order=ASC&select[0]=ID&"), "{text}");
+        assert!(text.ends_with("&FILTER[ID][18]=119&FILTER[ID][19]=120"), "{text}");
+    }
+
+    #[test]
+    fn addresses_are_asked_for_one_by_one_and_dismissed_people_too() {
+        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
+        assert_eq!(listings.len(), 2);
+        let text = listings[0].command.text();
+        assert!(text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"), "{text}");
+    }
+
+    #[test]
+    fn of_departments_only_active_people_are_asked_for() {
+        let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
+        let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
+        assert!(text.ends_with("&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"), "{text}");
+    }
+}

@@ -1,0 +1,399 @@
+//! Tests of the whole client over a portal in memory: trouble of every kind, and what is told of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::fake::{FakePortal, Fault};
+use super::{HttpPortal, LimiterLevel, PortalEvent, PortalSettings, Rate};
+use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
+use crate::port::{CardRead, CommandAnswer, PeopleQuery, PortalError, ReadPortal, Rejection, WritePortal};
+
+const LIMIT: &str = r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#;
+const TIME_LIMIT: &str = r#"{"error":"OPERATION_TIME_LIMIT","error_description":"Method is blocked"}"#;
+const PAGE: &str = "<html>502</html>";
+
+fn card(user: u64) -> CardKey {
+    CardKey::personal(UserId::new(user).unwrap(), LeadCustomerType::Simple)
+}
+
+fn query(key: CardKey) -> String {
+    format!("scope=P&userId={}&extras[leadCustomerType]=1", key.user().unwrap())
+}
+
+fn cards(count: u64) -> Vec<CardKey> {
+    (1..=count).map(card).collect()
+}
+
+/// A portal where every third of so many people has a card of their own.
+fn company(count: u64, faults: Vec<Fault>) -> FakePortal {
+    let portal = FakePortal::failing(faults);
+    portal.with(|state| {
+        for user in (3..=count).step_by(3) {
+            state.rows.insert(query(card(user)), json!([{"name": "main", "title": user.to_string(), "elements": []}]));
+        }
+    });
+    portal
+}
+
+fn client(portal: &FakePortal) -> HttpPortal {
+    HttpPortal::over(portal.clone(), &PortalSettings::default())
+}
+
+async fn read(client: &HttpPortal, keys: &[CardKey]) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+    let mut reads = BTreeMap::new();
+    let mut sink = |key, read| assert!(reads.insert(key, read).is_none(), "{key} was answered twice");
+    client.reader().read_cards(keys, &mut sink).await?;
+    Ok(reads)
+}
+
+fn assert_true_reads(reads: &BTreeMap<CardKey, CardRead>, count: u64, except: &[u64]) {
+    assert_eq!(reads.len() as u64, count);
+    for (key, read) in reads {
+        let user = u64::from(key.user().unwrap().get());
+        if except.contains(&user) {
+            assert!(matches!(read, CardRead::NoAnswer(_)), "{key}: {read:?}");
+            continue;
+        }
+        let CardRead::Read(layout) = read else { panic!("{key}: {read:?}") };
+        let title = layout.as_ref().map(|layout| layout.outline().sections[0].title.clone());
+        assert_eq!(title, (user % 3 == 0).then(|| user.to_string()), "{key}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_card_is_read_once_and_is_its_own() {
+    let portal = company(500, Vec::new());
+    let client = client(&portal);
+    assert_true_reads(&read(&client, &cards(500)).await.unwrap(), 500, &[]);
+    let most = portal.with(|state| state.log.iter().map(Vec::len).max().unwrap());
+    assert!(most <= 50, "{most}");
+    let statistics = client.statistics();
+    assert_eq!((statistics.commands, statistics.repeated, statistics.refused_by_limit), (500, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_fault_of_any_kind_is_read_over() {
+    let faults = [
+        Fault::Answer(503, LIMIT),
+        Fault::Answer(200, LIMIT),
+        Fault::Answer(429, PAGE),
+        Fault::Answer(429, TIME_LIMIT),
+        Fault::Answer(502, PAGE),
+        Fault::Answer(503, PAGE),
+        Fault::Answer(504, PAGE),
+        Fault::Answer(500, PAGE),
+        Fault::Answer(200, PAGE),
+        Fault::Answer(200, "{}"),
+        Fault::Answer(200, ""),
+        Fault::Answer(200, r#"{"result":[]}"#),
+        Fault::Answer(500, r#"{"error":"INTERNAL_SERVER_ERROR","error_description":""}"#),
+        Fault::Lost,
+        Fault::NotSent,
+        Fault::LostAfter,
+        Fault::Cut,
+        Fault::LeftOut(&["c0", "c7"]),
+    ];
+    for fault in faults {
+        let portal = company(400, vec![Fault::None, fault.clone(), fault.clone()]);
+        let start = Instant::now();
+        let reads = read(&client(&portal), &cards(400)).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_true_reads(&reads, 400, &[]);
+        assert!(start.elapsed() < Duration::from_secs(6), "{fault:?} took {:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
+    let portal = company(200, Vec::new());
+    portal.with(|state| state.poison = Some("userId=77&".to_owned()));
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let settings =
+        PortalSettings { events: Arc::new(move |event| log.lock().unwrap().push(event)), ..PortalSettings::default() };
+    let client = HttpPortal::over(portal, &settings);
+    let start = Instant::now();
+    assert_true_reads(&read(&client, &cards(200)).await.unwrap(), 200, &[77]);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(events.lock().unwrap().iter().any(|event| matches!(event, PortalEvent::Narrowed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_inside_a_batch_is_waited_out() {
+    for code in ["OPERATION_TIME_LIMIT", "QUERY_LIMIT_EXCEEDED"] {
+        let portal = company(60, Vec::new());
+        portal.with(|state| state.failures.push(("configuration.get".to_owned(), code, 20)));
+        let client = client(&portal);
+        assert_true_reads(&read(&client, &cards(60)).await.unwrap(), 60, &[]);
+        assert!(client.statistics().refused_by_limit > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_again_once_the_portal_rejects_the_webhook() {
+    for (code, rejection) in [
+        ("INVALID_CREDENTIALS", Rejection::Credentials),
+        ("OVERLOAD_LIMIT", Rejection::Overload),
+        ("ACCESS_DENIED", Rejection::PlanWithoutRest),
+        ("authorization_error", Rejection::OwnerDismissed),
+    ] {
+        let portal = company(2000, Vec::new());
+        portal.with(|state| state.failures.push(("configuration.get".to_owned(), code, usize::MAX)));
+        let client = client(&portal);
+        let error = read(&client, &cards(2000)).await.unwrap_err();
+        assert!(matches!(&error, PortalError::Rejected { rejection: found, .. } if *found == rejection), "{error:?}");
+        let sent = client.statistics().requests;
+        assert!(sent <= 8, "{sent} requests");
+        assert_eq!(client.writer().reset_cards(&cards(1)).await.unwrap_err(), error);
+        assert_eq!(client.statistics().requests, sent);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_card_is_that_of_this_card() {
+    let portal = company(10, Vec::new());
+    portal.with(|state| state.failures.push(("userId=4&".to_owned(), "", 1)));
+    let reads = read(&client(&portal), &cards(10)).await.unwrap();
+    assert!(matches!(reads[&card(4)], CardRead::Refused(_)));
+    assert!(matches!(reads[&card(5)], CardRead::Read(None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_is_down_is_given_up_after_the_patience() {
+    let portal = company(2000, (0..2000).map(|_| Fault::Answer(502, PAGE)).collect());
+    let client = client(&portal);
+    let start = Instant::now();
+    let error = read(&client, &cards(2000)).await.unwrap_err();
+    assert!(matches!(error, PortalError::MaybeExecuted(_)), "{error:?}");
+    let time = start.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(40)).contains(&time), "{time:?}");
+
+    let portal = company(1, (0..2000).map(|_| Fault::NotSent).collect());
+    let error = read(&self::client(&portal), &cards(1)).await.unwrap_err();
+    assert!(matches!(error, PortalError::NotExecuted(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_ten_seconds_is_sat_out() {
+    let portal = company(1000, Vec::new());
+    let client = client(&portal);
+    portal.with(|state| state.delay = Duration::from_millis(300));
+    portal.with(|state| state.faults = (0..30).map(|_| Fault::Answer(502, PAGE)).collect());
+    assert_true_reads(&read(&client, &cards(1000)).await.unwrap(), 1000, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_reads_before_and_after_in_neighbouring_commands() {
+    let portal = company(9, Vec::new());
+    let answers = client(&portal).writer().reset_cards(&[card(3), card(4)]).await.unwrap();
+    assert!(matches!(&answers[0].1.before, CardRead::Read(Some(_))));
+    assert_eq!((&answers[0].1.reset, &answers[0].1.after), (&CommandAnswer::Done, &CardRead::Read(None)));
+    assert_eq!((answers[1].0, &answers[1].1.before), (card(4), &CardRead::Read(None)));
+    let commands = portal.with(|state| state.log[0].clone());
+    let methods: Vec<&str> = commands.iter().map(|text| text.split(['?', '.']).nth(4).unwrap()).collect();
+    assert_eq!(methods, ["get", "reset", "get", "get", "reset", "get"]);
+    assert!(commands[0].ends_with(&query(card(3))) && commands[5].ends_with(&query(card(4))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_is_repeated_only_if_it_was_surely_not_carried_out() {
+    let safe = [Fault::Answer(503, LIMIT), Fault::Answer(429, PAGE), Fault::NotSent];
+    for fault in safe {
+        let portal = company(9, vec![fault.clone(), fault]);
+        let answers = client(&portal).writer().reset_cards(&[card(3)]).await.unwrap();
+        assert_eq!(answers[0].1.reset, CommandAnswer::Done);
+    }
+    let unclear = [
+        Fault::LostAfter,
+        Fault::Lost,
+        Fault::Cut,
+        Fault::Answer(502, PAGE),
+        Fault::Answer(503, PAGE),
+        Fault::Answer(500, PAGE),
+        Fault::Answer(200, PAGE),
+        Fault::Answer(200, r#"{"result":true}"#),
+    ];
+    for fault in unclear {
+        let portal = company(9, vec![fault.clone()]);
+        let client = client(&portal);
+        let error = client.writer().reset_cards(&[card(3)]).await.unwrap_err();
+        assert!(matches!(error, PortalError::MaybeExecuted(_)), "{fault:?}: {error:?}");
+        assert_eq!(client.statistics().requests, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
+    let portal = company(9, Vec::new());
+    portal.with(|state| {
+        state.failures.push((format!("reset?{}", query(card(6))), "OPERATION_TIME_LIMIT", 1));
+        state.failures.push((query(card(9)), "INVALID_CREDENTIALS", 3));
+        state.faults.push_back(Fault::LeftOut(&["b3"]));
+    });
+    let answers = client(&portal).writer().reset_cards(&[card(3), card(6), card(9), card(7)]).await.unwrap();
+    let resets: Vec<&CommandAnswer> = answers.iter().map(|(_, answer)| &answer.reset).collect();
+    assert_eq!(resets[0], &CommandAnswer::Done);
+    assert!(matches!(resets[1], CommandAnswer::NotExecuted(_)), "{resets:?}");
+    assert!(matches!(resets[2], CommandAnswer::Refused(_)), "{resets:?}");
+    assert!(matches!(resets[3], CommandAnswer::NotExecuted(_)), "{resets:?}");
+    assert!(matches!(answers[1].1.after, CardRead::Read(Some(_))), "it still stands");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layout_is_stored_with_one_call_that_is_not_repeated_blindly() {
+    let layout = Layout::from_json(r#"[{"name":"main","title":"a\/b"}]"#).unwrap();
+    let portal = FakePortal::default();
+    let client = client(&portal);
+    assert_eq!(client.writer().set_card(card(7), &layout).await, Ok(CommandAnswer::Done));
+    let (method, body) = portal.with(|state| state.singles[0].clone());
+    assert_eq!(method, "crm.lead.details.configuration.set");
+    assert!(body.contains(r#""userId":7"#) && body.contains(r"a\/b"), "{body}");
+    assert_eq!((client.statistics().sets, client.statistics().commands), (1, 1));
+
+    let refusal = r#"{"error":"","error_description":"There are no data to write."}"#;
+    portal.with(|state| state.faults.extend([Fault::Answer(400, refusal), Fault::LostAfter]));
+    let refused = client.writer().set_card(card(7), &layout).await.unwrap();
+    assert!(matches!(refused, CommandAnswer::Refused(refusal) if refusal.code.is_empty()));
+    let lost = client.writer().set_card(card(7), &layout).await;
+    assert!(matches!(lost, Err(PortalError::MaybeExecuted(_))), "{lost:?}");
+    assert_eq!(client.statistics().requests, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_are_read_to_their_end_and_no_further() {
+    for count in [0, 1, 49, 50, 51, 100, 125, 3210] {
+        let portal = FakePortal::default();
+        portal.with(|state| {
+            state.users = (1..=count).map(|id| json!({"ID": id.to_string(), "ACTIVE": true})).collect();
+            state.departments = (1..=count).map(|id| json!({"ID": id.to_string(), "NAME": "x"})).collect();
+        });
+        let reader = client(&portal).reader();
+        let people = reader.people(&PeopleQuery::AllActive).await.unwrap();
+        assert_eq!(people.len(), count, "{count} people");
+        assert_eq!(reader.departments().await.unwrap().len(), count, "{count} departments");
+        assert_eq!(reader.identify().await.unwrap().active_users as usize, count);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ignored_filter_is_noticed_before_everybody_is_listed() {
+    let portal = FakePortal::default();
+    portal.with(|state| state.users = (1..=5000).map(|id| json!({"ID": id, "ACTIVE": true})).collect());
+    let ids = PeopleQuery::Ids(vec![UserId::new(7).unwrap()]);
+    let client = client(&portal);
+    let error = client.reader().people(&ids).await.unwrap_err();
+    assert!(matches!(error, PortalError::Unexpected(_)), "{error:?}");
+    assert_eq!(client.statistics().requests, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_with_the_same_person_twice_has_a_hole() {
+    let portal = FakePortal::default();
+    portal.with(|state| state.users = vec![json!({"ID": 7}), json!({"ID": 7})]);
+    let error = client(&portal).reader().people(&PeopleQuery::AllActive).await.unwrap_err();
+    assert!(matches!(error, PortalError::Unexpected(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_names_the_method() {
+    let portal = company(3, Vec::new());
+    portal.with(|state| state.failures.push(("user.get".to_owned(), "insufficient_scope", usize::MAX)));
+    let client = client(&portal);
+    let error = client.reader().identify().await.unwrap_err();
+    assert!(
+        matches!(&error, PortalError::Rejected { rejection: Rejection::MissingRight, message, .. } if message == "user.get"),
+        "{error:?}"
+    );
+    assert!(read(&client, &cards(3)).await.is_ok(), "other rights may be there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_many_reads_is_what_the_limit_allows_and_was_forecast() {
+    let portal = company(5000, Vec::new());
+    portal.with(|state| state.delay = Duration::from_millis(200));
+    let client = client(&portal);
+    let forecast = client.forecast(100);
+    let start = Instant::now();
+    read(&client, &cards(5000)).await.unwrap();
+    assert_eq!(client.statistics().requests, 100);
+    let time = start.elapsed();
+    assert!(time.abs_diff(forecast) < Duration::from_millis(500), "{time:?} and not {forecast:?}");
+    assert!(client.level().level > 47.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
+    let portal = company(1000, Vec::new());
+    portal.with(|state| state.delay = Duration::from_secs(1));
+    let level = LimiterLevel { level: 46.0, ..LimiterLevel::default() };
+    let settings = PortalSettings { rate: Rate::STANDARD, level: Some(level), ..PortalSettings::default() };
+    let client = HttpPortal::over(portal, &settings);
+    let keys = cards(1000);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.stop("interrupted");
+    };
+    let writer = client.writer();
+    let own = [card(3)];
+    let (reset, error, ()) = tokio::join!(writer.reset_cards(&own), read(&client, &keys), stop);
+    assert_eq!(reset.unwrap()[0].1.reset, CommandAnswer::Done);
+    assert_eq!(error.unwrap_err(), PortalError::Stopped("interrupted".to_owned()));
+    assert!(client.statistics().requests <= 2);
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        4 => Just(Fault::None),
+        1 => Just(Fault::Answer(503, LIMIT)),
+        1 => Just(Fault::Answer(429, PAGE)),
+        1 => Just(Fault::Answer(502, PAGE)),
+        1 => Just(Fault::Answer(500, PAGE)),
+        1 => Just(Fault::Answer(200, PAGE)),
+        1 => Just(Fault::Lost),
+        1 => Just(Fault::NotSent),
+        1 => Just(Fault::LostAfter),
+        1 => Just(Fault::Cut),
+        1 => Just(Fault::LeftOut(&["c0", "c3", "a1", "b0", "b2", "c1"])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn under_any_script_of_faults_reads_are_true_and_resets_are_told_truly(
+        read_faults in prop::collection::vec(any_fault(), 0..12),
+        write_faults in prop::collection::vec(any_fault(), 0..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let portal = company(120, read_faults);
+            let client = client(&portal);
+            // A bad command is found after three failures: a long script can make an innocent one look like it.
+            for (key, read) in read(&client, &cards(120)).await.unwrap() {
+                match read {
+                    CardRead::Read(layout) => assert_eq!(layout.is_some(), key.user().unwrap().get() % 3 == 0),
+                    CardRead::NoAnswer(_) => {}
+                    CardRead::Refused(refusal) => panic!("{refusal:?}"),
+                }
+            }
+            portal.with(|state| state.faults = write_faults.into());
+            for targets in cards(120).chunks(16) {
+                let Ok(answers) = client.writer().reset_cards(targets).await else { continue };
+                assert_eq!(answers.iter().map(|(key, _)| *key).collect::<Vec<_>>(), targets);
+                for (key, answer) in answers {
+                    let stands = portal.with(|state| state.rows.contains_key(&query(key)));
+                    match answer.reset {
+                        CommandAnswer::Done => assert!(!stands, "{key} was not reset"),
+                        CommandAnswer::NotExecuted(_) => assert_eq!(stands, key.user().unwrap().get() % 3 == 0),
+                        CommandAnswer::Refused(refusal) => panic!("{refusal:?}"),
+                    }
+                }
+            }
+        });
+    }
+}

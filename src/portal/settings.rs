@@ -1,0 +1,142 @@
+//! How the client works, and what it tells while it does.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{LimiterLevel, Rate};
+use crate::model::PortalId;
+
+/// Who is told what the client does beside its work. Called from the client's tasks: it must return at once.
+pub type EventHook = Arc<dyn Fn(PortalEvent) + Send + Sync>;
+
+/// How a client works. The defaults are for a cloud portal on a standard plan.
+#[derive(Clone)]
+pub struct PortalSettings {
+    /// A name that stands for the portal instead of the host of the webhook.
+    pub portal: Option<PortalId>,
+    /// How many requests the portal takes.
+    pub rate: Rate,
+    /// Which share of the portal's operating time this program takes for itself; the rest is left to others.
+    pub operating_share: f64,
+    /// How many requests may be in flight at once.
+    pub connections: usize,
+    /// How long to wait for an answer. The cloud cuts a request after 60 seconds; a client that gives up earlier does not
+    /// learn what became of it.
+    pub request_timeout: Duration,
+    /// How much trouble is put up with.
+    pub retry_budget: RetryBudget,
+    /// How long after connecting the client stops sending.
+    pub deadline: Option<Duration>,
+    /// What the portal's limits stand at, if an earlier process has left it.
+    pub level: Option<LimiterLevel>,
+    /// Who is told about waits, refusals and repeats.
+    pub events: EventHook,
+}
+
+impl Default for PortalSettings {
+    fn default() -> Self {
+        Self {
+            portal: None,
+            rate: Rate::default(),
+            operating_share: 0.8,
+            connections: 8,
+            request_timeout: Duration::from_secs(75),
+            retry_budget: RetryBudget::default(),
+            deadline: None,
+            level: None,
+            events: Arc::new(|_| {}),
+        }
+    }
+}
+
+impl fmt::Debug for PortalSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            portal,
+            rate,
+            operating_share,
+            connections,
+            request_timeout,
+            retry_budget,
+            deadline,
+            level,
+            events: _,
+        } = self;
+        f.debug_struct("PortalSettings")
+            .field("portal", portal)
+            .field("rate", rate)
+            .field("operating_share", operating_share)
+            .field("connections", connections)
+            .field("request_timeout", request_timeout)
+            .field("retry_budget", retry_budget)
+            .field("deadline", deadline)
+            .field("level", level)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much trouble is put up with: the one budget that all layers draw on, so that repeats never multiply.
+///
+/// A refusal because of a limit is no trouble: the portal is well, and the request only has to wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryBudget {
+    /// How many repeats the client can owe. A repeat or a narrowing takes one, every success gives a half back, so that
+    /// single faults in a long run do not add up, and a portal that fails all the time is given up soon.
+    pub repeats: u32,
+    /// How long one request may be in trouble before it is given up. Twenty seconds outlast a restart of the portal's
+    /// servers, and nobody who looks at the progress thinks that the program hangs.
+    pub patience: Duration,
+    /// The first pause before a repeat; each further one is twice as long, with jitter, up to `longest_pause`.
+    pub first_pause: Duration,
+    /// The longest pause before a repeat.
+    pub longest_pause: Duration,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self {
+            repeats: 200,
+            patience: Duration::from_secs(20),
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(4),
+        }
+    }
+}
+
+/// One of the portal's two limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests in a time.
+    Rate,
+    /// The time that the portal spends in a method.
+    OperatingTime,
+}
+
+/// What the client does beside its work. No event holds an address, a parameter or content.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PortalEvent {
+    /// A request waits until the limit allows it.
+    Waiting {
+        /// Which limit.
+        limit: Limit,
+        /// How long.
+        time: Duration,
+    },
+    /// The portal refused a request or a command because of a limit; it will be repeated.
+    RefusedByLimit(Limit),
+    /// A request did not succeed and will be repeated.
+    Repeated {
+        /// What came instead of an answer.
+        reason: String,
+        /// How long it waits before.
+        pause: Duration,
+    },
+    /// A batch did not succeed and is sent again in two halves, to find the command that is to blame.
+    Narrowed {
+        /// How many commands it had.
+        commands: usize,
+        /// What came instead of an answer.
+        reason: String,
+    },
+}

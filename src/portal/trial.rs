@@ -1,0 +1,114 @@
+//! The trouble that one piece of work has had so far: how often, since when, and how long to pause before the next try.
+//!
+//! When a batch is narrowed down its halves inherit the trial, so that patience is not given anew at each halving.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
+
+use super::RetryBudget;
+
+/// Whether a request may be sent again once the portal may have carried it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It only reads: any number of times does no harm.
+    Always,
+    /// It writes: only if it was surely not carried out.
+    IfNotExecuted,
+}
+
+/// The trouble of one piece of work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trial {
+    since: Option<Instant>,
+    attempts: u32,
+    /// How many of the attempts were those of the larger batch.
+    halved_at: u32,
+    limited_since: Option<Instant>,
+    limited: u32,
+}
+
+impl Trial {
+    /// Counts an attempt that failed, and says how long to pause before the next one.
+    pub(crate) fn failed(&mut self, budget: &RetryBudget) -> Duration {
+        self.since.get_or_insert_with(Instant::now);
+        self.attempts = self.attempts.saturating_add(1);
+        pause(budget, self.attempts)
+    }
+
+    /// Counts a refusal because of a limit, and says how long to pause beside what the limiter demands.
+    pub(crate) fn limited(&mut self, budget: &RetryBudget) -> Duration {
+        self.limited_since.get_or_insert_with(Instant::now);
+        self.limited = self.limited.saturating_add(1);
+        // The first refusal teaches the limiter what it has to know. If that does not help, its numbers are wrong.
+        if self.limited == 1 { Duration::ZERO } else { pause(budget, self.limited) }
+    }
+
+    /// What one half of a batch starts with: the patience that is left, and attempts of its own. After long trouble the
+    /// pauses stay long: then it is rather the portal that is to blame, and half a batch will hardly fare better.
+    pub(crate) fn half(self, budget: &RetryBudget) -> Self {
+        if self.is_long(budget) { Self { halved_at: self.attempts, ..self } } else { Self { attempts: 0, ..self } }
+    }
+
+    /// Whether half of the patience is used up.
+    pub(crate) fn is_long(&self, budget: &RetryBudget) -> bool {
+        self.duration() > budget.patience / 2
+    }
+
+    /// How many attempts have failed, since the batch was halved if it was.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.saturating_sub(self.halved_at)
+    }
+
+    /// Since when there is trouble, if there is.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// How long there has been trouble.
+    pub(crate) fn duration(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    /// How long a limit has stood in the way.
+    pub(crate) fn limited_for(&self) -> Duration {
+        self.limited_since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+}
+
+/// The pause after so many failures: exponential, with jitter, so that many clients do not come back together.
+fn pause(budget: &RetryBudget, failures: u32) -> Duration {
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(budget.first_pause)
+        .with_max_delay(budget.longest_pause)
+        .with_jitter()
+        .without_max_times();
+    let index = usize::try_from(failures.saturating_sub(1)).unwrap_or(usize::MAX).min(64);
+    pauses.build().nth(index).unwrap_or(budget.longest_pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_with_jitter_up_to_a_bound() {
+        let budget = RetryBudget::default();
+        let mut trial = Trial::default();
+        let pauses: Vec<u128> = (0..8).map(|_| trial.failed(&budget).as_millis()).collect();
+        for (index, pause) in pauses.iter().enumerate() {
+            let least = (200 << index).min(4000);
+            assert!((least..=2 * least).contains(pause), "{pauses:?}");
+        }
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!((trial.attempts(), trial.duration()), (8, Duration::from_secs(3)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_refusal_by_a_limit_is_left_to_the_limiter() {
+        let mut trial = Trial::default();
+        assert_eq!(trial.limited(&RetryBudget::default()), Duration::ZERO);
+        assert!(trial.limited(&RetryBudget::default()) >= Duration::from_millis(400));
+    }
+}

@@ -1,0 +1,188 @@
+//! The webhook address: the one secret of the whole program.
+//!
+//! Whoever has it can do with the portal what its owner can do. So the text is checked once, here, and then kept in a type
+//! that cannot be shown: `Debug` and `Display` print `https://host/rest/<user>/***/`, and no error repeats what was typed.
+//! Plain http is accepted for this machine alone, because the portal refuses it anyway and a redirect to https would turn
+//! a call into one without parameters.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+use crate::model::PortalId;
+
+/// A checked webhook address. A clone holds the secret too; it is wiped from memory when dropped.
+#[derive(Clone)]
+pub struct WebhookUrl {
+    portal: PortalId,
+    shown: Box<str>,
+    channel: Channel,
+    address: SecretString,
+}
+
+/// How the portal is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// Plain http to this machine.
+    PlainLocal,
+    /// TLS to this machine, where a proxy makes no sense.
+    Local,
+    /// TLS to anywhere else.
+    Remote,
+}
+
+/// Why a text is no webhook address. The text is never repeated, since a misspelt secret is still most of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WebhookUrlError {
+    /// It is not a web address at all.
+    #[error("the webhook is not a web address of the form https://portal/rest/1/secret/")]
+    NotAnAddress,
+    /// It is plain http to another machine.
+    #[error("the webhook must start with https://; plain http is accepted for this machine alone")]
+    NotHttps,
+    /// It has a user name, a password, a query or a fragment.
+    #[error("the webhook must not have a user name, a password, a query or a fragment in its address")]
+    TooMuch,
+    /// The path is not `/rest/<user>/<secret>/`.
+    #[error("the path of the webhook is not of the form /rest/<user>/<secret>/")]
+    NotAWebhook,
+}
+
+impl WebhookUrl {
+    /// Checks an address. White space around it and a method name behind the secret are tolerated and cut.
+    pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
+        let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
+        let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {
+            ("http", true) => Channel::PlainLocal,
+            ("http", false) => return Err(WebhookUrlError::NotHttps),
+            ("https", true) => Channel::Local,
+            ("https", false) => Channel::Remote,
+            _ => return Err(WebhookUrlError::NotAnAddress),
+        };
+        let bare = url.username().is_empty() && url.password().is_none();
+        if !bare || url.query().is_some() || url.fragment().is_some() {
+            return Err(WebhookUrlError::TooMuch);
+        }
+        let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
+        let (user, secret) = match segments.as_slice() {
+            ["rest", user, secret] | ["rest", user, secret, _] | ["rest", user, secret, _, ""] => (*user, *secret),
+            _ => return Err(WebhookUrlError::NotAWebhook),
+        };
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
+        if user.is_empty() || secret.is_empty() || !user.bytes().all(fits) || !secret.bytes().all(fits) {
+            return Err(WebhookUrlError::NotAWebhook);
+        }
+        let host = url.host_str().ok_or(WebhookUrlError::NotAnAddress)?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let scheme = url.scheme();
+        Ok(Self {
+            portal: PortalId::new(&authority).map_err(|_| WebhookUrlError::NotAnAddress)?,
+            shown: format!("{scheme}://{authority}/rest/{user}/***/").into(),
+            channel,
+            address: SecretString::from(format!("{scheme}://{authority}/rest/{user}/{secret}/")),
+        })
+    }
+
+    /// Which portal it is: the host, with the port if it is not the scheme's usual one.
+    pub fn portal(&self) -> PortalId {
+        self.portal.clone()
+    }
+
+    /// How the portal is reached.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// The full address of a method. It holds the secret: only the transport may call this, and nothing may print it.
+    pub(crate) fn address_of(&self, method: &str) -> Option<Url> {
+        Url::parse(self.address.expose_secret()).ok()?.join(method).ok()
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookUrl({})", self.shown)
+    }
+}
+
+impl fmt::Display for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// Whether an address is of this machine; none if it has no host. A name other than `localhost` is never looked up.
+fn is_local(url: &Url) -> Option<bool> {
+    let host = url.host_str()?;
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    Some(host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_shown_without_its_secret() {
+        let webhook = WebhookUrl::parse("https://Company.Bitrix24.com/rest/1/s3cr3tvalue/").unwrap();
+        assert_eq!(webhook.to_string(), "https://company.bitrix24.com/rest/1/***/");
+        assert!(!format!("{webhook:?}").contains("s3cr3t"));
+        assert_eq!(webhook.portal().as_str(), "company.bitrix24.com");
+        let address = webhook.address_of("batch").unwrap();
+        assert_eq!(address.as_str(), "https://company.bitrix24.com/rest/1/s3cr3tvalue/batch");
+    }
+
+    #[test]
+    fn a_method_behind_the_secret_is_cut() {
+        for text in [
+            "https://a.example/rest/anna/key",
+            "https://a.example/rest/anna/key/",
+            " https://a.example/rest/anna/key/profile.json\n",
+            "https://a.example/rest/anna/key/profile/",
+        ] {
+            let address = WebhookUrl::parse(text).unwrap().address_of("batch").unwrap();
+            assert_eq!(address.as_str(), "https://a.example/rest/anna/key/batch", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for host in ["127.0.0.1:8080", "127.9.9.9", "localhost:81", "[::1]:8080"] {
+            let webhook = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap();
+            assert_eq!((webhook.channel(), webhook.portal().as_str()), (Channel::PlainLocal, host));
+        }
+        assert_eq!(WebhookUrl::parse("https://localhost/rest/1/key/").unwrap().channel(), Channel::Local);
+        assert_eq!(WebhookUrl::parse("https://a.example/rest/1/key/").unwrap().channel(), Channel::Remote);
+        for host in ["company.bitrix24.com", "10.0.0.1", "localhost.example", "127.0.0.1.example"] {
+            let error = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap_err();
+            assert_eq!(error, WebhookUrlError::NotHttps, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_webhook_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "s3cr3t",
+            "ftp://a.example/rest/1/s3cr3t/",
+            "https://a.example/rest/1/",
+            "https://a.example/rest//s3cr3t/",
+            "https://a.example/other/1/s3cr3t/",
+            "https://u:s3cr3t@a.example/rest/1/s3cr3t/",
+            "https://a.example/rest/1/s3cr3t/?a=1",
+            "https://a.example/rest/1/s3cr3t/#a",
+            "https://a.example/rest/1/s3cr3t/a/b",
+            "https://a.example/rest/1/s3cr3t%2F/",
+            "https:///rest/1/s3cr3t/",
+        ] {
+            let error = WebhookUrl::parse(text).unwrap_err();
+            assert!(!error.to_string().contains("s3cr3t") && !format!("{error:?}").contains("s3cr3t"), "{text}");
+        }
+    }
+}

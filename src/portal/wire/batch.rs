@@ -1,0 +1,178 @@
+//! The answer of a batch: five maps, each in any of PHP's forms.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::envelope::{Success, Times, refusal};
+use super::lenient;
+use super::trouble::{Breakage, CommandTrouble, Trouble};
+
+/// What a batch answered, by the keys of its commands. A key that is not here was not executed.
+#[derive(Clone, Debug)]
+pub struct BatchAnswer<'a> {
+    /// What became of each command.
+    pub results: BTreeMap<String, CommandResult<'a>>,
+    /// What the answer says about the time of the whole.
+    pub times: Times,
+}
+
+/// What became of one command.
+#[derive(Clone, Debug)]
+pub struct CommandResult<'a> {
+    /// Its result or error.
+    pub outcome: CommandOutcome<'a>,
+    /// How many entries there are in all, if it says so.
+    pub total: Option<u64>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<u64>,
+    /// What it says about time.
+    pub times: Times,
+}
+
+/// The result or the error of one command.
+#[derive(Clone, Debug)]
+pub enum CommandOutcome<'a> {
+    /// The result as JSON text; `null` is a result.
+    Answered(&'a RawValue),
+    /// An error.
+    Failed(CommandTrouble),
+}
+
+#[derive(Deserialize)]
+struct Maps<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result_error: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result_total: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result_next: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result_time: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CommandError<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    error: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    error_description: Option<&'a RawValue>,
+}
+
+impl<'a> BatchAnswer<'a> {
+    /// Reads the result of a batch. An answer without the maps says nothing about what was executed.
+    pub fn of(success: &Success<'a>) -> Result<Self, Trouble> {
+        let odd = || Trouble::Broken(Breakage::Passing, "the answer of a batch without its maps".to_owned());
+        let maps: Maps<'a> = lenient::object(success.result.get()).ok_or_else(odd)?;
+        if maps.result.is_none() && maps.result_error.is_none() {
+            return Err(odd());
+        }
+        let totals = lenient::map(maps.result_total).ok_or_else(odd)?;
+        let nexts = lenient::map(maps.result_next).ok_or_else(odd)?;
+        let times = lenient::map(maps.result_time).ok_or_else(odd)?;
+        let mut results = BTreeMap::new();
+        let mut add = |key: String, outcome| {
+            let result = CommandResult {
+                outcome,
+                total: lenient::number(totals.get(&key).copied()),
+                next: lenient::number(nexts.get(&key).copied()),
+                times: Times::of(times.get(&key).copied()),
+            };
+            results.insert(key, result);
+        };
+        for (key, value) in lenient::map(maps.result).ok_or_else(odd)? {
+            add(key, CommandOutcome::Answered(value));
+        }
+        // Errors come second: a key in both maps counts as failed.
+        for (key, value) in lenient::map(maps.result_error).ok_or_else(odd)? {
+            let error: Option<CommandError<'_>> = lenient::object(value.get());
+            let refusal = error.and_then(|error| refusal(error.error, error.error_description));
+            add(key, CommandOutcome::Failed(CommandTrouble::of(refusal.ok_or_else(odd)?)));
+        }
+        Ok(Self { results, times: success.times })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::{Refusal, Rejection};
+    use crate::portal::Limit;
+    use crate::portal::wire::decode;
+
+    fn keys(result: &str) -> Vec<(String, String)> {
+        let body = format!(r#"{{"result":{result},"time":{{"start":1}}}}"#);
+        let success = decode(200, None, body.as_bytes()).unwrap();
+        let words = |outcome: &CommandOutcome<'_>| match outcome {
+            CommandOutcome::Answered(value) => value.get().to_owned(),
+            CommandOutcome::Failed(trouble) => format!("{trouble:?}"),
+        };
+        let answer = BatchAnswer::of(&success).unwrap();
+        answer.results.iter().map(|(key, result)| (key.clone(), words(&result.outcome))).collect()
+    }
+
+    fn refused(key: &str, code: &str, message: &str) -> (String, String) {
+        let refusal = Refusal { code: code.to_owned(), message: message.to_owned() };
+        (key.to_owned(), format!("{:?}", CommandTrouble::Refused(refusal)))
+    }
+
+    #[test]
+    fn results_and_errors_are_found_by_key_in_every_form_of_the_maps() {
+        let ok = |key: &str| (key.to_owned(), "true".to_owned());
+        let error = r#"{"error":"","error_description":"Access denied."}"#;
+        let no = |key: &str| refused(key, "", "Access denied.");
+        assert_eq!(
+            keys(&format!(r#"{{"result":{{"c0":true}},"result_error":{{"c1":{error}}}}}"#)),
+            [ok("c0"), no("c1")]
+        );
+        assert_eq!(keys(r#"{"result":[],"result_error":[]}"#), []);
+        assert_eq!(keys(&format!(r#"{{"result":{{"1":true}},"result_error":[{error}]}}"#)), [no("0"), ok("1")]);
+        assert_eq!(keys(&format!(r#"{{"result":[true],"result_error":{{"1":{error}}}}}"#)), [ok("0"), no("1")]);
+    }
+
+    #[test]
+    fn a_null_result_is_there_and_a_missing_key_is_not() {
+        let found = keys(r#"{"result":{"c0":null,"c2":false},"result_error":[],"result_total":[],"result_next":[]}"#);
+        assert_eq!(found, [("c0".to_owned(), "null".to_owned()), ("c2".to_owned(), "false".to_owned())]);
+    }
+
+    #[test]
+    fn a_result_keeps_every_byte() {
+        let layout = r#"[{"title":"a\/b \u003Cи\u0026","elements":[] , "optionFlags":"1"}]"#;
+        assert_eq!(keys(&format!(r#"{{"result":{{"c0":{layout}}}}}"#)), [("c0".to_owned(), layout.to_owned())]);
+    }
+
+    #[test]
+    fn paging_and_operating_time_belong_to_their_command() {
+        let body =
+            br#"{"result":{"result":{"u":[]},"result_error":[],"result_total":{"u":125},"result_next":{"u":"50"},
+            "result_time":{"u":{"start":1.5,"operating":2.25}}},"time":{"start":1,"operating":0}}"#;
+        let success = decode(200, None, body).unwrap();
+        let answer = BatchAnswer::of(&success).unwrap();
+        let users = &answer.results["u"];
+        assert_eq!((users.total, users.next, users.times.operating), (Some(125), Some(50), Some(2.25)));
+        assert_eq!(answer.times.operating, Some(0.0));
+    }
+
+    #[test]
+    fn limits_and_rejections_inside_a_batch_are_known_as_such() {
+        let trouble = |code: &str| CommandTrouble::of(Refusal { code: code.to_owned(), message: String::new() });
+        assert!(matches!(trouble("OPERATION_TIME_LIMIT"), CommandTrouble::Limited(Limit::OperatingTime, _)));
+        assert!(matches!(trouble("QUERY_LIMIT_EXCEEDED"), CommandTrouble::Limited(Limit::Rate, _)));
+        assert!(matches!(trouble("insufficient_scope"), CommandTrouble::Rejected(Rejection::MissingRight, _)));
+        assert!(matches!(trouble("ERROR_CORE"), CommandTrouble::Broken(_)));
+        assert!(matches!(trouble(""), CommandTrouble::Refused(_)));
+    }
+
+    #[test]
+    fn a_batch_without_maps_says_nothing() {
+        for result in ["true", "null", "[]", "{}", r#"{"result":true}"#, r#"{"result":[],"result_error":{"c0":7}}"#] {
+            let body = format!(r#"{{"result":{result}}}"#);
+            let success = decode(200, None, body.as_bytes()).unwrap();
+            assert!(matches!(BatchAnswer::of(&success), Err(Trouble::Broken(..))), "{result}");
+        }
+    }
+}

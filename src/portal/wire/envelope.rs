@@ -1,0 +1,203 @@
+//! The outside of every answer: result or error, paging, and times.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::lenient;
+use super::trouble::Trouble;
+use crate::port::Refusal;
+
+/// An answer with a result. It borrows from the body.
+#[derive(Clone, Debug)]
+pub struct Success<'a> {
+    /// The result as JSON text; `null` is a result.
+    pub result: &'a RawValue,
+    /// How many entries there are in all, if the answer says so.
+    pub total: Option<u64>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<u64>,
+    /// What the answer says about time.
+    pub times: Times,
+}
+
+/// What an answer says about time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Times {
+    /// In which form the start is written.
+    pub start: Option<WholeSeconds>,
+    /// How many seconds the portal has spent in the method in the last ten minutes.
+    pub operating: Option<f64>,
+}
+
+/// Whether the moment at which the portal started to work is written as a whole number. Releases from 25.700 on do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WholeSeconds {
+    /// It is a whole number.
+    Yes,
+    /// It has a fraction.
+    No,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    result: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    error: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    error_description: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    total: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    next: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    time: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Time<'a> {
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    start: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    operating: Option<&'a RawValue>,
+}
+
+/// Judges an answer.
+///
+/// The presence of the key `error` makes it an error, whatever its value. A body that is not in the portal's form is
+/// judged by the status; with status 200 it is an answer that says nothing.
+pub fn decode<'a>(status: u16, content_type: Option<&str>, body: &'a [u8]) -> Result<Success<'a>, Trouble> {
+    let foreign = || Trouble::of_status(status, describe(content_type, body));
+    let text = std::str::from_utf8(body).map_err(|_| foreign())?;
+    let envelope: Envelope<'a> = lenient::object(text).ok_or_else(foreign)?;
+    if let Some(refusal) = refusal(envelope.error, envelope.error_description) {
+        return Err(Trouble::of_error(status, refusal));
+    }
+    match envelope.result {
+        Some(result) if (200..300).contains(&status) => Ok(Success {
+            result,
+            total: lenient::number(envelope.total),
+            next: lenient::number(envelope.next),
+            times: Times::of(envelope.time),
+        }),
+        _ => Err(foreign()),
+    }
+}
+
+/// The error of an answer or a command, if the key is there.
+pub(super) fn refusal(error: Option<&RawValue>, description: Option<&RawValue>) -> Option<Refusal> {
+    let code = lenient::text(Some(error?)).unwrap_or_default();
+    Some(Refusal { code, message: lenient::text(description).unwrap_or_default() })
+}
+
+impl Times {
+    /// Reads the times of an answer or of one command; what is not there, or odd, is left out.
+    pub(super) fn of(value: Option<&RawValue>) -> Self {
+        let Some(time) = value.and_then(|value| lenient::object::<Time<'_>>(value.get())) else {
+            return Self::default();
+        };
+        let start = time.start.map(RawValue::get).filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+        let whole = |text: &str| {
+            if text.bytes().all(|byte| byte.is_ascii_digit()) { WholeSeconds::Yes } else { WholeSeconds::No }
+        };
+        Self { start: start.map(whole), operating: lenient::seconds(time.operating) }
+    }
+}
+
+/// What a body that is not in the portal's form is. Nothing of it is repeated: an error page may hold anything.
+fn describe(content_type: Option<&str>, body: &[u8]) -> &'static str {
+    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let html = content_type.is_some_and(|value| value.to_ascii_lowercase().contains("html"));
+    match start {
+        None => "an empty answer",
+        Some(b'<') => "a page in place of JSON",
+        _ if html => "a page in place of JSON",
+        Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => "cut or broken JSON",
+        Some(b'{') => "JSON without a result",
+        _ => "something other than JSON",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Rejection;
+    use crate::portal::Limit;
+    use crate::portal::wire::Breakage;
+
+    const JSON: Option<&str> = Some("application/json; charset=utf-8");
+
+    fn trouble(status: u16, body: &str) -> Trouble {
+        decode(status, JSON, body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn null_is_a_result() {
+        let answer =
+            decode(200, JSON, br#"{"result":null,"total":"125","time":{"start":1795437644.03,"operating":1.5}}"#)
+                .unwrap();
+        assert_eq!((answer.result.get(), answer.total, answer.next), ("null", Some(125), None));
+        assert_eq!(answer.times, Times { start: Some(WholeSeconds::No), operating: Some(1.5) });
+    }
+
+    #[test]
+    fn the_presence_of_an_error_counts_and_not_its_truth() {
+        for code in ["\"\"", "null", "0", "100", "\"100\"", "[]"] {
+            let body = format!(r#"{{"error":{code},"error_description":"Access denied.","result":true}}"#);
+            assert!(matches!(trouble(400, &body), Trouble::Refused(_)), "{code}");
+            assert!(matches!(trouble(200, &body), Trouble::Refused(_)), "{code}");
+        }
+        let Trouble::Refused(refusal) = trouble(400, r#"{"error":100,"error_description":"no"}"#) else { panic!() };
+        assert_eq!(refusal, Refusal { code: "100".to_owned(), message: "no".to_owned() });
+    }
+
+    #[test]
+    fn the_code_decides_whatever_the_status() {
+        for status in [200, 401, 403, 503] {
+            let error = |code: &str| trouble(status, &format!(r#"{{"error":"{code}","error_description":""}}"#));
+            assert!(matches!(error("QUERY_LIMIT_EXCEEDED"), Trouble::Limited(Limit::Rate, _)));
+            assert!(matches!(error("OPERATION_TIME_LIMIT"), Trouble::Limited(Limit::OperatingTime, _)));
+            assert!(matches!(error("OVERLOAD_LIMIT"), Trouble::Rejected(Rejection::Overload, _)));
+            assert!(matches!(error("authorization_error"), Trouble::Rejected(Rejection::OwnerDismissed, _)));
+            assert!(matches!(error("expired_token"), Trouble::Rejected(Rejection::Credentials, _)));
+            assert!(matches!(error("INTERNAL_SERVER_ERROR"), Trouble::Broken(Breakage::Fatal, _)));
+        }
+    }
+
+    #[test]
+    fn without_json_the_status_decides_and_success_says_nothing() {
+        let page = "<html><body>s3cr3t</body></html>";
+        assert!(matches!(trouble(200, page), Trouble::Broken(Breakage::Passing, _)));
+        assert!(matches!(trouble(502, page), Trouble::Broken(Breakage::Passing, _)));
+        assert!(matches!(trouble(503, page), Trouble::Broken(Breakage::Passing, _)));
+        assert!(matches!(trouble(500, page), Trouble::Broken(Breakage::Fatal, _)));
+        assert!(matches!(trouble(429, page), Trouble::Limited(Limit::Rate, _)));
+        assert!(matches!(trouble(302, page), Trouble::Rejected(Rejection::Redirect, _)));
+        assert!(matches!(trouble(404, page), Trouble::Rejected(Rejection::NotAPortal, _)));
+        assert!(!format!("{:?}", trouble(502, page)).contains("s3cr3t"), "a page is not repeated");
+    }
+
+    #[test]
+    fn a_cut_answer_is_no_answer() {
+        let whole = r#"{"result":{"result":{"c0":true}},"time":{"start":1}}"#;
+        for length in 0..whole.len() {
+            assert!(matches!(trouble(200, &whole[..length]), Trouble::Broken(Breakage::Passing, _)), "{length}");
+        }
+        assert!(matches!(decode(200, JSON, b"{\"result\":\"\xff\"}"), Err(Trouble::Broken(..))));
+        assert!(matches!(trouble(200, r#"{"time":{}}"#), Trouble::Broken(..)));
+        assert!(matches!(trouble(500, r#"{"result":true}"#), Trouble::Broken(..)));
+        assert!(matches!(trouble(200, "[true]"), Trouble::Broken(..)), "a list is no envelope");
+    }
+
+    #[test]
+    fn a_whole_second_is_told_from_a_fraction() {
+        let start = |text: &str| {
+            let body = format!(r#"{{"result":1,"time":{{"start":{text}}}}}"#);
+            decode(200, JSON, body.as_bytes()).unwrap().times.start
+        };
+        assert_eq!(start("1795437644"), Some(WholeSeconds::Yes));
+        assert_eq!(start("1795437644.5"), Some(WholeSeconds::No));
+        assert_eq!(start("\"x\""), None);
+        assert_eq!(decode(200, JSON, br#"{"result":1,"time":[]}"#).unwrap().times, Times::default());
+    }
+}

@@ -1,0 +1,112 @@
+//! Reading values whose JSON type the portal does not promise.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none means "not there".
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads an object into a type. A list is refused: serde would take its items for the fields in their order.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    if text.trim_start().starts_with('{') { serde_json::from_str(text).ok() } else { None }
+}
+
+/// A whole number, whether written as a number or as text.
+pub(super) fn number(value: Option<&RawValue>) -> Option<u64> {
+    let text = value?.get();
+    match text.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"')?.trim().parse().ok(),
+        None => text.parse().ok().or_else(|| whole(text.parse().ok()?)),
+    }
+}
+
+/// A number of seconds, whether written as a number or as text.
+pub(super) fn seconds(value: Option<&RawValue>) -> Option<f64> {
+    let number: f64 = value?.get().trim_matches('"').parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+/// The words of a text, or the digits of a number. Anything else is nothing.
+pub(super) fn text(value: Option<&RawValue>) -> Option<String> {
+    let text = value?.get();
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(text).ok(),
+        Some(b'0'..=b'9' | b'-') => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or `null` for an empty one.
+/// None if it is none of these.
+pub(super) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
+    let Some(value) = value else {
+        return Some(BTreeMap::new());
+    };
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'{') => serde_json::from_str(text).ok(),
+        Some(b'[') => {
+            let list: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            Some(list.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect())
+        }
+        Some(b'n') => Some(BTreeMap::new()),
+        _ => None,
+    }
+}
+
+/// The values of a list in any of PHP's forms: a list, an object with gaps in its keys, or nothing.
+pub(super) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'[') => serde_json::from_str(text).ok(),
+        Some(b'{') => map(Some(value)).map(|map| map.into_values().collect()),
+        _ => None,
+    }
+}
+
+/// The whole number that a number with a fraction or an exponent stands for, as far as such numbers are exact.
+fn whole(number: f64) -> Option<u64> {
+    let exact = 0.0..=9_007_199_254_740_992.0;
+    (exact.contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_number_is_read_from_text_too() {
+        for text in ["125", "\"125\"", "125.0", "1.25e2"] {
+            assert_eq!(number(Some(&raw(text))), Some(125), "{text}");
+        }
+        for text in ["null", "\"\"", "-1", "1.5", "[]", "\"12a\"", "true"] {
+            assert_eq!(number(Some(&raw(text))), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_map_may_come_as_a_list_and_an_empty_one_as_anything_empty() {
+        for text in ["[]", "{}", "null"] {
+            assert!(map(Some(&raw(text))).unwrap().is_empty(), "{text}");
+        }
+        let value = raw(r#"[true,{"a":1}]"#);
+        let keys: Vec<String> = map(Some(&value)).unwrap().into_keys().collect();
+        assert_eq!(keys, ["0", "1"]);
+        assert!(map(Some(&raw("true"))).is_none());
+    }
+
+    #[test]
+    fn a_code_may_be_a_number() {
+        assert_eq!(text(Some(&raw("100"))).as_deref(), Some("100"));
+        assert_eq!(text(Some(&raw("\"\""))).as_deref(), Some(""));
+        assert_eq!(text(Some(&raw("{}"))), None);
+    }
+}

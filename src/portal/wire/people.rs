@@ -1,0 +1,153 @@
+//! People, departments and the caller's profile.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::lenient;
+use crate::model::{Department, DepartmentId, Person, PersonName, UserId};
+
+/// The caller, as `profile` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The id.
+    pub user: UserId,
+    /// First and last name.
+    pub name: PersonName,
+    /// Whether they administer the portal.
+    pub portal_admin: bool,
+    /// Whether the profile has the field `TIME_ZONE_OFFSET`, which releases from 25.550 on leave out.
+    pub time_zone_offset: TimeZoneOffset,
+}
+
+/// Whether a profile has the field `TIME_ZONE_OFFSET`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeZoneOffset {
+    /// It has.
+    Present,
+    /// It has not.
+    Absent,
+}
+
+/// Reads the result of `profile`. None if it is no profile.
+pub fn profile(result: &RawValue) -> Option<Profile> {
+    let fields = object(result)?;
+    Some(Profile {
+        user: user_id(&fields)?,
+        name: name(&fields),
+        portal_admin: is_true(fields.get("ADMIN").copied()),
+        time_zone_offset: match fields.contains_key("TIME_ZONE_OFFSET") {
+            true => TimeZoneOffset::Present,
+            false => TimeZoneOffset::Absent,
+        },
+    })
+}
+
+/// Reads the result of `user.get`. None if any entry is no person: a list with holes must not pass for a whole one.
+pub fn people(result: &RawValue) -> Option<Vec<Person>> {
+    lenient::list(result)?.into_iter().map(person).collect()
+}
+
+/// Reads the result of `department.get`. None if any entry is no department.
+pub fn departments(result: &RawValue) -> Option<Vec<Department>> {
+    lenient::list(result)?.into_iter().map(department).collect()
+}
+
+fn person(entry: &RawValue) -> Option<Person> {
+    let fields = object(entry)?;
+    let email = lenient::text(fields.get("EMAIL").copied()).map(|email| email.trim().to_owned());
+    // Absent means that the person has no department; a single one may come without its list.
+    let departments = match fields.get("UF_DEPARTMENT").copied() {
+        None => Vec::new(),
+        Some(value) => match lenient::list(value) {
+            Some(values) => values.into_iter().filter_map(department_id).collect(),
+            None => department_id(value).into_iter().collect(),
+        },
+    };
+    Some(Person {
+        id: user_id(&fields)?,
+        name: name(&fields),
+        email: email.filter(|email| !email.is_empty()).map(String::into_boxed_str),
+        active: is_true(fields.get("ACTIVE").copied()),
+        departments,
+    })
+}
+
+fn department(entry: &RawValue) -> Option<Department> {
+    let fields = object(entry)?;
+    Some(Department {
+        id: department_id(fields.get("ID").copied()?)?,
+        name: lenient::text(fields.get("NAME").copied()).unwrap_or_default().into(),
+        parent: fields.get("PARENT").copied().and_then(department_id),
+    })
+}
+
+fn object(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
+    UserId::new(lenient::number(fields.get("ID").copied())?).ok()
+}
+
+fn department_id(value: &RawValue) -> Option<DepartmentId> {
+    DepartmentId::new(lenient::number(Some(value))?).ok()
+}
+
+fn name(fields: &BTreeMap<String, &RawValue>) -> PersonName {
+    let part = |name: &str| lenient::text(fields.get(name).copied()).unwrap_or_default();
+    PersonName::new(&part("NAME"), &part("LAST_NAME"))
+}
+
+/// The portal's ways to say yes.
+fn is_true(value: Option<&RawValue>) -> bool {
+    value.is_some_and(|value| matches!(value.get(), "true" | "1" | "\"1\"" | "\"Y\"" | "\"true\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_person_without_department_and_address_is_a_person_all_the_same() {
+        let people = people(&raw(
+            r#"[{"ID":"7","NAME":"Ivan","LAST_NAME":"Petrov","ACTIVE":true,"EMAIL":"ivan@portal.example","UF_DEPARTMENT":[41,"42"],"TIMESTAMP_X":{}},
+                {"ID":10,"ACTIVE":false}]"#,
+        ))
+        .unwrap();
+        assert_eq!(people[0].email.as_deref(), Some("ivan@portal.example"));
+        assert_eq!(people[0].departments.len(), 2);
+        assert_eq!(people[0].name.as_str(), "Ivan Petrov");
+        assert_eq!((people[1].active, people[1].email.as_deref(), people[1].departments.len()), (false, None, 0));
+    }
+
+    #[test]
+    fn a_list_with_a_hole_is_no_list() {
+        assert!(people(&raw(r#"[{"ID":"7"},[]]"#)).is_none());
+        assert!(people(&raw(r#"[{"ID":"0"}]"#)).is_none());
+        assert!(people(&raw("null")).is_none());
+        assert_eq!(people(&raw("[]")).unwrap(), []);
+    }
+
+    #[test]
+    fn the_root_department_has_no_parent() {
+        let list =
+            departments(&raw(r#"[{"ID":"1","NAME":"Company","SORT":500},{"ID":"41","NAME":"Sales","PARENT":"1"}]"#))
+                .unwrap();
+        assert_eq!(list[0].parent, None);
+        assert_eq!(list[1].parent, Some(list[0].id));
+    }
+
+    #[test]
+    fn a_profile_gives_away_whether_the_release_is_new() {
+        let old =
+            profile(&raw(r#"{"ID":"1","ADMIN":true,"NAME":"Anna","TIME_ZONE":"","TIME_ZONE_OFFSET":0}"#)).unwrap();
+        assert_eq!((old.portal_admin, old.time_zone_offset), (true, TimeZoneOffset::Present));
+        let new = profile(&raw(r#"{"ID":"9","ADMIN":false,"NAME":"Cyril"}"#)).unwrap();
+        assert_eq!((new.portal_admin, new.time_zone_offset), (false, TimeZoneOffset::Absent));
+    }
+}
