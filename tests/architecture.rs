@@ -41,7 +41,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
     ("reqwest::", &["portal"]),
-    ("axum::", &["emulator"]),
+    ("hyper::", &["emulator"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),
     ("std::fs", &["store", "cli", "emulator"]),

@@ -1,1 +1,264 @@
-//! The portal's stand-in.
+//! A stand-in for a Bitrix24 portal, over HTTP.
+//!
+//! It answers the REST methods that deal with lead cards as the portal does: every silent fall-back, every odd form of an
+//! answer, in three releases. It shares nothing with recard's client, not a type and not the name of a method, so that it can
+//! be a witness; and it keeps a list of *complaints*, requests that a careful client would never send.
+//!
+//! # In a test
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! use recard::emulator::Emulator;
+//!
+//! let portal = Emulator::start().await?;
+//! let webhook = portal.webhook_url(1).unwrap(); // http://127.0.0.1:PORT/rest/1/emulator00000001/
+//! // … let your program talk to it …
+//! assert_eq!(portal.counters().rows_removed, 0);
+//! assert!(portal.complaints().is_empty());
+//! # assert!(webhook.ends_with("/rest/1/emulator00000001/"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It listens on a free port of the loopback address and ends when it is dropped. From other languages:
+//! `recard emulate --ready-file FILE`.
+//!
+//! # What is imitated
+//!
+//! | what | behaviour notes |
+//! |---|---|
+//! | addresses, suffixes, letter case, verbs; lost bodies; JSON, forms, multipart, query strings; `max_input_vars` | 1, 2 |
+//! | how user ids, scopes, extras and entry types are read | 3 |
+//! | the options table: personal, common and common-default rows, switches; names without regard to letter case | 4 |
+//! | `get`, `set`, `reset`, `forceCommonScopeForAll` of `crm.lead.details.configuration.*` and `crm.item.*` | 5, 6 |
+//! | old releases, whose `get` and `set` work on the caller | 5.5 |
+//! | the protective filter: the kinds of rule that were observed, not all of the vendor's | 5.6 |
+//! | who may do what, by release | 7 |
+//! | forms of answers, JSON and XML; errors and statuses | 8 |
+//! | `batch`: halt, references, forms of the maps, limits | 9 |
+//! | the counter of requests, operating time, the cut after 60 seconds; off unless asked for | 10 |
+//! | `user.get`, `department.get`: filters, sorting, paging and their traps | 11 |
+//! | `profile`, `scope`, `methods`, `method.get`, `server.time`, `user.current`, `user.admin` | 12 |
+//! | three releases: 26.250, 24.300, 24.200 | 13 |
+//!
+//! Not imitated: other methods (they are refused, with a complaint), OAuth, custom views, the front servers of the cloud,
+//! translated texts, what the interface itself writes.
+//!
+
+mod batch;
+mod card;
+mod complaint;
+mod control;
+mod departments;
+mod encode;
+mod error;
+mod exchange;
+mod fault;
+mod filter;
+mod limits;
+mod listing;
+mod method;
+mod people;
+mod php;
+mod query;
+mod reference;
+mod request;
+mod seed;
+mod server;
+mod state;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use complaint::Complaint;
+pub use exchange::Counters;
+pub use fault::FaultScriptError;
+pub use limits::Limits;
+pub use seed::Seed;
+pub use state::{Release, StateError};
+
+use exchange::{Inside, Portal};
+use fault::Faults;
+use server::Door;
+
+/// How an emulator starts.
+#[derive(Clone, Debug)]
+pub struct EmulatorOptions {
+    /// Where the portal listens; a free port of the loopback address unless said.
+    pub listen: SocketAddr,
+    /// Where its control listens; a free port of the loopback address unless said.
+    pub control: SocketAddr,
+    /// What the portal holds.
+    pub seed: Seed,
+    /// Another release than the one of the seed.
+    pub release: Option<Release>,
+    /// Which limits are on; none unless said.
+    pub limits: Limits,
+    /// How long each command takes; no time unless said.
+    pub command_time: Duration,
+}
+
+impl Default for EmulatorOptions {
+    fn default() -> Self {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            listen: anywhere,
+            control: anywhere,
+            seed: Seed::default(),
+            release: None,
+            limits: Limits::default(),
+            command_time: Duration::ZERO,
+        }
+    }
+}
+
+/// A webhook of the emulated portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its owner.
+    pub user: i64,
+    /// Its address, with a slash at the end.
+    pub url: String,
+}
+
+/// A running portal. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    portal: Arc<Portal>,
+    rest: SocketAddr,
+    control: SocketAddr,
+    stop: watch::Sender<bool>,
+    doors: Vec<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts the small company on a free port. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_with(EmulatorOptions::default()).await
+    }
+
+    /// Starts a portal as told.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be had, or the seed is not the state of a portal.
+    pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
+        let EmulatorOptions { listen, control, seed, release, limits, command_time } = options;
+        let mut state =
+            seed.state().map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem.to_string()))?;
+        if let Some(release) = release {
+            state.release = release;
+        }
+        let portal = Portal::new(Inside::new(state, limits, command_time));
+        let (stop, stopped) = watch::channel(false);
+        let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
+        let addresses = (rest.local_addr()?, control.local_addr()?);
+        let doors = [(rest, Door::Rest), (control, Door::Control)]
+            .into_iter()
+            .map(|(listener, door)| tokio::spawn(server::serve(listener, Arc::clone(&portal), door, stopped.clone())))
+            .collect();
+        Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, doors })
+    }
+
+    /// The address in front of webhooks: `http://127.0.0.1:PORT/rest`.
+    pub fn rest_url(&self) -> String {
+        format!("http://{}/rest", self.rest)
+    }
+
+    /// The address of the control: `http://127.0.0.1:PORT`.
+    pub fn control_url(&self) -> String {
+        format!("http://{}", self.control)
+    }
+
+    /// All webhooks of the portal.
+    pub fn webhooks(&self) -> Vec<Webhook> {
+        let inside = self.portal.inside();
+        let url = |row: &state::WebhookRow| format!("{}/{}/{}/", self.rest_url(), row.user_id, row.secret);
+        inside.state.webhooks.iter().map(|row| Webhook { user: row.user_id, url: url(row) }).collect()
+    }
+
+    /// The first webhook of a person.
+    pub fn webhook_url(&self, user: i64) -> Option<String> {
+        self.webhooks().into_iter().find(|webhook| webhook.user == user).map(|webhook| webhook.url)
+    }
+
+    /// What was seen so far.
+    pub fn counters(&self) -> Counters {
+        self.portal.inside().counters.clone()
+    }
+
+    /// What a careful client would never have sent.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        self.portal.inside().complaints.clone()
+    }
+
+    /// The whole state: `variant`, `environment`, `portal`, `options`.
+    pub fn state(&self) -> Value {
+        self.portal.inside().state.to_json()
+    }
+
+    /// Replaces the whole state.
+    ///
+    /// # Errors
+    ///
+    /// If the value is not the state of a portal; then nothing changes.
+    pub fn set_state(&self, state: &Value) -> Result<(), StateError> {
+        let state = state::State::from_json(state)?;
+        control::replace(&mut self.portal.inside(), state);
+        Ok(())
+    }
+
+    /// A number that grows whenever a row changes: tells whether the state must be saved.
+    pub fn changes(&self) -> u64 {
+        self.portal.inside().state.changes
+    }
+
+    /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes. Each rule has `do` (what
+    /// happens), and may have `method`, `nth`, `every`, `probability` with `seed`, and `times` (where it strikes).
+    ///
+    /// # Errors
+    ///
+    /// If the value is no script; then nothing changes.
+    pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
+        let faults = Faults::read(script)?;
+        self.portal.inside().faults = faults;
+        Ok(())
+    }
+
+    /// What `recard emulate --ready-file` writes: `rest`, `control` and `webhooks`.
+    pub fn ready_document(&self) -> Value {
+        let webhooks: Vec<Value> = self
+            .webhooks()
+            .into_iter()
+            .map(|Webhook { user, url }| serde_json::json!({ "user": user, "url": url }))
+            .collect();
+        serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks })
+    }
+
+    /// Ends the portal and waits until both addresses are free again.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for door in self.doors.drain(..) {
+            // A door that failed is as closed as one that ended.
+            let _ = door.await;
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

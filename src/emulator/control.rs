@@ -1,0 +1,70 @@
+//! The control address: the emulator's state, counters, complaints and faults. Never mixed with the portal's own address.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /state` | the whole state: `variant`, `environment`, `portal`, `options` |
+//! | `PUT /state` | replaces all of it; parts of `portal` that are left out come from the base portal |
+//! | `GET /counters`, `DELETE /counters` | what was seen so far; starts counting anew |
+//! | `GET /complaints`, `DELETE /complaints` | what a careful client would never have sent; forgets it |
+//! | `PUT /faults`, `DELETE /faults` | a script of faults; no faults |
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::exchange::{Counters, Inside, Portal};
+use super::fault::Faults;
+use super::limits::Levels;
+use super::state::State;
+
+/// Answers a control request with a status and JSON.
+pub(super) fn answer(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> (u16, String) {
+    let (status, value) = match handle(portal, method, path, body) {
+        Ok(value) => (200, value),
+        Err((status, text)) => (status, json!({ "error": text })),
+    };
+    (status, value.to_string())
+}
+
+fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<Value, (u16, String)> {
+    let read = || -> Result<Value, (u16, String)> {
+        serde_json::from_slice(body).map_err(|problem| (400, format!("the body is not JSON: {problem}")))
+    };
+    let mut inside = portal.inside();
+    let value = |part: serde_json::Result<Value>| part.map_err(|problem| (500, problem.to_string()));
+    match (method.as_str(), path.trim_end_matches('/')) {
+        ("GET", "/state") => Ok(inside.state.to_json()),
+        ("PUT", "/state") => {
+            let state = State::from_json(&read()?).map_err(|problem| (400, problem.to_string()))?;
+            replace(&mut inside, state);
+            Ok(json!({}))
+        }
+        ("GET", "/counters") => value(serde_json::to_value(&inside.counters)),
+        ("DELETE", "/counters") => {
+            inside.counters = Counters::default();
+            Ok(json!({}))
+        }
+        ("GET", "/complaints") => value(serde_json::to_value(&inside.complaints)),
+        ("DELETE", "/complaints") => {
+            inside.complaints.clear();
+            Ok(json!({}))
+        }
+        ("PUT", "/faults") => {
+            inside.faults = Faults::read(&read()?).map_err(|problem| (400, problem.to_string()))?;
+            Ok(json!({}))
+        }
+        ("DELETE", "/faults") => {
+            inside.faults = Faults::default();
+            Ok(json!({}))
+        }
+        (_, "/state" | "/counters" | "/complaints" | "/faults") => Err((405, "not with this method".into())),
+        _ => Err((404, "there are /state, /counters, /complaints and /faults".into())),
+    }
+}
+
+/// Puts a state in place of all that was, the limits' levels and expired webhooks included.
+pub(super) fn replace(inside: &mut Inside, mut state: State) {
+    state.changes = inside.state.changes + 1;
+    inside.state = state;
+    inside.levels = Levels::default();
+    inside.forgive();
+}

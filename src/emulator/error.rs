@@ -1,0 +1,117 @@
+//! Refusals of the portal.
+
+use super::php::Php;
+use super::state::Release;
+
+/// How a call fails.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Failure {
+    /// With an error in the answer.
+    Refused(Refused),
+    /// The handler breaks down: status 500, and no JSON.
+    Fatal,
+}
+
+/// An error in the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) code: Code,
+    pub(super) text: String,
+}
+
+/// The code of an error.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Code {
+    Word(&'static str),
+    /// A number of the portal's kernel: a number in older releases, a text in current ones.
+    Number(i64),
+}
+
+impl Failure {
+    fn new(status: u16, word: &'static str, text: impl Into<String>) -> Self {
+        Self::Refused(Refused { status, code: Code::Word(word), text: text.into() })
+    }
+
+    /// A refusal of the CRM: its code is always empty.
+    pub(super) fn crm(text: impl Into<String>) -> Self {
+        Self::new(400, "", text)
+    }
+
+    pub(super) fn access_denied() -> Self {
+        Self::crm("Access denied.")
+    }
+
+    pub(super) fn kernel(number: i64, text: impl Into<String>) -> Self {
+        Self::Refused(Refused { status: 400, code: Code::Number(number), text: text.into() })
+    }
+
+    pub(super) fn no_method() -> Self {
+        Self::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+    }
+
+    pub(super) fn no_auth() -> Self {
+        Self::new(401, "NO_AUTH_FOUND", "Wrong authorization data")
+    }
+
+    pub(super) fn bad_credentials() -> Self {
+        Self::new(401, "INVALID_CREDENTIALS", "Invalid request credentials")
+    }
+
+    pub(super) fn dismissed() -> Self {
+        Self::new(401, "authorization_error", "Unable to authorize user")
+    }
+
+    pub(super) fn missing_right() -> Self {
+        let text = "The request requires higher privileges than provided by the webhook token";
+        Self::new(401, "insufficient_scope", text)
+    }
+
+    pub(super) fn missing_right_in_batch() -> Self {
+        Self::new(401, "insufficient_scope", "")
+    }
+
+    pub(super) fn https_required() -> Self {
+        Self::new(401, "INVALID_REQUEST", "Https required.")
+    }
+
+    pub(super) fn portal_closed() -> Self {
+        Self::new(403, "PORTAL_DELETED", "Portal was deleted")
+    }
+
+    pub(super) fn too_many_requests() -> Self {
+        Self::new(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
+    }
+
+    pub(super) fn operating_time() -> Self {
+        Self::new(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
+    }
+
+    pub(super) fn database() -> Self {
+        Self::new(500, "ERROR_CORE", "SQL query error!")
+    }
+
+    pub(super) fn overloaded() -> Self {
+        Self::new(401, "OVERLOAD_LIMIT", "REST API is blocked due to overload.")
+    }
+
+    pub(super) fn batch_in_batch() -> Self {
+        Self::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
+    }
+
+    pub(super) fn batch_too_long() -> Self {
+        Self::new(400, "ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
+    }
+}
+
+impl Refused {
+    /// The error as the answer has it.
+    pub(super) fn body(&self, release: Release) -> Php {
+        let code = match (&self.code, release) {
+            (Code::Word(word), _) => Php::from(*word),
+            (Code::Number(number), Release::Current) => Php::Text(number.to_string()),
+            (Code::Number(number), Release::Mid | Release::LegacyRead) => Php::Int(*number),
+        };
+        [("error", code), ("error_description", Php::Text(self.text.clone()))].into_iter().collect()
+    }
+}

@@ -1,0 +1,396 @@
+//! Values as the portal's own language has them.
+//!
+//! A list and an object are the same there, an ordered map; an empty one has forgotten which it was; and every value can be
+//! read as a number or a truth, by rules that make most of the portal's traps. This type keeps those rules in one place.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Php {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Array(Array),
+    /// An object without content, which only a few answers have.
+    EmptyObject,
+}
+
+/// A key of an array. Texts that look like whole numbers become numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Int(i64),
+    Text(String),
+}
+
+/// An ordered map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Array {
+    entries: Vec<(Key, Php)>,
+    next: i64,
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => Self::Int(number),
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl From<&str> for Php {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<bool> for Php {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl FromIterator<Php> for Php {
+    fn from_iter<I: IntoIterator<Item = Php>>(items: I) -> Self {
+        let mut array = Array::default();
+        for item in items {
+            array.push(item);
+        }
+        Self::Array(array)
+    }
+}
+
+impl<'k> FromIterator<(&'k str, Php)> for Php {
+    fn from_iter<I: IntoIterator<Item = (&'k str, Php)>>(items: I) -> Self {
+        let mut array = Array::default();
+        for (key, item) in items {
+            array.set(Key::from(key), item);
+        }
+        Self::Array(array)
+    }
+}
+
+impl Array {
+    pub(super) fn get(&self, key: &Key) -> Option<&Php> {
+        // Lists are asked by their index, which is where the entry stands.
+        if let Key::Int(number) = key
+            && let Some((known, value)) = usize::try_from(*number).ok().and_then(|index| self.entries.get(index))
+            && known == key
+        {
+            return Some(value);
+        }
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    /// The value of a text key.
+    pub(super) fn at(&self, key: &str) -> Option<&Php> {
+        self.get(&Key::from(key))
+    }
+
+    fn entry(&mut self, key: Key) -> &mut Php {
+        let index = match &key {
+            Key::Int(number) => usize::try_from(*number)
+                .ok()
+                .filter(|index| self.entries.get(*index).is_some_and(|(known, _)| *known == key)),
+            Key::Text(_) => None,
+        };
+        let index = index.or_else(|| self.entries.iter().position(|(known, _)| *known == key)).unwrap_or_else(|| {
+            if let Key::Int(number) = key {
+                self.next = self.next.max(number.saturating_add(1));
+            }
+            self.entries.push((key, Php::Null));
+            self.entries.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the index was found or made just now")]
+        &mut self.entries[index].1
+    }
+
+    pub(super) fn set(&mut self, key: Key, value: Php) {
+        *self.entry(key) = value;
+    }
+
+    pub(super) fn push(&mut self, value: Php) {
+        let key = Key::Int(self.next);
+        self.next = self.next.saturating_add(1);
+        self.entries.push((key, value));
+    }
+
+    /// The array behind a key, made if there is none; what else stood there is replaced.
+    pub(super) fn array_at(&mut self, key: Key) -> &mut Array {
+        let value = self.entry(key);
+        if !matches!(value, Php::Array(_)) {
+            *value = Php::Array(Array::default());
+        }
+        match value {
+            Php::Array(array) => array,
+            _ => unreachable!("an array was put there just now"),
+        }
+    }
+
+    /// The key that a push would take.
+    pub(super) fn next_key(&self) -> Key {
+        Key::Int(self.next)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Php)> {
+        self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Php> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Php> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        let key = Key::from(key);
+        self.entries.retain(|(known, _)| *known != key);
+    }
+
+    /// Whether the keys are 0, 1, 2, … in order.
+    pub(super) fn is_list(&self) -> bool {
+        self.entries.iter().enumerate().all(|(index, (key, _))| *key == Key::Int(index as i64))
+    }
+}
+
+impl Php {
+    pub(super) fn array(&self) -> Option<&Array> {
+        match self {
+            Self::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as a whole number, as `(int)` reads it.
+    pub(super) fn to_int(&self) -> i64 {
+        match self {
+            Self::Null => 0,
+            Self::Bool(value) => i64::from(*value),
+            Self::Int(number) => *number,
+            Self::Float(number) => wrapped(*number),
+            Self::Text(text) => leading_number(text),
+            Self::Array(array) => i64::from(!array.is_empty()),
+            Self::EmptyObject => 1,
+        }
+    }
+
+    /// The value as a truth.
+    pub(super) fn to_bool(&self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Bool(value) => *value,
+            Self::Int(number) => *number != 0,
+            Self::Float(number) => *number != 0.0,
+            Self::Text(text) => !text.is_empty() && text != "0",
+            Self::Array(array) => !array.is_empty(),
+            Self::EmptyObject => true,
+        }
+    }
+
+    /// Whether it is a number, or a text that is one.
+    pub(super) fn is_numeric(&self) -> bool {
+        match self {
+            Self::Int(_) | Self::Float(_) => true,
+            Self::Text(text) => {
+                let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+                let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+                number.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.parse::<f64>().is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// A number or text as text.
+    pub(super) fn scalar_text(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Int(number) => Some(number.to_string()),
+            Self::Float(number) => Some(float_text(*number)),
+            _ => None,
+        }
+    }
+}
+
+/// A fraction as a whole number: cut, and beyond 64 bits wrapped around.
+fn wrapped(number: f64) -> i64 {
+    const RANGE: f64 = 18_446_744_073_709_551_616.0;
+    if !number.is_finite() {
+        return 0;
+    }
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
+        return number.trunc() as i64;
+    }
+    (number.trunc().rem_euclid(RANGE) as u64).cast_signed()
+}
+
+/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too large ones stop at the limit.
+fn leading_number(text: &str) -> i64 {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        from + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
+    };
+    let sign = usize::from(text.starts_with(['+', '-']));
+    let whole = digits(sign);
+    let mut end = whole;
+    if text.get(end..).unwrap_or_default().starts_with('.') {
+        end = digits(end + 1);
+    }
+    if end == sign || text.get(sign..end) == Some(".") {
+        return 0;
+    }
+    if text.get(end..).unwrap_or_default().starts_with(['e', 'E']) {
+        let exponent_sign = end + 1 + usize::from(text.get(end + 1..).unwrap_or_default().starts_with(['+', '-']));
+        let exponent = digits(exponent_sign);
+        if exponent > exponent_sign {
+            end = exponent;
+        }
+    }
+    if end == whole {
+        return match text.get(..whole).unwrap_or_default().parse::<i64>() {
+            Ok(number) => number,
+            Err(_) if text.starts_with('-') => i64::MIN,
+            Err(_) => i64::MAX,
+        };
+    }
+    text.get(..end).and_then(|number| number.parse::<f64>().ok()).map_or(0, wrapped)
+}
+
+/// A fraction as the shortest text that reads back the same, always with a point.
+pub(super) fn float_text(number: f64) -> String {
+    if number == number.trunc() && number.abs() < 1e15 { format!("{number:.1}") } else { format!("{number}") }
+}
+
+impl<'de> Deserialize<'de> for Php {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyPhp)
+    }
+}
+
+struct AnyPhp;
+
+impl<'de> Visitor<'de> for AnyPhp {
+    type Value = Php;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Php, E> {
+        Ok(Php::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Php, E> {
+        Ok(Php::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Php, E> {
+        Ok(Php::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Php, E> {
+        Ok(i64::try_from(value).map_or(Php::Float(value as f64), Php::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Php, E> {
+        Ok(Php::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Php, E> {
+        Ok(Php::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Php, E> {
+        Ok(Php::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Php, A::Error> {
+        let mut array = Array::default();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Php::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Php, A::Error> {
+        let mut array = Array::default();
+        while let Some((key, value)) = entries.next_entry::<String, Php>()? {
+            array.set(Key::from(key.as_str()), value);
+        }
+        Ok(Php::Array(array))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_the_portal_reads_them() {
+        let list: Php = [Php::Int(7)].into_iter().collect();
+        for (value, number) in [
+            (Php::Int(7), 7),
+            ("7".into(), 7),
+            (" 7".into(), 7),
+            ("7abc".into(), 7),
+            (Php::Float(7.9), 7),
+            ("7.9".into(), 7),
+            ("1e3".into(), 1000),
+            ("".into(), 0),
+            ("abc".into(), 0),
+            ("U7".into(), 0),
+            (Php::Bool(false), 0),
+            (Php::Array(Array::default()), 0),
+            (Php::Bool(true), 1),
+            (list, 1),
+            (Php::Float(18_446_744_073_709_551_616.0), 0),
+            (Php::Float(18_446_744_073_709_555_712.0), 4096),
+            ("99999999999999999999".into(), i64::MAX),
+            ("-3".into(), -3),
+            (".5".into(), 0),
+            (".".into(), 0),
+        ] {
+            assert_eq!(value.to_int(), number, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_look_like_numbers_are_numbers() {
+        let value: Php = serde_json::from_str(r#"{"0":"a","1":"b"}"#).unwrap();
+        assert!(value.array().unwrap().is_list());
+        let value: Php = serde_json::from_str(r#"{"1":"a","08":"b"}"#).unwrap();
+        let keys: Vec<&Key> = value.array().unwrap().iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&Key::Int(1), &Key::Text("08".into())]);
+    }
+}

@@ -1,0 +1,164 @@
+//! A request as the portal reads it.
+//!
+//! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a call works on the caller.
+
+use super::filter;
+use super::php::{Array, Php};
+use super::query::{self, Parsed};
+use super::state::{Release, State};
+
+/// A request as it came over the wire.
+#[derive(Clone, Debug)]
+pub(super) struct Incoming {
+    pub(super) verb: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// The address of a request, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Id or login, and secret, if the address has them.
+    pub(super) webhook: Option<(String, String)>,
+    /// The method as it was written; empty if there is none.
+    pub(super) method: String,
+    pub(super) format: Format,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Xml,
+}
+
+/// The parameters of a request, and what was lost on the way to them.
+#[derive(Debug, Default)]
+pub(super) struct Parameters {
+    pub(super) values: Array,
+    /// The body could not be read, and counts as empty.
+    pub(super) lost_body: Option<&'static str>,
+    /// How many values were dropped because of the limit.
+    pub(super) dropped: usize,
+}
+
+/// Takes the address apart; nothing if it does not lead to the interface.
+pub(super) fn target(path: &str) -> Option<Target> {
+    let rest = path.strip_prefix("/rest").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    let parts: Vec<String> = rest
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .map(|part| query::decode(part.replace('+', "%2B").as_bytes()))
+        .collect();
+    let (webhook, method) = match parts.as_slice() {
+        [] => (None, String::new()),
+        [method] => (None, method.clone()),
+        [user, secret] => (Some((user.clone(), secret.clone())), String::new()),
+        [user, secret, method @ ..] => (Some((user.clone(), secret.clone())), method.join("/")),
+    };
+    let lower = method.to_ascii_lowercase();
+    let cut = |suffix: &str| method.get(..method.len() - suffix.len()).unwrap_or_default().to_owned();
+    let (method, format) = if lower.ends_with(".json") {
+        (cut(".json"), Format::Json)
+    } else if lower.ends_with(".xml") {
+        (cut(".xml"), Format::Xml)
+    } else {
+        (method, Format::Json)
+    };
+    Some(Target { webhook, method, format })
+}
+
+/// Reads the parameters: those of the address, and for POST those of the body on top.
+pub(super) fn parameters(state: &State, incoming: &Incoming) -> Parameters {
+    let limit = state.input_limit();
+    let of_query = query::parse(incoming.query.as_bytes(), limit);
+    let mut parameters = Parameters { values: of_query.values, lost_body: None, dropped: of_query.dropped };
+    if incoming.verb == "POST" {
+        let content_type = incoming.content_type.as_deref().unwrap_or_default();
+        let lower = content_type.to_ascii_lowercase();
+        if is_json(state.release, content_type) {
+            match json(&incoming.body) {
+                Ok(body) => merge(&mut parameters.values, body, state, Kind::Json),
+                Err(why) => parameters.lost_body = Some(why),
+            }
+        } else {
+            let Parsed { values, dropped } = if lower.starts_with("multipart/form-data") {
+                query::multipart(&incoming.body, content_type, limit)
+            } else {
+                if !lower.starts_with("application/x-www-form-urlencoded") && !incoming.body.is_empty() {
+                    parameters.lost_body = Some("the content type is neither JSON nor a form");
+                }
+                query::parse(&incoming.body, limit)
+            };
+            parameters.dropped += dropped;
+            merge(&mut parameters.values, values, state, Kind::Form);
+        }
+    } else if !incoming.body.is_empty() {
+        parameters.lost_body = Some("the body of this verb is not read");
+    }
+    for reserved in ["ap", "aplogin", "method", "state"] {
+        parameters.values.remove(reserved);
+    }
+    parameters
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Form,
+}
+
+fn merge(values: &mut Array, mut body: Array, state: &State, kind: Kind) {
+    // Old releases filter forms and the address, but not a JSON body.
+    if state.security_filter && (kind == Kind::Form || state.release == Release::Current) {
+        filter::clean(&mut body);
+    }
+    for (key, value) in body.iter() {
+        values.set(key.clone(), value.clone());
+    }
+}
+
+/// Whether a content type means JSON to a release.
+fn is_json(release: Release, content_type: &str) -> bool {
+    match release {
+        Release::Current => {
+            let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+        }
+        Release::Mid | Release::LegacyRead => content_type.starts_with("application/json"),
+    }
+}
+
+fn json(body: &[u8]) -> Result<Array, &'static str> {
+    if body.is_empty() {
+        return Ok(Array::default());
+    }
+    let text = std::str::from_utf8(body).map_err(|_| "the JSON is not UTF-8")?;
+    match serde_json::from_str::<Php>(text) {
+        Ok(Php::Array(array)) => Ok(array),
+        Ok(_) => Err("the JSON is no object"),
+        Err(_) => Err("the JSON is malformed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart_whatever_their_letter_case() {
+        let shown = |path: &str| {
+            let target = target(path).unwrap();
+            (target.webhook.map(|(user, secret)| format!("{user}:{secret}")), target.method, target.format)
+        };
+        let webhook = Some("1:abc".to_owned());
+        assert_eq!(shown("/rest/1/abc/profile"), (webhook.clone(), "profile".into(), Format::Json));
+        assert_eq!(shown("/rest/1/abc/PROFILE.JSON/"), (webhook.clone(), "PROFILE".into(), Format::Json));
+        assert_eq!(shown("/rest/1/abc/profile.xml"), (webhook.clone(), "profile".into(), Format::Xml));
+        assert_eq!(shown("/rest/1/abc/"), (webhook, String::new(), Format::Json));
+        assert_eq!(shown("/rest/profile"), (None, "profile".into(), Format::Json));
+        assert_eq!(target("/elsewhere"), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! The emulator over HTTP: one address for the portal, another for its control.
+//!
+//! It stands on hyper itself and not on a framework, because a fault may be the end of a connection without an answer, and
+//! because nothing may read the body before the rules of the portal do.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Bytes, Frame, Incoming as IncomingBody};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::control;
+use super::exchange::{Answer, Portal, Reply};
+use super::request::Incoming;
+
+/// A body that may break off.
+type Body = BoxBody<Bytes, std::io::Error>;
+
+/// The largest body that is read; a portal's front server refuses larger ones too.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// Which of the two addresses a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Rest,
+    Control,
+}
+
+/// Serves connections until the stop is wished.
+pub(super) async fn serve(listener: TcpListener, portal: Arc<Portal>, door: Door, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        let Ok((stream, source)) = accepted else { continue };
+        let _ = stream.set_nodelay(true);
+        let (portal, mut stop) = (Arc::clone(&portal), stop.clone());
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&portal), door, source, request));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            // A client that goes away, and a cut that was asked for, are both no error here.
+            tokio::select! {
+                _ = connection => {}
+                _ = stop.changed() => {}
+            }
+        });
+    }
+}
+
+async fn answer(
+    portal: Arc<Portal>,
+    door: Door,
+    source: SocketAddr,
+    request: Request<IncomingBody>,
+) -> Result<Response<Body>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = http_body_util::Limited::new(body, LARGEST_BODY)
+        .collect()
+        .await
+        .map_err(|problem| std::io::Error::other(problem.to_string()))?
+        .to_bytes();
+    if door == Door::Control {
+        let (status, text) = control::answer(&portal, &head.method, head.uri.path(), &body);
+        return Ok(response(status, super::exchange::JSON, full(text), None));
+    }
+    let content_type = head.headers.get(header::CONTENT_TYPE);
+    let incoming = Incoming {
+        verb: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        content_type: content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        body: match head.headers.get(header::CONTENT_ENCODING) {
+            // A compressed body is bytes that nobody can read.
+            Some(_) => b"\x1f\x8b".to_vec(),
+            None => body.to_vec(),
+        },
+    };
+    match portal.answer(&source.ip().to_string(), incoming).await {
+        Reply::Answer(Answer { status, content_type, body, location }) => {
+            Ok(response(status, content_type, full(body), location))
+        }
+        Reply::Truncated(Answer { status, content_type, body, .. }) => {
+            let half = body.len() / 2;
+            let half = (half..body.len()).find(|index| body.is_char_boundary(*index)).unwrap_or(0);
+            let beginning = Bytes::from(body.get(..half).unwrap_or_default().to_owned());
+            let broken = std::io::Error::other("cut by a fault");
+            let frames = [Ok(Frame::data(beginning)), Err(broken)];
+            let stream = StreamBody::new(futures_util::stream::iter(frames));
+            Ok(response(status, content_type, stream.boxed(), None))
+        }
+        // An error here ends the connection before a byte of an answer.
+        Reply::Cut => Err(std::io::Error::other("cut by a fault")),
+    }
+}
+
+fn full(text: String) -> Body {
+    Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed()
+}
+
+fn response(status: u16, content_type: &'static str, body: Body, location: Option<&'static str>) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
+    headers.insert("x-recard-emulator", header::HeaderValue::from_static("1"));
+    if let Some(location) = location {
+        headers.insert(header::LOCATION, header::HeaderValue::from_static(location));
+    }
+    response
+}

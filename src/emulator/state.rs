@@ -1,0 +1,306 @@
+//! What the portal keeps: people, departments, webhooks, roles, and the rows of its options table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::php::Php;
+
+/// The portal that states are measured against: parts that a state leaves out come from here.
+const BASE_PORTAL: &str = include_str!("base_portal.json");
+
+/// The category of all rows that belong to cards.
+pub(super) const CATEGORY: &str = "crm.entity.editor";
+
+/// The largest user id that the portal's database can hold; larger ones are cut down to it on writing.
+pub(super) const LARGEST_USER: i64 = 2_147_483_647;
+
+/// Which release of the portal is imitated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Release {
+    /// Up to 24.200: reads of other people's cards answer with the caller's own.
+    LegacyRead,
+    /// 24.300, of January 2025.
+    Mid,
+    /// 26.250, of May 2026; what the cloud runs.
+    #[default]
+    Current,
+}
+
+impl std::str::FromStr for Release {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "current" => Ok(Self::Current),
+            "mid" => Ok(Self::Mid),
+            "legacy-read" => Ok(Self::LegacyRead),
+            other => Err(format!("there is no release {other:?}; there are current, mid and legacy-read")),
+        }
+    }
+}
+
+/// A text is not the state of a portal.
+#[derive(Debug, Error)]
+#[error("not the state of a portal: {0}")]
+pub struct StateError(String);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) struct Person {
+    #[serde(rename = "ID")]
+    pub(super) id: i64,
+    #[serde(default)]
+    pub(super) login: String,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) last_name: String,
+    #[serde(default)]
+    pub(super) email: String,
+    #[serde(default)]
+    pub(super) work_position: String,
+    #[serde(default)]
+    pub(super) personal_gender: String,
+    #[serde(default)]
+    pub(super) date_register: String,
+    #[serde(default)]
+    pub(super) last_login: String,
+    #[serde(default)]
+    pub(super) external_auth_id: Option<String>,
+    #[serde(default)]
+    pub(super) confirm_code: Option<String>,
+    #[serde(default)]
+    pub(super) uf_department: Vec<i64>,
+    #[serde(default, rename = "portal_admin")]
+    pub(super) portal_admin: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) struct Department {
+    pub(super) id: i64,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) parent: Option<i64>,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default = "usual_sort")]
+    pub(super) sort: i64,
+    #[serde(default)]
+    pub(super) left_margin: i64,
+    #[serde(default)]
+    pub(super) uf_head: Option<i64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct WebhookRow {
+    pub(super) user_id: i64,
+    pub(super) secret: String,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) scope: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Environment {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) php_max_input_vars: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) https_required: Option<bool>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) server_settings: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct PortalForm {
+    users: Vec<Person>,
+    departments: Vec<Department>,
+    webhooks: Vec<WebhookRow>,
+    crm_roles: BTreeMap<String, Vec<i64>>,
+    security_filter: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct RowForm {
+    user_id: i64,
+    #[serde(default = "usual_category")]
+    category: String,
+    name: String,
+    #[serde(default = "no_flag")]
+    common: String,
+    #[serde(default = "nothing")]
+    value: Php,
+}
+
+/// A row of the options table.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) common: bool,
+    pub(super) value: Php,
+}
+
+/// The key of a row: names are found whatever their letter case.
+type RowKey = (i64, String, String);
+
+/// Everything the portal keeps.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) release: Release,
+    pub(super) environment: Environment,
+    pub(super) people: BTreeMap<i64, Person>,
+    pub(super) departments: Vec<Department>,
+    pub(super) webhooks: Vec<WebhookRow>,
+    pub(super) roles: BTreeMap<String, Vec<i64>>,
+    pub(super) security_filter: bool,
+    rows: BTreeMap<RowKey, Row>,
+    /// How often rows were changed; tells whether a state must be saved.
+    pub(super) changes: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn usual_sort() -> i64 {
+    500
+}
+
+fn usual_category() -> String {
+    CATEGORY.to_owned()
+}
+
+fn no_flag() -> String {
+    "N".to_owned()
+}
+
+fn nothing() -> Php {
+    Php::Null
+}
+
+impl State {
+    /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that are left out come from the
+    /// base portal.
+    pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
+        let wrong = |problem: serde_json::Error| StateError(problem.to_string());
+        let object = state.as_object().ok_or_else(|| StateError("it is not an object".into()))?;
+        let part = |name: &str| object.get(name).filter(|value| !value.is_null()).cloned();
+        let mut portal: Value = serde_json::from_str(BASE_PORTAL).map_err(wrong)?;
+        if let (Some(base), Some(Value::Object(given))) = (portal.as_object_mut(), part("portal")) {
+            base.extend(given);
+        }
+        let form: PortalForm = serde_json::from_value(portal).map_err(wrong)?;
+        let rows: Vec<RowForm> = part("options").map_or(Ok(Vec::new()), serde_json::from_value).map_err(wrong)?;
+        let release = part("variant").map_or(Ok(Release::default()), serde_json::from_value).map_err(wrong)?;
+        let environment =
+            part("environment").map_or(Ok(Environment::default()), serde_json::from_value).map_err(wrong)?;
+        let PortalForm { users, departments, webhooks, crm_roles, security_filter } = form;
+        let mut made = Self {
+            release,
+            environment,
+            people: users.into_iter().map(|person| (person.id, person)).collect(),
+            departments,
+            webhooks,
+            roles: crm_roles,
+            security_filter,
+            rows: BTreeMap::new(),
+            changes: 0,
+        };
+        for RowForm { user_id, category, name, common, value } in rows {
+            let key = (user_id, category.to_lowercase(), name.to_lowercase());
+            made.rows.insert(key, Row { name, common: common == "Y", value });
+        }
+        Ok(made)
+    }
+
+    /// The state in the form that [`Self::from_json`] reads.
+    pub(super) fn to_json(&self) -> Value {
+        let portal = PortalForm {
+            users: self.people.values().cloned().collect(),
+            departments: self.departments.clone(),
+            webhooks: self.webhooks.clone(),
+            crm_roles: self.roles.clone(),
+            security_filter: self.security_filter,
+        };
+        // Texts, numbers and lists only, which JSON can always hold.
+        let value = |part: serde_json::Result<Value>| part.unwrap_or(Value::Null);
+        let options: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|((user, category, _), row)| {
+                serde_json::json!({
+                    "user_id": user,
+                    "category": category,
+                    "name": row.name,
+                    "common": if row.common { "Y" } else { "N" },
+                    "value": value(serde_json::from_str(&super::encode::json(&row.value))),
+                })
+            })
+            .collect();
+        serde_json::json!({
+            "variant": value(serde_json::to_value(self.release)),
+            "environment": value(serde_json::to_value(&self.environment)),
+            "portal": value(serde_json::to_value(&portal)),
+            "options": options,
+        })
+    }
+
+    pub(super) fn row(&self, user: i64, name: &str) -> Option<&Row> {
+        self.rows.get(&(user, CATEGORY.to_owned(), name.to_lowercase()))
+    }
+
+    /// Stores a row. Ids that the database cannot hold are cut down to the largest.
+    pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: Php) {
+        let user = user.clamp(-LARGEST_USER - 1, LARGEST_USER);
+        let row = Row { name: name.to_owned(), common, value };
+        self.changes += 1;
+        self.rows.insert((user, CATEGORY.to_owned(), name.to_lowercase()), row);
+    }
+
+    /// Removes a row; tells whether there was one.
+    pub(super) fn remove(&mut self, user: i64, name: &str) -> bool {
+        let removed = self.rows.remove(&(user, CATEGORY.to_owned(), name.to_lowercase())).is_some();
+        self.changes += u64::from(removed);
+        removed
+    }
+
+    /// Removes the rows with these names, whosever they are; tells how many.
+    pub(super) fn remove_everywhere(&mut self, names: &[String]) -> usize {
+        let before = self.rows.len();
+        self.rows.retain(|(_, category, name), _| category != CATEGORY || !names.contains(name));
+        let removed = before - self.rows.len();
+        self.changes += removed as u64;
+        removed
+    }
+
+    /// How many values a form, a query string or a command of a batch may have.
+    pub(super) fn input_limit(&self) -> usize {
+        self.environment.php_max_input_vars.unwrap_or(10_000)
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Option<&Value> {
+        self.environment.server_settings.get(name)
+    }
+
+    /// Whether a person administers the portal.
+    pub(super) fn is_portal_admin(&self, user: i64) -> bool {
+        self.people.get(&user).is_some_and(|person| person.portal_admin)
+    }
+
+    /// Whether a person may change the settings of the CRM.
+    pub(super) fn is_crm_admin(&self, user: i64) -> bool {
+        self.is_portal_admin(user) || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
+    }
+
+    /// Whether a person may read anything in the CRM.
+    pub(super) fn may_use_crm(&self, user: i64) -> bool {
+        self.is_portal_admin(user) || self.roles.values().any(|people| people.contains(&user))
+    }
+}
