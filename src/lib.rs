@@ -1,5 +1,36 @@
 //! recard keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
+//!
+//! ```text
+//!       YAML text                                        portal (HTTP)
+//!           |                                                 |
+//!  manifest: parse, check                         portal: transport, batch, wire
+//!           |                                                 |
+//!    Declaration --- engine::resolve (users, departments) --> DesiredState
+//!                                                             |
+//!                          engine::observe (reads) -------> Snapshot
+//!                                      \                    /
+//!                                  plan::plan()  pure  <- Policy
+//!                                            |
+//!                                          Plan  --> plan::check (second opinion), guards (blast radius)
+//!                                            |   \--> report: text, JSON
+//!                                       ApprovedPlan
+//!                                            |
+//!                                   engine::apply -- through the ports --> portal, backups, journal
+//!                                            |  emits events --> progress, logs
+//!                                       ApplyReport --> report --> exit status
+//! ```
+//!
+//! Everything is read first, then planned offline, then done. A dry run is *not calling apply*.
+//!
+//! The layers, from the bottom: [`model`] and [`diagnostic`]; [`manifest`] and [`plan`], which do not know each other;
+//! [`port`]; [`format`](mod@format); [`portal`], [`store`] and [`engine`], side by side; [`report`]; and the command line,
+//! which marries them. `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
+//!
+//! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then [`port`], which is what both
+//! adapters promise.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod diagnostic;
 #[cfg(feature = "emulator")]
 pub mod emulator;

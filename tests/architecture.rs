@@ -45,7 +45,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),
     ("std::fs", &["store", "cli", "emulator"]),
-    ("std::process::ExitCode", &["cli", "main"]),
+    ("std::process::ExitCode", &["main"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -47,5 +47,5 @@ pub use resolve::{Resolution, ResolveError, resolve};
 pub use restore::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
 };
-pub use resume::{ResumeReport, resume, unsettled};
+pub use resume::{ResumeError, ResumeReport, resume, unsettled};
 pub use stop::{StopHandle, StopSignal, stop_pair};

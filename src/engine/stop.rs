@@ -32,6 +32,14 @@ impl StopHandle {
 }
 
 impl StopSignal {
+    /// Waits until somebody wishes to stop; for ever, if nobody can any more.
+    pub async fn wished(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(Option::is_some).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Why to stop, if somebody wishes it.
     pub fn reason(&self) -> Option<Arc<str>> {
         self.0.borrow().clone()

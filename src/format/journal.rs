@@ -1,20 +1,22 @@
-//! The records of a run's journal.
+//! The records of a run's journal: one JSON object a line, numbered, so that a missing line is noticed.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::document::Format;
 use super::outcome::OutcomeForm;
-use super::{FormatError, parsed};
-use crate::model::{CardKey, Digest, Generation};
+use super::{FormatError, generation_if_there, parsed, parsed_if_there};
+use crate::model::{CardKey, Digest};
 use crate::port::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose};
 
-/// The version that stands in a journal's first record.
-pub const JOURNAL_VERSION: u32 = 1;
+const FORMAT: Format = Format { name: "journal", version: 1 };
 
-/// One record with its number, which tells a line that is missing.
+/// One line: its format, its number and its record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Numbered {
-    n: usize,
+struct LineForm {
+    format: String,
+    number: u32,
     record: RecordForm,
 }
 
@@ -22,77 +24,109 @@ struct Numbered {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum RecordForm {
     Opened(Box<HeaderForm>),
-    Intent { targets: Vec<TargetForm> },
-    SetIntent { target: String, digest: String },
-    Settled { target: String, result: OutcomeForm },
-    Closed { interrupted: bool },
+    Intent(IntentForm),
+    SetIntent(SetIntentForm),
+    Settled(SettledForm),
+    Closed(ClosedForm),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct HeaderForm {
-    version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restore_of: Option<String>,
+/// What a run is about; also the head of its report.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderForm {
+    purpose: PurposeForm,
     portal: String,
-    caller: String,
+    caller: u32,
     actor: String,
     manifest: Option<String>,
     commit: Option<String>,
-    reasons: Vec<(String, String)>,
+    manifests: Vec<ReasonForm>,
     targets: Vec<PlannedForm>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TargetForm {
-    target: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum PurposeForm {
+    Apply,
+    /// The run whose resets are undone.
+    Restore(String),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReasonForm {
+    name: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlannedForm {
     target: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
 }
 
-/// A record as one JSON object on one line; the number counts the journal's records from 0.
-pub fn encode_record(number: usize, record: &JournalRecord) -> String {
-    let numbered = Numbered { n: number, record: record.into() };
-    // The forms hold texts, numbers and lists only, which JSON can always write.
-    serde_json::to_string(&numbered).unwrap_or_default()
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IntentForm {
+    targets: Vec<BackedUpForm>,
 }
 
-/// The record of a line.
-///
-/// # Errors
-///
-/// If the line is not a record with this number, or was written by a newer recard.
-pub fn decode_record(number: usize, json: &str) -> Result<JournalRecord, FormatError> {
-    if number == 0 {
-        check_version(json)?;
-    }
-    let Numbered { n, record } = serde_json::from_str(json).map_err(FormatError::damaged)?;
-    if n != number {
-        return Err(FormatError::Damaged(format!("record {number} is missing; record {n} stands in its place")));
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackedUpForm {
+    target: String,
+    digest: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetIntentForm {
+    target: String,
+    digest: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettledForm {
+    target: String,
+    result: OutcomeForm,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClosedForm {
+    end: EndForm,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum EndForm {
+    /// By itself.
+    Complete,
+    /// Because it was stopped.
+    Interrupted,
+}
+
+/// A record as one JSON object on one line; the number counts the journal's records from 1.
+pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
+    let line = LineForm { format: FORMAT.text(), number, record: record.into() };
+    serde_json::to_string(&line).map_err(FormatError::not_writable)
+}
+
+/// The record of a line that should have this number.
+pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatError> {
+    // The version comes first: a newer record is to be called newer, whatever its fields.
+    let object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    FORMAT.check_object(&object)?;
+    let LineForm { format: _, number: found, record } =
+        serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
+    if found != number {
+        return Err(FormatError::Senseless(format!("record {number} is missing; record {found} stands in its place")));
     }
     record.try_into()
-}
-
-/// Looks at the version alone, so that a newer journal is called newer and not damaged.
-fn check_version(json: &str) -> Result<(), FormatError> {
-    let value: serde_json::Value = serde_json::from_str(json).map_err(FormatError::damaged)?;
-    let version = value.pointer("/record/opened/version").and_then(serde_json::Value::as_u64);
-    match version.and_then(|version| u32::try_from(version).ok()) {
-        Some(version) if version <= JOURNAL_VERSION => Ok(()),
-        Some(found) => Err(FormatError::TooNew { found, known: JOURNAL_VERSION }),
-        None => Err(FormatError::Damaged("the journal does not begin with a run's header".into())),
-    }
 }
 
 impl From<&JournalRecord> for RecordForm {
@@ -100,20 +134,43 @@ impl From<&JournalRecord> for RecordForm {
         match record {
             JournalRecord::Opened(header) => Self::Opened(Box::new(header.into())),
             JournalRecord::Intent { targets } => {
-                let form = |(key, digest): &(CardKey, Option<Digest>)| TargetForm {
+                let form = |(key, digest): &(CardKey, Option<Digest>)| BackedUpForm {
                     target: key.to_string(),
                     digest: digest.map(|digest| digest.to_string()),
                 };
-                Self::Intent { targets: targets.iter().map(form).collect() }
+                Self::Intent(IntentForm { targets: targets.iter().map(form).collect() })
             }
             JournalRecord::SetIntent { target, digest } => {
-                Self::SetIntent { target: target.to_string(), digest: digest.to_string() }
+                Self::SetIntent(SetIntentForm { target: target.to_string(), digest: digest.to_string() })
             }
             JournalRecord::Settled { target, outcome } => {
-                Self::Settled { target: target.to_string(), result: outcome.into() }
+                Self::Settled(SettledForm { target: target.to_string(), result: outcome.into() })
             }
-            JournalRecord::Closed { interrupted } => Self::Closed { interrupted: *interrupted == Interrupted::Yes },
+            JournalRecord::Closed { interrupted } => Self::Closed(ClosedForm { end: (*interrupted).into() }),
         }
+    }
+}
+
+impl TryFrom<RecordForm> for JournalRecord {
+    type Error = FormatError;
+
+    fn try_from(form: RecordForm) -> Result<Self, FormatError> {
+        Ok(match form {
+            RecordForm::Opened(header) => Self::Opened((*header).try_into()?),
+            RecordForm::Intent(IntentForm { targets }) => {
+                let read = |BackedUpForm { target, digest }: BackedUpForm| {
+                    Ok((parsed(&target)?, parsed_if_there(digest.as_ref())?))
+                };
+                Self::Intent { targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()? }
+            }
+            RecordForm::SetIntent(SetIntentForm { target, digest }) => {
+                Self::SetIntent { target: parsed(&target)?, digest: parsed(&digest)? }
+            }
+            RecordForm::Settled(SettledForm { target, result }) => {
+                Self::Settled { target: parsed(&target)?, outcome: result.into() }
+            }
+            RecordForm::Closed(ClosedForm { end }) => Self::Closed { interrupted: end.into() },
+        })
     }
 }
 
@@ -125,45 +182,20 @@ impl From<&RunHeader> for HeaderForm {
             digest: digest.map(|digest| digest.to_string()),
             generation: generation.as_ref().map(ToString::to_string),
         };
+        let reason = |(name, reason): &(String, String)| ReasonForm { name: name.clone(), reason: reason.clone() };
         Self {
-            version: JOURNAL_VERSION,
-            restore_of: match purpose {
-                RunPurpose::Apply => None,
-                RunPurpose::Restore(run) => Some(run.to_string()),
+            purpose: match purpose {
+                RunPurpose::Apply => PurposeForm::Apply,
+                RunPurpose::Restore(run) => PurposeForm::Restore(run.to_string()),
             },
             portal: portal.to_string(),
-            caller: caller.to_string(),
+            caller: caller.get(),
             actor: actor.clone(),
             manifest: manifest.map(|digest| digest.to_string()),
             commit: commit.clone(),
-            reasons: reasons.clone(),
+            manifests: reasons.iter().map(reason).collect(),
             targets: targets.iter().map(planned).collect(),
         }
-    }
-}
-
-impl TryFrom<RecordForm> for JournalRecord {
-    type Error = FormatError;
-
-    fn try_from(form: RecordForm) -> Result<Self, FormatError> {
-        Ok(match form {
-            RecordForm::Opened(header) => Self::Opened((*header).try_into()?),
-            RecordForm::Intent { targets } => {
-                let read = |TargetForm { target, digest }: TargetForm| {
-                    Ok((parsed(&target)?, digest.as_deref().map(parsed).transpose()?))
-                };
-                Self::Intent { targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()? }
-            }
-            RecordForm::SetIntent { target, digest } => {
-                Self::SetIntent { target: parsed(&target)?, digest: parsed(&digest)? }
-            }
-            RecordForm::Settled { target, result } => {
-                Self::Settled { target: parsed(&target)?, outcome: result.try_into()? }
-            }
-            RecordForm::Closed { interrupted } => {
-                Self::Closed { interrupted: if interrupted { Interrupted::Yes } else { Interrupted::No } }
-            }
-        })
     }
 }
 
@@ -171,127 +203,65 @@ impl TryFrom<HeaderForm> for RunHeader {
     type Error = FormatError;
 
     fn try_from(form: HeaderForm) -> Result<Self, FormatError> {
-        let HeaderForm { version: _, restore_of, portal, caller, actor, manifest, commit, reasons, targets } = form;
+        let HeaderForm { purpose, portal, caller, actor, manifest, commit, manifests, targets } = form;
         let planned = |PlannedForm { target, digest, generation }: PlannedForm| {
             Ok(PlannedCard {
                 key: parsed(&target)?,
-                digest: digest.as_deref().map(parsed).transpose()?,
-                generation: generation.as_deref().map(read_generation).transpose()?,
+                digest: parsed_if_there(digest.as_ref())?,
+                generation: generation_if_there(generation.as_ref())?,
             })
         };
         Ok(Self {
-            purpose: match restore_of {
-                None => RunPurpose::Apply,
-                Some(run) => RunPurpose::Restore(parsed(&run)?),
+            purpose: match purpose {
+                PurposeForm::Apply => RunPurpose::Apply,
+                PurposeForm::Restore(run) => RunPurpose::Restore(parsed(&run)?),
             },
             portal: parsed(&portal)?,
-            caller: parsed(&caller)?,
+            caller: crate::model::UserId::new(u64::from(caller)).map_err(FormatError::senseless)?,
             actor,
-            manifest: manifest.as_deref().map(parsed).transpose()?,
+            manifest: parsed_if_there(manifest.as_ref())?,
             commit,
-            reasons,
+            reasons: manifests.into_iter().map(|ReasonForm { name, reason }| (name, reason)).collect(),
             targets: targets.into_iter().map(planned).collect::<Result<_, FormatError>>()?,
         })
     }
 }
 
-pub(super) fn read_generation(text: &str) -> Result<Generation, FormatError> {
-    Generation::new(text).ok_or_else(|| FormatError::Damaged(format!("{text:?} is no generation")))
+impl From<Interrupted> for EndForm {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::No => Self::Complete,
+            Interrupted::Yes => Self::Interrupted,
+        }
+    }
+}
+
+impl From<EndForm> for Interrupted {
+    fn from(form: EndForm) -> Self {
+        match form {
+            EndForm::Complete => Self::No,
+            EndForm::Interrupted => Self::Yes,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::model::{LeadCustomerType, Outcome, PortalId, RunId, UserId};
 
-    fn keys() -> impl Strategy<Value = CardKey> {
-        (0_u64..=2_147_483_646, prop::bool::ANY).prop_map(|(id, simple)| {
-            let lead = if simple { LeadCustomerType::Simple } else { LeadCustomerType::Repeat };
-            UserId::new(id).map_or_else(|_| CardKey::common(lead), |user| CardKey::personal(user, lead))
-        })
-    }
-
-    fn digests() -> impl Strategy<Value = Digest> {
-        any::<[u8; 4]>().prop_map(|bytes| Digest::of(&bytes))
-    }
-
-    fn outcomes() -> impl Strategy<Value = Outcome> {
-        let plain = [
-            Outcome::Reset,
-            Outcome::ResetBlind,
-            Outcome::AlreadyDefault,
-            Outcome::Changed,
-            Outcome::PutBack,
-            Outcome::Restored,
-            Outcome::NewerKept,
-            Outcome::StillCustomised,
-        ];
-        prop_oneof![
-            prop::sample::select(plain.to_vec()),
-            any::<String>().prop_map(Outcome::RestoredInPart),
-            any::<String>().prop_map(Outcome::Lost),
-            any::<String>().prop_map(Outcome::Unknown),
-            any::<String>().prop_map(Outcome::NotAttempted),
-            (any::<String>(), any::<String>()).prop_map(|(code, message)| Outcome::Refused { code, message }),
-        ]
-    }
-
-    fn headers() -> impl Strategy<Value = RunHeader> {
-        let planned = (keys(), prop::option::of(digests()), prop::option::of("[a-z0-9._-]{1,8}"));
-        (prop::bool::ANY, any::<String>(), prop::option::of(digests()), prop::collection::vec(planned, 0..5)).prop_map(
-            |(apply, text, manifest, targets)| RunHeader {
-                purpose: if apply {
-                    RunPurpose::Apply
-                } else {
-                    RunPurpose::Restore(RunId::new("20261101T090000Z", 7).unwrap())
-                },
-                portal: PortalId::new("company.bitrix24.com").unwrap(),
-                caller: UserId::new(7).unwrap(),
-                actor: text.clone(),
-                manifest,
-                commit: Some(text.clone()),
-                reasons: vec![(text.clone(), text)],
-                targets: targets
-                    .into_iter()
-                    .map(|(key, digest, generation)| PlannedCard {
-                        key,
-                        digest,
-                        generation: generation.map(|name| Generation::new(&name).unwrap()),
-                    })
-                    .collect(),
-            },
-        )
-    }
-
-    fn records() -> impl Strategy<Value = JournalRecord> {
-        prop_oneof![
-            headers().prop_map(JournalRecord::Opened),
-            prop::collection::vec((keys(), prop::option::of(digests())), 0..4)
-                .prop_map(|targets| JournalRecord::Intent { targets }),
-            (keys(), digests()).prop_map(|(target, digest)| JournalRecord::SetIntent { target, digest }),
-            (keys(), outcomes()).prop_map(|(target, outcome)| JournalRecord::Settled { target, outcome }),
-            Just(JournalRecord::Closed { interrupted: Interrupted::Yes }),
-            Just(JournalRecord::Closed { interrupted: Interrupted::No }),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_written_is_read_back(record in records(), number in 1_usize..9) {
-            let json = encode_record(number, &record);
-            prop_assert!(!json.contains('\n'));
-            prop_assert_eq!(decode_record(number, &json).unwrap(), record);
-        }
+    #[test]
+    fn a_missing_record_and_a_newer_one_are_told_apart() {
+        let closed = JournalRecord::Closed { interrupted: Interrupted::No };
+        let missing = decode_record(3, &encode_record(4, &closed).unwrap()).unwrap_err();
+        assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
+        let newer = decode_record(1, r#"{"format":"recard.journal/v2","number":1,"more":true}"#);
+        assert!(matches!(newer, Err(FormatError::TooNew { found: 2, known: 1 })));
     }
 
     #[test]
-    fn a_missing_record_and_a_newer_journal_are_told_apart() {
-        let closed = JournalRecord::Closed { interrupted: Interrupted::No };
-        let missing = decode_record(3, &encode_record(4, &closed)).unwrap_err();
-        assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
-        let newer = r#"{"n":0,"record":{"opened":{"version":2,"more":true}}}"#;
-        assert_eq!(decode_record(0, newer), Err(FormatError::TooNew { found: 2, known: 1 }));
+    fn an_unknown_field_is_refused() {
+        let text = r#"{"format":"recard.journal/v1","number":1,"record":{"closed":{"end":"complete","more":1}}}"#;
+        assert!(matches!(decode_record(1, text), Err(FormatError::Senseless(_))));
+        assert!(decode_record(1, &text.replace(",\"more\":1", "")).is_ok());
     }
 }

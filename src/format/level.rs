@@ -1,79 +1,94 @@
-//! What the portal's limits stood at when a process ended, for the next one.
+//! What the portal's limits stood at when a process ended, so that the next one does not run into them.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{FormatError, check_format, parsed};
+use super::document::{Format, seal, unseal};
+use super::{FormatError, parsed};
 
-/// The version of the file.
-const VERSION: u32 = 1;
+const FORMAT: Format = Format { name: "level", version: 1 };
 
-/// The seconds that each method took in the last ten minutes, the newest minute first.
-pub type OperatingTime = BTreeMap<String, Vec<f64>>;
-
-/// What the limits stood at.
+/// What the limits stood at, in plain values that no adapter owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredLevel {
     /// When.
     pub at: Timestamp,
-    /// The portal's counter of requests.
+    /// What the portal's counter of requests stood at.
     pub level: f64,
-    /// The portal's operating time.
-    pub operating: OperatingTime,
+    /// For each method, the minutes in which it was used and the seconds that the portal spent in it then.
+    pub operating: BTreeMap<String, Vec<(i64, f64)>>,
+}
+
+// Fractions and wide numbers are texts: they are read back exactly, and canonical JSON keeps neither.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LevelForm {
+    at: String,
+    level: String,
+    operating: BTreeMap<String, Vec<MinuteForm>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LevelForm {
-    format: String,
-    at: String,
-    level: f64,
-    operating: OperatingTime,
+struct MinuteForm {
+    minute: String,
+    seconds: String,
 }
 
-/// A level as JSON.
-pub fn encode_level(level: &StoredLevel) -> Vec<u8> {
-    let StoredLevel { at, level, operating } = level;
-    let form = LevelForm {
-        format: format!("recard.level/v{VERSION}"),
-        at: at.to_string(),
-        level: *level,
-        operating: operating.clone(),
-    };
-    serde_json::to_vec(&form).unwrap_or_default()
-}
-
-/// A level from JSON.
-///
-/// # Errors
-///
-/// If it is not one, or was written by a newer recard.
-pub fn decode_level(bytes: &[u8]) -> Result<StoredLevel, FormatError> {
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(FormatError::damaged)?;
-    check_format(&value, "level", VERSION)?;
-    let LevelForm { format: _, at, level, operating } = serde_json::from_value(value).map_err(FormatError::damaged)?;
-    if !level.is_finite() || level < 0.0 {
-        return Err(FormatError::Damaged(format!("{level} is no level of a counter")));
+/// A level as a sealed document.
+pub fn encode_level(stored: &StoredLevel) -> Result<Vec<u8>, FormatError> {
+    let StoredLevel { at, level, operating } = stored;
+    let mut methods = BTreeMap::new();
+    for (method, minutes) in operating {
+        let form = |(minute, seconds): &(i64, f64)| {
+            Ok(MinuteForm { minute: minute.to_string(), seconds: amount(*seconds)?.to_string() })
+        };
+        methods.insert(method.clone(), minutes.iter().map(form).collect::<Result<Vec<_>, FormatError>>()?);
     }
-    Ok(StoredLevel { at: parsed(&at)?, level, operating })
+    seal(FORMAT, &LevelForm { at: at.to_string(), level: amount(*level)?.to_string(), operating: methods })
+}
+
+/// A level from a sealed document.
+pub fn decode_level(bytes: &[u8]) -> Result<StoredLevel, FormatError> {
+    let LevelForm { at, level, operating } = unseal(FORMAT, bytes)?;
+    let mut methods = BTreeMap::new();
+    for (method, minutes) in operating {
+        let read = |MinuteForm { minute, seconds }: MinuteForm| Ok((parsed(&minute)?, amount(parsed(&seconds)?)?));
+        methods.insert(method, minutes.into_iter().map(read).collect::<Result<Vec<_>, FormatError>>()?);
+    }
+    Ok(StoredLevel { at: parsed(&at)?, level: amount(parsed(&level)?)?, operating: methods })
+}
+
+/// Neither a level nor a time can be negative or endless; a limiter that believed one would wait for ever.
+fn amount(number: f64) -> Result<f64, FormatError> {
+    if number.is_finite() && number >= 0.0 {
+        Ok(number)
+    } else {
+        Err(FormatError::Senseless(format!("{number} is no amount")))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::samples;
 
     #[test]
-    fn what_was_written_is_read_back() {
-        let level = StoredLevel {
-            at: "2026-11-01T09:00:00Z".parse().unwrap(),
-            level: 12.5,
-            operating: [("crm.lead.get".to_owned(), vec![0.5, 0.25])].into(),
-        };
-        assert_eq!(decode_level(&encode_level(&level)), Ok(level));
-        let newer = br#"{"format":"recard.level/v2"}"#;
-        assert_eq!(decode_level(newer), Err(FormatError::TooNew { found: 2, known: 1 }));
-        assert!(decode_level(b"").is_err());
+    fn an_endless_or_negative_level_is_neither_written_nor_read() {
+        for level in [f64::NAN, f64::INFINITY, -1.0] {
+            assert!(encode_level(&StoredLevel { level, ..samples::level() }).is_err(), "{level}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_level() {
+        let level = samples::level();
+        samples::flip_every_bit(&encode_level(&level).unwrap(), |damaged| {
+            if let Ok(read) = decode_level(damaged) {
+                assert_eq!(read, level);
+            }
+        });
     }
 }

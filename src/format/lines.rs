@@ -1,14 +1,26 @@
-//! Lines that know whether they are whole: a checksum in front of a JSON object.
+//! Files that grow by lines, and lines that know whether they are whole.
 //!
-//! A process may be killed in the middle of a line. Such a torn line can only be the last one, and is told from damage by
-//! that: whatever else does not fit its checksum is damage.
+//! A line is sixteen hexadecimal digits, a blank, a JSON object and a line end. A process may be killed, or a disk may fill
+//! up, in the middle of a line. Such a torn line is the beginning of a right one, stands at the very end of the file and
+//! has no line end; it was never promised to anybody and is left out. Whatever else does not fit is damage.
 
 use thiserror::Error;
 
 use crate::model::Digest;
 
-/// How many hexadecimal digits of the SHA-256 sum stand in front of a line. 64 bits: no accident passes them.
+/// How many digits of the SHA-256 sum stand in front of a line. 64 bits: no accident passes them.
 const CHECKSUM_DIGITS: usize = 16;
+
+/// The whole lines of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines<'a> {
+    /// The lines, in order.
+    pub lines: Vec<Line<'a>>,
+    /// How many bytes of the file they are. What comes after is a torn line.
+    pub whole: usize,
+    /// How many bytes a torn last line has; 0 if there is none.
+    pub torn: usize,
+}
 
 /// A line that is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +29,9 @@ pub struct Line<'a> {
     pub number: usize,
     /// The JSON object.
     pub json: &'a str,
-    /// Where the line ends, in bytes from the beginning of the file: the length of what is surely whole.
-    pub end: usize,
 }
 
-/// A line that is not whole, and not the last one.
+/// A line that was whole once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("line {number} does not fit its checksum")]
 pub struct LineError {
@@ -31,34 +41,56 @@ pub struct LineError {
 
 /// A line with its checksum and its end.
 pub fn checked_line(json: &str) -> String {
-    let mut checksum = Digest::of(json.as_bytes()).hex();
-    checksum.truncate(CHECKSUM_DIGITS);
-    format!("{checksum} {json}\n")
+    let mut line = checksum(json.as_bytes());
+    line.push(' ');
+    line.push_str(json);
+    line.push('\n');
+    line
 }
 
-/// Splits a file into lines. A torn last line is left out.
+/// The JSON object of a line without its end, if it fits its checksum.
+pub fn check_line(line: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (sum, json) = text.split_at_checked(CHECKSUM_DIGITS)?;
+    let json = json.strip_prefix(' ')?;
+    (checksum(json.as_bytes()) == sum).then_some(json)
+}
+
+/// Splits a file of checked lines.
 ///
 /// # Errors
 ///
-/// If a line is damaged that was once whole: the last line with its end, or any line before.
-pub fn read_lines(bytes: &[u8]) -> Result<Vec<Line<'_>>, LineError> {
-    let mut lines = Vec::new();
-    let mut end = 0;
-    for (index, part) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let Some(text) = part.strip_suffix(b"\n") else { break };
-        let number = index + 1;
-        let json = checked(text).ok_or(LineError { number })?;
-        end += part.len();
-        lines.push(Line { number, json, end });
-    }
-    Ok(lines)
+/// If a line is damaged that was once whole: any line with an end, or a last one whose end is another byte now.
+pub fn read_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
+    split(file, check_line)
 }
 
-fn checked(text: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (checksum, json) = text.split_at_checked(CHECKSUM_DIGITS)?;
-    let json = json.strip_prefix(' ')?;
-    Digest::of(json.as_bytes()).hex().starts_with(checksum).then_some(json)
+/// Splits a file of lines that are right if `check` says so; it is given a line without its end, and gives its JSON object.
+pub(super) fn split<'a>(file: &'a [u8], check: impl Fn(&'a [u8]) -> Option<&'a str>) -> Result<Lines<'a>, LineError> {
+    let mut found = Lines::default();
+    for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
+        let Some(line) = part.strip_suffix(b"\n") else {
+            // A torn line is the beginning of a right one. One byte more than a right line is a right line with a
+            // damaged end.
+            if part.split_last().is_some_and(|(_, line)| check(line).is_some()) {
+                return Err(LineError { number });
+            }
+            found.torn = part.len();
+            break;
+        };
+        let json = check(line).ok_or(LineError { number })?;
+        found.whole += part.len();
+        found.lines.push(Line { number, json });
+    }
+    Ok(found)
+}
+
+/// The first digits of the sum.
+pub(super) fn checksum(bytes: &[u8]) -> String {
+    let mut sum = Digest::of(bytes).hex();
+    sum.truncate(CHECKSUM_DIGITS);
+    sum
 }
 
 #[cfg(test)]
@@ -67,28 +99,36 @@ mod tests {
 
     #[test]
     fn a_file_cut_anywhere_in_its_last_line_reads_as_without_it() {
-        let file = checked_line("{\"a\":1}") + &checked_line("{\"b\":2}");
-        let first = checked_line("{\"a\":1}").len();
-        for cut in first..file.len() {
-            let lines = read_lines(&file.as_bytes()[..cut]).unwrap();
-            assert_eq!(lines.iter().map(|line| line.json).collect::<Vec<_>>(), ["{\"a\":1}"]);
-            assert_eq!(lines[0].end, first);
+        let first = checked_line("{\"a\":1}");
+        let file = format!("{first}{}", checked_line("{\"b\":2}"));
+        for cut in first.len()..file.len() {
+            let read = read_lines(&file.as_bytes()[..cut]).unwrap();
+            assert_eq!(read.lines, [Line { number: 1, json: "{\"a\":1}" }], "cut at {cut}");
+            assert_eq!((read.whole, read.torn), (first.len(), cut - first.len()));
         }
-        assert_eq!(read_lines(file.as_bytes()).unwrap().len(), 2);
+        assert_eq!(read_lines(file.as_bytes()).unwrap().lines.len(), 2);
     }
 
     #[test]
     fn no_flipped_bit_passes() {
-        let file = checked_line("{\"a\":1}") + &checked_line("{\"b\":2}");
-        let whole = read_lines(file.as_bytes()).unwrap();
+        let file = checked_line("{\"a\":1}") + &checked_line("{\"b\":\"J*\"}");
         for index in 0..file.len() * 8 {
             let mut damaged = file.clone().into_bytes();
             damaged[index / 8] ^= 1 << (index % 8);
-            if let Ok(lines) = read_lines(&damaged) {
-                // Only the very last line end can go unseen; then the last line counts as torn.
-                assert_eq!(lines[..], whole[..1], "bit {index}");
-                assert_eq!(index / 8, file.len() - 1);
-            }
+            assert!(read_lines(&damaged).is_err(), "bit {index}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_has_no_lines() {
+        assert_eq!(read_lines(b"").unwrap(), Lines::default());
+    }
+
+    #[test]
+    fn a_line_in_capitals_or_without_its_blank_is_damaged() {
+        let line = checked_line("{}");
+        for text in [line.to_uppercase(), line.replace(' ', ""), line.replace(' ', "  "), "\n".to_owned()] {
+            assert_eq!(read_lines(text.as_bytes()), Err(LineError { number: 1 }), "{text:?}");
         }
     }
 }

@@ -1,66 +1,119 @@
-//! Everything that recard itself writes and reads back: journals, ledgers, levels.
+//! Everything that recard itself writes and reads back: journals, backups, plan files, ledgers, levels, reports.
 //!
 //! These are formats of our own, apart from what people write (YAML) and from what the portal speaks (HTTP). Domain types
-//! know nothing of serde; here they are turned into plain structs with named fields and back.
+//! know nothing of serde; here they are turned into plain structs with named fields and back. The module touches no file
+//! and knows no path: bytes come in, values go out.
 //!
 //! # Compatibility
 //!
-//! Every file says its format and version: in a field `format`, or for a journal in its first record. A reader accepts its
-//! own version and all earlier ones, and refuses later ones: what a newer recard wrote may mean something that this one
-//! does not know, and a store is nothing to guess about. Within a version no field changes its meaning, and unknown fields
-//! are refused for the same reason. A backup is the exact text that the portal sent and has no version; its name is the
-//! digest by which it is checked.
+//! 1. Every document, and every line of a file that grows by lines, says its format and version in the field `format`
+//!    (`recard.journal/v1`). A line carries its own, because a run may be settled by a newer recard than the one that
+//!    began it.
+//! 2. A reader accepts its own version and all earlier ones, and refuses later ones by name ([`FormatError::TooNew`]): what
+//!    a newer recard wrote may mean something that this one does not know, and a way back is nothing to guess about.
+//! 3. Unknown fields are refused, for the same reason: within a version the set of fields is fixed and none changes its
+//!    meaning, so an unknown field is an edit or damage, and leaving it out could leave out a condition. Whoever adds a
+//!    field raises the version.
+//! 4. What is read back is what was written, or an error. Documents end with a seal over their canonical form, lines begin
+//!    with a checksum, entries of the ledger carry one each, and a backup has the digest of its bytes. A flipped bit never
+//!    gives another value. None of this is a signature: who can write the file can also seal it anew.
+//! 5. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider numbers are texts,
+//!    because canonical JSON (RFC 8785) knows only doubles.
 
+mod audit;
+mod backup;
+mod document;
 mod journal;
+mod ledger;
 mod level;
 mod lines;
-mod lists;
+mod lock;
 mod outcome;
-mod owner;
+pub mod plan_file;
+mod run_report;
+mod selection;
+mod used_plan;
 
-pub use journal::{JOURNAL_VERSION, decode_record, encode_record};
-pub use level::{OperatingTime, StoredLevel, decode_level, encode_level};
-pub use lines::{Line, LineError, checked_line, read_lines};
-pub use lists::{decode_ledger, decode_selection, encode_ledger, encode_selection};
-pub use owner::{decode_owner, encode_owner};
+pub use audit::{AuditEntry, AuditEvent, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};
+pub use backup::{decode_backup, encode_backup};
+pub use journal::{decode_record, encode_record};
+pub use ledger::{decode_ledger, encode_ledger};
+pub use level::{StoredLevel, decode_level, encode_level};
+pub use lines::{Line, LineError, Lines, check_line, checked_line, read_lines};
+pub use lock::{decode_lock_owner, encode_lock_owner};
+pub use run_report::{RunReport, decode_run_report, encode_run_report};
+pub use selection::{decode_selection, encode_selection};
+pub use used_plan::{UsedPlan, decode_used_plan, encode_used_plan};
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use thiserror::Error;
 
-/// A text is not what recard wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+use crate::model::Generation;
+
+/// Why bytes are not what recard wrote, or a value cannot be written.
+#[derive(Debug, Error)]
 pub enum FormatError {
-    /// The text is damaged, or was never ours.
-    #[error("{0}")]
-    Damaged(String),
+    /// The bytes are not JSON; an empty file is not either.
+    #[error("it is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// The bytes are JSON, but not of this format.
+    #[error("its field `format` is {found:?}, where recard.{wanted} is wanted")]
+    OtherFormat {
+        /// What the field says; empty if it is missing.
+        found: String,
+        /// The name of the format without version.
+        wanted: &'static str,
+    },
     /// A newer recard wrote it.
-    #[error("version {found} is newer than {known}")]
+    #[error("it has format version {found}, and this recard knows versions up to {known}")]
     TooNew {
         /// The version in the text.
         found: u32,
         /// The newest version that is known here.
         known: u32,
     },
+    /// The content does not fit its seal, checksum or digest.
+    #[error("its content does not fit its {0}")]
+    Altered(&'static str),
+    /// The content is sealed, but makes no sense.
+    #[error("{0}")]
+    Senseless(String),
+    /// A value that JSON cannot hold.
+    #[error("it cannot be written as JSON: {0}")]
+    NotWritable(String),
 }
 
 impl FormatError {
-    fn damaged(problem: impl std::fmt::Display) -> Self {
-        Self::Damaged(problem.to_string())
+    fn senseless(problem: impl std::fmt::Display) -> Self {
+        Self::Senseless(problem.to_string())
     }
-}
 
-/// Checks the field `format`, which reads `recard.NAME/vN`.
-fn check_format(value: &serde_json::Value, name: &str, known: u32) -> Result<(), FormatError> {
-    let text = value.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let version =
-        text.strip_prefix("recard.").and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix("/v"));
-    match version.and_then(|digits| digits.parse::<u32>().ok()) {
-        Some(version) if version <= known => Ok(()),
-        Some(found) => Err(FormatError::TooNew { found, known }),
-        None => Err(FormatError::Damaged(format!("the field format is {text:?}, not recard.{name}/v{known}"))),
+    fn not_writable(problem: impl std::fmt::Display) -> Self {
+        Self::NotWritable(problem.to_string())
     }
 }
 
 /// Reads a text form that was written by its `Display`.
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, FormatError> {
-    text.parse().map_err(FormatError::damaged)
+    text.parse().map_err(FormatError::senseless)
+}
+
+/// Reads a text form that may be missing.
+fn parsed_if_there<T: std::str::FromStr<Err: std::fmt::Display>>(
+    text: Option<&String>,
+) -> Result<Option<T>, FormatError> {
+    text.map(|text| parsed(text)).transpose()
+}
+
+/// Reads a generation that may be missing.
+fn generation_if_there(text: Option<&String>) -> Result<Option<Generation>, FormatError> {
+    text.map(|text| generation(text)).transpose()
+}
+
+fn generation(text: &str) -> Result<Generation, FormatError> {
+    Generation::new(text).ok_or_else(|| FormatError::Senseless(format!("{text:?} is no generation")))
 }

@@ -1,63 +1,89 @@
-//! Outcomes as they stand in journals.
+//! Outcomes as they stand in journals and reports.
+//!
+//! The field `outcome` is the word of [`Outcome::word`]; further fields are the texts that some outcomes carry.
 
 use serde::{Deserialize, Serialize};
 
-use super::FormatError;
 use crate::model::Outcome;
 
-/// An outcome: its word, and the texts that some carry.
+// The variants without texts are written with braces: only then does serde refuse unknown fields beside the word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OutcomeForm {
-    outcome: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+#[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum OutcomeForm {
+    Reset {},
+    ResetBlind {},
+    AlreadyDefault {},
+    Changed {},
+    PutBack {},
+    Restored {},
+    RestoredInPart { missing: String },
+    NewerKept {},
+    Refused { code: String, message: String },
+    StillCustomised {},
+    Lost { advice: String },
+    Unknown { reason: String },
+    NotAttempted { reason: String },
 }
 
 impl From<&Outcome> for OutcomeForm {
     fn from(outcome: &Outcome) -> Self {
-        let (code, text) = match outcome {
-            Outcome::Reset
-            | Outcome::ResetBlind
-            | Outcome::AlreadyDefault
-            | Outcome::Changed
-            | Outcome::PutBack
-            | Outcome::Restored
-            | Outcome::NewerKept
-            | Outcome::StillCustomised => (None, None),
-            Outcome::RestoredInPart(text)
-            | Outcome::Lost(text)
-            | Outcome::Unknown(text)
-            | Outcome::NotAttempted(text) => (None, Some(text.clone())),
-            Outcome::Refused { code, message } => (Some(code.clone()), Some(message.clone())),
-        };
-        Self { outcome: outcome.word().to_owned(), code, text }
+        match outcome.clone() {
+            Outcome::Reset => Self::Reset {},
+            Outcome::ResetBlind => Self::ResetBlind {},
+            Outcome::AlreadyDefault => Self::AlreadyDefault {},
+            Outcome::Changed => Self::Changed {},
+            Outcome::PutBack => Self::PutBack {},
+            Outcome::Restored => Self::Restored {},
+            Outcome::RestoredInPart(missing) => Self::RestoredInPart { missing },
+            Outcome::NewerKept => Self::NewerKept {},
+            Outcome::Refused { code, message } => Self::Refused { code, message },
+            Outcome::StillCustomised => Self::StillCustomised {},
+            Outcome::Lost(advice) => Self::Lost { advice },
+            Outcome::Unknown(reason) => Self::Unknown { reason },
+            Outcome::NotAttempted(reason) => Self::NotAttempted { reason },
+        }
     }
 }
 
-impl TryFrom<OutcomeForm> for Outcome {
-    type Error = FormatError;
+impl From<OutcomeForm> for Outcome {
+    fn from(form: OutcomeForm) -> Self {
+        match form {
+            OutcomeForm::Reset {} => Self::Reset,
+            OutcomeForm::ResetBlind {} => Self::ResetBlind,
+            OutcomeForm::AlreadyDefault {} => Self::AlreadyDefault,
+            OutcomeForm::Changed {} => Self::Changed,
+            OutcomeForm::PutBack {} => Self::PutBack,
+            OutcomeForm::Restored {} => Self::Restored,
+            OutcomeForm::RestoredInPart { missing } => Self::RestoredInPart(missing),
+            OutcomeForm::NewerKept {} => Self::NewerKept,
+            OutcomeForm::Refused { code, message } => Self::Refused { code, message },
+            OutcomeForm::StillCustomised {} => Self::StillCustomised,
+            OutcomeForm::Lost { advice } => Self::Lost(advice),
+            OutcomeForm::Unknown { reason } => Self::Unknown(reason),
+            OutcomeForm::NotAttempted { reason } => Self::NotAttempted(reason),
+        }
+    }
+}
 
-    fn try_from(form: OutcomeForm) -> Result<Self, FormatError> {
-        let OutcomeForm { outcome, code, text } = form;
-        let text = text.unwrap_or_default();
-        Ok(match outcome.as_str() {
-            "reset" => Self::Reset,
-            "reset-blind" => Self::ResetBlind,
-            "already-default" => Self::AlreadyDefault,
-            "changed" => Self::Changed,
-            "put-back" => Self::PutBack,
-            "restored" => Self::Restored,
-            "restored-in-part" => Self::RestoredInPart(text),
-            "newer-kept" => Self::NewerKept,
-            "refused" => Self::Refused { code: code.unwrap_or_default(), message: text },
-            "still-customised" => Self::StillCustomised,
-            "lost" => Self::Lost(text),
-            "unknown" => Self::Unknown(text),
-            "not-attempted" => Self::NotAttempted(text),
-            other => return Err(FormatError::Damaged(format!("there is no outcome {other:?}"))),
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples;
+
+    #[test]
+    fn the_word_in_a_file_is_the_word_of_the_outcome() {
+        for outcome in samples::outcomes() {
+            let value = serde_json::to_value(OutcomeForm::from(&outcome)).unwrap();
+            assert_eq!(value["outcome"], outcome.word());
+            let read: OutcomeForm = serde_json::from_value(value).unwrap();
+            assert_eq!(Outcome::from(read), outcome);
+        }
+    }
+
+    #[test]
+    fn a_text_that_an_outcome_does_not_have_is_refused() {
+        for text in [r#"{"outcome":"reset","reason":"x"}"#, r#"{"outcome":"gone"}"#, r#"{"outcome":"lost"}"#] {
+            assert!(serde_json::from_str::<OutcomeForm>(text).is_err(), "{text}");
+        }
     }
 }

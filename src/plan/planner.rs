@@ -92,6 +92,15 @@ impl Plan {
         self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
     }
 
+    /// How many targets in mode `once` are at their default and not remembered as done yet.
+    pub fn new_marks(&self) -> usize {
+        let is_new = |target: &&PlannedTarget| {
+            let at_default = matches!(target.decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
+            target.generation.is_some() && at_default
+        };
+        self.targets.iter().filter(is_new).count()
+    }
+
     /// Whether nothing is to be done and nothing is held.
     pub fn is_settled(&self) -> bool {
         self.targets.iter().all(|target| matches!(target.decision, Decision::Keep(_)))

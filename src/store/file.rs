@@ -1,71 +1,85 @@
-//! Files that are whole or not there.
+//! Files that are whole or not there, and folders that only their owner can look into.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::model::{Digest, Layout};
 use crate::port::StoreError;
 
-/// Writes a file that people named: whole or not at all, with the permissions that new files have here.
+/// Writes a file that people named (a plan file, an output): whole or not at all, with the permissions that new files have
+/// here.
 ///
 /// # Errors
 ///
 /// If it cannot be written. What stood there before is then still there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let folder = folder_of(path);
+    // A name that leads elsewhere keeps leading there.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        // A terminal, a pipe or `/dev/null` cannot be replaced.
+        let mut file = File::options().write(true).open(path).map_err(|source| failed("cannot write", path, source))?;
+        return file.write_all(bytes).map_err(|source| failed("cannot write", path, source));
+    }
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has a mode to set"))]
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // The system takes away what its umask says.
+        // What a program asks for when it makes a file; the system takes away what the umask says.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let temporary = builder.tempfile_in(folder).map_err(|problem| failed("cannot write", path, problem))?;
-    persist(temporary, path, bytes)
-}
-
-/// Writes a file of the store: whole or not at all, readable by its owner alone.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let temporary = NamedTempFile::new_in(folder_of(path)).map_err(|problem| failed("cannot write", path, problem))?;
-    persist(temporary, path, bytes)?;
+    let temporary = builder.tempfile_in(folder_of(path)).map_err(|source| failed("cannot write", path, source))?;
+    put_in_place(temporary, path, bytes)?;
     sync_folder(folder_of(path))
 }
 
-fn persist(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
-    written.map_err(|problem| failed("cannot write", path, problem))?;
-    temporary.persist(path).map_err(|problem| failed("cannot write", path, problem.error))?;
-    Ok(())
+/// Writes a file of the store: whole or not at all, readable by its owner alone, and safe from a crash once this returns.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    place_private(path, bytes)?;
+    sync_folder(folder_of(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Like [`write_private`], but the name is safe from a crash only once [`sync_folder`] was called on the folder: for several
+/// files of one folder.
+pub(super) fn place_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    // The crate makes temporary files with 0600.
+    let temporary = NamedTempFile::new_in(folder_of(path)).map_err(|source| failed("cannot write", path, source))?;
+    put_in_place(temporary, path, bytes)
 }
 
 /// Makes the names in a folder durable; a file that was renamed into it survives a crash only after that.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    // Other systems than Unix cannot open folders, and keep names by themselves.
+    // Other systems than Unix do not let programs open folders, and keep names by themselves.
     if cfg!(unix) {
-        File::open(path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|problem| failed("cannot sync", path, problem))?;
+        let synced = File::open(path).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| failed("cannot sync", path, source))?;
     }
     Ok(())
 }
 
-/// Makes a folder and those above it, readable by their owner alone.
+/// Makes a folder and those above it where they are missing, for their owner alone, each safe from a crash.
 pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folder(above)?;
+    }
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has a mode to set"))]
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(path).map_err(|problem| failed("cannot make the folder", path, problem))
+    match builder.create(path) {
+        Ok(()) => sync_folder(folder_of(path)),
+        // Somebody else was quicker.
+        Err(_) if path.is_dir() => Ok(()),
+        Err(source) => Err(failed("cannot make the folder", path, source)),
+    }
 }
 
 /// The content of a file; nothing if it is not there.
@@ -73,22 +87,114 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> 
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(problem) => Err(failed("cannot read", path, problem)),
+        Err(source) => Err(failed("cannot read", path, source)),
     }
 }
 
-/// A backup, if its content is the one that its name promises.
-pub(super) fn checked_backup(path: &Path, bytes: &[u8], digest: Digest) -> Result<Layout, StoreError> {
-    let damaged = |problem: String| StoreError::Damaged { path: path.display().to_string(), problem };
-    let text = std::str::from_utf8(bytes).map_err(|problem| damaged(problem.to_string()))?;
-    let layout = Layout::from_json(text).map_err(|problem| damaged(problem.to_string()))?;
-    if layout.digest() == digest {
-        Ok(layout)
-    } else {
-        Err(damaged(format!("its content has the digest {}", layout.digest().short())))
-    }
+/// Opens a file of the store for reading and writing in place, and makes it if it is missing, for its owner alone.
+pub(super) fn open_private(path: &Path) -> Result<File, StoreError> {
+    open(path, File::options().read(true).write(true).truncate(false))
 }
 
+/// Opens a file of the store for writing at its end, and makes it if it is missing, for its owner alone.
+pub(super) fn open_to_append(path: &Path) -> Result<File, StoreError> {
+    open(path, File::options().read(true).append(true))
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// An error of the system, with what was being done.
 pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io { doing, path: path.display().to_string(), source }
+    StoreError::Io { doing, path: shown(path), source }
+}
+
+/// A file that is not what recard wrote.
+pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {
+    StoreError::Damaged { path: shown(path), problem: problem.into() }
+}
+
+fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<File, StoreError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.create(true).open(path).map_err(|source| failed("cannot open", path, source))
+}
+
+fn put_in_place(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
+    written.map_err(|source| failed("cannot write", path, source))?;
+    temporary.persist(path).map_err(|problem| failed("cannot write", path, problem.error))?;
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    PathBuf::from(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        for bytes in [b"one".as_slice(), b"another"] {
+            write_whole(&path, bytes).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(names(folder.path()), ["plan.json"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("taken")).unwrap();
+        let missing = folder.path().join("missing").join("plan.json");
+        assert!(write_whole(&missing, b"x").is_err());
+        assert!(write_private(&folder.path().join("taken"), b"x").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn store_files_are_their_owners_alone_and_outputs_are_like_other_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a").join("b");
+        make_folder(&deep).unwrap();
+        assert_eq!((mode(&deep), mode(deep.parent().unwrap())), (0o700, 0o700));
+        write_private(&deep.join("private"), b"").unwrap();
+        drop(open_private(&deep.join("opened")).unwrap());
+        assert_eq!((mode(&deep.join("private")), mode(&deep.join("opened"))), (0o600, 0o600));
+        write_whole(&deep.join("output"), b"").unwrap();
+        File::create(deep.join("usual")).unwrap();
+        assert_eq!(mode(&deep.join("output")), mode(&deep.join("usual")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_output_follows_the_name_that_leads_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        write_whole(&real, b"old").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        write_whole(Path::new("/dev/null"), b"x").unwrap();
+    }
 }

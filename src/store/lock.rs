@@ -1,220 +1,185 @@
-//! The lock of a portal, and the right to write that it gives.
+//! The lock of a portal: who may write.
 //!
-//! The lock is one of the operating system, on a file that stays where it is: the system takes it back when a process ends,
-//! however it ends. The file's content says who holds it, for people; a process that ended without clearing it has died, and
-//! that is worth a note.
+//! The lock is one of the operating system on an open file, so it ends with its process, however that ends. Inside the file
+//! stands who holds it. A file that names somebody although its lock is free was left behind by a process that was killed:
+//! on the same host that is certain, and the next process takes over and says so. If it names another host, the folder is
+//! shared between machines, and their locks may not see each other: then a person has to look ([`Store::unlock`]).
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use super::file::{failed, open_private, read_if_there};
+use super::{Locked, Store, misread};
+use crate::format::{AuditEvent, FormatError, decode_lock_owner, encode_lock_owner};
+use crate::port::{Clock, LockOwner, StoreError};
 
-use super::Store;
-use super::file::{failed, make_folder, replace, sync_folder};
-use super::log::FolderLog;
-use crate::format;
-use crate::model::{CardKey, Generation, LedgerEntry, RunId};
-use crate::port::{JournalRecord, LockOwner, RunHeader, StoreError};
-
-/// How often a process that waits for a lock looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-
-/// The right to write what is kept of a portal. There is one at any time.
-#[derive(Debug)]
-pub struct Locked {
-    store: Store,
-    file: File,
-}
-
-/// A lock that was taken.
-#[derive(Debug)]
-pub struct Taken {
-    /// The right that it gives.
-    pub locked: Locked,
-    /// What is worth telling about the one who held it before.
-    pub note: Option<String>,
-}
+/// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a second, and no system minds
+/// four looks a second.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Store {
-    /// Takes the lock of the portal, and waits for it no longer than a time. Makes the store if it is not there yet.
+    /// Takes the lock. With it comes a note if the last owner did not give it back.
     ///
     /// # Errors
     ///
-    /// If another process holds it when the time is over, or the store cannot be written.
-    pub async fn lock(&self, owner: &LockOwner, patience: Duration) -> Result<Taken, StoreError> {
-        let deadline = Instant::now() + patience;
+    /// [`StoreError::Locked`] if another process holds it, or if another host may.
+    pub fn lock(&self, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<(Locked, Option<String>), StoreError> {
+        self.folders.make()?;
+        let path = self.folders.lock();
+        let held = HeldFile::take(&path)?;
+        let note = match held.owner(&path)? {
+            LeftInside::Nobody => None,
+            LeftInside::Owner(last) if last.host == owner.host => Some(format!(
+                "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
+                last.process, last.host, last.command, last.since
+            )),
+            LeftInside::Owner(last) => return Err(StoreError::Locked(last)),
+            LeftInside::Unreadable => {
+                Some("unclean end of a process that was cut while it took the lock; it was taken over".to_owned())
+            }
+        };
+        let bytes = encode_lock_owner(&owner).map_err(|problem| misread(&path, problem, None))?;
+        held.write(&path, &bytes)?;
+        let mut locked = Locked::new(self.clone(), held, owner, clock);
+        if let Some(note) = &note {
+            locked.audit(AuditEvent::LockTakenOver(note.clone()))?;
+        }
+        Ok((locked, note))
+    }
+
+    /// Takes the lock, and waits for it if another process holds it, at most for a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::lock`]; with the owner of the last look.
+    pub async fn lock_waiting(
+        &self,
+        owner: LockOwner,
+        clock: Arc<dyn Clock>,
+        timeout: Duration,
+    ) -> Result<(Locked, Option<String>), StoreError> {
+        let deadline = tokio::time::Instant::now() + timeout;
         loop {
-            match self.try_lock(owner) {
-                Err(StoreError::Locked(_)) if Instant::now() < deadline => sleep(LOOK_AGAIN).await,
-                done => return done,
+            match self.lock(owner.clone(), Arc::clone(&clock)) {
+                Err(StoreError::Locked(_)) if tokio::time::Instant::now() < deadline => {
+                    let next = tokio::time::Instant::now() + LOOK_EVERY;
+                    tokio::time::sleep_until(next.min(deadline)).await;
+                }
+                settled => return settled,
             }
         }
     }
 
-    /// Who holds the lock, if somebody does.
+    /// Who holds the lock, or did not give it back. Whether they live is told by trying to take it.
     ///
     /// # Errors
     ///
     /// If the file cannot be read.
     pub fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
-        let path = self.folder.join("lock");
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(problem) => return Err(failed("cannot read", &path, problem)),
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(owner_in(&file))),
-            Err(TryLockError::Error(problem)) => Err(failed("cannot look at the lock", &path, problem)),
+        let path = self.folders.lock();
+        let bytes = read_if_there(&path)?.unwrap_or_default();
+        match left_inside(&path, &bytes)? {
+            LeftInside::Nobody => Ok(None),
+            LeftInside::Owner(owner) => Ok(Some(owner)),
+            LeftInside::Unreadable => Ok(Some(unknown_owner())),
         }
     }
 
-    fn try_lock(&self, owner: &LockOwner) -> Result<Taken, StoreError> {
-        self.make()?;
-        let path = self.folder.join("lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
+    /// Takes a dead owner's name out of the lock, for a person who has made sure that the owner is dead. The owner must be
+    /// the one whom that person was shown.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock by now.
+    pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
+        let path = self.folders.lock();
+        if read_if_there(&path)?.is_none() {
+            return Ok(());
         }
-        let file = options.open(&path).map_err(|problem| failed("cannot open the lock", &path, problem))?;
+        let held = HeldFile::take(&path)?;
+        match held.owner(&path)? {
+            LeftInside::Owner(owner) if owner != *shown => Err(StoreError::Locked(owner)),
+            LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => held.write(&path, b""),
+        }
+    }
+}
+
+/// An open file whose lock this process holds.
+#[derive(Debug)]
+pub(super) struct HeldFile(File);
+
+/// What stands in the file of a lock.
+enum LeftInside {
+    /// Nothing: the last owner gave it back.
+    Nobody,
+    /// An owner.
+    Owner(LockOwner),
+    /// Something cut or damaged.
+    Unreadable,
+}
+
+impl HeldFile {
+    fn take(path: &Path) -> Result<Self, StoreError> {
+        let file = open_private(path)?;
         match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(owner_in(&file))),
-            Err(TryLockError::Error(problem)) => return Err(failed("cannot take the lock", &path, problem)),
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => {
+                let bytes = read_if_there(path).ok().flatten().unwrap_or_default();
+                match left_inside(path, &bytes) {
+                    Ok(LeftInside::Owner(owner)) => Err(StoreError::Locked(owner)),
+                    // The owner is just writing its name, or a system does not let others read it.
+                    Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => {
+                        Err(StoreError::Locked(unknown_owner()))
+                    }
+                }
+            }
+            Err(TryLockError::Error(source)) => Err(failed("cannot lock", path, source)),
         }
-        let left = content(&file);
-        let note = (!left.is_empty()).then(|| match format::decode_owner(&left) {
-            Ok(dead) => format!("the last run here did not end by itself (it was {dead}); its lock was taken over"),
-            Err(_) => "the last run here did not end by itself; its lock was taken over".to_owned(),
-        });
-        let mut locked = Locked { store: self.clone(), file };
-        locked.write_owner(&format::encode_owner(owner)).map_err(|problem| failed("cannot write", &path, problem))?;
-        Ok(Taken { locked, note })
     }
 
-    /// Makes the folders of the store, with a file that keeps them out of repositories.
-    fn make(&self) -> Result<(), StoreError> {
-        if self.folder.join("runs").is_dir() {
-            return Ok(());
-        }
-        make_folder(&self.folder.join("runs"))?;
-        let ignore = self.root.join(".gitignore");
-        if !ignore.exists() {
-            super::write_whole(&ignore, b"# Backups hold people's work, and a state is no source.\n*\n")?;
-        }
-        sync_folder(&self.folder)?;
-        sync_folder(&self.root)
+    fn owner(&self, path: &Path) -> Result<LeftInside, StoreError> {
+        let mut bytes = Vec::new();
+        let mut file = &self.0;
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
+        read.map_err(|source| failed("cannot read", path, source))?;
+        left_inside(path, &bytes)
+    }
+
+    /// Takes the name out: its owner came to its end in order. If that fails, the next owner is told of an unclean end,
+    /// which does no harm. The lock itself ends with the file.
+    pub(super) fn clear(&self) {
+        let _ = self.0.set_len(0);
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut file = &self.0;
+        let begun = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
+        let written = begun.and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_all());
+        written.map_err(|source| failed("cannot write", path, source))
     }
 }
 
-impl Locked {
-    /// Finds out whether backups can be written, before anything is reset that needs one.
-    ///
-    /// # Errors
-    ///
-    /// If the store does not let us, or its disk is full.
-    pub fn probe(&self) -> Result<(), StoreError> {
-        let path = self.store.folder.join("probe");
-        // As large as a large card: a disk that cannot hold this cannot hold its backup.
-        replace(&path, &vec![b' '; 256 * 1024])?;
-        fs::remove_file(&path).map_err(|problem| failed("cannot write", &path, problem))
+fn left_inside(path: &Path, bytes: &[u8]) -> Result<LeftInside, StoreError> {
+    if bytes.is_empty() {
+        return Ok(LeftInside::Nobody);
     }
-
-    /// Opens the journal of a new run, with its header on disk.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be written, or the run is there already.
-    pub fn start_run(&mut self, run: &RunId, header: RunHeader) -> Result<FolderLog<'_>, StoreError> {
-        let folder = self.store.run_folder(run);
-        if folder.exists() {
-            return Err(failed("cannot start a run in", &folder, std::io::ErrorKind::AlreadyExists.into()));
-        }
-        make_folder(&folder)?;
-        sync_folder(&self.store.folder.join("runs"))?;
-        let mut log = FolderLog::open(self, run.clone(), 0, 0)?;
-        log.write(&[JournalRecord::Opened(header)])?;
-        sync_folder(&folder)?;
-        Ok(log)
-    }
-
-    /// Opens the journal of a run that was cut, to settle it. A torn last line is cut off first.
-    ///
-    /// # Errors
-    ///
-    /// If the journal is missing or damaged.
-    pub fn reopen_run(&mut self, run: &RunId) -> Result<FolderLog<'_>, StoreError> {
-        let (records, length) = self.store.whole_journal(run)?;
-        FolderLog::open(self, run.clone(), records.len(), length)
-    }
-
-    /// Keeps how many people a run selected.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be written.
-    pub fn keep_selection(&mut self, people: u32) -> Result<(), StoreError> {
-        if self.store.selection()? == Some(people) {
-            return Ok(());
-        }
-        replace(&self.store.folder.join("selection.json"), &format::encode_selection(people))
-    }
-
-    /// Marks targets of `mode: once` as done.
-    pub(super) fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
-        let mut ledger = self.store.ledger()?;
-        for (generation, key, entry) in entries {
-            ledger.mark(generation.clone(), *key, *entry);
-        }
-        replace(&self.store.folder.join("ledger.json"), &format::encode_ledger(&ledger))
-    }
-
-    pub(super) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    fn write_owner(&mut self, owner: &[u8]) -> std::io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        self.file.write_all(owner)?;
-        self.file.sync_data()
+    match decode_lock_owner(bytes) {
+        Ok(owner) => Ok(LeftInside::Owner(owner)),
+        Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
+        Err(_) => Ok(LeftInside::Unreadable),
     }
 }
 
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // A failure leaves the owner's name behind, which the next run tells and overwrites.
-        let _ = self.file.set_len(0);
-        let _ = self.file.unlock();
-    }
-}
-
-fn content(file: &File) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut file = file;
-    let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
-    bytes
-}
-
-/// The owner that a lock's file names; a nameless one if it is just being written.
-fn owner_in(file: &File) -> LockOwner {
-    let nameless = LockOwner {
+/// Stands in for an owner who has not written a name.
+fn unknown_owner() -> LockOwner {
+    LockOwner {
         process: 0,
-        host: "unknown".into(),
+        host: "an unknown host".to_owned(),
         actor: String::new(),
-        command: "?".into(),
-        since: "a moment ago".into(),
-    };
-    format::decode_owner(&content(file)).unwrap_or(nameless)
-}
-
-/// The folder of a store's portal, for tests.
-#[cfg(test)]
-pub(super) fn folder(store: &Store) -> &std::path::Path {
-    &store.folder
+        command: "?".to_owned(),
+        since: "an unknown time".to_owned(),
+    }
 }

@@ -3,64 +3,63 @@
 //! What is written here is the way back from every reset. So a file is written whole or not at all (a temporary file, synced
 //! and renamed, then its folder synced), a journal grows by whole lines that are synced before anything is sent, and only
 //! [`Locked`], of which there is one for a portal at any time, can write at all. What cannot be read is an error and never
-//! a guess.
+//! a guess. Nothing is ever removed, but for a torn line at the end of a file that grows.
 //!
 //! ```text
 //! .recard/
-//!   .gitignore                 backups are people's work and belong in no repository
+//!   .gitignore                    backups are people's work and belong in no repository by accident
 //!   portals/PORTAL/
-//!     lock                     held by the process that works on the portal, with its name in it
-//!     level.json               what the portal's limits stood at
-//!     ledger.json              which targets had their reset in mode once
-//!     selection.json           how many people the last run selected
-//!     backups/ab/DIGEST.json   a layout as the portal sent it, named by its digest
-//!     runs/RUN/journal.jsonl   what a run intended and what became of it
+//!     lock                        held by the process that works on the portal, with its name in it
+//!     limiter.json                what the portal's limits stood at
+//!     ledger.json                 which targets had their reset in mode once
+//!     selection.json              how many people the last run selected
+//!     used-plans.jsonl            which plan files were used
+//!     audit.jsonl                 what happened, each line bound to the one before
+//!     backups/ab/DIGEST.json      a layout as the portal sent it, named by its digest
+//!     runs/RUN/journal.jsonl      what a run intended and what became of it
+//!     runs/RUN/backups/…          layouts that mean what a shared backup means, in other bytes
+//!     runs/RUN/{plan,report}.json what was planned, and what came of it
 //! ```
 //!
-//! Only here, and in `cli` for what people name on the command line, are files touched.
+//! A folder and its files are readable by their owner alone. Several processes may read while one writes: they see whole
+//! files and whole lines.
 
+mod backup;
 mod file;
+mod folders;
+mod journal;
+mod line_file;
 mod lock;
+mod locked;
 mod log;
+mod runs;
+mod trail;
+mod used_plans;
 
 pub use file::write_whole;
-pub use lock::{Locked, Taken};
-pub use log::FolderLog;
+pub use locked::{Locked, UsePlanError};
+pub use log::FolderRunLog;
+pub use runs::{RunEnd, RunSummary};
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::Path;
 
-use jiff::Timestamp;
-
-use crate::format::{self, FormatError, StoredLevel};
+use self::file::{damaged, failed, read_if_there, write_private};
+use self::folders::Folders;
+use self::line_file::LineFile;
+use crate::format::{AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selection};
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
-use crate::port::{Archive, JournalRecord, RunHeader, StoreError};
-use file::{failed, read_if_there};
+use crate::port::{Archive, JournalRecord, StoreError};
+
+/// How much room a probe asks for: the backups and the journal of a few hundred targets.
+const PROBE_BYTES: usize = 1024 * 1024;
 
 /// What is kept of one portal. Reading needs no lock: whatever stands there is whole.
 #[derive(Clone, Debug)]
 pub struct Store {
-    root: PathBuf,
-    folder: PathBuf,
-}
-
-/// A run, as its journal tells it.
-#[derive(Clone, Debug)]
-pub struct RunStory {
-    /// The run.
-    pub run: RunId,
-    /// What it was about.
-    pub header: RunHeader,
-    /// Its records, the header included.
-    pub records: Vec<JournalRecord>,
-}
-
-impl RunStory {
-    /// Whether the run came to its end, or was settled later.
-    pub fn is_closed(&self) -> bool {
-        self.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }))
-    }
+    folders: Folders,
+    portal: PortalId,
 }
 
 impl Store {
@@ -68,18 +67,41 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the path is there and no folder.
+    /// If the path leads to something that is no folder.
     pub fn open(root: &Path, portal: &PortalId) -> Result<Self, StoreError> {
-        match fs::metadata(root) {
-            Ok(found) if !found.is_dir() => {
-                return Err(failed("cannot use as a store", root, io::ErrorKind::NotADirectory.into()));
-            }
-            Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("cannot use as a store", root, problem));
-            }
-            Ok(_) | Err(_) => {}
+        let problem = match fs::metadata(root) {
+            Ok(there) if there.is_dir() => None,
+            Ok(_) => Some(io::ErrorKind::NotADirectory.into()),
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
+            Err(problem) => Some(problem),
+        };
+        match problem {
+            Some(problem) => Err(failed("cannot use as a store:", root, problem)),
+            None => Ok(Self { folders: Folders::new(root, portal), portal: portal.clone() }),
         }
-        Ok(Self { root: root.to_owned(), folder: root.join("portals").join(portal.folder_name()) })
+    }
+
+    /// The portal.
+    pub fn portal(&self) -> &PortalId {
+        &self.portal
+    }
+
+    /// Finds out, before the first reset, whether the store can be written to and has room: writes a file of some size,
+    /// syncs it and removes it.
+    ///
+    /// # Errors
+    ///
+    /// If any of this fails.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        self.folders.make()?;
+        let folder = self.folders.portal();
+        let probe = || {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(&vec![b'.'; PROBE_BYTES])?;
+            file.as_file().sync_all()?;
+            file.close()
+        };
+        probe().map_err(|source| failed("cannot write to the store", folder, source))
     }
 
     /// Which targets had their reset in mode `once`.
@@ -88,7 +110,7 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.read("ledger.json", format::decode_ledger).map(Option::unwrap_or_default)
+        read_document(&self.folders.ledger(), decode_ledger).map(Option::unwrap_or_default)
     }
 
     /// How many people the last run selected, if there was one.
@@ -97,7 +119,7 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn selection(&self) -> Result<Option<u32>, StoreError> {
-        self.read("selection.json", format::decode_selection)
+        read_document(&self.folders.selection(), decode_selection)
     }
 
     /// What the portal's limits stood at when somebody last looked.
@@ -106,56 +128,65 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn level(&self) -> Result<Option<StoredLevel>, StoreError> {
-        self.read("level.json", format::decode_level)
+        read_document(&self.folders.level(), decode_level)
     }
 
-    /// Keeps what the portal's limits stand at. Needs no lock, because it is only a hint: the last one to write is right.
-    ///
-    /// A store that is not there yet is not made for it: looking at a portal leaves no trace.
+    /// Keeps what the portal's limits stand at. The one thing that is written without the lock: a plan fills the portal's
+    /// counter too, and of two that write at once the later one is right enough.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
+    /// If it cannot be written.
     pub fn keep_level(&self, level: &StoredLevel) -> Result<(), StoreError> {
-        if !self.folder.is_dir() {
-            return Ok(());
-        }
-        file::replace(&self.folder.join("level.json"), &format::encode_level(level))
+        let bytes = locked::level_bytes(self, level)?;
+        self.folders.make()?;
+        write_private(&self.folders.level(), &bytes)
     }
 
-    /// All runs, the oldest first.
+    /// When a plan file was used, if it was.
+    ///
+    /// # Errors
+    ///
+    /// If the list cannot be read or is damaged.
+    pub fn used(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
+        let read = used_plans::read(&self.folders.used_plans())?;
+        Ok(read.plans.iter().find(|used| used.plan == plan).map(|used| used.at))
+    }
+
+    /// The names of all runs, the oldest first.
     ///
     /// # Errors
     ///
     /// If the folder cannot be read.
-    pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
-        let folder = self.folder.join("runs");
+    pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
+        let folder = self.folders.runs();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(problem) => return Err(failed("cannot read", &folder, problem)),
+            Err(source) => return Err(failed("cannot read", &folder, source)),
         };
         let mut runs = Vec::new();
         for entry in entries {
-            let name = entry.map_err(|problem| failed("cannot read", &folder, problem))?.file_name();
-            // What does not have the name of a run is not ours.
-            runs.extend(name.to_str().and_then(|name| name.parse::<RunId>().ok()));
+            let name = entry.map_err(|source| failed("cannot read", &folder, source))?.file_name();
+            // What has not the name of a run is not ours, and a run that was cut before it had a journal sent nothing.
+            let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
+            runs.extend(run.filter(|run| self.folders.journal(run).exists()));
         }
         runs.sort();
         Ok(runs)
     }
 
-    /// The run that a text means: its name, the beginning of it that fits one run only, or `last`.
+    /// The run that a text means: its name, a beginning of it that fits one run only, or `last`.
     ///
     /// # Errors
     ///
     /// If there is none, or more than one.
     pub fn find_run(&self, text: &str) -> Result<RunId, StoreError> {
-        let runs = self.runs()?;
+        let runs = self.run_ids()?;
         if text == "last" {
-            return runs.into_iter().next_back().ok_or_else(|| StoreError::Missing("run in the store".into()));
+            return runs.into_iter().next_back().ok_or_else(|| StoreError::Missing("run in the store".to_owned()));
         }
-        let mut fitting = runs.into_iter().filter(|run| run.as_str().starts_with(text));
+        let mut fitting = runs.into_iter().filter(|run| !text.is_empty() && run.as_str().starts_with(text));
         match (fitting.next(), fitting.next()) {
             (Some(run), None) => Ok(run),
             (Some(_), Some(_)) => Err(StoreError::Missing(format!("single run whose name begins with {text:?}"))),
@@ -168,97 +199,99 @@ impl Store {
     /// # Errors
     ///
     /// If the journal is missing or damaged.
-    pub fn story(&self, run: &RunId) -> Result<RunStory, StoreError> {
+    pub fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
         let records = self.journal(run)?;
-        match records.first() {
-            Some(JournalRecord::Opened(header)) => Ok(RunStory { run: run.clone(), header: header.clone(), records }),
-            _ => Err(StoreError::Damaged {
-                path: self.journal_path(run).display().to_string(),
-                problem: "it does not begin with a run's header".into(),
-            }),
-        }
+        RunSummary::of(run.clone(), &records)
+            .ok_or_else(|| damaged(&self.folders.journal(run), "it has no head of a run"))
     }
 
-    /// The newest run that has not come to its end, if there is one. A run that was cut before its header was whole has
-    /// sent nothing, and does not count.
+    /// All runs, the oldest first. Whoever wants to show the good ones beside a damaged one asks for each by itself.
     ///
     /// # Errors
     ///
     /// If a journal is damaged.
+    pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        self.run_ids()?.iter().map(|run| self.summary(run)).collect()
+    }
+
+    /// The oldest run that has not come to its end, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If a journal that is not closed is damaged.
     pub fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
-        for run in self.runs()?.into_iter().rev() {
-            let records = self.journal(&run)?;
-            let closed = records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
-            if !records.is_empty() && !closed {
+        for run in self.run_ids()? {
+            if !journal::surely_closed(&self.folders.journal(&run))? && self.summary(&run)?.end == RunEnd::Unfinished {
                 return Ok(Some(run));
             }
         }
         Ok(None)
     }
 
-    fn read<T>(&self, name: &str, decode: impl Fn(&[u8]) -> Result<T, FormatError>) -> Result<Option<T>, StoreError> {
-        let path = self.folder.join(name);
-        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-        decode(&bytes).map(Some).map_err(|problem| wrong(&path, problem, None))
+    /// The plan that was kept with a run, if one was.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        read_if_there(&self.folders.plan(run))
     }
 
-    fn run_folder(&self, run: &RunId) -> PathBuf {
-        self.folder.join("runs").join(run.as_str())
+    /// The report that was kept with a run, if one was. [`RunSummary::report`] makes one from the journal.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        read_if_there(&self.folders.report(run))
     }
 
-    fn journal_path(&self, run: &RunId) -> PathBuf {
-        self.run_folder(run).join("journal.jsonl")
+    /// The events of the audit trail, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If its chain does not hold.
+    pub fn audit_entries(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        let read = trail::ReadTrail::read(&self.folders.audit(), &self.portal)?;
+        Ok(read.lines.into_iter().map(|line| line.entry).collect())
     }
 
-    fn backup_path(&self, digest: Digest) -> PathBuf {
-        let hex = digest.hex();
-        let first: String = hex.chars().take(2).collect();
-        self.folder.join("backups").join(first).join(format!("{hex}.json"))
-    }
-
-    /// The records of a journal, and the length of what is whole in it.
-    fn whole_journal(&self, run: &RunId) -> Result<(Vec<JournalRecord>, u64), StoreError> {
-        let path = self.journal_path(run);
-        let bytes = read_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
-        let damaged = |problem: String| StoreError::Damaged { path: path.display().to_string(), problem };
-        let lines = format::read_lines(&bytes).map_err(|problem| damaged(problem.to_string()))?;
-        let mut records = Vec::with_capacity(lines.len());
-        for (number, line) in lines.iter().enumerate() {
-            let record =
-                format::decode_record(number, line.json).map_err(|problem| wrong(&path, problem, Some(line.number)))?;
-            records.push(record);
-        }
-        Ok((records, lines.last().map_or(0, |line| line.end as u64)))
+    /// Follows the chain of the audit trail; with the number of its lines.
+    ///
+    /// # Errors
+    ///
+    /// If a line was edited, moved or taken out of the middle.
+    pub fn verify_audit(&self) -> Result<usize, StoreError> {
+        self.audit_entries().map(|entries| entries.len())
     }
 }
 
 impl Archive for Store {
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        self.whole_journal(run).map(|(records, _)| records)
+        journal::read(&self.folders, run).map(|read| read.records)
     }
 
-    fn backup(&self, _run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-        let path = self.backup_path(digest);
-        let bytes = read_if_there(&path)?
-            .ok_or_else(|| StoreError::Missing(format!("backup {} of {target}", digest.short())))?;
-        file::checked_backup(&path, &bytes, digest)
+    fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
+        backup::read(&self.folders, run, target, digest)
     }
 }
 
-fn wrong(path: &Path, problem: FormatError, line: Option<usize>) -> StoreError {
-    let path = path.display().to_string();
-    match problem {
-        FormatError::TooNew { found, known } => StoreError::TooNew { path, found, known },
-        FormatError::Damaged(problem) => {
-            let problem = line.map_or(problem.clone(), |line| format!("line {line}: {problem}"));
-            StoreError::Damaged { path, problem }
-        }
-    }
+fn read_document<T>(path: &Path, decode: impl Fn(&[u8]) -> Result<T, FormatError>) -> Result<Option<T>, StoreError> {
+    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
+    decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
 }
 
-/// The age of a level: no time at all if the clock has gone backwards.
-pub fn age(level: &StoredLevel, now: Timestamp) -> std::time::Duration {
-    std::time::Duration::try_from(now.duration_since(level.at)).unwrap_or_default()
+/// What a problem of a format means for a file.
+fn misread(path: &Path, problem: FormatError, line: Option<usize>) -> StoreError {
+    if let FormatError::TooNew { found, known } = problem {
+        return StoreError::TooNew { path: path.display().to_string(), found, known };
+    }
+    let mut text = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    text.push_str(&problem.to_string());
+    if let FormatError::NotJson(source) = problem {
+        text.push_str(&format!(" ({source})"));
+    }
+    damaged(path, text)
 }
 
 #[cfg(test)]

@@ -1,0 +1,342 @@
+//! The command line: what can be asked of recard.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::output::Output;
+
+/// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
+#[derive(Debug, Parser)]
+#[command(name = "recard", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Try it without a portal: recard demo\nExit codes: recard help-exit-codes")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options for every command")]
+pub(super) struct Global {
+    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a real one
+    #[arg(long, global = true, value_name = "PORTAL", env = "RECARD_PORTAL")]
+    pub(super) portal: Option<String>,
+    /// A file that holds the address of the webhook (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) webhook_url_file: Option<PathBuf>,
+    /// Where backups, journals and locks are kept
+    #[arg(long, global = true, value_name = "DIR", env = "RECARD_STORE", default_value = ".recard", value_hint = ValueHint::DirPath)]
+    pub(super) store: PathBuf,
+    /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited, or X,Y
+    #[arg(long, global = true, value_name = "RATE", env = "RECARD_RATE")]
+    pub(super) rate: Option<String>,
+    /// The share of the portal's budget of operating time that recard may use, 0.1 to 1
+    #[arg(long, global = true, value_name = "SHARE", default_value_t = 0.8)]
+    pub(super) operating_share: f64,
+    /// Start no further request after this time (90s, 15m, 2h)
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub(super) deadline: Option<Duration>,
+    /// Wait this long for another process that works on the portal (90s, 15m)
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub(super) lock_timeout: Duration,
+    /// When to use colour; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    pub(super) color: Colour,
+    /// Say only warnings and errors on stderr
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// The form of log lines on stderr; RECARD_LOG chooses which (for example recard=debug)
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// A line of text each.
+    Text,
+    /// A JSON object each.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check manifests without a portal
+    Validate(Manifests),
+    /// Show what apply would do
+    Plan(PlanArguments),
+    /// Reset what the manifests want at its default, after showing it
+    Apply(ApplyArguments),
+    /// Put back what a run removed
+    Restore(RestoreArguments),
+    /// Settle a run that was cut
+    Resume(ResumeArguments),
+    /// List the runs of the store
+    History(HistoryArguments),
+    /// Show a run of the store
+    Show(ShowArguments),
+    /// Print a JSON Schema
+    Schema(SchemaArguments),
+    /// Serve an emulated portal over HTTP
+    #[cfg(feature = "emulator")]
+    Emulate(EmulateArguments),
+    /// See it work: plan, apply and plan again on an emulated portal
+    #[cfg(feature = "emulator")]
+    Demo(DemoArguments),
+    /// Print completions for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    Man,
+    /// Print the exit codes and what they mean
+    HelpExitCodes,
+}
+
+/// Which manifests.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Manifests {
+    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration
+    #[arg(long = "file", short = 'f', value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// How plans and reports are shown.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Shown {
+    /// text or json, to stdout or with =PATH to a file; may be repeated
+    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    pub(super) output: Vec<Output>,
+    /// Show the content that is lost, as a diff, and where each target comes from
+    #[arg(long)]
+    pub(super) detail: bool,
+    /// Show the cards that stay as they are, too
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// Rules that a manifest does not hold.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Rules {
+    /// Reset cards that cannot be read (portals up to release 24.200), without a backup
+    #[arg(long)]
+    pub(super) blind_reset: bool,
+    /// Lower the limit on people in this run; can never raise what the manifests allow
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) max_users: Option<u32>,
+}
+
+/// Arguments of `plan`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    #[command(flatten)]
+    pub(super) rules: Rules,
+    /// End with 2 if anything is to be done or held
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ApplyArguments {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    #[command(flatten)]
+    pub(super) rules: Rules,
+    /// Do not ask; needed where nobody can be asked
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RestoreArguments {
+    /// The run, as `recard history` names it, or `last`
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) which: Which,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    /// Overwrite layouts that are newer than the backup; they are backed up first
+    #[arg(long)]
+    pub(super) overwrite_newer: bool,
+    /// Do not ask; needed where nobody can be asked
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+}
+
+/// Which cards of a run to restore.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = true)]
+pub(super) struct Which {
+    /// Every card that the run changed
+    #[arg(long = "everything", alias = "all-cards", conflicts_with_all = ["user", "common"])]
+    pub(super) everything: bool,
+    /// The cards of this person; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(super) user: Vec<u64>,
+    /// The common cards
+    #[arg(long)]
+    pub(super) common: bool,
+    /// Only cards of this kind of lead: simple or repeat
+    #[arg(long = "type", value_name = "TYPE", value_enum)]
+    pub(super) lead: Option<Lead>,
+}
+
+/// The kind of lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Lead {
+    /// Simple leads.
+    Simple,
+    /// Repeat leads.
+    Repeat,
+}
+
+/// Arguments of `resume`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ResumeArguments {
+    /// The run; the unfinished one if none is given
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+}
+
+/// Arguments of `history`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct HistoryArguments {
+    /// text or json
+    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    pub(super) output: Vec<Output>,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ShowArguments {
+    /// The run, as `recard history` names it, or `last`
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// text or json
+    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    pub(super) output: Vec<Output>,
+}
+
+/// Arguments of `schema`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SchemaArguments {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaOf::Manifest)]
+    pub(super) of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// The manifest that people write.
+    Manifest,
+    /// What `plan --output json` prints.
+    Plan,
+    /// What `apply --output json` prints.
+    Report,
+}
+
+/// Arguments of `emulate`.
+#[cfg(feature = "emulator")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct EmulateArguments {
+    /// Where to serve the portal; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: std::net::SocketAddr,
+    /// Where to serve the control address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) control: std::net::SocketAddr,
+    /// Write addresses and webhooks into this file, as JSON, once it listens
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) ready_file: Option<PathBuf>,
+    /// What the portal holds: company, empty, users=N, or a file with a state
+    #[arg(long, value_name = "SEED", default_value = "company")]
+    pub(super) seed: String,
+    /// The release: current, mid or legacy-read; that of the seed if none is given
+    #[arg(long, value_name = "RELEASE")]
+    pub(super) release: Option<String>,
+    /// The limits: off, standard or enterprise
+    #[arg(long, value_name = "LIMITS", default_value = "off")]
+    pub(super) limits: String,
+    /// How long a command takes (for example 20ms)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub(super) command_time: Duration,
+    /// A script of faults (JSON)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) faults: Option<PathBuf>,
+    /// Allow addresses other than loopback: anybody who reaches them can use and control the emulator
+    #[arg(long)]
+    pub(super) allow_remote: bool,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "emulator")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct DemoArguments {}
+
+/// Arguments of `completions`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Reads a time such as `90s`, `15m`, `2h` or `250ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err("a time needs a unit: 250ms, 90s, 15m or 2h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
+        assert!(duration("90").is_err());
+        assert!(duration("s").is_err());
+        assert!(duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! The real time of day.
+
+use jiff::Timestamp;
+
+use crate::port::Clock;
+
+/// Asks the system.
+pub(super) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the time of day")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

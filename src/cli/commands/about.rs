@@ -1,0 +1,33 @@
+//! `recard completions`, `man` and `help-exit-codes`.
+
+use clap::CommandFactory as _;
+
+use crate::cli::args::Cli;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+
+/// Prints completions for a shell.
+pub(in crate::cli) fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<u8, Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "recard", &mut text);
+    ui.result(String::from_utf8_lossy(&text))?;
+    Ok(exit::DONE)
+}
+
+/// Prints the manual page.
+pub(in crate::cli) fn man(ui: &Ui) -> Result<u8, Failure> {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut text)
+        .map_err(|problem| Failure::error(format!("cannot make the manual page: {problem}")))?;
+    ui.result(String::from_utf8_lossy(&text))?;
+    Ok(exit::DONE)
+}
+
+/// Prints the exit codes.
+pub(in crate::cli) fn exit_codes(ui: &Ui) -> Result<u8, Failure> {
+    let lines: String = exit::TABLE.iter().map(|(code, meaning)| format!("{code:>3}  {meaning}\n")).collect();
+    ui.result(lines)?;
+    Ok(exit::DONE)
+}

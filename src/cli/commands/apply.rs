@@ -1,0 +1,171 @@
+//! `recard apply`: plans, shows the plan, asks, and carries it out.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::args::{ApplyArguments, Global};
+use crate::cli::environment::Need;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::{self, Format};
+use crate::cli::planning::{self, Planned, json};
+use crate::cli::progress::Progress;
+use crate::cli::running::{self, Approval};
+use crate::cli::session::{Address, Session};
+use crate::cli::sources::{self, Manifest};
+use crate::cli::ui::Ui;
+use crate::engine::{self, ApplyReport, Freshness};
+use crate::model::{CardKey, Layout};
+use crate::plan::{ApprovedPlan, NotApproved, Plan};
+use crate::port::{PlannedCard, RunHeader, RunPurpose};
+use crate::report::{ReportJson, RunText};
+use crate::store::Locked;
+
+/// A plan older than this is read again before anything is reset: somebody took their time to answer the question.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Plans, shows, asks and applies.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ApplyArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    output::check_paths(&arguments.shown.output)?;
+    let manifest = sources::load(ui, &arguments.manifests.files)?;
+    let address = Address::find(global, Need::Write).await?;
+    address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
+    let session = address.connect(global, ui, interrupt).await?;
+    let mut locked = running::lock(ui, global, &session, "apply").await?;
+    running::refuse_unfinished(&session)?;
+    let read_at = Instant::now();
+    let planned = planning::make(ui, &session, &manifest, &arguments.rules).await?;
+    let outcome = decide(ui, arguments, interrupt, &session, &mut locked, &manifest, &planned, read_at).await;
+    drop(locked);
+    session.close(ui)?;
+    outcome
+}
+
+/// Shows the plan and carries it out, if it may be.
+#[expect(clippy::too_many_arguments, reason = "the parts of one command, which belong to nothing smaller")]
+async fn decide(
+    ui: &Ui,
+    arguments: &ApplyArguments,
+    interrupt: &Interrupt,
+    session: &Session,
+    locked: &mut Locked,
+    manifest: &Manifest,
+    planned: &Planned,
+    read_at: Instant,
+) -> Result<u8, Failure> {
+    let plan = &planned.plan;
+    let counts = plan.counts();
+    // Machines want one document on stdout: the report. The plan is for people.
+    let text_only = arguments.shown.output.iter().all(|output| output.format == Format::Text);
+    if text_only {
+        planned.show(ui, session, manifest, &arguments.shown)?;
+    }
+    let marks = plan.new_marks();
+    if counts.reset == 0 && marks == 0 {
+        if !text_only {
+            write_report(ui, arguments, session, None, plan)?;
+        }
+        locked.write_selection(plan.guards.measure.selected)?;
+        return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
+    }
+    let approved = match ApprovedPlan::new(plan.clone(), Vec::new()) {
+        Ok(approved) => approved,
+        Err(NotApproved::Guards(report)) => {
+            let failure = Failure::refused(match report.breaches.first() {
+                Some(first) => format!("a guard stands against the plan: {first}; nothing was written"),
+                None => "the guards stand against the plan; nothing was written".to_owned(),
+            });
+            return Err(match report.acknowledgement() {
+                Some(lines) => failure.hint(format!("if this is what you want, put under spec:\n{lines}")),
+                None => failure.hint("a protected person cannot be acknowledged; leave them out with except"),
+            });
+        }
+        Err(NotApproved::Faulty(_)) => {
+            return Err(Failure::error("recard does not trust its own plan; nothing was written"));
+        }
+    };
+    if counts.reset > 0 {
+        let question = format!("Reset {} cards on {}? What they hold is backed up first.", counts.reset, plan.portal);
+        running::approve(ui, Approval::of(arguments.auto_approve), &question)?;
+    }
+    running::probe(locked)?;
+
+    let header = RunHeader {
+        manifest: Some(manifest.declaration.digest),
+        reasons: manifest.reasons(),
+        ..running::header(session, RunPurpose::Apply, planned_cards(plan))
+    };
+    let mut log = locked.start_run(running::new_run()?, header)?;
+    let progress = Progress::new(ui);
+    let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
+    let writer = session.portal.writer();
+    let applied = engine::apply(&writer, &mut log, &approved, freshness, interrupt.signal(), &progress).await;
+    progress.finish();
+    drop(log);
+    let (report, failure) = match applied {
+        Ok(report) => (report, None),
+        Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
+    };
+    finish(ui, arguments, session, locked, plan, &report)?;
+    match failure {
+        Some(failure) => Err(failure),
+        None if counts.hold > 0 => Ok(exit::PARTIAL),
+        None => Ok(running::exit_code(&report)),
+    }
+}
+
+/// Shows the report and keeps what the next run wants to know.
+fn finish(
+    ui: &Ui,
+    arguments: &ApplyArguments,
+    session: &Session,
+    locked: &mut Locked,
+    plan: &Plan,
+    report: &ApplyReport,
+) -> Result<(), Failure> {
+    write_report(ui, arguments, session, Some(report), plan)?;
+    if report.totals.done > 0 && arguments.shown.output.iter().all(|output| output.format == Format::Text) {
+        ui.note(format_args!("To put everything back: recard restore {} --everything", report.run));
+    }
+    locked.write_selection(plan.guards.measure.selected)?;
+    Ok(())
+}
+
+fn write_report(
+    ui: &Ui,
+    arguments: &ApplyArguments,
+    session: &Session,
+    report: Option<&ApplyReport>,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let portal = plan.portal.as_str();
+    let _ = session;
+    output::write(ui, &arguments.shown.output, |format| match (format, report) {
+        (Format::Text, None) => String::new(),
+        (Format::Text, Some(report)) => {
+            let names = report.targets.iter().map(|settled| (settled.key, plan.person_name(settled.key)));
+            let text = RunText::new(&report.run, &report.targets, report.totals)
+                .with_reason(report.stopped.as_deref())
+                .with_names(names);
+            if arguments.shown.all { text.with_every_target().to_string() } else { text.to_string() }
+        }
+        (Format::Json, None) => json(&ReportJson::new(portal, None, &[], None)),
+        (Format::Json, Some(report)) => {
+            json(&ReportJson::new(portal, Some(&report.run), &report.targets, report.stopped.as_deref()))
+        }
+    })
+}
+
+fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {
+    let card = |(key, layout, generation): (CardKey, Option<&Layout>, _)| PlannedCard {
+        key,
+        digest: layout.map(Layout::digest),
+        generation,
+    };
+    plan.resets().map(|target| card((target.key, target.decision.layout(), target.generation.clone()))).collect()
+}

@@ -1,0 +1,83 @@
+//! `recard emulate`: serves an emulated portal over HTTP.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cli::args::EmulateArguments;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::planning::json;
+use crate::cli::ui::Ui;
+use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
+use crate::store::write_whole;
+
+/// Serves until somebody ends it.
+pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt: &Interrupt) -> Result<u8, Failure> {
+    let remote = [arguments.listen, arguments.control].into_iter().find(|address| !address.ip().is_loopback());
+    if let Some(address) = remote
+        && !arguments.allow_remote
+    {
+        return Err(Failure::error(format!("{address} can be reached from other machines"))
+            .hint("add --allow-remote if that is wanted: anybody who reaches it can use and control the emulator"));
+    }
+    let release = match arguments.release.as_deref() {
+        None => None,
+        Some(name) => Some(name.parse::<Release>().map_err(|problem| Failure::new(exit::USAGE, problem))?),
+    };
+    let options = EmulatorOptions {
+        listen: arguments.listen,
+        control: arguments.control,
+        seed: seed(&arguments.seed)?,
+        release,
+        limits: limits(&arguments.limits)?,
+        command_time: arguments.command_time,
+    };
+    let emulator = Emulator::start_with(options)
+        .await
+        .map_err(|problem| Failure::error(format!("the emulator does not start: {problem}")))?;
+    if let Some(path) = &arguments.faults {
+        emulator
+            .set_faults(&read(path)?)
+            .map_err(|problem| Failure::error(format!("{}: {problem}", path.display())))?;
+    }
+    let ready = emulator.ready_document();
+    ui.result(json(&ready))?;
+    ui.note("serving an emulated portal; every secret in it is made up. End it with Ctrl-C.");
+    if let Some(path) = &arguments.ready_file {
+        write_whole(path, json(&ready).as_bytes())?;
+    }
+    interrupt.wished().await;
+    emulator.stop().await;
+    Ok(exit::DONE)
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let bytes =
+        std::fs::read(path).map_err(|problem| Failure::error(format!("cannot read {}: {problem}", path.display())))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|problem| Failure::error(format!("{} is not JSON: {problem}", path.display())))
+}
+
+fn seed(text: &str) -> Result<Seed, Failure> {
+    match text {
+        "company" => Ok(Seed::Company),
+        "empty" => Ok(Seed::Empty),
+        _ => match text.strip_prefix("users=") {
+            Some(number) => number.parse().map(Seed::Users).map_err(|_| {
+                Failure::new(exit::USAGE, format!("--seed users={number}: how many people is a whole number"))
+            }),
+            None => read(Path::new(text)).map(Seed::State),
+        },
+    }
+}
+
+fn limits(text: &str) -> Result<Limits, Failure> {
+    match text {
+        "off" => Ok(Limits::default()),
+        "standard" => Ok(Limits::standard()),
+        "enterprise" => Ok(Limits::enterprise()),
+        other => Err(Failure::new(exit::USAGE, format!("--limits {other}: there are off, standard and enterprise"))),
+    }
+}

@@ -1,0 +1,14 @@
+//! The commands, a file each.
+
+pub(super) mod about;
+pub(super) mod apply;
+#[cfg(feature = "emulator")]
+pub(super) mod demo;
+#[cfg(feature = "emulator")]
+pub(super) mod emulate;
+pub(super) mod history;
+pub(super) mod plan;
+pub(super) mod restore;
+pub(super) mod resume;
+pub(super) mod schema;
+pub(super) mod validate;

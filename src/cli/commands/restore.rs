@@ -1,0 +1,168 @@
+//! `recard restore`: puts back what a run removed.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::cli::args::{Global, Lead, RestoreArguments};
+use crate::cli::environment::Need;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::{self, Format};
+use crate::cli::planning::json;
+use crate::cli::progress::Progress;
+use crate::cli::running::{self, Approval};
+use crate::cli::session::{Address, Session};
+use crate::cli::ui::Ui;
+use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan};
+use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
+use crate::plan::diff::diff;
+use crate::port::{Archive as _, RunPurpose};
+use crate::report::{Counted, ReportJson, RunText};
+use crate::store::Locked;
+
+/// Plans the restore, shows it, asks, and carries it out.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &RestoreArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    output::check_paths(&arguments.shown.output)?;
+    let users = users(arguments)?;
+    let address = Address::find(global, Need::Write).await?;
+    let session = address.connect(global, ui, interrupt).await?;
+    let mut locked = running::lock(ui, global, &session, "restore").await?;
+    running::refuse_unfinished(&session)?;
+    let outcome = restore(ui, arguments, &users, interrupt, &session, &mut locked).await;
+    drop(locked);
+    session.close(ui)?;
+    outcome
+}
+
+fn users(arguments: &RestoreArguments) -> Result<BTreeSet<UserId>, Failure> {
+    let user =
+        |id: &u64| UserId::new(*id).map_err(|problem| Failure::new(exit::USAGE, format!("--user {id}: {problem}")));
+    arguments.which.user.iter().map(user).collect()
+}
+
+async fn restore(
+    ui: &Ui,
+    arguments: &RestoreArguments,
+    users: &BTreeSet<UserId>,
+    interrupt: &Interrupt,
+    session: &Session,
+    locked: &mut Locked,
+) -> Result<u8, Failure> {
+    let of = session.store.find_run(&arguments.run)?;
+    let records = session.store.journal(&of)?;
+    let keys: Vec<CardKey> =
+        engine::restorable(&records)?.into_iter().filter(|key| is_wanted(arguments, users, *key)).collect();
+    let progress = Progress::new(ui);
+    let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
+    progress.finish();
+    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+    let newer = if arguments.overwrite_newer { NewerLayouts::Overwrite } else { NewerLayouts::Keep };
+    let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
+
+    let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
+    let text_only = arguments.shown.output.iter().all(|output| output.format == Format::Text);
+    if text_only {
+        ui.result(text(&of, &plan, arguments))?;
+    }
+    let kept_back = plan.targets.iter().any(|target| {
+        matches!(
+            target.decision,
+            RestoreDecision::NewerKept(_) | RestoreDecision::Unreadable(_) | RestoreDecision::NoBackup
+        )
+    });
+    if actions == 0 {
+        return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
+    }
+    let question = format!("Write {} on {}?", Counted(actions, "card", "cards"), snapshot.portal);
+    running::approve(ui, Approval::of(arguments.auto_approve), &question)?;
+    running::probe(locked)?;
+    let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
+    let mut log = locked.start_run(running::new_run()?, header)?;
+    let progress = Progress::new(ui);
+    let writer = session.portal.writer();
+    let restored = engine::restore(&writer, &mut log, &plan, interrupt.signal(), &progress).await;
+    progress.finish();
+    drop(log);
+    let (report, failure) = match restored {
+        Ok(report) => (report, None),
+        Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
+    };
+    output::write(ui, &arguments.shown.output, |format| match format {
+        Format::Text => RunText::new(&report.run, &report.targets, report.totals)
+            .with_reason(report.stopped.as_deref())
+            .with_every_target()
+            .to_string(),
+        Format::Json => json(&ReportJson::new(
+            snapshot.portal.as_str(),
+            Some(&report.run),
+            &report.targets,
+            report.stopped.as_deref(),
+        )),
+    })?;
+    match failure {
+        Some(failure) => Err(failure),
+        None if kept_back => Ok(exit::PARTIAL),
+        None => Ok(running::exit_code(&report)),
+    }
+}
+
+fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKey) -> bool {
+    let which = &arguments.which;
+    let lead = match which.lead {
+        None => true,
+        Some(Lead::Simple) => key.lead == LeadCustomerType::Simple,
+        Some(Lead::Repeat) => key.lead == LeadCustomerType::Repeat,
+    };
+    // A kind of lead alone means everybody's cards of that kind.
+    let everything = which.everything || (users.is_empty() && !which.common);
+    let whose = match key.user() {
+        None => which.common,
+        Some(user) => users.contains(&user),
+    };
+    lead && (everything || whose)
+}
+
+fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String {
+    let mut text = format!("Restore of the run {of}\n\n");
+    let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+    for target in &plan.targets {
+        let key = target.key.to_string();
+        let (word, what) = match &target.decision {
+            RestoreDecision::PutBack { wanted, over: None } => {
+                let (sections, fields) = (wanted.sections(), wanted.fields());
+                let sections = Counted(sections, "section", "sections");
+                ("put", format!("puts back {sections}, {}", Counted(fields, "field", "fields")))
+            }
+            RestoreDecision::PutBack { over: Some(_), .. } => {
+                ("put", "overwrites a newer layout, which is backed up first".to_owned())
+            }
+            RestoreDecision::Remove(_) => ("reset", "was at its default before the run".to_owned()),
+            RestoreDecision::AsBefore => ("keep", "is as before the run".to_owned()),
+            RestoreDecision::NewerKept(_) => {
+                ("hold", "holds a newer layout; --overwrite-newer would replace it".to_owned())
+            }
+            RestoreDecision::Unreadable(_) => ("hold", "cannot be read, or the read cannot be believed".to_owned()),
+            RestoreDecision::NoBackup => ("hold", "was reset without a backup".to_owned()),
+        };
+        let _ = writeln!(text, "{word:<5}  {key:<width$}  {what}");
+        if arguments.shown.detail
+            && let RestoreDecision::PutBack { wanted, over } = &target.decision
+        {
+            for line in diff(over.as_ref(), Some(wanted)) {
+                let _ = writeln!(text, "       {}{}", line.change.sign(), line.text);
+            }
+        }
+    }
+    if plan.actions().next().is_none() {
+        text.push_str("Nothing to put back.\n");
+    } else {
+        text.push('\n');
+    }
+    text
+}

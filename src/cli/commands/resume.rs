@@ -1,0 +1,54 @@
+//! `recard resume`: settles a run that was cut.
+
+use crate::cli::args::{Global, ResumeArguments};
+use crate::cli::environment::Need;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Progress;
+use crate::cli::session::Address;
+use crate::cli::ui::Ui;
+use crate::cli::{exit, running};
+use crate::engine;
+use crate::port::Archive as _;
+use crate::report::RunText;
+
+/// Finds the run, asks the portal what became of it, and closes its journal.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ResumeArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let address = Address::find(global, Need::Write).await?;
+    let session = address.connect(global, ui, interrupt).await?;
+    let mut locked = running::lock(ui, global, &session, "resume").await?;
+    let run = match &arguments.run {
+        Some(text) => session.store.find_run(text)?,
+        None => match session.store.unfinished()? {
+            Some(run) => run,
+            None => {
+                ui.result("No run is unfinished.\n")?;
+                drop(locked);
+                session.close(ui)?;
+                return Ok(exit::DONE);
+            }
+        },
+    };
+    let mut log = locked.reopen_run(&run)?;
+    let records = session.store.journal(&run)?;
+    let progress = Progress::new(ui);
+    let resumed = engine::resume(&session.portal.writer(), &mut log, &session.store, &records, &progress).await;
+    progress.finish();
+    drop(log);
+    drop(locked);
+    let code = match &resumed {
+        Ok(report) => {
+            ui.result(RunText::new(&report.run, &report.targets, report.totals).with_every_target())?;
+            if report.totals.is_clean() { exit::DONE } else { exit::PARTIAL }
+        }
+        Err(_) => exit::ERROR,
+    };
+    session.close(ui)?;
+    resumed?;
+    Ok(code)
+}

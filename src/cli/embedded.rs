@@ -1,0 +1,80 @@
+//! `--portal embedded[:FILE]`: a portal inside this process, whose state lies in a file between commands.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::emulator::{Emulator, EmulatorOptions, Seed};
+use crate::store::write_whole;
+
+/// Where the state lies unless the command line says otherwise, inside the store.
+const DEFAULT_FILE: &str = "embedded.json";
+
+/// The name by which manifests pin the embedded portal.
+pub(super) const NAME: &str = "embedded";
+
+/// The running portal and its file.
+pub(super) struct Embedded {
+    emulator: Emulator,
+    file: PathBuf,
+    saved: u64,
+}
+
+/// The file that `embedded[:FILE]` names; nothing if the text means another portal.
+pub(super) fn file(portal: &str, store: &Path) -> Option<PathBuf> {
+    match portal.strip_prefix(NAME)? {
+        "" => Some(store.join(DEFAULT_FILE)),
+        rest => rest.strip_prefix(':').filter(|file| !file.is_empty()).map(PathBuf::from),
+    }
+}
+
+impl Embedded {
+    /// Starts the portal with the state of the file, or with a small company if there is none.
+    pub(super) async fn start(file: PathBuf) -> Result<Self, Failure> {
+        let options = match std::fs::read(&file) {
+            Ok(bytes) => {
+                let state: Value = serde_json::from_slice(&bytes).map_err(|problem| {
+                    Failure::error(format!("{} is not the state of an embedded portal: {problem}", file.display()))
+                        .hint("remove the file to start again with the small company")
+                })?;
+                EmulatorOptions { seed: Seed::State(state), ..EmulatorOptions::default() }
+            }
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
+                EmulatorOptions { seed: Seed::Company, ..EmulatorOptions::default() }
+            }
+            Err(problem) => return Err(Failure::error(format!("cannot read {}: {problem}", file.display()))),
+        };
+        let emulator = Emulator::start_with(options)
+            .await
+            .map_err(|problem| Failure::error(format!("the embedded portal does not start: {problem}")))?;
+        // A file that is not there yet is written at the end even if nothing changed, so that people can look into it.
+        let saved = if file.exists() { emulator.changes() } else { u64::MAX };
+        Ok(Self { emulator, file, saved })
+    }
+
+    /// The address of a webhook of the portal's administrator.
+    pub(super) fn webhook(&self) -> Result<String, Failure> {
+        let first = self.emulator.webhook_url(1);
+        let any = || self.emulator.webhooks().into_iter().next().map(|webhook| webhook.url);
+        first.or_else(any).ok_or_else(|| Failure::error("the embedded portal has no webhook"))
+    }
+
+    /// Writes the state into the file, if it changed.
+    pub(super) fn save(&mut self) -> Result<(), Failure> {
+        let changed = self.emulator.changes();
+        if changed == self.saved {
+            return Ok(());
+        }
+        if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|problem| Failure::error(format!("cannot make {}: {problem}", folder.display())))?;
+        }
+        let mut bytes = serde_json::to_vec_pretty(&self.emulator.state())
+            .map_err(|problem| Failure::error(format!("cannot write the embedded portal's state: {problem}")))?;
+        bytes.push(b'\n');
+        write_whole(&self.file, &bytes)?;
+        self.saved = changed;
+        Ok(())
+    }
+}

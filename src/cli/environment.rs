@@ -1,0 +1,74 @@
+//! What the environment says: the secret, the person or pipeline behind a run, the commit.
+
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use crate::portal::WebhookUrl;
+
+/// Which webhook a command needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// One that reads: `RECARD_READ_WEBHOOK_URL` goes first.
+    Read,
+    /// One that writes: `RECARD_READ_WEBHOOK_URL` is never used.
+    Write,
+}
+
+/// A variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The filter of log lines.
+pub(super) fn log_filter() -> Option<String> {
+    variable("RECARD_LOG")
+}
+
+/// Who started the run, as the environment tells; may be empty.
+pub(super) fn actor() -> String {
+    ["RECARD_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID", "USER"]
+        .into_iter()
+        .find_map(variable)
+        .unwrap_or_default()
+}
+
+/// The commit of the manifests, if the pipeline says it.
+pub(super) fn commit() -> Option<String> {
+    ["RECARD_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"].into_iter().find_map(variable)
+}
+
+/// The name of this host.
+pub(super) fn host() -> String {
+    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    of_system.or_else(|| variable("HOSTNAME")).or_else(|| variable("COMPUTERNAME")).unwrap_or_else(|| "unknown".into())
+}
+
+/// The webhook, from wherever it was put. Its text never occurs in an error.
+pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<WebhookUrl, Failure> {
+    let reading = match need {
+        Need::Read => variable("RECARD_READ_WEBHOOK_URL").map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
+        Need::Write => None,
+    };
+    let from_file = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(problem) => Err(Failure::error(format!("cannot read the webhook from {}: {problem}", path.display()))),
+    };
+    let (from, text) = match (reading, file) {
+        (Some(found), _) => found,
+        (None, Some(path)) => from_file(path)?,
+        (None, None) => match (variable("RECARD_WEBHOOK_URL"), variable("RECARD_WEBHOOK_URL_FILE")) {
+            (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
+            (None, Some(path)) => from_file(&PathBuf::from(path))?,
+            (None, None) => {
+                return Err(Failure::error("no portal is given")
+                    .hint("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE")
+                    .hint("to try recard without a portal, add --portal embedded"));
+            }
+        },
+    };
+    WebhookUrl::parse(text.trim()).map_err(|problem| {
+        Failure::error(format!("{from} does not hold the address of a webhook: {problem}"))
+            .hint("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/")
+    })
+}

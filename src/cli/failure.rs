@@ -1,0 +1,183 @@
+//! Why a command failed: an exit code, what happened with its whole chain of causes, and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+
+use super::exit;
+use crate::engine::{ApplyError, ResolveError, RestoreError, ResumeError};
+use crate::port::{PortalError, Rejection, StoreError};
+
+/// A failure that is about to be shown.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// The exit code.
+    pub(super) code: u8,
+    /// What happened; the first text is the outermost, each next one its cause. Empty if all was said already.
+    pub(super) chain: Vec<String>,
+    /// What may help.
+    pub(super) hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with a text of its own.
+    pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, chain: vec![text.into()], hints: Vec::new() }
+    }
+
+    /// An error with exit code 1.
+    pub(super) fn error(text: impl Into<String>) -> Self {
+        Self::new(exit::ERROR, text)
+    }
+
+    /// A refusal with exit code 4.
+    pub(super) fn refused(text: impl Into<String>) -> Self {
+        Self::new(exit::REFUSED, text)
+    }
+
+    /// Ends with a code when everything was said already.
+    pub(super) fn silent(code: u8) -> Self {
+        Self { code, chain: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds what may help.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Puts what was being done in front of what happened.
+    pub(super) fn while_doing(mut self, doing: impl Into<String>) -> Self {
+        self.chain.insert(0, doing.into());
+        self
+    }
+
+    fn of(code: u8, error: &(dyn Error + 'static)) -> Self {
+        let mut chain = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            let text = next.to_string();
+            // Some errors repeat their cause in their own text.
+            if chain.last().is_none_or(|last| !last.ends_with(&text)) {
+                chain.push(text);
+            }
+            cause = next.source();
+        }
+        Self { code, chain, hints: Vec::new() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.chain.join(": "))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(problem: StoreError) -> Self {
+        let hint = match &problem {
+            StoreError::Io { .. } => {
+                Some("recard writes a backup before every reset, so it needs a store it can write to (--store DIR)")
+            }
+            StoreError::Damaged { .. } => {
+                Some("nothing was guessed and nothing was written; keep the file, and look at it by hand")
+            }
+            StoreError::TooNew { .. } => Some("use the newer recard that wrote it"),
+            StoreError::Locked(_) => {
+                Some("wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock")
+            }
+            StoreError::Missing(_) => Some("`recard history` lists the runs of the store"),
+        };
+        let code = if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
+        let failure = Self::of(code, &problem);
+        hint.into_iter().fold(failure, Self::hint)
+    }
+}
+
+impl From<PortalError> for Failure {
+    fn from(problem: PortalError) -> Self {
+        let mut failure = Self::of(exit::ERROR, &problem);
+        match &problem {
+            PortalError::Rejected { rejection, code, message } => {
+                let said: Vec<&str> =
+                    [code.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+                if !said.is_empty() {
+                    failure.chain.push(format!("the portal says: {}", said.join(" ")));
+                }
+                failure.hint(rejection_hint(*rejection))
+            }
+            PortalError::NotExecuted(_) => {
+                failure.hint("nothing was done; try again later, or allow more with --deadline")
+            }
+            PortalError::MaybeExecuted(_) => {
+                failure.hint("is the address right, and does the portal answer in a browser? Try again later")
+            }
+            PortalError::Unexpected(_) => failure.hint("nothing that came back was used; `recard doctor` looks closer"),
+            PortalError::Stopped(_) => failure,
+        }
+    }
+}
+
+fn rejection_hint(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::Credentials => {
+            "the webhook may have been deleted, switched off or mistyped: compare it with the portal's page \
+             Developer resources, and remember that its number is the id of its owner"
+        }
+        Rejection::OwnerDismissed => "make a new webhook as somebody who works there",
+        Rejection::MissingRight => {
+            "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources"
+        }
+        Rejection::NotAllowed => {
+            "the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)"
+        }
+        Rejection::HttpsRequired => "write the address of the webhook with https://",
+        Rejection::Overload => "the portal has switched the webhook off; an administrator must lift that",
+        Rejection::PlanWithoutRest => "the portal's tariff must include the REST interface",
+        Rejection::PortalClosed => "the portal was closed by its owner",
+        Rejection::Redirect => {
+            "recard follows no redirect, because the portal would lose the request's parameters on the way and act on \
+             the wrong person; use the address that the portal itself shows"
+        }
+        Rejection::NotAPortal => "is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?",
+    }
+}
+
+impl From<ResumeError> for Failure {
+    fn from(problem: ResumeError) -> Self {
+        match problem {
+            ResumeError::NoHeader => Self::of(exit::ERROR, &problem),
+            ResumeError::Store(cause) => Self::from(cause).while_doing("the run is not settled"),
+            ResumeError::Portal(cause) => Self::from(cause).while_doing("the run is not settled"),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(problem: RestoreError) -> Self {
+        match problem {
+            RestoreError::NoHeader => Self::of(exit::ERROR, &problem),
+            RestoreError::Store(cause) => Self::from(cause).while_doing("the backups cannot be used"),
+        }
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(problem: ApplyError) -> Self {
+        match problem {
+            ApplyError::Store { source, .. } => Self::from(source).while_doing("the store failed, and the run stopped"),
+            ApplyError::Portal { source, .. } => {
+                Self::from(source).while_doing("the portal refuses to work with us, and the run stopped")
+            }
+        }
+    }
+}
+
+impl From<ResolveError> for Failure {
+    /// The diagnostics of a manifest are shown by the command, which has the texts.
+    fn from(problem: ResolveError) -> Self {
+        match problem {
+            ResolveError::Portal(cause) => Self::from(cause).while_doing("cannot look up people and departments"),
+            ResolveError::Manifest(_) => Self::silent(exit::ERROR),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Signals: the first one asks everything to come to an end, the second one ends at once.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::exit;
+use super::ui::Ui;
+use crate::engine::{StopHandle, StopSignal, stop_pair};
+use crate::portal::HttpPortal;
+
+/// Listens for signals.
+#[derive(Clone)]
+pub(super) struct Interrupt {
+    handle: StopHandle,
+    signal: StopSignal,
+    portal: Arc<Mutex<Option<HttpPortal>>>,
+    code: Arc<OnceLock<u8>>,
+}
+
+impl Interrupt {
+    /// Nothing happened yet.
+    pub(super) fn new() -> Self {
+        let (handle, signal) = stop_pair();
+        Self { handle, signal, portal: Arc::default(), code: Arc::default() }
+    }
+
+    /// The wish to stop, for the engine.
+    pub(super) fn signal(&self) -> &StopSignal {
+        &self.signal
+    }
+
+    /// A portal that is to wait no longer once somebody wishes to stop.
+    pub(super) fn stops(&self, portal: &HttpPortal) {
+        if let Ok(mut slot) = self.portal.lock() {
+            *slot = Some(portal.clone());
+        }
+        if let Some(reason) = self.signal.reason() {
+            portal.stop(&reason);
+        }
+    }
+
+    /// Waits until somebody wishes to stop.
+    pub(super) async fn wished(&self) {
+        self.signal.wished().await;
+    }
+
+    /// The exit code of the signal that came, if one did.
+    pub(super) fn code(&self) -> Option<u8> {
+        self.code.get().copied()
+    }
+
+    /// Waits for signals; returns with the second one.
+    pub(super) async fn listen(&self, ui: &Ui) -> u8 {
+        let first = next_signal().await;
+        let _ = self.code.set(first);
+        self.handle.stop("interrupted");
+        if let Ok(slot) = self.portal.lock()
+            && let Some(portal) = slot.as_ref()
+        {
+            portal.stop("interrupted");
+        }
+        ui.warn("interrupted: finishing what is under way; once more to stop at once");
+        let second = next_signal().await;
+        ui.warn("stopped at once; `recard resume` settles what was under way");
+        second
+    }
+}
+
+#[cfg(unix)]
+async fn next_signal() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => exit::INTERRUPTED,
+        _ = terminate.recv() => exit::TERMINATED,
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => exit::INTERRUPTED,
+        Err(_) => std::future::pending().await,
+    }
+}

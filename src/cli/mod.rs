@@ -1,0 +1,101 @@
+//! The command line. It marries the portal, the store and the engine, and is the only module that prints, reads the
+//! environment, asks for the time of day or knows about exit codes.
+
+mod args;
+mod clock;
+mod commands;
+#[cfg(feature = "emulator")]
+mod embedded;
+mod environment;
+pub mod exit;
+mod failure;
+mod interrupt;
+mod log;
+mod output;
+mod planning;
+mod progress;
+mod running;
+mod session;
+mod sources;
+mod ui;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use args::{Cli, Colour, Command, Global};
+use failure::Failure;
+use interrupt::Interrupt;
+use ui::{Talk, Ui};
+
+/// Runs a command line to its end and returns the exit code; the first argument is the program's name.
+///
+/// The codes are those of [`exit`].
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(problem) => {
+            // Help and version are results; everything else is a misunderstanding. Nothing can be done if nobody hears it.
+            let _ = problem.print();
+            return match problem.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
+                _ => exit::USAGE,
+            };
+        }
+    };
+    let choice = match cli.global.color {
+        Colour::Auto => anstream::ColorChoice::Auto,
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+    };
+    let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
+    let outcome = log::start(&ui, cli.global.log_format).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|problem| Failure::error(format!("cannot start: {problem}")))?;
+        runtime.block_on(with_interrupts(&ui, cli))
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            ui.fail(&failure);
+            failure.code
+        }
+    }
+}
+
+/// Runs a command, until its end or until a second signal.
+async fn with_interrupts(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
+    let interrupt = Interrupt::new();
+    tokio::select! {
+        done = dispatch(ui, &cli.global, cli.command, &interrupt) => match (interrupt.code(), done) {
+            (Some(code), Ok(_)) => Ok(code),
+            (Some(code), Err(failure)) => Err(Failure { code, ..failure }),
+            (None, done) => done,
+        },
+        code = interrupt.listen(ui) => Ok(code),
+    }
+}
+
+async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interrupt) -> Result<u8, Failure> {
+    match command {
+        Command::Validate(arguments) => commands::validate::run(ui, &arguments),
+        Command::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,
+        Command::Apply(arguments) => commands::apply::run(ui, global, &arguments, interrupt).await,
+        Command::Restore(arguments) => commands::restore::run(ui, global, &arguments, interrupt).await,
+        Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
+        Command::History(arguments) => commands::history::run(ui, global, &arguments),
+        Command::Show(arguments) => commands::history::show(ui, global, &arguments),
+        Command::Schema(arguments) => commands::schema::run(ui, arguments.of),
+        #[cfg(feature = "emulator")]
+        Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
+        #[cfg(feature = "emulator")]
+        Command::Demo(_) => commands::demo::run(ui, global, interrupt).await,
+        Command::Completions(arguments) => commands::about::completions(ui, arguments.shell),
+        Command::Man => commands::about::man(ui),
+        Command::HelpExitCodes => commands::about::exit_codes(ui),
+    }
+}

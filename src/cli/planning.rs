@@ -1,0 +1,112 @@
+//! From manifests to a plan: what `plan`, `apply` and `demo` have in common.
+
+use super::args::{Rules, Shown};
+use super::failure::Failure;
+use super::output::{self, Format};
+use super::progress::Progress;
+use super::session::Session;
+use super::sources::{self, Manifest};
+use super::ui::Ui;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::{self, Resolution, ResolveError};
+use crate::model::{CardKey, DesiredState};
+use crate::plan::{self, BlindReset, Plan, Policy};
+use crate::report::{Cost, Detail, PlanJson, PlanReport, PlanText};
+
+/// How many targets of resets fit into one full request; the port's limit.
+const TARGETS_PER_REQUEST: u32 = 16;
+
+/// A plan, and what was found on the way to it.
+pub(super) struct Planned {
+    /// The plan. The checker found nothing in it.
+    pub(super) plan: Plan,
+    /// What was odd in the manifests or on the portal.
+    pub(super) warnings: Vec<Diagnostic>,
+    /// What apply will cost.
+    pub(super) cost: Cost,
+}
+
+/// Resolves, observes and plans. Sends nothing that writes.
+pub(super) async fn make(ui: &Ui, session: &Session, manifest: &Manifest, rules: &Rules) -> Result<Planned, Failure> {
+    let reader = session.portal.reader();
+    let resolved = engine::resolve(&reader, &manifest.declaration).await;
+    let Resolution { mut desired, warnings } = match resolved {
+        Ok(resolution) => resolution,
+        Err(ResolveError::Manifest(found)) => {
+            sources::show(ui, &found, &manifest.sources);
+            let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
+            return Err(sources::failed(errors));
+        }
+        Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
+    };
+    lower_limits(&mut desired, rules);
+
+    let progress = Progress::new(ui);
+    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
+    let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
+    progress.finish();
+    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+
+    let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
+    let policy = Policy { blind, ledger: session.store.ledger()?, previous_selection: session.store.selection()? };
+    let made = plan::plan(&desired, &snapshot, &policy);
+    let findings = plan::check(&desired, &snapshot, &policy, &made);
+    if let Some(first) = findings.first() {
+        return Err(Failure::error(format!("recard does not trust its own plan: {first}"))
+            .hint("nothing was written; this is a bug in recard, please report it"));
+    }
+    let cost = cost(session, &made);
+    let warnings = manifest.warnings.iter().cloned().chain(warnings).collect();
+    Ok(Planned { plan: made, warnings, cost })
+}
+
+fn lower_limits(desired: &mut DesiredState, rules: &Rules) {
+    if let Some(lower) = rules.max_users {
+        let guards = &mut desired.guards;
+        guards.max_users = guards.max_users.min(lower);
+        guards.acknowledged_users = guards.acknowledged_users.map(|number| number.min(lower));
+    }
+}
+
+fn cost(session: &Session, plan: &Plan) -> Cost {
+    let requests = plan.counts().reset.div_ceil(TARGETS_PER_REQUEST);
+    Cost { requests, seconds: session.portal.forecast(requests).as_secs_f64() }
+}
+
+impl Planned {
+    /// Shows warnings with their lines on stderr, and the plan in every form that was asked for.
+    pub(super) fn show(&self, ui: &Ui, session: &Session, manifest: &Manifest, shown: &Shown) -> Result<(), Failure> {
+        sources::show(ui, &self.warnings, &manifest.sources);
+        let documents = &manifest.declaration.documents;
+        let report = PlanReport {
+            plan: &self.plan,
+            caller: &session.caller,
+            manifests: documents.iter().map(|document| (&*document.name, &*document.reason)).collect(),
+            cost: self.cost,
+            warnings: self.warnings.iter().map(ToString::to_string).collect(),
+        };
+        output::write(ui, &shown.output, |format| match format {
+            Format::Text => {
+                // The warnings stand on stderr already.
+                let report = PlanReport { warnings: Vec::new(), ..report.clone() };
+                PlanText { report: &report, detail: detail(shown) }.to_string()
+            }
+            Format::Json if shown.detail => json(&PlanJson::with_content(&report)),
+            Format::Json => json(&PlanJson::new(&report)),
+        })
+    }
+}
+
+fn detail(shown: &Shown) -> Detail {
+    match (shown.detail, shown.all) {
+        (true, _) => Detail::Content,
+        (false, true) => Detail::Targets,
+        (false, false) => Detail::Changes,
+    }
+}
+
+/// A value as JSON with a line end.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    // These values have text keys and finite numbers only, which JSON can always hold.
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+}

@@ -1,0 +1,194 @@
+//! A connection to a portal, with the store that belongs to it.
+
+use std::sync::Arc;
+
+use super::args::Global;
+use super::clock::SystemClock;
+#[cfg(feature = "emulator")]
+use super::embedded::{self, Embedded};
+use super::environment::{self, Need};
+use super::failure::Failure;
+use super::interrupt::Interrupt;
+use super::ui::Ui;
+use crate::format::StoredLevel;
+use crate::model::{Identity, PortalId};
+use crate::port::{Clock as _, ReadPortal as _};
+use crate::portal::{
+    HttpPortal, Limit, LimiterLevel, OPERATING_MINUTES, PortalEvent, PortalSettings, Rate, WebhookUrl,
+};
+use crate::store::Store;
+
+/// A wait of this many seconds is worth a word.
+const LONG_WAIT_SECONDS: u64 = 5;
+
+/// Everything a command needs to talk to a portal.
+pub(super) struct Session {
+    /// The portal.
+    pub(super) portal: HttpPortal,
+    /// Its part of the store.
+    pub(super) store: Store,
+    /// Who we are there.
+    pub(super) caller: Identity,
+    #[cfg(feature = "emulator")]
+    embedded: Option<Embedded>,
+}
+
+/// Which portal a command is about, before anything was sent.
+pub(super) struct Address {
+    webhook: WebhookUrl,
+    name: PortalId,
+    #[cfg(feature = "emulator")]
+    embedded: Option<Embedded>,
+}
+
+/// The name of the portal that `--portal` means, without starting it.
+pub(super) fn named_portal(global: &Global) -> Result<PortalId, Failure> {
+    let portal = global.portal.as_deref().unwrap_or_default();
+    #[cfg(feature = "emulator")]
+    if embedded::file(portal, &global.store).is_some() {
+        return PortalId::new(embedded::NAME)
+            .map_err(|problem| Failure::error(format!("the embedded portal has no usable name: {problem}")));
+    }
+    Err(unknown_portal(portal))
+}
+
+fn unknown_portal(portal: &str) -> Failure {
+    Failure::error(format!("--portal takes embedded or embedded:FILE, not {portal:?}"))
+        .hint("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret")
+}
+
+impl Address {
+    /// Finds the portal that the command line and the environment name.
+    pub(super) async fn find(global: &Global, need: Need) -> Result<Self, Failure> {
+        let Some(portal) = &global.portal else {
+            let webhook = environment::webhook(need, global.webhook_url_file.as_deref())?;
+            let name = webhook.portal();
+            return Ok(Self {
+                webhook,
+                name,
+                #[cfg(feature = "emulator")]
+                embedded: None,
+            });
+        };
+        #[cfg(feature = "emulator")]
+        if let Some(file) = embedded::file(portal, &global.store) {
+            let running = Embedded::start(file).await?;
+            let unusable = |problem| Failure::error(format!("the embedded portal has no usable webhook: {problem}"));
+            let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
+            let name = named_portal(global)?;
+            return Ok(Self { webhook, name, embedded: Some(running) });
+        }
+        Err(unknown_portal(portal))
+    }
+
+    /// Refuses to go on with another portal than the one that the manifests pin.
+    pub(super) fn check_pin(&self, pinned: &PortalId, place: &str) -> Result<(), Failure> {
+        if *pinned == self.name {
+            return Ok(());
+        }
+        Err(Failure::error(format!(
+            "the manifests are for the portal {pinned}, and the webhook is one of {}",
+            self.name
+        ))
+        .hint(format!("the portal is named at {place}; nothing was sent")))
+    }
+
+    /// Opens the store, connects, and asks who we are.
+    pub(super) async fn connect(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Session, Failure> {
+        let store = Store::open(&global.store, &self.name)?;
+        let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
+        if let Some(rate) = &global.rate {
+            settings.rate = rate.parse::<Rate>().map_err(|problem| Failure::error(format!("--rate: {problem}")))?;
+        }
+        if !(0.1..=1.0).contains(&global.operating_share) {
+            return Err(Failure::error("--operating-share is a number from 0.1 to 1"));
+        }
+        settings.operating_share = global.operating_share;
+        settings.deadline = global.deadline;
+        settings.level = store.level()?.map(|stored| revived(&stored, settings.rate));
+        let talk = ui.clone();
+        settings.events = Arc::new(move |event| {
+            tracing::info!(?event, "portal");
+            if let Some(text) = worth_telling(&event) {
+                talk.note(text);
+            }
+        });
+        let portal = HttpPortal::connect(self.webhook, settings)
+            .map_err(|problem| Failure::error(format!("cannot start the connection: {problem}")))?;
+        interrupt.stops(&portal);
+        let caller = portal.reader().identify().await?;
+        Ok(Session {
+            portal,
+            store,
+            caller,
+            #[cfg(feature = "emulator")]
+            embedded: self.embedded,
+        })
+    }
+}
+
+impl Session {
+    /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
+    pub(super) fn close(mut self, ui: &Ui) -> Result<(), Failure> {
+        if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
+            ui.warn(format_args!("the level of the rate limit could not be kept: {problem}"));
+        }
+        #[cfg(feature = "emulator")]
+        if let Some(embedded) = &mut self.embedded {
+            embedded.save()?;
+        }
+        Ok(())
+    }
+}
+
+/// What is worth telling of the connection: nothing that is over in a moment.
+fn worth_telling(event: &PortalEvent) -> Option<String> {
+    let limit = |limit: &Limit| match limit {
+        Limit::Rate => "requests",
+        Limit::OperatingTime => "operating time",
+    };
+    match event {
+        PortalEvent::Waiting { limit: which, time } if time.as_secs() >= LONG_WAIT_SECONDS => {
+            Some(format!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)))
+        }
+        PortalEvent::Waiting { .. } => None,
+        PortalEvent::RefusedByLimit(which) => {
+            Some(format!("the portal refused a request for its limit on {}; it is repeated", limit(which)))
+        }
+        PortalEvent::Repeated { reason, .. } => {
+            Some(format!("a request had no usable answer ({reason}); it is repeated"))
+        }
+        PortalEvent::Narrowed { commands, reason } => Some(format!(
+            "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame"
+        )),
+    }
+}
+
+/// The level of a limit as it is kept: with the time of day, and minutes by their number since 1970.
+fn kept(level: &LimiterLevel) -> StoredLevel {
+    let at = SystemClock.now();
+    let minute = at.as_second().div_euclid(60);
+    let by_minute = |seconds: &[f64; OPERATING_MINUTES]| {
+        let numbered = (0_i64..).zip(seconds).filter(|(_, seconds)| **seconds > 0.0);
+        numbered.map(|(ago, seconds)| (minute - ago, *seconds)).collect()
+    };
+    let operating = level.operating.iter().map(|(method, seconds)| (method.clone(), by_minute(seconds))).collect();
+    StoredLevel { at, level: level.level, operating }
+}
+
+/// What a kept level stands at by now.
+fn revived(stored: &StoredLevel, rate: Rate) -> LimiterLevel {
+    let minute = stored.at.as_second().div_euclid(60);
+    let mut operating = std::collections::BTreeMap::new();
+    for (method, minutes) in &stored.operating {
+        let mut seconds = [0.0; OPERATING_MINUTES];
+        for (number, spent) in minutes {
+            if let Some(slot) = usize::try_from(minute - number).ok().and_then(|ago| seconds.get_mut(ago)) {
+                *slot += spent;
+            }
+        }
+        operating.insert(method.clone(), seconds);
+    }
+    let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at)).unwrap_or_default();
+    LimiterLevel { level: stored.level, operating }.aged(age, rate)
+}

@@ -1,0 +1,121 @@
+//! Finds and reads the manifests that the command line names.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::exit;
+use super::failure::Failure;
+use super::ui::Ui;
+use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
+use crate::manifest::{self, Declaration, Document, Loaded, Source};
+
+/// The manifests of a run, and their texts for whatever must be said about them later.
+pub(super) struct Manifest {
+    /// What they declare.
+    pub(super) declaration: Declaration,
+    /// The texts.
+    pub(super) sources: Vec<Source>,
+    /// What was odd.
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+impl Manifest {
+    /// Where the portal is named.
+    pub(super) fn pin_place(&self) -> String {
+        self.declaration.portal_place().to_string()
+    }
+
+    /// Name and reason of each document.
+    pub(super) fn reasons(&self) -> Vec<(String, String)> {
+        let reason = |document: &Document| (document.name.to_string(), document.reason.to_string());
+        self.declaration.documents.iter().map(reason).collect()
+    }
+}
+
+/// Reads and checks manifests. All problems are shown here; the failure says only that there were some.
+pub(super) fn load(ui: &Ui, files: &[PathBuf]) -> Result<Manifest, Failure> {
+    let sources = read(files)?;
+    let Loaded { declaration, diagnostics } = manifest::load(&sources);
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    match declaration {
+        Some(declaration) if errors == 0 => Ok(Manifest { declaration, sources, warnings: diagnostics }),
+        _ => {
+            show(ui, &diagnostics, &sources);
+            Err(failed(errors))
+        }
+    }
+}
+
+/// Shows problems with the lines that they are in.
+pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
+    if !diagnostics.is_empty() {
+        let style = if ui.colours_stderr() { RenderStyle::Ansi } else { RenderStyle::Plain };
+        ui.diagnostics(&diagnostic::render(diagnostics, sources, style));
+    }
+}
+
+/// The failure that closes a list of problems.
+pub(super) fn failed(errors: usize) -> Failure {
+    let plural = if errors == 1 { "" } else { "s" };
+    Failure::new(exit::ERROR, format!("{errors} problem{plural} in the manifests; nothing was sent to a portal"))
+}
+
+fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    let mut sources: Vec<Source> = Vec::new();
+    for path in files {
+        if path.as_os_str() == "-" {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .read_to_end(&mut bytes)
+                .map_err(|problem| Failure::error(format!("cannot read the manifest from stdin: {problem}")))?;
+            sources.push(Source { name: "<stdin>".into(), bytes });
+            continue;
+        }
+        if path.is_dir() {
+            let mut found = Vec::new();
+            folder(path, &mut found)?;
+            if found.is_empty() {
+                return Err(Failure::error(format!("the folder {} holds no .yaml or .yml file", path.display())));
+            }
+            for file in found {
+                sources.push(file_source(&file)?);
+            }
+        } else {
+            sources.push(file_source(path)?);
+        }
+    }
+    // The same file named twice is one file.
+    let mut seen = std::collections::BTreeSet::new();
+    sources.retain(|source| seen.insert(source.name.clone()));
+    Ok(sources)
+}
+
+fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let cannot = |problem| Failure::error(format!("cannot read the folder {}: {problem}", path.display()));
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(cannot)? {
+        entries.push(entry.map_err(cannot)?.path());
+    }
+    entries.sort();
+    for entry in entries {
+        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let yaml = entry.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if hidden {
+            continue;
+        }
+        if entry.is_dir() {
+            folder(&entry, found)?;
+        } else if yaml {
+            found.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn file_source(path: &Path) -> Result<Source, Failure> {
+    let bytes = std::fs::read(path).map_err(|problem| {
+        Failure::error(format!("cannot read the manifest {}: {problem}", path.display()))
+            .hint("name a file or a folder with -f")
+    })?;
+    Ok(Source { name: path.display().to_string().into(), bytes })
+}

@@ -1,0 +1,125 @@
+//! The only place that prints. The result goes to stdout, talk goes to stderr.
+
+use std::fmt;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use indicatif::MultiProgress;
+
+use super::failure::Failure;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// How much talk there is on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Talk {
+    /// Notes, warnings and errors.
+    #[default]
+    Normal,
+    /// Warnings and errors only.
+    Quiet,
+}
+
+/// Speaks to the user.
+#[derive(Clone)]
+pub(super) struct Ui {
+    talk: Talk,
+    choice: ColorChoice,
+    bars: MultiProgress,
+}
+
+impl Ui {
+    /// Speaks with the given choice of colour and amount of talk.
+    pub(super) fn new(choice: ColorChoice, talk: Talk) -> Self {
+        // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
+        choice.write_global();
+        Self { talk, choice, bars: MultiProgress::new() }
+    }
+
+    /// The progress bars, if there is a terminal to draw them on.
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+        (self.talk == Talk::Normal && io::stderr().is_terminal()).then_some(&self.bars)
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Whether diagnostics on stderr are coloured.
+    pub(super) fn colours_stderr(&self) -> bool {
+        match self.choice {
+            ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+        }
+    }
+
+    /// Prints the result. A reader that has gone away is no error.
+    pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
+        self.bars.suspend(|| {
+            let mut stdout = anstream::stdout().lock();
+            match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+                Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(Failure::error(format!("cannot write the result: {problem}")))
+                }
+                Ok(()) | Err(_) => Ok(()),
+            }
+        })
+    }
+
+    /// Says something in passing.
+    pub(super) fn note(&self, text: impl fmt::Display) {
+        if self.talk == Talk::Normal {
+            self.say(text);
+        }
+    }
+
+    /// Warns.
+    pub(super) fn warn(&self, text: impl fmt::Display) {
+        self.say(format_args!("{WARNING}warning:{WARNING:#} {text}"));
+    }
+
+    /// Tells why the command failed.
+    pub(super) fn fail(&self, failure: &Failure) {
+        let Failure { code: _, chain, hints } = failure;
+        if let Some((first, causes)) = chain.split_first() {
+            self.say(format_args!("{ERROR}error:{ERROR:#} {first}"));
+            for cause in causes {
+                self.say(format_args!("  caused by: {cause}"));
+            }
+        }
+        for hint in hints {
+            self.say(format_args!("{HINT}help:{HINT:#} {hint}"));
+        }
+    }
+
+    /// Asks for a word; anything else is a no.
+    pub(super) fn confirm(&self, question: &str, word: &str) -> bool {
+        self.bars.suspend(|| {
+            let mut stderr = anstream::stderr().lock();
+            if write!(stderr, "{question} Type {word} to go on: ").and_then(|()| stderr.flush()).is_err() {
+                return false;
+            }
+            let mut answer = String::new();
+            io::stdin().lock().read_line(&mut answer).is_ok_and(|_| answer.trim() == word)
+        })
+    }
+
+    /// Prints text on stderr as it is, with its line ends.
+    pub(super) fn diagnostics(&self, text: &str) {
+        self.bars.suspend(|| {
+            // Nothing can be done if nobody hears it.
+            let _ = write!(anstream::stderr().lock(), "{text}");
+        });
+    }
+
+    fn say(&self, text: impl fmt::Display) {
+        self.bars.suspend(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        });
+    }
+}

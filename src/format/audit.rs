@@ -1,0 +1,189 @@
+//! The audit trail: one JSON object a line, each bound to the one before.
+//!
+//! A line carries the digest of the line before and its own, over everything else in it. So an edited line, a line taken
+//! out of the middle, two lines changed about and a trail of another portal are all found. Lines cut off at the end are
+//! not: nothing in a file can tell that it was longer once, unless somebody notes the last digest elsewhere.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::document::{Format, canonical_digest};
+use super::lines::{LineError, Lines, split};
+use super::{FormatError, parsed};
+use crate::model::{Digest, PortalId, RunId, Totals};
+use crate::port::Interrupted;
+
+const FORMAT: Format = Format { name: "audit", version: 1 };
+
+/// One event, with when and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The person or pipeline, as the environment tells; may be empty.
+    pub actor: String,
+    /// The host.
+    pub host: String,
+    /// The process.
+    pub process: u32,
+    /// What happened.
+    pub event: AuditEvent,
+}
+
+/// What an audit trail tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditEvent {
+    /// A run begins.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The run whose resets it undoes, if it is a restore.
+        restores: Option<RunId>,
+        /// How many targets it will settle.
+        targets: u32,
+    },
+    /// A run that was cut is taken up again.
+    RunReopened {
+        /// The run.
+        run: RunId,
+        /// How many bytes of a torn last line were cut off its journal.
+        torn: u32,
+    },
+    /// A run is over.
+    RunClosed {
+        /// The run.
+        run: RunId,
+        /// How its targets ended.
+        totals: Totals,
+        /// Whether it was stopped.
+        interrupted: Interrupted,
+    },
+    /// A plan file was used.
+    PlanUsed(Digest),
+    /// A lock was taken over that its owner had not given back. The text says whose.
+    LockTakenOver(String),
+}
+
+/// A line that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// The event.
+    pub entry: AuditEntry,
+    /// The digest of the line before.
+    pub previous: Digest,
+    /// Its own digest, which the next line must name.
+    pub digest: Digest,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineForm {
+    format: String,
+    at: String,
+    actor: String,
+    host: String,
+    process: u32,
+    event: EventForm,
+    previous: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum EventForm {
+    RunStarted { run: String, restores: Option<String>, targets: u32 },
+    RunReopened { run: String, torn: u32 },
+    RunClosed { run: String, done: u32, skipped: u32, failed: u32, unknown: u32, end: super::journal::EndForm },
+    PlanUsed { plan: String },
+    LockTakenOver { owner: String },
+}
+
+/// What the first line of a portal's trail names in place of a line before.
+pub fn audit_anchor(portal: &PortalId) -> Digest {
+    Digest::of(format!("recard.audit {portal}").as_bytes())
+}
+
+/// An entry as one JSON object on one line, after the line with the digest `previous`; with the digest of the new line.
+pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Digest), FormatError> {
+    let AuditEntry { at, actor, host, process, event } = entry;
+    let form = LineForm {
+        format: FORMAT.text(),
+        at: at.to_string(),
+        actor: actor.clone(),
+        host: host.clone(),
+        process: *process,
+        event: event.into(),
+        previous: previous.to_string(),
+    };
+    let mut object = super::document::as_object(&form)?;
+    let digest = canonical_digest(&object)?;
+    object.insert("digest".to_owned(), Value::String(digest.to_string()));
+    let line = serde_json_canonicalizer::to_string(&object).map_err(FormatError::not_writable)?;
+    Ok((line, digest))
+}
+
+/// Splits a trail into its lines, the last one left out if it is torn.
+///
+/// # Errors
+///
+/// If a line was altered. A line of a newer recard counts as right here, and is refused when it is decoded.
+pub fn audit_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
+    split(file, |line| {
+        let json = std::str::from_utf8(line).ok()?;
+        matches!(decode_audit(json), Ok(_) | Err(FormatError::TooNew { .. })).then_some(json)
+    })
+}
+
+/// The entry of a line. Whether it follows the line before is for the caller to compare.
+pub fn decode_audit(json: &str) -> Result<AuditLine, FormatError> {
+    let mut object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    FORMAT.check_object(&object)?;
+    let digest = object.remove("digest");
+    let digest: Digest = parsed(digest.as_ref().and_then(Value::as_str).unwrap_or_default())?;
+    if digest != canonical_digest(&object)? {
+        return Err(FormatError::Altered("digest"));
+    }
+    let LineForm { format: _, at, actor, host, process, event, previous } =
+        serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
+    let entry = AuditEntry { at: parsed(&at)?, actor, host, process, event: event.try_into()? };
+    Ok(AuditLine { entry, previous: parsed(&previous)?, digest })
+}
+
+impl From<&AuditEvent> for EventForm {
+    fn from(event: &AuditEvent) -> Self {
+        match event {
+            AuditEvent::RunStarted { run, restores, targets } => Self::RunStarted {
+                run: run.to_string(),
+                restores: restores.as_ref().map(ToString::to_string),
+                targets: *targets,
+            },
+            AuditEvent::RunReopened { run, torn } => Self::RunReopened { run: run.to_string(), torn: *torn },
+            AuditEvent::RunClosed { run, totals, interrupted } => {
+                let Totals { done, skipped, failed, unknown } = *totals;
+                Self::RunClosed { run: run.to_string(), done, skipped, failed, unknown, end: (*interrupted).into() }
+            }
+            AuditEvent::PlanUsed(plan) => Self::PlanUsed { plan: plan.to_string() },
+            AuditEvent::LockTakenOver(owner) => Self::LockTakenOver { owner: owner.clone() },
+        }
+    }
+}
+
+impl TryFrom<EventForm> for AuditEvent {
+    type Error = FormatError;
+
+    fn try_from(form: EventForm) -> Result<Self, FormatError> {
+        Ok(match form {
+            EventForm::RunStarted { run, restores, targets } => {
+                Self::RunStarted { run: parsed(&run)?, restores: super::parsed_if_there(restores.as_ref())?, targets }
+            }
+            EventForm::RunReopened { run, torn } => Self::RunReopened { run: parsed(&run)?, torn },
+            EventForm::RunClosed { run, done, skipped, failed, unknown, end } => Self::RunClosed {
+                run: parsed(&run)?,
+                totals: Totals { done, skipped, failed, unknown },
+                interrupted: end.into(),
+            },
+            EventForm::PlanUsed { plan } => Self::PlanUsed(parsed(&plan)?),
+            EventForm::LockTakenOver { owner } => Self::LockTakenOver(owner),
+        })
+    }
+}

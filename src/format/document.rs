@@ -1,0 +1,125 @@
+//! A sealed document: one JSON object that says its format and version and proves that it is whole.
+//!
+//! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object. So the order of keys and
+//! the white space between them do not count, and everything that means something does.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::FormatError;
+use crate::model::Digest;
+
+/// The name of a format and the newest version of it that this recard reads and writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    /// The name, as in `recard.NAME/v1`.
+    pub(super) name: &'static str,
+    /// The version.
+    pub(super) version: u32,
+}
+
+impl Format {
+    /// The content of the field `format`.
+    pub(super) fn text(self) -> String {
+        format!("recard.{}/v{}", self.name, self.version)
+    }
+
+    /// Checks the content of a field `format`.
+    pub(super) fn check(self, found: &str) -> Result<(), FormatError> {
+        let Self { name, version: known } = self;
+        let digits = found
+            .strip_prefix("recard.")
+            .and_then(|rest| rest.strip_prefix(name))
+            .and_then(|rest| rest.strip_prefix("/v"))
+            .filter(|digits| !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        match digits.and_then(|digits| digits.parse::<u32>().ok()) {
+            Some(version) if version <= known => Ok(()),
+            Some(found) => Err(FormatError::TooNew { found, known }),
+            None => Err(FormatError::OtherFormat { found: found.to_owned(), wanted: name }),
+        }
+    }
+
+    /// Checks the field `format` of an object that was not looked at yet.
+    pub(super) fn check_object(self, object: &Map<String, Value>) -> Result<(), FormatError> {
+        self.check(object.get("format").and_then(Value::as_str).unwrap_or_default())
+    }
+}
+
+/// Writes content as a sealed document, in canonical form with a line end.
+pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, FormatError> {
+    let mut object = as_object(content)?;
+    object.insert("format".to_owned(), Value::String(format.text()));
+    let sum = canonical_digest(&object)?;
+    object.insert("seal".to_owned(), Value::String(sum.to_string()));
+    let mut bytes = serde_json_canonicalizer::to_vec(&object).map_err(FormatError::not_writable)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads the content of a sealed document.
+pub(super) fn unseal<T: DeserializeOwned>(format: Format, bytes: &[u8]) -> Result<T, FormatError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
+    let Value::Object(mut object) = value else {
+        return Err(FormatError::OtherFormat { found: String::new(), wanted: format.name });
+    };
+    // The version comes before the seal: a newer recard may seal in another way, and is to be called newer, not damaged.
+    format.check_object(&object)?;
+    let seal = object.remove("seal");
+    let wanted = seal.as_ref().and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok());
+    if wanted != Some(canonical_digest(&object)?) {
+        return Err(FormatError::Altered("seal"));
+    }
+    object.remove("format");
+    serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)
+}
+
+/// The digest of the canonical form of a value.
+pub(super) fn canonical_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
+    let bytes = serde_json_canonicalizer::to_vec(value).map_err(FormatError::not_writable)?;
+    Ok(Digest::of(&bytes))
+}
+
+/// A struct as a JSON object.
+pub(super) fn as_object(content: &impl Serialize) -> Result<Map<String, Value>, FormatError> {
+    match serde_json::to_value(content).map_err(FormatError::not_writable)? {
+        Value::Object(object) => Ok(object),
+        other => Err(FormatError::NotWritable(format!("{other} is no object"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: Format = Format { name: "test", version: 2 };
+
+    #[test]
+    fn a_document_may_be_laid_out_anew_but_not_altered() {
+        let sealed = seal(FORMAT, &serde_json::json!({"b": [1, 2], "a": "x"})).unwrap();
+        let value: Value = serde_json::from_slice(&sealed).unwrap();
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        let read: Value = unseal(FORMAT, pretty.as_bytes()).unwrap();
+        assert_eq!(read, serde_json::json!({"a": "x", "b": [1, 2]}));
+        let edited = pretty.replace("\"x\"", "\"y\"");
+        assert!(matches!(unseal::<Value>(FORMAT, edited.as_bytes()), Err(FormatError::Altered("seal"))));
+    }
+
+    #[test]
+    fn older_versions_are_read_and_newer_ones_are_refused_by_name() {
+        assert!(FORMAT.check("recard.test/v1").is_ok());
+        assert!(FORMAT.check("recard.test/v2").is_ok());
+        assert!(matches!(FORMAT.check("recard.test/v3"), Err(FormatError::TooNew { found: 3, known: 2 })));
+        for text in ["", "recard.test", "recard.test/v", "recard.test/v01", "recard.test/v+1", "recard.tests/v1"] {
+            assert!(matches!(FORMAT.check(text), Err(FormatError::OtherFormat { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_of_no_format() {
+        for text in ["[]", "null", "7", "\"recard.test/v1\"", "{}"] {
+            assert!(matches!(unseal::<Value>(FORMAT, text.as_bytes()), Err(FormatError::OtherFormat { .. })), "{text}");
+        }
+        assert!(matches!(unseal::<Value>(FORMAT, b""), Err(FormatError::NotJson(_))));
+    }
+}

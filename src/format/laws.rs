@@ -1,0 +1,272 @@
+//! The law of every format, tried on random values: what is decoded is what was encoded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlanManifest, PlannedRemoval};
+use super::*;
+use crate::model::*;
+use crate::plan::{Breach, PlanCounts, SpecialPerson};
+use crate::port::*;
+
+fn users() -> impl Strategy<Value = UserId> {
+    (1_u64..=2_147_483_646).prop_map(|id| UserId::new(id).unwrap())
+}
+
+fn leads() -> impl Strategy<Value = LeadCustomerType> {
+    prop::sample::select(LeadCustomerType::ALL.to_vec())
+}
+
+fn keys() -> impl Strategy<Value = CardKey> {
+    prop_oneof![
+        leads().prop_map(CardKey::common),
+        (users(), leads()).prop_map(|(user, lead)| CardKey::personal(user, lead))
+    ]
+}
+
+fn digests() -> impl Strategy<Value = Digest> {
+    any::<[u8; 4]>().prop_map(|bytes| Digest::of(&bytes))
+}
+
+fn generations() -> impl Strategy<Value = Generation> {
+    "[a-zA-Z0-9._-]{1,64}".prop_map(|text| Generation::new(&text).unwrap())
+}
+
+fn portals() -> impl Strategy<Value = PortalId> {
+    "[a-z0-9][a-z0-9.-]{0,20}(:[0-9]{1,5})?".prop_map(|text| PortalId::new(&text).unwrap())
+}
+
+fn runs() -> impl Strategy<Value = RunId> {
+    any::<u32>().prop_map(|random| RunId::new("20261101T090000Z", random).unwrap())
+}
+
+fn moments() -> impl Strategy<Value = Timestamp> {
+    (-62_000_000_000_i64..253_000_000_000, 0..1_000_000_000)
+        .prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap())
+}
+
+fn amounts() -> impl Strategy<Value = f64> {
+    any::<f64>().prop_map(f64::abs).prop_filter("finite", |number| number.is_finite())
+}
+
+fn ends() -> impl Strategy<Value = Interrupted> {
+    prop_oneof![Just(Interrupted::No), Just(Interrupted::Yes)]
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    let texts = (any::<String>(), any::<String>());
+    (prop::sample::select(samples::outcomes()), texts).prop_map(|(outcome, (text, other))| match outcome {
+        Outcome::RestoredInPart(_) => Outcome::RestoredInPart(text),
+        Outcome::Refused { .. } => Outcome::Refused { code: text, message: other },
+        Outcome::Lost(_) => Outcome::Lost(text),
+        Outcome::Unknown(_) => Outcome::Unknown(text),
+        Outcome::NotAttempted(_) => Outcome::NotAttempted(text),
+        plain => plain,
+    })
+}
+
+fn headers() -> impl Strategy<Value = RunHeader> {
+    let planned = (keys(), prop::option::of(digests()), prop::option::of(generations()))
+        .prop_map(|(key, digest, generation)| PlannedCard { key, digest, generation });
+    let purposes = prop_oneof![Just(RunPurpose::Apply), runs().prop_map(RunPurpose::Restore)];
+    let texts = (any::<String>(), prop::option::of(any::<String>()));
+    let reasons = prop::collection::vec((any::<String>(), any::<String>()), 0..3);
+    let targets = prop::collection::vec(planned, 0..5);
+    (purposes, portals(), users(), texts, prop::option::of(digests()), reasons, targets).prop_map(
+        |(purpose, portal, caller, (actor, commit), manifest, reasons, targets)| RunHeader {
+            purpose,
+            portal,
+            caller,
+            actor,
+            manifest,
+            commit,
+            reasons,
+            targets,
+        },
+    )
+}
+
+fn records() -> impl Strategy<Value = JournalRecord> {
+    prop_oneof![
+        headers().prop_map(JournalRecord::Opened),
+        prop::collection::vec((keys(), prop::option::of(digests())), 0..4)
+            .prop_map(|targets| JournalRecord::Intent { targets }),
+        (keys(), digests()).prop_map(|(target, digest)| JournalRecord::SetIntent { target, digest }),
+        (keys(), outcomes()).prop_map(|(target, outcome)| JournalRecord::Settled { target, outcome }),
+        ends().prop_map(|interrupted| JournalRecord::Closed { interrupted }),
+    ]
+}
+
+fn breaches() -> impl Strategy<Value = Breach> {
+    let number = any::<u32>;
+    prop_oneof![
+        (number(), number()).prop_map(|(people, limit)| Breach::TooManyPeople { people, limit }),
+        (number(), number(), any::<u8>()).prop_map(|(people, active, limit)| Breach::TooLargeShare {
+            people,
+            active,
+            limit
+        }),
+        leads().prop_map(Breach::CommonCard),
+        users().prop_map(|user| Breach::SpecialPerson(user, SpecialPerson::FirstUser)),
+        users().prop_map(|user| Breach::SpecialPerson(user, SpecialPerson::Caller)),
+        users().prop_map(Breach::Protected),
+        (number(), number()).prop_map(|(now, before)| Breach::Shrunk { now, before }),
+    ]
+}
+
+fn plans() -> impl Strategy<Value = PlanFileContent> {
+    let removals = prop_oneof![digests().prop_map(PlannedRemoval::Layout), Just(PlannedRemoval::Unread)];
+    let target = (removals, prop::option::of(generations()), any::<String>());
+    let manifest = (any::<String>(), any::<String>(), any::<String>()).prop_map(|(name, reason, file)| PlanManifest {
+        name,
+        reason,
+        file,
+    });
+    let head = (moments(), moments(), portals(), users(), any::<String>(), digests());
+    let manifests = prop::collection::vec(manifest, 0..3);
+    let targets = prop::collection::btree_map(keys(), target, 0..5);
+    let guards = (prop::collection::vec(breaches(), 0..4), any::<[u32; 3]>());
+    (head, manifests, prop::option::of(any::<String>()), targets, guards).prop_map(
+        |((one, other, portal, caller, caller_name, manifest), manifests, commit, targets, (acknowledged, numbers))| {
+            let reset = u32::try_from(targets.len()).unwrap();
+            let targets = targets.into_iter();
+            PlanFileContent {
+                created: one.min(other),
+                expires: one.max(other),
+                portal,
+                caller,
+                caller_name,
+                manifest,
+                manifests,
+                commit,
+                targets: targets
+                    .map(|(key, (removal, generation, origin))| PlanFileTarget { key, removal, generation, origin })
+                    .collect(),
+                acknowledged,
+                selected: numbers[0],
+                counts: PlanCounts { keep: numbers[1], reset, hold: numbers[2] },
+            }
+        },
+    )
+}
+
+fn events() -> impl Strategy<Value = AuditEvent> {
+    let totals = (0_u32..9, 0_u32..9, 0_u32..9, any::<u32>()).prop_map(|(done, skipped, failed, unknown)| Totals {
+        done,
+        skipped,
+        failed,
+        unknown,
+    });
+    prop_oneof![
+        (runs(), prop::option::of(runs()), any::<u32>()).prop_map(|(run, restores, targets)| AuditEvent::RunStarted {
+            run,
+            restores,
+            targets
+        }),
+        (runs(), any::<u32>()).prop_map(|(run, torn)| AuditEvent::RunReopened { run, torn }),
+        (runs(), totals, ends()).prop_map(|(run, totals, interrupted)| AuditEvent::RunClosed {
+            run,
+            totals,
+            interrupted
+        }),
+        digests().prop_map(AuditEvent::PlanUsed),
+        any::<String>().prop_map(AuditEvent::LockTakenOver),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_journal_record_comes_back(record in records(), number in 1_u32..9) {
+        let json = encode_record(number, &record).unwrap();
+        prop_assert!(!json.contains('\n'));
+        prop_assert_eq!(decode_record(number, &json).unwrap(), record);
+    }
+
+    #[test]
+    fn a_backup_comes_back_byte_for_byte(text in any::<String>(), number in any::<f64>()) {
+        let json = format!(" [ {} , {{\"b\":{}, \"a\": 1.50}} ]", serde_json::json!(text), serde_json::json!(number));
+        let layout = Layout::from_json(&json).unwrap();
+        let read = decode_backup(&encode_backup(&layout).unwrap()).unwrap();
+        prop_assert_eq!(read.as_json(), json);
+    }
+
+    #[test]
+    fn a_ledger_comes_back(
+        entries in prop::collection::vec((generations(), keys(), prop::option::of(digests())), 0..6),
+    ) {
+        let mut ledger = Ledger::default();
+        for (generation, key, removed) in entries {
+            ledger.mark(generation, key, LedgerEntry { removed });
+        }
+        prop_assert_eq!(decode_ledger(&encode_ledger(&ledger).unwrap()).unwrap(), ledger);
+    }
+
+    #[test]
+    fn a_level_comes_back(
+        at in moments(),
+        level in amounts(),
+        operating in prop::collection::btree_map(
+            any::<String>(), prop::collection::vec((any::<i64>(), amounts()), 0..4), 0..3,
+        ),
+    ) {
+        let stored = StoredLevel { at, level, operating: BTreeMap::from_iter(operating) };
+        prop_assert_eq!(decode_level(&encode_level(&stored).unwrap()).unwrap(), stored);
+    }
+
+    #[test]
+    fn a_selection_comes_back(people in any::<u32>()) {
+        prop_assert_eq!(decode_selection(&encode_selection(people).unwrap()).unwrap(), people);
+    }
+
+    #[test]
+    fn a_lock_owner_comes_back(process in any::<u32>(), texts in any::<[String; 4]>()) {
+        let [host, actor, command, since] = texts;
+        let owner = LockOwner { process, host, actor, command, since };
+        prop_assert_eq!(decode_lock_owner(&encode_lock_owner(&owner).unwrap()).unwrap(), owner);
+    }
+
+    #[test]
+    fn a_used_plan_comes_back(plan in digests(), at in moments()) {
+        let used = UsedPlan { plan, at };
+        prop_assert_eq!(decode_used_plan(&encode_used_plan(used).unwrap()).unwrap(), used);
+    }
+
+    #[test]
+    fn an_audit_line_comes_back(
+        at in moments(), actor in any::<String>(), host in any::<String>(), process in any::<u32>(),
+        event in events(), previous in digests(),
+    ) {
+        let entry = AuditEntry { at, actor, host, process, event };
+        let (line, digest) = encode_audit(&entry, previous).unwrap();
+        prop_assert!(!line.contains('\n'));
+        prop_assert_eq!(decode_audit(&line).unwrap(), AuditLine { entry, previous, digest });
+    }
+
+    #[test]
+    fn a_run_report_comes_back(
+        run in runs(), header in headers(), interrupted in ends(),
+        targets in prop::collection::vec((keys(), outcomes()), 0..5),
+    ) {
+        let report = RunReport { run, header, interrupted, targets };
+        prop_assert_eq!(decode_run_report(&encode_run_report(&report).unwrap()).unwrap(), report);
+    }
+
+    #[test]
+    fn a_plan_file_comes_back(content in plans()) {
+        let file = PlanFile::new(content).unwrap();
+        let bytes = file.encode().unwrap();
+        prop_assert_eq!(PlanFile::parse(&bytes).unwrap(), file.clone());
+        prop_assert_eq!(file.encode().unwrap(), bytes);
+    }
+
+    #[test]
+    fn nothing_that_is_read_makes_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = PlanFile::parse(&bytes);
+        let _ = decode_backup(&bytes);
+        let _ = decode_ledger(&bytes);
+        let _ = decode_run_report(&bytes);
+        let _ = read_lines(&bytes);
+    }
+}

@@ -1,0 +1,123 @@
+//! The ledger of `mode: once`: which target had its reset for which generation. No card content.
+//!
+//! It may be committed, and merged by people: so it has a line for each entry, sorted, and each entry carries its own
+//! checksum in place of a seal over the whole. Taking an entry out is allowed, and gives its target another turn.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::document::{Format, canonical_digest};
+use super::{FormatError, generation, parsed, parsed_if_there};
+use crate::model::{Ledger, LedgerEntry};
+
+const FORMAT: Format = Format { name: "ledger", version: 1 };
+
+/// How many digits of an entry's SHA-256 sum are kept: as many as in front of a journal line.
+const CHECKSUM_DIGITS: usize = 16;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LedgerForm {
+    #[serde(rename = "format")]
+    _format: String,
+    entries: Vec<CheckedEntryForm>,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryForm<'a> {
+    generation: &'a str,
+    target: &'a str,
+    removed: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckedEntryForm {
+    generation: String,
+    target: String,
+    removed: Option<String>,
+    check: String,
+}
+
+/// A ledger as JSON, one entry a line.
+pub fn encode_ledger(ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
+    let mut lines = Vec::new();
+    for (generation, target, LedgerEntry { removed }) in ledger.iter() {
+        let mut form = CheckedEntryForm {
+            generation: generation.to_string(),
+            target: target.to_string(),
+            removed: removed.map(|digest| digest.to_string()),
+            check: String::new(),
+        };
+        form.check = form.checksum()?;
+        lines.push(format!("    {}", serde_json::to_string(&form).map_err(FormatError::not_writable)?));
+    }
+    let entries = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
+    Ok(format!("{{\n  \"format\": \"{}\",\n  \"entries\": {entries}\n}}\n", FORMAT.text()).into_bytes())
+}
+
+/// A ledger from JSON.
+///
+/// Where a target is marked twice for a generation, which a merge of two branches may lead to, the first mark counts.
+pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, FormatError> {
+    let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
+    FORMAT.check_object(&object)?;
+    let LedgerForm { _format: _, entries } =
+        serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
+    let mut ledger = Ledger::default();
+    for form in entries {
+        if form.check != form.checksum()? {
+            return Err(FormatError::Senseless(format!(
+                "the entry of {} for {} does not fit its checksum",
+                form.target, form.generation
+            )));
+        }
+        let entry = LedgerEntry { removed: parsed_if_there(form.removed.as_ref())? };
+        ledger.mark(generation(&form.generation)?, parsed(&form.target)?, entry);
+    }
+    Ok(ledger)
+}
+
+impl CheckedEntryForm {
+    /// The checksum that fits everything else in the entry.
+    fn checksum(&self) -> Result<String, FormatError> {
+        let Self { generation, target, removed, check: _ } = self;
+        let mut sum = canonical_digest(&EntryForm { generation, target, removed: removed.as_deref() })?.hex();
+        sum.truncate(CHECKSUM_DIGITS);
+        Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples;
+
+    #[test]
+    fn a_ledger_has_a_line_for_each_entry_and_one_can_be_taken_out() {
+        let ledger = samples::ledger();
+        let text = String::from_utf8(encode_ledger(&ledger).unwrap()).unwrap();
+        assert_eq!(decode_ledger(text.as_bytes()).unwrap(), ledger);
+        let shorter: Vec<&str> = text.lines().filter(|line| !line.contains("common/simple")).collect();
+        let read = decode_ledger(shorter.join("\n").as_bytes()).unwrap();
+        assert_eq!(read.iter().count(), ledger.iter().count() - 1);
+    }
+
+    #[test]
+    fn an_edited_entry_is_found() {
+        let text = String::from_utf8(encode_ledger(&samples::ledger()).unwrap()).unwrap();
+        let problem = decode_ledger(text.replace("common/simple", "personal/9/simple").as_bytes()).unwrap_err();
+        assert_eq!(problem.to_string(), "the entry of personal/9/simple for 2026-11 does not fit its checksum");
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_ledger() {
+        for ledger in [Ledger::default(), samples::ledger()] {
+            samples::flip_every_bit(&encode_ledger(&ledger).unwrap(), |damaged| {
+                if let Ok(read) = decode_ledger(damaged) {
+                    assert_eq!(read, ledger);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The plan file: what was reviewed, and may be carried out once.
+//!
+//! It is bound to a portal, to the caller whose webhook made it, to the intent of the manifests and to the digest of every
+//! layout that it removes, and it expires. It holds no secret and no card content, so it may be an artifact of a pipeline.
+//!
+//! The file is canonical JSON (RFC 8785) with a seal: the SHA-256 sum of everything else in it. The seal finds an edited
+//! file; it is no signature, and does not find a file that somebody sealed anew. The plan's id is the digest of what it
+//! says, without format, id and seal: laid out anew it is the same plan, and was used all the same.
+
+mod form;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::FormatError;
+use super::document::{Format, canonical_digest, seal, unseal};
+use crate::model::{CardKey, Digest, Generation, PortalId, UserId};
+use crate::plan::{Breach, PlanCounts};
+use form::{ContentForm, FileForm};
+
+const FORMAT: Format = Format { name: "plan", version: 1 };
+
+/// A plan file, read or to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanFile {
+    /// Its id: the digest of the content.
+    pub id: Digest,
+    /// What it says.
+    pub content: PlanFileContent,
+}
+
+/// What a plan file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanFileContent {
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is refused.
+    pub expires: Timestamp,
+    /// The portal that it is for.
+    pub portal: PortalId,
+    /// The owner of the webhook that it was made with.
+    pub caller: UserId,
+    /// The owner's name, for people to read; may be empty.
+    pub caller_name: String,
+    /// The digest of the manifests' intent.
+    pub manifest: Digest,
+    /// The manifests.
+    pub manifests: Vec<PlanManifest>,
+    /// The commit of the manifests, if it is known.
+    pub commit: Option<String>,
+    /// What is to be reset, sorted by key, each key once.
+    pub targets: Vec<PlanFileTarget>,
+    /// What stands against the plan and was acknowledged in a manifest.
+    pub acknowledged: Vec<Breach>,
+    /// How many people the manifests select.
+    pub selected: u32,
+    /// How many targets were decided how; `reset` is the number of `targets`.
+    pub counts: PlanCounts,
+}
+
+/// One manifest of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanManifest {
+    /// Its name.
+    pub name: String,
+    /// Its reason.
+    pub reason: String,
+    /// The file, as it was named on the command line.
+    pub file: String,
+}
+
+/// One reset of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanFileTarget {
+    /// The card.
+    pub key: CardKey,
+    /// What the reset removes.
+    pub removal: PlannedRemoval,
+    /// The generation that the reset is for, in mode `once`.
+    pub generation: Option<Generation>,
+    /// Where in the manifests it comes from, for people to read.
+    pub origin: String,
+}
+
+/// What a planned reset removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedRemoval {
+    /// The layout with this digest, and no other.
+    Layout(Digest),
+    /// Nobody knows: a blind reset.
+    Unread,
+}
+
+/// Why bytes are no plan file that can be used.
+#[derive(Debug, Error)]
+pub enum PlanFileError {
+    /// Not JSON: cut off, empty or another kind of file.
+    #[error("this is not a plan file: it is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// JSON, but something else.
+    #[error("this is not a plan file: its field `format` does not say recard.plan")]
+    NotAPlanFile,
+    /// A newer recard wrote it.
+    #[error("a newer recard wrote this plan file (version {found}; this one knows versions up to {known})")]
+    TooNew {
+        /// Its version.
+        found: u32,
+        /// The newest version that this program reads.
+        known: u32,
+    },
+    /// It was changed after it was written.
+    #[error("the plan file was changed after it was written: its content does not fit its seal")]
+    Tampered,
+    /// Its seal fits, but what it says makes no sense.
+    #[error("the plan file makes no sense: {0}")]
+    Senseless(String),
+}
+
+impl PlanFile {
+    /// Gives content its id.
+    ///
+    /// # Errors
+    ///
+    /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an end before the beginning.
+    pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
+        content.check()?;
+        let id = canonical_digest(&ContentForm::from(&content))?;
+        Ok(Self { id, content })
+    }
+
+    /// The bytes of the file.
+    pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        seal(FORMAT, &FileForm { id: self.id.to_string(), plan: ContentForm::from(&self.content) })
+    }
+
+    /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller to find out.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
+        let FileForm { id, plan } = unseal(FORMAT, bytes)?;
+        let file = Self::new(plan.try_into()?)?;
+        if file.id.to_string() == id { Ok(file) } else { Err(PlanFileError::Tampered) }
+    }
+}
+
+impl PlanFileContent {
+    /// Whether the plan is too old to be carried out, or from a clock that is ahead.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires
+    }
+
+    /// What a reader may rely on without looking.
+    fn check(&self) -> Result<(), FormatError> {
+        let sorted = self.targets.iter().zip(self.targets.iter().skip(1)).all(|(one, next)| one.key < next.key);
+        if !sorted {
+            return Err(FormatError::senseless("its targets are not sorted, or one stands there twice"));
+        }
+        if u32::try_from(self.targets.len()) != Ok(self.counts.reset) {
+            return Err(FormatError::senseless("it does not count as many resets as it has targets"));
+        }
+        if self.expires < self.created {
+            return Err(FormatError::senseless("it expires before it was made"));
+        }
+        Ok(())
+    }
+}
+
+impl From<FormatError> for PlanFileError {
+    fn from(problem: FormatError) -> Self {
+        match problem {
+            FormatError::NotJson(source) => Self::NotJson(source),
+            FormatError::OtherFormat { .. } => Self::NotAPlanFile,
+            FormatError::TooNew { found, known } => Self::TooNew { found, known },
+            FormatError::Altered(_) => Self::Tampered,
+            FormatError::Senseless(problem) | FormatError::NotWritable(problem) => Self::Senseless(problem),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples;
+
+    fn bytes() -> Vec<u8> {
+        PlanFile::new(samples::plan()).unwrap().encode().unwrap()
+    }
+
+    #[test]
+    fn an_edited_plan_file_is_found_whatever_was_edited() {
+        let text = String::from_utf8(bytes()).unwrap();
+        for (old, new) in [
+            ("personal/7/simple", "personal/8/simple"),
+            ("company.bitrix24.com", "company.bitrix24.eu"),
+            ("2026-11-02T09:00:00Z", "2027-11-02T09:00:00Z"),
+            ("\"people\":30", "\"people\":31"),
+        ] {
+            let edited = text.replace(old, new);
+            assert_ne!(edited, text, "{old}");
+            assert!(matches!(PlanFile::parse(edited.as_bytes()), Err(PlanFileError::Tampered)), "{old}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_plan() {
+        let plan = samples::plan();
+        samples::flip_every_bit(&bytes(), |damaged| {
+            if let Ok(read) = PlanFile::parse(damaged) {
+                assert_eq!(read.content, plan);
+            }
+        });
+    }
+
+    #[test]
+    fn a_plan_file_cut_anywhere_is_no_plan_file() {
+        let bytes = bytes();
+        // Without its last line end it is still whole.
+        for cut in 0..bytes.len() - 1 {
+            assert!(PlanFile::parse(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn other_files_are_told_what_they_are() {
+        let told = |text: &str| PlanFile::parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(told(""), "this is not a plan file: it is not JSON");
+        assert_eq!(told("spec:\n  portal: x\n"), "this is not a plan file: it is not JSON");
+        assert_eq!(told("{}"), "this is not a plan file: its field `format` does not say recard.plan");
+        let newer = told(r#"{"format":"recard.plan/v2"}"#);
+        assert_eq!(newer, "a newer recard wrote this plan file (version 2; this one knows versions up to 1)");
+    }
+
+    #[test]
+    fn a_plan_file_laid_out_anew_is_the_same_plan() {
+        let value: serde_json::Value = serde_json::from_slice(&bytes()).unwrap();
+        let pretty = serde_json::to_vec_pretty(&value).unwrap();
+        assert_eq!(PlanFile::parse(&pretty).unwrap(), PlanFile::new(samples::plan()).unwrap());
+    }
+
+    #[test]
+    fn a_plan_that_contradicts_itself_is_neither_written_nor_read() {
+        let mut twice = samples::plan();
+        twice.targets = vec![twice.targets[0].clone(), twice.targets[0].clone()];
+        twice.counts.reset = 2;
+        let mut miscounted = samples::plan();
+        miscounted.counts.reset += 1;
+        let mut backwards = samples::plan();
+        backwards.expires = backwards.created - std::time::Duration::from_secs(1);
+        for content in [twice, miscounted, backwards] {
+            assert!(PlanFile::new(content).is_err());
+        }
+    }
+
+    #[test]
+    fn a_plan_is_expired_from_its_last_moment_on() {
+        let plan = samples::plan();
+        assert!(!plan.is_expired(plan.created));
+        assert!(!plan.is_expired(plan.expires - std::time::Duration::from_nanos(1)));
+        assert!(plan.is_expired(plan.expires));
+    }
+}

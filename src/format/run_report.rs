@@ -1,0 +1,117 @@
+//! The report of a run: what `recard show` prints, made from the journal alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{Format, seal, unseal};
+use super::journal::{EndForm, HeaderForm};
+use super::outcome::OutcomeForm;
+use super::{FormatError, parsed};
+use crate::model::{CardKey, Outcome, RunId, Totals};
+use crate::port::{Interrupted, RunHeader};
+
+const FORMAT: Format = Format { name: "run", version: 1 };
+
+/// What a run was for and what became of each of its targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// The run.
+    pub run: RunId,
+    /// What it was about.
+    pub header: RunHeader,
+    /// Whether it was stopped.
+    pub interrupted: Interrupted,
+    /// The settled targets, sorted.
+    pub targets: Vec<(CardKey, Outcome)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReportForm {
+    run: String,
+    header: HeaderForm,
+    end: EndForm,
+    targets: Vec<TargetForm>,
+    totals: TotalsForm,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetForm {
+    target: String,
+    result: OutcomeForm,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TotalsForm {
+    done: u32,
+    skipped: u32,
+    failed: u32,
+    unknown: u32,
+}
+
+impl RunReport {
+    /// The sums over the targets.
+    pub fn totals(&self) -> Totals {
+        Totals::of(self.targets.iter().map(|(_, outcome)| outcome))
+    }
+}
+
+/// A report as a sealed document.
+pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
+    let RunReport { run, header, interrupted, targets } = report;
+    let Totals { done, skipped, failed, unknown } = report.totals();
+    let target = |(key, outcome): &(CardKey, Outcome)| TargetForm { target: key.to_string(), result: outcome.into() };
+    seal(
+        FORMAT,
+        &ReportForm {
+            run: run.to_string(),
+            header: header.into(),
+            end: (*interrupted).into(),
+            targets: targets.iter().map(target).collect(),
+            totals: TotalsForm { done, skipped, failed, unknown },
+        },
+    )
+}
+
+/// A report from a sealed document. Totals that do not add up are refused, however well they are sealed.
+pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
+    let ReportForm { run, header, end, targets, totals } = unseal(FORMAT, bytes)?;
+    let read = |TargetForm { target, result }: TargetForm| Ok((parsed(&target)?, result.into()));
+    let report = RunReport {
+        run: parsed(&run)?,
+        header: header.try_into()?,
+        interrupted: end.into(),
+        targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()?,
+    };
+    let TotalsForm { done, skipped, failed, unknown } = totals;
+    if report.totals() != (Totals { done, skipped, failed, unknown }) {
+        return Err(FormatError::Senseless("its totals are not the sums of its targets".to_owned()));
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples;
+
+    #[test]
+    fn totals_that_do_not_add_up_are_refused_even_under_a_right_seal() {
+        let bytes = encode_run_report(&samples::report()).unwrap();
+        let mut form: ReportForm = unseal(FORMAT, &bytes).unwrap();
+        form.totals.done += 1;
+        let problem = decode_run_report(&seal(FORMAT, &form).unwrap()).unwrap_err();
+        assert_eq!(problem.to_string(), "its totals are not the sums of its targets");
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_report() {
+        let report = samples::report();
+        samples::flip_every_bit(&encode_run_report(&report).unwrap(), |damaged| {
+            if let Ok(read) = decode_run_report(damaged) {
+                assert_eq!(read, report);
+            }
+        });
+    }
+}

@@ -1,0 +1,141 @@
+//! Values for the tests of formats and of the store.
+
+use crate::format::plan_file::{PlanFileContent, PlanFileTarget, PlanManifest, PlannedRemoval};
+use crate::format::{RunReport, StoredLevel};
+use crate::model::{
+    CardKey, Digest, Generation, Layout, LeadCustomerType, Ledger, LedgerEntry, Outcome, PortalId, RunId, UserId,
+};
+use crate::plan::{Breach, PlanCounts};
+use crate::port::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
+
+pub(crate) fn portal() -> PortalId {
+    PortalId::new("company.bitrix24.com").unwrap()
+}
+
+pub(crate) fn run() -> RunId {
+    RunId::new("20261101T090000Z", 0x1a_2b3c).unwrap()
+}
+
+pub(crate) fn common() -> CardKey {
+    CardKey::common(LeadCustomerType::Simple)
+}
+
+pub(crate) fn personal(id: u64) -> CardKey {
+    CardKey::personal(UserId::new(id).unwrap(), LeadCustomerType::Simple)
+}
+
+pub(crate) fn layout(title: &str) -> Layout {
+    Layout::from_json(&format!(r#"[{{"name":"main","title":"{title}","type":"section","elements":[]}}]"#)).unwrap()
+}
+
+pub(crate) fn header(targets: &[CardKey]) -> RunHeader {
+    RunHeader {
+        purpose: RunPurpose::Apply,
+        portal: portal(),
+        caller: UserId::new(7).unwrap(),
+        actor: "anna".to_owned(),
+        manifest: Some(Digest::of(b"manifest")),
+        commit: None,
+        reasons: vec![("sales".to_owned(), "a new form".to_owned())],
+        targets: targets.iter().map(|key| PlannedCard { key: *key, digest: None, generation: None }).collect(),
+    }
+}
+
+pub(crate) fn owner() -> LockOwner {
+    LockOwner {
+        process: 4711,
+        host: "build".to_owned(),
+        actor: "anna".to_owned(),
+        command: "apply".to_owned(),
+        since: "2026-11-01T09:00:00Z".to_owned(),
+    }
+}
+
+pub(crate) fn ledger() -> Ledger {
+    let generation = Generation::new("2026-11").unwrap();
+    let mut ledger = Ledger::default();
+    ledger.mark(generation.clone(), common(), LedgerEntry { removed: None });
+    ledger.mark(generation, personal(7), LedgerEntry { removed: Some(Digest::of(b"x")) });
+    ledger
+}
+
+pub(crate) fn level() -> StoredLevel {
+    StoredLevel {
+        at: "2026-11-01T09:00:00.5Z".parse().unwrap(),
+        level: 12.1,
+        operating: [("crm.lead.get".to_owned(), vec![(29_638_980, 0.3), (-1, 0.1)])].into(),
+    }
+}
+
+pub(crate) fn outcomes() -> Vec<Outcome> {
+    let text = || "why".to_owned();
+    vec![
+        Outcome::Reset,
+        Outcome::ResetBlind,
+        Outcome::AlreadyDefault,
+        Outcome::Changed,
+        Outcome::PutBack,
+        Outcome::Restored,
+        Outcome::RestoredInPart(text()),
+        Outcome::NewerKept,
+        Outcome::Refused { code: "403".to_owned(), message: text() },
+        Outcome::StillCustomised,
+        Outcome::Lost(text()),
+        Outcome::Unknown(text()),
+        Outcome::NotAttempted(text()),
+    ]
+}
+
+pub(crate) fn report() -> RunReport {
+    let targets = [common(), personal(7)];
+    RunReport {
+        run: run(),
+        header: header(&targets),
+        interrupted: Interrupted::No,
+        targets: vec![(common(), Outcome::Reset), (personal(7), Outcome::Unknown("no answer".to_owned()))],
+    }
+}
+
+pub(crate) fn plan() -> PlanFileContent {
+    PlanFileContent {
+        created: "2026-11-01T09:00:00Z".parse().unwrap(),
+        expires: "2026-11-02T09:00:00Z".parse().unwrap(),
+        portal: portal(),
+        caller: UserId::new(7).unwrap(),
+        caller_name: "Anna".to_owned(),
+        manifest: Digest::of(b"manifest"),
+        manifests: vec![PlanManifest {
+            name: "sales".to_owned(),
+            reason: "a new form".to_owned(),
+            file: "sales.yaml".to_owned(),
+        }],
+        commit: Some("1a2b3c".to_owned()),
+        targets: vec![
+            PlanFileTarget {
+                key: common(),
+                removal: PlannedRemoval::Unread,
+                generation: None,
+                origin: "sales.yaml:9:3".to_owned(),
+            },
+            PlanFileTarget {
+                key: personal(7),
+                removal: PlannedRemoval::Layout(layout("mine").digest()),
+                generation: Generation::new("2026-11"),
+                origin: "sales.yaml:7:3".to_owned(),
+            },
+        ],
+        acknowledged: vec![Breach::TooManyPeople { people: 30, limit: 25 }],
+        selected: 30,
+        counts: PlanCounts { keep: 1, reset: 2, hold: 0 },
+    }
+}
+
+/// Tries every damage of one bit.
+pub(crate) fn flip_every_bit(bytes: &[u8], mut look: impl FnMut(&[u8])) {
+    let mut damaged = bytes.to_vec();
+    for index in 0..bytes.len() * 8 {
+        damaged[index / 8] ^= 1 << (index % 8);
+        look(&damaged);
+        damaged[index / 8] ^= 1 << (index % 8);
+    }
+}

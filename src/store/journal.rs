@@ -1,0 +1,65 @@
+//! Journals, read from their files.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use super::file::{damaged, failed, read_if_there};
+use super::folders::Folders;
+use super::misread;
+use crate::format::{Lines, check_line, decode_record, read_lines};
+use crate::model::RunId;
+use crate::port::{JournalRecord, StoreError};
+
+/// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has some 120 bytes.
+const LAST_BYTES: u64 = 1024;
+
+/// A journal that was read.
+#[derive(Debug)]
+pub(super) struct ReadJournal {
+    pub(super) records: Vec<JournalRecord>,
+    /// How many bytes of the file are whole lines.
+    pub(super) whole: usize,
+    /// How many bytes of a torn line come after them.
+    pub(super) torn: usize,
+}
+
+/// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is made whole with it.
+pub(super) fn read(folders: &Folders, run: &RunId) -> Result<ReadJournal, StoreError> {
+    let path = folders.journal(run);
+    let bytes = read_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
+    let Lines { lines, whole, torn } = read_lines(&bytes).map_err(|problem| damaged(&path, problem.to_string()))?;
+    let mut records = Vec::with_capacity(lines.len());
+    for line in lines {
+        let number = u32::try_from(line.number).unwrap_or(u32::MAX);
+        let record = decode_record(number, line.json);
+        records.push(record.map_err(|problem| misread(&path, problem, Some(line.number)))?);
+    }
+    let opened = |record: &JournalRecord| matches!(record, JournalRecord::Opened(_));
+    match records.split_first() {
+        Some((first, rest)) if opened(first) && !rest.iter().any(opened) => Ok(ReadJournal { records, whole, torn }),
+        Some(_) => Err(damaged(&path, "the head of the run does not stand in the first line alone")),
+        None => Err(damaged(&path, "it has no whole line")),
+    }
+}
+
+/// Whether the last line of a journal closes the run. Looks at the end of the file only; where that does not say yes, the
+/// whole is to be read.
+pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LAST_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(LAST_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes: Vec<u8> = read().map_err(|source| failed("cannot read", path, source))?;
+    let last = bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
+    let json = last.and_then(check_line);
+    // The line's number is not known here, so the record is asked for with the number that it gives itself.
+    let number = json.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
+    let number = number.as_ref().and_then(|line| line.get("number")).and_then(serde_json::Value::as_u64);
+    let record = json.zip(number.and_then(|number| u32::try_from(number).ok()));
+    Ok(record.is_some_and(|(json, number)| matches!(decode_record(number, json), Ok(JournalRecord::Closed { .. }))))
+}

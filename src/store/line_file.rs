@@ -1,0 +1,82 @@
+//! A file that grows by lines, each safe from a crash before anybody relies on it.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::file::{failed, open_private, open_to_append};
+use crate::port::StoreError;
+
+/// The right to append to a file.
+#[derive(Debug)]
+pub(super) struct LineFile {
+    path: PathBuf,
+    file: File,
+    trust: Trust,
+}
+
+/// Whether what stands in the file is what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// Yes.
+    Whole,
+    /// A write failed. The end of the file is unknown, and after a failed sync even what was written before it: the system
+    /// reports such a failure once and then forgets it. So nothing may be appended any more.
+    Broken,
+}
+
+impl LineFile {
+    /// Opens a file, or makes it, and cuts off what comes after its first `whole` bytes: a torn line.
+    pub(super) fn open(path: &Path, whole: usize) -> Result<Self, StoreError> {
+        let file = open_to_append(path)?;
+        let there = file.metadata().map_err(|source| failed("cannot read", path, source))?.len();
+        let whole = whole as u64;
+        if there > whole {
+            // Some systems let nobody cut a file that is open for appending.
+            let file = open_private(path)?;
+            let cut = file.set_len(whole).and_then(|()| file.sync_all());
+            cut.map_err(|source| failed("cannot cut a torn line off", path, source))?;
+        }
+        Ok(Self { path: path.to_owned(), file, trust: Trust::Whole })
+    }
+
+    /// Appends lines in one write and syncs them. After an error nothing is appended any more.
+    pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
+        if self.trust == Trust::Broken {
+            let source = io::Error::other("an earlier write to it failed");
+            return Err(failed("cannot append to", &self.path, source));
+        }
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|source| {
+            self.trust = Trust::Broken;
+            failed("cannot append to", &self.path, source)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_cut_off_before_the_next_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines");
+        LineFile::open(&path, 0).unwrap().append("one\ntw").unwrap();
+        LineFile::open(&path, 4).unwrap().append("three\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\nthree\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_is_appended_after_a_write_that_failed() {
+        let path = PathBuf::from("/dev/full");
+        let file = File::options().append(true).open(&path).unwrap();
+        let mut lines = LineFile { path, file, trust: Trust::Whole };
+        let full = lines.append("one\n").unwrap_err();
+        assert!(matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
+        // The disk has room again; the log is broken all the same.
+        lines.file = File::options().append(true).open("/dev/null").unwrap();
+        assert!(lines.append("two\n").is_err());
+    }
+}

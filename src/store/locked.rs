@@ -1,0 +1,233 @@
+//! The right to write: there is one [`Locked`] for a portal at any time.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::file::{failed, sync_folder, write_private};
+use super::line_file::LineFile;
+use super::lock::HeldFile;
+use super::log::FolderRunLog;
+use super::trail::Trail;
+use super::{Store, misread, used_plans};
+use crate::format::{
+    self, AuditEntry, AuditEvent, StoredLevel, UsedPlan, encode_ledger, encode_level, encode_selection,
+};
+use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId};
+use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
+
+/// The lock of a portal. It is given back when this is dropped.
+pub struct Locked {
+    store: Store,
+    held: HeldFile,
+    owner: LockOwner,
+    clock: Arc<dyn Clock>,
+    /// Opened with the first event.
+    trail: Option<Trail>,
+}
+
+/// Why a plan file cannot be used.
+#[derive(Debug, Error)]
+pub enum UsePlanError {
+    /// It was used before.
+    #[error("the plan file was used at {0}, and a plan is carried out once")]
+    AlreadyUsed(jiff::Timestamp),
+    /// Nobody can tell.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Locked {
+    pub(super) fn new(store: Store, held: HeldFile, owner: LockOwner, clock: Arc<dyn Clock>) -> Self {
+        Self { store, held, owner, clock, trail: None }
+    }
+
+    /// The store that is locked, to read from.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who holds the lock.
+    pub fn owner(&self) -> &LockOwner {
+        &self.owner
+    }
+
+    /// Finds out whether the store takes backups; see [`Store::probe`].
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe()
+    }
+
+    /// Begins a run: its journal is there, with its first record, or nothing is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, or the run has a journal already.
+    pub fn start_run(&mut self, run: RunId, header: RunHeader) -> Result<FolderRunLog<'_>, StoreError> {
+        let path = self.store.folders.journal(&run);
+        if path.exists() {
+            return Err(failed("cannot begin a run anew", &path, std::io::ErrorKind::AlreadyExists.into()));
+        }
+        // The trail comes first: an event without a run is harmless, a run without an event is a hole.
+        self.audit(AuditEvent::RunStarted {
+            run: run.clone(),
+            restores: match &header.purpose {
+                RunPurpose::Apply => None,
+                RunPurpose::Restore(restored) => Some(restored.clone()),
+            },
+            targets: u32::try_from(header.targets.len()).unwrap_or(u32::MAX),
+        })?;
+        let record = JournalRecord::Opened(header);
+        let json = format::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
+        let line = format::checked_line(&json);
+        super::file::make_folder(&self.store.folders.run(&run))?;
+        write_private(&path, line.as_bytes())?;
+        let journal = LineFile::open(&path, line.len())?;
+        Ok(FolderRunLog::new(self, run, journal, &[record]))
+    }
+
+    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such run, or its journal is damaged elsewhere.
+    pub fn reopen_run(&mut self, run: &RunId) -> Result<FolderRunLog<'_>, StoreError> {
+        let read = super::journal::read(&self.store.folders, run)?;
+        let torn = u32::try_from(read.torn).unwrap_or(u32::MAX);
+        self.audit(AuditEvent::RunReopened { run: run.clone(), torn })?;
+        let journal = LineFile::open(&self.store.folders.journal(run), read.whole)?;
+        Ok(FolderRunLog::new(self, run.clone(), journal, &read.records))
+    }
+
+    /// Marks a plan file as used. When this returns, no other process will use it, whatever becomes of this one.
+    ///
+    /// # Errors
+    ///
+    /// [`UsePlanError::AlreadyUsed`] if it was used before.
+    pub fn use_plan(&mut self, plan: Digest) -> Result<(), UsePlanError> {
+        let path = self.store.folders.used_plans();
+        let read = used_plans::read(&path)?;
+        if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
+            return Err(UsePlanError::AlreadyUsed(used.at));
+        }
+        let json = format::encode_used_plan(UsedPlan { plan, at: self.clock.now() })
+            .map_err(|problem| misread(&path, problem, None))?;
+        let mut file = LineFile::open(&path, read.whole)?;
+        file.append(&format::checked_line(&json))?;
+        // The file may be new.
+        sync_folder(self.store.folders.portal())?;
+        Ok(self.audit(AuditEvent::PlanUsed(plan))?)
+    }
+
+    /// Adds an event to the audit trail and syncs it.
+    ///
+    /// # Errors
+    ///
+    /// If the trail is damaged or cannot be written.
+    pub fn audit(&mut self, event: AuditEvent) -> Result<(), StoreError> {
+        let path = self.store.folders.audit();
+        let mut trail = match self.trail.take() {
+            Some(trail) => trail,
+            None => {
+                let trail = Trail::open(&path, &self.store.portal)?;
+                sync_folder(self.store.folders.portal())?;
+                trail
+            }
+        };
+        let entry = AuditEntry {
+            at: self.clock.now(),
+            actor: self.owner.actor.clone(),
+            host: self.owner.host.clone(),
+            process: self.owner.process,
+            event,
+        };
+        let added = trail.add(&path, &entry);
+        self.trail = Some(trail);
+        added
+    }
+
+    /// Marks targets of `mode: once` as done.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger is damaged or cannot be written.
+    pub fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut ledger = self.ledger()?;
+        for (generation, key, entry) in entries {
+            ledger.mark(generation.clone(), *key, *entry);
+        }
+        let path = self.store.folders.ledger();
+        let bytes = encode_ledger(&ledger).map_err(|problem| misread(&path, problem, None))?;
+        write_private(&path, &bytes)
+    }
+
+    /// Which targets had their reset in mode `once`.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger is damaged.
+    pub fn ledger(&self) -> Result<Ledger, StoreError> {
+        self.store.ledger()
+    }
+
+    /// Keeps how many people a run selected.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_selection(&mut self, people: u32) -> Result<(), StoreError> {
+        let path = self.store.folders.selection();
+        let bytes = encode_selection(people).map_err(|problem| misread(&path, problem, None))?;
+        write_private(&path, &bytes)
+    }
+
+    /// Keeps what the portal's limits stand at.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_level(&mut self, level: &StoredLevel) -> Result<(), StoreError> {
+        self.store.keep_level(level)
+    }
+
+    /// Keeps the report of a run.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_report(&mut self, run: &RunId, bytes: &[u8]) -> Result<(), StoreError> {
+        write_private(&self.store.folders.report(run), bytes)
+    }
+
+    /// Keeps the plan of a run.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_plan(&mut self, run: &RunId, bytes: &[u8]) -> Result<(), StoreError> {
+        write_private(&self.store.folders.plan(run), bytes)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.held.clear();
+    }
+}
+
+impl std::fmt::Debug for Locked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Locked").field("portal", &self.store.portal).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// The encoding of a level, for the one writer that needs no lock.
+pub(super) fn level_bytes(store: &Store, level: &StoredLevel) -> Result<Vec<u8>, StoreError> {
+    encode_level(level).map_err(|problem| misread(&store.folders.level(), problem, None))
+}

@@ -1,0 +1,67 @@
+//! What a run's journal tells, in short.
+
+use std::collections::BTreeMap;
+
+use crate::format::RunReport;
+use crate::model::{CardKey, Outcome, RunId, Totals};
+use crate::port::{Interrupted, JournalRecord, RunHeader};
+
+/// One run of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// What it was about.
+    pub header: RunHeader,
+    /// How it ended, if it did.
+    pub end: RunEnd,
+    /// The last outcome of each target that was settled, sorted.
+    pub settled: Vec<(CardKey, Outcome)>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// It did not: it runs, or it was cut and waits for `recard resume`.
+    Unfinished,
+    /// Every target is settled.
+    Closed(Interrupted),
+}
+
+impl RunSummary {
+    /// Sums up a journal; nothing if it has no head.
+    pub fn of(run: RunId, records: &[JournalRecord]) -> Option<Self> {
+        let mut header = None;
+        let mut end = RunEnd::Unfinished;
+        let mut settled = BTreeMap::new();
+        for record in records {
+            match record {
+                JournalRecord::Opened(opened) => header = Some(opened.clone()),
+                JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. } => {}
+                JournalRecord::Settled { target, outcome } => {
+                    settled.insert(*target, outcome.clone());
+                }
+                JournalRecord::Closed { interrupted } => end = RunEnd::Closed(*interrupted),
+            }
+        }
+        Some(Self { run, header: header?, end, settled: settled.into_iter().collect() })
+    }
+
+    /// How the settled targets ended. For a closed run they add up to the planned ones.
+    pub fn totals(&self) -> Totals {
+        Totals::of(self.settled.iter().map(|(_, outcome)| outcome))
+    }
+
+    /// The report of the run; nothing as long as it is not closed.
+    pub fn report(&self) -> Option<RunReport> {
+        match self.end {
+            RunEnd::Unfinished => None,
+            RunEnd::Closed(interrupted) => Some(RunReport {
+                run: self.run.clone(),
+                header: self.header.clone(),
+                interrupted,
+                targets: self.settled.clone(),
+            }),
+        }
+    }
+}

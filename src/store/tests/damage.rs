@@ -1,0 +1,240 @@
+//! Files that were cut, flipped, emptied or edited: an error or the same content, never another content.
+
+use super::*;
+use crate::model::Outcome;
+use crate::port::{Interrupted, RunLog};
+
+/// A closed run with every kind of record.
+fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
+    let (target, layout) = (samples::personal(7), samples::layout("mine"));
+    let mut locked = world.locked();
+    let mut log = locked.start_run(samples::run(), samples::header(&[target])).unwrap();
+    log.back_up(&[(target, &layout)]).unwrap();
+    log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }]).unwrap();
+    log.append(&[
+        JournalRecord::SetIntent { target, digest: layout.digest() },
+        JournalRecord::Settled { target, outcome: Outcome::PutBack },
+        JournalRecord::Closed { interrupted: Interrupted::Yes },
+    ])
+    .unwrap();
+    (world.store.folders.journal(&samples::run()), world.store.journal(&samples::run()).unwrap())
+}
+
+/// Where each line of a file begins, and the end of the file.
+fn edges(bytes: &[u8]) -> Vec<usize> {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
+    std::iter::once(0).chain(ends).collect()
+}
+
+#[test]
+fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
+    let world = World::new();
+    let (path, records) = closed_run(&world);
+    let bytes = fs::read(&path).unwrap();
+    let edges = edges(&bytes);
+    for cut in 0..bytes.len() {
+        put(&path, &bytes[..cut]);
+        let whole = edges.iter().filter(|edge| **edge <= cut && **edge > 0).count();
+        match world.store.journal(&samples::run()) {
+            Ok(read) => assert_eq!(read, records[..whole], "cut at {cut}"),
+            // A journal is made whole with its first line, so without one it is damaged and not torn.
+            Err(StoreError::Damaged { .. }) => assert_eq!(whole, 0, "cut at {cut}"),
+            Err(problem) => panic!("cut at {cut}: {problem}"),
+        }
+        if whole > 0 {
+            assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
+    let world = World::new();
+    let (path, records) = closed_run(&world);
+    let bytes = fs::read(&path).unwrap();
+    let first = edges(&bytes)[1];
+    // Not every byte: each cut is synced several times. That each reads rightly is tried above.
+    for cut in (first..bytes.len()).step_by(23) {
+        put(&path, &bytes[..cut]);
+        let before = world.store.journal(&samples::run()).unwrap();
+        let mut locked = world.locked();
+        let closed = JournalRecord::Closed { interrupted: Interrupted::No };
+        locked.reopen_run(&samples::run()).unwrap().append(std::slice::from_ref(&closed)).unwrap();
+        let after = world.store.journal(&samples::run()).unwrap();
+        assert_eq!(after[..before.len()], records[..before.len()]);
+        assert_eq!(after[before.len()..], [closed], "cut at {cut}");
+        assert_eq!(world.store.unfinished().unwrap(), None);
+    }
+    assert!(world.store.verify_audit().unwrap() > 3);
+}
+
+#[test]
+fn a_flipped_bit_in_a_journal_is_always_found() {
+    let world = World::new();
+    let (path, _) = closed_run(&world);
+    samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
+        put_quickly(&path, damaged);
+        let read = world.store.journal(&samples::run());
+        assert!(matches!(read, Err(StoreError::Damaged { .. } | StoreError::TooNew { .. })));
+    });
+}
+
+#[test]
+fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
+    let world = World::new();
+    let (path, _) = closed_run(&world);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let problem = |lines: &[&str]| {
+        put(&path, format!("{}\n", lines.join("\n")).as_bytes());
+        match world.store.journal(&samples::run()) {
+            Err(StoreError::Damaged { problem, .. }) => problem,
+            other => panic!("{other:?}"),
+        }
+    };
+    let without = [lines[0], lines[2], lines[3], lines[4]];
+    assert_eq!(problem(&without), "line 2: record 2 is missing; record 3 stands in its place");
+    let changed_about = [lines[0], lines[2], lines[1], lines[3], lines[4]];
+    assert_eq!(problem(&changed_about), "line 2: record 2 is missing; record 3 stands in its place");
+    let edited = text.replace("put-back", "restored");
+    assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 4 does not fit its checksum");
+    let twice = [lines[0], lines[0]];
+    assert_eq!(problem(&twice), "line 2: record 2 is missing; record 1 stands in its place");
+}
+
+#[test]
+fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
+    let world = World::new();
+    closed_run(&world);
+    let layout = samples::layout("mine");
+    let path = world.store.folders.backup(layout.digest());
+    samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
+        put_quickly(&path, damaged);
+        match world.store.backup(&samples::run(), samples::personal(7), layout.digest()) {
+            Ok(read) => assert_eq!(read.as_json(), layout.as_json()),
+            Err(problem) => assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. })),
+        }
+    });
+}
+
+#[test]
+fn a_backup_under_the_name_of_another_is_found() {
+    let world = World::new();
+    closed_run(&world);
+    let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
+    let path = world.store.folders.backup(yours.digest());
+    file::make_folder(file::folder_of(&path)).unwrap();
+    put(&path, &fs::read(world.store.folders.backup(mine.digest())).unwrap());
+    let read = world.store.backup(&samples::run(), samples::personal(7), yours.digest());
+    assert!(matches!(read, Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn empty_files_are_damaged_and_not_empty_lists() {
+    let world = World::new();
+    let (journal, _) = closed_run(&world);
+    let folders = &world.store.folders;
+    let backup = folders.backup(samples::layout("mine").digest());
+    for path in [&journal, &backup, &folders.ledger(), &folders.level(), &folders.selection()] {
+        put(path, b"");
+    }
+    assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.unfinished(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.level(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.selection(), Err(StoreError::Damaged { .. })));
+    // What grows by lines begins empty.
+    put(&folders.used_plans(), b"");
+    assert_eq!(world.store.used(Digest::of(b"plan")).unwrap(), None);
+}
+
+#[test]
+fn a_file_of_a_newer_recard_is_called_newer() {
+    let world = World::new();
+    drop(world.locked());
+    put(&world.store.folders.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
+    let problem = world.store.ledger().unwrap_err().to_string();
+    assert!(problem.ends_with("has format version 9, and this recard knows versions up to 1"), "{problem}");
+}
+
+#[test]
+fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
+    let world = World::new();
+    let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+    let path = world.store.folders.used_plans();
+    let mut locked = world.locked();
+    locked.use_plan(one).unwrap();
+    let first = fs::read(&path).unwrap().len();
+    locked.use_plan(two).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    for cut in first..bytes.len() {
+        put(&path, &bytes[..cut]);
+        assert!(world.store.used(one).unwrap().is_some());
+        assert!(world.store.used(two).unwrap().is_none());
+    }
+    locked.use_plan(two).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    put(&path, &bytes[1..]);
+    assert!(matches!(locked.use_plan(two), Err(UsePlanError::Store(StoreError::Damaged { .. }))));
+}
+
+#[test]
+fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
+    let world = World::new();
+    closed_run(&world);
+    world.locked().use_plan(Digest::of(b"plan")).unwrap();
+    let path = world.store.folders.audit();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(world.store.verify_audit().unwrap(), 3);
+    let problem = |lines: &[&str]| {
+        put(&path, format!("{}\n", lines.join("\n")).as_bytes());
+        match world.store.verify_audit() {
+            Err(StoreError::Damaged { problem, .. }) => problem,
+            other => panic!("{other:?}"),
+        }
+    };
+    let edited = text.replacen("anna", "otto", 1);
+    assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 1 was altered after it was written");
+    let moved = "does not follow the line before: one was taken out or moved";
+    assert_eq!(problem(&[lines[0], lines[2]]), format!("line 2 {moved}"));
+    assert_eq!(problem(&[lines[1], lines[2]]), format!("line 1 {moved}"));
+    assert_eq!(problem(&[lines[0], lines[2], lines[1]]), format!("line 2 {moved}"));
+    // Nobody writes on at the end of a trail that does not hold.
+    assert!(world.locked().start_run(RunId::new("20261102T090000Z", 1).unwrap(), samples::header(&[])).is_err());
+}
+
+#[test]
+fn a_flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
+    let world = World::new();
+    closed_run(&world);
+    let path = world.store.folders.audit();
+    let bytes = fs::read(&path).unwrap();
+    samples::flip_every_bit(&bytes, |damaged| {
+        put_quickly(&path, damaged);
+        assert!(world.store.verify_audit().is_err());
+    });
+    let first = edges(&bytes)[1];
+    for cut in first..bytes.len() {
+        put_quickly(&path, &bytes[..cut]);
+        assert_eq!(world.store.verify_audit().unwrap(), 1, "cut at {cut}");
+    }
+    world.locked().use_plan(Digest::of(b"plan")).unwrap();
+    assert_eq!(world.store.verify_audit().unwrap(), 2);
+}
+
+#[test]
+fn a_trail_of_another_portal_does_not_hold() {
+    let world = World::new();
+    closed_run(&world);
+    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    drop(other.lock(samples::owner(), clock()).unwrap());
+    put(&other.folders.audit(), &fs::read(world.store.folders.audit()).unwrap());
+    assert!(matches!(other.verify_audit(), Err(StoreError::Damaged { .. })));
+}
+
+/// Like `put` without syncing: thousands of syncs take minutes on some disks.
+fn put_quickly(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().write(true).truncate(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}

@@ -1,0 +1,68 @@
+//! The store's promises, tried on real folders.
+
+mod damage;
+mod locking;
+mod runs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::*;
+use crate::format::samples;
+use crate::port::{Clock, LockOwner};
+
+/// A clock that stands.
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> jiff::Timestamp {
+        "2026-11-01T09:00:00Z".parse().unwrap()
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(Standing)
+}
+
+/// A store in a folder of its own.
+struct World {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store"), &samples::portal()).unwrap();
+        Self { folder, store }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn locked(&self) -> Locked {
+        self.lock_as(samples::owner()).unwrap().0
+    }
+
+    fn lock_as(&self, owner: LockOwner) -> Result<(Locked, Option<String>), StoreError> {
+        self.store.lock(owner, clock())
+    }
+}
+
+/// Puts bytes where a file of the store is, as damage or another program would.
+fn put(path: &Path, bytes: &[u8]) {
+    write_private(path, bytes).unwrap();
+}
+
+/// All files under a folder, sorted.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
