@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::{self, Resolution, ResolveError};
 use crate::model::{CardKey, DesiredState};
 use crate::plan::{self, BlindReset, Plan, Policy};
-use crate::report::{Cost, Detail, PlanJson, PlanReport, PlanText};
+use crate::report::{Content, Cost, Listing, PlanJson, PlanReport, PlanText};
 
 /// How many targets of resets fit into one full request; the port's limit.
 const TARGETS_PER_REQUEST: u32 = 16;
@@ -35,7 +35,7 @@ pub(super) async fn make(ui: &Ui, session: &Session, manifest: &Manifest, rules:
         Err(ResolveError::Manifest(found)) => {
             sources::show(ui, &found, &manifest.sources);
             let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
-            return Err(sources::failed(errors));
+            return Err(sources::failed(errors, "nothing was written"));
         }
         Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
     };
@@ -85,23 +85,16 @@ impl Planned {
             cost: self.cost,
             warnings: self.warnings.iter().map(ToString::to_string).collect(),
         };
+        let listing = if shown.all { Listing::Targets } else { Listing::Changes };
+        let content = if shown.detail { Content::Shown } else { Content::Left };
         output::write(ui, &shown.output, |format| match format {
             Format::Text => {
                 // The warnings stand on stderr already.
                 let report = PlanReport { warnings: Vec::new(), ..report.clone() };
-                PlanText { report: &report, detail: detail(shown) }.to_string()
+                PlanText { report: &report, listing, content }.to_string()
             }
-            Format::Json if shown.detail => json(&PlanJson::with_content(&report)),
-            Format::Json => json(&PlanJson::new(&report)),
+            Format::Json => json(&PlanJson::new(&report, content)),
         })
-    }
-}
-
-fn detail(shown: &Shown) -> Detail {
-    match (shown.detail, shown.all) {
-        (true, _) => Detail::Content,
-        (false, true) => Detail::Targets,
-        (false, false) => Detail::Changes,
     }
 }
 

@@ -34,14 +34,18 @@ impl Manifest {
 
 /// Reads and checks manifests. All problems are shown here; the failure says only that there were some.
 pub(super) fn load(ui: &Ui, files: &[PathBuf]) -> Result<Manifest, Failure> {
-    let sources = read(files)?;
+    check(ui, read(files)?)
+}
+
+/// Checks manifests that were read.
+pub(super) fn check(ui: &Ui, sources: Vec<Source>) -> Result<Manifest, Failure> {
     let Loaded { declaration, diagnostics } = manifest::load(&sources);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
         Some(declaration) if errors == 0 => Ok(Manifest { declaration, sources, warnings: diagnostics }),
         _ => {
             show(ui, &diagnostics, &sources);
-            Err(failed(errors))
+            Err(failed(errors, "nothing was sent to a portal"))
         }
     }
 }
@@ -54,10 +58,10 @@ pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     }
 }
 
-/// The failure that closes a list of problems.
-pub(super) fn failed(errors: usize) -> Failure {
+/// The failure that closes a list of problems; `harm` says what was not done because of them.
+pub(super) fn failed(errors: usize, harm: &str) -> Failure {
     let plural = if errors == 1 { "" } else { "s" };
-    Failure::new(exit::ERROR, format!("{errors} problem{plural} in the manifests; nothing was sent to a portal"))
+    Failure::new(exit::ERROR, format!("{errors} problem{plural} in the manifests; {harm}"))
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {

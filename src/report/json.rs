@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::PlanReport;
+use super::{Content, PlanReport};
 use crate::engine::Settled;
 use crate::model::{ReadTrust, RunId, Totals, TrustEvidence};
 use crate::plan::diff::diff;
@@ -226,25 +226,9 @@ struct TotalsJson {
     unknown: u32,
 }
 
-/// Whether the content that is lost stands in the JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Left,
-    Shown,
-}
-
 impl PlanJson {
-    /// The plan without the content of cards.
-    pub fn new(report: &PlanReport<'_>) -> Self {
-        Self::build(report, Content::Left)
-    }
-
-    /// The plan with a diff of what each reset loses.
-    pub fn with_content(report: &PlanReport<'_>) -> Self {
-        Self::build(report, Content::Shown)
-    }
-
-    fn build(report: &PlanReport<'_>, content: Content) -> Self {
+    /// The plan, with or without a diff of what each reset loses.
+    pub fn new(report: &PlanReport<'_>, content: Content) -> Self {
         let PlanReport { plan, caller, manifests, cost, warnings } = report;
         let counts = plan.counts();
         let (trust, evidence) = match plan.trust {

@@ -11,7 +11,7 @@ mod style;
 mod words;
 
 pub use json::{PlanJson, ReportJson, plan_schema, report_schema};
-pub use plan_text::{Detail, PlanText};
+pub use plan_text::{Content, Listing, PlanText};
 pub use run_text::RunText;
 pub use words::{Counted, Seconds};
 

@@ -12,16 +12,24 @@ use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
 /// Names are cut here, so that a line of a plan fits 80 columns.
 const NAME_WIDTH: usize = 22;
 
-/// How much of a plan is shown.
+/// Which targets of a plan are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Detail {
-    /// A line for every card that is reset or held; cards that stay are counted.
+pub enum Listing {
+    /// Those that are reset or held; cards that stay are counted.
     #[default]
     Changes,
-    /// A line for every target.
+    /// All.
     Targets,
-    /// A line for every target, with the place in the manifest, and the content that is lost.
-    Content,
+}
+
+/// Whether the content of cards is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// It is not.
+    #[default]
+    Left,
+    /// What is lost is shown as a diff, with the place in the manifest that a target comes from.
+    Shown,
 }
 
 /// A plan as text.
@@ -29,8 +37,10 @@ pub enum Detail {
 pub struct PlanText<'a> {
     /// The plan.
     pub report: &'a PlanReport<'a>,
-    /// How much of it.
-    pub detail: Detail,
+    /// Which of its targets.
+    pub listing: Listing,
+    /// And whether with their content.
+    pub content: Content,
 }
 
 impl fmt::Display for PlanText<'_> {
@@ -81,10 +91,9 @@ impl fmt::Display for PlanText<'_> {
 
 impl PlanText<'_> {
     fn shows(&self, target: &PlannedTarget) -> bool {
-        match (self.detail, &target.decision) {
-            (Detail::Targets | Detail::Content, _) => true,
-            (Detail::Changes, Decision::Reset(_) | Decision::Hold(_)) => true,
-            (Detail::Changes, Decision::Keep(reason)) => match reason {
+        match (self.listing, &target.decision) {
+            (Listing::Targets, _) | (Listing::Changes, Decision::Reset(_) | Decision::Hold(_)) => true,
+            (Listing::Changes, Decision::Keep(reason)) => match reason {
                 KeepReason::CustomisedAgain(_) => true,
                 KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_) => false,
             },
@@ -112,8 +121,9 @@ impl PlanText<'_> {
             write!(f, "{name:<name_width$}  ")?;
         }
         writeln!(f, "{}", target.decision)?;
-        if self.detail != Detail::Content {
-            return Ok(());
+        match self.content {
+            Content::Left => return Ok(()),
+            Content::Shown => {}
         }
         let origin = &target.origin;
         writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", origin.place, origin.selector)?;

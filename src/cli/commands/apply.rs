@@ -33,14 +33,25 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     output::check_paths(&arguments.shown.output)?;
     let manifest = sources::load(ui, &arguments.manifests.files)?;
+    with(ui, global, arguments, &manifest, interrupt).await
+}
+
+/// Applies manifests that were read.
+pub(in crate::cli) async fn with(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ApplyArguments,
+    manifest: &Manifest,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
     let address = Address::find(global, Need::Write).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, ui, interrupt).await?;
     let mut locked = running::lock(ui, global, &session, "apply").await?;
     running::refuse_unfinished(&session)?;
     let read_at = Instant::now();
-    let planned = planning::make(ui, &session, &manifest, &arguments.rules).await?;
-    let outcome = decide(ui, arguments, interrupt, &session, &mut locked, &manifest, &planned, read_at).await;
+    let planned = planning::make(ui, &session, manifest, &arguments.rules).await?;
+    let outcome = decide(ui, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
     drop(locked);
     session.close(ui)?;
     outcome
@@ -68,9 +79,9 @@ async fn decide(
     let marks = plan.new_marks();
     if counts.reset == 0 && marks == 0 {
         if !text_only {
-            write_report(ui, arguments, session, None, plan)?;
+            write_report(ui, arguments, None, plan)?;
         }
-        locked.write_selection(plan.guards.measure.selected)?;
+        keep_selection(session, locked, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
     let approved = match ApprovedPlan::new(plan.clone(), Vec::new()) {
@@ -111,7 +122,8 @@ async fn decide(
         Ok(report) => (report, None),
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
     };
-    finish(ui, arguments, session, locked, plan, &report)?;
+    finish(ui, arguments, plan, &report)?;
+    keep_selection(session, locked, plan)?;
     match failure {
         Some(failure) => Err(failure),
         None if counts.hold > 0 => Ok(exit::PARTIAL),
@@ -119,40 +131,35 @@ async fn decide(
     }
 }
 
-/// Shows the report and keeps what the next run wants to know.
-fn finish(
-    ui: &Ui,
-    arguments: &ApplyArguments,
-    session: &Session,
-    locked: &mut Locked,
-    plan: &Plan,
-    report: &ApplyReport,
-) -> Result<(), Failure> {
-    write_report(ui, arguments, session, Some(report), plan)?;
+/// Shows the report, and the way back.
+fn finish(ui: &Ui, arguments: &ApplyArguments, plan: &Plan, report: &ApplyReport) -> Result<(), Failure> {
+    write_report(ui, arguments, Some(report), plan)?;
     if report.totals.done > 0 && arguments.shown.output.iter().all(|output| output.format == Format::Text) {
         ui.note(format_args!("To put everything back: recard restore {} --everything", report.run));
     }
-    locked.write_selection(plan.guards.measure.selected)?;
     Ok(())
 }
 
-fn write_report(
-    ui: &Ui,
-    arguments: &ApplyArguments,
-    session: &Session,
-    report: Option<&ApplyReport>,
-    plan: &Plan,
-) -> Result<(), Failure> {
+/// Keeps how many people were selected, for the guard of the next run. A second apply finds it there and writes nothing.
+fn keep_selection(session: &Session, locked: &mut Locked, plan: &Plan) -> Result<(), Failure> {
+    let selected = plan.guards.measure.selected;
+    if session.store.selection()? != Some(selected) {
+        locked.write_selection(selected)?;
+    }
+    Ok(())
+}
+
+fn write_report(ui: &Ui, arguments: &ApplyArguments, report: Option<&ApplyReport>, plan: &Plan) -> Result<(), Failure> {
     let portal = plan.portal.as_str();
-    let _ = session;
     output::write(ui, &arguments.shown.output, |format| match (format, report) {
         (Format::Text, None) => String::new(),
         (Format::Text, Some(report)) => {
+            // An empty line between the plan and what became of it.
             let names = report.targets.iter().map(|settled| (settled.key, plan.person_name(settled.key)));
             let text = RunText::new(&report.run, &report.targets, report.totals)
                 .with_reason(report.stopped.as_deref())
                 .with_names(names);
-            if arguments.shown.all { text.with_every_target().to_string() } else { text.to_string() }
+            if arguments.shown.all { format!("\n{}", text.with_every_target()) } else { format!("\n{text}") }
         }
         (Format::Json, None) => json(&ReportJson::new(portal, None, &[], None)),
         (Format::Json, Some(report)) => {

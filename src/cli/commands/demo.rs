@@ -1,15 +1,14 @@
 //! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
 
-use std::path::PathBuf;
-
 use crate::cli::args::{ApplyArguments, Global, Manifests, PlanArguments, RestoreArguments, Rules, Shown, Which};
 use crate::cli::commands::{apply, plan, restore};
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{Format, Output};
+use crate::cli::sources;
 use crate::cli::ui::Ui;
-use crate::store::write_whole;
+use crate::manifest::Source;
 
 /// The manifest of the demonstration; the one that the documents show.
 const MANIFEST: &str = include_str!("../../../examples/quickstart.yaml");
@@ -18,15 +17,15 @@ const MANIFEST: &str = include_str!("../../../examples/quickstart.yaml");
 pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt) -> Result<u8, Failure> {
     let cannot = |problem: std::io::Error| Failure::error(format!("cannot make a folder to play in: {problem}"));
     let place = tempfile::tempdir().map_err(cannot)?;
-    let manifest = place.path().join("quickstart.yaml");
-    write_whole(&manifest, MANIFEST.as_bytes())?;
+    let source = Source { name: "examples/quickstart.yaml".into(), bytes: MANIFEST.into() };
+    let manifest = sources::check(ui, vec![source])?;
     let global = Global {
         portal: Some("embedded".to_owned()),
         webhook_url_file: None,
         store: place.path().join("store"),
         ..global.clone()
     };
-    let files = Manifests { files: vec![manifest] };
+    let files = Manifests { files: Vec::new() };
     let shown = |detail| Shown { output: vec![Output { format: Format::Text, path: None }], detail, all: false };
     let rules = Rules { blind_reset: false, max_users: None };
 
@@ -45,18 +44,18 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         rules: rules.clone(),
         detailed_exitcode: false,
     };
-    plan::run(ui, &global, &planning(true), interrupt).await?;
+    plan::with(ui, &global, &planning(true), &manifest, interrupt).await?;
 
     ui.result("\n$ recard apply --auto-approve\n\n")?;
     let applying =
         ApplyArguments { manifests: files.clone(), shown: shown(false), rules: rules.clone(), auto_approve: true };
-    let code = apply::run(ui, &global, &applying, interrupt).await?;
+    let code = apply::with(ui, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
     }
 
     ui.result("\n$ recard plan\n\n")?;
-    plan::run(ui, &global, &planning(false), interrupt).await?;
+    plan::with(ui, &global, &planning(false), &manifest, interrupt).await?;
 
     ui.result("\n$ recard restore last --everything --auto-approve\n\n")?;
     let restoring = RestoreArguments {
@@ -67,9 +66,8 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         auto_approve: true,
     };
     restore::run(ui, &global, &restoring, interrupt).await?;
-    ui.note(format_args!(
-        "\nNothing of this is left. To go on by yourself: recard plan --portal embedded -f {}",
-        PathBuf::from("examples/quickstart.yaml").display()
-    ));
+    ui.note(
+        "\nNothing of this is left. To go on by yourself: recard plan --portal embedded -f examples/quickstart.yaml",
+    );
     Ok(exit::DONE)
 }

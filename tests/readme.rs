@@ -1,0 +1,103 @@
+//! The README is true: its commands print what stands there.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use std::path::Path;
+
+use support::recard::{Place, steady};
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The blocks of a kind in a document.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<String> = None;
+    for line in text.lines() {
+        match (&mut block, line.trim_start().strip_prefix("```")) {
+            (None, Some(found)) if found == kind => block = Some(String::new()),
+            (Some(_), Some("")) => blocks.extend(block.take()),
+            (Some(text), None) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+fn place_with_examples() -> Place {
+    let place = Place::new();
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("examples/{}", path.file_name().unwrap().to_str().unwrap());
+        place.file(&name, &std::fs::read_to_string(&path).unwrap());
+    }
+    place
+}
+
+#[test]
+fn the_transcript_is_what_the_program_prints() {
+    let readme = read("README.md");
+    let transcripts = blocks(&readme, "console");
+    assert_eq!(transcripts.len(), 1);
+    let place = place_with_examples();
+    let mut printed = String::new();
+    for line in transcripts.iter().flat_map(|text| text.lines()) {
+        if let Some(command) = line.strip_prefix("$ recard ") {
+            let arguments: Vec<&str> = command.split(' ').collect();
+            printed.push_str(&format!("{line}\n{}", place.run(&arguments).stdout));
+        }
+    }
+    snapbox::assert_data_eq!(steady(&printed), steady(&transcripts.concat()));
+}
+
+#[test]
+fn the_first_command_does_the_main_job_and_then_finds_nothing_to_do() {
+    let readme = read("README.md");
+    let first = blocks(&readme, "sh").into_iter().next().unwrap();
+    let arguments: Vec<&str> = first.trim().strip_prefix("cargo run -- ").unwrap().split(' ').collect();
+    let place = place_with_examples();
+    let once = place.run(&arguments);
+    assert_eq!(once.code, 0, "{once:?}");
+    for text in ["-section main \"Start here\"", "examples/quickstart.yaml:17:23", "Done: 9 of 9 cards"] {
+        assert!(once.stdout.contains(text), "{text}: {}", once.stdout);
+    }
+    let again = place.run(&arguments);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stdout.contains("Nothing to do"), "{again:?}");
+}
+
+#[test]
+fn the_test_command_is_the_one_that_ci_runs() {
+    let readme = read("README.md");
+    let second = blocks(&readme, "sh").into_iter().nth(1).unwrap();
+    assert_eq!(second.trim(), "cargo test");
+    assert!(read(".ci/run").contains("step cargo test --locked\n"));
+}
+
+#[test]
+fn the_manifest_in_the_readme_is_valid() {
+    let readme = read("README.md");
+    let manifest = blocks(&readme, "yaml").into_iter().next().unwrap();
+    let place = Place::new();
+    place.file("lead.yaml", &manifest);
+    let ended = place.run(&["validate", "-f", "lead.yaml"]);
+    assert_eq!(ended.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n", "{ended:?}");
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_program() {
+    let readme = read("README.md");
+    for (code, meaning) in recard::cli::exit::TABLE {
+        if *code < 130 {
+            assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code} {meaning}");
+        }
+    }
+}
