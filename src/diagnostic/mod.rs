@@ -1,7 +1,7 @@
 //! A problem in the text that people write: what is wrong, where, and how to mend it.
 //!
 //! A [`Diagnostic`] is a value: a stable code for machines and searches, a message, one or more places, a help. Those who
-//! find a problem (`manifest` in the text, `engine::resolve` on the portal) know places only; [`render`] draws them into
+//! find a problem (`manifest` in the text, `engine::resolve` on the portal) know places only; [`render()`] draws them into
 //! the text. Every text that enters a diagnostic has its webhook secrets masked on the way in, and so has every line that
 //! is drawn: no output made of diagnostics can hold one, whatever the output.
 

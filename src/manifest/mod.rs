@@ -4,8 +4,8 @@
 //! each with its place and how to mend it. Nothing is ever sent to a portal for a declaration with an error, because there is
 //! none: [`load`] returns a declaration or errors, never both.
 //!
-//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places ([`node`]), the tree is
-//! decoded by hand ([`decode`]), and what the documents say together is checked at the end ([`together`]).
+//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places (`node`), the tree is
+//! decoded by hand (`decode`), and what the documents say together is checked at the end (`together`).
 
 mod declaration;
 mod decode;

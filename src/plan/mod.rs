@@ -4,8 +4,8 @@
 //! and no chance, and cannot fail: what cannot be decided is a decision too, [`Decision::Hold`]. Every target gets one, so
 //! that "why is nothing happening?" has an answer.
 //!
-//! Beside the planner stand a checker, which looks at a plan with other code and other eyes ([`check`]), the guards, which
-//! measure how many people a plan hits ([`guard`]), and the approval, without which nobody can apply ([`ApprovedPlan`]).
+//! Beside the planner stand a checker, which looks at a plan with other code and other eyes ([`check()`]), the guards, which
+//! measure how many people a plan hits ([`GuardReport`]), and the approval, without which nobody can apply ([`ApprovedPlan`]).
 
 mod approval;
 mod check;
