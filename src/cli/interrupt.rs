@@ -39,6 +39,7 @@ impl Interrupt {
     }
 
     /// Waits until somebody wishes to stop.
+    #[cfg(feature = "emulator")]
     pub(super) async fn wished(&self) {
         self.signal.wished().await;
     }

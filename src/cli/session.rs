@@ -129,12 +129,12 @@ impl Address {
 
 impl Session {
     /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
-    pub(super) fn close(mut self, ui: &Ui) -> Result<(), Failure> {
+    pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
             ui.warn(format_args!("the level of the rate limit could not be kept: {problem}"));
         }
         #[cfg(feature = "emulator")]
-        if let Some(embedded) = &mut self.embedded {
+        if let Some(mut embedded) = self.embedded {
             embedded.save()?;
         }
         Ok(())
