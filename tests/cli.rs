@@ -59,7 +59,8 @@ reset  personal/18/repeat  Zofia Wójcik    loses 1 section, 10 fields
 reset  personal/20/simple  Nadia Haddad    loses 2 sections, 5 fields
 reset  personal/22/simple  Giulia Bianchi  loses 3 sections, 10 fields
 
-Plan: 9 to reset (7 people of 37), 17 to keep, 0 held. Apply: 1 request, under a second.
+Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
+Apply takes 1 request, under a second.
 --- stderr
 
 "#]]

@@ -48,7 +48,11 @@ pub(super) async fn make(ui: &Ui, session: &Session, manifest: &Manifest, rules:
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
 
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
-    let policy = Policy { blind, ledger: session.store.ledger()?, previous_selection: session.store.selection()? };
+    let policy = Policy {
+        blind,
+        ledger: session.store.ledger()?,
+        previous_selection: session.store.selection(&manifest.names())?,
+    };
     let made = plan::plan(&desired, &snapshot, &policy);
     let findings = plan::check(&desired, &snapshot, &policy, &made);
     if let Some(first) = findings.first() {

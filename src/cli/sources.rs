@@ -25,6 +25,13 @@ impl Manifest {
         self.declaration.portal_place().to_string()
     }
 
+    /// The names of all documents, sorted: by them a later run knows that it is of the same manifests.
+    pub(super) fn names(&self) -> String {
+        let mut names: Vec<&str> = self.declaration.documents.iter().map(|document| &*document.name).collect();
+        names.sort_unstable();
+        names.join("\n")
+    }
+
     /// Name and reason of each document.
     pub(super) fn reasons(&self) -> Vec<(String, String)> {
         let reason = |document: &Document| (document.name.to_string(), document.reason.to_string());

@@ -216,8 +216,8 @@ proptest! {
     }
 
     #[test]
-    fn a_selection_comes_back(people in any::<u32>()) {
-        prop_assert_eq!(decode_selection(&encode_selection(people).unwrap()).unwrap(), people);
+    fn a_selection_comes_back(people in prop::collection::btree_map(any::<String>(), any::<u32>(), 0..4)) {
+        prop_assert_eq!(decode_selections(&encode_selections(&people).unwrap()).unwrap(), people);
     }
 
     #[test]

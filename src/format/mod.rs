@@ -42,7 +42,7 @@ pub use level::{StoredLevel, decode_level, encode_level};
 pub use lines::{Line, LineError, Lines, check_line, checked_line, read_lines};
 pub use lock::{decode_lock_owner, encode_lock_owner};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
-pub use selection::{decode_selection, encode_selection};
+pub use selection::{decode_selections, encode_selections};
 pub use used_plan::{UsedPlan, decode_used_plan, encode_used_plan};
 
 #[cfg(test)]

@@ -1,4 +1,9 @@
 //! How many people the last run on a portal selected; for the guard on shrinking selections.
+//!
+//! Kept by the names of the manifests of the run: two pipelines that keep different manifests for one portal are not
+//! measured against each other.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +15,16 @@ const FORMAT: Format = Format { name: "selection", version: 1 };
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SelectionForm {
-    people: u32,
+    people: BTreeMap<String, u32>,
 }
 
-/// The number of people as a sealed document.
-pub fn encode_selection(people: u32) -> Result<Vec<u8>, FormatError> {
-    seal(FORMAT, &SelectionForm { people })
+/// The numbers of people, by the manifests that selected them, as a sealed document.
+pub fn encode_selections(people: &BTreeMap<String, u32>) -> Result<Vec<u8>, FormatError> {
+    seal(FORMAT, &SelectionForm { people: people.clone() })
 }
 
-/// The number of people from a sealed document.
-pub fn decode_selection(bytes: &[u8]) -> Result<u32, FormatError> {
+/// The numbers of people from a sealed document.
+pub fn decode_selections(bytes: &[u8]) -> Result<BTreeMap<String, u32>, FormatError> {
     let SelectionForm { people } = unseal(FORMAT, bytes)?;
     Ok(people)
 }
@@ -32,8 +37,9 @@ mod tests {
     #[test]
     fn a_flipped_bit_gives_an_error_or_the_same_number() {
         for people in [0, 37, u32::MAX] {
-            samples::flip_every_bit(&encode_selection(people).unwrap(), |damaged| {
-                if let Ok(read) = decode_selection(damaged) {
+            let people = BTreeMap::from([("sales".to_owned(), people)]);
+            samples::flip_every_bit(&encode_selections(&people).unwrap(), |damaged| {
+                if let Ok(read) = decode_selections(damaged) {
                     assert_eq!(read, people);
                 }
             });

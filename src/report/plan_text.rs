@@ -80,11 +80,11 @@ impl fmt::Display for PlanText<'_> {
             write!(f, " ({} of {})", Counted(people, "person", "people"), measure.active_users)?;
         }
         write!(f, ", {} to keep, {} held.", counts.keep, counts.hold)?;
-        if counts.reset > 0 {
-            write!(f, " Apply: {}", Counted(cost.requests, "request", "requests"))?;
-            write!(f, ", {}.", Seconds(cost.seconds))?;
-        }
         writeln!(f)?;
+        if counts.reset > 0 {
+            let requests = Counted(cost.requests, "request", "requests");
+            writeln!(f, "Apply takes {requests}, {}.", Seconds(cost.seconds))?;
+        }
         guards(f, &plan.guards)
     }
 }
@@ -156,14 +156,14 @@ fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     }
     match guards.acknowledgement() {
         Some(lines) => {
-            writeln!(f, "Apply will refuse. If this is what you want, these lines under `spec` allow exactly it:")?;
+            writeln!(f, "Apply will refuse. These lines under `spec` would allow exactly this:")?;
             for line in lines.lines() {
                 writeln!(f, "    {line}")?;
             }
             Ok(())
         }
         None => {
-            writeln!(f, "Apply will refuse. A protected person cannot be acknowledged; leave them out with `except`.")
+            writeln!(f, "Apply will refuse. Nothing lifts a protection; leave the person out with `except`.")
         }
     }
 }

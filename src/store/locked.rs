@@ -11,7 +11,7 @@ use super::log::FolderRunLog;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
 use crate::format::{
-    self, AuditEntry, AuditEvent, StoredLevel, UsedPlan, encode_ledger, encode_level, encode_selection,
+    self, AuditEntry, AuditEvent, StoredLevel, UsedPlan, encode_ledger, encode_level, encode_selections,
 };
 use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId};
 use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
@@ -176,14 +176,16 @@ impl Locked {
         self.store.ledger()
     }
 
-    /// Keeps how many people a run selected.
+    /// Keeps how many people the manifests of a run selected.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn write_selection(&mut self, people: u32) -> Result<(), StoreError> {
+    /// If it cannot be written, or what stands there is damaged.
+    pub fn write_selection(&mut self, manifests: &str, people: u32) -> Result<(), StoreError> {
         let path = self.store.folders.selection();
-        let bytes = encode_selection(people).map_err(|problem| misread(&path, problem, None))?;
+        let mut selections = self.store.selections()?;
+        selections.insert(manifests.to_owned(), people);
+        let bytes = encode_selections(&selections).map_err(|problem| misread(&path, problem, None))?;
         write_private(&path, &bytes)
     }
 

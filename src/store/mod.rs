@@ -12,7 +12,7 @@
 //!     lock                        held by the process that works on the portal, with its name in it
 //!     limiter.json                what the portal's limits stood at
 //!     ledger.json                 which targets had their reset in mode once
-//!     selection.json              how many people the last run selected
+//!     selection.json              how many people the last runs selected
 //!     used-plans.jsonl            which plan files were used
 //!     audit.jsonl                 what happened, each line bound to the one before
 //!     backups/ab/DIGEST.json      a layout as the portal sent it, named by its digest
@@ -41,6 +41,7 @@ pub use locked::{Locked, UsePlanError};
 pub use log::FolderRunLog;
 pub use runs::{RunEnd, RunSummary};
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -48,7 +49,7 @@ use std::path::Path;
 use self::file::{damaged, failed, read_if_there, write_private};
 use self::folders::Folders;
 use self::line_file::LineFile;
-use crate::format::{AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selection};
+use crate::format::{AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections};
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
 use crate::port::{Archive, JournalRecord, StoreError};
 
@@ -113,13 +114,17 @@ impl Store {
         read_document(&self.folders.ledger(), decode_ledger).map(Option::unwrap_or_default)
     }
 
-    /// How many people the last run selected, if there was one.
+    /// How many people the last run of these manifests selected, if there was one.
     ///
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn selection(&self) -> Result<Option<u32>, StoreError> {
-        read_document(&self.folders.selection(), decode_selection)
+    pub fn selection(&self, manifests: &str) -> Result<Option<u32>, StoreError> {
+        Ok(self.selections()?.get(manifests).copied())
+    }
+
+    fn selections(&self) -> Result<BTreeMap<String, u32>, StoreError> {
+        read_document(&self.folders.selection(), decode_selections).map(Option::unwrap_or_default)
     }
 
     /// What the portal's limits stood at when somebody last looked.

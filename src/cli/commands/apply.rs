@@ -81,7 +81,7 @@ async fn decide(
         if !text_only {
             write_report(ui, arguments, None, plan)?;
         }
-        keep_selection(session, locked, plan)?;
+        keep_selection(session, locked, manifest, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
     let approved = match ApprovedPlan::new(plan.clone(), Vec::new()) {
@@ -123,7 +123,7 @@ async fn decide(
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
     };
     finish(ui, arguments, plan, &report)?;
-    keep_selection(session, locked, plan)?;
+    keep_selection(session, locked, manifest, plan)?;
     match failure {
         Some(failure) => Err(failure),
         None if counts.hold > 0 => Ok(exit::PARTIAL),
@@ -141,10 +141,11 @@ fn finish(ui: &Ui, arguments: &ApplyArguments, plan: &Plan, report: &ApplyReport
 }
 
 /// Keeps how many people were selected, for the guard of the next run. A second apply finds it there and writes nothing.
-fn keep_selection(session: &Session, locked: &mut Locked, plan: &Plan) -> Result<(), Failure> {
+fn keep_selection(session: &Session, locked: &mut Locked, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
     let selected = plan.guards.measure.selected;
-    if session.store.selection()? != Some(selected) {
-        locked.write_selection(selected)?;
+    let names = manifest.names();
+    if session.store.selection(&names)? != Some(selected) {
+        locked.write_selection(&names, selected)?;
     }
     Ok(())
 }

@@ -142,7 +142,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     assert!(matches!(world.store.unfinished(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.level(), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.selection(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.selection("sales"), Err(StoreError::Damaged { .. })));
     // What grows by lines begins empty.
     put(&folders.used_plans(), b"");
     assert_eq!(world.store.used(Digest::of(b"plan")).unwrap(), None);

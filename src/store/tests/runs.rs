@@ -9,7 +9,7 @@ use crate::port::{Interrupted, RunLog};
 fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
     let world = World::new();
     assert!(world.store.ledger().unwrap().is_empty());
-    assert_eq!(world.store.selection().unwrap(), None);
+    assert_eq!(world.store.selection("sales").unwrap(), None);
     assert_eq!(world.store.level().unwrap(), None);
     assert_eq!(world.store.runs().unwrap(), []);
     assert_eq!(world.store.unfinished().unwrap(), None);
@@ -133,8 +133,9 @@ fn marks_selection_and_level_are_kept() {
     log.mark(&[(generation.clone(), samples::common(), LedgerEntry { removed: None })]).unwrap();
     log.mark(&[(generation, samples::personal(7), LedgerEntry { removed })]).unwrap();
     assert_eq!(locked.ledger().unwrap(), samples::ledger());
-    locked.write_selection(37).unwrap();
-    assert_eq!(world.store.selection().unwrap(), Some(37));
+    locked.write_selection("sales", 37).unwrap();
+    assert_eq!(world.store.selection("sales").unwrap(), Some(37));
+    assert_eq!(world.store.selection("support").unwrap(), None);
     locked.write_level(&samples::level()).unwrap();
     assert_eq!(world.store.level().unwrap(), Some(samples::level()));
     locked.write_plan(&samples::run(), b"plan").unwrap();
