@@ -39,7 +39,6 @@ impl Interrupt {
     }
 
     /// Waits until somebody wishes to stop.
-    #[cfg(feature = "emulator")]
     pub(super) async fn wished(&self) {
         self.signal.wished().await;
     }
@@ -51,7 +50,8 @@ impl Interrupt {
 
     /// Waits for signals; returns with the second one.
     pub(super) async fn listen(&self, ui: &Ui) -> u8 {
-        let first = next_signal().await;
+        let mut signals = Signals::new();
+        let first = signals.next().await;
         let _ = self.code.set(first);
         self.handle.stop("interrupted");
         if let Ok(slot) = self.portal.lock()
@@ -60,30 +60,47 @@ impl Interrupt {
             portal.stop("interrupted");
         }
         ui.warn("interrupted: finishing what is under way; once more to stop at once");
-        let second = next_signal().await;
+        let second = signals.next().await;
         ui.warn("stopped at once; `recard resume` settles what was under way");
         second
     }
 }
 
-#[cfg(unix)]
-async fn next_signal() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => exit::INTERRUPTED,
-        _ = terminate.recv() => exit::TERMINATED,
-    }
+/// The signals that end the program. Made once, so that none is missed between the first and the second.
+struct Signals {
+    #[cfg(unix)]
+    streams: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
 }
 
-#[cfg(not(unix))]
-async fn next_signal() -> u8 {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => exit::INTERRUPTED,
-        Err(_) => std::future::pending().await,
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let streams = signal(SignalKind::interrupt()).and_then(|it| Ok((it, signal(SignalKind::terminate())?)));
+        Self { streams: streams.ok() }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self {}
+    }
+
+    /// The exit code of the next signal. Waits for ever where signals cannot be had.
+    #[cfg(unix)]
+    async fn next(&mut self) -> u8 {
+        let Some((interrupt, terminate)) = &mut self.streams else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => exit::INTERRUPTED,
+            _ = terminate.recv() => exit::TERMINATED,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => exit::INTERRUPTED,
+            Err(_) => std::future::pending().await,
+        }
     }
 }

@@ -56,7 +56,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             .enable_all()
             .build()
             .map_err(|problem| Failure::error(format!("cannot start: {problem}")))?;
-        runtime.block_on(with_interrupts(&ui, cli))
+        let outcome = runtime.block_on(with_interrupts(&ui, cli));
+        // A thread that still waits for an answer at a prompt is not waited for.
+        runtime.shutdown_background();
+        outcome
     });
     match outcome {
         Ok(code) => code,

@@ -7,6 +7,7 @@ use super::clock::SystemClock;
 use super::environment;
 use super::exit;
 use super::failure::Failure;
+use super::interrupt::Interrupt;
 use super::session::Session;
 use super::ui::Ui;
 use crate::engine::ApplyReport;
@@ -89,7 +90,7 @@ impl Approval {
 }
 
 /// Whether somebody may be asked, and said yes.
-pub(super) fn approve(ui: &Ui, approval: Approval, question: &str) -> Result<(), Failure> {
+pub(super) async fn approve(ui: &Ui, interrupt: &Interrupt, approval: Approval, question: &str) -> Result<(), Failure> {
     match approval {
         Approval::Given => return Ok(()),
         Approval::Asked => {}
@@ -98,7 +99,12 @@ pub(super) fn approve(ui: &Ui, approval: Approval, question: &str) -> Result<(),
         return Err(Failure::refused("nobody can be asked here, so nothing was written")
             .hint("add --auto-approve after somebody has reviewed the plan"));
     }
-    if ui.confirm(question, "yes") { Ok(()) } else { Err(Failure::refused("the answer was no; nothing was written")) }
+    tokio::select! {
+        yes = ui.confirm(question, "yes") => {
+            if yes { Ok(()) } else { Err(Failure::refused("the answer was no; nothing was written")) }
+        }
+        () = interrupt.wished() => Err(Failure::refused("interrupted at the question; nothing was written")),
+    }
 }
 
 /// Finds out before the first request whether the store can take backups.

@@ -97,16 +97,21 @@ impl Ui {
         }
     }
 
-    /// Asks for a word; anything else is a no.
-    pub(super) fn confirm(&self, question: &str, word: &str) -> bool {
-        self.bars.suspend(|| {
+    /// Asks for a word; anything else is a no. The answer is waited for on a thread of its own, so that signals are heard
+    /// meanwhile.
+    pub(super) async fn confirm(&self, question: &str, word: &'static str) -> bool {
+        let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            if write!(stderr, "{question} Type {word} to go on: ").and_then(|()| stderr.flush()).is_err() {
-                return false;
-            }
+            write!(stderr, "{question} Type {word} to go on: ").and_then(|()| stderr.flush())
+        });
+        if asked.is_err() {
+            return false;
+        }
+        let answer = tokio::task::spawn_blocking(move || {
             let mut answer = String::new();
             io::stdin().lock().read_line(&mut answer).is_ok_and(|_| answer.trim() == word)
-        })
+        });
+        answer.await.unwrap_or(false)
     }
 
     /// Prints text on stderr as it is, with its line ends.

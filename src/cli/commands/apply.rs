@@ -102,7 +102,7 @@ async fn decide(
     };
     if counts.reset > 0 {
         let question = format!("Reset {} cards on {}? What they hold is backed up first.", counts.reset, plan.portal);
-        running::approve(ui, Approval::of(arguments.auto_approve), &question)?;
+        running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     }
     running::probe(locked)?;
 

@@ -80,7 +80,7 @@ async fn restore(
         return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
     }
     let question = format!("Write {} on {}?", Counted(actions, "card", "cards"), snapshot.portal);
-    running::approve(ui, Approval::of(arguments.auto_approve), &question)?;
+    running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
     let mut log = locked.start_run(running::new_run()?, header)?;
