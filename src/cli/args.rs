@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::output::Output;
+use super::output::{self, Output};
+use crate::report::MARKDOWN_LIMIT;
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
 #[derive(Debug, Parser)]
@@ -78,7 +79,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check manifests without a portal
-    Validate(Manifests),
+    Validate(ValidateArguments),
     /// Show what apply would do
     Plan(PlanArguments),
     /// Reset what the manifests want at its default, after showing it
@@ -115,18 +116,40 @@ pub(super) struct Manifests {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// How plans and reports are shown.
+/// Where reports go, and in which form.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Shown {
-    /// text or json, to stdout or with =PATH to a file; may be repeated
+pub(super) struct Written {
+    /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be repeated
     #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
     pub(super) output: Vec<Output>,
+    /// At most so many bytes of markdown; with less room there is less detail, never an error
+    #[arg(long, value_name = "BYTES", value_parser = output::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
+    pub(super) markdown_limit: usize,
+    /// A name in the first line of markdown, where one page has comments of several pipelines
+    #[arg(long, value_name = "NAME", value_parser = output::marker)]
+    pub(super) marker: Option<String>,
+}
+
+/// How plans and what becomes of them are shown.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Shown {
+    #[command(flatten)]
+    pub(super) written: Written,
     /// Show the content that is lost, as a diff, and where each target comes from
     #[arg(long)]
     pub(super) detail: bool,
     /// Show the cards that stay as they are, too
     #[arg(long)]
     pub(super) all: bool,
+}
+
+/// Arguments of `validate`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ValidateArguments {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+    #[command(flatten)]
+    pub(super) written: Written,
 }
 
 /// Rules that a manifest does not hold.
@@ -225,7 +248,7 @@ pub(super) struct ResumeArguments {
 #[derive(Args, Clone, Debug)]
 pub(super) struct HistoryArguments {
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_or_json, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 
@@ -235,9 +258,8 @@ pub(super) struct ShowArguments {
     /// The run, as `recard history` names it, or `last`
     #[arg(value_name = "RUN")]
     pub(super) run: String,
-    /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
-    pub(super) output: Vec<Output>,
+    #[command(flatten)]
+    pub(super) written: Written,
 }
 
 /// Arguments of `schema`.
@@ -255,8 +277,12 @@ pub(super) enum SchemaOf {
     Manifest,
     /// What `plan --output json` prints.
     Plan,
-    /// What `apply --output json` prints.
+    /// What `apply`, `restore` and `show` print with `--output json`.
     Report,
+    /// What `validate --output json` prints.
+    Validation,
+    /// What a command prints with `--output json` if it fails before it has anything else to tell.
+    Failure,
 }
 
 /// Arguments of `emulate`.

@@ -33,6 +33,11 @@ pub(super) fn actor() -> String {
         .unwrap_or_default()
 }
 
+/// The file that GitHub Actions shows as the summary of a step.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)
+}
+
 /// The commit of the manifests, if the pipeline says it.
 pub(super) fn commit() -> Option<String> {
     ["RECARD_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"].into_iter().find_map(variable)

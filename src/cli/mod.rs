@@ -14,6 +14,7 @@ mod log;
 mod output;
 mod planning;
 mod progress;
+mod provenance;
 mod running;
 mod session;
 mod sources;

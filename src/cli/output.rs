@@ -1,20 +1,18 @@
-//! `--output FORMAT[=PATH]`: which forms of a plan or report go where.
+//! `--output FORMAT[=PATH]`: which forms of a report go where.
 
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::args::{Shown, Written};
+use super::environment;
 use super::failure::Failure;
 use super::ui::Ui;
+use crate::report::{Content, Failed, Format, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
 use crate::store::write_whole;
 
-/// A form of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// For people on a terminal.
-    Text,
-    /// For programs.
-    Json,
-}
+/// Less than this would not hold a headline.
+const SMALLEST_LIMIT: usize = 1_000;
 
 /// A form of output and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,53 +27,229 @@ impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = match text.split_once('=') {
+        let (word, path) = match text.split_once('=') {
             Some((_, "")) => return Err("there is no path behind the =".to_owned()),
             Some((format, path)) => (format, Some(PathBuf::from(path))),
             None => (text, None),
         };
-        let format = match format {
-            "text" => Format::Text,
-            "json" => Format::Json,
-            other => return Err(format!("there is no format {other:?}; there are text and json")),
+        match Format::ALL.into_iter().find(|(known, _)| *known == word) {
+            Some((_, format)) => Ok(Self { format, path }),
+            None => {
+                let known = Format::ALL.map(|(known, _)| known).join(", ");
+                Err(format!("there is no format {word:?}; there are {known}"))
+            }
+        }
+    }
+}
+
+/// Reads the output of a command that knows text and JSON only.
+pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
+    let output: Output = text.parse()?;
+    match output.format {
+        Format::Text | Format::Json => Ok(output),
+        other => Err(format!("this command has no format {other}; it has text and json")),
+    }
+}
+
+/// Reads the limit on the bytes of Markdown.
+pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if limit >= SMALLEST_LIMIT => Ok(limit),
+        Ok(_) => Err(format!("less than {SMALLEST_LIMIT} bytes would not hold a headline")),
+        Err(_) => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
+    }
+}
+
+/// Reads the name in the marker of a comment.
+pub(super) fn marker(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+    let right =
+        !text.is_empty() && text.len() <= 64 && text.split('-').all(|part| !part.is_empty() && part.chars().all(fits));
+    if right {
+        return Ok(text.to_owned());
+    }
+    Err("a name has 1 to 64 letters, digits, dots, underscores, and single hyphens between them".to_owned())
+}
+
+/// Where a command's reports go. Opened before anything else is done, so that nothing is done whose report is lost.
+///
+/// Every output gets exactly one report in the end, whatever becomes of the command: what it is about, or why it failed. A
+/// file of an earlier run never stays in place of it.
+pub(super) struct Outputs<'a> {
+    /// Who speaks.
+    pub(super) ui: &'a Ui,
+    purpose: Purpose,
+    outputs: &'a [Output],
+    options: Options,
+    /// The text so far: a preview, and what became of it.
+    text: RefCell<String>,
+    written: Cell<bool>,
+    summary: Option<PathBuf>,
+}
+
+impl<'a> Outputs<'a> {
+    /// Finds out whether every file can be written.
+    pub(super) fn open(ui: &'a Ui, purpose: Purpose, written: &'a Written) -> Result<Self, Failure> {
+        let Written { output: outputs, markdown_limit, marker } = written;
+        check_paths(outputs)?;
+        let has_github = outputs.iter().any(|output| output.format == Format::Github);
+        let summary = environment::step_summary().filter(|_| has_github);
+        if let Some(path) = &summary {
+            append(path, "")?;
+        }
+        let options = Options {
+            language: ui.language(),
+            markdown_limit: *markdown_limit,
+            marker: marker.clone().unwrap_or_default(),
+            ..Options::default()
         };
-        Ok(Self { format, path })
+        let (text, written) = (RefCell::default(), Cell::new(false));
+        Ok(Self { ui, purpose, outputs, options, text, written, summary })
+    }
+
+    /// The same, for plans and what becomes of them.
+    pub(super) fn showing(ui: &'a Ui, purpose: Purpose, shown: &'a Shown) -> Result<Self, Failure> {
+        let opened = Self::open(ui, purpose, &shown.written)?;
+        let listing = if shown.all { Listing::Targets } else { Listing::Changes };
+        let content = if shown.detail { Content::Shown } else { Content::Left };
+        Ok(Self { options: Options { listing, content, ..opened.options }, ..opened })
+    }
+
+    /// Lists every target of a run, not only those that went otherwise than planned.
+    pub(super) fn with_every_target(self) -> Self {
+        Self { options: Options { listing: Listing::Targets, ..self.options }, ..self }
+    }
+
+    /// How reports are shown.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether people read along on stdout.
+    pub(super) fn has_text(&self) -> bool {
+        self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_none())
+    }
+
+    /// Writes what is going to happen, into outputs for people only: machines want one document, what became of it.
+    pub(super) fn preview(&self, subject: Subject<'_>) -> Result<(), Failure> {
+        let text = self.report(subject).render(Format::Text, &self.options);
+        self.preview_text(&text)
+    }
+
+    /// Like [`Outputs::preview`], of something that has no other form than text.
+    pub(super) fn preview_text(&self, text: &str) -> Result<(), Failure> {
+        self.text.borrow_mut().push_str(text);
+        if self.has_text() { self.ui.result(text) } else { Ok(()) }
+    }
+
+    /// Writes the report into every output.
+    pub(super) fn write(&self, subject: Subject<'_>) -> Result<(), Failure> {
+        let text = self.report(subject).render(Format::Text, &self.options);
+        self.write_with(subject, &text)
+    }
+
+    /// Like [`Outputs::write`], with a text that is told in place of the report's own.
+    pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), Failure> {
+        self.text.borrow_mut().push_str(text);
+        self.written.set(true);
+        let report = self.report(subject);
+        let mut problem = None;
+        for output in self.outputs {
+            let done = match (&output.path, output.format) {
+                // What stands against the manifests, and why a command failed, stands on stderr already.
+                (None, Format::Text) => self.ui.result(text),
+                (None, format) => self.ui.result(report.render(format, &self.options)),
+                (Some(path), Format::Text) => {
+                    let plain = anstream::adapter::strip_str(&self.text.borrow()).to_string();
+                    write_whole(path, plain.as_bytes()).map_err(Failure::from)
+                }
+                (Some(path), format) => {
+                    write_whole(path, report.render(format, &self.options).as_bytes()).map_err(Failure::from)
+                }
+            };
+            // One file that cannot be written costs only itself.
+            problem = problem.or(done.err());
+        }
+        if let Some(path) = &self.summary {
+            problem = problem.or(append(path, &report.render(Format::Markdown, &self.options)).err());
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// Ends the command: if it failed before there was anything to tell, the outputs tell why.
+    pub(super) fn finish(&self, outcome: Result<u8, Failure>) -> Result<u8, Failure> {
+        let Err(failure) = outcome else { return outcome };
+        if !self.written.get() {
+            let failed = Failed { code: failure.code, chain: &failure.chain, hints: &failure.hints };
+            self.without_stdout_text(Subject::Failure(&failed));
+        }
+        Err(failure)
+    }
+
+    /// Writes what people have read on stderr already.
+    pub(super) fn without_stdout_text(&self, subject: Subject<'_>) {
+        let text = self.report(subject).render(Format::Text, &self.options);
+        self.text.borrow_mut().push_str(&text);
+        // The command has failed already; what failed beside that must not hide why.
+        if let Err(beside) = self.write_with(subject, "") {
+            self.ui.warn(&beside);
+        }
+    }
+
+    fn report<'r>(&self, subject: Subject<'r>) -> Report<'r> {
+        Report { purpose: self.purpose, subject }
     }
 }
 
 /// Finds out whether every file can be written, before anything is done whose report would be lost otherwise.
 pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
-    if outputs.iter().filter(|output| output.path.is_none()).count() > 1 {
+    // Workflow commands are lines of a log; they may stand below a text.
+    let is_document = |output: &&Output| output.path.is_none() && output.format != Format::Github;
+    if outputs.iter().filter(is_document).count() > 1 {
         return Err(
             Failure::error("two outputs go to stdout").hint("give all but one of them a file: --output json=plan.json")
         );
     }
     for path in outputs.iter().filter_map(|output| output.path.as_deref()) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if path.is_dir() {
-            return Err(Failure::error(format!("cannot write {}: it is a folder", path.display())));
-        }
-        tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder).map_err(|problem| {
+        let cannot = |problem: String| {
             Failure::error(format!("cannot write {}: {problem}", path.display()))
                 .hint("nothing was done yet; choose another path for --output")
-        })?;
+        };
+        if path.is_dir() {
+            return Err(cannot("it is a folder".to_owned()));
+        }
+        // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its reader.
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            continue;
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let probe = tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder);
+        probe.map_err(|problem| cannot(problem.to_string()))?;
     }
     Ok(())
 }
 
-/// Writes every output; `text` makes the form that is asked for.
+/// Writes every output of a command whose result is no report; `text` makes the form that is asked for.
 pub(super) fn write(ui: &Ui, outputs: &[Output], text: impl Fn(Format) -> String) -> Result<(), Failure> {
     for Output { format, path } in outputs {
         let text = text(*format);
         match path {
             None => ui.result(text)?,
-            Some(path) => {
-                let plain = anstream::adapter::strip_str(&text).to_string();
-                write_whole(path, plain.as_bytes())?;
-            }
+            Some(path) => write_whole(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
         }
     }
     Ok(())
+}
+
+/// Adds to a file that others write, too.
+fn append(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let mut opened = std::fs::File::options().append(true).create(true).open(path);
+    let done = opened.as_mut().map_err(|problem| problem.to_string());
+    done.and_then(|file| file.write_all(text.as_bytes()).map_err(|problem| problem.to_string())).map_err(|problem| {
+        Failure::error(format!("cannot write the step summary {}: {problem}", path.display()))
+            .hint("it is where GITHUB_STEP_SUMMARY points to")
+    })
 }
 
 #[cfg(test)]
@@ -85,8 +259,22 @@ mod tests {
     #[test]
     fn a_format_may_have_a_path() {
         assert_eq!("json".parse(), Ok(Output { format: Format::Json, path: None }));
-        assert_eq!("text=a=b".parse(), Ok(Output { format: Format::Text, path: Some("a=b".into()) }));
-        assert!("yaml".parse::<Output>().unwrap_err().contains("text and json"));
+        let path = Some(PathBuf::from("a=b.json"));
+        assert_eq!("json=a=b.json".parse(), Ok(Output { format: Format::Json, path }));
+        for (word, format) in Format::ALL {
+            assert_eq!(word.parse::<Output>().map(|output| output.format), Ok(format));
+            assert_eq!(format.to_string(), word);
+        }
         assert!("json=".parse::<Output>().is_err());
+        assert!("yaml".parse::<Output>().is_err());
+        assert!(text_or_json("csv").is_err());
+    }
+
+    #[test]
+    fn a_marker_cannot_end_the_comment_that_it_stands_in() {
+        assert_eq!(marker("team-a.prod_1"), Ok("team-a.prod_1".to_owned()));
+        for wrong in ["", "a--b", "-a", "a-", "a>b", "a b", "-->"] {
+            assert!(marker(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! From manifests to a plan: what `plan`, `apply` and `demo` have in common.
 
-use super::args::{Rules, Shown};
+use std::collections::BTreeMap;
+
+use super::args::Rules;
 use super::failure::Failure;
-use super::output::{self, Format};
+use super::output::Outputs;
 use super::progress::Progress;
+use super::provenance;
 use super::session::Session;
 use super::sources::{self, Manifest};
-use super::ui::Ui;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Resolution, ResolveError};
 use crate::model::{CardKey, DesiredState};
 use crate::plan::{self, BlindReset, Plan, Policy};
-use crate::report::{Content, Cost, Listing, PlanJson, PlanReport, PlanText};
+use crate::report::{Commit, Cost, PlanReport};
 
 /// How many targets of resets fit into one full request; the port's limit.
 const TARGETS_PER_REQUEST: u32 = 16;
@@ -24,24 +26,29 @@ pub(super) struct Planned {
     pub(super) warnings: Vec<Diagnostic>,
     /// What apply will cost.
     pub(super) cost: Cost,
+    /// The last change of each file of manifests, where git knows it.
+    pub(super) commits: BTreeMap<String, Commit>,
 }
 
 /// Resolves, observes and plans. Sends nothing that writes.
-pub(super) async fn make(ui: &Ui, session: &Session, manifest: &Manifest, rules: &Rules) -> Result<Planned, Failure> {
+pub(super) async fn make(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifest: &Manifest,
+    rules: &Rules,
+) -> Result<Planned, Failure> {
     let reader = session.portal.reader();
     let resolved = engine::resolve(&reader, &manifest.declaration).await;
     let Resolution { mut desired, warnings } = match resolved {
         Ok(resolution) => resolution,
         Err(ResolveError::Manifest(found)) => {
-            sources::show(ui, &found, &manifest.sources);
-            let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
-            return Err(sources::failed(errors, "nothing was written"));
+            return Err(sources::refuse(outputs, &found, &manifest.sources, "nothing was written"));
         }
         Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
     };
     lower_limits(&mut desired, rules);
 
-    let progress = Progress::new(ui);
+    let progress = Progress::new(outputs.ui);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
     progress.finish();
@@ -61,7 +68,7 @@ pub(super) async fn make(ui: &Ui, session: &Session, manifest: &Manifest, rules:
     }
     let cost = cost(session, &made);
     let warnings = manifest.warnings.iter().cloned().chain(warnings).collect();
-    Ok(Planned { plan: made, warnings, cost })
+    Ok(Planned { plan: made, warnings, cost, commits: provenance::commits(&manifest.sources) })
 }
 
 fn lower_limits(desired: &mut DesiredState, rules: &Rules) {
@@ -78,32 +85,16 @@ fn cost(session: &Session, plan: &Plan) -> Cost {
 }
 
 impl Planned {
-    /// Shows warnings with their lines on stderr, and the plan in every form that was asked for.
-    pub(super) fn show(&self, ui: &Ui, session: &Session, manifest: &Manifest, shown: &Shown) -> Result<(), Failure> {
-        sources::show(ui, &self.warnings, &manifest.sources);
+    /// The plan with what its readers want to know around it.
+    pub(super) fn report<'a>(&'a self, session: &'a Session, manifest: &'a Manifest) -> PlanReport<'a> {
         let documents = &manifest.declaration.documents;
-        let report = PlanReport {
+        PlanReport {
             plan: &self.plan,
             caller: &session.caller,
             manifests: documents.iter().map(|document| (&*document.name, &*document.reason)).collect(),
+            commits: &self.commits,
             cost: self.cost,
-            warnings: self.warnings.iter().map(ToString::to_string).collect(),
-        };
-        let listing = if shown.all { Listing::Targets } else { Listing::Changes };
-        let content = if shown.detail { Content::Shown } else { Content::Left };
-        output::write(ui, &shown.output, |format| match format {
-            Format::Text => {
-                // The warnings stand on stderr already.
-                let report = PlanReport { warnings: Vec::new(), ..report.clone() };
-                PlanText { report: &report, listing, content }.to_string()
-            }
-            Format::Json => json(&PlanJson::new(&report, content)),
-        })
+            warnings: &self.warnings,
+        }
     }
-}
-
-/// A value as JSON with a line end.
-pub(super) fn json(value: &impl serde::Serialize) -> String {
-    // These values have text keys and finite numbers only, which JSON can always hold.
-    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::exit;
 use super::failure::Failure;
+use super::output::Outputs;
 use super::ui::Ui;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
+use crate::report::{Checked, Subject};
 
 /// The manifests of a run, and their texts for whatever must be said about them later.
 pub(super) struct Manifest {
@@ -40,20 +42,17 @@ impl Manifest {
 }
 
 /// Reads and checks manifests. All problems are shown here; the failure says only that there were some.
-pub(super) fn load(ui: &Ui, files: &[PathBuf]) -> Result<Manifest, Failure> {
-    check(ui, read(files)?)
+pub(super) fn load(outputs: &Outputs<'_>, files: &[PathBuf]) -> Result<Manifest, Failure> {
+    check(outputs, read(files)?)
 }
 
 /// Checks manifests that were read.
-pub(super) fn check(ui: &Ui, sources: Vec<Source>) -> Result<Manifest, Failure> {
+pub(super) fn check(outputs: &Outputs<'_>, sources: Vec<Source>) -> Result<Manifest, Failure> {
     let Loaded { declaration, diagnostics } = manifest::load(&sources);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
         Some(declaration) if errors == 0 => Ok(Manifest { declaration, sources, warnings: diagnostics }),
-        _ => {
-            show(ui, &diagnostics, &sources);
-            Err(failed(errors, "nothing was sent to a portal"))
-        }
+        _ => Err(refuse(outputs, &diagnostics, &sources, "nothing was sent to a portal")),
     }
 }
 
@@ -65,8 +64,12 @@ pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     }
 }
 
-/// The failure that closes a list of problems; `harm` says what was not done because of them.
-pub(super) fn failed(errors: usize, harm: &str) -> Failure {
+/// Shows problems that stop the command, and writes them into its outputs; `harm` says what was not done because of them.
+pub(super) fn refuse(outputs: &Outputs<'_>, found: &[Diagnostic], sources: &[Source], harm: &str) -> Failure {
+    show(outputs.ui, found, sources);
+    let checked = Checked { portal: None, documents: None, diagnostics: found, sources };
+    outputs.without_stdout_text(Subject::Validation(&checked));
+    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
     let plural = if errors == 1 { "" } else { "s" };
     Failure::new(exit::ERROR, format!("{errors} problem{plural} in the manifests; {harm}"))
 }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
 use super::failure::Failure;
+use crate::report::Language;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -37,6 +38,11 @@ impl Ui {
         // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
         choice.write_global();
         Self { talk, choice, bars: MultiProgress::new() }
+    }
+
+    /// The language that people are spoken to in.
+    pub(super) fn language(&self) -> Language {
+        Language::English
     }
 
     /// The progress bars, if there is a terminal to draw them on.

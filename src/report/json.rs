@@ -6,9 +6,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Content, PlanReport};
+use super::{Checked, Commit, Content, Failed, Held, PlanReport, Purpose, SettledRun};
+use crate::diagnostic::Diagnostic;
 use crate::engine::Settled;
-use crate::model::{ReadTrust, RunId, Totals, TrustEvidence};
+use crate::model::{Place, ReadTrust, TrustEvidence};
 use crate::plan::diff::diff;
 use crate::plan::{Decision, PlannedTarget, Removal};
 
@@ -19,6 +20,8 @@ use crate::plan::{Decision, PlannedTarget, Removal};
 pub struct PlanJson {
     /// Always `recard.plan/v1`.
     format: &'static str,
+    /// What the command was for: `plan`, `apply` or `drift`.
+    purpose: &'static str,
     /// The portal.
     portal: String,
     /// Whether the portal is an emulator.
@@ -140,6 +143,23 @@ struct OriginJson {
     column: u32,
     /// The selector that matched.
     selector: String,
+    /// `metadata.reason` of the document.
+    reason: String,
+    /// The last commit of the file, where git knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<CommitJson>,
+}
+
+/// A commit.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CommitJson {
+    /// Its id.
+    id: String,
+    /// Its author.
+    author: String,
+    /// Its date: `2026-11-01`.
+    date: String,
 }
 
 /// What the guards say.
@@ -184,6 +204,8 @@ struct CostJson {
 pub struct ReportJson {
     /// Always `recard.report/v1`.
     format: &'static str,
+    /// What the command was for: `apply`, `restore`, `resume` or `show`.
+    purpose: &'static str,
     /// The run; absent if nothing was to be done and so no run was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
@@ -196,6 +218,20 @@ pub struct ReportJson {
     /// Why the run ended before it had tried everything, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
+    /// The targets that the plan held, and that were therefore not tried.
+    held: Vec<HeldJson>,
+}
+
+/// A target that was held.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct HeldJson {
+    /// `common/repeat` or `personal/42/simple`.
+    target: String,
+    /// The reason as a word that never changes.
+    reason: &'static str,
+    /// The reason for people.
+    text: String,
 }
 
 /// What became of one target.
@@ -208,6 +244,71 @@ struct OutcomeJson {
     outcome: &'static str,
     /// The outcome for people.
     text: String,
+}
+
+/// What was found in manifests, as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard validation")]
+pub struct ValidationJson {
+    /// Always `recard.validation/v1`.
+    format: &'static str,
+    /// What the command was for: `validate`, or another if the manifests stopped it.
+    purpose: &'static str,
+    /// Whether the manifests may be used.
+    valid: bool,
+    /// The portal that they are for, if they are valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    portal: Option<String>,
+    /// What was found, in the order of the files.
+    problems: Vec<ProblemJson>,
+}
+
+/// One problem.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProblemJson {
+    /// The code, which never changes: `RC0201`.
+    code: &'static str,
+    /// `error` or `warning`.
+    severity: &'static str,
+    /// What is wrong.
+    message: String,
+    /// How to mend it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    /// Where; absent only where there is no text at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceJson>,
+}
+
+/// A place in a manifest.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PlaceJson {
+    /// The file.
+    file: String,
+    /// The line, from 1.
+    line: u32,
+    /// The column in characters, from 1.
+    column: u32,
+}
+
+/// Why a command failed before it had anything else to tell, as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard failure")]
+pub struct FailureJson {
+    /// Always `recard.failure/v1`.
+    format: &'static str,
+    /// What the command was for.
+    purpose: &'static str,
+    /// The exit code.
+    exit_code: u8,
+    /// What happened; the first text is the outermost, each next one its cause.
+    messages: Vec<String>,
+    /// What may help.
+    hints: Vec<String>,
 }
 
 /// How many targets ended how.
@@ -228,8 +329,8 @@ struct TotalsJson {
 
 impl PlanJson {
     /// The plan, with or without a diff of what each reset loses.
-    pub fn new(report: &PlanReport<'_>, content: Content) -> Self {
-        let PlanReport { plan, caller, manifests, cost, warnings } = report;
+    pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: Content) -> Self {
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings } = report;
         let counts = plan.counts();
         let (trust, evidence) = match plan.trust {
             ReadTrust::Trusted(evidence) => ("trusted", Some(evidence)),
@@ -246,6 +347,7 @@ impl PlanJson {
             |(name, reason): &(&str, &str)| ManifestJson { name: (*name).to_owned(), reason: (*reason).to_owned() };
         Self {
             format: "recard.plan/v1",
+            purpose: purpose.word(),
             portal: plan.portal.to_string(),
             emulator: caller.emulator,
             caller: CallerJson { user: caller.user.get(), name: caller.name.to_string() },
@@ -265,7 +367,7 @@ impl PlanJson {
                 acknowledgement: plan.guards.acknowledgement(),
             },
             cost: CostJson { requests: cost.requests, seconds: (cost.seconds * 10.0).round() / 10.0 },
-            warnings: warnings.clone(),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -273,12 +375,7 @@ impl PlanJson {
 impl TargetJson {
     fn of(report: &PlanReport<'_>, target: &PlannedTarget, content: Content) -> Self {
         let plan = report.plan;
-        let reason = match &target.decision {
-            Decision::Keep(reason) => reason.word(),
-            Decision::Reset(Removal::Layout(_)) => "customised",
-            Decision::Reset(Removal::Unread) => "unread",
-            Decision::Hold(reason) => reason.word(),
-        };
+        let reason = reason_word(&target.decision);
         let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
         let loses = target.decision.layout().map(|layout| LossJson {
             sections: layout.sections(),
@@ -307,6 +404,12 @@ impl TargetJson {
                 line: origin.place.line,
                 column: origin.place.column,
                 selector: origin.selector.to_string(),
+                reason: origin.reason.to_string(),
+                commit: report.commit(origin).map(|Commit { id, author, date }| CommitJson {
+                    id: id.clone(),
+                    author: author.clone(),
+                    date: date.clone(),
+                }),
             },
         }
     }
@@ -314,18 +417,20 @@ impl TargetJson {
 
 impl ReportJson {
     /// What became of a run.
-    pub fn new(portal: &str, run: Option<&RunId>, targets: &[Settled], stopped: Option<&str>) -> Self {
-        let totals = Totals::of(targets.iter().map(|settled| &settled.outcome));
+    pub fn new(report: &SettledRun<'_>, purpose: Purpose) -> Self {
+        let totals = report.totals();
         let outcome = |settled: &Settled| OutcomeJson {
             target: settled.key.to_string(),
             outcome: settled.outcome.word(),
             text: settled.outcome.to_string(),
         };
+        let held = |Held { key, reason, text }: &Held| HeldJson { target: key.to_string(), reason, text: text.clone() };
         Self {
             format: "recard.report/v1",
-            run: run.map(ToString::to_string),
-            portal: portal.to_owned(),
-            targets: targets.iter().map(outcome).collect(),
+            purpose: purpose.word(),
+            run: report.run.map(ToString::to_string),
+            portal: report.portal.to_owned(),
+            targets: report.targets.iter().map(outcome).collect(),
             totals: TotalsJson {
                 planned: totals.planned(),
                 done: totals.done,
@@ -333,8 +438,53 @@ impl ReportJson {
                 failed: totals.failed,
                 unknown: totals.unknown,
             },
-            stopped: stopped.map(ToOwned::to_owned),
+            stopped: report.stopped.map(ToOwned::to_owned),
+            held: report.held.iter().map(held).collect(),
         }
+    }
+}
+
+impl ValidationJson {
+    /// What was found.
+    pub fn new(checked: &Checked<'_>, purpose: Purpose) -> Self {
+        let place = |place: &Place| PlaceJson { file: place.file.to_string(), line: place.line, column: place.column };
+        let problem = |found: &Diagnostic| ProblemJson {
+            code: found.code.as_str(),
+            severity: found.severity.as_str(),
+            message: found.message.clone(),
+            help: found.help.clone(),
+            place: found.place().map(place),
+        };
+        Self {
+            format: "recard.validation/v1",
+            purpose: purpose.word(),
+            valid: !checked.diagnostics.iter().any(Diagnostic::is_error),
+            portal: checked.portal.map(ToOwned::to_owned),
+            problems: checked.diagnostics.iter().map(problem).collect(),
+        }
+    }
+}
+
+impl FailureJson {
+    /// Why a command failed.
+    pub fn new(failed: &Failed<'_>, purpose: Purpose) -> Self {
+        Self {
+            format: "recard.failure/v1",
+            purpose: purpose.word(),
+            exit_code: failed.code,
+            messages: failed.chain.to_vec(),
+            hints: failed.hints.to_vec(),
+        }
+    }
+}
+
+/// The reason of a decision as a word that never changes.
+pub(super) fn reason_word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Keep(reason) => reason.word(),
+        Decision::Reset(Removal::Layout(_)) => "customised",
+        Decision::Reset(Removal::Unread) => "unread",
+        Decision::Hold(reason) => reason.word(),
     }
 }
 
@@ -346,6 +496,16 @@ pub fn plan_schema() -> schemars::Schema {
 /// The JSON Schema of [`ReportJson`].
 pub fn report_schema() -> schemars::Schema {
     generator().into_root_schema_for::<ReportJson>()
+}
+
+/// The JSON Schema of [`ValidationJson`].
+pub fn validation_schema() -> schemars::Schema {
+    generator().into_root_schema_for::<ValidationJson>()
+}
+
+/// The JSON Schema of [`FailureJson`].
+pub fn failure_schema() -> schemars::Schema {
+    generator().into_root_schema_for::<FailureJson>()
 }
 
 fn generator() -> schemars::SchemaGenerator {

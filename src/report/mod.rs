@@ -1,43 +1,152 @@
-//! From values to text: plans and reports as people and programs read them.
+//! From values to text: plans, runs, checked manifests and failures, as people and programs read them.
 //!
-//! Everything here returns a value that can be displayed, and prints nothing. Text carries styles; whoever prints it takes
-//! them away where there is no terminal. Machine formats have a version in their first field and a schema in `schemas/`; what
-//! stands in them never depends on the language or width of a terminal.
+//! Everything here returns text, and prints nothing. A [`Report`] says what it is about and what the command was for;
+//! [`Report::render`] gives it any [`Format`], all from the same value, so that two formats of one run cannot disagree.
+//!
+//! Text carries styles; whoever prints it takes them away where there is no terminal. Machine formats have a version in their
+//! first field and a schema in `schemas/`; what stands in them never depends on the language or width of a terminal. What
+//! people and the portal wrote goes through [`escape`], whatever the format: it must not become markup, a mention, a formula,
+//! a workflow command or an escape sequence.
 
+mod csv;
+mod escape;
+mod finding;
+mod github;
 mod json;
+mod junit;
+mod markdown;
 mod plan_text;
 mod run_text;
+mod sarif;
 mod style;
+mod subject;
 mod words;
 
-pub use json::{PlanJson, ReportJson, plan_schema, report_schema};
+use std::fmt;
+
+pub use escape::visible;
+pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
+pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use plan_text::{Content, Listing, PlanText};
 pub use run_text::RunText;
+pub use subject::{Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject};
 pub use words::{Counted, Seconds};
 
-use crate::model::Identity;
-use crate::plan::Plan;
-
-/// What carrying out a plan will cost, as far as can be told before.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// HTTP requests.
-    pub requests: u32,
-    /// Seconds, by the model of the portal's rate limit.
-    pub seconds: f64,
+/// A form of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people on a terminal.
+    Text,
+    /// For programs; versioned, with a schema.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// For test reports of build servers.
+    Junit,
+    /// For code scanning: problems with their places (SARIF 2.1.0).
+    Sarif,
+    /// For GitHub Actions: workflow commands that annotate the lines of the manifests.
+    Github,
+    /// For spreadsheets (RFC 4180).
+    Csv,
 }
 
-/// A plan with everything that its readers want to know around it.
+impl Format {
+    /// All formats, with the words that name them on the command line.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("text", Self::Text),
+        ("json", Self::Json),
+        ("markdown", Self::Markdown),
+        ("junit", Self::Junit),
+        ("sarif", Self::Sarif),
+        ("github", Self::Github),
+        ("csv", Self::Csv),
+    ];
+}
+
+/// The language of what people read. What programs read is the same in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Russian.
+    Russian,
+}
+
+/// How a report is shown; nothing of this changes what it says.
 #[derive(Clone, Debug)]
-pub struct PlanReport<'a> {
-    /// The plan.
-    pub plan: &'a Plan,
-    /// Who made it.
-    pub caller: &'a Identity,
-    /// Name and reason of each manifest document.
-    pub manifests: Vec<(&'a str, &'a str)>,
-    /// What apply will cost.
-    pub cost: Cost,
-    /// What was odd in the manifests, each as one line.
-    pub warnings: Vec<String>,
+pub struct Options {
+    /// Which targets are listed.
+    pub listing: Listing,
+    /// Whether the content of cards is shown.
+    pub content: Content,
+    /// The language of what people read.
+    pub language: Language,
+    /// How many bytes Markdown may have.
+    pub markdown_limit: usize,
+    /// A name that tells this report's comment from others on the same page; may be empty.
+    pub marker: String,
+}
+
+/// The longest comment that GitHub takes, counted in bytes to be on the safe side of its characters.
+pub const MARKDOWN_LIMIT: usize = 65_536;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listing: Listing::default(),
+            content: Content::default(),
+            language: Language::default(),
+            markdown_limit: MARKDOWN_LIMIT,
+            marker: String::new(),
+        }
+    }
+}
+
+impl Report<'_> {
+    /// The report in a format, with the line end that its last line needs.
+    pub fn render(&self, format: Format, options: &Options) -> String {
+        match format {
+            Format::Text => self.text(options),
+            Format::Json => self.json(options),
+            Format::Markdown => markdown::render(self, options),
+            Format::Junit => junit::render(self),
+            Format::Sarif => sarif::render(self),
+            Format::Github => github::render(self),
+            Format::Csv => csv::render(self),
+        }
+    }
+
+    fn text(&self, options: &Options) -> String {
+        match &self.subject {
+            Subject::Plan(report) => {
+                PlanText { report, listing: options.listing, content: options.content }.to_string()
+            }
+            Subject::Run(run) => run.text(options.listing).map(|text| text.to_string()).unwrap_or_default(),
+            Subject::Validation(checked) => checked.to_string(),
+            Subject::Failure(failed) => failed.to_string(),
+        }
+    }
+
+    fn json(&self, options: &Options) -> String {
+        match &self.subject {
+            Subject::Plan(report) => pretty(&PlanJson::new(report, self.purpose, options.content)),
+            Subject::Run(run) => pretty(&ReportJson::new(run, self.purpose)),
+            Subject::Validation(checked) => pretty(&ValidationJson::new(checked, self.purpose)),
+            Subject::Failure(failed) => pretty(&FailureJson::new(failed, self.purpose)),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL.iter().find(|(_, format)| format == self).map_or("", |(word, _)| word))
+    }
+}
+
+/// A value as JSON with a line end.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    // These values have text keys and finite numbers only, which JSON can always hold.
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
 }

@@ -45,15 +45,13 @@ pub struct PlanText<'a> {
 
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PlanReport { plan, caller, manifests, cost, warnings } = self.report;
+        // The warnings stand on stderr already, with the lines that they are about.
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _ } = self.report;
         let kind = if caller.emulator { " (an emulator)" } else { "" };
         writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}", plan.portal, caller.user, caller.name)?;
         writeln!(f, "{FAINT}Reads of other users: {}{FAINT:#}", Trust(plan.trust))?;
         for (name, reason) in manifests {
             writeln!(f, "{FAINT}Manifest {name}: {reason}{FAINT:#}")?;
-        }
-        for warning in warnings {
-            writeln!(f, "{WARNING}warning:{WARNING:#} {warning}")?;
         }
         writeln!(f)?;
 

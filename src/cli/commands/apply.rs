@@ -7,18 +7,18 @@ use crate::cli::environment::Need;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{self, Format};
-use crate::cli::planning::{self, Planned, json};
+use crate::cli::output::Outputs;
+use crate::cli::planning::{self, Planned};
 use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::sources::{self, Manifest};
 use crate::cli::ui::Ui;
-use crate::engine::{self, ApplyReport, Freshness};
+use crate::engine::{self, Freshness};
 use crate::model::{CardKey, Layout};
 use crate::plan::{ApprovedPlan, NotApproved, Plan};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
-use crate::report::{ReportJson, RunText};
+use crate::report::{Format, Held, Purpose, Report, SettledRun, Subject};
 use crate::store::Locked;
 
 /// A plan older than this is read again before anything is reset: somebody took their time to answer the question.
@@ -31,14 +31,17 @@ pub(in crate::cli) async fn run(
     arguments: &ApplyArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    output::check_paths(&arguments.shown.output)?;
-    let manifest = sources::load(ui, &arguments.manifests.files)?;
-    with(ui, global, arguments, &manifest, interrupt).await
+    let outputs = Outputs::showing(ui, Purpose::Apply, &arguments.shown)?;
+    let outcome = async {
+        let manifest = sources::load(&outputs, &arguments.manifests.files)?;
+        with(&outputs, global, arguments, &manifest, interrupt).await
+    };
+    outputs.finish(outcome.await)
 }
 
 /// Applies manifests that were read.
 pub(in crate::cli) async fn with(
-    ui: &Ui,
+    outputs: &Outputs<'_>,
     global: &Global,
     arguments: &ApplyArguments,
     manifest: &Manifest,
@@ -46,12 +49,13 @@ pub(in crate::cli) async fn with(
 ) -> Result<u8, Failure> {
     let address = Address::find(global, Need::Write).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
+    let ui = outputs.ui;
     let session = address.connect(global, ui, interrupt).await?;
     let mut locked = running::lock(ui, global, &session, "apply").await?;
     running::refuse_unfinished(&session)?;
     let read_at = Instant::now();
-    let planned = planning::make(ui, &session, manifest, &arguments.rules).await?;
-    let outcome = decide(ui, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
+    let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
+    let outcome = decide(outputs, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
     drop(locked);
     session.close(ui)?;
     outcome
@@ -60,7 +64,7 @@ pub(in crate::cli) async fn with(
 /// Shows the plan and carries it out, if it may be.
 #[expect(clippy::too_many_arguments, reason = "the parts of one command, which belong to nothing smaller")]
 async fn decide(
-    ui: &Ui,
+    outputs: &Outputs<'_>,
     arguments: &ApplyArguments,
     interrupt: &Interrupt,
     session: &Session,
@@ -69,24 +73,31 @@ async fn decide(
     planned: &Planned,
     read_at: Instant,
 ) -> Result<u8, Failure> {
+    let ui = outputs.ui;
     let plan = &planned.plan;
     let counts = plan.counts();
-    // Machines want one document on stdout: the report. The plan is for people.
-    let text_only = arguments.shown.output.iter().all(|output| output.format == Format::Text);
-    if text_only {
-        planned.show(ui, session, manifest, &arguments.shown)?;
-    }
+    sources::show(ui, &planned.warnings, &manifest.sources);
+    let planned_report = planned.report(session, manifest);
+    outputs.preview(Subject::Plan(&planned_report))?;
+    let settled = SettledRun {
+        run: None,
+        portal: plan.portal.as_str(),
+        manifests: planned_report.manifests.clone(),
+        targets: &[],
+        stopped: None,
+        held: Held::of(plan),
+        plan: Some(plan),
+    };
     let marks = plan.new_marks();
     if counts.reset == 0 && marks == 0 {
-        if !text_only {
-            write_report(ui, arguments, None, plan)?;
-        }
+        outputs.write(Subject::Run(&settled))?;
         keep_selection(session, locked, manifest, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
     let approved = match ApprovedPlan::new(plan.clone(), Vec::new()) {
         Ok(approved) => approved,
         Err(NotApproved::Guards(report)) => {
+            outputs.without_stdout_text(Subject::Plan(&planned_report));
             let failure = Failure::refused(match report.breaches.first() {
                 Some(first) => format!("a guard stands against the plan: {first}; nothing was written"),
                 None => "the guards stand against the plan; nothing was written".to_owned(),
@@ -101,6 +112,10 @@ async fn decide(
         }
     };
     if counts.reset > 0 {
+        if !arguments.auto_approve && ui.can_ask() && !outputs.has_text() {
+            let shown = Report { purpose: Purpose::Apply, subject: Subject::Plan(&planned_report) };
+            ui.diagnostics(&shown.render(Format::Text, outputs.options()));
+        }
         let question = format!("Reset {} cards on {}? What they hold is backed up first.", counts.reset, plan.portal);
         running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     }
@@ -122,7 +137,9 @@ async fn decide(
         Ok(report) => (report, None),
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
     };
-    finish(ui, arguments, plan, &report)?;
+    let settled =
+        SettledRun { run: Some(&report.run), targets: &report.targets, stopped: report.stopped.as_deref(), ..settled };
+    finish(outputs, &settled)?;
     keep_selection(session, locked, manifest, plan)?;
     match failure {
         Some(failure) => Err(failure),
@@ -131,11 +148,13 @@ async fn decide(
     }
 }
 
-/// Shows the report, and the way back.
-fn finish(ui: &Ui, arguments: &ApplyArguments, plan: &Plan, report: &ApplyReport) -> Result<(), Failure> {
-    write_report(ui, arguments, Some(report), plan)?;
-    if report.totals.done > 0 && arguments.shown.output.iter().all(|output| output.format == Format::Text) {
-        ui.note(format_args!("To put everything back: recard restore {} --everything", report.run));
+/// Writes the report, and tells the way back.
+fn finish(outputs: &Outputs<'_>, settled: &SettledRun<'_>) -> Result<(), Failure> {
+    // An empty line between the plan and what became of it.
+    outputs.preview_text("\n")?;
+    outputs.write(Subject::Run(settled))?;
+    if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
+        outputs.ui.note(format_args!("To put everything back: recard restore {run} --everything"));
     }
     Ok(())
 }
@@ -148,25 +167,6 @@ fn keep_selection(session: &Session, locked: &mut Locked, manifest: &Manifest, p
         locked.write_selection(&names, selected)?;
     }
     Ok(())
-}
-
-fn write_report(ui: &Ui, arguments: &ApplyArguments, report: Option<&ApplyReport>, plan: &Plan) -> Result<(), Failure> {
-    let portal = plan.portal.as_str();
-    output::write(ui, &arguments.shown.output, |format| match (format, report) {
-        (Format::Text, None) => String::new(),
-        (Format::Text, Some(report)) => {
-            // An empty line between the plan and what became of it.
-            let names = report.targets.iter().map(|settled| (settled.key, plan.person_name(settled.key)));
-            let text = RunText::new(&report.run, &report.targets, report.totals)
-                .with_reason(report.stopped.as_deref())
-                .with_names(names);
-            if arguments.shown.all { format!("\n{}", text.with_every_target()) } else { format!("\n{text}") }
-        }
-        (Format::Json, None) => json(&ReportJson::new(portal, None, &[], None)),
-        (Format::Json, Some(report)) => {
-            json(&ReportJson::new(portal, Some(&report.run), &report.targets, report.stopped.as_deref()))
-        }
-    })
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {

@@ -1,14 +1,17 @@
 //! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
 
-use crate::cli::args::{ApplyArguments, Global, Manifests, PlanArguments, RestoreArguments, Rules, Shown, Which};
+use crate::cli::args::{
+    ApplyArguments, Global, Manifests, PlanArguments, RestoreArguments, Rules, Shown, Which, Written,
+};
 use crate::cli::commands::{apply, plan, restore};
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{Format, Output};
+use crate::cli::output::{Output, Outputs};
 use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::manifest::Source;
+use crate::report::{Format, MARKDOWN_LIMIT, Purpose};
 
 /// The manifest of the demonstration; the one that the documents show.
 const MANIFEST: &str = include_str!("../../../examples/quickstart.yaml");
@@ -18,7 +21,17 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     let cannot = |problem: std::io::Error| Failure::error(format!("cannot make a folder to play in: {problem}"));
     let place = tempfile::tempdir().map_err(cannot)?;
     let source = Source { name: "examples/quickstart.yaml".into(), bytes: MANIFEST.into() };
-    let manifest = sources::check(ui, vec![source])?;
+    let written = || Written {
+        output: vec![Output { format: Format::Text, path: None }],
+        markdown_limit: MARKDOWN_LIMIT,
+        marker: None,
+    };
+    let shown = |detail| Shown { written: written(), detail, all: false };
+    let (briefly, in_detail) = (shown(false), shown(true));
+    let planned = Outputs::showing(ui, Purpose::Plan, &briefly)?;
+    let planned_in_detail = Outputs::showing(ui, Purpose::Plan, &in_detail)?;
+    let applied = Outputs::showing(ui, Purpose::Apply, &briefly)?;
+    let manifest = sources::check(&planned, vec![source])?;
     let global = Global {
         portal: Some("embedded".to_owned()),
         webhook_url_file: None,
@@ -26,7 +39,6 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         ..global.clone()
     };
     let files = Manifests { files: Vec::new() };
-    let shown = |detail| Shown { output: vec![Output { format: Format::Text, path: None }], detail, all: false };
     let rules = Rules { blind_reset: false, max_users: None };
 
     ui.result("An emulated portal with a small company, and this manifest:\n\n")?;
@@ -44,18 +56,18 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         rules: rules.clone(),
         detailed_exitcode: false,
     };
-    plan::with(ui, &global, &planning(true), &manifest, interrupt).await?;
+    plan::with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
 
     ui.result("\n$ recard apply --auto-approve\n\n")?;
     let applying =
         ApplyArguments { manifests: files.clone(), shown: shown(false), rules: rules.clone(), auto_approve: true };
-    let code = apply::with(ui, &global, &applying, &manifest, interrupt).await?;
+    let code = apply::with(&applied, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
     }
 
     ui.result("\n$ recard plan\n\n")?;
-    plan::with(ui, &global, &planning(false), &manifest, interrupt).await?;
+    plan::with(&planned, &global, &planning(false), &manifest, interrupt).await?;
 
     ui.result("\n$ recard restore last --everything --auto-approve\n\n")?;
     let restoring = RestoreArguments {

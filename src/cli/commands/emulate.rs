@@ -8,9 +8,9 @@ use crate::cli::args::EmulateArguments;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::planning::json;
 use crate::cli::ui::Ui;
 use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
+use crate::report::pretty as json;
 use crate::store::write_whole;
 
 /// Serves until somebody ends it.

@@ -3,14 +3,13 @@
 use crate::cli::args::{Global, HistoryArguments, ShowArguments};
 use crate::cli::environment::{self, Need};
 use crate::cli::failure::Failure;
-use crate::cli::output::{self, Format};
-use crate::cli::planning::json;
+use crate::cli::output::{self, Outputs};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
 use crate::engine::Settled;
 use crate::model::Totals;
 use crate::port::{Interrupted, RunPurpose};
-use crate::report::{ReportJson, RunText};
+use crate::report::{Format, Purpose, ReportJson, RunText, SettledRun, Subject, pretty};
 use crate::store::{RunEnd, RunSummary, Store};
 
 /// Lists the runs of the store.
@@ -19,34 +18,37 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments
     let store = store(global)?;
     let runs = store.runs()?;
     output::write(ui, &arguments.output, |format| match format {
-        Format::Text if runs.is_empty() => "The store has no run for this portal.\n".to_owned(),
-        Format::Text => runs.iter().map(line).collect(),
-        Format::Json => json(&runs.iter().map(|run| report(run).0).collect::<Vec<_>>()),
+        Format::Json => {
+            let json = |run: &RunSummary| ReportJson::new(&settled(run, &targets(run)), Purpose::Show);
+            pretty(&runs.iter().map(json).collect::<Vec<_>>())
+        }
+        _ if runs.is_empty() => "The store has no run for this portal.\n".to_owned(),
+        _ => runs.iter().map(line).collect(),
     })?;
     Ok(exit::DONE)
 }
 
 /// Shows one run.
 pub(in crate::cli) fn show(ui: &Ui, global: &Global, arguments: &ShowArguments) -> Result<u8, Failure> {
-    output::check_paths(&arguments.output)?;
+    let outputs = Outputs::open(ui, Purpose::Show, &arguments.written)?;
+    outputs.finish(show_run(&outputs, global, arguments))
+}
+
+fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -> Result<u8, Failure> {
     let store = store(global)?;
     let summary = store.summary(&store.find_run(&arguments.run)?)?;
-    output::write(ui, &arguments.output, |format| match format {
-        Format::Text => {
-            let (_, targets) = report(&summary);
-            let header = &summary.header;
-            let mut text = line(&summary);
-            for (name, reason) in &header.reasons {
-                text.push_str(&format!("  manifest {name}: {reason}\n"));
-            }
-            if let Some(commit) = &header.commit {
-                text.push_str(&format!("  commit {commit}\n"));
-            }
-            text.push_str(&format!("  as user {} of {}\n\n", header.caller, header.portal));
-            text + &RunText::new(&summary.run, &targets, summary.totals()).with_every_target().to_string()
-        }
-        Format::Json => json(&report(&summary).0),
-    })?;
+    let targets = targets(&summary);
+    let header = &summary.header;
+    let mut text = line(&summary);
+    for (name, reason) in &header.reasons {
+        text.push_str(&format!("  manifest {name}: {reason}\n"));
+    }
+    if let Some(commit) = &header.commit {
+        text.push_str(&format!("  commit {commit}\n"));
+    }
+    text.push_str(&format!("  as user {} of {}\n\n", header.caller, header.portal));
+    text.push_str(&RunText::new(&summary.run, &targets, summary.totals()).with_every_target().to_string());
+    outputs.write_with(Subject::Run(&settled(&summary, &targets)), &text)?;
     Ok(exit::DONE)
 }
 
@@ -78,16 +80,22 @@ fn line(run: &RunSummary) -> String {
     )
 }
 
-fn report(run: &RunSummary) -> (ReportJson, Vec<Settled>) {
-    let settled = |(key, outcome): &(crate::model::CardKey, crate::model::Outcome)| Settled {
-        key: *key,
-        outcome: outcome.clone(),
-    };
-    let targets: Vec<Settled> = run.settled.iter().map(settled).collect();
-    let stopped = match run.end {
-        RunEnd::Closed(Interrupted::No) => None,
-        RunEnd::Closed(Interrupted::Yes) => Some("interrupted"),
-        RunEnd::Unfinished => Some("unfinished"),
-    };
-    (ReportJson::new(run.header.portal.as_str(), Some(&run.run), &targets, stopped), targets)
+fn targets(run: &RunSummary) -> Vec<Settled> {
+    run.settled.iter().map(|(key, outcome)| Settled { key: *key, outcome: outcome.clone() }).collect()
+}
+
+fn settled<'a>(run: &'a RunSummary, targets: &'a [Settled]) -> SettledRun<'a> {
+    SettledRun {
+        run: Some(&run.run),
+        portal: run.header.portal.as_str(),
+        manifests: run.header.reasons.iter().map(|(name, reason)| (name.as_str(), reason.as_str())).collect(),
+        targets,
+        stopped: match run.end {
+            RunEnd::Closed(Interrupted::No) => None,
+            RunEnd::Closed(Interrupted::Yes) => Some("interrupted"),
+            RunEnd::Unfinished => Some("unfinished"),
+        },
+        held: Vec::new(),
+        plan: None,
+    }
 }

@@ -4,10 +4,12 @@ use crate::cli::args::{Global, PlanArguments};
 use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::output::Outputs;
 use crate::cli::session::Address;
 use crate::cli::sources::Manifest;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, output, planning, sources};
+use crate::cli::{exit, planning, sources};
+use crate::report::{Purpose, Subject};
 
 /// Plans and shows the plan.
 pub(in crate::cli) async fn run(
@@ -16,14 +18,17 @@ pub(in crate::cli) async fn run(
     arguments: &PlanArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    output::check_paths(&arguments.shown.output)?;
-    let manifest = sources::load(ui, &arguments.manifests.files)?;
-    with(ui, global, arguments, &manifest, interrupt).await
+    let outputs = Outputs::showing(ui, Purpose::Plan, &arguments.shown)?;
+    let outcome = async {
+        let manifest = sources::load(&outputs, &arguments.manifests.files)?;
+        with(&outputs, global, arguments, &manifest, interrupt).await
+    };
+    outputs.finish(outcome.await)
 }
 
 /// Plans with manifests that were read.
 pub(in crate::cli) async fn with(
-    ui: &Ui,
+    outputs: &Outputs<'_>,
     global: &Global,
     arguments: &PlanArguments,
     manifest: &Manifest,
@@ -31,10 +36,11 @@ pub(in crate::cli) async fn with(
 ) -> Result<u8, Failure> {
     let address = Address::find(global, Need::Read).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
-    let session = address.connect(global, ui, interrupt).await?;
-    let planned = planning::make(ui, &session, manifest, &arguments.rules).await?;
-    planned.show(ui, &session, manifest, &arguments.shown)?;
+    let session = address.connect(global, outputs.ui, interrupt).await?;
+    let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
+    sources::show(outputs.ui, &planned.warnings, &manifest.sources);
+    outputs.write(Subject::Plan(&planned.report(&session, manifest)))?;
     let settled = planned.plan.is_settled();
-    session.close(ui)?;
+    session.close(outputs.ui)?;
     Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
 }

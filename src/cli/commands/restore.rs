@@ -8,17 +8,16 @@ use crate::cli::environment::Need;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{self, Format};
-use crate::cli::planning::json;
+use crate::cli::output::Outputs;
 use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan};
+use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan, RestoreTarget};
 use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
 use crate::plan::diff::diff;
 use crate::port::{Archive as _, RunPurpose};
-use crate::report::{Counted, ReportJson, RunText};
+use crate::report::{Counted, Held, Purpose, SettledRun, Subject};
 use crate::store::Locked;
 
 /// Plans the restore, shows it, asks, and carries it out.
@@ -28,13 +27,24 @@ pub(in crate::cli) async fn run(
     arguments: &RestoreArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    output::check_paths(&arguments.shown.output)?;
+    let outputs = Outputs::showing(ui, Purpose::Restore, &arguments.shown)?.with_every_target();
+    outputs.finish(with(&outputs, global, arguments, interrupt).await)
+}
+
+/// Restores into outputs that were opened.
+pub(in crate::cli) async fn with(
+    outputs: &Outputs<'_>,
+    global: &Global,
+    arguments: &RestoreArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let ui = outputs.ui;
     let users = users(arguments)?;
     let address = Address::find(global, Need::Write).await?;
     let session = address.connect(global, ui, interrupt).await?;
     let mut locked = running::lock(ui, global, &session, "restore").await?;
     running::refuse_unfinished(&session)?;
-    let outcome = restore(ui, arguments, &users, interrupt, &session, &mut locked).await;
+    let outcome = restore(outputs, arguments, &users, interrupt, &session, &mut locked).await;
     drop(locked);
     session.close(ui)?;
     outcome
@@ -47,13 +57,14 @@ fn users(arguments: &RestoreArguments) -> Result<BTreeSet<UserId>, Failure> {
 }
 
 async fn restore(
-    ui: &Ui,
+    outputs: &Outputs<'_>,
     arguments: &RestoreArguments,
     users: &BTreeSet<UserId>,
     interrupt: &Interrupt,
     session: &Session,
     locked: &mut Locked,
 ) -> Result<u8, Failure> {
+    let ui = outputs.ui;
     let of = session.store.find_run(&arguments.run)?;
     let records = session.store.journal(&of)?;
     let keys: Vec<CardKey> =
@@ -66,17 +77,19 @@ async fn restore(
     let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
 
     let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
-    let text_only = arguments.shown.output.iter().all(|output| output.format == Format::Text);
-    if text_only {
-        ui.result(text(&of, &plan, arguments))?;
-    }
-    let kept_back = plan.targets.iter().any(|target| {
-        matches!(
-            target.decision,
-            RestoreDecision::NewerKept(_) | RestoreDecision::Unreadable(_) | RestoreDecision::NoBackup
-        )
-    });
+    outputs.preview_text(&text(&of, &plan, arguments))?;
+    let settled = SettledRun {
+        run: None,
+        portal: snapshot.portal.as_str(),
+        manifests: Vec::new(),
+        targets: &[],
+        stopped: None,
+        held: held(&plan),
+        plan: None,
+    };
+    let kept_back = !settled.held.is_empty();
     if actions == 0 {
+        outputs.write(Subject::Run(&settled))?;
         return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
     }
     let question = format!("Write {} on {}?", Counted(actions, "card", "cards"), snapshot.portal);
@@ -93,18 +106,9 @@ async fn restore(
         Ok(report) => (report, None),
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
     };
-    output::write(ui, &arguments.shown.output, |format| match format {
-        Format::Text => RunText::new(&report.run, &report.targets, report.totals)
-            .with_reason(report.stopped.as_deref())
-            .with_every_target()
-            .to_string(),
-        Format::Json => json(&ReportJson::new(
-            snapshot.portal.as_str(),
-            Some(&report.run),
-            &report.targets,
-            report.stopped.as_deref(),
-        )),
-    })?;
+    let settled =
+        SettledRun { run: Some(&report.run), targets: &report.targets, stopped: report.stopped.as_deref(), ..settled };
+    outputs.write(Subject::Run(&settled))?;
     match failure {
         Some(failure) => Err(failure),
         None if kept_back => Ok(exit::PARTIAL),
@@ -128,28 +132,26 @@ fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKe
     lead && (everything || whose)
 }
 
+/// What is not put back although it was asked for.
+fn held(plan: &RestorePlan) -> Vec<Held> {
+    let held = |target: &RestoreTarget| {
+        let reason = match &target.decision {
+            RestoreDecision::NewerKept(_) => "newer-kept",
+            RestoreDecision::Unreadable(_) => "unreadable",
+            RestoreDecision::NoBackup => "no-backup",
+            RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => return None,
+        };
+        Some(Held { key: target.key, reason, text: words(&target.decision).1 })
+    };
+    plan.targets.iter().filter_map(held).collect()
+}
+
 fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String {
     let mut text = format!("Restore of the run {of}\n\n");
     let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
     for target in &plan.targets {
         let key = target.key.to_string();
-        let (word, what) = match &target.decision {
-            RestoreDecision::PutBack { wanted, over: None } => {
-                let (sections, fields) = (wanted.sections(), wanted.fields());
-                let sections = Counted(sections, "section", "sections");
-                ("put", format!("puts back {sections}, {}", Counted(fields, "field", "fields")))
-            }
-            RestoreDecision::PutBack { over: Some(_), .. } => {
-                ("put", "overwrites a newer layout, which is backed up first".to_owned())
-            }
-            RestoreDecision::Remove(_) => ("reset", "was at its default before the run".to_owned()),
-            RestoreDecision::AsBefore => ("keep", "is as before the run".to_owned()),
-            RestoreDecision::NewerKept(_) => {
-                ("hold", "holds a newer layout; --overwrite-newer would replace it".to_owned())
-            }
-            RestoreDecision::Unreadable(_) => ("hold", "cannot be read, or the read cannot be believed".to_owned()),
-            RestoreDecision::NoBackup => ("hold", "was reset without a backup".to_owned()),
-        };
+        let (word, what) = words(&target.decision);
         let _ = writeln!(text, "{word:<5}  {key:<width$}  {what}");
         if arguments.shown.detail
             && let RestoreDecision::PutBack { wanted, over } = &target.decision
@@ -165,4 +167,25 @@ fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String 
         text.push('\n');
     }
     text
+}
+
+/// A decision in a word, and why.
+fn words(decision: &RestoreDecision) -> (&'static str, String) {
+    match decision {
+        RestoreDecision::PutBack { wanted, over: None } => {
+            let (sections, fields) = (wanted.sections(), wanted.fields());
+            let sections = Counted(sections, "section", "sections");
+            ("put", format!("puts back {sections}, {}", Counted(fields, "field", "fields")))
+        }
+        RestoreDecision::PutBack { over: Some(_), .. } => {
+            ("put", "overwrites a newer layout, which is backed up first".to_owned())
+        }
+        RestoreDecision::Remove(_) => ("reset", "was at its default before the run".to_owned()),
+        RestoreDecision::AsBefore => ("keep", "is as before the run".to_owned()),
+        RestoreDecision::NewerKept(_) => {
+            ("hold", "holds a newer layout; --overwrite-newer would replace it".to_owned())
+        }
+        RestoreDecision::Unreadable(_) => ("hold", "cannot be read, or the read cannot be believed".to_owned()),
+        RestoreDecision::NoBackup => ("hold", "was reset without a backup".to_owned()),
+    }
 }

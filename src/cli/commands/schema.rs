@@ -3,16 +3,18 @@
 use crate::cli::args::SchemaOf;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
-use crate::cli::planning::json;
 use crate::cli::ui::Ui;
-use crate::{manifest, report};
+use crate::manifest;
+use crate::report::{self, pretty};
 
 /// Prints a schema.
 pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, Failure> {
     let text = match of {
         SchemaOf::Manifest => manifest::schema(),
-        SchemaOf::Plan => json(&report::plan_schema()),
-        SchemaOf::Report => json(&report::report_schema()),
+        SchemaOf::Plan => pretty(&report::plan_schema()),
+        SchemaOf::Report => pretty(&report::report_schema()),
+        SchemaOf::Validation => pretty(&report::validation_schema()),
+        SchemaOf::Failure => pretty(&report::failure_schema()),
     };
     ui.result(text)?;
     Ok(exit::DONE)

@@ -1,20 +1,27 @@
 //! `recard validate`: are the manifests right, as far as can be told without a portal?
 
-use crate::cli::args::Manifests;
+use crate::cli::args::ValidateArguments;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
+use crate::cli::output::Outputs;
 use crate::cli::sources;
 use crate::cli::ui::Ui;
-use crate::report::Counted;
+use crate::report::{Checked, Purpose, Subject};
 
 /// Checks manifests and says how many there are.
-pub(in crate::cli) fn run(ui: &Ui, arguments: &Manifests) -> Result<u8, Failure> {
-    let manifest = sources::load(ui, &arguments.files)?;
-    sources::show(ui, &manifest.warnings, &manifest.sources);
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let documents = Counted(count(manifest.declaration.documents.len()), "manifest", "manifests");
-    let warnings = Counted(count(manifest.warnings.len()), "warning", "warnings");
-    let portal = manifest.declaration.portal();
-    ui.result(format_args!("{documents} for the portal {portal}: valid, {warnings}\n"))?;
+pub(in crate::cli) fn run(ui: &Ui, arguments: &ValidateArguments) -> Result<u8, Failure> {
+    let outputs = Outputs::open(ui, Purpose::Validate, &arguments.written)?;
+    outputs.finish(validate(&outputs, arguments))
+}
+
+fn validate(outputs: &Outputs<'_>, arguments: &ValidateArguments) -> Result<u8, Failure> {
+    let manifest = sources::load(outputs, &arguments.manifests.files)?;
+    sources::show(outputs.ui, &manifest.warnings, &manifest.sources);
+    outputs.write(Subject::Validation(&Checked {
+        portal: Some(manifest.declaration.portal().as_str()),
+        documents: Some(manifest.declaration.documents.len()),
+        diagnostics: &manifest.warnings,
+        sources: &manifest.sources,
+    }))?;
     Ok(exit::DONE)
 }

@@ -1,0 +1,127 @@
+//! Tables for spreadsheets: RFC 4180, a line a target or problem.
+
+use std::fmt::Display;
+
+use super::escape;
+use super::json::reason_word;
+use super::{Checked, Failed, Held, PlanReport, Report, SettledRun, Subject};
+use crate::engine::Settled;
+use crate::model::{CardKey, OutcomeClass, Place};
+use crate::plan::PlannedTarget;
+
+/// The report as a table with a line of headings.
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut table = Table(String::new());
+    match &report.subject {
+        Subject::Plan(plan) => of_plan(&mut table, plan),
+        Subject::Run(run) => of_run(&mut table, run),
+        Subject::Validation(checked) => of_problems(&mut table, checked),
+        Subject::Failure(failed) => of_failure(&mut table, failed),
+    }
+    table.0
+}
+
+/// Rows of quoted fields; each ends as RFC 4180 says.
+struct Table(String);
+
+impl Table {
+    fn row(&mut self, fields: &[&dyn Display]) {
+        for (index, field) in fields.iter().enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            self.0.push_str(&escape::csv(&field.to_string()));
+        }
+        self.0.push_str("\r\n");
+    }
+}
+
+fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
+    table.row(&[
+        &"target",
+        &"user",
+        &"name",
+        &"lead type",
+        &"decision",
+        &"reason",
+        &"text",
+        &"sections",
+        &"fields",
+        &"generation",
+        &"manifest",
+        &"file",
+        &"line",
+        &"selector",
+    ]);
+    let plan = report.plan;
+    for PlannedTarget { key, decision, generation, origin } in &plan.targets {
+        let (sections, fields) = match decision.layout() {
+            Some(layout) => (layout.sections().to_string(), layout.fields().to_string()),
+            None => (String::new(), String::new()),
+        };
+        let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.row(&[
+            key,
+            &user(*key),
+            &plan.person_name(*key),
+            &key.lead,
+            &decision.word(),
+            &reason_word(decision),
+            decision,
+            &sections,
+            &fields,
+            &generation,
+            &origin.manifest,
+            &origin.place.file,
+            &origin.place.line,
+            &origin.selector,
+        ]);
+    }
+}
+
+fn of_run(table: &mut Table, run: &SettledRun<'_>) {
+    table.row(&[&"target", &"user", &"name", &"lead type", &"result", &"outcome", &"text"]);
+    for Settled { key, outcome } in run.targets {
+        let class = match outcome.class() {
+            OutcomeClass::Done => "done",
+            OutcomeClass::Skipped => "skipped",
+            OutcomeClass::Failed => "failed",
+            OutcomeClass::Unknown => "unknown",
+        };
+        table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &class, &outcome.word(), outcome]);
+    }
+    for Held { key, reason, text } in &run.held {
+        table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &"held", reason, text]);
+    }
+}
+
+fn of_problems(table: &mut Table, checked: &Checked<'_>) {
+    table.row(&[&"severity", &"code", &"file", &"line", &"column", &"message", &"help"]);
+    for found in checked.diagnostics {
+        let number =
+            |number: fn(&Place) -> u32| found.place().map(|place| number(place).to_string()).unwrap_or_default();
+        table.row(&[
+            &found.severity,
+            &found.code,
+            &found.place().map_or("", |place| &place.file),
+            &number(|place| place.line),
+            &number(|place| place.column),
+            &found.message,
+            &found.help.as_deref().unwrap_or_default(),
+        ]);
+    }
+}
+
+fn of_failure(table: &mut Table, failed: &Failed<'_>) {
+    table.row(&[&"exit code", &"kind", &"text"]);
+    for text in failed.chain {
+        table.row(&[&failed.code, &"error", text]);
+    }
+    for hint in failed.hints {
+        table.row(&[&failed.code, &"help", hint]);
+    }
+}
+
+fn user(key: CardKey) -> String {
+    key.user().map(|user| user.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,372 @@
+//! Markdown for a comment on a pull request: what matters first, and never more than the limit.
+//!
+//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own comment. The same report is
+//! written with less and less detail until it fits: first without the content of cards, then with fewer rows, then with
+//! counts alone. So a limit is never an error.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::escape::{markdown, references};
+use super::finding::findings;
+use super::words::{Counted, Seconds};
+use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
+use crate::engine::Settled;
+use crate::model::{Origin, OutcomeClass, Place, Totals};
+use crate::plan::diff::diff;
+use crate::plan::{Decision, KeepReason, PlannedTarget};
+
+/// How many rows the tables may have, step by step; the last step has counts alone.
+const ROWS: &[usize] = &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
+
+/// A text of a person's is cut here, in characters.
+const LONGEST_TEXT: usize = 300;
+
+/// How many manifests, guards and selectors are named; a report has rarely more than a few.
+const LONGEST_LIST: usize = 20;
+
+/// How much is told.
+#[derive(Clone, Copy)]
+struct Detail {
+    rows: usize,
+    content: Content,
+}
+
+/// The report in Markdown, within the limit of the options.
+pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
+    let marker = marker(report.purpose, &options.marker);
+    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: Content::Left });
+    let whole = Detail { rows: usize::MAX, content: options.content };
+    for detail in std::iter::once(whole).chain(steps) {
+        let text = format!("{marker}\n{}", body(report, detail));
+        if text.len() <= options.markdown_limit {
+            return text;
+        }
+    }
+    // Only a limit below what a headline takes comes here.
+    let headline = format!("{marker}\n{}", headline(report));
+    let fits = |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
+    let end = (0..=headline.len()).rev().find(fits).unwrap_or(0);
+    headline.get(..end).unwrap_or_default().to_owned()
+}
+
+/// By this line a pipeline finds its comment again. It depends on what the command was for and on the name that the
+/// pipeline chose, and on nothing that changes from run to run.
+fn marker(purpose: Purpose, name: &str) -> String {
+    match name {
+        "" => format!("<!-- recard:{} -->", purpose.word()),
+        name => format!("<!-- recard:{}:{name} -->", purpose.word()),
+    }
+}
+
+fn headline(report: &Report<'_>) -> String {
+    let word = report.purpose.word();
+    match &report.subject {
+        Subject::Plan(plan) => {
+            let counts = plan.plan.counts();
+            if plan.plan.is_settled() {
+                let cards = Counted(counts.keep, "card is as", "cards are as");
+                return format!("### ✅ recard {word}: nothing to do\n\n{cards} the manifests want.\n");
+            }
+            let people = u32::try_from(plan.plan.guards.measure.people.len()).unwrap_or(u32::MAX);
+            let measure = &plan.plan.guards.measure;
+            let sign = if !plan.plan.guards.holds() {
+                "🛑"
+            } else if counts.hold > 0 {
+                "⚠️"
+            } else {
+                "📋"
+            };
+            let mut text = format!("### {sign} recard {word}: {}", Counted(counts.reset, "card", "cards"));
+            text.push_str(if report.purpose == Purpose::Drift { " drifted\n\n" } else { " to reset\n\n" });
+            let _ = write!(text, "**{} to reset**", counts.reset);
+            if people > 0 {
+                let _ = write!(text, " ({} of {})", Counted(people, "person", "people"), measure.active_users);
+            }
+            let _ = writeln!(text, ", {} to keep, {} held.", counts.keep, counts.hold);
+            text
+        }
+        Subject::Run(run) => {
+            let Totals { done, skipped, failed, unknown } = run.totals();
+            let held = run.held.len();
+            let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
+                "❌"
+            } else if held > 0 {
+                "⚠️"
+            } else {
+                "✅"
+            };
+            let planned = Counted(run.totals().planned(), "card", "cards");
+            let mut text = format!("### {sign} recard {word}: {done} of {planned} done\n\n");
+            let _ = writeln!(text, "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.");
+            text
+        }
+        Subject::Validation(checked) => {
+            let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let warnings = Counted(count(checked.diagnostics.len() - errors), "warning", "warnings");
+            match errors {
+                0 => format!("### ✅ recard {word}: the manifests are valid\n\n{warnings}.\n"),
+                _ => {
+                    let errors = Counted(count(errors), "problem", "problems");
+                    format!("### ❌ recard {word}: {errors} in the manifests\n\n{warnings}.\n")
+                }
+            }
+        }
+        Subject::Failure(_) => format!("### ❌ recard {word} failed\n"),
+    }
+}
+
+fn body(report: &Report<'_>, detail: Detail) -> String {
+    let mut text = headline(report);
+    match &report.subject {
+        Subject::Plan(plan) => of_plan(&mut text, plan, detail),
+        Subject::Run(run) => of_run(&mut text, run, detail),
+        Subject::Validation(checked) => of_problems(&mut text, report, checked, detail),
+        Subject::Failure(failed) => of_failure(&mut text, failed),
+    }
+    text
+}
+
+fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
+    let plan = report.plan;
+    guards(text, report);
+    let held = plan.targets.iter().filter(|target| matches!(target.decision, Decision::Hold(_)));
+    let held: Vec<&PlannedTarget> = held.collect();
+    // The common cards come first by the order of targets, and they are what hits the most people.
+    let resets: Vec<&PlannedTarget> = plan.resets().collect();
+    let again: Vec<&PlannedTarget> = plan
+        .targets
+        .iter()
+        .filter(|target| matches!(target.decision, Decision::Keep(KeepReason::CustomisedAgain(_))))
+        .collect();
+    for (title, targets) in [("Held", held), ("To reset", resets), ("Kept, though customised again", again)] {
+        if !targets.is_empty() {
+            let _ = writeln!(text, "\n#### {title}: {}", targets.len());
+            planned(text, report, &targets, detail);
+        }
+    }
+    let counts = plan.counts();
+    if counts.reset > 0 {
+        let requests = Counted(report.cost.requests, "request", "requests");
+        let _ = writeln!(text, "\nApply takes {requests}, {}.", Seconds(report.cost.seconds));
+    }
+    warnings(text, report);
+    let emulator = if report.caller.emulator { " (an emulator)" } else { "" };
+    let _ = writeln!(
+        text,
+        "\nPortal {}{emulator}, read as user {} {}.",
+        markdown(plan.portal.as_str()),
+        report.caller.user,
+        short(report.caller.name.as_str())
+    );
+    manifests(text, &report.manifests);
+}
+
+/// The guards that stand against the plan, and the lines that would allow it.
+fn guards(text: &mut String, report: &PlanReport<'_>) {
+    let guards = &report.plan.guards;
+    if !guards.holds() {
+        text.push_str("\n> [!CAUTION]\n> **Apply will refuse this plan.**\n>\n");
+        for breach in guards.breaches.iter().take(LONGEST_LIST) {
+            let _ = writeln!(text, "> - {breach}");
+        }
+        more(text, "> - ", guards.breaches.len());
+        match guards.acknowledgement() {
+            Some(lines) if lines.len() < 2_000 => {
+                text.push_str(">\n> These lines under `spec` would allow exactly this:\n>\n> ```yaml\n");
+                for line in lines.lines() {
+                    let _ = writeln!(text, "> {line}");
+                }
+                text.push_str("> ```\n");
+            }
+            Some(_) => text.push_str(">\n> `recard plan` shows the lines that would allow exactly this.\n"),
+            None => text.push_str(">\n> Nothing lifts a protection; leave the person out with `except`.\n"),
+        }
+    }
+    if !guards.acknowledged.is_empty() {
+        text.push_str("\nAcknowledged in the manifests:\n\n");
+        for breach in guards.acknowledged.iter().take(LONGEST_LIST) {
+            let _ = writeln!(text, "- {breach}");
+        }
+        more(text, "- ", guards.acknowledged.len());
+    }
+}
+
+/// Targets by the line of the manifests that they come from.
+fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], detail: Detail) {
+    let mut groups: BTreeMap<&Place, (&Origin, Vec<&PlannedTarget>)> = BTreeMap::new();
+    for target in targets {
+        groups.entry(&target.origin.place).or_insert_with(|| (&target.origin, Vec::new())).1.push(target);
+    }
+    if detail.rows == 0 {
+        text.push('\n');
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by_key(|(_, targets)| std::cmp::Reverse(targets.len()));
+        for (origin, of_line) in groups.iter().take(LONGEST_LIST) {
+            let cards = Counted(u32::try_from(of_line.len()).unwrap_or(u32::MAX), "card", "cards");
+            let _ = writeln!(text, "- {cards}: {}", place(origin));
+        }
+        more(text, "- ", groups.len());
+        return;
+    }
+    text.push_str("\n| target | who | what | from |\n|---|---|---|---|\n");
+    for target in targets.iter().take(detail.rows) {
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            target.key,
+            short(report.plan.person_name(target.key)),
+            short(&target.decision.to_string()),
+            place(&target.origin)
+        );
+    }
+    if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
+        let _ = writeln!(text, "\n… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.");
+    }
+    match detail.content {
+        Content::Left => {}
+        Content::Shown => contents(text, report, targets),
+    }
+}
+
+/// What is lost, folded away.
+fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget]) {
+    for target in targets {
+        let Some(layout) = target.decision.layout() else { continue };
+        let stand_in = target.key.user().and(report.plan.stand_ins.get(&target.key.lead));
+        let name = short(report.plan.person_name(target.key));
+        let _ = writeln!(text, "\n<details><summary>{} {name}</summary>\n\n<pre>", target.key);
+        for line in diff(Some(layout), stand_in) {
+            let _ = writeln!(text, "{}{}", references(line.change.sign()), references(&super::visible(&line.text)));
+        }
+        text.push_str("</pre>\n</details>\n");
+    }
+}
+
+fn warnings(text: &mut String, report: &PlanReport<'_>) {
+    if !report.warnings.is_empty() {
+        text.push_str("\n#### Warnings\n\n");
+        for warning in report.warnings.iter().take(LONGEST_LIST) {
+            let _ = writeln!(text, "- {}", short(&warning.to_string()));
+        }
+        more(text, "- ", report.warnings.len());
+    }
+}
+
+fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
+    if !manifests.is_empty() {
+        text.push('\n');
+        for (name, reason) in manifests.iter().take(LONGEST_LIST) {
+            let _ = writeln!(text, "- {}: {}", short(name), short(reason));
+        }
+        more(text, "- ", manifests.len());
+    }
+}
+
+fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
+    if let Some(reason) = run.stopped {
+        let _ = writeln!(text, "\n**The run ended early:** {}", short(reason));
+    }
+    let of = |class: OutcomeClass| run.targets.iter().filter(move |settled| settled.outcome.class() == class);
+    for (title, class) in [
+        ("Unknown", OutcomeClass::Unknown),
+        ("Failed", OutcomeClass::Failed),
+        ("Skipped", OutcomeClass::Skipped),
+        ("Done", OutcomeClass::Done),
+    ] {
+        let targets: Vec<&Settled> = of(class).collect();
+        if targets.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n#### {title}: {}", targets.len());
+        if detail.rows == 0 {
+            let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+            for settled in &targets {
+                *words.entry(settled.outcome.word()).or_default() += 1;
+            }
+            text.push('\n');
+            for (word, count) in words {
+                let _ = writeln!(text, "- {count}: {word}");
+            }
+            continue;
+        }
+        text.push_str("\n| target | who | what |\n|---|---|---|\n");
+        for settled in targets.iter().take(detail.rows) {
+            let name = short(run.person_name(settled.key));
+            let _ = writeln!(text, "| `{}` | {name} | {} |", settled.key, short(&settled.outcome.to_string()));
+        }
+        if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
+            let _ = writeln!(text, "\n… and {left} more; `recard show` has all of them.");
+        }
+    }
+    if !run.held.is_empty() {
+        let _ = writeln!(text, "\n#### Held, not tried: {}\n", run.held.len());
+        for held in run.held.iter().take(detail.rows.min(LONGEST_LIST)) {
+            let _ = writeln!(text, "- `{}`: {}", held.key, short(&held.text));
+        }
+        if let Some(left @ 1..) = run.held.len().checked_sub(detail.rows.min(LONGEST_LIST)) {
+            let _ = writeln!(text, "- and {left} more");
+        }
+    }
+    match run.run {
+        Some(id) => {
+            let _ = writeln!(text, "\nPortal {}, run `{id}`.", markdown(run.portal));
+        }
+        None => {
+            let _ =
+                writeln!(text, "\nPortal {}; nothing was to be done, and no run was started.", markdown(run.portal));
+        }
+    }
+    manifests(text, &run.manifests);
+}
+
+fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, detail: Detail) {
+    if let Some(portal) = checked.portal {
+        let _ = writeln!(text, "\nFor the portal {}.", markdown(portal));
+    }
+    let findings = findings(report);
+    if findings.is_empty() {
+        return;
+    }
+    text.push_str("\n| where | code | what |\n|---|---|---|\n");
+    let room = detail.rows.max(5);
+    for finding in findings.iter().take(room) {
+        let help = finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = finding.place.as_ref().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+        let _ = writeln!(text, "| {} | {} | {}{help} |", short(&place), finding.rule, short(&finding.message));
+    }
+    if let Some(left @ 1..) = findings.len().checked_sub(room) {
+        let _ = writeln!(text, "\n… and {left} more.");
+    }
+}
+
+fn of_failure(text: &mut String, failed: &Failed<'_>) {
+    text.push('\n');
+    for message in failed.chain.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "- {}", short(message));
+    }
+    for hint in failed.hints.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "\n{}", short(hint));
+    }
+    let _ = writeln!(text, "\nExit code {}.", failed.code);
+}
+
+fn more(text: &mut String, bullet: &str, count: usize) {
+    if let Some(left @ 1..) = count.checked_sub(LONGEST_LIST) {
+        let _ = writeln!(text, "{bullet}and {left} more");
+    }
+}
+
+fn place(origin: &Origin) -> String {
+    format!(
+        "{} {}",
+        short(&format!("{}:{}", origin.place.file, origin.place.line)),
+        short(&origin.selector.to_string())
+    )
+}
+
+/// Somebody's text, cut to a sensible length and made harmless.
+fn short(text: &str) -> String {
+    markdown(&super::words::fitted(text, LONGEST_TEXT))
+}

@@ -1,0 +1,234 @@
+//! What a report is about: one value for each kind, from which every format is made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::words::Counted;
+use super::{Listing, RunText};
+use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
+use crate::engine::Settled;
+use crate::model::{CardKey, Identity, Origin, RunId, Totals};
+use crate::plan::{Decision, Plan, PlannedTarget};
+
+/// What a command was for. Its word stands in machine output and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To check manifests.
+    Validate,
+    /// To see what would be done.
+    Plan,
+    /// To do it.
+    Apply,
+    /// To see what nobody planned.
+    Drift,
+    /// To put back what a run removed.
+    Restore,
+    /// To settle a run that was cut.
+    Resume,
+    /// To look at a run of the past.
+    Show,
+}
+
+impl Purpose {
+    /// The word for machine output: that of the command.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+            Self::Drift => "drift",
+            Self::Restore => "restore",
+            Self::Resume => "resume",
+            Self::Show => "show",
+        }
+    }
+}
+
+/// Something to tell, and what the command was for.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// What the command was for.
+    pub purpose: Purpose,
+    /// What there is to tell.
+    pub subject: Subject<'a>,
+}
+
+/// What there is to tell.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A plan; also what drifted, and what was refused by a guard.
+    Plan(&'a PlanReport<'a>),
+    /// What became of a run.
+    Run(&'a SettledRun<'a>),
+    /// Manifests that were checked.
+    Validation(&'a Checked<'a>),
+    /// A command that failed before there was anything else to tell.
+    Failure(&'a Failed<'a>),
+}
+
+/// What carrying out a plan will cost, as far as can be told before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// HTTP requests.
+    pub requests: u32,
+    /// Seconds, by the model of the portal's rate limit.
+    pub seconds: f64,
+}
+
+/// The last change of a manifest, as git knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The commit.
+    pub id: String,
+    /// Its author.
+    pub author: String,
+    /// When, in the form `2026-11-01`.
+    pub date: String,
+}
+
+/// A plan with everything that its readers want to know around it.
+#[derive(Clone, Debug)]
+pub struct PlanReport<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Who made it.
+    pub caller: &'a Identity,
+    /// Name and reason of each manifest document.
+    pub manifests: Vec<(&'a str, &'a str)>,
+    /// The last change of each file of manifests, where git is there and knows the file.
+    pub commits: &'a BTreeMap<String, Commit>,
+    /// What apply will cost.
+    pub cost: Cost,
+    /// What was odd in the manifests.
+    pub warnings: &'a [Diagnostic],
+}
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct SettledRun<'a> {
+    /// The run; none if nothing was to be done and so no run was started.
+    pub run: Option<&'a RunId>,
+    /// The portal.
+    pub portal: &'a str,
+    /// Name and reason of each manifest document.
+    pub manifests: Vec<(&'a str, &'a str)>,
+    /// Every target that was to be changed, with its outcome, sorted.
+    pub targets: &'a [Settled],
+    /// Why it ended before it had tried everything, if it did.
+    pub stopped: Option<&'a str>,
+    /// The targets that were not tried because they are held.
+    pub held: Vec<Held>,
+    /// The plan behind it, if it is known: names, and places in the manifests.
+    pub plan: Option<&'a Plan>,
+}
+
+/// A target that was not tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The target.
+    pub key: CardKey,
+    /// Why, as a word that never changes.
+    pub reason: &'static str,
+    /// Why, for people.
+    pub text: String,
+}
+
+/// Manifests that were checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked<'a> {
+    /// The portal, if the manifests are right so far.
+    pub portal: Option<&'a str>,
+    /// How many documents there are, if they can be counted.
+    pub documents: Option<usize>,
+    /// What was found.
+    pub diagnostics: &'a [Diagnostic],
+    /// The texts.
+    pub sources: &'a [Source],
+}
+
+/// A command that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// The exit code.
+    pub code: u8,
+    /// What happened; the first text is the outermost, each next one its cause.
+    pub chain: &'a [String],
+    /// What may help.
+    pub hints: &'a [String],
+}
+
+impl PlanReport<'_> {
+    /// The commit behind a place in the manifests.
+    pub fn commit(&self, origin: &Origin) -> Option<&Commit> {
+        self.commits.get(&*origin.place.file)
+    }
+}
+
+impl Held {
+    /// What a plan holds.
+    pub fn of(plan: &Plan) -> Vec<Self> {
+        let held = |target: &PlannedTarget| match &target.decision {
+            Decision::Hold(reason) => {
+                Some(Self { key: target.key, reason: reason.word(), text: target.decision.to_string() })
+            }
+            Decision::Keep(_) | Decision::Reset(_) => None,
+        };
+        plan.targets.iter().filter_map(held).collect()
+    }
+}
+
+impl<'a> SettledRun<'a> {
+    /// The sums; they add up to the number of targets.
+    pub fn totals(&self) -> Totals {
+        Totals::of(self.targets.iter().map(|settled| &settled.outcome))
+    }
+
+    /// The name of the person whose card it is; empty where it is not known.
+    pub fn person_name(&self, key: CardKey) -> &'a str {
+        self.plan.map_or("", |plan| plan.person_name(key))
+    }
+
+    /// Where in the manifests a target comes from, if that is known.
+    pub fn origin(&self, key: CardKey) -> Option<&'a Origin> {
+        let targets = &self.plan?.targets;
+        let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
+        targets.get(index).map(|target| &*target.origin)
+    }
+
+    /// The run as text; nothing if no run was started.
+    pub(super) fn text(&self, listing: Listing) -> Option<RunText<'_>> {
+        let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
+        let text = RunText::new(self.run?, self.targets, self.totals()).with_reason(self.stopped).with_names(names);
+        Some(match listing {
+            Listing::Targets => text.with_every_target(),
+            Listing::Changes => text,
+        })
+    }
+}
+
+impl fmt::Display for Checked<'_> {
+    /// What was found, drawn into its lines, and how the manifests stand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
+        if errors > 0 {
+            f.write_str(&diagnostic::render(self.diagnostics, self.sources, RenderStyle::Plain))?;
+            return writeln!(f, "{} in the manifests", Counted(count(errors), "problem", "problems"));
+        }
+        let documents = Counted(count(self.documents.unwrap_or_default()), "manifest", "manifests");
+        let warnings = Counted(count(self.diagnostics.len()), "warning", "warnings");
+        writeln!(f, "{documents} for the portal {}: valid, {warnings}", self.portal.unwrap_or("?"))
+    }
+}
+
+impl fmt::Display for Failed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, text) in self.chain.iter().enumerate() {
+            writeln!(f, "{}{text}", if index == 0 { "error: " } else { "  caused by: " })?;
+        }
+        for hint in self.hints {
+            writeln!(f, "help: {hint}")?;
+        }
+        Ok(())
+    }
+}
