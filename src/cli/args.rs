@@ -92,6 +92,8 @@ pub(super) enum Command {
     History(HistoryArguments),
     /// Show a run of the store
     Show(ShowArguments),
+    /// Look whether recard would work here: portal, webhook, rights, store; changes nothing
+    Doctor(DoctorArguments),
     /// Print a JSON Schema
     Schema(SchemaArguments),
     /// Serve an emulated portal over HTTP
@@ -262,6 +264,17 @@ pub(super) struct ShowArguments {
     pub(super) written: Written,
 }
 
+/// Arguments of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DoctorArguments {
+    /// Look at the webhook that plan and drift use (RECARD_READ_WEBHOOK_URL), not at that of apply
+    #[arg(long)]
+    pub(super) read: bool,
+    /// text or json
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_or_json, default_value = "text")]
+    pub(super) output: Vec<Output>,
+}
+
 /// Arguments of `schema`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SchemaArguments {
@@ -283,6 +296,8 @@ pub(super) enum SchemaOf {
     Validation,
     /// What a command prints with `--output json` if it fails before it has anything else to tell.
     Failure,
+    /// What `doctor --output json` prints.
+    Doctor,
 }
 
 /// Arguments of `emulate`.

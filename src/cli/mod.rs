@@ -93,6 +93,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
         Command::History(arguments) => commands::history::run(ui, global, &arguments),
         Command::Show(arguments) => commands::history::show(ui, global, &arguments),
+        Command::Doctor(arguments) => commands::doctor::run(ui, global, &arguments, interrupt).await,
         Command::Schema(arguments) => commands::schema::run(ui, arguments.of),
         #[cfg(feature = "emulator")]
         Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,

@@ -33,6 +33,16 @@ pub(super) struct Session {
     embedded: Option<Embedded>,
 }
 
+/// A portal that was not asked anything yet, with its part of the store.
+pub(super) struct Connection {
+    /// The portal.
+    pub(super) portal: HttpPortal,
+    /// Its part of the store.
+    pub(super) store: Store,
+    #[cfg(feature = "emulator")]
+    embedded: Option<Embedded>,
+}
+
 /// Which portal a command is about, before anything was sent.
 pub(super) struct Address {
     webhook: WebhookUrl,
@@ -93,8 +103,20 @@ impl Address {
         .hint(format!("the portal is named at {place}; nothing was sent")))
     }
 
+    /// The portal's name.
+    pub(super) fn name(&self) -> &PortalId {
+        &self.name
+    }
+
     /// Opens the store, connects, and asks who we are.
     pub(super) async fn connect(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Session, Failure> {
+        let connection = self.open(global, ui, interrupt)?;
+        let caller = connection.portal.reader().identify().await?;
+        Ok(connection.with_caller(caller))
+    }
+
+    /// Opens the store and gets ready to connect. Sends nothing.
+    pub(super) fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
         let store = Store::open(&global.store, &self.name)?;
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
         if let Some(rate) = &global.rate {
@@ -116,18 +138,27 @@ impl Address {
         let portal = HttpPortal::connect(self.webhook, settings)
             .map_err(|problem| Failure::error(format!("cannot start the connection: {problem}")))?;
         interrupt.stops(&portal);
-        let caller = portal.reader().identify().await?;
-        Ok(Session {
+        Ok(Connection {
             portal,
             store,
-            caller,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
     }
 }
 
-impl Session {
+impl Connection {
+    /// The session of somebody.
+    pub(super) fn with_caller(self, caller: Identity) -> Session {
+        Session {
+            portal: self.portal,
+            store: self.store,
+            caller,
+            #[cfg(feature = "emulator")]
+            embedded: self.embedded,
+        }
+    }
+
     /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
@@ -138,6 +169,19 @@ impl Session {
             embedded.save()?;
         }
         Ok(())
+    }
+}
+
+impl Session {
+    /// Ends the session, as [`Connection::close`] does.
+    pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
+        let connection = Connection {
+            portal: self.portal,
+            store: self.store,
+            #[cfg(feature = "emulator")]
+            embedded: self.embedded,
+        };
+        connection.close(ui)
     }
 }
 

@@ -29,6 +29,7 @@
 
 mod apply;
 mod events;
+mod examine;
 mod observe;
 mod resolve;
 mod restore;
@@ -42,6 +43,7 @@ mod tests;
 
 pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
 pub use events::{Event, Listener};
+pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
 pub use resolve::{Resolution, ResolveError, resolve};
 pub use restore::{

@@ -18,6 +18,12 @@ pub(crate) const PROFILE: &str = "profile";
 pub(crate) const USERS: &str = "user.get";
 /// Lists departments.
 pub(crate) const DEPARTMENTS: &str = "department.get";
+/// Lists the webhook's rights.
+pub(crate) const RIGHTS: &str = "scope";
+/// Tells the portal's time of day.
+pub(crate) const SERVER_TIME: &str = "server.time";
+/// Tells whether a method is there, and whether the webhook may call it.
+pub(crate) const LOOK_UP: &str = "method.get";
 /// Carries commands.
 pub(crate) const BATCH: &str = "batch";
 

@@ -81,6 +81,12 @@ impl HttpPortal {
     }
 }
 
+impl PortalReader {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
 impl ReadPortal for PortalReader {
     fn portal(&self) -> &PortalId {
         &self.client.portal

@@ -13,6 +13,7 @@ mod client;
 mod command;
 mod counter;
 mod encode;
+mod examine;
 mod exchange;
 #[cfg(test)]
 mod fake;
@@ -37,6 +38,7 @@ mod webhook;
 pub mod wire;
 mod writing;
 
+pub use examine::{Availability, Examination};
 pub use handle::{HttpPortal, PortalReader, PortalWriter};
 pub use limiter::{LimiterLevel, OPERATING_MINUTES};
 pub use rate::{ParseRateError, Rate};

@@ -508,6 +508,7 @@ pub fn failure_schema() -> schemars::Schema {
     generator().into_root_schema_for::<FailureJson>()
 }
 
-fn generator() -> schemars::SchemaGenerator {
+/// How the schemas of machine output are made.
+pub(super) fn generator() -> schemars::SchemaGenerator {
     schemars::generate::SchemaSettings::draft07().for_serialize().into_generator()
 }

@@ -9,6 +9,7 @@
 //! a workflow command or an escape sequence.
 
 mod csv;
+mod doctor;
 mod escape;
 mod finding;
 mod github;
@@ -24,6 +25,7 @@ mod words;
 
 use std::fmt;
 
+pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use escape::visible;
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};

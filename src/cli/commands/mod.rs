@@ -4,6 +4,7 @@ pub(super) mod about;
 pub(super) mod apply;
 #[cfg(feature = "emulator")]
 pub(super) mod demo;
+pub(super) mod doctor;
 #[cfg(feature = "emulator")]
 pub(super) mod emulate;
 pub(super) mod history;

@@ -16,7 +16,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 }
 
 /// A whole number, whether written as a number or as text.
-pub(super) fn number(value: Option<&RawValue>) -> Option<u64> {
+pub(crate) fn number(value: Option<&RawValue>) -> Option<u64> {
     let text = value?.get();
     match text.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"')?.trim().parse().ok(),
@@ -25,13 +25,13 @@ pub(super) fn number(value: Option<&RawValue>) -> Option<u64> {
 }
 
 /// A number of seconds, whether written as a number or as text.
-pub(super) fn seconds(value: Option<&RawValue>) -> Option<f64> {
+pub(crate) fn seconds(value: Option<&RawValue>) -> Option<f64> {
     let number: f64 = value?.get().trim_matches('"').parse().ok()?;
     number.is_finite().then_some(number)
 }
 
 /// The words of a text, or the digits of a number. Anything else is nothing.
-pub(super) fn text(value: Option<&RawValue>) -> Option<String> {
+pub(crate) fn text(value: Option<&RawValue>) -> Option<String> {
     let text = value?.get();
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str(text).ok(),
@@ -42,7 +42,7 @@ pub(super) fn text(value: Option<&RawValue>) -> Option<String> {
 
 /// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or `null` for an empty one.
 /// None if it is none of these.
-pub(super) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
+pub(crate) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
     let Some(value) = value else {
         return Some(BTreeMap::new());
     };
@@ -59,7 +59,7 @@ pub(super) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue
 }
 
 /// The values of a list in any of PHP's forms: a list, an object with gaps in its keys, or nothing.
-pub(super) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
+pub(crate) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     let text = value.get();
     match text.as_bytes().first() {
         Some(b'[') => serde_json::from_str(text).ok(),

@@ -11,7 +11,7 @@
 mod batch;
 pub mod card;
 mod envelope;
-mod lenient;
+pub(crate) mod lenient;
 pub mod people;
 mod trouble;
 

@@ -1,0 +1,248 @@
+//! `recard doctor`: would recard work here? Looks at the portal, the webhook and the store, and says how to mend what is
+//! wrong. It reads the portal only, by type: nothing here has a right to write to it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cli::args::{DoctorArguments, Global};
+use crate::cli::clock::SystemClock;
+use crate::cli::environment::Need;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output;
+use crate::cli::session::{Address, Connection};
+use crate::cli::ui::Ui;
+use crate::engine::{Access, CardsExamined, SelectorFinding, examine_cards};
+use crate::model::{Identity, ReadTrust, TrustEvidence, UserId};
+use crate::port::{Clock as _, PeopleQuery, ReadPortal as _};
+use crate::portal::{Availability, Examination};
+use crate::report::{Check, DoctorJson, DoctorReport, Format, Verdict, pretty};
+use crate::store::Store;
+
+/// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of what selectors ask for.
+const RIGHTS: [&str; 3] = ["crm", "user", "department"];
+
+/// A portal's clock may differ by this much before anybody notices: plan files expire by the hour.
+const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_secs(120);
+
+/// The people whose cards are compared: those of the lowest ids, as many as fit into one request.
+const SAMPLE: u64 = 20;
+
+/// Looks, tells, and ends with 1 if something will not work.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &DoctorArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    output::check_paths(&arguments.output)?;
+    let need = if arguments.read { Need::Read } else { Need::Write };
+    let address = Address::find(global, need).await?;
+    let portal = address.name().to_string();
+    let connection = address.open(global, ui, interrupt)?;
+    let mut checks = Vec::new();
+    portal_checks(&connection, global, &mut checks).await;
+    store_checks(&connection.store, &mut checks);
+    let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
+    connection.close(ui)?;
+    output::write(ui, &arguments.output, |format| match format {
+        Format::Json => pretty(&DoctorJson::new(&report)),
+        _ => report.to_string(),
+    })?;
+    Ok(match report.verdict() {
+        Verdict::Ok | Verdict::Warning => exit::DONE,
+        Verdict::Failure => exit::ERROR,
+    })
+}
+
+/// What needs an answer of the portal. Each check builds on those before; what cannot be known is left out.
+async fn portal_checks(connection: &Connection, global: &Global, checks: &mut Vec<Check>) {
+    let reader = connection.portal.reader();
+    let asked_at = SystemClock.now();
+    let examination = match reader.examine().await {
+        Ok(examination) => examination,
+        Err(problem) => return checks.push(failed("portal", Failure::from(problem))),
+    };
+    let answered_at = SystemClock.now();
+    checks.push(Check::ok("portal", "answers, and accepts the webhook"));
+    checks.push(rights(&examination));
+    checks.extend(methods(&examination));
+    checks.push(clock(&examination, asked_at, answered_at));
+    checks.push(limits(connection, global));
+    let caller = match reader.identify().await {
+        Ok(caller) => caller,
+        Err(problem) => return checks.push(failed("caller", Failure::from(problem))),
+    };
+    checks.push(who(&caller));
+    checks.push(release(&caller));
+    let ids = (1..=SAMPLE).filter_map(|id| UserId::new(id).ok()).collect();
+    let people = match reader.people(&PeopleQuery::Ids(ids)).await {
+        Ok(people) => people.into_iter().map(|person| person.id).collect(),
+        // Without them there is less to compare; that the right is missing was told already.
+        Err(_) => Vec::new(),
+    };
+    match examine_cards(&reader, &caller, &people).await {
+        Ok(cards) => checks.extend([administrator(&cards, &caller), reads(&cards), lead_types(&cards)]),
+        Err(problem) => checks.push(failed("cards", Failure::from(problem))),
+    }
+}
+
+fn failed(check: &'static str, failure: Failure) -> Check {
+    Check { check, verdict: Verdict::Failure, text: failure.to_string(), help: failure.hints }
+}
+
+fn rights(examination: &Examination) -> Check {
+    let rights = match &examination.rights {
+        Ok(rights) => rights,
+        Err(text) => return Check::warning("rights", format!("the portal does not list them: {text}"), "try again later"),
+    };
+    let has = |right: &&str| rights.iter().any(|found| found == right);
+    let missing: Vec<&str> = RIGHTS.into_iter().filter(|right| !has(right)).collect();
+    if !missing.is_empty() {
+        let text = format!("the webhook lacks {}", missing.join(", "));
+        let help = "edit the webhook on the portal's page Developer resources and tick crm, user and department";
+        return Check::failure("rights", text, help);
+    }
+    let more: Vec<&str> =
+        rights.iter().map(String::as_str).filter(|right| !RIGHTS.contains(right)).filter(|right| *right != "rest").collect();
+    if more.is_empty() {
+        return Check::ok("rights", "crm, user, department");
+    }
+    let text = format!("crm, user, department, and more than recard needs: {}", more.join(", "));
+    Check::warning("rights", text, "whoever finds the webhook can use all of them: untick what is not needed")
+}
+
+fn methods(examination: &Examination) -> Option<Check> {
+    let mut missing = Vec::new();
+    for (name, availability) in &examination.methods {
+        match availability {
+            Availability::Missing => missing.push(*name),
+            // What the webhook lacks stands under rights; what is not known may well be there.
+            Availability::Available | Availability::NotAllowed | Availability::Unknown(_) => {}
+        }
+    }
+    if missing.is_empty() {
+        return None;
+    }
+    let text = format!("the portal has no {}", missing.join(", "));
+    Some(Check::failure("methods", text, "the CRM must be installed on the portal, and not older than 2023"))
+}
+
+fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Check {
+    let theirs = match &examination.server_time {
+        Ok(theirs) => *theirs,
+        Err(text) => return Check::warning("clock", format!("the portal does not tell the time: {text}"), "try again later"),
+    };
+    // The portal looked at its clock some time between the two.
+    let difference = if theirs < asked {
+        asked.duration_since(theirs)
+    } else if theirs > answered {
+        theirs.duration_since(answered)
+    } else {
+        SignedDuration::ZERO
+    };
+    if difference <= CLOCKS_MAY_DIFFER {
+        return Check::ok("clock", "agrees with the portal's");
+    }
+    let text = format!("differs from the portal's by {} s", difference.as_secs());
+    Check::warning("clock", text, "plan files expire by this machine's clock, and runs are named by it: set it right")
+}
+
+fn limits(connection: &Connection, global: &Global) -> Check {
+    let rate = global.rate.as_deref().unwrap_or("standard");
+    let level = connection.portal.level();
+    let operating: f64 = level.operating.values().flatten().sum();
+    let used = if operating >= 1.0 { format!(", {operating:.0} s of operating time used") } else { String::new() };
+    Check::ok("limits", format!("rate {rate}, the counter stands at {:.0}{used}", level.level.ceil()))
+}
+
+fn who(caller: &Identity) -> Check {
+    let text = format!("user {} {}, one of {} active", caller.user, caller.name, caller.active_users);
+    Check::ok("caller", text)
+}
+
+fn release(caller: &Identity) -> Check {
+    match caller.release_sign {
+        Some(TrustEvidence::WholeSeconds) => Check::ok("release", "25.700 or newer, by the form of its answers"),
+        Some(TrustEvidence::NoTimeZoneOffset) => Check::ok("release", "25.550 or newer, by the caller's profile"),
+        Some(TrustEvidence::DifferingRead) => Check::ok("release", "24.300 or newer, by its reads"),
+        None => Check::warning(
+            "release",
+            "no sign of 25.550 or newer",
+            "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)",
+        ),
+    }
+}
+
+fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
+    match &cards.access {
+        Access::Allowed if caller.portal_admin => Check::ok("administrator", "of the portal"),
+        Access::Allowed => Check::ok("administrator", "of the CRM: the cards of others can be read"),
+        Access::Refused(words) => Check::failure(
+            "administrator",
+            format!("the cards of others are refused: {words}"),
+            "the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)",
+        ),
+        Access::Unknown(text) => {
+            Check::warning("administrator", format!("could not be found out: {text}"), "try again later")
+        }
+    }
+}
+
+fn reads(cards: &CardsExamined) -> Check {
+    match cards.trust {
+        ReadTrust::Trusted(_) => Check::ok("reads", "the cards of others are theirs"),
+        ReadTrust::NotTrusted => Check::warning(
+            "reads",
+            "the portal answers with the caller's own card, as releases up to 24.200 do",
+            "update the portal; until then recard holds the cards of others, or resets them unread with --blind-reset",
+        ),
+        ReadTrust::Unproven => Check::warning(
+            "reads",
+            "nothing shows whose card the portal reads",
+            "arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest",
+        ),
+    }
+}
+
+fn lead_types(cards: &CardsExamined) -> Check {
+    match &cards.selector {
+        SelectorFinding::Obeyed(key) => {
+            let whose = match key.user() {
+                None => "the common cards differ".to_owned(),
+                Some(user) => format!("those of user {user} differ"),
+            };
+            Check::ok("lead types", format!("simple and repeat are told apart: {whose}"))
+        }
+        SelectorFinding::AlwaysTheSame(number) => Check::warning(
+            "lead types",
+            format!("simple and repeat read the same for all {number} cards looked at"),
+            "arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead",
+        ),
+        SelectorFinding::NothingToCompare => {
+            Check::ok("lead types", "no card to compare simple and repeat by; nothing speaks against it")
+        }
+    }
+}
+
+/// What needs no portal.
+fn store_checks(store: &Store, checks: &mut Vec<Check>) {
+    checks.push(match store.probe() {
+        Ok(()) => Check::ok("store", "can be written to"),
+        Err(problem) => failed("store", Failure::from(problem)),
+    });
+    checks.push(match store.lock_owner() {
+        Ok(None) => Check::ok("lock", "free"),
+        Ok(Some(owner)) => Check::warning("lock", owner.to_string(), "if that process is gone, the next run takes over"),
+        Err(problem) => failed("lock", Failure::from(problem)),
+    });
+    checks.push(match store.unfinished() {
+        Ok(None) => Check::ok("runs", "none is unfinished"),
+        Ok(Some(run)) => Check::warning(
+            "runs",
+            format!("the run {run} was cut before its end"),
+            "`recard resume` finds out what became of it; until then apply refuses to start",
+        ),
+        Err(problem) => failed("runs", Failure::from(problem)),
+    });
+}

@@ -1,0 +1,146 @@
+//! What a look at a portal, a webhook and a store found, as text and as JSON.
+
+use std::fmt;
+
+use anstyle::Style;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
+use super::words::Counted;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, but somebody should know.
+    Warning,
+    /// It will not work.
+    Failure,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard check")]
+pub struct Check {
+    /// What was looked at, as a word that never changes.
+    pub check: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was found.
+    pub text: String,
+    /// How to mend it, where there is something to mend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<String>,
+}
+
+impl Check {
+    /// A check that ended well.
+    pub fn ok(check: &'static str, text: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Ok, text: text.into(), help: Vec::new() }
+    }
+
+    /// A check that found something odd, with how to mend it.
+    pub fn warning(check: &'static str, text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Warning, text: text.into(), help: vec![help.into()] }
+    }
+
+    /// A check that failed, with how to mend it.
+    pub fn failure(check: &'static str, text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Failure, text: text.into(), help: vec![help.into()] }
+    }
+}
+
+/// Everything that was looked at.
+#[derive(Clone, Debug)]
+pub struct DoctorReport {
+    /// The portal.
+    pub portal: String,
+    /// Whether it said that it is an emulator.
+    pub emulator: bool,
+    /// The checks, in the order in which they build on each other.
+    pub checks: Vec<Check>,
+}
+
+impl DoctorReport {
+    /// The worst verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Ok)
+    }
+
+    fn count(&self, verdict: Verdict) -> u32 {
+        let number = self.checks.iter().filter(|check| check.verdict == verdict).count();
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+}
+
+impl Verdict {
+    fn style(self) -> Style {
+        match self {
+            Self::Ok => GOOD,
+            Self::Warning => WARNING,
+            Self::Failure => BAD,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warn",
+            Self::Failure => "FAIL",
+        }
+    }
+}
+
+impl fmt::Display for DoctorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.emulator { " (an emulator)" } else { "" };
+        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}\n", self.portal)?;
+        let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
+        for Check { check, verdict, text, help } in &self.checks {
+            let style = verdict.style();
+            writeln!(f, "{style}{:<4}{style:#}  {check:<width$}  {text}", verdict.word())?;
+            for help in help {
+                writeln!(f, "      {:width$}  {FAINT}-> {help}{FAINT:#}", "")?;
+            }
+        }
+        let (warnings, failures) = (self.count(Verdict::Warning), self.count(Verdict::Failure));
+        let style = self.verdict().style();
+        let (warnings, failures) =
+            (Counted(warnings, "warning", "warnings"), Counted(failures, "failure", "failures"));
+        writeln!(f, "\n{style}{}, {warnings}, {failures}.{style:#}", Counted(self.count(Verdict::Ok), "ok", "ok"))
+    }
+}
+
+/// Everything that was looked at, as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard doctor")]
+pub struct DoctorJson {
+    /// Always `recard.doctor/v1`.
+    format: &'static str,
+    /// The portal.
+    portal: String,
+    /// Whether the portal is an emulator.
+    emulator: bool,
+    /// The worst verdict.
+    verdict: Verdict,
+    /// The checks.
+    checks: Vec<Check>,
+}
+
+/// The JSON Schema of [`DoctorJson`].
+pub fn doctor_schema() -> schemars::Schema {
+    super::json::generator().into_root_schema_for::<DoctorJson>()
+}
+
+impl DoctorJson {
+    /// The report as JSON.
+    pub fn new(report: &DoctorReport) -> Self {
+        let DoctorReport { portal, emulator, checks } = report.clone();
+        Self { format: "recard.doctor/v1", portal, emulator, verdict: report.verdict(), checks }
+    }
+}
