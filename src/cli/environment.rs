@@ -49,6 +49,11 @@ pub(super) fn host() -> String {
     of_system.or_else(|| variable("HOSTNAME")).or_else(|| variable("COMPUTERNAME")).unwrap_or_else(|| "unknown".into())
 }
 
+/// Whether a webhook for writing is named at all.
+pub(super) fn names_a_writing_webhook(file: Option<&Path>) -> bool {
+    file.is_some() || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"].into_iter().any(|name| variable(name).is_some())
+}
+
 /// The webhook, from wherever it was put. Its text never occurs in an error.
 pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<WebhookUrl, Failure> {
     let reading = match need {

@@ -83,9 +83,7 @@ pub async fn examine_cards<P: ReadPortal>(
     Ok(CardsExamined { trust, access, selector })
 }
 
-fn selector<'a>(
-    pairs: impl Iterator<Item = (&'a [CardKey; 2], [Option<&'a CardRead>; 2])>,
-) -> SelectorFinding {
+fn selector<'a>(pairs: impl Iterator<Item = (&'a [CardKey; 2], [Option<&'a CardRead>; 2])>) -> SelectorFinding {
     let mut same = 0;
     for ([simple, _], reads) in pairs {
         let [Some(CardRead::Read(one)), Some(CardRead::Read(other))] = reads else { continue };

@@ -7,7 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
-use super::words::Counted;
+use super::visible;
+use super::words::{Counted, wrapped};
+
+/// Lines are cut here, at the usual width of a terminal.
+const WIDTH: usize = 80;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -102,15 +106,22 @@ impl fmt::Display for DoctorReport {
         let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
         for Check { check, verdict, text, help } in &self.checks {
             let style = verdict.style();
-            writeln!(f, "{style}{:<4}{style:#}  {check:<width$}  {text}", verdict.word())?;
+            write!(f, "{style}{:<4}{style:#}  {check:<width$}", verdict.word())?;
+            // Behind the verdict and the name, with two blanks between.
+            let margin = width + 8;
+            for (index, line) in wrapped(&visible(text), WIDTH - margin).iter().enumerate() {
+                writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
+            }
             for help in help {
-                writeln!(f, "      {:width$}  {FAINT}-> {help}{FAINT:#}", "")?;
+                for (index, line) in wrapped(help, WIDTH - margin - 3).iter().enumerate() {
+                    let arrow = if index == 0 { "->" } else { "  " };
+                    writeln!(f, "{:margin$}{FAINT}{arrow} {line}{FAINT:#}", "")?;
+                }
             }
         }
         let (warnings, failures) = (self.count(Verdict::Warning), self.count(Verdict::Failure));
         let style = self.verdict().style();
-        let (warnings, failures) =
-            (Counted(warnings, "warning", "warnings"), Counted(failures, "failure", "failures"));
+        let (warnings, failures) = (Counted(warnings, "warning", "warnings"), Counted(failures, "failure", "failures"));
         writeln!(f, "\n{style}{}, {warnings}, {failures}.{style:#}", Counted(self.count(Verdict::Ok), "ok", "ok"))
     }
 }

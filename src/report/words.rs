@@ -42,6 +42,21 @@ pub(super) fn fitted(text: &str, width: usize) -> String {
     cut
 }
 
+/// Text cut into lines at blanks, each at most so wide where its words allow it.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The width that a column of texts needs, up to a limit.
 pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).min(limit)
@@ -59,6 +74,12 @@ mod tests {
         assert_eq!(Seconds(12.3).to_string(), "about 12 s");
         assert_eq!(Seconds(300.0).to_string(), "about 5 min");
         assert_eq!(Seconds(9000.0).to_string(), "about 2.5 h");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_blanks() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("everything together", 4), ["everything", "together"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::{DoctorArguments, Global};
 use crate::cli::clock::SystemClock;
-use crate::cli::environment::Need;
+use crate::cli::environment::{self, Need};
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
@@ -36,7 +36,8 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     output::check_paths(&arguments.output)?;
-    let need = if arguments.read { Need::Read } else { Need::Write };
+    let writes = environment::names_a_writing_webhook(global.webhook_url_file.as_deref());
+    let need = if writes && !arguments.read { Need::Write } else { Need::Read };
     let address = Address::find(global, need).await?;
     let portal = address.name().to_string();
     let connection = address.open(global, ui, interrupt)?;
@@ -94,7 +95,9 @@ fn failed(check: &'static str, failure: Failure) -> Check {
 fn rights(examination: &Examination) -> Check {
     let rights = match &examination.rights {
         Ok(rights) => rights,
-        Err(text) => return Check::warning("rights", format!("the portal does not list them: {text}"), "try again later"),
+        Err(text) => {
+            return Check::warning("rights", format!("the portal does not list them: {text}"), "try again later");
+        }
     };
     let has = |right: &&str| rights.iter().any(|found| found == right);
     let missing: Vec<&str> = RIGHTS.into_iter().filter(|right| !has(right)).collect();
@@ -103,8 +106,12 @@ fn rights(examination: &Examination) -> Check {
         let help = "edit the webhook on the portal's page Developer resources and tick crm, user and department";
         return Check::failure("rights", text, help);
     }
-    let more: Vec<&str> =
-        rights.iter().map(String::as_str).filter(|right| !RIGHTS.contains(right)).filter(|right| *right != "rest").collect();
+    let more: Vec<&str> = rights
+        .iter()
+        .map(String::as_str)
+        .filter(|right| !RIGHTS.contains(right))
+        .filter(|right| *right != "rest")
+        .collect();
     if more.is_empty() {
         return Check::ok("rights", "crm, user, department");
     }
@@ -131,7 +138,9 @@ fn methods(examination: &Examination) -> Option<Check> {
 fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Check {
     let theirs = match &examination.server_time {
         Ok(theirs) => *theirs,
-        Err(text) => return Check::warning("clock", format!("the portal does not tell the time: {text}"), "try again later"),
+        Err(text) => {
+            return Check::warning("clock", format!("the portal does not tell the time: {text}"), "try again later");
+        }
     };
     // The portal looked at its clock some time between the two.
     let difference = if theirs < asked {
@@ -233,7 +242,9 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
     });
     checks.push(match store.lock_owner() {
         Ok(None) => Check::ok("lock", "free"),
-        Ok(Some(owner)) => Check::warning("lock", owner.to_string(), "if that process is gone, the next run takes over"),
+        Ok(Some(owner)) => {
+            Check::warning("lock", owner.to_string(), "if that process is gone, the next run takes over")
+        }
         Err(problem) => failed("lock", Failure::from(problem)),
     });
     checks.push(match store.unfinished() {
@@ -245,4 +256,49 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         ),
         Err(problem) => failed("runs", Failure::from(problem)),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(time: &str) -> Examination {
+        Examination { rights: Ok(Vec::new()), server_time: Ok(time.parse().unwrap()), methods: Vec::new() }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_minutes_is_worth_a_word() {
+        let (asked, answered) = ("2026-11-01T09:00:00Z".parse().unwrap(), "2026-11-01T09:00:05Z".parse().unwrap());
+        let verdict = |time| clock(&told(time), asked, answered).verdict;
+        assert_eq!(verdict("2026-11-01T12:00:03+03:00"), Verdict::Ok);
+        assert_eq!(verdict("2026-11-01T08:58:30Z"), Verdict::Ok);
+        assert_eq!(verdict("2026-11-01T09:02:30Z"), Verdict::Warning);
+        assert!(clock(&told("2026-11-01T08:50:00Z"), asked, answered).text.contains("600 s"));
+    }
+
+    #[test]
+    fn a_right_too_many_is_told_and_a_right_too_few_is_a_failure() {
+        let with = |rights: &[&str]| Examination {
+            rights: Ok(rights.iter().map(|right| (*right).to_owned()).collect()),
+            ..told("2026-11-01T09:00:00Z")
+        };
+        assert_eq!(rights(&with(&["user", "crm", "department"])).verdict, Verdict::Ok);
+        let more = rights(&with(&["user", "crm", "department", "task"]));
+        assert!(more.verdict == Verdict::Warning && more.text.ends_with(": task"), "{more:?}");
+        let fewer = rights(&with(&["crm", "user_brief"]));
+        assert!(fewer.verdict == Verdict::Failure && fewer.text.ends_with("lacks user, department"), "{fewer:?}");
+    }
+
+    #[test]
+    fn a_portal_without_the_methods_cannot_be_worked_on() {
+        let found = |availability| {
+            methods(&Examination {
+                methods: vec![("crm.lead.details.configuration.get", availability)],
+                ..told("2026-11-01T09:00:00Z")
+            })
+        };
+        assert_eq!(found(Availability::Available), None);
+        assert_eq!(found(Availability::NotAllowed), None);
+        assert_eq!(found(Availability::Missing).unwrap().verdict, Verdict::Failure);
+    }
 }

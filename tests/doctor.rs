@@ -1,0 +1,177 @@
+//! `recard doctor` on portals that are well, and on portals that are not. Whatever it finds, it writes nothing to them.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use recard::emulator::{Emulator, EmulatorOptions, Release};
+use serde_json::{Value, json};
+use snapbox::{assert_data_eq, str};
+use support::recard::{Ended, Place};
+
+/// Looks at a portal as somebody; the verdicts and texts by the name of the check.
+fn look(place: &Place) -> (i32, Value) {
+    let ended = place.run(&["doctor", "--output", "json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+    let checks = report["checks"].as_array().unwrap().iter();
+    let by_name = checks.map(|check| (check["check"].as_str().unwrap().to_owned(), check.clone()));
+    (ended.code, Value::Object(by_name.collect()))
+}
+
+fn assert_untouched(emulator: &Emulator) {
+    let counters = emulator.counters();
+    assert_eq!((counters.rows_written, counters.rows_removed), (0, 0));
+    let writes =
+        ["reset", "set", "forcecommonscopeforall"].map(|verb| format!("crm.lead.details.configuration.{verb}"));
+    assert!(writes.iter().all(|name| !counters.by_method.contains_key(name)), "{counters:?}");
+    assert_eq!(emulator.complaints(), []);
+}
+
+#[test]
+fn a_portal_that_is_well_gets_a_clean_bill() {
+    let ended = Place::new().run(&["doctor", "--portal", "embedded"]);
+    assert_data_eq!(
+        ended.shown(),
+        str![[r#"
+exit 0
+--- stdout
+Portal embedded (an emulator)
+
+ok    portal         answers, and accepts the webhook
+ok    rights         crm, user, department
+ok    clock          agrees with the portal's
+ok    limits         rate standard, the counter stands at 1
+ok    caller         user 1 Olga Sokolova, one of 37 active
+ok    release        25.700 or newer, by the form of its answers
+ok    administrator  of the portal
+ok    reads          the cards of others are theirs
+ok    lead types     simple and repeat are told apart: the common cards differ
+ok    store          can be written to
+ok    lock           free
+ok    runs           none is unfinished
+
+12 ok, 0 warnings, 0 failures.
+--- stderr
+
+"#]]
+    );
+}
+
+#[test]
+fn its_json_keeps_to_the_schema() {
+    let schema_text = include_str!("../schemas/doctor.v1.schema.json");
+    let place = Place::new();
+    assert_eq!(place.run(&["schema", "doctor"]).stdout, schema_text);
+    let schema: Value = serde_json::from_str(schema_text).unwrap();
+    let ended = place.run(&["doctor", "--portal", "embedded", "--output", "json"]);
+    let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    assert_eq!(
+        validator.iter_errors(&value).map(|problem| problem.to_string()).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_read_others_is_told_to_become_an_administrator() {
+    let emulator = Emulator::start().await.unwrap();
+    for (user, verdict, code) in [(1, "ok", 0), (8, "failure", 1), (9, "ok", 0)] {
+        let (ended, checks) = look(&Place::with_webhook(&emulator.webhook_url(user).unwrap()));
+        assert_eq!((&checks["administrator"]["verdict"], ended), (&json!(verdict), code), "{user}: {checks}");
+    }
+    let (_, checks) = look(&Place::with_webhook(&emulator.webhook_url(8).unwrap()));
+    assert!(checks["administrator"]["help"][0].as_str().unwrap().contains("administrator of the CRM"), "{checks}");
+    assert_untouched(&emulator);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_right_is_named() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut state = emulator.state();
+    let webhooks = state["portal"]["webhooks"].as_array_mut().unwrap();
+    for webhook in webhooks {
+        webhook["scope"] = json!(["crm", "user_brief", "task"]);
+    }
+    emulator.set_state(&state).unwrap();
+    let (code, checks) = look(&Place::with_webhook(&emulator.webhook_url(1).unwrap()));
+    assert_eq!((code, &checks["rights"]["verdict"]), (1, &json!("failure")), "{checks}");
+    assert_eq!(checks["rights"]["text"], "the webhook lacks user, department");
+    assert_untouched(&emulator);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_portal_that_reads_the_wrong_card_is_found_out_by_reads_alone() {
+    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let emulator = Emulator::start_with(options).await.unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let (_, checks) = look(&place);
+    assert!(checks["reads"]["text"].as_str().unwrap().contains("nothing shows whose card"), "{checks}");
+
+    // The caller's own card comes back for everybody.
+    let mut state = emulator.state();
+    let card = json!([{"name": "default_column", "type": "column", "elements":
+        [{"name": "main", "title": "Main", "type": "section", "elements": []}]}]);
+    let row =
+        json!({"user_id": 1, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": card});
+    state["options"].as_array_mut().unwrap().push(row);
+    emulator.set_state(&state).unwrap();
+    let (code, checks) = look(&place);
+    assert_eq!(code, 0, "{checks}");
+    assert_eq!((&checks["release"]["verdict"], &checks["reads"]["verdict"]), (&json!("warning"), &json!("warning")));
+    assert!(checks["reads"]["text"].as_str().unwrap().contains("caller's own card"), "{checks}");
+    assert_untouched(&emulator);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_portal_on_which_both_kinds_of_lead_always_read_the_same_is_worth_a_warning() {
+    let emulator = Emulator::start().await.unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let mut state = emulator.state();
+    let options = state["options"].as_array_mut().unwrap();
+    let is_repeat = |row: &Value| row["name"].as_str().unwrap_or_default().starts_with("returning_");
+    options.retain(|row| !is_repeat(row));
+    let twins: Vec<Value> = options
+        .iter()
+        .map(|row| {
+            let mut twin = row.clone();
+            twin["name"] = json!(format!("returning_{}", row["name"].as_str().unwrap()));
+            twin
+        })
+        .collect();
+    options.extend(twins);
+    emulator.set_state(&state).unwrap();
+    let (code, checks) = look(&place);
+    assert_eq!((code, &checks["lead types"]["verdict"]), (0, &json!("warning")), "{checks}");
+    assert_untouched(&emulator);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_webhook_and_store_is_told_together() {
+    let emulator = Emulator::start().await.unwrap();
+    let wrong = emulator.webhook_url(1).unwrap().replace("emulator00000001", "emulator99999999");
+    let place = Place::with_webhook(&wrong);
+    let folder = wrong.split('/').nth(2).unwrap().replace(':', "_");
+    place.file(&format!(".recard/portals/{folder}/lock/file"), "a folder where a file belongs\n");
+    let (code, checks) = look(&place);
+    assert_eq!((code, &checks["portal"]["verdict"]), (1, &json!("failure")), "{checks}");
+    assert_eq!(checks["lock"]["verdict"], "failure", "{checks}");
+    assert!(!checks.to_string().contains("emulator99999999"), "{checks}");
+    assert_untouched(&emulator);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reading_webhook_is_looked_at_when_asked_for_or_when_there_is_no_other() {
+    let emulator = Emulator::start().await.unwrap();
+    let (admin, employee) = (emulator.webhook_url(1).unwrap(), emulator.webhook_url(8).unwrap());
+    let place = Place::new();
+    let caller = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let ended = Ended::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap());
+        ended.stdout.lines().find(|line| line.contains("caller")).unwrap_or_else(|| panic!("{ended:?}")).to_owned()
+    };
+    let both = [("RECARD_WEBHOOK_URL", admin.as_str()), ("RECARD_READ_WEBHOOK_URL", employee.as_str())];
+    assert!(caller(&["doctor"], &both).contains("user 1 "));
+    assert!(caller(&["doctor", "--read"], &both).contains("user 8 "));
+    assert!(caller(&["doctor"], &both[1..]).contains("user 8 "));
+}
