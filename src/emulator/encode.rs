@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::php::{Php, float_text};
+use serde_json::Value;
+
+use super::php::{Digits, Key, Php, float_text};
 
 /// JSON text. Anything empty is `[]`, a map with the keys 0, 1, 2, … is a list.
 pub(super) fn json(value: &Php) -> String {
@@ -18,7 +20,7 @@ fn write_json(out: &mut String, value: &Php) {
         Php::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        Php::Float(number) => out.push_str(&float_text(*number)),
+        Php::Float(number) => out.push_str(&float_text(*number, Digits::Shortest)),
         Php::Text(text) => write_text(out, text),
         Php::EmptyObject => out.push_str("{}"),
         Php::Array(array) if array.is_list() => {
@@ -58,12 +60,30 @@ fn write_text(out: &mut String, text: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             '"' | '\'' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
+                // The marks of HTML are the only ones with digits in capitals.
+                let _ = match c {
+                    '<' | '>' => write!(out, "\\u{:04X}", u32::from(c)),
+                    _ => write!(out, "\\u{:04x}", u32::from(c)),
+                };
             }
             other => out.push(other),
         }
     }
     out.push('"');
+}
+
+/// The value for the control address, where a whole fraction stays a fraction.
+pub(super) fn value(value: &Php) -> Value {
+    match value {
+        Php::Null => Value::Null,
+        Php::Bool(value) => Value::Bool(*value),
+        Php::Int(number) => Value::from(*number),
+        Php::Float(number) => Value::from(*number),
+        Php::Text(text) => Value::String(text.clone()),
+        Php::EmptyObject => Value::Object(serde_json::Map::new()),
+        Php::Array(array) if array.is_list() => array.values().map(self::value).collect(),
+        Php::Array(array) => array.iter().map(|(key, item)| (key.to_string(), self::value(item))).collect(),
+    }
 }
 
 /// XML text: a list becomes items, a map becomes elements.
@@ -79,8 +99,9 @@ fn write_xml(out: &mut String, value: &Php) {
         Php::Array(array) => {
             for (key, item) in array.iter() {
                 let name = match key {
-                    super::php::Key::Int(_) => "item".to_owned(),
-                    super::php::Key::Text(text) => text.clone(),
+                    Key::Int(_) => "item",
+                    Key::Text(text) if Php::from(text.as_str()).is_numeric() => "item",
+                    Key::Text(text) => text,
                 };
                 let _ = write!(out, "<{name}>");
                 write_xml(out, item);
@@ -92,9 +113,7 @@ fn write_xml(out: &mut String, value: &Php) {
         Php::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        Php::Float(number) => {
-            let _ = write!(out, "{number}");
-        }
+        Php::Float(number) => out.push_str(&float_text(*number, Digits::Fourteen)),
         Php::Text(text) => {
             for c in text.chars() {
                 match c {
@@ -124,7 +143,8 @@ mod tests {
                 r#"["a/b","<b>\"x\"</b> & 'y'","Ё😀"]"#,
                 r#"["a\/b","\u003Cb\u003E\u0022x\u0022\u003C\/b\u003E \u0026 \u0027y\u0027","Ё😀"]"#,
             ),
-            ("[1.0,0.25,null,true]", "[1.0,0.25,null,true]"),
+            ("[1.0,0.25,null,true]", "[1,0.25,null,true]"),
+            (r#""\u0001\u001f\u007f\u2028""#, "\"\\u0001\\u001f\u{7f}\\u2028\""),
         ] {
             assert_eq!(json(&serde_json::from_str(sent).unwrap()), written);
         }

@@ -31,7 +31,8 @@ pub(super) enum Key {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Array {
     entries: Vec<(Key, Php)>,
-    next: i64,
+    /// The key that the next nameless value gets; nothing before the first number.
+    next: Option<i64>,
 }
 
 impl From<&str> for Key {
@@ -110,7 +111,8 @@ impl Array {
         };
         let index = index.or_else(|| self.entries.iter().position(|(known, _)| *known == key)).unwrap_or_else(|| {
             if let Key::Int(number) = key {
-                self.next = self.next.max(number.saturating_add(1));
+                let after = number.saturating_add(1);
+                self.next = Some(self.next.map_or(after, |next| next.max(after)));
             }
             self.entries.push((key, Php::Null));
             self.entries.len() - 1
@@ -123,10 +125,14 @@ impl Array {
         *self.entry(key) = value;
     }
 
+    /// Puts a value behind the last number; nowhere if that was the largest of all.
     pub(super) fn push(&mut self, value: Php) {
-        let key = Key::Int(self.next);
-        self.next = self.next.saturating_add(1);
-        self.entries.push((key, value));
+        let number = self.next.unwrap_or(0);
+        if number == i64::MAX && self.get(&Key::Int(number)).is_some() {
+            return;
+        }
+        self.next = Some(number.saturating_add(1));
+        self.entries.push((Key::Int(number), value));
     }
 
     /// The array behind a key, made if there is none; what else stood there is replaced.
@@ -143,7 +149,7 @@ impl Array {
 
     /// The key that a push would take.
     pub(super) fn next_key(&self) -> Key {
-        Key::Int(self.next)
+        Key::Int(self.next.unwrap_or(0))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -236,7 +242,7 @@ impl Php {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Int(number) => Some(number.to_string()),
-            Self::Float(number) => Some(float_text(*number)),
+            Self::Float(number) => Some(float_text(*number, Digits::Fourteen)),
             _ => None,
         }
     }
@@ -254,7 +260,8 @@ fn wrapped(number: f64) -> i64 {
     (number.trunc().rem_euclid(RANGE) as u64).cast_signed()
 }
 
-/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too large ones stop at the limit.
+/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too large ones stop at the limit,
+/// and those that not even a fraction can hold are 0.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
     let digits = |from: usize| {
@@ -284,12 +291,52 @@ fn leading_number(text: &str) -> i64 {
             Err(_) => i64::MAX,
         };
     }
-    text.get(..end).and_then(|number| number.parse::<f64>().ok()).map_or(0, wrapped)
+    // The conversion stops at the limits by itself.
+    text.get(..end).and_then(|number| number.parse::<f64>().ok()).filter(|number| number.is_finite()).unwrap_or(0.0)
+        as i64
 }
 
-/// A fraction as the shortest text that reads back the same, always with a point.
-pub(super) fn float_text(number: f64) -> String {
-    if number == number.trunc() && number.abs() < 1e15 { format!("{number:.1}") } else { format!("{number}") }
+/// How many digits a fraction is written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digits {
+    /// As few as read back the same: in JSON.
+    Shortest,
+    /// Fourteen at most: wherever a fraction becomes text, in XML too.
+    Fourteen,
+}
+
+/// A fraction as text. Whole ones have no point, very large and very small ones an exponent.
+pub(super) fn float_text(number: f64, digits: Digits) -> String {
+    if !number.is_finite() {
+        // JSON has no word for them, and the portal puts a 0 there.
+        return "0".into();
+    }
+    let (scientific, most, letter) = match digits {
+        Digits::Shortest => (format!("{number:e}"), 17, 'e'),
+        Digits::Fourteen => (format!("{number:.13e}"), 14, 'E'),
+    };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let mantissa = mantissa.replace('.', "");
+    let mantissa = match mantissa.trim_end_matches('0') {
+        "" => "0",
+        significant => significant,
+    };
+    let point = exponent + 1;
+    if point < -3 || point > most {
+        let (first, rest) = mantissa.split_at(1);
+        let rest = if rest.is_empty() { "0" } else { rest };
+        return format!("{sign}{first}.{rest}{letter}{exponent:+}");
+    }
+    match usize::try_from(point) {
+        Ok(before) if before >= mantissa.len() => format!("{sign}{mantissa:0<before$}"),
+        Ok(before) if before > 0 => {
+            let (whole, fraction) = mantissa.split_at(before);
+            format!("{sign}{whole}.{fraction}")
+        }
+        _ => format!("{sign}0.{}{mantissa}", "0".repeat(point.unsigned_abs() as usize)),
+    }
 }
 
 impl<'de> Deserialize<'de> for Php {
@@ -380,9 +427,51 @@ mod tests {
             ("-3".into(), -3),
             (".5".into(), 0),
             (".".into(), 0),
+            ("1.e3".into(), 1000),
+            ("1e30".into(), i64::MAX),
+            ("-1e30".into(), i64::MIN),
+            ("18446744073709551616.0".into(), i64::MAX),
+            ("1e400".into(), 0),
+            ("0x1A".into(), 0),
+            ("\u{b}7".into(), 7),
+            (Php::Float(1e25), 1_590_897_979_265_384_448),
+            (Php::Float(-1e19), 8_446_744_073_709_551_616),
+            (Php::Float(-0.5), 0),
         ] {
             assert_eq!(value.to_int(), number, "{value:?}");
         }
+    }
+
+    #[test]
+    fn fractions_are_written_as_the_portal_writes_them() {
+        for (number, shortest, fourteen) in [
+            (1.0, "1", "1"),
+            (0.0, "0", "0"),
+            (-2.5, "-2.5", "-2.5"),
+            (0.1, "0.1", "0.1"),
+            (1e15, "1000000000000000", "1.0E+15"),
+            (1e14, "100000000000000", "1.0E+14"),
+            (1e25, "1.0e+25", "1.0E+25"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17", "1.2345678901235E+17"),
+            (1_795_437_695.916_178, "1795437695.916178", "1795437695.9162"),
+            (1e-7, "1.0e-7", "1.0E-7"),
+            (0.000_123_45, "0.00012345", "0.00012345"),
+            (0.5, "0.5", "0.5"),
+        ] {
+            assert_eq!(float_text(number, Digits::Shortest), shortest);
+            assert_eq!(float_text(number, Digits::Fourteen), fourteen);
+        }
+    }
+
+    #[test]
+    fn nameless_values_go_behind_the_largest_number() {
+        let mut array = Array::default();
+        array.set(Key::Int(-5), Php::Null);
+        array.push(Php::Null);
+        array.set(Key::Int(i64::MAX), Php::Null);
+        array.push(Php::Null);
+        let keys: Vec<&Key> = array.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&Key::Int(-5), &Key::Int(-4), &Key::Int(i64::MAX)]);
     }
 
     #[test]

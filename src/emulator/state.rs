@@ -240,7 +240,7 @@ impl State {
                     "category": category,
                     "name": row.name,
                     "common": if row.common { "Y" } else { "N" },
-                    "value": value(serde_json::from_str(&super::encode::json(&row.value))),
+                    "value": super::encode::value(&row.value),
                 })
             })
             .collect();
