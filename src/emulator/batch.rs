@@ -17,7 +17,7 @@ use super::reference::{self, Results};
 const LONGEST: usize = 50;
 
 /// How deep batches may lie in one another, which only a spelling in capitals allows at all.
-const DEEPEST: usize = 3;
+const DEEPEST: usize = 16;
 
 /// A command, ready to be carried out.
 struct Command {
@@ -91,7 +91,9 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
             if whole.len() != text.len() {
                 witness.complain("unencoded-command", "everything behind a raw # is dropped");
             }
-            let (method, query) = whole.split_once('?').unwrap_or((whole, ""));
+            // Raw line ends and the like do not come through.
+            let whole = whole.replace(|c: char| c.is_ascii_control(), "_");
+            let (method, query) = whole.split_once('?').unwrap_or((&whole, ""));
             Some(Command { key: key.clone(), method: method.to_owned(), query: query.to_owned() })
         })
         .collect();
@@ -144,10 +146,6 @@ fn carry_out(
     if name == "batch" {
         return Err(Failure::batch_in_batch());
     }
-    if name.starts_with('/') {
-        let module = name.split('.').next().unwrap_or_default();
-        return Err(Failure::kernel(22_102_051, format!("Invalid module name {module}")));
-    }
     let mut parameters = {
         let mut inside = portal.inside();
         let parsed = query::parse(query.as_bytes(), inside.state.input_limit());
@@ -167,7 +165,9 @@ fn carry_out(
         values
     };
     reference::resolve(&mut parameters, results);
-    let known = method::find(name).ok_or_else(Failure::no_method)?;
+    let known = method::find(name)
+        .filter(|_| parameters.at("token").is_none_or(|token| *token == Php::Null))
+        .ok_or_else(|| Failure::no_method_in_batch(name))?;
     if !known.is_allowed(&call.caller.rights) {
         return Err(Failure::missing_right_in_batch());
     }

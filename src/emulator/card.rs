@@ -95,6 +95,16 @@ fn entity(parameters: &Array) -> Result<&'static str, Failure> {
         6 => Err(unsupported("ACTIVITY")),
         7 => Ok("quote_details"),
         8 => Err(unsupported("REQUISITE")),
+        9 => Err(unsupported("DEAL_CATEGORY")),
+        10 => Err(unsupported("CUSTOM_ACTIVITY_TYPE")),
+        11 => Err(unsupported("WAIT")),
+        12 => Err(unsupported("CALL_LIST")),
+        13 => Err(unsupported("DEAL_RECURRING")),
+        14 => Err(unsupported("INVOICE_RECURRING")),
+        15 => Err(unsupported("ORDER")),
+        16 => Err(unsupported("ORDER_CHECK")),
+        17 => Err(unsupported("ORDER_SHIPMENT")),
+        18 => Err(unsupported("ORDER_PAYMENT")),
         _ => Err(Failure::crm("Parameter 'entityTypeID' is not defined")),
     }
 }
@@ -124,7 +134,7 @@ fn address(
             name = lead_name(state.release, extras).to_owned();
         }
         match first(extras, &["CATEGORY_ID"]).or_else(|| first(extras, &["DEAL_CATEGORY_ID"])) {
-            Some(category) if !category.is_numeric() && state.release == Release::Current => {
+            Some(category) if state.release == Release::Current && !category.passes_as_int() => {
                 return Err(Failure::Fatal);
             }
             Some(category) if category.to_int() > 0 => name = format!("{name}_c_{}", category.to_int()),
@@ -214,7 +224,7 @@ fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure
     let Php::Array(section) = section else { return Err(Failure::Fatal) };
     let kind = match section.at("type") {
         None | Some(Php::Null) => "section".to_owned(),
-        Some(kind) => kind.scalar_text().ok_or(Failure::Fatal)?,
+        Some(kind) => kind.forced_text(),
     };
     if kind != "section" {
         let text = format!("Section at index {index} have type '{kind}'. The expected type is 'section'.");
@@ -228,8 +238,8 @@ fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure
     let title = match (section.at("title"), release) {
         (Some(Php::Text(title)), Release::Current) => Php::Text(title.clone()),
         (_, Release::Current) => return Err(untitled()),
-        (Some(Php::Text(title)), _) if !title.trim().is_empty() => Php::Text(title.clone()),
-        (Some(number @ (Php::Int(_) | Php::Float(_))), _) => number.clone(),
+        (Some(Php::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => Php::Text(title.clone()),
+        (Some(number @ (Php::Int(_) | Php::Float(_) | Php::Bool(true))), _) => number.clone(),
         (Some(Php::Array(_)), _) => return Err(Failure::Fatal),
         (_, Release::Mid | Release::LegacyRead) => return Err(untitled()),
     };
@@ -266,7 +276,7 @@ fn name(entry: &Array) -> Result<Option<Php>, Failure> {
         None | Some(Php::Null) => Ok(None),
         Some(Php::Array(_) | Php::EmptyObject) => Err(Failure::Fatal),
         Some(name) => {
-            let blank = name.scalar_text().is_none_or(|text| text.trim().is_empty());
+            let blank = name.forced_text().trim_matches(super::php::BLANKS).is_empty();
             Ok((!blank).then(|| name.clone()))
         }
     }

@@ -3,7 +3,8 @@
 //! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and beyond the last page the
 //! first one comes again.
 
-use super::listing::{Listed, Page, page};
+use super::listing::{Listed, Page, whole_page};
+use super::people::like;
 use super::php::{Array, Php};
 use super::state::{Department, State};
 
@@ -36,11 +37,7 @@ pub(super) fn get(state: &State, parameters: &Array, start: Option<&Php>) -> Lis
         }
         None => found.sort_by_key(|department| (department.left_margin, department.id)),
     }
-    let mut shown = page(start, found.len());
-    if shown.from >= found.len() && !found.is_empty() {
-        shown = page(None, found.len());
-    }
-    let Page { from, to, total, next } = shown;
+    let Page { from, to, total, next } = whole_page(start, found.len());
     let rows = found.get(from..to).unwrap_or_default().iter().map(|department| record(department)).collect();
     Listed { rows, total: Some(total), next }
 }
@@ -73,10 +70,7 @@ fn fits(department: &Department, name: &str, wanted: &Php) -> bool {
         "NAME" => {
             let text = department.name.to_lowercase();
             let wanted = wanted.scalar_text().unwrap_or_default().to_lowercase();
-            return match wanted.split_once('%') {
-                None => text == wanted,
-                Some((start, rest)) => text.starts_with(start) && rest.split('%').all(|part| text.contains(part)),
-            };
+            return like(&text, &wanted);
         }
         "ID" => Some(department.id),
         "SORT" => Some(department.sort),

@@ -50,6 +50,16 @@ impl Failure {
         Self::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
     }
 
+    /// What is no method is looked for in the portal's modules, by the part before the first dot; some marks cannot be in
+    /// the name of a module.
+    pub(super) fn no_method_in_batch(name: &str) -> Self {
+        let module = name.split('.').next().unwrap_or_default().to_lowercase();
+        if module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Self::no_method();
+        }
+        Self::kernel(22_102_051, format!("Invalid module name {module}"))
+    }
+
     pub(super) fn no_auth() -> Self {
         Self::new(401, "NO_AUTH_FOUND", "Wrong authorization data")
     }

@@ -265,9 +265,6 @@ impl Portal {
         if inside.state.setting("main.site_stopped").and_then(serde_json::Value::as_str) == Some("Y") {
             return refuse(Failure::portal_closed());
         }
-        if inside.state.environment.https_required == Some(true) {
-            return refuse(Failure::https_required());
-        }
         let Parameters { values, lost_body, dropped } = request::parameters(&inside.state, incoming);
         let known = method::find(&target.method).filter(|_| values.at("token").is_none_or(|token| *token == Php::Null));
         let mut witness = Witness { request: number, method: &target.method, complaints: &mut inside.complaints };
@@ -276,22 +273,30 @@ impl Portal {
             return refuse(Failure::no_method());
         };
         let Some((user, secret)) = &target.webhook else { return refuse(Failure::no_auth()) };
+        if inside.state.environment.https_required == Some(true) {
+            return refuse(Failure::https_required());
+        }
         let secret = secret.to_ascii_lowercase();
         let owner = inside.state.webhooks.iter().find(|row| {
-            let owner = inside.state.people.get(&row.user_id);
-            let is_named = row.user_id.to_string() == *user
-                || owner.is_some_and(|owner| !owner.login.is_empty() && owner.login.eq_ignore_ascii_case(user));
+            // What is written like a number is an id, and anything else a login.
+            let is_named = match Key::from(user.as_str()) {
+                Key::Int(id) => row.user_id == id,
+                Key::Text(login) => {
+                    let owner = inside.state.people.get(&row.user_id);
+                    owner.is_some_and(|owner| !login.is_empty() && owner.login.to_lowercase() == login.to_lowercase())
+                }
+            };
             row.active && row.secret.to_ascii_lowercase() == secret && is_named
         });
         let Some(row) = owner.filter(|_| !inside.expired.contains(&secret)) else {
             return refuse(Failure::bad_credentials());
         };
-        if !inside.state.people.get(&row.user_id).is_some_and(|person| person.active) {
-            return refuse(Failure::dismissed());
-        }
         let caller = Caller { user: row.user_id, rights: row.scope.clone() };
         if !known.is_allowed(&caller.rights) {
             return refuse(Failure::missing_right());
+        }
+        if !inside.state.people.get(&row.user_id).is_some_and(|person| person.active) {
+            return refuse(Failure::dismissed());
         }
         if incoming.verb != "POST" {
             witness.complain(

@@ -37,6 +37,33 @@ const FIELDS: &[&str] = &[
     "USER_TYPE",
 ];
 
+/// Fields that can be filtered and sorted by, although these people have nothing in them.
+const UNUSED_FIELDS: &[&str] = &[
+    "PERSONAL_PHONE",
+    "PERSONAL_MOBILE",
+    "PERSONAL_FAX",
+    "PERSONAL_WWW",
+    "PERSONAL_PROFESSION",
+    "PERSONAL_PHOTO",
+    "PERSONAL_STREET",
+    "PERSONAL_CITY",
+    "PERSONAL_STATE",
+    "PERSONAL_ZIP",
+    "PERSONAL_COUNTRY",
+    "PERSONAL_NOTES",
+    "WORK_COMPANY",
+    "WORK_DEPARTMENT",
+    "WORK_PHONE",
+    "WORK_FAX",
+    "WORK_WWW",
+    "WORK_STREET",
+    "WORK_CITY",
+    "WORK_STATE",
+    "WORK_ZIP",
+    "WORK_COUNTRY",
+    "WORK_NOTES",
+];
+
 /// The fields that the rights `user_brief` and `user_basic` show.
 const BRIEF_FIELDS: &[&str] = &[
     "ID",
@@ -117,15 +144,18 @@ pub(super) fn get(
         .filter(|person| person.external_auth_id.as_deref().is_none_or(|kind| !LEFT_OUT.contains(&kind)))
         .filter(|person| filter.iter().all(|(key, wanted)| fits(person, &key.to_string(), wanted)))
         .collect();
-    if let (Some(sort), Some(order)) = (upper.at("SORT").and_then(Php::text), upper.at("ORDER").and_then(Php::text)) {
-        let sort = sort.to_uppercase();
-        if sort != "LOGIN" && !FIELDS.contains(&sort.as_str()) {
+    let text = |name: &str| upper.at(name).filter(|value| value.to_bool()).and_then(Php::text);
+    if let (Some(sort), Some(order)) = (text("SORT"), text("ORDER")) {
+        let field = sort.to_uppercase();
+        if field != "LOGIN" && !FIELDS.contains(&field.as_str()) && !UNUSED_FIELDS.contains(&field.as_str()) {
             let text = format!("Unknown field definition `{sort}` ({sort}) for \\Bitrix\\Intranet\\User Entity.");
             return Err(Failure::kernel(100, text));
         }
-        found.sort_by(|one, other| compare(one, other, &sort));
-        if order.eq_ignore_ascii_case("desc") {
-            found.reverse();
+        found.sort_by(|one, other| compare(one, other, &field));
+        match order.to_uppercase().as_str() {
+            "ASC" => {}
+            "DESC" => found.reverse(),
+            other => return Err(Failure::kernel(100, format!("Invalid order \"{other}\""))),
         }
     }
     let mut fields: Vec<&str> = visible_fields(rights).to_vec();
@@ -179,8 +209,9 @@ fn fits(person: &Person, key: &str, wanted: &Php) -> bool {
             Some("N") => person.uf_department.is_empty(),
             _ => return true,
         },
-        "NAME" | "LAST_NAME" | "EMAIL" | "LOGIN" | "WORK_POSITION" | "PERSONAL_GENDER" | "USER_TYPE" | "XML_ID"
-        | "SECOND_NAME" => {
+        // Moments are not compared; nobody should ask for people by them.
+        "LAST_LOGIN" | "DATE_REGISTER" | "TIMESTAMP_X" => return true,
+        known if FIELDS.contains(&known) || UNUSED_FIELDS.contains(&known) => {
             let text = field(person, name).and_then(|value| value.scalar_text()).unwrap_or_default();
             by_text(&text, operator, wanted)
         }
@@ -219,7 +250,11 @@ fn by_text(text: &str, operator: &str, wanted: &Php) -> bool {
     let text = text.to_lowercase();
     let one = |wanted: &Php| {
         let Some(wanted) = wanted.scalar_text().map(|wanted| wanted.to_lowercase()) else { return false };
-        if operator.contains('%') { text.contains(wanted.trim_matches('%')) } else { like(&text, &wanted) }
+        match operator.trim_start_matches('!') {
+            "%" => text.contains(wanted.trim_matches('%')),
+            "=" | "@" => text == wanted,
+            _ => like(&text, &wanted),
+        }
     };
     match wanted {
         Php::Array(array) => array.values().any(one),
@@ -228,7 +263,7 @@ fn by_text(text: &str, operator: &str, wanted: &Php) -> bool {
 }
 
 /// Compares with `%` standing for anything.
-fn like(text: &str, pattern: &str) -> bool {
+pub(super) fn like(text: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('%') else { return text == pattern };
     let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut parts: Vec<&str> = rest.split('%').collect();

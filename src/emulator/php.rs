@@ -27,6 +27,9 @@ pub(super) enum Key {
     Text(String),
 }
 
+/// What is cut off around a text: blanks, line ends, tabs and NUL, but no other white space.
+pub(super) const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\0', '\u{b}'];
+
 /// An ordered map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Array {
@@ -234,6 +237,26 @@ impl Php {
                 number.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.parse::<f64>().is_ok()
             }
             _ => false,
+        }
+    }
+
+    /// Whether a handler that asks for a whole number takes it.
+    pub(super) fn passes_as_int(&self) -> bool {
+        let fits = |number: f64| (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number);
+        match self {
+            Self::Bool(_) | Self::Int(_) => true,
+            Self::Float(number) => fits(*number),
+            Self::Text(text) => self.is_numeric() && text.trim().parse().is_ok_and(fits),
+            Self::Null | Self::Array(_) | Self::EmptyObject => false,
+        }
+    }
+
+    /// The value as text, whatever it is.
+    pub(super) fn forced_text(&self) -> String {
+        match self {
+            Self::Bool(value) => if *value { "1" } else { "" }.into(),
+            Self::Array(_) | Self::EmptyObject => "Array".into(),
+            Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) => self.scalar_text().unwrap_or_default(),
         }
     }
 
