@@ -195,6 +195,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
     async fn work(&mut self, stop: &StopSignal) -> Result<(), End> {
         let mut end = None;
         let mut under_way = FuturesUnordered::new();
+        let mut answered = VecDeque::new();
         loop {
             while end.is_none() && under_way.len() < REQUESTS_AT_ONCE && !self.waiting.is_empty() {
                 if let Some(reason) = stop.reason() {
@@ -206,9 +207,21 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     Err(problem) => end = Some(End::Store(problem)),
                 }
             }
-            let Some((jobs, answer)) = under_way.next().await else { break };
-            // What is under way is always brought to its end, whatever made us stop.
-            if let Err(problem) = self.take_answer(jobs, answer).await {
+            let next = match answered.pop_front() {
+                Some(next) => Some(next),
+                None => under_way.next().await,
+            };
+            let Some((jobs, answer)) = next else { break };
+            // What is under way is always brought to its end, whatever made us stop. And it goes on while an answer is
+            // looked into: a request that waits for its turn in front of the portal would hold up the reads of this one.
+            let mut taking = std::pin::pin!(self.take_answer(jobs, answer));
+            let taken = loop {
+                tokio::select! {
+                    taken = &mut taking => break taken,
+                    Some(next) = under_way.next() => answered.push_back(next),
+                }
+            };
+            if let Err(problem) = taken {
                 end.get_or_insert(problem);
             }
         }

@@ -111,12 +111,22 @@ pub(super) struct FakePortal {
     fuse: Fuse,
     cut: Cut,
     per_request: usize,
+    /// One request at a time, in the order of their coming, as in front of a limit.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FakePortal {
     pub(super) fn new(world: &Arc<Mutex<World>>) -> Self {
         let id = PortalId::new("company.bitrix24.com").unwrap();
-        Self { id, caller: user(1), world: Arc::clone(world), fuse: Fuse::default(), cut: Cut::Before, per_request: 2 }
+        Self {
+            id,
+            caller: user(1),
+            world: Arc::clone(world),
+            fuse: Fuse::default(),
+            cut: Cut::Before,
+            per_request: 2,
+            turn: Arc::default(),
+        }
     }
 
     pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
@@ -136,6 +146,12 @@ impl FakePortal {
             release_sign: (!self.world().legacy).then_some(TrustEvidence::WholeSeconds),
             emulator: false,
         }
+    }
+
+    /// Waits for its turn, and lets others go on while it has it.
+    async fn wait(&self) {
+        let _turn = self.turn.lock().await;
+        tokio::task::yield_now().await;
     }
 
     fn dead<T>() -> Result<T, PortalError> {
@@ -181,6 +197,7 @@ impl ReadPortal for FakePortal {
     }
 
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.wait().await;
         let read = |key: &CardKey| (*key, self.world().read(*key, self.caller));
         let Some(reads) = self.fuse.step(self.cut, || keys.iter().map(read).collect::<Vec<_>>()) else {
             return Self::dead();
@@ -198,6 +215,7 @@ impl WritePortal for FakePortal {
     }
 
     async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {
+        self.wait().await;
         let act = || {
             let mut world = self.world();
             let fault = world.faults.get(&world.writes).cloned();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::fakes::*;
 use super::*;
@@ -70,7 +71,11 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
     let disk = Arc::default();
     let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
     let (_, stop) = stop_pair();
-    let report = match apply(portal, &mut log, &approve(made), freshness, &stop, &quiet).await {
+    let approved = approve(made);
+    let applied = apply(portal, &mut log, &approved, freshness, &stop, &quiet);
+    // Nothing here takes time: whoever is not done by then waits for something that never comes.
+    let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
+    let report = match applied {
         Ok(report) => report,
         Err(problem) => problem.report().clone(),
     };
@@ -104,6 +109,17 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     for name in ["two", "three"] {
         assert!(done.log.disk().backups.contains_key(&layout(name).digest()));
     }
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost_answer() {
+    let keys: Vec<CardKey> = (2..=11).map(simple).collect();
+    let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
+    let world = world(&rows);
+    world.lock().unwrap().faults.extend([(0, Fault::LostAfter), (3, Fault::LostBefore), (4, Fault::LostAfter)]);
+    let done = run(&world, &keys).await;
+    let all_reset: Vec<(CardKey, Outcome)> = keys.iter().map(|key| (*key, Outcome::Reset)).collect();
+    assert_eq!(done.outcomes, all_reset);
 }
 
 #[tokio::test]
