@@ -6,56 +6,17 @@
 
 mod support;
 
-use std::path::Path;
-
-use support::recard::{Place, steady};
-
-fn read(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-}
-
-/// The blocks of a kind in a document.
-fn blocks(text: &str, kind: &str) -> Vec<String> {
-    let mut blocks = Vec::new();
-    let mut block: Option<String> = None;
-    for line in text.lines() {
-        match (&mut block, line.trim_start().strip_prefix("```")) {
-            (None, Some(found)) if found == kind => block = Some(String::new()),
-            (Some(_), Some("")) => blocks.extend(block.take()),
-            (Some(text), None) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            _ => {}
-        }
-    }
-    blocks
-}
+use support::page::{blocks_of as blocks, read};
+use support::recard::Place;
 
 fn place_with_examples() -> Place {
     let place = Place::new();
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
+    for entry in std::fs::read_dir(support::page::root().join("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("examples/{}", path.file_name().unwrap().to_str().unwrap());
         place.file(&name, &std::fs::read_to_string(&path).unwrap());
     }
     place
-}
-
-#[test]
-fn the_transcript_is_what_the_program_prints() {
-    let readme = read("README.md");
-    let transcripts = blocks(&readme, "console");
-    assert_eq!(transcripts.len(), 1);
-    let place = place_with_examples();
-    let mut printed = String::new();
-    for line in transcripts.iter().flat_map(|text| text.lines()) {
-        if let Some(command) = line.strip_prefix("$ recard ") {
-            let arguments: Vec<&str> = command.split(' ').collect();
-            printed.push_str(&format!("{line}\n{}", place.run(&arguments).stdout));
-        }
-    }
-    snapbox::assert_data_eq!(steady(&printed), steady(&transcripts.concat()));
 }
 
 #[test]

@@ -22,8 +22,8 @@ mod ui;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Colour, Command, Global};
 use failure::Failure;
@@ -69,6 +69,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             failure.code
         }
     }
+}
+
+/// The command line as clap knows it: for manual pages, and for tests that read commands out of documents.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs a command, until its end or until a second signal.

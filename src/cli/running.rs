@@ -41,10 +41,16 @@ pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Failure> {
     }
 }
 
-/// A name for a run that starts now.
-pub(super) fn new_run() -> Result<RunId, Failure> {
+/// A name for a run that starts now. It sorts behind every run of the store: `last` means the last one.
+pub(super) fn new_run(locked: &Locked) -> Result<RunId, Failure> {
     let started = run_time(SystemClock.now());
-    RunId::new(&started, rand::random()).map_err(|problem| Failure::error(format!("cannot name a run: {problem}")))
+    let run = RunId::new(&started, rand::random())
+        .map_err(|problem| Failure::error(format!("cannot name a run: {problem}")))?;
+    let earlier = locked.store().run_ids()?;
+    Ok(match earlier.last() {
+        Some(last) => run.behind(last),
+        None => run,
+    })
 }
 
 fn run_time(now: Timestamp) -> String {

@@ -147,6 +147,18 @@ impl RunId {
         Self::from_str(&format!("{started}-{:06x}", random & 0x00ff_ffff))
     }
 
+    /// This id, or the one right behind `last` if this one would sort before it: two runs may begin in one second, and a clock
+    /// may be set back, yet the last run must be the last in the list.
+    #[must_use]
+    pub fn behind(self, last: &Self) -> Self {
+        if self > *last {
+            return self;
+        }
+        let Some((started, number)) = last.0.split_once('-') else { return self };
+        let next = u32::from_str_radix(number, 16).ok().and_then(|number| number.checked_add(1));
+        next.filter(|next| *next <= 0x00ff_ffff).and_then(|next| Self::new(started, next).ok()).unwrap_or(self)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -179,6 +191,17 @@ impl FromStr for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_sorts_behind_the_one_before_it_even_within_a_second_and_when_the_clock_is_set_back() {
+        let run = |text: &str| text.parse::<RunId>().unwrap();
+        let last = run("20261101T090000Z-a3fb02");
+        assert_eq!(run("20261101T090001Z-000000").behind(&last), run("20261101T090001Z-000000"));
+        assert_eq!(run("20261101T090000Z-e97e73").behind(&last), run("20261101T090000Z-e97e73"));
+        assert_eq!(run("20261101T090000Z-000001").behind(&last), run("20261101T090000Z-a3fb03"));
+        assert_eq!(run("20261101T090000Z-a3fb02").behind(&last), run("20261101T090000Z-a3fb03"));
+        assert_eq!(run("20251101T090000Z-ffffff").behind(&last), run("20261101T090000Z-a3fb03"));
+    }
 
     #[test]
     fn an_id_is_a_number_that_the_portal_reads_as_that_user_and_no_other() {

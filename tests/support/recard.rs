@@ -71,18 +71,20 @@ impl Ended {
     }
 }
 
+/// Whether 23 bytes are the name of a run, which holds the time.
+pub fn is_run(word: &[u8]) -> bool {
+    word.len() == 23
+        && word.iter().enumerate().all(|(index, byte)| match index {
+            8 => *byte == b'T',
+            15 => *byte == b'Z',
+            16 => *byte == b'-',
+            17.. => byte.is_ascii_hexdigit(),
+            _ => byte.is_ascii_digit(),
+        })
+}
+
 /// Puts `RUN` in place of the names of runs, which hold the time.
 pub fn steady(text: &str) -> String {
-    let is_run = |word: &[u8]| {
-        word.len() == 23
-            && word.iter().enumerate().all(|(index, byte)| match index {
-                8 => *byte == b'T',
-                15 => *byte == b'Z',
-                16 => *byte == b'-',
-                17.. => byte.is_ascii_hexdigit(),
-                _ => byte.is_ascii_digit(),
-            })
-    };
     let mut out = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -126,7 +126,8 @@ async fn decide(
         reasons: manifest.reasons(),
         ..running::header(session, RunPurpose::Apply, planned_cards(plan))
     };
-    let mut log = locked.start_run(running::new_run()?, header)?;
+    let run = running::new_run(locked)?;
+    let mut log = locked.start_run(run, header)?;
     let progress = Progress::new(ui);
     let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
     let writer = session.portal.writer();

@@ -96,7 +96,8 @@ async fn restore(
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
-    let mut log = locked.start_run(running::new_run()?, header)?;
+    let run = running::new_run(locked)?;
+    let mut log = locked.start_run(run, header)?;
     let progress = Progress::new(ui);
     let writer = session.portal.writer();
     let restored = engine::restore(&writer, &mut log, &plan, interrupt.signal(), &progress).await;
