@@ -52,7 +52,8 @@ impl<'a> Reference<'a> {
             text.push_str(&format!("| `{key}` | {kind}{must} | {}{example} |\n", description(value)));
         }
         self.sections.push(text);
-        for (title, object) in self.objects[known..].to_vec() {
+        let inside: Vec<_> = self.objects[known..].to_vec();
+        for (title, object) in inside {
             self.section(&title, object);
         }
     }
