@@ -92,6 +92,10 @@ pub(super) enum Command {
     History(HistoryArguments),
     /// Show a run of the store
     Show(ShowArguments),
+    /// Count who has arranged their cards, by department
+    Inventory(InventoryArguments),
+    /// Write a manifest of everybody who has a card of their own, and the layouts of all cards
+    Export(ExportArguments),
     /// Look whether recard would work here: portal, webhook, rights, store; changes nothing
     Doctor(DoctorArguments),
     /// Print a JSON Schema
@@ -264,6 +268,28 @@ pub(super) struct ShowArguments {
     pub(super) written: Written,
 }
 
+/// Arguments of `inventory`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct InventoryArguments {
+    /// text, json or csv
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_json_or_csv, default_value = "text")]
+    pub(super) output: Vec<Output>,
+}
+
+/// Arguments of `export`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ExportArguments {
+    /// Write manifest.yaml and layouts.json into this folder; without it the manifest goes to stdout
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) out: Option<PathBuf>,
+    /// Only people of this department and those below; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(super) department: Vec<u64>,
+    /// Put salted hashes in the place of names and titles, to show the export to others
+    #[arg(long)]
+    pub(super) sanitize: bool,
+}
+
 /// Arguments of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DoctorArguments {
@@ -298,6 +324,8 @@ pub(super) enum SchemaOf {
     Failure,
     /// What `doctor --output json` prints.
     Doctor,
+    /// What `inventory --output json` prints.
+    Inventory,
 }
 
 /// Arguments of `emulate`.

@@ -51,6 +51,15 @@ pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
     }
 }
 
+/// Reads the output of a command that knows text, JSON and tables.
+pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
+    let output: Output = text.parse()?;
+    match output.format {
+        Format::Text | Format::Json | Format::Csv => Ok(output),
+        other => Err(format!("this command has no format {other}; it has text, json and csv")),
+    }
+}
+
 /// Reads the limit on the bytes of Markdown.
 pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
     match text.parse() {

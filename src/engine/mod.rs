@@ -35,6 +35,7 @@ mod resolve;
 mod restore;
 mod resume;
 mod stop;
+mod survey;
 
 #[cfg(test)]
 mod fakes;
@@ -51,3 +52,4 @@ pub use restore::{
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
 pub use stop::{StopHandle, StopSignal, stop_pair};
+pub use survey::{Found, Survey, survey};

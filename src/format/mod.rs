@@ -22,6 +22,7 @@
 
 mod audit;
 mod backup;
+mod bundle;
 mod document;
 mod journal;
 mod ledger;
@@ -31,17 +32,20 @@ mod lock;
 mod outcome;
 pub mod plan_file;
 mod run_report;
+mod sanitize;
 mod selection;
 mod used_plan;
 
 pub use audit::{AuditEntry, AuditEvent, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};
 pub use backup::{decode_backup, encode_backup};
+pub use bundle::{Bundle, BundleContent, decode_bundle, encode_bundle};
 pub use journal::{decode_record, encode_record};
 pub use ledger::{decode_ledger, encode_ledger};
 pub use level::{StoredLevel, decode_level, encode_level};
 pub use lines::{Line, LineError, Lines, check_line, checked_line, read_lines};
 pub use lock::{decode_lock_owner, encode_lock_owner};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
+pub use sanitize::Sanitizer;
 pub use selection::{decode_selections, encode_selections};
 pub use used_plan::{UsedPlan, decode_used_plan, encode_used_plan};
 

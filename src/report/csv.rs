@@ -22,10 +22,17 @@ pub(super) fn render(report: &Report<'_>) -> String {
 }
 
 /// Rows of quoted fields; each ends as RFC 4180 says.
-struct Table(String);
+#[derive(Default)]
+pub(super) struct Table(String);
 
 impl Table {
-    fn row(&mut self, fields: &[&dyn Display]) {
+    /// The text of all rows.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
+    /// Adds a row.
+    pub(super) fn row(&mut self, fields: &[&dyn Display]) {
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
                 self.0.push(',');

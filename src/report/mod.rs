@@ -11,8 +11,10 @@
 mod csv;
 mod doctor;
 mod escape;
+mod exported;
 mod finding;
 mod github;
+mod inventory;
 mod json;
 mod junit;
 mod markdown;
@@ -27,6 +29,8 @@ use std::fmt;
 
 pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use escape::visible;
+pub use exported::ExportedManifest;
+pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use plan_text::{Content, Listing, PlanText};

@@ -7,7 +7,9 @@ pub(super) mod demo;
 pub(super) mod doctor;
 #[cfg(feature = "emulator")]
 pub(super) mod emulate;
+pub(super) mod export;
 pub(super) mod history;
+pub(super) mod inventory;
 pub(super) mod plan;
 pub(super) mod restore;
 pub(super) mod resume;

@@ -15,6 +15,7 @@ pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, Failure> {
         SchemaOf::Report => pretty(&report::report_schema()),
         SchemaOf::Validation => pretty(&report::validation_schema()),
         SchemaOf::Failure => pretty(&report::failure_schema()),
+        SchemaOf::Inventory => pretty(&report::inventory_schema()),
         SchemaOf::Doctor => pretty(&report::doctor_schema()),
     };
     ui.result(text)?;

@@ -1,0 +1,115 @@
+//! `recard export`: a manifest of everybody who has a card of their own, and the layouts of all cards. Reads only, by type.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{ExportArguments, Global};
+use crate::cli::clock::SystemClock;
+use crate::cli::environment::Need;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::session::Address;
+use crate::cli::ui::Ui;
+use crate::engine::Survey;
+use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
+use crate::model::{DepartmentId, Layout};
+use crate::port::Clock as _;
+use crate::report::{Counted, ExportedManifest};
+use crate::store::write_whole;
+
+/// The file of the manifest in the folder of an export.
+const MANIFEST: &str = "manifest.yaml";
+
+/// The file of the layouts in the folder of an export.
+const LAYOUTS: &str = "layouts.json";
+
+/// Reads everything and writes both files, or the manifest alone to stdout.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ExportArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let departments = arguments.department.iter().map(|id| {
+        DepartmentId::new(*id).map_err(|problem| Failure::new(exit::USAGE, format!("--department {id}: {problem}")))
+    });
+    let departments: Vec<DepartmentId> = departments.collect::<Result<_, _>>()?;
+    if let Some(folder) = &arguments.out {
+        refuse_existing(folder)?;
+    }
+    let session = Address::find(global, Need::Read).await?.connect(global, ui, interrupt).await?;
+    let mut survey = super::inventory::take(ui, &session).await?;
+    session.close(ui)?;
+    if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
+        return Err(Failure::error(format!("the portal has no active department {unknown}"))
+            .hint("`recard inventory` lists the departments with people"));
+    }
+    if !departments.is_empty() {
+        survey.retain_departments(&departments);
+    }
+    let sanitizer = arguments.sanitize.then(|| Sanitizer::new(rand::random()));
+    let (manifest, bundle) = made(&survey, sanitizer.as_ref())?;
+    let has_people = !manifest.people().is_empty();
+    match &arguments.out {
+        None if has_people => ui.result(&manifest)?,
+        None => {}
+        Some(folder) => write(ui, folder, &manifest, &bundle)?,
+    }
+    if !has_people {
+        ui.note("Nobody has a card of their own, so there is no manifest to write.");
+    }
+    Ok(super::inventory::ended(ui, &survey))
+}
+
+/// The manifest and the layouts, with or without people's own words.
+fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManifest, Bundle), Failure> {
+    let now = SystemClock.now();
+    let portal = &survey.snapshot.portal;
+    let portal = sanitizer.map_or_else(|| portal.clone(), |sanitizer| sanitizer.portal(portal));
+    let layout = |layout: &Layout| match sanitizer {
+        None => Ok(layout.clone()),
+        Some(sanitizer) => sanitizer
+            .layout(layout)
+            .map_err(|problem| Failure::error(format!("a layout cannot be sanitized: {problem}"))),
+    };
+    let cards = survey.cards().map(|(key, found)| Ok((key, layout(found)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let name = |name: &str| match sanitizer {
+        Some(sanitizer) if !name.is_empty() => sanitizer.person(name),
+        _ => name.to_owned(),
+    };
+    let manifest = ExportedManifest {
+        portal: portal.clone(),
+        day: now.strftime("%Y-%m-%d").to_string(),
+        cards: cards.iter().map(|(key, _)| *key).collect(),
+        names: survey.people.iter().map(|(id, person)| (*id, name(person.name.as_str()))).collect(),
+    };
+    let content = if sanitizer.is_some() { BundleContent::Sanitized } else { BundleContent::Original };
+    Ok((manifest, Bundle { portal, read: now, content, cards }))
+}
+
+/// An export never replaces a file: somebody may have worked on it.
+fn refuse_existing(folder: &Path) -> Result<(), Failure> {
+    match [MANIFEST, LAYOUTS].iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => Err(Failure::error(format!("{} is there already, and export replaces nothing", path.display()))
+            .hint("name another folder with --out, or move the file away")),
+    }
+}
+
+fn write(ui: &Ui, folder: &PathBuf, manifest: &ExportedManifest, bundle: &Bundle) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|problem| Failure::error(format!("cannot make the folder {}: {problem}", folder.display())))?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    if !manifest.people().is_empty() {
+        let path = folder.join(MANIFEST);
+        write_whole(&path, manifest.to_string().as_bytes())?;
+        let people = Counted(count(manifest.people().len()), "person", "people");
+        ui.result(format_args!("{}: {people} with a card of their own\n", path.display()))?;
+    }
+    let path = folder.join(LAYOUTS);
+    let bytes =
+        encode_bundle(bundle).map_err(|problem| Failure::error(format!("the layouts cannot be written: {problem}")))?;
+    write_whole(&path, &bytes)?;
+    let cards = Counted(count(bundle.cards.len()), "layout", "layouts");
+    ui.result(format_args!("{}: {cards}\n", path.display()))
+}
