@@ -1,19 +1,28 @@
 //! The control address: the emulator's state, counters, complaints and faults. Never mixed with the portal's own address.
 //!
+//! A page in a browser gets nothing from it: whatever comes from a page says so (`Origin`), and whatever was led here by a
+//! name of its own says that (`Host`); both are refused while the address is one of this machine alone.
+//!
 //! | request | what it does |
 //! |---|---|
 //! | `GET /state` | the whole state: `variant`, `environment`, `portal`, `options` |
 //! | `PUT /state` | replaces all of it; parts of `portal` that are left out come from the base portal |
+//! | `DELETE /state` | what it held at its start |
+//! | `PUT /seed` | a portal to start from: `"company"`, `"empty"` or `"users=N"` |
 //! | `GET /counters`, `DELETE /counters` | what was seen so far; starts counting anew |
 //! | `GET /complaints`, `DELETE /complaints` | what a careful client would never have sent; forgets it |
 //! | `PUT /faults`, `DELETE /faults` | a script of faults; no faults |
 
-use hyper::Method;
+use std::net::IpAddr;
+
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
 use super::exchange::{Counters, Inside, Portal};
 use super::fault::Faults;
 use super::limits::Levels;
+use super::seed::Seed;
 use super::state::State;
 
 /// Answers a control request with a status and JSON.
@@ -38,6 +47,19 @@ fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<V
             replace(&mut inside, state);
             Ok(json!({}))
         }
+        ("DELETE", "/state") => {
+            let first = inside.first.clone();
+            replace(&mut inside, first);
+            Ok(json!({}))
+        }
+        ("PUT", "/seed") => {
+            let Value::String(text) = read()? else {
+                return Err((400, "the body is the name of a seed, a JSON text".into()));
+            };
+            let seed: Seed = text.parse().map_err(|problem| (400, problem))?;
+            replace(&mut inside, seed.state().map_err(|problem| (500, problem.to_string()))?);
+            Ok(json!({}))
+        }
         ("GET", "/counters") => value(serde_json::to_value(&inside.counters)),
         ("DELETE", "/counters") => {
             inside.counters = Counters::default();
@@ -56,9 +78,20 @@ fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<V
             inside.faults = Faults::default();
             Ok(json!({}))
         }
-        (_, "/state" | "/counters" | "/complaints" | "/faults") => Err((405, "not with this method".into())),
-        _ => Err((404, "there are /state, /counters, /complaints and /faults".into())),
+        (_, "/state" | "/seed" | "/counters" | "/complaints" | "/faults") => Err((405, "not with this method".into())),
+        _ => Err((404, "there are /state, /seed, /counters, /complaints and /faults".into())),
     }
+}
+
+/// Whether a request may come from a page in a browser, or by way of a name that somebody else gave to this machine.
+pub(super) fn comes_from_a_page(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let Ok(authority) = host.parse::<Authority>() else { return true };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name != "localhost" && name.parse::<IpAddr>().is_err()
 }
 
 /// Puts a state in place of all that was, the limits' levels and expired webhooks included.

@@ -82,6 +82,8 @@ pub(super) struct Inside {
     pub(super) faults: Faults,
     pub(super) counters: Counters,
     pub(super) complaints: Vec<Complaint>,
+    /// What the portal held at its start.
+    pub(super) first: State,
     /// Webhooks that a fault has made invalid.
     expired: Vec<String>,
 }
@@ -89,6 +91,7 @@ pub(super) struct Inside {
 impl Inside {
     pub(super) fn new(state: State, limits: Limits, command_time: Duration) -> Self {
         Self {
+            first: state.clone(),
             state,
             limits,
             command_time,
@@ -105,6 +108,13 @@ impl Inside {
         self.expired.clear();
     }
 
+    /// The time that a method has taken; nothing while the limit is off. A batch takes none: its commands do.
+    fn operating(&self, webhook: &str, method: &str, now: Duration) -> Option<Operating> {
+        self.operating_limit()?;
+        let seconds = self.levels.operating(webhook, method, now);
+        Some(Operating { seconds, forgotten_in: self.levels.forgets_in(webhook, method, now) })
+    }
+
     /// The limits that are on: those asked for, and those of the state's settings.
     fn operating_limit(&self) -> Option<f64> {
         let text = |name: &str| {
@@ -117,6 +127,13 @@ impl Inside {
         }
         self.limits.operating_seconds
     }
+}
+
+/// The time that a method has taken in the last ten minutes, and when the oldest of it is forgotten, in seconds from now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operating {
+    seconds: f64,
+    forgotten_in: u64,
 }
 
 /// A request on its way: who calls, in which number, since when.
@@ -240,11 +257,7 @@ impl Portal {
                 if let Some(total) = total {
                     body.set(Key::from("total"), Php::Int(total as i64));
                 }
-                let operating = match (known.method, self.inside().operating_limit()) {
-                    (_, None) => None,
-                    (Some(Method::Batch), Some(_)) => Some(0.0),
-                    (_, Some(_)) => Some(self.inside().levels.operating(&call.webhook, known.name, self.age())),
-                };
+                let operating = self.inside().operating(&call.webhook, known.name, self.age());
                 body.set(Key::from("time"), time(release, started, operating));
                 self.encoded(target, 200, &Php::Array(body))
             }
@@ -366,10 +379,10 @@ impl Portal {
             _ => {}
         }
         let spent = inside.command_time.as_secs_f64();
-        let operating = limit.map(|_| {
+        if limit.is_some() {
             inside.levels.charge(&call.webhook, known.name, self.age(), spent);
-            inside.levels.operating(&call.webhook, known.name, self.age())
-        });
+        }
+        let operating = inside.operating(&call.webhook, known.name, self.age());
         Ok((listed?, time(inside.state.release, started, operating)))
     }
 
@@ -415,7 +428,7 @@ fn clock_text(at: jiff::Timestamp) -> String {
 }
 
 /// The part `time` of an answer. Current releases cut the start to whole seconds, and so count up to one too many.
-pub(super) fn time(release: Release, started: jiff::Timestamp, operating: Option<f64>) -> Php {
+pub(super) fn time(release: Release, started: jiff::Timestamp, operating: Option<Operating>) -> Php {
     let seconds = |at: jiff::Timestamp| at.as_microsecond() as f64 / 1e6;
     let (start, finish) = (seconds(started), seconds(now()));
     let (start, processing) = match release {
@@ -439,10 +452,10 @@ pub(super) fn time(release: Release, started: jiff::Timestamp, operating: Option
         ("date_start", Php::Text(clock_text(started))),
         ("date_finish", Php::Text(clock_text(now()))),
     ];
-    if let Some(operating) = operating {
-        let reset_at = now().as_second() + 600;
+    if let Some(Operating { seconds, forgotten_in }) = operating {
+        let reset_at = now().as_second().saturating_add_unsigned(forgotten_in);
         entries.push(("operating_reset_at", Php::Int(reset_at)));
-        entries.push(("operating", if operating == 0.0 { Php::Int(0) } else { Php::Float(operating) }));
+        entries.push(("operating", if seconds == 0.0 { Php::Int(0) } else { Php::Float(seconds) }));
     }
     entries.into_iter().collect()
 }

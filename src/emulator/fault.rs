@@ -1,8 +1,9 @@
 //! Faults by script: everything that goes wrong between a client and a portal, at a chosen request.
 //!
 //! A script is a JSON list of rules. A rule says which requests it is about (`method`: the method of the request, `batch`
-//! included, or of a command in it; `*` at the end stands for anything), at which of them it strikes (`nth`, from 1; `every`
-//! so many; `probability` with a `seed`; none of these: each), how often at most (`times`), and what happens:
+//! included, or of a command in it; `*` at the end stands for anything), at which of them it strikes (`nth`, from 1; `from`
+//! that one on; `every` so many; `probability` with a `seed`, the same faults each time; none of these: each), how often at
+//! most (`times`), and what happens:
 //!
 //! | `do` | what happens |
 //! |---|---|
@@ -23,6 +24,7 @@
 //!
 //! ```json
 //! [{"method": "batch", "nth": 3, "do": "cut-after"},
+//!  {"from": 10, "times": 5, "do": "rate-limit"},
 //!  {"method": "crm.lead.details.configuration.reset", "nth": 5, "do": "save",
 //!   "row": {"user_id": 7, "name": "lead_details", "value": [{"name": "main", "title": "New"}]}}]
 //! ```
@@ -32,10 +34,10 @@ use thiserror::Error;
 
 use super::php::Php;
 
-/// A text is no script of faults.
+/// A value is no script of faults.
 #[derive(Debug, Error)]
 #[error("not a script of faults: {0}")]
-pub struct FaultScriptError(#[from] serde_json::Error);
+pub struct FaultScriptError(String);
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -78,17 +80,19 @@ struct Rule {
     #[serde(default)]
     nth: Option<u64>,
     #[serde(default)]
+    from: Option<u64>,
+    #[serde(default)]
     every: Option<u64>,
     #[serde(default)]
     probability: Option<f64>,
     #[serde(default)]
-    seed: u64,
+    seed: Option<u64>,
     #[serde(default)]
     times: Option<u64>,
     #[serde(rename = "do")]
     effect: Effect,
     #[serde(default)]
-    ms: u64,
+    ms: Option<u64>,
     #[serde(default)]
     row: Option<SavedRow>,
     #[serde(skip)]
@@ -117,7 +121,17 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn read(script: &serde_json::Value) -> Result<Self, FaultScriptError> {
-        Ok(Self { rules: serde_json::from_value(script.clone())? })
+        let Some(list) = script.as_array() else {
+            return Err(FaultScriptError("it is not a list of rules".into()));
+        };
+        let mut rules = Vec::new();
+        for (index, rule) in list.iter().enumerate() {
+            let wrong = |problem: String| FaultScriptError(format!("rule {}: {problem}", index + 1));
+            let rule: Rule = serde_json::from_value(rule.clone()).map_err(|problem| wrong(problem.to_string()))?;
+            rule.check().map_err(|problem| wrong(problem.to_owned()))?;
+            rules.push(rule);
+        }
+        Ok(Self { rules })
     }
 
     /// The faults that strike a request as a whole.
@@ -143,26 +157,49 @@ impl Effect {
 }
 
 impl Rule {
+    /// A rule that can never strike, or does nothing when it does, is a mistake in the script.
+    fn check(&self) -> Result<(), &'static str> {
+        let places = [self.nth.is_some(), self.from.is_some(), self.every.is_some(), self.probability.is_some()];
+        if places.into_iter().filter(|given| *given).count() > 1 {
+            return Err("only one of nth, from, every and probability can say where it strikes");
+        }
+        if [self.nth, self.from, self.every, self.times].contains(&Some(0)) {
+            return Err("nth, from, every and times count from 1");
+        }
+        if self.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+            return Err("probability is a number from 0 to 1");
+        }
+        if self.seed.is_some() && self.probability.is_none() {
+            return Err("seed goes with probability");
+        }
+        if (self.effect == Effect::Save) != self.row.is_some() {
+            return Err("row goes with the effect save, which needs one");
+        }
+        if (self.effect == Effect::Slow) != self.ms.is_some() {
+            return Err("ms goes with the effect slow, which needs it");
+        }
+        Ok(())
+    }
+
     fn strike(&mut self, method: &str) -> Option<Strike> {
-        let fits = match self.method.strip_suffix('*') {
+        let wanted = self.method.to_ascii_lowercase();
+        let fits = match wanted.strip_suffix('*') {
             Some(start) => method.starts_with(start),
-            None => method.eq_ignore_ascii_case(&self.method),
+            None => method == wanted,
         };
         if !fits {
             return None;
         }
         self.met += 1;
-        let strikes = match (self.nth, self.every, self.probability) {
-            (Some(nth), _, _) => self.met == nth,
-            (None, Some(every), _) => every > 0 && self.met.is_multiple_of(every),
-            (None, None, Some(probability)) => chance(self.seed, self.met) < probability,
-            (None, None, None) => true,
-        };
+        let strikes = self.nth.is_none_or(|nth| self.met == nth)
+            && self.from.is_none_or(|from| self.met >= from)
+            && self.every.is_none_or(|every| self.met.is_multiple_of(every))
+            && self.probability.is_none_or(|probability| chance(self.seed.unwrap_or(0), self.met) < probability);
         if !strikes || self.times.is_some_and(|times| self.struck >= times) {
             return None;
         }
         self.struck += 1;
-        Some(Strike { effect: self.effect, ms: self.ms, row: self.row.clone() })
+        Some(Strike { effect: self.effect, ms: self.ms.unwrap_or(0), row: self.row.clone() })
     }
 }
 
@@ -193,6 +230,8 @@ mod tests {
         assert_eq!(struck(script, &calls), [false, true, true, false]);
         let script = serde_json::json!([{"every": 2, "do": "html-before"}]);
         assert_eq!(struck(script, &calls), [false, true, false, true]);
+        let script = serde_json::json!([{"from": 2, "times": 2, "do": "rate-limit"}]);
+        assert_eq!(struck(script, &calls), [false, true, true, false]);
     }
 
     #[test]
@@ -204,6 +243,24 @@ mod tests {
         assert_ne!(one, struck(script(2), &calls));
         let count = one.iter().filter(|struck| **struck).count();
         assert!((900..1100).contains(&count), "{count}");
-        assert!(Faults::read(&serde_json::json!([{"do": "explode"}])).is_err());
+    }
+
+    #[test]
+    fn a_script_with_a_mistake_says_which() {
+        let problem = |script| Faults::read(&script).unwrap_err().to_string();
+        for (rule, text) in [
+            (serde_json::json!({"do": "explode"}), "unknown variant `explode`"),
+            (serde_json::json!({"do": "slow"}), "ms goes with the effect slow"),
+            (serde_json::json!({"do": "save"}), "row goes with the effect save"),
+            (serde_json::json!({"do": "fatal", "nth": 1, "every": 2}), "only one of"),
+            (serde_json::json!({"do": "fatal", "nth": 0}), "count from 1"),
+            (serde_json::json!({"do": "fatal", "probability": 2}), "from 0 to 1"),
+            (serde_json::json!({"do": "fatal", "seed": 2}), "seed goes with probability"),
+            (serde_json::json!({"do": "fatal", "often": true}), "unknown field `often`"),
+        ] {
+            let shown = problem(serde_json::json!([{"do": "fatal"}, rule]));
+            assert!(shown.contains("rule 2: ") && shown.contains(text), "{shown}");
+        }
+        assert!(problem(serde_json::json!({"do": "fatal"})).contains("not a list"));
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Operating time is summed in this many buckets of a minute each.
 const BUCKETS: u64 = 10;
 
+/// Calls that take less than this are not summed.
+const SHORTEST_SUMMED: f64 = 0.1;
+
 /// How long the cloud lets a request run.
 pub(super) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
@@ -65,8 +68,20 @@ impl Levels {
         self.operating.get(&key).into_iter().flatten().filter_map(recent).sum()
     }
 
+    /// How long until the oldest time of a method is forgotten.
+    pub(super) fn forgets_in(&self, webhook: &str, method: &str, now: Duration) -> u64 {
+        let minute = now.as_secs() / 60;
+        let key = (webhook.to_owned(), method.to_owned());
+        let summed = self.operating.get(&key).into_iter().flatten();
+        let oldest = summed.map(|(at, _)| *at).find(|at| at + BUCKETS > minute).unwrap_or(minute);
+        ((oldest + BUCKETS) * 60).saturating_sub(now.as_secs())
+    }
+
     /// Charges time to a method.
     pub(super) fn charge(&mut self, webhook: &str, method: &str, now: Duration, seconds: f64) {
+        if seconds < SHORTEST_SUMMED {
+            return;
+        }
         let minute = now.as_secs() / 60;
         let buckets = self.operating.entry((webhook.to_owned(), method.to_owned())).or_default();
         buckets.retain(|(at, _)| at + BUCKETS > minute);
@@ -96,7 +111,11 @@ mod tests {
         let mut levels = Levels::default();
         levels.charge("w", "m", Duration::from_secs(30), 2.0);
         levels.charge("w", "m", Duration::from_secs(90), 1.0);
+        levels.charge("w", "m", Duration::from_secs(95), 0.09);
         assert_eq!(levels.operating("w", "m", Duration::from_secs(100)), 3.0);
+        assert_eq!(levels.forgets_in("w", "m", Duration::from_secs(100)), 500);
+        assert_eq!(levels.forgets_in("w", "m", Duration::from_secs(600)), 60);
+        assert_eq!(levels.forgets_in("w", "other", Duration::from_secs(100)), 560);
         assert_eq!(levels.operating("w", "m", Duration::from_secs(600)), 1.0);
         assert_eq!(levels.operating("w", "other", Duration::from_secs(100)), 0.0);
     }

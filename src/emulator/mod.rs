@@ -87,7 +87,7 @@ pub use state::{Release, StateError};
 
 use exchange::{Inside, Portal};
 use fault::Faults;
-use server::Door;
+use server::{Callers, Door};
 
 /// How an emulator starts.
 #[derive(Clone, Debug)]
@@ -165,7 +165,8 @@ impl Emulator {
         let (stop, stopped) = watch::channel(false);
         let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
         let addresses = (rest.local_addr()?, control.local_addr()?);
-        let doors = [(rest, Door::Rest), (control, Door::Control)]
+        let callers = if addresses.1.ip().is_loopback() { Callers::ThisMachine } else { Callers::Anybody };
+        let doors = [(rest, Door::Rest), (control, Door::Control(callers))]
             .into_iter()
             .map(|(listener, door)| tokio::spawn(server::serve(listener, Arc::clone(&portal), door, stopped.clone())))
             .collect();

@@ -18,6 +18,23 @@ pub enum Seed {
     State(Value),
 }
 
+impl std::str::FromStr for Seed {
+    type Err = String;
+
+    /// Reads `company`, `empty`, or `users=N`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("users=")) {
+            ("company", _) => Ok(Self::Company),
+            ("empty", _) => Ok(Self::Empty),
+            (_, Some(number)) => number
+                .parse()
+                .map(Self::Users)
+                .map_err(|_| format!("users={number}: how many people is a whole number")),
+            (other, None) => Err(format!("there is no seed {other:?}; there are company, empty and users=N")),
+        }
+    }
+}
+
 /// The secret of the administrator's webhook.
 const ADMINISTRATOR: &str = "emulator00000001";
 /// The secret of a webhook of a person without any rights over others.

@@ -29,7 +29,17 @@ const LARGEST_BODY: usize = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     Rest,
-    Control,
+    /// That of the control, and whom it serves.
+    Control(Callers),
+}
+
+/// Whom the control serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Callers {
+    /// Programs on this machine.
+    ThisMachine,
+    /// Whoever reaches it.
+    Anybody,
 }
 
 /// Serves connections until the stop is wished.
@@ -68,8 +78,12 @@ async fn answer(
         .await
         .map_err(|problem| std::io::Error::other(problem.to_string()))?
         .to_bytes();
-    if door == Door::Control {
-        let (status, text) = control::answer(&portal, &head.method, head.uri.path(), &body);
+    if let Door::Control(callers) = door {
+        let (status, text) = if callers == Callers::ThisMachine && control::comes_from_a_page(&head.headers) {
+            (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
+        } else {
+            control::answer(&portal, &head.method, head.uri.path(), &body)
+        };
         return Ok(response(status, super::exchange::JSON, full(text), None));
     }
     let content_type = head.headers.get(header::CONTENT_TYPE);
@@ -83,7 +97,7 @@ async fn answer(
     };
     match portal.answer(&source.ip().to_string(), incoming).await {
         Reply::Answer(Answer { status, content_type, body, location }) => {
-            Ok(response(status, content_type, full(body), location))
+            Ok(of_portal(response(status, content_type, full(body), location)))
         }
         Reply::Truncated(Answer { status, content_type, body, .. }) => {
             let half = body.len() / 2;
@@ -92,11 +106,18 @@ async fn answer(
             let broken = std::io::Error::other("cut by a fault");
             let frames = [Ok(Frame::data(beginning)), Err(broken)];
             let stream = StreamBody::new(futures_util::stream::iter(frames));
-            Ok(response(status, content_type, stream.boxed(), None))
+            Ok(of_portal(response(status, content_type, stream.boxed(), None)))
         }
         // An error here ends the connection before a byte of an answer.
         Reply::Cut => Err(std::io::Error::other("cut by a fault")),
     }
+}
+
+/// The portal lets pages of any site call it, and says so in every answer.
+fn of_portal(mut response: Response<Body>) -> Response<Body> {
+    let anybody = header::HeaderValue::from_static("*");
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    response
 }
 
 fn full(text: String) -> Body {
@@ -108,7 +129,6 @@ fn response(status: u16, content_type: &'static str, body: Body, location: Optio
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
     headers.insert("x-recard-emulator", header::HeaderValue::from_static("1"));
     if let Some(location) = location {
         headers.insert(header::LOCATION, header::HeaderValue::from_static(location));

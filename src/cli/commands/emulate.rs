@@ -61,15 +61,10 @@ fn read(path: &Path) -> Result<Value, Failure> {
 }
 
 fn seed(text: &str) -> Result<Seed, Failure> {
-    match text {
-        "company" => Ok(Seed::Company),
-        "empty" => Ok(Seed::Empty),
-        _ => match text.strip_prefix("users=") {
-            Some(number) => number.parse().map(Seed::Users).map_err(|_| {
-                Failure::new(exit::USAGE, format!("--seed users={number}: how many people is a whole number"))
-            }),
-            None => read(Path::new(text)).map(Seed::State),
-        },
+    match text.parse() {
+        Ok(seed) => Ok(seed),
+        Err(problem) if text.starts_with("users=") => Err(Failure::new(exit::USAGE, format!("--seed {problem}"))),
+        Err(_) => read(Path::new(text)).map(Seed::State),
     }
 }
 
