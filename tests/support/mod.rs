@@ -1,6 +1,8 @@
 //! What several tests need.
 
 pub mod page;
+#[cfg(feature = "emulator")]
+pub mod portal;
 pub mod raw;
 pub mod recard;
 pub mod reference;
