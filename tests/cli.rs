@@ -10,28 +10,13 @@ use recard::emulator::{Emulator, EmulatorOptions, Release};
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
 
+use support::company::{manifest, portal_of, resets_sent};
 use support::recard::{Ended, Place};
 
 const QUICKSTART: &str = include_str!("../examples/quickstart.yaml");
 
-fn manifest(portal: &str, users: &str, more: &str) -> String {
-    format!(
-        "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
-         \"{portal}\"\n  personal:\n    - users: {users}\n      leadCustomerTypes: [simple, repeat]\n{more}"
-    )
-}
-
-/// The emulator's name as a portal.
-fn portal_of(emulator: &Emulator) -> String {
-    emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned()
-}
-
 fn removed(emulator: &Emulator) -> u64 {
     emulator.counters().rows_removed
-}
-
-fn resets_sent(emulator: &Emulator) -> u64 {
-    emulator.counters().by_method.get("crm.lead.details.configuration.reset").copied().unwrap_or(0)
 }
 
 #[test]
@@ -80,6 +65,7 @@ Apply takes 1 request, under a second.
 exit 0
 --- stdout
 RUN  apply: 9 of 9 done, 0 skipped, 0 failed, 0 unknown
+    sales-back-to-standard
 --- stderr
 
 "#]]
@@ -142,7 +128,7 @@ async fn a_card_that_shows_what_was_set_for_everybody_is_at_its_default() {
     emulator.set_state(&state).unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     place.file("lead.yaml", &manifest(&portal_of(&emulator), "{ ids: [16, 12] }", ""));
-    let planned = place.run(&["plan", "-f", "lead.yaml", "--all"]);
+    let planned = place.run(&["plan", "-f", "lead.yaml", "--unchanged"]);
     assert!(
         planned
             .stdout
@@ -286,7 +272,7 @@ async fn the_secret_of_the_webhook_is_shown_nowhere() {
     tell(traced(&["plan", "-f", "lead.yaml", "--output", "json", "--log-format", "json"]));
     tell(traced(&["plan", "-f", "wrong.yaml"]));
     tell(traced(&["apply", "-f", "lead.yaml", "--auto-approve"]));
-    tell(traced(&["restore", "last", "--everything", "--auto-approve"]));
+    tell(traced(&["restore", "last", "--all", "--auto-approve"]));
     for fault in ["redirect", "html-before", "cut-before", "truncate", "expire-webhook", "overload"] {
         emulator.set_faults(&json!([{"do": fault, "times": 1}])).unwrap();
         let ended = traced(&["plan", "-f", "lead.yaml", "--deadline", "2s"]);

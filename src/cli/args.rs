@@ -90,7 +90,7 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     /// List the runs of the store
     History(HistoryArguments),
-    /// Show a run of the store
+    /// Show a run of the store, or a plan file
     Show(ShowArguments),
     /// Count who has arranged their cards, by department
     Inventory(InventoryArguments),
@@ -98,6 +98,12 @@ pub(super) enum Command {
     Export(ExportArguments),
     /// Look whether recard would work here: portal, webhook, rights, store; changes nothing
     Doctor(DoctorArguments),
+    /// Look at the audit trail of the store
+    Audit(AuditArguments),
+    /// Look at the memory of mode once, or begin one in a file
+    Ledger(LedgerArguments),
+    /// Give back a lock whose owner is dead
+    Unlock(UnlockArguments),
     /// Print a JSON Schema
     Schema(SchemaArguments),
     /// Serve an emulated portal over HTTP
@@ -146,7 +152,7 @@ pub(super) struct Shown {
     pub(super) detail: bool,
     /// Show the cards that stay as they are, too
     #[arg(long)]
-    pub(super) all: bool,
+    pub(super) unchanged: bool,
 }
 
 /// Arguments of `validate`.
@@ -167,6 +173,17 @@ pub(super) struct Rules {
     /// Lower the limit on people in this run; can never raise what the manifests allow
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_users: Option<u32>,
+    #[command(flatten)]
+    pub(super) memory: Memory,
+}
+
+/// Where the memory of mode once is.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Memory {
+    /// A file that remembers mode once in place of the store, to be committed beside the manifests; `recard ledger new`
+    /// begins one
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) ledger: Option<PathBuf>,
 }
 
 /// Arguments of `plan`.
@@ -181,13 +198,24 @@ pub(super) struct PlanArguments {
     /// End with 2 if anything is to be done or held
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Write a plan file, which apply carries out once and as it was reviewed, or less of it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) out: Option<PathBuf>,
+    /// How long the plan file may be used (90s, 15m, 24h)
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h", requires = "out")]
+    pub(super) max_age: Duration,
 }
 
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ApplyArguments {
-    #[command(flatten)]
-    pub(super) manifests: Manifests,
+    /// A plan file of `plan --out`, in place of manifests: what was reviewed is done, or less of it, without a question
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub(super) plan: Option<PathBuf>,
+    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration. With a plan file: the
+    /// manifests that it must have been made from
+    #[arg(long = "file", short = 'f', value_name = "FILE", required_unless_present = "plan", value_hint = ValueHint::AnyPath)]
+    pub(super) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) shown: Shown,
     #[command(flatten)]
@@ -220,8 +248,8 @@ pub(super) struct RestoreArguments {
 #[group(required = true, multiple = true)]
 pub(super) struct Which {
     /// Every card that the run changed
-    #[arg(long = "everything", alias = "all-cards", conflicts_with_all = ["user", "common"])]
-    pub(super) everything: bool,
+    #[arg(long, alias = "everything", conflicts_with_all = ["user", "common"])]
+    pub(super) all: bool,
     /// The cards of this person; may be repeated
     #[arg(long, value_name = "ID")]
     pub(super) user: Vec<u64>,
@@ -248,6 +276,8 @@ pub(super) struct ResumeArguments {
     /// The run; the unfinished one if none is given
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) memory: Memory,
 }
 
 /// Arguments of `history`.
@@ -261,8 +291,8 @@ pub(super) struct HistoryArguments {
 /// Arguments of `show`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShowArguments {
-    /// The run, as `recard history` names it, or `last`
-    #[arg(value_name = "RUN")]
+    /// The run, as `recard history` names it, or `last`; or a plan file
+    #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
     #[command(flatten)]
     pub(super) written: Written,
@@ -299,6 +329,56 @@ pub(super) struct DoctorArguments {
     /// text or json
     #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_or_json, default_value = "text")]
     pub(super) output: Vec<Output>,
+}
+
+/// Arguments of `audit`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct AuditArguments {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: AuditAction,
+}
+
+/// What to do with the audit trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum AuditAction {
+    /// Follow the chain of the trail, and compare it with the journals
+    Verify,
+    /// List its events
+    Show,
+}
+
+/// Arguments of `ledger`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct LedgerArguments {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: LedgerAction,
+}
+
+/// What to do with the memory of mode once.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(super) enum LedgerAction {
+    /// List which targets had their reset for which generation
+    Show {
+        /// A ledger in a file; that of the store if none is given
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+    /// Begin a ledger in a file, with what the store remembers
+    New {
+        /// The file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `unlock`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct UnlockArguments {
+    /// Do not ask: somebody has made sure that the owner of the lock is dead
+    #[arg(long)]
+    pub(super) auto_approve: bool,
 }
 
 /// Arguments of `schema`.

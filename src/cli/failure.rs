@@ -72,6 +72,19 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// A failure of the store without advice.
+    pub(super) fn of_store(problem: StoreError) -> Self {
+        let code = if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
+        Self::of(code, &problem)
+    }
+
+    /// A plan file that cannot be used, with exit code 5.
+    pub(super) fn plan_file(text: impl Into<String>) -> Self {
+        Self::new(exit::PLAN_FILE, text).hint("nothing was written; make a new plan: recard plan -f FILE --out PLAN")
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(problem: StoreError) -> Self {
         let hint = match &problem {
@@ -87,8 +100,7 @@ impl From<StoreError> for Failure {
             }
             StoreError::Missing(_) => Some("`recard history` lists the runs of the store"),
         };
-        let code = if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
-        let failure = Self::of(code, &problem);
+        let failure = Self::of_store(problem);
         hint.into_iter().fold(failure, Self::hint)
     }
 }

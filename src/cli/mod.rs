@@ -12,6 +12,7 @@ mod failure;
 mod interrupt;
 mod log;
 mod output;
+mod plan_files;
 mod planning;
 mod progress;
 mod provenance;
@@ -101,6 +102,9 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         Command::Inventory(arguments) => commands::inventory::run(ui, global, &arguments, interrupt).await,
         Command::Export(arguments) => commands::export::run(ui, global, &arguments, interrupt).await,
         Command::Doctor(arguments) => commands::doctor::run(ui, global, &arguments, interrupt).await,
+        Command::Audit(arguments) => commands::audit::run(ui, global, arguments.action),
+        Command::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action),
+        Command::Unlock(arguments) => commands::unlock::run(ui, global, &arguments, interrupt).await,
         Command::Schema(arguments) => commands::schema::run(ui, arguments.of),
         #[cfg(feature = "emulator")]
         Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,

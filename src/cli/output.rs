@@ -119,7 +119,7 @@ impl<'a> Outputs<'a> {
     /// The same, for plans and what becomes of them.
     pub(super) fn showing(ui: &'a Ui, purpose: Purpose, shown: &'a Shown) -> Result<Self, Failure> {
         let opened = Self::open(ui, purpose, &shown.written)?;
-        let listing = if shown.all { Listing::Targets } else { Listing::Changes };
+        let listing = if shown.unchanged { Listing::Targets } else { Listing::Changes };
         let content = if shown.detail { Content::Shown } else { Content::Left };
         Ok(Self { options: Options { listing, content, ..opened.options }, ..opened })
     }
@@ -219,22 +219,25 @@ pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
             Failure::error("two outputs go to stdout").hint("give all but one of them a file: --output json=plan.json")
         );
     }
-    for path in outputs.iter().filter_map(|output| output.path.as_deref()) {
-        let cannot = |problem: String| {
-            Failure::error(format!("cannot write {}: {problem}", path.display()))
-                .hint("nothing was done yet; choose another path for --output")
-        };
-        if path.is_dir() {
-            return Err(cannot("it is a folder".to_owned()));
-        }
-        // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its reader.
-        if path.metadata().is_ok_and(|there| !there.is_file()) {
-            continue;
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let probe = tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder);
-        probe.map_err(|problem| cannot(problem.to_string()))?;
+    outputs.iter().filter_map(|output| output.path.as_deref()).try_for_each(check_path)
+}
+
+/// Finds out whether a file can be written.
+pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
+    let cannot = |problem: String| {
+        Failure::error(format!("cannot write {}: {problem}", path.display()))
+            .hint("nothing was done yet; choose another path")
+    };
+    if path.is_dir() {
+        return Err(cannot("it is a folder".to_owned()));
     }
+    // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its reader.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder);
+    probe.map_err(|problem| cannot(problem.to_string()))?;
     Ok(())
 }
 

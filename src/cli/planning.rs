@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::args::Rules;
+use super::args::{Memory, Rules};
 use super::failure::Failure;
 use super::output::Outputs;
 use super::progress::Progress;
@@ -11,9 +11,11 @@ use super::session::Session;
 use super::sources::{self, Manifest};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Resolution, ResolveError};
-use crate::model::{CardKey, DesiredState};
+use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Snapshot};
 use crate::plan::{self, BlindReset, Plan, Policy};
+use crate::port::StoreError;
 use crate::report::{Commit, Cost, PlanReport};
+use crate::store::Store;
 
 /// How many targets of resets fit into one full request; the port's limit.
 const TARGETS_PER_REQUEST: u32 = 16;
@@ -28,6 +30,8 @@ pub(super) struct Planned {
     pub(super) cost: Cost,
     /// The last change of each file of manifests, where git knows it.
     pub(super) commits: BTreeMap<String, Commit>,
+    /// The limits that its guards were measured against.
+    pub(super) limits: GuardLimits,
 }
 
 /// Resolves, observes and plans. Sends nothing that writes.
@@ -46,7 +50,7 @@ pub(super) async fn make(
         }
         Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
     };
-    lower_limits(&mut desired, rules);
+    lower_limits(&mut desired.guards, rules);
 
     let progress = Progress::new(outputs.ui);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
@@ -57,29 +61,59 @@ pub(super) async fn make(
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
     let policy = Policy {
         blind,
-        ledger: session.store.ledger()?,
+        ledger: ledger(&session.store, &rules.memory)?,
         previous_selection: session.store.selection(&manifest.names())?,
     };
     let made = plan::plan(&desired, &snapshot, &policy);
-    let findings = plan::check(&desired, &snapshot, &policy, &made);
-    if let Some(first) = findings.first() {
-        return Err(Failure::error(format!("recard does not trust its own plan: {first}"))
-            .hint("nothing was written; this is a bug in recard, please report it"));
-    }
+    second_opinion(&desired, &snapshot, &policy, &made)?;
     let cost = cost(session, &made);
     let warnings = manifest.warnings.iter().cloned().chain(warnings).collect();
-    Ok(Planned { plan: made, warnings, cost, commits: provenance::commits(&manifest.sources) })
+    let commits = provenance::commits(&manifest.sources);
+    Ok(Planned { plan: made, warnings, cost, commits, limits: desired.guards })
 }
 
-fn lower_limits(desired: &mut DesiredState, rules: &Rules) {
+/// Has the checker look at a plan.
+pub(super) fn second_opinion(
+    desired: &DesiredState,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    made: &Plan,
+) -> Result<(), Failure> {
+    match plan::check(desired, snapshot, policy, made).first() {
+        None => Ok(()),
+        Some(finding) => Err(untrusted(&finding.to_string())),
+    }
+}
+
+/// A plan that must not be, by what was found in it.
+pub(super) fn untrusted(finding: &str) -> Failure {
+    Failure::error(format!("recard does not trust its own plan: {finding}"))
+        .hint("nothing was written; this is a bug in recard, please report it")
+}
+
+/// The memory of mode once: that of the store, or that in a file.
+pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> {
+    match &memory.ledger {
+        None => Ok(store.ledger()?),
+        Some(path) => store.ledger_file(path).map_err(|problem| match problem {
+            StoreError::Missing(_) => Failure::of_store(problem).hint(format!(
+                "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
+                path.display()
+            )),
+            other => other.into(),
+        }),
+    }
+}
+
+/// Lowers limits as the command line says.
+pub(super) fn lower_limits(guards: &mut GuardLimits, rules: &Rules) {
     if let Some(lower) = rules.max_users {
-        let guards = &mut desired.guards;
         guards.max_users = guards.max_users.min(lower);
         guards.acknowledged_users = guards.acknowledged_users.map(|number| number.min(lower));
     }
 }
 
-fn cost(session: &Session, plan: &Plan) -> Cost {
+pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
     let requests = plan.counts().reset.div_ceil(TARGETS_PER_REQUEST);
     Cost { requests, seconds: session.portal.forecast(requests).as_secs_f64() }
 }

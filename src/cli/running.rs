@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::args::Global;
+use super::args::{Global, Memory};
 use super::clock::SystemClock;
 use super::environment;
 use super::exit;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
+use super::plan_files;
 use super::session::Session;
 use super::ui::Ui;
 use crate::engine::ApplyReport;
@@ -17,19 +18,23 @@ use crate::store::Locked;
 
 /// Takes the lock of the session's portal, waiting for it if the command line says so.
 pub(super) async fn lock(ui: &Ui, global: &Global, session: &Session, command: &str) -> Result<Locked, Failure> {
-    let owner = LockOwner {
-        process: std::process::id(),
-        host: environment::host(),
-        actor: environment::actor(),
-        command: command.to_owned(),
-        since: SystemClock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    };
     let clock = std::sync::Arc::new(SystemClock);
-    let (locked, note) = session.store.lock_waiting(owner, clock, global.lock_timeout).await?;
+    let (locked, note) = session.store.lock_waiting(owner(command), clock, global.lock_timeout).await?;
     if let Some(note) = &note {
         ui.note(note);
     }
     Ok(locked)
+}
+
+/// This process, as the owner of a lock.
+pub(super) fn owner(command: &str) -> LockOwner {
+    LockOwner {
+        process: std::process::id(),
+        host: environment::host(),
+        actor: environment::actor(),
+        command: command.to_owned(),
+        since: plan_files::moment(SystemClock.now()),
+    }
 }
 
 /// Refuses to start a run over one that was cut.
@@ -110,6 +115,35 @@ pub(super) async fn approve(ui: &Ui, interrupt: &Interrupt, approval: Approval, 
             if yes { Ok(()) } else { Err(Failure::refused("the answer was no; nothing was written")) }
         }
         () = interrupt.wished() => Err(Failure::refused("interrupted at the question; nothing was written")),
+    }
+}
+
+/// Keeps mode once in a file, too, if the command line says so.
+pub(super) fn remember(locked: &mut Locked, memory: &Memory) {
+    if let Some(path) = &memory.ledger {
+        locked.keep_ledger_in(path);
+    }
+}
+
+/// Finds out whether the store takes what is coming, and keeps the plan of the run that is about to begin under its name.
+pub(super) fn begin(locked: &mut Locked, plan_file: &[u8]) -> Result<RunId, Failure> {
+    probe(locked)?;
+    let run = new_run(locked)?;
+    locked.write_plan(&run, plan_file)?;
+    Ok(run)
+}
+
+/// Keeps the report of a run beside its journal. The journal is what counts, and a report can be made from it at any time,
+/// so that a report that cannot be kept is worth a warning and no more.
+pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: &RunId) {
+    let kept = session.store.summary(run).and_then(|summary| match summary.report() {
+        None => Ok(()),
+        Some(report) => locked.write_run_report(&report),
+    });
+    if let Err(problem) = kept {
+        ui.warn(format_args!(
+            "the report of the run could not be kept ({problem}); recard show makes it from the journal"
+        ));
     }
 }
 

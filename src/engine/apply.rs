@@ -96,7 +96,8 @@ struct Job {
 
 /// Resets what the plan says, by the protocol of [the module](super).
 ///
-/// The journal must be open: the log was made with the run's header. Every target of the plan gets exactly one outcome.
+/// The journal must be open: the log was made with the run's header. Every target of the plan gets exactly one outcome, and
+/// so do those that were settled beforehand: targets of the header that the plan does not touch any more.
 ///
 /// # Errors
 ///
@@ -105,6 +106,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,
     plan: &ApprovedPlan,
+    beforehand: &[Settled],
     freshness: Freshness,
     stop: &StopSignal,
     listener: &dyn Listener,
@@ -126,9 +128,12 @@ pub async fn apply<P: WritePortal, L: RunLog>(
         };
         run.waiting.push_back(Job { key: target.key, layout, tries: 0 });
     }
-    listener.hear(Event::Applying { total: run.waiting.len() });
-    let end = match run.read_again(freshness).await {
-        Ok(()) => run.work(stop).await,
+    listener.hear(Event::Applying { total: run.waiting.len() + beforehand.len() });
+    let end = match run.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()) {
+        Ok(()) => match run.read_again(freshness).await {
+            Ok(()) => run.work(stop).await,
+            Err(end) => Err(end),
+        },
         Err(end) => Err(end),
     };
     let planned: Vec<&crate::plan::PlannedTarget> = plan.resets().collect();

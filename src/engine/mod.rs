@@ -34,6 +34,7 @@ mod observe;
 mod resolve;
 mod restore;
 mod resume;
+mod review;
 mod stop;
 mod survey;
 
@@ -51,5 +52,6 @@ pub use restore::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
+pub use review::{Reviewed, review, reviewed_targets};
 pub use stop::{StopHandle, StopSignal, stop_pair};
 pub use survey::{Found, Survey, survey};

@@ -72,7 +72,7 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
     let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
     let (_, stop) = stop_pair();
     let approved = approve(made);
-    let applied = apply(portal, &mut log, &approved, freshness, &stop, &quiet);
+    let applied = apply(portal, &mut log, &approved, &[], freshness, &stop, &quiet);
     // Nothing here takes time: whoever is not done by then waits for something that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {
@@ -212,7 +212,7 @@ async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
     let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let (handle, stop) = stop_pair();
     handle.stop("interrupted");
-    let report = apply(&portal, &mut log, &approve(&made), Freshness::JustRead, &stop, &quiet).await.unwrap();
+    let report = apply(&portal, &mut log, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
     assert_eq!(report.totals.failed, 2);
     assert!(world.lock().unwrap().resets.is_empty());
@@ -248,7 +248,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let (_, stop) = stop_pair();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let mortal_portal = portal.clone().cut(&fuse, cut);
-    let _ = apply(&mortal_portal, &mut mortal, &approve(&made), Freshness::ReadAgain, &stop, &quiet).await;
+    let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
     drop(mortal);
 
     // Every layout that is gone from the portal has its backup, at whatever moment the process died.
@@ -335,7 +335,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let mortal_portal = portal.clone().cut(&fuse, cut);
-            let _ = apply(&mortal_portal, &mut mortal, &approve(&made), Freshness::JustRead, &stop, &quiet).await;
+            let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
             let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
             resume(&portal, &mut log, &survivor, &survivor.records(), &quiet).await.unwrap();

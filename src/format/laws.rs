@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlanManifest, PlannedRemoval};
+use super::plan_file::{PlanFile, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use super::*;
 use crate::model::*;
 use crate::plan::{Breach, PlanCounts, SpecialPerson};
@@ -116,9 +116,45 @@ fn breaches() -> impl Strategy<Value = Breach> {
     ]
 }
 
+fn origins() -> impl Strategy<Value = Origin> {
+    let departments = (1_u64..2_000_000_000, any::<bool>())
+        .prop_map(|(id, recursive)| Selector::Department { id: DepartmentId::new(id).unwrap(), recursive });
+    let selectors = prop_oneof![
+        Just(Selector::Id),
+        any::<String>().prop_map(|email| Selector::Email(email.into())),
+        departments,
+        Just(Selector::All),
+        Just(Selector::Common),
+    ];
+    (any::<[String; 3]>(), any::<[u32; 2]>(), selectors).prop_map(
+        |([manifest, reason, file], [line, column], selector)| {
+            let place = Place { file: file.into(), line, column };
+            Origin { manifest: manifest.into(), reason: reason.into(), place, selector }
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = GuardLimits> {
+    let people = || prop::collection::btree_set(users(), 0..3);
+    let common = prop::collection::btree_set(leads(), 0..3);
+    let numbers = any::<(u32, u8, Option<u32>, Option<u32>)>();
+    (numbers, common, people(), people()).prop_map(|(numbers, acknowledged_common, acknowledged_people, protected)| {
+        let (max_users, max_percent_of_users, acknowledged_users, acknowledged_selection) = numbers;
+        GuardLimits {
+            max_users,
+            max_percent_of_users,
+            acknowledged_users,
+            acknowledged_selection,
+            acknowledged_common,
+            acknowledged_people,
+            protected,
+        }
+    })
+}
+
 fn plans() -> impl Strategy<Value = PlanFileContent> {
     let removals = prop_oneof![digests().prop_map(PlannedRemoval::Layout), Just(PlannedRemoval::Unread)];
-    let target = (removals, prop::option::of(generations()), any::<String>());
+    let target = (removals, prop::option::of(generations()), origins(), any::<String>());
     let manifest = (any::<String>(), any::<String>(), any::<String>()).prop_map(|(name, reason, file)| PlanManifest {
         name,
         reason,
@@ -127,9 +163,13 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
     let head = (moments(), moments(), portals(), users(), any::<String>(), digests());
     let manifests = prop::collection::vec(manifest, 0..3);
     let targets = prop::collection::btree_map(keys(), target, 0..5);
-    let guards = (prop::collection::vec(breaches(), 0..4), any::<[u32; 3]>());
-    (head, manifests, prop::option::of(any::<String>()), targets, guards).prop_map(
-        |((one, other, portal, caller, caller_name, manifest), manifests, commit, targets, (acknowledged, numbers))| {
+    let marks = prop::collection::btree_map(keys(), (generations(), origins()), 0..3);
+    let found = || prop::collection::vec(breaches(), 0..4);
+    let guards = (limits(), found(), found(), any::<[u32; 3]>());
+    (head, manifests, prop::option::of(any::<String>()), (targets, marks), guards).prop_map(
+        |(head, manifests, commit, (targets, mut marks), (limits, breaches, acknowledged, numbers))| {
+            let (one, other, portal, caller, caller_name, manifest) = head;
+            marks.retain(|key, _| !targets.contains_key(key));
             let reset = u32::try_from(targets.len()).unwrap();
             let targets = targets.into_iter();
             PlanFileContent {
@@ -142,8 +182,17 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
                 manifests,
                 commit,
                 targets: targets
-                    .map(|(key, (removal, generation, origin))| PlanFileTarget { key, removal, generation, origin })
+                    .map(|(key, (removal, generation, origin, name))| {
+                        let name = PersonName::new(&name, "");
+                        PlanFileTarget { key, removal, generation, origin, name }
+                    })
                     .collect(),
+                marks: marks
+                    .into_iter()
+                    .map(|(key, (generation, origin))| PlanFileMark { key, generation, origin })
+                    .collect(),
+                limits,
+                breaches,
                 acknowledged,
                 selected: numbers[0],
                 counts: PlanCounts { keep: numbers[1], reset, hold: numbers[2] },
@@ -200,7 +249,7 @@ proptest! {
         for (generation, key, removed) in entries {
             ledger.mark(generation, key, LedgerEntry { removed });
         }
-        prop_assert_eq!(decode_ledger(&encode_ledger(&ledger).unwrap()).unwrap(), ledger);
+        prop_assert_eq!(decode_ledger(&samples::portal(), &encode_ledger(&samples::portal(), &ledger).unwrap()).unwrap(), ledger);
     }
 
     #[test]
@@ -265,7 +314,7 @@ proptest! {
     fn nothing_that_is_read_makes_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = PlanFile::parse(&bytes);
         let _ = decode_backup(&bytes);
-        let _ = decode_ledger(&bytes);
+        let _ = decode_ledger(&samples::portal(), &bytes);
         let _ = decode_run_report(&bytes);
         let _ = read_lines(&bytes);
     }

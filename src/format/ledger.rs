@@ -1,14 +1,15 @@
 //! The ledger of `mode: once`: which target had its reset for which generation. No card content.
 //!
 //! It may be committed, and merged by people: so it has a line for each entry, sorted, and each entry carries its own
-//! checksum in place of a seal over the whole. Taking an entry out is allowed, and gives its target another turn.
+//! checksum in place of a seal over the whole. Taking an entry out is allowed, and gives its target another turn. The
+//! ledger of another portal is refused: the same number is another person there.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::document::{Format, canonical_digest};
 use super::{FormatError, generation, parsed, parsed_if_there};
-use crate::model::{Ledger, LedgerEntry};
+use crate::model::{Ledger, LedgerEntry, PortalId};
 
 const FORMAT: Format = Format { name: "ledger", version: 1 };
 
@@ -20,11 +21,13 @@ const CHECKSUM_DIGITS: usize = 16;
 struct LedgerForm {
     #[serde(rename = "format")]
     _format: String,
+    portal: String,
     entries: Vec<CheckedEntryForm>,
 }
 
 #[derive(Debug, Serialize)]
 struct EntryForm<'a> {
+    portal: &'a str,
     generation: &'a str,
     target: &'a str,
     removed: Option<&'a str>,
@@ -40,7 +43,7 @@ struct CheckedEntryForm {
 }
 
 /// A ledger as JSON, one entry a line.
-pub fn encode_ledger(ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
+pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
     let mut lines = Vec::new();
     for (generation, target, LedgerEntry { removed }) in ledger.iter() {
         let mut form = CheckedEntryForm {
@@ -49,24 +52,30 @@ pub fn encode_ledger(ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
             removed: removed.map(|digest| digest.to_string()),
             check: String::new(),
         };
-        form.check = form.checksum()?;
+        form.check = form.checksum(portal.as_str())?;
         lines.push(format!("    {}", serde_json::to_string(&form).map_err(FormatError::not_writable)?));
     }
     let entries = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
-    Ok(format!("{{\n  \"format\": \"{}\",\n  \"entries\": {entries}\n}}\n", FORMAT.text()).into_bytes())
+    let portal = serde_json::to_string(portal.as_str()).map_err(FormatError::not_writable)?;
+    let format = FORMAT.text();
+    let head = format!("  \"format\": \"{format}\",\n  \"portal\": {portal}");
+    Ok(format!("{{\n{head},\n  \"entries\": {entries}\n}}\n").into_bytes())
 }
 
-/// A ledger from JSON.
+/// The ledger of a portal from JSON.
 ///
 /// Where a target is marked twice for a generation, which a merge of two branches may lead to, the first mark counts.
-pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, FormatError> {
+pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatError> {
     let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;
-    let LedgerForm { _format: _, entries } =
+    let LedgerForm { _format: _, portal: found, entries } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
+    if found != portal.as_str() {
+        return Err(FormatError::Senseless(format!("it is the ledger of the portal {found}, not of {portal}")));
+    }
     let mut ledger = Ledger::default();
     for form in entries {
-        if form.check != form.checksum()? {
+        if form.check != form.checksum(portal.as_str())? {
             return Err(FormatError::Senseless(format!(
                 "the entry of {} for {} does not fit its checksum",
                 form.target, form.generation
@@ -80,9 +89,9 @@ pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, FormatError> {
 
 impl CheckedEntryForm {
     /// The checksum that fits everything else in the entry.
-    fn checksum(&self) -> Result<String, FormatError> {
+    fn checksum(&self, portal: &str) -> Result<String, FormatError> {
         let Self { generation, target, removed, check: _ } = self;
-        let mut sum = canonical_digest(&EntryForm { generation, target, removed: removed.as_deref() })?.hex();
+        let mut sum = canonical_digest(&EntryForm { portal, generation, target, removed: removed.as_deref() })?.hex();
         sum.truncate(CHECKSUM_DIGITS);
         Ok(sum)
     }
@@ -96,25 +105,38 @@ mod tests {
     #[test]
     fn a_ledger_has_a_line_for_each_entry_and_one_can_be_taken_out() {
         let ledger = samples::ledger();
-        let text = String::from_utf8(encode_ledger(&ledger).unwrap()).unwrap();
-        assert_eq!(decode_ledger(text.as_bytes()).unwrap(), ledger);
+        let text = String::from_utf8(encode_ledger(&samples::portal(), &ledger).unwrap()).unwrap();
+        assert_eq!(decode_ledger(&samples::portal(), text.as_bytes()).unwrap(), ledger);
         let shorter: Vec<&str> = text.lines().filter(|line| !line.contains("common/simple")).collect();
-        let read = decode_ledger(shorter.join("\n").as_bytes()).unwrap();
+        let read = decode_ledger(&samples::portal(), shorter.join("\n").as_bytes()).unwrap();
         assert_eq!(read.iter().count(), ledger.iter().count() - 1);
     }
 
     #[test]
+    fn the_ledger_of_another_portal_is_refused() {
+        let bytes = encode_ledger(&samples::portal(), &samples::ledger()).unwrap();
+        let other = PortalId::new("other.bitrix24.com").unwrap();
+        let problem = decode_ledger(&other, &bytes).unwrap_err();
+        let text = "it is the ledger of the portal company.bitrix24.com, not of other.bitrix24.com";
+        assert_eq!(problem.to_string(), text);
+        // And to write the other name into it does not help.
+        let renamed = String::from_utf8(bytes).unwrap().replace("company.", "other.");
+        assert!(decode_ledger(&other, renamed.as_bytes()).is_err());
+    }
+
+    #[test]
     fn an_edited_entry_is_found() {
-        let text = String::from_utf8(encode_ledger(&samples::ledger()).unwrap()).unwrap();
-        let problem = decode_ledger(text.replace("common/simple", "personal/9/simple").as_bytes()).unwrap_err();
+        let text = String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap()).unwrap();
+        let problem = decode_ledger(&samples::portal(), text.replace("common/simple", "personal/9/simple").as_bytes())
+            .unwrap_err();
         assert_eq!(problem.to_string(), "the entry of personal/9/simple for 2026-11 does not fit its checksum");
     }
 
     #[test]
     fn a_flipped_bit_gives_an_error_or_the_same_ledger() {
         for ledger in [Ledger::default(), samples::ledger()] {
-            samples::flip_every_bit(&encode_ledger(&ledger).unwrap(), |damaged| {
-                if let Ok(read) = decode_ledger(damaged) {
+            samples::flip_every_bit(&encode_ledger(&samples::portal(), &ledger).unwrap(), |damaged| {
+                if let Ok(read) = decode_ledger(&samples::portal(), damaged) {
                     assert_eq!(read, ledger);
                 }
             });

@@ -1,9 +1,10 @@
 //! Values for the tests of formats and of the store.
 
-use crate::format::plan_file::{PlanFileContent, PlanFileTarget, PlanManifest, PlannedRemoval};
+use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use crate::format::{RunReport, StoredLevel};
 use crate::model::{
-    CardKey, Digest, Generation, Layout, LeadCustomerType, Ledger, LedgerEntry, Outcome, PortalId, RunId, UserId,
+    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, LedgerEntry, Origin,
+    Outcome, PersonName, Place, PortalId, RunId, Selector, UserId,
 };
 use crate::plan::{Breach, PlanCounts};
 use crate::port::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
@@ -96,6 +97,15 @@ pub(crate) fn report() -> RunReport {
     }
 }
 
+fn origin(line: u32, selector: Selector) -> Origin {
+    Origin {
+        manifest: "sales".into(),
+        reason: "a new form".into(),
+        place: Place { file: "sales.yaml".into(), line, column: 3 },
+        selector,
+    }
+}
+
 pub(crate) fn plan() -> PlanFileContent {
     PlanFileContent {
         created: "2026-11-01T09:00:00Z".parse().unwrap(),
@@ -115,15 +125,28 @@ pub(crate) fn plan() -> PlanFileContent {
                 key: common(),
                 removal: PlannedRemoval::Unread,
                 generation: None,
-                origin: "sales.yaml:9:3".to_owned(),
+                origin: origin(9, Selector::Common),
+                name: PersonName::default(),
             },
             PlanFileTarget {
                 key: personal(7),
                 removal: PlannedRemoval::Layout(layout("mine").digest()),
                 generation: Generation::new("2026-11"),
-                origin: "sales.yaml:7:3".to_owned(),
+                origin: origin(7, Selector::Email("anna@company.example".into())),
+                name: PersonName::new("Anna", "Petrova"),
             },
         ],
+        marks: vec![PlanFileMark {
+            key: personal(8),
+            generation: Generation::new("2026-11").unwrap(),
+            origin: origin(8, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true }),
+        }],
+        limits: GuardLimits {
+            acknowledged_users: Some(30),
+            protected: [UserId::FIRST].into(),
+            ..GuardLimits::default()
+        },
+        breaches: vec![Breach::CommonCard(LeadCustomerType::Simple)],
         acknowledged: vec![Breach::TooManyPeople { people: 30, limit: 25 }],
         selected: 30,
         counts: PlanCounts { keep: 1, reset: 2, hold: 0 },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Decision, GuardReport, HoldReason, KeepReason, Measure, Removal, guard};
 use crate::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, Generation, Layout, LeadCustomerType, Ledger, Mode, Observed,
-    Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
+    CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, Mode,
+    Observed, Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
 };
 
 /// Whether cards that cannot be read may be reset all the same.
@@ -112,6 +112,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The plan with these targets alone. How many people are hit is measured anew; how many are selected is told, because
+    /// the targets that are left are not the selection.
+    #[must_use]
+    pub fn narrowed(self, left: &BTreeSet<CardKey>, selected: u32, limits: &GuardLimits) -> Self {
+        let targets: Vec<PlannedTarget> = self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
+        let (people, common) = hit(&targets);
+        let measure = Measure { people, common, selected, ..self.guards.measure };
+        Self { guards: guard::report(measure, limits), targets, ..self }
+    }
+}
+
 /// Decides about every target.
 ///
 /// Total and deterministic: the same input gives the same plan, byte for byte. Targets and cards are both sorted by key,
@@ -178,32 +190,25 @@ fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
     }
 }
 
-fn measure(targets: &[PlannedTarget], snapshot: &Snapshot, policy: &Policy) -> Measure {
+/// The people and the common cards that would lose something.
+fn hit(targets: &[PlannedTarget]) -> (Vec<UserId>, BTreeSet<LeadCustomerType>) {
+    let resets = || targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)));
     // The targets are sorted, so a person's cards are neighbours.
-    let mut hit: Vec<UserId> = Vec::new();
-    let mut selected = 0;
-    let mut last = None;
-    let mut common = BTreeSet::new();
-    for target in targets {
-        let is_reset = matches!(target.decision, Decision::Reset(_));
-        match target.key.user() {
-            None if is_reset => {
-                common.insert(target.key.lead);
-            }
-            None => {}
-            Some(user) => {
-                selected += u32::from(last != Some(user));
-                last = Some(user);
-                if is_reset && hit.last() != Some(&user) {
-                    hit.push(user);
-                }
-            }
-        }
-    }
+    let mut people: Vec<UserId> = resets().filter_map(|target| target.key.user()).collect();
+    people.dedup();
+    let common = resets().filter(|target| target.key.user().is_none()).map(|target| target.key.lead).collect();
+    (people, common)
+}
+
+fn measure(targets: &[PlannedTarget], snapshot: &Snapshot, policy: &Policy) -> Measure {
+    let (people, common) = hit(targets);
+    // The targets are sorted, so a person's cards are neighbours.
+    let mut selected: Vec<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
+    selected.dedup();
     Measure {
-        people: hit,
+        people,
         common,
-        selected,
+        selected: u32::try_from(selected.len()).unwrap_or(u32::MAX),
         previous_selection: policy.previous_selection,
         active_users: snapshot.caller.active_users,
         caller: snapshot.caller.user,

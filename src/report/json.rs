@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::about::AboutJson;
 use super::{Checked, Commit, Content, Failed, Held, PlanReport, Purpose, SettledRun};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Settled;
@@ -220,6 +221,9 @@ pub struct ReportJson {
     stopped: Option<String>,
     /// The targets that the plan held, and that were therefore not tried.
     held: Vec<HeldJson>,
+    /// What the run was about; only from `show` and `history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<AboutJson>,
 }
 
 /// A target that was held.
@@ -440,6 +444,7 @@ impl ReportJson {
             },
             stopped: report.stopped.map(ToOwned::to_owned),
             held: report.held.iter().map(held).collect(),
+            about: report.about.map(AboutJson::new),
         }
     }
 }

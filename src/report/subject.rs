@@ -9,6 +9,7 @@ use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
 use crate::plan::{Decision, Plan, PlannedTarget};
+use crate::port::RunHeader;
 
 /// What a command was for. Its word stands in machine output and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub struct SettledRun<'a> {
     pub held: Vec<Held>,
     /// The plan behind it, if it is known: names, and places in the manifests.
     pub plan: Option<&'a Plan>,
+    /// What it was about, where it comes from the store.
+    pub about: Option<&'a RunHeader>,
 }
 
 /// A target that was not tried.

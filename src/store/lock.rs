@@ -88,6 +88,28 @@ impl Store {
         }
     }
 
+    /// Who holds the lock, and whether they live as far as this host can tell.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn lock_state(&self) -> Result<LockState, StoreError> {
+        let path = self.folders.lock();
+        if read_if_there(&path)?.is_none() {
+            return Ok(LockState::Free);
+        }
+        let held = match HeldFile::take(&path) {
+            Ok(held) => held,
+            Err(StoreError::Locked(owner)) => return Ok(LockState::Held(owner)),
+            Err(problem) => return Err(problem),
+        };
+        Ok(match held.owner(&path)? {
+            LeftInside::Nobody => LockState::Free,
+            LeftInside::Owner(owner) => LockState::Left(owner),
+            LeftInside::Unreadable => LockState::Left(unknown_owner()),
+        })
+    }
+
     /// Takes a dead owner's name out of the lock, for a person who has made sure that the owner is dead. The owner must be
     /// the one whom that person was shown.
     ///
@@ -105,6 +127,17 @@ impl Store {
             LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => held.write(&path, b""),
         }
     }
+}
+
+/// What a look at a lock tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockState {
+    /// Nobody holds it.
+    Free,
+    /// A process that lives holds it.
+    Held(LockOwner),
+    /// Its owner did not give it back: dead, or on another host whose locks this one does not see.
+    Left(LockOwner),
 }
 
 /// An open file whose lock this process holds.

@@ -1,17 +1,18 @@
 //! The right to write: there is one [`Locked`] for a portal at any time.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::file::{failed, sync_folder, write_private};
+use super::file::{failed, make_folder, sync_folder, write_private, write_whole};
 use super::line_file::LineFile;
 use super::lock::HeldFile;
 use super::log::FolderRunLog;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
 use crate::format::{
-    self, AuditEntry, AuditEvent, StoredLevel, UsedPlan, encode_ledger, encode_level, encode_selections,
+    self, AuditEntry, AuditEvent, RunReport, StoredLevel, UsedPlan, encode_level, encode_run_report, encode_selections,
 };
 use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId};
 use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
@@ -24,6 +25,8 @@ pub struct Locked {
     clock: Arc<dyn Clock>,
     /// Opened with the first event.
     trail: Option<Trail>,
+    /// A ledger elsewhere that is kept beside that of the store.
+    ledger_file: Option<PathBuf>,
 }
 
 /// Why a plan file cannot be used.
@@ -39,7 +42,7 @@ pub enum UsePlanError {
 
 impl Locked {
     pub(super) fn new(store: Store, held: HeldFile, owner: LockOwner, clock: Arc<dyn Clock>) -> Self {
-        Self { store, held, owner, clock, trail: None }
+        Self { store, held, owner, clock, trail: None, ledger_file: None }
     }
 
     /// The store that is locked, to read from.
@@ -59,6 +62,11 @@ impl Locked {
     /// If it does not.
     pub fn probe(&self) -> Result<(), StoreError> {
         self.store.probe()
+    }
+
+    /// Keeps a ledger elsewhere, too, from now on. It must be there.
+    pub fn keep_ledger_in(&mut self, path: &Path) {
+        self.ledger_file = Some(path.to_owned());
     }
 
     /// Begins a run: its journal is there, with its first record, or nothing is.
@@ -83,7 +91,7 @@ impl Locked {
         let record = JournalRecord::Opened(header);
         let json = format::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
         let line = format::checked_line(&json);
-        super::file::make_folder(&self.store.folders.run(&run))?;
+        make_folder(&self.store.folders.run(&run))?;
         write_private(&path, line.as_bytes())?;
         let journal = LineFile::open(&path, line.len())?;
         Ok(FolderRunLog::new(self, run, journal, &[record]))
@@ -158,13 +166,20 @@ impl Locked {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut ledger = self.ledger()?;
-        for (generation, key, entry) in entries {
-            ledger.mark(generation.clone(), *key, *entry);
-        }
+        let with_entries = |mut ledger: Ledger| {
+            for (generation, key, entry) in entries {
+                ledger.mark(generation.clone(), *key, *entry);
+            }
+            ledger
+        };
         let path = self.store.folders.ledger();
-        let bytes = encode_ledger(&ledger).map_err(|problem| misread(&path, problem, None))?;
-        write_private(&path, &bytes)
+        let ledger = with_entries(self.store.ledger()?);
+        write_private(&path, &self.store.ledger_bytes(&path, &ledger)?)?;
+        if let Some(path) = &self.ledger_file {
+            let ledger = with_entries(self.store.ledger_file(path)?);
+            write_whole(path, &self.store.ledger_bytes(path, &ledger)?)?;
+        }
+        Ok(())
     }
 
     /// Which targets had their reset in mode `once`.
@@ -203,16 +218,19 @@ impl Locked {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn write_report(&mut self, run: &RunId, bytes: &[u8]) -> Result<(), StoreError> {
-        write_private(&self.store.folders.report(run), bytes)
+    pub fn write_run_report(&mut self, report: &RunReport) -> Result<(), StoreError> {
+        let path = self.store.folders.report(&report.run);
+        let bytes = encode_run_report(report).map_err(|problem| misread(&path, problem, None))?;
+        write_private(&path, &bytes)
     }
 
-    /// Keeps the plan of a run.
+    /// Keeps the plan of a run, before the run begins.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn write_plan(&mut self, run: &RunId, bytes: &[u8]) -> Result<(), StoreError> {
+        make_folder(&self.store.folders.run(run))?;
         write_private(&self.store.folders.plan(run), bytes)
     }
 }

@@ -37,6 +37,7 @@ mod trail;
 mod used_plans;
 
 pub use file::write_whole;
+pub use lock::LockState;
 pub use locked::{Locked, UsePlanError};
 pub use log::FolderRunLog;
 pub use runs::{RunEnd, RunSummary};
@@ -49,7 +50,9 @@ use std::path::Path;
 use self::file::{damaged, failed, read_if_there, write_private};
 use self::folders::Folders;
 use self::line_file::LineFile;
-use crate::format::{AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections};
+use crate::format::{
+    AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger,
+};
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
 use crate::port::{Archive, JournalRecord, StoreError};
 
@@ -111,7 +114,37 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        read_document(&self.folders.ledger(), decode_ledger).map(Option::unwrap_or_default)
+        self.read_ledger(&self.folders.ledger()).map(Option::unwrap_or_default)
+    }
+
+    /// A ledger that is kept in a file elsewhere, for example beside the manifests.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read, is damaged or belongs to another portal. A ledger that is not there is not
+    /// an empty one: everybody would have another turn because of a name that was mistyped.
+    pub fn ledger_file(&self, path: &Path) -> Result<Ledger, StoreError> {
+        self.read_ledger(path)?.ok_or_else(|| StoreError::Missing(format!("ledger {}", path.display())))
+    }
+
+    /// Begins a ledger in a file elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If something stands there already, or it cannot be written.
+    pub fn begin_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
+        if path.exists() {
+            return Err(failed("cannot begin a ledger in", path, io::ErrorKind::AlreadyExists.into()));
+        }
+        write_whole(path, &self.ledger_bytes(path, ledger)?)
+    }
+
+    fn read_ledger(&self, path: &Path) -> Result<Option<Ledger>, StoreError> {
+        read_document(path, |bytes| decode_ledger(&self.portal, bytes))
+    }
+
+    fn ledger_bytes(&self, path: &Path, ledger: &Ledger) -> Result<Vec<u8>, StoreError> {
+        encode_ledger(&self.portal, ledger).map_err(|problem| misread(path, problem, None))
     }
 
     /// How many people the last run of these manifests selected, if there was one.

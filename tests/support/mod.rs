@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub mod company;
 pub mod page;
 #[cfg(feature = "emulator")]
 pub mod portal;

@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use crate::cli::args::{ApplyArguments, Global};
+use crate::cli::commands::apply_reviewed;
 use crate::cli::environment::Need;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
+use crate::cli::plan_files;
 use crate::cli::planning::{self, Planned};
 use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::sources::{self, Manifest};
 use crate::cli::ui::Ui;
-use crate::engine::{self, Freshness};
+use crate::engine::{self, Freshness, Settled};
 use crate::model::{CardKey, Layout};
 use crate::plan::{ApprovedPlan, NotApproved, Plan};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
@@ -24,7 +26,10 @@ use crate::store::Locked;
 /// A plan older than this is read again before anything is reset: somebody took their time to answer the question.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// Plans, shows, asks and applies.
+/// The plan that is kept with a run is never used again, so when it expires does not matter.
+const KEPT_PLAN_AGE: Duration = Duration::ZERO;
+
+/// Plans, shows, asks and applies; or applies what was reviewed.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &Global,
@@ -33,7 +38,10 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     let outputs = Outputs::showing(ui, Purpose::Apply, &arguments.shown)?;
     let outcome = async {
-        let manifest = sources::load(&outputs, &arguments.manifests.files)?;
+        if let Some(path) = &arguments.plan {
+            return apply_reviewed::with(&outputs, global, arguments, path, interrupt).await;
+        }
+        let manifest = sources::load(&outputs, &arguments.files)?;
         with(&outputs, global, arguments, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
@@ -53,6 +61,7 @@ pub(in crate::cli) async fn with(
     let session = address.connect(global, ui, interrupt).await?;
     let mut locked = running::lock(ui, global, &session, "apply").await?;
     running::refuse_unfinished(&session)?;
+    running::remember(&mut locked, &arguments.rules.memory);
     let read_at = Instant::now();
     let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
     let outcome = decide(outputs, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
@@ -87,30 +96,15 @@ async fn decide(
         stopped: None,
         held: Held::of(plan),
         plan: Some(plan),
+        about: None,
     };
-    let marks = plan.new_marks();
-    if counts.reset == 0 && marks == 0 {
+    let names = manifest.names();
+    if counts.reset == 0 && plan.new_marks() == 0 {
         outputs.write(Subject::Run(&settled))?;
-        keep_selection(session, locked, manifest, plan)?;
+        keep_selection(session, locked, &names, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
-    let approved = match ApprovedPlan::new(plan.clone(), Vec::new()) {
-        Ok(approved) => approved,
-        Err(NotApproved::Guards(report)) => {
-            outputs.without_stdout_text(Subject::Plan(&planned_report));
-            let failure = Failure::refused(match report.breaches.first() {
-                Some(first) => format!("a guard stands against the plan: {first}; nothing was written"),
-                None => "the guards stand against the plan; nothing was written".to_owned(),
-            });
-            return Err(match report.acknowledgement() {
-                Some(lines) => failure.hint(format!("if this is what you want, put under spec:\n{lines}")),
-                None => failure.hint("a protected person cannot be acknowledged; leave them out with except"),
-            });
-        }
-        Err(NotApproved::Faulty(_)) => {
-            return Err(Failure::error("recard does not trust its own plan; nothing was written"));
-        }
-    };
+    let approved = approved(plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
     if counts.reset > 0 {
         if !arguments.auto_approve && ui.can_ask() && !outputs.has_text() {
             let shown = Report { purpose: Purpose::Apply, subject: Subject::Plan(&planned_report) };
@@ -119,33 +113,82 @@ async fn decide(
         let question = format!("Reset {} cards on {}? What they hold is backed up first.", counts.reset, plan.portal);
         running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     }
-    running::probe(locked)?;
-
     let header = RunHeader {
         manifest: Some(manifest.declaration.digest),
         reasons: manifest.reasons(),
         ..running::header(session, RunPurpose::Apply, planned_cards(plan))
     };
-    let run = running::new_run(locked)?;
-    let mut log = locked.start_run(run, header)?;
-    let progress = Progress::new(ui);
+    let kept = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?;
+    let bytes = kept.encode().map_err(|problem| Failure::error(format!("cannot keep the plan: {problem}")))?;
     let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
-    let writer = session.portal.writer();
-    let applied = engine::apply(&writer, &mut log, &approved, freshness, interrupt.signal(), &progress).await;
-    progress.finish();
-    drop(log);
-    let (report, failure) = match applied {
-        Ok(report) => (report, None),
-        Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
-    };
-    let settled =
-        SettledRun { run: Some(&report.run), targets: &report.targets, stopped: report.stopped.as_deref(), ..settled };
-    finish(outputs, &settled)?;
-    keep_selection(session, locked, manifest, plan)?;
-    match failure {
-        Some(failure) => Err(failure),
-        None if counts.hold > 0 => Ok(exit::PARTIAL),
-        None => Ok(running::exit_code(&report)),
+    let undertaking =
+        Undertaking { approved: &approved, beforehand: &[], header, plan_file: &bytes, freshness, report: settled };
+    let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
+    Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
+}
+
+/// A plan that is about to be carried out.
+pub(super) struct Undertaking<'a> {
+    pub(super) approved: &'a ApprovedPlan,
+    /// Targets of the header that the plan does not touch any more.
+    pub(super) beforehand: &'a [Settled],
+    pub(super) header: RunHeader,
+    /// The plan as it is kept with the run.
+    pub(super) plan_file: &'a [u8],
+    pub(super) freshness: Freshness,
+    /// The report, but for what becomes of the run.
+    pub(super) report: SettledRun<'a>,
+}
+
+impl Undertaking<'_> {
+    /// Begins the run, carries the plan out, writes and keeps the report, and keeps how many people `manifests` selected.
+    pub(super) async fn carry_out(
+        self,
+        outputs: &Outputs<'_>,
+        interrupt: &Interrupt,
+        session: &Session,
+        locked: &mut Locked,
+        manifests: &str,
+    ) -> Result<u8, Failure> {
+        let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
+        let run = running::begin(locked, plan_file)?;
+        let mut log = locked.start_run(run.clone(), header)?;
+        let progress = Progress::new(outputs.ui);
+        let writer = session.portal.writer();
+        let signal = interrupt.signal();
+        let applied = engine::apply(&writer, &mut log, approved, beforehand, freshness, signal, &progress).await;
+        progress.finish();
+        drop(log);
+        running::keep_report(outputs.ui, session, locked, &run);
+        let (report, failure) = match applied {
+            Ok(report) => (report, None),
+            Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
+        };
+        let stopped = report.stopped.as_deref();
+        finish(outputs, &SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled })?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        keep_selection(session, locked, manifests, approved.plan())?;
+        Ok(running::exit_code(&report))
+    }
+}
+
+/// The right to apply a plan, or which guard stands against it and what would allow it.
+pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan, Failure> {
+    match ApprovedPlan::new(plan.clone(), Vec::new()) {
+        Ok(approved) => Ok(approved),
+        Err(NotApproved::Guards(report)) => {
+            let failure = Failure::refused(match report.breaches.first() {
+                Some(first) => format!("a guard stands against the plan: {first}; nothing was written"),
+                None => "the guards stand against the plan; nothing was written".to_owned(),
+            });
+            Err(match report.acknowledgement() {
+                Some(lines) => failure.hint(format!("if this is what you want, put under spec:\n{lines}")),
+                None => failure.hint("a protected person cannot be acknowledged; leave them out with except"),
+            })
+        }
+        Err(NotApproved::Faulty(_)) => Err(Failure::error("recard does not trust its own plan; nothing was written")),
     }
 }
 
@@ -155,17 +198,16 @@ fn finish(outputs: &Outputs<'_>, settled: &SettledRun<'_>) -> Result<(), Failure
     outputs.preview_text("\n")?;
     outputs.write(Subject::Run(settled))?;
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
-        outputs.ui.note(format_args!("To put everything back: recard restore {run} --everything"));
+        outputs.ui.note(format_args!("To put everything back: recard restore {run} --all"));
     }
     Ok(())
 }
 
 /// Keeps how many people were selected, for the guard of the next run. A second apply finds it there and writes nothing.
-fn keep_selection(session: &Session, locked: &mut Locked, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
+fn keep_selection(session: &Session, locked: &mut Locked, manifests: &str, plan: &Plan) -> Result<(), Failure> {
     let selected = plan.guards.measure.selected;
-    let names = manifest.names();
-    if session.store.selection(&names)? != Some(selected) {
-        locked.write_selection(&names, selected)?;
+    if session.store.selection(manifests)? != Some(selected) {
+        locked.write_selection(manifests, selected)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
 
 use crate::cli::args::{
-    ApplyArguments, Global, Manifests, PlanArguments, RestoreArguments, Rules, Shown, Which, Written,
+    ApplyArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments, Rules, Shown, Which, Written,
 };
 use crate::cli::commands::{apply, plan, restore};
 use crate::cli::exit;
@@ -26,7 +26,7 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         markdown_limit: MARKDOWN_LIMIT,
         marker: None,
     };
-    let shown = |detail| Shown { written: written(), detail, all: false };
+    let shown = |detail| Shown { written: written(), detail, unchanged: false };
     let (briefly, in_detail) = (shown(false), shown(true));
     let planned = Outputs::showing(ui, Purpose::Plan, &briefly)?;
     let planned_in_detail = Outputs::showing(ui, Purpose::Plan, &in_detail)?;
@@ -39,7 +39,7 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         ..global.clone()
     };
     let files = Manifests { files: Vec::new() };
-    let rules = Rules { blind_reset: false, max_users: None };
+    let rules = Rules { blind_reset: false, max_users: None, memory: Memory::default() };
 
     ui.result("An emulated portal with a small company, and this manifest:\n\n")?;
     ui.result(
@@ -55,12 +55,14 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         shown: shown(detail),
         rules: rules.clone(),
         detailed_exitcode: false,
+        out: None,
+        max_age: std::time::Duration::ZERO,
     };
     plan::with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
 
     ui.result("\n$ recard apply --auto-approve\n\n")?;
     let applying =
-        ApplyArguments { manifests: files.clone(), shown: shown(false), rules: rules.clone(), auto_approve: true };
+        ApplyArguments { plan: None, files: Vec::new(), shown: shown(false), rules: rules.clone(), auto_approve: true };
     let code = apply::with(&applied, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
@@ -69,10 +71,10 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     ui.result("\n$ recard plan\n\n")?;
     plan::with(&planned, &global, &planning(false), &manifest, interrupt).await?;
 
-    ui.result("\n$ recard restore last --everything --auto-approve\n\n")?;
+    ui.result("\n$ recard restore last --all --auto-approve\n\n")?;
     let restoring = RestoreArguments {
         run: "last".to_owned(),
-        which: Which { everything: true, user: Vec::new(), common: false, lead: None },
+        which: Which { all: true, user: Vec::new(), common: false, lead: None },
         shown: shown(false),
         overwrite_newer: false,
         auto_approve: true,

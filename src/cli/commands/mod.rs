@@ -2,6 +2,8 @@
 
 pub(super) mod about;
 pub(super) mod apply;
+pub(super) mod apply_reviewed;
+pub(super) mod audit;
 #[cfg(feature = "emulator")]
 pub(super) mod demo;
 pub(super) mod doctor;
@@ -10,8 +12,10 @@ pub(super) mod emulate;
 pub(super) mod export;
 pub(super) mod history;
 pub(super) mod inventory;
+pub(super) mod ledger;
 pub(super) mod plan;
 pub(super) mod restore;
 pub(super) mod resume;
 pub(super) mod schema;
+pub(super) mod unlock;
 pub(super) mod validate;

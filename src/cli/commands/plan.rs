@@ -8,8 +8,9 @@ use crate::cli::output::Outputs;
 use crate::cli::session::Address;
 use crate::cli::sources::Manifest;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, planning, sources};
+use crate::cli::{exit, output, plan_files, planning, sources};
 use crate::report::{Purpose, Subject};
+use crate::store::write_whole;
 
 /// Plans and shows the plan.
 pub(in crate::cli) async fn run(
@@ -20,6 +21,7 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     let outputs = Outputs::showing(ui, Purpose::Plan, &arguments.shown)?;
     let outcome = async {
+        arguments.out.as_deref().map_or(Ok(()), output::check_path)?;
         let manifest = sources::load(&outputs, &arguments.manifests.files)?;
         with(&outputs, global, arguments, &manifest, interrupt).await
     };
@@ -40,6 +42,12 @@ pub(in crate::cli) async fn with(
     let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
     sources::show(outputs.ui, &planned.warnings, &manifest.sources);
     outputs.write(Subject::Plan(&planned.report(&session, manifest)))?;
+    if let Some(path) = &arguments.out {
+        let file = plan_files::made(&session, manifest, &planned, arguments.max_age)?;
+        let bytes = file.encode().map_err(|problem| Failure::error(format!("cannot make a plan file: {problem}")))?;
+        write_whole(path, &bytes)?;
+        outputs.ui.note(format_args!("The plan is in {0}; to carry it out: recard apply {0}", path.display()));
+    }
     let settled = planned.plan.is_settled();
     session.close(outputs.ui)?;
     Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })

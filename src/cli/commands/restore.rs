@@ -86,6 +86,7 @@ async fn restore(
         stopped: None,
         held: held(&plan),
         plan: None,
+        about: None,
     };
     let kept_back = !settled.held.is_empty();
     if actions == 0 {
@@ -97,12 +98,13 @@ async fn restore(
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
     let run = running::new_run(locked)?;
-    let mut log = locked.start_run(run, header)?;
+    let mut log = locked.start_run(run.clone(), header)?;
     let progress = Progress::new(ui);
     let writer = session.portal.writer();
     let restored = engine::restore(&writer, &mut log, &plan, interrupt.signal(), &progress).await;
     progress.finish();
     drop(log);
+    running::keep_report(ui, session, locked, &run);
     let (report, failure) = match restored {
         Ok(report) => (report, None),
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
@@ -125,7 +127,7 @@ fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKe
         Some(Lead::Repeat) => key.lead == LeadCustomerType::Repeat,
     };
     // A kind of lead alone means everybody's cards of that kind.
-    let everything = which.everything || (users.is_empty() && !which.common);
+    let everything = which.all || (users.is_empty() && !which.common);
     let whose = match key.user() {
         None => which.common,
         Some(user) => users.contains(&user),

@@ -34,12 +34,14 @@ pub(in crate::cli) async fn run(
             }
         },
     };
+    running::remember(&mut locked, &arguments.memory);
     let mut log = locked.reopen_run(&run)?;
     let records = session.store.journal(&run)?;
     let progress = Progress::new(ui);
     let resumed = engine::resume(&session.portal.writer(), &mut log, &session.store, &records, &progress).await;
     progress.finish();
     drop(log);
+    running::keep_report(ui, &session, &mut locked, &run);
     drop(locked);
     let code = match &resumed {
         Ok(report) => {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PlanFileContent, PlanFileTarget, PlanManifest, PlannedRemoval};
-use crate::format::{FormatError, generation_if_there, parsed};
-use crate::model::{LeadCustomerType, UserId};
+use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
+use crate::format::{FormatError, generation, generation_if_there, parsed};
+use crate::model::{DepartmentId, GuardLimits, LeadCustomerType, Origin, PersonName, Place, Selector, UserId};
 use crate::plan::{Breach, PlanCounts, SpecialPerson};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(super) struct ContentForm {
     manifests: Vec<ManifestForm>,
     commit: Option<String>,
     targets: Vec<TargetForm>,
+    marks: Vec<MarkForm>,
+    limits: LimitsForm,
+    breaches: Vec<BreachForm>,
     acknowledged: Vec<BreachForm>,
     selected: u32,
     counts: CountsForm,
@@ -45,7 +48,49 @@ struct TargetForm {
     target: String,
     decision: DecisionForm,
     generation: Option<String>,
-    origin: String,
+    origin: OriginForm,
+    name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkForm {
+    target: String,
+    generation: String,
+    origin: OriginForm,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OriginForm {
+    manifest: String,
+    reason: String,
+    file: String,
+    line: u32,
+    column: u32,
+    selector: SelectorForm,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum SelectorForm {
+    Id,
+    Email(String),
+    Department { id: u32, recursive: bool },
+    All,
+    Common,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsForm {
+    max_users: u32,
+    max_percent_of_users: u8,
+    acknowledged_users: Option<u32>,
+    acknowledged_selection: Option<u32>,
+    acknowledged_common: Vec<LeadForm>,
+    acknowledged_people: Vec<u32>,
+    protected: Vec<u32>,
 }
 
 /// Only resets stand in a plan file; what is kept or held is counted.
@@ -97,6 +142,9 @@ impl From<&PlanFileContent> for ContentForm {
             manifests,
             commit,
             targets,
+            marks,
+            limits,
+            breaches,
             acknowledged,
             selected,
             counts: PlanCounts { keep, reset, hold },
@@ -116,6 +164,9 @@ impl From<&PlanFileContent> for ContentForm {
             manifests: manifests.iter().map(named).collect(),
             commit: commit.clone(),
             targets: targets.iter().map(TargetForm::from).collect(),
+            marks: marks.iter().map(MarkForm::from).collect(),
+            limits: limits.into(),
+            breaches: breaches.iter().map(BreachForm::from).collect(),
             acknowledged: acknowledged.iter().map(BreachForm::from).collect(),
             selected: *selected,
             counts: CountsForm { keep: *keep, reset: *reset, hold: *hold },
@@ -137,6 +188,9 @@ impl TryFrom<ContentForm> for PlanFileContent {
             manifests,
             commit,
             targets,
+            marks,
+            limits,
+            breaches,
             acknowledged,
             selected,
             counts: CountsForm { keep, reset, hold },
@@ -154,6 +208,9 @@ impl TryFrom<ContentForm> for PlanFileContent {
                 .collect(),
             commit,
             targets: targets.into_iter().map(PlanFileTarget::try_from).collect::<Result<_, _>>()?,
+            marks: marks.into_iter().map(PlanFileMark::try_from).collect::<Result<_, _>>()?,
+            limits: limits.try_into()?,
+            breaches: breaches.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
             acknowledged: acknowledged.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
             selected,
             counts: PlanCounts { keep, reset, hold },
@@ -163,7 +220,7 @@ impl TryFrom<ContentForm> for PlanFileContent {
 
 impl From<&PlanFileTarget> for TargetForm {
     fn from(target: &PlanFileTarget) -> Self {
-        let PlanFileTarget { key, removal, generation, origin } = target;
+        let PlanFileTarget { key, removal, generation, origin, name } = target;
         Self {
             target: key.to_string(),
             decision: match removal {
@@ -171,7 +228,8 @@ impl From<&PlanFileTarget> for TargetForm {
                 PlannedRemoval::Unread => DecisionForm::ResetBlind,
             },
             generation: generation.as_ref().map(ToString::to_string),
-            origin: origin.clone(),
+            origin: origin.into(),
+            name: name.to_string(),
         }
     }
 }
@@ -180,13 +238,141 @@ impl TryFrom<TargetForm> for PlanFileTarget {
     type Error = FormatError;
 
     fn try_from(form: TargetForm) -> Result<Self, FormatError> {
-        let TargetForm { target, decision, generation, origin } = form;
+        let TargetForm { target, decision, generation, origin, name } = form;
         let removal = match decision {
             DecisionForm::Reset(digest) => PlannedRemoval::Layout(parsed(&digest)?),
             DecisionForm::ResetBlind => PlannedRemoval::Unread,
         };
         let generation = generation_if_there(generation.as_ref())?;
-        Ok(Self { key: parsed(&target)?, removal, generation, origin })
+        let name = PersonName::new(&name, "");
+        Ok(Self { key: parsed(&target)?, removal, generation, origin: origin.try_into()?, name })
+    }
+}
+
+impl From<&PlanFileMark> for MarkForm {
+    fn from(mark: &PlanFileMark) -> Self {
+        let PlanFileMark { key, generation, origin } = mark;
+        Self { target: key.to_string(), generation: generation.to_string(), origin: origin.into() }
+    }
+}
+
+impl TryFrom<MarkForm> for PlanFileMark {
+    type Error = FormatError;
+
+    fn try_from(form: MarkForm) -> Result<Self, FormatError> {
+        let MarkForm { target, generation: text, origin } = form;
+        Ok(Self { key: parsed(&target)?, generation: generation(&text)?, origin: origin.try_into()? })
+    }
+}
+
+impl From<&Origin> for OriginForm {
+    fn from(origin: &Origin) -> Self {
+        let Origin { manifest, reason, place: Place { file, line, column }, selector } = origin;
+        Self {
+            manifest: manifest.to_string(),
+            reason: reason.to_string(),
+            file: file.to_string(),
+            line: *line,
+            column: *column,
+            selector: match selector {
+                Selector::Id => SelectorForm::Id,
+                Selector::Email(email) => SelectorForm::Email(email.to_string()),
+                Selector::Department { id, recursive } => {
+                    SelectorForm::Department { id: id.get(), recursive: *recursive }
+                }
+                Selector::All => SelectorForm::All,
+                Selector::Common => SelectorForm::Common,
+            },
+        }
+    }
+}
+
+impl TryFrom<OriginForm> for Origin {
+    type Error = FormatError;
+
+    fn try_from(form: OriginForm) -> Result<Self, FormatError> {
+        let OriginForm { manifest, reason, file, line, column, selector } = form;
+        Ok(Self {
+            manifest: manifest.into(),
+            reason: reason.into(),
+            place: Place { file: file.into(), line, column },
+            selector: match selector {
+                SelectorForm::Id => Selector::Id,
+                SelectorForm::Email(email) => Selector::Email(email.into()),
+                SelectorForm::Department { id, recursive } => {
+                    let id = DepartmentId::new(u64::from(id)).map_err(FormatError::senseless)?;
+                    Selector::Department { id, recursive }
+                }
+                SelectorForm::All => Selector::All,
+                SelectorForm::Common => Selector::Common,
+            },
+        })
+    }
+}
+
+impl From<&GuardLimits> for LimitsForm {
+    fn from(limits: &GuardLimits) -> Self {
+        let GuardLimits {
+            max_users,
+            max_percent_of_users,
+            acknowledged_users,
+            acknowledged_selection,
+            acknowledged_common,
+            acknowledged_people,
+            protected,
+        } = limits;
+        Self {
+            max_users: *max_users,
+            max_percent_of_users: *max_percent_of_users,
+            acknowledged_users: *acknowledged_users,
+            acknowledged_selection: *acknowledged_selection,
+            acknowledged_common: acknowledged_common.iter().map(|lead| (*lead).into()).collect(),
+            acknowledged_people: acknowledged_people.iter().map(|user| user.get()).collect(),
+            protected: protected.iter().map(|user| user.get()).collect(),
+        }
+    }
+}
+
+impl TryFrom<LimitsForm> for GuardLimits {
+    type Error = FormatError;
+
+    fn try_from(form: LimitsForm) -> Result<Self, FormatError> {
+        let LimitsForm {
+            max_users,
+            max_percent_of_users,
+            acknowledged_users,
+            acknowledged_selection,
+            acknowledged_common,
+            acknowledged_people,
+            protected,
+        } = form;
+        Ok(Self {
+            max_users,
+            max_percent_of_users,
+            acknowledged_users,
+            acknowledged_selection,
+            acknowledged_common: acknowledged_common.into_iter().map(LeadCustomerType::from).collect(),
+            acknowledged_people: acknowledged_people.into_iter().map(user).collect::<Result<_, _>>()?,
+            protected: protected.into_iter().map(user).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<LeadCustomerType> for LeadForm {
+    fn from(lead: LeadCustomerType) -> Self {
+        match lead {
+            LeadCustomerType::Simple => Self::Simple,
+            LeadCustomerType::Repeat => Self::Repeat,
+        }
+    }
+}
+
+impl From<LeadForm> for LeadCustomerType {
+    fn from(lead: LeadForm) -> Self {
+        match lead {
+            LeadForm::Simple => Self::Simple,
+            LeadForm::Repeat => Self::Repeat,
+        }
     }
 }
 
@@ -195,8 +381,7 @@ impl From<&Breach> for BreachForm {
         match *breach {
             Breach::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
             Breach::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, active, limit },
-            Breach::CommonCard(LeadCustomerType::Simple) => Self::CommonCard { lead: LeadForm::Simple },
-            Breach::CommonCard(LeadCustomerType::Repeat) => Self::CommonCard { lead: LeadForm::Repeat },
+            Breach::CommonCard(lead) => Self::CommonCard { lead: lead.into() },
             Breach::SpecialPerson(user, SpecialPerson::FirstUser) => Self::FirstUser { user: user.get() },
             Breach::SpecialPerson(user, SpecialPerson::Caller) => Self::Caller { user: user.get() },
             Breach::Protected(user) => Self::Protected { user: user.get() },
@@ -212,8 +397,7 @@ impl TryFrom<BreachForm> for Breach {
         Ok(match form {
             BreachForm::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
             BreachForm::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, active, limit },
-            BreachForm::CommonCard { lead: LeadForm::Simple } => Self::CommonCard(LeadCustomerType::Simple),
-            BreachForm::CommonCard { lead: LeadForm::Repeat } => Self::CommonCard(LeadCustomerType::Repeat),
+            BreachForm::CommonCard { lead } => Self::CommonCard(lead.into()),
             BreachForm::FirstUser { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::FirstUser),
             BreachForm::Caller { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::Caller),
             BreachForm::Protected { user: id } => Self::Protected(user(id)?),

@@ -9,16 +9,19 @@
 
 mod form;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::FormatError;
 use super::document::{Format, canonical_digest, seal, unseal};
-use crate::model::{CardKey, Digest, Generation, PortalId, UserId};
-use crate::plan::{Breach, PlanCounts};
+use crate::model::{CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId};
+use crate::plan::{Breach, Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal};
 use form::{ContentForm, FileForm};
 
-const FORMAT: Format = Format { name: "plan", version: 1 };
+const FORMAT: Format = Format { name: "plan-file", version: 1 };
+
+/// Two machines whose clocks differ by more than this have no clocks that are kept.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 /// A plan file, read or to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +53,14 @@ pub struct PlanFileContent {
     pub commit: Option<String>,
     /// What is to be reset, sorted by key, each key once.
     pub targets: Vec<PlanFileTarget>,
-    /// What stands against the plan and was acknowledged in a manifest.
+    /// What is at its default already and has mode `once`: nothing is sent for it, it is only remembered. Sorted by key, and
+    /// none of them stands in `targets`.
+    pub marks: Vec<PlanFileMark>,
+    /// The limits of the manifests. They are measured again when the plan is carried out.
+    pub limits: GuardLimits,
+    /// What stood against the plan when it was made.
+    pub breaches: Vec<Breach>,
+    /// What would have, had a manifest not acknowledged it.
     pub acknowledged: Vec<Breach>,
     /// How many people the manifests select.
     pub selected: u32,
@@ -79,11 +89,24 @@ pub struct PlanFileTarget {
     /// The generation that the reset is for, in mode `once`.
     pub generation: Option<Generation>,
     /// Where in the manifests it comes from, for people to read.
-    pub origin: String,
+    pub origin: Origin,
+    /// The name of the person, for people to read; empty for common cards and nameless people.
+    pub name: PersonName,
+}
+
+/// One target that is only remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanFileMark {
+    /// The card.
+    pub key: CardKey,
+    /// The generation.
+    pub generation: Generation,
+    /// Where in the manifests it comes from, for people to read.
+    pub origin: Origin,
 }
 
 /// What a planned reset removes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlannedRemoval {
     /// The layout with this digest, and no other.
     Layout(Digest),
@@ -98,7 +121,7 @@ pub enum PlanFileError {
     #[error("this is not a plan file: it is not JSON")]
     NotJson(#[source] serde_json::Error),
     /// JSON, but something else.
-    #[error("this is not a plan file: its field `format` does not say recard.plan")]
+    #[error("this is not a plan file: its field `format` does not say recard.plan-file")]
     NotAPlanFile,
     /// A newer recard wrote it.
     #[error("a newer recard wrote this plan file (version {found}; this one knows versions up to {known})")]
@@ -142,16 +165,34 @@ impl PlanFile {
 }
 
 impl PlanFileContent {
-    /// Whether the plan is too old to be carried out, or from a clock that is ahead.
+    /// Whether the plan is too old to be carried out.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires
     }
 
+    /// Whether the plan comes from a clock that is ahead of ours by more than clocks differ.
+    pub fn is_from_the_future(&self, now: Timestamp) -> bool {
+        self.created > now.saturating_add(CLOCKS_DIFFER).unwrap_or(now)
+    }
+
+    /// The layout of a target that may be removed; nothing for a blind reset, and for what is no target.
+    pub fn digest_of(&self, key: CardKey) -> Option<Digest> {
+        let index = self.targets.binary_search_by_key(&key, |target| target.key).ok()?;
+        match self.targets.get(index)?.removal {
+            PlannedRemoval::Layout(digest) => Some(digest),
+            PlannedRemoval::Unread => None,
+        }
+    }
+
     /// What a reader may rely on without looking.
     fn check(&self) -> Result<(), FormatError> {
-        let sorted = self.targets.iter().zip(self.targets.iter().skip(1)).all(|(one, next)| one.key < next.key);
-        if !sorted {
+        let target_keys: Vec<CardKey> = self.targets.iter().map(|target| target.key).collect();
+        let mark_keys: Vec<CardKey> = self.marks.iter().map(|mark| mark.key).collect();
+        if !is_sorted(&target_keys) || !is_sorted(&mark_keys) {
             return Err(FormatError::senseless("its targets are not sorted, or one stands there twice"));
+        }
+        if mark_keys.iter().any(|key| target_keys.binary_search(key).is_ok()) {
+            return Err(FormatError::senseless("it resets a target and says that there is nothing to do for it"));
         }
         if u32::try_from(self.targets.len()) != Ok(self.counts.reset) {
             return Err(FormatError::senseless("it does not count as many resets as it has targets"));
@@ -161,6 +202,35 @@ impl PlanFileContent {
         }
         Ok(())
     }
+}
+
+/// The targets of a plan that stand in its file: those to be reset, and those that are only remembered.
+pub fn plan_file_targets(plan: &Plan) -> (Vec<PlanFileTarget>, Vec<PlanFileMark>) {
+    let (mut targets, mut marks) = (Vec::new(), Vec::new());
+    for PlannedTarget { key, decision, generation, origin } in &plan.targets {
+        let removal = match decision {
+            Decision::Reset(Removal::Layout(layout)) => PlannedRemoval::Layout(Layout::digest(layout)),
+            Decision::Reset(Removal::Unread) => PlannedRemoval::Unread,
+            Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => {
+                let origin = Origin::clone(origin);
+                marks.extend(generation.clone().map(|generation| PlanFileMark { key: *key, generation, origin }));
+                continue;
+            }
+            Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_)) | Decision::Hold(_) => continue,
+        };
+        targets.push(PlanFileTarget {
+            key: *key,
+            removal,
+            generation: generation.clone(),
+            origin: Origin::clone(origin),
+            name: PersonName::new(plan.person_name(*key), ""),
+        });
+    }
+    (targets, marks)
+}
+
+fn is_sorted(keys: &[CardKey]) -> bool {
+    keys.iter().zip(keys.iter().skip(1)).all(|(one, next)| one < next)
 }
 
 impl From<FormatError> for PlanFileError {
@@ -223,8 +293,8 @@ mod tests {
         let told = |text: &str| PlanFile::parse(text.as_bytes()).unwrap_err().to_string();
         assert_eq!(told(""), "this is not a plan file: it is not JSON");
         assert_eq!(told("spec:\n  portal: x\n"), "this is not a plan file: it is not JSON");
-        assert_eq!(told("{}"), "this is not a plan file: its field `format` does not say recard.plan");
-        let newer = told(r#"{"format":"recard.plan/v2"}"#);
+        assert_eq!(told("{}"), "this is not a plan file: its field `format` does not say recard.plan-file");
+        let newer = told(r#"{"format":"recard.plan-file/v2"}"#);
         assert_eq!(newer, "a newer recard wrote this plan file (version 2; this one knows versions up to 1)");
     }
 
@@ -244,9 +314,19 @@ mod tests {
         miscounted.counts.reset += 1;
         let mut backwards = samples::plan();
         backwards.expires = backwards.created - std::time::Duration::from_secs(1);
-        for content in [twice, miscounted, backwards] {
+        let mut both = samples::plan();
+        both.marks[0].key = both.targets[0].key;
+        for content in [twice, miscounted, backwards, both] {
             assert!(PlanFile::new(content).is_err());
         }
+    }
+
+    #[test]
+    fn a_plan_from_a_clock_that_is_far_ahead_is_not_believed() {
+        let plan = samples::plan();
+        assert!(!plan.is_from_the_future(plan.created));
+        assert!(!plan.is_from_the_future(plan.created - CLOCKS_DIFFER));
+        assert!(plan.is_from_the_future(plan.created - CLOCKS_DIFFER - SignedDuration::from_nanos(1)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Runs, backups, the ledger, plans and the trail, while nothing goes wrong.
 
 use super::*;
-use crate::format::{AuditEvent, RunReport, decode_run_report, encode_run_report};
+use crate::format::{AuditEvent, RunReport, decode_run_report};
 use crate::model::{Generation, LedgerEntry, Outcome, Totals};
 use crate::port::{Interrupted, RunLog};
 
@@ -49,7 +49,7 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
     assert_eq!(summary.end, RunEnd::Closed(Interrupted::No));
     assert_eq!(summary.totals(), Totals { done: 1, skipped: 1, failed: 0, unknown: 0 });
     let report: RunReport = summary.report().unwrap();
-    locked.write_report(&samples::run(), &encode_run_report(&report).unwrap()).unwrap();
+    locked.write_run_report(&report).unwrap();
     let kept = world.store.report(&samples::run()).unwrap().unwrap();
     assert_eq!(decode_run_report(&kept).unwrap(), report);
     let events: Vec<_> = world.store.audit_entries().unwrap().into_iter().map(|entry| entry.event).collect();

@@ -1,0 +1,176 @@
+//! `recard apply PLAN`: carries out a plan file, as it was reviewed or less of it.
+//!
+//! Nobody is asked: whoever passes the file has reviewed it. Before the first reset the file is marked as used, so that it is
+//! carried out once, whatever becomes of this process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::cli::args::{ApplyArguments, Global};
+use crate::cli::commands::apply::{self, Undertaking};
+use crate::cli::environment::Need;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::output::Outputs;
+use crate::cli::progress::Progress;
+use crate::cli::session::{Address, Session};
+use crate::cli::sources;
+use crate::cli::ui::Ui;
+use crate::cli::{exit, plan_files, planning, running};
+use crate::engine::{self, Freshness, Reviewed};
+use crate::format::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
+use crate::model::CardKey;
+use crate::plan::{self, BlindReset, Policy};
+use crate::port::{PlannedCard, RunHeader, RunPurpose};
+use crate::report::{PlanReport, SettledRun, Subject};
+use crate::store::{Locked, UsePlanError};
+
+/// Checks the file against where it is used, and carries it out.
+pub(super) async fn with(
+    outputs: &Outputs<'_>,
+    global: &Global,
+    arguments: &ApplyArguments,
+    path: &Path,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    if arguments.rules.blind_reset {
+        return Err(Failure::new(exit::USAGE, "a plan file says itself which cards are reset blindly")
+            .hint("leave out --blind-reset here, and give it to plan"));
+    }
+    let (mut file, bytes) = plan_files::read(path)?;
+    planning::lower_limits(&mut file.content.limits, &arguments.rules);
+    let manifest = if arguments.files.is_empty() { None } else { Some(sources::load(outputs, &arguments.files)?) };
+    let address = Address::find(global, Need::Write).await?;
+    plan_files::check(&file.content, address.name(), manifest.as_ref())?;
+    let ui = outputs.ui;
+    let session = address.connect(global, ui, interrupt).await?;
+    plan_files::check_caller(&file.content, &session)?;
+    let mut locked = running::lock(ui, global, &session, "apply").await?;
+    running::refuse_unfinished(&session)?;
+    running::remember(&mut locked, &arguments.rules.memory);
+    if let Some(used) = session.store.used(file.id)? {
+        return Err(used_before(&UsePlanError::AlreadyUsed(used)));
+    }
+    let outcome = carry_out(outputs, arguments, &file, &bytes, interrupt, &session, &mut locked).await;
+    drop(locked);
+    session.close(ui)?;
+    outcome
+}
+
+async fn carry_out(
+    outputs: &Outputs<'_>,
+    arguments: &ApplyArguments,
+    file: &PlanFile,
+    bytes: &[u8],
+    interrupt: &Interrupt,
+    session: &Session,
+    locked: &mut Locked,
+) -> Result<u8, Failure> {
+    let content = &file.content;
+    let Reviewed { plan, settled } = review(outputs.ui, arguments, session, content).await?;
+    let commits = BTreeMap::new();
+    let planned_report = PlanReport {
+        plan: &plan,
+        caller: &session.caller,
+        manifests: content.manifests.iter().map(|one| (one.name.as_str(), one.reason.as_str())).collect(),
+        commits: &commits,
+        cost: planning::cost(session, &plan),
+        warnings: &[],
+    };
+    outputs.preview_text(&format!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
+    // Where nothing of the plan is left, the report says why.
+    if plan.counts().reset > 0 || content.targets.is_empty() {
+        outputs.preview(Subject::Plan(&planned_report))?;
+    }
+    let report = SettledRun {
+        run: None,
+        portal: plan.portal.as_str(),
+        manifests: planned_report.manifests.clone(),
+        targets: &[],
+        stopped: None,
+        held: Vec::new(),
+        plan: Some(&plan),
+        about: None,
+    };
+    let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };
+    if content.targets.is_empty() && plan.new_marks() == 0 {
+        outputs.write(Subject::Run(&report))?;
+        return Ok(held);
+    }
+    let approved =
+        apply::approved(&plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
+    running::probe(locked)?;
+    locked.use_plan(file.id).map_err(|problem| match problem {
+        UsePlanError::AlreadyUsed(_) => used_before(&problem),
+        UsePlanError::Store(problem) => problem.into(),
+    })?;
+    let planned = |target: &PlanFileTarget| PlannedCard {
+        key: target.key,
+        digest: content.digest_of(target.key),
+        generation: target.generation.clone(),
+    };
+    let header = RunHeader {
+        manifest: Some(content.manifest),
+        commit: content.commit.clone(),
+        reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
+        ..running::header(session, RunPurpose::Apply, content.targets.iter().map(planned).collect())
+    };
+    let undertaking = Undertaking {
+        approved: &approved,
+        beforehand: &settled,
+        header,
+        plan_file: bytes,
+        freshness: Freshness::JustRead,
+        report,
+    };
+    let names = manifest_names(content);
+    let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
+    Ok(if code == exit::DONE { held } else { code })
+}
+
+/// Looks at every target again, and finds out what of the reviewed plan may still be done.
+async fn review(
+    ui: &Ui,
+    arguments: &ApplyArguments,
+    session: &Session,
+    content: &PlanFileContent,
+) -> Result<Reviewed, Failure> {
+    let desired = engine::reviewed_targets(content);
+    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
+    let progress = Progress::new(ui);
+    let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
+    progress.finish();
+    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+    let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
+    let policy = Policy {
+        blind: if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never },
+        ledger: planning::ledger(&session.store, &arguments.rules.memory)?,
+        previous_selection: session.store.selection(&manifest_names(content))?,
+    };
+    let now = plan::plan(&desired, &snapshot, &policy);
+    planning::second_opinion(&desired, &snapshot, &policy, &now)?;
+    let reviewed = engine::review(content, now);
+    // A second opinion on the cut: whatever is about to be reset stands in the file, with the very layout.
+    let allowed: BTreeSet<_> = content.targets.iter().map(|target| (target.key, target.removal)).collect();
+    for target in reviewed.plan.resets() {
+        let removal = match target.decision.layout() {
+            Some(layout) => PlannedRemoval::Layout(layout.digest()),
+            None => PlannedRemoval::Unread,
+        };
+        if !allowed.contains(&(target.key, removal)) {
+            return Err(planning::untrusted(&format!("{} would be reset, but was not reviewed so", target.key)));
+        }
+    }
+    Ok(reviewed)
+}
+
+/// The names of the manifests, as a later run knows them by.
+fn manifest_names(content: &PlanFileContent) -> String {
+    let mut names: Vec<&str> = content.manifests.iter().map(|one| one.name.as_str()).collect();
+    names.sort_unstable();
+    names.join("\n")
+}
+
+fn used_before(problem: &UsePlanError) -> Failure {
+    Failure::plan_file(problem.to_string())
+}

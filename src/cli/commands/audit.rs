@@ -1,0 +1,108 @@
+//! `recard audit`: the trail of what happened on a portal. Reads the store alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::args::{AuditAction, Global};
+use crate::cli::commands::history;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::plan_files::moment;
+use crate::cli::ui::Ui;
+use crate::format::{AuditEntry, AuditEvent};
+use crate::model::{RunId, Totals};
+use crate::port::Interrupted;
+use crate::report::Counted;
+use crate::store::{RunEnd, Store};
+
+/// Shows the trail, or finds out whether it can be believed.
+pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
+    let store = history::store(global)?;
+    let entries = store.audit_entries()?;
+    match action {
+        AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
+        AuditAction::Verify => {
+            let runs = compare(ui, &store, &entries)?;
+            let events = Counted(u32::try_from(entries.len()).unwrap_or(u32::MAX), "event", "events");
+            ui.result(format_args!(
+                "The audit trail of {} holds: {events}, {}, each bound to the one before.\n",
+                store.portal(),
+                Counted(runs, "run", "runs")
+            ))?;
+        }
+    }
+    Ok(exit::DONE)
+}
+
+/// Compares the trail with the journals: the chain alone cannot tell that its end was cut off. Gives the number of runs.
+fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failure> {
+    let mut started = BTreeSet::new();
+    let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
+    for entry in entries {
+        match &entry.event {
+            AuditEvent::RunStarted { run, .. } => {
+                started.insert(run);
+            }
+            AuditEvent::RunClosed { run, totals, .. } => {
+                closed.insert(run, *totals);
+            }
+            AuditEvent::RunReopened { .. } | AuditEvent::PlanUsed(_) | AuditEvent::LockTakenOver(_) => {}
+        }
+    }
+    let broken = |text: String| Failure::error(text).hint("the store was changed by something else than recard");
+    let runs = store.runs()?;
+    for run in &runs {
+        if !started.contains(&run.run) {
+            return Err(broken(format!("the audit trail has no word of the run {}: its end was cut off", run.run)));
+        }
+        match (run.end, closed.get(&run.run)) {
+            (RunEnd::Closed(_), Some(totals)) if *totals != run.totals() => {
+                return Err(broken(format!(
+                    "the audit trail and the journal of the run {} differ in their sums",
+                    run.run
+                )));
+            }
+            (RunEnd::Unfinished, Some(_)) => {
+                return Err(broken(format!("the journal of the run {} lost its end", run.run)));
+            }
+            // Between the last line of a journal and that of the trail a process may have been cut.
+            (RunEnd::Closed(_), None) => {
+                ui.warn(format_args!(
+                    "the audit trail does not tell the end of the run {}; its process was cut",
+                    run.run
+                ));
+            }
+            (RunEnd::Closed(_), Some(_)) | (RunEnd::Unfinished, None) => {}
+        }
+    }
+    let there: BTreeSet<&RunId> = runs.iter().map(|run| &run.run).collect();
+    if let Some(lost) = closed.keys().find(|run| !there.contains(**run)) {
+        return Err(broken(format!("the run {lost} came to its end, and its journal is gone")));
+    }
+    Ok(u32::try_from(runs.len()).unwrap_or(u32::MAX))
+}
+
+fn line(entry: &AuditEntry) -> String {
+    let AuditEntry { at, actor, host, process, event } = entry;
+    let who = if actor.is_empty() { String::new() } else { format!("{actor} on ") };
+    let what = match event {
+        AuditEvent::RunStarted { run, restores: None, targets } => format!("run {run} begun: apply, {targets} cards"),
+        AuditEvent::RunStarted { run, restores: Some(of), targets } => {
+            format!("run {run} begun: restore of {of}, {targets} cards")
+        }
+        AuditEvent::RunReopened { run, torn: 0 } => format!("run {run} taken up again"),
+        AuditEvent::RunReopened { run, torn } => {
+            format!("run {run} taken up again; a torn line of {torn} bytes cut off")
+        }
+        AuditEvent::RunClosed { run, totals, interrupted } => {
+            let Totals { done, skipped, failed, unknown } = totals;
+            let end = match interrupted {
+                Interrupted::No => "ended",
+                Interrupted::Yes => "stopped",
+            };
+            format!("run {run} {end}: {done} done, {skipped} skipped, {failed} failed, {unknown} unknown")
+        }
+        AuditEvent::PlanUsed(plan) => format!("plan {} used", plan.short()),
+        AuditEvent::LockTakenOver(text) => text.clone(),
+    };
+    format!("{}  {who}{host} ({process})  {what}\n", moment(*at))
+}

@@ -1,0 +1,48 @@
+//! `recard unlock`: gives back a lock whose owner is dead, after a person has made sure of it.
+//!
+//! On one host nobody needs it: the lock ends with its process, and the next run takes over. Where several hosts share a
+//! store, their locks may not see each other, and only a person can tell whether the owner lives.
+
+use std::sync::Arc;
+
+use crate::cli::args::{Global, UnlockArguments};
+use crate::cli::clock::SystemClock;
+use crate::cli::commands::history;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::running::{self, Approval};
+use crate::cli::ui::Ui;
+use crate::format::AuditEvent;
+use crate::port::StoreError;
+use crate::store::LockState;
+
+/// Shows who holds the lock, asks, and gives it back.
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &UnlockArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let store = history::store(global)?;
+    let owner = match store.lock_state()? {
+        LockState::Free => {
+            ui.result(format_args!("Nobody holds the lock of {}.\n", store.portal()))?;
+            return Ok(exit::DONE);
+        }
+        LockState::Held(owner) => {
+            return Err(Failure::of_store(StoreError::Locked(owner))
+                .hint("this process lives; wait for it, or end it, and its lock ends with it"));
+        }
+        LockState::Left(owner) => owner,
+    };
+    ui.result(format_args!("{} was {owner}.\n", store.portal()))?;
+    let question = "Is that process dead, and may its lock be given back?";
+    running::approve(ui, interrupt, Approval::of(arguments.auto_approve), question).await?;
+    store.unlock(&owner)?;
+    // The trail says who did it. Whoever takes the lock in this very moment is told by the error that somebody holds it.
+    let (mut locked, _) = store.lock(running::owner("unlock"), Arc::new(SystemClock))?;
+    locked.audit(AuditEvent::LockTakenOver(format!("{owner}; given back by hand")))?;
+    ui.result("The lock was given back. If a run was cut, `recard resume` settles it.\n")?;
+    Ok(exit::DONE)
+}

@@ -1,0 +1,107 @@
+//! Plan files on the command line: writing one, reading one, and whether it may be used here and now.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::clock::SystemClock;
+use super::environment;
+use super::failure::Failure;
+use super::planning::Planned;
+use super::session::Session;
+use super::sources::Manifest;
+use crate::format::plan_file::{PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
+use crate::manifest::Document;
+use crate::model::PortalId;
+use crate::port::Clock as _;
+
+/// The plan as a file that expires after a time.
+pub(super) fn made(
+    session: &Session,
+    manifest: &Manifest,
+    planned: &Planned,
+    max_age: Duration,
+) -> Result<PlanFile, Failure> {
+    let unwritable = |problem: &dyn std::fmt::Display| Failure::error(format!("cannot make a plan file: {problem}"));
+    let created = SystemClock.now();
+    let plan = &planned.plan;
+    let (targets, marks) = plan_file_targets(plan);
+    let named = |document: &Document| PlanManifest {
+        name: document.name.to_string(),
+        reason: document.reason.to_string(),
+        file: document.place.file.to_string(),
+    };
+    PlanFile::new(PlanFileContent {
+        created,
+        expires: created.checked_add(max_age).map_err(|problem| unwritable(&problem))?,
+        portal: plan.portal.clone(),
+        caller: plan.caller,
+        caller_name: session.caller.name.to_string(),
+        manifest: manifest.declaration.digest,
+        manifests: manifest.declaration.documents.iter().map(named).collect(),
+        commit: environment::commit(),
+        targets,
+        marks,
+        limits: planned.limits.clone(),
+        breaches: plan.guards.breaches.clone(),
+        acknowledged: plan.guards.acknowledged.clone(),
+        selected: plan.guards.measure.selected,
+        counts: plan.counts(),
+    })
+    .map_err(|problem| unwritable(&problem))
+}
+
+/// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
+pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|problem| Failure::error(format!("cannot read the plan file {}: {problem}", path.display())))?;
+    match PlanFile::parse(&bytes) {
+        Ok(file) => Ok((file, bytes)),
+        Err(problem) => Err(Failure::plan_file(format!("{}: {problem}", path.display()))),
+    }
+}
+
+/// Whether a plan file may be used now, for this portal and, if there are some, with these manifests. Nothing is sent.
+pub(super) fn check(content: &PlanFileContent, portal: &PortalId, manifest: Option<&Manifest>) -> Result<(), Failure> {
+    if content.portal != *portal {
+        return Err(Failure::plan_file(format!(
+            "the plan file is for the portal {}, and the webhook is one of {portal}",
+            content.portal
+        )));
+    }
+    let now = SystemClock.now();
+    if content.is_from_the_future(now) {
+        return Err(Failure::plan_file(format!(
+            "the plan file was made at {}, and here it is {}: the clock of one of the machines is wrong",
+            moment(content.created),
+            moment(now)
+        )));
+    }
+    if content.is_expired(now) {
+        return Err(Failure::plan_file(format!("the plan file expired at {}", moment(content.expires))));
+    }
+    match manifest {
+        Some(manifest) if manifest.declaration.digest != content.manifest => {
+            Err(Failure::plan_file("the plan file was made from other manifests, or they have changed since"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a plan file was made with the webhook of the same person.
+pub(super) fn check_caller(content: &PlanFileContent, session: &Session) -> Result<(), Failure> {
+    if content.caller == session.caller.user {
+        return Ok(());
+    }
+    Err(Failure::plan_file(format!(
+        "the plan file was made as user {}, and this webhook acts as user {}",
+        content.caller, session.caller.user
+    ))
+    .hint("a webhook for plans and one for applying must belong to the same person"))
+}
+
+/// A time as people and programs read it, to the second.
+pub(super) fn moment(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,198 @@
+//! A plan file met with what is there now.
+//!
+//! What was reviewed may be carried out in part, and never more of it, nor anything else. So the plan that is carried out is
+//! made anew from what stands in the file and what the portal holds now, and then cut down to the targets that still hold
+//! exactly the layout that was reviewed. Everything else is settled at once, with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Settled;
+use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
+use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person};
+use crate::plan::{Decision, KeepReason, Plan, Removal};
+
+/// What is left of a reviewed plan.
+#[derive(Clone, Debug)]
+pub struct Reviewed {
+    /// What may still be done. Its guards were measured anew.
+    pub plan: Plan,
+    /// The targets of the file that are not touched, with the reason.
+    pub settled: Vec<Settled>,
+}
+
+/// The targets of a plan file as if manifests had named them, to look at and to plan again.
+pub fn reviewed_targets(file: &PlanFileContent) -> DesiredState {
+    let resets = file.targets.iter().map(|target| {
+        let PlanFileTarget { key, removal: _, generation, origin, name: _ } = target;
+        let mode = generation.clone().map_or(Mode::Enforce, Mode::Once);
+        DesiredTarget { key: *key, mode, origin: Arc::new(origin.clone()) }
+    });
+    let marks = file.marks.iter().map(|mark| {
+        let PlanFileMark { key, generation, origin } = mark;
+        DesiredTarget { key: *key, mode: Mode::Once(generation.clone()), origin: Arc::new(origin.clone()) }
+    });
+    let mut targets: Vec<DesiredTarget> = resets.chain(marks).collect();
+    targets.sort_by_key(|target| target.key);
+    let person = |target: &PlanFileTarget| {
+        let id = target.key.user()?;
+        let name = target.name.clone();
+        Some((id, Person { id, name, email: None, active: true, departments: Vec::new() }))
+    };
+    let people = file.targets.iter().filter_map(person).collect();
+    DesiredState { targets, people, guards: file.limits.clone() }
+}
+
+/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so.
+pub fn review(file: &PlanFileContent, now: Plan) -> Reviewed {
+    let decisions: BTreeMap<CardKey, &Decision> =
+        now.targets.iter().map(|target| (target.key, &target.decision)).collect();
+    let mut settled = Vec::new();
+    let mut left: BTreeSet<CardKey> = BTreeSet::new();
+    for target in &file.targets {
+        match met(target.removal, decisions.get(&target.key).copied()) {
+            None => {
+                left.insert(target.key);
+            }
+            Some(outcome) => settled.push(Settled { key: target.key, outcome }),
+        }
+    }
+    // What is at its default is remembered in mode once, whether its reset stood in the file or not.
+    let at_default =
+        |decision: &Decision| matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
+    left.extend(decisions.iter().filter(|(_, decision)| at_default(decision)).map(|(key, _)| *key));
+    Reviewed { plan: now.narrowed(&left, file.selected, &file.limits), settled }
+}
+
+/// What becomes of a target at once; nothing if it is as it was reviewed.
+fn met(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> {
+    match (reviewed, now) {
+        (PlannedRemoval::Layout(digest), Some(Decision::Reset(Removal::Layout(layout))))
+            if layout.digest() == digest =>
+        {
+            None
+        }
+        (PlannedRemoval::Unread, Some(Decision::Reset(Removal::Unread))) => None,
+        // Another layout; or one that could not be seen when the plan was reviewed, and can now.
+        (_, Some(Decision::Reset(_))) => Some(Outcome::Changed),
+        (_, Some(Decision::Keep(KeepReason::CustomisedAgain(_)))) => Some(Outcome::Changed),
+        (_, Some(Decision::Keep(_))) => Some(Outcome::AlreadyDefault),
+        (_, Some(Decision::Hold(reason))) => Some(Outcome::NotAttempted(reason.to_string())),
+        (_, None) => Some(Outcome::NotAttempted("was not looked at again".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::samples;
+    use crate::model::{CardState, Identity, Observed, PersonName, ReadTrust, Snapshot, TrustEvidence};
+    use crate::model::{PortalId, UnreadableReason, UserId};
+    use crate::plan::{BlindReset, Breach, Policy, plan};
+
+    fn snapshot(cards: Vec<(CardKey, Observed)>) -> Snapshot {
+        let caller = Identity {
+            user: UserId::new(99).unwrap(),
+            name: PersonName::default(),
+            portal_admin: true,
+            active_users: 1000,
+            release_sign: Some(TrustEvidence::WholeSeconds),
+            emulator: false,
+        };
+        Snapshot {
+            portal: PortalId::new("company.bitrix24.com").unwrap(),
+            caller,
+            trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
+            common_defaults: BTreeMap::new(),
+            cards,
+        }
+    }
+
+    /// A file that resets the cards of these people, each with the layout `mine`.
+    fn file(people: &[u64]) -> PlanFileContent {
+        let sample = samples::plan();
+        let target = |id: &u64| PlanFileTarget {
+            key: samples::personal(*id),
+            removal: PlannedRemoval::Layout(samples::layout("mine").digest()),
+            generation: None,
+            ..sample.targets[1].clone()
+        };
+        PlanFileContent {
+            targets: people.iter().map(target).collect(),
+            marks: Vec::new(),
+            limits: Default::default(),
+            selected: 100,
+            ..sample.clone()
+        }
+    }
+
+    fn seen(layout: &str) -> Observed {
+        Observed::Known(CardState::Customised(samples::layout(layout)))
+    }
+
+    fn reviewed(file: &PlanFileContent, cards: Vec<(CardKey, Observed)>, policy: &Policy) -> Reviewed {
+        review(file, plan(&reviewed_targets(file), &snapshot(cards), policy))
+    }
+
+    #[test]
+    fn only_what_is_as_it_was_reviewed_is_left() {
+        let file = file(&[2, 3, 4, 5]);
+        let unreadable = Observed::Unreadable(UnreadableReason::NoAnswer("nothing".into()));
+        let cards = vec![
+            (samples::personal(2), seen("mine")),
+            (samples::personal(3), seen("newer")),
+            (samples::personal(4), Observed::Known(CardState::Default)),
+            (samples::personal(5), unreadable),
+            // Nobody asked for this one.
+            (samples::personal(6), seen("mine")),
+        ];
+        let Reviewed { plan, settled } = reviewed(&file, cards, &Policy::default());
+        let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
+        assert_eq!(resets, [samples::personal(2)]);
+        let words: Vec<&str> = settled.iter().map(|one| one.outcome.word()).collect();
+        assert_eq!(words, ["changed", "already-default", "not-attempted"]);
+        assert_eq!(plan.guards.measure.people, [UserId::new(2).unwrap()]);
+    }
+
+    #[test]
+    fn the_guards_are_measured_again_over_what_is_left() {
+        let mut file = file(&[2, 3]);
+        file.limits.max_users = 1;
+        let both = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("mine"))];
+        let refused = reviewed(&file, both, &Policy::default()).plan;
+        assert_eq!(refused.guards.breaches, [Breach::TooManyPeople { people: 2, limit: 1 }]);
+        let one = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("newer"))];
+        assert!(reviewed(&file, one.clone(), &Policy::default()).plan.guards.holds());
+        // The selection is that of the manifests, not that of the file.
+        let policy = Policy { previous_selection: Some(126), ..Policy::default() };
+        let shrunk = reviewed(&file, one, &policy).plan;
+        assert_eq!(shrunk.guards.breaches, [Breach::Shrunk { now: 100, before: 126 }]);
+    }
+
+    #[test]
+    fn a_blind_reset_needs_a_review_of_its_own() {
+        let mut blind = file(&[2, 3]);
+        blind.targets[0].removal = PlannedRemoval::Unread;
+        let unreadable = || Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
+        let policy = Policy { blind: BlindReset::Allowed, ..Policy::default() };
+        let cards = vec![(samples::personal(2), unreadable()), (samples::personal(3), unreadable())];
+        let Reviewed { plan, settled } = reviewed(&blind, cards, &policy);
+        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(2)]);
+        assert_eq!(settled, [Settled { key: samples::personal(3), outcome: Outcome::Changed }]);
+        let readable = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("mine"))];
+        let Reviewed { plan, settled } = reviewed(&blind, readable, &policy);
+        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(3)]);
+        assert_eq!(settled, [Settled { key: samples::personal(2), outcome: Outcome::Changed }]);
+    }
+
+    #[test]
+    fn what_is_only_remembered_is_never_reset() {
+        let mut file = samples::plan();
+        file.targets = Vec::new();
+        let key = file.marks[0].key;
+        let kept = reviewed(&file, vec![(key, Observed::Known(CardState::Default))], &Policy::default());
+        assert_eq!(kept.plan.new_marks(), 1);
+        let arranged = reviewed(&file, vec![(key, seen("mine"))], &Policy::default());
+        assert_eq!((arranged.plan.targets.len(), arranged.settled.len()), (0, 0));
+    }
+}
