@@ -117,6 +117,18 @@ fn what_has_one_owner_is_named_by_its_owner_alone() {
     }
 }
 
+/// The commands that write to a portal. No other file of the command line takes the right to.
+const WRITERS: &[&str] = &["apply", "restore", "resume"];
+
+#[test]
+fn only_commands_that_write_take_the_right_to_write() {
+    let lines = modules().remove("cli").unwrap();
+    let takes = lines.iter().filter(|(_, line)| line.contains(".writer()"));
+    let files: BTreeSet<&str> = takes.map(|(file, _)| file.file_stem().unwrap().to_str().unwrap()).collect();
+    let is_known = |file: &&str| WRITERS.iter().any(|writer| file.starts_with(writer));
+    assert!(files.len() >= WRITERS.len() && files.iter().all(is_known), "{files:?}");
+}
+
 #[test]
 fn the_layers_go_downward_only() {
     for (index, (module, known)) in MAY_KNOW.iter().enumerate() {

@@ -92,6 +92,8 @@ pub(super) enum Command {
     History(HistoryArguments),
     /// Show a run of the store, or a plan file
     Show(ShowArguments),
+    /// Tell what differs from the manifests; ends with 2 if anything does
+    Drift(DriftArguments),
     /// Count who has arranged their cards, by department
     Inventory(InventoryArguments),
     /// Write a manifest of everybody who has a card of their own, and the layouts of all cards
@@ -296,6 +298,17 @@ pub(super) struct ShowArguments {
     pub(super) run: String,
     #[command(flatten)]
     pub(super) written: Written,
+}
+
+/// Arguments of `drift`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DriftArguments {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+    #[command(flatten)]
+    pub(super) shown: Shown,
+    #[command(flatten)]
+    pub(super) memory: Memory,
 }
 
 /// Arguments of `inventory`.

@@ -43,13 +43,26 @@ pub(super) async fn make(
 ) -> Result<Planned, Failure> {
     let reader = session.portal.reader();
     let resolved = engine::resolve(&reader, &manifest.declaration).await;
-    let Resolution { mut desired, warnings } = match resolved {
+    let resolution = match resolved {
         Ok(resolution) => resolution,
         Err(ResolveError::Manifest(found)) => {
             return Err(sources::refuse(outputs, &found, &manifest.sources, "nothing was written"));
         }
         Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
     };
+    of_resolution(outputs, session, manifest, rules, resolution).await
+}
+
+/// Observes and plans what manifests were resolved to. Sends nothing that writes.
+pub(super) async fn of_resolution(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifest: &Manifest,
+    rules: &Rules,
+    resolution: Resolution,
+) -> Result<Planned, Failure> {
+    let Resolution { mut desired, warnings } = resolution;
+    let reader = session.portal.reader();
     lower_limits(&mut desired.guards, rules);
 
     let progress = Progress::new(outputs.ui);
@@ -129,6 +142,7 @@ impl Planned {
             commits: &self.commits,
             cost: self.cost,
             warnings: &self.warnings,
+            drift: None,
         }
     }
 }

@@ -47,7 +47,7 @@ pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
-pub use resolve::{Resolution, ResolveError, resolve};
+pub use resolve::{Resolution, ResolveError, resolve, resolve_what_is_there};
 pub use restore::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
 };

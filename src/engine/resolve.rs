@@ -42,6 +42,23 @@ pub struct Resolution {
 ///
 /// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a block selects nobody.
 pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, ResolveError> {
+    let resolution = resolve_what_is_there(portal, declaration).await?;
+    if resolution.warnings.iter().any(Diagnostic::is_error) {
+        return Err(ResolveError::Manifest(resolution.warnings));
+    }
+    Ok(resolution)
+}
+
+/// Resolves what the portal still has. What it has not is left out and stands among the warnings as an error: good enough to
+/// look at, never to act on.
+///
+/// # Errors
+///
+/// If the portal cannot be asked.
+pub async fn resolve_what_is_there<P: ReadPortal>(
+    portal: &P,
+    declaration: &Declaration,
+) -> Result<Resolution, PortalError> {
     let questions = Questions::of(declaration);
     let directory = questions.ask(portal).await?;
     let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
@@ -49,9 +66,6 @@ pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Re
         resolver.document(document);
     }
     let Resolver { directory, diagnostics, targets } = resolver;
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        return Err(ResolveError::Manifest(diagnostics));
-    }
     let targets: Vec<DesiredTarget> = targets.into_values().collect();
     let selected: BTreeSet<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
     let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();

@@ -11,12 +11,14 @@ mod approval;
 mod check;
 mod decision;
 pub mod diff;
+mod drift;
 mod guard;
 mod planner;
 
 pub use approval::{ApprovedPlan, NotApproved};
 pub use check::{Finding, check};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
+pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{Breach, GuardReport, Measure, SpecialPerson};
 pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
 

@@ -17,7 +17,14 @@ pub struct HttpPortal {
     client: Arc<Client>,
 }
 
-/// The right to read a portal. It has no method that writes.
+/// The right to read a portal. It has no method that writes:
+///
+/// ```compile_fail,E0599
+/// use recard::port::WritePortal;
+/// async fn reset(reader: &recard::portal::PortalReader, key: recard::model::CardKey) {
+///     let _ = reader.reset_cards(&[key]).await;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct PortalReader {
     client: Arc<Client>,

@@ -3,6 +3,8 @@
 //! Versioned by the field `format`. Within a version fields are only ever added, words never change their meaning, and a
 //! reader must ignore fields that it does not know.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::Settled;
 use crate::model::{Place, ReadTrust, TrustEvidence};
 use crate::plan::diff::diff;
-use crate::plan::{Decision, PlannedTarget, Removal};
+use crate::plan::{Decision, Drift, DriftKind, DriftedCard, PlannedTarget, Removal};
 
 /// A plan as JSON. The content that is lost stands in it only if it was asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -43,6 +45,9 @@ pub struct PlanJson {
     cost: CostJson,
     /// What was odd in the manifests.
     warnings: Vec<String>,
+    /// What drifted; only from `drift`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<DriftJson>,
 }
 
 /// The owner of the webhook.
@@ -331,10 +336,49 @@ struct TotalsJson {
     unknown: u32,
 }
 
+/// What drifted.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DriftJson {
+    /// Names what drifted, the same for the same drift whenever it is looked at; absent if nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    /// How many cards are of each kind: `customised`, `not-yet-reset`, `new-in-group`, `dismissed`, `out-of-reach`, and
+    /// `customised-again`, which is no drift but worth knowing. Kinds without a card are left out.
+    counts: BTreeMap<&'static str, u32>,
+    /// The cards, sorted.
+    cards: Vec<DriftedCardJson>,
+    /// People and departments that the manifests name and the portal no longer has.
+    gone: Vec<String>,
+}
+
+/// A card that drifted.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DriftedCardJson {
+    /// The target.
+    target: String,
+    /// How it drifted.
+    kind: &'static str,
+}
+
+impl DriftJson {
+    fn of(drift: &Drift) -> Self {
+        let counts = DriftKind::ALL.into_iter().map(|kind| (kind.word(), drift.count(kind)));
+        let card = |card: &DriftedCard| DriftedCardJson { target: card.key.to_string(), kind: card.kind.word() };
+        Self {
+            fingerprint: drift.fingerprint().map(|fingerprint| fingerprint.to_string()),
+            counts: counts.filter(|(_, count)| *count > 0).collect(),
+            cards: drift.cards.iter().map(card).collect(),
+            gone: drift.gone.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 impl PlanJson {
     /// The plan, with or without a diff of what each reset loses.
     pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: Content) -> Self {
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings } = report;
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift } = report;
         let counts = plan.counts();
         let (trust, evidence) = match plan.trust {
             ReadTrust::Trusted(evidence) => ("trusted", Some(evidence)),
@@ -372,6 +416,7 @@ impl PlanJson {
             },
             cost: CostJson { requests: cost.requests, seconds: (cost.seconds * 10.0).round() / 10.0 },
             warnings: warnings.iter().map(ToString::to_string).collect(),
+            drift: drift.map(DriftJson::of),
         }
     }
 }

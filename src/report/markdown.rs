@@ -14,7 +14,7 @@ use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, Sett
 use crate::engine::Settled;
 use crate::model::{Origin, OutcomeClass, Place, Totals};
 use crate::plan::diff::diff;
-use crate::plan::{Decision, KeepReason, PlannedTarget};
+use crate::plan::{Decision, Drift, DriftKind, KeepReason, PlannedTarget};
 
 /// How many rows the tables may have, step by step; the last step has counts alone.
 const ROWS: &[usize] = &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
@@ -64,6 +64,9 @@ fn headline(report: &Report<'_>) -> String {
     match &report.subject {
         Subject::Plan(plan) => {
             let counts = plan.plan.counts();
+            if let Some(drift) = plan.drift {
+                return drifted(drift);
+            }
             if plan.plan.is_settled() {
                 let cards = Counted(counts.keep, "card is as", "cards are as");
                 return format!("### ✅ recard {word}: nothing to do\n\n{cards} the manifests want.\n");
@@ -115,6 +118,26 @@ fn headline(report: &Report<'_>) -> String {
         }
         Subject::Failure(_) => format!("### ❌ recard {word} failed\n"),
     }
+}
+
+fn drifted(drift: &Drift) -> String {
+    let Some(fingerprint) = drift.fingerprint() else {
+        let cards = Counted(drift.settled, "card is as", "cards are as");
+        return format!("### ✅ recard drift: none\n\n{cards} the manifests want.\n");
+    };
+    let cards = Counted(u32::try_from(drift.pending().count()).unwrap_or(u32::MAX), "card", "cards");
+    let mut text = format!("### ⚠️ recard drift: {cards} drifted\n\n");
+    let kinds = DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0);
+    for kind in kinds {
+        let allowed = if kind.is_pending() { "" } else { " (allowed by mode once)" };
+        let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
+    }
+    for problem in drift.gone.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "- gone: {}", short(&problem.message));
+    }
+    more(&mut text, "- ", drift.gone.len());
+    let _ = writeln!(text, "\nFingerprint `{fingerprint}`");
+    text
 }
 
 fn body(report: &Report<'_>, detail: Detail) -> String {

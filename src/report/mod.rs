@@ -11,6 +11,7 @@
 mod about;
 mod csv;
 mod doctor;
+mod drift_text;
 mod escape;
 mod exported;
 mod finding;
@@ -27,6 +28,8 @@ mod subject;
 mod words;
 
 use std::fmt;
+
+use drift_text::DriftText;
 
 pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use escape::visible;
@@ -127,6 +130,7 @@ impl Report<'_> {
 
     fn text(&self, options: &Options) -> String {
         match &self.subject {
+            Subject::Plan(report @ PlanReport { drift: Some(drift), .. }) => DriftText { report, drift }.to_string(),
             Subject::Plan(report) => {
                 PlanText { report, listing: options.listing, content: options.content }.to_string()
             }

@@ -46,7 +46,7 @@ pub struct PlanText<'a> {
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The warnings stand on stderr already, with the lines that they are about.
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _ } = self.report;
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _ } = self.report;
         let kind = if caller.emulator { " (an emulator)" } else { "" };
         writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}", plan.portal, caller.user, caller.name)?;
         writeln!(f, "{FAINT}Reads of other users: {}{FAINT:#}", Trust(plan.trust))?;

@@ -8,7 +8,7 @@ use super::{Listing, RunText};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
-use crate::plan::{Decision, Plan, PlannedTarget};
+use crate::plan::{Decision, Drift, Plan, PlannedTarget};
 use crate::port::RunHeader;
 
 /// What a command was for. Its word stands in machine output and never changes.
@@ -102,6 +102,8 @@ pub struct PlanReport<'a> {
     pub cost: Cost,
     /// What was odd in the manifests.
     pub warnings: &'a [Diagnostic],
+    /// What drifted, where that is the question.
+    pub drift: Option<&'a Drift>,
 }
 
 /// What became of a run.

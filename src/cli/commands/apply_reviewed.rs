@@ -76,6 +76,7 @@ async fn carry_out(
         commits: &commits,
         cost: planning::cost(session, &plan),
         warnings: &[],
+        drift: None,
     };
     outputs.preview_text(&format!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
     // Where nothing of the plan is left, the report says why.

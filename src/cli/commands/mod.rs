@@ -7,6 +7,7 @@ pub(super) mod audit;
 #[cfg(feature = "emulator")]
 pub(super) mod demo;
 pub(super) mod doctor;
+pub(super) mod drift;
 #[cfg(feature = "emulator")]
 pub(super) mod emulate;
 pub(super) mod export;

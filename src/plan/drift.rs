@@ -1,0 +1,186 @@
+//! Drift: what differs from the manifests although nobody planned it, told apart by kind.
+//!
+//! Pure, like everything in `plan`. Drift is read off a plan, so that `drift` can never disagree with what `apply` would do.
+//! It has a fingerprint: the same drift has the same one, whenever and by whomever it is looked at, so that a scheduler can
+//! keep one alert, and close it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Decision, KeepReason, Plan, PlannedTarget};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::{CardKey, Digest, Generation, LeadCustomerType, Ledger, Origin, PortalId};
+
+/// Everything that drifted.
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// The portal.
+    portal: PortalId,
+    /// The cards, sorted.
+    pub cards: Vec<DriftedCard>,
+    /// People and departments that the manifests name and the portal no longer has.
+    pub gone: Vec<Diagnostic>,
+    /// How many targets are as the manifests want.
+    pub settled: u32,
+}
+
+/// One card that is not as the manifests want, or that somebody should know about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftedCard {
+    /// The card.
+    pub key: CardKey,
+    /// What happened.
+    pub kind: DriftKind,
+    /// The generation, in mode `once`.
+    pub generation: Option<Generation>,
+    /// Where in the manifests it comes from.
+    pub origin: Arc<Origin>,
+}
+
+/// What happened to a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DriftKind {
+    /// Mode `enforce`: somebody has arranged it.
+    Customised,
+    /// Mode `once`: it has not had its reset, and neither has anybody else's card of that kind.
+    NotYetReset,
+    /// Mode `once`: others had their reset; this person came into the selection later, or arranged the card in between.
+    NewInGroup,
+    /// The person was dismissed, and their card is still there.
+    Dismissed,
+    /// It cannot be read, or the read cannot be believed.
+    OutOfReach,
+    /// Mode `once`: it had its reset, and somebody has arranged it since. That is allowed, and no reason for an alert.
+    CustomisedAgain,
+}
+
+impl DriftKind {
+    /// All kinds, those that need somebody first.
+    pub const ALL: [Self; 6] = [
+        Self::Customised,
+        Self::NotYetReset,
+        Self::NewInGroup,
+        Self::Dismissed,
+        Self::OutOfReach,
+        Self::CustomisedAgain,
+    ];
+
+    /// The word for machine output; never changes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Customised => "customised",
+            Self::NotYetReset => "not-yet-reset",
+            Self::NewInGroup => "new-in-group",
+            Self::Dismissed => "dismissed",
+            Self::OutOfReach => "out-of-reach",
+            Self::CustomisedAgain => "customised-again",
+        }
+    }
+
+    /// Whether it is drift, and not only worth knowing.
+    pub fn is_pending(self) -> bool {
+        match self {
+            Self::Customised | Self::NotYetReset | Self::NewInGroup | Self::Dismissed | Self::OutOfReach => true,
+            Self::CustomisedAgain => false,
+        }
+    }
+}
+
+impl fmt::Display for DriftKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.word().replace('-', " "))
+    }
+}
+
+impl Drift {
+    /// Whether a problem with the manifests means that the portal has changed under them: somebody or something that they
+    /// name is no longer there.
+    pub fn is_gone(problem: &Diagnostic) -> bool {
+        matches!(
+            problem.code,
+            Code::UnknownPerson
+                | Code::UnknownEmail
+                | Code::AmbiguousEmail
+                | Code::UnknownDepartment
+                | Code::DismissedPerson
+                | Code::EmptySelection
+        )
+    }
+
+    /// Reads drift off a plan. `ledger` is the one that the plan was made with; `gone` is what [`Drift::is_gone`].
+    pub fn of(plan: &Plan, ledger: &Ledger, gone: Vec<Diagnostic>) -> Self {
+        let begun: BTreeSet<(&Generation, CardKind)> =
+            ledger.iter().map(|(generation, key, _)| (generation, CardKind::of(key))).collect();
+        let kind = |target: &PlannedTarget| match (&target.decision, &target.generation) {
+            (Decision::Hold(_), _) => Some(DriftKind::OutOfReach),
+            (Decision::Keep(KeepReason::CustomisedAgain(_)), _) => Some(DriftKind::CustomisedAgain),
+            (Decision::Keep(_), _) => None,
+            (Decision::Reset(_), _) if is_dismissed(plan, target.key) => Some(DriftKind::Dismissed),
+            (Decision::Reset(_), None) => Some(DriftKind::Customised),
+            (Decision::Reset(_), Some(generation)) if begun.contains(&(generation, CardKind::of(target.key))) => {
+                Some(DriftKind::NewInGroup)
+            }
+            (Decision::Reset(_), Some(_)) => Some(DriftKind::NotYetReset),
+        };
+        let card = |target: &PlannedTarget| {
+            let (generation, origin) = (target.generation.clone(), Arc::clone(&target.origin));
+            kind(target).map(|kind| DriftedCard { key: target.key, kind, generation, origin })
+        };
+        let cards: Vec<DriftedCard> = plan.targets.iter().filter_map(card).collect();
+        let drifted = cards.iter().filter(|card| card.kind.is_pending()).count();
+        let settled = u32::try_from(plan.targets.len() - drifted).unwrap_or(u32::MAX);
+        Self { portal: plan.portal.clone(), cards, gone, settled }
+    }
+
+    /// The cards that are drift.
+    pub fn pending(&self) -> impl Iterator<Item = &DriftedCard> {
+        self.cards.iter().filter(|card| card.kind.is_pending())
+    }
+
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.gone.is_empty() && self.pending().next().is_none()
+    }
+
+    /// How many cards are of a kind.
+    pub fn count(&self, kind: DriftKind) -> u32 {
+        u32::try_from(self.cards.iter().filter(|card| card.kind == kind).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The fingerprint of what is pending; nothing if nothing is.
+    ///
+    /// It covers the portal, the cards, and how each drifted. It does not cover what a card holds, lines of manifests,
+    /// names or time: whoever arranges a drifted card once more, or adds a comment to a manifest, makes no new drift.
+    pub fn fingerprint(&self) -> Option<Digest> {
+        if self.is_none() {
+            return None;
+        }
+        let card = |card: &DriftedCard| {
+            let generation = card.generation.as_ref().map_or("", Generation::as_str);
+            format!("{} {} {generation}", card.key, card.kind.word())
+        };
+        let gone = |problem: &Diagnostic| format!("{} {}", problem.code, problem.message);
+        let lines: BTreeSet<String> = self.pending().map(card).chain(self.gone.iter().map(gone)).collect();
+        let mut text = format!("recard drift of {}\n", self.portal);
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        Some(Digest::of(text.as_bytes()))
+    }
+}
+
+fn is_dismissed(plan: &Plan, key: CardKey) -> bool {
+    key.user().and_then(|user| plan.people.get(&user)).is_some_and(|person| !person.active)
+}
+
+/// Personal or common, and for which kind of lead: a generation reaches each of these groups by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CardKind(bool, LeadCustomerType);
+
+impl CardKind {
+    fn of(key: CardKey) -> Self {
+        Self(key.user().is_some(), key.lead)
+    }
+}

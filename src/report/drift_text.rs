@@ -1,0 +1,68 @@
+//! Drift as text: what differs, told apart by kind, and the fingerprint by which an alert is kept.
+
+use std::fmt;
+
+use super::style::{BAD, FAINT, GOOD, HEADING, PLACE, WARNING};
+use super::words::{Counted, column_width, fitted};
+use super::{PlanReport, visible};
+use crate::plan::{Drift, DriftKind, DriftedCard};
+
+/// Names are cut here, so that a line fits 80 columns.
+const NAME_WIDTH: usize = 22;
+
+/// Drift, with the plan that it was read off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DriftText<'a> {
+    pub(super) report: &'a PlanReport<'a>,
+    pub(super) drift: &'a Drift,
+}
+
+impl fmt::Display for DriftText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { report, drift } = self;
+        let plan = report.plan;
+        let kind = if report.caller.emulator { " (an emulator)" } else { "" };
+        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, read as user {}\n", plan.portal, report.caller.user)?;
+        let mut cards: Vec<&DriftedCard> = drift.cards.iter().collect();
+        cards.sort_by_key(|card| (card.kind, card.key));
+        let kind_width = cards.iter().map(|card| card.kind.word().len()).max().unwrap_or(0);
+        let key_width = cards.iter().map(|card| card.key.to_string().len()).max().unwrap_or(0);
+        let name_width = column_width(cards.iter().map(|card| plan.person_name(card.key)), NAME_WIDTH);
+        for card in &cards {
+            let style = if card.kind.is_pending() { WARNING } else { FAINT };
+            let (key, name) = (card.key.to_string(), fitted(plan.person_name(card.key), name_width));
+            let place = &card.origin.place;
+            write!(f, "{style}{:<kind_width$}{style:#}  {key:<key_width$}  ", card.kind)?;
+            if name_width > 0 {
+                write!(f, "{:<name_width$}  ", visible(&name))?;
+            }
+            writeln!(f, "{PLACE}{}:{}{PLACE:#}", place.file, place.line)?;
+        }
+        for problem in &drift.gone {
+            let place = problem.place().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+            writeln!(f, "{BAD}gone{BAD:#}  {}  {PLACE}{place}{PLACE:#}", visible(&problem.message))?;
+        }
+        if !cards.is_empty() || !drift.gone.is_empty() {
+            writeln!(f)?;
+        }
+        let again = drift.count(DriftKind::CustomisedAgain);
+        if again > 0 {
+            let cards = Counted(again, "card was", "cards were");
+            writeln!(f, "{FAINT}{cards} customised again after the reset, which mode once allows.{FAINT:#}")?;
+        }
+        let Some(fingerprint) = drift.fingerprint() else {
+            let cards = Counted(drift.settled, "card is as", "cards are as");
+            return writeln!(f, "{GOOD}No drift:{GOOD:#} {cards} the manifests want.");
+        };
+        let mut counts: Vec<String> = DriftKind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_pending() && drift.count(*kind) > 0)
+            .map(|kind| format!("{} {kind}", drift.count(kind)))
+            .collect();
+        if !drift.gone.is_empty() {
+            counts.push(format!("{} gone", drift.gone.len()));
+        }
+        writeln!(f, "{HEADING}Drift:{HEADING:#} {}; {} as wanted.", counts.join(", "), drift.settled)?;
+        writeln!(f, "Fingerprint {fingerprint}")
+    }
+}

@@ -1,0 +1,247 @@
+//! `recard drift`: finds what nobody planned, tells its kinds apart, keeps one fingerprint, and cannot write.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use recard::emulator::{Emulator, EmulatorOptions, Release};
+use serde_json::{Value, json};
+use snapbox::{assert_data_eq, str};
+use support::recard::{Ended, Place};
+
+/// A portal and a folder to look at it from.
+struct World {
+    emulator: Emulator,
+    place: Place,
+}
+
+impl World {
+    async fn new(options: EmulatorOptions) -> Self {
+        let emulator = Emulator::start_with(options).await.unwrap();
+        let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+        Self { emulator, place }
+    }
+
+    fn manifest(&self, blocks: &[&str]) {
+        let portal = self.emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+        let blocks: Vec<String> = blocks.iter().map(|block| format!("    - {block}\n")).collect();
+        let text = format!(
+            "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
+             \"{portal}\"\n  personal:\n{}",
+            blocks.concat()
+        );
+        self.place.file("lead.yaml", &text);
+    }
+
+    /// Changes the portal behind recard's back.
+    fn change(&self, change: impl FnOnce(&mut Value)) {
+        let mut state = self.emulator.state();
+        change(&mut state);
+        self.emulator.set_state(&state).unwrap();
+    }
+
+    /// Lets a person arrange their card for simple leads.
+    fn arrange(&self, user: u32, title: &str) {
+        let value = json!([{"name": "default_column", "type": "column", "elements":
+            [{"name": "main", "title": title, "type": "section", "elements": []}]}]);
+        let row = json!({"user_id": user, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": value});
+        self.change(|state| {
+            let options = state["options"].as_array_mut().unwrap();
+            options.retain(|row| !(row["user_id"] == user && row["name"] == "lead_details"));
+            options.push(row);
+        });
+    }
+
+    fn drift(&self) -> (i32, Value) {
+        let ended = self.place.run(&["drift", "-f", "lead.yaml", "--output", "json"]);
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        assert_eq!(report["purpose"], "drift");
+        (ended.code, report["drift"].clone())
+    }
+
+    fn apply(&self) -> Ended {
+        self.place.run(&["apply", "-f", "lead.yaml", "--auto-approve"])
+    }
+
+    fn assert_nothing_was_written(&self) {
+        let counters = self.emulator.counters();
+        assert_eq!((counters.rows_written, counters.rows_removed), (0, 0));
+        assert_eq!(self.emulator.complaints(), []);
+    }
+}
+
+#[test]
+fn drift_is_told_with_its_places_and_is_gone_after_an_apply() {
+    let place = Place::new();
+    place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
+    let drift = ["drift", "--portal", "embedded", "-f", "lead.yaml"];
+    assert_data_eq!(
+        place.run(&drift).shown(),
+        str![[r#"
+exit 2
+--- stdout
+Portal embedded (an emulator), read as user 1
+
+customised  personal/8/simple   Ivan Petrov     lead.yaml:17
+customised  personal/8/repeat   Ivan Petrov     lead.yaml:17
+customised  personal/12/simple  Anna Petrova    lead.yaml:17
+customised  personal/14/simple  Sofia Rossi     lead.yaml:17
+customised  personal/15/repeat  Mateusz Nowak   lead.yaml:17
+customised  personal/18/simple  Zofia Wójcik    lead.yaml:17
+customised  personal/18/repeat  Zofia Wójcik    lead.yaml:17
+customised  personal/20/simple  Nadia Haddad    lead.yaml:17
+customised  personal/22/simple  Giulia Bianchi  lead.yaml:17
+
+Drift: 9 customised; 17 as wanted.
+Fingerprint sha256:[..]
+--- stderr
+
+"#]]
+    );
+    let apply = ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"];
+    assert_eq!(place.run(&apply).code, 0);
+    let after = place.run(&drift);
+    assert_eq!(after.code, 0, "{after:?}");
+    assert!(after.stdout.contains("No drift: 26 cards are as the manifests want."), "{after:?}");
+    assert!(!after.stdout.contains("Fingerprint"), "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_drift_has_the_same_fingerprint_whatever_else_changes() {
+    let world = World::new(EmulatorOptions::default()).await;
+    let sales = "{ users: { departments: [42] }, leadCustomerTypes: [simple, repeat] }";
+    let support = "{ users: { ids: [26, 28] }, leadCustomerTypes: [simple] }";
+    let fingerprint = || world.drift().1["fingerprint"].as_str().unwrap().to_owned();
+    world.manifest(&[sales, support]);
+    let first = fingerprint();
+    assert!(first.starts_with("sha256:"));
+    assert_eq!(fingerprint(), first);
+    world.manifest(&[support, sales]);
+    assert_eq!(fingerprint(), first, "the order of blocks");
+    world.arrange(26, "Arranged once more");
+    assert_eq!(fingerprint(), first, "what a drifted card holds");
+    world.change(|state| {
+        let people = state["portal"]["users"].as_array_mut().unwrap();
+        let person = people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
+        person["LAST_NAME"] = json!("Married");
+    });
+    assert_eq!(fingerprint(), first, "a name");
+    world.arrange(19, "One more person");
+    assert_ne!(fingerprint(), first, "one more card");
+    world.assert_nothing_was_written();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apart() {
+    let world = World::new(EmulatorOptions::default()).await;
+    world.manifest(&["{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }"]);
+    let (code, before) = world.drift();
+    assert_eq!((code, &before["counts"]), (2, &json!({"not-yet-reset": 2})));
+    let applied = world.apply();
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert_eq!(world.drift().0, 0);
+
+    world.arrange(18, "Mine again");
+    let (code, allowed) = world.drift();
+    assert_eq!((code, &allowed["counts"]), (0, &json!({"customised-again": 1})), "{allowed}");
+    assert_eq!(allowed.get("fingerprint"), None);
+
+    // Somebody with a card of their own moves into the department.
+    world.change(|state| {
+        let people = state["portal"]["users"].as_array_mut().unwrap();
+        let person = people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
+        person["UF_DEPARTMENT"] = json!([42]);
+    });
+    let (code, later) = world.drift();
+    assert_eq!((code, &later["counts"]), (2, &json!({"new-in-group": 1, "customised-again": 1})), "{later}");
+    let text = world.place.run(&["drift", "-f", "lead.yaml"]);
+    assert!(text.stdout.contains("new in group      personal/26/simple"), "{text:?}");
+    assert!(text.stdout.contains("1 card was customised again after the reset, which mode once allows."), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_gone_is_drift_and_does_not_hide_the_others() {
+    let world = World::new(EmulatorOptions::default()).await;
+    world.manifest(&[
+        "{ users: { ids: [12, 9999], emails: [nobody@company.example] }, leadCustomerTypes: [simple] }",
+        "{ users: { departments: [77] }, leadCustomerTypes: [simple] }",
+    ]);
+    let (code, drift) = world.drift();
+    assert_eq!((code, &drift["counts"]), (2, &json!({"customised": 1})), "{drift}");
+    let gone: Vec<&str> = drift["gone"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    assert_eq!(gone.len(), 3, "{gone:?}");
+    assert!(gone.iter().any(|text| text.contains("no user 9999")), "{gone:?}");
+    // A plan refuses such a manifest.
+    assert_eq!(world.place.run(&["plan", "-f", "lead.yaml"]).code, 1);
+    world.assert_nothing_was_written();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_card_of_a_dismissed_person_is_a_kind_of_its_own() {
+    let world = World::new(EmulatorOptions::default()).await;
+    world.manifest(&["{ users: { ids: [12, 14] }, leadCustomerTypes: [simple] }"]);
+    world.change(|state| {
+        let people = state["portal"]["users"].as_array_mut().unwrap();
+        let person = people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
+        person["ACTIVE"] = json!(false);
+    });
+    let (code, drift) = world.drift();
+    assert_eq!((code, &drift["counts"]), (2, &json!({"customised": 1, "dismissed": 1})), "{drift}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_cannot_be_read_is_out_of_reach() {
+    let world = World::new(EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() }).await;
+    world.manifest(&["{ users: { ids: [12] }, leadCustomerTypes: [simple, repeat] }"]);
+    let (code, drift) = world.drift();
+    assert_eq!((code, &drift["counts"]), (2, &json!({"out-of-reach": 2})), "{drift}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_has_only_the_reading_webhook_writes_nothing_and_apply_does_not_take_it() {
+    let world = World::new(EmulatorOptions::default()).await;
+    world.manifest(&["{ users: { departments: [42] }, leadCustomerTypes: [simple, repeat] }"]);
+    let webhook = world.emulator.webhook_url(9).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = world.place.command(arguments);
+        Ended::of(command.env_remove("RECARD_WEBHOOK_URL").env("RECARD_READ_WEBHOOK_URL", &webhook).output().unwrap())
+    };
+    let before = world.emulator.state();
+    for command in ["plan", "drift"] {
+        let ended = run(&[command, "-f", "lead.yaml", "--output", "markdown=comment.md"]);
+        assert!(ended.code == 0 || ended.code == 2, "{ended:?}");
+    }
+    for command in [["inventory", "--quiet"], ["export", "--quiet"], ["doctor", "--quiet"]] {
+        let ended = run(&command);
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+    let refused = run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
+    assert!(refused.code == 1 && refused.stderr.contains("no portal is given"), "{refused:?}");
+    let counters = world.emulator.counters();
+    assert!(counters.by_method["crm.lead.details.configuration.get"] > 10);
+    let asked: Vec<&str> = counters.by_method.keys().map(String::as_str).collect();
+    assert!(!asked.iter().any(|name| name.ends_with(".reset") || name.ends_with(".set")), "{asked:?}");
+    assert_eq!(world.emulator.state(), before);
+    world.assert_nothing_was_written();
+}
+
+#[test]
+fn a_drift_report_keeps_to_the_schema_of_plans_and_fits_a_comment() {
+    let place = Place::new();
+    place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
+    let outputs = ["--output", "json=drift.json", "--output", "markdown=drift.md"];
+    assert_eq!(place.run(&[&["drift", "--portal", "embedded", "-f", "lead.yaml"], &outputs[..]].concat()).code, 2);
+    let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../schemas/plan.v1.schema.json")).unwrap();
+    let report: Value = serde_json::from_str(&read("drift.json")).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    assert_eq!(
+        validator.iter_errors(&report).map(|problem| problem.to_string()).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+    let comment = read("drift.md");
+    assert!(comment.starts_with("<!-- recard:drift -->\n### ⚠️ recard drift: 9 cards drifted\n"), "{comment}");
+    assert!(comment.contains(report["drift"]["fingerprint"].as_str().unwrap()), "{comment}");
+}
