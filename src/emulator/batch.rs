@@ -156,7 +156,7 @@ fn carry_out(
             witness.complain("dropped-values", text);
         }
         match method::find(name).and_then(|known| known.method) {
-            Some(method) => witness.look(method, &values),
+            Some(method) => witness.look(method, &values, Alone::No),
             None => witness.complain("unknown-method", "there is no such method"),
         }
         if inside.state.security_filter {

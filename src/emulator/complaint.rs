@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::card::Operation;
+use super::exchange::Alone;
 use super::method::Method;
 use super::php::{Array, Php};
 
@@ -67,8 +68,8 @@ impl Witness<'_> {
         }
     }
 
-    /// Looks at the parameters of a call. References of a batch are still in them.
-    pub(super) fn look(&mut self, method: Method, parameters: &Array) {
+    /// Looks at the parameters of a call. References are still in them; only in a batch do they mean anything.
+    pub(super) fn look(&mut self, method: Method, parameters: &Array, alone: Alone) {
         let known = known_parameters(method);
         for (key, value) in parameters.iter() {
             let key = key.to_string();
@@ -76,7 +77,9 @@ impl Witness<'_> {
                 let text = format!("the parameter {key:?} is not known and is ignored");
                 self.complain("unknown-parameter", text);
             }
-            self.look_for_references(value);
+            if alone == Alone::No {
+                self.look_for_references(value);
+            }
         }
         match method {
             Method::Card(_, operation) => self.card(operation, parameters),

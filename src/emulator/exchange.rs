@@ -327,7 +327,7 @@ impl Portal {
             witness.complain("dropped-values", format!("{dropped} values beyond the portal's limit were dropped"));
         }
         if let Some(method) = known.method {
-            witness.look(method, &values);
+            witness.look(method, &values, Alone::Yes);
         }
         Ok((known, Call { request: number, caller, webhook: secret }, values, release))
     }
