@@ -103,9 +103,13 @@ async fn answer(
             let half = body.len() / 2;
             let half = (half..body.len()).find(|index| body.is_char_boundary(*index)).unwrap_or(0);
             let beginning = Bytes::from(body.get(..half).unwrap_or_default().to_owned());
-            let broken = std::io::Error::other("cut by a fault");
-            let frames = [Ok(Frame::data(beginning)), Err(broken)];
-            let stream = StreamBody::new(futures_util::stream::iter(frames));
+            let broken = async {
+                // The beginning is on its way once this is asked for again.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("cut by a fault"))
+            };
+            let beginning = futures_util::stream::iter([Ok(Frame::data(beginning))]);
+            let stream = StreamBody::new(futures_util::StreamExt::chain(beginning, futures_util::stream::once(broken)));
             Ok(of_portal(response(status, content_type, stream.boxed(), None)))
         }
         // An error here ends the connection before a byte of an answer.
