@@ -34,6 +34,10 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
         limits: limits(&arguments.limits)?,
         command_time: arguments.command_time,
     };
+    if let Some(path) = &arguments.ready_file {
+        // Whoever waits for the file must not find that of an emulator that has ended.
+        remove(path)?;
+    }
     let emulator = Emulator::start_with(options)
         .await
         .map_err(|problem| Failure::error(format!("the emulator does not start: {problem}")))?;
@@ -43,14 +47,26 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
             .map_err(|problem| Failure::error(format!("{}: {problem}", path.display())))?;
     }
     let ready = emulator.ready_document();
-    ui.result(json(&ready))?;
-    ui.note("serving an emulated portal; every secret in it is made up. End it with Ctrl-C.");
     if let Some(path) = &arguments.ready_file {
         write_whole(path, json(&ready).as_bytes())?;
     }
+    ui.result(json(&ready))?;
+    ui.note("serving an emulated portal; every secret in it is made up. End it with Ctrl-C.");
     interrupt.wished().await;
     emulator.stop().await;
+    if let Some(path) = &arguments.ready_file {
+        remove(path)?;
+    }
     Ok(exit::DONE)
+}
+
+fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::error(format!("cannot remove {}: {problem}", path.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
@@ -63,7 +79,9 @@ fn read(path: &Path) -> Result<Value, Failure> {
 fn seed(text: &str) -> Result<Seed, Failure> {
     match text.parse() {
         Ok(seed) => Ok(seed),
-        Err(problem) if text.starts_with("users=") => Err(Failure::new(exit::USAGE, format!("--seed {problem}"))),
+        Err(problem) if text.starts_with("users=") || !Path::new(text).exists() => {
+            Err(Failure::new(exit::USAGE, format!("--seed: {problem}; nor is there such a file")))
+        }
         Err(_) => read(Path::new(text)).map(Seed::State),
     }
 }
