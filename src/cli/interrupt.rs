@@ -17,10 +17,10 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Nothing happened yet.
-    pub(super) fn new() -> Self {
+    /// Nothing happened yet. What is said in reports about the end of the command is told the signal, too.
+    pub(super) fn new(ui: &Ui) -> Self {
         let (handle, signal) = stop_pair();
-        Self { handle, signal, portal: Arc::default(), code: Arc::default() }
+        Self { handle, signal, portal: Arc::default(), code: ui.signal() }
     }
 
     /// The wish to stop, for the engine.

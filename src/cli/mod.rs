@@ -79,7 +79,7 @@ pub fn command() -> clap::Command {
 
 /// Runs a command, until its end or until a second signal.
 async fn with_interrupts(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
-    let interrupt = Interrupt::new();
+    let interrupt = Interrupt::new(ui);
     tokio::select! {
         done = dispatch(ui, &cli.global, cli.command, &interrupt) => match (interrupt.code(), done) {
             (Some(code), Ok(_)) => Ok(code),

@@ -189,7 +189,8 @@ impl<'a> Outputs<'a> {
     pub(super) fn finish(&self, outcome: Result<u8, Failure>) -> Result<u8, Failure> {
         let Err(failure) = outcome else { return outcome };
         if !self.written.get() {
-            let failed = Failed { code: failure.code, chain: &failure.chain, hints: &failure.hints };
+            let code = self.ui.signal().get().copied().unwrap_or(failure.code);
+            let failed = Failed { code, chain: &failure.chain, hints: &failure.hints };
             self.without_stdout_text(Subject::Failure(&failed));
         }
         Err(failure)

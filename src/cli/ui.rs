@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
@@ -30,6 +31,7 @@ pub(super) struct Ui {
     talk: Talk,
     choice: ColorChoice,
     bars: MultiProgress,
+    signal: Arc<OnceLock<u8>>,
 }
 
 impl Ui {
@@ -37,7 +39,12 @@ impl Ui {
     pub(super) fn new(choice: ColorChoice, talk: Talk) -> Self {
         // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
         choice.write_global();
-        Self { talk, choice, bars: MultiProgress::new() }
+        Self { talk, choice, bars: MultiProgress::new(), signal: Arc::default() }
+    }
+
+    /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how the command ends.
+    pub(super) fn signal(&self) -> Arc<OnceLock<u8>> {
+        Arc::clone(&self.signal)
     }
 
     /// The language that people are spoken to in.

@@ -64,7 +64,8 @@ fn attributes(text: &mut String, attributes: &[(String, String)]) {
 
 /// Names and titles come from the portal's people: a control character in them must not reach a terminal.
 fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let disturbs = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if disturbs(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The unified diff from one layout to another; empty if they are equal.

@@ -80,6 +80,20 @@ fn is_plain(text: &str) -> bool {
     before != ' ' && !first_is_a_number && !text.split([' ', '(', ')', ',', ';']).any(may_be_a_commit)
 }
 
+/// A JSON document that says the same, but holds none of the signs that [`visible`] takes apart: they are written as
+/// escapes, so that nothing is lost for programs and nothing is obeyed where the document is looked at.
+pub(super) fn json(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        if is_disturbing(c) && c != '\n' {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out.replace("##[", "#\\u0023[")
+}
+
 /// Text for XML, in an element or an attribute. Characters that XML cannot hold are replaced.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -96,7 +110,7 @@ pub(super) fn xml(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    out.replace("##[", "#&#35;[")
 }
 
 /// The message of a workflow command of GitHub Actions. Line breaks are kept, in the form that the format gives them.

@@ -30,13 +30,16 @@ const LONGEST_LIST: usize = 20;
 struct Detail {
     rows: usize,
     content: Content,
+    /// Beyond this nothing more is worth writing: less detail will be tried.
+    limit: usize,
 }
 
 /// The report in Markdown, within the limit of the options.
 pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
     let marker = marker(report.purpose, &options.marker);
-    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: Content::Left });
-    let whole = Detail { rows: usize::MAX, content: options.content };
+    let limit = options.markdown_limit;
+    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: Content::Left, limit });
+    let whole = Detail { rows: usize::MAX, content: options.content, limit };
     for detail in std::iter::once(whole).chain(steps) {
         let text = format!("{marker}\n{}", body(report, detail));
         if text.len() <= options.markdown_limit {
@@ -235,6 +238,9 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
     }
     text.push_str("\n| target | who | what | from |\n|---|---|---|---|\n");
     for target in targets.iter().take(detail.rows) {
+        if text.len() > detail.limit {
+            return;
+        }
         let _ = writeln!(
             text,
             "| `{}` | {} | {} | {} |",
@@ -249,13 +255,16 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
     }
     match detail.content {
         Content::Left => {}
-        Content::Shown => contents(text, report, targets),
+        Content::Shown => contents(text, report, targets, detail.limit),
     }
 }
 
 /// What is lost, folded away.
-fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget]) {
+fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], limit: usize) {
     for target in targets {
+        if text.len() > limit {
+            return;
+        }
         let Some(layout) = target.decision.layout() else { continue };
         let stand_in = target.key.user().and(report.plan.stand_ins.get(&target.key.lead));
         let name = short(report.plan.person_name(target.key));

@@ -25,6 +25,8 @@ mod run_text;
 mod sarif;
 mod style;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::fmt;
@@ -159,5 +161,5 @@ impl fmt::Display for Format {
 /// A value as JSON with a line end.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     // These values have text keys and finite numbers only, which JSON can always hold.
-    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+    serde_json::to_string_pretty(value).map(|text| escape::json(&text) + "\n").unwrap_or_default()
 }

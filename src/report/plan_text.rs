@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::PlanReport;
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::words::{Counted, Seconds, column_width, fitted};
+use super::{PlanReport, visible};
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
 use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
@@ -48,10 +48,16 @@ impl fmt::Display for PlanText<'_> {
         // The warnings stand on stderr already, with the lines that they are about.
         let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _ } = self.report;
         let kind = if caller.emulator { " (an emulator)" } else { "" };
-        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}", plan.portal, caller.user, caller.name)?;
+        writeln!(
+            f,
+            "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}",
+            plan.portal,
+            caller.user,
+            visible(caller.name.as_str())
+        )?;
         writeln!(f, "{FAINT}Reads of other users: {}{FAINT:#}", Trust(plan.trust))?;
         for (name, reason) in manifests {
-            writeln!(f, "{FAINT}Manifest {name}: {reason}{FAINT:#}")?;
+            writeln!(f, "{FAINT}Manifest {}: {}{FAINT:#}", visible(name), visible(reason))?;
         }
         writeln!(f)?;
 
@@ -112,19 +118,20 @@ impl PlanText<'_> {
             Decision::Keep(_) => FAINT,
         };
         let word = target.decision.word();
-        let name = fitted(plan.person_name(target.key), name_width);
+        let name = fitted(&visible(plan.person_name(target.key)), name_width);
         let key = target.key.to_string();
         write!(f, "{style}{word:<5}{style:#}  {key:<key_width$}  ")?;
         if name_width > 0 {
             write!(f, "{name:<name_width$}  ")?;
         }
-        writeln!(f, "{}", target.decision)?;
+        writeln!(f, "{}", visible(&target.decision.to_string()))?;
         match self.content {
             Content::Left => return Ok(()),
             Content::Shown => {}
         }
         let origin = &target.origin;
-        writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", origin.place, origin.selector)?;
+        let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
+        writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", visible(&place), visible(&selector))?;
         if let Some(layout) = target.decision.layout() {
             let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
             for line in diff(Some(layout), stand_in) {
@@ -134,7 +141,9 @@ impl PlanText<'_> {
                     Change::Gap => PLACE,
                     Change::Same => FAINT,
                 };
-                writeln!(f, "       {style}{}{}{style:#}", line.change.sign(), line.text)?;
+                let indent = line.text.len() - line.text.trim_start().len();
+                let (blanks, text) = line.text.split_at(indent);
+                writeln!(f, "       {style}{}{blanks}{}{style:#}", line.change.sign(), visible(text))?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::style::{BAD, GOOD, HEADING, WARNING};
+use super::visible;
 use super::words::{Counted, column_width, fitted};
 use crate::engine::Settled;
 use crate::model::{CardKey, OutcomeClass, RunId, Totals};
@@ -76,12 +77,12 @@ impl fmt::Display for RunText<'_> {
                 OutcomeClass::Failed => "fail",
                 OutcomeClass::Unknown => "open",
             };
-            let (key, name) = (settled.key.to_string(), fitted(name(settled.key), name_width));
+            let (key, name) = (settled.key.to_string(), fitted(&visible(name(settled.key)), name_width));
             write!(f, "{style}{class:<5}{style:#}  {key:<key_width$}  ")?;
             if name_width > 0 {
                 write!(f, "{name:<name_width$}  ")?;
             }
-            writeln!(f, "{}", settled.outcome)?;
+            writeln!(f, "{}", visible(&settled.outcome.to_string()))?;
         }
         if !listed.is_empty() {
             writeln!(f)?;
@@ -94,7 +95,7 @@ impl fmt::Display for RunText<'_> {
             "{style}Done:{style:#} {done} of {planned}; {skipped} skipped, {failed} failed, {unknown} unknown."
         )?;
         if let Some(reason) = self.stopped {
-            writeln!(f, "{WARNING}The run ended early:{WARNING:#} {reason}")?;
+            writeln!(f, "{WARNING}The run ended early:{WARNING:#} {}", visible(reason))?;
         }
         writeln!(f, "{HEADING}Run {}{HEADING:#}", self.run)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::words::Counted;
-use super::{Listing, RunText};
+use super::{Listing, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
@@ -229,10 +229,11 @@ impl fmt::Display for Checked<'_> {
 impl fmt::Display for Failed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, text) in self.chain.iter().enumerate() {
-            writeln!(f, "{}{text}", if index == 0 { "error: " } else { "  caused by: " })?;
+            writeln!(f, "{}{}", if index == 0 { "error: " } else { "  caused by: " }, visible(text))?;
         }
         for hint in self.hints {
-            writeln!(f, "help: {hint}")?;
+            let lines: Vec<_> = hint.split('\n').map(visible).collect();
+            writeln!(f, "help: {}", lines.join("\n    "))?;
         }
         Ok(())
     }

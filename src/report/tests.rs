@@ -1,0 +1,307 @@
+//! What reports promise, whatever stands in names, titles, reasons and the portal's own words, and however much there is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::engine::Settled;
+use crate::model::*;
+use crate::plan::{BlindReset, Plan, Policy, plan};
+
+/// Every trap at once, in one text.
+const TRAP: &str = "::error::x ##[error]y @everyone #1 <img src=x onerror=alert(1)> [z](javascript:z) `c` | \u{1b}[31m\u{9b}2J \u{202e}rtl --> ]]> &amp; {0} % \"q\" =1+1";
+
+fn user(id: u64) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn identity() -> Identity {
+    Identity {
+        user: user(1),
+        name: PersonName::new("Olga", "Sokolova"),
+        portal_admin: true,
+        active_users: 9000,
+        release_sign: Some(TrustEvidence::WholeSeconds),
+        emulator: false,
+    }
+}
+
+/// A plan over people with a name each, all customised with a section of that title; every tenth cannot be read.
+fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
+    let origin = |line, selector| {
+        let place = Place { file: "manifests/lead.yaml".into(), line, column: 9 };
+        Arc::new(Origin { manifest: "sales".into(), reason: reason.into(), place, selector })
+    };
+    let department = origin(12, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true });
+    let common = origin(20, Selector::Common);
+    let elements = r#"[{"name":"::warning::f","optionFlags":"1"},{"name":"PHONE"}]"#;
+    let title = serde_json::to_string(title).unwrap();
+    let layout = format!(r#"[{{"name":"main","title":{title},"type":"section","elements":{elements}}}]"#);
+    let layout = Layout::from_json(&layout).unwrap();
+    let mut targets = vec![CardKey::common(LeadCustomerType::Simple)];
+    targets.extend((2..people + 2).map(|id| CardKey::personal(user(id), LeadCustomerType::Simple)));
+    let observed = |key: &CardKey| match key.user() {
+        Some(id) if id.get() % 10 == 3 => {
+            Observed::Unreadable(UnreadableReason::Refused { code: "ACCESS".into(), message: title.as_str().into() })
+        }
+        _ => Observed::Known(CardState::Customised(layout.clone())),
+    };
+    let snapshot = Snapshot {
+        portal: PortalId::new("company.bitrix24.com").unwrap(),
+        caller: identity(),
+        trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
+        common_defaults: BTreeMap::new(),
+        cards: targets.iter().map(|key| (*key, observed(key))).collect(),
+    };
+    let person = |id| Person {
+        id: user(id),
+        name: PersonName::new(name, ""),
+        email: None,
+        active: true,
+        departments: Vec::new(),
+    };
+    let desired = DesiredState {
+        targets: targets
+            .iter()
+            .map(|key| DesiredTarget {
+                key: *key,
+                mode: Mode::Enforce,
+                origin: Arc::clone(if key.user().is_some() { &department } else { &common }),
+            })
+            .collect(),
+        people: (2..people + 2).map(|id| (user(id), person(id))).collect(),
+        guards: GuardLimits::default(),
+    };
+    plan(&desired, &snapshot, &Policy { blind: BlindReset::Never, ..Policy::default() })
+}
+
+fn warning(text: &str) -> Diagnostic {
+    let place = Place { file: "manifests/lead.yaml".into(), line: 3, column: 5 };
+    Diagnostic::warning(Code::DuplicateTarget, place, text).help(text)
+}
+
+/// The four kinds of reports, each with a text wherever other people's texts can stand.
+fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
+    let plan = planned(12, text, text, text);
+    let caller = Identity { name: PersonName::new(text, ""), ..identity() };
+    let commit = Commit { id: "0".repeat(40), author: text.into(), date: "2026-11-01".into() };
+    let commits = BTreeMap::from([("manifests/lead.yaml".to_owned(), commit)]);
+    let warnings = [warning(text)];
+    let plan_report = PlanReport {
+        plan: &plan,
+        caller: &caller,
+        manifests: vec![("sales", text)],
+        commits: &commits,
+        cost: Cost { requests: 3, seconds: 2.0 },
+        warnings: &warnings,
+        drift: None,
+    };
+    let refused = Outcome::Refused { code: "ACCESS".into(), message: text.to_owned() };
+    let outcomes = [Outcome::Reset, refused, Outcome::Unknown(text.to_owned())];
+    let settled: Vec<Settled> = plan
+        .targets
+        .iter()
+        .zip(outcomes.iter().cycle())
+        .map(|(target, outcome)| Settled { key: target.key, outcome: outcome.clone() })
+        .collect();
+    let run = RunId::new("20261101T090000Z", 7).unwrap();
+    let settled_run = SettledRun {
+        run: Some(&run),
+        portal: "company.bitrix24.com",
+        manifests: vec![("sales", text)],
+        targets: &settled,
+        stopped: Some(text),
+        held: Held::of(&plan),
+        plan: Some(&plan),
+        about: None,
+    };
+    let checked = Checked { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
+    let chain = [text.to_owned(), text.to_owned()];
+    let failed = Failed { code: 1, chain: &chain, hints: &chain };
+    let subjects = [
+        (Purpose::Plan, Subject::Plan(&plan_report)),
+        (Purpose::Apply, Subject::Run(&settled_run)),
+        (Purpose::Validate, Subject::Validation(&checked)),
+        (Purpose::Plan, Subject::Failure(&failed)),
+    ];
+    subjects.map(|(purpose, subject)| Report { purpose, subject }.render(format, options)).to_vec()
+}
+
+fn in_detail() -> Options {
+    Options { listing: Listing::Targets, content: Content::Shown, ..Options::default() }
+}
+
+#[test]
+fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
+    for (word, format) in Format::ALL {
+        for (language, text) in [(Language::English, TRAP), (Language::Russian, TRAP)] {
+            for shown in every_report(text, format, &Options { language, ..in_detail() }) {
+                // Our own text has styles; they are the only escape sequences.
+                let plain = match format {
+                    Format::Text => anstream::adapter::strip_str(&shown).to_string(),
+                    _ => shown.clone(),
+                };
+                let bad = plain.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || *c == '\u{202e}');
+                assert_eq!(bad, None, "{word}: {plain}");
+                assert!(!shown.contains("\u{1b}[31m\u{fffd}2J") && !shown.contains("\u{1b}[31m2J"), "{word}: {shown}");
+                if !matches!(format, Format::Json | Format::Sarif | Format::Github) {
+                    assert!(!plain.contains("##["), "{word}: {plain}");
+                    let injected = plain.lines().find(|line| line.trim_start().starts_with("::"));
+                    assert_eq!(injected, None, "{word}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_workflow_command_is_one_of_ours() {
+    for shown in every_report(TRAP, Format::Github, &in_detail()) {
+        for line in shown.lines() {
+            let (head, message) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
+            let (name, properties) = head.split_once(' ').unwrap();
+            assert!(["error", "warning", "notice"].contains(&name), "{line}");
+            let keys: Vec<&str> = properties.split(',').map(|property| property.split_once('=').unwrap().0).collect();
+            assert!(keys == ["title"] || keys == ["file", "line", "col", "title"], "{line}");
+            assert!(!message.is_empty() && !message.contains('\r'), "{line}");
+        }
+    }
+}
+
+#[test]
+fn markdown_holds_no_markup_but_ours() {
+    for shown in every_report(TRAP, Format::Markdown, &in_detail()) {
+        let (marker, body) = shown.split_once('\n').unwrap();
+        assert!(marker.starts_with("<!-- recard:") && marker.ends_with(" -->"), "{marker}");
+        for trap in ["@everyone", "<img", "](", "`c`", "-->", "]]>", "onerror=", "#1 "] {
+            assert!(!body.contains(trap), "{trap}: {body}");
+        }
+        // Every row of a table has the cells that its heading has.
+        let mut cells = 0;
+        for line in body.lines() {
+            let here = line.matches('|').count();
+            if line.starts_with("|--") {
+                cells = here;
+            } else if line.starts_with('|') && cells > 0 {
+                assert_eq!(here, cells, "{line}");
+            } else {
+                cells = 0;
+            }
+        }
+    }
+}
+
+#[test]
+fn xml_json_and_tables_can_be_read_back() {
+    for shown in every_report(TRAP, Format::Junit, &in_detail()) {
+        let document = roxmltree::Document::parse(&shown).unwrap();
+        let root = document.root_element();
+        let count = |name: &str| root.descendants().filter(|node| node.has_tag_name(name)).count().to_string();
+        assert_eq!(root.attribute("tests"), Some(count("testcase").as_str()));
+        assert_eq!(root.attribute("failures"), Some(count("failure").as_str()));
+        assert_eq!(root.attribute("errors"), Some(count("error").as_str()));
+        assert_eq!(root.attribute("skipped"), Some(count("skipped").as_str()));
+    }
+    for format in [Format::Json, Format::Sarif] {
+        for shown in every_report(TRAP, format, &in_detail()) {
+            let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            assert!(value.is_object());
+        }
+    }
+    for shown in every_report(TRAP, Format::Csv, &in_detail()) {
+        let rows = csv_rows(&shown);
+        let width = rows[0].len();
+        assert!(rows.len() > 1 && rows.iter().all(|row| row.len() == width), "{shown}");
+        for field in rows.iter().flatten() {
+            assert!(!field.starts_with(['=', '+', '-', '@']), "{field}");
+        }
+    }
+}
+
+/// Reads a table by the grammar of RFC 4180.
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        match (quoted, sign) {
+            (true, '"') if signs.peek() == Some(&'"') => field.extend(signs.next()),
+            (_, '"') => quoted = !quoted,
+            (false, ',') => row.push(std::mem::take(&mut field)),
+            (false, '\r') => {
+                assert_eq!(signs.next(), Some('\n'));
+                row.push(std::mem::take(&mut field));
+                rows.push(std::mem::take(&mut row));
+            }
+            (_, other) => field.push(other),
+        }
+    }
+    assert!(row.is_empty() && field.is_empty() && !quoted, "the last line has no end");
+    rows
+}
+
+#[test]
+fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
+    let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
+    assert_eq!(plan.resets().count(), 5_000);
+    let commits = BTreeMap::new();
+    let report = PlanReport {
+        plan: &plan,
+        caller: &identity(),
+        manifests: vec![("sales", "New lead form")],
+        commits: &commits,
+        cost: Cost { requests: 313, seconds: 156.0 },
+        warnings: &[],
+        drift: None,
+    };
+    let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
+    let text = report.render(Format::Markdown, &in_detail());
+    assert!(text.len() <= MARKDOWN_LIMIT, "{}", text.len());
+    assert!(text.len() > MARKDOWN_LIMIT / 2, "much more would have fitted: {}", text.len());
+    // First the sum, then what stands against it, then what needs a look, then the changes.
+    let places = [
+        "5000 cards to reset",
+        "Apply will refuse this plan",
+        "4999 people would lose a card",
+        "the common card for simple leads would be lost",
+        "acknowledge: { users: 4999, common: [simple] }",
+        "#### Held: 556",
+        "#### To reset: 5000",
+        "`common/simple`",
+        "`personal/2/simple`",
+        "more; `--output json=FILE` or `csv=FILE` has all of them.\n\nApply takes",
+    ];
+    let found: Vec<usize> = places.iter().map(|place| text.find(place).unwrap_or_else(|| panic!("{place}"))).collect();
+    assert!(found.is_sorted(), "{found:?}");
+
+    // With ever less room there is ever less detail, and never an error; at the end the counts are left.
+    let mut before = usize::MAX;
+    for limit in [65_536, 30_000, 10_000, 5_000, 3_000, 2_000, 1_000] {
+        let text = report.render(Format::Markdown, &Options { markdown_limit: limit, ..in_detail() });
+        assert!(text.len() <= limit && text.len() <= before, "{limit}: {}", text.len());
+        assert!(text.starts_with("<!-- recard:plan -->\n") && text.contains("5000 cards to reset"), "{text}");
+        before = text.len();
+    }
+    let counts = report.render(Format::Markdown, &Options { markdown_limit: 2_500, ..in_detail() });
+    assert!(counts.contains("4999 cards") && counts.contains("department 41 and below"), "{counts}");
+}
+
+#[test]
+fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
+    let shown = every_report("x", Format::Sarif, &Options::default());
+    let value: serde_json::Value = serde_json::from_str(&shown[0]).unwrap();
+    let result = &value["runs"][0]["results"][0];
+    assert_eq!((result["ruleId"].as_str(), result["level"].as_str()), (Some("common-card"), Some("error")));
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "manifests/lead.yaml");
+    assert_eq!(place["region"]["startLine"], 20);
+}
+
+#[test]
+fn the_words_of_machines_are_the_same_in_every_language() {
+    for format in [Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Github] {
+        let english = every_report("x", format, &Options::default());
+        let russian = every_report("x", format, &Options { language: Language::Russian, ..Options::default() });
+        assert_eq!(english, russian, "{format}");
+    }
+}

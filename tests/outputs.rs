@@ -1,0 +1,280 @@
+//! Every format at every end of a command: the exit code is the same, and every output holds what it promises.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use std::sync::Arc;
+
+use recard::emulator::{Emulator, EmulatorOptions, Release};
+use recard::model::PortalId;
+use recard::port::{Clock, LockOwner};
+use recard::store::Store;
+use serde_json::{Value, json};
+
+use support::recard::{Ended, Place};
+
+const QUICKSTART: &str = include_str!("../examples/quickstart.yaml");
+const FORMATS: [&str; 7] = ["text", "json", "markdown", "junit", "sarif", "github", "csv"];
+
+fn manifest(portal: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
+         \"{portal}\"\n{spec}\n"
+    )
+}
+
+/// A file that an earlier run left, and that must not be taken for this run's report.
+const STALE: &str = "left by an earlier run";
+
+/// Runs a command in every format, to stdout and to a file, and requires one exit code and a report that can be read.
+fn in_every_format(place: &Place, arguments: &[&str], code: i32) {
+    // So many commands in a row would wait for the portal's rate limit.
+    let arguments = &[arguments, &["--rate", "unlimited"]].concat()[..];
+    for format in FORMATS {
+        let ended = place.run(&[arguments, &["--output", format]].concat());
+        assert_eq!(ended.code, code, "{format}: {ended:?}");
+        if format != "text" && format != "github" {
+            check(format, &ended.stdout, arguments[0], code);
+        }
+    }
+    let files: Vec<String> = FORMATS.iter().map(|format| format!("{format}=out.{format}")).collect();
+    for format in FORMATS {
+        place.file(&format!("out.{format}"), STALE);
+    }
+    let outputs: Vec<&str> = files.iter().flat_map(|file| ["--output", file]).collect();
+    let ended = place.run(&[arguments, &outputs].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{ended:?}");
+    for format in FORMATS {
+        let text = std::fs::read_to_string(place.path().join(format!("out.{format}"))).unwrap();
+        check(format, &text, arguments[0], code);
+    }
+}
+
+/// A report is there, is well formed, and says what command it is of.
+fn check(format: &str, text: &str, command: &str, code: i32) {
+    assert!(!text.contains(STALE), "{command} {code} {format}");
+    match format {
+        "json" => {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(value["purpose"], command, "{text}");
+            if value["format"] == "recard.failure/v1" {
+                assert_eq!(value["exitCode"], code, "{text}");
+            }
+            let schema = match value["format"].as_str().unwrap() {
+                "recard.plan/v1" => include_str!("../schemas/plan.v1.schema.json"),
+                "recard.report/v1" => include_str!("../schemas/report.v1.schema.json"),
+                "recard.validation/v1" => include_str!("../schemas/validation.v1.schema.json"),
+                "recard.failure/v1" => include_str!("../schemas/failure.v1.schema.json"),
+                other => panic!("{other}"),
+            };
+            let schema: Value = serde_json::from_str(schema).unwrap();
+            let validator = jsonschema::draft7::new(&schema).unwrap();
+            let problems: Vec<String> = validator.iter_errors(&value).map(|problem| problem.to_string()).collect();
+            assert!(problems.is_empty(), "{problems:?}: {text}");
+        }
+        "sarif" => {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(value["version"], "2.1.0");
+            let run = &value["runs"][0];
+            assert_eq!(run["automationDetails"]["id"], format!("recard/{command}/"));
+            let rules: Vec<&Value> =
+                run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+            for result in run["results"].as_array().unwrap() {
+                assert!(rules.contains(&&result["ruleId"]) && result["message"]["text"].is_string(), "{text}");
+            }
+            assert_eq!(run["results"].as_array().unwrap().is_empty(), code == 0 || code == 2, "{text}");
+        }
+        "junit" => {
+            let document = roxmltree::Document::parse(text).unwrap();
+            assert_eq!(document.root_element().attribute("name"), Some(format!("recard {command}").as_str()));
+        }
+        "markdown" => assert!(text.starts_with(&format!("<!-- recard:{command} -->\n###")), "{text}"),
+        "csv" => assert!(text.starts_with('"') && text.ends_with("\"\r\n"), "{text}"),
+        "github" => assert!(text.lines().all(|line| line.starts_with("::")), "{text}"),
+        "text" => assert!(code == 0 || !text.is_empty(), "{command} {code}"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_is_right_ends_with_0_and_what_is_pending_with_2() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    in_every_format(&place, &["validate", "-f", "lead.yaml"], 0);
+    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--unchanged"], 0);
+    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"], 2);
+    in_every_format(&place, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 2);
+    let apply = ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"];
+    in_every_format(&place, &apply, 0);
+    in_every_format(&place, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 0);
+    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"], 0);
+    in_every_format(&place, &["show", "last", "--portal", "embedded"], 0);
+    in_every_format(&place, &["restore", "last", "--everything", "--portal", "embedded", "--auto-approve"], 0);
+}
+
+#[test]
+fn errors_end_with_1_and_misunderstandings_with_64() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    place.file("wrong.yaml", &manifest("embedded", "  personal: [{ users: { ids: [0] }, leadCustomerTypes: [both] }]"));
+    place.file("nobody.yaml", &manifest("embedded", "  personal: [{ users: { ids: [999] }, leadCustomerTypes: [1] }]"));
+    in_every_format(&place, &["validate", "-f", "wrong.yaml"], 1);
+    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "wrong.yaml"], 1);
+    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "nobody.yaml"], 1);
+    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "none.yaml"], 1);
+    // No portal is given.
+    in_every_format(&place, &["plan", "-f", "lead.yaml"], 1);
+    in_every_format(&place, &["show", "20261101T090000Z-000001", "--portal", "embedded"], 1);
+    in_every_format(&place, &["restore", "last", "--everything", "--portal", "embedded"], 1);
+    for format in FORMATS {
+        assert_eq!(place.run(&["plan", "--fly", "--output", format]).code, 64);
+    }
+    assert_eq!(place.run(&["plan", "-f", "lead.yaml", "--output", "yaml"]).code, 64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_decided_ends_with_3() {
+    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let emulator = Emulator::start_with(options).await.unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    in_every_format(&place, &["apply", "-f", "lead.yaml", "--auto-approve"], 3);
+}
+
+#[test]
+fn what_is_refused_ends_with_4_and_the_guards_stand_in_every_report() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    place.file("common.yaml", &manifest("embedded", "  common: { leadCustomerTypes: [simple] }"));
+    // Nobody can be asked.
+    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "lead.yaml"], 4);
+    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "common.yaml", "--auto-approve"], 4);
+    let text = |format: &str| std::fs::read_to_string(place.path().join(format!("out.{format}"))).unwrap();
+    for format in ["json", "junit", "sarif", "github"] {
+        assert!(text(format).contains("common-card"), "{format}");
+    }
+    assert!(text("github").starts_with("::error file=common.yaml,line=6,col="), "{}", text("github"));
+    assert!(text("markdown").contains("**Apply will refuse this plan.**"));
+    assert!(text("text").contains("the common card for simple leads would be lost"));
+}
+
+#[test]
+fn a_plan_file_that_was_used_ends_with_5() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--out", "reviewed.recard-plan.json"];
+    assert_eq!(place.run(&plan).code, 0);
+    let apply = ["apply", "--portal", "embedded", "reviewed.recard-plan.json"];
+    assert_eq!(place.run(&apply).code, 0);
+    in_every_format(&place, &apply, 5);
+}
+
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> jiff::Timestamp {
+        "2026-11-01T09:00:00Z".parse().unwrap()
+    }
+}
+
+#[test]
+fn a_portal_that_another_process_works_on_ends_with_6() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    let store = Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let owner = LockOwner {
+        process: std::process::id(),
+        host: "build".to_owned(),
+        actor: String::new(),
+        command: "apply".to_owned(),
+        since: "2026-11-01T09:00:00Z".to_owned(),
+    };
+    let _locked = store.lock(owner, Arc::new(Standing)).unwrap();
+    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"], 6);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_ends_with_its_own_code() {
+    let emulator = Emulator::start().await.unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    for (format, signal, code) in
+        FORMATS.map(|format| (format, "-INT", 130)).into_iter().chain([("json", "-TERM", 143)])
+    {
+        emulator.set_faults(&json!([{"do": "slow", "ms": 200}])).unwrap();
+        let before = emulator.counters().requests;
+        let mut command = place.command(&["apply", "-f", "lead.yaml", "--auto-approve", "--output", format]);
+        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        // The first request is under way: the program listens for signals.
+        while emulator.counters().requests == before {
+            std::thread::yield_now();
+        }
+        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, code, "{format}: {ended:?}");
+        if format != "text" && format != "github" {
+            check(format, &ended.stdout, "apply", code);
+        }
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_stops_every_command_before_it_does_anything() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    for command in [
+        &["validate", "-f", "lead.yaml"][..],
+        &["plan", "--portal", "embedded", "-f", "lead.yaml"],
+        &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"],
+        &["restore", "last", "--everything", "--portal", "embedded"],
+        &["show", "last", "--portal", "embedded"],
+    ] {
+        for format in FORMATS {
+            let output = format!("{format}=none/report");
+            let ended = place.run(&[command, &["--output", &output]].concat());
+            assert_eq!(ended.code, 1, "{ended:?}");
+            assert!(ended.stderr.contains("cannot write none/report") && ended.stdout.is_empty(), "{ended:?}");
+        }
+    }
+    assert!(!place.path().join(".recard").exists());
+    let mut command = place.command(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "github"]);
+    let ended = Ended::of(command.env("GITHUB_STEP_SUMMARY", "none/summary.md").output().unwrap());
+    assert!(ended.code == 1 && ended.stderr.contains("none/summary.md"), "{ended:?}");
+    assert!(!place.path().join(".recard").exists());
+}
+
+#[test]
+fn github_gets_annotations_on_lines_and_a_summary_of_the_step() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    place.file("summary.md", "what other steps wrote\n");
+    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "text", "--output", "github"];
+    let ended = Ended::of(place.command(&plan).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let notice = "::notice file=lead.yaml,line=17,col=23,title=recard plan%3A reset::9 cards to reset";
+    assert!(ended.stdout.contains("Plan: 9 to reset") && ended.stdout.contains(notice), "{ended:?}");
+    let summary = std::fs::read_to_string(place.path().join("summary.md")).unwrap();
+    assert!(summary.starts_with("what other steps wrote\n<!-- recard:plan -->\n"), "{summary}");
+    // Without the format the summary is left alone.
+    let ended = Ended::of(place.command(&plan[..5]).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
+    assert_eq!(ended.code, 0);
+    assert_eq!(std::fs::read_to_string(place.path().join("summary.md")).unwrap(), summary);
+}
+
+#[test]
+fn a_marker_and_a_limit_can_be_chosen() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "markdown"];
+    let ended = place.run(&[&plan[..], &["--marker", "team-a", "--markdown-limit", "1000"]].concat());
+    assert!(ended.stdout.starts_with("<!-- recard:plan:team-a -->\n"), "{ended:?}");
+    assert!(ended.stdout.len() <= 1000 && ended.stdout.contains("9 cards to reset"), "{ended:?}");
+    assert_eq!(place.run(&[&plan[..], &["--marker", "a --> b"]].concat()).code, 64);
+    assert_eq!(place.run(&[&plan[..], &["--markdown-limit", "10"]].concat()).code, 64);
+}
