@@ -78,6 +78,8 @@ pub(super) enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a manifest to start from, and files for a pipeline
+    Init(InitArguments),
     /// Check manifests without a portal
     Validate(ValidateArguments),
     /// Show what apply would do
@@ -298,6 +300,31 @@ pub(super) struct ShowArguments {
     pub(super) run: String,
     #[command(flatten)]
     pub(super) written: Written,
+}
+
+/// Arguments of `init`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct InitArguments {
+    /// Where to write
+    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub(super) folder: PathBuf,
+    /// Write the files for this pipeline, too; may be repeated
+    #[arg(long, value_name = "SYSTEM", value_enum)]
+    pub(super) ci: Vec<CiSystem>,
+    /// The portal that the manifest is for; that of the webhook unless said
+    #[arg(long, value_name = "HOST")]
+    pub(super) host: Option<String>,
+}
+
+/// A system that runs pipelines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum CiSystem {
+    /// `.github/workflows/recard.yml`.
+    Github,
+    /// `.gitlab-ci.yml`.
+    Gitlab,
+    /// `ci/recard.sh`, for any other.
+    Shell,
 }
 
 /// Arguments of `drift`.

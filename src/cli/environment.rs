@@ -54,6 +54,11 @@ pub(super) fn names_a_writing_webhook(file: Option<&Path>) -> bool {
     file.is_some() || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"].into_iter().any(|name| variable(name).is_some())
 }
 
+/// Whether any webhook is named.
+pub(super) fn names_a_webhook(file: Option<&Path>) -> bool {
+    names_a_writing_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
+}
+
 /// The webhook, from wherever it was put. Its text never occurs in an error.
 pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<WebhookUrl, Failure> {
     let reading = match need {

@@ -99,6 +99,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
         Command::History(arguments) => commands::history::run(ui, global, &arguments),
         Command::Show(arguments) => commands::history::show(ui, global, &arguments),
+        Command::Init(arguments) => commands::init::run(ui, global, &arguments),
         Command::Drift(arguments) => commands::drift::run(ui, global, &arguments, interrupt).await,
         Command::Inventory(arguments) => commands::inventory::run(ui, global, &arguments, interrupt).await,
         Command::Export(arguments) => commands::export::run(ui, global, &arguments, interrupt).await,

@@ -12,6 +12,7 @@ pub(super) mod drift;
 pub(super) mod emulate;
 pub(super) mod export;
 pub(super) mod history;
+pub(super) mod init;
 pub(super) mod inventory;
 pub(super) mod ledger;
 pub(super) mod plan;

@@ -1,0 +1,125 @@
+//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces nothing and sends nothing.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{CiSystem, Global, InitArguments};
+use crate::cli::environment::{self, Need};
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::session;
+use crate::cli::ui::Ui;
+use crate::model::PortalId;
+
+/// The folder of the manifests, beside which everything else lies.
+const FOLDER: &str = "manifests";
+
+/// Stands in the manifest where no portal is known yet.
+const SOME_PORTAL: &str = "company.bitrix24.com";
+
+/// Whom the manifest selects on a portal that nobody knows yet: nobody, until somebody has put in an address.
+const SOMEBODY: &str = "        # By e-mail, id or department; `recard inventory` shows where to look.
+        emails: [anna@example.com]
+        # ids: [7, 42]
+        # departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
+        # all: true # every active employee
+        # except: { ids: [1], departments: [44] }";
+
+/// Whom it selects on the embedded portal, so that it can be tried out at once.
+const SALES: &str = "        # By e-mail, id or department; `recard inventory` shows where to look.
+        departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
+        # ids: [7, 42]
+        # emails: [anna@example.com]
+        # all: true # every active employee
+        except: { ids: [7] }";
+
+/// A file that is about to be written.
+struct Template {
+    path: &'static str,
+    text: &'static str,
+}
+
+const MANIFEST: Template =
+    Template { path: "manifests/lead-cards.yaml", text: include_str!("../templates/manifest.yaml") };
+
+impl CiSystem {
+    fn template(self) -> Template {
+        match self {
+            Self::Github => {
+                Template { path: ".github/workflows/recard.yml", text: include_str!("../templates/github.yml") }
+            }
+            Self::Gitlab => Template { path: ".gitlab-ci.yml", text: include_str!("../templates/gitlab.yml") },
+            Self::Shell => Template { path: "ci/recard.sh", text: include_str!("../templates/recard.sh") },
+        }
+    }
+
+    fn next_step(self) -> &'static str {
+        match self {
+            Self::Github => "make the environment and the two secrets that the head of the file names",
+            Self::Gitlab => "make the environment and the variables that the head of the file names",
+            Self::Shell => "call it as `sh ci/recard.sh check|plan|apply|drift`",
+        }
+    }
+}
+
+/// Writes the files, all or none.
+pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -> Result<u8, Failure> {
+    let portal = portal(global, arguments)?;
+    let users = if portal == "embedded" { SALES } else { SOMEBODY };
+    let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
+    let templates: Vec<Template> =
+        std::iter::once(MANIFEST).chain(systems.iter().map(|system| system.template())).collect();
+    let here = arguments.folder == Path::new(".");
+    let path =
+        |template: &Template| if here { PathBuf::from(template.path) } else { arguments.folder.join(template.path) };
+    let there: Vec<String> =
+        templates.iter().map(path).filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    if !there.is_empty() {
+        return Err(Failure::error(format!("{}: there already, and init replaces nothing", there.join(", ")))
+            .hint("nothing was written; name another folder, and take over from there what you need"));
+    }
+    for template in &templates {
+        let path = path(template);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|problem| Failure::error(format!("cannot make the folder {}: {problem}", folder.display())))?;
+        }
+        let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", FOLDER);
+        // These files are for everybody who sees the repository, unlike what the store holds.
+        let written =
+            File::create_new(&path).and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
+        written.map_err(|problem| Failure::error(format!("cannot write {}: {problem}", path.display())))?;
+        ui.result(format_args!("wrote {}\n", path.display()))?;
+    }
+    let embedded = if portal == "embedded" { " --portal embedded" } else { "" };
+    let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
+    ui.note(format_args!(
+        "Next: say in {} whose cards are meant, then `recard plan{embedded} -f {}`.",
+        path(&MANIFEST).display(),
+        manifests.display()
+    ));
+    for system in &systems {
+        ui.note(format_args!("For {}: {}.", system.template().path, system.next_step()));
+    }
+    Ok(exit::DONE)
+}
+
+/// The portal that the manifest pins: the one that is named, or that of the webhook at hand.
+fn portal(global: &Global, arguments: &InitArguments) -> Result<String, Failure> {
+    if let Some(host) = &arguments.host {
+        let portal = PortalId::new(host).map_err(|problem| {
+            Failure::new(exit::USAGE, format!("--host {host:?}: {problem}")).hint("for example company.bitrix24.com")
+        })?;
+        return Ok(portal.to_string());
+    }
+    if global.portal.is_some() {
+        return Ok(session::named_portal(global)?.to_string());
+    }
+    let file = global.webhook_url_file.as_deref();
+    if environment::names_a_webhook(file) {
+        return Ok(environment::webhook(Need::Read, file)?.portal().to_string());
+    }
+    Ok(SOME_PORTAL.to_owned())
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# recard in any pipeline or from cron, written by `recard init`. One argument says what to do:
+#
+#   check   are the manifests right? Needs no portal and no secret.
+#   plan    what would be done? Reads only; leaves recard-plan.json, and plan.md for a comment.
+#   apply   carries out recard-plan.json, which somebody has reviewed, and nothing else.
+#   drift   what differs from the manifests? Reads only; ends with 2 if anything does.
+#
+# plan and drift use RECARD_READ_WEBHOOK_URL, apply uses RECARD_WEBHOOK_URL: two webhooks of the same person. Let no two
+# applies run at once, and do not kill one: recard holds a lock for what it shares a store with. Keep the folder .recard (or
+# RECARD_STORE): the backups in it are the way back.
+set -eu
+MANIFESTS="${MANIFESTS:-@@FOLDER@@}"
+
+case "${1:-}" in
+  check)
+    recard validate -f "$MANIFESTS"
+    ;;
+  plan)
+    recard plan -f "$MANIFESTS" --out recard-plan.json --output text --output markdown=plan.md
+    ;;
+  apply)
+    recard apply recard-plan.json -f "$MANIFESTS" --lock-timeout 10m --output text --output json=report.json
+    ;;
+  drift)
+    recard drift -f "$MANIFESTS" --output text --output markdown=drift.md
+    ;;
+  *)
+    echo "usage: $0 check|plan|apply|drift" >&2
+    exit 64
+    ;;
+esac
