@@ -35,13 +35,14 @@ impl Served {
         let file = place.file("ready.json", "{\"rest\": \"of an earlier one\"}");
         let mut command = place.command(&["emulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
         command.args(["--ready-file", "ready.json"]).args(arguments);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut served = Self { child, ready: Value::Null, _place: place };
         // It says a word when it is ready, and by then the file is there.
         let mut said = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+        BufReader::new(served.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
         assert!(said.contains("emulated portal"), "{said}");
-        let ready = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        Self { child, ready, _place: place }
+        served.ready = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        served
     }
 
     fn control(&self, verb: &str, path: &str, body: &Value) -> (u16, Value) {

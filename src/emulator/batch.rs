@@ -4,6 +4,7 @@
 //! breaks down takes the answers of all others with it.
 
 use super::complaint::Witness;
+use super::encode;
 use super::error::Failure;
 use super::exchange::{Alone, Call, Portal};
 use super::filter;
@@ -68,7 +69,10 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
     if let Some(value) = named("halt")
         && !matches!(value, Php::Int(0 | 1))
     {
-        witness.complain("bad-halt", format!("halt {value:?} is read by rules that surprise; 0 and 1 do not"));
+        witness.complain(
+            "bad-halt",
+            format!("halt {} is read by rules that surprise; 0 and 1 do not", encode::json(value)),
+        );
     }
     let Some(list) = named("cmd").and_then(Php::array) else {
         witness.complain("empty-batch", "there is no list of commands");

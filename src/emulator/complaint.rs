@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::card::Operation;
+use super::encode;
 use super::exchange::Alone;
 use super::method::Method;
 use super::php::{Array, Php};
@@ -28,6 +29,11 @@ pub(super) struct Witness<'a> {
     pub(super) request: u64,
     pub(super) method: &'a str,
     pub(super) complaints: &'a mut Vec<Complaint>,
+}
+
+/// A value as it was sent.
+fn shown(value: Option<&Php>) -> String {
+    value.map_or_else(|| "missing".to_owned(), encode::json)
 }
 
 /// No test needs more than these, and a careless client must not fill the memory.
@@ -143,7 +149,7 @@ impl Witness<'_> {
                         "leadCustomerType" => {
                             let right = matches!(value, Php::Int(1 | 2)) || matches!(value.text(), Some("1" | "2"));
                             if !right {
-                                let text = format!("leadCustomerType {value:?} is neither 1 nor 2");
+                                let text = format!("leadCustomerType {} is neither 1 nor 2", encode::json(value));
                                 self.complain("bad-lead-type", text);
                             }
                         }
@@ -166,7 +172,7 @@ impl Witness<'_> {
             Some("C") => return,
             Some("P") => {}
             _ => {
-                let text = format!("the scope {scope:?} is neither P nor C, and counts as personal");
+                let text = format!("the scope is {}: what is not exactly C counts as personal", shown(scope));
                 self.complain("bad-scope", text);
             }
         }
@@ -180,8 +186,8 @@ impl Witness<'_> {
         };
         if !plain {
             let text = format!(
-                "the user id {:?} is read as the caller, as user 1, or as somebody else",
-                parameters.at("userId")
+                "the user id is {}: it is read as the caller, as user 1, or as somebody else",
+                shown(parameters.at("userId"))
             );
             self.complain("bad-user-id", text);
         }

@@ -317,7 +317,8 @@ impl Portal {
                 format!("{} instead of POST: a redirect or a proxy can repeat it", incoming.verb),
             );
         } else if incoming.content_type.as_deref() != Some("application/json") {
-            let text = format!("the content type {:?} is not exactly application/json", incoming.content_type);
+            let sent = incoming.content_type.as_deref().unwrap_or("missing");
+            let text = format!("the content type is {sent}: only application/json is read by every release");
             witness.complain("bad-content-type", text);
         }
         if let Some(why) = lost_body {

@@ -1,33 +1,6 @@
 //! Faults by script: everything that goes wrong between a client and a portal, at a chosen request.
 //!
-//! A script is a JSON list of rules. A rule says which requests it is about (`method`: the method of the request, `batch`
-//! included, or of a command in it; `*` at the end stands for anything), at which of them it strikes (`nth`, from 1; `from`
-//! that one on; `every` so many; `probability` with a `seed`, the same faults each time; none of these: each), how often at
-//! most (`times`), and what happens:
-//!
-//! | `do` | what happens |
-//! |---|---|
-//! | `rate-limit` | 503 `QUERY_LIMIT_EXCEEDED`, nothing done |
-//! | `operating-time` | 429 `OPERATION_TIME_LIMIT`, nothing done |
-//! | `overload` | 401 `OVERLOAD_LIMIT`, nothing done |
-//! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on |
-//! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is carried out |
-//! | `html-ok` | 200 and a page of HTML, nothing done |
-//! | `redirect` | 302 to another address, nothing done |
-//! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is carried out |
-//! | `truncate` | carried out, and the answer ends in the middle |
-//! | `slow` | answered after `ms` milliseconds |
-//! | `fail-command` | the command is refused with `ERROR_CORE`, nothing done; in a batch, the others go on |
-//! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
-//! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
-//! | `save` | just before the command is carried out, a person saves a card: `row` with `user_id`, `name` and `value` |
-//!
-//! ```json
-//! [{"method": "batch", "nth": 3, "do": "cut-after"},
-//!  {"from": 10, "times": 5, "do": "rate-limit"},
-//!  {"method": "crm.lead.details.configuration.reset", "nth": 5, "do": "save",
-//!   "row": {"user_id": 7, "name": "lead_details", "value": [{"name": "main", "title": "New"}]}}]
-//! ```
+//! The form of a script stands in the documentation of [the emulator](super#how-it-fails), where users find it.
 
 use serde::Deserialize;
 use thiserror::Error;

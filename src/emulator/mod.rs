@@ -22,11 +22,14 @@
 //! ```
 //!
 //! It listens on a free port of the loopback address and ends when it is dropped. From other languages:
-//! `recard emulate --ready-file FILE`.
+//! `recard emulate --ready-file FILE` writes the addresses and webhooks into a file once it listens, and everything below is
+//! had over its control address (`GET /complaints`, `PUT /faults`, …).
 //!
 //! # What is imitated
 //!
-//! | what | behaviour notes |
+//! Sections are those of the behaviour notes, `docs/portal-behaviour.md`.
+//!
+//! | what | section |
 //! |---|---|
 //! | addresses, suffixes, letter case, verbs; lost bodies; JSON, forms, multipart, query strings; `max_input_vars` | 1, 2 |
 //! | how user ids, scopes, extras and entry types are read | 3 |
@@ -42,9 +45,53 @@
 //! | `profile`, `scope`, `methods`, `method.get`, `server.time`, `user.current`, `user.admin` | 12 |
 //! | three releases: 26.250, 24.300, 24.200 | 13 |
 //!
-//! Not imitated: other methods (they are refused, with a complaint), OAuth, custom views, the front servers of the cloud,
-//! translated texts, what the interface itself writes.
+//! Not imitated: other methods (they are refused, with a complaint); OAuth; custom views, and what the interface itself writes;
+//! the front servers of the cloud; translated texts; guests as callers; the order in which people come when nobody asks for one
+//! (here it is by id); answers that cannot be encoded; most of the words that the protective filter knows.
 //!
+//! # How it fails
+//!
+//! A script is a JSON list of rules. A rule says which requests it is about (`method`: the method of the request, `batch`
+//! included, or of a command in it; `*` at the end stands for anything), at which of them it strikes (`nth`, from 1; `from`
+//! that one on; `every` so many; `probability` with a `seed`, the same faults each time; none of these: each), how often at
+//! most (`times`), and what happens:
+//!
+//! | `do` | what happens |
+//! |---|---|
+//! | `rate-limit` | 503 `QUERY_LIMIT_EXCEEDED`, nothing done |
+//! | `operating-time` | 429 `OPERATION_TIME_LIMIT`, nothing done |
+//! | `overload` | 401 `OVERLOAD_LIMIT`, nothing done |
+//! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on |
+//! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is carried out |
+//! | `html-ok` | 200 and a page of HTML, nothing done |
+//! | `redirect` | 302 to another address, nothing done |
+//! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is carried out |
+//! | `truncate` | carried out, and the answer ends in the middle |
+//! | `slow` | answered after `ms` milliseconds |
+//! | `fail-command` | the command is refused with `ERROR_CORE`, nothing done; in a batch, the others go on |
+//! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
+//! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
+//! | `save` | just before the command is carried out, a person saves a card: `row` with `user_id`, `name` and `value` |
+//!
+//! ```json
+//! [{"method": "batch", "nth": 3, "do": "cut-after"},
+//!  {"from": 10, "times": 5, "do": "rate-limit"},
+//!  {"method": "crm.lead.details.configuration.reset", "nth": 5, "do": "save",
+//!   "row": {"user_id": 7, "name": "lead_details", "value": [{"name": "main", "title": "New"}]}}]
+//! ```
+//!
+//! # What it complains about
+//!
+//! | kind | what was sent |
+//! |---|---|
+//! | `bad-user-id` | an id that the portal reads as the caller, as person 1 or as nobody |
+//! | `bad-scope`, `missing-extras`, `bad-lead-type`, `unknown-extras` | what leads to another row than it seems to |
+//! | `unknown-parameter`, `unknown-filter` | names that the portal ignores |
+//! | `lost-body`, `bad-content-type`, `not-post`, `dropped-values` | a request that is not read as it was meant, or may not be next time |
+//! | `reference`, `unencoded-command`, `bad-command`, `bad-halt`, `unnamed-commands`, `long-batch`, `empty-batch`, `set-in-batch` | a batch that does something else than it says |
+//! | `unsorted-list` | pages without an order |
+//! | `unknown-method`, `not-imitated` | methods that the portal, or the emulator, does not have |
+//! | `force` | the removal of everybody's cards |
 
 mod batch;
 mod card;
