@@ -32,7 +32,7 @@ spec:
 const TYPED: &[&str] = &[
     "recard apply -f sales-east.yaml --detail --auto-approve",
     "recard apply -f sales-east.yaml",
-    "recard restore last --everything --auto-approve",
+    "recard restore last --all --auto-approve",
 ];
 
 /// Colours that can be read on a dark ground, in the order of the terminal's sixteen.

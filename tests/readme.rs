@@ -52,13 +52,3 @@ fn the_manifest_in_the_readme_is_valid() {
     let ended = place.run(&["validate", "-f", "lead.yaml"]);
     assert_eq!(ended.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n", "{ended:?}");
 }
-
-#[test]
-fn the_exit_codes_are_those_of_the_program() {
-    let readme = read("README.md");
-    for (code, meaning) in recard::cli::exit::TABLE {
-        if *code < 130 {
-            assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code} {meaning}");
-        }
-    }
-}
