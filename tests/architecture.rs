@@ -41,7 +41,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
     ("reqwest::", &["portal"]),
-    ("hyper::", &["emulator"]),
+    ("hyper::", &["emulator", "cli"]),
+    ("prometheus_client::", &["cli"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),
     ("std::fs", &["store", "cli", "emulator"]),

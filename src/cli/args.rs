@@ -94,6 +94,8 @@ pub(super) enum Command {
     History(HistoryArguments),
     /// Show a run of the store, or a plan file
     Show(ShowArguments),
+    /// Apply every so often, until ended
+    Reconcile(ReconcileArguments),
     /// Tell what differs from the manifests; ends with 2 if anything does
     Drift(DriftArguments),
     /// Count who has arranged their cards, by department
@@ -298,6 +300,32 @@ pub(super) struct ShowArguments {
     /// The run, as `recard history` names it, or `last`; or a plan file
     #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
+    #[command(flatten)]
+    pub(super) written: Written,
+}
+
+/// Arguments of `reconcile`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ReconcileArguments {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+    /// How often; counted from beginning to beginning, but no round begins before the last one has ended
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    pub(super) every: Duration,
+    /// Begin each round later by a random time up to this; a tenth of --every unless said
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) jitter: Option<Duration>,
+    /// End after so many rounds
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) rounds: Option<u64>,
+    /// Serve /healthz, /readyz and /metrics (Prometheus) here; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+    /// Allow --listen on addresses other than loopback
+    #[arg(long, requires = "listen")]
+    pub(super) allow_remote: bool,
+    #[command(flatten)]
+    pub(super) rules: Rules,
     #[command(flatten)]
     pub(super) written: Written,
 }

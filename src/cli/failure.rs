@@ -16,12 +16,14 @@ pub(super) struct Failure {
     pub(super) chain: Vec<String>,
     /// What may help.
     pub(super) hints: Vec<String>,
+    /// Why the portal lets nobody do anything with this webhook, if that is the reason.
+    pub(super) rejection: Option<Rejection>,
 }
 
 impl Failure {
     /// A failure with a text of its own.
     pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, chain: vec![text.into()], hints: Vec::new() }
+        Self { code, chain: vec![text.into()], hints: Vec::new(), rejection: None }
     }
 
     /// An error with exit code 1.
@@ -36,7 +38,7 @@ impl Failure {
 
     /// Ends with a code when everything was said already.
     pub(super) fn silent(code: u8) -> Self {
-        Self { code, chain: Vec::new(), hints: Vec::new() }
+        Self { code, chain: Vec::new(), hints: Vec::new(), rejection: None }
     }
 
     /// Adds what may help.
@@ -62,7 +64,7 @@ impl Failure {
             }
             cause = next.source();
         }
-        Self { code, chain, hints: Vec::new() }
+        Self { code, chain, hints: Vec::new(), rejection: None }
     }
 }
 
@@ -115,6 +117,7 @@ impl From<PortalError> for Failure {
                 if !said.is_empty() {
                     failure.chain.push(format!("the portal says: {}", said.join(" ")));
                 }
+                failure.rejection = Some(*rejection);
                 failure.hint(rejection_hint(*rejection))
             }
             PortalError::NotExecuted(_) => {

@@ -4,6 +4,7 @@
 mod args;
 mod clock;
 mod commands;
+mod door;
 #[cfg(feature = "emulator")]
 mod embedded;
 mod environment;
@@ -11,6 +12,7 @@ pub mod exit;
 mod failure;
 mod interrupt;
 mod log;
+mod metrics;
 mod output;
 mod plan_files;
 mod planning;
@@ -99,6 +101,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
         Command::History(arguments) => commands::history::run(ui, global, &arguments),
         Command::Show(arguments) => commands::history::show(ui, global, &arguments),
+        Command::Reconcile(arguments) => commands::reconcile::run(ui, global, &arguments, interrupt).await,
         Command::Init(arguments) => commands::init::run(ui, global, &arguments),
         Command::Drift(arguments) => commands::drift::run(ui, global, &arguments, interrupt).await,
         Command::Inventory(arguments) => commands::inventory::run(ui, global, &arguments, interrupt).await,

@@ -93,6 +93,7 @@ pub(super) struct Outputs<'a> {
     /// The text so far: a preview, and what became of it.
     text: RefCell<String>,
     written: Cell<bool>,
+    heard: Option<&'a (dyn Fn(Subject<'_>) + Send + Sync)>,
     summary: Option<PathBuf>,
 }
 
@@ -113,7 +114,7 @@ impl<'a> Outputs<'a> {
             ..Options::default()
         };
         let (text, written) = (RefCell::default(), Cell::new(false));
-        Ok(Self { ui, purpose, outputs, options, text, written, summary })
+        Ok(Self { ui, purpose, outputs, options, text, written, heard: None, summary })
     }
 
     /// The same, for plans and what becomes of them.
@@ -122,6 +123,11 @@ impl<'a> Outputs<'a> {
         let listing = if shown.unchanged { Listing::Targets } else { Listing::Changes };
         let content = if shown.detail { Content::Shown } else { Content::Left };
         Ok(Self { options: Options { listing, content, ..opened.options }, ..opened })
+    }
+
+    /// Lets somebody hear what the reports are about, whatever their formats.
+    pub(super) fn heard_by(self, listener: &'a (dyn Fn(Subject<'_>) + Send + Sync)) -> Self {
+        Self { heard: Some(listener), ..self }
     }
 
     /// Lists every target of a run, not only those that went otherwise than planned.
@@ -161,6 +167,9 @@ impl<'a> Outputs<'a> {
     pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), Failure> {
         self.text.borrow_mut().push_str(text);
         self.written.set(true);
+        if let Some(listener) = self.heard {
+            listener(subject);
+        }
         let report = self.report(subject);
         let mut problem = None;
         for output in self.outputs {

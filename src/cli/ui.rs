@@ -98,7 +98,7 @@ impl Ui {
 
     /// Tells why the command failed.
     pub(super) fn fail(&self, failure: &Failure) {
-        let Failure { code: _, chain, hints } = failure;
+        let Failure { code: _, chain, hints, rejection: _ } = failure;
         if let Some((first, causes)) = chain.split_first() {
             self.say(format_args!("{ERROR}error:{ERROR:#} {first}"));
             for cause in causes {

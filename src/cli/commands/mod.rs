@@ -16,6 +16,7 @@ pub(super) mod init;
 pub(super) mod inventory;
 pub(super) mod ledger;
 pub(super) mod plan;
+pub(super) mod reconcile;
 pub(super) mod restore;
 pub(super) mod resume;
 pub(super) mod schema;

@@ -1,0 +1,118 @@
+//! What a long-running recard tells Prometheus.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::exit;
+use crate::plan::Plan;
+use crate::report::Subject;
+
+/// The one label that a metric has here.
+type Label = [(&'static str, &'static str); 1];
+
+/// Numbers of all rounds so far.
+pub(super) struct Metrics {
+    registry: Registry,
+    rounds: Family<Label, Counter>,
+    cards: Family<Label, Gauge>,
+    outcomes: Family<Label, Counter>,
+    duration: Gauge<f64, AtomicU64>,
+    last_round: Gauge,
+    last_success: Gauge,
+}
+
+impl Metrics {
+    /// No round was made yet.
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("recard");
+        let rounds = Family::<Label, Counter>::default();
+        registry.register("rounds", "Rounds, by how they ended", rounds.clone());
+        let cards = Family::<Label, Gauge>::default();
+        registry.register("cards", "Cards that the last plan selected, by what it decided", cards.clone());
+        let outcomes = Family::<Label, Counter>::default();
+        registry.register("outcomes", "Cards that were to be reset, by what became of them", outcomes.clone());
+        let duration = Gauge::<f64, AtomicU64>::default();
+        registry.register_with_unit("round_duration", "How long the last round took", Unit::Seconds, duration.clone());
+        let last_round = Gauge::default();
+        let help = "When the last round ended, in seconds since 1970";
+        registry.register_with_unit("last_round_timestamp", help, Unit::Seconds, last_round.clone());
+        let last_success = Gauge::default();
+        let help = "When a round last ended well, in seconds since 1970";
+        registry.register_with_unit("last_success_timestamp", help, Unit::Seconds, last_success.clone());
+        for result in RESULTS {
+            // A counter that is there from the start can be watched for its first step.
+            let _ = rounds.get_or_create(&[("result", result)]);
+        }
+        Self { registry, rounds, cards, outcomes, duration, last_round, last_success }
+    }
+
+    /// Takes note of what a round is about.
+    pub(super) fn hear(&self, subject: Subject<'_>) {
+        match subject {
+            Subject::Plan(report) => self.planned(report.plan),
+            Subject::Run(run) => {
+                if let Some(plan) = run.plan {
+                    self.planned(plan);
+                }
+                let totals = run.totals();
+                let counts = [
+                    ("done", totals.done),
+                    ("skipped", totals.skipped),
+                    ("failed", totals.failed),
+                    ("unknown", totals.unknown),
+                ];
+                for (outcome, count) in counts {
+                    self.outcomes.get_or_create(&[("outcome", outcome)]).inc_by(u64::from(count));
+                }
+            }
+            Subject::Validation(_) | Subject::Failure(_) => {}
+        }
+    }
+
+    fn planned(&self, plan: &Plan) {
+        let counts = plan.counts();
+        for (decision, count) in [("keep", counts.keep), ("reset", counts.reset), ("hold", counts.hold)] {
+            self.cards.get_or_create(&[("decision", decision)]).set(i64::from(count));
+        }
+    }
+
+    /// Takes note of the end of a round.
+    pub(super) fn ended(&self, code: u8, at: Timestamp, took: Duration) {
+        self.rounds.get_or_create(&[("result", result(code))]).inc();
+        self.duration.set(took.as_secs_f64());
+        self.last_round.set(at.as_second());
+        if code == exit::DONE {
+            self.last_success.set(at.as_second());
+        }
+    }
+
+    /// All numbers, in the format that Prometheus reads.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a text cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// How rounds end, as words that never change.
+const RESULTS: [&str; 6] = ["done", "partial", "refused", "locked", "interrupted", "error"];
+
+/// The word for an exit code.
+pub(super) fn result(code: u8) -> &'static str {
+    match code {
+        exit::DONE => "done",
+        exit::PARTIAL => "partial",
+        exit::REFUSED => "refused",
+        exit::LOCKED => "locked",
+        exit::INTERRUPTED | exit::TERMINATED => "interrupted",
+        _ => "error",
+    }
+}
