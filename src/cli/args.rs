@@ -282,6 +282,9 @@ pub(super) struct ResumeArguments {
     /// The run; the unfinished one if none is given
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
+    /// Wait this long before looking, for requests of the dead process that may still be on their way
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
+    pub(super) settle_time: Duration,
     #[command(flatten)]
     pub(super) memory: Memory,
 }

@@ -1,6 +1,7 @@
 //! Settles a run that was cut: what surely happened, what surely did not, and what must be asked of the portal.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -98,6 +99,9 @@ pub fn unsettled(records: &[JournalRecord]) -> Vec<CardKey> {
 
 /// Gives every target of an unfinished run its outcome, and closes the journal.
 ///
+/// What the dead process had sent may still be on its way, and would make a card that reads as before another one a moment
+/// later. So nothing in doubt is read before `settling` has passed.
+///
 /// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the very moment of a reset,
 /// and that the run was about to put back, is put back.
 ///
@@ -109,11 +113,12 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     log: &mut L,
     archive: &A,
     records: &[JournalRecord],
+    settling: Duration,
     listener: &dyn Listener,
 ) -> Result<ResumeReport, ResumeError> {
     let story = Story::of(records).ok_or(ResumeError::NoHeader)?;
     let run = log.run().clone();
-    let reads = read_doubtful(portal, &story, listener).await?;
+    let reads = read_doubtful(portal, &story, settling, listener).await?;
 
     let mut outcomes: BTreeMap<CardKey, Outcome> = BTreeMap::new();
     let mut settled_now = Vec::new();
@@ -169,6 +174,7 @@ enum AfterSet {
 async fn read_doubtful<P: WritePortal>(
     portal: &P,
     story: &Story<'_>,
+    settling: Duration,
     listener: &dyn Listener,
 ) -> Result<Reads, PortalError> {
     let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
@@ -179,6 +185,7 @@ async fn read_doubtful<P: WritePortal>(
     if keys.is_empty() {
         return Ok(Reads { cards: BTreeMap::new(), stand_ins: BTreeMap::new() });
     }
+    tokio::time::sleep(settling).await;
     // A target with a digest was read and believed when it was planned, so the portal's reads are trusted.
     keys.extend(LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead)));
     let mut cards = read_all(portal, &keys, listener).await?;

@@ -259,7 +259,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     }
 
     let mut log = survivor.clone();
-    let report = resume(&portal, &mut log, &survivor, &survivor.records(), &quiet).await.unwrap();
+    let report = resume(&portal, &mut log, &survivor, &survivor.records(), Duration::ZERO, &quiet).await.unwrap();
     assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
     assert!(unsettled(&survivor.records()).is_empty());
     for settled in &report.targets {
@@ -338,7 +338,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
             let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
-            resume(&portal, &mut log, &survivor, &survivor.records(), &quiet).await.unwrap();
+            resume(&portal, &mut log, &survivor, &survivor.records(), Duration::ZERO, &quiet).await.unwrap();
             if intended {
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
                 assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");

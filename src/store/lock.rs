@@ -95,7 +95,8 @@ impl Store {
     /// If the file cannot be read.
     pub fn lock_state(&self) -> Result<LockState, StoreError> {
         let path = self.folders.lock();
-        if read_if_there(&path)?.is_none() {
+        // Without a name in it there is no need to reach for it, which would be in the way of whoever does.
+        if read_if_there(&path)?.is_none_or(|bytes| bytes.is_empty()) {
             return Ok(LockState::Free);
         }
         let held = match HeldFile::take(&path) {

@@ -38,7 +38,9 @@ pub(in crate::cli) async fn run(
     let mut log = locked.reopen_run(&run)?;
     let records = session.store.journal(&run)?;
     let progress = Progress::new(ui);
-    let resumed = engine::resume(&session.portal.writer(), &mut log, &session.store, &records, &progress).await;
+    let resumed =
+        engine::resume(&session.portal.writer(), &mut log, &session.store, &records, arguments.settle_time, &progress)
+            .await;
     progress.finish();
     drop(log);
     running::keep_report(ui, &session, &mut locked, &run);
