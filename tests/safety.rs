@@ -281,7 +281,7 @@ async fn a_lock_that_was_left_behind_is_shown_and_given_back_after_a_yes() {
         command: "apply".to_owned(),
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
-    std::fs::write(&lock, recard::format::encode_lock_owner(&owner).unwrap()).unwrap();
+    recard::store::write_whole(&lock, &recard::format::encode_lock_owner(&owner).unwrap()).unwrap();
     let refused = world.place.run(&APPLY);
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.stderr.contains("locked by process 4711 on elsewhere (anna)"), "{refused:?}");
@@ -447,7 +447,7 @@ async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_h
     assert!(free, "the layouts of the test happen to share a folder; name them otherwise");
     let backups = world.folder().join("backups");
     std::fs::create_dir_all(&backups).unwrap();
-    std::fs::write(backups.join(&last[..2]), "in the way").unwrap();
+    recard::store::write_whole(&backups.join(&last[..2]), b"in the way").unwrap();
     let stopped = world.place.run(&APPLY);
     assert_eq!(stopped.code, 1, "{stopped:?}");
     assert!(stopped.stderr.contains("the store failed, and the run stopped"), "{stopped:?}");
@@ -534,7 +534,7 @@ async fn an_audit_trail_that_was_edited_or_cut_off_is_found() {
         (String::new(), "the audit trail has no word of the run"),
     ] {
         assert_ne!(damaged, trail);
-        std::fs::write(&path, damaged).unwrap();
+        recard::store::write_whole(&path, damaged.as_bytes()).unwrap();
         let ended = world.place.run(&["audit", "verify"]);
         assert_eq!(ended.code, 1, "{ended:?}");
         assert!(ended.stderr.contains(told), "{told}: {ended:?}");
