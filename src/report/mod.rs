@@ -5,7 +5,7 @@
 //!
 //! Text carries styles; whoever prints it takes them away where there is no terminal. Machine formats have a version in their
 //! first field and a schema in `schemas/`; what stands in them never depends on the language or width of a terminal. What
-//! people and the portal wrote goes through [`escape`], whatever the format: it must not become markup, a mention, a formula,
+//! people and the portal wrote goes through `escape`, whatever the format: it must not become markup, a mention, a formula,
 //! a workflow command or an escape sequence.
 
 mod about;
