@@ -278,3 +278,72 @@ fn a_marker_and_a_limit_can_be_chosen() {
     assert_eq!(place.run(&[&plan[..], &["--marker", "a --> b"]].concat()).code, 64);
     assert_eq!(place.run(&[&plan[..], &["--markdown-limit", "10"]].concat()).code, 64);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_tells_what_people_will_see_afterwards() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut state = emulator.state();
+    let value = json!([{"name": "m", "title": "M", "type": "section", "elements": []}]);
+    for (user, name, common) in
+        [(0, "lead_details", "Y"), (0, "returning_lead_details_common", "Y"), (7, "lead_details", "N")]
+    {
+        let rows = state["options"].as_array_mut().unwrap();
+        rows.retain(|row| row["user_id"] != user || row["name"] != name);
+        rows.push(
+            json!({"user_id": user, "category": "crm.entity.editor", "name": name, "common": common, "value": value}),
+        );
+    }
+    emulator.set_state(&state).unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    let plan = ["plan", "-f", "lead.yaml", "--effective", "--unchanged"];
+    let ended = place.run(&plan);
+    for text in [
+        "afterwards own view: the card set for all; common view: ",
+        "afterwards own view: the portal's built-in card; common view: the common card",
+        "Which view a person looks at cannot be read",
+    ] {
+        assert!(ended.stdout.contains(text), "{text}: {ended:?}");
+    }
+    let ended = place.run(&[&plan[..], &["--output", "json"]].concat());
+    let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(value["targets"][0]["effective"]["ownView"], "set-for-all", "{value}");
+    assert_eq!(value["targets"][1]["effective"], json!({"ownView": "built-in", "commonView": "common-card"}));
+    check("json", &ended.stdout, "plan", 0);
+    let ended = place.run(&[&plan[..], &["--output", "markdown"]].concat());
+    assert!(ended.stdout.contains("own view: the card set for all"), "{ended:?}");
+    assert_eq!(emulator.complaints(), []);
+}
+
+/// A repository with one commit of the manifest, if git is there; nothing if it is not.
+fn committed(place: &Place) -> Option<()> {
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=Anna <b>@x", "-c", "user.email=anna@example.com", "-c", "commit.gpgsign=false"]);
+        let quiet = command.args(arguments).current_dir(place.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").output();
+        quiet.ok().filter(|output| output.status.success()).map(|_| ())
+    };
+    git(&["init", "-q"])?;
+    git(&["add", "lead.yaml"])?;
+    git(&["commit", "-q", "-m", "cards back to standard"])
+}
+
+#[test]
+fn a_plan_tells_the_line_the_selector_the_reason_and_the_commit_behind_each_action() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail"];
+    // Without git, and outside of a repository, the plan is the same without the commit.
+    let ended = place.run(&plan);
+    for text in ["lead.yaml:17:23 department 41 and below\n", "because: New lead form since 1 November\n"] {
+        assert!(ended.stdout.contains(text), "{text}: {ended:?}");
+    }
+    assert!(!ended.stdout.contains("(commit"), "{ended:?}");
+    if committed(&place).is_some() {
+        let path = std::env::var_os("PATH").unwrap();
+        let ended = Ended::of(place.command(&plan).env("PATH", path).output().unwrap());
+        assert!(ended.stdout.contains("because: New lead form since 1 November (commit "), "{ended:?}");
+        assert!(ended.stdout.contains(" by Anna"), "{ended:?}");
+    }
+}

@@ -204,6 +204,9 @@ pub(super) struct PlanArguments {
     /// End with 2 if anything is to be done or held
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+    /// Tell what people will see afterwards, as far as it can be known; reads the common cards, too
+    #[arg(long)]
+    pub(super) effective: bool,
     /// Write a plan file, which apply carries out once and as it was reviewed, or less of it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) out: Option<PathBuf>,

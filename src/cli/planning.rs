@@ -143,6 +143,7 @@ impl Planned {
             cost: self.cost,
             warnings: &self.warnings,
             drift: None,
+            effective: None,
         }
     }
 }

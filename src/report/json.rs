@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::about::AboutJson;
-use super::{Checked, Commit, Content, Failed, Held, PlanReport, Purpose, SettledRun};
+use super::{Checked, Commit, Content, Effective, Failed, Held, PlanReport, Purpose, SettledRun, Sight};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Settled;
 use crate::model::{Place, ReadTrust, TrustEvidence};
@@ -116,8 +116,23 @@ struct TargetJson {
     /// The generation, in mode `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
+    /// What the person will see afterwards; only with `--effective`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective: Option<EffectiveJson>,
     /// Where in the manifests it comes from.
     origin: OriginJson,
+}
+
+/// What people will see afterwards. Which view a person looks at cannot be read. The words are `own-card`, `set-for-all`,
+/// `common-card`, `built-in` and `unknown`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EffectiveJson {
+    /// In the person's own view; absent for common cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_view: Option<&'static str>,
+    /// In the common view.
+    common_view: &'static str,
 }
 
 /// What a reset loses.
@@ -378,7 +393,7 @@ impl DriftJson {
 impl PlanJson {
     /// The plan, with or without a diff of what each reset loses.
     pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: Content) -> Self {
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift } = report;
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } = report;
         let counts = plan.counts();
         let (trust, evidence) = match plan.trust {
             ReadTrust::Trusted(evidence) => ("trusted", Some(evidence)),
@@ -447,6 +462,10 @@ impl TargetJson {
             text: target.decision.to_string(),
             loses,
             generation: target.generation.as_ref().map(ToString::to_string),
+            effective: report.effective.map(|effective| EffectiveJson {
+                own_view: Effective::own_view(plan, target).map(Sight::word),
+                common_view: effective.common_view(target.key.lead).word(),
+            }),
             origin: OriginJson {
                 manifest: origin.manifest.to_string(),
                 file: origin.place.file.to_string(),

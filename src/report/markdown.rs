@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::escape::{markdown, references};
 use super::finding::findings;
 use super::words::{Counted, Seconds};
-use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
+use super::{Checked, Commit, Content, Effective, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
 use crate::engine::Settled;
 use crate::model::{Origin, OutcomeClass, Place, Totals};
 use crate::plan::diff::diff;
@@ -187,6 +187,9 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
         short(report.caller.name.as_str())
     );
     manifests(text, &report.manifests);
+    for (file, Commit { id, author, date }) in report.commits.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "- {}: commit {} of {date} by {}", short(file), short(id), short(author));
+    }
 }
 
 /// The guards that stand against the plan, and the lines that would allow it.
@@ -250,12 +253,32 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
             place(&target.origin)
         );
     }
+    if let Some(effective) = report.effective {
+        sights(text, report, targets, effective);
+    }
     if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
         let _ = writeln!(text, "\n… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.");
     }
     match detail.content {
         Content::Left => {}
         Content::Shown => contents(text, report, targets, detail.limit),
+    }
+}
+
+/// What people will see afterwards, in counts: most of them will see the same.
+fn sights(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], effective: &Effective) {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for target in targets {
+        let common = effective.common_view(target.key.lead);
+        let sight = match Effective::own_view(report.plan, target) {
+            Some(own) => format!("own view: {own}; common view: {common}"),
+            None => format!("common view: {common}"),
+        };
+        *counts.entry(sight).or_default() += 1;
+    }
+    text.push_str("\nSeen afterwards (which view a person looks at cannot be read):\n\n");
+    for (sight, count) in counts {
+        let _ = writeln!(text, "- {}: {sight}", Counted(count, "card", "cards"));
     }
 }
 

@@ -12,6 +12,7 @@ mod about;
 mod csv;
 mod doctor;
 mod drift_text;
+mod effective;
 mod escape;
 mod exported;
 mod finding;
@@ -34,6 +35,7 @@ use std::fmt;
 use drift_text::DriftText;
 
 pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
+pub use effective::{Effective, Sight};
 pub use escape::visible;
 pub use exported::ExportedManifest;
 pub use inventory::{Inventory, inventory_schema};

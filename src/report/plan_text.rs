@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::words::{Counted, Seconds, column_width, fitted};
-use super::{PlanReport, visible};
+use super::{Commit, Effective, PlanReport, visible};
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
 use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
@@ -46,7 +46,7 @@ pub struct PlanText<'a> {
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The warnings stand on stderr already, with the lines that they are about.
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _ } = self.report;
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _, effective } = self.report;
         let kind = if caller.emulator { " (an emulator)" } else { "" };
         writeln!(
             f,
@@ -68,6 +68,12 @@ impl fmt::Display for PlanText<'_> {
             self.line(f, target, key_width, name_width)?;
         }
         if !shown.is_empty() {
+            if effective.is_some() {
+                writeln!(
+                    f,
+                    "{FAINT}Which view a person looks at cannot be read, nor can views made for some.{FAINT:#}"
+                )?;
+            }
             writeln!(f)?;
         }
 
@@ -125,6 +131,13 @@ impl PlanText<'_> {
             write!(f, "{name:<name_width$}  ")?;
         }
         writeln!(f, "{}", visible(&target.decision.to_string()))?;
+        if let Some(effective) = self.report.effective {
+            let common = effective.common_view(target.key.lead);
+            match Effective::own_view(plan, target) {
+                Some(own) => writeln!(f, "       {FAINT}afterwards{FAINT:#} own view: {own}; common view: {common}")?,
+                None => writeln!(f, "       {FAINT}afterwards{FAINT:#} common view: {common}")?,
+            }
+        }
         match self.content {
             Content::Left => return Ok(()),
             Content::Shown => {}
@@ -132,6 +145,11 @@ impl PlanText<'_> {
         let origin = &target.origin;
         let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
         writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", visible(&place), visible(&selector))?;
+        write!(f, "       {FAINT}because: {}", visible(&origin.reason))?;
+        if let Some(Commit { id, author, date }) = self.report.commit(origin) {
+            write!(f, " (commit {:.10} of {date} by {})", id, visible(author))?;
+        }
+        writeln!(f, "{FAINT:#}")?;
         if let Some(layout) = target.decision.layout() {
             let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
             for line in diff(Some(layout), stand_in) {

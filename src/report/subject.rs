@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::words::Counted;
-use super::{Listing, RunText, visible};
+use super::{Effective, Listing, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
@@ -104,6 +104,8 @@ pub struct PlanReport<'a> {
     pub warnings: &'a [Diagnostic],
     /// What drifted, where that is the question.
     pub drift: Option<&'a Drift>,
+    /// What people will see afterwards, where that is asked for.
+    pub effective: Option<&'a Effective>,
 }
 
 /// What became of a run.

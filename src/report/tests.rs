@@ -96,6 +96,7 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         cost: Cost { requests: 3, seconds: 2.0 },
         warnings: &warnings,
         drift: None,
+        effective: None,
     };
     let refused = Outcome::Refused { code: "ACCESS".into(), message: text.to_owned() };
     let outcomes = [Outcome::Reset, refused, Outcome::Unknown(text.to_owned())];
@@ -253,6 +254,7 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         cost: Cost { requests: 313, seconds: 156.0 },
         warnings: &[],
         drift: None,
+        effective: None,
     };
     let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
     let text = report.render(Format::Markdown, &in_detail());

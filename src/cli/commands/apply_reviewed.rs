@@ -77,6 +77,7 @@ async fn carry_out(
         cost: planning::cost(session, &plan),
         warnings: &[],
         drift: None,
+        effective: None,
     };
     outputs.preview_text(&format!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
     // Where nothing of the plan is left, the report says why.

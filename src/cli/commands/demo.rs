@@ -55,6 +55,7 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         shown: shown(detail),
         rules: rules.clone(),
         detailed_exitcode: false,
+        effective: false,
         out: None,
         max_age: std::time::Duration::ZERO,
     };

@@ -5,11 +5,13 @@ use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
-use crate::cli::session::Address;
+use crate::cli::session::{Address, Session};
 use crate::cli::sources::Manifest;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, output, plan_files, planning, sources};
-use crate::report::{Purpose, Subject};
+use crate::engine::{self, Event};
+use crate::plan::Plan;
+use crate::report::{Effective, PlanReport, Purpose, Subject};
 use crate::store::write_whole;
 
 /// Plans and shows the plan.
@@ -41,7 +43,12 @@ pub(in crate::cli) async fn with(
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
     sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-    outputs.write(Subject::Plan(&planned.report(&session, manifest)))?;
+    let effective = match arguments.effective {
+        true => Some(effective(&session, &planned.plan).await?),
+        false => None,
+    };
+    let report = PlanReport { effective: effective.as_ref(), ..planned.report(&session, manifest) };
+    outputs.write(Subject::Plan(&report))?;
     if let Some(path) = &arguments.out {
         let file = plan_files::made(&session, manifest, &planned, arguments.max_age)?;
         let bytes = file.encode().map_err(|problem| Failure::error(format!("cannot make a plan file: {problem}")))?;
@@ -51,4 +58,13 @@ pub(in crate::cli) async fn with(
     let settled = planned.plan.is_settled();
     session.close(outputs.ui)?;
     Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
+}
+
+/// Looks at what the common view shows, where the plan does not say it.
+async fn effective(session: &Session, plan: &Plan) -> Result<Effective, Failure> {
+    let keys = Effective::missing(plan);
+    let silent = |_: Event| {};
+    let seen = engine::observe(&session.portal.reader(), &session.caller, &keys, &silent).await;
+    let seen = seen.map_err(|problem| Failure::from(problem).while_doing("cannot read the common cards"))?;
+    Ok(Effective::of(plan, &seen))
 }

@@ -1,0 +1,106 @@
+//! What people will see after a plan is applied, as far as it can be known.
+//!
+//! Everybody looks at one of several views of the card: their own, the common one, or one made for some. Which one is a switch
+//! that the portal shows to nobody, so both answers are told. In their own view people without a card see what was set for all,
+//! else the card that is built into the portal; in the common view the common card, else the built-in one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::{CardKey, CardState, LeadCustomerType, Observed, Snapshot};
+use crate::plan::{Decision, KeepReason, Plan, PlannedTarget};
+
+/// A card that somebody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The one that they arranged for themselves.
+    OwnCard,
+    /// The one that an administrator set for all.
+    SetForAll,
+    /// The common card, arranged by an administrator.
+    CommonCard,
+    /// The one that is built into the portal.
+    BuiltIn,
+    /// It cannot be known.
+    Unknown,
+}
+
+/// What the common view will show, for each kind of lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effective {
+    common: BTreeMap<LeadCustomerType, Sight>,
+}
+
+impl Sight {
+    /// The word for machine output; never changes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OwnCard => "own-card",
+            Self::SetForAll => "set-for-all",
+            Self::CommonCard => "common-card",
+            Self::BuiltIn => "built-in",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OwnCard => "their own card",
+            Self::SetForAll => "the card set for all",
+            Self::CommonCard => "the common card",
+            Self::BuiltIn => "the portal's built-in card",
+            Self::Unknown => "not known",
+        })
+    }
+}
+
+impl Effective {
+    /// The common cards that a plan says nothing of, and that must be read to know what people will see.
+    pub fn missing(plan: &Plan) -> Vec<CardKey> {
+        let common = LeadCustomerType::ALL.map(CardKey::common);
+        common.into_iter().filter(|key| plan.targets.iter().all(|target| target.key != *key)).collect()
+    }
+
+    /// From a plan, and a look at the common cards that it says nothing of.
+    pub fn of(plan: &Plan, seen: &Snapshot) -> Self {
+        let sight = |lead| {
+            let key = CardKey::common(lead);
+            match plan.targets.iter().find(|target| target.key == key) {
+                Some(target) => after(target, Sight::BuiltIn, Sight::CommonCard),
+                None => match seen.card(key) {
+                    Some(Observed::Known(CardState::Default | CardState::Inherited)) => Sight::BuiltIn,
+                    Some(Observed::Known(CardState::Customised(_))) => Sight::CommonCard,
+                    Some(Observed::Unreadable(_)) | None => Sight::Unknown,
+                },
+            }
+        };
+        Self { common: LeadCustomerType::ALL.map(|lead| (lead, sight(lead))).into_iter().collect() }
+    }
+
+    /// What the common view will show.
+    pub fn common_view(&self, lead: LeadCustomerType) -> Sight {
+        self.common.get(&lead).copied().unwrap_or(Sight::Unknown)
+    }
+
+    /// What a person's own view will show; nothing for a common card, which nobody's own view shows.
+    pub fn own_view(plan: &Plan, target: &PlannedTarget) -> Option<Sight> {
+        target.key.user()?;
+        let fallback = match plan.stand_ins.contains_key(&target.key.lead) {
+            true => Sight::SetForAll,
+            false => Sight::BuiltIn,
+        };
+        Some(after(target, fallback, Sight::OwnCard))
+    }
+}
+
+/// What stands where a target is, once the plan is applied.
+fn after(target: &PlannedTarget, fallback: Sight, arranged: Sight) -> Sight {
+    match &target.decision {
+        Decision::Reset(_) => fallback,
+        Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)) => fallback,
+        Decision::Keep(KeepReason::CustomisedAgain(_)) => arranged,
+        Decision::Hold(_) => Sight::Unknown,
+    }
+}
