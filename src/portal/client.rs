@@ -295,10 +295,12 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many of `count` things of `commands_each` commands the next batch should carry, at most `most`.
-    pub(super) fn next_size(&self, count: usize, commands_each: usize, most: usize) -> usize {
+    /// How many of `count` things of `commands_each` commands the next batch should carry, at most `most`, if about
+    /// `behind` requests are to follow that need the room in the counter as well.
+    pub(super) fn next_size(&self, count: usize, commands_each: usize, most: usize, behind: f64) -> usize {
         let now = self.gate.now();
         let (room, pace) = self.gate.limiter().room_and_pace(now);
+        let room = (room - behind).max(0.0);
         let allowance = Allowance { room, pace, connections: self.most_connections };
         self.with(|state| state.timing.next_size(count, commands_each, most, allowance))
     }

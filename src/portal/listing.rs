@@ -16,6 +16,10 @@ use crate::port::PortalError;
 /// How many entries the portal puts on a page (documentation and recordings).
 const PAGE: u64 = 50;
 
+/// How many requests a page of people makes necessary: each of them has two cards, and a request reads 50. Pages in small
+/// batches would be quicker by themselves, and take from the counter what the reads then wait for.
+const REQUESTS_BEHIND_A_PAGE: f64 = 2.0;
+
 /// The most entries that are believed; more would be a misread number.
 const MOST_ENTRIES: u64 = 10_000_000;
 
@@ -123,7 +127,7 @@ impl Client {
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        self.read_all(starts.len(), &command, &mut take).await?;
+        self.read_all(starts.len(), starts.len() as f64 * REQUESTS_BEHIND_A_PAGE, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),

@@ -51,7 +51,7 @@ impl Client {
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), &command, &mut take).await?;
+        self.read_all(commands.len(), 0.0, &command, &mut take).await?;
         let mut answer = |number: usize, method: &str| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer),
             Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
@@ -104,7 +104,7 @@ impl Client {
                 sink.take(*key, card_read(end));
             }
         };
-        self.read_all(keys.len(), &command, &mut take).await
+        self.read_all(keys.len(), 0.0, &command, &mut take).await
     }
 }
 

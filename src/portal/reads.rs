@@ -44,19 +44,22 @@ struct Work<'a> {
     client: &'a Client,
     count: usize,
     next: usize,
+    /// About how many requests follow that this work makes necessary.
+    behind: f64,
     again: VecDeque<Job>,
 }
 
 impl Client {
     /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`, in no particular order
-    /// and each exactly once, unless the whole fails.
+    /// and each exactly once, unless the whole fails. About `behind` requests are expected to follow.
     pub(crate) async fn read_all(
         &self,
         count: usize,
+        behind: f64,
         command: &(dyn Fn(usize) -> Command + Sync),
         take: &mut (dyn FnMut(usize, ReadEnd) + Send),
     ) -> Result<(), PortalError> {
-        let mut work = Work { client: self, count, next: 0, again: VecDeque::new() };
+        let mut work = Work { client: self, count, next: 0, behind, again: VecDeque::new() };
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < self.connections()
@@ -102,7 +105,7 @@ impl Work<'_> {
         if left == 0 {
             return None;
         }
-        let size = self.client.next_size(left, 1, MOST_COMMANDS).clamp(1, left);
+        let size = self.client.next_size(left, 1, MOST_COMMANDS, self.behind).clamp(1, left);
         let numbers = (self.next..self.next + size).collect();
         self.next += size;
         Some(Job { numbers, trial: Trial::default(), pause: Duration::ZERO })

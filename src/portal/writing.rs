@@ -24,7 +24,7 @@ const LEFT_OUT: &str = "the portal left the command out";
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        self.next_size(remaining, COMMANDS_EACH, MOST_TARGETS)
+        self.next_size(remaining, COMMANDS_EACH, MOST_TARGETS, 0.0)
     }
 
     /// Sends `get, reset, get` for each target, as neighbours in one batch.

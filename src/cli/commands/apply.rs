@@ -23,7 +23,8 @@ use crate::port::{PlannedCard, RunHeader, RunPurpose};
 use crate::report::{Format, Held, Purpose, Report, SettledRun, Subject};
 use crate::store::Locked;
 
-/// A plan older than this is read again before anything is reset: somebody took their time to answer the question.
+/// A plan older than this is read again before anything is reset: somebody took their time to answer the question. The
+/// time of the reading itself does not count: each reset is preceded by a read in the same request, which is compared.
 const FRESH: Duration = Duration::from_secs(30);
 
 /// The plan that is kept with a run is never used again, so when it expires does not matter.
@@ -62,8 +63,8 @@ pub(in crate::cli) async fn with(
     let mut locked = running::lock(ui, global, &session, "apply").await?;
     running::refuse_unfinished(&session)?;
     running::remember(&mut locked, &arguments.rules.memory);
-    let read_at = Instant::now();
     let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
+    let read_at = Instant::now();
     let outcome = decide(outputs, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
     drop(locked);
     session.close(ui)?;
