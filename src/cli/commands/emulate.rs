@@ -91,6 +91,22 @@ fn limits(text: &str) -> Result<Limits, Failure> {
         "off" => Ok(Limits::default()),
         "standard" => Ok(Limits::standard()),
         "enterprise" => Ok(Limits::enterprise()),
-        other => Err(Failure::new(exit::USAGE, format!("--limits {other}: there are off, standard and enterprise"))),
+        other => own_limits(other).ok_or_else(|| {
+            let text = format!("--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS");
+            Failure::new(exit::USAGE, text)
+                .hint("X requests at once, Y a second, SECONDS of operating time in ten minutes")
+        }),
     }
+}
+
+/// Limits by their numbers: those of the requests, and the operating time where it is to be limited as well.
+fn own_limits(text: &str) -> Option<Limits> {
+    let numbers: Vec<f64> = text.split(',').map(|number| number.trim().parse()).collect::<Result<_, _>>().ok()?;
+    let (burst, per_second, operating_seconds) = match numbers.as_slice() {
+        [burst, per_second] => (*burst, *per_second, None),
+        [burst, per_second, seconds] => (*burst, *per_second, Some(*seconds)),
+        _ => return None,
+    };
+    let usable = numbers.iter().all(|number| number.is_finite() && *number > 0.0) && burst >= 1.0;
+    usable.then(|| Limits { rate: Some((burst, per_second)), operating_seconds, ..Limits::default() })
 }

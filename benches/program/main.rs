@@ -1,0 +1,447 @@
+//! The whole program, as a process, against the emulated portal in another process: how near is it to the least time that the
+//! portal's limits allow?
+//!
+//! ```sh
+//! cargo bench --bench program              # a quick table, some two minutes
+//! cargo bench --bench program -- all       # the whole table, some twenty minutes
+//! cargo bench --bench program -- faults    # one part: sizes, foreign, full, faults, start, memory
+//! ```
+//!
+//! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound and its derivation stand in
+//! `bound.rs`. Where a line says `×10`, the portal's limits and the time of a command were both made ten times as quick, to
+//! measure a long run in a short one; what recard itself costs then weighs ten times as much.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints, and cannot go on without its processes"
+)]
+
+mod bound;
+mod process;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use bound::{Bound, Limits, Phase, Timing, bound};
+use process::{Place, Portal, Taken, say};
+use serde_json::json;
+
+/// How many connections recard keeps busy.
+const CONNECTIONS: u64 = 8;
+
+/// Targets of resets that fit into a request: three commands each.
+const RESETS: u64 = 16;
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "--alone"
+    {
+        std::process::exit(process::alone(rest));
+    }
+    let wanted = |part: &str| arguments.iter().any(|argument| argument == part || argument == "all");
+    let quick = arguments.is_empty();
+    if quick || wanted("sizes") {
+        sizes(quick).await;
+    }
+    if wanted("foreign") {
+        foreign().await;
+    }
+    if quick || wanted("full") {
+        full().await;
+    }
+    if quick || wanted("faults") {
+        faults().await;
+    }
+    if quick || wanted("start") {
+        start();
+    }
+    if wanted("memory") {
+        memory().await;
+    }
+}
+
+/// A portal with its limits.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    burst: f64,
+    per_second: f64,
+    /// How many times as quick as a real one.
+    scale: f64,
+    command: Duration,
+}
+
+impl Kind {
+    const fn standard(scale: f64, milliseconds: u64) -> Self {
+        Self::of("standard", 50.0, 2.0, scale, milliseconds)
+    }
+
+    const fn enterprise(scale: f64, milliseconds: u64) -> Self {
+        Self::of("enterprise", 250.0, 5.0, scale, milliseconds)
+    }
+
+    const fn of(name: &'static str, burst: f64, per_second: f64, scale: f64, milliseconds: u64) -> Self {
+        Self { name, burst, per_second, scale, command: Duration::from_millis(milliseconds) }
+    }
+
+    fn rate(&self) -> String {
+        format!("{},{}", self.burst, self.per_second * self.scale)
+    }
+
+    fn scaled_command(&self) -> Duration {
+        self.command.div_f64(self.scale)
+    }
+
+    async fn portal(&self, users: u64) -> Portal {
+        Portal::start(users, &self.rate(), self.scaled_command()).await
+    }
+
+    fn bound(&self, phases: &[Phase], room: f64, request: f64) -> Bound {
+        let limits = Limits { rate: Some((self.burst, self.per_second * self.scale)), operating: None };
+        let timing = Timing { request, call: self.scaled_command().as_secs_f64() };
+        bound(phases, limits, room, CONNECTIONS, timing)
+    }
+
+    fn title(&self, users: u64) -> String {
+        let scale = if self.scale > 1.0 { format!(" ×{}", self.scale) } else { String::new() };
+        format!("{users} users, {}{scale}, {} ms", self.name, self.command.as_millis())
+    }
+}
+
+/// What a request without commands takes: the middle one of some.
+async fn request_time(portal: &Portal) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        times.push(portal.request(0).await.1);
+    }
+    times.sort_by(f64::total_cmp);
+    portal.forget().await;
+    times[times.len() / 2]
+}
+
+/// The reads of a plan: everybody's two cards, and the pages of the list of people.
+fn reads(users: u64) -> Phase {
+    Phase { calls: 2 * users + users.div_ceil(50) + 1, most: 50 }
+}
+
+struct Row {
+    title: String,
+    taken: Taken,
+    bound: Bound,
+    requests: u64,
+    refused: u64,
+}
+
+impl Row {
+    fn head(what: &str) {
+        println!("\n### {what}\n");
+        println!("| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |");
+        println!("|---|---|---|---|---|---|---|---|");
+    }
+
+    fn print(&self) {
+        let Self { title, taken, bound, requests, refused } = self;
+        println!(
+            "| {title} | {:.2} | {:.2} | {:.3} | {requests} / {} = {:.3} | {refused} | {:.2} | {:.0} |",
+            taken.wall,
+            bound.seconds,
+            taken.wall / bound.seconds,
+            bound.requests,
+            *requests as f64 / bound.requests as f64,
+            taken.processor(),
+            taken.peak_mib
+        );
+    }
+}
+
+/// `plan`, and `apply` with its plan, each on a portal that nobody has used.
+async fn sizes(quick: bool) {
+    Row::head("plan, and plan + apply, alone on a quiet portal");
+    let kinds: &[(u64, Kind)] = &[
+        (250, Kind::standard(1.0, 10)),
+        (250, Kind::standard(1.0, 50)),
+        (250, Kind::enterprise(1.0, 10)),
+        (2_500, Kind::standard(1.0, 10)),
+        (2_500, Kind::standard(1.0, 50)),
+        (2_500, Kind::enterprise(1.0, 10)),
+        (10_000, Kind::standard(10.0, 10)),
+        (10_000, Kind::enterprise(1.0, 10)),
+    ];
+    let quick_kinds = [kinds[0], (2_500, Kind::standard(10.0, 10))];
+    for (users, kind) in if quick { &quick_kinds[..] } else { kinds } {
+        for apply in [false, true] {
+            let portal = kind.portal(*users).await;
+            let request = request_time(&portal).await;
+            let place = Place::new(&portal, *users);
+            let rate = kind.rate();
+            let mut arguments = vec!["plan", "-f", "bench.yaml", "--rate", &rate];
+            if apply {
+                arguments[0] = "apply";
+                arguments.push("--auto-approve");
+            }
+            tokio::time::sleep(Duration::from_secs_f64(10.0 / (kind.per_second * kind.scale))).await;
+            let taken = place.measure(&portal.webhook, &arguments).await;
+            assert_eq!(taken.code, 0, "{}", place.said());
+            let removed = portal.counter("rows_removed").await;
+            let mut phases = vec![reads(*users)];
+            if apply {
+                phases.push(Phase { calls: 3 * removed, most: 3 * RESETS });
+            }
+            Row {
+                title: format!("{}: {}", kind.title(*users), if apply { "plan + apply" } else { "plan" }),
+                taken,
+                bound: kind.bound(&phases, kind.burst, request),
+                requests: portal.counter("requests").await,
+                refused: portal.counter("refused_by_rate").await,
+            }
+            .print();
+        }
+    }
+}
+
+/// Somebody else makes a request every two seconds.
+async fn foreign() {
+    Row::head("plan + apply, while another program takes 0.5 requests a second");
+    let (users, kind) = (2_500, Kind::standard(1.0, 10));
+    let portal = std::sync::Arc::new(kind.portal(users).await);
+    let request = request_time(&portal).await;
+    let place = Place::new(&portal, users);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let other = {
+        let portal = std::sync::Arc::clone(&portal);
+        tokio::spawn(async move {
+            let mut refused = 0_u64;
+            let mut sent = 0_u64;
+            loop {
+                sent += 1;
+                refused += u64::from(portal.request(1).await.0 != 200);
+                FOREIGN.store(sent << 32 | refused, std::sync::atomic::Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+        })
+    };
+    let taken =
+        place.measure(&portal.webhook, &["apply", "-f", "bench.yaml", "--rate", &kind.rate(), "--auto-approve"]).await;
+    other.abort();
+    assert_eq!(taken.code, 0, "{}", place.said());
+    let foreign = FOREIGN.load(std::sync::atomic::Ordering::Relaxed);
+    let removed = portal.counter("rows_removed").await;
+    let slower = Kind { per_second: kind.per_second - 0.5, ..kind };
+    Row {
+        title: kind.title(users),
+        taken,
+        bound: slower.bound(&[reads(users), Phase { calls: 3 * removed, most: 3 * RESETS }], kind.burst, request),
+        requests: portal.counter("requests").await - (foreign >> 32),
+        refused: portal.counter("refused_by_rate").await - (foreign & 0xffff_ffff),
+    }
+    .print();
+}
+
+/// How many requests the other program has sent, and how many of them were refused.
+static FOREIGN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// A process that finds the counter full, with and without what the one before it has kept.
+async fn full() {
+    Row::head("plan + apply by a new process, right after a plan has filled the counter");
+    let (users, kind) = (1_500, Kind::standard(1.0, 10));
+    for kept in [true, false] {
+        let portal = kind.portal(users).await;
+        let request = request_time(&portal).await;
+        let place = Place::new(&portal, users);
+        let rate = kind.rate();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let first = place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &rate]).await;
+        assert_eq!(first.code, 0, "{}", place.said());
+        let before = portal.counter("requests").await;
+        let room = kind.burst - (before as f64 - kind.per_second * first.wall).clamp(0.0, kind.burst);
+        portal.forget().await;
+        if !kept {
+            forget_levels(&place.path().join(".recard"));
+        }
+        let taken =
+            place.measure(&portal.webhook, &["apply", "-f", "bench.yaml", "--rate", &rate, "--auto-approve"]).await;
+        assert_eq!(taken.code, 0, "{}", place.said());
+        let removed = portal.counter("rows_removed").await;
+        let phases = [reads(users), Phase { calls: 3 * removed, most: 3 * RESETS }];
+        let title = if kept { "with the level that was kept" } else { "without it" };
+        Row {
+            title: format!("{}, {title}", kind.title(users)),
+            taken,
+            bound: kind.bound(&phases, room, request),
+            requests: portal.counter("requests").await,
+            refused: portal.counter("refused_by_rate").await,
+        }
+        .print();
+    }
+}
+
+fn forget_levels(folder: &std::path::Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            forget_levels(&path);
+        } else if path.ends_with("limiter.json") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+/// One fault at a time, and how much longer the run takes with it than without.
+async fn faults() {
+    println!("\n### One fault in plan + apply of 250 users\n");
+    println!("| fault | at | seconds more than the quiet run | exit code | left after a further apply |");
+    println!("|---|---|---|---|---|");
+    let kind = Kind::standard(1.0, 1);
+    let users = 250;
+    let mut quiet: Vec<f64> = Vec::new();
+    for _ in 0..3 {
+        quiet.push(faulty(kind, users, None).await.wall);
+    }
+    quiet.sort_by(f64::total_cmp);
+    let usual = quiet[1];
+    println!("| none | | {:.1} to {:.1} | 0 | nothing |", quiet[0] - usual, quiet[2] - usual);
+    let plan_requests = {
+        let portal = kind.portal(users).await;
+        let place = Place::new(&portal, users);
+        place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &kind.rate()]).await;
+        portal.counter("requests").await
+    };
+    for effect in [
+        "rate-limit",
+        "operating-time",
+        "html-before",
+        "html-after",
+        "html-ok",
+        "cut-before",
+        "cut-after",
+        "truncate",
+        "slow",
+        "redirect",
+        "overload",
+        "expire-webhook",
+        "fail-command",
+        "limit-command",
+        "fatal",
+    ] {
+        for (at, request, method) in [("a read", 5, "get"), ("a reset", plan_requests + 2, "reset")] {
+            let mut rule = match effect {
+                // These strike a command and not a request.
+                "fail-command" | "limit-command" | "fatal" => {
+                    json!({"method": format!("crm.lead.details.configuration.{method}"), "nth": 20})
+                }
+                _ => json!({"method": "batch", "nth": request}),
+            };
+            rule["do"] = json!(effect);
+            if effect == "slow" {
+                rule["ms"] = json!(1000);
+            }
+            let Ran { wall, code, struck, left } = faulty(kind, users, Some(rule)).await;
+            assert_eq!(struck, 1, "{effect} at {at} did not strike");
+            println!("| {effect} | {at} | {:.1} | {code} | {left} |", wall - usual);
+        }
+    }
+}
+
+/// What became of a run with a fault.
+struct Ran {
+    wall: f64,
+    code: i32,
+    /// How many faults there were.
+    struck: u64,
+    /// Whether a further apply finds its way to the end.
+    left: &'static str,
+}
+
+/// An apply under a fault, and a further one without.
+async fn faulty(kind: Kind, users: u64, rule: Option<serde_json::Value>) -> Ran {
+    let portal = kind.portal(users).await;
+    let place = Place::new(&portal, users);
+    let rate = kind.rate();
+    let state = portal.get("state").await;
+    if let Some(rule) = &rule {
+        portal.put("faults", &json!([rule])).await;
+    }
+    let apply = ["apply", "-f", "bench.yaml", "--rate", &rate, "--auto-approve"];
+    let taken = place.measure(&portal.webhook, &apply).await;
+    let struck = portal.counter("faults").await;
+    portal.put("faults", &json!([])).await;
+    // A webhook that has expired is made good again; the rows stay as they are.
+    let mut now = portal.get("state").await;
+    now["portal"] = state["portal"].clone();
+    portal.put("state", &now).await;
+    let again = place.measure(&portal.webhook, &apply).await;
+    let plan = ["plan", "-f", "bench.yaml", "--rate", &rate, "--detailed-exitcode"];
+    let settled = place.measure(&portal.webhook, &plan).await;
+    let left = if again.code == 0 && settled.code == 0 { "nothing" } else { "something" };
+    Ran { wall: taken.wall, code: taken.code, struck, left }
+}
+
+/// How long it takes from the start of the process to the first byte of its first request.
+fn start() {
+    println!("\n### From the start of the process to its first request\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: bench, reason: to measure }}\nspec:\n  portal: \
+         {authority}\n  personal:\n    - users: {{ ids: [7] }}\n      leadCustomerTypes: [simple]\n"
+    );
+    recard::store::write_whole(&folder.path().join("bench.yaml"), manifest.as_bytes()).unwrap();
+    let mut times = Vec::new();
+    for _ in 0..11 {
+        let started = Instant::now();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_recard"));
+        command.args(["plan", "-f", "bench.yaml"]).current_dir(folder.path()).env_clear();
+        command.env("RECARD_WEBHOOK_URL", format!("http://{authority}/rest/1/notasecret000001/"));
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        times.push(started.elapsed().as_secs_f64() * 1000.0);
+        let refusal = br#"{"error":"INVALID_CREDENTIALS","error_description":"no"}"#;
+        let head = format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\nconnection: close\r\n", refusal.len());
+        stream.write_all(format!("{head}content-type: application/json\r\n\r\n").as_bytes()).unwrap();
+        stream.write_all(refusal).unwrap();
+        // The rest of the request is read, so that the answer is not cut.
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+        let _ = stream.read_to_end(&mut Vec::new());
+        child.wait().unwrap();
+    }
+    times.sort_by(f64::total_cmp);
+    println!("{:.1} ms in the middle of {}, {:.1} ms at best.", times[times.len() / 2], times.len(), times[0]);
+}
+
+/// Processor and memory without limits, for three sizes.
+async fn memory() {
+    println!("\n### Processor and memory, a portal without limits\n");
+    println!("| users | work | CPU s | CPU ms per 1,000 cards | peak MiB |");
+    println!("|---|---|---|---|---|");
+    for users in [1_000_u64, 10_000, 100_000] {
+        say(&format!("{users} users"));
+        let portal = Portal::start(users, "off", Duration::ZERO).await;
+        let place = Place::new(&portal, users);
+        for work in ["plan", "apply"] {
+            let mut arguments = vec![work, "-f", "bench.yaml", "--rate", "unlimited"];
+            if work == "apply" {
+                arguments.push("--auto-approve");
+            }
+            let taken = place.measure(&portal.webhook, &arguments).await;
+            assert_eq!(taken.code, 0, "{}", place.said());
+            println!(
+                "| {users} | {work} | {:.2} | {:.1} | {:.0} |",
+                taken.processor(),
+                taken.processor() * 1000.0 / (2.0 * users as f64 / 1000.0),
+                taken.peak_mib
+            );
+        }
+    }
+}
