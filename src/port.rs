@@ -58,6 +58,8 @@ pub enum CommandAnswer {
     Refused(Refusal),
     /// It was surely not carried out (for example because of a limit), and a repeat is safe.
     NotExecuted(String),
+    /// The portal broke down in it, or answered what makes no sense: it may have been carried out.
+    Unclear(String),
 }
 
 /// What `get, reset, get` of one target gave. The three are commands of one request and run without a gap.

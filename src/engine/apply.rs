@@ -12,8 +12,8 @@ use crate::model::{
 };
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, Removal};
 use crate::port::{
-    CardRead, CommandAnswer, Interrupted, JournalRecord, PortalError, ReadPortal, ResetAnswer, RunLog, StoreError,
-    WritePortal,
+    CardRead, CommandAnswer, Interrupted, JournalRecord, PortalError, ReadPortal, Refusal, ResetAnswer, RunLog,
+    StoreError, WritePortal,
 };
 
 /// How many requests that write may be under way at once.
@@ -92,6 +92,15 @@ struct Job {
     /// What is removed, and what the backup holds; nothing for a blind reset.
     layout: Option<Layout>,
     tries: u32,
+    /// An earlier try may have been carried out, and no read can tell.
+    in_doubt: bool,
+}
+
+impl Job {
+    /// What it comes to if nothing more is sent for it.
+    fn left(&self, reason: &str) -> Outcome {
+        if self.in_doubt { Outcome::Unknown(reason.to_owned()) } else { Outcome::NotAttempted(reason.to_owned()) }
+    }
 }
 
 /// Resets what the plan says, by the protocol of [the module](super).
@@ -126,7 +135,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
             Decision::Reset(Removal::Layout(layout)) => Some(layout.clone()),
             Decision::Reset(Removal::Unread) | Decision::Keep(_) | Decision::Hold(_) => None,
         };
-        run.waiting.push_back(Job { key: target.key, layout, tries: 0 });
+        run.waiting.push_back(Job { key: target.key, layout, tries: 0, in_doubt: false });
     }
     listener.hear(Event::Applying { total: run.waiting.len() + beforehand.len() });
     let end = match run.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()) {
@@ -264,6 +273,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                 let mut answers: BTreeMap<CardKey, ResetAnswer> = answers.into_iter().collect();
                 let mut settled = Vec::new();
                 let mut unclear = Vec::new();
+                let mut raced = Vec::new();
                 for job in jobs {
                     match answers.remove(&job.key) {
                         None => unclear.push(job),
@@ -271,15 +281,21 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                             Judgement::Settled(outcome) => settled.push((job.key, outcome)),
                             Judgement::Again(reason) => self.again(job, &reason, &mut settled),
                             Judgement::Unclear => unclear.push(job),
-                            Judgement::Raced(newer) => {
-                                let outcome = self.put_back(job.key, &newer).await?;
-                                settled.push((job.key, outcome));
-                            }
+                            Judgement::Raced(newer) => raced.push((job.key, newer)),
                         },
                     }
                 }
+                // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
+                let mut problem = None;
+                for (key, newer) in raced {
+                    match self.put_back(key, &newer).await {
+                        Ok(outcome) => settled.push((key, outcome)),
+                        Err(failed) => problem = Some(failed),
+                    }
+                }
                 self.settle(settled)?;
-                self.ask(unclear, "the answer left the target out").await
+                problem.map_or(Ok(()), Err)?;
+                self.ask(unclear, "the answer left the target out, or did not tell what became of it").await
             }
             Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
                 self.most_per_request = (jobs.len() / 2).max(1).min(self.most_per_request);
@@ -291,7 +307,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             }
             Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
                 let reason = problem.to_string();
-                self.settle(jobs.iter().map(|job| (job.key, Outcome::NotAttempted(reason.clone()))).collect())?;
+                self.settle(jobs.iter().map(|job| (job.key, job.left(&reason))).collect())?;
                 Err(match problem {
                     PortalError::Stopped(reason) => End::Wish(reason),
                     other => End::Portal(other),
@@ -300,25 +316,40 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         }
     }
 
-    /// What an answer to `get, reset, get` says.
+    /// What an answer to `get, reset, get` says. The last read counts more than what the portal says of the reset.
     fn judge(&self, job: &Job, answer: ResetAnswer) -> Judgement {
         let ResetAnswer { before, reset, after } = answer;
-        match reset {
-            CommandAnswer::Refused(refusal) => {
-                let (code, message) = (refusal.code, refusal.message);
-                return Judgement::Settled(Outcome::Refused { code, message });
-            }
-            CommandAnswer::NotExecuted(reason) => return Judgement::Again(reason),
-            CommandAnswer::Done => {}
-        }
-        let Some(backup) = &job.layout else { return Judgement::Settled(Outcome::ResetBlind) };
+        let Some(backup) = &job.layout else {
+            return match reset {
+                CommandAnswer::Done => Judgement::Settled(Outcome::ResetBlind),
+                CommandAnswer::Refused(Refusal { code, message }) => {
+                    Judgement::Settled(Outcome::Refused { code, message })
+                }
+                CommandAnswer::NotExecuted(reason) => Judgement::Again(reason),
+                CommandAnswer::Unclear(_) => Judgement::Unclear,
+            };
+        };
         let stand_in = self.stand_in(job.key);
         let after = match after {
-            CardRead::Read(layout) => CardState::of_read(layout, stand_in),
-            CardRead::Refused(_) | CardRead::NoAnswer(_) => return Judgement::Unclear,
+            CardRead::Read(layout) => Some(CardState::of_read(layout, stand_in)),
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
         };
+        let is_as_before = matches!(&after, Some(CardState::Customised(layout)) if layout == backup);
+        match reset {
+            CommandAnswer::NotExecuted(reason) => return Judgement::Again(reason),
+            CommandAnswer::Refused(Refusal { code, message }) if is_as_before || after.is_none() => {
+                return Judgement::Settled(Outcome::Refused { code, message });
+            }
+            CommandAnswer::Unclear(reason) if is_as_before => return Judgement::Again(reason),
+            CommandAnswer::Done | CommandAnswer::Refused(_) | CommandAnswer::Unclear(_) => {}
+        }
         match (before, after) {
-            (_, CardState::Customised(_)) => Judgement::Settled(Outcome::StillCustomised),
+            (_, None) => Judgement::Unclear,
+            (_, Some(CardState::Customised(_))) if is_as_before => Judgement::Settled(Outcome::StillCustomised),
+            // What the backup holds is gone, and another layout is there.
+            (_, Some(CardState::Customised(_))) => Judgement::Settled(Outcome::Unknown(
+                "the card now shows another layout than before: it was saved since, or set for everybody".into(),
+            )),
             (CardRead::Read(Some(layout)), _) if layout == *backup => Judgement::Settled(Outcome::Reset),
             (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
                 // A try before this one did it, and its answer was lost; or the person did it themselves.
@@ -351,7 +382,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         for job in blind {
             // Nothing can be learned by reading; a blind reset may be repeated, because it had no backup to begin with.
             if job.tries + 1 < TRIES {
-                self.waiting.push_back(Job { tries: job.tries + 1, ..job });
+                self.waiting.push_back(Job { tries: job.tries + 1, in_doubt: true, ..job });
             } else {
                 settled.push((job.key, Outcome::Unknown(reason.to_owned())));
             }
@@ -425,19 +456,28 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             Some(End::Store(problem)) => Some(format!("the store failed: {problem}")),
             Some(End::Portal(problem)) => Some(problem.to_string()),
         };
-        let left: Vec<(CardKey, Outcome)> = planned
-            .iter()
-            .filter(|target| !self.outcomes.contains_key(&target.key))
-            .map(|target| (target.key, Outcome::NotAttempted(reason.clone().unwrap_or_else(|| "not reached".into()))))
-            .collect();
+        let text = reason.clone().unwrap_or_else(|| "not reached".into());
+        let waiting: BTreeMap<CardKey, Outcome> = self.waiting.iter().map(|job| (job.key, job.left(&text))).collect();
+        let missing = planned.iter().map(|target| target.key).filter(|key| !self.outcomes.contains_key(key));
+        // Whoever does not wait any more was in a request whose answer could not be looked into, because the store failed.
+        let (left, sent): (Vec<CardKey>, Vec<CardKey>) = missing.partition(|key| waiting.contains_key(key));
+        let left: Vec<(CardKey, Outcome)> =
+            left.into_iter().filter_map(|key| Some((key, waiting.get(&key)?.clone()))).collect();
         let interrupted = if left.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
         let closing = self.settle(left).and_then(|()| {
             let marks = marks(plan, &self.outcomes);
             if !marks.is_empty() {
                 self.log.mark(&marks).map_err(End::Store)?;
             }
-            self.log.append(&[JournalRecord::Closed { interrupted }]).map_err(End::Store)
+            // The journal of a run with a target in doubt stays open: to settle it, the portal has to be asked.
+            if sent.is_empty() {
+                self.log.append(&[JournalRecord::Closed { interrupted }]).map_err(End::Store)
+            } else {
+                Ok(())
+            }
         });
+        let in_doubt = format!("sent, and not settled: {text}; `recard resume` asks the portal");
+        self.outcomes.extend(sent.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));
         if let Err(problem) = closing {
             end.get_or_insert(problem);
         }
@@ -501,27 +541,36 @@ pub(super) async fn put_back<P: WritePortal, L: RunLog>(
     key: CardKey,
     layout: &Layout,
 ) -> Result<Outcome, StoreError> {
-    log.back_up(&[(key, layout)])?;
-    log.append(&[JournalRecord::SetIntent { target: key, digest: layout.digest() }])?;
+    let kept = log
+        .back_up(&[(key, layout)])
+        .and_then(|()| log.append(&[JournalRecord::SetIntent { target: key, digest: layout.digest() }]));
+    // Without a backup the layout is nowhere but in this process: all the more it is put back.
     let answer = portal.set_card(key, layout).await;
+    kept?;
     // Whatever the answer says, what counts is what stands there now.
     let now = read_one(portal, key).await;
-    Ok(match (now, answer) {
+    let backup = layout.digest().short();
+    let not_sent = match &answer {
+        Ok(CommandAnswer::Refused(refusal)) => Some(refusal.message.clone()),
+        Ok(CommandAnswer::NotExecuted(reason)) => Some(reason.clone()),
+        Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
+            Some(problem.to_string())
+        }
+        Ok(CommandAnswer::Done | CommandAnswer::Unclear(_))
+        | Err(PortalError::MaybeExecuted(_) | PortalError::Unexpected(_)) => None,
+    };
+    Ok(match (now, not_sent) {
         (Ok(Some(there)), _) if there == *layout => Outcome::PutBack,
-        (Ok(Some(_)), _) => Outcome::Lost(format!(
-            "put back, but the portal did not keep all of it; the backup {} holds it",
-            layout.digest().short()
-        )),
-        (Ok(None), Ok(CommandAnswer::Refused(refusal))) => Outcome::Lost(format!(
-            "the portal refused to take it back ({}); restore it from the backup {}",
-            refusal.message,
-            layout.digest().short()
-        )),
-        (Ok(None), _) => Outcome::Lost(format!("restore it from the backup {}", layout.digest().short())),
-        (Err(reason), _) => Outcome::Unknown(format!(
-            "put back, but could not be read back ({reason}); the backup {} holds it",
-            layout.digest().short()
-        )),
+        (_, Some(reason)) => {
+            Outcome::Lost(format!("it could not be put back ({reason}); restore it from the backup {backup}"))
+        }
+        (Ok(Some(_)), None) => {
+            Outcome::Lost(format!("put back, but the portal did not keep all of it; the backup {backup} holds it"))
+        }
+        (Ok(None), None) => Outcome::Lost(format!("restore it from the backup {backup}")),
+        (Err(reason), None) => {
+            Outcome::Unknown(format!("put back, but could not be read back ({reason}); the backup {backup} holds it"))
+        }
     })
 }
 

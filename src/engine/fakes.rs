@@ -30,6 +30,10 @@ pub(super) enum Fault {
     SavedBefore(CardKey, Layout),
     /// The portal refuses to reset this card.
     Refuses(CardKey),
+    /// The portal resets this card, and breaks down before it says so.
+    BreaksDown(CardKey),
+    /// Somebody sets a card for everybody, before the request arrives.
+    SetForAll(LeadCustomerType, Layout),
     /// The answer leaves this card out.
     LeavesOut(CardKey),
     /// The webhook has expired.
@@ -229,6 +233,9 @@ impl WritePortal for FakePortal {
                 Some(Fault::SavedBefore(key, layout)) => {
                     world.rows.insert(*key, layout.clone());
                 }
+                Some(Fault::SetForAll(lead, layout)) => {
+                    world.stand_ins.insert(*lead, layout.clone());
+                }
                 _ => {}
             }
             let refused: BTreeSet<CardKey> = match &fault {
@@ -244,7 +251,10 @@ impl WritePortal for FakePortal {
                 } else {
                     world.rows.remove(key);
                     world.resets.push(*key);
-                    CommandAnswer::Done
+                    match &fault {
+                        Some(Fault::BreaksDown(broken)) if broken == key => CommandAnswer::Unclear("broken".into()),
+                        _ => CommandAnswer::Done,
+                    }
                 };
                 let after = world.read(*key, self.caller);
                 answers.push((*key, ResetAnswer { before, reset, after }));

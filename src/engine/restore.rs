@@ -291,7 +291,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
                 _ => continue,
             };
             match answer {
-                Ok(CommandAnswer::Done) => written.push((target.key, wanted)),
+                Ok(CommandAnswer::Done | CommandAnswer::Unclear(_)) => written.push((target.key, wanted)),
                 Ok(CommandAnswer::Refused(refusal)) => {
                     let (code, message) = (refusal.code, refusal.message);
                     self.settle(vec![(target.key, Outcome::Refused { code, message })])?;

@@ -1,5 +1,7 @@
 //! Apply, resume and restore on fakes: two worlds, one difference, compared as values.
 
+mod doubt;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -391,6 +391,7 @@ proptest! {
                         CommandAnswer::Done => assert!(!stands, "{key} was not reset"),
                         CommandAnswer::NotExecuted(_) => assert_eq!(stands, key.user().unwrap().get() % 3 == 0),
                         CommandAnswer::Refused(refusal) => panic!("{refusal:?}"),
+                        CommandAnswer::Unclear(text) => panic!("{text}"),
                     }
                 }
             }

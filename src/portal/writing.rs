@@ -130,12 +130,12 @@ fn reset(end: Option<CommandEnd>) -> CommandAnswer {
     match end {
         Some(CommandEnd::Answered(answer)) if card::is_done(&answer.json) => CommandAnswer::Done,
         Some(CommandEnd::Answered(_)) => {
-            let message = "the portal answered neither true nor an error".to_owned();
-            CommandAnswer::Refused(Refusal { code: String::new(), message })
+            CommandAnswer::Unclear("the portal answered neither true nor an error".to_owned())
         }
-        Some(CommandEnd::Failed(
-            CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal) | CommandTrouble::Broken(refusal),
-        )) => CommandAnswer::Refused(refusal),
+        Some(CommandEnd::Failed(CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal))) => {
+            CommandAnswer::Refused(refusal)
+        }
+        Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => CommandAnswer::Unclear(words(&refusal)),
         Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => CommandAnswer::NotExecuted(words(&refusal)),
         None => CommandAnswer::NotExecuted(LEFT_OUT.to_owned()),
     }

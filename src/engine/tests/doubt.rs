@@ -1,0 +1,89 @@
+//! Answers that leave a doubt, and stores that fail in the wrong moment: the report never says more than what is known, and
+//! whatever was removed can be put back.
+
+use super::*;
+
+#[tokio::test]
+async fn a_reset_whose_answer_breaks_down_is_judged_by_the_read_behind_it() {
+    let keys = [simple(2), simple(3)];
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::BreaksDown(simple(2)));
+    let done = run(&world, &keys).await;
+    assert_eq!(done.outcomes, keys.map(|key| (key, Outcome::Reset)));
+    assert_eq!(world.lock().unwrap().resets.len(), 2, "it was not sent again");
+}
+
+#[tokio::test]
+async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_in_doubt_and_can_be_restored() {
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().faults.insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
+    let done = run(&world, &[simple(2)]).await;
+    let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
+    assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)]);
+}
+
+#[tokio::test]
+async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
+    let world = world(&[(simple(2), "two")]);
+    {
+        let mut world = world.lock().unwrap();
+        world.legacy = true;
+        world.faults.extend([(0, Fault::LostAfter), (1, Fault::Expired)]);
+    }
+    let portal = FakePortal::new(&world);
+    let keys = [simple(2)];
+    let desired = desired(&keys, &Mode::Enforce);
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let policy = Policy { blind: crate::plan::BlindReset::Allowed, ..Policy::default() };
+    let made = plan(&desired, &snapshot, &policy);
+    let done = carry_out(&portal, &made, Freshness::JustRead).await;
+    let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
+}
+
+/// A log whose disk has no room for one more layout.
+struct Full {
+    log: FakeLog,
+    refused: Digest,
+}
+
+impl RunLog for Full {
+    fn run(&self) -> &RunId {
+        self.log.run()
+    }
+
+    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+        if cards.iter().any(|(_, layout)| layout.digest() == self.refused) {
+            return Err(StoreError::Missing("room on the disk".to_owned()));
+        }
+        self.log.back_up(cards)
+    }
+
+    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        self.log.append(records)
+    }
+
+    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+        self.log.mark(entries)
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor_what_is_known_of_the_others() {
+    let keys = [simple(2), simple(3)];
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
+    let disk = Arc::default();
+    let log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
+    let mut full = Full { log, refused: layout("newer").digest() };
+    let (_, stop) = stop_pair();
+    let problem =
+        apply(&portal, &mut full, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap_err();
+    let outcomes: Vec<&Outcome> = problem.report().targets.iter().map(|settled| &settled.outcome).collect();
+    assert!(matches!(outcomes.as_slice(), [Outcome::Unknown(_), Outcome::Reset]), "{outcomes:?}");
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into(), "the person has their card");
+    let records = full.log.records();
+    assert_eq!(unsettled(&records), [simple(2)], "the journal is open for resume");
+    assert!(!records.iter().any(|record| matches!(record, JournalRecord::Closed { .. })));
+}
