@@ -187,6 +187,10 @@ async fn an_address_is_read_whatever_its_spelling() {
     assert_eq!((status, &answer["error"]), (404, &json!("ERROR_METHOD_NOT_FOUND")), "known before anything else");
     let mut state = portal.emulator.state();
     assert_eq!(portal.ask_as("1/off", "profile", json!({})).1["error"], "INVALID_REQUEST");
+    state["environment"] = json!({"server_settings": {"rest.hold_entity": "{\"W\":[\"gone\"]}"}});
+    portal.emulator.set_state(&state).unwrap();
+    assert_eq!(portal.ask_as("10/gone", "profile", json!({})).1["error"], "OVERLOAD_LIMIT");
+    assert_eq!(portal.ask_as("1/off", "profile", json!({})).1["error"], "INVALID_CREDENTIALS");
     state["environment"] = json!({});
     portal.emulator.set_state(&state).unwrap();
     assert_eq!(portal.ask_as("1/off", "profile", json!({})).1["error"], "INVALID_CREDENTIALS");

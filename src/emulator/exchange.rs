@@ -308,6 +308,9 @@ impl Portal {
         if !known.is_allowed(&caller.rights) {
             return refuse(Failure::missing_right());
         }
+        if inside.state.is_held(&secret) {
+            return refuse(Failure::overloaded());
+        }
         if !inside.state.people.get(&row.user_id).is_some_and(|person| person.active) {
             return refuse(Failure::dismissed());
         }

@@ -289,6 +289,13 @@ impl State {
         self.environment.server_settings.get(name)
     }
 
+    /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those that are held.
+    pub(super) fn is_held(&self, secret: &str) -> bool {
+        let names_it = |value: &Value| value.to_string().to_ascii_lowercase().contains(secret);
+        let mut settings = self.environment.server_settings.iter();
+        settings.any(|(name, value)| name.starts_with("rest.") && name.contains("hold") && names_it(value))
+    }
+
     /// Whether a person administers the portal.
     pub(super) fn is_portal_admin(&self, user: i64) -> bool {
         self.people.get(&user).is_some_and(|person| person.portal_admin)
