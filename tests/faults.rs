@@ -1,269 +1,173 @@
-//! Two hundred scripts of faults, over real HTTP: whatever goes wrong between recard and the portal, the report is true, no
-//! card outside of the plan is touched, and a further run brings everything to its default.
+//! The emulator fails in every way that a portal fails, where and as often as it is told, and keeps to the portal's limits.
 
 #![cfg(feature = "emulator")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod support;
+
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use recard::emulator::Emulator;
-use recard::engine::{self, ApplyReport, Event, Freshness};
-use recard::manifest::{Source, load};
-use recard::model::{
-    CardKey, Digest, Generation, Layout, LeadCustomerType, Ledger, LedgerEntry, Outcome, OutcomeClass, RunId,
-};
-use recard::plan::{self, ApprovedPlan, BlindReset, Plan, Policy};
-use recard::port::{JournalRecord, ReadPortal as _, RunLog, StoreError};
-use recard::portal::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
+use recard::emulator::{Emulator, EmulatorOptions, Limits};
 use serde_json::{Value, json};
 
-/// How many scripts there are.
-const SCRIPTS: u64 = 200;
+use support::portal::Portal;
+use support::raw::{self, host_of};
 
-/// How many of them run at once: most of the time they wait.
-const AT_ONCE: usize = 24;
-
-/// A generator of numbers that is the same everywhere (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
-
-const GET: &str = "crm.lead.details.configuration.get";
 const RESET: &str = "crm.lead.details.configuration.reset";
-const SET: &str = "crm.lead.details.configuration.set";
 
-/// One to four rules; every effect of the emulator comes up.
-fn script(seed: u64) -> Value {
-    let mut numbers = Numbers(seed);
-    let rule = |numbers: &mut Numbers| {
-        let of_request = [
-            "rate-limit",
-            "operating-time",
-            "overload",
-            "expire-webhook",
-            "html-before",
-            "html-after",
-            "html-ok",
-            "redirect",
-            "cut-before",
-            "cut-after",
-            "cut-after",
-            "truncate",
-            "truncate",
-            "slow",
-        ];
-        let of_command = ["fail-command", "limit-command", "fatal", "fatal", "save", "save"];
-        let mut rule = if numbers.below(2) == 0 {
-            json!({"method": numbers.one_of(&["batch", "batch", "*", SET]), "do": numbers.one_of(&of_request)})
-        } else {
-            let methods = [GET, RESET, RESET, SET, "user.get", "department.get", "profile"];
-            json!({"method": numbers.one_of(&methods), "do": numbers.one_of(&of_command)})
-        };
-        match numbers.below(3) {
-            0 => rule["nth"] = json!(numbers.below(12) + 1),
-            1 => rule["every"] = json!(numbers.below(5) + 2),
-            _ => {
-                rule["probability"] = json!((numbers.below(35) + 5) as f64 / 100.0);
-                rule["seed"] = json!(numbers.below(1_000_000));
-            }
-        }
-        rule["times"] = json!(numbers.below(4) + 1);
-        if rule["do"] == "slow" {
-            rule["ms"] = json!(numbers.below(30));
-        }
-        if rule["do"] == "save" {
-            let user = [7, 8, 12, 14, 15, 18, 25, 33][usize::try_from(numbers.below(8)).unwrap()];
-            let title = format!("Saved {}", numbers.below(1000));
-            rule["row"] = json!({"user_id": user, "name": numbers.one_of(&["lead_details", "returning_lead_details"]),
-                "value": [{"name": "main", "title": title, "type": "section", "elements": [{"name": "TITLE"}]}]});
-        }
-        rule
-    };
-    let rules = numbers.below(4) + 1;
-    Value::Array((0..rules).map(|_| rule(&mut numbers)).collect())
+/// Sends a script of faults to the control address.
+fn faults(portal: &Portal, script: &Value) {
+    let control = portal.emulator.control_url();
+    let answer = raw::send(host_of(&control), "PUT", "/faults", &[], script.to_string().as_bytes()).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.json());
 }
 
-/// A log in memory that insists on the order: no intent without a backup.
-struct Log {
-    run: RunId,
-    backups: BTreeSet<(CardKey, Digest)>,
-}
-
-impl RunLog for Log {
-    fn run(&self) -> &RunId {
-        &self.run
+/// Resets the simple card of user 7: status, body and whether the row is gone; no status if the connection ends.
+fn reset(portal: &Portal) -> (Option<u16>, String, bool) {
+    let path = format!("/1/adminsecret00001/{RESET}");
+    let headers = [("Content-Type", "application/json")];
+    let answer = portal.send("POST", &path, &headers, br#"{"scope":"P","userId":7}"#);
+    if let Some(answer) = &answer {
+        assert_eq!(answer.header("x-recard-emulator"), Some("1"));
     }
-
-    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-        self.backups.extend(cards.iter().map(|(key, layout)| (*key, layout.digest())));
-        Ok(())
-    }
-
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        for record in records {
-            if let JournalRecord::Intent { targets } = record {
-                for (key, digest) in targets {
-                    assert!(self.backups.contains(&(*key, digest.unwrap())), "{key} is reset without a backup");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn mark(&mut self, _: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-fn connect(emulator: &Emulator) -> HttpPortal {
-    let settings = PortalSettings {
-        rate: Rate::Unlimited,
-        retry_budget: RetryBudget {
-            patience: Duration::from_millis(600),
-            first_pause: Duration::from_millis(1),
-            longest_pause: Duration::from_millis(20),
-            ..RetryBudget::default()
-        },
-        deadline: Some(Duration::from_secs(10)),
-        ..PortalSettings::default()
-    };
-    HttpPortal::connect(WebhookUrl::parse(&emulator.webhook_url(1).unwrap()).unwrap(), settings).unwrap()
-}
-
-/// Resolves, observes and plans; nothing if the portal could not be used.
-async fn planned(portal: &HttpPortal) -> Option<Plan> {
-    let text = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: test, reason: to try }\nspec:\n  portal: \
-                company.bitrix24.com\n  personal:\n    - users: { departments: [{ id: 41, recursive: true }] }\n      \
-                leadCustomerTypes: [simple, repeat]\n  guards: { acknowledge: { users: 100 } }\n";
-    let declaration = load(&[Source { name: "test.yaml".into(), bytes: text.into() }]).declaration.unwrap();
-    let reader = portal.reader();
-    let caller = reader.identify().await.ok()?;
-    let desired = engine::resolve(&reader, &declaration).await.ok()?.desired;
-    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
-    let silent = |_: Event| {};
-    let snapshot = engine::observe(&reader, &caller, &keys, &silent).await.ok()?;
-    let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), previous_selection: None };
-    let plan = plan::plan(&desired, &snapshot, &policy);
-    assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());
-    Some(plan)
-}
-
-async fn applied(portal: &HttpPortal, plan: Plan) -> ApplyReport {
-    let approved = ApprovedPlan::new(plan, Vec::new()).unwrap();
-    let mut log = Log { run: RunId::new("20261101T090000Z", 7).unwrap(), backups: BTreeSet::new() };
-    let (_stop, signal) = engine::stop_pair();
-    let silent = |_: Event| {};
-    match engine::apply(&portal.writer(), &mut log, &approved, &[], Freshness::JustRead, &signal, &silent).await {
-        Ok(report) => report,
-        Err(problem) => problem.report().clone(),
-    }
-}
-
-/// The personal cards of the portal.
-fn cards(emulator: &Emulator) -> BTreeMap<(i64, String), Value> {
-    let state = emulator.state();
-    let rows = state["options"].as_array().unwrap().iter();
-    rows.map(|row| ((row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()), row["value"].clone()))
-        .collect()
-}
-
-fn row_of(key: CardKey) -> (i64, String) {
-    let name = match key.lead {
-        LeadCustomerType::Simple => "lead_details",
-        LeadCustomerType::Repeat => "returning_lead_details",
-    };
-    (i64::from(key.user().unwrap().get()), name.to_owned())
-}
-
-/// The rows that people save in a script.
-fn saved(script: &Value) -> BTreeSet<(i64, String)> {
-    let rows = script.as_array().unwrap().iter().filter(|rule| rule["do"] == "save").map(|rule| &rule["row"]);
-    rows.map(|row| (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned())).collect()
-}
-
-/// One script; returns how many faults struck, and how the targets ended.
-async fn try_out(seed: u64) -> (u64, BTreeMap<&'static str, u64>) {
-    let script = script(seed);
-    let said = format!("script {seed}: {script}");
-    let emulator = Emulator::start().await.unwrap();
-    let before = cards(&emulator);
-    let touched_by_people = saved(&script);
-    emulator.set_faults(&script).unwrap();
-
-    let mut ends = BTreeMap::new();
-    let portal = connect(&emulator);
-    let plan = planned(&portal).await;
-    let in_plan: BTreeSet<(i64, String)> =
-        plan.iter().flat_map(Plan::resets).map(|target| row_of(target.key)).collect();
-    if let Some(plan) = plan {
-        let planned_resets = plan.resets().count();
-        let report = applied(&portal, plan).await;
-        let after = cards(&emulator);
-        assert_eq!(report.targets.len(), planned_resets, "{said}");
-        for settled in &report.targets {
-            *ends.entry(settled.outcome.word()).or_default() += 1;
-            let (row, outcome) = (row_of(settled.key), &settled.outcome);
-            let (now, was) = (after.get(&row), before.get(&row));
-            let true_outcome = match outcome.class() {
-                OutcomeClass::Unknown => true,
-                // Somebody may have saved after the last read, which is true as well.
-                _ if touched_by_people.contains(&row) => !matches!(outcome, Outcome::PutBack) || now.is_some(),
-                OutcomeClass::Done | OutcomeClass::Skipped => now.is_none(),
-                OutcomeClass::Failed => now.is_some() && now == was,
-            };
-            assert!(true_outcome, "{} is said to be {outcome:?}, and is {now:?}; {said}", settled.key);
-        }
-    }
-    let after = cards(&emulator);
-    for row in before.keys().chain(after.keys()).filter(|row| !in_plan.contains(*row)) {
-        assert!(touched_by_people.contains(row) || before.get(row) == after.get(row), "{row:?} was touched; {said}");
-    }
-    let struck = emulator.counters().faults;
-
-    // The trouble is over, and webhooks are valid again.
-    emulator.set_faults(&json!([])).unwrap();
-    emulator.set_state(&emulator.state()).unwrap();
-    let portal = connect(&emulator);
-    let plan = planned(&portal).await.unwrap_or_else(|| panic!("the portal is well; {said}"));
-    if plan.resets().count() > 0 {
-        let report = applied(&portal, plan).await;
-        assert!(report.targets.iter().all(|settled| settled.outcome == Outcome::Reset), "{report:?}; {said}");
-    }
-    let plan = planned(&portal).await.unwrap();
-    assert!(plan.is_settled(), "a further run does not converge; {said}");
-    assert!(emulator.complaints().is_empty(), "{:?}; {said}", emulator.complaints());
-    (struck, ends)
+    let body = answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body).into_owned()).unwrap_or_default();
+    (answer.map(|answer| answer.status), body, !portal.rows().contains(&"7 lead_details".to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_converges() {
-    let results: Vec<_> = futures_util::stream::iter((0..SCRIPTS).map(|seed| tokio::spawn(try_out(seed))))
-        .buffer_unordered(AT_ONCE)
-        .map(|result| result.unwrap())
-        .collect()
-        .await;
-    let struck: u64 = results.iter().map(|(struck, _)| struck).sum();
-    let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
-    for (word, count) in results.iter().flat_map(|(_, ends)| ends) {
-        *ends.entry(word).or_default() += count;
+async fn a_request_fails_before_or_after_it_is_carried_out() {
+    let portal = Portal::start("current").await;
+    let whole = portal.emulator.state();
+    for (effect, status, in_body, done) in [
+        ("rate-limit", Some(503), "QUERY_LIMIT_EXCEEDED", false),
+        ("operating-time", Some(429), "OPERATION_TIME_LIMIT", false),
+        ("overload", Some(401), "OVERLOAD_LIMIT", false),
+        ("expire-webhook", Some(401), "INVALID_CREDENTIALS", false),
+        ("html-before", Some(502), "<html>", false),
+        ("html-after", Some(502), "<html>", true),
+        ("html-ok", Some(200), "<html>", false),
+        ("redirect", Some(302), "", false),
+        ("cut-before", None, "", false),
+        ("cut-after", None, "", true),
+        ("truncate", Some(200), "{\"result\":true", true),
+        ("fail-command", Some(500), "ERROR_CORE", false),
+        ("limit-command", Some(429), "OPERATION_TIME_LIMIT", false),
+        ("fatal", Some(500), "", false),
+    ] {
+        portal.emulator.set_state(&whole).unwrap();
+        faults(&portal, &json!([{"method": RESET, "nth": 1, "do": effect}]));
+        let (got, body, gone) = reset(&portal);
+        assert_eq!((got, gone), (status, done), "{effect}: {body}");
+        assert!(body.contains(in_body), "{effect}: {body}");
+        if effect == "truncate" {
+            assert!(!body.contains("date_finish"), "{body}");
+        }
+        let (again, body, _) = reset(&portal);
+        let expected = if effect == "expire-webhook" { 401 } else { 200 };
+        assert_eq!(again, Some(expected), "only once, but a webhook stays invalid: {effect} {body}");
     }
-    // The scripts do strike, and lead to all kinds of ends: else nothing was tried.
-    assert!(struck > SCRIPTS, "{struck}");
-    for word in ["reset", "put-back", "refused", "not-attempted"] {
-        assert!(ends.contains_key(word), "no target ended as {word}: {ends:?}");
+    assert_eq!(portal.emulator.counters().faults, 14);
+    portal.emulator.set_state(&whole).unwrap();
+    faults(&portal, &json!([{"do": "slow", "ms": 1}]));
+    assert_eq!(reset(&portal).0, Some(200));
+    assert_eq!(portal.emulator.counters().faults, 15);
+    let control = portal.emulator.control_url();
+    raw::send(host_of(&control), "DELETE", "/faults", &[], b"").unwrap();
+    assert_eq!(reset(&portal).0, Some(200));
+    assert_eq!(portal.emulator.counters().faults, 15);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_begins_and_ends_and_chance_repeats_itself() {
+    let portal = Portal::start("current").await;
+    let statuses = |script: &Value, calls: usize| -> Vec<u16> {
+        faults(&portal, script);
+        let path = "/1/adminsecret00001/profile";
+        (0..calls).map(|_| portal.send("GET", path, &[], b"").unwrap().status).collect()
+    };
+    assert_eq!(statuses(&json!([{"from": 2, "times": 3, "do": "rate-limit"}]), 6), [200, 503, 503, 503, 200, 200]);
+    let by_chance = |seed: u64| json!([{"probability": 0.5, "seed": seed, "do": "html-before"}]);
+    let first = statuses(&by_chance(7), 20);
+    assert_eq!(first, statuses(&by_chance(7), 20));
+    assert_ne!(first, statuses(&by_chance(8), 20));
+    assert!(first.contains(&200) && first.contains(&502));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_of_a_batch_fail_one_by_one() {
+    let portal = Portal::start("current").await;
+    let whole = portal.emulator.state();
+    let command = |user: u32| format!("{RESET}?scope=P&userId={user}");
+    let cmd = json!({"a": command(1), "b": command(7), "c": command(8)});
+    for (effect, code) in [("fail-command", "ERROR_CORE"), ("limit-command", "OPERATION_TIME_LIMIT")] {
+        portal.emulator.set_state(&whole).unwrap();
+        faults(&portal, &json!([{"method": RESET, "nth": 2, "do": effect}]));
+        let (status, answer) = portal.ask("batch", json!({"cmd": cmd}));
+        assert_eq!((status, &answer["result"]["result_error"]["b"]["error"]), (200, &json!(code)));
+        assert_eq!(answer["result"]["result"], json!({"a": true, "c": true}));
+        assert!(portal.rows().contains(&"7 lead_details".to_owned()));
     }
+    portal.emulator.set_state(&whole).unwrap();
+    faults(&portal, &json!([{"method": RESET, "nth": 2, "do": "fatal"}]));
+    assert_eq!(portal.ask("batch", json!({"cmd": cmd})), (500, Value::Null));
+    let left = portal.rows();
+    let is_left = |row: &str| left.contains(&row.to_owned());
+    assert!(!is_left("1 lead_details") && is_left("7 lead_details") && is_left("8 lead_details"), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_person_saves_between_two_requests_or_two_commands() {
+    let portal = Portal::start("current").await;
+    let get = "crm.lead.details.configuration.get";
+    let saved = json!([{"name": "m", "title": "saved meanwhile", "type": "section", "elements": []}]);
+    let save = json!([{"method": get, "nth": 2, "do": "save",
+        "row": {"user_id": 7, "name": "lead_details", "value": saved}}]);
+    let whole = portal.emulator.state();
+    faults(&portal, &save);
+    let parameters = json!({"scope": "P", "userId": 7});
+    assert_eq!(portal.result(get, parameters.clone())[0]["title"], "seven");
+    assert_eq!(portal.result(get, parameters)[0]["title"], "saved meanwhile");
+    portal.emulator.set_state(&whole).unwrap();
+    faults(&portal, &save);
+    let command = format!("{get}?scope=P&userId=7");
+    let answer = portal.result("batch", json!({"cmd": {"a": command, "b": command}}));
+    assert_eq!(answer["result"]["a"][0]["title"], "seven");
+    assert_eq!(answer["result"]["b"][0]["title"], "saved meanwhile");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_requests_are_refused_and_do_nothing() {
+    let limits = Limits { rate: Some((3.0, 0.0)), ..Limits::default() };
+    let portal = Portal::with("current", json!({}), json!({}), limits).await;
+    for _ in 0..3 {
+        assert_eq!(portal.ask("batch", json!({"cmd": {"a": "profile", "b": "profile"}})).0, 200, "a batch is one");
+    }
+    let (status, body, gone) = reset(&portal);
+    assert_eq!((status, gone), (Some(503), false));
+    assert!(body.contains("QUERY_LIMIT_EXCEEDED"));
+    let counters = portal.emulator.counters();
+    assert_eq!((counters.requests, counters.commands, counters.refused_by_rate), (4, 6, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_took_too_long_is_refused_for_its_webhook_alone() {
+    let limits = Limits { operating_seconds: Some(0.15), ..Limits::default() };
+    let options = EmulatorOptions { limits, command_time: Duration::from_millis(100), ..EmulatorOptions::default() };
+    let portal = Portal { emulator: Emulator::start_with(options).await.unwrap() };
+    let profile = |webhook: &str| portal.ask_as(webhook, "profile", json!({}));
+    let (one, nine) = ("1/emulator00000001", "9/emulator00000009");
+    assert_eq!(profile(one).1["time"]["operating"], 0.1);
+    let (_, second) = profile(one);
+    assert_eq!(second["time"]["operating"], 0.2);
+    let left = second["time"]["operating_reset_at"].as_f64().unwrap() - second["time"]["finish"].as_f64().unwrap();
+    assert!((0.0..=601.0).contains(&left), "{second}");
+    let (status, refused) = profile(one);
+    assert_eq!((status, &refused["error"]), (429, &json!("OPERATION_TIME_LIMIT")));
+    let (status, answer) = portal.ask_as(one, "batch", json!({"cmd": {"a": "profile", "b": "user.admin"}}));
+    assert_eq!((status, &answer["result"]["result"]), (200, &json!({"b": true})));
+    assert_eq!(answer["result"]["result_error"]["a"]["error"], "OPERATION_TIME_LIMIT");
+    assert_eq!(answer["time"]["operating"], 0);
+    assert_eq!(profile(nine).0, 200);
+    assert_eq!(portal.emulator.counters().refused_by_operating_time, 2);
 }
