@@ -161,6 +161,8 @@ impl From<ResumeError> for Failure {
     fn from(problem: ResumeError) -> Self {
         match problem {
             ResumeError::NoHeader => Self::of(exit::ERROR, &problem),
+            ResumeError::OtherCaller { run, .. } => Self::of(exit::ERROR, &problem)
+                .hint(format!("nothing was written; resume with a webhook that belongs to user {run}")),
             ResumeError::Store(cause) => Self::from(cause).while_doing("the run is not settled"),
             ResumeError::Portal(cause) => Self::from(cause).while_doing("the run is not settled"),
         }

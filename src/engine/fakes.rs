@@ -34,6 +34,8 @@ pub(super) enum Fault {
     BreaksDown(CardKey),
     /// Somebody sets a card for everybody, before the request arrives.
     SetForAll(LeadCustomerType, Layout),
+    /// The read before the reset of this card has no answer.
+    HidesBefore(CardKey),
     /// The answer leaves this card out.
     LeavesOut(CardKey),
     /// The webhook has expired.
@@ -244,7 +246,10 @@ impl WritePortal for FakePortal {
             };
             let mut answers = Vec::new();
             for key in targets {
-                let before = world.read(*key, self.caller);
+                let before = match &fault {
+                    Some(Fault::HidesBefore(hidden)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                    _ => world.read(*key, self.caller),
+                };
                 let reset = if refused.contains(key) {
                     let (code, message) = (String::new(), "Access denied.".to_owned());
                     CommandAnswer::Refused(Refusal { code, message })
@@ -275,6 +280,9 @@ impl WritePortal for FakePortal {
             let mut world = self.world();
             let fault = world.faults.get(&world.writes).cloned();
             world.writes += 1;
+            if let Some(Fault::SavedBefore(saved, newer)) = &fault {
+                world.rows.insert(*saved, newer.clone());
+            }
             let kept = match &fault {
                 Some(Fault::LostBefore) => return Err(PortalError::MaybeExecuted("cut".into())),
                 Some(Fault::Keeps(part)) => part.clone(),

@@ -4,11 +4,11 @@
 //! `set` calls, because the portal cuts large cards in a batch (behaviour notes, section 9.6), and believes nothing but a read
 //! afterwards, because the portal changes what it stores (sections 5.3 and 5.6).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::apply::{ApplyError, ApplyReport};
+use super::apply::{ApplyError, ApplyReport, put_back};
 use super::observe::read_all;
 use super::{Event, Listener, Settled, StopSignal};
 use crate::model::{
@@ -16,12 +16,12 @@ use crate::model::{
 };
 use crate::plan::diff::{Change, diff};
 use crate::port::{
-    Archive, CardRead, CommandAnswer, Interrupted, JournalRecord, PlannedCard, PortalError, ResetAnswer, RunHeader,
-    RunLog, RunPurpose, StoreError, WritePortal,
+    Archive, CardRead, CommandAnswer, Interrupted, JournalRecord, PlannedCard, PortalError, Refusal, ResetAnswer,
+    RunHeader, RunLog, RunPurpose, StoreError, WritePortal,
 };
 
-/// How many cards are put back before they are read back together.
-const CARDS_AT_ONCE: usize = 25;
+/// How many cards are looked at together, written one by one, and read back together.
+const CARDS_AT_ONCE: usize = 10;
 
 /// How many lost lines a report names; the backup holds all.
 const LINES_NAMED: usize = 12;
@@ -142,13 +142,15 @@ fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, Restor
     };
     let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
     let mut before = BTreeMap::new();
+    let mut reset = BTreeSet::new();
     for record in records {
         match record {
             JournalRecord::Intent { targets } => {
+                reset.extend(targets.iter().map(|(key, _)| *key));
                 let removed = |digest: &Option<Digest>| digest.map_or(Before::NotKnown, Before::Layout);
                 before.extend(targets.iter().map(|(key, digest)| (*key, removed(digest))));
             }
-            JournalRecord::SetIntent { target, .. } if restored => {
+            JournalRecord::SetIntent { target, .. } if restored && !reset.contains(target) => {
                 let over = planned.get(target).copied().flatten();
                 before.insert(*target, over.map_or(Before::Empty, Before::Layout));
             }
@@ -223,7 +225,8 @@ pub fn plan_restore<A: Archive>(
 
 /// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
 ///
-/// Each card is read once more first: a card that changed since the plan is not touched.
+/// Each card is read once more shortly before: a card that changed since the plan is not touched. What remains is the time that
+/// the few requests of one chunk take, because the portal has no "store if unchanged".
 ///
 /// # Errors
 ///
@@ -253,6 +256,33 @@ impl From<StoreError> for End {
     }
 }
 
+impl From<PortalError> for End {
+    fn from(problem: PortalError) -> Self {
+        match problem {
+            PortalError::Stopped(reason) => Self::Wish(reason),
+            other => Self::Portal(other),
+        }
+    }
+}
+
+/// What a read must show for a card that was written to.
+enum Aim<'a> {
+    /// This layout.
+    Layout(&'a Layout),
+    /// The default; and what it means if it does.
+    Default(Outcome),
+}
+
+/// What is known of a card after its request.
+enum Sent<'a> {
+    /// The request was about to leave, and only a read can tell.
+    Look(Aim<'a>),
+    /// This became of it.
+    Settled(Outcome),
+    /// This became of it, and no further request is started.
+    Last(Outcome, End),
+}
+
 struct Restore<'a, P, L> {
     portal: &'a P,
     log: &'a mut L,
@@ -263,89 +293,150 @@ struct Restore<'a, P, L> {
 impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
     async fn work(&mut self, plan: &RestorePlan, stop: &StopSignal) -> Result<(), End> {
         let actions: Vec<&RestoreTarget> = plan.actions().collect();
-        let keys: Vec<CardKey> = actions.iter().map(|target| target.key).collect();
-        let now = read_all(self.portal, &keys, &|_: Event| {}).await.map_err(End::Portal)?;
-        let (unchanged, changed): (Vec<&RestoreTarget>, Vec<&RestoreTarget>) =
-            actions.into_iter().partition(|target| is_as_planned(plan, target, now.get(&target.key)));
-        self.settle(changed.iter().map(|target| (target.key, Outcome::Changed)).collect())?;
-        for chunk in unchanged.chunks(CARDS_AT_ONCE) {
-            self.chunk(plan, chunk, stop).await?;
+        for chunk in actions.chunks(CARDS_AT_ONCE) {
+            if let Some(reason) = stop.reason() {
+                return Err(End::Wish(reason.to_string()));
+            }
+            let unchanged = self.look(plan, chunk).await?;
+            self.chunk(plan, &unchanged, stop).await?;
         }
         Ok(())
     }
 
-    /// Writes some cards one by one, and reads them back together.
+    /// Reads some cards, and settles those that are not as planned. The others come back.
+    async fn look<'b>(
+        &mut self,
+        plan: &RestorePlan,
+        chunk: &[&'b RestoreTarget],
+    ) -> Result<Vec<&'b RestoreTarget>, End> {
+        let keys: Vec<CardKey> = chunk.iter().map(|target| target.key).collect();
+        let now = read_all(self.portal, &keys, &|_: Event| {}).await?;
+        let mut unchanged = Vec::new();
+        let mut settled = Vec::new();
+        for target in chunk {
+            match now.get(&target.key) {
+                Some(CardRead::Read(now)) if is_as_planned(plan, target, now.as_ref()) => unchanged.push(*target),
+                Some(CardRead::Read(_)) => settled.push((target.key, Outcome::Changed)),
+                Some(CardRead::Refused(refusal)) => {
+                    let (code, message) = (refusal.code.clone(), refusal.message.clone());
+                    settled.push((target.key, Outcome::Refused { code, message }));
+                }
+                Some(CardRead::NoAnswer(what)) => {
+                    settled.push((target.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
+                }
+                None => settled.push((target.key, Outcome::NotAttempted("could not be read again".into()))),
+            }
+        }
+        self.settle(settled)?;
+        Ok(unchanged)
+    }
+
+    /// Writes some cards one by one, and reads them back together, whatever made it stop.
     async fn chunk(&mut self, plan: &RestorePlan, chunk: &[&RestoreTarget], stop: &StopSignal) -> Result<(), End> {
-        let mut written: Vec<(CardKey, Option<&Layout>)> = Vec::new();
+        let mut written: Vec<(CardKey, Aim<'_>)> = Vec::new();
         let mut end = None;
         for target in chunk {
             if let Some(reason) = stop.reason() {
                 end = Some(End::Wish(reason.to_string()));
                 break;
             }
-            let (wanted, answer) = match &target.decision {
-                RestoreDecision::PutBack { wanted, over } => {
-                    (Some(wanted), self.write(target.key, wanted, over.as_ref()).await?)
-                }
-                RestoreDecision::Remove(layout) => (None, self.remove(target.key, layout).await?),
+            let sent = match &target.decision {
+                RestoreDecision::PutBack { wanted, over } => self.write(target.key, wanted, over.as_ref()).await,
+                RestoreDecision::Remove(layout) => self.remove(target.key, layout, plan.stand_in(target.key)).await,
                 _ => continue,
             };
-            match answer {
-                Ok(CommandAnswer::Done | CommandAnswer::Unclear(_)) => written.push((target.key, wanted)),
-                Ok(CommandAnswer::Refused(refusal)) => {
-                    let (code, message) = (refusal.code, refusal.message);
-                    self.settle(vec![(target.key, Outcome::Refused { code, message })])?;
+            let (outcome, last) = match sent {
+                Ok(Sent::Look(aim)) => {
+                    written.push((target.key, aim));
+                    continue;
                 }
-                Ok(CommandAnswer::NotExecuted(reason)) => {
-                    self.settle(vec![(target.key, Outcome::NotAttempted(reason))])?;
-                }
-                // Only a read can tell.
-                Err(PortalError::MaybeExecuted(_) | PortalError::Unexpected(_)) => {
-                    written.push((target.key, wanted));
-                }
+                Ok(Sent::Settled(outcome)) => (outcome, None),
+                Ok(Sent::Last(outcome, last)) => (outcome, Some(last)),
+                // The store failed before the request could leave.
                 Err(problem) => {
-                    self.settle(vec![(target.key, Outcome::NotAttempted(problem.to_string()))])?;
-                    end = Some(match problem {
-                        PortalError::Stopped(reason) => End::Wish(reason),
-                        other => End::Portal(other),
-                    });
+                    end = Some(End::Store(problem));
                     break;
                 }
+            };
+            let kept = self.settle(vec![(target.key, outcome)]);
+            end = last.or(kept.err().map(End::Store));
+            if end.is_some() {
+                break;
             }
         }
-        self.prove(plan, &written).await?;
-        end.map_or(Ok(()), Err)
+        let proof = self.prove(plan, written).await;
+        end.map_or(proof, Err)
     }
 
-    async fn write(
+    /// # Errors
+    ///
+    /// If the store fails, and so nothing was sent.
+    async fn write<'b>(
         &mut self,
         key: CardKey,
-        wanted: &Layout,
+        wanted: &'b Layout,
         over: Option<&Layout>,
-    ) -> Result<Result<CommandAnswer, PortalError>, StoreError> {
+    ) -> Result<Sent<'b>, StoreError> {
         let backups: Vec<(CardKey, &Layout)> =
             [Some(wanted), over].into_iter().flatten().map(|one| (key, one)).collect();
         self.log.back_up(&backups)?;
         self.log.append(&[JournalRecord::SetIntent { target: key, digest: wanted.digest() }])?;
-        Ok(self.portal.set_card(key, wanted).await)
+        let look = Sent::Look(Aim::Layout(wanted));
+        Ok(match self.portal.set_card(key, wanted).await {
+            Ok(answer) => not_done(answer).map_or(look, Sent::Settled),
+            Err(problem) => failed(problem, look),
+        })
     }
 
+    /// # Errors
+    ///
+    /// If the store fails, and so nothing was sent.
     async fn remove(
         &mut self,
         key: CardKey,
         layout: &Layout,
-    ) -> Result<Result<CommandAnswer, PortalError>, StoreError> {
+        stand_in: Option<&Layout>,
+    ) -> Result<Sent<'static>, StoreError> {
         self.log.back_up(&[(key, layout)])?;
         self.log.append(&[JournalRecord::Intent { targets: vec![(key, Some(layout.digest()))] }])?;
-        let answer = self.portal.reset_cards(&[key]).await;
-        Ok(answer.map(|answers| match answers.into_iter().find(|(answered, _)| *answered == key) {
-            Some((_, ResetAnswer { reset, .. })) => reset,
-            None => CommandAnswer::Done,
-        }))
+        let look = Sent::Look(Aim::Default(Outcome::Reset));
+        let answers = match self.portal.reset_cards(&[key]).await {
+            Ok(answers) => answers,
+            Err(problem) => return Ok(failed(problem, look)),
+        };
+        let answer = answers.into_iter().find(|(answered, _)| *answered == key);
+        let Some((_, ResetAnswer { before, reset, .. })) = answer else { return Ok(look) };
+        if let Some(outcome) = not_done(reset) {
+            return Ok(Sent::Settled(outcome));
+        }
+        Ok(match before {
+            CardRead::Read(Some(before)) if before == *layout => look,
+            CardRead::Read(before) => match CardState::of_read(before, stand_in) {
+                CardState::Default | CardState::Inherited => Sent::Look(Aim::Default(Outcome::AlreadyDefault)),
+                CardState::Customised(newer) => self.put_back(key, &newer).await,
+            },
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => Sent::Look(Aim::Default(Outcome::Unknown(
+                "the card is at its default now, but what the reset removed could not be read".into(),
+            ))),
+        })
+    }
+
+    /// Puts back what a person saved in the moment of a reset.
+    async fn put_back(&mut self, key: CardKey, newer: &Layout) -> Sent<'static> {
+        self.listener.hear(Event::Note(format!("{key} was saved in the same moment; putting the layout back")));
+        match put_back(self.portal, self.log, key, newer).await {
+            Ok(outcome) => Sent::Settled(outcome),
+            Err(problem) => {
+                let text = format!(
+                    "saved in the moment of the reset and sent back, and the store failed before it was proved: {problem}"
+                );
+                Sent::Last(Outcome::Unknown(text), End::Store(problem))
+            }
+        }
     }
 
     /// Reads back what was written, and compares.
-    async fn prove(&mut self, plan: &RestorePlan, written: &[(CardKey, Option<&Layout>)]) -> Result<(), End> {
+    async fn prove(&mut self, plan: &RestorePlan, written: Vec<(CardKey, Aim<'_>)>) -> Result<(), End> {
         if written.is_empty() {
             return Ok(());
         }
@@ -355,10 +446,9 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
             Ok(now) => (now, None),
             Err(problem) => (BTreeMap::new(), Some(problem)),
         };
-        let judge =
-            |(key, wanted): &(CardKey, Option<&Layout>)| (*key, outcome(*wanted, now.get(key), plan.stand_in(*key)));
-        self.settle(written.iter().map(judge).collect())?;
-        failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
+        let judge = |(key, aim): (CardKey, Aim<'_>)| (key, outcome(aim, now.get(&key), plan.stand_in(key)));
+        self.settle(written.into_iter().map(judge).collect())?;
+        failure.map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), StoreError> {
@@ -406,13 +496,31 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
     }
 }
 
+/// The outcome of a command that was surely not carried out; nothing if it was, or may have been.
+fn not_done(answer: CommandAnswer) -> Option<Outcome> {
+    match answer {
+        CommandAnswer::Done | CommandAnswer::Unclear(_) => None,
+        CommandAnswer::Refused(Refusal { code, message }) => Some(Outcome::Refused { code, message }),
+        CommandAnswer::NotExecuted(reason) => Some(Outcome::NotAttempted(reason)),
+    }
+}
+
+/// What a failed request means for its card: those that may have been carried out are looked at.
+fn failed(problem: PortalError, look: Sent<'_>) -> Sent<'_> {
+    match problem {
+        PortalError::MaybeExecuted(_) | PortalError::Unexpected(_) => look,
+        problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_)) => {
+            Sent::Last(Outcome::NotAttempted(problem.to_string()), problem.into())
+        }
+    }
+}
+
 /// Whether the card still holds what the plan saw.
-fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&CardRead>) -> bool {
-    let Some(CardRead::Read(now)) = now else { return false };
+fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&Layout>) -> bool {
     match &target.decision {
-        RestoreDecision::PutBack { over: Some(over), .. } | RestoreDecision::Remove(over) => now.as_ref() == Some(over),
+        RestoreDecision::PutBack { over: Some(over), .. } | RestoreDecision::Remove(over) => now == Some(over),
         RestoreDecision::PutBack { over: None, .. } => {
-            CardState::of_read(now.clone(), plan.stand_in(target.key)).is_default()
+            CardState::of_read(now.cloned(), plan.stand_in(target.key)).is_default()
         }
         RestoreDecision::AsBefore
         | RestoreDecision::NewerKept(_)
@@ -421,7 +529,7 @@ fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&CardRe
     }
 }
 
-fn outcome(wanted: Option<&Layout>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> Outcome {
+fn outcome(aim: Aim<'_>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> Outcome {
     let now = match now {
         Some(CardRead::Read(now)) => now,
         Some(CardRead::Refused(refusal)) => {
@@ -432,15 +540,16 @@ fn outcome(wanted: Option<&Layout>, now: Option<&CardRead>, stand_in: Option<&La
         }
         None => return Outcome::Unknown("sent, but could not be read back".into()),
     };
-    match (wanted, now) {
-        (Some(wanted), Some(there)) if there == wanted => Outcome::Restored,
-        (None, _) if CardState::of_read(now.clone(), stand_in).is_default() => Outcome::Reset,
-        (None, _) => Outcome::StillCustomised,
-        (Some(_), _) if CardState::of_read(now.clone(), stand_in).is_default() => {
+    let is_default = CardState::of_read(now.clone(), stand_in).is_default();
+    match (aim, now) {
+        (Aim::Layout(wanted), Some(there)) if there == wanted => Outcome::Restored,
+        (Aim::Default(proved), _) if is_default => proved,
+        (Aim::Default(_), _) => Outcome::StillCustomised,
+        (Aim::Layout(_), _) if is_default => {
             Outcome::Unknown("sent, and the card is still at its default; the backup is kept".into())
         }
-        (Some(wanted), Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
-        (Some(_), None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
+        (Aim::Layout(wanted), Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
+        (Aim::Layout(_), None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
     }
 }
 

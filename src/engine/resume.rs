@@ -6,14 +6,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::apply::put_back;
-use super::observe::read_all;
+use super::observe::observe;
 use super::{Event, Listener, Settled};
 use crate::model::{
-    CardKey, CardState, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, RunId, Totals, UserId,
+    CardKey, CardState, Digest, Generation, Identity, LedgerEntry, Observed, Outcome, RunId, Snapshot, Totals,
+    UnreadableReason, UserId,
 };
-use crate::port::{
-    Archive, CardRead, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, RunPurpose, StoreError, WritePortal,
-};
+use crate::port::{Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, StoreError, WritePortal};
 
 /// What became of a run, after it was settled.
 #[derive(Clone, Debug)]
@@ -34,6 +33,14 @@ pub enum ResumeError {
     /// The journal does not begin as every journal of recard does.
     #[error("the journal does not begin with a run's header")]
     NoHeader,
+    /// The run was somebody else's, and what is in doubt must be looked at or put back as that person.
+    #[error("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled")]
+    OtherCaller {
+        /// Who made the run.
+        run: UserId,
+        /// Whose the webhook is now.
+        now: UserId,
+    },
     /// The store failed.
     #[error("the store failed; the run is not settled")]
     Store(#[from] StoreError),
@@ -49,8 +56,10 @@ enum Progress {
     Untouched,
     /// A reset was about to leave. With the digest of the backup, unless it was blind.
     ResetIntended(Option<Digest>),
-    /// A `set` was about to leave, with this digest.
+    /// A `set` of a restore was about to leave, with this digest.
     SetIntended(Digest),
+    /// A reset had removed this layout by mistake, and it was about to be put back.
+    PutBackIntended(Digest),
     /// It has its outcome.
     Settled(Outcome),
 }
@@ -78,7 +87,13 @@ impl<'a> Story<'a> {
                     story.progress.extend(intents);
                 }
                 JournalRecord::SetIntent { target, digest } => {
-                    story.progress.insert(*target, Progress::SetIntended(*digest));
+                    // A `set` that follows a reset of the same card takes the reset back.
+                    let after_reset = matches!(
+                        story.progress.get(target),
+                        Some(Progress::ResetIntended(_) | Progress::PutBackIntended(_))
+                    );
+                    let intended = if after_reset { Progress::PutBackIntended } else { Progress::SetIntended };
+                    story.progress.insert(*target, intended(*digest));
                 }
                 JournalRecord::Settled { target, outcome } => {
                     story.progress.insert(*target, Progress::Settled(outcome.clone()));
@@ -87,6 +102,23 @@ impl<'a> Story<'a> {
             }
         }
         Some(story)
+    }
+
+    /// The targets of which only the portal can tell what became of them.
+    fn in_doubt(&self) -> Vec<CardKey> {
+        let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
+            Progress::ResetIntended(Some(_)) | Progress::SetIntended(_) | Progress::PutBackIntended(_) => Some(*key),
+            Progress::ResetIntended(None) | Progress::Untouched | Progress::Settled(_) => None,
+        };
+        self.progress.iter().filter_map(in_doubt).collect()
+    }
+
+    /// Whether the run must be settled by the person who made it: a layout may have to be put back, or their own card is in
+    /// doubt, which every portal shows to themselves alone.
+    fn needs_its_caller(&self) -> bool {
+        let puts_back = |progress: &Progress| matches!(progress, Progress::PutBackIntended(_));
+        self.progress.values().any(puts_back)
+            || self.in_doubt().iter().any(|key| key.user() == Some(self.header.caller))
     }
 }
 
@@ -102,23 +134,38 @@ pub fn unsettled(records: &[JournalRecord]) -> Vec<CardKey> {
 /// What the dead process had sent may still be on its way, and would make a card that reads as before another one a moment
 /// later. So nothing in doubt is read before `settling` has passed.
 ///
+/// Reads of other people's cards are believed only as far as [`observe`](super::observe) believes them; what cannot be believed
+/// is an unknown outcome.
+///
 /// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the very moment of a reset,
 /// and that the run was about to put back, is put back.
 ///
 /// # Errors
 ///
-/// If the portal cannot be asked or the store fails. Then nothing is lost, and it can be tried again.
+/// If the portal cannot be asked, the store fails, or the caller is not the one whom the run needs. Then nothing is lost, and
+/// it can be tried again.
 pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     portal: &P,
     log: &mut L,
     archive: &A,
     records: &[JournalRecord],
+    caller: &Identity,
     settling: Duration,
     listener: &dyn Listener,
 ) -> Result<ResumeReport, ResumeError> {
     let story = Story::of(records).ok_or(ResumeError::NoHeader)?;
     let run = log.run().clone();
-    let reads = read_doubtful(portal, &story, settling, listener).await?;
+    if caller.user != story.header.caller && story.needs_its_caller() {
+        return Err(ResumeError::OtherCaller { run: story.header.caller, now: caller.user });
+    }
+    let in_doubt = story.in_doubt();
+    let snapshot = if in_doubt.is_empty() {
+        None
+    } else {
+        tokio::time::sleep(settling).await;
+        Some(observe(portal, caller, &in_doubt, listener).await?)
+    };
+    let reads = Reads { snapshot };
 
     let mut outcomes: BTreeMap<CardKey, Outcome> = BTreeMap::new();
     let mut settled_now = Vec::new();
@@ -133,9 +180,10 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
                 Outcome::Unknown("the run was cut in a reset without a read; it may have been carried out".into())
             }
             Progress::ResetIntended(Some(backup)) => reads.after_reset(*key, *backup),
-            Progress::SetIntended(wanted) => match reads.after_set(*key, *wanted, &story.header.purpose) {
-                AfterSet::Settled(outcome) => outcome,
-                AfterSet::PutBack => {
+            Progress::SetIntended(wanted) => reads.after_set(*key, *wanted),
+            Progress::PutBackIntended(wanted) => match reads.after_put_back(*key, *wanted) {
+                AfterPutBack::Settled(outcome) => outcome,
+                AfterPutBack::Again => {
                     let layout = archive.backup(&run, *key, *wanted)?;
                     put_back(portal, log, *key, &layout).await?
                 }
@@ -159,58 +207,35 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     Ok(ResumeReport { run, targets, settled_now, totals })
 }
 
-/// What the cards in doubt hold now.
+/// What the cards in doubt hold now; nothing if none is in doubt.
 struct Reads {
-    cards: BTreeMap<CardKey, CardRead>,
-    stand_ins: BTreeMap<LeadCustomerType, Layout>,
+    snapshot: Option<Snapshot>,
 }
 
-/// What becomes of a target for which a `set` was about to leave.
-enum AfterSet {
+/// What becomes of a target whose layout was about to be put back.
+enum AfterPutBack {
     Settled(Outcome),
-    PutBack,
-}
-
-async fn read_doubtful<P: WritePortal>(
-    portal: &P,
-    story: &Story<'_>,
-    settling: Duration,
-    listener: &dyn Listener,
-) -> Result<Reads, PortalError> {
-    let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
-        Progress::ResetIntended(Some(_)) | Progress::SetIntended(_) => Some(*key),
-        Progress::ResetIntended(None) | Progress::Untouched | Progress::Settled(_) => None,
-    };
-    let mut keys: Vec<CardKey> = story.progress.iter().filter_map(in_doubt).collect();
-    if keys.is_empty() {
-        return Ok(Reads { cards: BTreeMap::new(), stand_ins: BTreeMap::new() });
-    }
-    tokio::time::sleep(settling).await;
-    // A target with a digest was read and believed when it was planned, so the portal's reads are trusted.
-    keys.extend(LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead)));
-    let mut cards = read_all(portal, &keys, listener).await?;
-    let stand_in = |lead| match cards.remove(&CardKey::personal(UserId::IMPOSSIBLE, lead)) {
-        Some(CardRead::Read(Some(layout))) => Some((lead, layout)),
-        Some(CardRead::Read(None) | CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => None,
-    };
-    let stand_ins = LeadCustomerType::ALL.into_iter().filter_map(stand_in).collect();
-    Ok(Reads { cards, stand_ins })
+    Again,
 }
 
 impl Reads {
-    fn state(&self, key: CardKey) -> Result<CardState, Outcome> {
-        match self.cards.get(&key) {
-            Some(CardRead::Read(layout)) => {
-                let stand_in = key.user().and(self.stand_ins.get(&key.lead));
-                Ok(CardState::of_read(layout.clone(), stand_in))
+    fn state(&self, key: CardKey) -> Result<&CardState, Outcome> {
+        let unknown = |text: String| Err(Outcome::Unknown(format!("the run was cut, and {text}")));
+        match self.snapshot.as_ref().and_then(|snapshot| snapshot.card(key)) {
+            Some(Observed::Known(state)) => Ok(state),
+            Some(Observed::Unreadable(UnreadableReason::Refused { message, .. })) => {
+                unknown(format!("the portal does not show it: {message}"))
             }
-            Some(CardRead::Refused(refusal)) => {
-                Err(Outcome::Unknown(format!("the run was cut, and the portal does not show it: {}", refusal.message)))
+            Some(Observed::Unreadable(UnreadableReason::NoAnswer(what))) => {
+                unknown(format!("it could not be read: {what}"))
             }
-            Some(CardRead::NoAnswer(what)) => {
-                Err(Outcome::Unknown(format!("the run was cut, and it could not be read: {what}")))
+            Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted)) => {
+                unknown("this portal answers reads of other people's cards with the caller's own".into())
             }
-            None => Err(Outcome::Unknown("the run was cut, and it could not be read".into())),
+            Some(Observed::Unreadable(UnreadableReason::ReadsUnproven)) => {
+                unknown("nothing proves that this portal shows other people's cards".into())
+            }
+            None => unknown("it could not be read".into()),
         }
     }
 
@@ -227,22 +252,28 @@ impl Reads {
         }
     }
 
-    fn after_set(&self, key: CardKey, wanted: Digest, purpose: &RunPurpose) -> AfterSet {
-        AfterSet::Settled(match (self.state(key), purpose) {
-            (Err(unknown), _) => unknown,
-            (Ok(CardState::Customised(layout)), RunPurpose::Apply) if layout.digest() == wanted => Outcome::PutBack,
-            (Ok(CardState::Customised(layout)), RunPurpose::Restore(_)) if layout.digest() == wanted => {
-                Outcome::Restored
-            }
-            (Ok(CardState::Customised(_)), RunPurpose::Apply) => Outcome::NewerKept,
-            (Ok(CardState::Customised(_)), RunPurpose::Restore(_)) => Outcome::Unknown(
+    /// After a `set` of a restore.
+    fn after_set(&self, key: CardKey, wanted: Digest) -> Outcome {
+        match self.state(key) {
+            Err(unknown) => unknown,
+            Ok(CardState::Customised(layout)) if layout.digest() == wanted => Outcome::Restored,
+            Ok(CardState::Customised(_)) => Outcome::Unknown(
                 "the run was cut, and the card holds another layout than the backup; plan the restore again".into(),
             ),
-            (Ok(CardState::Default | CardState::Inherited), RunPurpose::Apply) => return AfterSet::PutBack,
-            (Ok(CardState::Default | CardState::Inherited), RunPurpose::Restore(_)) => {
+            Ok(CardState::Default | CardState::Inherited) => {
                 Outcome::NotAttempted("the run was cut, and the card is as before".into())
             }
-        })
+        }
+    }
+
+    /// After a `set` that takes back a reset.
+    fn after_put_back(&self, key: CardKey, wanted: Digest) -> AfterPutBack {
+        match self.state(key) {
+            Err(unknown) => AfterPutBack::Settled(unknown),
+            Ok(CardState::Customised(layout)) if layout.digest() == wanted => AfterPutBack::Settled(Outcome::PutBack),
+            Ok(CardState::Customised(_)) => AfterPutBack::Settled(Outcome::NewerKept),
+            Ok(CardState::Default | CardState::Inherited) => AfterPutBack::Again,
+        }
     }
 }
 

@@ -261,7 +261,9 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     }
 
     let mut log = survivor.clone();
-    let report = resume(&portal, &mut log, &survivor, &survivor.records(), Duration::ZERO, &quiet).await.unwrap();
+    let report = resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
     assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
     assert!(unsettled(&survivor.records()).is_empty());
     for settled in &report.targets {
@@ -340,7 +342,9 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
             let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
-            resume(&portal, &mut log, &survivor, &survivor.records(), Duration::ZERO, &quiet).await.unwrap();
+            resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
+                .await
+                .unwrap();
             if intended {
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
                 assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
@@ -403,4 +407,200 @@ async fn a_restore_names_what_the_portal_did_not_keep() {
     let report = restore(&portal, &mut log, &plan, &stop, &quiet).await.unwrap();
     let outcome = &report.targets[0].outcome;
     assert!(matches!(outcome, Outcome::RestoredInPart(text) if text.contains("section two")), "{outcome:?}");
+}
+
+/// A plan as it would be made if the cards read so.
+fn restore_plan(targets: Vec<(CardKey, RestoreDecision)>) -> RestorePlan {
+    RestorePlan {
+        of: RunId::new("20261101T090000Z", 1).unwrap(),
+        targets: targets.into_iter().map(|(key, decision)| RestoreTarget { key, decision }).collect(),
+        stand_ins: BTreeMap::new(),
+    }
+}
+
+fn restore_log(plan: &RestorePlan) -> FakeLog {
+    FakeLog::open(&Arc::default(), 2, RunPurpose::Restore(plan.of.clone()), plan.planned_cards())
+}
+
+fn gone(key: CardKey) -> (CardKey, RestoreDecision) {
+    (key, RestoreDecision::PutBack { wanted: layout("old"), over: None })
+}
+
+fn words(report: &ApplyReport) -> Vec<&'static str> {
+    report.targets.iter().map(|settled| settled.outcome.word()).collect()
+}
+
+#[tokio::test]
+async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
+    let keys: Vec<CardKey> = (2..=31).map(simple).collect();
+    let world = world(&[]);
+    // Somebody saves the last card while the first one is written.
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(31), layout("newer")));
+    let plan = restore_plan(keys.iter().copied().map(gone).collect());
+    let mut log = restore_log(&plan);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &quiet).await.unwrap();
+    assert_eq!(report.targets.last().unwrap().outcome, Outcome::Changed);
+    assert_eq!(report.totals.done, 29);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(31)), Some(&layout("newer")));
+    assert_eq!(world.lock().unwrap().writes, 29);
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    let removed = |id, name| (simple(id), RestoreDecision::Remove(layout(name)));
+    let plan = restore_plan(vec![removed(2, "two"), removed(3, "three")]);
+    let mut log = restore_log(&plan);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &quiet).await.unwrap();
+    assert_eq!(words(&report), ["put-back", "reset"]);
+    assert_eq!(world.lock().unwrap().rows, BTreeMap::from([(simple(2), layout("newer"))]));
+    assert!(log.disk().backups.contains_key(&layout("newer").digest()));
+    let intent = JournalRecord::SetIntent { target: simple(2), digest: layout("newer").digest() };
+    assert!(log.records().contains(&intent));
+    assert_eq!(restorable(&log.records()).unwrap(), [simple(3)]);
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_the_same_end() {
+    let newer = layout("newer");
+    let mut intended = 0;
+    for cut in [Cut::Before, Cut::After] {
+        for steps in 0.. {
+            let world = world(&[(simple(2), "two")]);
+            world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
+            let portal = FakePortal::new(&world);
+            let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
+            let survivor = restore_log(&plan);
+            let fuse = Fuse::after(steps);
+            let (_, stop) = stop_pair();
+            let mut mortal = survivor.clone().cut(&fuse, cut);
+            let _ = restore(&portal.clone().cut(&fuse, cut), &mut mortal, &plan, &stop, &quiet).await;
+            let records = survivor.records();
+            resume(&portal, &mut survivor.clone(), &survivor, &records, &portal.identity(), Duration::ZERO, &quiet)
+                .await
+                .unwrap();
+            if records.iter().any(|one| matches!(one, JournalRecord::SetIntent { .. })) {
+                intended += 1;
+                let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
+                assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
+            }
+            if !fuse.is_burnt() {
+                break;
+            }
+        }
+    }
+    assert!(intended > 4, "only {intended} were cut while putting back");
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() {
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().faults.insert(0, Fault::HidesBefore(simple(2)));
+    let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut restore_log(&plan), &plan, &stop, &quiet).await.unwrap();
+    assert!(matches!(report.targets[0].outcome, Outcome::Unknown(_)), "{:?}", report.targets);
+}
+
+#[tokio::test]
+async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
+    let mut failed = 0;
+    for steps in 0.. {
+        let world = world(&[(simple(4), "four")]);
+        let mut targets: Vec<_> = [2, 3].map(simple).map(gone).into();
+        targets.push((simple(4), RestoreDecision::Remove(layout("four"))));
+        let plan = restore_plan(targets);
+        let survivor = restore_log(&plan);
+        let fuse = Fuse::after(steps);
+        let (_, stop) = stop_pair();
+        let mut mortal = survivor.clone().cut(&fuse, Cut::Before);
+        let restored = restore(&FakePortal::new(&world), &mut mortal, &plan, &stop, &quiet).await;
+        if !fuse.is_burnt() {
+            break;
+        }
+        let Err(problem @ ApplyError::Store { .. }) = restored else { panic!("{restored:?} at step {steps}") };
+        failed += 1;
+        let report = problem.report();
+        assert_eq!(report.totals.planned(), 3);
+        for settled in &report.targets {
+            let intended = survivor.records().iter().any(|record| match record {
+                JournalRecord::SetIntent { target, .. } => *target == settled.key,
+                JournalRecord::Intent { targets } => targets[0].0 == settled.key,
+                _ => false,
+            });
+            let there = world.lock().unwrap().rows.contains_key(&settled.key);
+            let wanted = if !intended {
+                "not-attempted"
+            } else if there {
+                "restored"
+            } else {
+                "reset"
+            };
+            assert_eq!(settled.outcome.word(), wanted, "{settled:?} at step {steps}");
+        }
+    }
+    assert!(failed > 6, "only {failed} steps failed");
+}
+
+/// A run of user 1 that was cut in the reset of some cards that read "two".
+fn cut_in_reset(keys: &[CardKey]) -> FakeLog {
+    let digest = Some(layout("two").digest());
+    let planned = keys.iter().map(|key| PlannedCard { key: *key, digest, generation: None }).collect();
+    let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned);
+    log.append(&[JournalRecord::Intent { targets: keys.iter().map(|key| (*key, digest)).collect() }]).unwrap();
+    log
+}
+
+#[tokio::test]
+async fn a_resume_does_not_believe_a_portal_that_answers_with_the_callers_card() {
+    let world = world(&[(simple(1), "two"), (simple(2), "two")]);
+    let portal = FakePortal::new(&world);
+    world.lock().unwrap().legacy = true;
+    let log = cut_in_reset(&[simple(1), simple(2)]);
+    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
+    let [own, other] = &resumed.targets[..] else { panic!("{resumed:?}") };
+    assert_eq!(own.outcome.word(), "not-attempted");
+    assert!(matches!(&other.outcome, Outcome::Unknown(text) if text.contains("the caller's own")), "{other:?}");
+    // And if the caller's card is gone, nothing proves anything about the others.
+    world.lock().unwrap().rows.remove(&simple(1));
+    let log = cut_in_reset(&[simple(1), simple(2)]);
+    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
+    let [own, other] = &resumed.targets[..] else { panic!("{resumed:?}") };
+    assert_eq!(own.outcome, Outcome::Reset);
+    assert!(matches!(&other.outcome, Outcome::Unknown(text) if text.contains("nothing proves")), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_the_run() {
+    let world = world(&[(simple(2), "two")]);
+    let mut portal = FakePortal::new(&world);
+    portal.caller = user(9);
+    let own = cut_in_reset(&[simple(1)]);
+    let mut put_back = cut_in_reset(&[simple(3)]);
+    put_back.append(&[JournalRecord::SetIntent { target: simple(3), digest: layout("newer").digest() }]).unwrap();
+    for log in [own, put_back] {
+        let before = log.records();
+        let refused =
+            resume(&portal, &mut log.clone(), &log, &before, &portal.identity(), Duration::ZERO, &quiet).await;
+        assert!(
+            matches!(&refused, Err(ResumeError::OtherCaller { run, now }) if (*run, *now) == (user(1), user(9))),
+            "{refused:?}"
+        );
+        assert_eq!(log.records(), before);
+        assert_eq!(world.lock().unwrap().writes, 0);
+    }
+    // What every administrator sees alike needs nobody in particular.
+    let log = cut_in_reset(&[simple(2), simple(3)]);
+    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
+    let words: Vec<_> = resumed.targets.iter().map(|settled| settled.outcome.word()).collect();
+    assert_eq!(words, ["not-attempted", "reset"]);
 }

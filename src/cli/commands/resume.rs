@@ -8,7 +8,7 @@ use crate::cli::progress::Progress;
 use crate::cli::session::Address;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, running};
-use crate::engine;
+use crate::engine::{self, ResumeError};
 use crate::port::Archive as _;
 use crate::report::RunText;
 
@@ -38,12 +38,15 @@ pub(in crate::cli) async fn run(
     let mut log = locked.reopen_run(&run)?;
     let records = session.store.journal(&run)?;
     let progress = Progress::new(ui);
+    let writer = session.portal.writer();
     let resumed =
-        engine::resume(&session.portal.writer(), &mut log, &session.store, &records, arguments.settle_time, &progress)
+        engine::resume(&writer, &mut log, &session.store, &records, &session.caller, arguments.settle_time, &progress)
             .await;
     progress.finish();
     drop(log);
-    running::keep_report(ui, &session, &mut locked, &run);
+    if !matches!(resumed, Err(ResumeError::OtherCaller { .. })) {
+        running::keep_report(ui, &session, &mut locked, &run);
+    }
     drop(locked);
     let code = match &resumed {
         Ok(report) => {
