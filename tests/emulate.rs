@@ -157,7 +157,7 @@ fn what_it_cannot_serve_it_says() {
         (["--control", "0.0.0.0:0"], 1, "--allow-remote"),
         (["--seed", "compny"], 64, "there are company, empty and users=N; nor is there such a file"),
         (["--seed", "users=many"], 64, "how many people is a whole number"),
-        (["--limits", "some"], 64, "there are off, standard and enterprise"),
+        (["--limits", "some"], 64, "there are off, standard, enterprise, X,Y and X,Y,SECONDS"),
         (["--release", "new"], 64, "there are current, mid and legacy-read"),
         (["--faults", "faults.json"], 1, "faults.json: not a script of faults: rule 1: ms goes with"),
     ] {

@@ -263,7 +263,8 @@ async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_conve
     }
     // The scripts do strike, and lead to all kinds of ends: else nothing was tried.
     assert!(struck > SCRIPTS, "{struck}");
-    for word in ["reset", "put-back", "refused", "not-attempted"] {
+    // A command that breaks down is no refusal: it is read back, and tried again.
+    for word in ["reset", "put-back", "not-attempted"] {
         assert!(ends.contains_key(word), "no target ended as {word}: {ends:?}");
     }
 }

@@ -192,36 +192,3 @@ async fn no_error_shows_the_secret() {
     let shown = format!("{portal:?} {:?} {:?}", portal.reader(), server.webhook());
     assert!(!shown.contains(SECRET), "{shown}");
 }
-
-/// Needs the subscriber that comes with the command line.
-#[cfg(feature = "cli")]
-#[tokio::test]
-async fn no_log_line_shows_the_secret_down_to_the_lowest_level() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let server = Server::giving(vec![String::new(), json(OK)]).await;
-    read(&server.portal()).await.unwrap();
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("answered") && text.contains("status=200"), "{text}");
-    assert!(!text.contains(SECRET), "{text}");
-}
