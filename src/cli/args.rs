@@ -501,7 +501,7 @@ pub(super) struct EmulateArguments {
     /// The release: current, mid or legacy-read; that of the seed if none is given
     #[arg(long, value_name = "RELEASE")]
     pub(super) release: Option<String>,
-    /// The limits: off, standard, enterprise, or X,Y[,SECONDS]: X requests at once, Y a second, operating time in ten
+    /// The limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second, operating time in ten
     /// minutes
     #[arg(long, value_name = "LIMITS", default_value = "off")]
     pub(super) limits: String,

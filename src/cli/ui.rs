@@ -10,6 +10,7 @@ use indicatif::MultiProgress;
 
 use super::failure::Failure;
 use crate::report::Language;
+use crate::report::visible;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -87,26 +88,26 @@ impl Ui {
     /// Says something in passing.
     pub(super) fn note(&self, text: impl fmt::Display) {
         if self.talk == Talk::Normal {
-            self.say(text);
+            self.say(lines(&text.to_string()));
         }
     }
 
     /// Warns.
     pub(super) fn warn(&self, text: impl fmt::Display) {
-        self.say(format_args!("{WARNING}warning:{WARNING:#} {text}"));
+        self.say(format_args!("{WARNING}warning:{WARNING:#} {}", lines(&text.to_string())));
     }
 
     /// Tells why the command failed.
     pub(super) fn fail(&self, failure: &Failure) {
         let Failure { code: _, chain, hints, rejection: _ } = failure;
         if let Some((first, causes)) = chain.split_first() {
-            self.say(format_args!("{ERROR}error:{ERROR:#} {first}"));
+            self.say(format_args!("{ERROR}error:{ERROR:#} {}", lines(first)));
             for cause in causes {
-                self.say(format_args!("  caused by: {cause}"));
+                self.say(format_args!("  caused by: {}", lines(cause)));
             }
         }
         for hint in hints {
-            self.say(format_args!("{HINT}help:{HINT:#} {hint}"));
+            self.say(format_args!("{HINT}help:{HINT:#} {}", lines(hint)));
         }
     }
 
@@ -139,5 +140,22 @@ impl Ui {
         self.bars.suspend(|| {
             let _ = writeln!(anstream::stderr().lock(), "{text}");
         });
+    }
+}
+
+/// A text that may hold words of a portal, line by line, so that nothing in it commands the terminal.
+fn lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_portal_says_does_not_command_the_terminal() {
+        assert_eq!(lines("one\n\ttwo"), format!("one\n{}", visible("\ttwo")));
+        let told = lines("Access \u{1b}[2Jdenied\r\u{202e}");
+        assert!(!told.contains(['\u{1b}', '\r', '\u{202e}']), "{told:?}");
     }
 }

@@ -134,7 +134,7 @@ pub fn unsettled(records: &[JournalRecord]) -> Vec<CardKey> {
 /// What the dead process had sent may still be on its way, and would make a card that reads as before another one a moment
 /// later. So nothing in doubt is read before `settling` has passed.
 ///
-/// Reads of other people's cards are believed only as far as [`observe`](super::observe) believes them; what cannot be believed
+/// Reads of other people's cards are believed only as far as [`observe`](super::observe()) believes them; what cannot be believed
 /// is an unknown outcome.
 ///
 /// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the very moment of a reset,
