@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Decision, KeepReason, Plan, PlannedTarget};
+use super::{Decision, OnceState, Plan, PlannedTarget};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{CardKey, Digest, Generation, LeadCustomerType, Ledger, Origin, PortalId};
+use crate::model::{CardKey, Digest, Generation, Origin, PortalId};
 
 /// Everything that drifted.
 #[derive(Clone, Debug)]
@@ -78,6 +78,18 @@ impl DriftKind {
         }
     }
 
+    /// The kind of a card in mode `once`; nothing if it is as it should be.
+    fn of_once(state: OnceState) -> Option<Self> {
+        match state {
+            OnceState::NotYetReset => Some(Self::NotYetReset),
+            OnceState::NewInGroup => Some(Self::NewInGroup),
+            OnceState::GoneUser => Some(Self::Dismissed),
+            OnceState::OutOfReach => Some(Self::OutOfReach),
+            OnceState::CustomisedAgain => Some(Self::CustomisedAgain),
+            OnceState::Done => None,
+        }
+    }
+
     /// Whether it is drift, and not only worth knowing.
     pub fn is_pending(self) -> bool {
         match self {
@@ -108,20 +120,14 @@ impl Drift {
         )
     }
 
-    /// Reads drift off a plan. `ledger` is the one that the plan was made with; `gone` is what [`Drift::is_gone`].
-    pub fn of(plan: &Plan, ledger: &Ledger, gone: Vec<Diagnostic>) -> Self {
-        let begun: BTreeSet<(&Generation, CardKind)> =
-            ledger.iter().map(|(generation, key, _)| (generation, CardKind::of(key))).collect();
-        let kind = |target: &PlannedTarget| match (&target.decision, &target.generation) {
-            (Decision::Hold(_), _) => Some(DriftKind::OutOfReach),
-            (Decision::Keep(KeepReason::CustomisedAgain(_)), _) => Some(DriftKind::CustomisedAgain),
-            (Decision::Keep(_), _) => None,
-            (Decision::Reset(_), _) if is_dismissed(plan, target.key) => Some(DriftKind::Dismissed),
+    /// Reads drift off a plan; `gone` is what [`Drift::is_gone`].
+    pub fn of(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
+        let kind = |target: &PlannedTarget| match (&target.decision, target.once) {
+            (_, Some(state)) => DriftKind::of_once(state),
+            (Decision::Hold(_), None) => Some(DriftKind::OutOfReach),
+            (Decision::Keep(_), None) => None,
+            (Decision::Reset(_), None) if is_dismissed(plan, target.key) => Some(DriftKind::Dismissed),
             (Decision::Reset(_), None) => Some(DriftKind::Customised),
-            (Decision::Reset(_), Some(generation)) if begun.contains(&(generation, CardKind::of(target.key))) => {
-                Some(DriftKind::NewInGroup)
-            }
-            (Decision::Reset(_), Some(_)) => Some(DriftKind::NotYetReset),
         };
         let card = |target: &PlannedTarget| {
             let (generation, origin) = (target.generation.clone(), Arc::clone(&target.origin));
@@ -173,14 +179,4 @@ impl Drift {
 
 fn is_dismissed(plan: &Plan, key: CardKey) -> bool {
     key.user().and_then(|user| plan.people.get(&user)).is_some_and(|person| !person.active)
-}
-
-/// Personal or common, and for which kind of lead: a generation reaches each of these groups by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CardKind(bool, LeadCustomerType);
-
-impl CardKind {
-    fn of(key: CardKey) -> Self {
-        Self(key.user().is_some(), key.lead)
-    }
 }

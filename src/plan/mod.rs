@@ -13,6 +13,7 @@ mod decision;
 pub mod diff;
 mod drift;
 mod guard;
+mod once;
 mod planner;
 
 pub use approval::{ApprovedPlan, NotApproved};
@@ -20,6 +21,7 @@ pub use check::{Finding, check};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{Breach, GuardReport, Measure, SpecialPerson};
+pub use once::OnceState;
 pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
 
 #[cfg(test)]

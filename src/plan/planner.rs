@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Decision, GuardReport, HoldReason, KeepReason, Measure, Removal, guard};
+use super::once::{Begun, Standing};
+use super::{Decision, GuardReport, HoldReason, KeepReason, Measure, OnceState, Removal, guard};
 use crate::model::{
     CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, Mode,
     Observed, Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
@@ -58,6 +59,8 @@ pub struct PlannedTarget {
     pub decision: Decision,
     /// The generation, for targets in mode `once`.
     pub generation: Option<Generation>,
+    /// How the card stands in mode `once`.
+    pub once: Option<OnceState>,
     /// Where in the manifests it comes from.
     pub origin: Arc<Origin>,
 }
@@ -130,21 +133,22 @@ impl Plan {
 /// so one walk over both is enough.
 pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut cards = snapshot.cards.iter().peekable();
+    let begun = Begun::of(policy);
     let targets: Vec<PlannedTarget> = desired
         .targets
         .iter()
         .map(|target| {
             while cards.next_if(|(key, _)| *key < target.key).is_some() {}
             let seen = cards.peek().filter(|(key, _)| *key == target.key).map(|(_, observed)| observed);
-            PlannedTarget {
-                key: target.key,
-                decision: decide(target, seen, policy),
-                generation: match &target.mode {
-                    Mode::Enforce => None,
-                    Mode::Once(generation) => Some(generation.clone()),
-                },
-                origin: Arc::clone(&target.origin),
-            }
+            let decision = decide(target, seen, policy);
+            let generation = match &target.mode {
+                Mode::Enforce => None,
+                Mode::Once(generation) => Some(generation.clone()),
+            };
+            let is_gone = target.key.user().and_then(|user| desired.people.get(&user)).is_some_and(|one| !one.active);
+            let standing = if is_gone { Standing::Dismissed } else { Standing::Active };
+            let once = generation.as_ref().map(|generation| begun.state(generation, target.key, &decision, standing));
+            PlannedTarget { key: target.key, decision, generation, once, origin: Arc::clone(&target.origin) }
         })
         .collect();
     let measure = measure(&targets, snapshot, policy);

@@ -7,7 +7,7 @@ use super::json::reason_word;
 use super::{Checked, Failed, Held, PlanReport, Report, SettledRun, Subject};
 use crate::engine::Settled;
 use crate::model::{CardKey, OutcomeClass, Place};
-use crate::plan::PlannedTarget;
+use crate::plan::{OnceState, PlannedTarget};
 
 /// The report as a table with a line of headings.
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -59,9 +59,10 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
         &"file",
         &"line",
         &"selector",
+        &"once",
     ]);
     let plan = report.plan;
-    for PlannedTarget { key, decision, generation, origin } in &plan.targets {
+    for PlannedTarget { key, decision, generation, once, origin } in &plan.targets {
         let (sections, fields) = match decision.layout() {
             Some(layout) => (layout.sections().to_string(), layout.fields().to_string()),
             None => (String::new(), String::new()),
@@ -82,6 +83,7 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
             &origin.place.file,
             &origin.place.line,
             &origin.selector,
+            &once.map_or("", OnceState::word),
         ]);
     }
 }

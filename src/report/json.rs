@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::Settled;
 use crate::model::{Place, ReadTrust, TrustEvidence};
 use crate::plan::diff::diff;
-use crate::plan::{Decision, Drift, DriftKind, DriftedCard, PlannedTarget, Removal};
+use crate::plan::{Decision, Drift, DriftKind, DriftedCard, OnceState, Plan, PlannedTarget, Removal};
 
 /// A plan as JSON. The content that is lost stands in it only if it was asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -37,6 +37,11 @@ pub struct PlanJson {
     manifests: Vec<ManifestJson>,
     /// How many targets are decided how.
     counts: CountsJson,
+    /// How many cards of mode `once` stand how, for each generation: `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, `customised-again` and `done`, where nothing is to be done. They add up to the targets of that
+    /// generation; what no card is in is left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    once: BTreeMap<String, BTreeMap<&'static str, u32>>,
     /// Every target with its decision, sorted.
     targets: Vec<TargetJson>,
     /// What the guards say.
@@ -116,6 +121,10 @@ struct TargetJson {
     /// The generation, in mode `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
+    /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`, `out-of-reach`,
+    /// `customised-again` or `done`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    once: Option<&'static str>,
     /// What the person will see afterwards; only with `--effective`.
     #[serde(skip_serializing_if = "Option::is_none")]
     effective: Option<EffectiveJson>,
@@ -422,6 +431,7 @@ impl PlanJson {
                 hold: counts.hold,
                 people: u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX),
             },
+            once: once_json(plan),
             targets: plan.targets.iter().map(|target| TargetJson::of(report, target, content)).collect(),
             guards: GuardsJson {
                 hold: plan.guards.holds(),
@@ -434,6 +444,12 @@ impl PlanJson {
             drift: drift.map(DriftJson::of),
         }
     }
+}
+
+fn once_json(plan: &Plan) -> BTreeMap<String, BTreeMap<&'static str, u32>> {
+    let words = |counts: BTreeMap<OnceState, u32>| counts.into_iter().map(|(state, count)| (state.word(), count));
+    let counts = OnceState::count(&plan.targets).into_iter();
+    counts.map(|(generation, counts)| (generation.to_string(), words(counts).collect())).collect()
 }
 
 impl TargetJson {
@@ -462,6 +478,7 @@ impl TargetJson {
             text: target.decision.to_string(),
             loses,
             generation: target.generation.as_ref().map(ToString::to_string),
+            once: target.once.map(OnceState::word),
             effective: report.effective.map(|effective| EffectiveJson {
                 own_view: Effective::own_view(plan, target).map(Sight::word),
                 common_view: effective.common_view(target.key.lead).word(),

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use super::escape::{markdown, references};
 use super::finding::findings;
+use super::subject::{once_lines, told};
 use super::words::{Counted, Seconds};
 use super::{Checked, Commit, Content, Effective, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
 use crate::engine::Settled;
@@ -172,6 +173,16 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
             planned(text, report, &targets, detail);
         }
     }
+    let once = once_lines(plan);
+    // Drift has told its kinds in its headline.
+    if !once.is_empty() && report.drift.is_none() {
+        text.push('\n');
+        for line in once.iter().take(LONGEST_LIST) {
+            // Generations have letters, digits, dots, hyphens and underscores only.
+            let _ = writeln!(text, "- {line}");
+        }
+        more(text, "- ", once.len());
+    }
     let counts = plan.counts();
     if counts.reset > 0 {
         let requests = Counted(report.cost.requests, "request", "requests");
@@ -249,7 +260,7 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
             "| `{}` | {} | {} | {} |",
             target.key,
             short(report.plan.person_name(target.key)),
-            short(&target.decision.to_string()),
+            short(&told(target)),
             place(&target.origin)
         );
     }

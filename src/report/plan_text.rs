@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
+use super::subject::{once_lines, told};
 use super::words::{Counted, Seconds, column_width, fitted};
 use super::{Commit, Effective, PlanReport, visible};
 use crate::model::{ReadTrust, TrustEvidence};
@@ -78,6 +79,9 @@ impl fmt::Display for PlanText<'_> {
         }
 
         let counts = plan.counts();
+        for line in once_lines(plan) {
+            writeln!(f, "{line}")?;
+        }
         let people = u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX);
         if plan.is_settled() {
             let cards = Counted(counts.keep, "card is as", "cards are as");
@@ -130,7 +134,7 @@ impl PlanText<'_> {
         if name_width > 0 {
             write!(f, "{name:<name_width$}  ")?;
         }
-        writeln!(f, "{}", visible(&target.decision.to_string()))?;
+        writeln!(f, "{}", visible(&told(target)))?;
         if let Some(effective) = self.report.effective {
             let common = effective.common_view(target.key.lead);
             match Effective::own_view(plan, target) {

@@ -8,7 +8,7 @@ use super::{Effective, Listing, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
-use crate::plan::{Decision, Drift, Plan, PlannedTarget};
+use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::port::RunHeader;
 
 /// What a command was for. Its word stands in machine output and never changes.
@@ -169,6 +169,27 @@ impl PlanReport<'_> {
     pub fn commit(&self, origin: &Origin) -> Option<&Commit> {
         self.commits.get(&*origin.place.file)
     }
+}
+
+/// The reason of a decision for people; in mode `once` with how the card stands, where the reason does not say it already.
+pub(super) fn told(target: &PlannedTarget) -> String {
+    match (&target.decision, target.once) {
+        (Decision::Reset(removal), Some(state)) => format!("{removal}; {state}"),
+        (Decision::Hold(reason), Some(state)) => format!("{state}: {reason}"),
+        (Decision::Keep(_), _) | (_, None) => target.decision.to_string(),
+    }
+}
+
+/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's eyes.
+pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (generation, counts) in OnceState::count(&plan.targets) {
+        if counts.keys().any(|state| *state != OnceState::Done) {
+            let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            lines.push(format!("Once for {generation}: {}.", counts.join(", ")));
+        }
+    }
+    lines
 }
 
 impl Held {

@@ -46,7 +46,7 @@ async fn look(
     let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
     let resolution = Resolution { desired, warnings };
     let planned = planning::of_resolution(outputs, &session, &manifest, &rules, resolution).await?;
-    let drift = Drift::of(&planned.plan, &planning::ledger(&session.store, &arguments.memory)?, gone);
+    let drift = Drift::of(&planned.plan, gone);
     sources::show(outputs.ui, &planned.warnings, &manifest.sources);
     let report = PlanReport { drift: Some(&drift), ..planned.report(&session, &manifest) };
     outputs.write(Subject::Plan(&report))?;

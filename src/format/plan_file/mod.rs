@@ -207,7 +207,7 @@ impl PlanFileContent {
 /// The targets of a plan that stand in its file: those to be reset, and those that are only remembered.
 pub fn plan_file_targets(plan: &Plan) -> (Vec<PlanFileTarget>, Vec<PlanFileMark>) {
     let (mut targets, mut marks) = (Vec::new(), Vec::new());
-    for PlannedTarget { key, decision, generation, origin } in &plan.targets {
+    for PlannedTarget { key, decision, generation, once: _, origin } in &plan.targets {
         let removal = match decision {
             Decision::Reset(Removal::Layout(layout)) => PlannedRemoval::Layout(Layout::digest(layout)),
             Decision::Reset(Removal::Unread) => PlannedRemoval::Unread,

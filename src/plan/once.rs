@@ -1,0 +1,290 @@
+//! How a card stands in mode `once`: five ways to need somebody's eyes, and one to need nothing.
+//!
+//! A plan says *reset*, *keep* or *hold*, which is not the whole answer for a reset that is to happen once: whoever reviews it
+//! wants to know whether a reset is the one that was announced, or that of somebody who came later. The state is decided
+//! together with the decision, from the same ledger, and [`Drift`](super::Drift) only repeats it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::{Decision, KeepReason, PlannedTarget, Policy};
+use crate::model::{CardKey, Generation, LeadCustomerType};
+
+/// How a card of mode `once` stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnceState {
+    /// It has not had its reset, and neither has anybody else's card of that kind.
+    NotYetReset,
+    /// Others had their reset; this person came into the selection later, or arranged the card in between.
+    NewInGroup,
+    /// It has not had its reset, and the person was dismissed.
+    GoneUser,
+    /// It cannot be read, or the read cannot be believed.
+    OutOfReach,
+    /// It had its reset, and somebody has arranged it since. That is allowed.
+    CustomisedAgain,
+    /// It is at its default, or had its reset and stayed so.
+    Done,
+}
+
+impl OnceState {
+    /// All states, those that need somebody first.
+    pub const ALL: [Self; 6] =
+        [Self::NotYetReset, Self::NewInGroup, Self::GoneUser, Self::OutOfReach, Self::CustomisedAgain, Self::Done];
+
+    /// The word for machine output; never changes. The words of drift are the same for the same thing.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotYetReset => "not-yet-reset",
+            Self::NewInGroup => "new-in-group",
+            Self::GoneUser => "dismissed",
+            Self::OutOfReach => "out-of-reach",
+            Self::CustomisedAgain => "customised-again",
+            Self::Done => "done",
+        }
+    }
+
+    /// How many of these targets are in which state, for each generation. The sums of a generation add up to its targets;
+    /// states without a target are left out.
+    pub fn count<'a>(
+        targets: impl IntoIterator<Item = &'a PlannedTarget>,
+    ) -> BTreeMap<Generation, BTreeMap<Self, u32>> {
+        let mut counts: BTreeMap<Generation, BTreeMap<Self, u32>> = BTreeMap::new();
+        for target in targets {
+            if let (Some(generation), Some(state)) = (&target.generation, target.once) {
+                *counts.entry(generation.clone()).or_default().entry(state).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
+
+impl fmt::Display for OnceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NotYetReset => "not yet reset",
+            Self::NewInGroup => "new in the group",
+            Self::GoneUser => "gone user",
+            Self::OutOfReach => "out of reach",
+            Self::CustomisedAgain => "customised again after its reset",
+            Self::Done => "done",
+        })
+    }
+}
+
+/// Which generations have reached which kinds of cards already. One mark is enough.
+pub(super) struct Begun<'a>(BTreeSet<(&'a Generation, CardKind)>);
+
+impl<'a> Begun<'a> {
+    /// Reads it off the ledger.
+    pub(super) fn of(policy: &'a Policy) -> Self {
+        Self(policy.ledger.iter().map(|(generation, key, _)| (generation, CardKind::of(key))).collect())
+    }
+
+    /// How a card stands, by its decision.
+    pub(super) fn state(
+        &self,
+        generation: &Generation,
+        key: CardKey,
+        decision: &Decision,
+        standing: Standing,
+    ) -> OnceState {
+        match (decision, standing) {
+            (Decision::Hold(_), _) => OnceState::OutOfReach,
+            (Decision::Keep(KeepReason::CustomisedAgain(_)), _) => OnceState::CustomisedAgain,
+            (Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)), _) => {
+                OnceState::Done
+            }
+            (Decision::Reset(_), Standing::Dismissed) => OnceState::GoneUser,
+            (Decision::Reset(_), Standing::Active) if self.0.contains(&(generation, CardKind::of(key))) => {
+                OnceState::NewInGroup
+            }
+            (Decision::Reset(_), Standing::Active) => OnceState::NotYetReset,
+        }
+    }
+}
+
+/// Whether a card's person is still there. A common card is nobody's, and always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Active,
+    Dismissed,
+}
+
+/// Personal or common, and for which kind of lead: a generation reaches each of these groups by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CardKind(bool, LeadCustomerType);
+
+impl CardKind {
+    fn of(key: CardKey) -> Self {
+        Self(key.user().is_some(), key.lead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::*;
+    use crate::plan::{Drift, DriftKind, Plan, plan};
+
+    fn user(id: u64) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    fn simple(id: u64) -> CardKey {
+        CardKey::personal(user(id), LeadCustomerType::Simple)
+    }
+
+    fn generation() -> Generation {
+        Generation::new("2026-11").unwrap()
+    }
+
+    fn layout() -> Layout {
+        Layout::from_json(r#"[{"name":"main","title":"t","type":"section","elements":[]}]"#).unwrap()
+    }
+
+    fn customised() -> Observed {
+        Observed::Known(CardState::Customised(layout()))
+    }
+
+    /// A plan for cards in a mode, with some of them marked in the ledger and some of their people dismissed.
+    fn planned(cards: &[(CardKey, Observed)], mode: &Mode, marked: &[CardKey], dismissed: &[u64]) -> Plan {
+        let origin = Arc::new(Origin {
+            manifest: "test".into(),
+            reason: "to try".into(),
+            place: Place { file: "test.yaml".into(), line: 1, column: 1 },
+            selector: Selector::Id,
+        });
+        let person = |id: UserId| Person {
+            id,
+            name: PersonName::new("Anna", "Petrova"),
+            email: None,
+            active: !dismissed.contains(&u64::from(id.get())),
+            departments: Vec::new(),
+        };
+        let target = |(key, _): &(CardKey, Observed)| DesiredTarget {
+            key: *key,
+            mode: mode.clone(),
+            origin: Arc::clone(&origin),
+        };
+        let desired = DesiredState {
+            targets: cards.iter().map(target).collect(),
+            people: cards.iter().filter_map(|(key, _)| key.user()).map(|id| (id, person(id))).collect(),
+            guards: GuardLimits::default(),
+        };
+        let snapshot = Snapshot {
+            portal: PortalId::new("company.bitrix24.com").unwrap(),
+            caller: Identity {
+                user: user(1),
+                name: PersonName::default(),
+                portal_admin: true,
+                active_users: 50,
+                release_sign: None,
+                emulator: false,
+            },
+            trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
+            common_defaults: BTreeMap::new(),
+            cards: cards.to_vec(),
+        };
+        let mut ledger = Ledger::default();
+        for key in marked {
+            ledger.mark(generation(), *key, LedgerEntry { removed: None });
+        }
+        plan(&desired, &snapshot, &Policy { ledger, ..Policy::default() })
+    }
+
+    fn once(cards: &[(CardKey, Observed)], marked: &[CardKey], dismissed: &[u64]) -> Vec<OnceState> {
+        let made = planned(cards, &Mode::Once(generation()), marked, dismissed);
+        made.targets.iter().map(|target| target.once.unwrap()).collect()
+    }
+
+    #[test]
+    fn before_the_first_reset_of_a_generation_a_card_is_not_yet_reset() {
+        assert_eq!(once(&[(simple(2), customised())], &[], &[]), [OnceState::NotYetReset]);
+    }
+
+    #[test]
+    fn once_others_had_their_reset_a_card_is_new_in_the_group() {
+        assert_eq!(once(&[(simple(2), customised())], &[simple(3)], &[]), [OnceState::NewInGroup]);
+    }
+
+    #[test]
+    fn another_kind_of_card_or_another_generation_does_not_begin_a_group() {
+        let repeat = CardKey::personal(user(3), LeadCustomerType::Repeat);
+        let common = CardKey::common(LeadCustomerType::Simple);
+        assert_eq!(once(&[(simple(2), customised())], &[repeat, common], &[]), [OnceState::NotYetReset]);
+        let other = Mode::Once(Generation::new("2026-12").unwrap());
+        let made = planned(&[(simple(2), customised())], &other, &[simple(2), simple(3)], &[]);
+        assert_eq!(made.targets[0].once, Some(OnceState::NotYetReset));
+    }
+
+    #[test]
+    fn a_card_that_was_arranged_anew_is_customised_again_and_kept() {
+        let made = planned(&[(simple(2), customised())], &Mode::Once(generation()), &[simple(2)], &[]);
+        assert_eq!(made.targets[0].once, Some(OnceState::CustomisedAgain));
+        assert_eq!(made.resets().count(), 0);
+    }
+
+    #[test]
+    fn the_card_of_somebody_who_was_dismissed_is_that_of_a_gone_user() {
+        for marked in [vec![], vec![simple(3)]] {
+            assert_eq!(once(&[(simple(2), customised())], &marked, &[2]), [OnceState::GoneUser]);
+        }
+        // Whose card is done needs nobody, whether they are still there or not.
+        assert_eq!(once(&[(simple(2), Observed::Known(CardState::Default))], &[], &[2]), [OnceState::Done]);
+    }
+
+    #[test]
+    fn a_card_that_cannot_be_read_is_out_of_reach_unless_it_had_its_turn() {
+        let unread = Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
+        let cards = [(simple(2), unread.clone()), (simple(3), unread)];
+        assert_eq!(once(&cards, &[simple(3)], &[]), [OnceState::OutOfReach, OnceState::Done]);
+    }
+
+    #[test]
+    fn the_counts_of_a_generation_add_up_to_its_targets() {
+        let cards = [
+            (simple(2), customised()),
+            (simple(3), customised()),
+            (simple(4), customised()),
+            (simple(5), Observed::Known(CardState::Inherited)),
+            (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
+        ];
+        let made = planned(&cards, &Mode::Once(generation()), &[simple(3)], &[4]);
+        let counts = OnceState::count(&made.targets).remove(&generation()).unwrap();
+        let expected = [OnceState::NewInGroup, OnceState::GoneUser, OnceState::OutOfReach];
+        let expected = expected.into_iter().chain([OnceState::CustomisedAgain, OnceState::Done]);
+        assert_eq!(counts, expected.map(|state| (state, 1)).collect());
+        let sum: u32 = counts.values().sum();
+        assert_eq!(sum as usize, made.targets.len());
+    }
+
+    #[test]
+    fn a_card_of_mode_enforce_is_in_no_such_state() {
+        let made = planned(&[(simple(2), customised())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
+        assert_eq!(made.targets[0].once, None);
+        assert!(OnceState::count(&made.targets).is_empty());
+    }
+
+    #[test]
+    fn drift_says_the_same_in_the_same_words() {
+        let cards = [
+            (simple(2), customised()),
+            (simple(3), customised()),
+            (simple(4), customised()),
+            (simple(5), Observed::Known(CardState::Inherited)),
+            (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
+        ];
+        for marked in [vec![], vec![simple(3)]] {
+            let made = planned(&cards, &Mode::Once(generation()), &marked, &[4]);
+            let drift = Drift::of(&made, Vec::new());
+            for target in &made.targets {
+                let kind = drift.cards.iter().find(|card| card.key == target.key).map(|card| card.kind);
+                let state = target.once.filter(|state| *state != OnceState::Done);
+                assert_eq!(kind.map(DriftKind::word), state.map(OnceState::word));
+            }
+        }
+    }
+}
