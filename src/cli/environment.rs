@@ -59,8 +59,8 @@ pub(super) fn names_a_webhook(file: Option<&Path>) -> bool {
     names_a_writing_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
 }
 
-/// The webhook, from wherever it was put. Its text never occurs in an error.
-pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<WebhookUrl, Failure> {
+/// The webhook, and the name of the variable or file that it was found in. Its text never occurs in an error.
+pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, String), Failure> {
     let reading = match need {
         Need::Read => variable("RECARD_READ_WEBHOOK_URL").map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
         Need::Write => None,
@@ -82,8 +82,10 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<WebhookUrl, Fai
             }
         },
     };
-    WebhookUrl::parse(text.trim()).map_err(|problem| {
-        Failure::error(format!("{from} does not hold the address of a webhook: {problem}"))
+    match WebhookUrl::parse(text.trim()) {
+        Ok(webhook) => Ok((webhook, from)),
+        Err(problem) => Err(Failure::error(format!("{from} does not hold the address of a webhook: {problem}"))
             .hint("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/")
-    })
+            .hint("the portal shows it on its page Developer resources, under Inbound webhook")),
+    }
 }

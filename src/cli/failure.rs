@@ -124,7 +124,7 @@ impl From<PortalError> for Failure {
                 failure.hint("nothing was done; try again later, or allow more with --deadline")
             }
             PortalError::MaybeExecuted(_) => {
-                failure.hint("is the address right, and does the portal answer in a browser? Try again later")
+                failure.hint("open the portal in a browser on this machine: a sign-in page, a proxy or maintenance may stand in the way; if it looks well, try again later")
             }
             PortalError::Unexpected(_) => failure.hint("nothing that came back was used; `recard doctor` looks closer"),
             PortalError::Stopped(_) => failure,
@@ -140,7 +140,8 @@ fn rejection_hint(rejection: Rejection) -> &'static str {
         }
         Rejection::OwnerDismissed => "make a new webhook as somebody who works there",
         Rejection::MissingRight => {
-            "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources"
+            "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources; \
+             `recard doctor` tells which one is missing"
         }
         Rejection::NotAllowed => {
             "the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)"

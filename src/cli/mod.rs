@@ -18,6 +18,7 @@ mod plan_files;
 mod planning;
 mod progress;
 mod provenance;
+mod rights;
 mod running;
 mod session;
 mod sources;

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::output::Outputs;
 use super::progress::Progress;
 use super::provenance;
+use super::rights;
 use super::session::Session;
 use super::sources::{self, Manifest};
 use crate::diagnostic::Diagnostic;
@@ -48,7 +49,7 @@ pub(super) async fn make(
         Err(ResolveError::Manifest(found)) => {
             return Err(sources::refuse(outputs, &found, &manifest.sources, "nothing was written"));
         }
-        Err(problem @ ResolveError::Portal(_)) => return Err(problem.into()),
+        Err(problem @ ResolveError::Portal(_)) => return Err(session.told(problem.into())),
     };
     of_resolution(outputs, session, manifest, rules, resolution).await
 }
@@ -69,7 +70,8 @@ pub(super) async fn of_resolution(
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
     progress.finish();
-    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+    let unread = |problem| session.told(Failure::from(problem).while_doing("cannot read the cards"));
+    let snapshot = snapshot.map_err(unread)?;
 
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
     let policy = Policy {
@@ -80,7 +82,8 @@ pub(super) async fn of_resolution(
     let made = plan::plan(&desired, &snapshot, &policy);
     second_opinion(&desired, &snapshot, &policy, &made)?;
     let cost = cost(session, &made);
-    let warnings = manifest.warnings.iter().cloned().chain(warnings).collect();
+    let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
+    let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
     let commits = provenance::commits(&manifest.sources);
     Ok(Planned { plan: made, warnings, cost, commits, limits: desired.guards })
 }

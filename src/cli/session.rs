@@ -1,6 +1,6 @@
 //! A connection to a portal, with the store that belongs to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args::Global;
 use super::clock::SystemClock;
@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) store: Store,
     /// Who we are there.
     pub(super) caller: Identity,
+    /// The webhook, as it may be shown, and where it was found.
+    webhook: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -39,6 +41,8 @@ pub(super) struct Connection {
     pub(super) portal: HttpPortal,
     /// Its part of the store.
     pub(super) store: Store,
+    /// The webhook, as it may be shown, and where it was found.
+    webhook: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -46,6 +50,8 @@ pub(super) struct Connection {
 /// Which portal a command is about, before anything was sent.
 pub(super) struct Address {
     webhook: WebhookUrl,
+    /// The variable or file that the webhook was found in.
+    from: String,
     name: PortalId,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
@@ -71,10 +77,11 @@ impl Address {
     /// Finds the portal that the command line and the environment name.
     pub(super) async fn find(global: &Global, need: Need) -> Result<Self, Failure> {
         let Some(portal) = &global.portal else {
-            let webhook = environment::webhook(need, global.webhook_url_file.as_deref())?;
+            let (webhook, from) = environment::webhook(need, global.webhook_url_file.as_deref())?;
             let name = webhook.portal();
             return Ok(Self {
                 webhook,
+                from,
                 name,
                 #[cfg(feature = "emulator")]
                 embedded: None,
@@ -86,7 +93,7 @@ impl Address {
             let unusable = |problem| Failure::error(format!("the embedded portal has no usable webhook: {problem}"));
             let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
             let name = named_portal(global)?;
-            return Ok(Self { webhook, name, embedded: Some(running) });
+            return Ok(Self { webhook, from: "--portal".to_owned(), name, embedded: Some(running) });
         }
         Err(unknown_portal(portal))
     }
@@ -100,7 +107,10 @@ impl Address {
             "the manifests are for the portal {pinned}, and the webhook is one of {}",
             self.name
         ))
-        .hint(format!("the portal is named at {place}; nothing was sent")))
+        .hint(format!(
+            "the portal is named at {place}, and the webhook comes from {}: mend the one or the other; nothing was sent",
+            self.from
+        )))
     }
 
     /// The portal's name.
@@ -111,13 +121,16 @@ impl Address {
     /// Opens the store, connects, and asks who we are.
     pub(super) async fn connect(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Session, Failure> {
         let connection = self.open(global, ui, interrupt)?;
-        let caller = connection.portal.reader().identify().await?;
-        Ok(connection.with_caller(caller))
+        match connection.portal.reader().identify().await {
+            Ok(caller) => Ok(connection.with_caller(caller)),
+            Err(problem) => Err(connection.told(problem.into())),
+        }
     }
 
     /// Opens the store and gets ready to connect. Sends nothing.
     pub(super) fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
         let store = Store::open(&global.store, &self.name)?;
+        let webhook = format!("{}, from {}", self.webhook, self.from);
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
         if let Some(rate) = &global.rate {
             settings.rate = rate.parse::<Rate>().map_err(|problem| Failure::error(format!("--rate: {problem}")))?;
@@ -129,10 +142,16 @@ impl Address {
         settings.deadline = global.deadline;
         settings.level = store.level()?.map(|stored| revived(&stored, settings.rate));
         let talk = ui.clone();
+        let last = Mutex::new(String::new());
         settings.events = Arc::new(move |event| {
             tracing::info!(?event, "portal");
             if let Some(text) = worth_telling(&event) {
-                talk.note(text);
+                // The same trouble again and again is told once; the log has each.
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if *last != text {
+                    talk.note(&text);
+                    *last = text;
+                }
             }
         });
         let portal = HttpPortal::connect(self.webhook, settings)
@@ -141,6 +160,7 @@ impl Address {
         Ok(Connection {
             portal,
             store,
+            webhook,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
@@ -148,12 +168,18 @@ impl Address {
 }
 
 impl Connection {
+    /// A failure, with the webhook that it is about if the portal refuses to work with it.
+    pub(super) fn told(&self, failure: Failure) -> Failure {
+        about(failure, &self.webhook)
+    }
+
     /// The session of somebody.
     pub(super) fn with_caller(self, caller: Identity) -> Session {
         Session {
             portal: self.portal,
             store: self.store,
             caller,
+            webhook: self.webhook,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         }
@@ -173,15 +199,28 @@ impl Connection {
 }
 
 impl Session {
+    /// A failure, with the webhook that it is about if the portal refuses to work with it.
+    pub(super) fn told(&self, failure: Failure) -> Failure {
+        about(failure, &self.webhook)
+    }
+
     /// Ends the session, as [`Connection::close`] does.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         let connection = Connection {
             portal: self.portal,
             store: self.store,
+            webhook: self.webhook,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         };
         connection.close(ui)
+    }
+}
+
+fn about(failure: Failure, webhook: &str) -> Failure {
+    match failure.rejection {
+        Some(_) => failure.hint(format!("it is the webhook {webhook}")),
+        None => failure,
     }
 }
 

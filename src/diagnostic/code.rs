@@ -102,6 +102,8 @@ codes! {
     EmptyDepartment = "RC0405",
     /// A person who was dismissed.
     DismissedPerson = "RC0406",
+    /// The owner of the webhook may not do what the manifest wants; a warning.
+    NotAdministrator = "RC0407",
 }
 
 impl fmt::Display for Code {

@@ -216,6 +216,7 @@ impl Resolver {
         let users = &block.users;
         for id in &users.ids {
             if self.known_id(id) {
+                self.warn_of_dismissed(id);
                 selected.entry(id.value).or_insert((Selector::Id, id.place.clone()));
             }
         }
@@ -305,6 +306,15 @@ impl Resolver {
             self.diagnostics.push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
         }
         known
+    }
+
+    /// An explicit id is taken at its word, but nobody should reset the card of somebody who has left without knowing it.
+    fn warn_of_dismissed(&mut self, id: &Placed<UserId>) {
+        if self.directory.people.get(&id.value).is_some_and(|person| !person.active) {
+            let text = format!("user {} was dismissed, and is selected by id", id.value);
+            let help = "the card is treated like any other; remove the id if that is not what you want";
+            self.diagnostics.push(Diagnostic::warning(Code::DismissedPerson, id.place.clone(), text).help(help));
+        }
     }
 
     /// The one active person with an e-mail address.

@@ -36,9 +36,9 @@ async fn look(
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let Resolution { desired, warnings } =
-        engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration)
-            .await
-            .map_err(|problem| Failure::from(problem).while_doing("cannot look up people and departments"))?;
+        engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration).await.map_err(|problem| {
+            session.told(Failure::from(problem).while_doing("cannot look up people and departments"))
+        })?;
     if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
         return Err(sources::refuse(outputs, &warnings, &manifest.sources, "the cards were not looked at"));
     }

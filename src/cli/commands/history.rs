@@ -79,7 +79,7 @@ fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -
 pub(super) fn store(global: &Global) -> Result<Store, Failure> {
     let portal = match &global.portal {
         Some(_) => session::named_portal(global)?,
-        None => environment::webhook(Need::Read, global.webhook_url_file.as_deref())?.portal(),
+        None => environment::webhook(Need::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
     Ok(Store::open(&global.store, &portal)?)
 }

@@ -119,7 +119,7 @@ fn portal(global: &Global, arguments: &InitArguments) -> Result<String, Failure>
     }
     let file = global.webhook_url_file.as_deref();
     if environment::names_a_webhook(file) {
-        return Ok(environment::webhook(Need::Read, file)?.portal().to_string());
+        return Ok(environment::webhook(Need::Read, file)?.0.portal().to_string());
     }
     Ok(SOME_PORTAL.to_owned())
 }
