@@ -332,8 +332,17 @@ impl FakeLog {
         Self { run, disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before }
     }
 
+    /// The log of a run that was opened before.
+    pub(super) fn again(disk: &Arc<Mutex<Disk>>, run: &RunId) -> Self {
+        Self { run: run.clone(), disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before }
+    }
+
     pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
         Self { fuse: fuse.clone(), cut, ..self }
+    }
+
+    pub(super) fn shared_disk(&self) -> Arc<Mutex<Disk>> {
+        Arc::clone(&self.disk)
     }
 
     pub(super) fn disk(&self) -> MutexGuard<'_, Disk> {

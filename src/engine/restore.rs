@@ -268,9 +268,13 @@ impl From<PortalError> for End {
 /// What a read must show for a card that was written to.
 enum Aim<'a> {
     /// This layout.
-    Layout(&'a Layout),
-    /// The default; and what it means if it does.
-    Default(Outcome),
+    Layout {
+        wanted: &'a Layout,
+        /// What stood there before, which proves that nothing has arrived.
+        over: Option<&'a Layout>,
+    },
+    /// The default; with what it means if it does, and if it does not.
+    Default { proved: Outcome, otherwise: Outcome },
 }
 
 /// What is known of a card after its request.
@@ -375,13 +379,13 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         &mut self,
         key: CardKey,
         wanted: &'b Layout,
-        over: Option<&Layout>,
+        over: Option<&'b Layout>,
     ) -> Result<Sent<'b>, StoreError> {
         let backups: Vec<(CardKey, &Layout)> =
             [Some(wanted), over].into_iter().flatten().map(|one| (key, one)).collect();
         self.log.back_up(&backups)?;
         self.log.append(&[JournalRecord::SetIntent { target: key, digest: wanted.digest() }])?;
-        let look = Sent::Look(Aim::Layout(wanted));
+        let look = Sent::Look(Aim::Layout { wanted, over });
         Ok(match self.portal.set_card(key, wanted).await {
             Ok(answer) => not_done(answer).map_or(look, Sent::Settled),
             Err(problem) => failed(problem, look),
@@ -399,26 +403,31 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
     ) -> Result<Sent<'static>, StoreError> {
         self.log.back_up(&[(key, layout)])?;
         self.log.append(&[JournalRecord::Intent { targets: vec![(key, Some(layout.digest()))] }])?;
-        let look = Sent::Look(Aim::Default(Outcome::Reset));
+        // Without an answer the reset may still be on its way, and a card that is there proves nothing.
+        let lost =
+            Outcome::Unknown("a reset was sent, nothing tells what became of it, and the card is still there".into());
+        let look = Sent::Look(Aim::Default { proved: Outcome::Reset, otherwise: lost.clone() });
         let answers = match self.portal.reset_cards(&[key]).await {
             Ok(answers) => answers,
             Err(problem) => return Ok(failed(problem, look)),
         };
         let answer = answers.into_iter().find(|(answered, _)| *answered == key);
         let Some((_, ResetAnswer { before, reset, .. })) = answer else { return Ok(look) };
+        let otherwise = if reset == CommandAnswer::Done { Outcome::StillCustomised } else { lost };
         if let Some(outcome) = not_done(reset) {
             return Ok(Sent::Settled(outcome));
         }
-        Ok(match before {
-            CardRead::Read(Some(before)) if before == *layout => look,
+        let proved = match before {
+            CardRead::Read(Some(before)) if before == *layout => Outcome::Reset,
             CardRead::Read(before) => match CardState::of_read(before, stand_in) {
-                CardState::Default | CardState::Inherited => Sent::Look(Aim::Default(Outcome::AlreadyDefault)),
-                CardState::Customised(newer) => self.put_back(key, &newer).await,
+                CardState::Default | CardState::Inherited => Outcome::AlreadyDefault,
+                CardState::Customised(newer) => return Ok(self.put_back(key, &newer).await),
             },
-            CardRead::Refused(_) | CardRead::NoAnswer(_) => Sent::Look(Aim::Default(Outcome::Unknown(
-                "the card is at its default now, but what the reset removed could not be read".into(),
-            ))),
-        })
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => {
+                Outcome::Unknown("the card is at its default now, but what the reset removed could not be read".into())
+            }
+        };
+        Ok(Sent::Look(Aim::Default { proved, otherwise }))
     }
 
     /// Puts back what a person saved in the moment of a reset.
@@ -542,14 +551,17 @@ fn outcome(aim: Aim<'_>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> O
     };
     let is_default = CardState::of_read(now.clone(), stand_in).is_default();
     match (aim, now) {
-        (Aim::Layout(wanted), Some(there)) if there == wanted => Outcome::Restored,
-        (Aim::Default(proved), _) if is_default => proved,
-        (Aim::Default(_), _) => Outcome::StillCustomised,
-        (Aim::Layout(_), _) if is_default => {
+        (Aim::Layout { wanted, .. }, Some(there)) if there == wanted => Outcome::Restored,
+        (Aim::Default { proved, .. }, _) if is_default => proved,
+        (Aim::Default { otherwise, .. }, _) => otherwise,
+        (Aim::Layout { over: Some(over), .. }, Some(there)) if there == over => Outcome::Unknown(
+            "sent, and the card still holds the layout that was to be overwritten; the backup is kept".into(),
+        ),
+        (Aim::Layout { .. }, _) if is_default => {
             Outcome::Unknown("sent, and the card is still at its default; the backup is kept".into())
         }
-        (Aim::Layout(wanted), Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
-        (Aim::Layout(_), None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
+        (Aim::Layout { wanted, .. }, Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
+        (Aim::Layout { .. }, None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
     }
 }
 

@@ -104,6 +104,11 @@ impl<'a> Story<'a> {
         Some(story)
     }
 
+    /// The layout that a target had when the run was planned; nothing if it was at its default.
+    fn planned(&self, key: CardKey) -> Option<Digest> {
+        self.header.targets.iter().find(|target| target.key == key).and_then(|target| target.digest)
+    }
+
     /// The targets of which only the portal can tell what became of them.
     fn in_doubt(&self) -> Vec<CardKey> {
         let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
@@ -180,7 +185,7 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
                 Outcome::Unknown("the run was cut in a reset without a read; it may have been carried out".into())
             }
             Progress::ResetIntended(Some(backup)) => reads.after_reset(*key, *backup),
-            Progress::SetIntended(wanted) => reads.after_set(*key, *wanted),
+            Progress::SetIntended(wanted) => reads.after_set(*key, *wanted, story.planned(*key)),
             Progress::PutBackIntended(wanted) => match reads.after_put_back(*key, *wanted) {
                 AfterPutBack::Settled(outcome) => outcome,
                 AfterPutBack::Again => {
@@ -252,17 +257,24 @@ impl Reads {
         }
     }
 
-    /// After a `set` of a restore.
-    fn after_set(&self, key: CardKey, wanted: Digest) -> Outcome {
-        match self.state(key) {
-            Err(unknown) => unknown,
-            Ok(CardState::Customised(layout)) if layout.digest() == wanted => Outcome::Restored,
-            Ok(CardState::Customised(_)) => Outcome::Unknown(
-                "the run was cut, and the card holds another layout than the backup; plan the restore again".into(),
-            ),
-            Ok(CardState::Default | CardState::Inherited) => {
-                Outcome::NotAttempted("the run was cut, and the card is as before".into())
-            }
+    /// After a `set` of a restore over a card that held the layout `over`, or none.
+    fn after_set(&self, key: CardKey, wanted: Digest, over: Option<Digest>) -> Outcome {
+        let now = match self.state(key) {
+            Err(unknown) => return unknown,
+            Ok(CardState::Customised(layout)) => Some(layout.digest()),
+            Ok(CardState::Default | CardState::Inherited) => None,
+        };
+        if now == Some(wanted) {
+            Outcome::Restored
+        } else if now == over {
+            Outcome::NotAttempted("the run was cut, and the card is as before".into())
+        } else if now.is_none() {
+            let text =
+                "the run was cut, and the card is now at its default, as it was not before; plan the restore again";
+            Outcome::Unknown(text.into())
+        } else {
+            let text = "the run was cut, and the card holds another layout than the backup; plan the restore again";
+            Outcome::Unknown(text.into())
         }
     }
 

@@ -1,0 +1,152 @@
+//! Apply: every target has its outcome, and the outcome is true.
+
+use super::*;
+
+#[tokio::test]
+async fn an_apply_resets_what_the_plan_says_and_a_second_one_resets_nothing() {
+    let keys = [simple(2), simple(3), simple(4)];
+    let world = world(&[(simple(2), "two"), (simple(4), "four"), (simple(5), "five")]);
+    let first = run(&world, &keys).await;
+    assert_eq!(first.outcomes, [(simple(2), Outcome::Reset), (simple(4), Outcome::Reset)]);
+    let second = run(&world, &keys).await;
+    assert_eq!(second.outcomes, []);
+    let world = world.lock().unwrap();
+    assert_eq!(world.resets.len(), 2);
+    assert_eq!(world.rows.keys().copied().collect::<Vec<_>>(), [simple(5)]);
+}
+
+#[tokio::test]
+async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::LostAfter);
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    let records = done.log.records();
+    let intent = records.iter().position(|record| matches!(record, JournalRecord::Intent { .. })).unwrap();
+    let settled = records.iter().position(|record| matches!(record, JournalRecord::Settled { .. })).unwrap();
+    assert!(intent < settled);
+    for name in ["two", "three"] {
+        assert!(done.log.disk().backups.contains_key(&layout(name).digest()));
+    }
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost_answer() {
+    let keys: Vec<CardKey> = (2..=11).map(simple).collect();
+    let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
+    let world = world(&rows);
+    world.lock().unwrap().faults.extend([(0, Fault::LostAfter), (3, Fault::LostBefore), (4, Fault::LostAfter)]);
+    let done = run(&world, &keys).await;
+    let all_reset: Vec<(CardKey, Outcome)> = keys.iter().map(|key| (*key, Outcome::Reset)).collect();
+    assert_eq!(done.outcomes, all_reset);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_reading() {
+    for fault in [Fault::LostAfter, Fault::LostBefore, Fault::LeavesOut(simple(2))] {
+        let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+        world.lock().unwrap().faults.insert(0, fault.clone());
+        let done = run(&world, &[simple(2), simple(3)]).await;
+        assert_eq!(done.outcomes, [(simple(2), Outcome::Reset), (simple(3), Outcome::Reset)], "{fault:?}");
+        assert!(world.lock().unwrap().rows.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_saves_in_the_last_moment_is_put_back() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(3), layout("newer")));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::Reset), (simple(3), Outcome::PutBack)]);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("newer")));
+    assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup() {
+    let world = world(&[(simple(2), "two")]);
+    let faults = [(0, Fault::SavedBefore(simple(2), layout("newer"))), (1, Fault::Keeps(layout("cut")))];
+    world.lock().unwrap().faults.extend(faults);
+    let done = run(&world, &[simple(2)]).await;
+    assert!(matches!(&done.outcomes[..], [(_, Outcome::Lost(_))]), "{:?}", done.outcomes);
+    assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
+}
+
+#[tokio::test]
+async fn one_refused_card_does_not_stop_the_others() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
+    world.lock().unwrap().faults.insert(0, Fault::Refuses(simple(2)));
+    let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    assert_eq!(words, ["refused", "reset", "reset"]);
+}
+
+#[tokio::test]
+async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
+    world.lock().unwrap().faults.extend([(0, Fault::Expired), (1, Fault::Expired)]);
+    let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
+    assert!(done.outcomes.iter().all(|(_, outcome)| outcome.word() == "not-attempted"), "{:?}", done.outcomes);
+    assert_eq!(world.lock().unwrap().rows.len(), 3);
+    assert!(unsettled(&done.log.records()).is_empty());
+}
+
+#[tokio::test]
+async fn a_card_that_changed_since_the_plan_is_not_touched() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &[simple(2), simple(3), simple(4)], &Mode::Enforce, Ledger::default()).await;
+    world.lock().unwrap().rows.insert(simple(2), layout("newer"));
+    world.lock().unwrap().rows.remove(&simple(3));
+    let done = carry_out(&portal, &made, Freshness::ReadAgain).await;
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    assert_eq!(words, ["changed", "already-default", "reset"]);
+    assert_eq!(world.lock().unwrap().resets, [simple(4)]);
+}
+
+#[tokio::test]
+async fn a_portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_others() {
+    let world = world(&[(simple(1), "own"), (simple(2), "two")]);
+    world.lock().unwrap().legacy = true;
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &[simple(1), simple(2), simple(3)], &Mode::Enforce, Ledger::default()).await;
+    assert_eq!(made.trust, ReadTrust::NotTrusted);
+    let words: Vec<_> = made.targets.iter().map(|target| target.decision.word()).collect();
+    assert_eq!(words, ["reset", "hold", "hold"]);
+}
+
+#[tokio::test]
+async fn the_layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().stand_ins.insert(LeadCustomerType::Simple, layout("all"));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::Reset)]);
+}
+
+#[tokio::test]
+async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &[simple(2), simple(3)], &Mode::Enforce, Ledger::default()).await;
+    let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let (handle, stop) = stop_pair();
+    handle.stop("interrupted");
+    let report = apply(&portal, &mut log, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
+    assert_eq!(report.stopped.as_deref(), Some("interrupted"));
+    assert_eq!(report.totals.failed, 2);
+    assert!(world.lock().unwrap().resets.is_empty());
+    assert!(matches!(log.records().last(), Some(JournalRecord::Closed { interrupted: Interrupted::Yes })));
+}
+
+#[tokio::test]
+async fn a_reset_in_mode_once_is_remembered_and_not_repeated() {
+    let mode = Mode::Once(Generation::new("2026-11").unwrap());
+    let world = world(&[(simple(2), "two")]);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &[simple(2), simple(3)], &mode, Ledger::default()).await;
+    let done = carry_out(&portal, &made, Freshness::JustRead).await;
+    let ledger = done.log.disk().ledger.clone();
+    assert_eq!(ledger.iter().count(), 2);
+    world.lock().unwrap().rows.insert(simple(2), layout("again"));
+    let again = make_plan(&portal, &[simple(2), simple(3)], &mode, ledger).await;
+    assert_eq!(again.resets().count(), 0);
+}

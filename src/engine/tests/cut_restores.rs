@@ -1,0 +1,198 @@
+//! Restores that are cut before or after any single step of portal or store.
+//!
+//! Two restores are tried at every step number: one that puts back what an apply removed, over an empty card and over a newer
+//! layout, and the undoing of that restore, which removes a card as well. After the cut two ways lead on: `resume` first, as the
+//! command line demands it, or a second restore at once. Both must come to the same cards, with reports that are true and add
+//! up, and undoing everything must lead back to what was there before.
+
+use super::*;
+
+/// The four cards of the story.
+const KEYS: [u64; 4] = [2, 3, 4, 5];
+
+/// Which restore is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Story {
+    /// That of an apply.
+    PutsBack,
+    /// That of a restore: it removes a card, and puts a newer layout back.
+    Undoes,
+}
+
+/// What comes after the cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    ResumeFirst,
+    RestoreAgainFirst,
+}
+
+type Rows = BTreeMap<CardKey, Layout>;
+
+fn rows(of: &[(u64, &str)]) -> Rows {
+    of.iter().map(|(id, name)| (simple(*id), layout(name))).collect()
+}
+
+/// A world, a disk that remembers its runs, and how many there were.
+struct Scene {
+    world: Arc<Mutex<World>>,
+    portal: FakePortal,
+    disk: Arc<Mutex<Disk>>,
+    runs: u32,
+}
+
+impl Scene {
+    fn rows(&self) -> Rows {
+        self.world.lock().unwrap().rows.clone()
+    }
+
+    fn next_run(&mut self) -> u32 {
+        self.runs += 1;
+        self.runs
+    }
+
+    /// What it takes to restore a run, as the command line plans it.
+    async fn plan_restore(&self, of: &FakeLog) -> RestorePlan {
+        let records = of.records();
+        let keys = restorable(&records).unwrap();
+        let snapshot = observe(&self.portal, &self.portal.identity(), &keys, &quiet).await.unwrap();
+        plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Overwrite).unwrap()
+    }
+
+    fn open(&mut self, plan: &RestorePlan) -> FakeLog {
+        let number = self.next_run();
+        FakeLog::open(&self.disk, number, RunPurpose::Restore(plan.of.clone()), plan.planned_cards())
+    }
+
+    /// Restores a run to its end. Nothing if there is nothing to put back.
+    async fn restore(&mut self, of: &FakeLog) -> Option<(FakeLog, ApplyReport)> {
+        let plan = self.plan_restore(of).await;
+        plan.actions().next()?;
+        let log = self.open(&plan);
+        let (_, stop) = stop_pair();
+        let report = restore(&self.portal, &mut log.clone(), &plan, &stop, &quiet).await.unwrap();
+        Some((log, report))
+    }
+
+    async fn resume(&self, log: &FakeLog) -> ResumeReport {
+        let (records, caller) = (log.records(), self.portal.identity());
+        resume(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet).await.unwrap()
+    }
+}
+
+/// The world just before the restore that is cut, and the run that it restores.
+async fn scene(story: Story) -> (Scene, FakeLog) {
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")]);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &KEYS.map(simple), &Mode::Enforce, Ledger::default()).await;
+    let applied = carry_out(&portal, &made, Freshness::JustRead).await;
+    assert!(applied.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Reset));
+    world.lock().unwrap().rows.insert(simple(3), layout("newer"));
+    let disk = applied.log.shared_disk();
+    let mut scene = Scene { world, portal, disk, runs: 1 };
+    match story {
+        Story::PutsBack => (scene, applied.log),
+        Story::Undoes => {
+            let (log, report) = scene.restore(&applied.log).await.unwrap();
+            assert_eq!(report.totals.done, 4);
+            (scene, log)
+        }
+    }
+}
+
+/// Cuts one restore at one step and leads it to its end; whether the step was reached.
+async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
+    let told = format!("{story:?}, {way:?}, {cut:?} step {steps}, {faults:?}");
+    let (mut scene, of) = scene(story).await;
+    let before = scene.rows();
+    let wanted = match story {
+        Story::PutsBack => rows(&[(2, "two"), (3, "three"), (4, "four"), (5, "five")]),
+        Story::Undoes => rows(&[(3, "newer")]),
+    };
+    {
+        let mut world = scene.world.lock().unwrap();
+        world.writes = 0;
+        world.faults = faults.iter().cloned().collect();
+    }
+    let plan = scene.plan_restore(&of).await;
+    let planned = plan.actions().count();
+    assert_eq!(planned, 4, "{told}");
+    let survivor = scene.open(&plan);
+    let fuse = Fuse::after(steps);
+    let (_, stop) = stop_pair();
+    let mut mortal = survivor.clone().cut(&fuse, cut);
+    let _ = restore(&scene.portal.clone().cut(&fuse, cut), &mut mortal, &plan, &stop, &quiet).await;
+
+    // The cable is mended.
+    scene.world.lock().unwrap().faults.clear();
+    let lost = faults.iter().any(|(_, fault)| matches!(fault, Fault::LostBefore));
+
+    // Every layout of before and after is on the portal or in a backup, at whatever moment the process died.
+    let there = scene.rows();
+    for (key, layout) in before.iter().chain(&wanted) {
+        let kept = there.get(key) == Some(layout) || survivor.disk().backups.contains_key(&layout.digest());
+        assert!(kept, "{key} is lost: {told}");
+    }
+
+    let resumed = match way {
+        Way::ResumeFirst => {
+            let resumed = scene.resume(&survivor).await;
+            for settled in &resumed.targets {
+                let now = there.get(&settled.key);
+                match &settled.outcome {
+                    Outcome::Restored | Outcome::Reset => {
+                        assert_eq!(now, wanted.get(&settled.key), "{settled:?}: {told}")
+                    }
+                    Outcome::NotAttempted(_) => assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}"),
+                    // Sent, and not seen to arrive: it may be on its way still.
+                    Outcome::Unknown(_) if lost => assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}"),
+                    other => panic!("{other:?}: {told}"),
+                }
+            }
+            assert_eq!(scene.rows(), there, "resume wrote: {told}");
+            let again = scene.restore(&of).await;
+            assert!(again.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
+            resumed
+        }
+        Way::RestoreAgainFirst => {
+            let again = scene.restore(&of).await;
+            assert!(again.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
+            scene.resume(&survivor).await
+        }
+    };
+    assert_eq!(scene.rows(), wanted, "{told}");
+    assert_eq!(resumed.totals.planned() as usize, planned, "{told}");
+    assert_eq!(resumed.targets.iter().map(|one| one.key).collect::<Vec<_>>(), KEYS.map(simple), "{told}");
+    assert!(unsettled(&survivor.records()).is_empty(), "{told}");
+    assert!(matches!(survivor.records().last(), Some(JournalRecord::Closed { .. })), "{told}");
+    assert!(scene.plan_restore(&of).await.actions().next().is_none(), "a further restore has nothing to do: {told}");
+
+    // Undone, the newest first, there is again what was there before.
+    let mut runs: Vec<RunId> = survivor.disk().journals.keys().filter(|run| *run >= survivor.run()).cloned().collect();
+    runs.reverse();
+    for run in runs {
+        let log = FakeLog::again(&scene.disk, &run);
+        let undone = scene.restore(&log).await;
+        assert!(undone.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
+    }
+    assert_eq!(scene.rows(), before, "undone: {told}");
+    fuse.is_burnt()
+}
+
+#[tokio::test]
+async fn a_restore_killed_at_any_step_can_be_resumed_repeated_and_undone() {
+    let scripts: [&[(usize, Fault)]; 4] =
+        [&[], &[(0, Fault::LostAfter)], &[(1, Fault::LostBefore)], &[(2, Fault::LostAfter), (3, Fault::LostBefore)]];
+    for story in [Story::PutsBack, Story::Undoes] {
+        for way in [Way::ResumeFirst, Way::RestoreAgainFirst] {
+            for faults in scripts {
+                for cut in [Cut::Before, Cut::After] {
+                    let mut steps = 0;
+                    while survive(story, way, steps, cut, faults).await {
+                        steps += 1;
+                    }
+                    assert!(steps > 14, "only {steps} steps were cut");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Cuts: a process that dies before or after any single step of portal or store, for every step number.
+
+use super::*;
+
+/// The whole life of a run that is killed at a step: resume, apply again, restore.
+async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
+    let rows = [(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")];
+    let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
+    let world = world(&rows);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
+    world.lock().unwrap().faults = faults.iter().cloned().collect();
+
+    let fuse = Fuse::after(steps);
+    let disk: Arc<Mutex<Disk>> = Arc::default();
+    let survivor = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
+    let (_, stop) = stop_pair();
+    let mut mortal = survivor.clone().cut(&fuse, cut);
+    let mortal_portal = portal.clone().cut(&fuse, cut);
+    let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
+    drop(mortal);
+
+    // Every layout that is gone from the portal has its backup, at whatever moment the process died.
+    let mut saved: BTreeMap<CardKey, Layout> = rows.iter().map(|(key, name)| (*key, layout(name))).collect();
+    for (key, layout) in &saved {
+        let there = world.lock().unwrap().rows.contains_key(key);
+        assert!(there || survivor.disk().backups.contains_key(&layout.digest()), "{key} at step {steps} {cut:?}");
+    }
+
+    let mut log = survivor.clone();
+    let report = resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
+    assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
+    assert!(unsettled(&survivor.records()).is_empty());
+    for settled in &report.targets {
+        let there = world.lock().unwrap().rows.contains_key(&settled.key);
+        match settled.outcome.class() {
+            OutcomeClass::Done => assert!(!there, "{settled:?} at step {steps} {cut:?}"),
+            OutcomeClass::Failed => assert!(there, "{settled:?} at step {steps} {cut:?}"),
+            OutcomeClass::Skipped | OutcomeClass::Unknown => {}
+        }
+    }
+
+    // Restoring the run brings back what was there, and what was saved in between stays or comes back.
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let run = survivor.run().clone();
+    let plan = plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
+    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
+    let restored = restore(&portal, &mut log, &plan, &stop, &quiet).await.unwrap();
+    assert!(restored.totals.is_clean(), "{restored:?} at step {steps} {cut:?}");
+    for (_, fault) in faults {
+        if let Fault::SavedBefore(key, layout) = fault {
+            let there = world.lock().unwrap().rows.get(key).cloned();
+            if there.as_ref() == Some(layout) {
+                saved.insert(*key, layout.clone());
+            }
+        }
+    }
+    assert_eq!(world.lock().unwrap().rows, saved, "at step {steps} {cut:?}");
+
+    // And a further apply converges.
+    let again = run_again(&portal, &keys).await;
+    assert!(again, "at step {steps} {cut:?}");
+    fuse.is_burnt()
+}
+
+#[tokio::test]
+async fn a_run_killed_at_any_step_can_be_resumed_restored_and_repeated() {
+    let scripts: [&[(usize, Fault)]; 4] = [
+        &[],
+        &[(0, Fault::LostAfter)],
+        &[(0, Fault::LostBefore), (1, Fault::LostAfter)],
+        &[(0, Fault::LeavesOut(simple(3)))],
+    ];
+    for faults in scripts {
+        for cut in [Cut::Before, Cut::After] {
+            let mut steps = 0;
+            while survive(steps, cut, faults).await {
+                steps += 1;
+            }
+            assert!(steps > 8, "only {steps} steps were cut");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
+    let newer = layout("newer");
+    for cut in [Cut::Before, Cut::After] {
+        let mut steps = 0;
+        loop {
+            let world = world(&[(simple(2), "two")]);
+            let portal = FakePortal::new(&world);
+            let made = make_plan(&portal, &[simple(2)], &Mode::Enforce, Ledger::default()).await;
+            world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
+            let fuse = Fuse::after(steps);
+            let survivor = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+            let (_, stop) = stop_pair();
+            let mut mortal = survivor.clone().cut(&fuse, cut);
+            let mortal_portal = portal.clone().cut(&fuse, cut);
+            let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
+            let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
+            let mut log = survivor.clone();
+            resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
+                .await
+                .unwrap();
+            if intended {
+                let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
+                assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
+            }
+            if !fuse.is_burnt() {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 6, "only {steps} steps were cut");
+    }
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_the_same_end() {
+    let newer = layout("newer");
+    let mut intended = 0;
+    for cut in [Cut::Before, Cut::After] {
+        for steps in 0.. {
+            let world = world(&[(simple(2), "two")]);
+            world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
+            let portal = FakePortal::new(&world);
+            let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
+            let survivor = restore_log(&plan);
+            let fuse = Fuse::after(steps);
+            let (_, stop) = stop_pair();
+            let mut mortal = survivor.clone().cut(&fuse, cut);
+            let _ = restore(&portal.clone().cut(&fuse, cut), &mut mortal, &plan, &stop, &quiet).await;
+            let records = survivor.records();
+            resume(&portal, &mut survivor.clone(), &survivor, &records, &portal.identity(), Duration::ZERO, &quiet)
+                .await
+                .unwrap();
+            if records.iter().any(|one| matches!(one, JournalRecord::SetIntent { .. })) {
+                intended += 1;
+                let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
+                assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
+            }
+            if !fuse.is_burnt() {
+                break;
+            }
+        }
+    }
+    assert!(intended > 4, "only {intended} were cut while putting back");
+}

@@ -1,0 +1,137 @@
+//! Restore: puts back what was removed, and nothing over what is newer.
+
+use super::*;
+
+#[tokio::test]
+async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
+    let rows = [(simple(2), "two"), (simple(3), "three")];
+    let world = world(&rows);
+    let portal = FakePortal::new(&world);
+    let keys = [simple(2), simple(3)];
+    let done = run(&world, &keys).await;
+    world.lock().unwrap().rows.insert(simple(3), layout("newer"));
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let first = done.log.run().clone();
+    let records = done.log.records();
+    let kept = plan_restore(&first, &records, &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    assert_eq!(kept.actions().count(), 1);
+    assert_eq!(kept.targets[1].decision, RestoreDecision::NewerKept(layout("newer")));
+
+    let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
+    let archive = FakeLog::open(&disk, 3, RunPurpose::Apply, Vec::new());
+    let told = plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
+    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), told.planned_cards());
+    let (_, stop) = stop_pair();
+    let report = restore(&portal, &mut log, &told, &stop, &quiet).await.unwrap();
+    assert_eq!(report.totals.done, 2);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("three")));
+
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let second = log.run().clone();
+    let undo = plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
+    let mut log = FakeLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
+    let report = restore(&portal, &mut log, &undo, &stop, &quiet).await.unwrap();
+    assert!(report.totals.is_clean());
+    let world = world.lock().unwrap();
+    assert_eq!(world.rows, BTreeMap::from([(simple(3), layout("newer"))]));
+}
+
+#[tokio::test]
+async fn a_restore_names_what_the_portal_did_not_keep() {
+    let world = world(&[(simple(2), "two")]);
+    let done = run(&world, &[simple(2)]).await;
+    let portal = FakePortal::new(&world);
+    let writes = world.lock().unwrap().writes;
+    world.lock().unwrap().faults.insert(writes, Fault::Keeps(layout("other")));
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
+    let run = done.log.run().clone();
+    let plan = plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    let mut log = FakeLog::open(&Arc::default(), 2, RunPurpose::Restore(run), plan.planned_cards());
+    let (_, stop) = stop_pair();
+    let report = restore(&portal, &mut log, &plan, &stop, &quiet).await.unwrap();
+    let outcome = &report.targets[0].outcome;
+    assert!(matches!(outcome, Outcome::RestoredInPart(text) if text.contains("section two")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
+    let keys: Vec<CardKey> = (2..=31).map(simple).collect();
+    let world = world(&[]);
+    // Somebody saves the last card while the first one is written.
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(31), layout("newer")));
+    let plan = restore_plan(keys.iter().copied().map(gone).collect());
+    let mut log = restore_log(&plan);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &quiet).await.unwrap();
+    assert_eq!(report.targets.last().unwrap().outcome, Outcome::Changed);
+    assert_eq!(report.totals.done, 29);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(31)), Some(&layout("newer")));
+    assert_eq!(world.lock().unwrap().writes, 29);
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    let removed = |id, name| (simple(id), RestoreDecision::Remove(layout(name)));
+    let plan = restore_plan(vec![removed(2, "two"), removed(3, "three")]);
+    let mut log = restore_log(&plan);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &quiet).await.unwrap();
+    assert_eq!(words(&report), ["put-back", "reset"]);
+    assert_eq!(world.lock().unwrap().rows, BTreeMap::from([(simple(2), layout("newer"))]));
+    assert!(log.disk().backups.contains_key(&layout("newer").digest()));
+    let intent = JournalRecord::SetIntent { target: simple(2), digest: layout("newer").digest() };
+    assert!(log.records().contains(&intent));
+    assert_eq!(restorable(&log.records()).unwrap(), [simple(3)]);
+}
+
+#[tokio::test]
+async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() {
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().faults.insert(0, Fault::HidesBefore(simple(2)));
+    let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut restore_log(&plan), &plan, &stop, &quiet).await.unwrap();
+    assert!(matches!(report.targets[0].outcome, Outcome::Unknown(_)), "{:?}", report.targets);
+}
+
+#[tokio::test]
+async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
+    let mut failed = 0;
+    for steps in 0.. {
+        let world = world(&[(simple(4), "four")]);
+        let mut targets: Vec<_> = [2, 3].map(simple).map(gone).into();
+        targets.push((simple(4), RestoreDecision::Remove(layout("four"))));
+        let plan = restore_plan(targets);
+        let survivor = restore_log(&plan);
+        let fuse = Fuse::after(steps);
+        let (_, stop) = stop_pair();
+        let mut mortal = survivor.clone().cut(&fuse, Cut::Before);
+        let restored = restore(&FakePortal::new(&world), &mut mortal, &plan, &stop, &quiet).await;
+        if !fuse.is_burnt() {
+            break;
+        }
+        let Err(problem @ ApplyError::Store { .. }) = restored else { panic!("{restored:?} at step {steps}") };
+        failed += 1;
+        let report = problem.report();
+        assert_eq!(report.totals.planned(), 3);
+        for settled in &report.targets {
+            let intended = survivor.records().iter().any(|record| match record {
+                JournalRecord::SetIntent { target, .. } => *target == settled.key,
+                JournalRecord::Intent { targets } => targets[0].0 == settled.key,
+                _ => false,
+            });
+            let there = world.lock().unwrap().rows.contains_key(&settled.key);
+            let wanted = if !intended {
+                "not-attempted"
+            } else if there {
+                "restored"
+            } else {
+                "reset"
+            };
+            assert_eq!(settled.outcome.word(), wanted, "{settled:?} at step {steps}");
+        }
+    }
+    assert!(failed > 6, "only {failed} steps failed");
+}
