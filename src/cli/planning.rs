@@ -15,11 +15,9 @@ use crate::engine::{self, Resolution, ResolveError};
 use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Snapshot};
 use crate::plan::{self, BlindReset, Plan, Policy};
 use crate::port::StoreError;
+use crate::portal::{Forecast, Task};
 use crate::report::{Commit, Cost, PlanReport};
 use crate::store::Store;
-
-/// How many targets of resets fit into one full request; the port's limit.
-const TARGETS_PER_REQUEST: u32 = 16;
 
 /// A plan, and what was found on the way to it.
 pub(super) struct Planned {
@@ -130,8 +128,9 @@ pub(super) fn lower_limits(guards: &mut GuardLimits, rules: &Rules) {
 }
 
 pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
-    let requests = plan.counts().reset.div_ceil(TARGETS_PER_REQUEST);
-    Cost { requests, seconds: session.portal.forecast(requests).as_secs_f64() }
+    let resets = usize::try_from(plan.counts().reset).unwrap_or(usize::MAX);
+    let Forecast { requests, time, operating_share } = session.portal.forecast(Task::Resets(resets));
+    Cost { requests, seconds: time.as_secs_f64(), operating_share }
 }
 
 impl Planned {

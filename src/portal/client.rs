@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::command::{BATCH, RESET, SET};
 use super::gate::Gate;
 use super::limiter::Charges;
-use super::sizing::{Allowance, Timing};
+use super::sizing::{Allowance, Timing, Wave, Work};
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, Success, Trouble, decode};
@@ -55,6 +55,10 @@ pub(crate) struct Client {
 struct State {
     statistics: Statistics,
     timing: Timing,
+    /// The size of the requests that write.
+    wave: Wave,
+    /// How many active people there are, as the portal has told.
+    active_people: Option<u64>,
     /// Repeats that are owed: see [`RetryBudget::repeats`].
     owed: f64,
     last_success: Option<Instant>,
@@ -295,14 +299,46 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many of `count` things of `commands_each` commands the next batch should carry, at most `most`, if about
-    /// `behind` requests are to follow that need the room in the counter as well.
-    pub(super) fn next_size(&self, count: usize, commands_each: usize, most: usize, behind: f64) -> usize {
+    /// How many things of some work the next batch should carry.
+    pub(super) fn next_size(&self, work: Work, wave: &mut Wave) -> usize {
+        let size = || {
+            let allowance = self.allowance();
+            self.with(|state| state.timing.size(work, allowance))
+        };
+        wave.next(work.count, self.most_connections, size)
+    }
+
+    /// How many targets the next request of resets should carry.
+    pub(super) fn next_targets(&self, work: Work) -> usize {
+        let mut wave = self.with(|state| state.wave);
+        let size = self.next_size(work, &mut wave);
+        self.with(|state| state.wave = wave);
+        size
+    }
+
+    /// How many active people there are, if the portal has told.
+    pub(super) fn active_people(&self) -> Option<u64> {
+        self.with(|state| state.active_people)
+    }
+
+    /// Takes note of how many active people there are.
+    pub(super) fn know_active_people(&self, count: Option<u64>) {
+        self.with(|state| state.active_people = count);
+    }
+
+    /// In how many requests some work would leave, and how many seconds they would take, by what is known now.
+    pub(super) fn estimate(&self, work: Work) -> (usize, f64) {
+        let allowance = self.allowance();
+        self.with(|state| {
+            let size = state.timing.size(work, allowance);
+            (work.count.div_ceil(size), state.timing.seconds(work, size, allowance))
+        })
+    }
+
+    fn allowance(&self) -> Allowance {
         let now = self.gate.now();
         let (room, pace) = self.gate.limiter().room_and_pace(now);
-        let room = (room - behind).max(0.0);
-        let allowance = Allowance { room, pace, connections: self.most_connections };
-        self.with(|state| state.timing.next_size(count, commands_each, most, allowance))
+        Allowance { room, pace, connections: self.most_connections }
     }
 
     /// How many requests may be in flight at once.

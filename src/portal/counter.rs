@@ -1,9 +1,10 @@
 //! What the portal's request counter stands at, as far as one of its clients can know.
 //!
 //! The portal's counter steps down once a second, at a moment of the second that nobody outside knows, and this one leaks
-//! evenly. The portal's is therefore never higher than this one plus what leaks in one second, and a client that keeps
-//! this one at or below `burst - per_second` is never refused while it is alone. That is the promise, and the tests hold
-//! it against a model of the portal.
+//! evenly. The portal's is therefore always less than this one plus what leaks in one second, and since it counts in whole
+//! numbers, a client that keeps this one below `burst - per_second + 1` is never refused while it is alone. That holds if
+//! all requests take the same time to the portal; some of that 1 is kept for those that take longer than others. It is the
+//! promise, and the tests hold it against a model of the portal.
 //!
 //! Others may share the counter. A refusal says that the portal's stands at `burst`; what is then missing here was added
 //! by others since the last refusal, and from there on their pace is taken off the leak.
@@ -17,6 +18,10 @@
 use std::time::Duration;
 
 use super::Rate;
+
+/// How many seconds later than others a request may arrive, with the portal's counter standing higher for it, before that
+/// can lead to a refusal.
+const JITTER: f64 = 0.15;
 
 /// How quickly the pace of others is forgotten: it halves in this many seconds without a refusal. Long enough that steady
 /// traffic of others costs a refusal about once in a hundred requests, short enough that a burst does not slow down a
@@ -81,10 +86,10 @@ impl Counter {
     /// Counts a request, or says how long it has to wait.
     pub(crate) fn admit(&mut self, now: Duration) -> Result<(), Duration> {
         self.pass(now);
-        let Rate::Limited { burst, per_second } = self.rate else {
+        let Rate::Limited { burst: _, per_second } = self.rate else {
             return Ok(());
         };
-        let excess = self.level + 1.0 - (burst - per_second);
+        let excess = self.level + 1.0 - self.ceiling();
         if excess <= EPSILON {
             self.level += 1.0;
             return Ok(());
@@ -157,10 +162,7 @@ impl Counter {
     /// How many requests could leave at once.
     pub(crate) fn room(&mut self, now: Duration) -> f64 {
         self.pass(now);
-        match self.rate {
-            Rate::Limited { burst, per_second } => (burst - per_second - self.level).max(0.0),
-            Rate::Unlimited => f64::INFINITY,
-        }
+        (self.ceiling() - self.level).max(0.0)
     }
 
     /// Requests a second that can be sustained.
@@ -177,6 +179,20 @@ impl Counter {
         self.level = (self.level - self.leak() * seconds).max(0.0);
         self.foreign *= 0.5_f64.powf(seconds / FORGET_HALF);
         self.at = self.at.max(now);
+    }
+
+    /// How high this counter may stand.
+    fn ceiling(&self) -> f64 {
+        match self.rate {
+            Rate::Limited { burst, per_second } => {
+                // A counter that goes down in fractions may stand at any height between two whole numbers. And whoever was
+                // refused shares the portal's with others, who need more than what is kept for those that come late.
+                let exact = burst.fract() == 0.0 && per_second.fract() == 0.0 && self.known_since.is_none();
+                let spare = if exact { (1.0 - JITTER * per_second).max(0.0) } else { 0.0 };
+                burst - per_second + spare
+            }
+            Rate::Unlimited => f64::INFINITY,
+        }
     }
 
     fn leak(&self) -> f64 {
@@ -209,7 +225,8 @@ mod tests {
         }
 
         fn accepts(&mut self, at: Duration) -> bool {
-            let steps = (at.as_secs_f64() + self.phase).floor();
+            // Requests that overtake each other on their way come after the same step.
+            let steps = (at.as_secs_f64() + self.phase).floor().max(self.steps);
             self.level = (self.level - (steps - self.steps) * self.per_second).max(0.0);
             self.steps = steps;
             if self.level + 1.0 > self.burst + 1e-6 {
@@ -222,9 +239,15 @@ mod tests {
 
     /// Runs a client that always has something to send after the given pauses; returns the end and the refusals.
     fn run(rate: Rate, phase: f64, pauses: &[u64], foreign_pause: Option<f64>) -> (Duration, usize) {
+        let on_time = pauses.iter().map(|pause| (*pause, 0)).collect::<Vec<_>>();
+        run_late(rate, phase, &on_time, foreign_pause)
+    }
+
+    /// The same for requests that arrive late, each by its own time.
+    fn run_late(rate: Rate, phase: f64, pauses: &[(u64, u64)], foreign_pause: Option<f64>) -> (Duration, usize) {
         let (mut counter, mut portal) = (Counter::new(rate, 0.0), Portal::new(rate, phase));
         let (mut now, mut refused, mut next_foreign) = (Duration::ZERO, 0, foreign_pause);
-        for pause in pauses {
+        for (pause, late) in pauses {
             now += Duration::from_millis(*pause);
             loop {
                 if let Err(wait) = counter.admit(now) {
@@ -238,7 +261,7 @@ mod tests {
                     portal.accepts(Duration::from_secs_f64(at));
                     next_foreign = Some(at + pause);
                 }
-                if portal.accepts(now) {
+                if portal.accepts(now + Duration::from_millis(*late)) {
                     counter.taken(now);
                     break;
                 }
@@ -253,18 +276,18 @@ mod tests {
         #[test]
         fn a_client_that_is_alone_is_never_refused_whatever_the_phase(
             phase in 0.0..1.0_f64,
-            pauses in prop::collection::vec(prop_oneof![9 => Just(0_u64), 1 => 0..30_000_u64], 1..400),
+            pauses in prop::collection::vec((prop_oneof![9 => Just(0_u64), 1 => 0..30_000_u64], 0..150_u64), 1..400),
             enterprise: bool,
         ) {
             let rate = if enterprise { Rate::ENTERPRISE } else { Rate::STANDARD };
-            prop_assert_eq!(run(rate, phase, &pauses, None).1, 0);
+            prop_assert_eq!(run_late(rate, phase, &pauses, None).1, 0);
         }
 
         #[test]
         fn the_pace_loses_at_most_a_second_against_the_best_possible(phase in 0.0..1.0_f64, count in 50..1000_usize) {
             let (end, _) = run(Rate::STANDARD, phase, &vec![0; count], None);
             let best = (count as f64 - 50.0) / 2.0;
-            prop_assert!(end.as_secs_f64() <= best + 1.1, "{end:?} instead of {best}");
+            prop_assert!(end.as_secs_f64() <= best + 0.7, "{end:?} instead of {best}");
         }
 
         #[test]
@@ -324,8 +347,8 @@ mod tests {
     #[test]
     fn a_level_of_an_earlier_process_is_respected() {
         let mut counter = Counter::new(Rate::STANDARD, 48.0);
-        assert_eq!(counter.admit(Duration::ZERO), Err(Duration::from_millis(500)));
-        assert_eq!(counter.room(Duration::from_secs(10)), 20.0);
+        assert_eq!(counter.admit(Duration::ZERO), Err(Duration::from_millis(150)));
+        assert!((counter.room(Duration::from_secs(10)) - 20.7).abs() < 1e-9);
     }
 
     #[test]

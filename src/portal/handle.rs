@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::client::Client;
+use super::forecast::{Forecast, Task};
 use super::limiter::LimiterLevel;
 use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
@@ -59,10 +59,9 @@ impl HttpPortal {
         self.client.statistics()
     }
 
-    /// How long it takes until so many further requests have left, if nobody else uses the portal.
-    pub fn forecast(&self, requests: u32) -> Duration {
-        let now = self.client.gate.now();
-        self.client.gate.limiter().forecast(requests, now)
+    /// What a task will cost, by what is known of the portal now.
+    pub fn forecast(&self, task: Task) -> Forecast {
+        self.client.forecast(task)
     }
 
     /// What the portal's limits stand at now, to be kept for the next process.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::command::BATCH;
 use super::counter::Counter;
 use super::operating::{BUCKETS, Buckets, OperatingTime};
 use super::{Limit, Rate};
@@ -106,11 +107,21 @@ impl Limiter {
         (self.counter.room(now), self.counter.pace())
     }
 
-    /// How long it takes until this many further requests have left.
-    pub(crate) fn forecast(&mut self, requests: u32, now: Duration) -> Duration {
-        let (room, pace) = self.room_and_pace(now);
-        let excess = (f64::from(requests) - room).max(0.0);
-        if excess > 0.0 { Duration::from_secs_f64(excess / pace) } else { Duration::ZERO }
+    /// Which part of the operating time that the portal grants a method these charges will take, of the method that they
+    /// take most of, and how long the pauses are that this makes necessary. What is not known of a method is taken from
+    /// another one.
+    pub(crate) fn operating_forecast(
+        &mut self,
+        charges: &[(&'static str, usize)],
+        like: &'static str,
+        now: Duration,
+    ) -> (f64, Duration) {
+        let each = charges.iter().map(|(method, commands)| {
+            // A batch is charged only on portals that say so; whatever else is charged costs about as much as a read.
+            let like = if *method == BATCH { BATCH } else { like };
+            self.operating.forecast(method, *commands, like, now)
+        });
+        each.fold((0.0, Duration::ZERO), |(share, pause), one| (one.0.max(share), one.1.max(pause)))
     }
 
     /// What both limits stand at.
@@ -131,9 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_is_the_time_that_the_requests_then_take() {
+    fn room_and_pace_tell_when_the_last_of_many_requests_leaves() {
         let mut limiter = Limiter::new(Rate::STANDARD, 0.8, &LimiterLevel::default());
-        let forecast = limiter.forecast(100, Duration::ZERO);
+        let (room, pace) = limiter.room_and_pace(Duration::ZERO);
         let mut now = Duration::ZERO;
         for _ in 0..100 {
             while let Admission::Wait(wait, limit) = limiter.admit(&charges(), now) {
@@ -141,8 +152,21 @@ mod tests {
                 now += wait;
             }
         }
-        assert_eq!(forecast, Duration::from_secs(26));
-        assert!(now.abs_diff(forecast) < Duration::from_millis(100), "{now:?}");
+        assert!(now.abs_diff(Duration::from_secs_f64((100.0 - room) / pace)) < Duration::from_millis(100), "{now:?}");
+    }
+
+    #[test]
+    fn the_share_of_the_operating_time_is_that_of_the_method_that_takes_most() {
+        let mut limiter = Limiter::new(Rate::Unlimited, 0.5, &LimiterLevel::default());
+        let get = "crm.lead.details.configuration.get";
+        assert_eq!(limiter.operating_forecast(&[(get, 100)], get, Duration::ZERO), (0.0, Duration::ZERO));
+        limiter.told(get, 4.2, 42, Duration::ZERO);
+        // 0.1 s each: 100 reads and 4.2 s before them are 14.2 s of 420; resets are taken to cost what reads cost.
+        let (share, pause) = limiter.operating_forecast(&[(get, 100), ("reset", 84), ("batch", 9)], get, Duration::ZERO);
+        assert!((share - 14.2 / 420.0).abs() < 1e-9, "{share}");
+        assert_eq!(pause, Duration::ZERO);
+        // 504.2 s at half of 420: two times ten minutes go by before the rest may leave.
+        assert_eq!(limiter.operating_forecast(&[(get, 5000)], get, Duration::ZERO).1, Duration::from_secs(1200));
     }
 
     #[test]

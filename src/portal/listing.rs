@@ -1,7 +1,8 @@
 //! Lists that come in pages: people and departments.
 //!
 //! The first page of a query says how many entries there are; the other pages are then asked for by their offsets, many in
-//! one batch and in any order. A page beyond the end is never asked for: there, the portal returns the first one again.
+//! one batch and in any order. If the number is known from before, the first page need not be waited for. A page beyond the
+//! end is never asked for on purpose, and never believed: there, the portal returns the first one again.
 //! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
 
 use std::collections::BTreeMap;
@@ -16,10 +17,6 @@ use crate::port::PortalError;
 /// How many entries the portal puts on a page (documentation and recordings).
 const PAGE: u64 = 50;
 
-/// How many requests a page of people makes necessary: each of them has two cards, and a request reads 50. Pages in small
-/// batches would be quicker by themselves, and take from the counter what the reads then wait for.
-const REQUESTS_BEHIND_A_PAGE: f64 = 2.0;
-
 /// The most entries that are believed; more would be a misread number.
 const MOST_ENTRIES: u64 = 10_000_000;
 
@@ -33,6 +30,8 @@ pub(crate) struct Listing {
     pub(crate) command: Command,
     /// How many entries there can be at most, if that is known. More mean that the portal ignored the filter.
     pub(crate) at_most: Option<u64>,
+    /// How many entries there were a moment ago, if that is known: all their pages are then asked for at once.
+    pub(crate) expected: Option<u64>,
 }
 
 /// What a list holds.
@@ -40,11 +39,23 @@ pub(crate) trait Entry: Sized + Send {
     /// What a list of them is called.
     const WHAT: &'static str;
 
+    /// About how many full requests a page of them makes necessary.
+    const REQUESTS_BEHIND_A_PAGE: f64;
+
     /// The number by which two of them are told apart.
     fn number(&self) -> u32;
 
     /// Reads a page. None if anything in it is something else.
     fn page(result: &RawValue) -> Option<Vec<Self>>;
+}
+
+/// Whether the numbers of entries that are known from before are of use.
+#[derive(Clone, Copy)]
+enum Expectation {
+    /// All pages are asked for at once.
+    Used,
+    /// One of them may have led astray: the first page is waited for.
+    Doubted,
 }
 
 /// A page as it came.
@@ -75,7 +86,8 @@ impl Client {
     pub(crate) async fn list<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, PortalError> {
         let mut rounds = 1;
         loop {
-            match self.list_once(listings).await {
+            let expectation = if rounds == 1 { Expectation::Used } else { Expectation::Doubted };
+            match self.list_once(listings, expectation).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => return Err(PortalError::Unexpected(text)),
@@ -84,18 +96,31 @@ impl Client {
         }
     }
 
-    async fn list_once<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, Failure> {
-        let starts: Vec<(usize, u64)> = (0..listings.len()).map(|listing| (listing, 0)).collect();
-        let first = self.pages::<T>(listings, &starts).await?;
+    async fn list_once<T: Entry>(
+        &self,
+        listings: &[Listing],
+        expectation: Expectation,
+    ) -> Result<BTreeMap<u32, T>, Failure> {
+        let expected = |listing: &Listing| match expectation {
+            Expectation::Used => listing.expected.map_or(1, |entries| entries.div_ceil(PAGE).max(1)),
+            Expectation::Doubted => 1,
+        };
+        let asked: Vec<u64> = listings.iter().map(expected).collect();
+        let pages_of = |(listing, pages): (usize, &u64)| (0..*pages).map(move |number| (listing, number * PAGE));
+        let starts: Vec<(usize, u64)> = asked.iter().enumerate().flat_map(pages_of).collect();
+        let mut first = self.pages::<T>(listings, &starts).await?;
         let mut totals = vec![0; listings.len()];
         let mut starts = Vec::new();
-        for page in &first {
+        for page in first.iter().filter(|page| page.start == 0) {
             let total = total(page, listings.get(page.listing))?;
             if let Some(slot) = totals.get_mut(page.listing) {
                 *slot = total;
             }
-            starts.extend((1..total.div_ceil(PAGE)).map(|number| (page.listing, number * PAGE)));
+            let asked = asked.get(page.listing).copied().unwrap_or(1);
+            starts.extend((asked..total.div_ceil(PAGE)).map(|number| (page.listing, number * PAGE)));
         }
+        // There were fewer than expected, and beyond the end stands the first page again.
+        first.retain(|page| page.start == 0 || totals.get(page.listing).is_some_and(|total| page.start < *total));
         let rest = self.pages::<T>(listings, &starts).await?;
         gather(first.into_iter().chain(rest), &totals)
     }
@@ -127,7 +152,7 @@ impl Client {
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        self.read_all(starts.len(), starts.len() as f64 * REQUESTS_BEHIND_A_PAGE, &command, &mut take).await?;
+        self.read_all(starts.len(), starts.len() as f64 * T::REQUESTS_BEHIND_A_PAGE, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),

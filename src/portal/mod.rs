@@ -17,6 +17,7 @@ mod examine;
 mod exchange;
 #[cfg(test)]
 mod fake;
+mod forecast;
 mod gate;
 mod handle;
 mod limiter;
@@ -39,6 +40,7 @@ pub mod wire;
 mod writing;
 
 pub use examine::{Availability, Examination};
+pub use forecast::{Forecast, Task};
 pub use handle::{HttpPortal, PortalReader, PortalWriter};
 pub use limiter::{LimiterLevel, OPERATING_MINUTES};
 pub use rate::{ParseRateError, Rate};

@@ -142,6 +142,20 @@ impl OperatingTime {
         time.rests_until = now + time.rest;
     }
 
+    /// Which part of the portal's limit a method will have taken after so many further commands, in ten minutes if they all
+    /// fall into ten minutes, and how long the pauses are that its budget makes necessary. A method without a cost of its own
+    /// is taken to cost what another one does.
+    pub(crate) fn forecast(&mut self, method: &str, commands: usize, like: &str, now: Duration) -> (f64, Duration) {
+        self.pass(now);
+        let known = |method: &str| self.methods.get(method).map(|time| time.per_command).filter(|cost| *cost > 0.0);
+        let cost = known(method).or_else(|| known(like)).unwrap_or_default();
+        let before = self.methods.get(method).map_or(0.0, |time| time.buckets.iter().sum::<f64>());
+        let sum = before + cost * commands as f64;
+        let rounds = (sum / self.budget).ceil() - 1.0;
+        let pause = if commands > 0 && rounds > 0.0 { rounds * (BUCKETS as f64) * BUCKET.as_secs_f64() } else { 0.0 };
+        (sum / LIMIT_SECONDS, Duration::try_from_secs_f64(pause).unwrap_or(Duration::MAX))
+    }
+
     /// What is to be kept for a later process. Methods without any time are left out.
     pub(crate) fn buckets(&mut self, now: Duration) -> Buckets {
         self.pass(now);

@@ -21,6 +21,8 @@ const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", 
 
 impl Entry for Person {
     const WHAT: &'static str = "people";
+    /// Each of 50 has two cards, and a request reads 50.
+    const REQUESTS_BEHIND_A_PAGE: f64 = 2.0;
 
     fn number(&self) -> u32 {
         self.id.get()
@@ -33,6 +35,7 @@ impl Entry for Person {
 
 impl Entry for Department {
     const WHAT: &'static str = "departments";
+    const REQUESTS_BEHIND_A_PAGE: f64 = 0.0;
 
     fn number(&self) -> u32 {
         self.id.get()
@@ -71,6 +74,7 @@ impl Client {
             (false, TimeZoneOffset::Absent) => Some(TrustEvidence::NoTimeZoneOffset),
             (false, TimeZoneOffset::Present) => None,
         };
+        self.know_active_people(count.total);
         Ok(Identity {
             user: profile.user,
             name: profile.name,
@@ -83,13 +87,13 @@ impl Client {
 
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None };
+        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, expected: None };
         Ok(self.list(&[listing]).await?.into_values().collect())
     }
 
     /// Lists people.
     pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        Ok(self.list(&listings(query)).await?.into_values().collect())
+        Ok(self.list(&listings(query, self.active_people())).await?.into_values().collect())
     }
 
     /// Reads cards.
@@ -125,25 +129,25 @@ pub(crate) fn layout_read(json: &RawValue) -> CardRead {
     }
 }
 
-/// The queries for some people. Filters stand in `FILTER`, which hides all others, with the names in capitals.
-fn listings(query: &PeopleQuery) -> Vec<Listing> {
+/// The queries for some people, of whom so many are known to be active. Filters stand in `FILTER`, which hides all others, with the names in capitals.
+fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
     match query {
         PeopleQuery::Ids(ids) => ids
             .chunks(FILTER_VALUES)
-            .map(|ids| Listing { command: filtered("ID", ids), at_most: Some(ids.len() as u64) })
+            .map(|ids| Listing { command: filtered("ID", ids), at_most: Some(ids.len() as u64), expected: None })
             .collect(),
         // One command each: that the filter takes a list of addresses is promised nowhere.
         PeopleQuery::Emails(emails) => emails
             .iter()
-            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None })
+            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None, expected: None })
             .collect(),
         PeopleQuery::Departments(departments) => departments
             .chunks(FILTER_VALUES)
             .map(|ids| filtered("UF_DEPARTMENT", ids).with("FILTER[ACTIVE]", "Y"))
-            .map(|command| Listing { command, at_most: None })
+            .map(|command| Listing { command, at_most: None, expected: None })
             .collect(),
         PeopleQuery::AllActive => {
-            vec![Listing { command: person_query().with("FILTER[ACTIVE]", "Y"), at_most: None }]
+            vec![Listing { command: person_query().with("FILTER[ACTIVE]", "Y"), at_most: None, expected: active }]
         }
     }
 }
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn at_most_fifty_ids_stand_in_one_filter() {
         let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
-        let listings = listings(&PeopleQuery::Ids(ids));
+        let listings = listings(&PeopleQuery::Ids(ids), None);
         assert_eq!(listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(), [Some(50), Some(50), Some(20)]);
         let text = listings[2].command.text();
         assert!(text.starts_with("user.get?sort=ID&order=ASC&select[0]=ID&"), "{text}");
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn addresses_are_asked_for_one_by_one_and_dismissed_people_too() {
-        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
+        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]), None);
         assert_eq!(listings.len(), 2);
         let text = listings[0].command.text();
         assert!(text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"), "{text}");
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn of_departments_only_active_people_are_asked_for() {
         let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
-        let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
+        let text = listings(&PeopleQuery::Departments(departments), None)[0].command.text();
         assert!(text.ends_with("&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"), "{text}");
     }
 }

@@ -14,6 +14,7 @@ use super::batch::{Batch, MOST_COMMANDS, key};
 use super::client::{CallError, Client, LIMIT_PATIENCE, of_method, words};
 use super::command::Command;
 use super::exchange::{Answer, CommandEnd, CommandEnds};
+use super::sizing::{Wave, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::CommandTrouble;
 use crate::port::{PortalError, Refusal};
@@ -39,13 +40,14 @@ struct Job {
     pause: Duration,
 }
 
-/// The work that is not in flight.
-struct Work<'a> {
+/// What is not in flight.
+struct Rest<'a> {
     client: &'a Client,
     count: usize,
     next: usize,
     /// About how many requests follow that this work makes necessary.
     behind: f64,
+    wave: Wave,
     again: VecDeque<Job>,
 }
 
@@ -59,11 +61,11 @@ impl Client {
         command: &(dyn Fn(usize) -> Command + Sync),
         take: &mut (dyn FnMut(usize, ReadEnd) + Send),
     ) -> Result<(), PortalError> {
-        let mut work = Work { client: self, count, next: 0, behind, again: VecDeque::new() };
+        let mut rest = Rest { client: self, count, next: 0, behind, wave: Wave::default(), again: VecDeque::new() };
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < self.connections()
-                && let Some(mut job) = work.next_job()
+                && let Some(mut job) = rest.next_job()
             {
                 in_flight.push(async move {
                     let sent = self.send_job(&mut job, command).await;
@@ -74,10 +76,10 @@ impl Client {
                 return Ok(());
             };
             match sent {
-                Ok(ends) => work.sort(&job, ends, command, take)?,
+                Ok(ends) => rest.sort(&job, ends, command, take)?,
                 Err(CallError::Portal(error)) => return Err(error),
                 Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
-                Err(CallError::Broken(text)) => work.narrow(job, text, take)?,
+                Err(CallError::Broken(text)) => rest.narrow(job, text, take)?,
             }
         }
     }
@@ -95,7 +97,7 @@ impl Client {
     }
 }
 
-impl Work<'_> {
+impl Rest<'_> {
     /// The next batch: what is to be sent again before what was never sent.
     fn next_job(&mut self) -> Option<Job> {
         if let Some(job) = self.again.pop_front() {
@@ -105,7 +107,8 @@ impl Work<'_> {
         if left == 0 {
             return None;
         }
-        let size = self.client.next_size(left, 1, MOST_COMMANDS, self.behind).clamp(1, left);
+        let work = Work { count: left, commands_each: 1, most: MOST_COMMANDS, behind: self.behind };
+        let size = self.client.next_size(work, &mut self.wave).clamp(1, left);
         let numbers = (self.next..self.next + size).collect();
         self.next += size;
         Some(Job { numbers, trial: Trial::default(), pause: Duration::ZERO })

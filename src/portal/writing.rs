@@ -7,6 +7,7 @@ use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
 use super::reading::layout_read;
+use super::sizing::Work;
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
@@ -18,13 +19,18 @@ pub(crate) const MOST_TARGETS: usize = 16;
 /// How many commands a target has: `get, reset, get`.
 const COMMANDS_EACH: usize = 3;
 
+/// Resets of so many targets.
+pub(super) fn resets(count: usize) -> Work {
+    Work { count, commands_each: COMMANDS_EACH, most: MOST_TARGETS, behind: 0.0 }
+}
+
 /// What the portal says of commands that it did not run.
 const LEFT_OUT: &str = "the portal left the command out";
 
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        self.next_size(remaining, COMMANDS_EACH, MOST_TARGETS, 0.0)
+        self.next_targets(resets(remaining))
     }
 
     /// Sends `get, reset, get` for each target, as neighbours in one batch.

@@ -223,8 +223,11 @@ struct BreachJson {
 struct CostJson {
     /// HTTP requests.
     requests: u32,
-    /// Seconds, by the model of the portal's rate limit.
+    /// Seconds, by the model of the portal's limits.
     seconds: f64,
+    /// Which part of the operating time that the portal grants a method in ten minutes it takes, of the method that it takes
+    /// most of; 0.1 is a tenth.
+    operating_share: f64,
 }
 
 /// What became of a run, as JSON.
@@ -439,7 +442,11 @@ impl PlanJson {
                 acknowledged: plan.guards.acknowledged.iter().map(breach).collect(),
                 acknowledgement: plan.guards.acknowledgement(),
             },
-            cost: CostJson { requests: cost.requests, seconds: (cost.seconds * 10.0).round() / 10.0 },
+            cost: CostJson {
+                requests: cost.requests,
+                seconds: (cost.seconds * 10.0).round() / 10.0,
+                operating_share: (cost.operating_share * 1000.0).round() / 1000.0,
+            },
             warnings: warnings.iter().map(ToString::to_string).collect(),
             drift: drift.map(DriftJson::of),
         }

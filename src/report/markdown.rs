@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::escape::{markdown, references};
 use super::finding::findings;
 use super::subject::{once_lines, told};
-use super::words::{Counted, Seconds};
+use super::words::{Counted, Expense};
 use super::{Checked, Commit, Content, Effective, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
 use crate::engine::Settled;
 use crate::model::{Origin, OutcomeClass, Place, Totals};
@@ -185,8 +185,7 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
     }
     let counts = plan.counts();
     if counts.reset > 0 {
-        let requests = Counted(report.cost.requests, "request", "requests");
-        let _ = writeln!(text, "\nApply takes {requests}, {}.", Seconds(report.cost.seconds));
+        let _ = writeln!(text, "\nApply takes {}.", Expense(report.cost));
     }
     warnings(text, report);
     let emulator = if report.caller.emulator { " (an emulator)" } else { "" };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::subject::{once_lines, told};
-use super::words::{Counted, Seconds, column_width, fitted};
+use super::words::{Counted, Expense, column_width, fitted};
 use super::{Commit, Effective, PlanReport, visible};
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
@@ -96,8 +96,7 @@ impl fmt::Display for PlanText<'_> {
         write!(f, ", {} to keep, {} held.", counts.keep, counts.hold)?;
         writeln!(f)?;
         if counts.reset > 0 {
-            let requests = Counted(cost.requests, "request", "requests");
-            writeln!(f, "Apply takes {requests}, {}.", Seconds(cost.seconds))?;
+            writeln!(f, "Apply takes {}.", Expense(*cost))?;
         }
         guards(f, &plan.guards)
     }

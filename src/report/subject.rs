@@ -72,8 +72,10 @@ pub enum Subject<'a> {
 pub struct Cost {
     /// HTTP requests.
     pub requests: u32,
-    /// Seconds, by the model of the portal's rate limit.
+    /// Seconds, by the model of the portal's limits.
     pub seconds: f64,
+    /// Which part of the operating time that the portal grants a method in ten minutes it takes; 0.1 is a tenth.
+    pub operating_share: f64,
 }
 
 /// The last change of a manifest, as git knows it.

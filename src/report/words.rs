@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Cost;
+
 /// A number with its noun: `1 card`, `2 cards`.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'a>(pub u32, pub &'a str, pub &'a str);
@@ -29,6 +31,25 @@ impl fmt::Display for Seconds {
         } else {
             write!(f, "about {:.1} h", seconds / 3600.0)
         }
+    }
+}
+
+/// What an apply will cost. How many requests a moment takes is nobody's business: with room in the portal's counter they are
+/// made as small as is quickest.
+pub(super) struct Expense(pub(super) Cost);
+
+impl fmt::Display for Expense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cost { requests, seconds, operating_share } = self.0;
+        if seconds >= 1.0 {
+            write!(f, "{}, ", Counted(requests, "request", "requests"))?;
+        }
+        write!(f, "{}", Seconds(seconds))?;
+        if operating_share >= 0.01 {
+            let percent = operating_share * 100.0;
+            write!(f, ", and {percent:.0} % of the working time that the portal grants in ten minutes")?;
+        }
+        Ok(())
     }
 }
 
@@ -65,6 +86,17 @@ pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cost_tells_what_matters() {
+        let cost = |seconds, operating_share| Expense(Cost { requests: 94, seconds, operating_share }).to_string();
+        assert_eq!(cost(0.3, 0.001), "under a second");
+        assert_eq!(cost(47.0, 0.001), "94 requests, about 47 s");
+        assert_eq!(
+            cost(47.0, 0.123),
+            "94 requests, about 47 s, and 12 % of the working time that the portal grants in ten minutes"
+        );
+    }
 
     #[test]
     fn numbers_read_as_one_would_say_them() {
