@@ -45,7 +45,7 @@ reset  personal/20/simple  Nadia Haddad    loses 2 sections, 5 fields
 reset  personal/22/simple  Giulia Bianchi  loses 3 sections, 10 fields
 
 Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
-Apply takes 1 request, under a second.
+Apply takes under a second.
 --- stderr
 
 "#]]

@@ -42,7 +42,7 @@ Portal embedded (an emulator)
 ok    portal         answers, and accepts the webhook
 ok    rights         crm, user, department
 ok    clock          agrees with the portal's
-ok    limits         rate standard, the counter stands at 1
+ok    limits         rate standard, the counter stands at [..]
 ok    caller         user 1 Olga Sokolova, one of 37 active
 ok    release        25.700 or newer, by the form of its answers
 ok    administrator  of the portal

@@ -278,7 +278,7 @@ Manifest test: to try
 reset  common/simple  loses 3 sections, 12 fields
 
 Plan: 1 to reset, 0 to keep, 0 held.
-Apply takes 1 request, under a second.
+Apply takes under a second.
 acknowledged: the common card for simple leads would be lost, for everybody who looks at it
 --- stderr
 warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, and changes of common cards

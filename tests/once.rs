@@ -85,7 +85,7 @@ reset  personal/28/simple  Lena Fischer  loses 3 sections, 10 fields; gone user
 Once for 2026-11: 1 new in the group, 1 gone user, 1 customised again after its reset, 4 done.
 Once for 2026-12: 1 not yet reset, 5 done.
 Plan: 3 to reset (3 people of 36), 10 to keep, 0 held.
-Apply takes 1 request, under a second.
+Apply takes under a second.
 
 "#]]
     );

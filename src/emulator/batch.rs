@@ -32,11 +32,14 @@ pub(super) async fn run(portal: &Portal, call: &Call, parameters: &Array) -> Res
     let (commands, halt) = plan(portal, call, parameters);
     let pause = portal.inside().command_time;
     let mut results = Results::default();
+    // The ends of the commands, and not their lengths: what a timer is late would add up over a batch.
+    let mut end = tokio::time::Instant::now();
     for (index, command) in commands.into_iter().enumerate() {
         let Some(command) = command else { continue };
         let failed = step(portal, call, index, command, &mut results, 0)?;
         if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+            end += pause;
+            tokio::time::sleep_until(end).await;
         }
         if failed && halt {
             break;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use thiserror::Error;
 
@@ -217,7 +218,11 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     break;
                 }
                 match self.next_request() {
-                    Ok(jobs) => under_way.push(send(self.portal, jobs)),
+                    Ok(jobs) => {
+                        under_way.push(send(self.portal, jobs));
+                        // It leaves now, and not when the backups of the next one are on disk.
+                        answered.extend(under_way.next().now_or_never().flatten());
+                    }
                     Err(problem) => end = Some(End::Store(problem)),
                 }
             }

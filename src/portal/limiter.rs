@@ -162,7 +162,8 @@ mod tests {
         assert_eq!(limiter.operating_forecast(&[(get, 100)], get, Duration::ZERO), (0.0, Duration::ZERO));
         limiter.told(get, 4.2, 42, Duration::ZERO);
         // 0.1 s each: 100 reads and 4.2 s before them are 14.2 s of 420; resets are taken to cost what reads cost.
-        let (share, pause) = limiter.operating_forecast(&[(get, 100), ("reset", 84), ("batch", 9)], get, Duration::ZERO);
+        let (share, pause) =
+            limiter.operating_forecast(&[(get, 100), ("reset", 84), ("batch", 9)], get, Duration::ZERO);
         assert!((share - 14.2 / 420.0).abs() < 1e-9, "{share}");
         assert_eq!(pause, Duration::ZERO);
         // 504.2 s at half of 420: two times ten minutes go by before the rest may leave.

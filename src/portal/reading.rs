@@ -139,7 +139,11 @@ fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
         // One command each: that the filter takes a list of addresses is promised nowhere.
         PeopleQuery::Emails(emails) => emails
             .iter()
-            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None, expected: None })
+            .map(|email| Listing {
+                command: person_query().with("FILTER[EMAIL]", email),
+                at_most: None,
+                expected: None,
+            })
             .collect(),
         PeopleQuery::Departments(departments) => departments
             .chunks(FILTER_VALUES)

@@ -291,7 +291,12 @@ async fn people_who_come_and_go_after_they_were_counted_are_noticed() {
         let people = client.reader().people(&PeopleQuery::AllActive).await.unwrap();
         assert_eq!(people.len(), after as usize, "{before} before");
         if before == after {
-            assert_eq!(client.statistics().requests, 2, "all pages leave together: {:?}", portal.with(|it| it.log.clone()));
+            assert_eq!(
+                client.statistics().requests,
+                2,
+                "all pages leave together: {:?}",
+                portal.with(|it| it.log.clone())
+            );
         }
     }
 }

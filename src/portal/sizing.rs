@@ -25,6 +25,10 @@ const GOOD_ENOUGH: f64 = 1.01;
 /// So many seconds more than that are good enough too. Nobody notices them, and they keep small work in few requests.
 const UNNOTICED: f64 = 0.02;
 
+/// The fewest commands that are worth a request of their own, if there are more of them: a moment gained is not worth what it
+/// takes from everybody's counter.
+const FEWEST_COMMANDS: usize = 3;
+
 /// How many commands the requests have that follow.
 const FOLLOWING_COMMANDS: f64 = 50.0;
 
@@ -120,9 +124,10 @@ impl Timing {
     /// How many things each request of some work should carry.
     pub(crate) fn size(&self, work: Work, allowance: Allowance) -> usize {
         let most = work.most.min(work.count).max(1);
+        let fewest = FEWEST_COMMANDS.div_ceil(work.commands_each.max(1)).min(most);
         let seconds = |size: usize| self.seconds(work, size, allowance);
-        let best = (1..=most).map(seconds).fold(f64::INFINITY, f64::min);
-        (1..=most).rev().find(|size| seconds(*size) <= best * GOOD_ENOUGH + UNNOTICED).unwrap_or(most)
+        let best = (fewest..=most).map(seconds).fold(f64::INFINITY, f64::min);
+        (fewest..=most).rev().find(|size| seconds(*size) <= best * GOOD_ENOUGH + UNNOTICED).unwrap_or(most)
     }
 
     /// How many seconds some work takes in requests of this size, and what follows.
@@ -190,8 +195,8 @@ mod tests {
         assert!((10..=45).contains(&small), "{small}");
         assert_eq!(timing.size(reads(500), allowance(0.0)), 50);
         assert_eq!(timing.size(reads(20_000), allowance(48.0)), 50);
-        assert_eq!(timing.size(reads(16), allowance(48.0)), 2);
-        assert_eq!(timing.size(reads(3), allowance(48.0)), 1);
+        assert_eq!(timing.size(reads(24), allowance(48.0)), 3);
+        assert_eq!(timing.size(reads(3), allowance(48.0)), 3);
         assert_eq!(timing.size(reads(3), allowance(0.0)), 3);
     }
 
