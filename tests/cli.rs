@@ -382,3 +382,30 @@ fn completions_and_the_manual_are_made_from_the_command_line() {
     assert!(place.run(&["man"]).stdout.contains(".TH recard"));
     assert!(place.run(&["help-exit-codes"]).stdout.contains("  3  partial"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_excepted_department_spares_a_dismissed_person_who_is_named_by_id() {
+    let emulator = Emulator::start().await.unwrap();
+    let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+    let portal = portal_of(&emulator);
+    let mut state = emulator.state();
+    let users = state["portal"]["users"].as_array_mut().unwrap();
+    users.iter_mut().find(|user| user["ID"] == 18).unwrap()["ACTIVE"] = json!(false);
+    emulator.set_state(&state).unwrap();
+    for (users, resets) in [
+        ("{ ids: [18, 7] }", "personal/7/simple personal/7/repeat personal/18/simple personal/18/repeat"),
+        ("{ ids: [18, 7], except: { departments: [42] } }", "personal/7/simple personal/7/repeat"),
+        ("{ ids: [18, 7], except: { departments: [{ id: 41, recursive: true }] } }", ""),
+    ] {
+        place.file("lead.yaml", &manifest(&portal, users, ""));
+        let planned = place.run(&["plan", "-f", "lead.yaml", "--output", "json"]);
+        let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+        let Some(targets) = plan["targets"].as_array() else {
+            assert!(resets.is_empty() && planned.stderr.contains("selects nobody"), "{planned:?}");
+            continue;
+        };
+        let decided = targets.iter().filter(|target| target["decision"] == "reset");
+        let found: Vec<&str> = decided.map(|target| target["target"].as_str().unwrap()).collect();
+        assert_eq!(found.join(" "), resets, "{users}");
+    }
+}

@@ -91,7 +91,9 @@ async fn a_plan_file_is_carried_out_once_and_without_a_question() {
     assert_eq!(world.emulator.counters().rows_removed, 11);
     let again = world.place.run(&APPLY);
     assert_eq!(again.code, 5, "{again:?}");
-    assert!(again.stderr.contains("and a plan is carried out once"), "{again:?}");
+    assert!(again.stderr.contains("Z, and a plan is carried out once"), "{again:?}");
+    let at = again.stderr.split_once("was used at ").unwrap().1.split_once(", and").unwrap().0;
+    assert_eq!(at.len(), "2026-11-01T09:00:00Z".len(), "to the second: {at}");
     assert_eq!((world.emulator.counters().rows_removed, resets_sent(&world.emulator)), (11, 11));
     assert_eq!(world.emulator.complaints(), []);
     // Laid out anew it is the same plan.
@@ -301,4 +303,30 @@ async fn a_plan_file_remembers_mode_once_as_an_apply_of_its_manifests_does() {
     let again = world.place.run(&["plan", "-f", "lead.yaml", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(again.stdout.matches("customised again after its reset for 2026-11").count(), 2, "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_dismissed_after_the_review_is_out_of_the_plan() {
+    let world = World::new().await;
+    let people: Vec<u32> = world.content().targets.iter().filter_map(|one| Some(one.key.user()?.get())).collect();
+    let gone = people[0];
+    let cards = people.iter().filter(|user| **user == gone).count();
+    let mut state = world.emulator.state();
+    let users = state["portal"]["users"].as_array_mut().unwrap();
+    users.iter_mut().find(|user| user["ID"] == gone).unwrap()["ACTIVE"] = false.into();
+    world.emulator.set_state(&state).unwrap();
+    let rows = |emulator: &Emulator| {
+        let state = emulator.state();
+        state["options"].as_array().unwrap().iter().filter(|row| row["user_id"] == gone).count()
+    };
+    let before = rows(&world.emulator);
+
+    let applied = world.place.run(&APPLY);
+    assert_eq!(applied.code, 3, "{applied:?}");
+    let left = 11 - cards;
+    assert!(applied.stdout.contains(&format!("Done: {left} of 11 cards; 0 skipped, {cards} failed")), "{applied:?}");
+    assert!(applied.stdout.contains("the person was dismissed after the plan was made"), "{applied:?}");
+    assert_eq!(rows(&world.emulator), before);
+    assert_eq!(resets_sent(&world.emulator), left as u64);
+    assert_eq!(world.emulator.complaints(), []);
 }

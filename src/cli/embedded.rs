@@ -6,10 +6,13 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use crate::emulator::{Emulator, EmulatorOptions, Seed};
-use crate::store::write_whole;
+use crate::store::{read_whole, write_whole};
 
 /// Where the state lies unless the command line says otherwise, inside the store.
 const DEFAULT_FILE: &str = "embedded.json";
+
+/// As much as is read of a state. One of 100,000 people with two cards each has a third of it.
+pub(super) const LARGEST_STATE: u64 = 512 << 20;
 
 /// The name by which manifests pin the embedded portal.
 pub(super) const NAME: &str = "embedded";
@@ -32,7 +35,7 @@ pub(super) fn file(portal: &str, store: &Path) -> Option<PathBuf> {
 impl Embedded {
     /// Starts the portal with the state of the file, or with a small company if there is none.
     pub(super) async fn start(file: PathBuf) -> Result<Self, Failure> {
-        let options = match std::fs::read(&file) {
+        let options = match read_whole(&file, LARGEST_STATE) {
             Ok(bytes) => {
                 let state: Value = serde_json::from_slice(&bytes).map_err(|problem| {
                     Failure::error(format!("{} is not the state of an embedded portal: {problem}", file.display()))

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::portal::WebhookUrl;
+use crate::store::read_whole;
+
+/// As much as is read of a file that holds the address of a webhook.
+const LARGEST_WEBHOOK_FILE: u64 = 64 << 10;
 
 /// Which webhook a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +69,9 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
         Need::Read => variable("RECARD_READ_WEBHOOK_URL").map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
         Need::Write => None,
     };
-    let from_file = |path: &Path| match std::fs::read_to_string(path) {
-        Ok(text) => Ok((path.display().to_string(), text)),
+    let from_file = |path: &Path| match read_whole(path, LARGEST_WEBHOOK_FILE) {
+        // What is no text is no address either.
+        Ok(bytes) => Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned())),
         Err(problem) => Err(Failure::error(format!("cannot read the webhook from {}: {problem}", path.display()))),
     };
     let (from, text) = match (reading, file) {

@@ -174,7 +174,6 @@ impl From<RestoreError> for Failure {
     fn from(problem: RestoreError) -> Self {
         match problem {
             RestoreError::NoHeader => Self::of(exit::ERROR, &problem),
-            RestoreError::Store(cause) => Self::from(cause).while_doing("the backups cannot be used"),
         }
     }
 }

@@ -15,6 +15,10 @@ use crate::format::plan_file::{PlanFile, PlanFileContent, PlanManifest, plan_fil
 use crate::manifest::Document;
 use crate::model::PortalId;
 use crate::port::Clock as _;
+use crate::store::read_whole;
+
+/// As much as is read of a plan file. One for all cards of 100,000 people has less.
+const LARGEST_PLAN_FILE: u64 = 256 << 20;
 
 /// The plan as a file that expires after a time.
 pub(super) fn made(
@@ -54,7 +58,7 @@ pub(super) fn made(
 
 /// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
 pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
-    let bytes = std::fs::read(path)
+    let bytes = read_whole(path, LARGEST_PLAN_FILE)
         .map_err(|problem| Failure::error(format!("cannot read the plan file {}: {problem}", path.display())))?;
     match PlanFile::parse(&bytes) {
         Ok(file) => Ok((file, bytes)),

@@ -1,6 +1,5 @@
 //! Finds and reads the manifests that the command line names.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::exit;
@@ -10,6 +9,7 @@ use super::ui::Ui;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
 use crate::report::{Checked, Subject};
+use crate::store::{read_to_limit, read_whole};
 
 /// The manifests of a run, and their texts for whatever must be said about them later.
 pub(super) struct Manifest {
@@ -78,9 +78,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources: Vec<Source> = Vec::new();
     for path in files {
         if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
+            let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
                 .map_err(|problem| Failure::error(format!("cannot read the manifest from stdin: {problem}")))?;
             sources.push(Source { name: "<stdin>".into(), bytes });
             continue;
@@ -120,6 +118,10 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
         if entry.is_dir() {
             folder(&entry, found)?;
         } else if yaml {
+            // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
+            if entry.exists() && !entry.is_file() {
+                return Err(Failure::error(format!("cannot read the manifest {}: it is no file", entry.display())));
+            }
             found.push(entry);
         }
     }
@@ -127,7 +129,7 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn file_source(path: &Path) -> Result<Source, Failure> {
-    let bytes = std::fs::read(path).map_err(|problem| {
+    let bytes = read_whole(path, manifest::LARGEST_FILE as u64).map_err(|problem| {
         Failure::error(format!("cannot read the manifest {}: {problem}", path.display()))
             .hint("name a file or a folder with -f")
     })?;

@@ -47,11 +47,11 @@ pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
-pub use resolve::{Resolution, ResolveError, resolve, resolve_what_is_there};
+pub use resolve::{Resolution, ResolveError, look_up, resolve, resolve_what_is_there};
 pub use restore::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
-pub use review::{Reviewed, review, reviewed_targets};
+pub use review::{Reviewed, review, reviewed_people, reviewed_targets};
 pub use stop::{StopHandle, StopSignal, stop_pair};
 pub use survey::{Found, Survey, survey};

@@ -125,12 +125,7 @@ impl Questions {
         }
         let missing: Vec<UserId> = self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
         if !missing.is_empty() {
-            for person in portal.people(&PeopleQuery::Ids(missing)).await? {
-                if !self.ids.contains(&person.id) {
-                    return Err(filter_ignored("id", &person));
-                }
-                directory.add(person);
-            }
+            directory.people.extend(look_up(portal, missing).await?);
         }
         if !self.emails.is_empty() {
             let query = PeopleQuery::Emails(self.emails.iter().map(Arc::clone).collect());
@@ -146,6 +141,26 @@ impl Questions {
         }
         Ok(directory)
     }
+}
+
+/// The people with these ids, as the portal describes them now, dismissed ones included. Whom it does not know is missing.
+///
+/// # Errors
+///
+/// If the portal cannot be asked, or answers with somebody else.
+pub async fn look_up<P: ReadPortal>(portal: &P, ids: Vec<UserId>) -> Result<BTreeMap<UserId, Person>, PortalError> {
+    let wanted: BTreeSet<UserId> = ids.iter().copied().collect();
+    let mut people = BTreeMap::new();
+    if ids.is_empty() {
+        return Ok(people);
+    }
+    for person in portal.people(&PeopleQuery::Ids(ids)).await? {
+        if !wanted.contains(&person.id) {
+            return Err(filter_ignored("id", &person));
+        }
+        people.insert(person.id, person);
+    }
+    Ok(people)
 }
 
 /// An answer that holds somebody who was not asked for means that the portal did not understand the question.
@@ -184,6 +199,12 @@ impl Directory {
             }
         }
         found
+    }
+
+    /// Whether somebody, dismissed or not, belongs directly to one of the departments.
+    fn belongs(&self, user: UserId, departments: &BTreeSet<DepartmentId>) -> bool {
+        let person = self.people.get(&user);
+        person.is_some_and(|person| person.departments.iter().any(|id| departments.contains(id)))
     }
 
     /// The active people who belong directly to one of the departments.
@@ -256,9 +277,9 @@ impl Resolver {
             }
         }
         for department in &users.except.departments {
-            for user in self.members_of(department) {
-                selected.remove(&user);
-            }
+            // A dismissed person still belongs to their department, and may have been selected by id.
+            let tree = self.tree_of(department);
+            selected.retain(|user, _| !self.directory.belongs(*user, &tree));
         }
         let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
         if selected.is_empty() && !new_errors {
@@ -344,6 +365,12 @@ impl Resolver {
     }
 
     fn members_of(&mut self, department: &Placed<DepartmentSelector>) -> Vec<UserId> {
+        let tree = self.tree_of(department);
+        self.directory.members(&tree).collect()
+    }
+
+    /// The departments that a selector means; none is a problem.
+    fn tree_of(&mut self, department: &Placed<DepartmentSelector>) -> BTreeSet<DepartmentId> {
         let tree = self.directory.department_tree(&department.value);
         if tree.is_empty() {
             let text = format!("the portal has no active department {}", department.value.id);
@@ -351,7 +378,7 @@ impl Resolver {
             self.diagnostics
                 .push(Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text).help(help));
         }
-        self.directory.members(&tree).collect()
+        tree
     }
 
     fn similar_departments(&self) -> String {

@@ -56,6 +56,8 @@ pub enum RestoreDecision {
     Unreadable(UnreadableReason),
     /// There is no backup: the reset was blind.
     NoBackup,
+    /// The backup is missing or damaged; the text says how.
+    BackupUnusable(String),
 }
 
 /// One target of a restore.
@@ -110,9 +112,6 @@ pub enum RestoreError {
     /// The journal does not begin as every journal of recard does.
     #[error("the journal does not begin with a run's header")]
     NoHeader,
-    /// A backup is missing or damaged.
-    #[error("the backups cannot be used")]
-    Store(#[from] StoreError),
 }
 
 /// What a run removed, and what would have to be put back.
@@ -190,7 +189,7 @@ fn changed_something(outcome: &Outcome) -> bool {
 ///
 /// # Errors
 ///
-/// If the journal has no header, or a backup that is needed cannot be used.
+/// If the journal has no header.
 pub fn plan_restore<A: Archive>(
     of: &RunId,
     records: &[JournalRecord],
@@ -214,13 +213,25 @@ pub fn plan_restore<A: Archive>(
                     RestoreDecision::NewerKept(layout.clone())
                 }
                 CardState::Default | CardState::Inherited | CardState::Customised(_) => {
-                    RestoreDecision::PutBack { wanted: archive.backup(of, key, digest)?, over: state.layout().cloned() }
+                    match archive.backup(of, key, digest) {
+                        Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
+                        // One damaged backup is no reason to leave the others where they are.
+                        Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
+                    }
                 }
             },
         };
         targets.push(RestoreTarget { key, decision });
     }
     Ok(RestorePlan { of: of.clone(), targets, stand_ins: snapshot.common_defaults.clone() })
+}
+
+/// A problem with its cause, in one line.
+fn told(problem: &StoreError) -> String {
+    match problem {
+        StoreError::Io { source, .. } => format!("{problem}: {source}"),
+        other => other.to_string(),
+    }
 }
 
 /// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
@@ -534,7 +545,8 @@ fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&Layout
         RestoreDecision::AsBefore
         | RestoreDecision::NewerKept(_)
         | RestoreDecision::Unreadable(_)
-        | RestoreDecision::NoBackup => false,
+        | RestoreDecision::NoBackup
+        | RestoreDecision::BackupUnusable(_) => false,
     }
 }
 

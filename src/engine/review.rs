@@ -2,14 +2,15 @@
 //!
 //! What was reviewed may be carried out in part, and never more of it, nor anything else. So the plan that is carried out is
 //! made anew from what stands in the file and what the portal holds now, and then cut down to the targets that still hold
-//! exactly the layout that was reviewed. Everything else is settled at once, with the reason.
+//! exactly the layout that was reviewed. Everything else is settled at once, with the reason. So are the cards of people who
+//! were dismissed since: a manifest does not select them, unless it names them by id, and neither does what was made from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Settled;
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
-use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person};
+use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId};
 use crate::plan::{Decision, KeepReason, Plan, Removal};
 
 /// What is left of a reviewed plan.
@@ -21,8 +22,15 @@ pub struct Reviewed {
     pub settled: Vec<Settled>,
 }
 
-/// The targets of a plan file as if manifests had named them, to look at and to plan again.
-pub fn reviewed_targets(file: &PlanFileContent) -> DesiredState {
+/// The people whose cards a plan file resets, to be looked up again.
+pub fn reviewed_people(file: &PlanFileContent) -> Vec<UserId> {
+    let people: BTreeSet<UserId> = file.targets.iter().filter_map(|target| target.key.user()).collect();
+    people.into_iter().collect()
+}
+
+/// The targets of a plan file as if manifests had named them, to look at and to plan again; `people` are those of
+/// [`reviewed_people`] whom the portal still knows.
+pub fn reviewed_targets(file: &PlanFileContent, people: &BTreeMap<UserId, Person>) -> DesiredState {
     let resets = file.targets.iter().map(|target| {
         let PlanFileTarget { key, removal: _, generation, origin, name: _ } = target;
         let mode = generation.clone().map_or(Mode::Enforce, Mode::Once);
@@ -37,20 +45,22 @@ pub fn reviewed_targets(file: &PlanFileContent) -> DesiredState {
     let person = |target: &PlanFileTarget| {
         let id = target.key.user()?;
         let name = target.name.clone();
-        Some((id, Person { id, name, email: None, active: true, departments: Vec::new() }))
+        let active = people.get(&id).is_some_and(|person| person.active);
+        Some((id, Person { id, name, email: None, active, departments: Vec::new() }))
     };
-    let people = file.targets.iter().filter_map(person).collect();
-    DesiredState { targets, people, guards: file.limits.clone() }
+    let named = file.targets.iter().filter_map(person).collect();
+    DesiredState { targets, people: named, guards: file.limits.clone() }
 }
 
 /// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so.
-pub fn review(file: &PlanFileContent, now: Plan) -> Reviewed {
+pub fn review(file: &PlanFileContent, people: &BTreeMap<UserId, Person>, now: Plan) -> Reviewed {
     let decisions: BTreeMap<CardKey, &Decision> =
         now.targets.iter().map(|target| (target.key, &target.decision)).collect();
     let mut settled = Vec::new();
     let mut left: BTreeSet<CardKey> = BTreeSet::new();
     for target in &file.targets {
-        match met(target.removal, decisions.get(&target.key).copied()) {
+        let out = out_of_the_plan(target, people);
+        match out.or_else(|| met(target.removal, decisions.get(&target.key).copied())) {
             None => {
                 left.insert(target.key);
             }
@@ -62,6 +72,19 @@ pub fn review(file: &PlanFileContent, now: Plan) -> Reviewed {
         |decision: &Decision| matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
     left.extend(decisions.iter().filter(|(_, decision)| at_default(decision)).map(|(key, _)| *key));
     Reviewed { plan: now.narrowed(&left, file.selected, &file.limits), settled }
+}
+
+/// Whose card is not touched any more, whatever it holds: those whom the manifest would not select now.
+fn out_of_the_plan(target: &PlanFileTarget, people: &BTreeMap<UserId, Person>) -> Option<Outcome> {
+    let person = people.get(&target.key.user()?);
+    let reason = match (person, &target.origin.selector) {
+        (None, _) => "the portal does not know the person any more",
+        (Some(Person { active: true, .. }), _) | (Some(_), Selector::Id) => return None,
+        (Some(_), Selector::Email(_) | Selector::Department { .. } | Selector::All | Selector::Common) => {
+            "the person was dismissed after the plan was made, and is not selected by id"
+        }
+    };
+    Some(Outcome::NotAttempted(reason.to_owned()))
 }
 
 /// What becomes of a target at once; nothing if it is as it was reviewed.
@@ -87,7 +110,7 @@ mod tests {
     use super::*;
     use crate::format::samples;
     use crate::model::{CardState, Identity, Observed, PersonName, ReadTrust, Snapshot, TrustEvidence};
-    use crate::model::{PortalId, UnreadableReason, UserId};
+    use crate::model::{PortalId, UnreadableReason};
     use crate::plan::{BlindReset, Breach, Policy, plan};
 
     fn snapshot(cards: Vec<(CardKey, Observed)>) -> Snapshot {
@@ -126,12 +149,22 @@ mod tests {
         }
     }
 
+    /// All people of a file, still there.
+    fn everybody(file: &PlanFileContent) -> BTreeMap<UserId, Person> {
+        let person = |id: UserId| {
+            let name = PersonName::default();
+            (id, Person { id, name, email: None, active: true, departments: Vec::new() })
+        };
+        reviewed_people(file).into_iter().map(person).collect()
+    }
+
     fn seen(layout: &str) -> Observed {
         Observed::Known(CardState::Customised(samples::layout(layout)))
     }
 
     fn reviewed(file: &PlanFileContent, cards: Vec<(CardKey, Observed)>, policy: &Policy) -> Reviewed {
-        review(file, plan(&reviewed_targets(file), &snapshot(cards), policy))
+        let people = everybody(file);
+        review(file, &people, plan(&reviewed_targets(file, &people), &snapshot(cards), policy))
     }
 
     #[test]
@@ -167,6 +200,32 @@ mod tests {
         let policy = Policy { previous_selection: Some(126), ..Policy::default() };
         let shrunk = reviewed(&file, one, &policy).plan;
         assert_eq!(shrunk.guards.breaches, [Breach::Shrunk { now: 100, before: 126 }]);
+    }
+
+    #[test]
+    fn whoever_was_dismissed_since_is_out_of_the_plan_unless_named_by_id() {
+        let mut file = file(&[2, 3, 4, 5]);
+        file.targets[1].origin.selector = Selector::Id;
+        let mut people = everybody(&file);
+        for id in [2, 3] {
+            people.get_mut(&UserId::new(id).unwrap()).unwrap().active = false;
+        }
+        people.remove(&UserId::new(4).unwrap());
+        let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
+        let now = plan(&reviewed_targets(&file, &people), &snapshot(cards), &Policy::default());
+        let Reviewed { plan, settled } = review(&file, &people, now);
+        let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
+        assert_eq!(resets, [samples::personal(3), samples::personal(5)]);
+        let told: Vec<String> = settled.iter().map(|one| format!("{} {}", one.key, one.outcome)).collect();
+        let dismissed = "the person was dismissed after the plan was made, and is not selected by id";
+        assert_eq!(
+            told,
+            [
+                format!("personal/2/simple not attempted: {dismissed}"),
+                "personal/4/simple not attempted: the portal does not know the person any more".to_owned(),
+            ]
+        );
+        assert_eq!(plan.guards.measure.people.len(), 2);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub use selection::{decode_selections, encode_selections};
 pub use used_plan::{UsedPlan, decode_used_plan, encode_used_plan};
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -24,8 +24,8 @@ pub use crate::diagnostic::Source;
 use crate::diagnostic::{Code, Diagnostic, secrets};
 use crate::model::Place;
 
-/// A file may have this many bytes: room for half a million ids.
-const LARGEST_FILE: usize = 8 * 1024 * 1024;
+/// A file may have this many bytes: room for half a million ids. More is not even read.
+pub const LARGEST_FILE: usize = 8 * 1024 * 1024;
 
 /// What became of reading manifests.
 #[derive(Clone, Debug)]

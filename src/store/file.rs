@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::reading::read_whole;
 use crate::port::StoreError;
 
 /// Writes a file that people named (a plan file, an output): whole or not at all, with the permissions that new files have
@@ -82,9 +83,16 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// As much as is read of a file of the store. The journal of a run over 100,000 people has a tenth of it.
+const LARGEST_FILE: u64 = 1 << 30;
+
 /// The content of a file; nothing if it is not there.
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        // Nothing that is written here becomes a pipe or a device, and a ledger is replaced whole.
+        return Err(failed("cannot read", path, io::Error::other("it is no file")));
+    }
+    match read_whole(path, LARGEST_FILE) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed("cannot read", path, source)),

@@ -33,7 +33,7 @@ pub struct Locked {
 #[derive(Debug, Error)]
 pub enum UsePlanError {
     /// It was used before.
-    #[error("the plan file was used at {0}, and a plan is carried out once")]
+    #[error("the plan file was used at {}, and a plan is carried out once", .0.strftime("%Y-%m-%dT%H:%M:%SZ"))]
     AlreadyUsed(jiff::Timestamp),
     /// Nobody can tell.
     #[error(transparent)]

@@ -53,8 +53,24 @@ impl RunLog for FolderRunLog<'_> {
     }
 
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        if records.is_empty() {
-            return Ok(());
+        let closes = |record: &JournalRecord| matches!(record, JournalRecord::Closed { .. });
+        match records.iter().position(closes) {
+            _ if records.is_empty() => return Ok(()),
+            None => {}
+            // The trail comes first, once everything else is in the journal: a journal that is closed while the trail has no word
+            // of it has then one explanation only, that somebody cut the trail. A crash in between leaves a journal with an
+            // outcome for every target, which `resume` closes.
+            Some(0) => {
+                if let Some(JournalRecord::Closed { interrupted }) = records.first() {
+                    let (run, totals) = (self.run.clone(), self.totals());
+                    self.locked.audit(AuditEvent::RunClosed { run, totals, interrupted: *interrupted })?;
+                }
+            }
+            Some(index) => {
+                let (before, closing) = records.split_at(index);
+                self.append(before)?;
+                return self.append(closing);
+            }
         }
         let path = self.locked.store().folders.journal(&self.run);
         let mut lines = String::new();
@@ -64,12 +80,6 @@ impl RunLog for FolderRunLog<'_> {
         }
         self.journal.append(&lines)?;
         self.note(records);
-        for record in records {
-            if let JournalRecord::Closed { interrupted } = record {
-                let (run, totals) = (self.run.clone(), self.totals());
-                self.locked.audit(AuditEvent::RunClosed { run, totals, interrupted: *interrupted })?;
-            }
-        }
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod line_file;
 mod lock;
 mod locked;
 mod log;
+mod reading;
 mod runs;
 mod trail;
 mod used_plans;
@@ -40,6 +41,7 @@ pub use file::write_whole;
 pub use lock::LockState;
 pub use locked::{Locked, UsePlanError};
 pub use log::FolderRunLog;
+pub use reading::{read_to_limit, read_whole};
 pub use runs::{RunEnd, RunSummary};
 
 use std::collections::BTreeMap;

@@ -137,7 +137,10 @@ async fn review(
     session: &Session,
     content: &PlanFileContent,
 ) -> Result<Reviewed, Failure> {
-    let desired = engine::reviewed_targets(content);
+    let people = engine::look_up(&session.portal.reader(), engine::reviewed_people(content))
+        .await
+        .map_err(|problem| Failure::from(problem).while_doing("cannot look up people"))?;
+    let desired = engine::reviewed_targets(content, &people);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let progress = Progress::new(ui);
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
@@ -151,7 +154,7 @@ async fn review(
     };
     let now = plan::plan(&desired, &snapshot, &policy);
     planning::second_opinion(&desired, &snapshot, &policy, &now)?;
-    let reviewed = engine::review(content, now);
+    let reviewed = engine::review(content, &people, now);
     // A second opinion on the cut: whatever is about to be reset stands in the file, with the very layout.
     let allowed: BTreeSet<_> = content.targets.iter().map(|target| (target.key, target.removal)).collect();
     for target in reviewed.plan.resets() {

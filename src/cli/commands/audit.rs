@@ -61,15 +61,21 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failur
                     run.run
                 )));
             }
-            (RunEnd::Unfinished, Some(_)) => {
+            (RunEnd::Unfinished, Some(totals)) if *totals != run.totals() => {
                 return Err(broken(format!("the journal of the run {} lost its end", run.run)));
             }
-            // Between the last line of a journal and that of the trail a process may have been cut.
-            (RunEnd::Closed(_), None) => {
+            // The trail is told of the end just before the journal, and a process may have been cut in between.
+            (RunEnd::Unfinished, Some(_)) => {
                 ui.warn(format_args!(
-                    "the audit trail does not tell the end of the run {}; its process was cut",
+                    "the audit trail tells the end of the run {}, and its journal is not closed: `recard resume` closes it",
                     run.run
                 ));
+            }
+            (RunEnd::Closed(_), None) => {
+                return Err(broken(format!(
+                    "the audit trail does not tell the end of the run {}: its end was cut off",
+                    run.run
+                )));
             }
             (RunEnd::Closed(_), Some(_)) | (RunEnd::Unfinished, None) => {}
         }

@@ -5,13 +5,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::args::EmulateArguments;
+use crate::cli::embedded::LARGEST_STATE;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::ui::Ui;
 use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
 use crate::report::pretty as json;
-use crate::store::write_whole;
+use crate::store::{read_whole, write_whole};
 
 /// Serves until somebody ends it.
 pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt: &Interrupt) -> Result<u8, Failure> {
@@ -70,8 +71,8 @@ fn remove(path: &Path) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
-    let bytes =
-        std::fs::read(path).map_err(|problem| Failure::error(format!("cannot read {}: {problem}", path.display())))?;
+    let bytes = read_whole(path, LARGEST_STATE)
+        .map_err(|problem| Failure::error(format!("cannot read {}: {problem}", path.display())))?;
     serde_json::from_slice(&bytes)
         .map_err(|problem| Failure::error(format!("{} is not JSON: {problem}", path.display())))
 }

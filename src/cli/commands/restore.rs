@@ -142,6 +142,7 @@ fn held(plan: &RestorePlan) -> Vec<Held> {
             RestoreDecision::NewerKept(_) => "newer-kept",
             RestoreDecision::Unreadable(_) => "unreadable",
             RestoreDecision::NoBackup => "no-backup",
+            RestoreDecision::BackupUnusable(_) => "backup-unusable",
             RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => return None,
         };
         Some(Held { key: target.key, reason, text: words(&target.decision).1 })
@@ -190,5 +191,6 @@ fn words(decision: &RestoreDecision) -> (&'static str, String) {
         }
         RestoreDecision::Unreadable(_) => ("hold", "cannot be read, or the read cannot be believed".to_owned()),
         RestoreDecision::NoBackup => ("hold", "was reset without a backup".to_owned()),
+        RestoreDecision::BackupUnusable(problem) => ("hold", format!("its backup cannot be used: {problem}")),
     }
 }

@@ -1,0 +1,191 @@
+//! What recard reads from a disk is not what it wrote, or never ends: the message names it, and everything else goes on.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use recard::emulator::Emulator;
+use recard::port::{Archive as _, JournalRecord};
+use recard::store::{Store, write_whole};
+
+use support::company::{manifest, portal_of, resets_sent, row, save};
+use support::recard::Place;
+
+const APPLY: [&str; 4] = ["apply", "-f", "lead.yaml", "--auto-approve"];
+
+/// A portal on which a run has reset the cards of a few people, and the folder that knows of it.
+struct World {
+    emulator: Emulator,
+    place: Place,
+    before: serde_json::Value,
+}
+
+impl World {
+    async fn after_a_run() -> Self {
+        let emulator = Emulator::start().await.unwrap();
+        let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
+        let users = "{ departments: [{ id: 41, recursive: true }] }";
+        place.file("lead.yaml", &manifest(&portal_of(&emulator), users, ""));
+        // One card looks like nobody else's, and so has a backup of its own.
+        save(&emulator, row(12, "lead_details", "Only mine"));
+        let before = emulator.state();
+        let applied = place.run(&APPLY);
+        assert_eq!(applied.code, 0, "{applied:?}");
+        Self { emulator, place, before }
+    }
+
+    fn store(&self) -> Store {
+        let portal = portal_of(&self.emulator).parse().unwrap();
+        Store::open(&self.place.path().join(".recard"), &portal).unwrap()
+    }
+
+    fn folder(&self) -> PathBuf {
+        let portals = self.place.path().join(".recard/portals");
+        std::fs::read_dir(portals).unwrap().next().unwrap().unwrap().path()
+    }
+
+    fn journal(&self) -> PathBuf {
+        let run = self.store().run_ids().unwrap().pop().unwrap();
+        self.folder().join("runs").join(run.as_str()).join("journal.jsonl")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_damaged_backup_keeps_its_card_and_no_other_from_being_restored() {
+    let world = World::after_a_run().await;
+    let store = world.store();
+    let run = store.run_ids().unwrap().pop().unwrap();
+    let mut removed = Vec::new();
+    for record in store.journal(&run).unwrap() {
+        if let JournalRecord::Intent { targets } = record {
+            removed.extend(targets);
+        }
+    }
+    // One whose backup is nobody else's.
+    let (key, digest) = removed
+        .iter()
+        .find(|(_, digest)| removed.iter().filter(|(_, other)| other == digest).count() == 1)
+        .copied()
+        .unwrap();
+    let hex = digest.unwrap().to_string().trim_start_matches("sha256:").to_owned();
+    let path = world.folder().join("backups").join(&hex[..2]).join(format!("{hex}.json"));
+    let whole = std::fs::read(&path).unwrap();
+    write_whole(&path, &whole[..whole.len() / 2]).unwrap();
+
+    let restored = world.place.run(&["restore", "last", "--all", "--auto-approve"]);
+    assert_eq!(restored.code, 3, "{restored:?}");
+    let line = restored.stdout.lines().find(|line| line.contains(&key.to_string())).unwrap();
+    assert!(line.starts_with("hold") && line.contains("its backup cannot be used"), "{line}");
+    assert!(line.contains(&hex) && line.contains("is damaged"), "the file is named: {line}");
+    let done = format!("Done: {0} of {0} cards", removed.len() - 1);
+    assert!(restored.stdout.contains(&done), "{done}: {restored:?}");
+
+    // With the backup back in its place, so is the card.
+    write_whole(&path, &whole).unwrap();
+    let first = run.as_str();
+    let rest = world.place.run(&["restore", first, "--all", "--auto-approve"]);
+    assert!(rest.code == 0 && rest.stdout.contains("Done: 1 of 1 card"), "{rest:?}");
+    let rows = |state: &serde_json::Value| {
+        let mut rows: Vec<String> = state["options"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(rows(&world.emulator.state()).len(), rows(&world.before).len());
+    assert_eq!(world.emulator.complaints(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trail_that_lost_its_last_line_is_an_error_and_a_run_that_was_cut_there_is_not() {
+    let world = World::after_a_run().await;
+    let verify = || world.place.run(&["audit", "verify"]);
+    assert_eq!(verify().code, 0);
+    let trail = world.folder().join("audit.jsonl");
+    let whole = std::fs::read_to_string(&trail).unwrap();
+    let without_the_last = |text: &str| {
+        let lines: Vec<&str> = text.lines().collect();
+        lines[..lines.len() - 1].iter().map(|line| format!("{line}\n")).collect::<String>()
+    };
+    // The journal is closed, and a run tells the trail of its end before it closes its journal.
+    let torn = &whole[..whole.len() - 30];
+    for cut in [without_the_last(&whole), torn.to_owned()] {
+        write_whole(&trail, cut.as_bytes()).unwrap();
+        let found = verify();
+        assert_eq!(found.code, 1, "{found:?}");
+        assert!(found.stderr.contains("its end was cut off"), "{found:?}");
+    }
+    write_whole(&trail, whole.as_bytes()).unwrap();
+    assert_eq!(verify().code, 0);
+
+    // What a process leaves that is cut between the two: the trail tells the end, the journal has all but its last line.
+    let journal = world.journal();
+    let closed = std::fs::read_to_string(&journal).unwrap();
+    write_whole(&journal, without_the_last(&closed).as_bytes()).unwrap();
+    let found = verify();
+    assert!(found.code == 0 && found.stderr.contains("`recard resume` closes it"), "{found:?}");
+    let resumed = world.place.run(&["resume"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    let found = verify();
+    assert!(found.code == 0 && found.stderr.is_empty(), "{found:?}");
+
+    // With an outcome more missing, no crash explains it.
+    write_whole(&journal, without_the_last(&without_the_last(&closed)).as_bytes()).unwrap();
+    let found = verify();
+    assert!(found.code == 1 && found.stderr.contains("lost its end"), "{found:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_never_ends_is_read_for_ever() {
+    let world = World::after_a_run().await;
+    let sent = resets_sent(&world.emulator);
+    let zero = "/dev/zero";
+    let ledger = ["plan", "-f", "lead.yaml", "--ledger", zero];
+    for (arguments, code, told) in [
+        (&["validate", "-f", zero][..], 1, "cannot read the manifest /dev/zero: it holds more than 8 MiB"),
+        (&["plan", "-f", zero], 1, "cannot read the manifest /dev/zero: it holds more than 8 MiB"),
+        (&["apply", "/dev/zero"], 1, "cannot read the plan file /dev/zero: it holds more than 256 MiB"),
+        (&["--webhook-url-file", zero, "doctor"], 1, "cannot read the webhook from /dev/zero: "),
+        (&ledger, 1, "it is no file"),
+    ] {
+        let mut command = world.place.command(arguments);
+        if arguments.contains(&"--webhook-url-file") {
+            command.env_remove("RECARD_WEBHOOK_URL");
+        }
+        let ended = support::recard::Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{arguments:?}: {ended:?}");
+    }
+
+    // In a folder of manifests a pipe is a mistake, and is told at once.
+    std::fs::create_dir(world.place.path().join("manifests")).unwrap();
+    let pipe = world.place.path().join("manifests/pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let ended = world.place.run(&["validate", "-f", "manifests"]);
+    assert!(ended.code == 1 && ended.stderr.contains("pipe.yaml: it is no file"), "{ended:?}");
+
+    // Named itself it is read, if somebody writes into it.
+    let text = std::fs::read(world.place.path().join("lead.yaml")).unwrap();
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::io::Write::write_all(&mut std::fs::File::options().write(true).open(pipe).unwrap(), &text)
+    });
+    let ended = world.place.run(&["validate", "-f", "manifests/pipe.yaml"]);
+    writer.join().unwrap().unwrap();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(resets_sent(&world.emulator), sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_beyond_the_limit_is_refused_from_stdin_too() {
+    let place = Place::new();
+    let large = format!("# {}\n", "x".repeat(9 << 20));
+    place.file("large.yaml", &large);
+    let mut command = place.command(&["validate", "-f", "-"]);
+    command.stdin(std::fs::File::open(place.path().join("large.yaml")).unwrap());
+    let ended = support::recard::Ended::of(command.output().unwrap());
+    assert!(ended.code == 1 && ended.stderr.contains("from stdin: it holds more than 8 MiB"), "{ended:?}");
+}
