@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::language::Text;
 use crate::model::{
     CardKey, Department, DepartmentId, Digest, Generation, Identity, Layout, LedgerEntry, Outcome, Person, PortalId,
     RunId, UserId,
@@ -144,16 +145,16 @@ pub enum PortalError {
         message: String,
     },
     /// The request surely had no effect, and the budget for repeating it is used up.
-    #[error("the portal did not take the request: {0}")]
+    #[error("{}", tr!("the portal did not take the request: {what}", what = Text::known(.0)))]
     NotExecuted(String),
     /// The request was sent, and what came back does not tell whether it was carried out.
-    #[error("no usable answer from the portal: {0}")]
+    #[error("{}", tr!("no usable answer from the portal: {what}", what = Text::known(.0)))]
     MaybeExecuted(String),
     /// The answer is not what the portal's interface says, and repeating will not change it.
-    #[error("an answer of the portal makes no sense: {0}")]
+    #[error("{}", tr!("an answer of the portal makes no sense: {what}", what = Text::known(.0)))]
     Unexpected(String),
     /// The deadline of the run has passed, or somebody asked to stop.
-    #[error("stopped before the request was sent: {0}")]
+    #[error("{}", tr!("stopped before the request was sent: {what}", what = Text::known(.0)))]
     Stopped(String),
 }
 
@@ -161,34 +162,34 @@ pub enum PortalError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Rejection {
     /// Wrong, expired or switched-off webhook.
-    #[error("the portal does not accept the webhook")]
+    #[error("{}", tr!("the portal does not accept the webhook"))]
     Credentials,
     /// The owner of the webhook was dismissed.
-    #[error("the owner of the webhook was dismissed from the portal")]
+    #[error("{}", tr!("the owner of the webhook was dismissed from the portal"))]
     OwnerDismissed,
     /// The webhook lacks a right.
-    #[error("the webhook lacks a right")]
+    #[error("{}", tr!("the webhook lacks a right"))]
     MissingRight,
     /// The owner may not use the CRM at all, or not for others.
-    #[error("the owner of the webhook may not do this in the CRM")]
+    #[error("{}", tr!("the owner of the webhook may not do this in the CRM"))]
     NotAllowed,
     /// Plain http where the portal wants https.
-    #[error("the portal wants https")]
+    #[error("{}", tr!("the portal wants https"))]
     HttpsRequired,
     /// The webhook is blocked for overload.
-    #[error("the portal has blocked the webhook for overload")]
+    #[error("{}", tr!("the portal has blocked the webhook for overload"))]
     Overload,
     /// The portal's plan does not include REST.
-    #[error("the portal's plan does not include the REST interface")]
+    #[error("{}", tr!("the portal's plan does not include the REST interface"))]
     PlanWithoutRest,
     /// The portal was closed.
-    #[error("the portal is closed")]
+    #[error("{}", tr!("the portal is closed"))]
     PortalClosed,
     /// The address leads elsewhere; redirects are never followed.
-    #[error("the portal answers with a redirect, which recard does not follow")]
+    #[error("{}", tr!("the portal answers with a redirect, which recard does not follow"))]
     Redirect,
     /// There is no such method: not a portal, or one without CRM.
-    #[error("the address is not that of a portal's REST interface")]
+    #[error("{}", tr!("the address is not that of a portal's REST interface"))]
     NotAPortal,
 }
 
@@ -313,7 +314,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A file is not what recard wrote. Never guessed at.
-    #[error("{path} is damaged: {problem}")]
+    #[error("{}", tr!("{path} is damaged: {problem}", path, problem))]
     Damaged {
         /// Which file.
         path: String,
@@ -321,7 +322,7 @@ pub enum StoreError {
         problem: String,
     },
     /// A file was written by a newer recard.
-    #[error("{path} has format version {found}, and this recard knows versions up to {known}")]
+    #[error("{}", tr!("{path} has format version {found}, and this recard knows versions up to {known}", path, found, known))]
     TooNew {
         /// Which file.
         path: String,
@@ -334,7 +335,7 @@ pub enum StoreError {
     #[error("{0}")]
     Locked(LockOwner),
     /// There is no such run, backup or file.
-    #[error("there is no {0}")]
+    #[error("{}", tr!("there is no {what}", what = .0))]
     Missing(String),
 }
 
@@ -355,11 +356,16 @@ pub struct LockOwner {
 
 impl std::fmt::Display for LockOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "locked by process {} on {}", self.process, self.host)?;
-        if !self.actor.is_empty() {
-            write!(f, " ({})", self.actor)?;
-        }
-        write!(f, ", which runs `recard {}` since {}", self.command, self.since)
+        let Self { process, host, actor, command, since } = self;
+        let actor = if actor.is_empty() { String::new() } else { format!(" ({actor})") };
+        f.write_str(&tr!(
+            "locked by process {process} on {host}{actor}, which runs `recard {command}` since {since}",
+            process,
+            host,
+            actor,
+            command,
+            since
+        ))
     }
 }
 

@@ -8,19 +8,21 @@ use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name.
 const MAY_KNOW: &[(&str, &[&str])] = &[
-    ("model", &[]),
-    ("diagnostic", &["model"]),
-    ("manifest", &["model", "diagnostic"]),
-    ("plan", &["model", "diagnostic"]),
-    ("port", &["model", "diagnostic", "manifest", "plan"]),
-    ("format", &["model", "diagnostic", "manifest", "plan", "port"]),
-    ("portal", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("store", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("engine", &["model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("report", &["model", "diagnostic", "manifest", "plan", "port", "format", "engine"]),
+    ("language", &[]),
+    ("model", &["language"]),
+    ("diagnostic", &["language", "model"]),
+    ("manifest", &["language", "model", "diagnostic"]),
+    ("plan", &["language", "model", "diagnostic"]),
+    ("port", &["language", "model", "diagnostic", "manifest", "plan"]),
+    ("format", &["language", "model", "diagnostic", "manifest", "plan", "port"]),
+    ("portal", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("store", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("engine", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
+    ("report", &["language", "model", "diagnostic", "manifest", "plan", "port", "format", "engine"]),
     (
         "cli",
         &[
+            "language",
             "model",
             "diagnostic",
             "manifest",
@@ -40,6 +42,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Crates and parts of the standard library that have one owner, with the modules that may name them.
 const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
+    ("polib::", &["language"]),
     ("reqwest::", &["portal"]),
     ("hyper::", &["emulator", "cli"]),
     ("prometheus_client::", &["cli"]),
@@ -82,7 +85,8 @@ fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
 fn named(line: &str) -> impl Iterator<Item = &str> {
     line.split("crate::").skip(1).filter_map(|rest| {
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        rest.get(..end).filter(|name| !name.is_empty())
+        // A macro stands in no module.
+        rest.get(..end).filter(|name| !name.is_empty() && !rest[end..].starts_with('!'))
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::output::{self, Output};
+use crate::language::Language;
 use crate::report::MARKDOWN_LIMIT;
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
@@ -47,6 +48,9 @@ pub(super) struct Global {
     /// When to use colour; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
     pub(super) color: Colour,
+    /// The language of what people read: en or ru; else as LC_ALL, LC_MESSAGES or LANG say
+    #[arg(long, global = true, value_name = "LANGUAGE", env = "RECARD_LANG", value_parser = language)]
+    pub(super) lang: Option<Language>,
     /// Say only warnings and errors on stderr
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
@@ -541,6 +545,12 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
         _ => Err("a time needs a unit: 250ms, 90s, 15m or 2h".to_owned()),
     }
+}
+
+/// Reads a language.
+fn language(text: &str) -> Result<Language, String> {
+    let known = Language::ALL.into_iter().find(|(word, _)| *word == text);
+    known.map(|(_, language)| language).ok_or_else(|| "recard speaks en and ru".to_owned())
 }
 
 #[cfg(test)]

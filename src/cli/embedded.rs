@@ -38,19 +38,19 @@ impl Embedded {
         let options = match read_whole(&file, LARGEST_STATE) {
             Ok(bytes) => {
                 let state: Value = serde_json::from_slice(&bytes).map_err(|problem| {
-                    Failure::error(format!("{} is not the state of an embedded portal: {problem}", file.display()))
-                        .hint("remove the file to start again with the small company")
+                    Failure::error(tr!("{} is not the state of an embedded portal: {problem}", file.display(), problem))
+                        .hint(tr!("remove the file to start again with the small company"))
                 })?;
                 EmulatorOptions { seed: Seed::State(state), ..EmulatorOptions::default() }
             }
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
                 EmulatorOptions { seed: Seed::Company, ..EmulatorOptions::default() }
             }
-            Err(problem) => return Err(Failure::error(format!("cannot read {}: {problem}", file.display()))),
+            Err(problem) => return Err(Failure::error(tr!("cannot read {}: {problem}", file.display(), problem))),
         };
         let emulator = Emulator::start_with(options)
             .await
-            .map_err(|problem| Failure::error(format!("the embedded portal does not start: {problem}")))?;
+            .map_err(|problem| Failure::error(tr!("the embedded portal does not start: {problem}", problem)))?;
         // A file that is not there yet is written at the end even if nothing changed, so that people can look into it.
         let saved = if file.exists() { emulator.changes() } else { u64::MAX };
         Ok(Self { emulator, file, saved })
@@ -60,7 +60,7 @@ impl Embedded {
     pub(super) fn webhook(&self) -> Result<String, Failure> {
         let first = self.emulator.webhook_url(1);
         let any = || self.emulator.webhooks().into_iter().next().map(|webhook| webhook.url);
-        first.or_else(any).ok_or_else(|| Failure::error("the embedded portal has no webhook"))
+        first.or_else(any).ok_or_else(|| Failure::error(tr!("the embedded portal has no webhook")))
     }
 
     /// Writes the state into the file, if it changed.
@@ -71,10 +71,10 @@ impl Embedded {
         }
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
-                .map_err(|problem| Failure::error(format!("cannot make {}: {problem}", folder.display())))?;
+                .map_err(|problem| Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem)))?;
         }
         let mut bytes = serde_json::to_vec_pretty(&self.emulator.state())
-            .map_err(|problem| Failure::error(format!("cannot write the embedded portal's state: {problem}")))?;
+            .map_err(|problem| Failure::error(tr!("cannot write the embedded portal's state: {problem}", problem)))?;
         bytes.push(b'\n');
         write_whole(&self.file, &bytes)?;
         self.saved = changed;

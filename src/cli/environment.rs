@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
+use crate::language::Language;
 use crate::portal::WebhookUrl;
 use crate::store::read_whole;
 
@@ -22,6 +23,12 @@ pub(super) enum Need {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The language that the locale names.
+pub(super) fn language() -> Language {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);
+    locale.map_or(Language::English, |locale| Language::of_locale(&locale))
 }
 
 /// The filter of log lines.
@@ -72,7 +79,7 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
     let from_file = |path: &Path| match read_whole(path, LARGEST_WEBHOOK_FILE) {
         // What is no text is no address either.
         Ok(bytes) => Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned())),
-        Err(problem) => Err(Failure::error(format!("cannot read the webhook from {}: {problem}", path.display()))),
+        Err(problem) => Err(Failure::error(tr!("cannot read the webhook from {}: {problem}", path.display(), problem))),
     };
     let (from, text) = match (reading, file) {
         (Some(found), _) => found,
@@ -81,16 +88,18 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
             (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
             (None, Some(path)) => from_file(&PathBuf::from(path))?,
             (None, None) => {
-                return Err(Failure::error("no portal is given")
-                    .hint("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE")
-                    .hint("to try recard without a portal, add --portal embedded"));
+                return Err(Failure::error(tr!("no portal is given"))
+                    .hint(tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"))
+                    .hint(tr!("to try recard without a portal, add --portal embedded")));
             }
         },
     };
     match WebhookUrl::parse(text.trim()) {
         Ok(webhook) => Ok((webhook, from)),
-        Err(problem) => Err(Failure::error(format!("{from} does not hold the address of a webhook: {problem}"))
-            .hint("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/")
-            .hint("the portal shows it on its page Developer resources, under Inbound webhook")),
+        Err(problem) => {
+            Err(Failure::error(tr!("{from} does not hold the address of a webhook: {problem}", from, problem))
+                .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
+                .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook")))
+        }
     }
 }

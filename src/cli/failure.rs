@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::exit;
 use crate::engine::{ApplyError, ResolveError, RestoreError, ResumeError};
+use crate::language::Text;
 use crate::port::{PortalError, Rejection, StoreError};
 
 /// A failure that is about to be shown.
@@ -13,26 +14,26 @@ pub(super) struct Failure {
     /// The exit code.
     pub(super) code: u8,
     /// What happened; the first text is the outermost, each next one its cause. Empty if all was said already.
-    pub(super) chain: Vec<String>,
+    pub(super) chain: Vec<Text>,
     /// What may help.
-    pub(super) hints: Vec<String>,
+    pub(super) hints: Vec<Text>,
     /// Why the portal lets nobody do anything with this webhook, if that is the reason.
     pub(super) rejection: Option<Rejection>,
 }
 
 impl Failure {
     /// A failure with a text of its own.
-    pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
+    pub(super) fn new(code: u8, text: impl Into<Text>) -> Self {
         Self { code, chain: vec![text.into()], hints: Vec::new(), rejection: None }
     }
 
     /// An error with exit code 1.
-    pub(super) fn error(text: impl Into<String>) -> Self {
+    pub(super) fn error(text: impl Into<Text>) -> Self {
         Self::new(exit::ERROR, text)
     }
 
     /// A refusal with exit code 4.
-    pub(super) fn refused(text: impl Into<String>) -> Self {
+    pub(super) fn refused(text: impl Into<Text>) -> Self {
         Self::new(exit::REFUSED, text)
     }
 
@@ -42,24 +43,24 @@ impl Failure {
     }
 
     /// Adds what may help.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<Text>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Puts what was being done in front of what happened.
-    pub(super) fn while_doing(mut self, doing: impl Into<String>) -> Self {
+    pub(super) fn while_doing(mut self, doing: impl Into<Text>) -> Self {
         self.chain.insert(0, doing.into());
         self
     }
 
     fn of(code: u8, error: &(dyn Error + 'static)) -> Self {
-        let mut chain = vec![error.to_string()];
+        let mut chain = vec![Text::of(&error)];
         let mut cause = error.source();
         while let Some(next) = cause {
-            let text = next.to_string();
+            let text = Text::of(&next);
             // Some errors repeat their cause in their own text.
-            if chain.last().is_none_or(|last| !last.ends_with(&text)) {
+            if chain.last().is_none_or(|last| !last.english().ends_with(text.english())) {
                 chain.push(text);
             }
             cause = next.source();
@@ -70,7 +71,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.chain.join(": "))
+        f.write_str(&Text::joined(&self.chain, ": "))
     }
 }
 
@@ -82,25 +83,26 @@ impl Failure {
     }
 
     /// A plan file that cannot be used, with exit code 5.
-    pub(super) fn plan_file(text: impl Into<String>) -> Self {
-        Self::new(exit::PLAN_FILE, text).hint("nothing was written; make a new plan: recard plan -f FILE --out PLAN")
+    pub(super) fn plan_file(text: impl Into<Text>) -> Self {
+        Self::new(exit::PLAN_FILE, text)
+            .hint(tr!("nothing was written; make a new plan: recard plan -f FILE --out PLAN"))
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(problem: StoreError) -> Self {
         let hint = match &problem {
-            StoreError::Io { .. } => {
-                Some("recard writes a backup before every reset, so it needs a store it can write to (--store DIR)")
-            }
+            StoreError::Io { .. } => Some(tr!(
+                "recard writes a backup before every reset, so it needs a store it can write to (--store DIR)"
+            )),
             StoreError::Damaged { .. } => {
-                Some("nothing was guessed and nothing was written; keep the file, and look at it by hand")
+                Some(tr!("nothing was guessed and nothing was written; keep the file, and look at it by hand"))
             }
-            StoreError::TooNew { .. } => Some("use the newer recard that wrote it"),
+            StoreError::TooNew { .. } => Some(tr!("use the newer recard that wrote it")),
             StoreError::Locked(_) => {
-                Some("wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock")
+                Some(tr!("wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"))
             }
-            StoreError::Missing(_) => Some("`recard history` lists the runs of the store"),
+            StoreError::Missing(_) => Some(tr!("`recard history` lists the runs of the store")),
         };
         let failure = Self::of_store(problem);
         hint.into_iter().fold(failure, Self::hint)
@@ -115,46 +117,52 @@ impl From<PortalError> for Failure {
                 let said: Vec<&str> =
                     [code.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
                 if !said.is_empty() {
-                    failure.chain.push(format!("the portal says: {}", said.join(" ")));
+                    failure.chain.push(tr!("the portal says: {}", said.join(" ")));
                 }
                 failure.rejection = Some(*rejection);
                 failure.hint(rejection_hint(*rejection))
             }
             PortalError::NotExecuted(_) => {
-                failure.hint("nothing was done; try again later, or allow more with --deadline")
+                failure.hint(tr!("nothing was done; try again later, or allow more with --deadline"))
             }
             PortalError::MaybeExecuted(_) => {
-                failure.hint("open the portal in a browser on this machine: a sign-in page, a proxy or maintenance may stand in the way; if it looks well, try again later")
+                failure.hint(tr!("open the portal in a browser on this machine: a sign-in page, a proxy or maintenance may stand in the way; if it looks well, try again later"))
             }
-            PortalError::Unexpected(_) => failure.hint("nothing that came back was used; `recard doctor` looks closer"),
+            PortalError::Unexpected(_) => {
+                failure.hint(tr!("nothing that came back was used; `recard doctor` looks closer"))
+            }
             PortalError::Stopped(_) => failure,
         }
     }
 }
 
-fn rejection_hint(rejection: Rejection) -> &'static str {
+fn rejection_hint(rejection: Rejection) -> Text {
     match rejection {
         Rejection::Credentials => {
-            "the webhook may have been deleted, switched off or mistyped: compare it with the portal's page \
-             Developer resources, and remember that its number is the id of its owner"
+            tr!("the webhook may have been deleted, switched off or mistyped: compare it with the portal's page \
+             Developer resources, and remember that its number is the id of its owner")
         }
-        Rejection::OwnerDismissed => "make a new webhook as somebody who works there",
+        Rejection::OwnerDismissed => tr!("make a new webhook as somebody who works there"),
         Rejection::MissingRight => {
-            "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources; \
+            tr!(
+                "the webhook needs the rights crm, user and department: edit it on the portal's page Developer resources; \
              `recard doctor` tells which one is missing"
+            )
         }
         Rejection::NotAllowed => {
-            "the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)"
+            tr!("the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)")
         }
-        Rejection::HttpsRequired => "write the address of the webhook with https://",
-        Rejection::Overload => "the portal has switched the webhook off; an administrator must lift that",
-        Rejection::PlanWithoutRest => "the portal's tariff must include the REST interface",
-        Rejection::PortalClosed => "the portal was closed by its owner",
+        Rejection::HttpsRequired => tr!("write the address of the webhook with https://"),
+        Rejection::Overload => tr!("the portal has switched the webhook off; an administrator must lift that"),
+        Rejection::PlanWithoutRest => tr!("the portal's tariff must include the REST interface"),
+        Rejection::PortalClosed => tr!("the portal was closed by its owner"),
         Rejection::Redirect => {
-            "recard follows no redirect, because the portal would lose the request's parameters on the way and act on \
+            tr!(
+                "recard follows no redirect, because the portal would lose the request's parameters on the way and act on \
              the wrong person; use the address that the portal itself shows"
+            )
         }
-        Rejection::NotAPortal => "is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?",
+        Rejection::NotAPortal => tr!("is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?"),
     }
 }
 
@@ -163,9 +171,9 @@ impl From<ResumeError> for Failure {
         match problem {
             ResumeError::NoHeader => Self::of(exit::ERROR, &problem),
             ResumeError::OtherCaller { run, .. } => Self::of(exit::ERROR, &problem)
-                .hint(format!("nothing was written; resume with a webhook that belongs to user {run}")),
-            ResumeError::Store(cause) => Self::from(cause).while_doing("the run is not settled"),
-            ResumeError::Portal(cause) => Self::from(cause).while_doing("the run is not settled"),
+                .hint(tr!("nothing was written; resume with a webhook that belongs to user {run}", run)),
+            ResumeError::Store(cause) => Self::from(cause).while_doing(tr!("the run is not settled")),
+            ResumeError::Portal(cause) => Self::from(cause).while_doing(tr!("the run is not settled")),
         }
     }
 }
@@ -181,9 +189,11 @@ impl From<RestoreError> for Failure {
 impl From<ApplyError> for Failure {
     fn from(problem: ApplyError) -> Self {
         match problem {
-            ApplyError::Store { source, .. } => Self::from(source).while_doing("the store failed, and the run stopped"),
+            ApplyError::Store { source, .. } => {
+                Self::from(source).while_doing(tr!("the store failed, and the run stopped"))
+            }
             ApplyError::Portal { source, .. } => {
-                Self::from(source).while_doing("the portal refuses to work with us, and the run stopped")
+                Self::from(source).while_doing(tr!("the portal refuses to work with us, and the run stopped"))
             }
         }
     }
@@ -193,7 +203,7 @@ impl From<ResolveError> for Failure {
     /// The diagnostics of a manifest are shown by the command, which has the texts.
     fn from(problem: ResolveError) -> Self {
         match problem {
-            ResolveError::Portal(cause) => Self::from(cause).while_doing("cannot look up people and departments"),
+            ResolveError::Portal(cause) => Self::from(cause).while_doing(tr!("cannot look up people and departments")),
             ResolveError::Manifest(_) => Self::silent(exit::ERROR),
         }
     }

@@ -53,15 +53,15 @@ impl Interrupt {
         let mut signals = Signals::new();
         let first = signals.next().await;
         let _ = self.code.set(first);
-        self.handle.stop("interrupted");
+        self.handle.stop(tr_later!("interrupted"));
         if let Ok(slot) = self.portal.lock()
             && let Some(portal) = slot.as_ref()
         {
             portal.stop("interrupted");
         }
-        ui.warn("interrupted: finishing what is under way; once more to stop at once");
+        ui.warn(tr!("interrupted: finishing what is under way; once more to stop at once"));
         let second = signals.next().await;
-        ui.warn("stopped at once; `recard resume` settles what was under way");
+        ui.warn(tr!("stopped at once; `recard resume` settles what was under way"));
         second
     }
 }

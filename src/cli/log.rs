@@ -19,12 +19,12 @@ const SILENCED: &[&str] = &["h2=off", "hyper=off", "hyper_util=off", "reqwest=of
 pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
     let wanted = environment::log_filter().unwrap_or_else(|| "off".to_owned());
     let mut filter = EnvFilter::try_new(&wanted).map_err(|problem| {
-        Failure::error(format!("RECARD_LOG does not say which log lines: {problem}"))
-            .hint("for example RECARD_LOG=recard=debug")
+        Failure::error(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
+            .hint(tr!("for example RECARD_LOG=recard=debug"))
     })?;
     for silence in SILENCED {
         let directive =
-            silence.parse().map_err(|problem| Failure::error(format!("cannot start logging: {problem}")))?;
+            silence.parse().map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))?;
         filter = filter.add_directive(directive);
     }
     let writer = AboveBars { bars: ui.bars().cloned() };
@@ -33,7 +33,7 @@ pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    started.map_err(|problem| Failure::error(format!("cannot start logging: {problem}")))
+    started.map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))
 }
 
 /// Writes lines above the progress bars, which are drawn again below them.

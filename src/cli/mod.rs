@@ -34,6 +34,8 @@ use failure::Failure;
 use interrupt::Interrupt;
 use ui::{Talk, Ui};
 
+use crate::language;
+
 /// Runs a command line to its end and returns the exit code; the first argument is the program's name.
 ///
 /// The codes are those of [`exit`].
@@ -54,13 +56,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Colour::Always => anstream::ColorChoice::Always,
         Colour::Never => anstream::ColorChoice::Never,
     };
+    language::speak(cli.global.lang.unwrap_or_else(environment::language));
     let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
     let outcome = log::start(&ui, cli.global.log_format).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
-            .map_err(|problem| Failure::error(format!("cannot start: {problem}")))?;
+            .map_err(|problem| Failure::error(tr!("cannot start: {problem}", problem)))?;
         let outcome = runtime.block_on(with_interrupts(&ui, cli));
         // A thread that still waits for an answer at a prompt is not waited for.
         runtime.shutdown_background();

@@ -8,6 +8,7 @@ use super::args::{Shown, Written};
 use super::environment;
 use super::failure::Failure;
 use super::ui::Ui;
+use crate::language::{self, Text};
 use crate::report::{Content, Failed, Format, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
 use crate::store::write_whole;
 
@@ -225,21 +226,20 @@ pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
     // Workflow commands are lines of a log; they may stand below a text.
     let is_document = |output: &&Output| output.path.is_none() && output.format != Format::Github;
     if outputs.iter().filter(is_document).count() > 1 {
-        return Err(
-            Failure::error("two outputs go to stdout").hint("give all but one of them a file: --output json=plan.json")
-        );
+        return Err(Failure::error(tr!("two outputs go to stdout"))
+            .hint(tr!("give all but one of them a file: --output json=plan.json")));
     }
     outputs.iter().filter_map(|output| output.path.as_deref()).try_for_each(check_path)
 }
 
 /// Finds out whether a file can be written.
 pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
-    let cannot = |problem: String| {
-        Failure::error(format!("cannot write {}: {problem}", path.display()))
-            .hint("nothing was done yet; choose another path")
+    let cannot = |problem: Text| {
+        Failure::error(tr!("cannot write {}: {problem}", path.display(), problem))
+            .hint(tr!("nothing was done yet; choose another path"))
     };
     if path.is_dir() {
-        return Err(cannot("it is a folder".to_owned()));
+        return Err(cannot(tr!("it is a folder")));
     }
     // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its reader.
     if path.metadata().is_ok_and(|there| !there.is_file()) {
@@ -247,14 +247,14 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let probe = tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder);
-    probe.map_err(|problem| cannot(problem.to_string()))?;
+    probe.map_err(|problem| cannot(problem.to_string().into()))?;
     Ok(())
 }
 
 /// Writes every output of a command whose result is no report; `text` makes the form that is asked for.
 pub(super) fn write(ui: &Ui, outputs: &[Output], text: impl Fn(Format) -> String) -> Result<(), Failure> {
     for Output { format, path } in outputs {
-        let text = text(*format);
+        let text = language::within(format.language(ui.language()), || text(*format));
         match path {
             None => ui.result(text)?,
             Some(path) => write_whole(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
@@ -269,8 +269,8 @@ fn append(path: &Path, text: &str) -> Result<(), Failure> {
     let mut opened = std::fs::File::options().append(true).create(true).open(path);
     let done = opened.as_mut().map_err(|problem| problem.to_string());
     done.and_then(|file| file.write_all(text.as_bytes()).map_err(|problem| problem.to_string())).map_err(|problem| {
-        Failure::error(format!("cannot write the step summary {}: {problem}", path.display()))
-            .hint("it is where GITHUB_STEP_SUMMARY points to")
+        Failure::error(tr!("cannot write the step summary {}: {problem}", path.display(), problem))
+            .hint(tr!("it is where GITHUB_STEP_SUMMARY points to"))
     })
 }
 

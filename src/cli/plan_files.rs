@@ -27,7 +27,8 @@ pub(super) fn made(
     planned: &Planned,
     max_age: Duration,
 ) -> Result<PlanFile, Failure> {
-    let unwritable = |problem: &dyn std::fmt::Display| Failure::error(format!("cannot make a plan file: {problem}"));
+    let unwritable =
+        |problem: &dyn std::fmt::Display| Failure::error(tr!("cannot make a plan file: {problem}", problem));
     let created = SystemClock.now();
     let plan = &planned.plan;
     let (targets, marks) = plan_file_targets(plan);
@@ -59,7 +60,7 @@ pub(super) fn made(
 /// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
 pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
     let bytes = read_whole(path, LARGEST_PLAN_FILE)
-        .map_err(|problem| Failure::error(format!("cannot read the plan file {}: {problem}", path.display())))?;
+        .map_err(|problem| Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem)))?;
     match PlanFile::parse(&bytes) {
         Ok(file) => Ok((file, bytes)),
         Err(problem) => Err(Failure::plan_file(format!("{}: {problem}", path.display()))),
@@ -69,25 +70,26 @@ pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
 /// Whether a plan file may be used now, for this portal and, if there are some, with these manifests. Nothing is sent.
 pub(super) fn check(content: &PlanFileContent, portal: &PortalId, manifest: Option<&Manifest>) -> Result<(), Failure> {
     if content.portal != *portal {
-        return Err(Failure::plan_file(format!(
+        return Err(Failure::plan_file(tr!(
             "the plan file is for the portal {}, and the webhook is one of {portal}",
-            content.portal
+            content.portal,
+            portal
         )));
     }
     let now = SystemClock.now();
     if content.is_from_the_future(now) {
-        return Err(Failure::plan_file(format!(
+        return Err(Failure::plan_file(tr!(
             "the plan file was made at {}, and here it is {}: the clock of one of the machines is wrong",
             moment(content.created),
             moment(now)
         )));
     }
     if content.is_expired(now) {
-        return Err(Failure::plan_file(format!("the plan file expired at {}", moment(content.expires))));
+        return Err(Failure::plan_file(tr!("the plan file expired at {}", moment(content.expires))));
     }
     match manifest {
         Some(manifest) if manifest.declaration.digest != content.manifest => {
-            Err(Failure::plan_file("the plan file was made from other manifests, or they have changed since"))
+            Err(Failure::plan_file(tr!("the plan file was made from other manifests, or they have changed since")))
         }
         _ => Ok(()),
     }
@@ -98,11 +100,12 @@ pub(super) fn check_caller(content: &PlanFileContent, session: &Session) -> Resu
     if content.caller == session.caller.user {
         return Ok(());
     }
-    Err(Failure::plan_file(format!(
+    Err(Failure::plan_file(tr!(
         "the plan file was made as user {}, and this webhook acts as user {}",
-        content.caller, session.caller.user
+        content.caller,
+        session.caller.user
     ))
-    .hint("a webhook for plans and one for applying must belong to the same person"))
+    .hint(tr!("a webhook for plans and one for applying must belong to the same person")))
 }
 
 /// A time as people and programs read it, to the second.

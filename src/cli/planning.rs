@@ -45,7 +45,7 @@ pub(super) async fn make(
     let resolution = match resolved {
         Ok(resolution) => resolution,
         Err(ResolveError::Manifest(found)) => {
-            return Err(sources::refuse(outputs, &found, &manifest.sources, "nothing was written"));
+            return Err(sources::refuse(outputs, &found, &manifest.sources, &tr!("nothing was written")));
         }
         Err(problem @ ResolveError::Portal(_)) => return Err(session.told(problem.into())),
     };
@@ -68,7 +68,7 @@ pub(super) async fn of_resolution(
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
     progress.finish();
-    let unread = |problem| session.told(Failure::from(problem).while_doing("cannot read the cards"));
+    let unread = |problem| session.told(Failure::from(problem).while_doing(tr!("cannot read the cards")));
     let snapshot = snapshot.map_err(unread)?;
 
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
@@ -101,8 +101,8 @@ pub(super) fn second_opinion(
 
 /// A plan that must not be, by what was found in it.
 pub(super) fn untrusted(finding: &str) -> Failure {
-    Failure::error(format!("recard does not trust its own plan: {finding}"))
-        .hint("nothing was written; this is a bug in recard, please report it")
+    Failure::error(tr!("recard does not trust its own plan: {finding}", finding))
+        .hint(tr!("nothing was written; this is a bug in recard, please report it"))
 }
 
 /// The memory of mode once: that of the store, or that in a file.
@@ -110,7 +110,7 @@ pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> 
     match &memory.ledger {
         None => Ok(store.ledger()?),
         Some(path) => store.ledger_file(path).map_err(|problem| match problem {
-            StoreError::Missing(_) => Failure::of_store(problem).hint(format!(
+            StoreError::Missing(_) => Failure::of_store(problem).hint(tr!(
                 "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
                 path.display()
             )),

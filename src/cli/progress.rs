@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ui::Ui;
 use crate::engine::{Event, Listener};
+use crate::language::Text;
 
 /// In a pipeline's log, a line this often shows that recard is alive.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ pub(super) struct Progress {
 
 struct State {
     bar: Option<ProgressBar>,
-    doing: &'static str,
+    doing: Text,
     done: usize,
     total: usize,
     last_line: Instant,
@@ -28,7 +29,7 @@ struct State {
 impl Progress {
     /// Starts with nothing to show.
     pub(super) fn new(ui: &Ui) -> Self {
-        let state = State { bar: None, doing: "", done: 0, total: 0, last_line: Instant::now() };
+        let state = State { bar: None, doing: Text::default(), done: 0, total: 0, last_line: Instant::now() };
         Self { ui: ui.clone(), state: Mutex::new(state) }
     }
 
@@ -41,14 +42,14 @@ impl Progress {
         }
     }
 
-    fn start(&self, state: &mut State, doing: &'static str, total: usize) {
+    fn start(&self, state: &mut State, doing: Text, total: usize) {
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
         (state.doing, state.done, state.total) = (doing, 0, total);
         if let Some(bars) = self.ui.bars() {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-            let bar = bars.add(ProgressBar::new(total as u64)).with_message(doing);
+            let bar = bars.add(ProgressBar::new(total as u64)).with_message(state.doing.to_string());
             state.bar = Some(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar));
         }
     }
@@ -59,7 +60,12 @@ impl Progress {
             Some(bar) => bar.set_position(done as u64),
             None if state.last_line.elapsed() >= HEARTBEAT => {
                 state.last_line = Instant::now();
-                self.ui.note(format_args!("{} {} of {}", state.doing, state.done, state.total));
+                self.ui.note(tr!(
+                    "{doing} {done} of {total}",
+                    doing = state.doing,
+                    done = state.done,
+                    total = state.total
+                ));
             }
             None => {}
         }
@@ -72,7 +78,7 @@ impl Listener for Progress {
         match event {
             Event::Resolved { targets } => {
                 tracing::debug!(targets, "resolved");
-                self.start(&mut state, "reading cards", targets);
+                self.start(&mut state, tr!("reading cards"), targets);
             }
             Event::Read { done, total } => {
                 state.total = total;
@@ -83,7 +89,7 @@ impl Listener for Progress {
             }
             Event::Applying { total } => {
                 tracing::debug!(total, "applying");
-                self.start(&mut state, "resetting cards", total);
+                self.start(&mut state, tr!("resetting cards"), total);
             }
             Event::Settled { target, outcome } => {
                 tracing::info!(%target, outcome = outcome.word(), "settled");
@@ -91,7 +97,7 @@ impl Listener for Progress {
                 self.advance(&mut state, done);
             }
             Event::Note(text) => {
-                tracing::info!("{text}");
+                tracing::info!("{}", text.english());
                 self.ui.note(text);
             }
         }

@@ -31,12 +31,9 @@ pub(super) async fn warning(session: &Session, plan: &Plan) -> Result<Option<Dia
         },
     };
     Ok(found.map(|target| {
-        let text = format!(
-            "user {}, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, \
-             and changes of common cards",
-            caller.user
-        );
-        let help = "make the webhook as an administrator of the CRM (of the portal, before release 25.100)";
+        let text = tr!("user {}, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, \
+             and changes of common cards", caller.user);
+        let help = tr!("make the webhook as an administrator of the CRM (of the portal, before release 25.100)");
         Diagnostic::warning(Code::NotAdministrator, target.origin.place.clone(), text).help(help)
     }))
 }

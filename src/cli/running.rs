@@ -12,6 +12,7 @@ use super::plan_files;
 use super::session::Session;
 use super::ui::Ui;
 use crate::engine::ApplyReport;
+use crate::language::Text;
 use crate::model::{OutcomeClass, RunId};
 use crate::port::{Clock as _, LockOwner, PlannedCard, RunHeader, RunPurpose, StoreError};
 use crate::store::Locked;
@@ -41,8 +42,8 @@ pub(super) fn owner(command: &str) -> LockOwner {
 pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Failure> {
     match session.store.unfinished()? {
         None => Ok(()),
-        Some(run) => Err(Failure::refused(format!("the run {run} was cut before its end; nothing was written"))
-            .hint("`recard resume` finds out what became of it, and closes it")),
+        Some(run) => Err(Failure::refused(tr!("the run {run} was cut before its end; nothing was written", run))
+            .hint(tr!("`recard resume` finds out what became of it, and closes it"))),
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Failure> {
 pub(super) fn new_run(locked: &Locked) -> Result<RunId, Failure> {
     let started = run_time(SystemClock.now());
     let run = RunId::new(&started, rand::random())
-        .map_err(|problem| Failure::error(format!("cannot name a run: {problem}")))?;
+        .map_err(|problem| Failure::error(tr!("cannot name a run: {problem}", problem)))?;
     let earlier = locked.store().run_ids()?;
     Ok(match earlier.last() {
         Some(last) => run.behind(last),
@@ -101,20 +102,25 @@ impl Approval {
 }
 
 /// Whether somebody may be asked, and said yes.
-pub(super) async fn approve(ui: &Ui, interrupt: &Interrupt, approval: Approval, question: &str) -> Result<(), Failure> {
+pub(super) async fn approve(
+    ui: &Ui,
+    interrupt: &Interrupt,
+    approval: Approval,
+    question: &Text,
+) -> Result<(), Failure> {
     match approval {
         Approval::Given => return Ok(()),
         Approval::Asked => {}
     }
     if !ui.can_ask() {
-        return Err(Failure::refused("nobody can be asked here, so nothing was written")
-            .hint("add --auto-approve after somebody has reviewed the plan"));
+        return Err(Failure::refused(tr!("nobody can be asked here, so nothing was written"))
+            .hint(tr!("add --auto-approve after somebody has reviewed the plan")));
     }
     tokio::select! {
         yes = ui.confirm(question, "yes") => {
-            if yes { Ok(()) } else { Err(Failure::refused("the answer was no; nothing was written")) }
+            if yes { Ok(()) } else { Err(Failure::refused(tr!("the answer was no; nothing was written"))) }
         }
-        () = interrupt.wished() => Err(Failure::refused("interrupted at the question; nothing was written")),
+        () = interrupt.wished() => Err(Failure::refused(tr!("interrupted at the question; nothing was written"))),
     }
 }
 
@@ -141,8 +147,9 @@ pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: 
         Some(report) => locked.write_run_report(&report),
     });
     if let Err(problem) = kept {
-        ui.warn(format_args!(
-            "the report of the run could not be kept ({problem}); recard show makes it from the journal"
+        ui.warn(tr!(
+            "the report of the run could not be kept ({problem}); recard show makes it from the journal",
+            problem
         ));
     }
 }
@@ -150,6 +157,6 @@ pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: 
 /// Finds out before the first request whether the store can take backups.
 pub(super) fn probe(locked: &Locked) -> Result<(), Failure> {
     locked.probe().map_err(|problem: StoreError| {
-        Failure::from(problem).while_doing("backups cannot be written, so nothing was reset")
+        Failure::from(problem).while_doing(tr!("backups cannot be written, so nothing was reset"))
     })
 }

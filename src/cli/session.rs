@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::ui::Ui;
 use crate::format::StoredLevel;
+use crate::language::Text;
 use crate::model::{Identity, PortalId};
 use crate::port::{Clock as _, ReadPortal as _};
 use crate::portal::{
@@ -30,7 +31,7 @@ pub(super) struct Session {
     /// Who we are there.
     pub(super) caller: Identity,
     /// The webhook, as it may be shown, and where it was found.
-    webhook: String,
+    webhook: Text,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -42,7 +43,7 @@ pub(super) struct Connection {
     /// Its part of the store.
     pub(super) store: Store,
     /// The webhook, as it may be shown, and where it was found.
-    webhook: String,
+    webhook: Text,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -63,14 +64,14 @@ pub(super) fn named_portal(global: &Global) -> Result<PortalId, Failure> {
     #[cfg(feature = "emulator")]
     if embedded::file(portal, &global.store).is_some() {
         return PortalId::new(embedded::NAME)
-            .map_err(|problem| Failure::error(format!("the embedded portal has no usable name: {problem}")));
+            .map_err(|problem| Failure::error(tr!("the embedded portal has no usable name: {problem}", problem)));
     }
     Err(unknown_portal(portal))
 }
 
 fn unknown_portal(portal: &str) -> Failure {
-    Failure::error(format!("--portal takes embedded or embedded:FILE, not {portal:?}"))
-        .hint("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret")
+    Failure::error(tr!("--portal takes embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
+        .hint(tr!("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret"))
 }
 
 impl Address {
@@ -90,7 +91,8 @@ impl Address {
         #[cfg(feature = "emulator")]
         if let Some(file) = embedded::file(portal, &global.store) {
             let running = Embedded::start(file).await?;
-            let unusable = |problem| Failure::error(format!("the embedded portal has no usable webhook: {problem}"));
+            let unusable =
+                |problem| Failure::error(tr!("the embedded portal has no usable webhook: {problem}", problem));
             let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
             let name = named_portal(global)?;
             return Ok(Self { webhook, from: "--portal".to_owned(), name, embedded: Some(running) });
@@ -103,13 +105,15 @@ impl Address {
         if *pinned == self.name {
             return Ok(());
         }
-        Err(Failure::error(format!(
+        Err(Failure::error(tr!(
             "the manifests are for the portal {pinned}, and the webhook is one of {}",
-            self.name
+            self.name,
+            pinned
         ))
-        .hint(format!(
+        .hint(tr!(
             "the portal is named at {place}, and the webhook comes from {}: mend the one or the other; nothing was sent",
-            self.from
+            self.from,
+            place
         )))
     }
 
@@ -130,19 +134,20 @@ impl Address {
     /// Opens the store and gets ready to connect. Sends nothing.
     pub(super) fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
         let store = Store::open(&global.store, &self.name)?;
-        let webhook = format!("{}, from {}", self.webhook, self.from);
+        let webhook = tr!("{}, from {}", self.webhook, self.from);
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
         if let Some(rate) = &global.rate {
-            settings.rate = rate.parse::<Rate>().map_err(|problem| Failure::error(format!("--rate: {problem}")))?;
+            settings.rate =
+                rate.parse::<Rate>().map_err(|problem| Failure::error(tr!("--rate: {problem}", problem)))?;
         }
         if !(0.1..=1.0).contains(&global.operating_share) {
-            return Err(Failure::error("--operating-share is a number from 0.1 to 1"));
+            return Err(Failure::error(tr!("--operating-share is a number from 0.1 to 1")));
         }
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
         settings.level = store.level()?.map(|stored| revived(&stored, settings.rate));
         let talk = ui.clone();
-        let last = Mutex::new(String::new());
+        let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {
             tracing::info!(?event, "portal");
             if let Some(text) = worth_telling(&event) {
@@ -155,7 +160,7 @@ impl Address {
             }
         });
         let portal = HttpPortal::connect(self.webhook, settings)
-            .map_err(|problem| Failure::error(format!("cannot start the connection: {problem}")))?;
+            .map_err(|problem| Failure::error(tr!("cannot start the connection: {problem}", problem)))?;
         interrupt.stops(&portal);
         Ok(Connection {
             portal,
@@ -217,32 +222,34 @@ impl Session {
     }
 }
 
-fn about(failure: Failure, webhook: &str) -> Failure {
+fn about(failure: Failure, webhook: &Text) -> Failure {
     match failure.rejection {
-        Some(_) => failure.hint(format!("it is the webhook {webhook}")),
+        Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook)),
         None => failure,
     }
 }
 
 /// What is worth telling of the connection: nothing that is over in a moment.
-fn worth_telling(event: &PortalEvent) -> Option<String> {
+fn worth_telling(event: &PortalEvent) -> Option<Text> {
     let limit = |limit: &Limit| match limit {
-        Limit::Rate => "requests",
-        Limit::OperatingTime => "operating time",
+        Limit::Rate => tr!("requests"),
+        Limit::OperatingTime => tr!("operating time"),
     };
     match event {
         PortalEvent::Waiting { limit: which, time } if time.as_secs() >= LONG_WAIT_SECONDS => {
-            Some(format!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)))
+            Some(tr!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)))
         }
         PortalEvent::Waiting { .. } => None,
         PortalEvent::RefusedByLimit(which) => {
-            Some(format!("the portal refused a request for its limit on {}; it is repeated", limit(which)))
+            Some(tr!("the portal refused a request for its limit on {}; it is repeated", limit(which)))
         }
         PortalEvent::Repeated { reason, .. } => {
-            Some(format!("a request had no usable answer ({reason}); it is repeated"))
+            Some(tr!("a request had no usable answer ({reason}); it is repeated", reason))
         }
-        PortalEvent::Narrowed { commands, reason } => Some(format!(
-            "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame"
+        PortalEvent::Narrowed { commands, reason } => Some(tr!(
+            "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame",
+            commands,
+            reason
         )),
     }
 }

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::output::Outputs;
 use super::ui::Ui;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
+use crate::language::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
 use crate::report::{Checked, Subject};
 use crate::store::{read_to_limit, read_whole};
@@ -52,7 +53,7 @@ pub(super) fn check(outputs: &Outputs<'_>, sources: Vec<Source>) -> Result<Manif
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
         Some(declaration) if errors == 0 => Ok(Manifest { declaration, sources, warnings: diagnostics }),
-        _ => Err(refuse(outputs, &diagnostics, &sources, "nothing was sent to a portal")),
+        _ => Err(refuse(outputs, &diagnostics, &sources, &tr!("nothing was sent to a portal"))),
     }
 }
 
@@ -65,13 +66,14 @@ pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
 }
 
 /// Shows problems that stop the command, and writes them into its outputs; `harm` says what was not done because of them.
-pub(super) fn refuse(outputs: &Outputs<'_>, found: &[Diagnostic], sources: &[Source], harm: &str) -> Failure {
+pub(super) fn refuse(outputs: &Outputs<'_>, found: &[Diagnostic], sources: &[Source], harm: &Text) -> Failure {
     show(outputs.ui, found, sources);
     let checked = Checked { portal: None, documents: None, diagnostics: found, sources };
     outputs.without_stdout_text(Subject::Validation(&checked));
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
-    let plural = if errors == 1 { "" } else { "s" };
-    Failure::new(exit::ERROR, format!("{errors} problem{plural} in the manifests; {harm}"))
+    Failure::new(exit::ERROR, {
+        tr!("{n} problem in the manifests; {harm}" | "{n} problems in the manifests; {harm}" % errors, harm)
+    })
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
@@ -79,7 +81,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     for path in files {
         if path.as_os_str() == "-" {
             let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
-                .map_err(|problem| Failure::error(format!("cannot read the manifest from stdin: {problem}")))?;
+                .map_err(|problem| Failure::error(tr!("cannot read the manifest from stdin: {problem}", problem)))?;
             sources.push(Source { name: "<stdin>".into(), bytes });
             continue;
         }
@@ -87,7 +89,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             let mut found = Vec::new();
             folder(path, &mut found)?;
             if found.is_empty() {
-                return Err(Failure::error(format!("the folder {} holds no .yaml or .yml file", path.display())));
+                return Err(Failure::error(tr!("the folder {} holds no .yaml or .yml file", path.display())));
             }
             for file in found {
                 sources.push(file_source(&file)?);
@@ -103,7 +105,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 }
 
 fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |problem| Failure::error(format!("cannot read the folder {}: {problem}", path.display()));
+    let cannot = |problem| Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem));
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(cannot)? {
         entries.push(entry.map_err(cannot)?.path());
@@ -120,7 +122,7 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
         } else if yaml {
             // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
             if entry.exists() && !entry.is_file() {
-                return Err(Failure::error(format!("cannot read the manifest {}: it is no file", entry.display())));
+                return Err(Failure::error(tr!("cannot read the manifest {}: it is no file", entry.display())));
             }
             found.push(entry);
         }
@@ -130,8 +132,8 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 
 fn file_source(path: &Path) -> Result<Source, Failure> {
     let bytes = read_whole(path, manifest::LARGEST_FILE as u64).map_err(|problem| {
-        Failure::error(format!("cannot read the manifest {}: {problem}", path.display()))
-            .hint("name a file or a folder with -f")
+        Failure::error(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
+            .hint(tr!("name a file or a folder with -f"))
     })?;
     Ok(Source { name: path.display().to_string().into(), bytes })
 }

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
 use super::failure::Failure;
-use crate::report::Language;
+use crate::language::{self, Language, Text};
 use crate::report::visible;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -50,7 +50,7 @@ impl Ui {
 
     /// The language that people are spoken to in.
     pub(super) fn language(&self) -> Language {
-        Language::English
+        language::spoken()
     }
 
     /// The progress bars, if there is a terminal to draw them on.
@@ -78,7 +78,7 @@ impl Ui {
             let mut stdout = anstream::stdout().lock();
             match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
                 Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(Failure::error(format!("cannot write the result: {problem}")))
+                    Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
                 }
                 Ok(()) | Err(_) => Ok(()),
             }
@@ -94,29 +94,30 @@ impl Ui {
 
     /// Warns.
     pub(super) fn warn(&self, text: impl fmt::Display) {
-        self.say(format_args!("{WARNING}warning:{WARNING:#} {}", lines(&text.to_string())));
+        self.say(format_args!("{WARNING}{}{WARNING:#} {}", tr!("warning:"), lines(&text.to_string())));
     }
 
     /// Tells why the command failed.
     pub(super) fn fail(&self, failure: &Failure) {
         let Failure { code: _, chain, hints, rejection: _ } = failure;
+        let (error, caused, help) = (tr!("error:"), tr!("caused by:"), tr!("help:"));
         if let Some((first, causes)) = chain.split_first() {
-            self.say(format_args!("{ERROR}error:{ERROR:#} {}", lines(first)));
+            self.say(format_args!("{ERROR}{error}{ERROR:#} {}", lines(first)));
             for cause in causes {
-                self.say(format_args!("  caused by: {}", lines(cause)));
+                self.say(format_args!("  {caused} {}", lines(cause)));
             }
         }
         for hint in hints {
-            self.say(format_args!("{HINT}help:{HINT:#} {}", lines(hint)));
+            self.say(format_args!("{HINT}{help}{HINT:#} {}", lines(hint)));
         }
     }
 
     /// Asks for a word; anything else is a no. The answer is waited for on a thread of its own, so that signals are heard
     /// meanwhile.
-    pub(super) async fn confirm(&self, question: &str, word: &'static str) -> bool {
+    pub(super) async fn confirm(&self, question: &Text, word: &'static str) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            write!(stderr, "{question} Type {word} to go on: ").and_then(|()| stderr.flush())
+            write!(stderr, "{question} {} ", tr!("Type {word} to go on:", word)).and_then(|()| stderr.flush())
         });
         if asked.is_err() {
             return false;

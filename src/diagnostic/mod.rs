@@ -13,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::language::Text;
 use crate::model::Place;
 
 pub use code::Code;
@@ -68,7 +69,7 @@ pub struct Label {
     /// The bytes of the file to underline; without it, the word that starts at the place.
     pub span: Option<Range<usize>>,
     /// What to say about the place; may be empty.
-    pub text: String,
+    pub text: Text,
 }
 
 /// One problem.
@@ -79,40 +80,40 @@ pub struct Diagnostic {
     /// Whether it stops the run.
     pub severity: Severity,
     /// What is wrong: a lower-case fragment without a full stop.
-    pub message: String,
+    pub message: Text,
     /// Where. The first is the primary place; the others explain. Empty only where there is no text at all.
     pub labels: Vec<Label>,
     /// How to mend it, where that is known.
-    pub help: Option<String>,
+    pub help: Option<Text>,
 }
 
 impl Diagnostic {
     /// A problem that stops the run.
-    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, place: Place, message: impl Into<Text>) -> Self {
         Self::new(Severity::Error, code, message).label(place, "")
     }
 
     /// Something worth knowing.
-    pub fn warning(code: Code, place: Place, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, place: Place, message: impl Into<Text>) -> Self {
         Self::new(Severity::Warning, code, message).label(place, "")
     }
 
     /// A problem without a place: there is no text that it could be in.
-    pub fn without_place(code: Code, message: impl Into<String>) -> Self {
+    pub fn without_place(code: Code, message: impl Into<Text>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
     /// Says how to mend it.
     #[must_use]
-    pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help = Some(secret::masked(text.into()));
+    pub fn help(mut self, text: impl Into<Text>) -> Self {
+        self.help = Some(text.into().map(secret::masked));
         self
     }
 
     /// Adds a place.
     #[must_use]
-    pub fn label(mut self, place: Place, text: impl Into<String>) -> Self {
-        self.labels.push(Label { place, span: None, text: secret::masked(text.into()) });
+    pub fn label(mut self, place: Place, text: impl Into<Text>) -> Self {
+        self.labels.push(Label { place, span: None, text: text.into().map(secret::masked) });
         self
     }
 
@@ -127,9 +128,9 @@ impl Diagnostic {
 
     /// Sets what to say about the place that was added last.
     #[must_use]
-    pub fn note(mut self, text: impl Into<String>) -> Self {
+    pub fn note(mut self, text: impl Into<Text>) -> Self {
         if let Some(label) = self.labels.last_mut() {
-            label.text = secret::masked(text.into());
+            label.text = text.into().map(secret::masked);
         }
         self
     }
@@ -144,8 +145,8 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity, message: secret::masked(message.into()), labels: Vec::new(), help: None }
+    fn new(severity: Severity, code: Code, message: impl Into<Text>) -> Self {
+        Self { code, severity, message: message.into().map(secret::masked), labels: Vec::new(), help: None }
     }
 }
 

@@ -47,7 +47,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle
     }
     for (file, count) in shown {
         if let Some(left @ 1..) = count.checked_sub(SHOWN_PER_FILE) {
-            text.push_str(&format!("and {left} more in {file}\n\n"));
+            text.push_str(&tr!("and {left} more in {file}", left, file));
+            text.push_str("\n\n");
         }
     }
     text
@@ -61,16 +62,18 @@ struct DrawnLine {
 }
 
 fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Renderer) -> String {
+    let (error, warning, help_word) = (tr!("error"), tr!("warning"), tr!("help"));
     let level = match diagnostic.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
+        Severity::Error => Level::ERROR.with_name(error.as_str()),
+        Severity::Warning => Level::WARNING.with_name(warning.as_str()),
     };
     let lines: Vec<(&Label, Option<DrawnLine>)> = diagnostic
         .labels
         .iter()
         .map(|label| (label, texts.get(&*label.place.file).and_then(|source| line(source, label))))
         .collect();
-    let mut group: Group<'_> = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.as_str()));
+    let mut group: Group<'_> =
+        Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str()));
     for (index, (label, line)) in lines.iter().enumerate() {
         let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let number = usize::try_from(label.place.line).unwrap_or(1);
@@ -89,7 +92,7 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
         }
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.with_name(help_word.as_str()).message(help.as_str()));
     }
     renderer.render(&[group])
 }

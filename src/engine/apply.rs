@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::observe::read_all;
 use super::{Event, Listener, StopSignal};
+use crate::language::english;
 use crate::model::{
     CardKey, CardState, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, RunId, Totals,
 };
@@ -199,7 +200,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                 Some(CardRead::NoAnswer(what)) => {
                     settled.push((job.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
                 }
-                None => settled.push((job.key, Outcome::NotAttempted("could not be read again".into()))),
+                None => settled.push((job.key, Outcome::NotAttempted(tr_later!("could not be read again").into()))),
             }
         }
         self.waiting = unchanged;
@@ -304,14 +305,15 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             }
             Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
                 self.most_per_request = (jobs.len() / 2).max(1).min(self.most_per_request);
-                self.listener.hear(Event::Note(format!(
-                    "a request with {} target(s) had no usable answer ({reason}); reading the cards back",
-                    jobs.len()
+                self.listener.hear(Event::Note(tr!(
+                    "a request with {n} card had no usable answer ({reason}); reading it back"
+                        | "a request with {n} cards had no usable answer ({reason}); reading them back" % jobs.len(),
+                    reason
                 )));
                 self.ask(jobs, &reason).await
             }
             Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
-                let reason = problem.to_string();
+                let reason = english(&problem);
                 self.settle(jobs.iter().map(|job| (job.key, job.left(&reason))).collect())?;
                 Err(match problem {
                     PortalError::Stopped(reason) => End::Wish(reason),
@@ -353,7 +355,8 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             (_, Some(CardState::Customised(_))) if is_as_before => Judgement::Settled(Outcome::StillCustomised),
             // What the backup holds is gone, and another layout is there.
             (_, Some(CardState::Customised(_))) => Judgement::Settled(Outcome::Unknown(
-                "the card now shows another layout than before: it was saved since, or set for everybody".into(),
+                tr_later!("the card now shows another layout than before: it was saved since, or set for everybody")
+                    .into(),
             )),
             (CardRead::Read(Some(layout)), _) if layout == *backup => Judgement::Settled(Outcome::Reset),
             (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
@@ -407,7 +410,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                         self.again(job, reason, &mut settled);
                     }
                     CardState::Customised(_) => {
-                        let text = "the answer was lost, and the card now holds another layout, which was left alone";
+                        let text = tr_later!(
+                            "the answer was lost, and the card now holds another layout, which was left alone"
+                        );
                         settled.push((job.key, Outcome::Unknown(text.into())));
                     }
                 },
@@ -422,7 +427,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
     /// Puts back what a person saved in the last moment.
     async fn put_back(&mut self, key: CardKey, newer: &Layout) -> Result<Outcome, End> {
-        self.listener.hear(Event::Note(format!("{key} was saved in the same moment; putting the layout back")));
+        self.listener.hear(Event::Note(tr!("{key} was saved in the same moment; putting the layout back", key)));
         put_back(self.portal, self.log, key, newer).await.map_err(End::Store)
     }
 
@@ -458,10 +463,10 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let reason = match &end {
             None => None,
             Some(End::Wish(reason)) => Some(reason.clone()),
-            Some(End::Store(problem)) => Some(format!("the store failed: {problem}")),
-            Some(End::Portal(problem)) => Some(problem.to_string()),
+            Some(End::Store(problem)) => Some(format!("the store failed: {}", english(problem))),
+            Some(End::Portal(problem)) => Some(english(problem)),
         };
-        let text = reason.clone().unwrap_or_else(|| "not reached".into());
+        let text = reason.clone().unwrap_or_else(|| tr_later!("not reached").into());
         let waiting: BTreeMap<CardKey, Outcome> = self.waiting.iter().map(|job| (job.key, job.left(&text))).collect();
         let missing = planned.iter().map(|target| target.key).filter(|key| !self.outcomes.contains_key(key));
         // Whoever does not wait any more was in a request whose answer could not be looked into, because the store failed.
@@ -559,7 +564,7 @@ pub(super) async fn put_back<P: WritePortal, L: RunLog>(
         Ok(CommandAnswer::Refused(refusal)) => Some(refusal.message.clone()),
         Ok(CommandAnswer::NotExecuted(reason)) => Some(reason.clone()),
         Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
-            Some(problem.to_string())
+            Some(english(&problem))
         }
         Ok(CommandAnswer::Done | CommandAnswer::Unclear(_))
         | Err(PortalError::MaybeExecuted(_) | PortalError::Unexpected(_)) => None,
@@ -591,6 +596,6 @@ pub(super) async fn read_one<P: ReadPortal>(portal: &P, key: CardKey) -> Result<
     };
     match portal.read_cards(&[key], &mut sink).await {
         Ok(()) => found,
-        Err(problem) => Err(problem.to_string()),
+        Err(problem) => Err(english(&problem)),
     }
 }

@@ -1,5 +1,6 @@
 //! What the engine tells while it works: for progress bars and logs. Nothing depends on who listens.
 
+use crate::language::Text;
 use crate::model::{CardKey, Outcome};
 
 /// Something happened.
@@ -30,7 +31,7 @@ pub enum Event {
         outcome: Outcome,
     },
     /// Something unusual was met and dealt with; the text says what.
-    Note(String),
+    Note(Text),
 }
 
 /// Who listens.

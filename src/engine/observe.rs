@@ -133,7 +133,7 @@ fn believe(
             return Observed::Unreadable(UnreadableReason::Refused { code, message });
         }
         Some(CardRead::NoAnswer(what)) => return Observed::Unreadable(UnreadableReason::NoAnswer(what.clone())),
-        None => return Observed::Unreadable(UnreadableReason::NoAnswer("the portal was not asked".into())),
+        None => return Observed::Unreadable(UnreadableReason::NoAnswer(tr_later!("the portal was not asked").into())),
     };
     match (key.user(), trust) {
         (None, _) => Observed::Known(CardState::of_read(layout, None)),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::language::Text;
 use crate::manifest::{Declaration, DepartmentSelector, Document, PersonalBlock, Placed};
 use crate::model::{
     CardKey, Department, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Person, Place, Selector, UserId,
@@ -249,8 +250,8 @@ impl Resolver {
         for department in &users.departments {
             let members = self.members_of(department);
             if members.is_empty() && self.directory.departments.contains_key(&department.value.id) {
-                let text = format!("nobody active is in department {}", department.value.id);
-                let help = "people of the departments below count only with `{ id: …, recursive: true }`";
+                let text = tr!("nobody active is in department {}", department.value.id);
+                let help = tr!("people of the departments below count only with `{{ id: …, recursive: true }}`");
                 self.diagnostics
                     .push(Diagnostic::warning(Code::EmptyDepartment, department.place.clone(), text).help(help));
             }
@@ -283,8 +284,9 @@ impl Resolver {
         }
         let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
         if selected.is_empty() && !new_errors {
-            let text = "this block selects nobody on the portal";
-            let help = "an empty selection is more often a mistake than a wish: mend the selectors or remove the block";
+            let text = tr!("this block selects nobody on the portal");
+            let help =
+                tr!("an empty selection is more often a mistake than a wish: mend the selectors or remove the block");
             self.diagnostics.push(Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help));
         }
         let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
@@ -308,10 +310,10 @@ impl Resolver {
     fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>) {
         if let Some(known) = self.targets.get(&key) {
             if known.mode != mode {
-                let text = format!("{key} is selected twice, with different modes");
+                let text = tr!("{key} is selected twice, with different modes", key);
                 let found = Diagnostic::error(Code::Contradiction, origin.place.clone(), text)
-                    .label(known.origin.place.clone(), "first selected here")
-                    .help("leave the person out of one of the blocks with `except`");
+                    .label(known.origin.place.clone(), tr!("first selected here"))
+                    .help(tr!("leave the person out of one of the blocks with `except`"));
                 self.diagnostics.push(found);
             }
             return;
@@ -322,8 +324,9 @@ impl Resolver {
     fn known_id(&mut self, id: &Placed<UserId>) -> bool {
         let known = self.directory.people.contains_key(&id.value);
         if !known {
-            let text = format!("the portal has no user {}", id.value);
-            let help = "bots and guests have no lead cards and are not found; check the number in the person's profile";
+            let text = tr!("the portal has no user {}", id.value);
+            let help =
+                tr!("bots and guests have no lead cards and are not found; check the number in the person's profile");
             self.diagnostics.push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
         }
         known
@@ -332,8 +335,8 @@ impl Resolver {
     /// An explicit id is taken at its word, but nobody should reset the card of somebody who has left without knowing it.
     fn warn_of_dismissed(&mut self, id: &Placed<UserId>) {
         if self.directory.people.get(&id.value).is_some_and(|person| !person.active) {
-            let text = format!("user {} was dismissed, and is selected by id", id.value);
-            let help = "the card is treated like any other; remove the id if that is not what you want";
+            let text = tr!("user {} was dismissed, and is selected by id", id.value);
+            let help = tr!("the card is treated like any other; remove the id if that is not what you want");
             self.diagnostics.push(Diagnostic::warning(Code::DismissedPerson, id.place.clone(), text).help(help));
         }
     }
@@ -345,19 +348,19 @@ impl Resolver {
         let problem = match active.as_slice() {
             [one] => return Some(*one),
             [] if !found.is_empty() => {
-                let text = format!("the person with the e-mail {} was dismissed", email.value);
+                let text = tr!("the person with the e-mail {} was dismissed", email.value);
                 Diagnostic::error(Code::DismissedPerson, email.place.clone(), text)
-                    .help("remove the address; a dismissed person can still be selected by id")
+                    .help(tr!("remove the address; a dismissed person can still be selected by id"))
             }
             [] => {
-                let text = format!("nobody on the portal has the e-mail {}", email.value);
+                let text = tr!("nobody on the portal has the e-mail {}", email.value);
                 Diagnostic::error(Code::UnknownEmail, email.place.clone(), text)
-                    .help("the address must be the one in the person's profile")
+                    .help(tr!("the address must be the one in the person's profile"))
             }
             several => {
                 let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let text = format!("several people have the e-mail {}: users {ids}", email.value);
-                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text).help("select the person by id")
+                let text = tr!("several people have the e-mail {}: users {ids}", email.value, ids);
+                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text).help(tr!("select the person by id"))
             }
         };
         self.diagnostics.push(problem);
@@ -373,7 +376,7 @@ impl Resolver {
     fn tree_of(&mut self, department: &Placed<DepartmentSelector>) -> BTreeSet<DepartmentId> {
         let tree = self.directory.department_tree(&department.value);
         if tree.is_empty() {
-            let text = format!("the portal has no active department {}", department.value.id);
+            let text = tr!("the portal has no active department {}", department.value.id);
             let help = self.similar_departments();
             self.diagnostics
                 .push(Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text).help(help));
@@ -381,11 +384,11 @@ impl Resolver {
         tree
     }
 
-    fn similar_departments(&self) -> String {
+    fn similar_departments(&self) -> Text {
         let all = self.directory.departments.values();
         let shown: Vec<String> = all.take(8).map(|one| format!("{} ({})", one.id, one.name)).collect();
         let more = self.directory.departments.len().saturating_sub(shown.len());
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("departments that the webhook can see: {}{more}", shown.join(", "))
+        let more = if more == 0 { Text::default() } else { tr!(" and {more} more", more) };
+        tr!("departments that the webhook can see: {}{more}", shown.join(", "), more)
     }
 }

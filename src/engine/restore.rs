@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::apply::{ApplyError, ApplyReport, put_back};
 use super::observe::read_all;
 use super::{Event, Listener, Settled, StopSignal};
+use crate::language::english;
 use crate::model::{
     CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, Outcome, RunId, Snapshot, Totals, UnreadableReason,
 };
@@ -339,7 +340,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
                 Some(CardRead::NoAnswer(what)) => {
                     settled.push((target.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
                 }
-                None => settled.push((target.key, Outcome::NotAttempted("could not be read again".into()))),
+                None => settled.push((target.key, Outcome::NotAttempted(tr_later!("could not be read again").into()))),
             }
         }
         self.settle(settled)?;
@@ -415,8 +416,9 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         self.log.back_up(&[(key, layout)])?;
         self.log.append(&[JournalRecord::Intent { targets: vec![(key, Some(layout.digest()))] }])?;
         // Without an answer the reset may still be on its way, and a card that is there proves nothing.
-        let lost =
-            Outcome::Unknown("a reset was sent, nothing tells what became of it, and the card is still there".into());
+        let lost = Outcome::Unknown(
+            tr_later!("a reset was sent, nothing tells what became of it, and the card is still there").into(),
+        );
         let look = Sent::Look(Aim::Default { proved: Outcome::Reset, otherwise: lost.clone() });
         let answers = match self.portal.reset_cards(&[key]).await {
             Ok(answers) => answers,
@@ -434,16 +436,16 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
                 CardState::Default | CardState::Inherited => Outcome::AlreadyDefault,
                 CardState::Customised(newer) => return Ok(self.put_back(key, &newer).await),
             },
-            CardRead::Refused(_) | CardRead::NoAnswer(_) => {
-                Outcome::Unknown("the card is at its default now, but what the reset removed could not be read".into())
-            }
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => Outcome::Unknown(
+                tr_later!("the card is at its default now, but what the reset removed could not be read").into(),
+            ),
         };
         Ok(Sent::Look(Aim::Default { proved, otherwise }))
     }
 
     /// Puts back what a person saved in the moment of a reset.
     async fn put_back(&mut self, key: CardKey, newer: &Layout) -> Sent<'static> {
-        self.listener.hear(Event::Note(format!("{key} was saved in the same moment; putting the layout back")));
+        self.listener.hear(Event::Note(tr!("{key} was saved in the same moment; putting the layout back", key)));
         match put_back(self.portal, self.log, key, newer).await {
             Ok(outcome) => Sent::Settled(outcome),
             Err(problem) => {
@@ -492,13 +494,15 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         let reason = match &end {
             None => None,
             Some(End::Wish(reason)) => Some(reason.clone()),
-            Some(End::Store(problem)) => Some(format!("the store failed: {problem}")),
-            Some(End::Portal(problem)) => Some(problem.to_string()),
+            Some(End::Store(problem)) => Some(format!("the store failed: {}", english(problem))),
+            Some(End::Portal(problem)) => Some(english(problem)),
         };
         let left: Vec<(CardKey, Outcome)> = plan
             .actions()
             .filter(|target| !self.outcomes.contains_key(&target.key))
-            .map(|target| (target.key, Outcome::NotAttempted(reason.clone().unwrap_or_else(|| "not reached".into()))))
+            .map(|target| {
+                (target.key, Outcome::NotAttempted(reason.clone().unwrap_or_else(|| tr_later!("not reached").into())))
+            })
             .collect();
         let interrupted = if left.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
         let closing = self.settle(left).and_then(|()| self.log.append(&[JournalRecord::Closed { interrupted }]));
@@ -530,7 +534,7 @@ fn failed(problem: PortalError, look: Sent<'_>) -> Sent<'_> {
     match problem {
         PortalError::MaybeExecuted(_) | PortalError::Unexpected(_) => look,
         problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_)) => {
-            Sent::Last(Outcome::NotAttempted(problem.to_string()), problem.into())
+            Sent::Last(Outcome::NotAttempted(english(&problem)), problem.into())
         }
     }
 }
@@ -559,7 +563,7 @@ fn outcome(aim: Aim<'_>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> O
         Some(CardRead::NoAnswer(what)) => {
             return Outcome::Unknown(format!("sent, but cannot be read back: {what}"));
         }
-        None => return Outcome::Unknown("sent, but could not be read back".into()),
+        None => return Outcome::Unknown(tr_later!("sent, but could not be read back").into()),
     };
     let is_default = CardState::of_read(now.clone(), stand_in).is_default();
     match (aim, now) {
@@ -567,13 +571,16 @@ fn outcome(aim: Aim<'_>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> O
         (Aim::Default { proved, .. }, _) if is_default => proved,
         (Aim::Default { otherwise, .. }, _) => otherwise,
         (Aim::Layout { over: Some(over), .. }, Some(there)) if there == over => Outcome::Unknown(
-            "sent, and the card still holds the layout that was to be overwritten; the backup is kept".into(),
+            tr_later!("sent, and the card still holds the layout that was to be overwritten; the backup is kept")
+                .into(),
         ),
         (Aim::Layout { .. }, _) if is_default => {
-            Outcome::Unknown("sent, and the card is still at its default; the backup is kept".into())
+            Outcome::Unknown(tr_later!("sent, and the card is still at its default; the backup is kept").into())
         }
         (Aim::Layout { wanted, .. }, Some(there)) => Outcome::RestoredInPart(missing(wanted, there)),
-        (Aim::Layout { .. }, None) => Outcome::Unknown("sent, and the card is still empty; the backup is kept".into()),
+        (Aim::Layout { .. }, None) => {
+            Outcome::Unknown(tr_later!("sent, and the card is still empty; the backup is kept").into())
+        }
     }
 }
 

@@ -180,10 +180,10 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
                 outcomes.insert(*key, outcome.clone());
                 continue;
             }
-            Progress::Untouched => Outcome::NotAttempted("the run was cut before".into()),
-            Progress::ResetIntended(None) => {
-                Outcome::Unknown("the run was cut in a reset without a read; it may have been carried out".into())
-            }
+            Progress::Untouched => Outcome::NotAttempted(tr_later!("the run was cut before").into()),
+            Progress::ResetIntended(None) => Outcome::Unknown(
+                tr_later!("the run was cut in a reset without a read; it may have been carried out").into(),
+            ),
             Progress::ResetIntended(Some(backup)) => reads.after_reset(*key, *backup),
             Progress::SetIntended(wanted) => reads.after_set(*key, *wanted, story.planned(*key)),
             Progress::PutBackIntended(wanted) => match reads.after_put_back(*key, *wanted) {
@@ -249,11 +249,11 @@ impl Reads {
             Err(unknown) => unknown,
             Ok(CardState::Default | CardState::Inherited) => Outcome::Reset,
             Ok(CardState::Customised(layout)) if layout.digest() == backup => {
-                Outcome::NotAttempted("the run was cut, and the card is as before".into())
+                Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
             }
-            Ok(CardState::Customised(_)) => {
-                Outcome::Unknown("the run was cut, and the card now holds another layout, which was left alone".into())
-            }
+            Ok(CardState::Customised(_)) => Outcome::Unknown(
+                tr_later!("the run was cut, and the card now holds another layout, which was left alone").into(),
+            ),
         }
     }
 
@@ -267,13 +267,15 @@ impl Reads {
         if now == Some(wanted) {
             Outcome::Restored
         } else if now == over {
-            Outcome::NotAttempted("the run was cut, and the card is as before".into())
+            Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
         } else if now.is_none() {
-            let text =
-                "the run was cut, and the card is now at its default, as it was not before; plan the restore again";
+            let text = tr_later!(
+                "the run was cut, and the card is now at its default, as it was not before; plan the restore again"
+            );
             Outcome::Unknown(text.into())
         } else {
-            let text = "the run was cut, and the card holds another layout than the backup; plan the restore again";
+            let text =
+                tr_later!("the run was cut, and the card holds another layout than the backup; plan the restore again");
             Outcome::Unknown(text.into())
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Settled;
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
+use crate::language::english;
 use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId};
 use crate::plan::{Decision, KeepReason, Plan, Removal};
 
@@ -78,10 +79,10 @@ pub fn review(file: &PlanFileContent, people: &BTreeMap<UserId, Person>, now: Pl
 fn out_of_the_plan(target: &PlanFileTarget, people: &BTreeMap<UserId, Person>) -> Option<Outcome> {
     let person = people.get(&target.key.user()?);
     let reason = match (person, &target.origin.selector) {
-        (None, _) => "the portal does not know the person any more",
+        (None, _) => tr_later!("the portal does not know the person any more"),
         (Some(Person { active: true, .. }), _) | (Some(_), Selector::Id) => return None,
         (Some(_), Selector::Email(_) | Selector::Department { .. } | Selector::All | Selector::Common) => {
-            "the person was dismissed after the plan was made, and is not selected by id"
+            tr_later!("the person was dismissed after the plan was made, and is not selected by id")
         }
     };
     Some(Outcome::NotAttempted(reason.to_owned()))
@@ -100,8 +101,8 @@ fn met(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> {
         (_, Some(Decision::Reset(_))) => Some(Outcome::Changed),
         (_, Some(Decision::Keep(KeepReason::CustomisedAgain(_)))) => Some(Outcome::Changed),
         (_, Some(Decision::Keep(_))) => Some(Outcome::AlreadyDefault),
-        (_, Some(Decision::Hold(reason))) => Some(Outcome::NotAttempted(reason.to_string())),
-        (_, None) => Some(Outcome::NotAttempted("was not looked at again".to_owned())),
+        (_, Some(Decision::Hold(reason))) => Some(Outcome::NotAttempted(english(reason))),
+        (_, None) => Some(Outcome::NotAttempted(tr_later!("was not looked at again").to_owned())),
     }
 }
 

@@ -6,6 +6,7 @@ use super::declaration::{DepartmentSelector, Document, Exceptions, Guards, Perso
 use super::fields::{Fields, Finder, suggestion};
 use super::node::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::language::Text;
 use crate::model::{DepartmentId, Generation, LeadCustomerType, Mode, PortalId, UserId};
 
 const API_VERSION: &str = "recard/v1";
@@ -20,15 +21,15 @@ const LONGEST_REASON: usize = 500;
 /// Decodes one document; nothing if it is too broken to be one.
 pub(super) fn document(node: &Node, file: &Arc<str>, found: &mut Vec<Diagnostic>) -> Option<Document> {
     let finder = &mut Finder { file, found };
-    let mut top = Fields::of(finder, node, "the manifest", &["apiVersion", "kind", "metadata", "spec"])?;
-    if let Some(version) = top.require(finder, "apiVersion", "write `apiVersion: recard/v1`") {
+    let mut top = Fields::of(finder, node, tr_later!("the manifest"), &["apiVersion", "kind", "metadata", "spec"])?;
+    if let Some(version) = top.require(finder, "apiVersion", tr!("write `apiVersion: recard/v1`")) {
         exactly(finder, version, API_VERSION, "apiVersion", Code::UnsupportedVersion);
     }
-    if let Some(kind) = top.require(finder, "kind", "write `kind: LeadCardReset`") {
+    if let Some(kind) = top.require(finder, "kind", tr!("write `kind: LeadCardReset`")) {
         exactly(finder, kind, KIND, "kind", Code::UnsupportedKind);
     }
-    let metadata = top.require(finder, "metadata", "write `metadata: { name: …, reason: … }`");
-    let spec = top.require(finder, "spec", "write `spec:` with `portal` and `personal` or `common`");
+    let metadata = top.require(finder, "metadata", tr!("write `metadata: {{ name: …, reason: … }}`"));
+    let spec = top.require(finder, "spec", tr!("write `spec:` with `portal` and `personal` or `common`"));
     let metadata = metadata.and_then(|node| self::metadata(finder, node));
     let spec = spec.and_then(|node| self::spec(finder, node));
     let (Some(metadata), Some(spec)) = (metadata, spec) else { return None };
@@ -55,17 +56,17 @@ fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code:
     match &node.value {
         Value::Text(text) if text == wanted => {}
         Value::Text(text) => {
-            let message = format!("`{what}: {text}` is not one that this recard reads");
-            finder.error(code, node, message, Some(format!("write `{what}: {wanted}`")));
+            let message = tr!("`{what}: {text}` is not one that this recard reads", what, text);
+            finder.error(code, node, message, Some(tr!("write `{what}: {wanted}`", what, wanted)));
         }
-        _ => finder.wrong_type(node, "a text", what),
+        _ => finder.wrong_type(node, tr!("a text"), what),
     }
 }
 
 fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
     let mut fields = Fields::of(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
-    let name = fields.require(finder, "name", "give the manifest a short name, such as sales-back-to-standard");
-    let reason = fields.require(finder, "reason", "say why: it stands in every plan, report and audit line");
+    let name = fields.require(finder, "name", tr!("give the manifest a short name, such as sales-back-to-standard"));
+    let reason = fields.require(finder, "reason", tr!("say why: it stands in every plan, report and audit line"));
     let name = name.and_then(|node| line(finder, node, "name", LONGEST_NAME));
     let reason = reason.and_then(|node| line(finder, node, "reason", LONGEST_REASON));
     let owner = fields.take("owner").and_then(|node| line(finder, node, "owner", LONGEST_NAME));
@@ -75,12 +76,13 @@ fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
 
 fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
     let mut fields = Fields::of(finder, node, "spec", &["portal", "personal", "common", "guards", "protect"])?;
-    let help = "name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other";
+    let help =
+        tr!("name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other");
     let portal = fields.require(finder, "portal", help).and_then(|node| self::portal(finder, node));
     let (personal_node, common_node) = (fields.take("personal"), fields.take("common"));
     if personal_node.is_none() && common_node.is_none() {
-        let message = "neither `personal` nor `common` stands in spec";
-        let help = "a manifest that declares nothing is more often a mistake than a wish".to_owned();
+        let message = tr!("neither `personal` nor `common` stands in spec");
+        let help = tr!("a manifest that declares nothing is more often a mistake than a wish");
         finder.error(Code::NothingDeclared, node, message, Some(help));
     }
     let personal = personal_node.map(|node| list(finder, node, "personal", Empty::Refused, block)).unwrap_or_default();
@@ -88,7 +90,7 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
     let mut guards = fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
     if let Some(node) = fields.take("protect")
         && let Some(mut protect) = Fields::of(finder, node, "protect", &["ids"])
-        && let Some(ids) = protect.require(finder, "ids", "write `protect: { ids: [ … ] }`")
+        && let Some(ids) = protect.require(finder, "ids", tr!("write `protect: {{ ids: [ … ] }}`"))
     {
         guards.protected =
             list(finder, ids, "protect.ids", Empty::Refused, user).into_iter().map(|id| id.value).collect();
@@ -104,10 +106,10 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
         Err(problem) => {
             let host = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#', '@']).next();
             let help = match host.and_then(|host| PortalId::new(host).ok()) {
-                Some(host) => format!("write the host alone: `portal: {host}`"),
-                None => "write the host of the portal, such as company.bitrix24.com".to_owned(),
+                Some(host) => tr!("write the host alone: `portal: {host}`", host),
+                None => tr!("write the host of the portal, such as company.bitrix24.com"),
             };
-            finder.error(Code::InvalidPortal, node, format!("this is no portal: {problem}"), Some(help));
+            finder.error(Code::InvalidPortal, node, tr!("this is no portal: {problem}", problem), Some(help));
             None
         }
     }
@@ -115,9 +117,9 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
 
 fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
     let mut fields = Fields::of(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
-    let help = "say whose cards: `users: { ids: [ … ] }`, emails, departments or `all: true`";
+    let help = tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
     let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
-    let help = "say for which leads: `leadCustomerTypes: [simple, repeat]`";
+    let help = tr!("say for which leads: `leadCustomerTypes: [simple, repeat]`");
     let leads = fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node));
     let mode = match fields.take("mode") {
         None => Some(Mode::Enforce),
@@ -129,7 +131,7 @@ fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
 
 fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
     let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else { return Vec::new() };
-    let help = "say which common cards: `leadCustomerTypes: [repeat]`";
+    let help = tr!("say which common cards: `leadCustomerTypes: [repeat]`");
     fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node)).unwrap_or_default()
 }
 
@@ -138,33 +140,33 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
         Value::Text(text) if text == "enforce" => Some(Mode::Enforce),
         Value::Text(text) => {
             let help = match text.as_str() {
-                "once" => "a reset that happens once needs a name: `mode: { once: 2026-11 }`".to_owned(),
-                _ => "there are `enforce`, and `{ once: GENERATION }`".to_owned(),
+                "once" => tr!("a reset that happens once needs a name: `mode: {{ once: 2026-11 }}`"),
+                _ => tr!("there are `enforce`, and `{{ once: GENERATION }}`"),
             };
-            finder.error(Code::UnknownValue, node, format!("there is no mode `{text}`"), Some(help));
+            finder.error(Code::UnknownValue, node, tr!("there is no mode `{text}`", text), Some(help));
             None
         }
         Value::Map(_) => {
             let mut fields = Fields::of(finder, node, "mode", &["once"])?;
-            let generation = fields.require(finder, "once", "write `mode: { once: 2026-11 }`")?;
+            let generation = fields.require(finder, "once", tr!("write `mode: {{ once: 2026-11 }}`"))?;
             let name = match &generation.value {
                 Value::Text(text) => text.clone(),
                 Value::Whole(number) => number.to_string(),
                 _ => {
-                    finder.wrong_type(generation, "a text", "once");
+                    finder.wrong_type(generation, tr!("a text"), "once");
                     return None;
                 }
             };
             let known = Generation::new(&name);
             if known.is_none() {
-                let help = "1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11".to_owned();
-                let message = format!("{name:?} cannot name a generation");
+                let help = tr!("1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11");
+                let message = tr!("{name} cannot name a generation", name = format_args!("{name:?}"));
                 finder.error(Code::InvalidGeneration, generation, message, Some(help));
             }
             known.map(Mode::Once)
         }
         _ => {
-            finder.wrong_type(node, "`enforce` or `{ once: GENERATION }`", "mode");
+            finder.wrong_type(node, tr!("`enforce` or `{{ once: GENERATION }}`"), "mode");
             None
         }
     }
@@ -182,7 +184,7 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
         match all.value {
             Value::Bool(true) => selection.all = Some(finder.place(all)),
             Value::Bool(false) => {}
-            _ => finder.wrong_type(all, "true or false", "all"),
+            _ => finder.wrong_type(all, tr!("true or false"), "all"),
         }
     }
     if let Some(except) = fields.take("except")
@@ -206,9 +208,8 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
         matches!(&key.value, Value::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
     }));
     if !named && !stated && selection.all.is_none() {
-        let help =
-            "name people by ids, emails or departments, or write `all: true` for every active employee".to_owned();
-        finder.error(Code::EmptySelection, node, "this selects nobody", Some(help));
+        let help = tr!("name people by ids, emails or departments, or write `all: true` for every active employee");
+        finder.error(Code::EmptySelection, node, tr!("this selects nobody"), Some(help));
     }
     Some(selection)
 }
@@ -263,13 +264,13 @@ fn list<T>(
     match &node.value {
         Value::List(items) => {
             if items.is_empty() && empty == Empty::Refused {
-                let help = "remove the key, or fill the list; empty never means everybody".to_owned();
-                finder.error(Code::EmptyList, node, format!("`{what}` is empty"), Some(help));
+                let help = tr!("remove the key, or fill the list; empty never means everybody");
+                finder.error(Code::EmptyList, node, tr!("`{what}` is empty", what), Some(help));
             }
             items.iter().filter_map(|item| read(finder, item)).collect()
         }
         _ => {
-            finder.wrong_type(node, "a list", &format!("`{what}`"));
+            finder.wrong_type(node, tr!("a list"), format!("`{what}`"));
             Vec::new()
         }
     }
@@ -281,11 +282,11 @@ fn leads(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> 
         match leads.iter().find(|known| known.value == lead.value) {
             None => leads.push(lead),
             Some(known) => {
-                let message = format!("`{}` stands twice", lead.value);
+                let message = tr!("`{}` stands twice", lead.value);
                 let first = known.place.clone();
-                finder
-                    .found
-                    .push(Diagnostic::warning(Code::DuplicateTarget, lead.place, message).label(first, "first here"));
+                finder.found.push(
+                    Diagnostic::warning(Code::DuplicateTarget, lead.place, message).label(first, tr!("first here")),
+                );
             }
         }
     }
@@ -298,7 +299,7 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
             "simple" => LeadCustomerType::Simple,
             "repeat" => LeadCustomerType::Repeat,
             other => {
-                let message = format!("there is no kind of lead `{other}`");
+                let message = tr!("there is no kind of lead `{other}`", other);
                 finder.error(Code::UnknownValue, node, message, Some(suggestion(other, &["simple", "repeat"])));
                 return None;
             }
@@ -306,12 +307,12 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
         Value::Whole(1) => LeadCustomerType::Simple,
         Value::Whole(2) => LeadCustomerType::Repeat,
         Value::Whole(number) => {
-            let help = "1 is simple, 2 is repeat; the portal takes any other number for simple leads".to_owned();
-            finder.error(Code::UnknownValue, node, format!("there is no kind of lead {number}"), Some(help));
+            let help = tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
+            finder.error(Code::UnknownValue, node, tr!("there is no kind of lead {number}", number), Some(help));
             return None;
         }
         _ => {
-            finder.wrong_type(node, "`simple` or `repeat`", "a kind of lead");
+            finder.wrong_type(node, tr!("`simple` or `repeat`"), tr!("a kind of lead"));
             return None;
         }
     };
@@ -319,75 +320,80 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
 }
 
 fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId>> {
-    let number = id(finder, node, "of a person")?;
+    let number = id(finder, node, &tr!("of a person"))?;
     Some(Placed { value: UserId::new(number).ok()?, place: finder.place(node) })
 }
 
 fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<DepartmentSelector>> {
     let (number, recursive) = match &node.value {
         Value::Map(_) => {
-            let mut fields = Fields::of(finder, node, "a department", &["id", "recursive"])?;
-            let number = fields.require(finder, "id", "write `{ id: 41, recursive: true }`");
-            let number = number.and_then(|node| id(finder, node, "of a department"));
+            let mut fields = Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
+            let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
+            let number = number.and_then(|node| id(finder, node, &tr!("of a department")));
             let recursive = match fields.take("recursive") {
                 None => false,
                 Some(node) => match node.value {
                     Value::Bool(recursive) => recursive,
                     _ => {
-                        finder.wrong_type(node, "true or false", "recursive");
+                        finder.wrong_type(node, tr!("true or false"), "recursive");
                         return None;
                     }
                 },
             };
             (number?, recursive)
         }
-        _ => (id(finder, node, "of a department")?, false),
+        _ => (id(finder, node, &tr!("of a department"))?, false),
     };
     let id = DepartmentId::new(number).ok()?;
     Some(Placed { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
 }
 
 /// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the caller or for user 1.
-fn id(finder: &mut Finder<'_>, node: &Node, whose: &str) -> Option<u64> {
+fn id(finder: &mut Finder<'_>, node: &Node, whose: &Text) -> Option<u64> {
     match &node.value {
         Value::Whole(number) => {
             let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
             if known.is_none() {
-                let help = "ids are whole numbers from 1 to 2147483646".to_owned();
-                finder.error(Code::InvalidId, node, format!("{number} is not the id {whose}"), Some(help));
+                let help = tr!("ids are whole numbers from 1 to 2147483646");
+                finder.error(Code::InvalidId, node, tr!("{number} is not the id {whose}", number, whose), Some(help));
             }
             known
         }
         Value::Text(text) if text.parse::<u64>().is_ok_and(|number| UserId::new(number).is_ok()) => {
-            let help = format!("write it without quotes: {text}");
+            let help = tr!("write it without quotes: {text}", text);
             finder.error(
                 Code::WrongType,
                 node,
-                format!("the id {whose} is a number, and here stands a text"),
+                tr!("the id {whose} is a number, and here stands a text", whose),
                 Some(help),
             );
             None
         }
         Value::Text(text) if text.contains('@') => {
-            let help = "e-mail addresses stand under `emails`".to_owned();
-            finder.error(Code::InvalidId, node, format!("an e-mail address is not the id {whose}"), Some(help));
+            let help = tr!("e-mail addresses stand under `emails`");
+            finder.error(Code::InvalidId, node, tr!("an e-mail address is not the id {whose}", whose), Some(help));
             None
         }
         _ => {
-            finder.wrong_type(node, "a number", &format!("the id {whose}"));
+            finder.wrong_type(node, tr!("a number"), tr!("the id {whose}", whose));
             None
         }
     }
 }
 
 fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<str>>> {
-    let text = text(finder, node, "an e-mail address")?;
+    let text = text(finder, node, tr!("an e-mail address"))?;
     let parts = text.split_once('@');
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"');
     let right = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     if !right || text.contains(odd) || text.len() > 254 {
-        let help = "write the address alone, such as anna@example.com".to_owned();
-        finder.error(Code::InvalidEmail, node, format!("{text:?} is not an e-mail address"), Some(help));
+        let help = tr!("write the address alone, such as anna@example.com");
+        finder.error(
+            Code::InvalidEmail,
+            node,
+            tr!("{text} is not an e-mail address", text = format_args!("{text:?}")),
+            Some(help),
+        );
         return None;
     }
     Some(Placed { value: text.to_lowercase().into(), place: finder.place(node) })
@@ -398,23 +404,23 @@ fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: u32) -> Opt
         Value::Whole(number) => {
             let known = u32::try_from(*number).ok().filter(|number| *number <= largest);
             if known.is_none() {
-                let message = format!("{number} is outside of the range of `{what}`");
-                finder.error(Code::OutOfRange, node, message, Some(format!("a whole number from 0 to {largest}")));
+                let message = tr!("{number} is outside of the range of `{what}`", number, what);
+                finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
             }
             known
         }
         _ => {
-            finder.wrong_type(node, "a whole number", &format!("`{what}`"));
+            finder.wrong_type(node, tr!("a whole number"), format!("`{what}`"));
             None
         }
     }
 }
 
-fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: &str) -> Option<&'n str> {
+fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: impl Into<Text>) -> Option<&'n str> {
     match &node.value {
         Value::Text(text) => Some(text),
         _ => {
-            finder.wrong_type(node, "a text", what);
+            finder.wrong_type(node, tr!("a text"), what);
             None
         }
     }
@@ -422,19 +428,19 @@ fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: &str) -> Option<&'n s
 
 /// A text of one line that is not empty.
 fn line(finder: &mut Finder<'_>, node: &Node, what: &str, longest: usize) -> Option<Arc<str>> {
-    let text = text(finder, node, &format!("`{what}`"))?.trim();
+    let text = text(finder, node, format!("`{what}`"))?.trim();
     if text.is_empty() {
-        finder.error(Code::EmptyText, node, format!("`{what}` is empty"), None);
+        finder.error(Code::EmptyText, node, tr!("`{what}` is empty", what), None);
         return None;
     }
     if text.contains(char::is_control) {
-        let help = "write it on one line".to_owned();
-        let message = format!("`{what}` holds a line break or a control character");
+        let help = tr!("write it on one line");
+        let message = tr!("`{what}` holds a line break or a control character", what);
         finder.error(Code::ControlCharacter, node, message, Some(help));
         return None;
     }
     if text.chars().count() > longest {
-        let message = format!("`{what}` is longer than {longest} characters");
+        let message = tr!("`{what}` is longer than {longest} characters", what, longest);
         finder.error(Code::OutOfRange, node, message, None);
         return None;
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::node::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::language::Text;
 use crate::model::Place;
 
 /// Where problems are collected while a file is decoded.
@@ -19,7 +20,7 @@ impl Finder<'_> {
     }
 
     /// Reports a problem with a node.
-    pub(super) fn error(&mut self, code: Code, node: &Node, message: impl Into<String>, help: Option<String>) {
+    pub(super) fn error(&mut self, code: Code, node: &Node, message: impl Into<Text>, help: Option<Text>) {
         let mut found = Diagnostic::error(code, self.place(node), message).span(node.span.clone());
         if let Some(help) = help {
             found = found.help(help);
@@ -28,13 +29,14 @@ impl Finder<'_> {
     }
 
     /// Reports a value of a wrong type.
-    pub(super) fn wrong_type(&mut self, node: &Node, wanted: &str, what: &str) {
-        let message = format!("{what} is {wanted}, and here stands {}", node.kind());
+    pub(super) fn wrong_type(&mut self, node: &Node, wanted: Text, what: impl Into<Text>) {
+        let (what, is) = (what.into(), |known| wanted.english() == known);
+        let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
         let help = match &node.value {
-            Value::Null => Some("give it a value, or remove the key".to_owned()),
-            Value::Whole(number) if wanted == "a text" => Some(format!("put it in quotes: \"{number}\"")),
-            Value::Bool(value) if wanted == "a text" => Some(format!("put it in quotes: \"{value}\"")),
-            _ if wanted == "a list" => Some("put it in brackets: [ … ]".to_owned()),
+            Value::Null => Some(tr!("give it a value, or remove the key")),
+            Value::Whole(number) if is("a text") => Some(tr!("put it in quotes: \"{number}\"", number)),
+            Value::Bool(value) if is("a text") => Some(tr!("put it in quotes: \"{value}\"", value)),
+            _ if is("a list") => Some(tr!("put it in brackets: [ … ]")),
             _ => None,
         };
         self.error(Code::WrongType, node, message, help);
@@ -58,28 +60,29 @@ impl<'n> Fields<'n> {
         known: &'static [&'static str],
     ) -> Option<Self> {
         let Value::Map(map) = &node.value else {
-            finder.wrong_type(node, "a mapping", name);
+            finder.wrong_type(node, tr!("a mapping"), Text::known(name));
             return None;
         };
         let mut entries: Vec<(&'n str, &'n Node)> = Vec::new();
         let mut first: Vec<(&'n str, &'n Node)> = Vec::new();
         for (key, value) in map {
             let Value::Text(text) = &key.value else {
-                finder.wrong_type(key, "a text", "a key");
+                finder.wrong_type(key, tr!("a text"), tr!("a key"));
                 continue;
             };
             if text == "<<" {
-                let help = "write the keys out, so that a reader of the manifest sees them".to_owned();
-                finder.error(Code::UnknownKey, key, "merge keys are not read", Some(help));
+                let help = tr!("write the keys out, so that a reader of the manifest sees them");
+                finder.error(Code::UnknownKey, key, tr!("merge keys are not read"), Some(help));
                 continue;
             }
             if let Some((_, earlier)) = first.iter().find(|(known, _)| known == text) {
                 let place = finder.place(earlier);
-                let found = Diagnostic::error(Code::DuplicateKey, finder.place(key), format!("`{text}` stands twice"))
-                    .span(key.span.clone())
-                    .help("keep one of them; recard does not guess which")
-                    .label(place, "first here")
-                    .span(earlier.span.clone());
+                let found =
+                    Diagnostic::error(Code::DuplicateKey, finder.place(key), tr!("`{text}` stands twice", text))
+                        .span(key.span.clone())
+                        .help(tr!("keep one of them; recard does not guess which"))
+                        .label(place, tr!("first here"))
+                        .span(earlier.span.clone());
                 finder.found.push(found);
                 continue;
             }
@@ -87,7 +90,7 @@ impl<'n> Fields<'n> {
             if known.contains(&text.as_str()) {
                 entries.push((text, value));
             } else {
-                let message = format!("unknown key `{text}` in {name}");
+                let message = tr!("unknown key `{text}` in {name}", text, name = Text::known(name));
                 finder.error(Code::UnknownKey, key, message, Some(suggestion(text, known)));
             }
         }
@@ -102,11 +105,16 @@ impl<'n> Fields<'n> {
     }
 
     /// Takes an entry that must be there.
-    pub(super) fn require(&mut self, finder: &mut Finder<'_>, key: &'static str, help: &str) -> Option<&'n Node> {
+    pub(super) fn require(
+        &mut self,
+        finder: &mut Finder<'_>,
+        key: &'static str,
+        help: impl Into<Text>,
+    ) -> Option<&'n Node> {
         let found = self.take(key);
         if found.is_none() {
             let place = finder.place(self.node);
-            let message = format!("`{key}` is missing in {}", self.name);
+            let message = tr!("`{key}` is missing in {}", Text::known(self.name), key);
             finder.found.push(Diagnostic::error(Code::MissingKey, place, message).help(help));
         }
         found
@@ -114,11 +122,11 @@ impl<'n> Fields<'n> {
 }
 
 /// What somebody may have meant.
-pub(super) fn suggestion(text: &str, known: &[&str]) -> String {
+pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
     let close = || similar::get_close_matches(text, known, 1, 0.6).into_iter().next();
     match same_letters.or_else(close) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => format!("there are: {}", known.join(", ")),
+        Some(word) => tr!("did you mean `{word}`?", word),
+        None => tr!("there are: {}", known.join(", ")),
     }
 }

@@ -46,8 +46,9 @@ pub fn load(sources: &[Source]) -> Loaded {
     if documents.is_empty() && diagnostics.is_empty() {
         let place = Place { file: sources.first().map_or("".into(), |source| source.name.clone()), line: 1, column: 1 };
         diagnostics.push(
-            Diagnostic::error(Code::Empty, place, "there is no manifest here")
-                .help("`recard schema` describes what belongs into one; an empty manifest never means \"nothing\""),
+            Diagnostic::error(Code::Empty, place, tr!("there is no manifest here")).help(tr!(
+                "`recard schema` describes what belongs into one; an empty manifest never means \"nothing\""
+            )),
         );
     }
     diagnostics.extend(together::check(&documents));
@@ -65,8 +66,8 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         column: u32::try_from(column).unwrap_or(u32::MAX),
     };
     if source.bytes.len() > LARGEST_FILE {
-        let text = format!("the file has {} bytes, and the limit is 8 MiB", source.bytes.len());
-        let help = "select by department instead of by id, or split the file";
+        let text = tr!("the file has {} bytes, and the limit is 8 MiB", source.bytes.len());
+        let help = tr!("select by department instead of by id, or split the file");
         diagnostics.push(Diagnostic::error(Code::TooLarge, at(1, 1), text).help(help));
         return Vec::new();
     }
@@ -75,8 +76,8 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         Err(problem) => {
             let good = source.bytes.get(..problem.valid_up_to()).unwrap_or_default();
             let (line, column) = position(&String::from_utf8_lossy(good));
-            let text = format!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
-            let help = "save the file in the encoding UTF-8";
+            let text = tr!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
+            let help = tr!("save the file in the encoding UTF-8");
             diagnostics.push(Diagnostic::error(Code::NotUtf8, at(line, column), text).help(help));
             return Vec::new();
         }
@@ -84,12 +85,16 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
     for secret in secrets(text) {
         let (line, column) = position(text.get(..secret.start).unwrap_or_default());
         diagnostics.push(
-            Diagnostic::error(Code::WebhookUrl, at(line, column), "the secret of a webhook stands in the manifest")
-                .span(secret)
-                .help(
-                    "remove it, put the address into RECARD_WEBHOOK_URL, and make a new webhook: who can read this file \
-                     can do on the portal what the webhook may do",
-                ),
+            Diagnostic::error(
+                Code::WebhookUrl,
+                at(line, column),
+                tr!("the secret of a webhook stands in the manifest"),
+            )
+            .span(secret)
+            .help(tr!(
+                "remove it, put the address into RECARD_WEBHOOK_URL, and make a new webhook: who can read this file \
+                     can do on the portal what the webhook may do"
+            )),
         );
     }
     let mut documents = Vec::new();

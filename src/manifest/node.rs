@@ -11,6 +11,7 @@ use serde_yaml::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_yaml::{Options, Spanned};
 
 use crate::diagnostic::Code;
+use crate::language::Text;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub(super) struct Problem {
     pub(super) code: Code,
     pub(super) line: u32,
     pub(super) column: u32,
-    pub(super) message: String,
+    pub(super) message: Text,
 }
 
 /// Reads all documents of a text. Empty ones are left out.
@@ -52,13 +53,13 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, Problem> {
 }
 
 /// What helps against a kind of problem with the text as a whole.
-pub(super) fn help(code: Code) -> Option<&'static str> {
+pub(super) fn help(code: Code) -> Option<Text> {
     match code {
-        Code::TooManyNodes => Some("write the values out: aliases that multiply have no use in a manifest"),
+        Code::TooManyNodes => Some(tr!("write the values out: aliases that multiply have no use in a manifest")),
         Code::BadAlias => {
-            Some("an alias (*name) repeats what stands behind an anchor (&name) further up in the document")
+            Some(tr!("an alias (*name) repeats what stands behind an anchor (&name) further up in the document"))
         }
-        Code::Tag => Some("remove the tag: values say by themselves what they are"),
+        Code::Tag => Some(tr!("remove the tag: values say by themselves what they are")),
         _ => None,
     }
 }
@@ -107,21 +108,21 @@ fn problem(error: &serde_yaml::Error) -> Problem {
         code,
         line: place.map_or(1, |place| number(place.line())),
         column: place.map_or(1, |place| number(place.column())),
-        message: format!("cannot read the YAML: {message}"),
+        message: tr!("cannot read the YAML: {message}", message),
     }
 }
 
 impl Node {
     /// What kind of value it is, for people.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> Text {
         match &self.value {
-            Value::Null => "nothing",
-            Value::Bool(_) => "a boolean",
-            Value::Whole(_) => "a number",
-            Value::Fraction => "a fraction",
-            Value::Text(_) => "a text",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a mapping",
+            Value::Null => tr!("nothing"),
+            Value::Bool(_) => tr!("a boolean"),
+            Value::Whole(_) => tr!("a number"),
+            Value::Fraction => tr!("a fraction"),
+            Value::Text(_) => tr!("a text"),
+            Value::List(_) => tr!("a list"),
+            Value::Map(_) => tr!("a mapping"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::declaration::{DepartmentSelector, Document, PersonalBlock, Placed};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::language::Text;
 use crate::model::{LeadCustomerType, Mode, Place, UserId};
 
 /// A selector as it was written. Different words that mean the same people are compared when the portal was asked.
@@ -18,13 +19,13 @@ enum Words {
 }
 
 impl Words {
-    fn text(&self) -> String {
+    fn text(&self) -> Text {
         match self {
-            Self::Id(id) => format!("user {id}"),
-            Self::Email(email) => format!("the e-mail {email}"),
-            Self::Department(DepartmentSelector { id, .. }) => format!("department {id}"),
-            Self::All => "everybody".to_owned(),
-            Self::Common => "the common card".to_owned(),
+            Self::Id(id) => tr!("user {id}", id),
+            Self::Email(email) => tr!("the e-mail {email}", email),
+            Self::Department(DepartmentSelector { id, .. }) => tr!("department {id}", id),
+            Self::All => tr!("everybody"),
+            Self::Common => tr!("the common card"),
         }
     }
 }
@@ -47,11 +48,11 @@ pub(super) fn check(documents: &[Document]) -> Vec<Diagnostic> {
 fn portals(documents: &[Document], found: &mut Vec<Diagnostic>) {
     let Some((first, rest)) = documents.split_first() else { return };
     for document in rest.iter().filter(|document| document.portal.value != first.portal.value) {
-        let message = format!("this manifest is for {}, another one for {}", document.portal.value, first.portal.value);
+        let message = tr!("this manifest is for {}, another one for {}", document.portal.value, first.portal.value);
         found.push(
             Diagnostic::error(Code::DifferentPortals, document.portal.place.clone(), message)
-                .label(first.portal.place.clone(), "the other one")
-                .help("one run works on one portal: keep manifests for different portals in different folders"),
+                .label(first.portal.place.clone(), tr!("the other one"))
+                .help(tr!("one run works on one portal: keep manifests for different portals in different folders")),
         );
     }
 }
@@ -67,10 +68,10 @@ fn names(documents: &[Document], found: &mut Vec<Diagnostic>) {
                 Diagnostic::error(
                     Code::DuplicateName,
                     document.place.clone(),
-                    format!("two manifests have the name {:?}", document.name),
+                    tr!("two manifests have the name {}", format_args!("{:?}", document.name)),
                 )
-                .label((*first).clone(), "the other one")
-                .help("reports tell manifests apart by their names"),
+                .label((*first).clone(), tr!("the other one"))
+                .help(tr!("reports tell manifests apart by their names")),
             ),
         }
     }
@@ -116,40 +117,44 @@ fn add<'d>(
             known.insert(key, (mode, place));
         }
         Some((other, first)) if *other == mode => found.push(
-            Diagnostic::warning(Code::DuplicateTarget, place.clone(), format!("{what} is selected twice"))
-                .label((*first).clone(), "first here")
-                .help("one of them can go; the card is reset once"),
+            Diagnostic::warning(Code::DuplicateTarget, place.clone(), tr!("{what} is selected twice", what))
+                .label((*first).clone(), tr!("first here"))
+                .help(tr!("one of them can go; the card is reset once")),
         ),
         Some((_, first)) => found.push(
             Diagnostic::error(
                 Code::Contradiction,
                 place.clone(),
-                format!("{what} is selected twice, with different modes"),
+                tr!("{what} is selected twice, with different modes", what),
             )
-            .label((*first).clone(), "first here")
-            .help("keep one of them"),
+            .label((*first).clone(), tr!("first here"))
+            .help(tr!("keep one of them")),
         ),
     }
 }
 
 fn exceptions(block: &PersonalBlock, found: &mut Vec<Diagnostic>) {
     let users = &block.users;
-    let both = |place: &Place, except: &Place, what: String| {
-        Diagnostic::warning(Code::SelectedAndExcepted, place.clone(), format!("{what} is selected and left out again"))
-            .label(except.clone(), "left out here")
-            .help("exceptions win; remove one of them")
+    let both = |place: &Place, except: &Place, what: Text| {
+        Diagnostic::warning(
+            Code::SelectedAndExcepted,
+            place.clone(),
+            tr!("{what} is selected and left out again", what),
+        )
+        .label(except.clone(), tr!("left out here"))
+        .help(tr!("exceptions win; remove one of them"))
     };
     let excepted: BTreeMap<UserId, &Place> = users.except.ids.iter().map(|id| (id.value, &id.place)).collect();
     for Placed { value, place } in &users.ids {
         if let Some(except) = excepted.get(value) {
-            found.push(both(place, except, format!("user {value}")));
+            found.push(both(place, except, tr!("user {value}", value)));
         }
     }
     let excepted: BTreeMap<&str, &Place> =
         users.except.emails.iter().map(|email| (&*email.value, &email.place)).collect();
     for Placed { value, place } in &users.emails {
         if let Some(except) = excepted.get(&**value) {
-            found.push(both(place, except, format!("the e-mail {value}")));
+            found.push(both(place, except, tr!("the e-mail {value}", value)));
         }
     }
 }
@@ -160,9 +165,9 @@ fn protection(block: &PersonalBlock, protected: &BTreeSet<UserId>, found: &mut V
             Diagnostic::error(
                 Code::ProtectedSelected,
                 place.clone(),
-                format!("user {value} is protected and selected by id"),
+                tr!("user {value} is protected and selected by id", value),
             )
-            .help("nothing lifts a protection: take the id out of `ids` or out of `protect`"),
+            .help(tr!("nothing lifts a protection: take the id out of `ids` or out of `protect`")),
         );
     }
 }

@@ -79,12 +79,12 @@ pub enum Selector {
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Id => f.write_str("id"),
-            Self::Email(email) => write!(f, "e-mail {email}"),
-            Self::Department { id, recursive: true } => write!(f, "department {id} and below"),
-            Self::Department { id, recursive: false } => write!(f, "department {id}"),
-            Self::All => f.write_str("all"),
-            Self::Common => f.write_str("common"),
+            Self::Id => f.write_str(&tr!("id")),
+            Self::Email(email) => f.write_str(&tr!("e-mail {email}", email)),
+            Self::Department { id, recursive: true } => f.write_str(&tr!("department {id} and below", id)),
+            Self::Department { id, recursive: false } => f.write_str(&tr!("department {id}", id)),
+            Self::All => f.write_str(&tr!("all")),
+            Self::Common => f.write_str(&tr!("common")),
         }
     }
 }

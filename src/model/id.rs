@@ -19,13 +19,13 @@ const LARGEST: u32 = 2_147_483_646;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum IdError {
     /// The number is outside of 1..=2147483646.
-    #[error("an id is a whole number from 1 to 2147483646")]
+    #[error("{}", tr!("an id is a whole number from 1 to 2147483646"))]
     OutOfRange,
     /// The text is empty, or has a character that cannot stand there.
-    #[error("an address is a host name, with a port where it is not the usual one")]
+    #[error("{}", tr!("an address is a host name, with a port where it is not the usual one"))]
     NotAnAddress,
     /// The text is not a run id.
-    #[error("a run id looks like 20261101T090000Z-1a2b3c")]
+    #[error("{}", tr!("a run id looks like 20261101T090000Z-1a2b3c"))]
     NotARun,
 }
 

@@ -32,10 +32,10 @@ pub struct Layout {
 #[derive(Debug, Error)]
 pub enum LayoutError {
     /// The text is not JSON.
-    #[error("the layout is not JSON")]
+    #[error("{}", tr!("the layout is not JSON"))]
     NotJson(#[source] serde_json::Error),
     /// `null`: the portal's way to say that there is no row.
-    #[error("null is no layout, but its absence")]
+    #[error("{}", tr!("null is no layout, but its absence"))]
     Null,
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::language::Text;
+
 /// What became of one target of a run. More than done or failed: what the portal may have done without telling is neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -93,20 +95,26 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reset => f.write_str("reset, read back at its default"),
-            Self::ResetBlind => f.write_str("reset without a read or a backup"),
-            Self::AlreadyDefault => f.write_str("already at its default"),
-            Self::Changed => f.write_str("changed since the plan; not touched"),
-            Self::PutBack => f.write_str("saved by its owner in the same moment; their layout was put back"),
-            Self::Restored => f.write_str("restored, read back the same"),
-            Self::RestoredInPart(missing) => write!(f, "restored, but the portal did not keep all of it: {missing}"),
-            Self::NewerKept => f.write_str("holds a newer layout; not touched"),
-            Self::Refused { code, message } if code.is_empty() => write!(f, "refused by the portal: {message}"),
-            Self::Refused { code, message } => write!(f, "refused by the portal: {message} ({code})"),
-            Self::StillCustomised => f.write_str("reset, but still reads as customised"),
-            Self::Lost(advice) => write!(f, "lost in the last moment: {advice}"),
-            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
-            Self::NotAttempted(reason) => write!(f, "not attempted: {reason}"),
+            Self::Reset => f.write_str(&tr!("reset, read back at its default")),
+            Self::ResetBlind => f.write_str(&tr!("reset without a read or a backup")),
+            Self::AlreadyDefault => f.write_str(&tr!("already at its default")),
+            Self::Changed => f.write_str(&tr!("changed since the plan; not touched")),
+            Self::PutBack => f.write_str(&tr!("saved by its owner in the same moment; their layout was put back")),
+            Self::Restored => f.write_str(&tr!("restored, read back the same")),
+            Self::RestoredInPart(missing) => {
+                f.write_str(&tr!("restored, but the portal did not keep all of it: {missing}", missing))
+            }
+            Self::NewerKept => f.write_str(&tr!("holds a newer layout; not touched")),
+            Self::Refused { code, message } if code.is_empty() => {
+                f.write_str(&tr!("refused by the portal: {message}", message))
+            }
+            Self::Refused { code, message } => {
+                f.write_str(&tr!("refused by the portal: {message} ({code})", message, code))
+            }
+            Self::StillCustomised => f.write_str(&tr!("reset, but still reads as customised")),
+            Self::Lost(advice) => f.write_str(&tr!("lost in the last moment: {advice}", advice = Text::known(advice))),
+            Self::Unknown(reason) => f.write_str(&tr!("unknown: {reason}", reason = Text::known(reason))),
+            Self::NotAttempted(reason) => f.write_str(&tr!("not attempted: {reason}", reason = Text::known(reason))),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::language::Text;
 use crate::model::{Generation, Layout, UnreadableReason};
 
 /// What is to happen with one target.
@@ -104,10 +105,12 @@ impl fmt::Display for Decision {
 impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtDefault => f.write_str("already at its default"),
-            Self::StandIn => f.write_str("already at its default (shows the card set for all)"),
-            Self::HadItsTurn(generation) => write!(f, "had its reset for {generation}"),
-            Self::CustomisedAgain(generation) => write!(f, "customised again after its reset for {generation}"),
+            Self::AtDefault => f.write_str(&tr!("already at its default")),
+            Self::StandIn => f.write_str(&tr!("already at its default (shows the card set for all)")),
+            Self::HadItsTurn(generation) => f.write_str(&tr!("had its reset for {generation}", generation)),
+            Self::CustomisedAgain(generation) => {
+                f.write_str(&tr!("customised again after its reset for {generation}", generation))
+            }
         }
     }
 }
@@ -115,13 +118,13 @@ impl fmt::Display for KeepReason {
 impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Layout(layout) if layout.sections() == 0 => f.write_str("loses a card without sections"),
+            Self::Layout(layout) if layout.sections() == 0 => f.write_str(&tr!("loses a card without sections")),
             Self::Layout(layout) => {
-                let plural = |number| if number == 1 { "" } else { "s" };
-                let (sections, fields) = (layout.sections(), layout.fields());
-                write!(f, "loses {sections} section{}, {fields} field{}", plural(sections), plural(fields))
+                let sections = tr!("{n} section" | "{n} sections" % layout.sections());
+                let fields = tr!("{n} field" | "{n} fields" % layout.fields());
+                f.write_str(&tr!("loses {sections}, {fields}", sections, fields))
             }
-            Self::Unread => f.write_str("reset without reading: no backup, no way back"),
+            Self::Unread => f.write_str(&tr!("reset without reading: no backup, no way back")),
         }
     }
 }
@@ -130,19 +133,21 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(UnreadableReason::Refused { code, message }) if code.is_empty() => {
-                write!(f, "the portal refuses to show the card: {message}")
+                f.write_str(&tr!("the portal refuses to show the card: {message}", message))
             }
             Self::Unreadable(UnreadableReason::Refused { code, message }) => {
-                write!(f, "the portal refuses to show the card: {message} ({code})")
+                f.write_str(&tr!("the portal refuses to show the card: {message} ({code})", message, code))
             }
-            Self::Unreadable(UnreadableReason::ReadsNotTrusted) => {
-                f.write_str("this portal answers with the caller's own card (releases up to 24.200); not readable")
+            Self::Unreadable(UnreadableReason::ReadsNotTrusted) => f.write_str(&tr!(
+                "this portal answers with the caller's own card (releases up to 24.200); not readable"
+            )),
+            Self::Unreadable(UnreadableReason::ReadsUnproven) => f.write_str(&tr!(
+                "reads empty, but nothing proves that the portal reads the person's card and not the caller's"
+            )),
+            Self::Unreadable(UnreadableReason::NoAnswer(what)) => {
+                f.write_str(&tr!("no usable answer: {what}", what = Text::known(what)))
             }
-            Self::Unreadable(UnreadableReason::ReadsUnproven) => f.write_str(
-                "reads empty, but nothing proves that the portal reads the person's card and not the caller's",
-            ),
-            Self::Unreadable(UnreadableReason::NoAnswer(what)) => write!(f, "no usable answer: {what}"),
-            Self::NotSeen => f.write_str("was not read"),
+            Self::NotSeen => f.write_str(&tr!("was not read")),
         }
     }
 }

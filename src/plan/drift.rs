@@ -101,7 +101,14 @@ impl DriftKind {
 
 impl fmt::Display for DriftKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.word().replace('-', " "))
+        f.pad(&match self {
+            Self::Customised => tr!("customised"),
+            Self::NotYetReset => tr!("not yet reset"),
+            Self::NewInGroup => tr!("new in group"),
+            Self::Dismissed => tr!("dismissed"),
+            Self::OutOfReach => tr!("out of reach"),
+            Self::CustomisedAgain => tr!("customised again"),
+        })
     }
 }
 
@@ -166,7 +173,7 @@ impl Drift {
             let generation = card.generation.as_ref().map_or("", Generation::as_str);
             format!("{} {} {generation}", card.key, card.kind.word())
         };
-        let gone = |problem: &Diagnostic| format!("{} {}", problem.code, problem.message);
+        let gone = |problem: &Diagnostic| format!("{} {}", problem.code, problem.message.english());
         let lines: BTreeSet<String> = self.pending().map(card).chain(self.gone.iter().map(gone)).collect();
         let mut text = format!("recard drift of {}\n", self.portal);
         for line in lines {

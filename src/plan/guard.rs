@@ -186,28 +186,38 @@ impl Breach {
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooManyPeople { people, limit } => {
-                write!(f, "{people} people would lose a card; the limit maxUsers is {limit}")
-            }
-            Self::TooLargeShare { people, active, limit } => write!(
-                f,
-                "{people} of {active} active people would lose a card; the limit maxPercentOfUsers is {limit} %"
+        f.write_str(&match self {
+            Self::TooManyPeople { people, limit } => tr!(
+                "{n} person would lose a card; the limit maxUsers is {limit}"
+                    | "{n} people would lose a card; the limit maxUsers is {limit}" % *people,
+                limit
             ),
-            Self::CommonCard(lead) => {
-                write!(f, "the common card for {lead} leads would be lost, for everybody who looks at it")
+            Self::TooLargeShare { people, active, limit } => tr!(
+                "{n} of {active} active people would lose a card; the limit maxPercentOfUsers is {limit} %"
+                    | "{n} of {active} active people would lose a card; the limit maxPercentOfUsers is {limit} %"
+                        % *people,
+                active,
+                limit
+            ),
+            Self::CommonCard(LeadCustomerType::Simple) => {
+                tr!("the common card for simple leads would be lost, for everybody who looks at it")
+            }
+            Self::CommonCard(LeadCustomerType::Repeat) => {
+                tr!("the common card for repeat leads would be lost, for everybody who looks at it")
             }
             Self::SpecialPerson(user, SpecialPerson::FirstUser) => {
-                write!(f, "user {user} would lose a card: usually the portal's first administrator")
+                tr!("user {user} would lose a card: usually the portal's first administrator", user)
             }
             Self::SpecialPerson(user, SpecialPerson::Caller) => {
-                write!(f, "user {user} would lose a card: the owner of the webhook")
+                tr!("user {user} would lose a card: the owner of the webhook", user)
             }
-            Self::Protected(user) => write!(f, "user {user} would lose a card, and is protected"),
-            Self::Shrunk { now, before } => {
-                write!(f, "the manifests select {now} people, and selected {before} in the last run")
-            }
-        }
+            Self::Protected(user) => tr!("user {user} would lose a card, and is protected", user),
+            Self::Shrunk { now, before } => tr!(
+                "the manifests select {n} person, and selected {before} in the last run"
+                    | "the manifests select {n} people, and selected {before} in the last run" % *now,
+                before
+            ),
+        })
     }
 }
 

@@ -61,13 +61,13 @@ impl OnceState {
 
 impl fmt::Display for OnceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::NotYetReset => "not yet reset",
-            Self::NewInGroup => "new in the group",
-            Self::GoneUser => "gone user",
-            Self::OutOfReach => "out of reach",
-            Self::CustomisedAgain => "customised again after its reset",
-            Self::Done => "done",
+        f.pad(&match self {
+            Self::NotYetReset => tr!("not yet reset"),
+            Self::NewInGroup => tr!("new in the group"),
+            Self::GoneUser => tr!("gone user"),
+            Self::OutOfReach => tr!("out of reach"),
+            Self::CustomisedAgain => tr!("customised again after its reset"),
+            Self::Done => tr!("done"),
         })
     }
 }

@@ -62,7 +62,7 @@ impl Gate {
     pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
         self.check()?;
         if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
-            return Err(PortalError::Stopped("the deadline would pass while waiting".to_owned()));
+            return Err(PortalError::Stopped(tr_later!("the deadline would pass while waiting").to_owned()));
         }
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
@@ -76,7 +76,7 @@ impl Gate {
             return Err(PortalError::Stopped(reason.clone()));
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(PortalError::Stopped("the deadline has passed".to_owned()));
+            return Err(PortalError::Stopped(tr_later!("the deadline has passed").to_owned()));
         }
         Ok(())
     }

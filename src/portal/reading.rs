@@ -10,6 +10,7 @@ use super::listing::{Entry, Listing};
 use super::reads::ReadEnd;
 use super::wire::people::{TimeZoneOffset, departments, people, profile};
 use super::wire::{WholeSeconds, card};
+use crate::language::english;
 use crate::model::{CardKey, Department, Identity, Person, TrustEvidence};
 use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
 
@@ -125,7 +126,7 @@ fn card_read(end: ReadEnd) -> CardRead {
 pub(crate) fn layout_read(json: &RawValue) -> CardRead {
     match card::layout(json) {
         Ok(layout) => CardRead::Read(layout),
-        Err(error) => CardRead::NoAnswer(error.to_string()),
+        Err(error) => CardRead::NoAnswer(english(&error)),
     }
 }
 

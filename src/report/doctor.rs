@@ -6,6 +6,8 @@ use anstyle::Style;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::language::Text;
+
 use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
 use super::visible;
 use super::words::{Counted, wrapped};
@@ -35,25 +37,27 @@ pub struct Check {
     /// How it ended.
     pub verdict: Verdict,
     /// What was found.
-    pub text: String,
+    #[schemars(with = "String")]
+    pub text: Text,
     /// How to mend it, where there is something to mend.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub help: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub help: Vec<Text>,
 }
 
 impl Check {
     /// A check that ended well.
-    pub fn ok(check: &'static str, text: impl Into<String>) -> Self {
+    pub fn ok(check: &'static str, text: impl Into<Text>) -> Self {
         Self { check, verdict: Verdict::Ok, text: text.into(), help: Vec::new() }
     }
 
     /// A check that found something odd, with how to mend it.
-    pub fn warning(check: &'static str, text: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn warning(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { check, verdict: Verdict::Warning, text: text.into(), help: vec![help.into()] }
     }
 
     /// A check that failed, with how to mend it.
-    pub fn failure(check: &'static str, text: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn failure(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { check, verdict: Verdict::Failure, text: text.into(), help: vec![help.into()] }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::plan_text::{as_wanted, portal};
 use super::style::{BAD, FAINT, GOOD, HEADING, PLACE, WARNING};
-use super::words::{Counted, column_width, fitted};
+use super::words::{column_width, fitted};
 use super::{PlanReport, visible};
 use crate::plan::{Drift, DriftKind, DriftedCard};
 
@@ -21,11 +22,11 @@ impl fmt::Display for DriftText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { report, drift } = self;
         let plan = report.plan;
-        let kind = if report.caller.emulator { " (an emulator)" } else { "" };
-        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}, read as user {}\n", plan.portal, report.caller.user)?;
+        let portal = portal(plan.portal.as_str(), report.caller.emulator);
+        writeln!(f, "{HEADING}{portal}{HEADING:#}, {}\n", tr!("read as user {}", report.caller.user))?;
         let mut cards: Vec<&DriftedCard> = drift.cards.iter().collect();
         cards.sort_by_key(|card| (card.kind, card.key));
-        let kind_width = cards.iter().map(|card| card.kind.word().len()).max().unwrap_or(0);
+        let kind_width = cards.iter().map(|card| card.kind.to_string().chars().count()).max().unwrap_or(0);
         let key_width = cards.iter().map(|card| card.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(cards.iter().map(|card| plan.person_name(card.key)), NAME_WIDTH);
         for card in &cards {
@@ -40,19 +41,19 @@ impl fmt::Display for DriftText<'_> {
         }
         for problem in &drift.gone {
             let place = problem.place().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
-            writeln!(f, "{BAD}gone{BAD:#}  {}  {PLACE}{place}{PLACE:#}", visible(&problem.message))?;
+            writeln!(f, "{BAD}{}{BAD:#}  {}  {PLACE}{place}{PLACE:#}", tr!("gone"), visible(&problem.message))?;
         }
         if !cards.is_empty() || !drift.gone.is_empty() {
             writeln!(f)?;
         }
         let again = drift.count(DriftKind::CustomisedAgain);
         if again > 0 {
-            let cards = Counted(again, "card was", "cards were");
-            writeln!(f, "{FAINT}{cards} customised again after the reset, which mode once allows.{FAINT:#}")?;
+            let cards = tr!("{n} card was customised again after the reset, which mode once allows."
+                | "{n} cards were customised again after the reset, which mode once allows." % again);
+            writeln!(f, "{FAINT}{cards}{FAINT:#}")?;
         }
         let Some(fingerprint) = drift.fingerprint() else {
-            let cards = Counted(drift.settled, "card is as", "cards are as");
-            return writeln!(f, "{GOOD}No drift:{GOOD:#} {cards} the manifests want.");
+            return writeln!(f, "{GOOD}{}{GOOD:#} {}", tr!("No drift:"), as_wanted(drift.settled));
         };
         let mut counts: Vec<String> = DriftKind::ALL
             .into_iter()
@@ -60,9 +61,10 @@ impl fmt::Display for DriftText<'_> {
             .map(|kind| format!("{} {kind}", drift.count(kind)))
             .collect();
         if !drift.gone.is_empty() {
-            counts.push(format!("{} gone", drift.gone.len()));
+            counts.push(tr!("{} gone", drift.gone.len()).to_string());
         }
-        writeln!(f, "{HEADING}Drift:{HEADING:#} {}; {} as wanted.", counts.join(", "), drift.settled)?;
-        writeln!(f, "Fingerprint {fingerprint}")
+        let settled = tr!("{} as wanted.", drift.settled);
+        writeln!(f, "{HEADING}{}{HEADING:#} {}; {settled}", tr!("Drift:"), counts.join(", "))?;
+        writeln!(f, "{}", tr!("Fingerprint {fingerprint}", fingerprint))
     }
 }

@@ -46,12 +46,12 @@ impl Sight {
 
 impl fmt::Display for Sight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OwnCard => "their own card",
-            Self::SetForAll => "the card set for all",
-            Self::CommonCard => "the common card",
-            Self::BuiltIn => "the portal's built-in card",
-            Self::Unknown => "not known",
+        f.write_str(&match self {
+            Self::OwnCard => tr!("their own card"),
+            Self::SetForAll => tr!("the card set for all"),
+            Self::CommonCard => tr!("the common card"),
+            Self::BuiltIn => tr!("the portal's built-in card"),
+            Self::Unknown => tr!("not known"),
         })
     }
 }

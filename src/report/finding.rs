@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::words::Counted;
 use super::{Held, PlanReport, Report, SettledRun, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::language::Text;
 use crate::model::{CardKey, LeadCustomerType, Origin, OutcomeClass, Place, UserId};
 use crate::plan::{Breach, Plan, PlannedTarget};
 
@@ -44,8 +45,8 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
         Subject::Run(run) => of_run(run),
         Subject::Validation(checked) => checked.diagnostics.iter().map(of_diagnostic).collect(),
         Subject::Failure(failed) => {
-            let help = (!failed.hints.is_empty()).then(|| failed.hints.join("\n"));
-            let message = failed.chain.join(": ");
+            let help = (!failed.hints.is_empty()).then(|| Text::joined(failed.hints, "\n").to_string());
+            let message = Text::joined(failed.chain, ": ").to_string();
             vec![Finding { level: Level::Error, rule: "failure".to_owned(), message, help, place: None }]
         }
     };
@@ -60,8 +61,8 @@ fn of_diagnostic(found: &Diagnostic) -> Finding {
             Severity::Warning => Level::Warning,
         },
         rule: found.code.to_string(),
-        message: found.message.clone(),
-        help: found.help.clone(),
+        message: found.message.to_string(),
+        help: found.help.as_ref().map(Text::to_string),
         place: found.place().cloned(),
     }
 }

@@ -516,7 +516,8 @@ impl ReportJson {
             outcome: settled.outcome.word(),
             text: settled.outcome.to_string(),
         };
-        let held = |Held { key, reason, text }: &Held| HeldJson { target: key.to_string(), reason, text: text.clone() };
+        let held =
+            |Held { key, reason, text }: &Held| HeldJson { target: key.to_string(), reason, text: text.to_string() };
         Self {
             format: "recard.report/v1",
             purpose: purpose.word(),
@@ -544,8 +545,8 @@ impl ValidationJson {
         let problem = |found: &Diagnostic| ProblemJson {
             code: found.code.as_str(),
             severity: found.severity.as_str(),
-            message: found.message.clone(),
-            help: found.help.clone(),
+            message: found.message.to_string(),
+            help: found.help.as_ref().map(ToString::to_string),
             place: found.place().map(place),
         };
         Self {
@@ -565,8 +566,8 @@ impl FailureJson {
             format: "recard.failure/v1",
             purpose: purpose.word(),
             exit_code: failed.code,
-            messages: failed.chain.to_vec(),
-            hints: failed.hints.to_vec(),
+            messages: failed.chain.iter().map(ToString::to_string).collect(),
+            hints: failed.hints.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -128,7 +128,7 @@ fn of_run(run: &SettledRun<'_>) -> Vec<Case> {
         cases.push(Case { class: class(settled.key), name: settled.key.to_string(), verdict });
     }
     for held in &run.held {
-        let verdict = Verdict::Failed("held", held.text.clone());
+        let verdict = Verdict::Failed("held", held.text.to_string());
         cases.push(Case { class: class(held.key), name: held.key.to_string(), verdict });
     }
     if let Some(reason) = run.stopped {

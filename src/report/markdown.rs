@@ -9,10 +9,12 @@ use std::fmt::Write as _;
 
 use super::escape::{markdown, references};
 use super::finding::findings;
+use super::plan_text::{apply_takes, as_wanted, portal, sums};
+use super::subject::warnings as warnings_of;
 use super::subject::{once_lines, told};
-use super::words::{Counted, Expense};
 use super::{Checked, Commit, Content, Effective, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
 use crate::engine::Settled;
+use crate::language::Text;
 use crate::model::{Origin, OutcomeClass, Place, Totals};
 use crate::plan::diff::diff;
 use crate::plan::{Decision, Drift, DriftKind, KeepReason, PlannedTarget};
@@ -66,32 +68,23 @@ fn marker(purpose: Purpose, name: &str) -> String {
 fn headline(report: &Report<'_>) -> String {
     let word = report.purpose.word();
     match &report.subject {
-        Subject::Plan(plan) => {
-            let counts = plan.plan.counts();
-            if let Some(drift) = plan.drift {
-                return drifted(drift);
+        Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
+        Subject::Plan(PlanReport { plan, .. }) => {
+            let counts = plan.counts();
+            if plan.is_settled() {
+                let title = tr!("recard {word}: nothing to do", word);
+                return format!("### ✅ {title}\n\n{}\n", as_wanted(counts.keep));
             }
-            if plan.plan.is_settled() {
-                let cards = Counted(counts.keep, "card is as", "cards are as");
-                return format!("### ✅ recard {word}: nothing to do\n\n{cards} the manifests want.\n");
-            }
-            let people = u32::try_from(plan.plan.guards.measure.people.len()).unwrap_or(u32::MAX);
-            let measure = &plan.plan.guards.measure;
-            let sign = if !plan.plan.guards.holds() {
+            let sign = if !plan.guards.holds() {
                 "🛑"
             } else if counts.hold > 0 {
                 "⚠️"
             } else {
                 "📋"
             };
-            let mut text = format!("### {sign} recard {word}: {}", Counted(counts.reset, "card", "cards"));
-            text.push_str(if report.purpose == Purpose::Drift { " drifted\n\n" } else { " to reset\n\n" });
-            let _ = write!(text, "**{} to reset**", counts.reset);
-            if people > 0 {
-                let _ = write!(text, " ({} of {})", Counted(people, "person", "people"), measure.active_users);
-            }
-            let _ = writeln!(text, ", {} to keep, {} held.", counts.keep, counts.hold);
-            text
+            let title =
+                tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset, word);
+            format!("### {sign} {title}\n\n{}\n", sums(plan))
         }
         Subject::Run(run) => {
             let Totals { done, skipped, failed, unknown } = run.totals();
@@ -103,44 +96,57 @@ fn headline(report: &Report<'_>) -> String {
             } else {
                 "✅"
             };
-            let planned = Counted(run.totals().planned(), "card", "cards");
-            let mut text = format!("### {sign} recard {word}: {done} of {planned} done\n\n");
-            let _ = writeln!(text, "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.");
-            text
+            let planned = run.totals().planned();
+            let title = tr!(
+                "recard {word}: {done} of {n} card done" | "recard {word}: {done} of {n} cards done" % planned,
+                word,
+                done
+            );
+            let sums = tr!(
+                "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.",
+                skipped,
+                failed,
+                unknown,
+                held
+            );
+            format!("### {sign} {title}\n\n{sums}\n")
         }
         Subject::Validation(checked) => {
             let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
-            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let warnings = Counted(count(checked.diagnostics.len() - errors), "warning", "warnings");
-            match errors {
-                0 => format!("### ✅ recard {word}: the manifests are valid\n\n{warnings}.\n"),
+            let warnings = warnings_of(checked.diagnostics.len() - errors);
+            let title = match errors {
+                0 => format!("✅ {}", tr!("recard {word}: the manifests are valid", word)),
                 _ => {
-                    let errors = Counted(count(errors), "problem", "problems");
-                    format!("### ❌ recard {word}: {errors} in the manifests\n\n{warnings}.\n")
+                    let problems = tr!(
+                        "recard {word}: {n} problem in the manifests"
+                            | "recard {word}: {n} problems in the manifests" % errors,
+                        word
+                    );
+                    format!("❌ {problems}")
                 }
-            }
+            };
+            format!("### {title}\n\n{warnings}.\n")
         }
-        Subject::Failure(_) => format!("### ❌ recard {word} failed\n"),
+        Subject::Failure(_) => format!("### ❌ {}\n", tr!("recard {word} failed", word)),
     }
 }
 
 fn drifted(drift: &Drift) -> String {
     let Some(fingerprint) = drift.fingerprint() else {
-        let cards = Counted(drift.settled, "card is as", "cards are as");
-        return format!("### ✅ recard drift: none\n\n{cards} the manifests want.\n");
+        return format!("### ✅ {}\n\n{}\n", tr!("recard drift: none"), as_wanted(drift.settled));
     };
-    let cards = Counted(u32::try_from(drift.pending().count()).unwrap_or(u32::MAX), "card", "cards");
-    let mut text = format!("### ⚠️ recard drift: {cards} drifted\n\n");
+    let title = tr!("recard drift: {n} card drifted" | "recard drift: {n} cards drifted" % drift.pending().count());
+    let mut text = format!("### ⚠️ {title}\n\n");
     let kinds = DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0);
     for kind in kinds {
-        let allowed = if kind.is_pending() { "" } else { " (allowed by mode once)" };
+        let allowed = if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
         let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
     }
     for problem in drift.gone.iter().take(LONGEST_LIST) {
-        let _ = writeln!(text, "- gone: {}", short(&problem.message));
+        let _ = writeln!(text, "- {}", tr!("gone: {}", short(&problem.message)));
     }
     more(&mut text, "- ", drift.gone.len());
-    let _ = writeln!(text, "\nFingerprint `{fingerprint}`");
+    let _ = writeln!(text, "\n{}", tr!("Fingerprint {fingerprint}", fingerprint = format_args!("`{fingerprint}`")));
     text
 }
 
@@ -167,7 +173,9 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
         .iter()
         .filter(|target| matches!(target.decision, Decision::Keep(KeepReason::CustomisedAgain(_))))
         .collect();
-    for (title, targets) in [("Held", held), ("To reset", resets), ("Kept, though customised again", again)] {
+    for (title, targets) in
+        [(tr!("Held"), held), (tr!("To reset"), resets), (tr!("Kept, though customised again"), again)]
+    {
         if !targets.is_empty() {
             let _ = writeln!(text, "\n#### {title}: {}", targets.len());
             planned(text, report, &targets, detail);
@@ -185,20 +193,20 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
     }
     let counts = plan.counts();
     if counts.reset > 0 {
-        let _ = writeln!(text, "\nApply takes {}.", Expense(report.cost));
+        let _ = writeln!(text, "\n{}", apply_takes(&report.cost));
     }
     warnings(text, report);
-    let emulator = if report.caller.emulator { " (an emulator)" } else { "" };
-    let _ = writeln!(
-        text,
-        "\nPortal {}{emulator}, read as user {} {}.",
-        markdown(plan.portal.as_str()),
-        report.caller.user,
-        short(report.caller.name.as_str())
-    );
+    let portal = portal(&markdown(plan.portal.as_str()), report.caller.emulator);
+    let (user, name) = (report.caller.user, short(report.caller.name.as_str()));
+    let _ = writeln!(text, "\n{}", tr!("{portal}, read as user {user} {name}.", portal, user, name));
     manifests(text, &report.manifests);
     for (file, Commit { id, author, date }) in report.commits.iter().take(LONGEST_LIST) {
-        let _ = writeln!(text, "- {}: commit {} of {date} by {}", short(file), short(id), short(author));
+        let _ = writeln!(
+            text,
+            "- {}: {}",
+            short(file),
+            tr!("commit {id} of {date} by {author}", id = short(id), date, author = short(author))
+        );
     }
 }
 
@@ -206,25 +214,31 @@ fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
 fn guards(text: &mut String, report: &PlanReport<'_>) {
     let guards = &report.plan.guards;
     if !guards.holds() {
-        text.push_str("\n> [!CAUTION]\n> **Apply will refuse this plan.**\n>\n");
+        let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
         for breach in guards.breaches.iter().take(LONGEST_LIST) {
             let _ = writeln!(text, "> - {breach}");
         }
         more(text, "> - ", guards.breaches.len());
         match guards.acknowledgement() {
             Some(lines) if lines.len() < 2_000 => {
-                text.push_str(">\n> These lines under `spec` would allow exactly this:\n>\n> ```yaml\n");
+                let would = tr!("These lines under `spec` would allow exactly this:");
+                let _ = writeln!(text, ">\n> {would}\n>\n> ```yaml");
                 for line in lines.lines() {
                     let _ = writeln!(text, "> {line}");
                 }
                 text.push_str("> ```\n");
             }
-            Some(_) => text.push_str(">\n> `recard plan` shows the lines that would allow exactly this.\n"),
-            None => text.push_str(">\n> Nothing lifts a protection; leave the person out with `except`.\n"),
+            Some(_) => {
+                let _ = writeln!(text, ">\n> {}", tr!("`recard plan` shows the lines that would allow exactly this."));
+            }
+            None => {
+                let nothing = tr!("Nothing lifts a protection; leave the person out with `except`.");
+                let _ = writeln!(text, ">\n> {nothing}");
+            }
         }
     }
     if !guards.acknowledged.is_empty() {
-        text.push_str("\nAcknowledged in the manifests:\n\n");
+        let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
         for breach in guards.acknowledged.iter().take(LONGEST_LIST) {
             let _ = writeln!(text, "- {breach}");
         }
@@ -243,13 +257,12 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
         let mut groups: Vec<_> = groups.into_values().collect();
         groups.sort_by_key(|(_, targets)| std::cmp::Reverse(targets.len()));
         for (origin, of_line) in groups.iter().take(LONGEST_LIST) {
-            let cards = Counted(u32::try_from(of_line.len()).unwrap_or(u32::MAX), "card", "cards");
-            let _ = writeln!(text, "- {cards}: {}", place(origin));
+            let _ = writeln!(text, "- {}: {}", cards(of_line.len()), place(origin));
         }
         more(text, "- ", groups.len());
         return;
     }
-    text.push_str("\n| target | who | what | from |\n|---|---|---|---|\n");
+    let _ = writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
     for target in targets.iter().take(detail.rows) {
         if text.len() > detail.limit {
             return;
@@ -267,7 +280,8 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
         sights(text, report, targets, effective);
     }
     if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
-        let _ = writeln!(text, "\n… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.");
+        let _ =
+            writeln!(text, "\n{}", tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left));
     }
     match detail.content {
         Content::Left => {}
@@ -281,14 +295,15 @@ fn sights(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget]
     for target in targets {
         let common = effective.common_view(target.key.lead);
         let sight = match Effective::own_view(report.plan, target) {
-            Some(own) => format!("own view: {own}; common view: {common}"),
-            None => format!("common view: {common}"),
+            Some(own) => tr!("own view: {own}; common view: {common}", own, common),
+            None => tr!("common view: {common}", common),
         };
-        *counts.entry(sight).or_default() += 1;
+        *counts.entry(sight.to_string()).or_default() += 1;
     }
-    text.push_str("\nSeen afterwards (which view a person looks at cannot be read):\n\n");
+    let seen = tr!("Seen afterwards (which view a person looks at cannot be read):");
+    let _ = writeln!(text, "\n{seen}\n");
     for (sight, count) in counts {
-        let _ = writeln!(text, "- {}: {sight}", Counted(count, "card", "cards"));
+        let _ = writeln!(text, "- {}: {sight}", cards(count));
     }
 }
 
@@ -311,7 +326,7 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
 
 fn warnings(text: &mut String, report: &PlanReport<'_>) {
     if !report.warnings.is_empty() {
-        text.push_str("\n#### Warnings\n\n");
+        let _ = writeln!(text, "\n#### {}\n", tr!("Warnings"));
         for warning in report.warnings.iter().take(LONGEST_LIST) {
             let _ = writeln!(text, "- {}", short(&warning.to_string()));
         }
@@ -331,14 +346,14 @@ fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
 
 fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
     if let Some(reason) = run.stopped {
-        let _ = writeln!(text, "\n**The run ended early:** {}", short(reason));
+        let _ = writeln!(text, "\n**{}** {}", tr!("The run ended early:"), short(&Text::known(reason)));
     }
     let of = |class: OutcomeClass| run.targets.iter().filter(move |settled| settled.outcome.class() == class);
     for (title, class) in [
-        ("Unknown", OutcomeClass::Unknown),
-        ("Failed", OutcomeClass::Failed),
-        ("Skipped", OutcomeClass::Skipped),
-        ("Done", OutcomeClass::Done),
+        (tr!("Unknown"), OutcomeClass::Unknown),
+        (tr!("Failed"), OutcomeClass::Failed),
+        (tr!("Skipped"), OutcomeClass::Skipped),
+        (tr!("Done"), OutcomeClass::Done),
     ] {
         let targets: Vec<&Settled> = of(class).collect();
         if targets.is_empty() {
@@ -356,31 +371,33 @@ fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
             }
             continue;
         }
-        text.push_str("\n| target | who | what |\n|---|---|---|\n");
+        let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("target | who | what"));
         for settled in targets.iter().take(detail.rows) {
             let name = short(run.person_name(settled.key));
             let _ = writeln!(text, "| `{}` | {name} | {} |", settled.key, short(&settled.outcome.to_string()));
         }
         if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
-            let _ = writeln!(text, "\n… and {left} more; `recard show` has all of them.");
+            let _ = writeln!(text, "\n{}", tr!("… and {left} more; `recard show` has all of them.", left));
         }
     }
     if !run.held.is_empty() {
-        let _ = writeln!(text, "\n#### Held, not tried: {}\n", run.held.len());
+        let _ = writeln!(text, "\n#### {}\n", tr!("Held, not tried: {}", run.held.len()));
         for held in run.held.iter().take(detail.rows.min(LONGEST_LIST)) {
             let _ = writeln!(text, "- `{}`: {}", held.key, short(&held.text));
         }
         if let Some(left @ 1..) = run.held.len().checked_sub(detail.rows.min(LONGEST_LIST)) {
-            let _ = writeln!(text, "- and {left} more");
+            let _ = writeln!(text, "- {}", tr!("and {left} more", left));
         }
     }
     match run.run {
         Some(id) => {
-            let _ = writeln!(text, "\nPortal {}, run `{id}`.", markdown(run.portal));
+            let run = tr!("Portal {portal}, run `{id}`.", portal = markdown(run.portal), id);
+            let _ = writeln!(text, "\n{run}");
         }
         None => {
-            let _ =
-                writeln!(text, "\nPortal {}; nothing was to be done, and no run was started.", markdown(run.portal));
+            let portal = markdown(run.portal);
+            let nothing = tr!("Portal {portal}; nothing was to be done, and no run was started.", portal);
+            let _ = writeln!(text, "\n{nothing}");
         }
     }
     manifests(text, &run.manifests);
@@ -388,13 +405,13 @@ fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
 
 fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, detail: Detail) {
     if let Some(portal) = checked.portal {
-        let _ = writeln!(text, "\nFor the portal {}.", markdown(portal));
+        let _ = writeln!(text, "\n{}", tr!("For the portal {}.", markdown(portal)));
     }
     let findings = findings(report);
     if findings.is_empty() {
         return;
     }
-    text.push_str("\n| where | code | what |\n|---|---|---|\n");
+    let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
     let room = detail.rows.max(5);
     for finding in findings.iter().take(room) {
         let help = finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
@@ -402,7 +419,7 @@ fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, de
         let _ = writeln!(text, "| {} | {} | {}{help} |", short(&place), finding.rule, short(&finding.message));
     }
     if let Some(left @ 1..) = findings.len().checked_sub(room) {
-        let _ = writeln!(text, "\n… and {left} more.");
+        let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));
     }
 }
 
@@ -414,12 +431,12 @@ fn of_failure(text: &mut String, failed: &Failed<'_>) {
     for hint in failed.hints.iter().take(LONGEST_LIST) {
         let _ = writeln!(text, "\n{}", short(hint));
     }
-    let _ = writeln!(text, "\nExit code {}.", failed.code);
+    let _ = writeln!(text, "\n{}", tr!("Exit code {}.", failed.code));
 }
 
 fn more(text: &mut String, bullet: &str, count: usize) {
     if let Some(left @ 1..) = count.checked_sub(LONGEST_LIST) {
-        let _ = writeln!(text, "{bullet}and {left} more");
+        let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
     }
 }
 
@@ -429,6 +446,10 @@ fn place(origin: &Origin) -> String {
         short(&format!("{}:{}", origin.place.file, origin.place.line)),
         short(&origin.selector.to_string())
     )
+}
+
+fn cards(number: impl TryInto<u64> + Copy + std::fmt::Display) -> Text {
+    tr!("{n} card" | "{n} cards" % number)
 }
 
 /// Somebody's text, cut to a sensible length and made harmless.

@@ -34,6 +34,8 @@ use std::fmt;
 
 use drift_text::DriftText;
 
+use crate::language::{self, Language};
+
 pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use effective::{Effective, Sight};
 pub use escape::visible;
@@ -76,16 +78,14 @@ impl Format {
         ("github", Self::Github),
         ("csv", Self::Csv),
     ];
-}
 
-/// The language of what people read. What programs read is the same in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// Russian.
-    Russian,
+    /// The language of a form: that of its readers if they are people, and always English for programs.
+    pub fn language(self, wanted: Language) -> Language {
+        match self {
+            Self::Text | Self::Markdown => wanted,
+            Self::Json | Self::Junit | Self::Sarif | Self::Github | Self::Csv => Language::English,
+        }
+    }
 }
 
 /// How a report is shown; nothing of this changes what it says.
@@ -121,7 +121,7 @@ impl Default for Options {
 impl Report<'_> {
     /// The report in a format, with the line end that its last line needs.
     pub fn render(&self, format: Format, options: &Options) -> String {
-        match format {
+        language::within(format.language(options.language), || match format {
             Format::Text => self.text(options),
             Format::Json => self.json(options),
             Format::Markdown => markdown::render(self, options),
@@ -129,7 +129,7 @@ impl Report<'_> {
             Format::Sarif => sarif::render(self),
             Format::Github => github::render(self),
             Format::Csv => csv::render(self),
-        }
+        })
     }
 
     fn text(&self, options: &Options) -> String {

@@ -4,11 +4,12 @@ use std::fmt;
 
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::subject::{once_lines, told};
-use super::words::{Counted, Expense, column_width, fitted};
-use super::{Commit, Effective, PlanReport, visible};
+use super::words::{Expense, column_width, fitted};
+use super::{Commit, Cost, Effective, PlanReport, visible};
+use crate::language::Text;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
-use crate::plan::{Decision, GuardReport, KeepReason, PlannedTarget};
+use crate::plan::{Decision, GuardReport, KeepReason, Plan, PlannedTarget};
 
 /// Names are cut here, so that a line of a plan fits 80 columns.
 const NAME_WIDTH: usize = 22;
@@ -48,32 +49,27 @@ impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The warnings stand on stderr already, with the lines that they are about.
         let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _, effective } = self.report;
-        let kind = if caller.emulator { " (an emulator)" } else { "" };
-        writeln!(
-            f,
-            "{HEADING}Portal {}{kind}{HEADING:#}, as user {} {}",
-            plan.portal,
-            caller.user,
-            visible(caller.name.as_str())
-        )?;
-        writeln!(f, "{FAINT}Reads of other users: {}{FAINT:#}", Trust(plan.trust))?;
+        let portal = portal(plan.portal.as_str(), caller.emulator);
+        let who = tr!("as user {user} {name}", user = caller.user, name = visible(caller.name.as_str()));
+        writeln!(f, "{HEADING}{portal}{HEADING:#}, {who}")?;
+        writeln!(f, "{FAINT}{}{FAINT:#}", tr!("Reads of other users: {}", trust(plan.trust)))?;
         for (name, reason) in manifests {
-            writeln!(f, "{FAINT}Manifest {}: {}{FAINT:#}", visible(name), visible(reason))?;
+            let manifest = tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
+            writeln!(f, "{FAINT}{manifest}{FAINT:#}")?;
         }
         writeln!(f)?;
 
         let shown: Vec<&PlannedTarget> = plan.targets.iter().filter(|target| self.shows(target)).collect();
         let key_width = shown.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(shown.iter().map(|target| plan.person_name(target.key)), NAME_WIDTH);
+        let word_width = shown.iter().map(|target| word(&target.decision).chars().count()).max().unwrap_or(0).max(5);
         for target in &shown {
-            self.line(f, target, key_width, name_width)?;
+            self.line(f, target, [word_width, key_width, name_width])?;
         }
         if !shown.is_empty() {
             if effective.is_some() {
-                writeln!(
-                    f,
-                    "{FAINT}Which view a person looks at cannot be read, nor can views made for some.{FAINT:#}"
-                )?;
+                let unread = tr!("Which view a person looks at cannot be read, nor can views made for some.");
+                writeln!(f, "{FAINT}{unread}{FAINT:#}")?;
             }
             writeln!(f)?;
         }
@@ -82,21 +78,13 @@ impl fmt::Display for PlanText<'_> {
         for line in once_lines(plan) {
             writeln!(f, "{line}")?;
         }
-        let people = u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX);
         if plan.is_settled() {
-            let cards = Counted(counts.keep, "card is as", "cards are as");
-            writeln!(f, "{GOOD}Nothing to do:{GOOD:#} {cards} the manifests want.")?;
-            return Ok(());
+            let cards = as_wanted(counts.keep);
+            return writeln!(f, "{GOOD}{}{GOOD:#} {cards}", tr!("Nothing to do:"));
         }
-        write!(f, "{HEADING}Plan:{HEADING:#} {} to reset", counts.reset)?;
-        if people > 0 {
-            let measure = &plan.guards.measure;
-            write!(f, " ({} of {})", Counted(people, "person", "people"), measure.active_users)?;
-        }
-        write!(f, ", {} to keep, {} held.", counts.keep, counts.hold)?;
-        writeln!(f)?;
+        writeln!(f, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
         if counts.reset > 0 {
-            writeln!(f, "Apply takes {}.", Expense(*cost))?;
+            writeln!(f, "{}", apply_takes(cost))?;
         }
         guards(f, &plan.guards)
     }
@@ -117,8 +105,7 @@ impl PlanText<'_> {
         &self,
         f: &mut fmt::Formatter<'_>,
         target: &PlannedTarget,
-        key_width: usize,
-        name_width: usize,
+        [word_width, key_width, name_width]: [usize; 3],
     ) -> fmt::Result {
         let plan = self.report.plan;
         let style = match target.decision {
@@ -126,20 +113,21 @@ impl PlanText<'_> {
             Decision::Hold(_) => WARNING,
             Decision::Keep(_) => FAINT,
         };
-        let word = target.decision.word();
+        let word = word(&target.decision);
         let name = fitted(&visible(plan.person_name(target.key)), name_width);
         let key = target.key.to_string();
-        write!(f, "{style}{word:<5}{style:#}  {key:<key_width$}  ")?;
+        write!(f, "{style}{word:<word_width$}{style:#}  {key:<key_width$}  ")?;
         if name_width > 0 {
             write!(f, "{name:<name_width$}  ")?;
         }
         writeln!(f, "{}", visible(&told(target)))?;
         if let Some(effective) = self.report.effective {
             let common = effective.common_view(target.key.lead);
-            match Effective::own_view(plan, target) {
-                Some(own) => writeln!(f, "       {FAINT}afterwards{FAINT:#} own view: {own}; common view: {common}")?,
-                None => writeln!(f, "       {FAINT}afterwards{FAINT:#} common view: {common}")?,
-            }
+            let sight = match Effective::own_view(plan, target) {
+                Some(own) => tr!("own view: {own}; common view: {common}", own, common),
+                None => tr!("common view: {common}", common),
+            };
+            writeln!(f, "       {FAINT}{}{FAINT:#} {sight}", tr!("afterwards"))?;
         }
         match self.content {
             Content::Left => return Ok(()),
@@ -148,9 +136,10 @@ impl PlanText<'_> {
         let origin = &target.origin;
         let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
         writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", visible(&place), visible(&selector))?;
-        write!(f, "       {FAINT}because: {}", visible(&origin.reason))?;
+        write!(f, "       {FAINT}{}", tr!("because: {}", visible(&origin.reason)))?;
         if let Some(Commit { id, author, date }) = self.report.commit(origin) {
-            write!(f, " (commit {:.10} of {date} by {})", id, visible(author))?;
+            let (id, author) = (format_args!("{id:.10}"), visible(author));
+            write!(f, " ({})", tr!("commit {id} of {date} by {author}", id, date, author))?;
         }
         writeln!(f, "{FAINT:#}")?;
         if let Some(layout) = target.decision.layout() {
@@ -174,40 +163,80 @@ impl PlanText<'_> {
 /// The guards: what stands against a plan and what would allow it, and what a manifest has acknowledged.
 fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
-        writeln!(f, "{WARNING}acknowledged:{WARNING:#} {breach}")?;
+        writeln!(f, "{WARNING}{}{WARNING:#} {breach}", tr!("acknowledged:"))?;
     }
     if guards.holds() {
         return Ok(());
     }
     for breach in &guards.breaches {
-        writeln!(f, "{BAD}guard:{BAD:#} {breach}")?;
+        writeln!(f, "{BAD}{}{BAD:#} {breach}", tr!("guard:"))?;
     }
     match guards.acknowledgement() {
         Some(lines) => {
-            writeln!(f, "Apply will refuse. These lines under `spec` would allow exactly this:")?;
+            writeln!(f, "{}", tr!("Apply will refuse. These lines under `spec` would allow exactly this:"))?;
             for line in lines.lines() {
                 writeln!(f, "    {line}")?;
             }
             Ok(())
         }
         None => {
-            writeln!(f, "Apply will refuse. Nothing lifts a protection; leave the person out with `except`.")
+            let text = tr!("Apply will refuse. Nothing lifts a protection; leave the person out with `except`.");
+            writeln!(f, "{text}")
         }
     }
 }
 
-struct Trust(ReadTrust);
+/// The portal, and what it says that it is.
+pub(super) fn portal(name: &str, emulator: bool) -> Text {
+    if emulator { tr!("Portal {name} (an emulator)", name) } else { tr!("Portal {name}", name) }
+}
 
-impl fmt::Display for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            ReadTrust::Trusted(TrustEvidence::WholeSeconds) => "trusted (the answers show a release from 25.700 on)",
-            ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => {
-                "trusted (the profile shows a release from 25.550 on)"
-            }
-            ReadTrust::Trusted(TrustEvidence::DifferingRead) => "trusted (other people's cards read differently)",
-            ReadTrust::NotTrusted => "not trusted (the portal answers with the caller's own card, as up to 24.200)",
-            ReadTrust::Unproven => "unproven (nothing shows whose card the portal reads)",
-        })
+/// That nothing is to be done.
+pub(super) fn as_wanted(cards: u32) -> Text {
+    tr!("{n} card is as the manifests want." | "{n} cards are as the manifests want." % cards)
+}
+
+/// What is to be done, in numbers.
+pub(super) fn sums(plan: &Plan) -> Text {
+    let counts = plan.counts();
+    let (reset, keep, hold) = (counts.reset, counts.keep, counts.hold);
+    let measure = &plan.guards.measure;
+    let active = measure.active_users;
+    match measure.people.len() {
+        0 => tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold),
+        people => tr!(
+            "{reset} to reset ({n} person of {active}), {keep} to keep, {hold} held."
+                | "{reset} to reset ({n} people of {active}), {keep} to keep, {hold} held." % people,
+            reset,
+            active,
+            keep,
+            hold
+        ),
+    }
+}
+
+/// What carrying the plan out will cost.
+pub(super) fn apply_takes(cost: &Cost) -> Text {
+    tr!("Apply takes {}.", Expense(*cost))
+}
+
+/// The word for a decision.
+fn word(decision: &Decision) -> Text {
+    match decision {
+        Decision::Keep(_) => tr!("keep"),
+        Decision::Reset(_) => tr!("reset"),
+        Decision::Hold(_) => tr!("hold"),
+    }
+}
+
+fn trust(trust: ReadTrust) -> Text {
+    match trust {
+        ReadTrust::Trusted(TrustEvidence::WholeSeconds) => tr!("trusted (the answers show a release from 25.700 on)"),
+        ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => {
+            tr!("trusted (the profile shows a release from 25.550 on)")
+        }
+        ReadTrust::Trusted(TrustEvidence::DifferingRead) => tr!("trusted (other people's cards read differently)"),
+        ReadTrust::NotTrusted => tr!("not trusted (the portal answers with the caller's own card, as up to 24.200)"),
+        ReadTrust::Unproven => tr!("unproven (nothing shows whose card the portal reads)"),
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::style::{BAD, GOOD, HEADING, WARNING};
 use super::visible;
-use super::words::{Counted, column_width, fitted};
+use super::words::{column_width, fitted};
 use crate::engine::Settled;
+use crate::language::Text;
 use crate::model::{CardKey, OutcomeClass, RunId, Totals};
 
 /// Names are cut here, so that a line fits 80 columns.
@@ -65,20 +66,17 @@ impl fmt::Display for RunText<'_> {
         let listed: Vec<&Settled> = self.targets.iter().filter(is_listed).collect();
         let key_width = listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);
+        let classes = listed.iter().map(|settled| class(settled.outcome.class()).chars().count());
+        let class_width = classes.max().unwrap_or(0).max(5);
         for settled in &listed {
             let style = match settled.outcome.class() {
                 OutcomeClass::Done | OutcomeClass::Skipped => GOOD,
                 OutcomeClass::Failed => BAD,
                 OutcomeClass::Unknown => WARNING,
             };
-            let class = match settled.outcome.class() {
-                OutcomeClass::Done => "done",
-                OutcomeClass::Skipped => "skip",
-                OutcomeClass::Failed => "fail",
-                OutcomeClass::Unknown => "open",
-            };
             let (key, name) = (settled.key.to_string(), fitted(&visible(name(settled.key)), name_width));
-            write!(f, "{style}{class:<5}{style:#}  {key:<key_width$}  ")?;
+            let class = class(settled.outcome.class());
+            write!(f, "{style}{class:<class_width$}{style:#}  {key:<key_width$}  ")?;
             if name_width > 0 {
                 write!(f, "{name:<name_width$}  ")?;
             }
@@ -89,14 +87,28 @@ impl fmt::Display for RunText<'_> {
         }
         let Totals { done, skipped, failed, unknown } = self.totals;
         let style = if self.totals.is_clean() { GOOD } else { WARNING };
-        let planned = Counted(self.totals.planned(), "card", "cards");
-        writeln!(
-            f,
-            "{style}Done:{style:#} {done} of {planned}; {skipped} skipped, {failed} failed, {unknown} unknown."
-        )?;
+        let sums = tr!(
+            "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown."
+                | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown." % self.totals.planned(),
+            done,
+            skipped,
+            failed,
+            unknown
+        );
+        writeln!(f, "{style}{}{style:#} {sums}", tr!("Done:"))?;
         if let Some(reason) = self.stopped {
-            writeln!(f, "{WARNING}The run ended early:{WARNING:#} {}", visible(reason))?;
+            writeln!(f, "{WARNING}{}{WARNING:#} {}", tr!("The run ended early:"), visible(&Text::known(reason)))?;
         }
-        writeln!(f, "{HEADING}Run {}{HEADING:#}", self.run)
+        writeln!(f, "{HEADING}{}{HEADING:#}", tr!("Run {}", self.run))
+    }
+}
+
+/// The word for how a target ended.
+fn class(class: OutcomeClass) -> Text {
+    match class {
+        OutcomeClass::Done => tr!("done"),
+        OutcomeClass::Skipped => tr!("skip"),
+        OutcomeClass::Failed => tr!("fail"),
+        OutcomeClass::Unknown => tr!("open"),
     }
 }

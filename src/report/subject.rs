@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::words::Counted;
 use super::{Effective, Listing, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
+use crate::language::Text;
 use crate::model::{CardKey, Identity, Origin, RunId, Totals};
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::port::RunHeader;
@@ -139,7 +139,7 @@ pub struct Held {
     /// Why, as a word that never changes.
     pub reason: &'static str,
     /// Why, for people.
-    pub text: String,
+    pub text: Text,
 }
 
 /// Manifests that were checked.
@@ -161,9 +161,9 @@ pub struct Failed<'a> {
     /// The exit code.
     pub code: u8,
     /// What happened; the first text is the outermost, each next one its cause.
-    pub chain: &'a [String],
+    pub chain: &'a [Text],
     /// What may help.
-    pub hints: &'a [String],
+    pub hints: &'a [Text],
 }
 
 impl PlanReport<'_> {
@@ -188,7 +188,7 @@ pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
     for (generation, counts) in OnceState::count(&plan.targets) {
         if counts.keys().any(|state| *state != OnceState::Done) {
             let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            lines.push(format!("Once for {generation}: {}.", counts.join(", ")));
+            lines.push(tr!("Once for {generation}: {}.", counts.join(", "), generation).to_string());
         }
     }
     lines
@@ -199,7 +199,7 @@ impl Held {
     pub fn of(plan: &Plan) -> Vec<Self> {
         let held = |target: &PlannedTarget| match &target.decision {
             Decision::Hold(reason) => {
-                Some(Self { key: target.key, reason: reason.word(), text: target.decision.to_string() })
+                Some(Self { key: target.key, reason: reason.word(), text: Text::of(&target.decision) })
             }
             Decision::Keep(_) | Decision::Reset(_) => None,
         };
@@ -239,27 +239,39 @@ impl<'a> SettledRun<'a> {
 impl fmt::Display for Checked<'_> {
     /// What was found, drawn into its lines, and how the manifests stand.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
         if errors > 0 {
             f.write_str(&diagnostic::render(self.diagnostics, self.sources, RenderStyle::Plain))?;
-            return writeln!(f, "{} in the manifests", Counted(count(errors), "problem", "problems"));
+            return writeln!(f, "{}", tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors));
         }
-        let documents = Counted(count(self.documents.unwrap_or_default()), "manifest", "manifests");
-        let warnings = Counted(count(self.diagnostics.len()), "warning", "warnings");
-        writeln!(f, "{documents} for the portal {}: valid, {warnings}", self.portal.unwrap_or("?"))
+        let (portal, warnings) = (self.portal.unwrap_or("?"), warnings(self.diagnostics.len()));
+        let manifests = tr!(
+            "{n} manifest for the portal {portal}: valid, {warnings}"
+                | "{n} manifests for the portal {portal}: valid, {warnings}" % self.documents.unwrap_or_default(),
+            portal,
+            warnings
+        );
+        writeln!(f, "{manifests}")
     }
 }
 
 impl fmt::Display for Failed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, text) in self.chain.iter().enumerate() {
-            writeln!(f, "{}{}", if index == 0 { "error: " } else { "  caused by: " }, visible(text))?;
+            match index {
+                0 => writeln!(f, "{} {}", tr!("error:"), visible(text))?,
+                _ => writeln!(f, "  {} {}", tr!("caused by:"), visible(text))?,
+            }
         }
         for hint in self.hints {
             let lines: Vec<_> = hint.split('\n').map(visible).collect();
-            writeln!(f, "help: {}", lines.join("\n    "))?;
+            writeln!(f, "{} {}", tr!("help:"), lines.join("\n    "))?;
         }
         Ok(())
     }
+}
+
+/// A number of warnings.
+pub(super) fn warnings(number: usize) -> Text {
+    tr!("{n} warning" | "{n} warnings" % number)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Settled;
+use crate::language::Text;
 use crate::model::*;
 use crate::plan::{BlindReset, Plan, Policy, plan};
 
@@ -118,7 +119,7 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         about: None,
     };
     let checked = Checked { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
-    let chain = [text.to_owned(), text.to_owned()];
+    let chain = [Text::from(text), Text::from(text)];
     let failed = Failed { code: 1, chain: &chain, hints: &chain };
     let subjects = [
         (Purpose::Plan, Subject::Plan(&plan_report)),

@@ -23,13 +23,13 @@ impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0;
         if seconds < 1.0 {
-            f.write_str("under a second")
+            f.write_str(&tr!("under a second"))
         } else if seconds < 120.0 {
-            write!(f, "about {seconds:.0} s")
+            f.write_str(&tr!("about {seconds} s", seconds = format_args!("{seconds:.0}")))
         } else if seconds < 7200.0 {
-            write!(f, "about {:.0} min", seconds / 60.0)
+            f.write_str(&tr!("about {} min", format_args!("{:.0}", seconds / 60.0)))
         } else {
-            write!(f, "about {:.1} h", seconds / 3600.0)
+            f.write_str(&tr!("about {} h", format_args!("{:.1}", seconds / 3600.0)))
         }
     }
 }
@@ -41,13 +41,15 @@ pub(super) struct Expense(pub(super) Cost);
 impl fmt::Display for Expense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Cost { requests, seconds, operating_share } = self.0;
-        if seconds >= 1.0 {
-            write!(f, "{}, ", Counted(requests, "request", "requests"))?;
+        let time = Seconds(seconds);
+        if seconds < 1.0 {
+            write!(f, "{time}")?;
+        } else {
+            f.write_str(&tr!("{n} request, {time}" | "{n} requests, {time}" % requests, time))?;
         }
-        write!(f, "{}", Seconds(seconds))?;
         if operating_share >= 0.01 {
-            let percent = operating_share * 100.0;
-            write!(f, ", and {percent:.0} % of the working time that the portal grants in ten minutes")?;
+            let percent = format_args!("{:.0}", operating_share * 100.0);
+            f.write_str(&tr!(", and {percent} % of the working time that the portal grants in ten minutes", percent))?;
         }
         Ok(())
     }

@@ -111,7 +111,11 @@ async fn decide(
             let shown = Report { purpose: Purpose::Apply, subject: Subject::Plan(&planned_report) };
             ui.diagnostics(&shown.render(Format::Text, outputs.options()));
         }
-        let question = format!("Reset {} cards on {}? What they hold is backed up first.", counts.reset, plan.portal);
+        let question = tr!(
+            "Reset {n} card on {portal}? What it holds is backed up first."
+                | "Reset {n} cards on {portal}? What they hold is backed up first." % counts.reset,
+            portal = plan.portal
+        );
         running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     }
     let header = RunHeader {
@@ -120,7 +124,7 @@ async fn decide(
         ..running::header(session, RunPurpose::Apply, planned_cards(plan))
     };
     let kept = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?;
-    let bytes = kept.encode().map_err(|problem| Failure::error(format!("cannot keep the plan: {problem}")))?;
+    let bytes = kept.encode().map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
     let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
     let undertaking =
         Undertaking { approved: &approved, beforehand: &[], header, plan_file: &bytes, freshness, report: settled };
@@ -181,15 +185,17 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan, Failure> {
         Ok(approved) => Ok(approved),
         Err(NotApproved::Guards(report)) => {
             let failure = Failure::refused(match report.breaches.first() {
-                Some(first) => format!("a guard stands against the plan: {first}; nothing was written"),
-                None => "the guards stand against the plan; nothing was written".to_owned(),
+                Some(first) => tr!("a guard stands against the plan: {first}; nothing was written", first),
+                None => tr!("the guards stand against the plan; nothing was written"),
             });
             Err(match report.acknowledgement() {
-                Some(lines) => failure.hint(format!("if this is what you want, put under spec:\n{lines}")),
-                None => failure.hint("a protected person cannot be acknowledged; leave them out with except"),
+                Some(lines) => failure.hint(tr!("if this is what you want, put under spec:\n{lines}", lines)),
+                None => failure.hint(tr!("a protected person cannot be acknowledged; leave them out with except")),
             })
         }
-        Err(NotApproved::Faulty(_)) => Err(Failure::error("recard does not trust its own plan; nothing was written")),
+        Err(NotApproved::Faulty(_)) => {
+            Err(Failure::error(tr!("recard does not trust its own plan; nothing was written")))
+        }
     }
 }
 
@@ -199,7 +205,7 @@ fn finish(outputs: &Outputs<'_>, settled: &SettledRun<'_>) -> Result<(), Failure
     outputs.preview_text("\n")?;
     outputs.write(Subject::Run(settled))?;
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
-        outputs.ui.note(format_args!("To put everything back: recard restore {run} --all"));
+        outputs.ui.note(tr!("To put everything back: recard restore {run} --all", run));
     }
     Ok(())
 }

@@ -34,8 +34,8 @@ pub(super) async fn with(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     if arguments.rules.blind_reset {
-        return Err(Failure::new(exit::USAGE, "a plan file says itself which cards are reset blindly")
-            .hint("leave out --blind-reset here, and give it to plan"));
+        return Err(Failure::new(exit::USAGE, tr!("a plan file says itself which cards are reset blindly"))
+            .hint(tr!("leave out --blind-reset here, and give it to plan")));
     }
     let (mut file, bytes) = plan_files::read(path)?;
     planning::lower_limits(&mut file.content.limits, &arguments.rules);
@@ -79,7 +79,7 @@ async fn carry_out(
         drift: None,
         effective: None,
     };
-    outputs.preview_text(&format!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
+    outputs.preview_text(&tr!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
     // Where nothing of the plan is left, the report says why.
     if plan.counts().reset > 0 || content.targets.is_empty() {
         outputs.preview(Subject::Plan(&planned_report))?;
@@ -139,13 +139,13 @@ async fn review(
 ) -> Result<Reviewed, Failure> {
     let people = engine::look_up(&session.portal.reader(), engine::reviewed_people(content))
         .await
-        .map_err(|problem| Failure::from(problem).while_doing("cannot look up people"))?;
+        .map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look up people")))?;
     let desired = engine::reviewed_targets(content, &people);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let progress = Progress::new(ui);
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
-    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
     let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
     let policy = Policy {
         blind: if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never },
@@ -163,7 +163,7 @@ async fn review(
             None => PlannedRemoval::Unread,
         };
         if !allowed.contains(&(target.key, removal)) {
-            return Err(planning::untrusted(&format!("{} would be reset, but was not reviewed so", target.key)));
+            return Err(planning::untrusted(&tr!("{} would be reset, but was not reviewed so", target.key)));
         }
     }
     Ok(reviewed)

@@ -13,6 +13,7 @@ use crate::cli::output;
 use crate::cli::session::{Address, Connection};
 use crate::cli::ui::Ui;
 use crate::engine::{Access, CardsExamined, SelectorFinding, examine_cards};
+use crate::language::Text;
 use crate::model::{Identity, ReadTrust, TrustEvidence, UserId};
 use crate::port::{Clock as _, PeopleQuery, ReadPortal as _};
 use crate::portal::{Availability, Examination};
@@ -89,7 +90,7 @@ async fn portal_checks(connection: &Connection, global: &Global, checks: &mut Ve
 }
 
 fn failed(check: &'static str, failure: Failure) -> Check {
-    Check { check, verdict: Verdict::Failure, text: failure.to_string(), help: failure.hints }
+    Check { check, verdict: Verdict::Failure, text: Text::joined(&failure.chain, ": "), help: failure.hints }
 }
 
 fn rights(examination: &Examination) -> Check {

@@ -37,10 +37,10 @@ async fn look(
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let Resolution { desired, warnings } =
         engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration).await.map_err(|problem| {
-            session.told(Failure::from(problem).while_doing("cannot look up people and departments"))
+            session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
         })?;
     if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
-        return Err(sources::refuse(outputs, &warnings, &manifest.sources, "the cards were not looked at"));
+        return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("the cards were not looked at")));
     }
     let gone: Vec<Diagnostic> = warnings.iter().filter(|found| found.is_error()).cloned().collect();
     let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };

@@ -51,9 +51,10 @@ pub(in crate::cli) async fn with(
     outputs.write(Subject::Plan(&report))?;
     if let Some(path) = &arguments.out {
         let file = plan_files::made(&session, manifest, &planned, arguments.max_age)?;
-        let bytes = file.encode().map_err(|problem| Failure::error(format!("cannot make a plan file: {problem}")))?;
+        let bytes =
+            file.encode().map_err(|problem| Failure::error(tr!("cannot make a plan file: {problem}", problem)))?;
         write_whole(path, &bytes)?;
-        outputs.ui.note(format_args!("The plan is in {0}; to carry it out: recard apply {0}", path.display()));
+        outputs.ui.note(tr!("The plan is in {0}; to carry it out: recard apply {0}", path.display()));
     }
     let settled = planned.plan.is_settled();
     session.close(outputs.ui)?;
@@ -65,6 +66,6 @@ async fn effective(session: &Session, plan: &Plan) -> Result<Effective, Failure>
     let keys = Effective::missing(plan);
     let silent = |_: Event| {};
     let seen = engine::observe(&session.portal.reader(), &session.caller, &keys, &silent).await;
-    let seen = seen.map_err(|problem| Failure::from(problem).while_doing("cannot read the common cards"))?;
+    let seen = seen.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the common cards")))?;
     Ok(Effective::of(plan, &seen))
 }

@@ -93,7 +93,8 @@ async fn restore(
         outputs.write(Subject::Run(&settled))?;
         return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
     }
-    let question = format!("Write {} on {}?", Counted(actions, "card", "cards"), snapshot.portal);
+    let question =
+        tr!("Write {n} card on {portal}?" | "Write {n} cards on {portal}?" % actions, portal = snapshot.portal);
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
@@ -145,7 +146,7 @@ fn held(plan: &RestorePlan) -> Vec<Held> {
             RestoreDecision::BackupUnusable(_) => "backup-unusable",
             RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => return None,
         };
-        Some(Held { key: target.key, reason, text: words(&target.decision).1 })
+        Some(Held { key: target.key, reason, text: words(&target.decision).1.into() })
     };
     plan.targets.iter().filter_map(held).collect()
 }

@@ -14,6 +14,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::running::{self, Approval};
 use crate::cli::ui::Ui;
 use crate::format::AuditEvent;
+use crate::language::english;
 use crate::port::StoreError;
 use crate::store::LockState;
 
@@ -27,22 +28,22 @@ pub(in crate::cli) async fn run(
     let store = history::store(global)?;
     let owner = match store.lock_state()? {
         LockState::Free => {
-            ui.result(format_args!("Nobody holds the lock of {}.\n", store.portal()))?;
+            ui.result(format_args!("{}\n", tr!("Nobody holds the lock of {}.", store.portal())))?;
             return Ok(exit::DONE);
         }
         LockState::Held(owner) => {
             return Err(Failure::of_store(StoreError::Locked(owner))
-                .hint("this process lives; wait for it, or end it, and its lock ends with it"));
+                .hint(tr!("this process lives; wait for it, or end it, and its lock ends with it")));
         }
         LockState::Left(owner) => owner,
     };
-    ui.result(format_args!("{} was {owner}.\n", store.portal()))?;
-    let question = "Is that process dead, and may its lock be given back?";
-    running::approve(ui, interrupt, Approval::of(arguments.auto_approve), question).await?;
+    ui.result(format_args!("{}\n", tr!("{portal} was {owner}.", portal = store.portal(), owner)))?;
+    let question = tr!("Is that process dead, and may its lock be given back?");
+    running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     store.unlock(&owner)?;
     // The trail says who did it. Whoever takes the lock in this very moment is told by the error that somebody holds it.
     let (mut locked, _) = store.lock(running::owner("unlock"), Arc::new(SystemClock))?;
-    locked.audit(AuditEvent::LockTakenOver(format!("{owner}; given back by hand")))?;
-    ui.result("The lock was given back. If a run was cut, `recard resume` settles it.\n")?;
+    locked.audit(AuditEvent::LockTakenOver(format!("{}; given back by hand", english(&owner))))?;
+    ui.result(format_args!("{}\n", tr!("The lock was given back. If a run was cut, `recard resume` settles it.")))?;
     Ok(exit::DONE)
 }

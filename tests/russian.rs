@@ -1,0 +1,343 @@
+//! The whole program in Russian: people read Russian, and programs read what they always read.
+
+#![cfg(all(feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use snapbox::{assert_data_eq, str};
+
+use support::company::manifest;
+use support::recard::{Ended, Place, steady};
+
+const QUICKSTART: &str = include_str!("../examples/quickstart.yaml");
+
+/// Two folders of the same content, the second one for Russian.
+struct Two {
+    english: Place,
+    russian: Place,
+}
+
+impl Two {
+    fn with(manifest: &str) -> Self {
+        let two = Self { english: Place::new(), russian: Place::new() };
+        two.english.file("lead.yaml", manifest);
+        two.russian.file("lead.yaml", manifest);
+        two
+    }
+
+    /// Runs a command in both languages: the exit code is the same, and so is every file that it writes for programs.
+    fn run(&self, arguments: &[&str]) -> (Ended, Ended) {
+        let with = |place: &Place, language| {
+            let mut command = place.command(arguments);
+            Ended::of(command.args(["--portal", "embedded", "--lang", language]).output().unwrap())
+        };
+        let (english, russian) = (with(&self.english, "en"), with(&self.russian, "ru"));
+        assert_eq!(english.code, russian.code, "{english:?} {russian:?}");
+        for format in ["json", "sarif", "junit", "csv", "github"] {
+            let name = format!("out.{format}");
+            let read = |place: &Place| std::fs::read_to_string(place.path().join(&name)).ok().map(|text| steady(&text));
+            assert_eq!(read(&self.english), read(&self.russian), "{name}");
+        }
+        (english, russian)
+    }
+}
+
+/// What a command writes for programs.
+const MACHINES: &[&str] = &[
+    "--output",
+    "text",
+    "--output",
+    "json=out.json",
+    "--output",
+    "sarif=out.sarif",
+    "--output",
+    "junit=out.junit",
+    "--output",
+    "csv=out.csv",
+    "--output",
+    "github=out.github",
+];
+
+fn with_machines<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, MACHINES].concat()
+}
+
+fn is_russian(text: &str) -> bool {
+    text.chars().any(|c| ('а'..='я').contains(&c))
+}
+
+#[test]
+fn a_plan_and_its_apply() {
+    let two = Two::with(QUICKSTART);
+    let plan = with_machines(&["plan", "-f", "lead.yaml", "--detailed-exitcode"]);
+    let (_, planned) = two.run(&plan);
+    assert_data_eq!(
+        planned.shown(),
+        str![[r#"
+exit 2
+--- stdout
+Портал embedded (эмулятор), от имени пользователя 1 Olga Sokolova
+Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
+Манифест sales-back-to-standard: New lead form since 1 November
+
+сбросить  personal/8/simple   Ivan Petrov     пропадёт: 2 раздела, 5 полей
+сбросить  personal/8/repeat   Ivan Petrov     пропадёт: 2 раздела, 5 полей
+сбросить  personal/12/simple  Anna Petrova    пропадёт: 1 раздел, 10 полей
+сбросить  personal/14/simple  Sofia Rossi     пропадёт: 3 раздела, 12 полей
+сбросить  personal/15/repeat  Mateusz Nowak   пропадёт: 3 раздела, 10 полей
+сбросить  personal/18/simple  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
+сбросить  personal/18/repeat  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
+сбросить  personal/20/simple  Nadia Haddad    пропадёт: 2 раздела, 5 полей
+сбросить  personal/22/simple  Giulia Bianchi  пропадёт: 3 раздела, 10 полей
+
+План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
+Выполнение займёт: меньше секунды.
+--- stderr
+
+"#]]
+    );
+    assert!(two.russian.path().join("out.json").exists());
+    let (_, applied) = two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve", "--unchanged"]));
+    let end = applied.stdout.split_once("\n\n\n").map_or(applied.stdout.as_str(), |(_, end)| end);
+    assert_data_eq!(
+        steady(&format!("exit {}\n{end}--- stderr\n{}", applied.code, applied.stderr)),
+        str![[r#"
+exit 0
+Портал embedded (эмулятор), от имени пользователя 1 Olga Sokolova
+Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
+Манифест sales-back-to-standard: New lead form since 1 November
+
+сбросить  personal/8/simple   Ivan Petrov      пропадёт: 2 раздела, 5 полей
+сбросить  personal/8/repeat   Ivan Petrov      пропадёт: 2 раздела, 5 полей
+сбросить  personal/12/simple  Anna Petrova     пропадёт: 1 раздел, 10 полей
+оставить  personal/12/repeat  Anna Petrova     уже по умолчанию
+сбросить  personal/14/simple  Sofia Rossi      пропадёт: 3 раздела, 12 полей
+оставить  personal/14/repeat  Sofia Rossi      уже по умолчанию
+оставить  personal/15/simple  Mateusz Nowak    уже по умолчанию
+сбросить  personal/15/repeat  Mateusz Nowak    пропадёт: 3 раздела, 10 полей
+оставить  personal/16/simple  Elif Kaya        уже по умолчанию
+оставить  personal/16/repeat  Elif Kaya        уже по умолчанию
+оставить  personal/17/simple  Dmitri Volkov    уже по умолчанию
+оставить  personal/17/repeat  Dmitri Volkov    уже по умолчанию
+сбросить  personal/18/simple  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
+сбросить  personal/18/repeat  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
+оставить  personal/19/simple  Андрей Соловьёв  уже по умолчанию
+оставить  personal/19/repeat  Андрей Соловьёв  уже по умолчанию
+сбросить  personal/20/simple  Nadia Haddad     пропадёт: 2 раздела, 5 полей
+оставить  personal/20/repeat  Nadia Haddad     уже по умолчанию
+оставить  personal/21/simple  Oscar Nilsson    уже по умолчанию
+оставить  personal/21/repeat  Oscar Nilsson    уже по умолчанию
+сбросить  personal/22/simple  Giulia Bianchi   пропадёт: 3 раздела, 10 полей
+оставить  personal/22/repeat  Giulia Bianchi   уже по умолчанию
+оставить  personal/23/simple  Paul Schneider   уже по умолчанию
+оставить  personal/23/repeat  Paul Schneider   уже по умолчанию
+оставить  personal/24/simple  Ewa Zielińska    уже по умолчанию
+оставить  personal/24/repeat  Ewa Zielińska    уже по умолчанию
+
+План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
+Выполнение займёт: меньше секунды.
+
+готово  personal/8/simple   Ivan Petrov     сброшена, проверено чтением
+готово  personal/8/repeat   Ivan Petrov     сброшена, проверено чтением
+готово  personal/12/simple  Anna Petrova    сброшена, проверено чтением
+готово  personal/14/simple  Sofia Rossi     сброшена, проверено чтением
+готово  personal/15/repeat  Mateusz Nowak   сброшена, проверено чтением
+готово  personal/18/simple  Zofia Wójcik    сброшена, проверено чтением
+готово  personal/18/repeat  Zofia Wójcik    сброшена, проверено чтением
+готово  personal/20/simple  Nadia Haddad    сброшена, проверено чтением
+готово  personal/22/simple  Giulia Bianchi  сброшена, проверено чтением
+
+Выполнено: 9 из 9 карточек; пропущено 0, не удалось 0, неизвестно 0.
+Запуск RUN
+--- stderr
+Чтобы вернуть всё назад: recard restore RUN --all
+
+"#]]
+    );
+    let (_, again) = two.run(&plan);
+    assert_eq!(again.code, 0);
+    assert!(again.stdout.contains("Делать нечего: 26 карточек соответствуют манифестам."), "{again:?}");
+    assert_eq!(kept(two.english.path()), kept(two.russian.path()));
+}
+
+#[test]
+fn a_guard_that_stands_against_a_plan() {
+    let everybody = manifest("embedded", "{ all: true }", "  common:\n    leadCustomerTypes: [repeat]\n");
+    let two = Two::with(&everybody);
+    let (english, refused) = two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve"]));
+    assert_eq!(refused.code, 4);
+    let guards: Vec<&str> = refused.stdout.lines().skip_while(|line| !line.starts_with("План:")).collect();
+    assert_data_eq!(
+        format!("{}\n--- stderr\n{}", guards.join("\n"), refused.stderr),
+        str![[r#"
+План: сбросить 20 (16 сотрудников из 37), оставить 53, отложено 0.
+Выполнение займёт: меньше секунды.
+защита: карточки лишатся 16 из 37 действующих сотрудников; предел maxPercentOfUsers — 10 %
+защита: пропадут общие настройки карточки повторных лидов — для всех, кто ими пользуется
+Команда apply откажется. Ровно это разрешат такие строки в разделе `spec`:
+    guards:
+      acknowledge: { users: 16, common: [repeat] }
+--- stderr
+ошибка: план остановлен защитой: карточки лишатся 16 из 37 действующих сотрудников; предел maxPercentOfUsers — 10 %; ничего не записано
+подсказка: если это то, что нужно, добавьте в spec:
+guards:
+  acknowledge: { users: 16, common: [repeat] }
+
+"#]]
+    );
+    // The lines to copy are the same.
+    let lines = |ended: &Ended| ended.stderr.lines().skip_while(|line| *line != "guards:").map(str::to_owned).collect();
+    let (english, russian): (Vec<String>, Vec<String>) = (lines(&english), lines(&refused));
+    assert!(!english.is_empty() && english == russian, "{english:?} {russian:?}");
+}
+
+#[test]
+fn a_manifest_with_mistakes() {
+    let two = Two::with(
+        "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: test }\nspec:\n  portl: embedded\n  personal:\n    \
+         - users: { ids: [\"7\", 0] }\n      leadCustomerTypes: [simple, once]\n",
+    );
+    let (_, refused) = two.run(&with_machines(&["validate", "-f", "lead.yaml"]));
+    assert_eq!(refused.code, 1);
+    assert_data_eq!(
+        refused.stderr,
+        str![[r#"
+ошибка[RC0203]: не хватает ключа `reason` (metadata)
+ --> lead.yaml:3:11
+  |
+3 | metadata: { name: test }
+  |           ^
+  |
+  = подсказка: укажите причину: она попадает в каждый план, отчёт и запись аудита
+
+ошибка[RC0201]: неизвестный ключ `portl` (spec)
+ --> lead.yaml:5:3
+  |
+5 |   portl: embedded
+  |   ^^^^^
+  |
+  = подсказка: возможно, имелось в виду `portal`?
+
+ошибка[RC0203]: не хватает ключа `portal` (spec)
+ --> lead.yaml:5:3
+  |
+5 |   portl: embedded
+  |   ^^^^^^
+  |
+  = подсказка: укажите портал, для которого манифест, например company.bitrix24.com; для другого он не подойдёт
+
+ошибка[RC0204]: ID сотрудника — это число, а здесь текст
+ --> lead.yaml:7:22
+  |
+7 |     - users: { ids: ["7", 0] }
+  |                      ^^^
+  |
+  = подсказка: напишите без кавычек: 7
+
+ошибка[RC0208]: 0 — это не ID сотрудника
+ --> lead.yaml:7:27
+  |
+7 |     - users: { ids: ["7", 0] }
+  |                           ^
+  |
+  = подсказка: ID — это целые числа от 1 до 2147483646
+
+ошибка[RC0207]: нет типа лида `once`
+ --> lead.yaml:8:35
+  |
+8 |       leadCustomerTypes: [simple, once]
+  |                                   ^^^^
+  |
+  = подсказка: есть: simple, repeat
+
+ошибка: 6 ошибок в манифестах; на портал ничего не отправлено
+
+"#]]
+    );
+}
+
+#[test]
+fn a_comment_on_a_pull_request() {
+    let two = Two::with(QUICKSTART);
+    let (english, russian) = two.run(&["plan", "-f", "lead.yaml", "--output", "markdown"]);
+    // By the first line a pipeline finds its comment again.
+    assert_eq!(english.stdout.lines().next(), russian.stdout.lines().next());
+    let told = |text: &str| russian.stdout.contains(text);
+    assert!(told("### 📋 recard plan: к сбросу 9 карточек\n"), "{russian:?}");
+    assert!(
+        told("| цель | сотрудник | что | откуда |\n|---|---|---|---|\n| `personal/8/simple` | Ivan Petrov |"),
+        "{russian:?}"
+    );
+    assert!(told("Выполнение займёт: меньше секунды.\n"), "{russian:?}");
+}
+
+#[test]
+fn a_language_is_chosen_by_the_option_or_the_environment() {
+    let place = Place::new();
+    let speaks_russian = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = place.command(&["history", "--portal", "embedded"]);
+        let ended = Ended::of(command.args(arguments).envs(variables.iter().copied()).output().unwrap());
+        let failed = Ended::of(
+            place
+                .command(&["plan", "-f", "missing.yaml"])
+                .args(arguments)
+                .envs(variables.iter().copied())
+                .output()
+                .unwrap(),
+        );
+        assert_eq!((ended.code, failed.code), (0, 1));
+        is_russian(&failed.stderr)
+    };
+    for (arguments, variables, russian) in [
+        (&[][..], &[][..], false),
+        (&["--lang", "ru"], &[], true),
+        (&["--lang", "en"], &[("RECARD_LANG", "ru"), ("LANG", "ru_RU.UTF-8")], false),
+        (&[], &[("RECARD_LANG", "ru"), ("LC_ALL", "en_GB.UTF-8")], true),
+        (&[], &[("LANG", "ru_RU.UTF-8")], true),
+        (&[], &[("LC_MESSAGES", "en_GB"), ("LANG", "ru_RU.UTF-8")], false),
+        (&[], &[("LC_ALL", "ru_RU"), ("LC_MESSAGES", "en_GB")], true),
+        (&[], &[("LC_ALL", ""), ("LANG", "ru")], true),
+        (&[], &[("LANG", "de_DE.UTF-8")], false),
+        (&[], &[("LANG", "C")], false),
+    ] {
+        assert_eq!(speaks_russian(arguments, variables), russian, "{arguments:?} {variables:?}");
+    }
+}
+
+#[test]
+fn an_unknown_language_is_a_mistake_on_the_command_line() {
+    let place = Place::new();
+    let option = place.run(&["history", "--lang", "de"]);
+    let variable = Ended::of(place.command(&["history"]).env("RECARD_LANG", "de").output().unwrap());
+    for ended in [option, variable] {
+        assert_eq!(ended.code, 64);
+        assert!(ended.stderr.contains("'de' for '--lang <LANGUAGE>': recard speaks en and ru"), "{ended:?}");
+    }
+}
+
+/// Everything that a store holds in text, with what differs from run to run made alike. What is kept is read back by
+/// programs, perhaps in another language.
+fn kept(folder: &Path) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    let mut folders = vec![folder.join(".recard")];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            assert!(!is_russian(&text) || path.ends_with("embedded.json"), "{}: {text}", path.display());
+            let name = steady(&path.strip_prefix(folder).unwrap().display().to_string());
+            kept.insert(name, String::new());
+        }
+    }
+    assert!(kept.len() > 10, "{kept:?}");
+    kept
+}
