@@ -303,7 +303,7 @@ pub trait Archive {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The disk or the folder does not let us.
-    #[error("{doing} {path}")]
+    #[error("{}", tr!("{doing} {path}", doing = Text::known(doing), path))]
     Io {
         /// What was being done: "cannot write", "cannot read", …
         doing: &'static str,

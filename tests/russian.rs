@@ -276,6 +276,101 @@ fn a_comment_on_a_pull_request() {
     assert!(told("Выполнение займёт: меньше секунды.\n"), "{russian:?}");
 }
 
+/// The lines that read the same in both languages although they have words.
+fn untranslated(english: &Ended, russian: &Ended) -> Vec<String> {
+    let lines = |ended: &Ended| -> Vec<String> {
+        let both = [ended.stdout.as_str(), ended.stderr.as_str()].concat();
+        both.lines().map(|line| steady(line.trim())).collect()
+    };
+    let russian = lines(russian);
+    let is_word = |word: &str| word.len() > 2 && word.chars().all(|c| c.is_ascii_lowercase());
+    let has_words = |line: &String| line.split(' ').filter(|word| is_word(word)).count() > 1;
+    lines(english).into_iter().filter(|line| has_words(line) && russian.contains(line)).collect()
+}
+
+#[test]
+fn every_command_speaks_russian_and_does_the_same() {
+    let two = Two::with(QUICKSTART);
+    let mut left = Vec::new();
+    for line in [
+        "doctor",
+        "doctor --output json",
+        "inventory",
+        "inventory --output json",
+        "inventory --output csv",
+        "drift -f lead.yaml",
+        "plan -f lead.yaml --detail --effective --unchanged",
+        "plan -f lead.yaml --out lead.recard-plan.json",
+        "apply lead.recard-plan.json",
+        "apply lead.recard-plan.json",
+        "apply -f lead.yaml",
+        "history",
+        "history --output json",
+        "show last",
+        "show last --output markdown",
+        "show last --output json",
+        "show lead.recard-plan.json",
+        "restore last --all --detail --auto-approve",
+        "restore last --all --auto-approve",
+        "restore none --all",
+        "resume",
+        "audit show",
+        "audit verify",
+        "ledger show",
+        "ledger new ledger.jsonl",
+        "unlock",
+        "export --out exported",
+        "export --out exported",
+        "init --ci github",
+        "init",
+        "help-exit-codes",
+        "validate -f lead.yaml",
+        "validate -f missing.yaml",
+        "validate -f exported",
+        "demo",
+    ] {
+        let (english, russian) = two.run(&line.split(' ').collect::<Vec<_>>());
+        let machine = line.contains("json") && line.contains("--output") || line.contains("csv");
+        if machine {
+            assert_eq!(steady(&english.stdout), steady(&russian.stdout), "{line}");
+            continue;
+        }
+        assert!(is_russian(&russian.stdout) || is_russian(&russian.stderr), "{line}: {russian:?}");
+        left.extend(untranslated(&english, &russian).into_iter().map(|text| format!("{line}: {text}")));
+    }
+    assert_data_eq!(
+        left.join("\n"),
+        str![[r#"
+plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
+plan -f lead.yaml --detail --effective --unchanged: -section main "About the lead"
+plan -f lead.yaml --detail --effective --unchanged: -section call "For the first call"
+plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
+plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
+plan -f lead.yaml --detail --effective --unchanged: -section call "For the first call"
+show last --output markdown: - sales-back-to-standard: New lead form since 1 November
+restore last --all --detail --auto-approve: +section main "All on one page"
+restore last --all --detail --auto-approve: +section main "About the lead"
+restore last --all --detail --auto-approve: +section call "For the first call"
+restore last --all --detail --auto-approve: +section main "All on one page"
+restore last --all --detail --auto-approve: +section main "All on one page"
+restore last --all --detail --auto-approve: +section call "For the first call"
+demo: reason: "New lead form since 1 November"
+demo: except: { ids: [7] } # the head of Sales keeps her card
+demo: $ recard plan --detail
+demo: -section main "All on one page"
+demo: -section main "About the lead"
+demo: -section call "For the first call"
+demo: -section main "All on one page"
+demo: -section main "All on one page"
+demo: -section call "For the first call"
+demo: $ recard apply --auto-approve
+demo: $ recard plan
+demo: $ recard restore last --all --auto-approve
+"#]]
+    );
+    assert_eq!(kept(two.english.path()), kept(two.russian.path()));
+}
+
 #[test]
 fn a_language_is_chosen_by_the_option_or_the_environment() {
     let place = Place::new();

@@ -44,7 +44,8 @@ impl Door {
     /// Listens on an address; port 0 takes a free one.
     pub(super) async fn open(address: SocketAddr, pages: Pages) -> Result<Self, Failure> {
         let cannot = |problem: std::io::Error| {
-            Failure::error(format!("cannot listen on {address}: {problem}")).hint("choose another one with --listen")
+            Failure::error(tr!("cannot listen on {address}: {problem}", address, problem))
+                .hint(tr!("choose another one with --listen"))
         };
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;

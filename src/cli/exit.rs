@@ -23,14 +23,14 @@ pub const TERMINATED: u8 = 143;
 
 /// Every code with its meaning, for the help text and the documents.
 pub const TABLE: &[(u8, &str)] = &[
-    (DONE, "done, or nothing to do"),
-    (ERROR, "an error: bad input, or the portal or the store could not be used"),
-    (CHANGES_PENDING, "changes are pending (only `plan --detailed-exitcode` and `drift`)"),
-    (PARTIAL, "partial: some targets failed, had changed or are not known; the report names them"),
-    (REFUSED, "refused by a guard, a rule or a \"no\" at the prompt; nothing was written"),
-    (PLAN_FILE, "the plan file is stale, expired, used, damaged or for another portal; nothing was written"),
-    (LOCKED, "another process works on this portal; nothing was written"),
-    (USAGE, "the command line could not be understood"),
-    (INTERRUPTED, "interrupted; the journal is complete"),
-    (TERMINATED, "terminated; the journal is complete"),
+    (DONE, tr_later!("done, or nothing to do")),
+    (ERROR, tr_later!("an error: bad input, or the portal or the store could not be used")),
+    (CHANGES_PENDING, tr_later!("changes are pending (only `plan --detailed-exitcode` and `drift`)")),
+    (PARTIAL, tr_later!("partial: some targets failed, had changed or are not known; the report names them")),
+    (REFUSED, tr_later!("refused by a guard, a rule or a \"no\" at the prompt; nothing was written")),
+    (PLAN_FILE, tr_later!("the plan file is stale, expired, used, damaged or for another portal; nothing was written")),
+    (LOCKED, tr_later!("another process works on this portal; nothing was written")),
+    (USAGE, tr_later!("the command line could not be understood")),
+    (INTERRUPTED, tr_later!("interrupted; the journal is complete")),
+    (TERMINATED, tr_later!("terminated; the journal is complete")),
 ];

@@ -108,11 +108,11 @@ const RESULTS: [&str; 6] = ["done", "partial", "refused", "locked", "interrupted
 /// The word for an exit code.
 pub(super) fn result(code: u8) -> &'static str {
     match code {
-        exit::DONE => "done",
-        exit::PARTIAL => "partial",
-        exit::REFUSED => "refused",
-        exit::LOCKED => "locked",
-        exit::INTERRUPTED | exit::TERMINATED => "interrupted",
-        _ => "error",
+        exit::DONE => tr_later!("done"),
+        exit::PARTIAL => tr_later!("partial"),
+        exit::REFUSED => tr_later!("refused"),
+        exit::LOCKED => tr_later!("locked"),
+        exit::INTERRUPTED | exit::TERMINATED => tr_later!("interrupted"),
+        _ => tr_later!("error"),
     }
 }

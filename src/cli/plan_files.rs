@@ -63,7 +63,7 @@ pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
         .map_err(|problem| Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem)))?;
     match PlanFile::parse(&bytes) {
         Ok(file) => Ok((file, bytes)),
-        Err(problem) => Err(Failure::plan_file(format!("{}: {problem}", path.display()))),
+        Err(problem) => Err(Failure::plan_file(tr!("{}: {problem}", path.display(), problem))),
     }
 }
 

@@ -59,7 +59,7 @@ pub struct ApplyReport {
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// The store failed. Nothing was sent after that.
-    #[error("the store failed; the run stopped")]
+    #[error("{}", tr!("the store failed; the run stopped"))]
     Store {
         /// What failed.
         #[source]
@@ -68,7 +68,7 @@ pub enum ApplyError {
         report: Box<ApplyReport>,
     },
     /// The portal accepts nothing from this webhook. Nothing was sent after that.
-    #[error("the portal refuses to work with us; the run stopped")]
+    #[error("{}", tr!("the portal refuses to work with us; the run stopped"))]
     Portal {
         /// What failed.
         #[source]

@@ -21,10 +21,10 @@ use crate::port::{PeopleQuery, PortalError, ReadPortal};
 #[derive(Debug, Error)]
 pub enum ResolveError {
     /// The portal could not be asked.
-    #[error("cannot look up people and departments")]
+    #[error("{}", tr!("cannot look up people and departments"))]
     Portal(#[from] PortalError),
     /// The manifests name what the portal does not have. All problems, warnings included.
-    #[error("the manifests do not fit the portal")]
+    #[error("{}", tr!("the manifests do not fit the portal"))]
     Manifest(Vec<Diagnostic>),
 }
 

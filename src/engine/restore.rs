@@ -111,7 +111,7 @@ impl RestorePlan {
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// The journal does not begin as every journal of recard does.
-    #[error("the journal does not begin with a run's header")]
+    #[error("{}", tr!("the journal does not begin with a run's header"))]
     NoHeader,
 }
 
@@ -230,8 +230,8 @@ pub fn plan_restore<A: Archive>(
 /// A problem with its cause, in one line.
 fn told(problem: &StoreError) -> String {
     match problem {
-        StoreError::Io { source, .. } => format!("{problem}: {source}"),
-        other => other.to_string(),
+        StoreError::Io { source, .. } => format!("{}: {source}", english(problem)),
+        other => english(other),
     }
 }
 

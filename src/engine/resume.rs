@@ -31,10 +31,10 @@ pub struct ResumeReport {
 #[derive(Debug, Error)]
 pub enum ResumeError {
     /// The journal does not begin as every journal of recard does.
-    #[error("the journal does not begin with a run's header")]
+    #[error("{}", tr!("the journal does not begin with a run's header"))]
     NoHeader,
     /// The run was somebody else's, and what is in doubt must be looked at or put back as that person.
-    #[error("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled")]
+    #[error("{}", tr!("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled", run, now))]
     OtherCaller {
         /// Who made the run.
         run: UserId,
@@ -42,10 +42,10 @@ pub enum ResumeError {
         now: UserId,
     },
     /// The store failed.
-    #[error("the store failed; the run is not settled")]
+    #[error("{}", tr!("the store failed; the run is not settled"))]
     Store(#[from] StoreError),
     /// The portal could not be asked.
-    #[error("the portal could not be asked; the run is not settled")]
+    #[error("{}", tr!("the portal could not be asked; the run is not settled"))]
     Portal(#[from] PortalError),
 }
 

@@ -58,6 +58,7 @@ pub(crate) mod samples;
 
 use thiserror::Error;
 
+use crate::language::english;
 use crate::model::Generation;
 
 /// Why bytes are not what recard wrote, or a value cannot be written.
@@ -95,11 +96,11 @@ pub enum FormatError {
 
 impl FormatError {
     fn senseless(problem: impl std::fmt::Display) -> Self {
-        Self::Senseless(problem.to_string())
+        Self::Senseless(english(&problem))
     }
 
     fn not_writable(problem: impl std::fmt::Display) -> Self {
-        Self::NotWritable(problem.to_string())
+        Self::NotWritable(english(&problem))
     }
 }
 

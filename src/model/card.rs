@@ -95,7 +95,7 @@ impl fmt::Display for CardKey {
 
 /// The text is not the text form of a [`CardKey`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a target looks like common/repeat or personal/42/simple, not {0:?}")]
+#[error("{}", tr!("a target looks like common/repeat or personal/42/simple, not {what}", what = format_args!("{:?}", .0)))]
 pub struct ParseCardKeyError(String);
 
 impl FromStr for CardKey {

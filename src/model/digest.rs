@@ -48,7 +48,7 @@ impl fmt::Debug for Digest {
 
 /// The text is not the text form of a [`Digest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a digest is \"sha256:\" and 64 hexadecimal digits")]
+#[error("{}", tr!("a digest is \"sha256:\" and 64 hexadecimal digits"))]
 pub struct ParseDigestError;
 
 impl FromStr for Digest {

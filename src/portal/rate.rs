@@ -25,7 +25,8 @@ pub enum Rate {
 /// The text is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "a rate is `standard`, `enterprise`, `unlimited`, or two positive numbers such as `50,2`, the first the larger"
+    "{}",
+    tr!("a rate is `standard`, `enterprise`, `unlimited`, or two positive numbers such as `50,2`, the first the larger")
 )]
 pub struct ParseRateError;
 

@@ -38,16 +38,16 @@ pub(crate) enum Channel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
     /// It is not a web address at all.
-    #[error("the webhook is not a web address of the form https://portal/rest/1/secret/")]
+    #[error("{}", tr!("the webhook is not a web address of the form https://portal/rest/1/secret/"))]
     NotAnAddress,
     /// It is plain http to another machine.
-    #[error("the webhook must start with https://; plain http is accepted for this machine alone")]
+    #[error("{}", tr!("the webhook must start with https://; plain http is accepted for this machine alone"))]
     NotHttps,
     /// It has a user name, a password, a query or a fragment.
-    #[error("the webhook must not have a user name, a password, a query or a fragment in its address")]
+    #[error("{}", tr!("the webhook must not have a user name, a password, a query or a fragment in its address"))]
     TooMuch,
     /// The path is not `/rest/<user>/<secret>/`.
-    #[error("the path of the webhook is not of the form /rest/<user>/<secret>/")]
+    #[error("{}", tr!("the path of the webhook is not of the form /rest/<user>/<secret>/"))]
     NotAWebhook,
 }
 

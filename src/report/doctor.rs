@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use crate::language::Text;
 
+use super::plan_text::portal;
 use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
+use super::subject::warnings as warnings_of;
 use super::visible;
-use super::words::{Counted, wrapped};
+use super::words::wrapped;
 
 /// Lines are cut here, at the usual width of a terminal.
 const WIDTH: usize = 80;
@@ -94,25 +96,25 @@ impl Verdict {
         }
     }
 
-    fn word(self) -> &'static str {
+    fn word(self) -> Text {
         match self {
-            Self::Ok => "ok",
-            Self::Warning => "warn",
-            Self::Failure => "FAIL",
+            Self::Ok => tr!("ok"),
+            Self::Warning => tr!("warn"),
+            Self::Failure => tr!("FAIL"),
         }
     }
 }
 
 impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.emulator { " (an emulator)" } else { "" };
-        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}\n", self.portal)?;
+        writeln!(f, "{HEADING}{}{HEADING:#}\n", portal(&self.portal, self.emulator))?;
+        let word_width = self.checks.iter().map(|check| check.verdict.word().chars().count()).max().unwrap_or(0).max(4);
         let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
         for Check { check, verdict, text, help } in &self.checks {
             let style = verdict.style();
-            write!(f, "{style}{:<4}{style:#}  {check:<width$}", verdict.word())?;
+            write!(f, "{style}{:<word_width$}{style:#}  {check:<width$}", verdict.word())?;
             // Behind the verdict and the name, with two blanks between.
-            let margin = width + 8;
+            let margin = width + word_width + 4;
             for (index, line) in wrapped(&visible(text), WIDTH - margin).iter().enumerate() {
                 writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
             }
@@ -125,8 +127,9 @@ impl fmt::Display for DoctorReport {
         }
         let (warnings, failures) = (self.count(Verdict::Warning), self.count(Verdict::Failure));
         let style = self.verdict().style();
-        let (warnings, failures) = (Counted(warnings, "warning", "warnings"), Counted(failures, "failure", "failures"));
-        writeln!(f, "\n{style}{}, {warnings}, {failures}.{style:#}", Counted(self.count(Verdict::Ok), "ok", "ok"))
+        let (warnings, failures) = (warnings_of(warnings), tr!("{n} failure" | "{n} failures" % failures));
+        let sums = tr!("{ok} ok, {warnings}, {failures}.", ok = self.count(Verdict::Ok), warnings, failures);
+        writeln!(f, "\n{style}{sums}{style:#}")
     }
 }
 

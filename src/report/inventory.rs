@@ -6,10 +6,12 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::plan_text::portal;
 use super::style::{FAINT, HEADING, WARNING};
-use super::words::{Counted, column_width, fitted};
+use super::words::{column_width, fitted};
 use super::{csv, visible};
 use crate::engine::{Found, Survey};
+use crate::language::Text;
 use crate::model::{CardKey, DepartmentId, LeadCustomerType, Person};
 
 /// Names of departments are cut here, so that a line fits 80 columns.
@@ -88,15 +90,15 @@ impl Inventory {
         let mut departments: Vec<InventoryLine> = with.into_iter().map(line).collect();
         let without = Counts::of(survey, |person| person.departments.is_empty());
         if without.people > 0 {
-            let name = "without a department".to_owned();
+            let name = tr_later!("without a department").to_owned();
             departments.push(InventoryLine { department: None, name, counts: without });
         }
         let common = LeadCustomerType::ALL.map(|lead| CommonCard {
             lead_type: lead.word(),
             state: match survey.card(CardKey::common(lead)) {
-                Found::Nothing => "default",
-                Found::Card(_) => "customised",
-                Found::Unread => "unread",
+                Found::Nothing => tr_later!("default"),
+                Found::Card(_) => tr_later!("customised"),
+                Found::Unread => tr_later!("unread"),
             },
         });
         Self {
@@ -145,31 +147,45 @@ impl Counts {
 
 impl fmt::Display for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.emulator { " (an emulator)" } else { "" };
-        let people = Counted(self.all.people, "active person", "active people");
-        writeln!(f, "{HEADING}Portal {}{kind}{HEADING:#}: lead cards of {people}\n", self.portal)?;
+        let people = tr!("lead cards of {n} active person" | "lead cards of {n} active people" % self.all.people);
+        writeln!(f, "{HEADING}{}{HEADING:#}: {people}\n", portal(&self.portal, self.emulator))?;
         let id = |line: &InventoryLine| line.department.map(|id| id.to_string()).unwrap_or_default();
+        let name = |line: &InventoryLine| match line.department {
+            Some(_) => visible(&line.name).into_owned(),
+            None => Text::known(&line.name).to_string(),
+        };
         let id_width = self.departments.iter().map(|line| id(line).len()).max().unwrap_or(0);
-        let names = self.departments.iter().map(|line| line.name.as_str());
-        let name_width = column_width(names.chain(["department"]), NAME_WIDTH);
+        let names: Vec<String> = self.departments.iter().map(name).collect();
+        let department = tr!("department");
+        let name_width = column_width(names.iter().map(String::as_str).chain([department.as_str()]), NAME_WIDTH);
         let label_width = id_width + 2 + name_width;
-        writeln!(f, "{FAINT}{:<label_width$}  people  simple  repeat  either  share{FAINT:#}", "department")?;
+        let headings = [tr!("people"), tr!("simple"), tr!("repeat"), tr!("either")];
+        let [people_width, simple_width, repeat_width, either_width] =
+            headings.each_ref().map(|heading| heading.chars().count().max(6));
+        write!(f, "{FAINT}{department:<label_width$}")?;
+        for heading in &headings {
+            write!(f, "  {heading:>6}")?;
+        }
+        writeln!(f, "  {}{FAINT:#}", tr!("share"))?;
         let mut line = |label: &str, counts: Counts| {
             let Counts { people, simple, repeat, either, unread } = counts;
-            write!(f, "{label:<label_width$}  {people:>6}  {simple:>6}  {repeat:>6}  {either:>6}")?;
-            write!(f, "  {:>3} %", counts.percent())?;
+            write!(f, "{label:<label_width$}  {people:>people_width$}  {simple:>simple_width$}")?;
+            write!(f, "  {repeat:>repeat_width$}  {either:>either_width$}  {:>3} %", counts.percent())?;
             if unread > 0 {
-                write!(f, "  {WARNING}{unread} not read{WARNING:#}")?;
+                write!(f, "  {WARNING}{}{WARNING:#}", tr!("{unread} not read", unread))?;
             }
             writeln!(f)
         };
-        for one in &self.departments {
-            let name = fitted(&visible(&one.name), name_width);
+        for (one, name) in self.departments.iter().zip(&names) {
+            let name = fitted(name, name_width);
             line(&format!("{:<id_width$}  {name}", id(one)), one.counts)?;
         }
-        line(&format!("{:<id_width$}  all, each once", ""), self.all)?;
-        let common: Vec<String> = self.common.iter().map(|card| format!("{} {}", card.lead_type, card.state)).collect();
-        writeln!(f, "\nCommon cards: {}", common.join(", "))
+        line(&format!("{:<id_width$}  {}", "", tr!("all, each once")), self.all)?;
+        let common = |card: &CommonCard| {
+            tr!("{lead} {state}", lead = Text::known(card.lead_type), state = Text::known(card.state)).to_string()
+        };
+        let common: Vec<String> = self.common.iter().map(common).collect();
+        writeln!(f, "\n{}", tr!("Common cards: {}", common.join(", ")))
     }
 }
 

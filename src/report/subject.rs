@@ -272,6 +272,6 @@ impl fmt::Display for Failed<'_> {
 }
 
 /// A number of warnings.
-pub(super) fn warnings(number: usize) -> Text {
+pub(super) fn warnings(number: impl TryInto<u64> + Copy + fmt::Display) -> Text {
     tr!("{n} warning" | "{n} warnings" % number)
 }

@@ -20,8 +20,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // A terminal, a pipe or `/dev/null` cannot be replaced.
-        let mut file = File::options().write(true).open(path).map_err(|source| failed("cannot write", path, source))?;
-        return file.write_all(bytes).map_err(|source| failed("cannot write", path, source));
+        let mut file =
+            File::options().write(true).open(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+        return file.write_all(bytes).map_err(|source| failed(tr_later!("cannot write"), path, source));
     }
     #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has a mode to set"))]
     let mut builder = tempfile::Builder::new();
@@ -31,7 +32,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         // What a program asks for when it makes a file; the system takes away what the umask says.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let temporary = builder.tempfile_in(folder_of(path)).map_err(|source| failed("cannot write", path, source))?;
+    let temporary =
+        builder.tempfile_in(folder_of(path)).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)?;
     sync_folder(folder_of(path))
 }
@@ -46,7 +48,8 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError>
 /// files of one folder.
 pub(super) fn place_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     // The crate makes temporary files with 0600.
-    let temporary = NamedTempFile::new_in(folder_of(path)).map_err(|source| failed("cannot write", path, source))?;
+    let temporary =
+        NamedTempFile::new_in(folder_of(path)).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)
 }
 
@@ -55,7 +58,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     // Other systems than Unix do not let programs open folders, and keep names by themselves.
     if cfg!(unix) {
         let synced = File::open(path).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| failed("cannot sync", path, source))?;
+        synced.map_err(|source| failed(tr_later!("cannot sync"), path, source))?;
     }
     Ok(())
 }
@@ -79,7 +82,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
         Ok(()) => sync_folder(folder_of(path)),
         // Somebody else was quicker.
         Err(_) if path.is_dir() => Ok(()),
-        Err(source) => Err(failed("cannot make the folder", path, source)),
+        Err(source) => Err(failed(tr_later!("cannot make the folder"), path, source)),
     }
 }
 
@@ -90,12 +93,12 @@ const LARGEST_FILE: u64 = 1 << 30;
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // Nothing that is written here becomes a pipe or a device, and a ledger is replaced whole.
-        return Err(failed("cannot read", path, io::Error::other("it is no file")));
+        return Err(failed(tr_later!("cannot read"), path, io::Error::other("it is no file")));
     }
     match read_whole(path, LARGEST_FILE) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(failed("cannot read", path, source)),
+        Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
     }
 }
 
@@ -130,13 +133,13 @@ fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<File, StoreError> 
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.create(true).open(path).map_err(|source| failed("cannot open", path, source))
+    options.create(true).open(path).map_err(|source| failed(tr_later!("cannot open"), path, source))
 }
 
 fn put_in_place(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
-    written.map_err(|source| failed("cannot write", path, source))?;
-    temporary.persist(path).map_err(|problem| failed("cannot write", path, problem.error))?;
+    written.map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+    temporary.persist(path).map_err(|problem| failed(tr_later!("cannot write"), path, problem.error))?;
     Ok(())
 }
 

@@ -54,7 +54,7 @@ pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
         file.take(LAST_BYTES).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes: Vec<u8> = read().map_err(|source| failed("cannot read", path, source))?;
+    let bytes: Vec<u8> = read().map_err(|source| failed(tr_later!("cannot read"), path, source))?;
     let last = bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
     let json = last.and_then(check_line);
     // The line's number is not known here, so the record is asked for with the number that it gives itself.

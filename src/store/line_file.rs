@@ -29,13 +29,13 @@ impl LineFile {
     /// Opens a file, or makes it, and cuts off what comes after its first `whole` bytes: a torn line.
     pub(super) fn open(path: &Path, whole: usize) -> Result<Self, StoreError> {
         let file = open_to_append(path)?;
-        let there = file.metadata().map_err(|source| failed("cannot read", path, source))?.len();
+        let there = file.metadata().map_err(|source| failed(tr_later!("cannot read"), path, source))?.len();
         let whole = whole as u64;
         if there > whole {
             // Some systems let nobody cut a file that is open for appending.
             let file = open_private(path)?;
             let cut = file.set_len(whole).and_then(|()| file.sync_all());
-            cut.map_err(|source| failed("cannot cut a torn line off", path, source))?;
+            cut.map_err(|source| failed(tr_later!("cannot cut a torn line off"), path, source))?;
         }
         Ok(Self { path: path.to_owned(), file, trust: Trust::Whole })
     }
@@ -44,12 +44,12 @@ impl LineFile {
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
         if self.trust == Trust::Broken {
             let source = io::Error::other("an earlier write to it failed");
-            return Err(failed("cannot append to", &self.path, source));
+            return Err(failed(tr_later!("cannot append to"), &self.path, source));
         }
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|source| {
             self.trust = Trust::Broken;
-            failed("cannot append to", &self.path, source)
+            failed(tr_later!("cannot append to"), &self.path, source)
         })
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::file::{failed, open_private, read_if_there};
 use super::{Locked, Store, misread};
 use crate::format::{AuditEvent, FormatError, decode_lock_owner, encode_lock_owner};
+use crate::language::Text;
 use crate::port::{Clock, LockOwner, StoreError};
 
 /// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a second, and no system minds
@@ -26,26 +27,29 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Locked`] if another process holds it, or if another host may.
-    pub fn lock(&self, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<(Locked, Option<String>), StoreError> {
+    pub fn lock(&self, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<(Locked, Option<Text>), StoreError> {
         self.folders.make()?;
         let path = self.folders.lock();
         let held = HeldFile::take(&path)?;
         let note = match held.owner(&path)? {
             LeftInside::Nobody => None,
-            LeftInside::Owner(last) if last.host == owner.host => Some(format!(
+            LeftInside::Owner(last) if last.host == owner.host => Some(tr!(
                 "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
-                last.process, last.host, last.command, last.since
+                last.process,
+                last.host,
+                last.command,
+                last.since
             )),
             LeftInside::Owner(last) => return Err(StoreError::Locked(last)),
             LeftInside::Unreadable => {
-                Some("unclean end of a process that was cut while it took the lock; it was taken over".to_owned())
+                Some(tr!("unclean end of a process that was cut while it took the lock; it was taken over"))
             }
         };
         let bytes = encode_lock_owner(&owner).map_err(|problem| misread(&path, problem, None))?;
         held.write(&path, &bytes)?;
         let mut locked = Locked::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
-            locked.audit(AuditEvent::LockTakenOver(note.clone()))?;
+            locked.audit(AuditEvent::LockTakenOver(note.english().to_owned()))?;
         }
         Ok((locked, note))
     }
@@ -60,7 +64,7 @@ impl Store {
         owner: LockOwner,
         clock: Arc<dyn Clock>,
         timeout: Duration,
-    ) -> Result<(Locked, Option<String>), StoreError> {
+    ) -> Result<(Locked, Option<Text>), StoreError> {
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             match self.lock(owner.clone(), Arc::clone(&clock)) {
@@ -170,7 +174,7 @@ impl HeldFile {
                     }
                 }
             }
-            Err(TryLockError::Error(source)) => Err(failed("cannot lock", path, source)),
+            Err(TryLockError::Error(source)) => Err(failed(tr_later!("cannot lock"), path, source)),
         }
     }
 
@@ -178,7 +182,7 @@ impl HeldFile {
         let mut bytes = Vec::new();
         let mut file = &self.0;
         let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
-        read.map_err(|source| failed("cannot read", path, source))?;
+        read.map_err(|source| failed(tr_later!("cannot read"), path, source))?;
         left_inside(path, &bytes)
     }
 
@@ -192,7 +196,7 @@ impl HeldFile {
         let mut file = &self.0;
         let begun = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
         let written = begun.and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_all());
-        written.map_err(|source| failed("cannot write", path, source))
+        written.map_err(|source| failed(tr_later!("cannot write"), path, source))
     }
 }
 

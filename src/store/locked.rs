@@ -33,7 +33,7 @@ pub struct Locked {
 #[derive(Debug, Error)]
 pub enum UsePlanError {
     /// It was used before.
-    #[error("the plan file was used at {}, and a plan is carried out once", .0.strftime("%Y-%m-%dT%H:%M:%SZ"))]
+    #[error("{}", tr!("the plan file was used at {time}, and a plan is carried out once", time = .0.strftime("%Y-%m-%dT%H:%M:%SZ")))]
     AlreadyUsed(jiff::Timestamp),
     /// Nobody can tell.
     #[error(transparent)]

@@ -82,7 +82,7 @@ impl Store {
             Err(problem) => Some(problem),
         };
         match problem {
-            Some(problem) => Err(failed("cannot use as a store:", root, problem)),
+            Some(problem) => Err(failed(tr_later!("cannot use as a store:"), root, problem)),
             None => Ok(Self { folders: Folders::new(root, portal), portal: portal.clone() }),
         }
     }
@@ -107,7 +107,7 @@ impl Store {
             file.as_file().sync_all()?;
             file.close()
         };
-        probe().map_err(|source| failed("cannot write to the store", folder, source))
+        probe().map_err(|source| failed(tr_later!("cannot write to the store"), folder, source))
     }
 
     /// Which targets had their reset in mode `once`.
@@ -136,7 +136,7 @@ impl Store {
     /// If something stands there already, or it cannot be written.
     pub fn begin_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
         if path.exists() {
-            return Err(failed("cannot begin a ledger in", path, io::ErrorKind::AlreadyExists.into()));
+            return Err(failed(tr_later!("cannot begin a ledger in"), path, io::ErrorKind::AlreadyExists.into()));
         }
         write_whole(path, &self.ledger_bytes(path, ledger)?)
     }
@@ -203,11 +203,11 @@ impl Store {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(failed("cannot read", &folder, source)),
+            Err(source) => return Err(failed(tr_later!("cannot read"), &folder, source)),
         };
         let mut runs = Vec::new();
         for entry in entries {
-            let name = entry.map_err(|source| failed("cannot read", &folder, source))?.file_name();
+            let name = entry.map_err(|source| failed(tr_later!("cannot read"), &folder, source))?.file_name();
             // What has not the name of a run is not ours, and a run that was cut before it had a journal sent nothing.
             let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
             runs.extend(run.filter(|run| self.folders.journal(run).exists()));

@@ -6,6 +6,7 @@ use crate::cli::args::Cli;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::language::Text;
 
 /// Prints completions for a shell.
 pub(in crate::cli) fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<u8, Failure> {
@@ -20,14 +21,15 @@ pub(in crate::cli) fn man(ui: &Ui) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_mangen::Man::new(Cli::command())
         .render(&mut text)
-        .map_err(|problem| Failure::error(format!("cannot make the manual page: {problem}")))?;
+        .map_err(|problem| Failure::error(tr!("cannot make the manual page: {problem}", problem)))?;
     ui.result(String::from_utf8_lossy(&text))?;
     Ok(exit::DONE)
 }
 
 /// Prints the exit codes.
 pub(in crate::cli) fn exit_codes(ui: &Ui) -> Result<u8, Failure> {
-    let lines: String = exit::TABLE.iter().map(|(code, meaning)| format!("{code:>3}  {meaning}\n")).collect();
+    let lines: String =
+        exit::TABLE.iter().map(|(code, meaning)| format!("{code:>3}  {}\n", Text::known(meaning))).collect();
     ui.result(lines)?;
     Ok(exit::DONE)
 }

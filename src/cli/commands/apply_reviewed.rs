@@ -19,6 +19,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{exit, plan_files, planning, running};
 use crate::engine::{self, Freshness, Reviewed};
 use crate::format::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
+use crate::language::Text;
 use crate::model::CardKey;
 use crate::plan::{self, BlindReset, Policy};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
@@ -177,5 +178,5 @@ fn manifest_names(content: &PlanFileContent) -> String {
 }
 
 fn used_before(problem: &UsePlanError) -> Failure {
-    Failure::plan_file(problem.to_string())
+    Failure::plan_file(Text::of(problem))
 }

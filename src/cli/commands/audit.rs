@@ -9,9 +9,9 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_files::moment;
 use crate::cli::ui::Ui;
 use crate::format::{AuditEntry, AuditEvent};
+use crate::language::Text;
 use crate::model::{RunId, Totals};
 use crate::port::Interrupted;
-use crate::report::Counted;
 use crate::store::{RunEnd, Store};
 
 /// Shows the trail, or finds out whether it can be believed.
@@ -22,12 +22,15 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
         AuditAction::Verify => {
             let runs = compare(ui, &store, &entries)?;
-            let events = Counted(u32::try_from(entries.len()).unwrap_or(u32::MAX), "event", "events");
-            ui.result(format_args!(
-                "The audit trail of {} holds: {events}, {}, each bound to the one before.\n",
+            let events = tr!("{n} event" | "{n} events" % entries.len());
+            let runs = tr!("{n} run" | "{n} runs" % runs);
+            let holds = tr!(
+                "The audit trail of {} holds: {events}, {runs}, each bound to the one before.",
                 store.portal(),
-                Counted(runs, "run", "runs")
-            ))?;
+                events,
+                runs
+            );
+            ui.result(format_args!("{holds}\n"))?;
         }
     }
     Ok(exit::DONE)
@@ -48,31 +51,28 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failur
             AuditEvent::RunReopened { .. } | AuditEvent::PlanUsed(_) | AuditEvent::LockTakenOver(_) => {}
         }
     }
-    let broken = |text: String| Failure::error(text).hint("the store was changed by something else than recard");
+    let broken = |text: Text| Failure::error(text).hint(tr!("the store was changed by something else than recard"));
     let runs = store.runs()?;
     for run in &runs {
         if !started.contains(&run.run) {
-            return Err(broken(format!("the audit trail has no word of the run {}: its end was cut off", run.run)));
+            return Err(broken(tr!("the audit trail has no word of the run {}: its end was cut off", run.run)));
         }
         match (run.end, closed.get(&run.run)) {
             (RunEnd::Closed(_), Some(totals)) if *totals != run.totals() => {
-                return Err(broken(format!(
-                    "the audit trail and the journal of the run {} differ in their sums",
-                    run.run
-                )));
+                return Err(broken(tr!("the audit trail and the journal of the run {} differ in their sums", run.run)));
             }
             (RunEnd::Unfinished, Some(totals)) if *totals != run.totals() => {
-                return Err(broken(format!("the journal of the run {} lost its end", run.run)));
+                return Err(broken(tr!("the journal of the run {} lost its end", run.run)));
             }
             // The trail is told of the end just before the journal, and a process may have been cut in between.
             (RunEnd::Unfinished, Some(_)) => {
-                ui.warn(format_args!(
+                ui.warn(tr!(
                     "the audit trail tells the end of the run {}, and its journal is not closed: `recard resume` closes it",
                     run.run
                 ));
             }
             (RunEnd::Closed(_), None) => {
-                return Err(broken(format!(
+                return Err(broken(tr!(
                     "the audit trail does not tell the end of the run {}: its end was cut off",
                     run.run
                 )));
@@ -82,33 +82,47 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failur
     }
     let there: BTreeSet<&RunId> = runs.iter().map(|run| &run.run).collect();
     if let Some(lost) = closed.keys().find(|run| !there.contains(**run)) {
-        return Err(broken(format!("the run {lost} came to its end, and its journal is gone")));
+        return Err(broken(tr!("the run {lost} came to its end, and its journal is gone", lost)));
     }
     Ok(u32::try_from(runs.len()).unwrap_or(u32::MAX))
 }
 
 fn line(entry: &AuditEntry) -> String {
     let AuditEntry { at, actor, host, process, event } = entry;
-    let who = if actor.is_empty() { String::new() } else { format!("{actor} on ") };
+    let who = if actor.is_empty() { Text::default() } else { tr!("{actor} on ", actor) };
     let what = match event {
-        AuditEvent::RunStarted { run, restores: None, targets } => format!("run {run} begun: apply, {targets} cards"),
-        AuditEvent::RunStarted { run, restores: Some(of), targets } => {
-            format!("run {run} begun: restore of {of}, {targets} cards")
+        AuditEvent::RunStarted { run, restores: None, targets } => {
+            tr!("run {run} begun: apply, {n} card" | "run {run} begun: apply, {n} cards" % *targets, run)
         }
-        AuditEvent::RunReopened { run, torn: 0 } => format!("run {run} taken up again"),
+        AuditEvent::RunStarted { run, restores: Some(of), targets } => {
+            tr!(
+                "run {run} begun: restore of {of}, {n} card" | "run {run} begun: restore of {of}, {n} cards" % *targets,
+                run,
+                of
+            )
+        }
+        AuditEvent::RunReopened { run, torn: 0 } => tr!("run {run} taken up again", run),
         AuditEvent::RunReopened { run, torn } => {
-            format!("run {run} taken up again; a torn line of {torn} bytes cut off")
+            tr!("run {run} taken up again; a torn line of {torn} bytes cut off", run, torn)
         }
         AuditEvent::RunClosed { run, totals, interrupted } => {
             let Totals { done, skipped, failed, unknown } = totals;
             let end = match interrupted {
-                Interrupted::No => "ended",
-                Interrupted::Yes => "stopped",
+                Interrupted::No => tr!("ended"),
+                Interrupted::Yes => tr!("stopped"),
             };
-            format!("run {run} {end}: {done} done, {skipped} skipped, {failed} failed, {unknown} unknown")
+            tr!(
+                "run {run} {end}: {done} done, {skipped} skipped, {failed} failed, {unknown} unknown",
+                run,
+                end,
+                done,
+                skipped,
+                failed,
+                unknown
+            )
         }
-        AuditEvent::PlanUsed(plan) => format!("plan {} used", plan.short()),
-        AuditEvent::LockTakenOver(text) => text.clone(),
+        AuditEvent::PlanUsed(plan) => tr!("plan {} used", plan.short()),
+        AuditEvent::LockTakenOver(text) => Text::from(text.as_str()),
     };
     format!("{}  {who}{host} ({process})  {what}\n", moment(*at))
 }

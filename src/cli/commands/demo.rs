@@ -18,7 +18,7 @@ const MANIFEST: &str = include_str!("../../../examples/quickstart.yaml");
 
 /// Shows the round in a folder that is gone afterwards.
 pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt) -> Result<u8, Failure> {
-    let cannot = |problem: std::io::Error| Failure::error(format!("cannot make a folder to play in: {problem}"));
+    let cannot = |problem: std::io::Error| Failure::error(tr!("cannot make a folder to play in: {problem}", problem));
     let place = tempfile::tempdir().map_err(cannot)?;
     let source = Source { name: "examples/quickstart.yaml".into(), bytes: MANIFEST.into() };
     let written = || Written {
@@ -41,7 +41,7 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     let files = Manifests { files: Vec::new() };
     let rules = Rules { blind_reset: false, max_users: None, memory: Memory::default() };
 
-    ui.result("An emulated portal with a small company, and this manifest:\n\n")?;
+    ui.result(format_args!("{}\n\n", tr!("An emulated portal with a small company, and this manifest:")))?;
     ui.result(
         MANIFEST
             .lines()
@@ -81,8 +81,9 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         auto_approve: true,
     };
     restore::run(ui, &global, &restoring, interrupt).await?;
-    ui.note(
-        "\nNothing of this is left. To go on by yourself: recard plan --portal embedded -f examples/quickstart.yaml",
-    );
+    ui.note(format_args!(
+        "\n{}",
+        tr!("Nothing of this is left. To go on by yourself: recard plan --portal embedded -f examples/quickstart.yaml")
+    ));
     Ok(exit::DONE)
 }

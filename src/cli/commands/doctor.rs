@@ -66,7 +66,7 @@ async fn portal_checks(connection: &Connection, global: &Global, checks: &mut Ve
         Err(problem) => return checks.push(failed("portal", Failure::from(problem))),
     };
     let answered_at = SystemClock.now();
-    checks.push(Check::ok("portal", "answers, and accepts the webhook"));
+    checks.push(Check::ok("portal", tr!("answers, and accepts the webhook")));
     checks.push(rights(&examination));
     checks.extend(methods(&examination));
     checks.push(clock(&examination, asked_at, answered_at));
@@ -97,14 +97,18 @@ fn rights(examination: &Examination) -> Check {
     let rights = match &examination.rights {
         Ok(rights) => rights,
         Err(text) => {
-            return Check::warning("rights", format!("the portal does not list them: {text}"), "try again later");
+            return Check::warning(
+                "rights",
+                tr!("the portal does not list them: {text}", text),
+                tr!("try again later"),
+            );
         }
     };
     let has = |right: &&str| rights.iter().any(|found| found == right);
     let missing: Vec<&str> = RIGHTS.into_iter().filter(|right| !has(right)).collect();
     if !missing.is_empty() {
-        let text = format!("the webhook lacks {}", missing.join(", "));
-        let help = "edit the webhook on the portal's page Developer resources and tick crm, user and department";
+        let text = tr!("the webhook lacks {}", missing.join(", "));
+        let help = tr!("edit the webhook on the portal's page Developer resources and tick crm, user and department");
         return Check::failure("rights", text, help);
     }
     let more: Vec<&str> = rights
@@ -116,8 +120,8 @@ fn rights(examination: &Examination) -> Check {
     if more.is_empty() {
         return Check::ok("rights", "crm, user, department");
     }
-    let text = format!("crm, user, department, and more than recard needs: {}", more.join(", "));
-    Check::warning("rights", text, "whoever finds the webhook can use all of them: untick what is not needed")
+    let text = tr!("crm, user, department, and more than recard needs: {}", more.join(", "));
+    Check::warning("rights", text, tr!("whoever finds the webhook can use all of them: untick what is not needed"))
 }
 
 fn methods(examination: &Examination) -> Option<Check> {
@@ -132,15 +136,19 @@ fn methods(examination: &Examination) -> Option<Check> {
     if missing.is_empty() {
         return None;
     }
-    let text = format!("the portal has no {}", missing.join(", "));
-    Some(Check::failure("methods", text, "the CRM must be installed on the portal, and not older than 2023"))
+    let text = tr!("the portal has no {}", missing.join(", "));
+    Some(Check::failure("methods", text, tr!("the CRM must be installed on the portal, and not older than 2023")))
 }
 
 fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Check {
     let theirs = match &examination.server_time {
         Ok(theirs) => *theirs,
         Err(text) => {
-            return Check::warning("clock", format!("the portal does not tell the time: {text}"), "try again later");
+            return Check::warning(
+                "clock",
+                tr!("the portal does not tell the time: {text}", text),
+                tr!("try again later"),
+            );
         }
     };
     // The portal looked at its clock some time between the two.
@@ -152,65 +160,78 @@ fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Ch
         SignedDuration::ZERO
     };
     if difference <= CLOCKS_MAY_DIFFER {
-        return Check::ok("clock", "agrees with the portal's");
+        return Check::ok("clock", tr!("agrees with the portal's"));
     }
-    let text = format!("differs from the portal's by {} s", difference.as_secs());
-    Check::warning("clock", text, "plan files expire by this machine's clock, and runs are named by it: set it right")
+    let text = tr!("differs from the portal's by {} s", difference.as_secs());
+    Check::warning(
+        "clock",
+        text,
+        tr!("plan files expire by this machine's clock, and runs are named by it: set it right"),
+    )
 }
 
 fn limits(connection: &Connection, global: &Global) -> Check {
     let rate = global.rate.as_deref().unwrap_or("standard");
     let level = connection.portal.level();
     let operating: f64 = level.operating.values().flatten().sum();
-    let used = if operating >= 1.0 { format!(", {operating:.0} s of operating time used") } else { String::new() };
-    Check::ok("limits", format!("rate {rate}, the counter stands at {:.0}{used}", level.level.ceil()))
+    let used = if operating >= 1.0 {
+        tr!(", {operating} s of operating time used", operating = format_args!("{operating:.0}"))
+    } else {
+        Text::default()
+    };
+    Check::ok(
+        "limits",
+        tr!("rate {rate}, the counter stands at {}{used}", format_args!("{:.0}", level.level.ceil()), rate, used),
+    )
 }
 
 fn who(caller: &Identity) -> Check {
-    let text = format!("user {} {}, one of {} active", caller.user, caller.name, caller.active_users);
+    let text = tr!("user {} {}, one of {} active", caller.user, caller.name, caller.active_users);
     Check::ok("caller", text)
 }
 
 fn release(caller: &Identity) -> Check {
     match caller.release_sign {
-        Some(TrustEvidence::WholeSeconds) => Check::ok("release", "25.700 or newer, by the form of its answers"),
-        Some(TrustEvidence::NoTimeZoneOffset) => Check::ok("release", "25.550 or newer, by the caller's profile"),
-        Some(TrustEvidence::DifferingRead) => Check::ok("release", "24.300 or newer, by its reads"),
+        Some(TrustEvidence::WholeSeconds) => Check::ok("release", tr!("25.700 or newer, by the form of its answers")),
+        Some(TrustEvidence::NoTimeZoneOffset) => Check::ok("release", tr!("25.550 or newer, by the caller's profile")),
+        Some(TrustEvidence::DifferingRead) => Check::ok("release", tr!("24.300 or newer, by its reads")),
         None => Check::warning(
             "release",
-            "no sign of 25.550 or newer",
-            "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)",
+            tr!("no sign of 25.550 or newer"),
+            tr!("up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"),
         ),
     }
 }
 
 fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
     match &cards.access {
-        Access::Allowed if caller.portal_admin => Check::ok("administrator", "of the portal"),
-        Access::Allowed => Check::ok("administrator", "of the CRM: the cards of others can be read"),
+        Access::Allowed if caller.portal_admin => Check::ok("administrator", tr!("of the portal")),
+        Access::Allowed => Check::ok("administrator", tr!("of the CRM: the cards of others can be read")),
         Access::Refused(words) => Check::failure(
             "administrator",
-            format!("the cards of others are refused: {words}"),
-            "the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)",
+            tr!("the cards of others are refused: {words}", words),
+            tr!("the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)"),
         ),
         Access::Unknown(text) => {
-            Check::warning("administrator", format!("could not be found out: {text}"), "try again later")
+            Check::warning("administrator", tr!("could not be found out: {text}", text), tr!("try again later"))
         }
     }
 }
 
 fn reads(cards: &CardsExamined) -> Check {
     match cards.trust {
-        ReadTrust::Trusted(_) => Check::ok("reads", "the cards of others are theirs"),
+        ReadTrust::Trusted(_) => Check::ok("reads", tr!("the cards of others are theirs")),
         ReadTrust::NotTrusted => Check::warning(
             "reads",
-            "the portal answers with the caller's own card, as releases up to 24.200 do",
-            "update the portal; until then recard holds the cards of others, or resets them unread with --blind-reset",
+            tr!("the portal answers with the caller's own card, as releases up to 24.200 do"),
+            tr!(
+                "update the portal; until then recard holds the cards of others, or resets them unread with --blind-reset"
+            ),
         ),
         ReadTrust::Unproven => Check::warning(
             "reads",
-            "nothing shows whose card the portal reads",
-            "arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest",
+            tr!("nothing shows whose card the portal reads"),
+            tr!("arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest"),
         ),
     }
 }
@@ -219,18 +240,18 @@ fn lead_types(cards: &CardsExamined) -> Check {
     match &cards.selector {
         SelectorFinding::Obeyed(key) => {
             let whose = match key.user() {
-                None => "the common cards differ".to_owned(),
-                Some(user) => format!("those of user {user} differ"),
+                None => tr!("the common cards differ"),
+                Some(user) => tr!("those of user {user} differ", user),
             };
-            Check::ok("lead types", format!("simple and repeat are told apart: {whose}"))
+            Check::ok("lead types", tr!("simple and repeat are told apart: {whose}", whose))
         }
         SelectorFinding::AlwaysTheSame(number) => Check::warning(
             "lead types",
-            format!("simple and repeat read the same for all {number} cards looked at"),
-            "arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead",
+            tr!("simple and repeat read the same for all {number} cards looked at", number),
+            tr!("arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead"),
         ),
         SelectorFinding::NothingToCompare => {
-            Check::ok("lead types", "no card to compare simple and repeat by; nothing speaks against it")
+            Check::ok("lead types", tr!("no card to compare simple and repeat by; nothing speaks against it"))
         }
     }
 }
@@ -238,22 +259,22 @@ fn lead_types(cards: &CardsExamined) -> Check {
 /// What needs no portal.
 fn store_checks(store: &Store, checks: &mut Vec<Check>) {
     checks.push(match store.probe() {
-        Ok(()) => Check::ok("store", "can be written to"),
+        Ok(()) => Check::ok("store", tr!("can be written to")),
         Err(problem) => failed("store", Failure::from(problem)),
     });
     checks.push(match store.lock_owner() {
-        Ok(None) => Check::ok("lock", "free"),
+        Ok(None) => Check::ok("lock", tr!("free")),
         Ok(Some(owner)) => {
-            Check::warning("lock", owner.to_string(), "if that process is gone, the next run takes over")
+            Check::warning("lock", Text::of(&owner), tr!("if that process is gone, the next run takes over"))
         }
         Err(problem) => failed("lock", Failure::from(problem)),
     });
     checks.push(match store.unfinished() {
-        Ok(None) => Check::ok("runs", "none is unfinished"),
+        Ok(None) => Check::ok("runs", tr!("none is unfinished")),
         Ok(Some(run)) => Check::warning(
             "runs",
-            format!("the run {run} was cut before its end"),
-            "`recard resume` finds out what became of it; until then apply refuses to start",
+            tr!("the run {run} was cut before its end", run),
+            tr!("`recard resume` finds out what became of it; until then apply refuses to start"),
         ),
         Err(problem) => failed("runs", Failure::from(problem)),
     });

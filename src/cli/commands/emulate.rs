@@ -20,8 +20,9 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
     if let Some(address) = remote
         && !arguments.allow_remote
     {
-        return Err(Failure::error(format!("{address} can be reached from other machines"))
-            .hint("add --allow-remote if that is wanted: anybody who reaches it can use and control the emulator"));
+        return Err(Failure::error(tr!("{address} can be reached from other machines", address)).hint(tr!(
+            "add --allow-remote if that is wanted: anybody who reaches it can use and control the emulator"
+        )));
     }
     let release = match arguments.release.as_deref() {
         None => None,
@@ -41,18 +42,18 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
     }
     let emulator = Emulator::start_with(options)
         .await
-        .map_err(|problem| Failure::error(format!("the emulator does not start: {problem}")))?;
+        .map_err(|problem| Failure::error(tr!("the emulator does not start: {problem}", problem)))?;
     if let Some(path) = &arguments.faults {
         emulator
             .set_faults(&read(path)?)
-            .map_err(|problem| Failure::error(format!("{}: {problem}", path.display())))?;
+            .map_err(|problem| Failure::error(tr!("{}: {problem}", path.display(), problem)))?;
     }
     let ready = emulator.ready_document();
     if let Some(path) = &arguments.ready_file {
         write_whole(path, json(&ready).as_bytes())?;
     }
     ui.result(json(&ready))?;
-    ui.note("serving an emulated portal; every secret in it is made up. End it with Ctrl-C.");
+    ui.note(tr!("serving an emulated portal; every secret in it is made up. End it with Ctrl-C."));
     interrupt.wished().await;
     emulator.stop().await;
     if let Some(path) = &arguments.ready_file {
@@ -64,7 +65,7 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
 fn remove(path: &Path) -> Result<(), Failure> {
     match std::fs::remove_file(path) {
         Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::error(format!("cannot remove {}: {problem}", path.display())))
+            Err(Failure::error(tr!("cannot remove {}: {problem}", path.display(), problem)))
         }
         Ok(()) | Err(_) => Ok(()),
     }
@@ -72,16 +73,16 @@ fn remove(path: &Path) -> Result<(), Failure> {
 
 fn read(path: &Path) -> Result<Value, Failure> {
     let bytes = read_whole(path, LARGEST_STATE)
-        .map_err(|problem| Failure::error(format!("cannot read {}: {problem}", path.display())))?;
+        .map_err(|problem| Failure::error(tr!("cannot read {}: {problem}", path.display(), problem)))?;
     serde_json::from_slice(&bytes)
-        .map_err(|problem| Failure::error(format!("{} is not JSON: {problem}", path.display())))
+        .map_err(|problem| Failure::error(tr!("{} is not JSON: {problem}", path.display(), problem)))
 }
 
 fn seed(text: &str) -> Result<Seed, Failure> {
     match text.parse() {
         Ok(seed) => Ok(seed),
         Err(problem) if text.starts_with("users=") || !Path::new(text).exists() => {
-            Err(Failure::new(exit::USAGE, format!("--seed: {problem}; nor is there such a file")))
+            Err(Failure::new(exit::USAGE, tr!("--seed: {problem}; nor is there such a file", problem)))
         }
         Err(_) => read(Path::new(text)).map(Seed::State),
     }
@@ -93,9 +94,9 @@ fn limits(text: &str) -> Result<Limits, Failure> {
         "standard" => Ok(Limits::standard()),
         "enterprise" => Ok(Limits::enterprise()),
         other => own_limits(other).ok_or_else(|| {
-            let text = format!("--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS");
+            let text = tr!("--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS", other);
             Failure::new(exit::USAGE, text)
-                .hint("X requests at once, Y a second, SECONDS of operating time in ten minutes")
+                .hint(tr!("X requests at once, Y a second, SECONDS of operating time in ten minutes"))
         }),
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::Survey;
 use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
 use crate::model::{DepartmentId, Layout};
 use crate::port::Clock as _;
-use crate::report::{Counted, ExportedManifest};
+use crate::report::ExportedManifest;
 use crate::store::write_whole;
 
 /// The file of the manifest in the folder of an export.
@@ -31,7 +31,8 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     let departments = arguments.department.iter().map(|id| {
-        DepartmentId::new(*id).map_err(|problem| Failure::new(exit::USAGE, format!("--department {id}: {problem}")))
+        DepartmentId::new(*id)
+            .map_err(|problem| Failure::new(exit::USAGE, tr!("--department {id}: {problem}", id, problem)))
     });
     let departments: Vec<DepartmentId> = departments.collect::<Result<_, _>>()?;
     if let Some(folder) = &arguments.out {
@@ -41,8 +42,8 @@ pub(in crate::cli) async fn run(
     let mut survey = super::inventory::take(ui, &session).await?;
     session.close(ui)?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
-        return Err(Failure::error(format!("the portal has no active department {unknown}"))
-            .hint("`recard inventory` lists the departments with people"));
+        return Err(Failure::error(tr!("the portal has no active department {unknown}", unknown))
+            .hint(tr!("`recard inventory` lists the departments with people")));
     }
     if !departments.is_empty() {
         survey.retain_departments(&departments);
@@ -56,7 +57,7 @@ pub(in crate::cli) async fn run(
         Some(folder) => write(ui, folder, &manifest, &bundle)?,
     }
     if !has_people {
-        ui.note("Nobody has a card of their own, so there is no manifest to write.");
+        ui.note(tr!("Nobody has a card of their own, so there is no manifest to write."));
     }
     Ok(super::inventory::ended(ui, &survey))
 }
@@ -70,7 +71,7 @@ fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManif
         None => Ok(layout.clone()),
         Some(sanitizer) => sanitizer
             .layout(layout)
-            .map_err(|problem| Failure::error(format!("a layout cannot be sanitized: {problem}"))),
+            .map_err(|problem| Failure::error(tr!("a layout cannot be sanitized: {problem}", problem))),
     };
     let cards = survey.cards().map(|(key, found)| Ok((key, layout(found)?))).collect::<Result<Vec<_>, Failure>>()?;
     let name = |name: &str| match sanitizer {
@@ -91,25 +92,25 @@ fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManif
 fn refuse_existing(folder: &Path) -> Result<(), Failure> {
     match [MANIFEST, LAYOUTS].iter().map(|name| folder.join(name)).find(|path| path.exists()) {
         None => Ok(()),
-        Some(path) => Err(Failure::error(format!("{} is there already, and export replaces nothing", path.display()))
-            .hint("name another folder with --out, or move the file away")),
+        Some(path) => Err(Failure::error(tr!("{} is there already, and export replaces nothing", path.display()))
+            .hint(tr!("name another folder with --out, or move the file away"))),
     }
 }
 
 fn write(ui: &Ui, folder: &PathBuf, manifest: &ExportedManifest, bundle: &Bundle) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
-        .map_err(|problem| Failure::error(format!("cannot make the folder {}: {problem}", folder.display())))?;
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        .map_err(|problem| Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem)))?;
     if !manifest.people().is_empty() {
         let path = folder.join(MANIFEST);
         write_whole(&path, manifest.to_string().as_bytes())?;
-        let people = Counted(count(manifest.people().len()), "person", "people");
-        ui.result(format_args!("{}: {people} with a card of their own\n", path.display()))?;
+        let people = manifest.people().len();
+        let people = tr!("{n} person with a card of their own" | "{n} people with a card of their own" % people);
+        ui.result(format_args!("{}: {people}\n", path.display()))?;
     }
     let path = folder.join(LAYOUTS);
-    let bytes =
-        encode_bundle(bundle).map_err(|problem| Failure::error(format!("the layouts cannot be written: {problem}")))?;
+    let bytes = encode_bundle(bundle)
+        .map_err(|problem| Failure::error(tr!("the layouts cannot be written: {problem}", problem)))?;
     write_whole(&path, &bytes)?;
-    let cards = Counted(count(bundle.cards.len()), "layout", "layouts");
+    let cards = tr!("{n} layout" | "{n} layouts" % bundle.cards.len());
     ui.result(format_args!("{}: {cards}\n", path.display()))
 }

@@ -12,6 +12,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
 use crate::engine::Settled;
 use crate::format::plan_file::{PlanFile, PlanFileTarget, PlannedRemoval};
+use crate::language::Text;
 use crate::model::Totals;
 use crate::plan::PlanCounts;
 use crate::port::{Interrupted, RunPurpose};
@@ -35,7 +36,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments
             let json = |run: &RunSummary| ReportJson::new(&settled(run, &targets(run)), Purpose::Show);
             pretty(&runs.iter().map(json).collect::<Vec<_>>())
         }
-        _ if runs.is_empty() => "The store has no run for this portal.\n".to_owned(),
+        _ if runs.is_empty() => format!("{}\n", tr!("The store has no run for this portal.")),
         _ => runs.iter().map(|run| line(run) + &about(run)).collect(),
     })?;
     Ok(exit::DONE)
@@ -58,18 +59,19 @@ fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -
     let header = &summary.header;
     let mut text = line(&summary);
     for (name, reason) in &header.reasons {
-        text.push_str(&format!("  manifest {name}: {reason}\n"));
+        push(&mut text, &tr!("manifest {name}: {reason}", name, reason));
     }
     if let Some(digest) = &header.manifest {
-        text.push_str(&format!("  manifests' digest {digest}\n"));
+        push(&mut text, &tr!("manifests' digest {digest}", digest));
     }
     if let Some(commit) = &header.commit {
-        text.push_str(&format!("  commit {commit}\n"));
+        push(&mut text, &tr!("commit {commit}", commit));
     }
     if !header.actor.is_empty() {
-        text.push_str(&format!("  by {}\n", header.actor));
+        push(&mut text, &tr!("by {}", header.actor));
     }
-    text.push_str(&format!("  as user {} of {}\n\n", header.caller, header.portal));
+    push(&mut text, &tr!("as user {user} of {portal}", user = header.caller, portal = header.portal));
+    text.push('\n');
     text.push_str(&RunText::new(&summary.run, &targets, summary.totals()).with_every_target().to_string());
     outputs.write_with(Subject::Run(&settled(&summary, &targets)), &text)?;
     Ok(exit::DONE)
@@ -84,31 +86,42 @@ pub(super) fn store(global: &Global) -> Result<Store, Failure> {
     Ok(Store::open(&global.store, &portal)?)
 }
 
+fn push(text: &mut String, line: &Text) {
+    let _ = writeln!(text, "  {line}");
+}
+
 fn line(run: &RunSummary) -> String {
     let Totals { done, skipped, failed, unknown } = run.totals();
     let what = match &run.header.purpose {
-        RunPurpose::Apply => "apply".to_owned(),
-        RunPurpose::Restore(of) => format!("restore of {of}"),
+        RunPurpose::Apply => Text::from("apply"),
+        RunPurpose::Restore(of) => tr!("restore of {of}", of),
     };
     let end = match run.end {
-        RunEnd::Closed(Interrupted::No) => "",
-        RunEnd::Closed(Interrupted::Yes) => ", interrupted",
-        RunEnd::Unfinished => ", unfinished: recard resume",
+        RunEnd::Closed(Interrupted::No) => Text::default(),
+        RunEnd::Closed(Interrupted::Yes) => tr!(", interrupted"),
+        RunEnd::Unfinished => tr!(", unfinished: recard resume"),
     };
     let planned = run.header.targets.len();
-    format!(
-        "{}  {what}: {done} of {planned} done, {skipped} skipped, {failed} failed, {unknown} unknown{end}\n",
-        run.run
-    )
+    let sums = tr!(
+        "{done} of {planned} done, {skipped} skipped, {failed} failed, {unknown} unknown{end}",
+        done,
+        planned,
+        skipped,
+        failed,
+        unknown,
+        end
+    );
+    format!("{}  {what}: {sums}\n", run.run)
 }
 
 /// From which manifests, by whom and from which commit; a line of its own, or nothing where nothing is known.
 fn about(run: &RunSummary) -> String {
     let header = &run.header;
     let mut parts: Vec<String> = header.reasons.iter().map(|(name, _)| name.clone()).collect();
-    parts.extend((!header.actor.is_empty()).then(|| format!("by {}", header.actor)));
-    parts
-        .extend(header.commit.as_ref().map(|commit| format!("commit {}", commit.chars().take(12).collect::<String>())));
+    parts.extend((!header.actor.is_empty()).then(|| tr!("by {}", header.actor).to_string()));
+    parts.extend(
+        header.commit.as_ref().map(|commit| tr!("commit {}", commit.chars().take(12).collect::<String>()).to_string()),
+    );
     if parts.is_empty() { String::new() } else { format!("    {}\n", parts.join(", ")) }
 }
 
@@ -124,8 +137,8 @@ fn settled<'a>(run: &'a RunSummary, targets: &'a [Settled]) -> SettledRun<'a> {
         targets,
         stopped: match run.end {
             RunEnd::Closed(Interrupted::No) => None,
-            RunEnd::Closed(Interrupted::Yes) => Some("interrupted"),
-            RunEnd::Unfinished => Some("unfinished"),
+            RunEnd::Closed(Interrupted::Yes) => Some(tr_later!("interrupted")),
+            RunEnd::Unfinished => Some(tr_later!("unfinished")),
         },
         held: Vec::new(),
         plan: None,
@@ -136,10 +149,7 @@ fn settled<'a>(run: &'a RunSummary, targets: &'a [Settled]) -> SettledRun<'a> {
 fn show_plan(ui: &Ui, global: &Global, outputs: &[Output], path: &Path) -> Result<u8, Failure> {
     output::check_paths(outputs)?;
     if let Some(other) = outputs.iter().find(|output| !matches!(output.format, Format::Text | Format::Json)) {
-        return Err(Failure::new(
-            exit::USAGE,
-            format!("a plan file is shown as text or json, not as {}", other.format),
-        ));
+        return Err(Failure::new(exit::USAGE, tr!("a plan file is shown as text or json, not as {}", other.format)));
     }
     let (file, bytes) = plan_files::read(path)?;
     let used = Store::open(&global.store, &file.content.portal)?.used(file.id)?;
@@ -152,39 +162,43 @@ fn show_plan(ui: &Ui, global: &Global, outputs: &[Output], path: &Path) -> Resul
 
 fn plan_text(file: &PlanFile, used: Option<jiff::Timestamp>) -> String {
     let content = &file.content;
-    let mut text = format!("Plan {} for {}, as user {}", file.id.short(), content.portal, content.caller);
-    let _ = writeln!(text, " {}", content.caller_name);
-    let _ = writeln!(text, "  made {}, expires {}", moment(content.created), moment(content.expires));
+    let mut text = String::new();
+    let (plan, portal, user, name) = (file.id.short(), &content.portal, content.caller, &content.caller_name);
+    let _ = writeln!(text, "{}", tr!("Plan {plan} for {portal}, as user {user} {name}", plan, portal, user, name));
+    let (made, expires) = (moment(content.created), moment(content.expires));
+    let _ = writeln!(text, "  {}", tr!("made {made}, expires {expires}", made, expires));
     for manifest in &content.manifests {
-        let _ = writeln!(text, "  manifest {}: {} ({})", manifest.name, manifest.reason, manifest.file);
+        let (name, reason, file) = (&manifest.name, &manifest.reason, &manifest.file);
+        let _ = writeln!(text, "  {}", tr!("manifest {name}: {reason} ({file})", name, reason, file));
     }
     if let Some(commit) = &content.commit {
-        let _ = writeln!(text, "  commit {commit}");
+        let _ = writeln!(text, "  {}", tr!("commit {commit}", commit));
     }
     match used {
-        Some(at) => text.push_str(&format!("  used {}, and a plan is carried out once\n", moment(at))),
-        None => text.push_str("  not used here\n"),
+        Some(at) => push(&mut text, &tr!("used {}, and a plan is carried out once", moment(at))),
+        None => push(&mut text, &tr!("not used here")),
     }
     text.push('\n');
     let width = content.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
     let names = content.targets.iter().map(|target| target.name.as_str().chars().count()).max().unwrap_or(0);
     for PlanFileTarget { key, removal, generation, origin, name } in &content.targets {
         let what = match removal {
-            PlannedRemoval::Layout(digest) => format!("the layout {}", digest.short()),
-            PlannedRemoval::Unread => "without reading: no backup, no way back".to_owned(),
+            PlannedRemoval::Layout(digest) => tr!("the layout {}", digest.short()),
+            PlannedRemoval::Unread => tr!("without reading: no backup, no way back"),
         };
-        let once = generation.as_ref().map(|generation| format!(", once for {generation}")).unwrap_or_default();
+        let once = generation.as_ref().map(|generation| tr!(", once for {generation}", generation)).unwrap_or_default();
         let key = key.to_string();
-        let _ = writeln!(text, "reset  {key:<width$}  {name:<names$}  {what}{once}");
+        let _ = writeln!(text, "{}  {key:<width$}  {name:<names$}  {what}{once}", tr!("reset"));
         let _ = writeln!(text, "       {} {}", origin.place, origin.selector);
     }
     let PlanCounts { keep, reset, hold } = content.counts;
-    let _ = writeln!(text, "\nPlan: {reset} to reset, {keep} to keep, {hold} held.");
+    let sums = tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold);
+    let _ = writeln!(text, "\n{} {sums}", tr!("Plan:"));
     for breach in &content.acknowledged {
-        let _ = writeln!(text, "acknowledged: {breach}");
+        let _ = writeln!(text, "{} {breach}", tr!("acknowledged:"));
     }
     for breach in &content.breaches {
-        let _ = writeln!(text, "guard: {breach}");
+        let _ = writeln!(text, "{} {breach}", tr!("guard:"));
     }
     text
 }

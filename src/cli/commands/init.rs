@@ -11,6 +11,7 @@ use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::session;
 use crate::cli::ui::Ui;
+use crate::language::Text;
 use crate::model::PortalId;
 
 /// The folder of the manifests, beside which everything else lies.
@@ -55,11 +56,11 @@ impl CiSystem {
         }
     }
 
-    fn next_step(self) -> &'static str {
+    fn next_step(self) -> Text {
         match self {
-            Self::Github => "make the environment and the two secrets that the head of the file names",
-            Self::Gitlab => "make the environment and the variables that the head of the file names",
-            Self::Shell => "call it as `sh ci/recard.sh check|plan|apply|drift`",
+            Self::Github => tr!("make the environment and the two secrets that the head of the file names"),
+            Self::Gitlab => tr!("make the environment and the variables that the head of the file names"),
+            Self::Shell => tr!("call it as `sh ci/recard.sh check|plan|apply|drift`"),
         }
     }
 }
@@ -77,31 +78,33 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
     let there: Vec<String> =
         templates.iter().map(path).filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
     if !there.is_empty() {
-        return Err(Failure::error(format!("{}: there already, and init replaces nothing", there.join(", ")))
-            .hint("nothing was written; name another folder, and take over from there what you need"));
+        return Err(Failure::error(tr!("{}: there already, and init replaces nothing", there.join(", ")))
+            .hint(tr!("nothing was written; name another folder, and take over from there what you need")));
     }
     for template in &templates {
         let path = path(template);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|problem| Failure::error(format!("cannot make the folder {}: {problem}", folder.display())))?;
+            std::fs::create_dir_all(folder).map_err(|problem| {
+                Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem))
+            })?;
         }
         let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", FOLDER);
         // These files are for everybody who sees the repository, unlike what the store holds.
         let written =
             File::create_new(&path).and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
-        written.map_err(|problem| Failure::error(format!("cannot write {}: {problem}", path.display())))?;
-        ui.result(format_args!("wrote {}\n", path.display()))?;
+        written.map_err(|problem| Failure::error(tr!("cannot write {}: {problem}", path.display(), problem)))?;
+        ui.result(format_args!("{}\n", tr!("wrote {}", path.display())))?;
     }
     let embedded = if portal == "embedded" { " --portal embedded" } else { "" };
     let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
-    ui.note(format_args!(
-        "Next: say in {} whose cards are meant, then `recard plan{embedded} -f {}`.",
-        path(&MANIFEST).display(),
-        manifests.display()
+    ui.note(tr!(
+        "Next: say in {manifest} whose cards are meant, then `recard plan{embedded} -f {folder}`.",
+        manifest = path(&MANIFEST).display(),
+        embedded,
+        folder = manifests.display()
     ));
     for system in &systems {
-        ui.note(format_args!("For {}: {}.", system.template().path, system.next_step()));
+        ui.note(tr!("For {}: {}.", system.template().path, system.next_step()));
     }
     Ok(exit::DONE)
 }
@@ -110,7 +113,8 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
 fn portal(global: &Global, arguments: &InitArguments) -> Result<String, Failure> {
     if let Some(host) = &arguments.host {
         let portal = PortalId::new(host).map_err(|problem| {
-            Failure::new(exit::USAGE, format!("--host {host:?}: {problem}")).hint("for example company.bitrix24.com")
+            Failure::new(exit::USAGE, tr!("--host {host}: {problem}", host = format_args!("{host:?}"), problem))
+                .hint(tr!("for example company.bitrix24.com"))
         })?;
         return Ok(portal.to_string());
     }

@@ -36,7 +36,7 @@ pub(super) async fn take(ui: &Ui, session: &Session) -> Result<Survey, Failure> 
     let progress = Progress::new(ui);
     let survey = engine::survey(&session.portal.reader(), &session.caller, &progress).await;
     progress.finish();
-    survey.map_err(|problem| Failure::from(problem).while_doing("cannot look at everybody's cards"))
+    survey.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look at everybody's cards")))
 }
 
 /// The exit code, with a word about what could not be read.
@@ -44,7 +44,8 @@ pub(super) fn ended(ui: &Ui, survey: &Survey) -> u8 {
     match survey.unread() {
         0 => exit::DONE,
         unread => {
-            ui.warn(format_args!("{unread} cards could not be read, or not be believed; `recard doctor` says why"));
+            ui.warn(tr!("{n} card could not be read, or not be believed; `recard doctor` says why"
+                | "{n} cards could not be read, or not be believed; `recard doctor` says why" % unread));
             exit::PARTIAL
         }
     }

@@ -14,14 +14,18 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
         LedgerAction::Show { file } => {
             let ledger = planning::ledger(&store, &Memory { ledger: file.clone() })?;
             if ledger.is_empty() {
-                ui.result(format_args!("Nothing of {} had its reset in mode once yet.\n", store.portal()))?;
+                ui.result(format_args!("{}\n", tr!("Nothing of {} had its reset in mode once yet.", store.portal())))?;
             }
             ui.result(ledger.iter().map(line).collect::<String>())?;
         }
         LedgerAction::New { file } => {
             let ledger = store.ledger()?;
             store.begin_ledger_file(file, &ledger)?;
-            ui.note(format_args!("{} holds {} entries; name it with --ledger", file.display(), ledger.iter().count()));
+            ui.note(tr!(
+                "{file} holds {n} entry; name it with --ledger"
+                    | "{file} holds {n} entries; name it with --ledger" % ledger.iter().count(),
+                file = file.display()
+            ));
         }
     }
     Ok(exit::DONE)
@@ -29,8 +33,8 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
 
 fn line((generation, key, entry): (&Generation, CardKey, LedgerEntry)) -> String {
     let what = match entry.removed {
-        Some(digest) => format!("reset; the layout {} was removed", digest.short()),
-        None => "was at its default".to_owned(),
+        Some(digest) => tr!("reset; the layout {} was removed", digest.short()),
+        None => tr!("was at its default"),
     };
     format!("{generation}  {key}  {what}\n")
 }

@@ -24,6 +24,7 @@ use crate::cli::output::Outputs;
 use crate::cli::session::Address;
 use crate::cli::sources;
 use crate::cli::ui::Ui;
+use crate::language::Text;
 use crate::port::{Clock as _, Rejection};
 use crate::report::{Purpose, Subject};
 
@@ -83,18 +84,21 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     if arguments.every.is_zero() {
-        return Err(Failure::new(exit::USAGE, "--every must be longer than no time"));
+        return Err(Failure::new(exit::USAGE, tr!("--every must be longer than no time")));
     }
     if arguments.manifests.files.iter().any(|file| file.as_os_str() == "-") {
-        return Err(Failure::new(exit::USAGE, "stdin can be read only once, and every round reads the manifests anew"));
+        return Err(Failure::new(
+            exit::USAGE,
+            tr!("stdin can be read only once, and every round reads the manifests anew"),
+        ));
     }
     if let Some(address) = arguments.listen
         && !address.ip().is_loopback()
         && !arguments.allow_remote
     {
-        return Err(Failure::error(format!("{address} can be reached from other machines")).hint(
-            "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when",
-        ));
+        return Err(Failure::error(tr!("{address} can be reached from other machines", address)).hint(tr!(
+            "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when"
+        )));
     }
     check_beforehand(ui, global, arguments).await?;
     let jitter = arguments.jitter.unwrap_or(arguments.every / 10);
@@ -128,7 +132,7 @@ pub(in crate::cli) async fn run(
         }
         if let Err(failure) = outcome {
             if failure.rejection.is_some_and(ends_everything) {
-                return Err(failure.hint("the loop ends here: no further round could succeed with this webhook"));
+                return Err(failure.hint(tr!("the loop ends here: no further round could succeed with this webhook")));
             }
             ui.fail(&failure);
         }
@@ -137,7 +141,7 @@ pub(in crate::cli) async fn run(
         }
         let next = begun + arguments.every + jitter.mul_f64(rand::random::<f64>());
         let wait = next.saturating_duration_since(Instant::now());
-        ui.note(format_args!("round {number}: {}; the next one in {} s", result(code), wait.as_secs()));
+        ui.note(tr!("round {number}: {}; the next one in {} s", Text::known(result(code)), wait.as_secs(), number));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = interrupt.wished() => return Ok(interrupt.code().unwrap_or(exit::DONE)),
@@ -160,7 +164,7 @@ async fn open(ui: &Ui, address: SocketAddr, watched: &Arc<Watched>) -> Result<Do
         Arc::new(move |path| watched.page(path))
     };
     let door = Door::open(address, pages).await?;
-    ui.note(format_args!("listening on http://{}: /healthz, /readyz, /metrics", door.address()));
+    ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", door.address()));
     Ok(door)
 }
 

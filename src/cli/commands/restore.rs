@@ -14,10 +14,11 @@ use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan, RestoreTarget};
+use crate::language::Text;
 use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
 use crate::plan::diff::diff;
 use crate::port::{Archive as _, RunPurpose};
-use crate::report::{Counted, Held, Purpose, SettledRun, Subject};
+use crate::report::{Held, Purpose, SettledRun, Subject};
 use crate::store::Locked;
 
 /// Plans the restore, shows it, asks, and carries it out.
@@ -51,8 +52,9 @@ pub(in crate::cli) async fn with(
 }
 
 fn users(arguments: &RestoreArguments) -> Result<BTreeSet<UserId>, Failure> {
-    let user =
-        |id: &u64| UserId::new(*id).map_err(|problem| Failure::new(exit::USAGE, format!("--user {id}: {problem}")));
+    let user = |id: &u64| {
+        UserId::new(*id).map_err(|problem| Failure::new(exit::USAGE, tr!("--user {id}: {problem}", id, problem)))
+    };
     arguments.which.user.iter().map(user).collect()
 }
 
@@ -72,7 +74,7 @@ async fn restore(
     let progress = Progress::new(ui);
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
-    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing("cannot read the cards"))?;
+    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
     let newer = if arguments.overwrite_newer { NewerLayouts::Overwrite } else { NewerLayouts::Keep };
     let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
 
@@ -146,18 +148,20 @@ fn held(plan: &RestorePlan) -> Vec<Held> {
             RestoreDecision::BackupUnusable(_) => "backup-unusable",
             RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => return None,
         };
-        Some(Held { key: target.key, reason, text: words(&target.decision).1.into() })
+        Some(Held { key: target.key, reason, text: words(&target.decision).1 })
     };
     plan.targets.iter().filter_map(held).collect()
 }
 
 fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String {
-    let mut text = format!("Restore of the run {of}\n\n");
+    let mut text = format!("{}\n\n", tr!("Restore of the run {of}", of));
     let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+    let length = |target: &RestoreTarget| words(&target.decision).0.chars().count();
+    let words_width = plan.targets.iter().map(length).max().unwrap_or(0).max(5);
     for target in &plan.targets {
         let key = target.key.to_string();
         let (word, what) = words(&target.decision);
-        let _ = writeln!(text, "{word:<5}  {key:<width$}  {what}");
+        let _ = writeln!(text, "{word:<words_width$}  {key:<width$}  {what}");
         if arguments.shown.detail
             && let RestoreDecision::PutBack { wanted, over } = &target.decision
         {
@@ -167,7 +171,7 @@ fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String 
         }
     }
     if plan.actions().next().is_none() {
-        text.push_str("Nothing to put back.\n");
+        let _ = writeln!(text, "{}", tr!("Nothing to put back."));
     } else {
         text.push('\n');
     }
@@ -175,23 +179,21 @@ fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String 
 }
 
 /// A decision in a word, and why.
-fn words(decision: &RestoreDecision) -> (&'static str, String) {
+fn words(decision: &RestoreDecision) -> (Text, Text) {
     match decision {
         RestoreDecision::PutBack { wanted, over: None } => {
-            let (sections, fields) = (wanted.sections(), wanted.fields());
-            let sections = Counted(sections, "section", "sections");
-            ("put", format!("puts back {sections}, {}", Counted(fields, "field", "fields")))
+            let sections = tr!("{n} section" | "{n} sections" % wanted.sections());
+            let fields = tr!("{n} field" | "{n} fields" % wanted.fields());
+            (tr!("put"), tr!("puts back {sections}, {fields}", sections, fields))
         }
         RestoreDecision::PutBack { over: Some(_), .. } => {
-            ("put", "overwrites a newer layout, which is backed up first".to_owned())
+            (tr!("put"), tr!("overwrites a newer layout, which is backed up first"))
         }
-        RestoreDecision::Remove(_) => ("reset", "was at its default before the run".to_owned()),
-        RestoreDecision::AsBefore => ("keep", "is as before the run".to_owned()),
-        RestoreDecision::NewerKept(_) => {
-            ("hold", "holds a newer layout; --overwrite-newer would replace it".to_owned())
-        }
-        RestoreDecision::Unreadable(_) => ("hold", "cannot be read, or the read cannot be believed".to_owned()),
-        RestoreDecision::NoBackup => ("hold", "was reset without a backup".to_owned()),
-        RestoreDecision::BackupUnusable(problem) => ("hold", format!("its backup cannot be used: {problem}")),
+        RestoreDecision::Remove(_) => (tr!("reset"), tr!("was at its default before the run")),
+        RestoreDecision::AsBefore => (tr!("keep"), tr!("is as before the run")),
+        RestoreDecision::NewerKept(_) => (tr!("hold"), tr!("holds a newer layout; --overwrite-newer would replace it")),
+        RestoreDecision::Unreadable(_) => (tr!("hold"), tr!("cannot be read, or the read cannot be believed")),
+        RestoreDecision::NoBackup => (tr!("hold"), tr!("was reset without a backup")),
+        RestoreDecision::BackupUnusable(problem) => (tr!("hold"), tr!("its backup cannot be used: {problem}", problem)),
     }
 }

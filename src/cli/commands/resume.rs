@@ -27,7 +27,7 @@ pub(in crate::cli) async fn run(
         None => match session.store.unfinished()? {
             Some(run) => run,
             None => {
-                ui.result("No run is unfinished.\n")?;
+                ui.result(format_args!("{}\n", tr!("No run is unfinished.")))?;
                 drop(locked);
                 session.close(ui)?;
                 return Ok(exit::DONE);

@@ -118,13 +118,13 @@ pub enum PlannedRemoval {
 #[derive(Debug, Error)]
 pub enum PlanFileError {
     /// Not JSON: cut off, empty or another kind of file.
-    #[error("this is not a plan file: it is not JSON")]
+    #[error("{}", tr!("this is not a plan file: it is not JSON"))]
     NotJson(#[source] serde_json::Error),
     /// JSON, but something else.
-    #[error("this is not a plan file: its field `format` does not say recard.plan-file")]
+    #[error("{}", tr!("this is not a plan file: its field `format` does not say recard.plan-file"))]
     NotAPlanFile,
     /// A newer recard wrote it.
-    #[error("a newer recard wrote this plan file (version {found}; this one knows versions up to {known})")]
+    #[error("{}", tr!("a newer recard wrote this plan file (version {found}; this one knows versions up to {known})", found, known))]
     TooNew {
         /// Its version.
         found: u32,
@@ -132,10 +132,10 @@ pub enum PlanFileError {
         known: u32,
     },
     /// It was changed after it was written.
-    #[error("the plan file was changed after it was written: its content does not fit its seal")]
+    #[error("{}", tr!("the plan file was changed after it was written: its content does not fit its seal"))]
     Tampered,
     /// Its seal fits, but what it says makes no sense.
-    #[error("the plan file makes no sense: {0}")]
+    #[error("{}", tr!("the plan file makes no sense: {what}", what = .0))]
     Senseless(String),
 }
 

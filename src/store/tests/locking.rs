@@ -45,7 +45,7 @@ fn a_dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     assert_eq!(decode_lock_owner(&inside).unwrap(), other());
     drop(locked);
     let entries = world.store.audit_entries().unwrap();
-    assert_eq!(entries.last().unwrap().event, AuditEvent::LockTakenOver(note));
+    assert_eq!(entries.last().unwrap().event, AuditEvent::LockTakenOver(note.english().to_owned()));
     assert_eq!(world.lock_as(other()).unwrap().1, None);
 }
 

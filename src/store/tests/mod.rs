@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::format::samples;
+use crate::language::Text;
 use crate::port::{Clock, LockOwner};
 
 /// A clock that stands.
@@ -46,7 +47,7 @@ impl World {
         self.lock_as(samples::owner()).unwrap().0
     }
 
-    fn lock_as(&self, owner: LockOwner) -> Result<(Locked, Option<String>), StoreError> {
+    fn lock_as(&self, owner: LockOwner) -> Result<(Locked, Option<Text>), StoreError> {
         self.store.lock(owner, clock())
     }
 }
