@@ -6,7 +6,12 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use recard::emulator::{Emulator, EmulatorOptions, Release};
+use recard::model::PortalId;
+use recard::port::{Clock, LockOwner};
+use recard::store::Store;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
 use support::recard::{Ended, Place};
@@ -42,7 +47,7 @@ Portal embedded (an emulator)
 ok    portal         answers, and accepts the webhook
 ok    rights         crm, user, department
 ok    clock          agrees with the portal's
-ok    limits         rate standard, the counter stands at [..]
+ok    limits         rate unlimited
 ok    caller         user 1 Olga Sokolova, one of 37 active
 ok    release        25.700 or newer, by the form of its answers
 ok    administrator  of the portal
@@ -174,4 +179,68 @@ async fn the_reading_webhook_is_looked_at_when_asked_for_or_when_there_is_no_oth
     assert!(caller(&["doctor"], &both).contains("user 1 "));
     assert!(caller(&["doctor", "--read"], &both).contains("user 8 "));
     assert!(caller(&["doctor"], &both[1..]).contains("user 8 "));
+}
+
+#[test]
+fn a_damaged_level_is_one_warning_and_stays_as_it_is() {
+    let place = Place::new();
+    assert_eq!(place.run(&["doctor", "--portal", "embedded"]).code, 0);
+    let file = place.path().join(".recard/portals/embedded/limiter.json");
+    assert!(file.is_file());
+    place.file(".recard/portals/embedded/limiter.json", "{ damaged");
+    let ended = place.run(&["doctor", "--portal", "embedded"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let line = ended.stdout.lines().find(|line| line.contains("limiter.json")).unwrap_or_else(|| panic!("{ended:?}"));
+    assert!(line.starts_with("warn ") && line.contains("level") && line.contains("is damaged"), "{line}");
+    assert!(ended.stdout.contains("remove the file"), "{ended:?}");
+    assert!(ended.stdout.contains("12 ok, 1 warning, 0 failures."), "{ended:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{ damaged");
+    // What it says is what helps.
+    std::fs::remove_file(&file).unwrap();
+    assert!(place.run(&["doctor", "--portal", "embedded"]).stdout.contains("12 ok, 0 warnings, 0 failures."));
+}
+
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> jiff::Timestamp {
+        "2026-11-01T09:00:00Z".parse().unwrap()
+    }
+}
+
+#[test]
+fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
+    let place = Place::new();
+    assert_eq!(place.run(&["doctor", "--portal", "embedded"]).code, 0);
+    let lock = || {
+        let ended = place.run(&["doctor", "--portal", "embedded", "--output", "json"]);
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        let checks = report["checks"].as_array().unwrap().iter();
+        let check = checks.into_iter().find(|check| check["check"] == "lock").unwrap_or_else(|| panic!("{report}"));
+        (check["verdict"].as_str().unwrap().to_owned(), check["text"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(lock(), ("ok".to_owned(), "free".to_owned()));
+    let store = Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let owner = |host: &str| LockOwner {
+        process: std::process::id(),
+        host: host.to_owned(),
+        actor: "anna".to_owned(),
+        command: "apply".to_owned(),
+        since: "2026-11-01T09:00:00Z".to_owned(),
+    };
+    let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    for (host, left) in [(here.trim(), "that process is dead"), ("elsewhere", "cannot be seen from this host")] {
+        let (locked, _) = store.lock(owner(host), Arc::new(Standing)).unwrap();
+        let path = place.path().join(".recard/portals/embedded/lock");
+        let name = std::fs::read(&path).unwrap();
+        let (verdict, text) = lock();
+        assert!(verdict == "warning" && text.ends_with("; that process lives"), "{verdict}: {text}");
+        drop(locked);
+        // As a process leaves it that was killed: its name inside, and nobody holding it.
+        place.file(".recard/portals/embedded/lock", &String::from_utf8(name).unwrap());
+        let (verdict, text) = lock();
+        assert!(verdict == "warning" && text.starts_with("locked by process"), "{verdict}: {text}");
+        assert!(text.ends_with(left), "{text}");
+        place.file(".recard/portals/embedded/lock", "");
+    }
 }

@@ -245,3 +245,68 @@ fn a_drift_report_keeps_to_the_schema_of_plans_and_fits_a_comment() {
     assert!(comment.starts_with("<!-- recard:drift -->\n### ⚠️ recard drift: 9 cards drifted\n"), "{comment}");
     assert!(comment.contains(report["drift"]["fingerprint"].as_str().unwrap()), "{comment}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
+    let world = World::new(EmulatorOptions::default()).await;
+    world.manifest(&[
+        "{ users: { ids: [12, 14, 9999] }, leadCustomerTypes: [simple] }",
+        "{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }",
+    ]);
+    world.change(|state| {
+        let people = state["portal"]["users"].as_array_mut().unwrap();
+        let person = people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
+        person["ACTIVE"] = json!(false);
+    });
+    let outputs =
+        ["json", "junit", "sarif", "github", "csv", "markdown"].map(|format| format!("{format}=out.{format}"));
+    let mut drift = vec!["drift", "-f", "lead.yaml"];
+    drift.extend(outputs.iter().flat_map(|output| ["--output", output]));
+    assert_eq!(world.place.run(&drift).code, 2);
+    let text = |format: &str| std::fs::read_to_string(world.place.path().join(format!("out.{format}"))).unwrap();
+    let report: Value = serde_json::from_str(&text("json")).unwrap();
+    assert_eq!(report["drift"]["counts"], json!({"customised": 1, "not-yet-reset": 2, "dismissed": 1}));
+    let fingerprint = report["drift"]["fingerprint"].as_str().unwrap();
+    for format in ["junit", "sarif", "github", "csv", "markdown"] {
+        assert!(text(format).contains(fingerprint), "{format}: {}", text(format));
+    }
+
+    let (xml, sarif) = (text("junit"), text("sarif"));
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let failures = document.descendants().filter(|node| node.has_tag_name("failure"));
+    let mut kinds: Vec<&str> = failures.map(|node| node.attribute("type").unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["customised", "dismissed", "gone", "not-yet-reset", "not-yet-reset"]);
+
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    assert_eq!(sarif["runs"][0]["properties"]["driftFingerprint"], fingerprint);
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let mut rules: Vec<&str> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    rules.sort_unstable();
+    assert_eq!(rules, ["RC0401", "RC0406", "customised", "dismissed", "not-yet-reset"]);
+
+    let annotated = text("github");
+    for line in [
+        "::warning file=lead.yaml,line=8,col=32,title=recard drift%3A not-yet-reset::personal/18/simple and 1 more: not yet reset (department 42)",
+        "::warning file=lead.yaml,line=7,col=28,title=recard drift%3A customised::personal/14/simple: customised (id)",
+        "::notice title=recard drift%3A fingerprint::1 customised, 2 not yet reset, 1 dismissed, 1 gone; ",
+    ] {
+        assert!(annotated.contains(line), "{line}: {annotated}");
+    }
+    let table = text("csv");
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows.len(), 1 + 4 + 1, "{table}");
+    assert!(rows[1].contains("\"dismissed\",\"yes\""), "{table}");
+    assert!(rows[5].contains("\"gone\",\"yes\",\"the portal has no user 9999\""), "{table}");
+
+    // What mode once allows is told, and is no failure.
+    world.manifest(&["{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }"]);
+    assert_eq!(world.apply().code, 0);
+    world.arrange(18, "Mine again");
+    assert_eq!(world.place.run(&drift).code, 0);
+    assert!(!text("junit").contains("<failure"), "{}", text("junit"));
+    let allowed: Value = serde_json::from_str(&text("sarif")).unwrap();
+    assert_eq!(allowed["runs"][0]["results"], json!([]));
+    assert!(text("github").contains("customised again (department 42)"), "{}", text("github"));
+    assert!(text("csv").contains("\"customised-again\",\"no\""), "{}", text("csv"));
+}

@@ -299,8 +299,8 @@ pub(super) struct ResumeArguments {
 /// Arguments of `history`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct HistoryArguments {
-    /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_or_json, default_value = "text")]
+    /// text, json, markdown or csv
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::of_history, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 

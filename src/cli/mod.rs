@@ -13,6 +13,8 @@ mod failure;
 mod interrupt;
 mod log;
 mod metrics;
+mod names;
+mod order;
 mod output;
 mod plan_files;
 mod planning;
@@ -40,6 +42,7 @@ use crate::language;
 ///
 /// The codes are those of [`exit`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = order::ordered(Cli::command(), arguments.into_iter().collect());
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(problem) => {
@@ -87,12 +90,14 @@ pub fn command() -> clap::Command {
 async fn with_interrupts(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
     let interrupt = Interrupt::new(ui);
     tokio::select! {
+        // Signals are heard before anything is done.
+        biased;
+        code = interrupt.listen(ui) => Ok(code),
         done = dispatch(ui, &cli.global, cli.command, &interrupt) => match (interrupt.code(), done) {
             (Some(code), Ok(_)) => Ok(code),
             (Some(code), Err(failure)) => Err(Failure { code, ..failure }),
             (None, done) => done,
         },
-        code = interrupt.listen(ui) => Ok(code),
     }
 }
 

@@ -9,7 +9,7 @@ use super::environment;
 use super::failure::Failure;
 use super::ui::Ui;
 use crate::language::{self, Text};
-use crate::report::{Content, Failed, Format, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
+use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
 use crate::store::write_whole;
 
 /// Less than this would not hold a headline.
@@ -49,6 +49,15 @@ pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
     match output.format {
         Format::Text | Format::Json => Ok(output),
         other => Err(format!("this command has no format {other}; it has text and json")),
+    }
+}
+
+/// Reads the output of a command that lists runs.
+pub(super) fn of_history(text: &str) -> Result<Output, String> {
+    let output: Output = text.parse()?;
+    match History::FORMATS.contains(&output.format) {
+        true => Ok(output),
+        false => Err(format!("this command has no format {}; it has text, json, markdown and csv", output.format)),
     }
 }
 

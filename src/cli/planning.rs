@@ -41,7 +41,10 @@ pub(super) async fn make(
     rules: &Rules,
 ) -> Result<Planned, Failure> {
     let reader = session.portal.reader();
+    let progress = Progress::new(outputs.ui, session.forecast());
+    progress.looking_up();
     let resolved = engine::resolve(&reader, &manifest.declaration).await;
+    progress.finish();
     let resolution = match resolved {
         Ok(resolution) => resolution,
         Err(ResolveError::Manifest(found)) => {
@@ -64,7 +67,7 @@ pub(super) async fn of_resolution(
     let reader = session.portal.reader();
     lower_limits(&mut desired.guards, rules);
 
-    let progress = Progress::new(outputs.ui);
+    let progress = Progress::new(outputs.ui, session.forecast());
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
     progress.finish();

@@ -1,105 +1,328 @@
-//! How far a command is: a bar on a terminal, a line every ten seconds elsewhere.
+//! How far a command is: a bar on a terminal, a line every ten seconds elsewhere, each with the time that is left.
+//!
+//! The time that is left comes from the model of the portal's limits, which knows what a bar cannot: that the first requests
+//! are free and the rest have to wait. A clock of its own keeps both going while everything waits for the portal, so that
+//! nobody takes a long wait for the end.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use tokio::task::JoinHandle;
 
 use super::ui::Ui;
 use crate::engine::{Event, Listener};
 use crate::language::Text;
+use crate::portal::Task;
+use crate::report::Seconds;
 
 /// In a pipeline's log, a line this often shows that recard is alive.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// A bar is drawn anew this often, even if nothing happens.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// How long work is going to take, as far as it can be known.
+pub(super) type Forecast = Arc<dyn Fn(Task) -> Option<Duration> + Send + Sync>;
+
 /// Shows the events of the engine.
 pub(super) struct Progress {
-    ui: Ui,
+    shared: Arc<Shared>,
+    clock: JoinHandle<()>,
+}
+
+struct Shared {
+    bars: Option<MultiProgress>,
+    say: Box<dyn Fn(Text) + Send + Sync>,
+    forecast: Forecast,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     bar: Option<ProgressBar>,
+    step: Option<Step>,
+}
+
+/// What is being done.
+#[derive(Clone)]
+struct Step {
     doing: Text,
+    work: fn(usize) -> Task,
     done: usize,
-    total: usize,
-    last_line: Instant,
+    /// Not known for a list of unknown length.
+    total: Option<usize>,
 }
 
 impl Progress {
-    /// Starts with nothing to show.
-    pub(super) fn new(ui: &Ui) -> Self {
-        let state = State { bar: None, doing: Text::default(), done: 0, total: 0, last_line: Instant::now() };
-        Self { ui: ui.clone(), state: Mutex::new(state) }
+    /// Starts with nothing to show. Must be called within a runtime, whose clock it uses.
+    pub(super) fn new(ui: &Ui, forecast: Forecast) -> Self {
+        let say = ui.clone();
+        Self::shown(ui.bars().cloned(), Box::new(move |text| say.note(text)), forecast)
     }
 
-    /// Takes the bar away.
+    fn shown(bars: Option<MultiProgress>, say: Box<dyn Fn(Text) + Send + Sync>, forecast: Forecast) -> Self {
+        let shared = Arc::new(Shared { bars, say, forecast, state: Mutex::default() });
+        let clock = tokio::spawn(Arc::clone(&shared).keep_going());
+        Self { shared, clock }
+    }
+
+    /// People and departments are being looked up; nobody knows how many there are.
+    pub(super) fn looking_up(&self) {
+        self.shared.begin(tr!("looking up people"), Task::Reads, None);
+    }
+
+    /// Takes the bar away, and says nothing more.
     pub(super) fn finish(&self) {
-        if let Ok(mut state) = self.state.lock()
-            && let Some(bar) = state.bar.take()
-        {
-            bar.finish_and_clear();
-        }
+        self.clock.abort();
+        self.shared.end();
     }
+}
 
-    fn start(&self, state: &mut State, doing: Text, total: usize) {
-        if let Some(bar) = state.bar.take() {
-            bar.finish_and_clear();
-        }
-        (state.doing, state.done, state.total) = (doing, 0, total);
-        if let Some(bars) = self.ui.bars() {
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-            let bar = bars.add(ProgressBar::new(total as u64)).with_message(state.doing.to_string());
-            state.bar = Some(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar));
-        }
-    }
-
-    fn advance(&self, state: &mut State, done: usize) {
-        state.done = done;
-        match &state.bar {
-            Some(bar) => bar.set_position(done as u64),
-            None if state.last_line.elapsed() >= HEARTBEAT => {
-                state.last_line = Instant::now();
-                self.ui.note(tr!(
-                    "{doing} {done} of {total}",
-                    doing = state.doing,
-                    done = state.done,
-                    total = state.total
-                ));
-            }
-            None => {}
-        }
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
 impl Listener for Progress {
     fn hear(&self, event: Event) {
-        let Ok(mut state) = self.state.lock() else { return };
+        let shared = &self.shared;
         match event {
             Event::Resolved { targets } => {
                 tracing::debug!(targets, "resolved");
-                self.start(&mut state, tr!("reading cards"), targets);
+                shared.begin(tr!("reading cards"), Task::Reads, Some(targets));
             }
-            Event::Read { done, total } => {
-                state.total = total;
-                if let Some(bar) = &state.bar {
-                    bar.set_length(total as u64);
-                }
-                self.advance(&mut state, done);
-            }
+            Event::Read { done, total } => shared.advance(|step| (step.done, step.total) = (done, Some(total))),
             Event::Applying { total } => {
                 tracing::debug!(total, "applying");
-                self.start(&mut state, tr!("resetting cards"), total);
+                shared.begin(tr!("resetting cards"), Task::Resets, Some(total));
             }
             Event::Settled { target, outcome } => {
                 tracing::info!(%target, outcome = outcome.word(), "settled");
-                let done = state.done + 1;
-                self.advance(&mut state, done);
+                shared.advance(|step| step.done += 1);
             }
             Event::Note(text) => {
                 tracing::info!("{}", text.english());
-                self.ui.note(text);
+                (shared.say)(text);
             }
         }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Numbers only: a panic while they were held cannot have left them in a state that matters.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Draws the bar anew, or says a word, for as long as there is something to show.
+    async fn keep_going(self: Arc<Self>) {
+        let start = tokio::time::Instant::now();
+        let every = if self.bars.is_some() { REDRAW } else { HEARTBEAT };
+        let mut ticks = tokio::time::interval_at(start + every, every);
+        loop {
+            ticks.tick().await;
+            let state = self.state();
+            match (&state.bar, &state.step) {
+                (Some(bar), _) => bar.tick(),
+                (None, Some(step)) if self.bars.is_none() => (self.say)(step.line(&self.forecast)),
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn begin(&self, doing: Text, work: fn(usize) -> Task, total: Option<usize>) {
+        self.end();
+        let mut state = self.state();
+        state.step = Some(Step { doing: doing.clone(), work, done: 0, total });
+        if let Some(bars) = &self.bars {
+            let bar = match total {
+                Some(total) => ProgressBar::new(total as u64).with_style(self.style(work)),
+                None => ProgressBar::new_spinner(),
+            };
+            let bar = bars.add(bar.with_message(doing.to_string()));
+            bar.tick();
+            state.bar = Some(bar);
+        }
+    }
+
+    fn style(&self, work: fn(usize) -> Task) -> ProgressStyle {
+        let forecast = Arc::clone(&self.forecast);
+        let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let left = state.len().unwrap_or_default().saturating_sub(state.pos());
+            if let Some(time) = forecast(work(usize::try_from(left).unwrap_or(usize::MAX))) {
+                // Nothing can be done if it is not drawn.
+                let _ = write!(out, "{}", time_left(time));
+            }
+        };
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {left}");
+        style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("left", left)
+    }
+
+    fn advance(&self, change: impl FnOnce(&mut Step)) {
+        let mut state = self.state();
+        let Some(step) = &mut state.step else { return };
+        change(step);
+        let (done, total) = (step.done, step.total);
+        if let Some(bar) = &state.bar {
+            if let Some(total) = total {
+                bar.set_length(total as u64);
+            }
+            bar.set_position(done as u64);
+        }
+    }
+
+    fn end(&self) {
+        let mut state = self.state();
+        state.step = None;
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Step {
+    /// A line for a log.
+    fn line(&self, forecast: &Forecast) -> Text {
+        let Self { doing, work, done, total } = self;
+        let Some(total) = *total else { return doing.clone() };
+        let line = tr!("{doing} {done} of {total}", doing, done, total);
+        match forecast(work(total.saturating_sub(*done))) {
+            Some(time) => tr!("{line}, {left}", line, left = time_left(time)),
+            None => line,
+        }
+    }
+}
+
+fn time_left(time: Duration) -> Text {
+    tr!("{time} left", time = Seconds(time.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::*;
+    use crate::model::{CardKey, LeadCustomerType, Outcome, UserId};
+
+    /// Two cards a second are read, and one is reset; the rest is as the limits have it.
+    fn forecast() -> Forecast {
+        Arc::new(|work| match work {
+            Task::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
+            Task::Resets(0) => None,
+            Task::Resets(left) => Some(Duration::from_secs(left as u64)),
+        })
+    }
+
+    type Said = Arc<Mutex<Vec<String>>>;
+
+    fn in_a_pipeline() -> (Progress, Said) {
+        let said = Said::default();
+        let heard = Arc::clone(&said);
+        (Progress::shown(None, Box::new(move |text| heard.lock().unwrap().push(text.to_string())), forecast()), said)
+    }
+
+    /// Lets the paused clock run; the task that beats is heard before this goes on.
+    async fn pass(seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        tokio::task::yield_now().await;
+    }
+
+    fn settled() -> Event {
+        let target = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Simple);
+        Event::Settled { target, outcome: Outcome::Reset }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pipeline_hears_every_ten_seconds_how_far_it_is_even_if_nothing_happens() {
+        let (progress, said) = in_a_pipeline();
+        pass(25).await;
+        assert_eq!(said.lock().unwrap().len(), 0, "there is nothing to tell yet");
+        progress.looking_up();
+        pass(10).await;
+        progress.hear(Event::Resolved { targets: 500 });
+        progress.hear(Event::Read { done: 100, total: 502 });
+        pass(4).await;
+        pass(6).await;
+        pass(10).await;
+        progress.hear(Event::Applying { total: 300 });
+        (0..299).for_each(|_| progress.hear(settled()));
+        pass(10).await;
+        progress.hear(settled());
+        pass(10).await;
+        progress.finish();
+        pass(60).await;
+        let lines = [
+            "looking up people",
+            "reading cards 100 of 502, about 3 min left",
+            "reading cards 100 of 502, about 3 min left",
+            "resetting cards 299 of 300, about 1 s left",
+            "resetting cards 300 of 300",
+        ];
+        assert_eq!(*said.lock().unwrap(), lines);
+    }
+
+    /// A terminal that keeps what is drawn.
+    #[derive(Clone, Debug, Default)]
+    struct Terminal(Arc<Mutex<String>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)?;
+            self.write_str("\n")
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            self.0.lock().unwrap().clear();
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_terminal_has_a_bar_with_the_time_that_is_left_and_none_in_the_end() {
+        let terminal = Terminal::default();
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let silent = Box::new(|text: Text| panic!("a bar says all there is to say: {text}"));
+        let progress = Progress::shown(Some(bars), silent, forecast());
+        let drawn = || terminal.0.lock().unwrap().trim_end().to_owned();
+        progress.looking_up();
+        assert!(drawn().contains("looking up people"), "{}", drawn());
+        progress.hear(Event::Resolved { targets: 100 });
+        progress.hear(Event::Read { done: 40, total: 104 });
+        pass(1).await;
+        let bar = drawn();
+        assert!(bar.starts_with("reading cards ") && bar.ends_with(" 40/104 about 32 s left"), "{bar}");
+        assert_eq!(bar.chars().count(), 80, "{bar}");
+        progress.hear(Event::Applying { total: 20 });
+        (0..5).for_each(|_| progress.hear(settled()));
+        pass(1).await;
+        assert!(drawn().ends_with(" 5/20 about 15 s left"), "{}", drawn());
+        progress.finish();
+        assert_eq!(drawn(), "");
     }
 }

@@ -9,11 +9,12 @@ use super::embedded::{self, Embedded};
 use super::environment::{self, Need};
 use super::failure::Failure;
 use super::interrupt::Interrupt;
+use super::progress::Forecast;
 use super::ui::Ui;
 use crate::format::StoredLevel;
 use crate::language::Text;
 use crate::model::{Identity, PortalId};
-use crate::port::{Clock as _, ReadPortal as _};
+use crate::port::{Clock as _, ReadPortal as _, StoreError};
 use crate::portal::{
     HttpPortal, Limit, LimiterLevel, OPERATING_MINUTES, PortalEvent, PortalSettings, Rate, WebhookUrl,
 };
@@ -30,6 +31,7 @@ pub(super) struct Session {
     pub(super) store: Store,
     /// Who we are there.
     pub(super) caller: Identity,
+    rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
     #[cfg(feature = "emulator")]
@@ -42,6 +44,8 @@ pub(super) struct Connection {
     pub(super) portal: HttpPortal,
     /// Its part of the store.
     pub(super) store: Store,
+    /// The portal's limit on requests, as far as is known.
+    pub(super) rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
     #[cfg(feature = "emulator")]
@@ -132,20 +136,58 @@ impl Address {
     }
 
     /// Opens the store and gets ready to connect. Sends nothing.
-    pub(super) fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
+    fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
         let store = Store::open(&global.store, &self.name)?;
-        let webhook = tr!("{}, from {}", self.webhook, self.from);
-        let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
+        let level = store.level()?;
+        self.open_at(global, ui, interrupt, store, level)
+    }
+
+    /// Like [`Address::open`], for whoever wants to look on although the level of the rate limit cannot be read: it is then
+    /// taken for empty, and why it cannot be read comes back, too.
+    pub(super) fn open_anyway(
+        self,
+        global: &Global,
+        ui: &Ui,
+        interrupt: &Interrupt,
+    ) -> Result<(Connection, Option<StoreError>), Failure> {
+        let store = Store::open(&global.store, &self.name)?;
+        let (level, problem) = match store.level() {
+            Ok(level) => (level, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Ok((self.open_at(global, ui, interrupt, store, level)?, problem))
+    }
+
+    /// The portal's limit on requests: that of the command line; none for an embedded portal, which counts nothing.
+    fn rate(&self, global: &Global) -> Result<Rate, Failure> {
         if let Some(rate) = &global.rate {
-            settings.rate =
-                rate.parse::<Rate>().map_err(|problem| Failure::error(tr!("--rate: {problem}", problem)))?;
+            return rate.parse().map_err(|problem| Failure::error(tr!("--rate: {problem}", problem)));
         }
+        #[cfg(feature = "emulator")]
+        if self.embedded.is_some() {
+            return Ok(Rate::Unlimited);
+        }
+        Ok(Rate::default())
+    }
+
+    fn open_at(
+        self,
+        global: &Global,
+        ui: &Ui,
+        interrupt: &Interrupt,
+        store: Store,
+        level: Option<StoredLevel>,
+    ) -> Result<Connection, Failure> {
+        let webhook = tr!("{}, from {}", self.webhook, self.from);
+        let rate = self.rate(global)?;
+        let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
+        settings.rate = rate;
         if !(0.1..=1.0).contains(&global.operating_share) {
             return Err(Failure::error(tr!("--operating-share is a number from 0.1 to 1")));
         }
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
-        settings.level = store.level()?.map(|stored| revived(&stored, settings.rate));
+        settings.level = level.map(|stored| revived(&stored, settings.rate));
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {
@@ -166,6 +208,7 @@ impl Address {
             portal,
             store,
             webhook,
+            rate,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
@@ -184,6 +227,7 @@ impl Connection {
             portal: self.portal,
             store: self.store,
             caller,
+            rate: self.rate,
             webhook: self.webhook,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
@@ -195,6 +239,11 @@ impl Connection {
         if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
             ui.warn(format_args!("the level of the rate limit could not be kept: {problem}"));
         }
+        self.leave()
+    }
+
+    /// Ends without a trace in the store, but for the embedded portal's state.
+    pub(super) fn leave(self) -> Result<(), Failure> {
         #[cfg(feature = "emulator")]
         if let Some(mut embedded) = self.embedded {
             embedded.save()?;
@@ -209,11 +258,18 @@ impl Session {
         about(failure, &self.webhook)
     }
 
+    /// How long work is going to take by the model of the portal's limits, counted from the moment of the question.
+    pub(super) fn forecast(&self) -> Forecast {
+        let portal = self.portal.clone();
+        Arc::new(move |task| Some(portal.forecast(task).time))
+    }
+
     /// Ends the session, as [`Connection::close`] does.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         let connection = Connection {
             portal: self.portal,
             store: self.store,
+            rate: self.rate,
             webhook: self.webhook,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,

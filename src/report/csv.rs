@@ -7,12 +7,13 @@ use super::json::reason_word;
 use super::{Checked, Failed, Held, PlanReport, Report, SettledRun, Subject};
 use crate::engine::Settled;
 use crate::model::{CardKey, OutcomeClass, Place};
-use crate::plan::{OnceState, PlannedTarget};
+use crate::plan::{Drift, DriftedCard, OnceState, PlannedTarget};
 
 /// The report as a table with a line of headings.
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut table = Table(String::new());
     match &report.subject {
+        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => of_drift(&mut table, plan, drift),
         Subject::Plan(plan) => of_plan(&mut table, plan),
         Subject::Run(run) => of_run(&mut table, run),
         Subject::Validation(checked) => of_problems(&mut table, checked),
@@ -84,6 +85,63 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
             &origin.place.line,
             &origin.selector,
             &once.map_or("", OnceState::word),
+        ]);
+    }
+}
+
+/// Each card that drifted, and whoever is gone; the fingerprint of the whole stands in every row.
+fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
+    table.row(&[
+        &"target",
+        &"user",
+        &"name",
+        &"lead type",
+        &"kind",
+        &"drift",
+        &"text",
+        &"generation",
+        &"manifest",
+        &"file",
+        &"line",
+        &"selector",
+        &"fingerprint",
+    ]);
+    let fingerprint = drift.fingerprint().map(|fingerprint| fingerprint.to_string()).unwrap_or_default();
+    for DriftedCard { key, kind, generation, origin } in &drift.cards {
+        let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.row(&[
+            key,
+            &user(*key),
+            &report.plan.person_name(*key),
+            &key.lead,
+            &kind.word(),
+            &if kind.is_pending() { "yes" } else { "no" },
+            kind,
+            &generation,
+            &origin.manifest,
+            &origin.place.file,
+            &origin.place.line,
+            &origin.selector,
+            &fingerprint,
+        ]);
+    }
+    for found in &drift.gone {
+        let (file, line) = found.place().map(|place| (&*place.file, place.line.to_string())).unwrap_or_default();
+        let none = "";
+        table.row(&[
+            &none,
+            &none,
+            &none,
+            &none,
+            &"gone",
+            &"yes",
+            &found.message,
+            &none,
+            &none,
+            &file,
+            &line,
+            &none,
+            &fingerprint,
         ]);
     }
 }

@@ -4,12 +4,9 @@ use std::fmt;
 
 use super::plan_text::{as_wanted, portal};
 use super::style::{BAD, FAINT, GOOD, HEADING, PLACE, WARNING};
-use super::words::{column_width, fitted};
+use super::words::{NAME_WIDTH, column_width, fitted};
 use super::{PlanReport, visible};
 use crate::plan::{Drift, DriftKind, DriftedCard};
-
-/// Names are cut here, so that a line fits 80 columns.
-const NAME_WIDTH: usize = 22;
 
 /// Drift, with the plan that it was read off.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +52,17 @@ impl fmt::Display for DriftText<'_> {
         let Some(fingerprint) = drift.fingerprint() else {
             return writeln!(f, "{GOOD}{}{GOOD:#} {}", tr!("No drift:"), as_wanted(drift.settled));
         };
+        writeln!(f, "{HEADING}{}{HEADING:#} {}", tr!("Drift:"), DriftSums(drift))?;
+        writeln!(f, "{}", tr!("Fingerprint {fingerprint}", fingerprint))
+    }
+}
+
+/// How many cards drifted in which way.
+pub(super) struct DriftSums<'a>(pub(super) &'a Drift);
+
+impl fmt::Display for DriftSums<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(drift) = self;
         let mut counts: Vec<String> = DriftKind::ALL
             .into_iter()
             .filter(|kind| kind.is_pending() && drift.count(*kind) > 0)
@@ -63,8 +71,6 @@ impl fmt::Display for DriftText<'_> {
         if !drift.gone.is_empty() {
             counts.push(tr!("{} gone", drift.gone.len()).to_string());
         }
-        let settled = tr!("{} as wanted.", drift.settled);
-        writeln!(f, "{HEADING}{}{HEADING:#} {}; {settled}", tr!("Drift:"), counts.join(", "))?;
-        writeln!(f, "{}", tr!("Fingerprint {fingerprint}", fingerprint))
+        write!(f, "{}; {}", counts.join(", "), tr!("{} as wanted.", drift.settled))
     }
 }

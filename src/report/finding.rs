@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use super::drift_text::DriftSums;
 use super::words::Counted;
 use super::{Held, PlanReport, Report, SettledRun, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::Text;
 use crate::model::{CardKey, LeadCustomerType, Origin, OutcomeClass, Place, UserId};
-use crate::plan::{Breach, Plan, PlannedTarget};
+use crate::plan::{Breach, Drift, DriftKind, DriftedCard, Plan, PlannedTarget};
 
 /// How much attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,7 @@ pub(super) struct Finding {
 /// Everything in a report that needs attention, what matters most first.
 pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
     let mut findings = match &report.subject {
+        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => of_drift(plan, drift),
         Subject::Plan(plan) => of_plan(plan),
         Subject::Run(run) => of_run(run),
         Subject::Validation(checked) => checked.diagnostics.iter().map(of_diagnostic).collect(),
@@ -80,6 +82,33 @@ fn of_plan(report: &PlanReport<'_>) -> Vec<Finding> {
         level: Level::Note,
         rule: "reset".to_owned(),
         message: format!("{} to reset ({})", Counted(cards, "card", "cards"), origin.selector),
+        help: None,
+        place: Some(place.clone()),
+    }));
+    findings
+}
+
+/// What drifted, by line and kind. Guards are about resets, which drift never does; so they are no part of it.
+fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(fingerprint) = drift.fingerprint() {
+        findings.push(Finding {
+            level: Level::Note,
+            rule: "fingerprint".to_owned(),
+            message: format!("{}\nFingerprint {fingerprint}", DriftSums(drift)),
+            help: None,
+            place: None,
+        });
+    }
+    findings.extend(report.warnings.iter().map(of_diagnostic));
+    let mut groups: BTreeMap<(&Place, DriftKind), (&DriftedCard, u32)> = BTreeMap::new();
+    for card in &drift.cards {
+        groups.entry((&card.origin.place, card.kind)).or_insert((card, 0)).1 += 1;
+    }
+    findings.extend(groups.into_iter().map(|((place, kind), (first, count))| Finding {
+        level: if kind.is_pending() { Level::Warning } else { Level::Note },
+        rule: kind.word().to_owned(),
+        message: format!("{} ({})", several(first.key, count, &kind.to_string()), first.origin.selector),
         help: None,
         place: Some(place.clone()),
     }));

@@ -264,6 +264,9 @@ pub struct ReportJson {
 struct HeldJson {
     /// `common/repeat` or `personal/42/simple`.
     target: String,
+    /// The person's name; absent for common cards, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// The reason as a word that never changes.
     reason: &'static str,
     /// The reason for people.
@@ -276,6 +279,9 @@ struct HeldJson {
 struct OutcomeJson {
     /// `common/repeat` or `personal/42/simple`.
     target: String,
+    /// The person's name; absent for common cards, and where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// The outcome as a word that never changes.
     outcome: &'static str,
     /// The outcome for people.
@@ -511,13 +517,19 @@ impl ReportJson {
     /// What became of a run.
     pub fn new(report: &SettledRun<'_>, purpose: Purpose) -> Self {
         let totals = report.totals();
+        let name = |key| Some(report.person_name(key).to_owned()).filter(|name| !name.is_empty());
         let outcome = |settled: &Settled| OutcomeJson {
             target: settled.key.to_string(),
+            name: name(settled.key),
             outcome: settled.outcome.word(),
             text: settled.outcome.to_string(),
         };
-        let held =
-            |Held { key, reason, text }: &Held| HeldJson { target: key.to_string(), reason, text: text.to_string() };
+        let held = |Held { key, reason, text }: &Held| HeldJson {
+            target: key.to_string(),
+            name: name(*key),
+            reason,
+            text: text.to_string(),
+        };
         Self {
             format: "recard.report/v1",
             purpose: purpose.word(),

@@ -1,12 +1,13 @@
 //! JUnit's XML, as build servers read it: a test case for each target, guard or problem.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::escape::xml;
 use super::{Checked, Failed, PlanReport, Purpose, Report, SettledRun, Subject};
-use crate::diagnostic::Severity;
-use crate::model::OutcomeClass;
-use crate::plan::{Breach, Decision, PlannedTarget};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::{CardKey, OutcomeClass};
+use crate::plan::{Breach, Decision, Drift, DriftKind, PlannedTarget};
 
 /// Every guard, as test cases: those that hold are told too.
 const GUARDS: &[&str] =
@@ -33,16 +34,26 @@ enum Verdict {
 /// The report as one `testsuites` element.
 pub(super) fn render(report: &Report<'_>) -> String {
     let suites = match &report.subject {
-        Subject::Plan(plan) => vec![("guards", guards(plan)), ("targets", of_plan(plan, report.purpose))],
+        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => vec![("targets", of_drift(plan, drift))],
+        Subject::Plan(plan) => vec![("guards", guards(plan)), ("targets", of_plan(plan))],
         Subject::Run(run) => vec![("targets", of_run(run))],
         Subject::Validation(checked) => vec![("manifests", of_problems(checked))],
         Subject::Failure(failed) => vec![("command", vec![of_failure(failed, report.purpose)])],
+    };
+    let fingerprint = match report.subject {
+        Subject::Plan(plan) => plan.drift.and_then(Drift::fingerprint),
+        Subject::Run(_) | Subject::Validation(_) | Subject::Failure(_) => None,
     };
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let all = || suites.iter().flat_map(|(_, cases)| cases);
     let _ = writeln!(text, "<testsuites name=\"recard {}\" {}>", report.purpose.word(), sums(all()));
     for (name, cases) in &suites {
         let _ = writeln!(text, "  <testsuite name=\"recard {} {name}\" {}>", report.purpose.word(), sums(cases.iter()));
+        if let Some(fingerprint) = fingerprint {
+            text.push_str("    <properties>\n");
+            let _ = writeln!(text, "      <property name=\"fingerprint\" value=\"{fingerprint}\"/>");
+            text.push_str("    </properties>\n");
+        }
         for case in cases {
             write_case(&mut text, case);
         }
@@ -98,20 +109,45 @@ fn guards(report: &PlanReport<'_>) -> Vec<Case> {
     GUARDS.iter().map(case).collect()
 }
 
-/// Planned resets are no failures; drift is.
-fn of_plan(report: &PlanReport<'_>, purpose: Purpose) -> Vec<Case> {
+/// Planned resets are no failures.
+fn of_plan(report: &PlanReport<'_>) -> Vec<Case> {
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
-        let verdict = match (&target.decision, purpose) {
-            (Decision::Reset(_), Purpose::Drift) => Verdict::Failed("drift", said),
-            (Decision::Keep(_) | Decision::Reset(_), _) => {
-                Verdict::Passed(format!("{}: {said}", target.decision.word()))
-            }
-            (Decision::Hold(_), _) => Verdict::Skipped(said),
+        let verdict = match &target.decision {
+            Decision::Keep(_) | Decision::Reset(_) => Verdict::Passed(format!("{}: {said}", target.decision.word())),
+            Decision::Hold(_) => Verdict::Skipped(said),
         };
         Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
     };
     report.plan.targets.iter().map(case).collect()
+}
+
+/// Every target, and whoever is gone. What drifted fails, with its kind.
+fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Case> {
+    let kinds: BTreeMap<CardKey, DriftKind> = drift.cards.iter().map(|card| (card.key, card.kind)).collect();
+    let case = |target: &PlannedTarget| {
+        let said = target.decision.to_string();
+        let verdict = match kinds.get(&target.key) {
+            Some(kind) if kind.is_pending() => Verdict::Failed(kind.word(), format!("{kind}: {said}")),
+            Some(_) | None => Verdict::Passed(said),
+        };
+        Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
+    };
+    let mut cases: Vec<Case> = report.plan.targets.iter().map(case).collect();
+    cases.extend(drift.gone.iter().map(|found| {
+        let said = format!("gone: {}", found.message);
+        let (class, name) = place_of(found);
+        Case { class, name, verdict: Verdict::Failed("gone", said) }
+    }));
+    cases
+}
+
+/// The file, and what and where in it.
+fn place_of(found: &Diagnostic) -> (String, String) {
+    match found.place() {
+        Some(place) => (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column)),
+        None => ("recard".to_owned(), found.code.to_string()),
+    }
 }
 
 fn of_run(run: &SettledRun<'_>) -> Vec<Case> {
@@ -143,10 +179,7 @@ fn of_problems(checked: &Checked<'_>) -> Vec<Case> {
     for found in checked.diagnostics {
         let help = found.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
         let said = format!("{}{help}", found.message);
-        let (class, name) = match found.place() {
-            Some(place) => (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column)),
-            None => ("recard".to_owned(), found.code.to_string()),
-        };
+        let (class, name) = place_of(found);
         let verdict = match found.severity {
             Severity::Error => Verdict::Failed(found.code.as_str(), said),
             Severity::Warning => Verdict::Passed(format!("warning: {said}")),

@@ -17,6 +17,7 @@ mod escape;
 mod exported;
 mod finding;
 mod github;
+mod history;
 mod inventory;
 mod json;
 mod junit;
@@ -40,13 +41,14 @@ pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use effective::{Effective, Sight};
 pub use escape::visible;
 pub use exported::ExportedManifest;
+pub use history::History;
 pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use plan_text::{Content, Listing, PlanText};
 pub use run_text::RunText;
 pub use subject::{Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject};
-pub use words::{Counted, Seconds};
+pub use words::{Counted, NAME_WIDTH, Seconds, column_width, fitted};
 
 /// A form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,15 +4,12 @@ use std::fmt;
 
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::subject::{once_lines, told};
-use super::words::{Expense, column_width, fitted};
+use super::words::{Expense, NAME_WIDTH, column_width, fitted};
 use super::{Commit, Cost, Effective, PlanReport, visible};
 use crate::language::Text;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{Change, diff};
 use crate::plan::{Decision, GuardReport, KeepReason, Plan, PlannedTarget};
-
-/// Names are cut here, so that a line of a plan fits 80 columns.
-const NAME_WIDTH: usize = 22;
 
 /// Which targets of a plan are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

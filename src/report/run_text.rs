@@ -5,13 +5,10 @@ use std::fmt;
 
 use super::style::{BAD, GOOD, HEADING, WARNING};
 use super::visible;
-use super::words::{column_width, fitted};
+use super::words::{NAME_WIDTH, column_width, fitted};
 use crate::engine::Settled;
 use crate::language::Text;
 use crate::model::{CardKey, OutcomeClass, RunId, Totals};
-
-/// Names are cut here, so that a line fits 80 columns.
-const NAME_WIDTH: usize = 22;
 
 /// Which outcomes are listed one by one. The sums always count all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
 use super::escape::visible;
 use super::finding::{Finding, Level, findings};
+use super::{Report, Subject};
+use crate::model::Digest;
 
 /// The report in SARIF. What is merely going to happen is no problem, and is left out.
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -13,16 +14,28 @@ pub(super) fn render(report: &Report<'_>) -> String {
     rules.sort_unstable();
     rules.dedup();
     let rules: Vec<Value> = rules.into_iter().map(|rule| json!({"id": rule})).collect();
+    let mut run = json!({
+        "tool": {"driver": {"name": "recard", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+        "automationDetails": {"id": format!("recard/{}/", report.purpose.word())},
+        "columnKind": "unicodeCodePoints",
+        "results": findings.iter().map(result).collect::<Vec<_>>(),
+    });
+    if let (Some(fingerprint), Some(fields)) = (fingerprint(report), run.as_object_mut()) {
+        fields.insert("properties".to_owned(), json!({"driftFingerprint": fingerprint.to_string()}));
+    }
     super::pretty(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "recard", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
-            "automationDetails": {"id": format!("recard/{}/", report.purpose.word())},
-            "columnKind": "unicodeCodePoints",
-            "results": findings.iter().map(result).collect::<Vec<_>>(),
-        }],
+        "runs": [run],
     }))
+}
+
+/// By this an alert about drift is kept and closed.
+fn fingerprint(report: &Report<'_>) -> Option<Digest> {
+    match report.subject {
+        Subject::Plan(plan) => plan.drift?.fingerprint(),
+        Subject::Run(_) | Subject::Validation(_) | Subject::Failure(_) => None,
+    }
 }
 
 fn result(finding: &Finding) -> Value {

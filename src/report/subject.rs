@@ -7,7 +7,7 @@ use super::{Effective, Listing, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::language::Text;
-use crate::model::{CardKey, Identity, Origin, RunId, Totals};
+use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId};
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::port::RunHeader;
 
@@ -127,6 +127,8 @@ pub struct SettledRun<'a> {
     pub held: Vec<Held>,
     /// The plan behind it, if it is known: names, and places in the manifests.
     pub plan: Option<&'a Plan>,
+    /// The names of people that are known without a plan.
+    pub names: Option<&'a BTreeMap<UserId, PersonName>>,
     /// What it was about, where it comes from the store.
     pub about: Option<&'a RunHeader>,
 }
@@ -215,7 +217,11 @@ impl<'a> SettledRun<'a> {
 
     /// The name of the person whose card it is; empty where it is not known.
     pub fn person_name(&self, key: CardKey) -> &'a str {
-        self.plan.map_or("", |plan| plan.person_name(key))
+        match (self.plan, self.names, key.user()) {
+            (Some(plan), _, _) => plan.person_name(key),
+            (None, Some(names), Some(user)) => names.get(&user).map_or("", PersonName::as_str),
+            (None, _, _) => "",
+        }
     }
 
     /// Where in the manifests a target comes from, if that is known.

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::Settled;
 use crate::language::Text;
 use crate::model::*;
-use crate::plan::{BlindReset, Plan, Policy, plan};
+use crate::plan::{BlindReset, Drift, Plan, Policy, plan};
 
 /// Every trap at once, in one text.
 const TRAP: &str = "::error::x ##[error]y @everyone #1 <img src=x onerror=alert(1)> [z](javascript:z) `c` | \u{1b}[31m\u{9b}2J \u{202e}rtl --> ]]> &amp; {0} % \"q\" =1+1";
@@ -82,7 +82,7 @@ fn warning(text: &str) -> Diagnostic {
     Diagnostic::warning(Code::DuplicateTarget, place, text).help(text)
 }
 
-/// The four kinds of reports, each with a text wherever other people's texts can stand.
+/// The kinds of reports, and drift, each with a text wherever other people's texts can stand.
 fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
     let plan = planned(12, text, text, text);
     let caller = Identity { name: PersonName::new(text, ""), ..identity() };
@@ -99,6 +99,10 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         drift: None,
         effective: None,
     };
+    let place = Place { file: "manifests/lead.yaml".into(), line: 4, column: 2 };
+    let gone = vec![Diagnostic::error(Code::UnknownEmail, place, text)];
+    let drift = Drift::of(&plan, gone);
+    let drift_report = PlanReport { drift: Some(&drift), ..plan_report.clone() };
     let refused = Outcome::Refused { code: "ACCESS".into(), message: text.to_owned() };
     let outcomes = [Outcome::Reset, refused, Outcome::Unknown(text.to_owned())];
     let settled: Vec<Settled> = plan
@@ -116,6 +120,7 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         stopped: Some(text),
         held: Held::of(&plan),
         plan: Some(&plan),
+        names: None,
         about: None,
     };
     let checked = Checked { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
@@ -126,6 +131,7 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         (Purpose::Apply, Subject::Run(&settled_run)),
         (Purpose::Validate, Subject::Validation(&checked)),
         (Purpose::Plan, Subject::Failure(&failed)),
+        (Purpose::Drift, Subject::Plan(&drift_report)),
     ];
     subjects.map(|(purpose, subject)| Report { purpose, subject }.render(format, options)).to_vec()
 }

@@ -54,9 +54,11 @@ impl fmt::Display for Expense {
         Ok(())
     }
 }
+/// Names of people are cut here, so that a line fits 80 columns.
+pub const NAME_WIDTH: usize = 22;
 
 /// Text cut to a width in characters, with a sign that something is missing.
-pub(super) fn fitted(text: &str, width: usize) -> String {
+pub fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -81,7 +83,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// The width that a column of texts needs, up to a limit.
-pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
+pub fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).min(limit)
 }
 

@@ -97,6 +97,7 @@ async fn decide(
         stopped: None,
         held: Held::of(plan),
         plan: Some(plan),
+        names: None,
         about: None,
     };
     let names = manifest.names();
@@ -158,7 +159,7 @@ impl Undertaking<'_> {
         let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
         let run = running::begin(locked, plan_file)?;
         let mut log = locked.start_run(run.clone(), header)?;
-        let progress = Progress::new(outputs.ui);
+        let progress = Progress::new(outputs.ui, session.forecast());
         let writer = session.portal.writer();
         let signal = interrupt.signal();
         let applied = engine::apply(&writer, &mut log, approved, beforehand, freshness, signal, &progress).await;

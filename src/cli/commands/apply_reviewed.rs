@@ -93,6 +93,7 @@ async fn carry_out(
         stopped: None,
         held: Vec::new(),
         plan: Some(&plan),
+        names: None,
         about: None,
     };
     let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };
@@ -143,7 +144,7 @@ async fn review(
         .map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look up people")))?;
     let desired = engine::reviewed_targets(content, &people);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, session.forecast());
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;

@@ -15,10 +15,10 @@ use crate::cli::ui::Ui;
 use crate::engine::{Access, CardsExamined, SelectorFinding, examine_cards};
 use crate::language::Text;
 use crate::model::{Identity, ReadTrust, TrustEvidence, UserId};
-use crate::port::{Clock as _, PeopleQuery, ReadPortal as _};
-use crate::portal::{Availability, Examination};
+use crate::port::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
+use crate::portal::{Availability, Examination, Rate};
 use crate::report::{Check, DoctorJson, DoctorReport, Format, Verdict, pretty};
-use crate::store::Store;
+use crate::store::{LockState, Store};
 
 /// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of what selectors ask for.
 const RIGHTS: [&str; 3] = ["crm", "user", "department"];
@@ -41,12 +41,19 @@ pub(in crate::cli) async fn run(
     let need = if writes && !arguments.read { Need::Write } else { Need::Read };
     let address = Address::find(global, need).await?;
     let portal = address.name().to_string();
-    let connection = address.open(global, ui, interrupt)?;
+    let (connection, unread_level) = address.open_anyway(global, ui, interrupt)?;
     let mut checks = Vec::new();
-    portal_checks(&connection, global, &mut checks).await;
+    portal_checks(&connection, &mut checks).await;
+    let has_level = unread_level.is_none();
+    checks.extend(unread_level.map(level));
     store_checks(&connection.store, &mut checks);
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
-    connection.close(ui)?;
+    // What cannot be read stays as it is: it is for a person to look at.
+    if has_level {
+        connection.close(ui)?
+    } else {
+        connection.leave()?
+    }
     output::write(ui, &arguments.output, |format| match format {
         Format::Json => pretty(&DoctorJson::new(&report)),
         _ => report.to_string(),
@@ -58,7 +65,7 @@ pub(in crate::cli) async fn run(
 }
 
 /// What needs an answer of the portal. Each check builds on those before; what cannot be known is left out.
-async fn portal_checks(connection: &Connection, global: &Global, checks: &mut Vec<Check>) {
+async fn portal_checks(connection: &Connection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
     let examination = match reader.examine().await {
@@ -70,7 +77,7 @@ async fn portal_checks(connection: &Connection, global: &Global, checks: &mut Ve
     checks.push(rights(&examination));
     checks.extend(methods(&examination));
     checks.push(clock(&examination, asked_at, answered_at));
-    checks.push(limits(connection, global));
+    checks.push(limits(connection));
     let caller = match reader.identify().await {
         Ok(caller) => caller,
         Err(problem) => return checks.push(failed("caller", Failure::from(problem))),
@@ -170,8 +177,8 @@ fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Ch
     )
 }
 
-fn limits(connection: &Connection, global: &Global) -> Check {
-    let rate = global.rate.as_deref().unwrap_or("standard");
+fn limits(connection: &Connection) -> Check {
+    let rate = connection.rate;
     let level = connection.portal.level();
     let operating: f64 = level.operating.values().flatten().sum();
     let used = if operating >= 1.0 {
@@ -179,10 +186,42 @@ fn limits(connection: &Connection, global: &Global) -> Check {
     } else {
         Text::default()
     };
-    Check::ok(
-        "limits",
-        tr!("rate {rate}, the counter stands at {}{used}", format_args!("{:.0}", level.level.ceil()), rate, used),
-    )
+    let text = match rate {
+        Rate::Limited { .. } => {
+            tr!("rate {rate}, the counter stands at {}{used}", format_args!("{:.0}", level.level.ceil()), rate, used)
+        }
+        Rate::Unlimited => tr!("rate {rate}{used}", rate, used),
+    };
+    Check::ok("limits", text)
+}
+
+/// The level of the rate limit's counter cannot be read. The other commands guess nothing, and refuse to work.
+fn level(problem: StoreError) -> Check {
+    let help =
+        tr!("remove the file: the counter is then taken for empty, and the first requests may be refused and repeated");
+    Check::warning("level", Text::of(&Failure::of_store(problem)), help)
+}
+
+/// Who holds the lock, and whether they live as far as can be seen from here.
+fn lock(state: LockState, host: &str) -> Check {
+    match state {
+        LockState::Free => Check::ok("lock", tr!("free")),
+        LockState::Held(owner) => Check::warning(
+            "lock",
+            tr!("{owner}; that process lives", owner),
+            tr!("wait for it, with --lock-timeout if you like; until then commands that write end with 6"),
+        ),
+        LockState::Left(owner) if owner.host == host => Check::warning(
+            "lock",
+            tr!("{owner}; that process is dead", owner),
+            tr!("nothing needs to be done: the next run takes over, and says so"),
+        ),
+        LockState::Left(owner) => Check::warning(
+            "lock",
+            tr!("{owner}; whether it lives cannot be seen from this host", owner),
+            tr!("look on that host; if the process is dead, `recard unlock` gives the lock back"),
+        ),
+    }
 }
 
 fn who(caller: &Identity) -> Check {
@@ -262,11 +301,8 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         Ok(()) => Check::ok("store", tr!("can be written to")),
         Err(problem) => failed("store", Failure::from(problem)),
     });
-    checks.push(match store.lock_owner() {
-        Ok(None) => Check::ok("lock", tr!("free")),
-        Ok(Some(owner)) => {
-            Check::warning("lock", Text::of(&owner), tr!("if that process is gone, the next run takes over"))
-        }
+    checks.push(match store.lock_state() {
+        Ok(state) => lock(state, &environment::host()),
         Err(problem) => failed("lock", Failure::from(problem)),
     });
     checks.push(match store.unfinished() {

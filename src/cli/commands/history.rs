@@ -1,5 +1,6 @@
 //! `recard history` and `recard show`: what earlier runs did, and what a plan file says. Reads the store alone.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,14 +10,14 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{self, Output, Outputs};
 use crate::cli::plan_files::{self, moment};
 use crate::cli::ui::Ui;
-use crate::cli::{exit, session};
+use crate::cli::{exit, names, session};
 use crate::engine::Settled;
 use crate::format::plan_file::{PlanFile, PlanFileTarget, PlannedRemoval};
 use crate::language::Text;
-use crate::model::Totals;
+use crate::model::{PersonName, UserId};
 use crate::plan::PlanCounts;
-use crate::port::{Interrupted, RunPurpose};
-use crate::report::{Format, Purpose, ReportJson, RunText, SettledRun, Subject, pretty};
+use crate::port::Interrupted;
+use crate::report::{Format, History, Purpose, RunText, SettledRun, Subject};
 use crate::store::{RunEnd, RunSummary, Store};
 
 /// Lists the runs of the store.
@@ -31,14 +32,10 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments
             Err(problem) => ui.warn(format_args!("{run}: {problem}")),
         }
     }
-    output::write(ui, &arguments.output, |format| match format {
-        Format::Json => {
-            let json = |run: &RunSummary| ReportJson::new(&settled(run, &targets(run)), Purpose::Show);
-            pretty(&runs.iter().map(json).collect::<Vec<_>>())
-        }
-        _ if runs.is_empty() => format!("{}\n", tr!("The store has no run for this portal.")),
-        _ => runs.iter().map(|run| line(run) + &about(run)).collect(),
-    })?;
+    let targets: Vec<Vec<Settled>> = runs.iter().map(targets).collect();
+    let history =
+        History { runs: runs.iter().zip(&targets).map(|(run, targets)| settled(run, targets, None)).collect() };
+    output::write(ui, &arguments.output, |format| history.render(format))?;
     Ok(exit::DONE)
 }
 
@@ -57,7 +54,9 @@ fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -
     let summary = store.summary(&store.find_run(&arguments.run)?)?;
     let targets = targets(&summary);
     let header = &summary.header;
-    let mut text = line(&summary);
+    let names = names::of_run(&store, &summary.run);
+    let run = settled(&summary, &targets, Some(&names));
+    let mut text = run.headline() + "\n";
     for (name, reason) in &header.reasons {
         push(&mut text, &tr!("manifest {name}: {reason}", name, reason));
     }
@@ -72,8 +71,10 @@ fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -
     }
     push(&mut text, &tr!("as user {user} of {portal}", user = header.caller, portal = header.portal));
     text.push('\n');
-    text.push_str(&RunText::new(&summary.run, &targets, summary.totals()).with_every_target().to_string());
-    outputs.write_with(Subject::Run(&settled(&summary, &targets)), &text)?;
+    let named = targets.iter().map(|settled| (settled.key, run.person_name(settled.key)));
+    let shown = RunText::new(&summary.run, &targets, summary.totals()).with_names(named).with_every_target();
+    text.push_str(&shown.to_string());
+    outputs.write_with(Subject::Run(&run), &text)?;
     Ok(exit::DONE)
 }
 
@@ -90,46 +91,15 @@ fn push(text: &mut String, line: &Text) {
     let _ = writeln!(text, "  {line}");
 }
 
-fn line(run: &RunSummary) -> String {
-    let Totals { done, skipped, failed, unknown } = run.totals();
-    let what = match &run.header.purpose {
-        RunPurpose::Apply => Text::from("apply"),
-        RunPurpose::Restore(of) => tr!("restore of {of}", of),
-    };
-    let end = match run.end {
-        RunEnd::Closed(Interrupted::No) => Text::default(),
-        RunEnd::Closed(Interrupted::Yes) => tr!(", interrupted"),
-        RunEnd::Unfinished => tr!(", unfinished: recard resume"),
-    };
-    let planned = run.header.targets.len();
-    let sums = tr!(
-        "{done} of {planned} done, {skipped} skipped, {failed} failed, {unknown} unknown{end}",
-        done,
-        planned,
-        skipped,
-        failed,
-        unknown,
-        end
-    );
-    format!("{}  {what}: {sums}\n", run.run)
-}
-
-/// From which manifests, by whom and from which commit; a line of its own, or nothing where nothing is known.
-fn about(run: &RunSummary) -> String {
-    let header = &run.header;
-    let mut parts: Vec<String> = header.reasons.iter().map(|(name, _)| name.clone()).collect();
-    parts.extend((!header.actor.is_empty()).then(|| tr!("by {}", header.actor).to_string()));
-    parts.extend(
-        header.commit.as_ref().map(|commit| tr!("commit {}", commit.chars().take(12).collect::<String>()).to_string()),
-    );
-    if parts.is_empty() { String::new() } else { format!("    {}\n", parts.join(", ")) }
-}
-
 fn targets(run: &RunSummary) -> Vec<Settled> {
     run.settled.iter().map(|(key, outcome)| Settled { key: *key, outcome: outcome.clone() }).collect()
 }
 
-fn settled<'a>(run: &'a RunSummary, targets: &'a [Settled]) -> SettledRun<'a> {
+fn settled<'a>(
+    run: &'a RunSummary,
+    targets: &'a [Settled],
+    names: Option<&'a BTreeMap<UserId, PersonName>>,
+) -> SettledRun<'a> {
     SettledRun {
         run: Some(&run.run),
         portal: run.header.portal.as_str(),
@@ -142,6 +112,7 @@ fn settled<'a>(run: &'a RunSummary, targets: &'a [Settled]) -> SettledRun<'a> {
         },
         held: Vec::new(),
         plan: None,
+        names,
         about: Some(&run.header),
     }
 }

@@ -33,7 +33,7 @@ pub(in crate::cli) async fn run(
 
 /// Reads everybody's cards.
 pub(super) async fn take(ui: &Ui, session: &Session) -> Result<Survey, Failure> {
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, session.forecast());
     let survey = engine::survey(&session.portal.reader(), &session.caller, &progress).await;
     progress.finish();
     survey.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look at everybody's cards")))

@@ -1,6 +1,6 @@
 //! `recard restore`: puts back what a run removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::cli::args::{Global, Lead, RestoreArguments};
@@ -8,6 +8,7 @@ use crate::cli::environment::Need;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::names;
 use crate::cli::output::Outputs;
 use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
@@ -15,10 +16,10 @@ use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan, RestoreTarget};
 use crate::language::Text;
-use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
+use crate::model::{CardKey, LeadCustomerType, PersonName, RunId, UserId};
 use crate::plan::diff::diff;
 use crate::port::{Archive as _, RunPurpose};
-use crate::report::{Held, Purpose, SettledRun, Subject};
+use crate::report::{Held, NAME_WIDTH, Purpose, SettledRun, Subject, column_width, fitted, visible};
 use crate::store::Locked;
 
 /// Plans the restore, shows it, asks, and carries it out.
@@ -71,7 +72,7 @@ async fn restore(
     let records = session.store.journal(&of)?;
     let keys: Vec<CardKey> =
         engine::restorable(&records)?.into_iter().filter(|key| is_wanted(arguments, users, *key)).collect();
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, session.forecast());
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
@@ -79,7 +80,8 @@ async fn restore(
     let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
 
     let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
-    outputs.preview_text(&text(&of, &plan, arguments))?;
+    let names = names::of_cards(session, &of, &keys).await;
+    outputs.preview_text(&text(&of, &plan, &names, arguments))?;
     let settled = SettledRun {
         run: None,
         portal: snapshot.portal.as_str(),
@@ -88,6 +90,7 @@ async fn restore(
         stopped: None,
         held: held(&plan),
         plan: None,
+        names: Some(&names),
         about: None,
     };
     let kept_back = !settled.held.is_empty();
@@ -102,7 +105,7 @@ async fn restore(
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
     let run = running::new_run(locked)?;
     let mut log = locked.start_run(run.clone(), header)?;
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
     let restored = engine::restore(&writer, &mut log, &plan, interrupt.signal(), &progress).await;
     progress.finish();
@@ -153,15 +156,21 @@ fn held(plan: &RestorePlan) -> Vec<Held> {
     plan.targets.iter().filter_map(held).collect()
 }
 
-fn text(of: &RunId, plan: &RestorePlan, arguments: &RestoreArguments) -> String {
+fn text(of: &RunId, plan: &RestorePlan, names: &BTreeMap<UserId, PersonName>, arguments: &RestoreArguments) -> String {
     let mut text = format!("{}\n\n", tr!("Restore of the run {of}", of));
+    let name = |key: CardKey| key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str);
     let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+    let name_width = column_width(plan.targets.iter().map(|target| name(target.key)), NAME_WIDTH);
     let length = |target: &RestoreTarget| words(&target.decision).0.chars().count();
     let words_width = plan.targets.iter().map(length).max().unwrap_or(0).max(5);
     for target in &plan.targets {
         let key = target.key.to_string();
         let (word, what) = words(&target.decision);
-        let _ = writeln!(text, "{word:<words_width$}  {key:<width$}  {what}");
+        let _ = write!(text, "{word:<words_width$}  {key:<width$}  ");
+        if name_width > 0 {
+            let _ = write!(text, "{:<name_width$}  ", fitted(&visible(name(target.key)), name_width));
+        }
+        let _ = writeln!(text, "{what}");
         if arguments.shown.detail
             && let RestoreDecision::PutBack { wanted, over } = &target.decision
         {

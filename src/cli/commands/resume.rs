@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(
     running::remember(&mut locked, &arguments.memory);
     let mut log = locked.reopen_run(&run)?;
     let records = session.store.journal(&run)?;
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
     let resumed =
         engine::resume(&writer, &mut log, &session.store, &records, &session.caller, arguments.settle_time, &progress)
