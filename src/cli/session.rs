@@ -237,7 +237,7 @@ impl Connection {
     /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
-            ui.warn(format_args!("the level of the rate limit could not be kept: {problem}"));
+            ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
         }
         self.leave()
     }
