@@ -171,3 +171,59 @@ async fn a_method_that_took_too_long_is_refused_for_its_webhook_alone() {
     assert_eq!(profile(nine).0, 200);
     assert_eq!(portal.emulator.counters().refused_by_operating_time, 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_can_be_about_batches_that_hold_a_method() {
+    let portal = Portal::start("current").await;
+    portal.emulator.keep_history();
+    let get = "crm.lead.details.configuration.get";
+    faults(&portal, &json!([{"method": "batch", "inside": RESET, "nth": 2, "do": "cut-after"}]));
+    let send = |method: &str, user: u32| {
+        let body = json!({"cmd": {"a": format!("{get}?scope=P&userId={user}"), "b": format!("{method}?scope=P&userId={user}")}});
+        let headers = [("Content-Type", "application/json")];
+        portal
+            .send("POST", "/1/adminsecret00001/batch", &headers, body.to_string().as_bytes())
+            .map(|answer| answer.status)
+    };
+    assert_eq!(send(RESET, 7), Some(200));
+    assert_eq!(send(get, 8), Some(200), "holds no reset, and is not counted");
+    assert_eq!(reset(&portal).0, Some(200), "is a reset, and no batch");
+    assert_eq!(send(&RESET.to_uppercase(), 8), None, "the connection ended");
+    assert!(!portal.rows().contains(&"8 lead_details".to_owned()), "and it was carried out");
+    assert_eq!(send(RESET, 9), Some(200));
+
+    // The portal tells what happened, the answer that was lost included.
+    let told: Vec<String> = portal
+        .emulator
+        .history()
+        .iter()
+        .map(|happening| {
+            let row = happening.row.as_ref();
+            let title = row.map(|row| row.value.pointer("/0/elements/0/title").cloned().unwrap_or_default());
+            let user = row.map_or(0, |row| row.user_id);
+            format!("{} {} {user} {}", happening.request, happening.what, title.unwrap_or_default())
+        })
+        .collect();
+    let expected = [
+        "1 get 7 \"seven\"",
+        "1 reset 7 \"seven\"",
+        "2 get 8 \"eight\"",
+        "2 get 8 \"eight\"",
+        "3 reset 7 null",
+        "4 cut-after 0 null",
+        "4 get 8 \"eight\"",
+        "4 reset 8 \"eight\"",
+        "5 get 9 \"nine\"",
+        "5 reset 9 \"nine\"",
+    ];
+    assert_eq!(told, expected);
+    let control = portal.emulator.control_url();
+    let answer = raw::send(host_of(&control), "GET", "/history", &[], b"").unwrap().json();
+    assert_eq!(answer[5], json!({"request": 4, "what": "cut-after"}));
+    assert_eq!(answer[4]["row"], json!({"user_id": 7, "name": "lead_details", "value": null}));
+    raw::send(host_of(&control), "PUT", "/history", &[], b"").unwrap();
+    assert_eq!(portal.emulator.history(), []);
+    raw::send(host_of(&control), "DELETE", "/history", &[], b"").unwrap();
+    send(get, 1);
+    assert_eq!(portal.emulator.history(), []);
+}

@@ -512,7 +512,8 @@ pub(super) struct EmulateArguments {
     /// How long a command takes (for example 20ms)
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub(super) command_time: Duration,
-    /// A script of faults (JSON)
+    /// A script of faults (JSON): a list of rules such as {"method": "batch", "inside":
+    /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"}; docs/portal-behaviour.md lists what they can do
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) faults: Option<PathBuf>,
     /// Allow addresses other than loopback: anybody who reaches them can use and control the emulator

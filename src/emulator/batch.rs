@@ -13,6 +13,8 @@ use super::method::{self, Method};
 use super::php::{Array, Key, Php};
 use super::query;
 use super::reference::{self, Results};
+use super::request::{self, Incoming};
+use super::state::State;
 
 /// How many commands a batch may have.
 const LONGEST: usize = 50;
@@ -46,6 +48,15 @@ pub(super) async fn run(portal: &Portal, call: &Call, parameters: &Array) -> Res
         }
     }
     Ok(maps(results))
+}
+
+/// The methods of the commands of a batch that was not opened yet, in lower case.
+pub(super) fn methods(state: &State, incoming: &Incoming) -> Vec<String> {
+    let parameters = request::parameters(state, incoming).values;
+    let list = parameters.iter().find(|(key, _)| key.to_string().eq_ignore_ascii_case("cmd"));
+    let commands = list.and_then(|(_, value)| value.array()).into_iter().flat_map(Array::values);
+    let method = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    commands.filter_map(Php::text).map(method).collect()
 }
 
 /// A batch within a batch, in one go.

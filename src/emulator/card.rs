@@ -76,6 +76,22 @@ pub(super) fn call(
     }
 }
 
+/// Whose row a call addresses, and its name; nothing if the call is refused before.
+pub(super) fn addressed(
+    state: &State,
+    caller: i64,
+    family: Family,
+    operation: Operation,
+    parameters: &Array,
+) -> Option<(i64, String)> {
+    let base = match family {
+        Family::Lead => "lead_details",
+        Family::Item => entity(parameters).ok()?,
+    };
+    let Address { user, name, common, .. } = address(state, caller, base, operation, parameters).ok()?;
+    Some((user, if common { format!("{name}_common") } else { name }))
+}
+
 /// The first of several names whose value is not null.
 fn first<'p>(parameters: &'p Array, names: &[&str]) -> Option<&'p Php> {
     names.iter().filter_map(|name| parameters.at(name)).find(|value| **value != Php::Null)

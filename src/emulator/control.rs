@@ -12,6 +12,7 @@
 //! | `GET /counters`, `DELETE /counters` | what was seen so far; starts counting anew |
 //! | `GET /complaints`, `DELETE /complaints` | what a careful client would never have sent; forgets it |
 //! | `PUT /faults`, `DELETE /faults` | a script of faults; no faults |
+//! | `PUT /history`, `GET /history`, `DELETE /history` | from now on, keeps what happens to the cards; tells it; ends that |
 
 use std::net::IpAddr;
 
@@ -72,14 +73,27 @@ fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<V
         }
         ("PUT", "/faults") => {
             inside.faults = Faults::read(&read()?).map_err(|problem| (400, problem.to_string()))?;
+            inside.forgive();
             Ok(json!({}))
         }
         ("DELETE", "/faults") => {
             inside.faults = Faults::default();
+            inside.forgive();
             Ok(json!({}))
         }
-        (_, "/state" | "/seed" | "/counters" | "/complaints" | "/faults") => Err((405, "not with this method".into())),
-        _ => Err((404, "there are /state, /seed, /counters, /complaints and /faults".into())),
+        ("PUT", "/history") => {
+            inside.history.keep();
+            Ok(json!({}))
+        }
+        ("GET", "/history") => value(serde_json::to_value(inside.history.told())),
+        ("DELETE", "/history") => {
+            inside.history.forget();
+            Ok(json!({}))
+        }
+        (_, "/state" | "/seed" | "/counters" | "/complaints" | "/faults" | "/history") => {
+            Err((405, "not with this method".into()))
+        }
+        _ => Err((404, "there are /state, /seed, /counters, /complaints, /faults and /history".into())),
     }
 }
 

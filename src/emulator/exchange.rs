@@ -12,6 +12,7 @@ use super::complaint::{Complaint, Witness};
 use super::encode;
 use super::error::{Failure, Refused};
 use super::fault::{Effect, Faults, Strike};
+use super::history::History;
 use super::limits::{LONGEST_REQUEST, Levels, Limits};
 use super::listing::Listed;
 use super::method::{self, Caller, Known, Method};
@@ -82,6 +83,7 @@ pub(super) struct Inside {
     pub(super) faults: Faults,
     pub(super) counters: Counters,
     pub(super) complaints: Vec<Complaint>,
+    pub(super) history: History,
     /// What the portal held at its start.
     pub(super) first: State,
     /// Webhooks that a fault has made invalid.
@@ -99,6 +101,7 @@ impl Inside {
             faults: Faults::default(),
             counters: Counters::default(),
             complaints: Vec::new(),
+            history: History::default(),
             expired: Vec::new(),
         }
     }
@@ -181,8 +184,13 @@ impl Portal {
                 inside.counters.refused_by_rate += 1;
                 return self.refusal(&target, inside.state.release, &Failure::too_many_requests());
             }
-            let strikes = inside.faults.strike_request(&lower);
+            let looks_inside = lower == "batch" && inside.faults.look_inside();
+            let commands = if looks_inside { batch::methods(&inside.state, &incoming) } else { Vec::new() };
+            let strikes = inside.faults.strike_request(&lower, &commands);
             inside.counters.faults += strikes.len() as u64;
+            for strike in &strikes {
+                inside.history.fault(inside.counters.requests, strike.effect, None);
+            }
             (inside.counters.requests, strikes)
         };
         for strike in &strikes {
@@ -361,6 +369,7 @@ impl Portal {
         let strikes = inside.faults.strike_command(known.name);
         inside.counters.faults += strikes.len() as u64;
         for Strike { effect, row, .. } in strikes {
+            inside.history.fault(call.request, effect, row.as_ref());
             match (effect, row) {
                 (Effect::Save, Some(row)) => inside.state.store(row.user_id, &row.name, row.common, row.value),
                 (Effect::FailCommand, _) => return Err(Failure::database()),
@@ -374,9 +383,13 @@ impl Portal {
             witness.complain("set-in-batch", "a large card is cut in a batch, and the answer is true");
         }
         let started = now();
+        let watched = inside.history.watch(&inside.state, call.caller.user, method, parameters);
         let before = inside.state.changes;
         let listed = method::call(&mut inside.state, &call.caller, method, parameters, &clock_text(started));
         let changed = inside.state.changes - before;
+        if let Some(watched) = watched.filter(|_| listed.is_ok()) {
+            inside.history.note(call.request, &inside.state, watched);
+        }
         match method {
             Method::Card(_, Operation::Set) => inside.counters.rows_written += changed,
             Method::Card(_, Operation::Reset | Operation::Force) => inside.counters.rows_removed += changed,

@@ -51,6 +51,8 @@ struct Rule {
     #[serde(default = "any")]
     method: String,
     #[serde(default)]
+    inside: Option<String>,
+    #[serde(default)]
     nth: Option<u64>,
     #[serde(default)]
     from: Option<u64>,
@@ -107,23 +109,50 @@ impl Faults {
         Ok(Self { rules })
     }
 
-    /// The faults that strike a request as a whole.
-    pub(super) fn strike_request(&mut self, method: &str) -> Vec<Strike> {
-        self.strike(method, Effect::is_of_request)
+    /// Whether any rule wants to know the commands of a batch before it is carried out.
+    pub(super) fn look_inside(&self) -> bool {
+        self.rules.iter().any(|rule| rule.inside.is_some())
+    }
+
+    /// The faults that strike a request as a whole; `commands` are the methods in it, if it is a batch.
+    pub(super) fn strike_request(&mut self, method: &str, commands: &[String]) -> Vec<Strike> {
+        self.strike(method, commands, Effect::is_of_request)
     }
 
     /// The faults that strike a command, alone or in a batch.
     pub(super) fn strike_command(&mut self, method: &str) -> Vec<Strike> {
-        self.strike(method, |effect| !effect.is_of_request())
+        self.strike(method, &[], |effect| !effect.is_of_request())
     }
 
-    fn strike(&mut self, method: &str, is_meant: impl Fn(&Effect) -> bool) -> Vec<Strike> {
+    fn strike(&mut self, method: &str, commands: &[String], is_meant: impl Fn(&Effect) -> bool) -> Vec<Strike> {
         let meant = self.rules.iter_mut().filter(|rule| is_meant(&rule.effect));
-        meant.filter_map(|rule| rule.strike(method)).collect()
+        meant.filter_map(|rule| rule.strike(method, commands)).collect()
     }
 }
 
 impl Effect {
+    /// Its name in a script.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate-limit",
+            Self::OperatingTime => "operating-time",
+            Self::Overload => "overload",
+            Self::ExpireWebhook => "expire-webhook",
+            Self::HtmlBefore => "html-before",
+            Self::HtmlAfter => "html-after",
+            Self::HtmlOk => "html-ok",
+            Self::Redirect => "redirect",
+            Self::CutBefore => "cut-before",
+            Self::CutAfter => "cut-after",
+            Self::Truncate => "truncate",
+            Self::Slow => "slow",
+            Self::FailCommand => "fail-command",
+            Self::LimitCommand => "limit-command",
+            Self::Fatal => "fatal",
+            Self::Save => "save",
+        }
+    }
+
     fn is_of_request(&self) -> bool {
         !matches!(self, Self::FailCommand | Self::LimitCommand | Self::Fatal | Self::Save)
     }
@@ -145,6 +174,9 @@ impl Rule {
         if self.seed.is_some() && self.probability.is_none() {
             return Err("seed goes with probability");
         }
+        if self.inside.is_some() && !self.effect.is_of_request() {
+            return Err("inside goes with what happens to a whole request; method names the command");
+        }
         if (self.effect == Effect::Save) != self.row.is_some() {
             return Err("row goes with the effect save, which needs one");
         }
@@ -154,13 +186,9 @@ impl Rule {
         Ok(())
     }
 
-    fn strike(&mut self, method: &str) -> Option<Strike> {
-        let wanted = self.method.to_ascii_lowercase();
-        let fits = match wanted.strip_suffix('*') {
-            Some(start) => method.starts_with(start),
-            None => method == wanted,
-        };
-        if !fits {
+    fn strike(&mut self, method: &str, commands: &[String]) -> Option<Strike> {
+        let holds_it = |wanted: &String| commands.iter().any(|command| fits(wanted, command));
+        if !fits(&self.method, method) || !self.inside.as_ref().is_none_or(holds_it) {
             return None;
         }
         self.met += 1;
@@ -173,6 +201,15 @@ impl Rule {
         }
         self.struck += 1;
         Some(Strike { effect: self.effect, ms: self.ms.unwrap_or(0), row: self.row.clone() })
+    }
+}
+
+/// Whether a method, in lower case, is the one that a rule names.
+fn fits(wanted: &str, method: &str) -> bool {
+    let wanted = wanted.to_ascii_lowercase();
+    match wanted.strip_suffix('*') {
+        Some(start) => method.starts_with(start),
+        None => method == wanted,
     }
 }
 
@@ -191,7 +228,7 @@ mod tests {
 
     fn struck(script: serde_json::Value, calls: &[&str]) -> Vec<bool> {
         let mut faults = Faults::read(&script).unwrap();
-        calls.iter().map(|method| !faults.strike_request(method).is_empty()).collect()
+        calls.iter().map(|method| !faults.strike_request(method, &[]).is_empty()).collect()
     }
 
     #[test]
@@ -205,6 +242,50 @@ mod tests {
         assert_eq!(struck(script, &calls), [false, true, false, true]);
         let script = serde_json::json!([{"from": 2, "times": 2, "do": "rate-limit"}]);
         assert_eq!(struck(script, &calls), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_rule_can_be_about_batches_that_hold_a_command() {
+        let struck = |rule: serde_json::Value, method: &str, commands: &[&str]| {
+            let commands: Vec<String> = commands.iter().map(|command| (*command).to_owned()).collect();
+            !Faults::read(&serde_json::json!([rule])).unwrap().strike_request(method, &commands).is_empty()
+        };
+        let rule = |inside: &str| serde_json::json!({"method": "batch", "inside": inside, "do": "cut-after"});
+        assert!(struck(rule("x.Reset"), "batch", &["x.get", "x.reset", "x.get"]));
+        assert!(struck(rule("x.*"), "batch", &["y.get", "x.get"]));
+        assert!(!struck(rule("x.reset"), "batch", &["x.get"]));
+        assert!(!struck(rule("x.reset"), "batch", &[]));
+        let any = serde_json::json!({"inside": "x.reset", "do": "cut-after"});
+        assert!(!struck(any.clone(), "x.reset", &[]), "that is what method is for");
+        assert!(struck(any, "batch", &["x.reset"]));
+        let mut faults = Faults::read(&serde_json::json!([{"inside": "b", "nth": 2, "do": "cut-after"}])).unwrap();
+        let mut met = |command: &str| !faults.strike_request("batch", &[command.to_owned()]).is_empty();
+        assert_eq!([met("b"), met("a"), met("b")], [false, false, true], "only batches that hold it are counted");
+    }
+
+    #[test]
+    fn every_effect_says_its_own_name() {
+        for word in [
+            "rate-limit",
+            "operating-time",
+            "overload",
+            "expire-webhook",
+            "html-before",
+            "html-after",
+            "html-ok",
+            "redirect",
+            "cut-before",
+            "cut-after",
+            "truncate",
+            "slow",
+            "fail-command",
+            "limit-command",
+            "fatal",
+            "save",
+        ] {
+            let effect: Effect = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(effect.word(), word);
+        }
     }
 
     #[test]
@@ -229,6 +310,7 @@ mod tests {
             (serde_json::json!({"do": "fatal", "nth": 0}), "count from 1"),
             (serde_json::json!({"do": "fatal", "probability": 2}), "from 0 to 1"),
             (serde_json::json!({"do": "fatal", "seed": 2}), "seed goes with probability"),
+            (serde_json::json!({"do": "fatal", "inside": "x"}), "inside goes with what happens to a whole request"),
             (serde_json::json!({"do": "fatal", "often": true}), "unknown field `often`"),
         ] {
             let shown = problem(serde_json::json!([{"do": "fatal"}, rule]));

@@ -51,23 +51,26 @@
 //!
 //! # How it fails
 //!
-//! A script is a JSON list of rules. A rule says which requests it is about (`method`: the method of the request, `batch`
-//! included, or of a command in it; `*` at the end stands for anything), at which of them it strikes (`nth`, from 1; `from`
+//! A script is a JSON list of rules. A rule says which requests it is about, at which of them it strikes (`nth`, from 1; `from`
 //! that one on; `every` so many; `probability` with a `seed`, the same faults each time; none of these: each), how often at
-//! most (`times`), and what happens:
+//! most (`times`), and what happens (`do`). Which requests is said by `method`, and for a batch by what is `inside` it; in both,
+//! `*` at the end stands for anything. Only requests that a rule is about are counted.
 //!
-//! | `do` | what happens |
+//! | `do`, of a whole request: `method` is that of the request, `batch` included, and `inside` that of a command in the batch | what happens |
 //! |---|---|
 //! | `rate-limit` | 503 `QUERY_LIMIT_EXCEEDED`, nothing done |
 //! | `operating-time` | 429 `OPERATION_TIME_LIMIT`, nothing done |
 //! | `overload` | 401 `OVERLOAD_LIMIT`, nothing done |
-//! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on |
+//! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on, until another script or state |
 //! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is carried out |
 //! | `html-ok` | 200 and a page of HTML, nothing done |
 //! | `redirect` | 302 to another address, nothing done |
 //! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is carried out |
 //! | `truncate` | carried out, and the answer ends in the middle |
 //! | `slow` | answered after `ms` milliseconds |
+//!
+//! | `do`, of a command: `method` is that of the command, alone or in a batch | what happens |
+//! |---|---|
 //! | `fail-command` | the command is refused with `ERROR_CORE`, nothing done; in a batch, the others go on |
 //! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
 //! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
@@ -75,6 +78,7 @@
 //!
 //! ```json
 //! [{"method": "batch", "nth": 3, "do": "cut-after"},
+//!  {"method": "batch", "inside": "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"},
 //!  {"from": 10, "times": 5, "do": "rate-limit"},
 //!  {"method": "crm.lead.details.configuration.reset", "nth": 5, "do": "save",
 //!   "row": {"user_id": 7, "name": "lead_details", "value": [{"name": "main", "title": "New"}]}}]
@@ -103,6 +107,7 @@ mod error;
 mod exchange;
 mod fault;
 mod filter;
+mod history;
 mod limits;
 mod listing;
 mod method;
@@ -128,6 +133,7 @@ use tokio::task::JoinHandle;
 pub use complaint::Complaint;
 pub use exchange::Counters;
 pub use fault::FaultScriptError;
+pub use history::{HappenedTo, Happening};
 pub use limits::Limits;
 pub use seed::Seed;
 pub use state::{Release, StateError};
@@ -274,15 +280,28 @@ impl Emulator {
     }
 
     /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes. Each rule has `do` (what
-    /// happens), and may have `method`, `nth`, `every`, `probability` with `seed`, and `times` (where it strikes).
+    /// happens), and may have `method`, `inside`, `nth`, `from`, `every`, `probability` with `seed`, and `times` (where it
+    /// strikes). Webhooks that an earlier script has made invalid are valid again.
     ///
     /// # Errors
     ///
     /// If the value is no script; then nothing changes.
     pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
         let faults = Faults::read(script)?;
-        self.portal.inside().faults = faults;
+        let mut inside = self.portal.inside();
+        inside.faults = faults;
+        inside.forgive();
         Ok(())
+    }
+
+    /// Keeps what happens to the cards and which faults strike, from now on and from nothing.
+    pub fn keep_history(&self) {
+        self.portal.inside().history.keep();
+    }
+
+    /// What happened to the cards since [`Self::keep_history`], in order.
+    pub fn history(&self) -> Vec<Happening> {
+        self.portal.inside().history.told().to_vec()
     }
 
     /// What `recard emulate --ready-file` writes: `rest`, `control` and `webhooks`.
