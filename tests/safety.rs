@@ -66,6 +66,16 @@ impl World {
         self.emulator.state()["options"].clone()
     }
 
+    /// An apply on a disk on which no file can grow beyond so many KiB.
+    fn apply_with_files_of_at_most(&self, kibibytes: u32) -> Ended {
+        let recard = env!("CARGO_BIN_EXE_recard");
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec '{recard}' {}", 2 * kibibytes, APPLY.join(" "));
+        let mut command = Command::new("sh");
+        let webhook = self.emulator.webhook_url(1).unwrap();
+        command.args(["-c", &script]).current_dir(self.place.path()).env_clear().env("RECARD_WEBHOOK_URL", webhook);
+        Ended::of(command.stdin(Stdio::null()).output().unwrap())
+    }
+
     /// Refused by a guard: exit code 4, and nothing written to the portal. Gives what was said.
     fn is_refused(&self, guard: &str) -> String {
         let before = self.rows();
@@ -420,13 +430,8 @@ async fn a_store_that_cannot_be_written_is_found_before_the_first_reset() {
     let occupied = world.place.run(&[&APPLY[..], &["--store", "occupied"]].concat());
     assert_eq!(occupied.code, 1, "{occupied:?}");
     assert!(occupied.stderr.contains("cannot use as a store: occupied"), "{occupied:?}");
-    // A disk with room for the plan, and none for backups: no file may grow beyond 64 KiB.
-    let mut command = Command::new("sh");
-    let recard = env!("CARGO_BIN_EXE_recard");
-    let script = format!("trap '' XFSZ; ulimit -f 128; exec {recard} {}", APPLY.join(" "));
-    let webhook = world.emulator.webhook_url(1).unwrap();
-    command.args(["-c", &script]).current_dir(world.place.path()).env_clear().env("RECARD_WEBHOOK_URL", webhook);
-    let full = Ended::of(command.stdin(Stdio::null()).output().unwrap());
+    // A disk with room for the plan, and none for backups.
+    let full = world.apply_with_files_of_at_most(64);
     assert_eq!(full.code, 1, "{full:?}");
     assert!(full.stderr.contains("backups cannot be written, so nothing was reset"), "{full:?}");
     assert_eq!((resets_sent(&world.emulator), world.emulator.counters().rows_removed), (0, 0));
@@ -437,24 +442,17 @@ async fn a_store_that_cannot_be_written_is_found_before_the_first_reset() {
 async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_has_its_backup() {
     let (world, people) = World::of(200).await;
     world.manifest(&ids(&people), "  guards:\n    acknowledge: { users: 200 }\n");
-    let planned = world.place.run(&["plan", "-f", "lead.yaml", "--output", "json"]);
-    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
-    let targets = plan["targets"].as_array().unwrap().iter().filter(|target| target["decision"] == "reset");
-    let digests: Vec<String> = targets.map(|one| one["loses"]["digest"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(digests.len(), 200);
-    // The folder that the last card's backup belongs into cannot be made; earlier cards need other folders.
-    let last = hex(&digests[199]);
-    let free = digests[..40].iter().all(|digest| hex(digest)[..2] != last[..2]);
-    assert!(free, "the layouts of the test happen to share a folder; name them otherwise");
-    let backups = world.folder().join("backups");
-    std::fs::create_dir_all(&backups).unwrap();
-    recard::store::write_whole(&backups.join(&last[..2]), b"in the way").unwrap();
-    let stopped = world.place.run(&APPLY);
+    let mut state = world.emulator.state();
+    for row in state["options"].as_array_mut().unwrap().iter_mut().filter(|row| row["user_id"] != 0) {
+        row["value"][0]["elements"][0]["title"] = json!(format!("{} {}", row["user_id"], "x".repeat(20_000)));
+    }
+    world.emulator.set_state(&state).unwrap();
+    // Room for the probe and for some seventy backups.
+    let stopped = world.apply_with_files_of_at_most(1536);
     assert_eq!(stopped.code, 1, "{stopped:?}");
     assert!(stopped.stderr.contains("the store failed, and the run stopped"), "{stopped:?}");
     let removed = world.emulator.counters().rows_removed;
     assert!(removed > 0 && removed < 200, "{removed}");
-    std::fs::remove_file(backups.join(&last[..2])).unwrap();
     let store = world.store();
     let run = store.run_ids().unwrap().pop().unwrap();
     if store.unfinished().unwrap().is_some() {
@@ -466,10 +464,6 @@ async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_h
     let restored = world.place.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
     assert_eq!(restored.code, 0, "{restored:?}");
     assert_eq!(world.emulator.counters().rows_written, removed);
-}
-
-fn hex(digest: &str) -> String {
-    digest.trim_start_matches("sha256:").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,21 +2,34 @@
 //!
 //! The JSON text of the layout stands as a string inside a small envelope, so that no tool that lays JSON out anew can
 //! touch it. Two digests guard it: that of the bytes, by which damage is found, and that of the canonical form, by which
-//! the journal names it. The envelope names neither a target nor a run, because equal layouts share one file.
+//! the journal names it. An envelope names no target, because people with equal layouts share one; but where two layouts
+//! mean the same in other bytes, the second one names whose it is.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::document::Format;
-use super::{FormatError, parsed};
-use crate::model::{Digest, Layout};
+use super::{FormatError, parsed, parsed_if_there};
+use crate::model::{CardKey, Digest, Layout};
 
 const FORMAT: Format = Format { name: "backup", version: 1 };
+
+/// A layout that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Whose it is, if others have one that means the same and is written in other bytes.
+    pub target: Option<CardKey>,
+    /// The layout.
+    pub layout: Layout,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BackupForm {
     format: String,
+    /// The target, if it has a backup of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     /// The digest of the canonical form.
     digest: String,
     /// The digest of the bytes of the text.
@@ -25,25 +38,25 @@ struct BackupForm {
     layout: String,
 }
 
-/// A layout as a backup.
-pub fn encode_backup(layout: &Layout) -> Result<Vec<u8>, FormatError> {
+/// A backup as a JSON object in one line, without its end.
+pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
+    let Backup { target, layout } = backup;
     let text = layout.as_json();
     let form = BackupForm {
         format: FORMAT.text(),
+        target: target.map(|target| target.to_string()),
         digest: layout.digest().to_string(),
         bytes: Digest::of(text.as_bytes()).to_string(),
         layout: text.to_owned(),
     };
-    let mut bytes = serde_json::to_vec_pretty(&form).map_err(FormatError::not_writable)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    serde_json::to_string(&form).map_err(FormatError::not_writable)
 }
 
-/// The layout of a backup.
-pub fn decode_backup(bytes: &[u8]) -> Result<Layout, FormatError> {
-    let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
+/// Reads a backup.
+pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
+    let object: Map<String, Value> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;
-    let BackupForm { format: _, digest, bytes: sum, layout: text } =
+    let BackupForm { format: _, target, digest, bytes: sum, layout: text } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
     if Digest::of(text.as_bytes()) != parsed(&sum)? {
         return Err(FormatError::Altered("digest"));
@@ -52,7 +65,22 @@ pub fn decode_backup(bytes: &[u8]) -> Result<Layout, FormatError> {
     if layout.digest() != parsed(&digest)? {
         return Err(FormatError::Altered("digest"));
     }
-    Ok(layout)
+    Ok(Backup { target: parsed_if_there(target.as_ref())?, layout })
+}
+
+/// By what a backup is found: its target, if it has one of its own, and the digest of its layout. Looks at neither the layout
+/// nor whether the digests are right.
+pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError> {
+    #[derive(Deserialize)]
+    struct NameForm {
+        format: String,
+        target: Option<String>,
+        digest: String,
+    }
+
+    let NameForm { format, target, digest } = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
+    FORMAT.check(&format)?;
+    Ok((parsed_if_there(target.as_ref())?, parsed(&digest)?))
 }
 
 #[cfg(test)]
@@ -64,16 +92,23 @@ mod tests {
     fn every_byte_that_the_portal_sent_comes_back() {
         for text in ["[]", "{}", "false", " [ 1.0 , 9007199254740993 ] ", "\"a\\/b\\u00e9 \u{e9}\"", "[\n{}\r\n]"] {
             let layout = Layout::from_json(text).unwrap();
-            assert_eq!(decode_backup(&encode_backup(&layout).unwrap()).unwrap().as_json(), text);
+            for target in [None, Some(samples::personal(7)), Some(samples::common())] {
+                let json = encode_backup(&Backup { target, layout: layout.clone() }).unwrap();
+                assert!(!json.contains('\n'));
+                assert_eq!(backup_name(json.as_bytes()).unwrap(), (target, layout.digest()));
+                let read = decode_backup(json.as_bytes()).unwrap();
+                assert_eq!((read.target, read.layout.as_json()), (target, text));
+            }
         }
     }
 
     #[test]
     fn a_flipped_bit_gives_an_error_or_the_same_layout() {
         let layout = Layout::from_json(r#"[{"name":"main","elements":[{"name":"TITLE"}]}]"#).unwrap();
-        samples::flip_every_bit(&encode_backup(&layout).unwrap(), |damaged| {
+        let backup = Backup { target: None, layout: layout.clone() };
+        samples::flip_every_bit(encode_backup(&backup).unwrap().as_bytes(), |damaged| {
             if let Ok(read) = decode_backup(damaged) {
-                assert_eq!(read.as_json(), layout.as_json());
+                assert_eq!(read.layout.as_json(), layout.as_json());
             }
         });
     }

@@ -101,13 +101,18 @@ fn bundle() -> Bundle {
     }
 }
 
+fn backups() -> Vec<u8> {
+    let of = |target, name| checked_line(&encode_backup(&Backup { target, layout: samples::layout(name) }).unwrap());
+    (of(None, "mine") + &of(Some(samples::personal(7)), "yours")).into_bytes()
+}
+
 /// Everything that is read back from a disk.
 fn written() -> Vec<Sample> {
     let document = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Document };
     let grows = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Lines };
     let selections = [("sales".to_owned(), 7), ("support".to_owned(), 30)].into();
     vec![
-        document("decode_backup", encode_backup(&samples::layout("mine")).unwrap(), |bytes| one(decode_backup(bytes))),
+        grows("decode_backup", backups(), |bytes| lines(bytes, |_, json| decode_backup(json.as_bytes()))),
         document("decode_bundle", encode_bundle(&bundle()).unwrap(), |bytes| one(decode_bundle(bytes))),
         document("decode_ledger", encode_ledger(&samples::portal(), &samples::ledger()).unwrap(), |bytes| {
             one(decode_ledger(&samples::portal(), bytes))

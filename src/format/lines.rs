@@ -65,6 +65,41 @@ pub fn read_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
     split(file, check_line)
 }
 
+/// A line of a file that is read line by line, for what is whole in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundLine<'a> {
+    /// It is whole.
+    Whole {
+        /// Where its JSON object begins in the file.
+        at: usize,
+        /// The object.
+        line: Line<'a>,
+    },
+    /// It was whole once.
+    Damaged(LineError),
+}
+
+/// Takes a file of checked lines apart where one damaged line is no reason to give up the others. With them comes how many
+/// bytes of the file may stay when it grows: all but a torn last line.
+pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
+    let (mut found, mut at, mut kept) = (Vec::new(), 0, 0);
+    for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
+        let whole = part.strip_suffix(b"\n");
+        // What has no end is torn, unless it is a right line but for its end.
+        if whole.is_none() && part.split_last().is_none_or(|(_, line)| check_line(line).is_none()) {
+            break;
+        }
+        found.push(match whole.and_then(check_line) {
+            Some(json) => FoundLine::Whole { at: at + CHECKSUM_DIGITS + 1, line: Line { number, json } },
+            None => FoundLine::Damaged(LineError { number }),
+        });
+        at += part.len();
+        kept = at;
+    }
+    (found, kept)
+}
+
 /// Splits a file of lines that are right if `check` says so; it is given a line without its end, and gives its JSON object.
 pub(super) fn split<'a>(file: &'a [u8], check: impl Fn(&'a [u8]) -> Option<&'a str>) -> Result<Lines<'a>, LineError> {
     let mut found = Lines::default();
@@ -107,6 +142,27 @@ mod tests {
             assert_eq!((read.whole, read.torn), (first.len(), cut - first.len()));
         }
         assert_eq!(read_lines(file.as_bytes()).unwrap().lines.len(), 2);
+    }
+
+    #[test]
+    fn whole_lines_are_found_beside_damaged_ones() {
+        let (one, other, last) = (checked_line("{\"a\":1}"), checked_line("{\"b\":2}"), checked_line("{\"c\":3}"));
+        let file = format!("{one}{}{last}torn", other.replace("\"b\"", "\"x\""));
+        let (found, kept) = find_lines(file.as_bytes());
+        assert_eq!(kept, file.len() - 4);
+        let [
+            FoundLine::Whole { at: first, line: a },
+            FoundLine::Damaged(damaged),
+            FoundLine::Whole { at: third, line: c },
+        ] = found.as_slice()
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!((a.json, a.number, damaged.number, c.json, c.number), ("{\"a\":1}", 1, 2, "{\"c\":3}", 3));
+        assert!(file[*first..].starts_with(a.json) && file[*third..].starts_with(c.json));
+        // A line whose end alone is damaged is no torn one: it stays, and is told.
+        let odd = one.replace('\n', "?");
+        assert_eq!(find_lines(odd.as_bytes()), (vec![FoundLine::Damaged(LineError { number: 1 })], odd.len()));
     }
 
     #[test]

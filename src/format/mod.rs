@@ -37,12 +37,12 @@ mod selection;
 mod used_plan;
 
 pub use audit::{AuditEntry, AuditEvent, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};
-pub use backup::{decode_backup, encode_backup};
+pub use backup::{Backup, backup_name, decode_backup, encode_backup};
 pub use bundle::{Bundle, BundleContent, decode_bundle, encode_bundle};
 pub use journal::{decode_record, encode_record};
 pub use ledger::{decode_ledger, encode_ledger};
 pub use level::{StoredLevel, decode_level, encode_level};
-pub use lines::{Line, LineError, Lines, check_line, checked_line, read_lines};
+pub use lines::{FoundLine, Line, LineError, Lines, check_line, checked_line, find_lines, read_lines};
 pub use lock::{decode_lock_owner, encode_lock_owner};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
 pub use sanitize::Sanitizer;

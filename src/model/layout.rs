@@ -47,14 +47,8 @@ impl Layout {
             return Err(LayoutError::Null);
         }
         let canonical = serde_json_canonicalizer::to_vec(&value).map_err(LayoutError::NotJson)?;
-        let outline = Outline::of(&value);
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(Self {
-            text: text.into(),
-            digest: Digest::of(&canonical),
-            sections: count(outline.sections.len()),
-            fields: count(outline.sections.iter().map(|section| section.fields.len()).sum()),
-        })
+        let (sections, fields) = counts(&value);
+        Ok(Self { text: text.into(), digest: Digest::of(&canonical), sections, fields })
     }
 
     /// The JSON text, byte for byte as it came.
@@ -141,6 +135,21 @@ impl Outline {
     }
 }
 
+/// How many sections and fields an [`Outline`] would have, without making one: every card that is read is counted.
+fn counts(value: &Value) -> (u32, u32) {
+    let all_named = |items: &[Value]| items.iter().all(|item| item.get("name").is_some_and(Value::is_string));
+    let named = |value: Option<&Value>| {
+        value.and_then(Value::as_array).filter(|items| all_named(items)).map_or(0, |items| number(items.len()))
+    };
+    let sections = named(Some(value));
+    let fields = value.as_array().filter(|_| sections > 0).into_iter().flatten();
+    (sections, fields.map(|section| named(section.get("elements"))).sum())
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 impl Section {
     /// Reads an entry as a section, if it has the shape of one.
     fn of(value: &Value) -> Option<Self> {
@@ -211,6 +220,28 @@ mod tests {
         }
         assert!(matches!(Layout::from_json("null"), Err(LayoutError::Null)));
         assert!(matches!(Layout::from_json("<html>"), Err(LayoutError::NotJson(_))));
+    }
+
+    #[test]
+    fn sections_and_fields_are_counted_as_the_outline_has_them() {
+        let texts = [
+            "[]",
+            "{}",
+            "false",
+            r#"[{"name":"a"}]"#,
+            r#"[{"name":"a"},7]"#,
+            r#"[{"name":7}]"#,
+            r#"{"name":"a"}"#,
+            r#"[{"name":"a","elements":[{"name":"F"},{"name":"G"}]},{"name":"b","elements":{"0":{"name":"F"}}}]"#,
+            r#"[{"name":"a","elements":[{"name":"F"},{}]},{"name":"b","elements":[{"name":"F"}]},{"name":"c","elements":"x"}]"#,
+            r#"[{"name":"a","elements":[{"name":"F"}]},{"title":"b"}]"#,
+        ];
+        for text in texts {
+            let layout = Layout::from_json(text).unwrap();
+            let Outline { sections, other: _ } = layout.outline();
+            let fields: usize = sections.iter().map(|section| section.fields.len()).sum();
+            assert_eq!((layout.sections() as usize, layout.fields() as usize), (sections.len(), fields), "{text}");
+        }
     }
 
     #[test]

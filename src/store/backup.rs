@@ -1,69 +1,158 @@
-//! Backups: one file for a layout, whoever had it.
+//! Backups: the layouts that a run removes, in one file beside its journal.
+//!
+//! One line holds one layout, guarded like the lines of a journal, and many people who have the same share it. A file and not
+//! a folder of them, because what costs time is the sync: it is one for all layouts of a request, however many they are. And
+//! the folder of a run holds all that it takes to undo it.
+//!
+//! One damaged line is no reason to give up the others. So a file is read line by line, and a layout that is wanted and not
+//! found is called damaged if it could have stood in such a line.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::file::{damaged, folder_of, make_folder, place_private, read_if_there, sync_folder};
+use super::file::{damaged, folder_of, read_if_there, read_part, sync_folder};
 use super::folders::Folders;
+use super::line_file::LineFile;
 use super::misread;
-use crate::format::{FormatError, decode_backup, encode_backup};
+use crate::format::{
+    Backup, FoundLine, LineError, backup_name, checked_line, decode_backup, encode_backup, find_lines,
+};
 use crate::model::{CardKey, Digest, Layout, RunId};
 use crate::port::StoreError;
 
-/// Writes backups that are not there yet, and syncs everything once at the end.
-pub(super) fn write(folders: &Folders, run: &RunId, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-    let mut touched: BTreeSet<PathBuf> = BTreeSet::new();
-    for (target, layout) in cards {
-        let shared = folders.backup(layout.digest());
-        let path = match whats_there(&shared)? {
-            // The same meaning in other bytes, such as another order of keys: this run keeps its own.
-            There::Layout(other) if other.as_json() != layout.as_json() => {
-                folders.own_backup(run, *target, layout.digest())
+/// By what a backup is found: the digest, and the target if it has one of its own.
+type Name = (Option<CardKey>, Digest);
+
+/// The right to add backups to a run.
+#[derive(Debug)]
+pub(super) struct Backups {
+    path: PathBuf,
+    file: LineFile,
+    /// The digests of the bytes of what is there.
+    there: BTreeMap<Name, Digest>,
+}
+
+impl Backups {
+    /// Opens the backups of a run, or makes a file for them. A torn last line is cut off.
+    pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
+        let path = folders.backups(run);
+        let bytes = read_if_there(&path)?.unwrap_or_default();
+        let (lines, kept) = find_lines(&bytes);
+        let mut there = BTreeMap::new();
+        for line in lines {
+            let FoundLine::Whole { at: _, line } = line else { continue };
+            let Backup { target, layout } =
+                decode_backup(line.json.as_bytes()).map_err(|problem| misread(&path, problem, Some(line.number)))?;
+            there.insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
+        }
+        if bytes.len() == kept && !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            return Err(damaged(&path, "the end of its last line is another byte"));
+        }
+        let file = LineFile::open(&path, kept)?;
+        // The file may be new.
+        sync_folder(folder_of(&path))?;
+        Ok(Self { path, file, there })
+    }
+
+    /// Adds what is not there yet, and syncs it. When this returns, all of it survives a crash.
+    pub(super) fn add(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+        let mut lines = String::new();
+        let mut added = Vec::new();
+        for (target, layout) in cards {
+            let bytes = Digest::of(layout.as_json().as_bytes());
+            let of = |name: Name| {
+                let new = added.iter().find(|(known, _): &&(Name, Digest)| *known == name).map(|(_, bytes)| *bytes);
+                new.or_else(|| self.there.get(&name).copied())
+            };
+            let name = match of((None, layout.digest())) {
+                None => (None, layout.digest()),
+                Some(same) if same == bytes => continue,
+                // The same meaning in other bytes, such as another order of keys.
+                Some(_) => (Some(*target), layout.digest()),
+            };
+            if of(name) == Some(bytes) {
+                continue;
             }
-            There::Layout(_) | There::Nothing | There::Damaged => shared,
+            let backup = Backup { target: name.0, layout: (*layout).clone() };
+            let json = encode_backup(&backup).map_err(|problem| misread(&self.path, problem, None))?;
+            lines.push_str(&checked_line(&json));
+            added.push((name, bytes));
+        }
+        if !lines.is_empty() {
+            self.file.append(&lines)?;
+            self.there.extend(added);
+        }
+        Ok(())
+    }
+}
+
+/// Where the backups of a run stand in their file.
+#[derive(Debug)]
+pub(super) struct Index {
+    run: RunId,
+    path: PathBuf,
+    /// How long the file was.
+    length: u64,
+    /// Where the JSON object of each is, and in which line. The last one with a name counts.
+    places: BTreeMap<Name, (Range<u64>, usize)>,
+    damaged: Option<LineError>,
+}
+
+impl Index {
+    fn read(path: &Path, run: &RunId) -> Result<Self, StoreError> {
+        let bytes = read_if_there(path)?.unwrap_or_default();
+        let mut index = Self {
+            run: run.clone(),
+            path: path.to_owned(),
+            length: bytes.len() as u64,
+            places: BTreeMap::new(),
+            damaged: None,
         };
-        let folder = folder_of(&path).to_owned();
-        make_folder(&folder)?;
-        match whats_there(&path)? {
-            There::Layout(same) if same.as_json() == layout.as_json() => {}
-            // A damaged file is of no use to anybody, and here is what should stand in it.
-            There::Layout(_) | There::Nothing | There::Damaged => {
-                let bytes = encode_backup(layout).map_err(|problem| misread(&path, problem, None))?;
-                place_private(&path, &bytes)?;
+        for line in find_lines(&bytes).0 {
+            match line {
+                FoundLine::Whole { at, line } => {
+                    let name = backup_name(line.json.as_bytes())
+                        .map_err(|problem| misread(path, problem, Some(line.number)))?;
+                    let (begin, end) = (at as u64, (at + line.json.len()) as u64);
+                    index.places.insert(name, (begin..end, line.number));
+                }
+                FoundLine::Damaged(error) => {
+                    index.damaged.get_or_insert(error);
+                }
             }
         }
-        // Also where the file was there already: whoever wrote it may have been cut before the folder was synced.
-        touched.insert(folder);
+        Ok(index)
     }
-    touched.iter().try_for_each(|folder| sync_folder(folder))
-}
 
-/// Reads the backup of a target in a run.
-pub(super) fn read(folders: &Folders, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-    for path in [folders.own_backup(run, target, digest), folders.backup(digest)] {
-        let Some(bytes) = read_if_there(&path)? else { continue };
-        let layout = decode_backup(&bytes).map_err(|problem| misread(&path, problem, None))?;
-        if layout.digest() != digest {
-            return Err(damaged(&path, format!("it holds another layout: {}", layout.digest().short())));
+    /// The index of a run's backups: the one that is there, if it is still right.
+    pub(super) fn of(folders: &Folders, run: &RunId, there: Option<&Arc<Self>>) -> Result<Arc<Self>, StoreError> {
+        let path = folders.backups(run);
+        let length = std::fs::metadata(&path).map_or(0, |there| there.len());
+        match there {
+            Some(there) if there.run == *run && there.length == length => Ok(Arc::clone(there)),
+            _ => Self::read(&path, run).map(Arc::new),
         }
-        return Ok(layout);
     }
-    Err(StoreError::Missing(format!("backup {} of {target}", digest.short())))
-}
 
-/// What stands in the place of a backup.
-enum There {
-    Nothing,
-    Layout(Layout),
-    Damaged,
-}
-
-fn whats_there(path: &Path) -> Result<There, StoreError> {
-    let Some(bytes) = read_if_there(path)? else { return Ok(There::Nothing) };
-    match decode_backup(&bytes) {
-        Ok(layout) => Ok(There::Layout(layout)),
-        // Not ours to replace: a newer recard will read it.
-        Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
-        Err(_) => Ok(There::Damaged),
+    /// Reads the backup of a target.
+    pub(super) fn backup(&self, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
+        let names = [(Some(target), digest), (None, digest)];
+        let Some((place, number)) = names.iter().find_map(|name| self.places.get(name)) else {
+            return Err(match self.damaged {
+                Some(error) => {
+                    damaged(&self.path, format!("{error}, and the backup {} is in no other", digest.short()))
+                }
+                None => StoreError::Missing(format!("backup {} of {target}", digest.short())),
+            });
+        };
+        let json = read_part(&self.path, place.clone())?;
+        let backup = decode_backup(&json).map_err(|problem| misread(&self.path, problem, Some(*number)))?;
+        if backup.layout.digest() != digest {
+            let found = backup.layout.digest().short();
+            return Err(damaged(&self.path, format!("line {number}: it holds another layout: {found}")));
+        }
+        Ok(backup.layout)
     }
 }

@@ -1,7 +1,7 @@
 //! Files that are whole or not there, and folders that only their owner can look into.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -100,6 +100,18 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> 
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
     }
+}
+
+/// A part of a file that is known to be there.
+pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u8>, StoreError> {
+    let read = || {
+        let mut file = File::open(path)?;
+        file.seek(io::SeekFrom::Start(part.start))?;
+        let mut bytes = Vec::new();
+        file.take(part.end.saturating_sub(part.start)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|source| failed("cannot read", path, source))
 }
 
 /// Opens a file of the store for reading and writing in place, and makes it if it is missing, for its owner alone.

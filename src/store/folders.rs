@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{folder_of, make_folder, write_private};
-use crate::model::{CardKey, Digest, PortalId, RunId};
+use crate::model::{PortalId, RunId};
 use crate::port::StoreError;
 
 /// What stands in the store's `.gitignore`: backups are people's work, and belong in no repository by accident.
@@ -82,17 +82,8 @@ impl Folders {
         self.run(run).join("report.json")
     }
 
-    /// The backup that all targets with this layout share.
-    pub(super) fn backup(&self, digest: Digest) -> PathBuf {
-        let hex = digest.hex();
-        let first: String = hex.chars().take(2).collect();
-        self.portal.join("backups").join(first).join(format!("{hex}.json"))
-    }
-
-    /// A run's own backup of a target, for a layout that means the same as the shared one and is written otherwise.
-    pub(super) fn own_backup(&self, run: &RunId, target: CardKey, digest: Digest) -> PathBuf {
-        let name = format!("{}.{}.json", target.to_string().replace('/', "-"), digest.hex());
-        self.run(run).join("backups").join(name)
+    pub(super) fn backups(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("backups.jsonl")
     }
 }
 

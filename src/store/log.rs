@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::backup::Backups;
 use super::line_file::LineFile;
-use super::{Locked, backup, misread};
+use super::{Locked, misread};
 use crate::format::{self, AuditEvent};
 use crate::model::{CardKey, Generation, Layout, LedgerEntry, Outcome, RunId, Totals};
 use crate::port::{JournalRecord, RunLog, StoreError};
@@ -14,6 +15,8 @@ pub struct FolderRunLog<'a> {
     locked: &'a mut Locked,
     run: RunId,
     journal: LineFile,
+    /// Opened with the first backup.
+    backups: Option<Backups>,
     /// How many records the journal has.
     records: u32,
     /// The last outcome of each target that is settled.
@@ -22,7 +25,7 @@ pub struct FolderRunLog<'a> {
 
 impl<'a> FolderRunLog<'a> {
     pub(super) fn new(locked: &'a mut Locked, run: RunId, journal: LineFile, records: &[JournalRecord]) -> Self {
-        let mut log = Self { locked, run, journal, records: 0, settled: BTreeMap::new() };
+        let mut log = Self { locked, run, journal, backups: None, records: 0, settled: BTreeMap::new() };
         log.note(records);
         log
     }
@@ -49,7 +52,16 @@ impl RunLog for FolderRunLog<'_> {
     }
 
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-        backup::write(&self.locked.store().folders, &self.run, cards)
+        if cards.is_empty() {
+            return Ok(());
+        }
+        let mut backups = match self.backups.take() {
+            Some(backups) => backups,
+            None => Backups::open(&self.locked.store().folders, &self.run)?,
+        };
+        let added = backups.add(cards);
+        self.backups = Some(backups);
+        added
     }
 
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {

@@ -15,9 +15,8 @@
 //!     selection.json              how many people the last runs selected
 //!     used-plans.jsonl            which plan files were used
 //!     audit.jsonl                 what happened, each line bound to the one before
-//!     backups/ab/DIGEST.json      a layout as the portal sent it, named by its digest
 //!     runs/RUN/journal.jsonl      what a run intended and what became of it
-//!     runs/RUN/backups/…          layouts that mean what a shared backup means, in other bytes
+//!     runs/RUN/backups.jsonl      the layouts that it removes, as the portal sent them, named by their digests
 //!     runs/RUN/{plan,report}.json what was planned, and what came of it
 //! ```
 //!
@@ -48,6 +47,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use self::file::{damaged, failed, read_if_there, write_private};
 use self::folders::Folders;
@@ -66,6 +66,8 @@ const PROBE_BYTES: usize = 1024 * 1024;
 pub struct Store {
     folders: Folders,
     portal: PortalId,
+    /// Where the backups of the run stand that was looked into last.
+    backups: Arc<Mutex<Option<Arc<backup::Index>>>>,
 }
 
 impl Store {
@@ -83,7 +85,7 @@ impl Store {
         };
         match problem {
             Some(problem) => Err(failed(tr_later!("cannot use as a store:"), root, problem)),
-            None => Ok(Self { folders: Folders::new(root, portal), portal: portal.clone() }),
+            None => Ok(Self { folders: Folders::new(root, portal), portal: portal.clone(), backups: Arc::default() }),
         }
     }
 
@@ -312,7 +314,10 @@ impl Archive for Store {
     }
 
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-        backup::read(&self.folders, run, target, digest)
+        let mut there = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = backup::Index::of(&self.folders, run, there.as_ref())?;
+        let index = there.insert(index);
+        index.backup(target, digest)
     }
 }
 

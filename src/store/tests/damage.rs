@@ -107,10 +107,15 @@ fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
-    let path = world.store.folders.backup(layout.digest());
+    let path = world.store.folders.backups(&samples::run());
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
         put_quickly(&path, damaged);
-        match world.store.backup(&samples::run(), samples::personal(7), layout.digest()) {
+        // A store of its own: the one before knows where everything stood.
+        match Store::open(&world.root(), &samples::portal()).unwrap().backup(
+            &samples::run(),
+            samples::personal(7),
+            layout.digest(),
+        ) {
             Ok(read) => assert_eq!(read.as_json(), layout.as_json()),
             Err(problem) => assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. })),
         }
@@ -122,9 +127,13 @@ fn a_backup_under_the_name_of_another_is_found() {
     let world = World::new();
     closed_run(&world);
     let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
-    let path = world.store.folders.backup(yours.digest());
-    file::make_folder(file::folder_of(&path)).unwrap();
-    put(&path, &fs::read(world.store.folders.backup(mine.digest())).unwrap());
+    let path = world.store.folders.backups(&samples::run());
+    let text = fs::read_to_string(&path).unwrap();
+    let json = text.trim_end().split_once(' ').unwrap().1;
+    // Somebody who knows how lines are guarded.
+    let forged = json.replace(&mine.digest().to_string(), &yours.digest().to_string());
+    assert_ne!(forged, json);
+    put(&path, crate::format::checked_line(&forged).as_bytes());
     let read = world.store.backup(&samples::run(), samples::personal(7), yours.digest());
     assert!(matches!(read, Err(StoreError::Damaged { .. })));
 }
@@ -134,8 +143,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
     let folders = &world.store.folders;
-    let backup = folders.backup(samples::layout("mine").digest());
-    for path in [&journal, &backup, &folders.ledger(), &folders.level(), &folders.selection()] {
+    for path in [&journal, &folders.ledger(), &folders.level(), &folders.selection()] {
         put(path, b"");
     }
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));

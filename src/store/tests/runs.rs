@@ -104,23 +104,31 @@ fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
         let read = world.store.backup(&samples::run(), target, layout.digest()).unwrap();
         assert_eq!(read.as_json(), layout.as_json(), "{target}");
     }
-    let backups = files(&world.store.folders.portal().join("backups")).len();
-    assert_eq!((backups, files(&world.store.folders.run(&samples::run())).len()), (1, 2));
+    let lines =
+        |world: &World| fs::read_to_string(world.store.folders.backups(&samples::run())).unwrap().lines().count();
+    assert_eq!(lines(&world), 2);
+    // The next process knows what is there.
+    drop(locked);
+    world.locked().reopen_run(&samples::run()).unwrap().back_up(&cards).unwrap();
+    assert_eq!(lines(&world), 2);
     let missing = world.store.backup(&samples::run(), samples::personal(1), Digest::of(b""));
     assert!(matches!(missing, Err(StoreError::Missing(_))));
 }
 
 #[test]
-fn a_damaged_backup_is_healed_by_the_next_run_that_sees_the_layout() {
+fn a_damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() {
     let world = World::new();
     let layout = samples::layout("mine");
     put_backup(&world, &layout);
-    put(&world.store.folders.backup(layout.digest()), b"");
+    let path = world.store.folders.backups(&samples::run());
+    put(&path, &fs::read_to_string(&path).unwrap().replace("mine", "mina").into_bytes());
     let read = || world.store.backup(&samples::run(), samples::personal(7), layout.digest());
     assert!(matches!(read(), Err(StoreError::Damaged { .. })));
     let mut locked = world.locked();
     locked.reopen_run(&samples::run()).unwrap().back_up(&[(samples::personal(7), &layout)]).unwrap();
     assert_eq!(read().unwrap().as_json(), layout.as_json());
+    let missing = world.store.backup(&samples::run(), samples::personal(7), Digest::of(b"another"));
+    assert!(matches!(missing, Err(StoreError::Damaged { .. })), "it may have stood in the damaged line: {missing:?}");
 }
 
 #[test]
