@@ -96,6 +96,21 @@ struct Job {
     tries: u32,
     /// An earlier try may have been carried out, and no read can tell.
     in_doubt: bool,
+    /// What is known of what the last try removed, if it was carried out.
+    removed: Removed,
+}
+
+/// What a reset removed, if it was carried out: the read just before it tells.
+#[derive(Clone, Debug)]
+enum Removed {
+    /// That read has no answer.
+    Unseen,
+    /// What the plan saw.
+    AsPlanned,
+    /// What the person has saved since the plan.
+    Newer(Layout),
+    /// Nothing: the card was at its default.
+    Nothing,
 }
 
 impl Job {
@@ -137,7 +152,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
             Decision::Reset(Removal::Layout(layout)) => Some(layout.clone()),
             Decision::Reset(Removal::Unread) | Decision::Keep(_) | Decision::Hold(_) => None,
         };
-        run.waiting.push_back(Job { key: target.key, layout, tries: 0, in_doubt: false });
+        run.waiting.push_back(Job { key: target.key, layout, tries: 0, in_doubt: false, removed: Removed::Unseen });
     }
     listener.hear(Event::Applying { total: run.waiting.len() + beforehand.len() });
     let end = match run.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()) {
@@ -286,7 +301,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                         Some(answer) => match self.judge(&job, answer) {
                             Judgement::Settled(outcome) => settled.push((job.key, outcome)),
                             Judgement::Again(reason) => self.again(job, &reason, &mut settled),
-                            Judgement::Unclear => unclear.push(job),
+                            Judgement::Unclear(removed) => unclear.push(Job { removed, ..job }),
                             Judgement::Raced(newer) => raced.push((job.key, newer)),
                         },
                     }
@@ -333,7 +348,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     Judgement::Settled(Outcome::Refused { code, message })
                 }
                 CommandAnswer::NotExecuted(reason) => Judgement::Again(reason),
-                CommandAnswer::Unclear(_) => Judgement::Unclear,
+                CommandAnswer::Unclear(_) => Judgement::Unclear(Removed::Unseen),
             };
         };
         let stand_in = self.stand_in(job.key);
@@ -343,7 +358,14 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         };
         let is_as_before = matches!(&after, Some(CardState::Customised(layout)) if layout == backup);
         match reset {
-            CommandAnswer::NotExecuted(reason) => return Judgement::Again(reason),
+            CommandAnswer::NotExecuted(reason) => {
+                // What the reads have shown of a card that surely still stands counts: nobody resets what they know to be newer.
+                return match self.removed(job, backup, before) {
+                    Removed::Newer(_) => Judgement::Settled(Outcome::Changed),
+                    Removed::Nothing => Judgement::Settled(Outcome::AlreadyDefault),
+                    Removed::Unseen | Removed::AsPlanned => Judgement::Again(reason),
+                };
+            }
             CommandAnswer::Refused(Refusal { code, message }) if is_as_before || after.is_none() => {
                 return Judgement::Settled(Outcome::Refused { code, message });
             }
@@ -351,7 +373,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             CommandAnswer::Done | CommandAnswer::Refused(_) | CommandAnswer::Unclear(_) => {}
         }
         match (before, after) {
-            (_, None) => Judgement::Unclear,
+            (before, None) => Judgement::Unclear(self.removed(job, backup, before)),
             (_, Some(CardState::Customised(_))) if is_as_before => Judgement::Settled(Outcome::StillCustomised),
             // What the backup holds is gone, and another layout is there.
             (_, Some(CardState::Customised(_))) => Judgement::Settled(Outcome::Unknown(
@@ -361,11 +383,22 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             (CardRead::Read(Some(layout)), _) if layout == *backup => Judgement::Settled(Outcome::Reset),
             (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
                 // A try before this one did it, and its answer was lost; or the person did it themselves.
-                CardState::Default | CardState::Inherited if job.tries > 0 => Judgement::Settled(Outcome::Reset),
+                CardState::Default | CardState::Inherited if job.tries > 0 => Judgement::Settled(Outcome::ResetUnseen),
                 CardState::Default | CardState::Inherited => Judgement::Settled(Outcome::AlreadyDefault),
                 CardState::Customised(newer) => Judgement::Raced(newer),
             },
-            (CardRead::Refused(_) | CardRead::NoAnswer(_), _) => Judgement::Settled(Outcome::Reset),
+            (CardRead::Refused(_) | CardRead::NoAnswer(_), _) => Judgement::Settled(Outcome::ResetUnseen),
+        }
+    }
+
+    /// What a reset removed, by the read just before it.
+    fn removed(&self, job: &Job, backup: &Layout, before: CardRead) -> Removed {
+        let CardRead::Read(before) = before else { return Removed::Unseen };
+        match CardState::of_read(before, self.stand_in(job.key)) {
+            CardState::Customised(layout) if layout == *backup => Removed::AsPlanned,
+            CardState::Customised(newer) => Removed::Newer(newer),
+            CardState::Default | CardState::Inherited if job.tries > 0 => Removed::Unseen,
+            CardState::Default | CardState::Inherited => Removed::Nothing,
         }
     }
 
@@ -373,7 +406,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
     fn again(&mut self, job: Job, reason: &str, settled: &mut Vec<(CardKey, Outcome)>) {
         let tries = job.tries + 1;
         if tries < TRIES {
-            self.waiting.push_back(Job { tries, ..job });
+            self.waiting.push_back(Job { tries, removed: Removed::Unseen, ..job });
         } else {
             let text = format!("tried {tries} times, and the card is as before: {reason}");
             settled.push((job.key, Outcome::NotAttempted(text)));
@@ -402,10 +435,20 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             Ok(reads) => (reads, None),
             Err(problem) => (BTreeMap::new(), Some(problem)),
         };
+        let mut raced = Vec::new();
         for job in readable {
             match reads.get(&job.key) {
                 Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), self.stand_in(job.key)) {
-                    CardState::Default | CardState::Inherited => settled.push((job.key, Outcome::Reset)),
+                    CardState::Default | CardState::Inherited => match job.removed {
+                        Removed::AsPlanned => settled.push((job.key, Outcome::Reset)),
+                        Removed::Unseen => settled.push((job.key, Outcome::ResetUnseen)),
+                        Removed::Nothing => settled.push((job.key, Outcome::AlreadyDefault)),
+                        Removed::Newer(newer) => raced.push((job.key, newer)),
+                    },
+                    CardState::Customised(layout) if matches!(&job.removed, Removed::Newer(newer) if *newer == layout) =>
+                    {
+                        settled.push((job.key, Outcome::Changed));
+                    }
                     CardState::Customised(layout) if job.layout.as_ref() == Some(&layout) => {
                         self.again(job, reason, &mut settled);
                     }
@@ -416,12 +459,25 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                         settled.push((job.key, Outcome::Unknown(text.into())));
                     }
                 },
-                Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => {
-                    settled.push((job.key, Outcome::Unknown(format!("{reason}; and could not be read back"))));
-                }
+                Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => match job.removed {
+                    // At worst it is written over itself.
+                    Removed::Newer(newer) => raced.push((job.key, newer)),
+                    Removed::Unseen | Removed::AsPlanned | Removed::Nothing => {
+                        settled.push((job.key, Outcome::Unknown(format!("{reason}; and could not be read back"))));
+                    }
+                },
+            }
+        }
+        // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
+        let mut problem = None;
+        for (key, newer) in raced {
+            match self.put_back(key, &newer).await {
+                Ok(outcome) => settled.push((key, outcome)),
+                Err(failed) => problem = Some(failed),
             }
         }
         self.settle(settled)?;
+        problem.map_or(Ok(()), Err)?;
         failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
     }
 
@@ -509,7 +565,7 @@ fn marks(plan: &Plan, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation,
         let removed = match &target.decision {
             Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => None,
             Decision::Reset(Removal::Layout(layout)) => match outcomes.get(&target.key)? {
-                Outcome::Reset => Some(layout.digest()),
+                Outcome::Reset | Outcome::ResetUnseen => Some(layout.digest()),
                 Outcome::AlreadyDefault => None,
                 _ => return None,
             },
@@ -525,8 +581,8 @@ enum Judgement {
     Settled(Outcome),
     /// Surely not carried out; a repeat is safe.
     Again(String),
-    /// Carried out, but not proved.
-    Unclear,
+    /// Maybe carried out, and not proved; with what it removed, if it was.
+    Unclear(Removed),
     /// Carried out on a layout newer than the backup. This is it.
     Raced(Layout),
 }

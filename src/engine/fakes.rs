@@ -28,6 +28,10 @@ pub(super) enum Fault {
     LostAfter,
     /// Somebody saves a card after the last read and before the request arrives.
     SavedBefore(CardKey, Layout),
+    /// The same, and the read after the reset of that card has no answer.
+    SavedBeforeAndHidden(CardKey, Layout),
+    /// The same, and a limit keeps the portal from resetting that card.
+    SavedBeforeAndLimited(CardKey, Layout),
     /// The portal refuses to reset this card.
     Refuses(CardKey),
     /// The portal resets this card, and breaks down before it says so.
@@ -232,7 +236,11 @@ impl WritePortal for FakePortal {
                     let (rejection, code) = (Rejection::Credentials, "INVALID_CREDENTIALS".into());
                     return Err(PortalError::Rejected { rejection, code, message: String::new() });
                 }
-                Some(Fault::SavedBefore(key, layout)) => {
+                Some(
+                    Fault::SavedBefore(key, layout)
+                    | Fault::SavedBeforeAndHidden(key, layout)
+                    | Fault::SavedBeforeAndLimited(key, layout),
+                ) => {
                     world.rows.insert(*key, layout.clone());
                 }
                 Some(Fault::SetForAll(lead, layout)) => {
@@ -250,7 +258,10 @@ impl WritePortal for FakePortal {
                     Some(Fault::HidesBefore(hidden)) if hidden == key => CardRead::NoAnswer("cut".into()),
                     _ => world.read(*key, self.caller),
                 };
-                let reset = if refused.contains(key) {
+                let limited = matches!(&fault, Some(Fault::SavedBeforeAndLimited(limited, _)) if limited == key);
+                let reset = if limited {
+                    CommandAnswer::NotExecuted("a limit".into())
+                } else if refused.contains(key) {
                     let (code, message) = (String::new(), "Access denied.".to_owned());
                     CommandAnswer::Refused(Refusal { code, message })
                 } else {
@@ -261,7 +272,10 @@ impl WritePortal for FakePortal {
                         _ => CommandAnswer::Done,
                     }
                 };
-                let after = world.read(*key, self.caller);
+                let after = match &fault {
+                    Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                    _ => world.read(*key, self.caller),
+                };
                 answers.push((*key, ResetAnswer { before, reset, after }));
             }
             match fault {

@@ -171,6 +171,7 @@ fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, Restor
 fn changed_something(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Reset
+        | Outcome::ResetUnseen
         | Outcome::ResetBlind
         | Outcome::Restored
         | Outcome::RestoredInPart(_)
@@ -419,7 +420,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         let lost = Outcome::Unknown(
             tr_later!("a reset was sent, nothing tells what became of it, and the card is still there").into(),
         );
-        let look = Sent::Look(Aim::Default { proved: Outcome::Reset, otherwise: lost.clone() });
+        let look = Sent::Look(Aim::Default { proved: Outcome::ResetUnseen, otherwise: lost.clone() });
         let answers = match self.portal.reset_cards(&[key]).await {
             Ok(answers) => answers,
             Err(problem) => return Ok(failed(problem, look)),
@@ -436,9 +437,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
                 CardState::Default | CardState::Inherited => Outcome::AlreadyDefault,
                 CardState::Customised(newer) => return Ok(self.put_back(key, &newer).await),
             },
-            CardRead::Refused(_) | CardRead::NoAnswer(_) => Outcome::Unknown(
-                tr_later!("the card is at its default now, but what the reset removed could not be read").into(),
-            ),
+            CardRead::Refused(_) | CardRead::NoAnswer(_) => Outcome::ResetUnseen,
         };
         Ok(Sent::Look(Aim::Default { proved, otherwise }))
     }

@@ -247,7 +247,8 @@ impl Reads {
     fn after_reset(&self, key: CardKey, backup: Digest) -> Outcome {
         match self.state(key) {
             Err(unknown) => unknown,
-            Ok(CardState::Default | CardState::Inherited) => Outcome::Reset,
+            // What the reset removed was in an answer that the dead process may never have had.
+            Ok(CardState::Default | CardState::Inherited) => Outcome::ResetUnseen,
             Ok(CardState::Customised(layout)) if layout.digest() == backup => {
                 Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
             }
@@ -296,7 +297,7 @@ fn marks(header: &RunHeader, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Gene
     let mark = |target: &crate::port::PlannedCard| {
         let generation = target.generation.clone()?;
         let removed = match outcomes.get(&target.key)? {
-            Outcome::Reset => target.digest,
+            Outcome::Reset | Outcome::ResetUnseen => target.digest,
             Outcome::AlreadyDefault => None,
             _ => return None,
         };

@@ -11,6 +11,7 @@ use crate::model::Outcome;
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum OutcomeForm {
     Reset {},
+    ResetUnseen {},
     ResetBlind {},
     AlreadyDefault {},
     Changed {},
@@ -29,6 +30,7 @@ impl From<&Outcome> for OutcomeForm {
     fn from(outcome: &Outcome) -> Self {
         match outcome.clone() {
             Outcome::Reset => Self::Reset {},
+            Outcome::ResetUnseen => Self::ResetUnseen {},
             Outcome::ResetBlind => Self::ResetBlind {},
             Outcome::AlreadyDefault => Self::AlreadyDefault {},
             Outcome::Changed => Self::Changed {},
@@ -49,6 +51,7 @@ impl From<OutcomeForm> for Outcome {
     fn from(form: OutcomeForm) -> Self {
         match form {
             OutcomeForm::Reset {} => Self::Reset,
+            OutcomeForm::ResetUnseen {} => Self::ResetUnseen,
             OutcomeForm::ResetBlind {} => Self::ResetBlind,
             OutcomeForm::AlreadyDefault {} => Self::AlreadyDefault,
             OutcomeForm::Changed {} => Self::Changed,

@@ -72,6 +72,7 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
     let text = || "why".to_owned();
     vec![
         Outcome::Reset,
+        Outcome::ResetUnseen,
         Outcome::ResetBlind,
         Outcome::AlreadyDefault,
         Outcome::Changed,

@@ -9,6 +9,9 @@ use crate::language::Text;
 pub enum Outcome {
     /// The card was reset, and a read afterwards shows it at its default.
     Reset,
+    /// The card was reset, and a read afterwards shows it at its default; but the read just before, which tells what the reset
+    /// removed, has no answer. The backup holds what the plan saw.
+    ResetUnseen,
     /// The portal accepted the reset; nothing was read, because its reads of other people's cards are not theirs. There is
     /// no backup.
     ResetBlind,
@@ -58,7 +61,7 @@ impl Outcome {
     /// Under which sum it counts.
     pub fn class(&self) -> OutcomeClass {
         match self {
-            Self::Reset | Self::ResetBlind | Self::Restored => OutcomeClass::Done,
+            Self::Reset | Self::ResetUnseen | Self::ResetBlind | Self::Restored => OutcomeClass::Done,
             Self::AlreadyDefault => OutcomeClass::Skipped,
             Self::Changed
             | Self::PutBack
@@ -76,6 +79,7 @@ impl Outcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Reset => "reset",
+            Self::ResetUnseen => "reset-unseen",
             Self::ResetBlind => "reset-blind",
             Self::AlreadyDefault => "already-default",
             Self::Changed => "changed",
@@ -96,6 +100,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reset => f.write_str(&tr!("reset, read back at its default")),
+            Self::ResetUnseen => f.write_str(&tr!(
+                "reset, read back at its default; what it held just before was not seen, the backup is of the plan"
+            )),
             Self::ResetBlind => f.write_str(&tr!("reset without a read or a backup")),
             Self::AlreadyDefault => f.write_str(&tr!("already at its default")),
             Self::Changed => f.write_str(&tr!("changed since the plan; not touched")),

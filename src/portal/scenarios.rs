@@ -227,6 +227,17 @@ async fn a_reset_is_repeated_only_if_it_was_surely_not_carried_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_carried_out_is_told_even_if_the_webhook_has_died() {
+    let portal = company(9, Vec::new());
+    portal.with(|state| {
+        state.failures.push((format!("reset?{}", query(card(3))), "INTERNAL_SERVER_ERROR", 1));
+        state.failures.push((query(card(3)), "INVALID_CREDENTIALS", 2));
+    });
+    let answers = client(&portal).writer().reset_cards(&[card(3)]).await.unwrap();
+    assert!(matches!(answers[0].1.reset, CommandAnswer::Unclear(_)), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
     let portal = company(9, Vec::new());
     portal.with(|state| {

@@ -55,8 +55,11 @@ impl Client {
             CallError::Broken(text) => PortalError::MaybeExecuted(text),
         })?;
         self.note_limits(&ends);
-        // Once a single command was carried out, the answers of all must be told, even if the credential died meanwhile.
-        if !ends.values().any(|end| matches!(end, CommandEnd::Answered(_)))
+        // Once a single command may have been carried out, the answers of all must be told, even if the credential died
+        // meanwhile.
+        let may_have_worked =
+            |end: &CommandEnd| matches!(end, CommandEnd::Answered(_) | CommandEnd::Failed(CommandTrouble::Broken(_)));
+        if !ends.values().any(may_have_worked)
             && let Some((rejection, refusal)) = first_rejection(&ends)
         {
             return Err(self.reject(rejection, refusal));

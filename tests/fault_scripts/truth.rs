@@ -188,7 +188,7 @@ impl Run<'_> {
         let untouched = || if removals.is_empty() { Ok(()) } else { Err("it was removed") };
         let check = |holds: bool, why: &str| if holds { Ok(()) } else { Err(why.to_owned()) };
         match outcome {
-            Outcome::Reset => {
+            Outcome::Reset | Outcome::ResetUnseen => {
                 let last = *removals.last().ok_or("it was never removed")?;
                 let behind = &steps[last + 1..];
                 let save = behind.iter().position(|step| step.what == "save").unwrap_or(behind.len());

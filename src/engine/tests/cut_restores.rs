@@ -139,7 +139,7 @@ async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usiz
             for settled in &resumed.targets {
                 let now = there.get(&settled.key);
                 match &settled.outcome {
-                    Outcome::Restored | Outcome::Reset => {
+                    Outcome::Restored | Outcome::Reset | Outcome::ResetUnseen => {
                         assert_eq!(now, wanted.get(&settled.key), "{settled:?}: {told}")
                     }
                     Outcome::NotAttempted(_) => assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}"),

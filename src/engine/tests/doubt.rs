@@ -40,6 +40,45 @@ async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
 }
 
+#[tokio::test]
+async fn what_a_reset_removed_is_called_unseen_unless_a_read_has_shown_it() {
+    for fault in [Fault::LostAfter, Fault::HidesBefore(simple(2)), Fault::LeavesOut(simple(2))] {
+        let world = world(&[(simple(2), "two")]);
+        world.lock().unwrap().faults.insert(0, fault.clone());
+        let mode = Mode::Once(Generation::new("2026-11").unwrap());
+        let portal = FakePortal::new(&world);
+        let made = make_plan(&portal, &[simple(2)], &mode, Ledger::default()).await;
+        let done = carry_out(&portal, &made, Freshness::JustRead).await;
+        assert_eq!(done.outcomes, [(simple(2), Outcome::ResetUnseen)], "{fault:?}");
+        assert_eq!(done.log.disk().ledger.iter().count(), 1, "it had its turn all the same");
+        assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)]);
+    }
+    // Lost before it arrived, it is sent again, and that one is seen.
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().faults.insert(0, Fault::LostBefore);
+    assert_eq!(run(&world, &[simple(2)]).await.outcomes, [(simple(2), Outcome::Reset)]);
+}
+
+#[tokio::test]
+async fn a_layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBeforeAndLimited(simple(2), layout("newer")));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::Changed), (simple(3), Outcome::Reset)]);
+    assert_eq!(world.lock().unwrap().resets, [simple(3)]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
+}
+
+#[tokio::test]
+async fn what_the_read_before_a_reset_has_shown_is_put_back_even_if_the_read_behind_it_has_no_answer() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBeforeAndHidden(simple(2), layout("newer")));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack), (simple(3), Outcome::Reset)]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
+    assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
+}
+
 /// A log whose disk has no room for one more layout.
 struct Full {
     log: FakeLog,

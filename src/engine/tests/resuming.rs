@@ -30,7 +30,7 @@ async fn a_resume_does_not_believe_a_portal_that_answers_with_the_callers_card()
         .await
         .unwrap();
     let [own, other] = &resumed.targets[..] else { panic!("{resumed:?}") };
-    assert_eq!(own.outcome, Outcome::Reset);
+    assert_eq!(own.outcome, Outcome::ResetUnseen);
     assert!(matches!(&other.outcome, Outcome::Unknown(text) if text.contains("nothing proves")), "{other:?}");
 }
 
@@ -59,5 +59,5 @@ async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
         .await
         .unwrap();
     let words: Vec<_> = resumed.targets.iter().map(|settled| settled.outcome.word()).collect();
-    assert_eq!(words, ["not-attempted", "reset"]);
+    assert_eq!(words, ["not-attempted", "reset-unseen"]);
 }
