@@ -1,22 +1,22 @@
-//! Carries out an approved plan.
+//! Carries out an approved plan: the protocol of [the module above](super), in its order.
+//!
+//! This file says what is sent, written and asked, and when. What an answer means for its target is judged in
+//! [`judge`](super::judge).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use thiserror::Error;
 
+use super::judge::{Job, Judgement, Removed, Unproved, judge_answer, judge_read_again, judge_read_back};
 use super::observe::read_all;
+use super::put_back::put_back;
+use super::run_report::{ApplyError, ApplyReport, Settled};
 use super::{Event, Listener, StopSignal};
 use crate::language::english;
-use crate::model::{
-    CardKey, CardState, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, RunId, Totals,
-};
-use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, Removal};
-use crate::port::{
-    CardRead, CommandAnswer, Interrupted, JournalRecord, PortalError, ReadPortal, Refusal, ResetAnswer, RunLog,
-    StoreError, WritePortal,
-};
+use crate::model::{CardKey, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, Totals};
+use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
+use crate::port::{Interrupted, JournalRecord, PortalError, ResetAnswer, RunLog, StoreError, WritePortal};
 
 /// How many requests that write may be under way at once.
 const REQUESTS_AT_ONCE: usize = 8;
@@ -31,93 +31,6 @@ pub enum Freshness {
     JustRead,
     /// The plan is older: every card is read again before its reset.
     ReadAgain,
-}
-
-/// What became of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The target.
-    pub key: CardKey,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a run. True whatever happened: the sums come from the single outcomes and add up to what was planned.
-#[derive(Clone, Debug)]
-pub struct ApplyReport {
-    /// The run.
-    pub run: RunId,
-    /// Every target that was to be reset, sorted.
-    pub targets: Vec<Settled>,
-    /// The sums.
-    pub totals: Totals,
-    /// Why the run ended before it had tried everything, if it did.
-    pub stopped: Option<String>,
-}
-
-/// Why a run could not be brought to its end. What was done until then is in the report.
-#[derive(Debug, Error)]
-pub enum ApplyError {
-    /// The store failed. Nothing was sent after that.
-    #[error("{}", tr!("the store failed; the run stopped"))]
-    Store {
-        /// What failed.
-        #[source]
-        source: StoreError,
-        /// What became of every target.
-        report: Box<ApplyReport>,
-    },
-    /// The portal accepts nothing from this webhook. Nothing was sent after that.
-    #[error("{}", tr!("the portal refuses to work with us; the run stopped"))]
-    Portal {
-        /// What failed.
-        #[source]
-        source: PortalError,
-        /// What became of every target.
-        report: Box<ApplyReport>,
-    },
-}
-
-impl ApplyError {
-    /// What became of every target.
-    pub fn report(&self) -> &ApplyReport {
-        match self {
-            Self::Store { report, .. } | Self::Portal { report, .. } => report,
-        }
-    }
-}
-
-/// One target on its way.
-#[derive(Clone, Debug)]
-struct Job {
-    key: CardKey,
-    /// What is removed, and what the backup holds; nothing for a blind reset.
-    layout: Option<Layout>,
-    tries: u32,
-    /// An earlier try may have been carried out, and no read can tell.
-    in_doubt: bool,
-    /// What is known of what the last try removed, if it was carried out.
-    removed: Removed,
-}
-
-/// What a reset removed, if it was carried out: the read just before it tells.
-#[derive(Clone, Debug)]
-enum Removed {
-    /// That read has no answer.
-    Unseen,
-    /// What the plan saw.
-    AsPlanned,
-    /// What the person has saved since the plan.
-    Newer(Layout),
-    /// Nothing: the card was at its default.
-    Nothing,
-}
-
-impl Job {
-    /// What it comes to if nothing more is sent for it.
-    fn left(&self, reason: &str) -> Outcome {
-        if self.in_doubt { Outcome::Unknown(reason.to_owned()) } else { Outcome::NotAttempted(reason.to_owned()) }
-    }
 }
 
 /// Resets what the plan says, by the protocol of [the module](super).
@@ -152,7 +65,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
             Decision::Reset(Removal::Layout(layout)) => Some(layout.clone()),
             Decision::Reset(Removal::Unread) | Decision::Keep(_) | Decision::Hold(_) => None,
         };
-        run.waiting.push_back(Job { key: target.key, layout, tries: 0, in_doubt: false, removed: Removed::Unseen });
+        run.waiting.push_back(Job::new(target.key, layout));
     }
     listener.hear(Event::Applying { total: run.waiting.len() + beforehand.len() });
     let end = match run.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect()) {
@@ -162,7 +75,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
         },
         Err(end) => Err(end),
     };
-    let planned: Vec<&crate::plan::PlannedTarget> = plan.resets().collect();
+    let planned: Vec<&PlannedTarget> = plan.resets().collect();
     run.finish(plan, &planned, stop, end)
 }
 
@@ -200,22 +113,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                 unchanged.push_back(job);
                 continue;
             };
-            match reads.get(&job.key) {
-                Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), self.stand_in(job.key)) {
-                    CardState::Customised(layout) if layout == *planned => {
-                        unchanged.push_back(Job { layout: Some(layout), ..job });
-                    }
-                    CardState::Customised(_) => settled.push((job.key, Outcome::Changed)),
-                    CardState::Default | CardState::Inherited => settled.push((job.key, Outcome::AlreadyDefault)),
-                },
-                Some(CardRead::Refused(refusal)) => {
-                    let (code, message) = (refusal.code.clone(), refusal.message.clone());
-                    settled.push((job.key, Outcome::Refused { code, message }));
-                }
-                Some(CardRead::NoAnswer(what)) => {
-                    settled.push((job.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
-                }
-                None => settled.push((job.key, Outcome::NotAttempted(tr_later!("could not be read again").into()))),
+            match judge_read_again(planned, reads.get(&job.key), self.stand_in(job.key)) {
+                None => unchanged.push_back(job),
+                Some(outcome) => settled.push((job.key, outcome)),
             }
         }
         self.waiting = unchanged;
@@ -274,6 +174,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         prepared.map(|()| jobs)
     }
 
+    /// Puts on disk what has to be there before anything is sent: the backups first, then the intent.
     fn prepare(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
         let backups: Vec<(CardKey, &Layout)> =
             jobs.iter().filter_map(|job| Some((job.key, job.layout.as_ref()?))).collect();
@@ -283,6 +184,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         self.log.append(&[JournalRecord::Intent { targets }])
     }
 
+    /// Brings every target of one request to its outcome, back into the queue, or into the next question.
     async fn take_answer(
         &mut self,
         jobs: Vec<Job>,
@@ -292,31 +194,17 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             Ok(answers) => {
                 // Matched by key only: an answer for somebody else is nobody's.
                 let mut answers: BTreeMap<CardKey, ResetAnswer> = answers.into_iter().collect();
-                let mut settled = Vec::new();
-                let mut unclear = Vec::new();
-                let mut raced = Vec::new();
+                let mut judged = Vec::new();
+                let mut unproved = Vec::new();
                 for job in jobs {
-                    match answers.remove(&job.key) {
-                        None => unclear.push(job),
-                        Some(answer) => match self.judge(&job, answer) {
-                            Judgement::Settled(outcome) => settled.push((job.key, outcome)),
-                            Judgement::Again(reason) => self.again(job, &reason, &mut settled),
-                            Judgement::Unclear(removed) => unclear.push(Job { removed, ..job }),
-                            Judgement::Raced(newer) => raced.push((job.key, newer)),
-                        },
+                    match answers.remove(&job.key).map(|answer| judge_answer(&job, answer, self.stand_in(job.key))) {
+                        Some(Ok(judgement)) => judged.push((job, judgement)),
+                        Some(Err(Unproved { removed })) => unproved.push(Job { removed, ..job }),
+                        None => unproved.push(job),
                     }
                 }
-                // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
-                let mut problem = None;
-                for (key, newer) in raced {
-                    match self.put_back(key, &newer).await {
-                        Ok(outcome) => settled.push((key, outcome)),
-                        Err(failed) => problem = Some(failed),
-                    }
-                }
-                self.settle(settled)?;
-                problem.map_or(Ok(()), Err)?;
-                self.ask(unclear, "the answer left the target out, or did not tell what became of it").await
+                self.act(judged, Vec::new()).await?;
+                self.ask(unproved, "the answer left the target out, or did not tell what became of it").await
             }
             Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
                 self.most_per_request = (jobs.len() / 2).max(1).min(self.most_per_request);
@@ -338,68 +226,26 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         }
     }
 
-    /// What an answer to `get, reset, get` says. The last read counts more than what the portal says of the reset.
-    fn judge(&self, job: &Job, answer: ResetAnswer) -> Judgement {
-        let ResetAnswer { before, reset, after } = answer;
-        let Some(backup) = &job.layout else {
-            return match reset {
-                CommandAnswer::Done => Judgement::Settled(Outcome::ResetBlind),
-                CommandAnswer::Refused(Refusal { code, message }) => {
-                    Judgement::Settled(Outcome::Refused { code, message })
-                }
-                CommandAnswer::NotExecuted(reason) => Judgement::Again(reason),
-                CommandAnswer::Unclear(_) => Judgement::Unclear(Removed::Unseen),
-            };
-        };
-        let stand_in = self.stand_in(job.key);
-        let after = match after {
-            CardRead::Read(layout) => Some(CardState::of_read(layout, stand_in)),
-            CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
-        };
-        let is_as_before = matches!(&after, Some(CardState::Customised(layout)) if layout == backup);
-        match reset {
-            CommandAnswer::NotExecuted(reason) => {
-                // What the reads have shown of a card that surely still stands counts: nobody resets what they know to be newer.
-                return match self.removed(job, backup, before) {
-                    Removed::Newer(_) => Judgement::Settled(Outcome::Changed),
-                    Removed::Nothing => Judgement::Settled(Outcome::AlreadyDefault),
-                    Removed::Unseen | Removed::AsPlanned => Judgement::Again(reason),
-                };
+    /// Does what the judgements say, and settles what they and the caller have settled.
+    async fn act(&mut self, judged: Vec<(Job, Judgement)>, mut settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
+        let mut raced = Vec::new();
+        for (job, judgement) in judged {
+            match judgement {
+                Judgement::Settled(outcome) => settled.push((job.key, outcome)),
+                Judgement::Again(reason) => self.again(job, &reason, &mut settled),
+                Judgement::Raced(newer) => raced.push((job.key, newer)),
             }
-            CommandAnswer::Refused(Refusal { code, message }) if is_as_before || after.is_none() => {
-                return Judgement::Settled(Outcome::Refused { code, message });
+        }
+        // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
+        let mut problem = None;
+        for (key, newer) in raced {
+            match self.put_back(key, &newer).await {
+                Ok(outcome) => settled.push((key, outcome)),
+                Err(failed) => problem = Some(failed),
             }
-            CommandAnswer::Unclear(reason) if is_as_before => return Judgement::Again(reason),
-            CommandAnswer::Done | CommandAnswer::Refused(_) | CommandAnswer::Unclear(_) => {}
         }
-        match (before, after) {
-            (before, None) => Judgement::Unclear(self.removed(job, backup, before)),
-            (_, Some(CardState::Customised(_))) if is_as_before => Judgement::Settled(Outcome::StillCustomised),
-            // What the backup holds is gone, and another layout is there.
-            (_, Some(CardState::Customised(_))) => Judgement::Settled(Outcome::Unknown(
-                tr_later!("the card now shows another layout than before: it was saved since, or set for everybody")
-                    .into(),
-            )),
-            (CardRead::Read(Some(layout)), _) if layout == *backup => Judgement::Settled(Outcome::Reset),
-            (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
-                // A try before this one did it, and its answer was lost; or the person did it themselves.
-                CardState::Default | CardState::Inherited if job.tries > 0 => Judgement::Settled(Outcome::ResetUnseen),
-                CardState::Default | CardState::Inherited => Judgement::Settled(Outcome::AlreadyDefault),
-                CardState::Customised(newer) => Judgement::Raced(newer),
-            },
-            (CardRead::Refused(_) | CardRead::NoAnswer(_), _) => Judgement::Settled(Outcome::ResetUnseen),
-        }
-    }
-
-    /// What a reset removed, by the read just before it.
-    fn removed(&self, job: &Job, backup: &Layout, before: CardRead) -> Removed {
-        let CardRead::Read(before) = before else { return Removed::Unseen };
-        match CardState::of_read(before, self.stand_in(job.key)) {
-            CardState::Customised(layout) if layout == *backup => Removed::AsPlanned,
-            CardState::Customised(newer) => Removed::Newer(newer),
-            CardState::Default | CardState::Inherited if job.tries > 0 => Removed::Unseen,
-            CardState::Default | CardState::Inherited => Removed::Nothing,
-        }
+        self.settle(settled)?;
+        problem.map_or(Ok(()), Err)
     }
 
     /// Puts a job back into the queue, unless it was tried too often.
@@ -435,49 +281,12 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             Ok(reads) => (reads, None),
             Err(problem) => (BTreeMap::new(), Some(problem)),
         };
-        let mut raced = Vec::new();
-        for job in readable {
-            match reads.get(&job.key) {
-                Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), self.stand_in(job.key)) {
-                    CardState::Default | CardState::Inherited => match job.removed {
-                        Removed::AsPlanned => settled.push((job.key, Outcome::Reset)),
-                        Removed::Unseen => settled.push((job.key, Outcome::ResetUnseen)),
-                        Removed::Nothing => settled.push((job.key, Outcome::AlreadyDefault)),
-                        Removed::Newer(newer) => raced.push((job.key, newer)),
-                    },
-                    CardState::Customised(layout) if matches!(&job.removed, Removed::Newer(newer) if *newer == layout) =>
-                    {
-                        settled.push((job.key, Outcome::Changed));
-                    }
-                    CardState::Customised(layout) if job.layout.as_ref() == Some(&layout) => {
-                        self.again(job, reason, &mut settled);
-                    }
-                    CardState::Customised(_) => {
-                        let text = tr_later!(
-                            "the answer was lost, and the card now holds another layout, which was left alone"
-                        );
-                        settled.push((job.key, Outcome::Unknown(text.into())));
-                    }
-                },
-                Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => match job.removed {
-                    // At worst it is written over itself.
-                    Removed::Newer(newer) => raced.push((job.key, newer)),
-                    Removed::Unseen | Removed::AsPlanned | Removed::Nothing => {
-                        settled.push((job.key, Outcome::Unknown(format!("{reason}; and could not be read back"))));
-                    }
-                },
-            }
-        }
-        // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
-        let mut problem = None;
-        for (key, newer) in raced {
-            match self.put_back(key, &newer).await {
-                Ok(outcome) => settled.push((key, outcome)),
-                Err(failed) => problem = Some(failed),
-            }
-        }
-        self.settle(settled)?;
-        problem.map_or(Ok(()), Err)?;
+        let judge = |job: Job| {
+            let judgement = judge_read_back(&job, reads.get(&job.key), self.stand_in(job.key), reason);
+            (job, judgement)
+        };
+        let judged = readable.into_iter().map(judge).collect();
+        self.act(judged, settled).await?;
         failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
     }
 
@@ -487,6 +296,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         put_back(self.portal, self.log, key, newer).await.map_err(End::Store)
     }
 
+    /// Journals outcomes, and tells them.
     fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
         if settled.is_empty() {
             return Ok(());
@@ -503,6 +313,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         self.log.append(&records).map_err(End::Store)
     }
 
+    /// The layout that stands in for a card that the person never changed, if there is one.
     fn stand_in(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.stand_ins.get(&key.lead))
     }
@@ -511,7 +322,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
     fn finish(
         mut self,
         plan: &Plan,
-        planned: &[&crate::plan::PlannedTarget],
+        planned: &[&PlannedTarget],
         stop: &StopSignal,
         end: Result<(), End>,
     ) -> Result<ApplyReport, ApplyError> {
@@ -560,7 +371,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
 /// What is to be remembered of targets in mode `once`: those that were verified in this run, and no others.
 fn marks(plan: &Plan, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)> {
-    let mark = |target: &crate::plan::PlannedTarget| {
+    let mark = |target: &PlannedTarget| {
         let generation = target.generation.clone()?;
         let removed = match &target.decision {
             Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => None,
@@ -576,17 +387,7 @@ fn marks(plan: &Plan, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation,
     plan.targets.iter().filter_map(mark).collect()
 }
 
-/// What an answer means for its target.
-enum Judgement {
-    Settled(Outcome),
-    /// Surely not carried out; a repeat is safe.
-    Again(String),
-    /// Maybe carried out, and not proved; with what it removed, if it was.
-    Unclear(Removed),
-    /// Carried out on a layout newer than the backup. This is it.
-    Raced(Layout),
-}
-
+/// Sends one request, and hands its jobs back with the answer.
 async fn send<P: WritePortal>(
     portal: &P,
     jobs: Vec<Job>,
@@ -594,64 +395,4 @@ async fn send<P: WritePortal>(
     let keys: Vec<CardKey> = jobs.iter().map(|job| job.key).collect();
     let answer = portal.reset_cards(&keys).await;
     (jobs, answer)
-}
-
-/// Stores a layout that a reset removed by mistake, with a backup and an intent first, and reads it back.
-///
-/// # Errors
-///
-/// Only if the store fails; what the portal does is an outcome.
-pub(super) async fn put_back<P: WritePortal, L: RunLog>(
-    portal: &P,
-    log: &mut L,
-    key: CardKey,
-    layout: &Layout,
-) -> Result<Outcome, StoreError> {
-    let kept = log
-        .back_up(&[(key, layout)])
-        .and_then(|()| log.append(&[JournalRecord::SetIntent { target: key, digest: layout.digest() }]));
-    // Without a backup the layout is nowhere but in this process: all the more it is put back.
-    let answer = portal.set_card(key, layout).await;
-    kept?;
-    // Whatever the answer says, what counts is what stands there now.
-    let now = read_one(portal, key).await;
-    let backup = layout.digest().short();
-    let not_sent = match &answer {
-        Ok(CommandAnswer::Refused(refusal)) => Some(refusal.message.clone()),
-        Ok(CommandAnswer::NotExecuted(reason)) => Some(reason.clone()),
-        Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
-            Some(english(&problem))
-        }
-        Ok(CommandAnswer::Done | CommandAnswer::Unclear(_))
-        | Err(PortalError::MaybeExecuted(_) | PortalError::Unexpected(_)) => None,
-    };
-    Ok(match (now, not_sent) {
-        (Ok(Some(there)), _) if there == *layout => Outcome::PutBack,
-        (_, Some(reason)) => {
-            Outcome::Lost(format!("it could not be put back ({reason}); restore it from the backup {backup}"))
-        }
-        (Ok(Some(_)), None) => {
-            Outcome::Lost(format!("put back, but the portal did not keep all of it; the backup {backup} holds it"))
-        }
-        (Ok(None), None) => Outcome::Lost(format!("restore it from the backup {backup}")),
-        (Err(reason), None) => {
-            Outcome::Unknown(format!("put back, but could not be read back ({reason}); the backup {backup} holds it"))
-        }
-    })
-}
-
-/// Reads one card, without judging whose it is.
-pub(super) async fn read_one<P: ReadPortal>(portal: &P, key: CardKey) -> Result<Option<Layout>, String> {
-    let mut found = Err("no answer".to_owned());
-    let mut sink = |_: CardKey, read: CardRead| {
-        found = match read {
-            CardRead::Read(layout) => Ok(layout),
-            CardRead::Refused(refusal) => Err(refusal.message),
-            CardRead::NoAnswer(what) => Err(what),
-        };
-    };
-    match portal.read_cards(&[key], &mut sink).await {
-        Ok(()) => found,
-        Err(problem) => Err(english(&problem)),
-    }
 }

@@ -30,11 +30,14 @@
 mod apply;
 mod events;
 mod examine;
+mod judge;
 mod observe;
+mod put_back;
 mod resolve;
 mod restore;
 mod resume;
 mod review;
+mod run_report;
 mod stop;
 mod survey;
 
@@ -43,7 +46,7 @@ mod fakes;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{ApplyError, ApplyReport, Freshness, Settled, apply};
+pub use apply::{Freshness, apply};
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
@@ -53,5 +56,6 @@ pub use restore::{
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
 pub use review::{Reviewed, review, reviewed_people, reviewed_targets};
+pub use run_report::{ApplyError, ApplyReport, Settled};
 pub use stop::{StopHandle, StopSignal, stop_pair};
 pub use survey::{Found, Survey, survey};

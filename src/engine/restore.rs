@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::apply::{ApplyError, ApplyReport, put_back};
 use super::observe::read_all;
+use super::put_back::put_back;
+use super::run_report::{ApplyError, ApplyReport};
 use super::{Event, Listener, Settled, StopSignal};
 use crate::language::english;
 use crate::model::{

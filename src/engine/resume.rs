@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::apply::put_back;
 use super::observe::observe;
+use super::put_back::put_back;
 use super::{Event, Listener, Settled};
 use crate::model::{
     CardKey, CardState, Digest, Generation, Identity, LedgerEntry, Observed, Outcome, RunId, Snapshot, Totals,

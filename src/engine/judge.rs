@@ -1,0 +1,181 @@
+//! What the portal's answers mean for a target: values in, values out.
+//!
+//! A portal answers `true` whatever it did, leaves commands out and breaks down in the middle of a batch. So what counts is
+//! what was seen of the card: by the reads that stand beside the reset, and if those do not tell, by one made afterwards.
+//! Nothing here sends, waits or writes; [`apply`](super::apply()) acts on the judgements.
+
+use crate::model::{CardKey, CardState, Layout, Outcome};
+use crate::port::{CardRead, CommandAnswer, Refusal, ResetAnswer};
+
+/// One target on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// The target.
+    pub key: CardKey,
+    /// What is removed, and what the backup holds; nothing for a blind reset.
+    pub layout: Option<Layout>,
+    /// How often it was sent in vain.
+    pub tries: u32,
+    /// An earlier try may have been carried out, and no read can tell.
+    pub in_doubt: bool,
+    /// What is known of what the last try removed, if it was carried out.
+    pub removed: Removed,
+}
+
+/// What a reset removed, if it was carried out: the read just before it tells.
+#[derive(Clone, Debug)]
+pub(super) enum Removed {
+    /// That read has no answer.
+    Unseen,
+    /// What the plan saw.
+    AsPlanned,
+    /// What the person has saved since the plan.
+    Newer(Layout),
+    /// Nothing: the card was at its default.
+    Nothing,
+}
+
+/// What is to be done about a target, now that the portal has answered.
+pub(super) enum Judgement {
+    /// Nothing more: this became of it.
+    Settled(Outcome),
+    /// Surely not carried out, for this reason; a repeat is safe.
+    Again(String),
+    /// Carried out on a layout newer than the backup. This is it.
+    Raced(Layout),
+}
+
+/// Maybe carried out, and not proved: the card has to be read.
+pub(super) struct Unproved {
+    /// What the reset removed, if it was carried out.
+    pub removed: Removed,
+}
+
+impl Job {
+    /// A target of which nothing was sent yet.
+    pub(super) fn new(key: CardKey, layout: Option<Layout>) -> Self {
+        Self { key, layout, tries: 0, in_doubt: false, removed: Removed::Unseen }
+    }
+
+    /// What it comes to if nothing more is sent for it.
+    pub(super) fn left(&self, reason: &str) -> Outcome {
+        if self.in_doubt { Outcome::Unknown(reason.to_owned()) } else { Outcome::NotAttempted(reason.to_owned()) }
+    }
+}
+
+/// What a read made before anything was sent says: nothing if the card is as planned, else why it is left alone.
+pub(super) fn judge_read_again(
+    planned: &Layout,
+    read: Option<&CardRead>,
+    stand_in: Option<&Layout>,
+) -> Option<Outcome> {
+    match read {
+        Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), stand_in) {
+            CardState::Customised(layout) if layout == *planned => None,
+            CardState::Customised(_) => Some(Outcome::Changed),
+            CardState::Default | CardState::Inherited => Some(Outcome::AlreadyDefault),
+        },
+        Some(CardRead::Refused(Refusal { code, message })) => {
+            Some(Outcome::Refused { code: code.clone(), message: message.clone() })
+        }
+        Some(CardRead::NoAnswer(what)) => Some(Outcome::NotAttempted(format!("could not be read again: {what}"))),
+        None => Some(Outcome::NotAttempted(tr_later!("could not be read again").into())),
+    }
+}
+
+/// What an answer to `get, reset, get` says. The last read counts more than what the portal says of the reset.
+pub(super) fn judge_answer(job: &Job, answer: ResetAnswer, stand_in: Option<&Layout>) -> Result<Judgement, Unproved> {
+    let ResetAnswer { before, reset, after } = answer;
+    let Some(backup) = &job.layout else { return judge_blind(reset) };
+    let after = match after {
+        CardRead::Read(layout) => Some(CardState::of_read(layout, stand_in)),
+        CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
+    };
+    let is_as_before = matches!(&after, Some(CardState::Customised(layout)) if layout == backup);
+    match reset {
+        CommandAnswer::NotExecuted(reason) => {
+            // What the reads have shown of a card that surely still stands counts: nobody resets what they know to be newer.
+            return Ok(match removed(job, backup, before, stand_in) {
+                Removed::Newer(_) => Judgement::Settled(Outcome::Changed),
+                Removed::Nothing => Judgement::Settled(Outcome::AlreadyDefault),
+                Removed::Unseen | Removed::AsPlanned => Judgement::Again(reason),
+            });
+        }
+        CommandAnswer::Refused(Refusal { code, message }) if is_as_before || after.is_none() => {
+            return Ok(Judgement::Settled(Outcome::Refused { code, message }));
+        }
+        CommandAnswer::Unclear(reason) if is_as_before => return Ok(Judgement::Again(reason)),
+        CommandAnswer::Done | CommandAnswer::Refused(_) | CommandAnswer::Unclear(_) => {}
+    }
+    let outcome = match (before, after) {
+        (before, None) => return Err(Unproved { removed: removed(job, backup, before, stand_in) }),
+        (_, Some(CardState::Customised(_))) if is_as_before => Outcome::StillCustomised,
+        // What the backup holds is gone, and another layout is there.
+        (_, Some(CardState::Customised(_))) => Outcome::Unknown(
+            tr_later!("the card now shows another layout than before: it was saved since, or set for everybody").into(),
+        ),
+        (CardRead::Read(Some(layout)), _) if layout == *backup => Outcome::Reset,
+        (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
+            // A try before this one did it, and its answer was lost; or the person did it themselves.
+            CardState::Default | CardState::Inherited if job.tries > 0 => Outcome::ResetUnseen,
+            CardState::Default | CardState::Inherited => Outcome::AlreadyDefault,
+            CardState::Customised(newer) => return Ok(Judgement::Raced(newer)),
+        },
+        (CardRead::Refused(_) | CardRead::NoAnswer(_), _) => Outcome::ResetUnseen,
+    };
+    Ok(Judgement::Settled(outcome))
+}
+
+/// What an answer to a reset without reads says: there is nothing but the portal's word.
+fn judge_blind(reset: CommandAnswer) -> Result<Judgement, Unproved> {
+    match reset {
+        CommandAnswer::Done => Ok(Judgement::Settled(Outcome::ResetBlind)),
+        CommandAnswer::Refused(Refusal { code, message }) => Ok(Judgement::Settled(Outcome::Refused { code, message })),
+        CommandAnswer::NotExecuted(reason) => Ok(Judgement::Again(reason)),
+        CommandAnswer::Unclear(_) => Err(Unproved { removed: Removed::Unseen }),
+    }
+}
+
+/// What a reset removed, by the read just before it.
+fn removed(job: &Job, backup: &Layout, before: CardRead, stand_in: Option<&Layout>) -> Removed {
+    let CardRead::Read(before) = before else { return Removed::Unseen };
+    match CardState::of_read(before, stand_in) {
+        CardState::Customised(layout) if layout == *backup => Removed::AsPlanned,
+        CardState::Customised(newer) => Removed::Newer(newer),
+        CardState::Default | CardState::Inherited if job.tries > 0 => Removed::Unseen,
+        CardState::Default | CardState::Inherited => Removed::Nothing,
+    }
+}
+
+/// What a read made afterwards says of a target whose answer, for the given reason, proved nothing.
+pub(super) fn judge_read_back(
+    job: &Job,
+    read: Option<&CardRead>,
+    stand_in: Option<&Layout>,
+    reason: &str,
+) -> Judgement {
+    let Some(CardRead::Read(read)) = read else {
+        return match &job.removed {
+            // At worst it is written over itself.
+            Removed::Newer(newer) => Judgement::Raced(newer.clone()),
+            Removed::Unseen | Removed::AsPlanned | Removed::Nothing => {
+                Judgement::Settled(Outcome::Unknown(format!("{reason}; and could not be read back")))
+            }
+        };
+    };
+    match (CardState::of_read(read.clone(), stand_in), &job.removed) {
+        (CardState::Default | CardState::Inherited, removed) => match removed {
+            Removed::AsPlanned => Judgement::Settled(Outcome::Reset),
+            Removed::Unseen => Judgement::Settled(Outcome::ResetUnseen),
+            Removed::Nothing => Judgement::Settled(Outcome::AlreadyDefault),
+            Removed::Newer(newer) => Judgement::Raced(newer.clone()),
+        },
+        (CardState::Customised(there), Removed::Newer(newer)) if there == *newer => {
+            Judgement::Settled(Outcome::Changed)
+        }
+        (CardState::Customised(there), _) if job.layout.as_ref() == Some(&there) => Judgement::Again(reason.to_owned()),
+        (CardState::Customised(_), _) => Judgement::Settled(Outcome::Unknown(
+            tr_later!("the answer was lost, and the card now holds another layout, which was left alone").into(),
+        )),
+    }
+}
