@@ -140,6 +140,27 @@ async fn a_trail_that_lost_its_last_line_is_an_error_and_a_run_that_was_cut_ther
     assert!(found.code == 1 && found.stderr.contains("lost its end"), "{found:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_of_the_pace_may_be_damaged_and_nobody_is_kept_from_working() {
+    let world = World::after_a_run().await;
+    let level = world.folder().join("limiter.json");
+    let drift: &[&str] = &["drift", "-f", "lead.yaml"];
+    let restore: &[&str] = &["restore", "last", "--all", "--auto-approve"];
+    let commands = [drift, &["plan", "-f", "lead.yaml"], restore, &APPLY, &["inventory"]];
+    for (arguments, damage) in commands.into_iter().zip(["", "{", "[]", "{\"format\":\"recard.level/v9\"}", "\u{0}"]) {
+        write_whole(&level, damage.as_bytes()).unwrap();
+        let mut command = world.place.command(arguments);
+        // A portal with a counter that is quickly empty: taken for full, it is waited for.
+        command.env("RECARD_RATE", "100,50");
+        let ended = support::recard::Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
+        let told = ended.stderr.lines().filter(|line| line.contains("limiter.json")).collect::<Vec<_>>();
+        assert!(told.len() == 1 && told[0].contains("is taken for full"), "{arguments:?}: {ended:?}");
+        assert!(world.store().level().unwrap().is_some(), "it is written anew");
+    }
+    assert_eq!(world.emulator.complaints(), []);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_never_ends_is_read_for_ever() {

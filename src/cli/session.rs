@@ -128,7 +128,10 @@ impl Address {
 
     /// Opens the store, connects, and asks who we are.
     pub(super) async fn connect(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Session, Failure> {
-        let connection = self.open(global, ui, interrupt)?;
+        let (connection, unread) = self.open(global, ui, interrupt)?;
+        if let Some(problem) = unread {
+            ui.warn(tr!("{problem}; it only tells what the portal's limits stood at, and is taken for full", problem));
+        }
         match connection.portal.reader().identify().await {
             Ok(caller) => Ok(connection.with_caller(caller)),
             Err(problem) => Err(connection.told(problem.into())),
@@ -136,26 +139,22 @@ impl Address {
     }
 
     /// Opens the store and gets ready to connect. Sends nothing.
-    fn open(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Connection, Failure> {
-        let store = Store::open(&global.store, &self.name)?;
-        let level = store.level()?;
-        self.open_at(global, ui, interrupt, store, level)
-    }
-
-    /// Like [`Address::open`], for whoever wants to look on although the level of the rate limit cannot be read: it is then
-    /// taken for empty, and why it cannot be read comes back, too.
-    pub(super) fn open_anyway(
+    ///
+    /// What the portal's limits stood at is pacing, and never content: if it cannot be read, nobody is kept from working.
+    /// The portal's counter is then taken for full, so that nothing is refused, and why comes back.
+    pub(super) fn open(
         self,
         global: &Global,
         ui: &Ui,
         interrupt: &Interrupt,
     ) -> Result<(Connection, Option<StoreError>), Failure> {
         let store = Store::open(&global.store, &self.name)?;
-        let (level, problem) = match store.level() {
-            Ok(level) => (level, None),
-            Err(problem) => (None, Some(problem)),
+        let rate = self.rate(global)?;
+        let (level, unread) = match store.level() {
+            Ok(level) => (level.map(|stored| revived(&stored, rate)), None),
+            Err(problem) => (Some(LimiterLevel::full(rate)), Some(problem)),
         };
-        Ok((self.open_at(global, ui, interrupt, store, level)?, problem))
+        Ok((self.open_at(global, ui, interrupt, store, level)?, unread))
     }
 
     /// The portal's limit on requests: that of the command line; none for an embedded portal, which counts nothing.
@@ -176,7 +175,7 @@ impl Address {
         ui: &Ui,
         interrupt: &Interrupt,
         store: Store,
-        level: Option<StoredLevel>,
+        level: Option<LimiterLevel>,
     ) -> Result<Connection, Failure> {
         let webhook = tr!("{}, from {}", self.webhook, self.from);
         let rate = self.rate(global)?;
@@ -187,7 +186,7 @@ impl Address {
         }
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
-        settings.level = level.map(|stored| revived(&stored, settings.rate));
+        settings.level = level;
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {
@@ -329,7 +328,9 @@ fn revived(stored: &StoredLevel, rate: Rate) -> LimiterLevel {
     for (method, minutes) in &stored.operating {
         let mut seconds = [0.0; OPERATING_MINUTES];
         for (number, spent) in minutes {
-            if let Some(slot) = usize::try_from(minute - number).ok().and_then(|ago| seconds.get_mut(ago)) {
+            if let Some(slot) =
+                usize::try_from(minute.saturating_sub(*number)).ok().and_then(|ago| seconds.get_mut(ago))
+            {
                 *slot += spent;
             }
         }

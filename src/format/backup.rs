@@ -5,7 +5,10 @@
 //! the journal names it. An envelope names no target, because people with equal layouts share one; but where two layouts
 //! mean the same in other bytes, the second one names whose it is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::document::Format;
@@ -71,16 +74,14 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
 /// By what a backup is found: its target, if it has one of its own, and the digest of its layout. Looks at neither the layout
 /// nor whether the digests are right.
 pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError> {
-    #[derive(Deserialize)]
-    struct NameForm {
-        format: String,
-        target: Option<String>,
-        digest: String,
-    }
-
-    let NameForm { format, target, digest } = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
-    FORMAT.check(&format)?;
-    Ok((parsed_if_there(target.as_ref())?, parsed(&digest)?))
+    // As [`decode_backup`] reads it, where of a field that stands there twice the last one counts.
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
+    let text = |name: &str| -> Result<Option<String>, FormatError> {
+        let field = fields.get(name).map(|field| serde_json::from_str(field.get()));
+        field.transpose().map(Option::flatten).map_err(FormatError::senseless)
+    };
+    FORMAT.check(&text("format")?.unwrap_or_default())?;
+    Ok((parsed_if_there(text("target")?.as_ref())?, parsed(&text("digest")?.unwrap_or_default())?))
 }
 
 #[cfg(test)]
@@ -99,6 +100,18 @@ mod tests {
                 let read = decode_backup(json.as_bytes()).unwrap();
                 assert_eq!((read.target, read.layout.as_json()), (target, text));
             }
+        }
+    }
+
+    #[test]
+    fn a_backup_is_found_by_what_is_read_even_if_a_field_stands_there_twice() {
+        let layout = Layout::from_json("[]").unwrap();
+        let json = encode_backup(&Backup { target: Some(samples::personal(7)), layout }).unwrap();
+        let other = format!(r#"{{"target":"personal/8/simple","digest":"{}",{}"#, Digest::of(b"other"), &json[1..]);
+        let read = decode_backup(other.as_bytes()).unwrap();
+        assert_eq!(backup_name(other.as_bytes()).unwrap(), (read.target, read.layout.digest()));
+        for json in ["{}", "[]", "7", r#"{"format":7}"#, r#"{"format":"recard.backup/v1"}"#] {
+            assert!(backup_name(json.as_bytes()).is_err() && decode_backup(json.as_bytes()).is_err(), "{json}");
         }
     }
 

@@ -42,7 +42,7 @@ pub fn text(layout: Option<&Layout>) -> String {
     let Some(layout) = layout else { return text };
     let Outline { sections, other } = layout.outline();
     if let Some(other) = other {
-        let _ = writeln!(text, "(not a list of sections) {other}");
+        let _ = writeln!(text, "(not a list of sections) {}", visible(&other));
     }
     for section in sections {
         let _ = write!(text, "section {} {:?}", visible(&section.name), visible(&section.title));
@@ -155,6 +155,8 @@ mod tests {
     fn nothing_odd_reaches_a_terminal_and_nothing_is_left_out() {
         let odd = layout("[{\"name\":\"a\",\"title\":\"x\\u001b[31m\",\"data\":{},\"type\":\"included_area\"}]");
         assert_eq!(text(Some(&odd)), "section a \"x\u{fffd}[31m\"  data={}  type=\"included_area\"\n");
+        let odd = layout("{\"x\":\"\u{9b}31m\u{202e}\"}");
+        assert_eq!(text(Some(&odd)), "(not a list of sections) {\"x\":\"\u{fffd}31m\u{fffd}\"}\n");
         assert_eq!(text(Some(&layout("false"))), "(not a list of sections) false\n");
         assert_eq!(text(Some(&layout("[]"))), "");
     }

@@ -79,7 +79,12 @@ struct Doubt {
 impl Counter {
     /// A counter that stands at `level` at the moment zero.
     pub(crate) fn new(rate: Rate, level: f64) -> Self {
-        let level = if level.is_finite() { level.max(0.0) } else { 0.0 };
+        // The portal's never stands higher than it may, whatever somebody kept of it.
+        let most = match rate {
+            Rate::Limited { burst, per_second: _ } => burst,
+            Rate::Unlimited => f64::MAX,
+        };
+        let level = if level.is_nan() { most } else { level.clamp(0.0, most) };
         Self { rate, level, at: Duration::ZERO, foreign: 0.0, known_since: None, doubt: None }
     }
 
@@ -349,6 +354,11 @@ mod tests {
         let mut counter = Counter::new(Rate::STANDARD, 48.0);
         assert_eq!(counter.admit(Duration::ZERO), Err(Duration::from_millis(150)));
         assert!((counter.room(Duration::from_secs(10)) - 20.7).abs() < 1e-9);
+        // Nor is more believed than can be: whoever did would wait for ever.
+        for level in [1e300, f64::INFINITY, f64::NAN] {
+            let mut counter = Counter::new(Rate::STANDARD, level);
+            assert_eq!(counter.admit(Duration::ZERO), Err(Duration::from_millis(1150)), "{level}");
+        }
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub struct LimiterLevel {
 }
 
 impl LimiterLevel {
+    /// What a careful client believes who knows nothing: there is no room left for requests. What was spent of operating
+    /// time the portal tells with its first answer.
+    pub fn full(rate: Rate) -> Self {
+        let level = match rate {
+            Rate::Limited { burst, per_second: _ } => burst,
+            Rate::Unlimited => 0.0,
+        };
+        Self { level, operating: Buckets::new() }
+    }
+
     /// What it will stand at after a time in which this program sends nothing.
     pub fn aged(&self, by: Duration, rate: Rate) -> Self {
         let mut counter = Counter::new(rate, self.level);
@@ -168,6 +178,17 @@ mod tests {
         assert_eq!(pause, Duration::ZERO);
         // 504.2 s at half of 420: two times ten minutes go by before the rest may leave.
         assert_eq!(limiter.operating_forecast(&[(get, 5000)], get, Duration::ZERO).1, Duration::from_secs(1200));
+    }
+
+    #[test]
+    fn whoever_knows_nothing_waits_before_the_first_request() {
+        for rate in [Rate::STANDARD, Rate::ENTERPRISE] {
+            let mut limiter = Limiter::new(rate, 0.8, &LimiterLevel::full(rate));
+            assert!(matches!(limiter.admit(&charges(), Duration::ZERO), Admission::Wait(_, Limit::Rate)));
+            assert_eq!(limiter.admit(&charges(), Duration::from_secs(2)), Admission::Go);
+        }
+        let mut limiter = Limiter::new(Rate::Unlimited, 0.8, &LimiterLevel::full(Rate::Unlimited));
+        assert_eq!(limiter.admit(&charges(), Duration::ZERO), Admission::Go);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::folders::Folders;
 use super::line_file::LineFile;
 use super::misread;
 use crate::format::{
-    Backup, FoundLine, LineError, backup_name, checked_line, decode_backup, encode_backup, find_lines,
+    Backup, FormatError, FoundLine, backup_name, checked_line, decode_backup, encode_backup, find_lines,
 };
 use crate::model::{CardKey, Digest, Layout, RunId};
 use crate::port::StoreError;
@@ -43,9 +43,14 @@ impl Backups {
         let mut there = BTreeMap::new();
         for line in lines {
             let FoundLine::Whole { at: _, line } = line else { continue };
-            let Backup { target, layout } =
-                decode_backup(line.json.as_bytes()).map_err(|problem| misread(&path, problem, Some(line.number)))?;
-            there.insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
+            match decode_backup(line.json.as_bytes()) {
+                Ok(Backup { target, layout }) => {
+                    there.insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
+                }
+                Err(problem @ FormatError::TooNew { .. }) => return Err(misread(&path, problem, Some(line.number))),
+                // Damaged, like a line that does not fit its checksum: what stood there is kept anew if it is wanted.
+                Err(_) => {}
+            }
         }
         if bytes.len() == kept && !bytes.is_empty() && !bytes.ends_with(b"\n") {
             return Err(damaged(&path, "the end of its last line is another byte"));
@@ -97,7 +102,8 @@ pub(super) struct Index {
     length: u64,
     /// Where the JSON object of each is, and in which line. The last one with a name counts.
     places: BTreeMap<Name, (Range<u64>, usize)>,
-    damaged: Option<LineError>,
+    /// What is wrong with the first line that cannot be read.
+    damaged: Option<String>,
 }
 
 impl Index {
@@ -112,14 +118,18 @@ impl Index {
         };
         for line in find_lines(&bytes).0 {
             match line {
-                FoundLine::Whole { at, line } => {
-                    let name = backup_name(line.json.as_bytes())
-                        .map_err(|problem| misread(path, problem, Some(line.number)))?;
-                    let (begin, end) = (at as u64, (at + line.json.len()) as u64);
-                    index.places.insert(name, (begin..end, line.number));
-                }
-                FoundLine::Damaged(error) => {
-                    index.damaged.get_or_insert(error);
+                FoundLine::Whole { at, line } => match backup_name(line.json.as_bytes()) {
+                    Ok(name) => {
+                        let (begin, end) = (at as u64, (at + line.json.len()) as u64);
+                        index.places.insert(name, (begin..end, line.number));
+                    }
+                    Err(problem @ FormatError::TooNew { .. }) => return Err(misread(path, problem, Some(line.number))),
+                    Err(problem) => {
+                        index.damaged.get_or_insert_with(|| format!("line {}: {problem}", line.number));
+                    }
+                },
+                FoundLine::Damaged(problem) => {
+                    index.damaged.get_or_insert_with(|| problem.to_string());
                 }
             }
         }
@@ -140,9 +150,9 @@ impl Index {
     pub(super) fn backup(&self, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
         let names = [(Some(target), digest), (None, digest)];
         let Some((place, number)) = names.iter().find_map(|name| self.places.get(name)) else {
-            return Err(match self.damaged {
-                Some(error) => {
-                    damaged(&self.path, format!("{error}, and the backup {} is in no other", digest.short()))
+            return Err(match &self.damaged {
+                Some(problem) => {
+                    damaged(&self.path, format!("{problem}, and the backup {} is in no other", digest.short()))
                 }
                 None => StoreError::Missing(format!("backup {} of {target}", digest.short())),
             });

@@ -41,19 +41,13 @@ pub(in crate::cli) async fn run(
     let need = if writes && !arguments.read { Need::Write } else { Need::Read };
     let address = Address::find(global, need).await?;
     let portal = address.name().to_string();
-    let (connection, unread_level) = address.open_anyway(global, ui, interrupt)?;
+    let (connection, unread_level) = address.open(global, ui, interrupt)?;
     let mut checks = Vec::new();
     portal_checks(&connection, &mut checks).await;
-    let has_level = unread_level.is_none();
     checks.extend(unread_level.map(level));
     store_checks(&connection.store, &mut checks);
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
-    // What cannot be read stays as it is: it is for a person to look at.
-    if has_level {
-        connection.close(ui)?
-    } else {
-        connection.leave()?
-    }
+    connection.close(ui)?;
     output::write(ui, &arguments.output, |format| match format {
         Format::Json => pretty(&DoctorJson::new(&report)),
         _ => report.to_string(),
@@ -195,10 +189,10 @@ fn limits(connection: &Connection) -> Check {
     Check::ok("limits", text)
 }
 
-/// The level of the rate limit's counter cannot be read. The other commands guess nothing, and refuse to work.
+/// The level of the rate limit's counter cannot be read.
 fn level(problem: StoreError) -> Check {
     let help =
-        tr!("remove the file: the counter is then taken for empty, and the first requests may be refused and repeated");
+        tr!("nothing needs to be done: the counter was taken for full, and what it stands at was now written anew");
     Check::warning("level", Text::of(&Failure::of_store(problem)), help)
 }
 

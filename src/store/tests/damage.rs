@@ -139,6 +139,28 @@ fn a_backup_under_the_name_of_another_is_found() {
 }
 
 #[test]
+fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
+    let world = World::new();
+    closed_run(&world);
+    let layout = samples::layout("mine");
+    let path = world.store.folders.backups(&samples::run());
+    let sound = fs::read_to_string(&path).unwrap();
+    let odd = crate::format::checked_line(r#"{"format":"recard.backup/v1","digest":"mine"}"#);
+    put(&path, format!("{odd}{sound}").as_bytes());
+    let read = |digest| world.store.backup(&samples::run(), samples::personal(7), digest);
+    assert_eq!(read(layout.digest()).unwrap().as_json(), layout.as_json());
+    let problem = read(samples::layout("yours").digest()).unwrap_err().to_string();
+    assert!(problem.contains("damaged: line 1: "), "{problem}");
+    // Nor does it keep the run from being taken up.
+    let mut locked = world.locked();
+    locked.reopen_run(&samples::run()).unwrap().back_up(&[(samples::personal(8), &samples::layout("yours"))]).unwrap();
+    assert!(read(samples::layout("yours").digest()).is_ok());
+    let newer = crate::format::checked_line(r#"{"format":"recard.backup/v9"}"#);
+    put(&path, format!("{newer}{sound}").as_bytes());
+    assert!(matches!(read(layout.digest()), Err(StoreError::TooNew { .. })));
+}
+
+#[test]
 fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
