@@ -57,6 +57,15 @@ impl Decision {
         }
     }
 
+    /// The reason as a word for machine output; never changes.
+    pub fn reason_word(&self) -> &'static str {
+        match self {
+            Self::Keep(reason) => reason.word(),
+            Self::Reset(removal) => removal.word(),
+            Self::Hold(reason) => reason.word(),
+        }
+    }
+
     /// The layout that would be lost, if there is one and it is known.
     pub fn layout(&self) -> Option<&Layout> {
         match self {
@@ -74,6 +83,16 @@ impl KeepReason {
             Self::StandIn => "stand-in",
             Self::HadItsTurn(_) => "had-its-turn",
             Self::CustomisedAgain(_) => "customised-again",
+        }
+    }
+}
+
+impl Removal {
+    /// The word for machine output; never changes.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Layout(_) => "customised",
+            Self::Unread => "unread",
         }
     }
 }

@@ -95,6 +95,11 @@ impl Plan {
         self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
     }
 
+    /// The layout that the portal shows in place of a card that is at its default, if one is set for everybody.
+    pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.stand_ins.get(&key.lead))
+    }
+
     /// How many targets in mode `once` are at their default and not remembered as done yet.
     pub fn new_marks(&self) -> usize {
         let is_new = |target: &&PlannedTarget| {

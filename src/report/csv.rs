@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use super::escape;
-use super::json::reason_word;
 use super::{Checked, Failed, Held, PlanReport, Report, SettledRun, Subject};
 use crate::engine::Settled;
 use crate::model::{CardKey, OutcomeClass, Place};
@@ -75,7 +74,7 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
             &plan.person_name(*key),
             &key.lead,
             &decision.word(),
-            &reason_word(decision),
+            &decision.reason_word(),
             decision,
             &sections,
             &fields,

@@ -314,10 +314,9 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
             return;
         }
         let Some(layout) = target.decision.layout() else { continue };
-        let stand_in = target.key.user().and(report.plan.stand_ins.get(&target.key.lead));
         let name = short(report.plan.person_name(target.key));
         let _ = writeln!(text, "\n<details><summary>{} {name}</summary>\n\n<pre>", target.key);
-        for line in diff(Some(layout), stand_in) {
+        for line in diff(Some(layout), report.plan.stand_in(target.key)) {
             let _ = writeln!(text, "{}{}", references(line.change.sign()), references(&super::visible(&line.text)));
         }
         text.push_str("</pre>\n</details>\n");

@@ -8,7 +8,6 @@
 //! people and the portal wrote goes through `escape`, whatever the format: it must not become markup, a mention, a formula,
 //! a workflow command or an escape sequence.
 
-mod about;
 mod csv;
 mod doctor;
 mod drift_text;

@@ -140,8 +140,7 @@ impl PlanText<'_> {
         }
         writeln!(f, "{FAINT:#}")?;
         if let Some(layout) = target.decision.layout() {
-            let stand_in = target.key.user().and(plan.stand_ins.get(&target.key.lead));
-            for line in diff(Some(layout), stand_in) {
+            for line in diff(Some(layout), plan.stand_in(target.key)) {
                 let style = match line.change {
                     Change::Removed => REMOVED,
                     Change::Added => ADDED,

@@ -1,0 +1,147 @@
+//! One target of a plan, as JSON.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::plan::diff::diff;
+use crate::plan::{OnceState, PlannedTarget};
+use crate::report::{Commit, Content, Effective, PlanReport, Sight};
+
+/// One target.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetJson {
+    /// `common/repeat` or `personal/42/simple`.
+    target: String,
+    /// The person's name; may be empty, absent for common cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// `reset`, `keep` or `hold`.
+    decision: &'static str,
+    /// The reason as a word that never changes.
+    reason: &'static str,
+    /// The reason for people.
+    text: String,
+    /// What is lost, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loses: Option<LossJson>,
+    /// The generation, in mode `once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<String>,
+    /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`, `out-of-reach`,
+    /// `customised-again` or `done`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    once: Option<&'static str>,
+    /// What the person will see afterwards; only with `--effective`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective: Option<EffectiveJson>,
+    /// Where in the manifests it comes from.
+    origin: OriginJson,
+}
+
+/// What people will see afterwards. Which view a person looks at cannot be read. The words are `own-card`, `set-for-all`,
+/// `common-card`, `built-in` and `unknown`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EffectiveJson {
+    /// In the person's own view; absent for common cards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_view: Option<&'static str>,
+    /// In the common view.
+    common_view: &'static str,
+}
+
+/// What a reset loses.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LossJson {
+    /// How many sections.
+    sections: u32,
+    /// How many fields.
+    fields: u32,
+    /// The digest of the canonical form.
+    digest: String,
+    /// The unified diff of what is lost; only with `--detail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<String>,
+}
+
+/// Where a target comes from.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OriginJson {
+    /// `metadata.name` of the document.
+    manifest: String,
+    /// The file.
+    file: String,
+    /// The line, from 1.
+    line: u32,
+    /// The column in characters, from 1.
+    column: u32,
+    /// The selector that matched.
+    selector: String,
+    /// `metadata.reason` of the document.
+    reason: String,
+    /// The last commit of the file, where git knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<CommitJson>,
+}
+
+/// A commit.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CommitJson {
+    /// Its id.
+    id: String,
+    /// Its author.
+    author: String,
+    /// Its date: `2026-11-01`.
+    date: String,
+}
+
+impl TargetJson {
+    /// A target of the report's plan, with or without a diff of what its reset loses.
+    pub(super) fn of(report: &PlanReport<'_>, target: &PlannedTarget, content: Content) -> Self {
+        let plan = report.plan;
+        let loses = target.decision.layout().map(|layout| LossJson {
+            sections: layout.sections(),
+            fields: layout.fields(),
+            digest: layout.digest().to_string(),
+            diff: match content {
+                Content::Left => None,
+                Content::Shown => {
+                    let lines = diff(Some(layout), plan.stand_in(target.key));
+                    Some(lines.iter().map(|line| format!("{}{}\n", line.change.sign(), line.text)).collect())
+                }
+            },
+        });
+        let origin = &target.origin;
+        Self {
+            target: target.key.to_string(),
+            name: target.key.user().map(|_| plan.person_name(target.key).to_owned()),
+            decision: target.decision.word(),
+            reason: target.decision.reason_word(),
+            text: target.decision.to_string(),
+            loses,
+            generation: target.generation.as_ref().map(ToString::to_string),
+            once: target.once.map(OnceState::word),
+            effective: report.effective.map(|effective| EffectiveJson {
+                own_view: Effective::own_view(plan, target).map(Sight::word),
+                common_view: effective.common_view(target.key.lead).word(),
+            }),
+            origin: OriginJson {
+                manifest: origin.manifest.to_string(),
+                file: origin.place.file.to_string(),
+                line: origin.place.line,
+                column: origin.place.column,
+                selector: origin.selector.to_string(),
+                reason: origin.reason.to_string(),
+                commit: report.commit(origin).map(|Commit { id, author, date }| CommitJson {
+                    id: id.clone(),
+                    author: author.clone(),
+                    date: date.clone(),
+                }),
+            },
+        }
+    }
+}

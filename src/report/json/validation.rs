@@ -1,0 +1,83 @@
+//! What was found in manifests, as JSON.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::generator;
+use crate::diagnostic::Diagnostic;
+use crate::model::Place;
+use crate::report::{Checked, Purpose};
+
+/// What was found in manifests, as JSON.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "recard validation")]
+pub struct ValidationJson {
+    /// Always `recard.validation/v1`.
+    format: &'static str,
+    /// What the command was for: `validate`, or another if the manifests stopped it.
+    purpose: &'static str,
+    /// Whether the manifests may be used.
+    valid: bool,
+    /// The portal that they are for, if they are valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    portal: Option<String>,
+    /// What was found, in the order of the files.
+    problems: Vec<ProblemJson>,
+}
+
+/// One problem.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProblemJson {
+    /// The code, which never changes: `RC0201`.
+    code: &'static str,
+    /// `error` or `warning`.
+    severity: &'static str,
+    /// What is wrong.
+    message: String,
+    /// How to mend it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    /// Where; absent only where there is no text at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceJson>,
+}
+
+/// A place in a manifest.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PlaceJson {
+    /// The file.
+    file: String,
+    /// The line, from 1.
+    line: u32,
+    /// The column in characters, from 1.
+    column: u32,
+}
+
+impl ValidationJson {
+    /// What was found.
+    pub fn new(checked: &Checked<'_>, purpose: Purpose) -> Self {
+        let place = |place: &Place| PlaceJson { file: place.file.to_string(), line: place.line, column: place.column };
+        let problem = |found: &Diagnostic| ProblemJson {
+            code: found.code.as_str(),
+            severity: found.severity.as_str(),
+            message: found.message.to_string(),
+            help: found.help.as_ref().map(ToString::to_string),
+            place: found.place().map(place),
+        };
+        Self {
+            format: "recard.validation/v1",
+            purpose: purpose.word(),
+            valid: !checked.diagnostics.iter().any(Diagnostic::is_error),
+            portal: checked.portal.map(ToOwned::to_owned),
+            problems: checked.diagnostics.iter().map(problem).collect(),
+        }
+    }
+}
+
+/// The JSON Schema of [`ValidationJson`].
+pub fn validation_schema() -> schemars::Schema {
+    generator().into_root_schema_for::<ValidationJson>()
+}
