@@ -1,6 +1,10 @@
 //! The layers: who may know whom. A new edge is a decision, made here in the table and not by accident in an import.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "the support code is shared by several tests")]
+
+#[path = "support/sources.rs"]
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,24 +56,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("std::process::ExitCode", &["main"]),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The lines of code of each module: comments left out, the way to the file kept.
 fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
     let mut modules: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
-    for file in files {
+    for file in sources::under(&root) {
         let way = file.strip_prefix(&root).unwrap().to_path_buf();
         let first = way.iter().next().unwrap().to_str().unwrap();
         let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();

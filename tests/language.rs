@@ -2,10 +2,14 @@
 //! translation is left of a text that is gone.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "the support code is shared by several tests")]
+
+#[path = "support/sources.rs"]
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polib::message::MessageView;
 use proc_macro2::{TokenStream, TokenTree};
@@ -17,24 +21,10 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// Every text in `tr!` and `tr_later!`, with the first file that has it.
 fn marked() -> BTreeMap<Marked, String> {
-    let mut files = Vec::new();
-    sources(&root().join("src"), &mut files);
-    files.sort();
     let mut marked = BTreeMap::new();
-    for file in files {
+    for file in sources::under(&root().join("src")) {
         let tokens: TokenStream = fs::read_to_string(&file).unwrap().parse().unwrap();
         let name = file.strip_prefix(root()).unwrap().display().to_string();
         walk(tokens, &mut |text| {

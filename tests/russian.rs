@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use snapbox::{assert_data_eq, str};
@@ -415,10 +415,10 @@ fn an_unknown_language_is_a_mistake_on_the_command_line() {
     }
 }
 
-/// Everything that a store holds in text, with what differs from run to run made alike. What is kept is read back by
-/// programs, perhaps in another language.
-fn kept(folder: &Path) -> BTreeMap<String, String> {
-    let mut kept = BTreeMap::new();
+/// The names of all that a store keeps, with what differs from run to run made alike. Nothing of it is in Russian: it is
+/// read back by programs, perhaps in another language.
+fn kept(folder: &Path) -> BTreeSet<String> {
+    let mut kept = BTreeSet::new();
     let mut folders = vec![folder.join(".recard")];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
@@ -429,11 +429,10 @@ fn kept(folder: &Path) -> BTreeMap<String, String> {
             }
             let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
             assert!(!is_russian(&text) || path.ends_with("embedded.json"), "{}: {text}", path.display());
-            let name = steady(&path.strip_prefix(folder).unwrap().display().to_string());
-            kept.insert(name, String::new());
+            kept.insert(steady(&path.strip_prefix(folder).unwrap().display().to_string()));
         }
     }
-    let of_run = |end: &str| kept.keys().any(|name| name.ends_with(end));
+    let of_run = |end: &str| kept.iter().any(|name| name.ends_with(end));
     assert!(["journal.jsonl", "backups.jsonl", "plan.json", "audit.jsonl"].into_iter().all(of_run), "{kept:?}");
     kept
 }

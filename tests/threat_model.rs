@@ -1,38 +1,36 @@
 //! The promises of the threat model: each names a test, and the test exists.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "the support code is shared by several tests")]
+
+#[path = "support/sources.rs"]
+mod sources;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The names of all functions that are tests, in a folder and those below.
-fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            tests_in(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let mut is_test = false;
-            for line in text.lines().map(str::trim) {
-                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test") || line == "proptest! {";
-                let name = line.trim_start_matches("async ").strip_prefix("fn ");
-                if let Some(name) = name.filter(|_| is_test) {
-                    found.insert(name.split(['(', '<']).next().unwrap().to_owned());
-                    is_test = false;
-                }
-            }
+/// The names of all functions that are tests in a file.
+fn tests_in(file: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let mut found = BTreeSet::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test") || line == "proptest! {";
+        let name = line.trim_start_matches("async ").strip_prefix("fn ");
+        if let Some(name) = name.filter(|_| is_test) {
+            found.insert(name.split(['(', '<']).next().unwrap().to_owned());
+            is_test = false;
         }
     }
+    found
 }
 
 #[test]
 fn every_promise_names_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut tests = BTreeSet::new();
-    tests_in(&root.join("src"), &mut tests);
-    tests_in(&root.join("tests"), &mut tests);
+    let files = ["src", "tests"].map(|folder| sources::under(&root.join(folder)));
+    let tests: BTreeSet<String> = files.iter().flatten().flat_map(|file| tests_in(file)).collect();
     let page = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
     let (promised, _) = page.split_once("## Not promised").unwrap();
     let mut promises = 0;

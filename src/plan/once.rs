@@ -200,6 +200,17 @@ mod tests {
         made.targets.iter().map(|target| target.once.unwrap()).collect()
     }
 
+    /// Cards that their owners have arranged, one that is at its default, and one that cannot be read.
+    fn a_group() -> [(CardKey, Observed); 5] {
+        [
+            (simple(2), customised()),
+            (simple(3), customised()),
+            (simple(4), customised()),
+            (simple(5), Observed::Known(CardState::Inherited)),
+            (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
+        ]
+    }
+
     #[test]
     fn before_the_first_reset_of_a_generation_a_card_is_not_yet_reset() {
         assert_eq!(once(&[(simple(2), customised())], &[], &[]), [OnceState::NotYetReset]);
@@ -245,14 +256,7 @@ mod tests {
 
     #[test]
     fn the_counts_of_a_generation_add_up_to_its_targets() {
-        let cards = [
-            (simple(2), customised()),
-            (simple(3), customised()),
-            (simple(4), customised()),
-            (simple(5), Observed::Known(CardState::Inherited)),
-            (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
-        ];
-        let made = planned(&cards, &Mode::Once(generation()), &[simple(3)], &[4]);
+        let made = planned(&a_group(), &Mode::Once(generation()), &[simple(3)], &[4]);
         let counts = OnceState::count(&made.targets).remove(&generation()).unwrap();
         let expected = [OnceState::NewInGroup, OnceState::GoneUser, OnceState::OutOfReach];
         let expected = expected.into_iter().chain([OnceState::CustomisedAgain, OnceState::Done]);
@@ -270,15 +274,8 @@ mod tests {
 
     #[test]
     fn drift_says_the_same_in_the_same_words() {
-        let cards = [
-            (simple(2), customised()),
-            (simple(3), customised()),
-            (simple(4), customised()),
-            (simple(5), Observed::Known(CardState::Inherited)),
-            (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
-        ];
         for marked in [vec![], vec![simple(3)]] {
-            let made = planned(&cards, &Mode::Once(generation()), &marked, &[4]);
+            let made = planned(&a_group(), &Mode::Once(generation()), &marked, &[4]);
             let drift = Drift::of(&made, Vec::new());
             for target in &made.targets {
                 let kind = drift.cards.iter().find(|card| card.key == target.key).map(|card| card.kind);
