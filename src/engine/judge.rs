@@ -63,23 +63,32 @@ impl Job {
     }
 }
 
-/// What a read made before anything was sent says: nothing if the card is as planned, else why it is left alone.
+/// What a card holds that was read before anything is sent for it; or what it comes to, because nobody could look.
+pub(super) fn seen(read: Option<&CardRead>) -> Result<Option<&Layout>, Outcome> {
+    match read {
+        Some(CardRead::Read(read)) => Ok(read.as_ref()),
+        Some(CardRead::Refused(Refusal { code, message })) => {
+            Err(Outcome::Refused { code: code.clone(), message: message.clone() })
+        }
+        Some(CardRead::NoAnswer(what)) => Err(Outcome::NotAttempted(format!("could not be read again: {what}"))),
+        None => Err(Outcome::NotAttempted(tr_later!("could not be read again").into())),
+    }
+}
+
+/// What such a read says of the plan: nothing if the card is as planned, else why it is left alone.
 pub(super) fn judge_read_again(
     planned: &Layout,
     read: Option<&CardRead>,
     stand_in: Option<&Layout>,
 ) -> Option<Outcome> {
-    match read {
-        Some(CardRead::Read(read)) => match CardState::of_read(read.clone(), stand_in) {
-            CardState::Customised(layout) if layout == *planned => None,
-            CardState::Customised(_) => Some(Outcome::Changed),
-            CardState::Default | CardState::Inherited => Some(Outcome::AlreadyDefault),
-        },
-        Some(CardRead::Refused(Refusal { code, message })) => {
-            Some(Outcome::Refused { code: code.clone(), message: message.clone() })
-        }
-        Some(CardRead::NoAnswer(what)) => Some(Outcome::NotAttempted(format!("could not be read again: {what}"))),
-        None => Some(Outcome::NotAttempted(tr_later!("could not be read again").into())),
+    let there = match seen(read) {
+        Ok(there) => there,
+        Err(outcome) => return Some(outcome),
+    };
+    match CardState::of_read(there.cloned(), stand_in) {
+        CardState::Customised(layout) if layout == *planned => None,
+        CardState::Customised(_) => Some(Outcome::Changed),
+        CardState::Default | CardState::Inherited => Some(Outcome::AlreadyDefault),
     }
 }
 

@@ -35,6 +35,7 @@ mod observe;
 mod put_back;
 mod resolve;
 mod restore;
+mod restore_plan;
 mod resume;
 mod review;
 mod run_report;
@@ -51,8 +52,9 @@ pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
 pub use resolve::{Resolution, ResolveError, look_up, resolve, resolve_what_is_there};
-pub use restore::{
-    NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable, restore,
+pub use restore::restore;
+pub use restore_plan::{
+    NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable,
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
 pub use review::{Reviewed, review, reviewed_people, reviewed_targets};

@@ -1,25 +1,23 @@
-//! Puts back what a run removed.
+//! Carries out the plan of a restore.
 //!
 //! A restore is a run of its own: planned, shown, journaled, resumable, and undone by restoring it in turn. It uses single
 //! `set` calls, because the portal cuts large cards in a batch (behaviour notes, section 9.6), and believes nothing but a read
 //! afterwards, because the portal changes what it stores (sections 5.3 and 5.6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use thiserror::Error;
-
+use super::judge::seen;
 use super::observe::read_all;
 use super::put_back::put_back;
+use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
 use super::run_report::{ApplyError, ApplyReport};
 use super::{Event, Listener, Settled, StopSignal};
 use crate::language::english;
-use crate::model::{
-    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, Outcome, RunId, Snapshot, Totals, UnreadableReason,
-};
+use crate::model::{CardKey, CardState, Layout, Outcome, Totals};
 use crate::plan::diff::{Change, diff};
 use crate::port::{
-    Archive, CardRead, CommandAnswer, Interrupted, JournalRecord, PlannedCard, PortalError, Refusal, ResetAnswer,
-    RunHeader, RunLog, RunPurpose, StoreError, WritePortal,
+    CardRead, CommandAnswer, Interrupted, JournalRecord, PortalError, Refusal, ResetAnswer, RunLog, StoreError,
+    WritePortal,
 };
 
 /// How many cards are looked at together, written one by one, and read back together.
@@ -27,215 +25,6 @@ const CARDS_AT_ONCE: usize = 10;
 
 /// How many lost lines a report names; the backup holds all.
 const LINES_NAMED: usize = 12;
-
-/// Whether a layout that is newer than the backup may be overwritten.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NewerLayouts {
-    /// No: somebody has arranged the card anew, and that stays.
-    #[default]
-    Keep,
-    /// Yes. The newer layout is backed up first.
-    Overwrite,
-}
-
-/// What is to happen with one target of a restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RestoreDecision {
-    /// This layout is put back.
-    PutBack {
-        /// The layout of the backup.
-        wanted: Layout,
-        /// What stands there now, and is overwritten; nothing if the card is at its default.
-        over: Option<Layout>,
-    },
-    /// The card is reset, because it was at its default before the run that is being undone.
-    Remove(Layout),
-    /// The card is as it was before the run.
-    AsBefore,
-    /// The card holds a newer layout, which stays.
-    NewerKept(Layout),
-    /// The card cannot be read, or the read cannot be believed.
-    Unreadable(UnreadableReason),
-    /// There is no backup: the reset was blind.
-    NoBackup,
-    /// The backup is missing or damaged; the text says how.
-    BackupUnusable(String),
-}
-
-/// One target of a restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreTarget {
-    /// The card.
-    pub key: CardKey,
-    /// What is to happen.
-    pub decision: RestoreDecision,
-}
-
-/// All decisions of a restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestorePlan {
-    /// The run whose removals are put back.
-    pub of: RunId,
-    /// The decisions, sorted by target.
-    pub targets: Vec<RestoreTarget>,
-    /// The layouts that stand in for everybody without a card of their own.
-    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
-}
-
-impl RestorePlan {
-    fn stand_in(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.stand_ins.get(&key.lead))
-    }
-
-    /// The targets that the portal is written to for.
-    pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
-        self.targets
-            .iter()
-            .filter(|target| matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_)))
-    }
-
-    /// The targets as the header of the restore's own journal names them, each with what stands there now.
-    pub fn planned_cards(&self) -> Vec<PlannedCard> {
-        let planned = |target: &RestoreTarget| {
-            let digest = match &target.decision {
-                RestoreDecision::PutBack { over, .. } => over.as_ref().map(Layout::digest),
-                RestoreDecision::Remove(layout) => Some(layout.digest()),
-                _ => None,
-            };
-            PlannedCard { key: target.key, digest, generation: None }
-        };
-        self.actions().map(planned).collect()
-    }
-}
-
-/// Why a restore could not be planned.
-#[derive(Debug, Error)]
-pub enum RestoreError {
-    /// The journal does not begin as every journal of recard does.
-    #[error("{}", tr!("the journal does not begin with a run's header"))]
-    NoHeader,
-}
-
-/// What a run removed, and what would have to be put back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    Layout(Digest),
-    Empty,
-    NotKnown,
-}
-
-/// The targets that a run has changed, sorted: what a restore of it can put back.
-///
-/// # Errors
-///
-/// If the journal has no header.
-pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreError> {
-    Ok(before(records)?.into_keys().collect())
-}
-
-fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, RestoreError> {
-    let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
-        return Err(RestoreError::NoHeader);
-    };
-    let restored = match purpose {
-        RunPurpose::Apply => false,
-        RunPurpose::Restore(_) => true,
-    };
-    let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
-    let mut before = BTreeMap::new();
-    let mut reset = BTreeSet::new();
-    for record in records {
-        match record {
-            JournalRecord::Intent { targets } => {
-                reset.extend(targets.iter().map(|(key, _)| *key));
-                let removed = |digest: &Option<Digest>| digest.map_or(Before::NotKnown, Before::Layout);
-                before.extend(targets.iter().map(|(key, digest)| (*key, removed(digest))));
-            }
-            JournalRecord::SetIntent { target, .. } if restored && !reset.contains(target) => {
-                let over = planned.get(target).copied().flatten();
-                before.insert(*target, over.map_or(Before::Empty, Before::Layout));
-            }
-            // The reset hit a newer layout than the one of the plan; that one is what the person lost.
-            JournalRecord::SetIntent { target, digest } => {
-                before.insert(*target, Before::Layout(*digest));
-            }
-            JournalRecord::Settled { target, outcome } if !changed_something(outcome) => {
-                before.remove(target);
-            }
-            JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
-        }
-    }
-    Ok(before)
-}
-
-/// Whether the card may be another than before the run.
-fn changed_something(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Reset
-        | Outcome::ResetUnseen
-        | Outcome::ResetBlind
-        | Outcome::Restored
-        | Outcome::RestoredInPart(_)
-        | Outcome::Lost(_)
-        | Outcome::Unknown(_) => true,
-        Outcome::AlreadyDefault
-        | Outcome::Changed
-        | Outcome::PutBack
-        | Outcome::NewerKept
-        | Outcome::Refused { .. }
-        | Outcome::StillCustomised
-        | Outcome::NotAttempted(_) => false,
-    }
-}
-
-/// Works out what it takes to put back what a run removed, for those of its targets that the snapshot holds.
-///
-/// # Errors
-///
-/// If the journal has no header.
-pub fn plan_restore<A: Archive>(
-    of: &RunId,
-    records: &[JournalRecord],
-    archive: &A,
-    snapshot: &Snapshot,
-    newer: NewerLayouts,
-) -> Result<RestorePlan, RestoreError> {
-    let mut targets = Vec::new();
-    for (key, before) in before(records)? {
-        let Some(observed) = snapshot.card(key) else { continue };
-        let decision = match (before, observed) {
-            (Before::NotKnown, _) => RestoreDecision::NoBackup,
-            (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
-            (Before::Empty, Observed::Known(state)) => match state {
-                CardState::Default | CardState::Inherited => RestoreDecision::AsBefore,
-                CardState::Customised(layout) => RestoreDecision::Remove(layout.clone()),
-            },
-            (Before::Layout(digest), Observed::Known(state)) => match state {
-                CardState::Customised(layout) if layout.digest() == digest => RestoreDecision::AsBefore,
-                CardState::Customised(layout) if newer == NewerLayouts::Keep => {
-                    RestoreDecision::NewerKept(layout.clone())
-                }
-                CardState::Default | CardState::Inherited | CardState::Customised(_) => {
-                    match archive.backup(of, key, digest) {
-                        Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
-                        // One damaged backup is no reason to leave the others where they are.
-                        Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
-                    }
-                }
-            },
-        };
-        targets.push(RestoreTarget { key, decision });
-    }
-    Ok(RestorePlan { of: of.clone(), targets, stand_ins: snapshot.common_defaults.clone() })
-}
-
-/// A problem with its cause, in one line.
-fn told(problem: &StoreError) -> String {
-    match problem {
-        StoreError::Io { source, .. } => format!("{}: {source}", english(problem)),
-        other => english(other),
-    }
-}
 
 /// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
 ///
@@ -258,6 +47,7 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     run.finish(plan, stop, end)
 }
 
+/// Why no further request is started.
 enum End {
     Store(StoreError),
     Portal(PortalError),
@@ -309,6 +99,7 @@ struct Restore<'a, P, L> {
 }
 
 impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
+    /// Looks, writes and proves, some cards at a time.
     async fn work(&mut self, plan: &RestorePlan, stop: &StopSignal) -> Result<(), End> {
         let actions: Vec<&RestoreTarget> = plan.actions().collect();
         for chunk in actions.chunks(CARDS_AT_ONCE) {
@@ -332,17 +123,10 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         let mut unchanged = Vec::new();
         let mut settled = Vec::new();
         for target in chunk {
-            match now.get(&target.key) {
-                Some(CardRead::Read(now)) if is_as_planned(plan, target, now.as_ref()) => unchanged.push(*target),
-                Some(CardRead::Read(_)) => settled.push((target.key, Outcome::Changed)),
-                Some(CardRead::Refused(refusal)) => {
-                    let (code, message) = (refusal.code.clone(), refusal.message.clone());
-                    settled.push((target.key, Outcome::Refused { code, message }));
-                }
-                Some(CardRead::NoAnswer(what)) => {
-                    settled.push((target.key, Outcome::NotAttempted(format!("could not be read again: {what}"))));
-                }
-                None => settled.push((target.key, Outcome::NotAttempted(tr_later!("could not be read again").into()))),
+            match seen(now.get(&target.key)) {
+                Ok(now) if is_as_planned(plan, target, now) => unchanged.push(*target),
+                Ok(_) => settled.push((target.key, Outcome::Changed)),
+                Err(outcome) => settled.push((target.key, outcome)),
             }
         }
         self.settle(settled)?;
@@ -386,6 +170,8 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         end.map_or(proof, Err)
     }
 
+    /// Sends a layout, with the backups and the intent on disk first.
+    ///
     /// # Errors
     ///
     /// If the store fails, and so nothing was sent.
@@ -406,6 +192,8 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         })
     }
 
+    /// Sends a reset, with the backup and the intent on disk first.
+    ///
     /// # Errors
     ///
     /// If the store fails, and so nothing was sent.
@@ -473,6 +261,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         failure.map_or(Ok(()), |problem| Err(problem.into()))
     }
 
+    /// Journals outcomes, and tells them.
     fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), StoreError> {
         if settled.is_empty() {
             return Ok(());
@@ -489,6 +278,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         self.log.append(&records)
     }
 
+    /// Settles what was not reached, closes the journal, and adds up.
     fn finish(mut self, plan: &RestorePlan, stop: &StopSignal, end: Option<End>) -> Result<ApplyReport, ApplyError> {
         let mut end = end;
         let reason = match &end {
@@ -554,6 +344,7 @@ fn is_as_planned(plan: &RestorePlan, target: &RestoreTarget, now: Option<&Layout
     }
 }
 
+/// What became of a card that was written to, by a read afterwards.
 fn outcome(aim: Aim<'_>, now: Option<&CardRead>, stand_in: Option<&Layout>) -> Outcome {
     let now = match now {
         Some(CardRead::Read(now)) => now,

@@ -1,0 +1,228 @@
+//! Works out what it takes to put back what a run removed: from its journal, and from what stands there now.
+//!
+//! Pure. What the run changed is read from its journal; a card that somebody has arranged anew since stays as it is, unless
+//! the caller says otherwise.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thiserror::Error;
+
+use crate::language::english;
+use crate::model::{
+    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, Outcome, RunId, Snapshot, UnreadableReason,
+};
+use crate::port::{Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, StoreError};
+
+/// Whether a layout that is newer than the backup may be overwritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewerLayouts {
+    /// No: somebody has arranged the card anew, and that stays.
+    #[default]
+    Keep,
+    /// Yes. The newer layout is backed up first.
+    Overwrite,
+}
+
+/// What is to happen with one target of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreDecision {
+    /// This layout is put back.
+    PutBack {
+        /// The layout of the backup.
+        wanted: Layout,
+        /// What stands there now, and is overwritten; nothing if the card is at its default.
+        over: Option<Layout>,
+    },
+    /// The card is reset, because it was at its default before the run that is being undone.
+    Remove(Layout),
+    /// The card is as it was before the run.
+    AsBefore,
+    /// The card holds a newer layout, which stays.
+    NewerKept(Layout),
+    /// The card cannot be read, or the read cannot be believed.
+    Unreadable(UnreadableReason),
+    /// There is no backup: the reset was blind.
+    NoBackup,
+    /// The backup is missing or damaged; the text says how.
+    BackupUnusable(String),
+}
+
+/// One target of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreTarget {
+    /// The card.
+    pub key: CardKey,
+    /// What is to happen.
+    pub decision: RestoreDecision,
+}
+
+/// All decisions of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// The run whose removals are put back.
+    pub of: RunId,
+    /// The decisions, sorted by target.
+    pub targets: Vec<RestoreTarget>,
+    /// The layouts that stand in for everybody without a card of their own.
+    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
+}
+
+impl RestorePlan {
+    /// The layout that the portal shows in place of a card that is at its default, if one is set for everybody.
+    pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.stand_ins.get(&key.lead))
+    }
+
+    /// The targets that the portal is written to for.
+    pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
+        self.targets
+            .iter()
+            .filter(|target| matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_)))
+    }
+
+    /// The targets as the header of the restore's own journal names them, each with what stands there now.
+    pub fn planned_cards(&self) -> Vec<PlannedCard> {
+        let planned = |target: &RestoreTarget| {
+            let digest = match &target.decision {
+                RestoreDecision::PutBack { over, .. } => over.as_ref().map(Layout::digest),
+                RestoreDecision::Remove(layout) => Some(layout.digest()),
+                _ => None,
+            };
+            PlannedCard { key: target.key, digest, generation: None }
+        };
+        self.actions().map(planned).collect()
+    }
+}
+
+/// Why a restore could not be planned.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// The journal does not begin as every journal of recard does.
+    #[error("{}", tr!("the journal does not begin with a run's header"))]
+    NoHeader,
+}
+
+/// What a run removed, and what would have to be put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// This layout, which a backup holds.
+    Layout(Digest),
+    /// Nothing: it was at its default.
+    Empty,
+    /// The reset was blind.
+    NotKnown,
+}
+
+/// The targets that a run has changed, sorted: what a restore of it can put back.
+///
+/// # Errors
+///
+/// If the journal has no header.
+pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreError> {
+    Ok(before(records)?.into_keys().collect())
+}
+
+/// What each card that the run changed held before.
+fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, RestoreError> {
+    let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
+        return Err(RestoreError::NoHeader);
+    };
+    let restored = match purpose {
+        RunPurpose::Apply => false,
+        RunPurpose::Restore(_) => true,
+    };
+    let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
+    let mut before = BTreeMap::new();
+    let mut reset = BTreeSet::new();
+    for record in records {
+        match record {
+            JournalRecord::Intent { targets } => {
+                reset.extend(targets.iter().map(|(key, _)| *key));
+                let removed = |digest: &Option<Digest>| digest.map_or(Before::NotKnown, Before::Layout);
+                before.extend(targets.iter().map(|(key, digest)| (*key, removed(digest))));
+            }
+            JournalRecord::SetIntent { target, .. } if restored && !reset.contains(target) => {
+                let over = planned.get(target).copied().flatten();
+                before.insert(*target, over.map_or(Before::Empty, Before::Layout));
+            }
+            // The reset hit a newer layout than the one of the plan; that one is what the person lost.
+            JournalRecord::SetIntent { target, digest } => {
+                before.insert(*target, Before::Layout(*digest));
+            }
+            JournalRecord::Settled { target, outcome } if !changed_something(outcome) => {
+                before.remove(target);
+            }
+            JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
+        }
+    }
+    Ok(before)
+}
+
+/// Whether the card may be another than before the run.
+fn changed_something(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reset
+        | Outcome::ResetUnseen
+        | Outcome::ResetBlind
+        | Outcome::Restored
+        | Outcome::RestoredInPart(_)
+        | Outcome::Lost(_)
+        | Outcome::Unknown(_) => true,
+        Outcome::AlreadyDefault
+        | Outcome::Changed
+        | Outcome::PutBack
+        | Outcome::NewerKept
+        | Outcome::Refused { .. }
+        | Outcome::StillCustomised
+        | Outcome::NotAttempted(_) => false,
+    }
+}
+
+/// Works out what it takes to put back what a run removed, for those of its targets that the snapshot holds.
+///
+/// # Errors
+///
+/// If the journal has no header.
+pub fn plan_restore<A: Archive>(
+    of: &RunId,
+    records: &[JournalRecord],
+    archive: &A,
+    snapshot: &Snapshot,
+    newer: NewerLayouts,
+) -> Result<RestorePlan, RestoreError> {
+    let mut targets = Vec::new();
+    for (key, before) in before(records)? {
+        let Some(observed) = snapshot.card(key) else { continue };
+        let decision = match (before, observed) {
+            (Before::NotKnown, _) => RestoreDecision::NoBackup,
+            (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
+            (Before::Empty, Observed::Known(state)) => match state {
+                CardState::Default | CardState::Inherited => RestoreDecision::AsBefore,
+                CardState::Customised(layout) => RestoreDecision::Remove(layout.clone()),
+            },
+            (Before::Layout(digest), Observed::Known(state)) => match state {
+                CardState::Customised(layout) if layout.digest() == digest => RestoreDecision::AsBefore,
+                CardState::Customised(layout) if newer == NewerLayouts::Keep => {
+                    RestoreDecision::NewerKept(layout.clone())
+                }
+                CardState::Default | CardState::Inherited | CardState::Customised(_) => {
+                    match archive.backup(of, key, digest) {
+                        Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
+                        // One damaged backup is no reason to leave the others where they are.
+                        Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
+                    }
+                }
+            },
+        };
+        targets.push(RestoreTarget { key, decision });
+    }
+    Ok(RestorePlan { of: of.clone(), targets, stand_ins: snapshot.common_defaults.clone() })
+}
+
+/// A problem with its cause, in one line.
+fn told(problem: &StoreError) -> String {
+    match problem {
+        StoreError::Io { source, .. } => format!("{}: {source}", english(problem)),
+        other => english(other),
+    }
+}
