@@ -28,6 +28,7 @@
 //! the `reset` of one request, a few milliseconds, what they saved is gone.
 
 mod apply;
+mod directory;
 mod events;
 mod examine;
 mod judge;
@@ -48,10 +49,11 @@ mod fakes;
 mod tests;
 
 pub use apply::{Freshness, apply};
+pub use directory::look_up;
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use observe::observe;
-pub use resolve::{Resolution, ResolveError, look_up, resolve, resolve_what_is_there};
+pub use resolve::{Resolution, ResolveError, resolve, resolve_what_is_there};
 pub use restore::restore;
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable,

@@ -1,21 +1,19 @@
 //! From selectors to people: which targets do the manifests mean?
 //!
-//! The portal ignores a filter that it does not understand and returns everybody. So nothing that comes back is believed
-//! because it came back: every person is checked against what was asked, and the tree of departments is walked here and
-//! not by the portal.
+//! Everything that the manifests name is looked up first ([`directory`](super::directory)); then it is worked out who is
+//! meant, and what the manifests name and the portal does not have is a problem with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::directory::Directory;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::language::Text;
-use crate::manifest::{Declaration, DepartmentSelector, Document, PersonalBlock, Placed};
-use crate::model::{
-    CardKey, Department, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Person, Place, Selector, UserId,
-};
-use crate::port::{PeopleQuery, PortalError, ReadPortal};
+use crate::manifest::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
+use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, UserId};
+use crate::port::{PortalError, ReadPortal};
 
 /// Why the manifests could not be resolved.
 #[derive(Debug, Error)]
@@ -60,8 +58,7 @@ pub async fn resolve_what_is_there<P: ReadPortal>(
     portal: &P,
     declaration: &Declaration,
 ) -> Result<Resolution, PortalError> {
-    let questions = Questions::of(declaration);
-    let directory = questions.ask(portal).await?;
+    let directory = Directory::read(portal, declaration).await?;
     let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
     for document in &declaration.documents {
         resolver.document(document);
@@ -72,147 +69,6 @@ pub async fn resolve_what_is_there<P: ReadPortal>(
     let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();
     let desired = DesiredState { targets, people, guards: declaration.guards() };
     Ok(Resolution { desired, warnings: diagnostics })
-}
-
-/// Everything that must be asked, over all documents, so that each thing is asked once.
-#[derive(Default)]
-struct Questions {
-    ids: BTreeSet<UserId>,
-    emails: BTreeSet<Arc<str>>,
-    departments: Vec<DepartmentSelector>,
-    everybody: Option<Place>,
-}
-
-impl Questions {
-    fn of(declaration: &Declaration) -> Self {
-        let mut questions = Self::default();
-        for block in declaration.documents.iter().flat_map(|document| &document.personal) {
-            let users = &block.users;
-            questions.ids.extend(users.ids.iter().chain(&users.except.ids).map(|id| id.value));
-            questions
-                .emails
-                .extend(users.emails.iter().chain(&users.except.emails).map(|email| Arc::clone(&email.value)));
-            let departments = users.departments.iter().chain(&users.except.departments);
-            questions.departments.extend(departments.map(|department| department.value));
-            questions.everybody = questions.everybody.or_else(|| users.all.clone());
-        }
-        questions
-    }
-
-    async fn ask<P: ReadPortal>(self, portal: &P) -> Result<Directory, PortalError> {
-        let mut directory = Directory::default();
-        if !self.departments.is_empty() {
-            directory.departments = portal.departments().await?.into_iter().map(|found| (found.id, found)).collect();
-            let wanted: BTreeSet<DepartmentId> =
-                self.departments.iter().flat_map(|selector| directory.department_tree(selector)).collect();
-            // One listing of everybody answers for all departments as well.
-            if !wanted.is_empty() && self.everybody.is_none() {
-                let query = PeopleQuery::Departments(wanted.iter().copied().collect());
-                for person in portal.people(&query).await? {
-                    if !person.active || !person.departments.iter().any(|id| wanted.contains(id)) {
-                        return Err(filter_ignored("department", &person));
-                    }
-                    directory.add(person);
-                }
-            }
-        }
-        if self.everybody.is_some() {
-            for person in portal.people(&PeopleQuery::AllActive).await? {
-                if !person.active {
-                    return Err(filter_ignored("activity", &person));
-                }
-                directory.add(person);
-            }
-        }
-        let missing: Vec<UserId> = self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
-        if !missing.is_empty() {
-            directory.people.extend(look_up(portal, missing).await?);
-        }
-        if !self.emails.is_empty() {
-            let query = PeopleQuery::Emails(self.emails.iter().map(Arc::clone).collect());
-            for person in portal.people(&query).await? {
-                match person.email.as_deref().map(str::to_lowercase) {
-                    Some(email) if self.emails.contains(email.as_str()) => {
-                        directory.by_email.entry(email.into()).or_default().push((person.id, person.active));
-                        directory.add(person);
-                    }
-                    _ => return Err(filter_ignored("e-mail", &person)),
-                }
-            }
-        }
-        Ok(directory)
-    }
-}
-
-/// The people with these ids, as the portal describes them now, dismissed ones included. Whom it does not know is missing.
-///
-/// # Errors
-///
-/// If the portal cannot be asked, or answers with somebody else.
-pub async fn look_up<P: ReadPortal>(portal: &P, ids: Vec<UserId>) -> Result<BTreeMap<UserId, Person>, PortalError> {
-    let wanted: BTreeSet<UserId> = ids.iter().copied().collect();
-    let mut people = BTreeMap::new();
-    if ids.is_empty() {
-        return Ok(people);
-    }
-    for person in portal.people(&PeopleQuery::Ids(ids)).await? {
-        if !wanted.contains(&person.id) {
-            return Err(filter_ignored("id", &person));
-        }
-        people.insert(person.id, person);
-    }
-    Ok(people)
-}
-
-/// An answer that holds somebody who was not asked for means that the portal did not understand the question.
-fn filter_ignored(what: &str, person: &Person) -> PortalError {
-    PortalError::Unexpected(format!(
-        "asked for people by {what}, the portal also returned user {}, who does not fit; the filter was ignored, and \
-         nothing that came back can be used (does the webhook have the right `user`, which shows e-mail addresses?)",
-        person.id
-    ))
-}
-
-/// What the portal answered.
-#[derive(Default)]
-struct Directory {
-    people: BTreeMap<UserId, Person>,
-    by_email: BTreeMap<Arc<str>, Vec<(UserId, bool)>>,
-    departments: BTreeMap<DepartmentId, Department>,
-}
-
-impl Directory {
-    fn add(&mut self, person: Person) {
-        self.people.insert(person.id, person);
-    }
-
-    /// The department and, if asked for, all below it; empty if it does not exist. A ring of departments ends by itself.
-    fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
-        let mut found = BTreeSet::new();
-        if !self.departments.contains_key(&selector.id) {
-            return found;
-        }
-        let mut open = vec![selector.id];
-        while let Some(id) = open.pop() {
-            if found.insert(id) && selector.recursive {
-                let below = self.departments.values().filter(|department| department.parent == Some(id));
-                open.extend(below.map(|department| department.id));
-            }
-        }
-        found
-    }
-
-    /// Whether somebody, dismissed or not, belongs directly to one of the departments.
-    fn belongs(&self, user: UserId, departments: &BTreeSet<DepartmentId>) -> bool {
-        let person = self.people.get(&user);
-        person.is_some_and(|person| person.departments.iter().any(|id| departments.contains(id)))
-    }
-
-    /// The active people who belong directly to one of the departments.
-    fn members<'a>(&'a self, departments: &'a BTreeSet<DepartmentId>) -> impl Iterator<Item = UserId> + 'a {
-        let fits = |person: &&Person| person.active && person.departments.iter().any(|id| departments.contains(id));
-        self.people.values().filter(fits).map(|person| person.id)
-    }
 }
 
 struct Resolver {
@@ -232,10 +88,33 @@ impl Resolver {
         }
     }
 
+    /// Everybody whom a block selects, for each kind of lead that it names.
     fn block(&mut self, document: &Document, block: &PersonalBlock) {
         let errors_before = self.diagnostics.len();
+        let mut selected = self.selected(&block.users);
+        self.leave_out(&block.users.except, &mut selected);
+        let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
+        if selected.is_empty() && !new_errors {
+            let text = tr!("this block selects nobody on the portal");
+            let help =
+                tr!("an empty selection is more often a mistake than a wish: mend the selectors or remove the block");
+            self.diagnostics.push(Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help));
+        }
+        let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
+        for (user, (selector, place)) in selected {
+            let origin = origins
+                .entry((selector, place))
+                .or_insert_with_key(|(selector, place)| self.origin(document, place, selector.clone()));
+            let origin = Arc::clone(origin);
+            for lead in &block.lead_customer_types {
+                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin);
+            }
+        }
+    }
+
+    /// Whom the selectors of a block mean, each with the first selector that does.
+    fn selected(&mut self, users: &UserSelection) -> BTreeMap<UserId, (Selector, Place)> {
         let mut selected: BTreeMap<UserId, (Selector, Place)> = BTreeMap::new();
-        let users = &block.users;
         for id in &users.ids {
             if self.known_id(id) {
                 self.warn_of_dismissed(id);
@@ -267,37 +146,25 @@ impl Resolver {
                 selected.entry(person.id).or_insert((Selector::All, place.clone()));
             }
         }
-        for id in &users.except.ids {
+        selected
+    }
+
+    /// Takes out those whom a block excepts.
+    fn leave_out(&mut self, except: &Exceptions, selected: &mut BTreeMap<UserId, (Selector, Place)>) {
+        for id in &except.ids {
             if self.known_id(id) {
                 selected.remove(&id.value);
             }
         }
-        for email in &users.except.emails {
+        for email in &except.emails {
             if let Some(user) = self.person_of(email) {
                 selected.remove(&user);
             }
         }
-        for department in &users.except.departments {
+        for department in &except.departments {
             // A dismissed person still belongs to their department, and may have been selected by id.
             let tree = self.tree_of(department);
             selected.retain(|user, _| !self.directory.belongs(*user, &tree));
-        }
-        let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
-        if selected.is_empty() && !new_errors {
-            let text = tr!("this block selects nobody on the portal");
-            let help =
-                tr!("an empty selection is more often a mistake than a wish: mend the selectors or remove the block");
-            self.diagnostics.push(Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help));
-        }
-        let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
-        for (user, (selector, place)) in selected {
-            let origin = origins
-                .entry((selector, place))
-                .or_insert_with_key(|(selector, place)| self.origin(document, place, selector.clone()));
-            let origin = Arc::clone(origin);
-            for lead in &block.lead_customer_types {
-                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin);
-            }
         }
     }
 

@@ -3,10 +3,10 @@
 //! Written against the requirements and not against the planner: it shares none of the planner's code, looks everything up
 //! anew, and is slower for it. A finding means a fault in recard, and stops the run before anything is sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{BlindReset, Decision, KeepReason, Plan, Policy, Removal};
+use super::{BlindReset, Decision, KeepReason, Plan, PlannedTarget, Policy, Removal};
 use crate::model::{CardKey, CardState, DesiredState, Mode, Observed, ReadTrust, Snapshot, UnreadableReason};
 
 /// Something in a plan that must not be.
@@ -28,78 +28,79 @@ impl fmt::Display for Finding {
 pub fn check(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy, plan: &Plan) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut object = |key, problem| findings.push(Finding { key, problem });
-
-    let wanted: BTreeSet<CardKey> = desired.targets.iter().map(|target| target.key).collect();
-    let planned: BTreeSet<CardKey> = plan.targets.iter().map(|target| target.key).collect();
-    if planned.len() != plan.targets.len() {
-        for pair in plan.targets.windows(2) {
-            if let [one, other] = pair
-                && one.key == other.key
-            {
-                object(one.key, "is planned twice");
-            }
+    let wanted: BTreeMap<CardKey, &Mode> = desired.targets.iter().map(|target| (target.key, &target.mode)).collect();
+    let mut planned = BTreeSet::new();
+    for target in &plan.targets {
+        if !planned.insert(target.key) {
+            object(target.key, "is planned twice");
+        }
+        match wanted.get(&target.key) {
+            Some(mode) => decision(target, mode, snapshot, policy, &mut object),
+            None => object(target.key, "is planned, but nobody asked for it"),
         }
     }
-    for key in wanted.difference(&planned) {
+    for key in wanted.keys().filter(|key| !planned.contains(*key)) {
         object(*key, "is wanted, but has no decision");
     }
-    for key in planned.difference(&wanted) {
-        object(*key, "is planned, but nobody asked for it");
-    }
+    findings
+}
 
-    for target in &plan.targets {
-        let key = target.key;
-        let seen = snapshot.card(key);
-        let own = key.user().is_none_or(|user| user == snapshot.caller.user);
-        let Ok(index) = desired.targets.binary_search_by_key(&key, |wanted| wanted.key) else { continue };
-        let Some(wanted) = desired.targets.get(index) else { continue };
-        let had_its_turn = match &wanted.mode {
-            Mode::Enforce => false,
-            Mode::Once(generation) => policy.ledger.get(generation, key).is_some(),
-        };
-        match &target.decision {
-            Decision::Reset(_) if had_its_turn => {
-                object(key, "had its reset for this generation, and would lose its card again")
+/// Objects to a decision that does not follow from what was seen.
+fn decision(
+    target: &PlannedTarget,
+    mode: &Mode,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    object: &mut impl FnMut(CardKey, &'static str),
+) {
+    let key = target.key;
+    let seen = snapshot.card(key);
+    let had_its_turn = match mode {
+        Mode::Enforce => false,
+        Mode::Once(generation) => policy.ledger.get(generation, key).is_some(),
+    };
+    match &target.decision {
+        Decision::Reset(_) if had_its_turn => {
+            object(key, "had its reset for this generation, and would lose its card again")
+        }
+        Decision::Reset(Removal::Layout(layout)) => {
+            match seen {
+                Some(Observed::Known(CardState::Customised(there))) if there == layout => {}
+                _ => object(key, "would be reset, but was not seen with this layout"),
             }
-            Decision::Reset(Removal::Layout(layout)) => {
-                match seen {
-                    Some(Observed::Known(CardState::Customised(there))) if there == layout => {}
-                    _ => object(key, "would be reset, but was not seen with this layout"),
-                }
-                if snapshot.common_defaults.get(&key.lead) == Some(layout) && key.user().is_some() {
-                    object(key, "would be reset, but shows only the card set for all");
-                }
-                if !own && matches!(snapshot.trust, ReadTrust::NotTrusted) {
-                    object(key, "would be reset on the word of a read that cannot be trusted");
-                }
+            if snapshot.common_defaults.get(&key.lead) == Some(layout) && key.user().is_some() {
+                object(key, "would be reset, but shows only the card set for all");
             }
-            Decision::Reset(Removal::Unread) => {
-                let unreadable = matches!(
-                    seen,
-                    Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven))
-                );
-                if !unreadable {
-                    object(key, "would be reset unread, but could be read");
-                }
-                if policy.blind == BlindReset::Never {
-                    object(key, "would be reset unread, which nobody allowed");
-                }
+            let own = key.user().is_none_or(|user| user == snapshot.caller.user);
+            if !own && matches!(snapshot.trust, ReadTrust::NotTrusted) {
+                object(key, "would be reset on the word of a read that cannot be trusted");
             }
-            Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => match seen {
-                Some(Observed::Known(state)) if state.is_default() => {}
-                _ => object(key, "counts as being at its default, but was not seen so"),
-            },
-            Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_)) => {
-                if !had_its_turn {
-                    object(key, "counts as done for its generation, but the ledger has no word of it");
-                }
+        }
+        Decision::Reset(Removal::Unread) => {
+            let unreadable = matches!(
+                seen,
+                Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven))
+            );
+            if !unreadable {
+                object(key, "would be reset unread, but could be read");
             }
-            Decision::Hold(_) => {
-                if matches!(seen, Some(Observed::Known(_))) {
-                    object(key, "is held, though its state is known");
-                }
+            if policy.blind == BlindReset::Never {
+                object(key, "would be reset unread, which nobody allowed");
+            }
+        }
+        Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => match seen {
+            Some(Observed::Known(state)) if state.is_default() => {}
+            _ => object(key, "counts as being at its default, but was not seen so"),
+        },
+        Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_)) => {
+            if !had_its_turn {
+                object(key, "counts as done for its generation, but the ledger has no word of it");
+            }
+        }
+        Decision::Hold(_) => {
+            if matches!(seen, Some(Observed::Known(_))) {
+                object(key, "is held, though its state is known");
             }
         }
     }
-    findings
 }
