@@ -152,6 +152,26 @@ proptest! {
     }
 
     #[test]
+    fn the_checker_finds_a_target_that_was_left_out_doubled_or_slipped_in(
+        (desired, snapshot, policy) in worlds(),
+        which in any::<prop::sample::Index>(),
+    ) {
+        let made = plan(&desired, &snapshot, &policy);
+        prop_assume!(!made.targets.is_empty());
+        let one = made.targets[which.index(made.targets.len())].clone();
+        let stranger = PlannedTarget { key: CardKey::personal(user(99), LeadCustomerType::Simple), ..one.clone() };
+        let found = |targets: Vec<PlannedTarget>| {
+            let findings = check(&desired, &snapshot, &policy, &Plan { targets, ..made.clone() });
+            findings.into_iter().map(|finding| finding.key).collect::<Vec<_>>()
+        };
+        let others = made.targets.iter().filter(|target| target.key != one.key).cloned();
+        prop_assert_eq!(found(others.collect()), [one.key]);
+        let with = |more: &PlannedTarget| [made.targets.as_slice(), std::slice::from_ref(more)].concat();
+        prop_assert_eq!(found(with(&one)), [one.key]);
+        prop_assert_eq!(found(with(&stranger)), [stranger.key]);
+    }
+
+    #[test]
     fn a_protected_person_is_in_no_approved_plan((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         let hit: BTreeSet<_> = made.resets().filter_map(|target| target.key.user()).collect();
