@@ -109,7 +109,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         Command::Restore(arguments) => commands::restore::run(ui, global, &arguments, interrupt).await,
         Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
         Command::History(arguments) => commands::history::run(ui, global, &arguments),
-        Command::Show(arguments) => commands::history::show(ui, global, &arguments),
+        Command::Show(arguments) => commands::show::run(ui, global, &arguments),
         Command::Reconcile(arguments) => commands::reconcile::run(ui, global, &arguments, interrupt).await,
         Command::Init(arguments) => commands::init::run(ui, global, &arguments),
         Command::Drift(arguments) => commands::drift::run(ui, global, &arguments, interrupt).await,

@@ -45,29 +45,27 @@ impl FromStr for Output {
 
 /// Reads the output of a command that knows text and JSON only.
 pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
-    let output: Output = text.parse()?;
-    match output.format {
-        Format::Text | Format::Json => Ok(output),
-        other => Err(format!("this command has no format {other}; it has text and json")),
-    }
-}
-
-/// Reads the output of a command that lists runs.
-pub(super) fn of_history(text: &str) -> Result<Output, String> {
-    let output: Output = text.parse()?;
-    match History::FORMATS.contains(&output.format) {
-        true => Ok(output),
-        false => Err(format!("this command has no format {}; it has text, json, markdown and csv", output.format)),
-    }
+    one_of(&[Format::Text, Format::Json], text)
 }
 
 /// Reads the output of a command that knows text, JSON and tables.
 pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
+    one_of(&[Format::Text, Format::Json, Format::Csv], text)
+}
+
+/// Reads the output of a command that lists runs.
+pub(super) fn of_history(text: &str) -> Result<Output, String> {
+    one_of(&History::FORMATS, text)
+}
+
+fn one_of(formats: &[Format], text: &str) -> Result<Output, String> {
     let output: Output = text.parse()?;
-    match output.format {
-        Format::Text | Format::Json | Format::Csv => Ok(output),
-        other => Err(format!("this command has no format {other}; it has text, json and csv")),
+    if formats.contains(&output.format) {
+        return Ok(output);
     }
+    let mut words: Vec<String> = formats.iter().map(ToString::to_string).collect();
+    let last = words.pop().unwrap_or_default();
+    Err(format!("this command has no format {}; it has {} and {last}", output.format, words.join(", ")))
 }
 
 /// Reads the limit on the bytes of Markdown.
@@ -298,7 +296,14 @@ mod tests {
         }
         assert!("json=".parse::<Output>().is_err());
         assert!("yaml".parse::<Output>().is_err());
-        assert!(text_or_json("csv").is_err());
+    }
+
+    #[test]
+    fn a_command_says_which_formats_it_has() {
+        let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
+        assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
+        assert_eq!(other(of_history), "this command has no format sarif; it has text, json, markdown and csv");
+        assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(Format::Csv));
     }
 
     #[test]

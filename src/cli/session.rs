@@ -73,6 +73,15 @@ pub(super) fn named_portal(global: &Global) -> Result<PortalId, Failure> {
     Err(unknown_portal(portal))
 }
 
+/// The store of the portal that the command line or the environment names.
+pub(super) fn store(global: &Global) -> Result<Store, Failure> {
+    let portal = match &global.portal {
+        Some(_) => named_portal(global)?,
+        None => environment::webhook(Need::Read, global.webhook_url_file.as_deref())?.0.portal(),
+    };
+    Ok(Store::open(&global.store, &portal)?)
+}
+
 fn unknown_portal(portal: &str) -> Failure {
     Failure::error(tr!("--portal takes embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
         .hint(tr!("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret"))

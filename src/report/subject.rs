@@ -210,6 +210,21 @@ impl Held {
 }
 
 impl<'a> SettledRun<'a> {
+    /// Of a run that was not begun yet, on this portal, and of which no more is known.
+    pub fn not_begun(portal: &'a str) -> Self {
+        Self {
+            run: None,
+            portal,
+            manifests: Vec::new(),
+            targets: &[],
+            stopped: None,
+            held: Vec::new(),
+            plan: None,
+            names: None,
+            about: None,
+        }
+    }
+
     /// The sums; they add up to the number of targets.
     pub fn totals(&self) -> Totals {
         Totals::of(self.targets.iter().map(|settled| &settled.outcome))

@@ -90,15 +90,10 @@ async fn decide(
     let planned_report = planned.report(session, manifest);
     outputs.preview(Subject::Plan(&planned_report))?;
     let settled = SettledRun {
-        run: None,
-        portal: plan.portal.as_str(),
         manifests: planned_report.manifests.clone(),
-        targets: &[],
-        stopped: None,
         held: Held::of(plan),
         plan: Some(plan),
-        names: None,
-        about: None,
+        ..SettledRun::not_begun(plan.portal.as_str())
     };
     let names = manifest.names();
     if counts.reset == 0 && plan.new_marks() == 0 {

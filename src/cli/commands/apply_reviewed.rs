@@ -86,15 +86,9 @@ async fn carry_out(
         outputs.preview(Subject::Plan(&planned_report))?;
     }
     let report = SettledRun {
-        run: None,
-        portal: plan.portal.as_str(),
         manifests: planned_report.manifests.clone(),
-        targets: &[],
-        stopped: None,
-        held: Vec::new(),
         plan: Some(&plan),
-        names: None,
-        about: None,
+        ..SettledRun::not_begun(plan.portal.as_str())
     };
     let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };
     if content.targets.is_empty() && plan.new_marks() == 0 {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::args::{AuditAction, Global};
-use crate::cli::commands::history;
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::plan_files::moment;
 use crate::cli::ui::Ui;
+use crate::cli::{exit, session};
 use crate::format::{AuditEntry, AuditEvent};
 use crate::language::Text;
 use crate::model::{RunId, Totals};
@@ -16,7 +15,7 @@ use crate::store::{RunEnd, Store};
 
 /// Shows the trail, or finds out whether it can be believed.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
-    let store = history::store(global)?;
+    let store = session::store(global)?;
     let entries = store.audit_entries()?;
     match action {
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,

@@ -65,7 +65,7 @@ impl CiSystem {
     }
 }
 
-/// Writes the files, all or none.
+/// Writes the files; none of them if one is there already.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -> Result<u8, Failure> {
     let portal = portal(global, arguments)?;
     let users = if portal == "embedded" { SALES } else { SOMEBODY };

@@ -1,15 +1,14 @@
 //! `recard ledger`: the memory of mode once. Reads the store alone.
 
 use crate::cli::args::{Global, LedgerAction, Memory};
-use crate::cli::commands::history;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, planning};
+use crate::cli::{exit, planning, session};
 use crate::model::{CardKey, Generation, LedgerEntry};
 
 /// Shows a ledger, or begins one in a file.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Result<u8, Failure> {
-    let store = history::store(global)?;
+    let store = session::store(global)?;
     match action {
         LedgerAction::Show { file } => {
             let ledger = planning::ledger(&store, &Memory { ledger: file.clone() })?;

@@ -20,5 +20,6 @@ pub(super) mod reconcile;
 pub(super) mod restore;
 pub(super) mod resume;
 pub(super) mod schema;
+pub(super) mod show;
 pub(super) mod unlock;
 pub(super) mod validate;

@@ -82,17 +82,8 @@ async fn restore(
     let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
     let names = names::of_cards(session, &of, &keys).await;
     outputs.preview_text(&text(&of, &plan, &names, arguments))?;
-    let settled = SettledRun {
-        run: None,
-        portal: snapshot.portal.as_str(),
-        manifests: Vec::new(),
-        targets: &[],
-        stopped: None,
-        held: held(&plan),
-        plan: None,
-        names: Some(&names),
-        about: None,
-    };
+    let settled =
+        SettledRun { held: held(&plan), names: Some(&names), ..SettledRun::not_begun(snapshot.portal.as_str()) };
     let kept_back = !settled.held.is_empty();
     if actions == 0 {
         outputs.write(Subject::Run(&settled))?;

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use crate::cli::args::{Global, UnlockArguments};
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::history;
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::running::{self, Approval};
 use crate::cli::ui::Ui;
+use crate::cli::{exit, session};
 use crate::format::AuditEvent;
 use crate::language::english;
 use crate::port::StoreError;
@@ -25,7 +24,7 @@ pub(in crate::cli) async fn run(
     arguments: &UnlockArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    let store = history::store(global)?;
+    let store = session::store(global)?;
     let owner = match store.lock_state()? {
         LockState::Free => {
             ui.result(format_args!("{}\n", tr!("Nobody holds the lock of {}.", store.portal())))?;
