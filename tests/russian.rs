@@ -306,6 +306,7 @@ fn every_command_speaks_russian_and_does_the_same() {
         "apply -f lead.yaml",
         "history",
         "history --output json",
+        "history --output markdown",
         "show last",
         "show last --output markdown",
         "show last --output json",

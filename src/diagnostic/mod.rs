@@ -98,11 +98,6 @@ impl Diagnostic {
         Self::new(Severity::Warning, code, message).label(place, "")
     }
 
-    /// A problem without a place: there is no text that it could be in.
-    pub fn without_place(code: Code, message: impl Into<Text>) -> Self {
-        Self::new(Severity::Error, code, message)
-    }
-
     /// Says how to mend it.
     #[must_use]
     pub fn help(mut self, text: impl Into<Text>) -> Self {

@@ -52,7 +52,7 @@ pub(super) async fn put_back<P: WritePortal, L: RunLog>(
 }
 
 /// Reads one card, without judging whose it is.
-pub(super) async fn read_one<P: ReadPortal>(portal: &P, key: CardKey) -> Result<Option<Layout>, String> {
+async fn read_one<P: ReadPortal>(portal: &P, key: CardKey) -> Result<Option<Layout>, String> {
     let mut found = Err("no answer".to_owned());
     let mut sink = |_: CardKey, read: CardRead| {
         found = match read {

@@ -1,9 +1,9 @@
 //! The runs of a store: one value, shown as text, JSON, Markdown and a table for spreadsheets.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::escape::markdown;
-use super::words::{Counted, fitted};
+use super::words::fitted;
 use super::{Format, MARKDOWN_LIMIT, Purpose, ReportJson, SettledRun, csv, pretty, visible};
 use crate::language::Text;
 use crate::model::Totals;
@@ -80,33 +80,32 @@ impl History<'_> {
 
     /// The newest first, and as many as a comment holds.
     fn markdown(&self) -> String {
-        let count = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
-        let mut text = format!("<!-- recard:history -->\n### recard history: {}\n", Counted(count, "run", "runs"));
+        let title = tr!("recard history: {n} run" | "recard history: {n} runs" % self.runs.len());
+        let mut text = format!("<!-- recard:history -->\n### {title}\n");
         if self.runs.is_empty() {
             return text;
         }
-        text.push_str("\n| run | what | done | skipped | failed | unknown | by | commit | manifests |\n");
-        text.push_str("|---|---|--:|--:|--:|--:|---|---|---|\n");
+        let columns = tr!("run | what | done | skipped | failed | unknown | by | commit | manifests");
+        let _ = writeln!(text, "\n| {columns} |\n|---|---|--:|--:|--:|--:|---|---|---|");
         for (shown, run) in self.runs.iter().rev().enumerate() {
             let Totals { done, skipped, failed, unknown } = run.totals();
             let line = Line::of(run);
-            let what = match (line.restores.as_str(), run.stopped) {
-                ("", None) => line.command.to_owned(),
-                ("", Some(end)) => format!("{}, {end}", line.command),
-                (of, None) => format!("restore of `{of}`"),
-                (of, Some(end)) => format!("restore of `{of}`, {end}"),
+            let what = match line.restores.as_str() {
+                "" => Text::from(line.command),
+                of => tr!("restore of {of}", of = format_args!("`{of}`")),
             };
+            let end = run.stopped.map(|end| format!(", {}", Text::known(end))).unwrap_or_default();
+            let done = tr!("{done} of {planned}", done, planned = line.planned);
             let cell = |text: &str| markdown(&fitted(text, LONGEST_TEXT));
             let commit: String = line.commit.chars().take(COMMIT_SIGNS).collect();
             let row = format!(
-                "| `{}` | {what} | {done} of {} | {skipped} | {failed} | {unknown} | {} | {} | {} |\n",
+                "| `{}` | {what}{end} | {done} | {skipped} | {failed} | {unknown} | {} | {} | {} |\n",
                 line.run,
-                line.planned,
                 cell(line.actor),
                 cell(&commit),
                 cell(&line.manifests),
             );
-            let rest = format!("\nand {} older\n", self.runs.len() - shown);
+            let rest = format!("\n{}\n", tr!("and {} older", self.runs.len() - shown));
             if text.len() + row.len() + rest.len() > MARKDOWN_LIMIT {
                 text.push_str(&rest);
                 break;
