@@ -54,6 +54,7 @@ impl fmt::Display for Expense {
         Ok(())
     }
 }
+
 /// Names of people are cut here, so that a line fits 80 columns.
 pub const NAME_WIDTH: usize = 22;
 

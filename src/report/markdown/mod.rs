@@ -1,0 +1,214 @@
+//! Markdown for a comment on a pull request: what matters first, and never more than the limit.
+//!
+//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own comment. The same report is
+//! written with less and less detail until it fits: first without the content of cards, then with fewer rows, then with
+//! counts alone. So a limit is never an error.
+
+mod plan;
+mod run;
+
+use std::fmt::Write as _;
+
+use super::escape::markdown;
+use super::finding::findings;
+use super::plan_text::{as_wanted, sums};
+use super::subject::warnings;
+use super::words::fitted;
+use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
+use crate::language::Text;
+use crate::model::Totals;
+use crate::plan::{Drift, DriftKind, Plan};
+
+/// How many rows the tables may have, step by step; the last step has counts alone.
+const ROWS: &[usize] = &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
+
+/// A text of a person's is cut here, in characters.
+const LONGEST_TEXT: usize = 300;
+
+/// How many manifests, guards and selectors are named; a report has rarely more than a few.
+const LONGEST_LIST: usize = 20;
+
+/// How much is told.
+#[derive(Clone, Copy)]
+struct Detail {
+    rows: usize,
+    content: Content,
+    /// Beyond this nothing more is worth writing: less detail will be tried.
+    limit: usize,
+}
+
+/// The report in Markdown, within the limit of the options.
+pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
+    let marker = marker(report.purpose, &options.marker);
+    let limit = options.markdown_limit;
+    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: Content::Left, limit });
+    let whole = Detail { rows: usize::MAX, content: options.content, limit };
+    for detail in std::iter::once(whole).chain(steps) {
+        let text = format!("{marker}\n{}", body(report, detail));
+        if text.len() <= options.markdown_limit {
+            return text;
+        }
+    }
+    // Only a limit below what a headline takes comes here.
+    let headline = format!("{marker}\n{}", headline(report));
+    let fits = |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
+    let end = (0..=headline.len()).rev().find(fits).unwrap_or(0);
+    headline.get(..end).unwrap_or_default().to_owned()
+}
+
+/// By this line a pipeline finds its comment again. It depends on what the command was for and on the name that the
+/// pipeline chose, and on nothing that changes from run to run.
+fn marker(purpose: Purpose, name: &str) -> String {
+    match name {
+        "" => format!("<!-- recard:{} -->", purpose.word()),
+        name => format!("<!-- recard:{}:{name} -->", purpose.word()),
+    }
+}
+
+fn headline(report: &Report<'_>) -> String {
+    let word = report.purpose.word();
+    match &report.subject {
+        Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
+        Subject::Plan(PlanReport { plan, .. }) => planned(word, plan),
+        Subject::Run(run) => settled(word, run),
+        Subject::Validation(checked) => validated(word, checked),
+        Subject::Failure(_) => format!("### ❌ {}\n", tr!("recard {word} failed", word)),
+    }
+}
+
+fn planned(word: &str, plan: &Plan) -> String {
+    let counts = plan.counts();
+    if plan.is_settled() {
+        let title = tr!("recard {word}: nothing to do", word);
+        return format!("### ✅ {title}\n\n{}\n", as_wanted(counts.keep));
+    }
+    let sign = if !plan.guards.holds() {
+        "🛑"
+    } else if counts.hold > 0 {
+        "⚠️"
+    } else {
+        "📋"
+    };
+    let title = tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset, word);
+    format!("### {sign} {title}\n\n{}\n", sums(plan))
+}
+
+fn settled(word: &str, run: &SettledRun<'_>) -> String {
+    let totals @ Totals { done, skipped, failed, unknown } = run.totals();
+    let held = run.held.len();
+    let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
+        "❌"
+    } else if held > 0 {
+        "⚠️"
+    } else {
+        "✅"
+    };
+    let title = tr!(
+        "recard {word}: {done} of {n} card done" | "recard {word}: {done} of {n} cards done" % totals.planned(),
+        word,
+        done
+    );
+    let sums =
+        tr!("{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.", skipped, failed, unknown, held);
+    format!("### {sign} {title}\n\n{sums}\n")
+}
+
+fn validated(word: &str, checked: &Checked<'_>) -> String {
+    let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
+    let warnings = warnings(checked.diagnostics.len() - errors);
+    let title = match errors {
+        0 => format!("✅ {}", tr!("recard {word}: the manifests are valid", word)),
+        _ => {
+            let problems = tr!(
+                "recard {word}: {n} problem in the manifests" | "recard {word}: {n} problems in the manifests" % errors,
+                word
+            );
+            format!("❌ {problems}")
+        }
+    };
+    format!("### {title}\n\n{warnings}.\n")
+}
+
+fn drifted(drift: &Drift) -> String {
+    let Some(fingerprint) = drift.fingerprint() else {
+        return format!("### ✅ {}\n\n{}\n", tr!("recard drift: none"), as_wanted(drift.settled));
+    };
+    let title = tr!("recard drift: {n} card drifted" | "recard drift: {n} cards drifted" % drift.pending().count());
+    let mut text = format!("### ⚠️ {title}\n\n");
+    let kinds = DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0);
+    for kind in kinds {
+        let allowed = if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
+        let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
+    }
+    for problem in drift.gone.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "- {}", tr!("gone: {}", short(&problem.message)));
+    }
+    more(&mut text, "- ", drift.gone.len());
+    let _ = writeln!(text, "\n{}", tr!("Fingerprint {fingerprint}", fingerprint = format_args!("`{fingerprint}`")));
+    text
+}
+
+fn body(report: &Report<'_>, detail: Detail) -> String {
+    let mut text = headline(report);
+    match &report.subject {
+        Subject::Plan(plan) => plan::of_plan(&mut text, plan, detail),
+        Subject::Run(run) => run::of_run(&mut text, run, detail),
+        Subject::Validation(checked) => of_problems(&mut text, report, checked, detail),
+        Subject::Failure(failed) => of_failure(&mut text, failed),
+    }
+    text
+}
+
+/// Name and reason of each manifest.
+fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
+    if !manifests.is_empty() {
+        text.push('\n');
+        for (name, reason) in manifests.iter().take(LONGEST_LIST) {
+            let _ = writeln!(text, "- {}: {}", short(name), short(reason));
+        }
+        more(text, "- ", manifests.len());
+    }
+}
+
+fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, detail: Detail) {
+    if let Some(portal) = checked.portal {
+        let _ = writeln!(text, "\n{}", tr!("For the portal {}.", markdown(portal)));
+    }
+    let findings = findings(report);
+    if findings.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
+    let room = detail.rows.max(5);
+    for finding in findings.iter().take(room) {
+        let help = finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = finding.place.as_ref().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+        let _ = writeln!(text, "| {} | {} | {}{help} |", short(&place), finding.rule, short(&finding.message));
+    }
+    if let Some(left @ 1..) = findings.len().checked_sub(room) {
+        let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));
+    }
+}
+
+fn of_failure(text: &mut String, failed: &Failed<'_>) {
+    text.push('\n');
+    for message in failed.chain.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "- {}", short(message));
+    }
+    for hint in failed.hints.iter().take(LONGEST_LIST) {
+        let _ = writeln!(text, "\n{}", short(hint));
+    }
+    let _ = writeln!(text, "\n{}", tr!("Exit code {}.", failed.code));
+}
+
+/// How many entries of a list were left out, if any were.
+fn more(text: &mut String, bullet: &str, count: usize) {
+    if let Some(left @ 1..) = count.checked_sub(LONGEST_LIST) {
+        let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
+    }
+}
+
+/// Somebody's text, cut to a sensible length and made harmless.
+fn short(text: &str) -> String {
+    markdown(&fitted(text, LONGEST_TEXT))
+}
