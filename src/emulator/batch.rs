@@ -15,6 +15,7 @@ use super::query;
 use super::reference::{self, Results};
 use super::request::{self, Incoming};
 use super::state::State;
+use super::time::{now, time};
 
 /// How many commands a batch may have.
 const LONGEST: usize = 50;
@@ -194,7 +195,7 @@ fn carry_out(
             return Err(Failure::batch_in_batch());
         }
         let rows = nested(portal, call, &parameters, depth + 1)?;
-        let time = super::exchange::time(portal.inside().state.release, super::exchange::now(), None);
+        let time = time(portal.inside().state.release, now(), None);
         return Ok((Listed { rows, total: None, next: None }, time));
     }
     portal.command(call, known, &parameters, Alone::No)

@@ -9,6 +9,7 @@ use super::encode;
 use super::exchange::Alone;
 use super::method::Method;
 use super::php::{Array, Php};
+use super::request::{Incoming, Parameters};
 
 /// Something that a careful client would never send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +72,25 @@ impl Witness<'_> {
         if self.complaints.len() < MOST {
             let (request, method) = (self.request, self.method.to_owned());
             self.complaints.push(Complaint { request, kind, method, text: text.into() });
+        }
+    }
+
+    /// Looks at how a request was sent, and what of it the portal lost.
+    pub(super) fn look_at_form(&mut self, incoming: &Incoming, parameters: &Parameters) {
+        let Parameters { values: _, lost_body, dropped } = parameters;
+        if incoming.verb != "POST" {
+            let text = format!("{} instead of POST: a redirect or a proxy can repeat it", incoming.verb);
+            self.complain("not-post", text);
+        } else if incoming.content_type.as_deref() != Some("application/json") {
+            let sent = incoming.content_type.as_deref().unwrap_or("missing");
+            let text = format!("the content type is {sent}: only application/json is read by every release");
+            self.complain("bad-content-type", text);
+        }
+        if let Some(why) = lost_body {
+            self.complain("lost-body", format!("{why}: the portal takes it for an empty one"));
+        }
+        if *dropped > 0 {
+            self.complain("dropped-values", format!("{dropped} values beyond the portal's limit were dropped"));
         }
     }
 

@@ -20,8 +20,9 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::exchange::{Counters, Inside, Portal};
+use super::exchange::Portal;
 use super::fault::Faults;
+use super::inside::{Counters, Inside};
 use super::limits::Levels;
 use super::seed::Seed;
 use super::state::State;

@@ -97,7 +97,9 @@ impl Levels {
 mod tests {
     use super::*;
     use crate::emulator::Seed;
-    use crate::emulator::exchange::{Inside, Portal, Reply};
+    use crate::emulator::exchange::Portal;
+    use crate::emulator::inside::Inside;
+    use crate::emulator::reply::Reply;
     use crate::emulator::request::Incoming;
 
     #[tokio::test(start_paused = true)]

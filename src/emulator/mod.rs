@@ -108,6 +108,7 @@ mod exchange;
 mod fault;
 mod filter;
 mod history;
+mod inside;
 mod limits;
 mod listing;
 mod method;
@@ -115,10 +116,12 @@ mod people;
 mod php;
 mod query;
 mod reference;
+mod reply;
 mod request;
 mod seed;
 mod server;
 mod state;
+mod time;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -131,15 +134,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use complaint::Complaint;
-pub use exchange::Counters;
 pub use fault::FaultScriptError;
 pub use history::{HappenedTo, Happening};
+pub use inside::Counters;
 pub use limits::Limits;
 pub use seed::Seed;
 pub use state::{Release, StateError};
 
-use exchange::{Inside, Portal};
+use exchange::Portal;
 use fault::Faults;
+use inside::Inside;
 use server::{Callers, Door};
 
 /// How an emulator starts.

@@ -16,7 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::control;
-use super::exchange::{Answer, Portal, Reply};
+use super::exchange::Portal;
+use super::reply::{Answer, JSON, Reply};
 use super::request::Incoming;
 
 /// A body that may break off.
@@ -84,7 +85,7 @@ async fn answer(
         } else {
             control::answer(&portal, &head.method, head.uri.path(), &body)
         };
-        return Ok(response(status, super::exchange::JSON, full(text), None));
+        return Ok(response(status, JSON, full(text), None));
     }
     let content_type = head.headers.get(header::CONTENT_TYPE);
     let incoming = Incoming {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::php::Php;
+use super::php::{Key, Php};
 
 /// The portal that states are measured against: parts that a state leaves out come from here.
 const BASE_PORTAL: &str = include_str!("base_portal.json");
@@ -287,6 +287,21 @@ impl State {
 
     pub(super) fn setting(&self, name: &str) -> Option<&Value> {
         self.environment.server_settings.get(name)
+    }
+
+    /// The webhook that an address names: by its secret, in any case of letters, and by the id or the login of its owner.
+    pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {
+        self.webhooks.iter().find(|row| {
+            // What is written like a number is an id, and anything else a login.
+            let is_owner = match Key::from(owner) {
+                Key::Int(id) => row.user_id == id,
+                Key::Text(login) => {
+                    let person = self.people.get(&row.user_id);
+                    person.is_some_and(|one| !login.is_empty() && one.login.to_lowercase() == login.to_lowercase())
+                }
+            };
+            row.active && row.secret.eq_ignore_ascii_case(secret) && is_owner
+        })
     }
 
     /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those that are held.
