@@ -44,7 +44,7 @@ pub enum Freshness {
 pub async fn apply<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,
-    plan: &ApprovedPlan,
+    plan: ApprovedPlan<'_>,
     beforehand: &[Settled],
     freshness: Freshness,
     stop: &StopSignal,
@@ -128,7 +128,8 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let mut under_way = FuturesUnordered::new();
         let mut answered = VecDeque::new();
         loop {
-            while end.is_none() && under_way.len() < REQUESTS_AT_ONCE && !self.waiting.is_empty() {
+            // An answer that nobody has looked into yet counts too: they would pile up where a portal is quicker than a disk.
+            while end.is_none() && under_way.len() + answered.len() < REQUESTS_AT_ONCE && !self.waiting.is_empty() {
                 if let Some(reason) = stop.reason() {
                     end = Some(End::Wish(reason.to_string()));
                     break;

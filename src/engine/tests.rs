@@ -47,8 +47,8 @@ async fn make_plan(portal: &FakePortal, keys: &[CardKey], mode: &Mode, ledger: L
     made
 }
 
-fn approve(plan: &Plan) -> ApprovedPlan {
-    ApprovedPlan::new(plan.clone(), Vec::new()).unwrap()
+fn approve(plan: &Plan) -> ApprovedPlan<'_> {
+    ApprovedPlan::new(plan, Vec::new()).unwrap()
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {
@@ -82,7 +82,7 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
     let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
     let (_, stop) = stop_pair();
     let approved = approve(made);
-    let applied = apply(portal, &mut log, &approved, &[], freshness, &stop, &quiet);
+    let applied = apply(portal, &mut log, approved, &[], freshness, &stop, &quiet);
     // Nothing here takes time: whoever is not done by then waits for something that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {

@@ -48,11 +48,19 @@ impl Format {
 
 /// Writes content as a sealed document, in canonical form with a line end.
 pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, FormatError> {
-    let mut object = as_object(content)?;
-    object.insert("format".to_owned(), Value::String(format.text()));
-    let sum = canonical_digest(&object)?;
-    object.insert("seal".to_owned(), Value::String(sum.to_string()));
-    let mut bytes = serde_json_canonicalizer::to_vec(&object).map_err(FormatError::not_writable)?;
+    #[derive(Serialize)]
+    struct Sealed<'a, T> {
+        #[serde(flatten)]
+        content: &'a T,
+        format: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seal: Option<String>,
+    }
+
+    // Straight to text: a plan for many people is large, and as a tree of values many times as large.
+    let mut sealed = Sealed { content, format: format.text(), seal: None };
+    sealed.seal = Some(canonical_digest(&sealed)?.to_string());
+    let mut bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -76,8 +84,8 @@ pub(super) fn unseal<T: DeserializeOwned>(format: Format, bytes: &[u8]) -> Resul
 
 /// The digest of the canonical form of a value.
 pub(super) fn canonical_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
-    let bytes = serde_json_canonicalizer::to_vec(value).map_err(FormatError::not_writable)?;
-    Ok(Digest::of(&bytes))
+    Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(value, &mut sum))
+        .map_err(FormatError::not_writable)
 }
 
 /// A struct as a JSON object.

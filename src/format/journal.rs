@@ -1,7 +1,9 @@
 //! The records of a run's journal: one JSON object a line, numbered, so that a missing line is noticed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::document::Format;
 use super::outcome::OutcomeForm;
@@ -119,10 +121,10 @@ pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, Form
 /// The record of a line that should have this number.
 pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatError> {
     // The version comes first: a newer record is to be called newer, whatever its fields.
-    let object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
-    FORMAT.check_object(&object)?;
-    let LineForm { format: _, number: found, record } =
-        serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
+    let object: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    let format = object.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
+    FORMAT.check(format.as_deref().unwrap_or_default())?;
+    let LineForm { format: _, number: found, record } = serde_json::from_str(json).map_err(FormatError::senseless)?;
     if found != number {
         return Err(FormatError::Senseless(format!("record {number} is missing; record {found} stands in its place")));
     }

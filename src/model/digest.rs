@@ -1,6 +1,7 @@
 //! A stable digest of a canonical form.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -14,6 +15,17 @@ impl Digest {
     /// The digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of what is written piece by piece, so that a long form need not be held as a whole.
+    ///
+    /// # Errors
+    ///
+    /// What `write` fails with.
+    pub fn of_written<E>(write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>) -> Result<Self, E> {
+        let mut sum = Sum(Sha256::new());
+        write(&mut sum)?;
+        Ok(Self(sum.0.finalize().into()))
     }
 
     /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
@@ -31,6 +43,20 @@ impl Digest {
         let mut text = self.hex();
         text.truncate(12);
         text
+    }
+}
+
+/// A sum that grows with what is written.
+struct Sum(Sha256);
+
+impl io::Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -71,6 +97,13 @@ impl FromStr for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_in_pieces_or_given_as_a_whole_it_is_the_same() {
+        let written =
+            Digest::of_written(|sum| [&b"a"[..], b"", b"bc"].iter().try_for_each(|piece| sum.write_all(piece)));
+        assert_eq!(written.unwrap(), Digest::of(b"abc"));
+    }
 
     #[test]
     fn a_digest_is_what_sha256sum_prints_and_can_be_read_back() {

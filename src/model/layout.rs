@@ -46,9 +46,10 @@ impl Layout {
         if value.is_null() {
             return Err(LayoutError::Null);
         }
-        let canonical = serde_json_canonicalizer::to_vec(&value).map_err(LayoutError::NotJson)?;
+        let digest = Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(&value, &mut sum))
+            .map_err(LayoutError::NotJson)?;
         let (sections, fields) = counts(&value);
-        Ok(Self { text: text.into(), digest: Digest::of(&canonical), sections, fields })
+        Ok(Self { text: text.into(), digest, sections, fields })
     }
 
     /// The JSON text, byte for byte as it came.

@@ -5,8 +5,8 @@ use super::{Finding, GuardReport, Plan};
 /// A plan that may be applied: the checker found nothing, and every guard holds or is acknowledged.
 ///
 /// There is no other way to make one, and `apply` takes nothing else.
-#[derive(Clone, Debug)]
-pub struct ApprovedPlan(Plan);
+#[derive(Clone, Copy, Debug)]
+pub struct ApprovedPlan<'a>(&'a Plan);
 
 /// Why a plan may not be applied.
 #[derive(Clone, Debug)]
@@ -17,20 +17,20 @@ pub enum NotApproved {
     Faulty(Vec<Finding>),
 }
 
-impl ApprovedPlan {
+impl<'a> ApprovedPlan<'a> {
     /// Approves a plan, given what the checker found.
-    pub fn new(plan: Plan, findings: Vec<Finding>) -> Result<Self, NotApproved> {
+    pub fn new(plan: &'a Plan, findings: Vec<Finding>) -> Result<Self, NotApproved> {
         if !findings.is_empty() {
             return Err(NotApproved::Faulty(findings));
         }
         if !plan.guards.holds() {
-            return Err(NotApproved::Guards(plan.guards));
+            return Err(NotApproved::Guards(plan.guards.clone()));
         }
         Ok(Self(plan))
     }
 
     /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.0
+    pub fn plan(self) -> &'a Plan {
+        self.0
     }
 }

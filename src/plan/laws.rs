@@ -176,7 +176,7 @@ proptest! {
         let made = plan(&desired, &snapshot, &policy);
         let hit: BTreeSet<_> = made.resets().filter_map(|target| target.key.user()).collect();
         if hit.intersection(&desired.guards.protected).next().is_some() {
-            prop_assert!(ApprovedPlan::new(made, vec![]).is_err());
+            prop_assert!(ApprovedPlan::new(&made, vec![]).is_err());
         }
     }
 

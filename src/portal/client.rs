@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::command::{BATCH, RESET, SET};
 use super::gate::Gate;
 use super::limiter::Charges;
+use super::seen::SeenLayouts;
 use super::sizing::{Allowance, Timing, Wave, Work};
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
@@ -42,6 +43,7 @@ pub(crate) struct Client {
     transport: Box<dyn Transport>,
     pub(super) portal: PortalId,
     pub(super) gate: Gate,
+    pub(super) seen: SeenLayouts,
     connections: Semaphore,
     most_connections: usize,
     budget: RetryBudget,
@@ -99,6 +101,7 @@ impl Client {
             transport,
             portal,
             gate: Gate::new(settings),
+            seen: SeenLayouts::default(),
             connections: Semaphore::new(most_connections),
             most_connections,
             budget: settings.retry_budget,

@@ -30,6 +30,7 @@ mod reading;
 mod reads;
 #[cfg(test)]
 mod scenarios;
+mod seen;
 mod settings;
 mod sizing;
 mod statistics;

@@ -8,8 +8,8 @@ use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing};
 use super::reads::ReadEnd;
+use super::wire::WholeSeconds;
 use super::wire::people::{TimeZoneOffset, departments, people, profile};
-use super::wire::{WholeSeconds, card};
 use crate::language::english;
 use crate::model::{CardKey, Department, Identity, Person, TrustEvidence};
 use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
@@ -106,27 +106,27 @@ impl Client {
         };
         let mut take = |number: usize, end: ReadEnd| {
             if let Some(key) = keys.get(number) {
-                sink.take(*key, card_read(end));
+                sink.take(*key, self.card_read(end));
             }
         };
         self.read_all(keys.len(), 0.0, &command, &mut take).await
     }
-}
 
-/// What the end of a read means for the card.
-fn card_read(end: ReadEnd) -> CardRead {
-    match end {
-        ReadEnd::Answered(answer) => layout_read(&answer.json),
-        ReadEnd::Refused(refusal) => CardRead::Refused(refusal),
-        ReadEnd::NoAnswer(text) => CardRead::NoAnswer(text),
+    /// What the end of a read means for the card.
+    fn card_read(&self, end: ReadEnd) -> CardRead {
+        match end {
+            ReadEnd::Answered(answer) => self.layout_read(&answer.json),
+            ReadEnd::Refused(refusal) => CardRead::Refused(refusal),
+            ReadEnd::NoAnswer(text) => CardRead::NoAnswer(text),
+        }
     }
-}
 
-/// What a result of `get` means for the card.
-pub(crate) fn layout_read(json: &RawValue) -> CardRead {
-    match card::layout(json) {
-        Ok(layout) => CardRead::Read(layout),
-        Err(error) => CardRead::NoAnswer(english(&error)),
+    /// What a result of `get` means for the card.
+    pub(super) fn layout_read(&self, json: &RawValue) -> CardRead {
+        match self.seen.layout(json) {
+            Ok(layout) => CardRead::Read(layout),
+            Err(error) => CardRead::NoAnswer(english(&error)),
+        }
     }
 }
 

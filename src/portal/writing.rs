@@ -6,7 +6,6 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
-use super::reading::layout_read;
 use super::sizing::Work;
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
@@ -66,9 +65,9 @@ impl Client {
         }
         let answers = targets.iter().enumerate().map(|(index, target)| {
             let answer = ResetAnswer {
-                before: read(ends.remove(&format!("a{index}"))),
+                before: self.read(ends.remove(&format!("a{index}"))),
                 reset: reset(ends.remove(&format!("b{index}"))),
-                after: read(ends.remove(&format!("c{index}"))),
+                after: self.read(ends.remove(&format!("c{index}"))),
             };
             (*target, answer)
         });
@@ -97,6 +96,20 @@ impl Client {
         }
     }
 
+    /// What the end of a read beside a reset means for the card.
+    fn read(&self, end: Option<CommandEnd>) -> CardRead {
+        match end {
+            Some(CommandEnd::Answered(answer)) => self.layout_read(&answer.json),
+            Some(CommandEnd::Failed(CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal))) => {
+                CardRead::Refused(refusal)
+            }
+            Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal) | CommandTrouble::Broken(refusal))) => {
+                CardRead::NoAnswer(words(&refusal))
+            }
+            None => CardRead::NoAnswer(LEFT_OUT.to_owned()),
+        }
+    }
+
     /// Tells the limiter which commands were refused because of a limit, once for each method.
     fn note_limits(&self, ends: &CommandEnds) {
         let mut seen = Vec::new();
@@ -120,19 +133,6 @@ fn first_rejection(ends: &CommandEnds) -> Option<(Rejection, Refusal)> {
         }
         CommandEnd::Failed(_) | CommandEnd::Answered(_) => None,
     })
-}
-
-fn read(end: Option<CommandEnd>) -> CardRead {
-    match end {
-        Some(CommandEnd::Answered(answer)) => layout_read(&answer.json),
-        Some(CommandEnd::Failed(CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal))) => {
-            CardRead::Refused(refusal)
-        }
-        Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal) | CommandTrouble::Broken(refusal))) => {
-            CardRead::NoAnswer(words(&refusal))
-        }
-        None => CardRead::NoAnswer(LEFT_OUT.to_owned()),
-    }
 }
 
 fn reset(end: Option<CommandEnd>) -> CommandAnswer {

@@ -28,7 +28,10 @@ pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 ///
 /// If it cannot be read, or there are more than `limit` bytes.
 pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    read_into(Vec::new(), from, limit)
+}
+
+fn read_into(mut bytes: Vec<u8>, from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let text = format!("it holds more than {}, which is as much as is read of it", Size(limit));
@@ -38,8 +41,11 @@ pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.is_file() {
-        return read_to_limit(File::open(path)?, limit);
+    let there = fs::metadata(path)?;
+    if there.is_file() {
+        // As much room as it takes, and not twice as much. The system says how long the file is; it may grow meanwhile.
+        let room = usize::try_from(there.len().min(limit)).unwrap_or_default();
+        return read_into(Vec::with_capacity(room), File::open(path)?, limit);
     }
     // Even the opening of a pipe waits for its other end. A thread that waits for ever ends with the process.
     let (told, result) = mpsc::channel();

@@ -173,13 +173,13 @@ impl Trial {
         };
         let mut log = Log::open(self.runs, header(&portal, &plan), cut.clone());
         let since = self.emulator.history().len();
-        let approved = ApprovedPlan::new(plan, Vec::new()).unwrap();
+        let approved = ApprovedPlan::new(&plan, Vec::new()).unwrap();
         let (_stop, signal) = engine::stop_pair();
         let silent = |_: Event| {};
         let writer = portal.writer();
         let mut writing = log.clone();
         let apply = async {
-            match engine::apply(&writer, &mut writing, &approved, &[], freshness, &signal, &silent).await {
+            match engine::apply(&writer, &mut writing, approved, &[], freshness, &signal, &silent).await {
                 Ok(report) => report,
                 Err(problem) => problem.report().clone(),
             }

@@ -119,23 +119,23 @@ async fn decide(
         reasons: manifest.reasons(),
         ..running::header(session, RunPurpose::Apply, planned_cards(plan))
     };
-    let kept = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?;
-    let bytes = kept.encode().map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
+    let plan_file = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?
+        .encode()
+        .map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
     let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
-    let undertaking =
-        Undertaking { approved: &approved, beforehand: &[], header, plan_file: &bytes, freshness, report: settled };
+    let undertaking = Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
     let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
     Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
 }
 
 /// A plan that is about to be carried out.
 pub(super) struct Undertaking<'a> {
-    pub(super) approved: &'a ApprovedPlan,
+    pub(super) approved: ApprovedPlan<'a>,
     /// Targets of the header that the plan does not touch any more.
     pub(super) beforehand: &'a [Settled],
     pub(super) header: RunHeader,
     /// The plan as it is kept with the run.
-    pub(super) plan_file: &'a [u8],
+    pub(super) plan_file: Vec<u8>,
     pub(super) freshness: Freshness,
     /// The report, but for what becomes of the run.
     pub(super) report: SettledRun<'a>,
@@ -152,7 +152,8 @@ impl Undertaking<'_> {
         manifests: &str,
     ) -> Result<u8, Failure> {
         let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
-        let run = running::begin(locked, plan_file)?;
+        let run = running::begin(locked, &plan_file)?;
+        drop(plan_file);
         let mut log = locked.start_run(run.clone(), header)?;
         let progress = Progress::new(outputs.ui, session.forecast());
         let writer = session.portal.writer();
@@ -176,8 +177,8 @@ impl Undertaking<'_> {
 }
 
 /// The right to apply a plan, or which guard stands against it and what would allow it.
-pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan, Failure> {
-    match ApprovedPlan::new(plan.clone(), Vec::new()) {
+pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
+    match ApprovedPlan::new(plan, Vec::new()) {
         Ok(approved) => Ok(approved),
         Err(NotApproved::Guards(report)) => {
             let failure = Failure::refused(match report.breaches.first() {

@@ -52,7 +52,7 @@ pub(super) async fn with(
     if let Some(used) = session.store.used(file.id)? {
         return Err(used_before(&UsePlanError::AlreadyUsed(used)));
     }
-    let outcome = carry_out(outputs, arguments, &file, &bytes, interrupt, &session, &mut locked).await;
+    let outcome = carry_out(outputs, arguments, &file, bytes, interrupt, &session, &mut locked).await;
     drop(locked);
     session.close(ui)?;
     outcome
@@ -62,7 +62,7 @@ async fn carry_out(
     outputs: &Outputs<'_>,
     arguments: &ApplyArguments,
     file: &PlanFile,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     interrupt: &Interrupt,
     session: &Session,
     locked: &mut Locked,
@@ -114,7 +114,7 @@ async fn carry_out(
         ..running::header(session, RunPurpose::Apply, content.targets.iter().map(planned).collect())
     };
     let undertaking = Undertaking {
-        approved: &approved,
+        approved,
         beforehand: &settled,
         header,
         plan_file: bytes,

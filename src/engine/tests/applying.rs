@@ -138,7 +138,7 @@ async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
     let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let (handle, stop) = stop_pair();
     handle.stop("interrupted");
-    let report = apply(&portal, &mut log, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
+    let report = apply(&portal, &mut log, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
     assert_eq!(report.totals.failed, 2);
     assert!(world.lock().unwrap().resets.is_empty());

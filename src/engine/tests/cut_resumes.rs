@@ -38,7 +38,7 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, Fault)]
             world.lock().unwrap().faults = faults.iter().cloned().collect();
             let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
             let mut dying = log.clone().cut(&fuse, cut);
-            let _ = apply(&mortal, &mut dying, &approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
+            let _ = apply(&mortal, &mut dying, approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
             log
         }
         Cutting::Restore => {

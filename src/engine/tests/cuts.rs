@@ -17,7 +17,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let (_, stop) = stop_pair();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let mortal_portal = portal.clone().cut(&fuse, cut);
-    let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
+    let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
     drop(mortal);
 
     // Every layout that is gone from the portal has its backup, at whatever moment the process died.
@@ -99,7 +99,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let mortal_portal = portal.clone().cut(&fuse, cut);
-            let _ = apply(&mortal_portal, &mut mortal, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
+            let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
             let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
             resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)

@@ -117,8 +117,7 @@ async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_n
     let log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
     let mut full = Full { log, refused: layout("newer").digest() };
     let (_, stop) = stop_pair();
-    let problem =
-        apply(&portal, &mut full, &approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap_err();
+    let problem = apply(&portal, &mut full, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap_err();
     let outcomes: Vec<&Outcome> = problem.report().targets.iter().map(|settled| &settled.outcome).collect();
     assert!(matches!(outcomes.as_slice(), [Outcome::Unknown(_), Outcome::Reset]), "{outcomes:?}");
     assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into(), "the person has their card");
