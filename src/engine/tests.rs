@@ -10,7 +10,7 @@ mod doubt;
 mod restoring;
 mod resuming;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
     let guards = GuardLimits {
         acknowledged_common: LeadCustomerType::ALL.into(),
         acknowledged_people: [user(1)].into(),
+        acknowledged_users: Some(1000),
         ..GuardLimits::default()
     };
     DesiredState { targets: keys.iter().map(target).collect(), people: BTreeMap::new(), guards }

@@ -30,6 +30,27 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
 }
 
 #[tokio::test]
+async fn no_more_is_sent_than_is_settled_and_eight_requests() {
+    let keys: Vec<CardKey> = (2..=401).map(simple).collect();
+    let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
+    let world = world(&rows);
+    // A breakdown takes a while to be looked into, and meanwhile the others are answered.
+    world.lock().unwrap().faults.extend([(1, Fault::LostAfter), (9, Fault::LostAfter)]);
+    let done = run(&world, &keys).await;
+    let (mut open, mut most) = (BTreeSet::new(), 0);
+    for record in done.log.records() {
+        match record {
+            JournalRecord::Intent { targets } => open.extend(targets.iter().map(|(key, _)| *key)),
+            JournalRecord::Settled { target, .. } => drop(open.remove(&target)),
+            _ => {}
+        }
+        most = most.max(open.len());
+    }
+    assert!(open.is_empty());
+    assert!(most <= 2 * 8, "{most} cards were under way at once, two in a request");
+}
+
+#[tokio::test]
 async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost_answer() {
     let keys: Vec<CardKey> = (2..=11).map(simple).collect();
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
