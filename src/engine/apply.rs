@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::judge::{Job, Judgement, Removed, Unproved, judge_answer, judge_read_again, judge_read_back};
+use super::judge::{Job, Judgement, Unproved, judge_answer, judge_read_again, judge_read_back};
 use super::observe::read_all;
 use super::put_back::put_back;
 use super::run_report::{ApplyError, ApplyReport, Settled};
@@ -20,9 +20,6 @@ use crate::port::{Interrupted, JournalRecord, PortalError, ResetAnswer, RunLog, 
 
 /// How many requests that write may be under way at once.
 const REQUESTS_AT_ONCE: usize = 8;
-
-/// How often one target is tried before its failure counts as its own.
-const TRIES: u32 = 4;
 
 /// Whether the cards were read just now, by this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,12 +248,10 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
     /// Puts a job back into the queue, unless it was tried too often.
     fn again(&mut self, job: Job, reason: &str, settled: &mut Vec<(CardKey, Outcome)>) {
-        let tries = job.tries + 1;
-        if tries < TRIES {
-            self.waiting.push_back(Job { tries, removed: Removed::Unseen, ..job });
-        } else {
-            let text = format!("tried {tries} times, and the card is as before: {reason}");
-            settled.push((job.key, Outcome::NotAttempted(text)));
+        let key = job.key;
+        match job.again(reason) {
+            Ok(job) => self.waiting.push_back(job),
+            Err(outcome) => settled.push((key, outcome)),
         }
     }
 
@@ -269,11 +264,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let (readable, blind): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.layout.is_some());
         for job in blind {
             // Nothing can be learned by reading; a blind reset may be repeated, because it had no backup to begin with.
-            if job.tries + 1 < TRIES {
-                self.waiting.push_back(Job { tries: job.tries + 1, in_doubt: true, ..job });
-            } else {
-                settled.push((job.key, Outcome::Unknown(reason.to_owned())));
-            }
+            self.again(Job { in_doubt: true, ..job }, reason, &mut settled);
         }
         let keys: Vec<CardKey> = readable.iter().map(|job| job.key).collect();
         let silent = |_: Event| {};

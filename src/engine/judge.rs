@@ -7,6 +7,9 @@
 use crate::model::{CardKey, CardState, Layout, Outcome};
 use crate::port::{CardRead, CommandAnswer, Refusal, ResetAnswer};
 
+/// How often one target is tried before its failure counts as its own.
+const TRIES: u32 = 4;
+
 /// One target on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -61,6 +64,18 @@ impl Job {
     pub(super) fn left(&self, reason: &str) -> Outcome {
         if self.in_doubt { Outcome::Unknown(reason.to_owned()) } else { Outcome::NotAttempted(reason.to_owned()) }
     }
+
+    /// The job for another try; or what it comes to, if it was tried too often.
+    pub(super) fn again(self, reason: &str) -> Result<Self, Outcome> {
+        let tries = self.tries + 1;
+        if tries < TRIES {
+            return Ok(Self { tries, removed: Removed::Unseen, ..self });
+        }
+        Err(match self.in_doubt {
+            true => Outcome::Unknown(reason.to_owned()),
+            false => Outcome::NotAttempted(format!("tried {tries} times, and the card is as before: {reason}")),
+        })
+    }
 }
 
 /// What a card holds that was read before anything is sent for it; or what it comes to, because nobody could look.
@@ -95,7 +110,7 @@ pub(super) fn judge_read_again(
 /// What an answer to `get, reset, get` says. The last read counts more than what the portal says of the reset.
 pub(super) fn judge_answer(job: &Job, answer: ResetAnswer, stand_in: Option<&Layout>) -> Result<Judgement, Unproved> {
     let ResetAnswer { before, reset, after } = answer;
-    let Some(backup) = &job.layout else { return judge_blind(reset) };
+    let Some(backup) = &job.layout else { return judge_blind(job, reset) };
     let after = match after {
         CardRead::Read(layout) => Some(CardState::of_read(layout, stand_in)),
         CardRead::Refused(_) | CardRead::NoAnswer(_) => None,
@@ -136,9 +151,11 @@ pub(super) fn judge_answer(job: &Job, answer: ResetAnswer, stand_in: Option<&Lay
 }
 
 /// What an answer to a reset without reads says: there is nothing but the portal's word.
-fn judge_blind(reset: CommandAnswer) -> Result<Judgement, Unproved> {
+fn judge_blind(job: &Job, reset: CommandAnswer) -> Result<Judgement, Unproved> {
     match reset {
         CommandAnswer::Done => Ok(Judgement::Settled(Outcome::ResetBlind)),
+        // The refusal is of this try alone.
+        CommandAnswer::Refused(refusal) if job.in_doubt => Ok(Judgement::Settled(Outcome::Unknown(refusal.message))),
         CommandAnswer::Refused(Refusal { code, message }) => Ok(Judgement::Settled(Outcome::Refused { code, message })),
         CommandAnswer::NotExecuted(reason) => Ok(Judgement::Again(reason)),
         CommandAnswer::Unclear(_) => Err(Unproved { removed: Removed::Unseen }),
@@ -186,5 +203,47 @@ pub(super) fn judge_read_back(
         (CardState::Customised(_), _) => Judgement::Settled(Outcome::Unknown(
             tr_later!("the answer was lost, and the card now holds another layout, which was left alone").into(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{LeadCustomerType, UserId};
+
+    fn blind(in_doubt: bool) -> Job {
+        let key = CardKey::personal(UserId::new(2).unwrap(), LeadCustomerType::Simple);
+        Job { in_doubt, ..Job::new(key, None) }
+    }
+
+    fn settled(job: &Job, reset: CommandAnswer) -> Option<Outcome> {
+        let unread = || CardRead::NoAnswer("not asked".into());
+        match judge_answer(job, ResetAnswer { before: unread(), reset, after: unread() }, None) {
+            Ok(Judgement::Settled(outcome)) => Some(outcome),
+            Ok(Judgement::Again(_) | Judgement::Raced(_)) | Err(Unproved { .. }) => None,
+        }
+    }
+
+    #[test]
+    fn a_blind_reset_that_may_have_been_carried_out_once_is_not_refused_by_a_later_answer() {
+        let refused = || CommandAnswer::Refused(Refusal { code: "ACCESS".into(), message: "denied".into() });
+        let (code, message) = ("ACCESS".to_owned(), "denied".to_owned());
+        assert_eq!(settled(&blind(false), refused()), Some(Outcome::Refused { code, message }));
+        assert_eq!(settled(&blind(true), refused()), Some(Outcome::Unknown("denied".into())));
+        assert_eq!(settled(&blind(true), CommandAnswer::Done), Some(Outcome::ResetBlind));
+    }
+
+    #[test]
+    fn a_target_is_tried_four_times_and_says_in_the_end_whether_it_is_in_doubt() {
+        let last = |in_doubt: bool| {
+            let mut job = blind(in_doubt);
+            for tries in 1..TRIES {
+                job = job.again("busy").unwrap();
+                assert_eq!(job.tries, tries);
+            }
+            job.again("busy").unwrap_err()
+        };
+        assert_eq!(last(true), Outcome::Unknown("busy".into()));
+        assert_eq!(last(false), Outcome::NotAttempted("tried 4 times, and the card is as before: busy".into()));
     }
 }
