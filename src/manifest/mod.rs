@@ -5,7 +5,7 @@
 //! none: [`load`] returns a declaration or errors, never both.
 //!
 //! This is the only module that names the YAML crate. Text becomes a tree of nodes with places (`node`), the tree is
-//! decoded by hand (`decode`), and what the documents say together is checked at the end (`together`).
+//! decoded by hand (`decode`, `fields`, `value`), and what the documents say together is checked at the end (`together`).
 
 mod declaration;
 mod decode;
@@ -13,6 +13,7 @@ mod fields;
 mod node;
 mod schema;
 mod together;
+mod value;
 
 pub use declaration::{
     Declaration, DepartmentSelector, Document, Exceptions, Guards, PersonalBlock, Placed, UserSelection,

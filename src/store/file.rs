@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
@@ -111,7 +111,7 @@ pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u
         file.take(part.end.saturating_sub(part.start)).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|source| failed("cannot read", path, source))
+    read().map_err(|source| failed(tr_later!("cannot read"), path, source))
 }
 
 /// Opens a file of the store for reading and writing in place, and makes it if it is missing, for its owner alone.
@@ -156,7 +156,7 @@ fn put_in_place(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Resu
 }
 
 fn shown(path: &Path) -> String {
-    PathBuf::from(path).display().to_string()
+    path.display().to_string()
 }
 
 #[cfg(test)]

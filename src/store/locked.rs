@@ -11,9 +11,7 @@ use super::lock::HeldFile;
 use super::log::FolderRunLog;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
-use crate::format::{
-    self, AuditEntry, AuditEvent, RunReport, StoredLevel, UsedPlan, encode_level, encode_run_report, encode_selections,
-};
+use crate::format::{self, AuditEntry, AuditEvent, RunReport, UsedPlan, encode_run_report, encode_selections};
 use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId};
 use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
 
@@ -204,15 +202,6 @@ impl Locked {
         write_private(&path, &bytes)
     }
 
-    /// Keeps what the portal's limits stand at.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written.
-    pub fn write_level(&mut self, level: &StoredLevel) -> Result<(), StoreError> {
-        self.store.keep_level(level)
-    }
-
     /// Keeps the report of a run.
     ///
     /// # Errors
@@ -245,9 +234,4 @@ impl std::fmt::Debug for Locked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Locked").field("portal", &self.store.portal).field("owner", &self.owner).finish_non_exhaustive()
     }
-}
-
-/// The encoding of a level, for the one writer that needs no lock.
-pub(super) fn level_bytes(store: &Store, level: &StoredLevel) -> Result<Vec<u8>, StoreError> {
-    encode_level(level).map_err(|problem| misread(&store.folders.level(), problem, None))
 }

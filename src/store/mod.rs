@@ -53,7 +53,7 @@ use self::file::{damaged, failed, read_if_there, write_private};
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
-    AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger,
+    AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger, encode_level,
 };
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
 use crate::port::{Archive, JournalRecord, StoreError};
@@ -180,9 +180,10 @@ impl Store {
     ///
     /// If it cannot be written.
     pub fn keep_level(&self, level: &StoredLevel) -> Result<(), StoreError> {
-        let bytes = locked::level_bytes(self, level)?;
+        let path = self.folders.level();
+        let bytes = encode_level(level).map_err(|problem| misread(&path, problem, None))?;
         self.folders.make()?;
-        write_private(&self.folders.level(), &bytes)
+        write_private(&path, &bytes)
     }
 
     /// When a plan file was used, if it was.

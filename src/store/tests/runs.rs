@@ -144,7 +144,7 @@ fn marks_selection_and_level_are_kept() {
     locked.write_selection("sales", 37).unwrap();
     assert_eq!(world.store.selection("sales").unwrap(), Some(37));
     assert_eq!(world.store.selection("support").unwrap(), None);
-    locked.write_level(&samples::level()).unwrap();
+    locked.store().keep_level(&samples::level()).unwrap();
     assert_eq!(world.store.level().unwrap(), Some(samples::level()));
     locked.write_plan(&samples::run(), b"plan").unwrap();
     assert_eq!(world.store.plan(&samples::run()).unwrap().unwrap(), b"plan");

@@ -1,0 +1,231 @@
+//! The values that fields of a manifest hold: lists, ids, addresses, numbers and texts. Each is read into its type or told.
+
+use std::sync::Arc;
+
+use super::declaration::{DepartmentSelector, Placed};
+use super::fields::{Fields, Finder, suggestion};
+use super::node::{Node, Value};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::language::Text;
+use crate::model::{DepartmentId, LeadCustomerType, UserId};
+
+/// Whether a list may be empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It may.
+    Allowed,
+    /// Empty is more often a mistake than a wish.
+    Refused,
+}
+
+/// A list that may be left out.
+pub(super) fn optional_list<T>(
+    finder: &mut Finder<'_>,
+    node: Option<&Node>,
+    what: &str,
+    empty: Empty,
+    read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+) -> Vec<T> {
+    node.map(|node| list(finder, node, what, empty, read)).unwrap_or_default()
+}
+
+/// A list; what is wrong with one item costs only that item.
+pub(super) fn list<T>(
+    finder: &mut Finder<'_>,
+    node: &Node,
+    what: &str,
+    empty: Empty,
+    mut read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+) -> Vec<T> {
+    match &node.value {
+        Value::List(items) => {
+            if items.is_empty() && empty == Empty::Refused {
+                let help = tr!("remove the key, or fill the list; empty never means everybody");
+                finder.error(Code::EmptyList, node, tr!("`{what}` is empty", what), Some(help));
+            }
+            items.iter().filter_map(|item| read(finder, item)).collect()
+        }
+        _ => {
+            finder.wrong_type(node, tr!("a list"), format!("`{what}`"));
+            Vec::new()
+        }
+    }
+}
+
+/// Kinds of leads; one that stands twice is told and counts once.
+pub(super) fn leads(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
+    let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
+    for lead in list(finder, node, "leadCustomerTypes", Empty::Refused, lead) {
+        match leads.iter().find(|known| known.value == lead.value) {
+            None => leads.push(lead),
+            Some(known) => {
+                let message = tr!("`{}` stands twice", lead.value);
+                let first = known.place.clone();
+                finder.found.push(
+                    Diagnostic::warning(Code::DuplicateTarget, lead.place, message).label(first, tr!("first here")),
+                );
+            }
+        }
+    }
+    leads
+}
+
+/// A kind of lead, as a word or as the portal's number.
+fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>> {
+    let value = match &node.value {
+        Value::Text(text) => match text.as_str() {
+            "simple" => LeadCustomerType::Simple,
+            "repeat" => LeadCustomerType::Repeat,
+            other => {
+                let message = tr!("there is no kind of lead `{other}`", other);
+                finder.error(Code::UnknownValue, node, message, Some(suggestion(other, &["simple", "repeat"])));
+                return None;
+            }
+        },
+        Value::Whole(1) => LeadCustomerType::Simple,
+        Value::Whole(2) => LeadCustomerType::Repeat,
+        Value::Whole(number) => {
+            let help = tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
+            finder.error(Code::UnknownValue, node, tr!("there is no kind of lead {number}", number), Some(help));
+            return None;
+        }
+        _ => {
+            finder.wrong_type(node, tr!("`simple` or `repeat`"), tr!("a kind of lead"));
+            return None;
+        }
+    };
+    Some(Placed { value, place: finder.place(node) })
+}
+
+/// The id of a person.
+pub(super) fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId>> {
+    let number = id(finder, node, &tr!("of a person"))?;
+    Some(Placed { value: UserId::new(number).ok()?, place: finder.place(node) })
+}
+
+/// A department: its id, or `{ id: …, recursive: … }`.
+pub(super) fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<DepartmentSelector>> {
+    let (number, recursive) = match &node.value {
+        Value::Map(_) => {
+            let mut fields = Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
+            let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
+            let number = number.and_then(|node| id(finder, node, &tr!("of a department")));
+            let recursive = match fields.take("recursive") {
+                None => false,
+                Some(node) => match node.value {
+                    Value::Bool(recursive) => recursive,
+                    _ => {
+                        finder.wrong_type(node, tr!("true or false"), "recursive");
+                        return None;
+                    }
+                },
+            };
+            (number?, recursive)
+        }
+        _ => (id(finder, node, &tr!("of a department"))?, false),
+    };
+    let id = DepartmentId::new(number).ok()?;
+    Some(Placed { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
+}
+
+/// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the caller or for user 1.
+fn id(finder: &mut Finder<'_>, node: &Node, whose: &Text) -> Option<u64> {
+    match &node.value {
+        Value::Whole(number) => {
+            let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
+            if known.is_none() {
+                let help = tr!("ids are whole numbers from 1 to 2147483646");
+                finder.error(Code::InvalidId, node, tr!("{number} is not the id {whose}", number, whose), Some(help));
+            }
+            known
+        }
+        Value::Text(text) if text.parse::<u64>().is_ok_and(|number| UserId::new(number).is_ok()) => {
+            let help = tr!("write it without quotes: {text}", text);
+            finder.error(
+                Code::WrongType,
+                node,
+                tr!("the id {whose} is a number, and here stands a text", whose),
+                Some(help),
+            );
+            None
+        }
+        Value::Text(text) if text.contains('@') => {
+            let help = tr!("e-mail addresses stand under `emails`");
+            finder.error(Code::InvalidId, node, tr!("an e-mail address is not the id {whose}", whose), Some(help));
+            None
+        }
+        _ => {
+            finder.wrong_type(node, tr!("a number"), tr!("the id {whose}", whose));
+            None
+        }
+    }
+}
+
+/// An e-mail address, in lower case.
+pub(super) fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<str>>> {
+    let text = text(finder, node, tr!("an e-mail address"))?;
+    let parts = text.split_once('@');
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"');
+    let right = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !right || text.contains(odd) || text.len() > 254 {
+        let help = tr!("write the address alone, such as anna@example.com");
+        finder.error(
+            Code::InvalidEmail,
+            node,
+            tr!("{text} is not an e-mail address", text = format_args!("{text:?}")),
+            Some(help),
+        );
+        return None;
+    }
+    Some(Placed { value: text.to_lowercase().into(), place: finder.place(node) })
+}
+
+/// A whole number up to the largest that makes sense.
+pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: u32) -> Option<u32> {
+    match &node.value {
+        Value::Whole(number) => {
+            let known = u32::try_from(*number).ok().filter(|number| *number <= largest);
+            if known.is_none() {
+                let message = tr!("{number} is outside of the range of `{what}`", number, what);
+                finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
+            }
+            known
+        }
+        _ => {
+            finder.wrong_type(node, tr!("a whole number"), format!("`{what}`"));
+            None
+        }
+    }
+}
+
+/// A text, whatever stands in it.
+pub(super) fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: impl Into<Text>) -> Option<&'n str> {
+    match &node.value {
+        Value::Text(text) => Some(text),
+        _ => {
+            finder.wrong_type(node, tr!("a text"), what);
+            None
+        }
+    }
+}
+
+/// A text of one line that is not empty.
+pub(super) fn line(finder: &mut Finder<'_>, node: &Node, what: &str, longest: usize) -> Option<Arc<str>> {
+    let text = text(finder, node, format!("`{what}`"))?.trim();
+    if text.is_empty() {
+        finder.error(Code::EmptyText, node, tr!("`{what}` is empty", what), None);
+        return None;
+    }
+    if text.contains(char::is_control) {
+        let help = tr!("write it on one line");
+        let message = tr!("`{what}` holds a line break or a control character", what);
+        finder.error(Code::ControlCharacter, node, message, Some(help));
+        return None;
+    }
+    if text.chars().count() > longest {
+        let message = tr!("`{what}` is longer than {longest} characters", what, longest);
+        finder.error(Code::OutOfRange, node, message, None);
+        return None;
+    }
+    Some(text.into())
+}
