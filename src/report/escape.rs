@@ -21,6 +21,12 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(if text.starts_with("::") { format!(" {text}").replacen("::", ": :", 1) } else { text })
 }
 
+/// Like [`visible`], of a line whose indentation stays as it is.
+pub(super) fn visible_line(line: &str) -> String {
+    let (blanks, text) = line.split_at(line.len() - line.trim_start().len());
+    format!("{blanks}{}", visible(text))
+}
+
 /// Control characters, and marks that turn the direction of writing or end a line without being control characters. The
 /// joiners that some scripts and emoji need are left alone.
 fn is_disturbing(c: char) -> bool {

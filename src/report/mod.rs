@@ -22,6 +22,7 @@ mod json;
 mod junit;
 mod markdown;
 mod plan_text;
+mod restore_text;
 mod run_text;
 mod sarif;
 mod style;
@@ -45,9 +46,10 @@ pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use plan_text::{Content, Listing, PlanText};
+pub use restore_text::RestoreText;
 pub use run_text::RunText;
 pub use subject::{Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject};
-pub use words::{Counted, NAME_WIDTH, Seconds, column_width, fitted};
+pub use words::Seconds;
 
 /// A form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

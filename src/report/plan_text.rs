@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::escape::visible_line;
 use super::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use super::subject::{once_lines, told};
 use super::words::{Expense, NAME_WIDTH, column_width, fitted};
@@ -147,9 +148,7 @@ impl PlanText<'_> {
                     Change::Gap => PLACE,
                     Change::Same => FAINT,
                 };
-                let indent = line.text.len() - line.text.trim_start().len();
-                let (blanks, text) = line.text.split_at(indent);
-                writeln!(f, "       {style}{}{blanks}{}{style:#}", line.change.sign(), visible(text))?;
+                writeln!(f, "       {style}{}{}{style:#}", line.change.sign(), visible_line(&line.text))?;
             }
         }
         Ok(())

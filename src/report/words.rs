@@ -6,7 +6,7 @@ use super::Cost;
 
 /// A number with its noun: `1 card`, `2 cards`.
 #[derive(Clone, Copy, Debug)]
-pub struct Counted<'a>(pub u32, pub &'a str, pub &'a str);
+pub(super) struct Counted<'a>(pub(super) u32, pub(super) &'a str, pub(super) &'a str);
 
 impl fmt::Display for Counted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,10 +56,10 @@ impl fmt::Display for Expense {
 }
 
 /// Names of people are cut here, so that a line fits 80 columns.
-pub const NAME_WIDTH: usize = 22;
+pub(super) const NAME_WIDTH: usize = 22;
 
 /// Text cut to a width in characters, with a sign that something is missing.
-pub fn fitted(text: &str, width: usize) -> String {
+pub(super) fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -84,7 +84,7 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// The width that a column of texts needs, up to a limit.
-pub fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
+pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).min(limit)
 }
 

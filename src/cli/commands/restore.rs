@@ -1,7 +1,6 @@
 //! `recard restore`: puts back what a run removed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use crate::cli::args::{Global, Lead, RestoreArguments};
 use crate::cli::environment::Need;
@@ -14,12 +13,10 @@ use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::engine::{self, NewerLayouts, RestoreDecision, RestorePlan, RestoreTarget};
-use crate::language::Text;
-use crate::model::{CardKey, LeadCustomerType, PersonName, RunId, UserId};
-use crate::plan::diff::diff;
+use crate::engine::{self, NewerLayouts};
+use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{Archive as _, RunPurpose};
-use crate::report::{Held, NAME_WIDTH, Purpose, SettledRun, Subject, column_width, fitted, visible};
+use crate::report::{Held, Purpose, RestoreText, SettledRun, Subject};
 use crate::store::Locked;
 
 /// Plans the restore, shows it, asks, and carries it out.
@@ -81,9 +78,13 @@ async fn restore(
 
     let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
     let names = names::of_cards(session, &of, &keys).await;
-    outputs.preview_text(&text(&of, &plan, &names, arguments))?;
-    let settled =
-        SettledRun { held: held(&plan), names: Some(&names), ..SettledRun::not_begun(snapshot.portal.as_str()) };
+    let content = outputs.options().content;
+    outputs.preview_text(&RestoreText { plan: &plan, names: &names, content }.to_string())?;
+    let settled = SettledRun {
+        held: Held::of_restore(&plan),
+        names: Some(&names),
+        ..SettledRun::not_begun(snapshot.portal.as_str())
+    };
     let kept_back = !settled.held.is_empty();
     if actions == 0 {
         outputs.write(Subject::Run(&settled))?;
@@ -130,70 +131,4 @@ fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKe
         Some(user) => users.contains(&user),
     };
     lead && (everything || whose)
-}
-
-/// What is not put back although it was asked for.
-fn held(plan: &RestorePlan) -> Vec<Held> {
-    let held = |target: &RestoreTarget| {
-        let reason = match &target.decision {
-            RestoreDecision::NewerKept(_) => "newer-kept",
-            RestoreDecision::Unreadable(_) => "unreadable",
-            RestoreDecision::NoBackup => "no-backup",
-            RestoreDecision::BackupUnusable(_) => "backup-unusable",
-            RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => return None,
-        };
-        Some(Held { key: target.key, reason, text: words(&target.decision).1 })
-    };
-    plan.targets.iter().filter_map(held).collect()
-}
-
-fn text(of: &RunId, plan: &RestorePlan, names: &BTreeMap<UserId, PersonName>, arguments: &RestoreArguments) -> String {
-    let mut text = format!("{}\n\n", tr!("Restore of the run {of}", of));
-    let name = |key: CardKey| key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str);
-    let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-    let name_width = column_width(plan.targets.iter().map(|target| name(target.key)), NAME_WIDTH);
-    let length = |target: &RestoreTarget| words(&target.decision).0.chars().count();
-    let words_width = plan.targets.iter().map(length).max().unwrap_or(0).max(5);
-    for target in &plan.targets {
-        let key = target.key.to_string();
-        let (word, what) = words(&target.decision);
-        let _ = write!(text, "{word:<words_width$}  {key:<width$}  ");
-        if name_width > 0 {
-            let _ = write!(text, "{:<name_width$}  ", fitted(&visible(name(target.key)), name_width));
-        }
-        let _ = writeln!(text, "{what}");
-        if arguments.shown.detail
-            && let RestoreDecision::PutBack { wanted, over } = &target.decision
-        {
-            for line in diff(over.as_ref(), Some(wanted)) {
-                let _ = writeln!(text, "       {}{}", line.change.sign(), line.text);
-            }
-        }
-    }
-    if plan.actions().next().is_none() {
-        let _ = writeln!(text, "{}", tr!("Nothing to put back."));
-    } else {
-        text.push('\n');
-    }
-    text
-}
-
-/// A decision in a word, and why.
-fn words(decision: &RestoreDecision) -> (Text, Text) {
-    match decision {
-        RestoreDecision::PutBack { wanted, over: None } => {
-            let sections = tr!("{n} section" | "{n} sections" % wanted.sections());
-            let fields = tr!("{n} field" | "{n} fields" % wanted.fields());
-            (tr!("put"), tr!("puts back {sections}, {fields}", sections, fields))
-        }
-        RestoreDecision::PutBack { over: Some(_), .. } => {
-            (tr!("put"), tr!("overwrites a newer layout, which is backed up first"))
-        }
-        RestoreDecision::Remove(_) => (tr!("reset"), tr!("was at its default before the run")),
-        RestoreDecision::AsBefore => (tr!("keep"), tr!("is as before the run")),
-        RestoreDecision::NewerKept(_) => (tr!("hold"), tr!("holds a newer layout; --overwrite-newer would replace it")),
-        RestoreDecision::Unreadable(_) => (tr!("hold"), tr!("cannot be read, or the read cannot be believed")),
-        RestoreDecision::NoBackup => (tr!("hold"), tr!("was reset without a backup")),
-        RestoreDecision::BackupUnusable(problem) => (tr!("hold"), tr!("its backup cannot be used: {problem}", problem)),
-    }
 }
