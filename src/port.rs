@@ -281,21 +281,41 @@ pub trait RunLog: Send {
     fn run(&self) -> &RunId;
 
     /// Writes backups and syncs them. When it returns, they survive a crash.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError>;
 
     /// Appends records to the journal and syncs it. When it returns, they survive a crash.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
 
     /// Marks targets of `mode: once` as done, and syncs.
+    ///
+    /// # Errors
+    ///
+    /// If what is remembered is damaged, or cannot be written.
     fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError>;
 }
 
 /// Reads what earlier runs left.
 pub trait Archive {
     /// The records of a run's journal, in order. A torn last line is left out.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or damaged.
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError>;
 
     /// The backup of a target in a run, by the digest that the journal names.
+    ///
+    /// # Errors
+    ///
+    /// If it is missing or damaged.
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError>;
 }
 

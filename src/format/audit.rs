@@ -104,6 +104,10 @@ pub fn audit_anchor(portal: &PortalId) -> Digest {
 }
 
 /// An entry as one JSON object on one line, after the line with the digest `previous`; with the digest of the new line.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Digest), FormatError> {
     let AuditEntry { at, actor, host, process, event } = entry;
     let form = LineForm {
@@ -135,6 +139,10 @@ pub fn audit_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
 }
 
 /// The entry of a line. Whether it follows the line before is for the caller to compare.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or damaged.
 pub fn decode_audit(json: &str) -> Result<AuditLine, FormatError> {
     let mut object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;

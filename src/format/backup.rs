@@ -42,6 +42,10 @@ struct BackupForm {
 }
 
 /// A backup as a JSON object in one line, without its end.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
     let Backup { target, layout } = backup;
     let text = layout.as_json();
@@ -56,6 +60,10 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
 }
 
 /// Reads a backup.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or its layout is not the one that its digests tell.
 pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     let object: Map<String, Value> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;
@@ -73,6 +81,10 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
 
 /// By what a backup is found: its target, if it has one of its own, and the digest of its layout. Looks at neither the layout
 /// nor whether the digests are right.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or has no digest.
 pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError> {
     // As [`decode_backup`] reads it, where of a field that stands there twice the last one counts.
     let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;

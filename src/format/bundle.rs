@@ -53,6 +53,10 @@ struct CardForm {
 }
 
 /// A bundle as a sealed document, laid out to be read.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_bundle(bundle: &Bundle) -> Result<Vec<u8>, FormatError> {
     let Bundle { portal, read, content, cards } = bundle;
     let card = |(key, layout): &(CardKey, Layout)| {
@@ -76,6 +80,10 @@ pub fn encode_bundle(bundle: &Bundle) -> Result<Vec<u8>, FormatError> {
 }
 
 /// The layouts of a bundle.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_bundle(bytes: &[u8]) -> Result<Bundle, FormatError> {
     let BundleForm { portal, read, sanitized, cards } = unseal(FORMAT, bytes)?;
     let card = |CardForm { target, digest, layout }: CardForm| {

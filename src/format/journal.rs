@@ -113,12 +113,20 @@ pub(super) enum EndForm {
 }
 
 /// A record as one JSON object on one line; the number counts the journal's records from 1.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
     let line = LineForm { format: FORMAT.text(), number, record: record.into() };
     serde_json::to_string(&line).map_err(FormatError::not_writable)
 }
 
 /// The record of a line that should have this number.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, has another number, or is damaged.
 pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatError> {
     // The version comes first: a newer record is to be called newer, whatever its fields.
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(FormatError::NotJson)?;

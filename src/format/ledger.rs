@@ -43,6 +43,10 @@ struct CheckedEntryForm {
 }
 
 /// A ledger as JSON, one entry a line.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
     let mut lines = Vec::new();
     for (generation, target, LedgerEntry { removed }) in ledger.iter() {
@@ -65,6 +69,10 @@ pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, Form
 /// The ledger of a portal from JSON.
 ///
 /// Where a target is marked twice for a generation, which a merge of two branches may lead to, the first mark counts.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, of another portal, or an entry is damaged.
 pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatError> {
     let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;

@@ -38,6 +38,10 @@ struct MinuteForm {
 }
 
 /// A level as a sealed document.
+///
+/// # Errors
+///
+/// If an amount is negative or endless.
 pub fn encode_level(stored: &StoredLevel) -> Result<Vec<u8>, FormatError> {
     let StoredLevel { at, level, operating } = stored;
     let mut methods = BTreeMap::new();
@@ -51,6 +55,10 @@ pub fn encode_level(stored: &StoredLevel) -> Result<Vec<u8>, FormatError> {
 }
 
 /// A level from a sealed document.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_level(bytes: &[u8]) -> Result<StoredLevel, FormatError> {
     let LevelForm { at, level, operating } = unseal(FORMAT, bytes)?;
     let mut methods = BTreeMap::new();

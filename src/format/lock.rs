@@ -22,12 +22,20 @@ struct OwnerForm {
 }
 
 /// An owner as a sealed document.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_lock_owner(owner: &LockOwner) -> Result<Vec<u8>, FormatError> {
     let LockOwner { process, host, actor, command, since } = owner.clone();
     seal(FORMAT, &OwnerForm { process, host, actor, command, since })
 }
 
 /// An owner from a sealed document.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_lock_owner(bytes: &[u8]) -> Result<LockOwner, FormatError> {
     let OwnerForm { process, host, actor, command, since } = unseal(FORMAT, bytes)?;
     Ok(LockOwner { process, host, actor, command, since })

@@ -58,6 +58,10 @@ impl RunReport {
 }
 
 /// A report as a sealed document.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted, targets } = report;
     let Totals { done, skipped, failed, unknown } = report.totals();
@@ -75,6 +79,10 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
 }
 
 /// A report from a sealed document. Totals that do not add up are refused, however well they are sealed.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, changed since it was written, or does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
     let ReportForm { run, header, end, targets, totals } = unseal(FORMAT, bytes)?;
     let read = |TargetForm { target, result }: TargetForm| Ok((parsed(&target)?, result.into()));

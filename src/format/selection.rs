@@ -19,11 +19,19 @@ struct SelectionForm {
 }
 
 /// The numbers of people, by the manifests that selected them, as a sealed document.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_selections(people: &BTreeMap<String, u32>) -> Result<Vec<u8>, FormatError> {
     seal(FORMAT, &SelectionForm { people: people.clone() })
 }
 
 /// The numbers of people from a sealed document.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_selections(bytes: &[u8]) -> Result<BTreeMap<String, u32>, FormatError> {
     let SelectionForm { people } = unseal(FORMAT, bytes)?;
     Ok(people)

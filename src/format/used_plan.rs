@@ -28,6 +28,10 @@ struct UsedPlanForm {
 }
 
 /// A used plan as one JSON object on one line.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_used_plan(used: UsedPlan) -> Result<String, FormatError> {
     let UsedPlan { plan, at } = used;
     let form = UsedPlanForm { format: FORMAT.text(), plan: plan.to_string(), at: at.to_string() };
@@ -35,6 +39,10 @@ pub fn encode_used_plan(used: UsedPlan) -> Result<String, FormatError> {
 }
 
 /// The used plan of a line.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or damaged.
 pub fn decode_used_plan(json: &str) -> Result<UsedPlan, FormatError> {
     let object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
     FORMAT.check_object(&object)?;

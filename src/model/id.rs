@@ -37,6 +37,10 @@ macro_rules! number_id {
 
         impl $name {
             /// Checks the range: 1..=2147483646.
+            ///
+            /// # Errors
+            ///
+            /// If the number is outside of it.
             pub fn new(number: u64) -> Result<Self, IdError> {
                 u32::try_from(number)
                     .ok()
@@ -101,6 +105,10 @@ pub struct PortalId(Box<str>);
 
 impl PortalId {
     /// Checks and lower-cases a host, or a host and port.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, too long, or holds what no host has.
     pub fn new(text: &str) -> Result<Self, IdError> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
         if text.is_empty() || text.len() > 253 || text.starts_with(['.', ':', '-']) || !text.bytes().all(fits) {
@@ -143,6 +151,10 @@ pub struct RunId(Box<str>);
 
 impl RunId {
     /// Builds an id from the start of the run (`20261101T090000Z`) and a random number, of which 24 bits are used.
+    ///
+    /// # Errors
+    ///
+    /// If the start has another form.
     pub fn new(started: &str, random: u32) -> Result<Self, IdError> {
         Self::from_str(&format!("{started}-{:06x}", random & 0x00ff_ffff))
     }

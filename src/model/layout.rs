@@ -41,6 +41,10 @@ pub enum LayoutError {
 
 impl Layout {
     /// Takes the JSON text of a layout, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON, or `null`.
     pub fn from_json(text: &str) -> Result<Self, LayoutError> {
         let value: Value = serde_json::from_str(text).map_err(LayoutError::NotJson)?;
         if value.is_null() {

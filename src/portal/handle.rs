@@ -38,6 +38,10 @@ pub struct PortalWriter {
 
 impl HttpPortal {
     /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose clock it uses.
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP client cannot be made.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
         let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
         let transport = HttpTransport::new(webhook, settings.request_timeout, settings.connections)?;

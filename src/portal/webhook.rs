@@ -53,6 +53,10 @@ pub enum WebhookUrlError {
 
 impl WebhookUrl {
     /// Checks an address. White space around it and a method name behind the secret are tolerated and cut.
+    ///
+    /// # Errors
+    ///
+    /// If it is no web address, not safe, or not of the form of a webhook. The error never holds the secret.
     pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
         let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {

@@ -152,11 +152,19 @@ impl PlanFile {
     }
 
     /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// If JSON cannot hold it; nothing that recard keeps is such a value.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         seal(FORMAT, &FileForm { id: self.id.to_string(), plan: ContentForm::from(&self.content) })
     }
 
     /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller to find out.
+    ///
+    /// # Errors
+    ///
+    /// If it is no sealed plan file, of a newer version, changed since it was written, or says what no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
         let FileForm { id, plan } = unseal(FORMAT, bytes)?;
         let file = Self::new(plan.try_into()?)?;
