@@ -102,6 +102,28 @@ async fn one_damaged_backup_keeps_its_card_and_no_other_from_being_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_is_gone_is_found_before_it_is_needed() {
+    let world = World::after_a_run().await;
+    let restored = world.place.run(&["restore", "last", "--user", "12", "--auto-approve"]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    let verify = || world.place.run(&["audit", "verify"]);
+    let found = verify();
+    assert!(found.code == 0 && found.stdout.contains("the backups of 11 cards are whole"), "{found:?}");
+    let run = world.store().run_ids().unwrap().remove(0);
+    let path = world.folder().join("runs").join(run.as_str()).join("backups.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    // Gone, cut off in the middle, or without its first layout.
+    for damaged in ["", &whole[..whole.len() / 2], whole.split_once('\n').unwrap().1] {
+        write_whole(&path, damaged.as_bytes()).unwrap();
+        let found = verify();
+        assert!(found.code == 1 && found.stderr.contains("cannot be put back: "), "{found:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let found = verify();
+    assert!(found.code == 1 && found.stderr.contains("11 cards of the run"), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trail_that_lost_its_last_line_is_an_error_and_a_run_that_was_cut_there_is_not() {
     let world = World::after_a_run().await;
     let verify = || world.place.run(&["audit", "verify"]);

@@ -122,6 +122,8 @@ async fn a_plan_file_that_was_edited_cut_or_is_something_else_is_refused() {
         (text[..text.len() / 2].to_owned(), "this is not a plan file: it is not JSON"),
         ("{}".to_owned(), "does not say recard.plan-file"),
         (manifest("company.bitrix24.com", "{ ids: [7] }", ""), "this is not a plan file: it is not JSON"),
+        // Whoever looks at it may see the one, and recard would carry out the other.
+        (text.replacen('{', r#"{"plan":{"targets":[]},"#, 1), "the field \"plan\" stands there twice"),
         (text.replace("recard.plan-file/v1", "recard.plan-file/v2"), "a newer recard wrote this plan file"),
     ] {
         world.place.file(PLAN, &damaged);

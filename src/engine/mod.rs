@@ -56,7 +56,7 @@ pub use observe::observe;
 pub use resolve::{Resolution, ResolveError, resolve, resolve_what_is_there};
 pub use restore::restore;
 pub use restore_plan::{
-    NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, plan_restore, restorable,
+    NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups, plan_restore, restorable,
 };
 pub use resume::{ResumeError, ResumeReport, resume, unsettled};
 pub use review::{Reviewed, review, reviewed_people, reviewed_targets};

@@ -113,17 +113,38 @@ enum Before {
     NotKnown,
 }
 
+/// What a run did to a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Touched {
+    before: Before,
+    /// The layout that it left there; nothing if it reset the card. Any other that stands there now is newer.
+    left: Option<Digest>,
+}
+
 /// The targets that a run has changed, sorted: what a restore of it can put back.
 ///
 /// # Errors
 ///
 /// If the journal has no header.
 pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreError> {
-    Ok(before(records)?.into_keys().collect())
+    Ok(touched(records)?.into_keys().collect())
 }
 
 /// What each card that the run changed held before.
-fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, RestoreError> {
+/// The layouts that it takes to undo a run, each with its card, sorted: what must be among its backups.
+///
+/// # Errors
+///
+/// If the journal has no header.
+pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)>, RestoreError> {
+    let needed = touched(records)?.into_iter().filter_map(|(key, touched)| match touched.before {
+        Before::Layout(digest) => Some((key, digest)),
+        Before::Empty | Before::NotKnown => None,
+    });
+    Ok(needed.collect())
+}
+
+fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);
     };
@@ -132,30 +153,32 @@ fn before(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Before>, Restor
         RunPurpose::Restore(_) => true,
     };
     let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
-    let mut before = BTreeMap::new();
+    let mut touched = BTreeMap::new();
     let mut reset = BTreeSet::new();
     for record in records {
         match record {
             JournalRecord::Intent { targets } => {
                 reset.extend(targets.iter().map(|(key, _)| *key));
-                let removed = |digest: &Option<Digest>| digest.map_or(Before::NotKnown, Before::Layout);
-                before.extend(targets.iter().map(|(key, digest)| (*key, removed(digest))));
+                touched.extend(targets.iter().map(|(key, digest)| {
+                    (*key, Touched { before: digest.map_or(Before::NotKnown, Before::Layout), left: None })
+                }));
             }
-            JournalRecord::SetIntent { target, .. } if restored && !reset.contains(target) => {
+            JournalRecord::SetIntent { target, digest } if restored && !reset.contains(target) => {
                 let over = planned.get(target).copied().flatten();
-                before.insert(*target, over.map_or(Before::Empty, Before::Layout));
+                let before = over.map_or(Before::Empty, Before::Layout);
+                touched.insert(*target, Touched { before, left: Some(*digest) });
             }
             // The reset hit a newer layout than the one of the plan; that one is what the person lost.
             JournalRecord::SetIntent { target, digest } => {
-                before.insert(*target, Before::Layout(*digest));
+                touched.insert(*target, Touched { before: Before::Layout(*digest), left: None });
             }
             JournalRecord::Settled { target, outcome } if !changed_something(outcome) => {
-                before.remove(target);
+                touched.remove(target);
             }
             JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
         }
     }
-    Ok(before)
+    Ok(touched)
 }
 
 /// Whether the card may be another than before the run.
@@ -191,27 +214,24 @@ pub fn plan_restore<A: Archive>(
     newer: NewerLayouts,
 ) -> Result<RestorePlan, RestoreError> {
     let mut targets = Vec::new();
-    for (key, before) in before(records)? {
+    for (key, Touched { before, left }) in touched(records)? {
         let Some(observed) = snapshot.card(key) else { continue };
+        let stays = |layout: &Layout| newer == NewerLayouts::Keep && left != Some(layout.digest());
         let decision = match (before, observed) {
             (Before::NotKnown, _) => RestoreDecision::NoBackup,
             (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
-            (Before::Empty, Observed::Known(state)) => match state {
-                CardState::Default | CardState::Inherited => RestoreDecision::AsBefore,
-                CardState::Customised(layout) => RestoreDecision::Remove(layout.clone()),
-            },
-            (Before::Layout(digest), Observed::Known(state)) => match state {
-                CardState::Customised(layout) if layout.digest() == digest => RestoreDecision::AsBefore,
-                CardState::Customised(layout) if newer == NewerLayouts::Keep => {
-                    RestoreDecision::NewerKept(layout.clone())
-                }
-                CardState::Default | CardState::Inherited | CardState::Customised(_) => {
-                    match archive.backup(of, key, digest) {
-                        Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
-                        // One damaged backup is no reason to leave the others where they are.
-                        Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
-                    }
-                }
+            (Before::Layout(digest), Observed::Known(CardState::Customised(layout))) if layout.digest() == digest => {
+                RestoreDecision::AsBefore
+            }
+            (Before::Empty, Observed::Known(CardState::Default | CardState::Inherited)) => RestoreDecision::AsBefore,
+            (_, Observed::Known(CardState::Customised(layout))) if stays(layout) => {
+                RestoreDecision::NewerKept(layout.clone())
+            }
+            (Before::Empty, Observed::Known(CardState::Customised(layout))) => RestoreDecision::Remove(layout.clone()),
+            (Before::Layout(digest), Observed::Known(state)) => match archive.backup(of, key, digest) {
+                Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
+                // One damaged backup is no reason to leave the others where they are.
+                Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
             },
         };
         targets.push(RestoreTarget { key, decision });

@@ -6,11 +6,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::document::{Format, canonical_digest};
 use super::lines::{LineError, Lines, split};
-use super::{FormatError, parsed};
+use super::{FormatError, parsed, strict};
 use crate::model::{Digest, PortalId, RunId, Totals};
 use crate::port::Interrupted;
 
@@ -144,7 +144,7 @@ pub fn audit_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
 ///
 /// If it is not JSON, of another kind or a newer version, or damaged.
 pub fn decode_audit(json: &str) -> Result<AuditLine, FormatError> {
-    let mut object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    let mut object = strict::object(json.as_bytes())?;
     FORMAT.check_object(&object)?;
     let digest = object.remove("digest");
     let digest: Digest = parsed(digest.as_ref().and_then(Value::as_str).unwrap_or_default())?;

@@ -5,14 +5,11 @@
 //! the journal names it. An envelope names no target, because people with equal layouts share one; but where two layouts
 //! mean the same in other bytes, the second one names whose it is.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::document::Format;
-use super::{FormatError, parsed, parsed_if_there};
+use super::{FormatError, parsed, parsed_if_there, strict};
 use crate::model::{CardKey, Digest, Layout};
 
 const FORMAT: Format = Format { name: "backup", version: 1 };
@@ -65,7 +62,7 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
 ///
 /// If it is not JSON, of another kind or a newer version, or its layout is not the one that its digests tell.
 pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
-    let object: Map<String, Value> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
+    let object = strict::object(json)?;
     FORMAT.check_object(&object)?;
     let BackupForm { format: _, target, digest, bytes: sum, layout: text } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
@@ -86,14 +83,19 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
 ///
 /// If it is not JSON, of another kind or a newer version, or has no digest.
 pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError> {
-    // As [`decode_backup`] reads it, where of a field that stands there twice the last one counts.
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
-    let text = |name: &str| -> Result<Option<String>, FormatError> {
-        let field = fields.get(name).map(|field| serde_json::from_str(field.get()));
-        field.transpose().map(Option::flatten).map_err(FormatError::senseless)
-    };
-    FORMAT.check(&text("format")?.unwrap_or_default())?;
-    Ok((parsed_if_there(text("target")?.as_ref())?, parsed(&text("digest")?.unwrap_or_default())?))
+    #[derive(Deserialize)]
+    struct NameForm {
+        #[serde(default)]
+        format: String,
+        target: Option<String>,
+        // Missing, it is told only after a newer format was.
+        #[serde(default)]
+        digest: String,
+    }
+
+    let NameForm { format, target, digest } = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
+    FORMAT.check(&format)?;
+    Ok((parsed_if_there(target.as_ref())?, parsed(&digest)?))
 }
 
 #[cfg(test)]
@@ -116,12 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_is_found_by_what_is_read_even_if_a_field_stands_there_twice() {
-        let layout = Layout::from_json("[]").unwrap();
-        let json = encode_backup(&Backup { target: Some(samples::personal(7)), layout }).unwrap();
-        let other = format!(r#"{{"target":"personal/8/simple","digest":"{}",{}"#, Digest::of(b"other"), &json[1..]);
-        let read = decode_backup(other.as_bytes()).unwrap();
-        assert_eq!(backup_name(other.as_bytes()).unwrap(), (read.target, read.layout.digest()));
+    fn a_backup_with_a_field_twice_is_refused() {
+        let json = encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() }).unwrap();
+        for field in [r#""digest":"x""#, r#""target":"personal/8/simple","target":null"#, r#""layout":"{}""#] {
+            let twice = format!("{{{field},{}", &json[1..]);
+            let problem = decode_backup(twice.as_bytes()).unwrap_err().to_string();
+            assert!(problem.contains("stands there twice"), "{field}: {problem}");
+        }
         for json in ["{}", "[]", "7", r#"{"format":7}"#, r#"{"format":"recard.backup/v1"}"#] {
             assert!(backup_name(json.as_bytes()).is_err() && decode_backup(json.as_bytes()).is_err(), "{json}");
         }

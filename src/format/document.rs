@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::FormatError;
+use super::{FormatError, strict};
 use crate::model::Digest;
 
 /// The name of a format and the newest version of it that this recard reads and writes.
@@ -67,8 +67,7 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
 
 /// Reads the content of a sealed document.
 pub(super) fn unseal<T: DeserializeOwned>(format: Format, bytes: &[u8]) -> Result<T, FormatError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
-    let Value::Object(mut object) = value else {
+    let Value::Object(mut object) = strict::value(bytes)? else {
         return Err(FormatError::OtherFormat { found: String::new(), wanted: format.name });
     };
     // The version comes before the seal: a newer recard may seal in another way, and is to be called newer, not damaged.

@@ -5,10 +5,10 @@
 //! ledger of another portal is refused: the same number is another person there.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::document::{Format, canonical_digest};
-use super::{FormatError, generation, parsed, parsed_if_there};
+use super::{FormatError, generation, parsed, parsed_if_there, strict};
 use crate::model::{Ledger, LedgerEntry, PortalId};
 
 const FORMAT: Format = Format { name: "ledger", version: 1 };
@@ -74,7 +74,7 @@ pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, Form
 ///
 /// If it is not JSON, of another kind or a newer version, of another portal, or an entry is damaged.
 pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatError> {
-    let object: Map<String, Value> = serde_json::from_slice(bytes).map_err(FormatError::NotJson)?;
+    let object = strict::object(bytes)?;
     FORMAT.check_object(&object)?;
     let LedgerForm { _format: _, portal: found, entries } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
@@ -130,6 +130,14 @@ mod tests {
         // And to write the other name into it does not help.
         let renamed = String::from_utf8(bytes).unwrap().replace("company.", "other.");
         assert!(decode_ledger(&other, renamed.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn two_lists_of_entries_are_refused_and_neither_is_forgotten() {
+        let text = String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap()).unwrap();
+        let merged = text.replacen("\"entries\"", "\"entries\": [], \"entries\"", 1);
+        let problem = decode_ledger(&samples::portal(), merged.as_bytes()).unwrap_err();
+        assert!(problem.to_string().contains("\"entries\" stands there twice"), "{problem}");
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //! 4. What is read back is what was written, or an error. Documents end with a seal over their canonical form, lines begin
 //!    with a checksum, entries of the ledger carry one each, and a backup has the digest of its bytes. A flipped bit never
 //!    gives another value. None of this is a signature: who can write the file can also seal it anew.
-//! 5. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider numbers are texts,
+//! 5. An object that names a field twice is refused: to one reader it says this, and to another that.
+//! 6. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider numbers are texts,
 //!    because canonical JSON (RFC 8785) knows only doubles.
 
 mod audit;
@@ -34,6 +35,7 @@ pub mod plan_file;
 mod run_report;
 mod sanitize;
 mod selection;
+mod strict;
 mod used_plan;
 
 pub use audit::{AuditEntry, AuditEvent, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::document::Format;
-use super::{FormatError, parsed};
+use super::{FormatError, parsed, strict};
 use crate::model::Digest;
 
 const FORMAT: Format = Format { name: "used-plan", version: 1 };
@@ -44,7 +44,7 @@ pub fn encode_used_plan(used: UsedPlan) -> Result<String, FormatError> {
 ///
 /// If it is not JSON, of another kind or a newer version, or damaged.
 pub fn decode_used_plan(json: &str) -> Result<UsedPlan, FormatError> {
-    let object: Map<String, Value> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    let object = strict::object(json.as_bytes())?;
     FORMAT.check_object(&object)?;
     let UsedPlanForm { format: _, plan, at } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;

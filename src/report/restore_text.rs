@@ -79,7 +79,7 @@ fn words(decision: &RestoreDecision) -> (Text, Text) {
             (tr!("put"), tr!("puts back {sections}, {fields}", sections, fields))
         }
         RestoreDecision::PutBack { over: Some(_), .. } => {
-            (tr!("put"), tr!("overwrites a newer layout, which is backed up first"))
+            (tr!("put"), tr!("overwrites the layout that stands there, which is backed up first"))
         }
         RestoreDecision::Remove(_) => (tr!("reset"), tr!("was at its default before the run")),
         RestoreDecision::AsBefore => (tr!("keep"), tr!("is as before the run")),

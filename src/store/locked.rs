@@ -116,8 +116,8 @@ impl Locked {
     pub fn use_plan(&mut self, plan: Digest) -> Result<(), UsePlanError> {
         let path = self.store.folders.used_plans();
         let read = used_plans::read(&path)?;
-        if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
-            return Err(UsePlanError::AlreadyUsed(used.at));
+        if let Some(at) = self.store.used(plan)? {
+            return Err(UsePlanError::AlreadyUsed(at));
         }
         let json = format::encode_used_plan(UsedPlan { plan, at: self.clock.now() })
             .map_err(|problem| misread(&path, problem, None))?;

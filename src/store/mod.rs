@@ -53,7 +53,8 @@ use self::file::{damaged, failed, read_if_there, write_private};
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
-    AuditEntry, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger, encode_level,
+    AuditEntry, AuditEvent, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger,
+    encode_level,
 };
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
 use crate::port::{Archive, JournalRecord, StoreError};
@@ -190,10 +191,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the list cannot be read or is damaged.
+    /// If the list or the trail cannot be read or is damaged.
     pub fn used(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
         let read = used_plans::read(&self.folders.used_plans())?;
-        Ok(read.plans.iter().find(|used| used.plan == plan).map(|used| used.at))
+        if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
+            return Ok(Some(used.at));
+        }
+        // The trail has each of them, too: a list that was lost must not make old plans new.
+        let mut entries = self.audit_entries()?.into_iter();
+        Ok(entries.find(|entry| entry.event == AuditEvent::PlanUsed(plan)).map(|entry| entry.at))
     }
 
     /// The names of all runs, the oldest first.

@@ -7,11 +7,12 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_files::moment;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
+use crate::engine;
 use crate::format::{AuditEntry, AuditEvent};
 use crate::language::Text;
 use crate::model::{RunId, Totals};
-use crate::port::Interrupted;
-use crate::store::{RunEnd, Store};
+use crate::port::{Archive as _, Interrupted};
+use crate::store::{RunEnd, RunSummary, Store};
 
 /// Shows the trail, or finds out whether it can be believed.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
@@ -20,7 +21,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
     match action {
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
         AuditAction::Verify => {
-            let runs = compare(ui, &store, &entries)?;
+            let Compared { runs, backups } = compare(ui, &store, &entries)?;
             let events = tr!("{n} event" | "{n} events" % entries.len());
             let runs = tr!("{n} run" | "{n} runs" % runs);
             let holds = tr!(
@@ -29,14 +30,24 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
                 events,
                 runs
             );
-            ui.result(format_args!("{holds}\n"))?;
+            let kept = tr!("What they removed can be put back: the backup of {n} card is whole."
+                | "What they removed can be put back: the backups of {n} cards are whole." % backups);
+            ui.result(format_args!("{holds}\n{kept}\n"))?;
         }
     }
     Ok(exit::DONE)
 }
 
-/// Compares the trail with the journals: the chain alone cannot tell that its end was cut off. Gives the number of runs.
-fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failure> {
+/// What was looked at.
+struct Compared {
+    runs: usize,
+    /// Cards whose layout a run removed, with a backup that is whole.
+    backups: usize,
+}
+
+/// Compares the trail with the journals, since the chain alone cannot tell that its end was cut off, and the journals with the
+/// backups.
+fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, Failure> {
     let mut started = BTreeSet::new();
     let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
     for entry in entries {
@@ -83,7 +94,25 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<u32, Failur
     if let Some(lost) = closed.keys().find(|run| !there.contains(**run)) {
         return Err(broken(tr!("the run {lost} came to its end, and its journal is gone", lost)));
     }
-    Ok(u32::try_from(runs.len()).unwrap_or(u32::MAX))
+    let mut backups = 0;
+    for RunSummary { run, .. } in &runs {
+        let mut lost = Vec::new();
+        for (key, digest) in engine::needed_backups(&store.journal(run)?)? {
+            match store.backup(run, key, digest) {
+                Ok(_) => backups += 1,
+                Err(problem) => lost.push(problem),
+            }
+        }
+        if let Some(problem) = lost.first() {
+            return Err(broken(tr!(
+                "{n} card of the run {run} cannot be put back: {problem}"
+                    | "{n} cards of the run {run} cannot be put back: {problem}" % lost.len(),
+                run,
+                problem
+            )));
+        }
+    }
+    Ok(Compared { runs: runs.len(), backups })
 }
 
 fn line(entry: &AuditEntry) -> String {

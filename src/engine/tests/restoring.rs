@@ -28,12 +28,44 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let second = log.run().clone();
-    let undo = plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
+    // What the restore itself has left is no newer layout, and nobody has to be told twice to take it back.
+    let undo = plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = FakeLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
     let report = restore(&portal, &mut log, &undo, &stop, &quiet).await.unwrap();
     assert!(report.totals.is_clean());
     let world = world.lock().unwrap();
     assert_eq!(world.rows, BTreeMap::from([(simple(3), layout("newer"))]));
+}
+
+#[tokio::test]
+async fn an_undone_restore_leaves_alone_what_was_saved_since() {
+    let keys = [simple(2), simple(3), simple(4)];
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
+    let portal = FakePortal::new(&world);
+    let done = run(&world, &keys).await;
+    // One is restored over a layout of its own, the others to where nothing is.
+    world.lock().unwrap().rows.insert(simple(4), layout("older"));
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let first = done.log.run().clone();
+    let plan = plan_restore(&first, &done.log.records(), &done.log, &snapshot, NewerLayouts::Overwrite).unwrap();
+    let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
+    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), plan.planned_cards());
+    let (_, stop) = stop_pair();
+    assert_eq!(restore(&portal, &mut log, &plan, &stop, &quiet).await.unwrap().totals.done, 3);
+
+    for (key, saved) in [(simple(3), "saved"), (simple(4), "saved too")] {
+        world.lock().unwrap().rows.insert(key, layout(saved));
+    }
+    let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
+    let decisions = |newer| {
+        let undo = plan_restore(log.run(), &log.records(), &log, &snapshot, newer).unwrap();
+        undo.targets.into_iter().map(|target| target.decision).collect::<Vec<_>>()
+    };
+    let remove = RestoreDecision::Remove(layout("two"));
+    let kept = ["saved", "saved too"].map(|name| RestoreDecision::NewerKept(layout(name)));
+    assert_eq!(decisions(NewerLayouts::Keep), [remove.clone(), kept[0].clone(), kept[1].clone()]);
+    let back = RestoreDecision::PutBack { wanted: layout("older"), over: Some(layout("saved too")) };
+    assert_eq!(decisions(NewerLayouts::Overwrite), [remove, RestoreDecision::Remove(layout("saved")), back]);
 }
 
 #[tokio::test]

@@ -195,8 +195,17 @@ fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     let mut locked = world.locked();
     locked.use_plan(one).unwrap();
     let first = fs::read(&path).unwrap().len();
+    // A process that is cut while it writes the list has not come to the trail.
+    let trail = fs::read(world.store.folders.audit()).unwrap();
     locked.use_plan(two).unwrap();
     let bytes = fs::read(&path).unwrap();
+    // And whoever has only lost the list forgets nothing.
+    put(&path, &bytes[..first]);
+    assert!(world.store.used(two).unwrap().is_some());
+    assert!(matches!(locked.use_plan(two), Err(UsePlanError::AlreadyUsed(_))));
+    drop(locked);
+    put(&world.store.folders.audit(), &trail);
+    let mut locked = world.locked();
     for cut in first..bytes.len() {
         put(&path, &bytes[..cut]);
         assert!(world.store.used(one).unwrap().is_some());
