@@ -227,15 +227,19 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
     /// Does what the judgements say, and settles what they and the caller have settled.
     async fn act(&mut self, judged: Vec<(Job, Judgement)>, mut settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
         let mut raced = Vec::new();
+        let mut problem = None;
         for (job, judgement) in judged {
             match judgement {
                 Judgement::Settled(outcome) => settled.push((job.key, outcome)),
                 Judgement::Again(reason) => self.again(job, &reason, &mut settled),
                 Judgement::Raced(newer) => raced.push((job.key, newer)),
+                Judgement::Overtaken(newer) => match self.keep(job.key, &newer) {
+                    Ok(outcome) => settled.push((job.key, outcome)),
+                    Err(failed) => problem = Some(End::Store(failed)),
+                },
             }
         }
         // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
-        let mut problem = None;
         for (key, newer) in raced {
             match self.put_back(key, &newer).await {
                 Ok(outcome) => settled.push((key, outcome)),
@@ -280,6 +284,18 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let judged = readable.into_iter().map(judge).collect();
         self.act(judged, settled).await?;
         failure.map_or(Ok(()), |problem| Err(End::Portal(problem)))
+    }
+
+    /// Keeps what a person saved in the last moment where somebody has put yet another layout in its place: that one stays, and
+    /// a restore of the run has the choice.
+    fn keep(&mut self, key: CardKey, newer: &Layout) -> Result<Outcome, StoreError> {
+        self.log.back_up(&[(key, newer)])?;
+        self.log.append(&[JournalRecord::SetIntent { target: key, digest: newer.digest() }])?;
+        let backup = newer.digest().short();
+        Ok(Outcome::Unknown(format!(
+            "it was saved just before the reset and changed again just after it, which was left alone; the backup {backup} \
+             holds what it was in between"
+        )))
     }
 
     /// Puts back what a person saved in the last moment.

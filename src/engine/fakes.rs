@@ -28,6 +28,8 @@ pub(super) enum Fault {
     LostAfter,
     /// Somebody saves a card after the last read and before the request arrives.
     SavedBefore(CardKey, Layout),
+    /// The same, and once more between the reset and the read after it.
+    SavedTwice(CardKey, Layout, Layout),
     /// The same, and the read after the reset of that card has no answer.
     SavedBeforeAndHidden(CardKey, Layout),
     /// The same, and a limit keeps the portal from resetting that card.
@@ -238,6 +240,7 @@ impl WritePortal for FakePortal {
                 }
                 Some(
                     Fault::SavedBefore(key, layout)
+                    | Fault::SavedTwice(key, layout, _)
                     | Fault::SavedBeforeAndHidden(key, layout)
                     | Fault::SavedBeforeAndLimited(key, layout),
                 ) => {
@@ -272,6 +275,11 @@ impl WritePortal for FakePortal {
                         _ => CommandAnswer::Done,
                     }
                 };
+                if let Some(Fault::SavedTwice(saved, _, layout)) = &fault
+                    && saved == key
+                {
+                    world.rows.insert(*key, layout.clone());
+                }
                 let after = match &fault {
                     Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => CardRead::NoAnswer("cut".into()),
                     _ => world.read(*key, self.caller),

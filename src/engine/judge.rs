@@ -46,6 +46,8 @@ pub(super) enum Judgement {
     Again(String),
     /// Carried out on a layout newer than the backup. This is it.
     Raced(Layout),
+    /// The same, and by now the card holds yet another layout, which stays.
+    Overtaken(Layout),
 }
 
 /// Maybe carried out, and not proved: the card has to be read.
@@ -135,9 +137,13 @@ pub(super) fn judge_answer(job: &Job, answer: ResetAnswer, stand_in: Option<&Lay
         (before, None) => return Err(Unproved { removed: removed(job, backup, before, stand_in) }),
         (_, Some(CardState::Customised(_))) if is_as_before => Outcome::StillCustomised,
         // What the backup holds is gone, and another layout is there.
-        (_, Some(CardState::Customised(_))) => Outcome::Unknown(
-            tr_later!("the card now shows another layout than before: it was saved since, or set for everybody").into(),
-        ),
+        (before, Some(CardState::Customised(there))) => match removed(job, backup, before, stand_in) {
+            Removed::Newer(newer) if newer != there => return Ok(Judgement::Overtaken(newer)),
+            Removed::Newer(_) | Removed::Unseen | Removed::AsPlanned | Removed::Nothing => Outcome::Unknown(
+                tr_later!("the card now shows another layout than before: it was saved since, or set for everybody")
+                    .into(),
+            ),
+        },
         (CardRead::Read(Some(layout)), _) if layout == *backup => Outcome::Reset,
         (CardRead::Read(before), _) => match CardState::of_read(before, stand_in) {
             // A try before this one did it, and its answer was lost; or the person did it themselves.
@@ -200,6 +206,7 @@ pub(super) fn judge_read_back(
             Judgement::Settled(Outcome::Changed)
         }
         (CardState::Customised(there), _) if job.layout.as_ref() == Some(&there) => Judgement::Again(reason.to_owned()),
+        (CardState::Customised(_), Removed::Newer(newer)) => Judgement::Overtaken(newer.clone()),
         (CardState::Customised(_), _) => Judgement::Settled(Outcome::Unknown(
             tr_later!("the answer was lost, and the card now holds another layout, which was left alone").into(),
         )),
@@ -220,7 +227,7 @@ mod tests {
         let unread = || CardRead::NoAnswer("not asked".into());
         match judge_answer(job, ResetAnswer { before: unread(), reset, after: unread() }, None) {
             Ok(Judgement::Settled(outcome)) => Some(outcome),
-            Ok(Judgement::Again(_) | Judgement::Raced(_)) | Err(Unproved { .. }) => None,
+            Ok(Judgement::Again(_) | Judgement::Raced(_) | Judgement::Overtaken(_)) | Err(Unproved { .. }) => None,
         }
     }
 

@@ -23,6 +23,27 @@ async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_in_doubt_and_
 }
 
 #[tokio::test]
+async fn what_was_saved_before_a_reset_is_kept_even_if_somebody_saves_again_behind_it() {
+    let world = world(&[(simple(2), "two")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedTwice(simple(2), layout("between"), layout("last")));
+    let done = run(&world, &[simple(2)]).await;
+    let [(_, Outcome::Unknown(text))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
+    let between = layout("between");
+    assert!(text.contains(&between.digest().short()), "{text}");
+    assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("last")));
+    // The newest one stays unless somebody wants the other back.
+    let (portal, records) = (FakePortal::new(&world), done.log.records());
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
+    let decision = |newer| {
+        let plan = plan_restore(done.log.run(), &records, &done.log, &snapshot, newer).unwrap();
+        plan.targets[0].decision.clone()
+    };
+    assert_eq!(decision(NewerLayouts::Keep), RestoreDecision::NewerKept(layout("last")));
+    let back = RestoreDecision::PutBack { wanted: between, over: Some(layout("last")) };
+    assert_eq!(decision(NewerLayouts::Overwrite), back);
+}
+
+#[tokio::test]
 async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let world = world(&[(simple(2), "two")]);
     {
