@@ -62,7 +62,7 @@ fn of_trouble(trouble: &Trouble) -> &'static str {
         Trouble::Limited(limit, _) => of_limit(*limit),
         Trouble::Refused(_) => "refused",
         Trouble::Broken(Breakage::Fatal, _) => "broken down",
-        Trouble::Broken(Breakage::Passing, _) => "no answer",
+        Trouble::Broken(Breakage::Foreign | Breakage::Passing, _) => "no answer",
     }
 }
 

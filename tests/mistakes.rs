@@ -204,7 +204,7 @@ fn an_address_that_answers_with_a_web_page() {
     });
     let address = format!("http://{host}/rest/1/{SECRET}/");
     let told = told(&address, &host, &manifest(&host, "{ ids: [7] }", ""));
-    // It may have been a short outage, so that recard tries for a while; the same words again and again are said once.
+    // It may have been a short outage, so that recard tries for some seconds; the same words again and again are said once.
     let (tries, end) = told.split_at(told.find("error:").unwrap());
     assert!((2..=4).contains(&tries.lines().count()), "{tries}");
     assert_data_eq!(

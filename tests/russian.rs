@@ -155,7 +155,7 @@ exit 0
 Выполнено: 9 из 9 карточек; пропущено 0, не удалось 0, неизвестно 0.
 Запуск RUN
 --- stderr
-Чтобы вернуть всё назад: recard restore RUN --all
+Чтобы вернуть всё назад: recard restore RUN --all --portal embedded
 
 "#]]
     );
@@ -305,6 +305,7 @@ fn every_command_speaks_russian_and_does_the_same() {
         "apply lead.recard-plan.json",
         "apply -f lead.yaml",
         "history",
+        "history --output markdown",
         "history --output json",
         "history --output markdown",
         "show last",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::again::DEFAULT_STORE;
 use super::output::{self, Output};
 use crate::language::Language;
 use crate::report::MARKDOWN_LIMIT;
@@ -31,7 +32,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) webhook_url_file: Option<PathBuf>,
     /// Where backups, journals and locks are kept
-    #[arg(long, global = true, value_name = "DIR", env = "RECARD_STORE", default_value = ".recard", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, value_name = "DIR", env = "RECARD_STORE", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
     pub(super) store: PathBuf,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited, or X,Y
     #[arg(long, global = true, value_name = "RATE", env = "RECARD_RATE")]

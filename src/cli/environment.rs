@@ -25,6 +25,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
+/// Whether a variable says just this.
+pub(super) fn says(name: &str, value: &str) -> bool {
+    variable(name).is_some_and(|found| found == value)
+}
+
 /// The language that the locale names.
 pub(super) fn language() -> Language {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);

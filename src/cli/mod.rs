@@ -1,6 +1,7 @@
 //! The command line. It marries the portal, the store and the engine, and is the only module that prints, reads the
 //! environment, asks for the time of day or knows about exit codes.
 
+mod again;
 mod args;
 mod clock;
 mod commands;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::again;
 use super::args::Global;
 use super::clock::SystemClock;
 #[cfg(feature = "emulator")]
@@ -34,6 +35,7 @@ pub(super) struct Session {
     rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
+    again: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -48,6 +50,7 @@ pub(super) struct Connection {
     pub(super) rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
+    again: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -217,6 +220,7 @@ impl Address {
             store,
             webhook,
             rate,
+            again: again::options(global),
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
@@ -237,6 +241,7 @@ impl Connection {
             caller,
             rate: self.rate,
             webhook: self.webhook,
+            again: self.again,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         }
@@ -266,6 +271,11 @@ impl Session {
         about(failure, &self.webhook)
     }
 
+    /// What a command that is told to the reader needs of this one's options, with a blank before each.
+    pub(super) fn again(&self) -> &str {
+        &self.again
+    }
+
     /// How long work is going to take by the model of the portal's limits, counted from the moment of the question.
     pub(super) fn forecast(&self) -> Forecast {
         let portal = self.portal.clone();
@@ -279,6 +289,7 @@ impl Session {
             store: self.store,
             rate: self.rate,
             webhook: self.webhook,
+            again: self.again,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         };

@@ -32,7 +32,8 @@ use crate::port::{PortalError, Refusal, Rejection};
 /// operating time.
 pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// How long an address that has never answered is tried: it is more likely misspelt than down.
+/// How long an address is tried that has never answered, or with nothing but web pages that call themselves a success: it
+/// is more likely misspelt than down.
 const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
@@ -210,11 +211,11 @@ impl Client {
     /// Pauses before a request that never left is tried again.
     async fn try_again_unsent(&self, text: String, trial: &mut Trial) -> Result<(), CallError> {
         let pause = trial.failed(&self.budget);
-        let known = self.with(|state| {
+        let last_success = self.with(|state| {
             state.statistics.http_errors += 1;
-            state.last_success.is_some()
+            state.last_success
         });
-        let patience = if known { self.budget.patience } else { self.budget.patience.min(FIRST_CONTACT_PATIENCE) };
+        let patience = self.patience_with_a_stranger(last_success);
         if trial.duration() + pause > patience || !self.owe() {
             return Err(CallError::Portal(PortalError::NotExecuted(text)));
         }
@@ -240,14 +241,18 @@ impl Client {
         let own_fault = match breakage {
             // The same commands will break the portal again: better find the one at once.
             Breakage::Fatal => commands > 1 || trial.attempts() >= FAILURES_OF_ITS_OWN,
-            Breakage::Passing => trial.attempts() >= FAILURES_OF_ITS_OWN && others_succeed,
+            Breakage::Foreign | Breakage::Passing => trial.attempts() >= FAILURES_OF_ITS_OWN && others_succeed,
         };
         // Half of the patience is kept for the halves.
         let worn = trial.is_long(&self.budget) && trial.attempts() >= FAILURES_OF_ITS_OWN && commands > 1;
         if own_fault || worn {
             return Err(CallError::Broken(text));
         }
-        if trial.duration() + pause > self.budget.patience {
+        let patience = match breakage {
+            Breakage::Foreign => self.patience_with_a_stranger(last_success),
+            Breakage::Fatal | Breakage::Passing => self.budget.patience,
+        };
+        if trial.duration() + pause > patience {
             let error = PortalError::MaybeExecuted(text.clone());
             return Err(if others_succeed { CallError::Broken(text) } else { CallError::Portal(error) });
         }
@@ -255,6 +260,14 @@ impl Client {
             return Err(CallError::Portal(PortalError::MaybeExecuted(text)));
         }
         self.repeat_after(text, pause).await
+    }
+
+    /// How long to try an address of which nothing shows that a portal is there, unless it has answered before.
+    fn patience_with_a_stranger(&self, last_success: Option<Instant>) -> Duration {
+        match last_success {
+            Some(_) => self.budget.patience,
+            None => self.budget.patience.min(FIRST_CONTACT_PATIENCE),
+        }
     }
 
     async fn repeat_after(&self, reason: String, pause: Duration) -> Result<(), CallError> {

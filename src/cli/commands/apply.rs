@@ -167,7 +167,7 @@ impl Undertaking<'_> {
             Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
         };
         let stopped = report.stopped.as_deref();
-        finish(outputs, &SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled })?;
+        finish(outputs, session, &SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled })?;
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -197,12 +197,12 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
 }
 
 /// Writes the report, and tells the way back.
-fn finish(outputs: &Outputs<'_>, settled: &SettledRun<'_>) -> Result<(), Failure> {
+fn finish(outputs: &Outputs<'_>, session: &Session, settled: &SettledRun<'_>) -> Result<(), Failure> {
     // An empty line between the plan and what became of it.
     outputs.preview_text("\n")?;
     outputs.write(Subject::Run(settled))?;
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
-        outputs.ui.note(tr!("To put everything back: recard restore {run} --all", run));
+        outputs.ui.note(tr!("To put everything back: recard restore {run} --all{again}", run, again = session.again()));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to the portal.
 
+use crate::cli::again;
 use crate::cli::args::{Global, PlanArguments};
 use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
@@ -54,7 +55,8 @@ pub(in crate::cli) async fn with(
         let bytes =
             file.encode().map_err(|problem| Failure::error(tr!("cannot make a plan file: {problem}", problem)))?;
         write_whole(path, &bytes)?;
-        outputs.ui.note(tr!("The plan is in {0}; to carry it out: recard apply {0}", path.display()));
+        let (plan, again) = (again::word(path), session.again());
+        outputs.ui.note(tr!("The plan is in {plan}; to carry it out: recard apply {plan}{again}", plan, again));
     }
     let settled = planned.plan.is_settled();
     session.close(outputs.ui)?;

@@ -1,5 +1,7 @@
 //! The outside of every answer: result or error, paging, and times.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -67,7 +69,7 @@ struct Time<'a> {
 /// The presence of the key `error` makes it an error, whatever its value. A body that is not in the portal's form is
 /// judged by the status; with status 200 it is an answer that says nothing.
 pub fn decode<'a>(status: u16, content_type: Option<&str>, body: &'a [u8]) -> Result<Success<'a>, Trouble> {
-    let foreign = || Trouble::of_status(status, describe(content_type, body));
+    let foreign = || Trouble::of_status(status, Body::of(content_type, body));
     let text = std::str::from_utf8(body).map_err(|_| foreign())?;
     let envelope: Envelope<'a> = lenient::object(text).ok_or_else(foreign)?;
     if let Some(refusal) = refusal(envelope.error, envelope.error_description) {
@@ -104,17 +106,40 @@ impl Times {
     }
 }
 
-/// What a body that is not in the portal's form is. Nothing of it is repeated: an error page may hold anything.
-fn describe(content_type: Option<&str>, body: &[u8]) -> &'static str {
-    let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let html = content_type.is_some_and(|value| value.to_ascii_lowercase().contains("html"));
-    match start {
-        None => "an empty answer",
-        Some(b'<') => "a page in place of JSON",
-        _ if html => "a page in place of JSON",
-        Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => "cut or broken JSON",
-        Some(b'{') => "JSON without a result",
-        _ => "something other than JSON",
+/// What a body is that is not in the portal's form. Nothing of it is repeated: an error page may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Empty,
+    Page,
+    CutJson,
+    JsonWithoutResult,
+    Other,
+}
+
+impl Body {
+    fn of(content_type: Option<&str>, body: &[u8]) -> Self {
+        let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+        let html = content_type.is_some_and(|value| value.to_ascii_lowercase().contains("html"));
+        match start {
+            None => Self::Empty,
+            Some(b'<') => Self::Page,
+            _ if html => Self::Page,
+            Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => Self::CutJson,
+            Some(b'{') => Self::JsonWithoutResult,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "an empty answer",
+            Self::Page => "a page in place of JSON",
+            Self::CutJson => "cut or broken JSON",
+            Self::JsonWithoutResult => "JSON without a result",
+            Self::Other => "something other than JSON",
+        })
     }
 }
 
@@ -167,7 +192,8 @@ mod tests {
     #[test]
     fn without_json_the_status_decides_and_success_says_nothing() {
         let page = "<html><body>s3cr3t</body></html>";
-        assert!(matches!(trouble(200, page), Trouble::Broken(Breakage::Passing, _)));
+        assert!(matches!(trouble(200, page), Trouble::Broken(Breakage::Foreign, _)));
+        assert!(matches!(trouble(200, ""), Trouble::Broken(Breakage::Passing, _)));
         assert!(matches!(trouble(502, page), Trouble::Broken(Breakage::Passing, _)));
         assert!(matches!(trouble(503, page), Trouble::Broken(Breakage::Passing, _)));
         assert!(matches!(trouble(500, page), Trouble::Broken(Breakage::Fatal, _)));

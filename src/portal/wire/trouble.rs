@@ -3,6 +3,7 @@
 //! The code decides. The status is looked at only where there is no JSON, because the cloud's front servers change it, and
 //! the description never, because it may be translated.
 
+use super::envelope::Body;
 use crate::port::{Refusal, Rejection};
 use crate::portal::Limit;
 
@@ -24,6 +25,8 @@ pub enum Trouble {
 pub enum Breakage {
     /// The portal's code broke down, or ran out of time: repeating the same request is likely to end the same way.
     Fatal,
+    /// A web page with a status of success: whoever answers may be no portal at all, or a portal in trouble.
+    Foreign,
     /// Anything else: an error page, a cut or garbled answer. Repeating is likely to help.
     Passing,
 }
@@ -94,7 +97,7 @@ impl Trouble {
     }
 
     /// Judges an answer that is not in the portal's own form. `what` says what it is instead.
-    pub(super) fn of_status(status: u16, what: &str) -> Self {
+    pub(super) fn of_status(status: u16, what: Body) -> Self {
         let refusal = || Refusal { code: String::new(), message: format!("{what}, with status {status}") };
         match status {
             300..=399 => Self::Rejected(Rejection::Redirect, refusal()),
@@ -104,6 +107,7 @@ impl Trouble {
             // "Too many requests" has only one meaning, whoever says it.
             429 => Self::Limited(Limit::Rate, refusal()),
             400 | 411..=428 | 431 => Self::Refused(refusal()),
+            200..=299 if what == Body::Page => Self::Broken(Breakage::Foreign, format!("{what}, with status {status}")),
             _ => Self::Broken(breakage(status), format!("{what}, with status {status}")),
         }
     }

@@ -1,0 +1,77 @@
+//! The commands that recard tells people to type next, and what they need of the one before.
+//!
+//! Whoever has named the portal or the store on the command line would otherwise copy a command that ends with "no portal is
+//! given", or looks into another store. What comes from the environment is still there for the next command.
+
+use std::path::Path;
+
+use super::args::Global;
+use super::environment;
+
+/// Where the store is unless somebody says otherwise.
+pub(super) const DEFAULT_STORE: &str = ".recard";
+
+/// The options of a command that name the portal and the store, with a blank before each; nothing if the environment names
+/// them.
+pub(super) fn options(global: &Global) -> String {
+    let said = |variable: &str, value: &str| environment::says(variable, value);
+    let store = global.store.display().to_string();
+    let mut text = String::new();
+    let mut add = |option: &str, value: &str| {
+        text.push_str(" --");
+        text.push_str(option);
+        text.push(' ');
+        text.push_str(&quoted(value));
+    };
+    if let Some(portal) = global.portal.as_deref().filter(|portal| !said("RECARD_PORTAL", portal)) {
+        add("portal", portal);
+    }
+    if let Some(file) = &global.webhook_url_file {
+        add("webhook-url-file", &file.display().to_string());
+    }
+    if store != DEFAULT_STORE && !said("RECARD_STORE", &store) {
+        add("store", &store);
+    }
+    text
+}
+
+/// A path as a word for a shell.
+pub(super) fn word(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-:=,+@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn what_was_said_on_the_command_line_is_said_again() {
+        let again = |line: &str| options(&Cli::try_parse_from(line.split(' ')).unwrap().global);
+        assert_eq!(again("recard plan -f x"), "");
+        assert_eq!(again("recard plan -f x --portal embedded"), " --portal embedded");
+        assert_eq!(again("recard plan -f x --quiet --store ../kept"), " --store ../kept");
+        assert_eq!(
+            again("recard plan -f x --webhook-url-file /run/hook --store .recard"),
+            " --webhook-url-file /run/hook"
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_was_meant() {
+        for text in ["plan.json", "a b", "it's", "$HOME", "", "*", "план.json", r#"a"b\c"#] {
+            assert_eq!(shlex::split(&word(Path::new(text))), Some(vec![text.to_owned()]), "{text}");
+        }
+        assert_eq!(word(Path::new("plans/a-1.recard-plan.json")), "plans/a-1.recard-plan.json");
+    }
+}
