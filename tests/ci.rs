@@ -402,6 +402,37 @@ fn init_replaces_nothing_and_writes_all_or_none() {
 }
 
 #[test]
+fn a_pipeline_is_written_for_manifests_that_are_there_already() {
+    let place = Place::new();
+    place.file("manifests/mine.yaml", &support::company::manifest("crm.example.org", "{ ids: [7] }", ""));
+    let ended = place.run(&["init", "--ci", "github"]);
+    assert_eq!((ended.code, &*ended.stdout), (0, "wrote .github/workflows/recard.yml\n"), "{ended:?}");
+    assert_eq!(fs::read_dir(place.path().join("manifests")).unwrap().count(), 1);
+    let workflow = fs::read_to_string(place.path().join(".github/workflows/recard.yml")).unwrap();
+    assert!(workflow.contains("group: recard-apply-crm.example.org\n"), "{workflow}");
+    // The other system later, and no manifest is needed for it either.
+    assert_eq!(place.run(&["init", "--ci", "gitlab"]).code, 0);
+    // Without a pipeline there would be nothing left to do, and a second manifest is not written unasked.
+    place.file("manifests/lead-cards.yaml", &support::company::manifest("crm.example.org", "{ ids: [8] }", ""));
+    assert_eq!(place.run(&["init"]).code, 1);
+}
+
+#[test]
+fn on_github_drift_is_kept_as_one_issue_in_every_language() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let repository = runtime.block_on(Repository::new("github"));
+    let path = ".github/workflows/recard.yml";
+    let russian = repository.read(path).replacen("env:\n", "env:\n  RECARD_LANG: ru\n", 1);
+    repository.place.file(path, &russian);
+    for user in [19, 24] {
+        repository.arrange(user);
+        assert_eq!(github_job(&repository, "drift").code, 0);
+    }
+    let issue = repository.read("hub/issue");
+    assert!(issue.contains("Отпечаток") && issue.contains("personal/24/simple"), "more drift stands in it: {issue}");
+}
+
+#[test]
 fn what_init_writes_is_valid_and_works_on_the_embedded_portal_at_once() {
     let place = Place::new();
     let embedded = ["--portal", "embedded"];

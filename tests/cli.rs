@@ -358,7 +358,7 @@ fn an_output_that_cannot_be_written_is_found_before_anything_is_done() {
         ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve", "--output", "json=none/report.json"];
     let ended = place.run(&apply);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("none/report.json"), "{ended:?}");
+    assert!(ended.stderr.contains("cannot write none/report.json: there is no folder none\n"), "{ended:?}");
     assert_eq!(place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code, 2);
 }
 
@@ -379,8 +379,37 @@ fn completions_and_the_manual_are_made_from_the_command_line() {
         let ended = place.run(&["completions", shell]);
         assert!(ended.code == 0 && ended.stdout.contains("auto-approve"), "{shell}");
     }
-    assert!(place.run(&["man"]).stdout.contains(".TH recard"));
     assert!(place.run(&["help-exit-codes"]).stdout.contains("  3  partial"));
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command_that_it_names() {
+    let place = Place::new();
+    assert_eq!(place.run(&["man", "--out", "man/man1"]).code, 0);
+    let read = |file: &str| std::fs::read_to_string(place.path().join("man/man1").join(file)).unwrap();
+    // A page names another as `recard\-plan(1)`.
+    let named = |page: &str| -> Vec<String> {
+        let page = page.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
+        let words = page.split([' ', '\n']).filter_map(|word| word.strip_suffix("(1)")).map(str::to_owned);
+        words.filter(|word| word.starts_with("recard-")).collect()
+    };
+    let commands = named(&read("recard.1"));
+    assert!(commands.len() > 18, "{commands:?}");
+    for command in &commands {
+        let words: Vec<&str> = command.split('-').skip(1).collect();
+        // `help-exit-codes` is one word, `audit verify` two.
+        let words = if command == "recard-help-exit-codes" { vec!["help-exit-codes"] } else { words };
+        let printed = place.run(&[&["man"][..], &words].concat());
+        assert_eq!(printed.stdout, read(&format!("{command}.1")), "{command}: {printed:?}");
+        for below in named(&printed.stdout) {
+            read(&format!("{below}.1"));
+        }
+    }
+    assert!(read("recard-plan.1").contains("detailed\\-exitcode"));
+    assert!(read("recard-audit-verify.1").contains("EXIT STATUS"));
+    assert!(read("recard.1").contains("RECARD_READ_WEBHOOK_URL"));
+    assert_eq!(place.run(&["man"]).stdout, read("recard.1"));
+    assert_eq!(place.run(&["man", "fly"]).code, 64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -125,8 +125,8 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Print completions for a shell
     Completions(CompletionsArguments),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of recard or of a command
+    Man(ManArguments),
     /// Print the exit codes and what they mean
     HelpExitCodes,
 }
@@ -533,6 +533,16 @@ pub(super) struct CompletionsArguments {
     /// The shell
     #[arg(value_enum)]
     pub(super) shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ManArguments {
+    /// The command, for example plan, or audit verify; recard itself if there is none
+    pub(super) command: Vec<String>,
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub(super) out: Option<PathBuf>,
 }
 
 /// Reads a time such as `90s`, `15m`, `2h` or `250ms`.

@@ -126,7 +126,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         #[cfg(feature = "emulator")]
         Command::Demo(_) => commands::demo::run(ui, global, interrupt).await,
         Command::Completions(arguments) => commands::about::completions(ui, arguments.shell),
-        Command::Man => commands::about::man(ui),
+        Command::Man(arguments) => commands::man::run(ui, &arguments),
         Command::HelpExitCodes => commands::about::exit_codes(ui),
     }
 }

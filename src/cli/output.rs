@@ -253,6 +253,9 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        return Err(cannot(tr!("there is no folder {}", folder.display())));
+    }
     let probe = tempfile::Builder::new().prefix(".recard-probe").tempfile_in(folder);
     probe.map_err(|problem| cannot(problem.to_string().into()))?;
     Ok(())

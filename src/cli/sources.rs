@@ -76,6 +76,11 @@ pub(super) fn refuse(outputs: &Outputs<'_>, found: &[Diagnostic], sources: &[Sou
     })
 }
 
+/// The manifests of a folder; nothing if it has none, or cannot be read.
+pub(super) fn lying_in(folder: &Path) -> Option<Vec<Source>> {
+    read(&[folder.to_owned()]).ok()
+}
+
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources: Vec<Source> = Vec::new();
     for path in files {

@@ -1,4 +1,4 @@
-//! `recard completions`, `man` and `help-exit-codes`.
+//! `recard completions` and `help-exit-codes`.
 
 use clap::CommandFactory as _;
 
@@ -12,16 +12,6 @@ use crate::language::Text;
 pub(in crate::cli) fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "recard", &mut text);
-    ui.result(String::from_utf8_lossy(&text))?;
-    Ok(exit::DONE)
-}
-
-/// Prints the manual page.
-pub(in crate::cli) fn man(ui: &Ui) -> Result<u8, Failure> {
-    let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut text)
-        .map_err(|problem| Failure::error(tr!("cannot make the manual page: {problem}", problem)))?;
     ui.result(String::from_utf8_lossy(&text))?;
     Ok(exit::DONE)
 }

@@ -1,4 +1,5 @@
-//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces nothing and sends nothing.
+//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces nothing and sends nothing;
+//! where manifests are already, only the pipeline is written.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,8 +11,10 @@ use crate::cli::environment::{self, Need};
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::session;
+use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::language::Text;
+use crate::manifest::{self, Source};
 use crate::model::PortalId;
 
 /// The folder of the manifests, beside which everything else lies.
@@ -67,12 +70,15 @@ impl CiSystem {
 
 /// Writes the files; none of them if one is there already.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -> Result<u8, Failure> {
-    let portal = portal(global, arguments)?;
-    let users = if portal == "embedded" { SALES } else { SOMEBODY };
-    let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
-    let templates: Vec<Template> =
-        std::iter::once(MANIFEST).chain(systems.iter().map(|system| system.template())).collect();
     let here = arguments.folder == Path::new(".");
+    let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
+    let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
+    // Whoever asks for a pipeline may have manifests already: then they are all there has to be.
+    let kept = if systems.is_empty() { None } else { sources::lying_in(&manifests) };
+    let portal = portal(global, arguments, kept.as_deref())?;
+    let users = if portal == "embedded" { SALES } else { SOMEBODY };
+    let manifest = if kept.is_some() { None } else { Some(MANIFEST) };
+    let templates: Vec<Template> = manifest.into_iter().chain(systems.iter().map(|system| system.template())).collect();
     let path =
         |template: &Template| if here { PathBuf::from(template.path) } else { arguments.folder.join(template.path) };
     let there: Vec<String> =
@@ -96,27 +102,35 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
         ui.result(format_args!("{}\n", tr!("wrote {}", path.display())))?;
     }
     let embedded = if portal == "embedded" { " --portal embedded" } else { "" };
-    let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
-    ui.note(tr!(
-        "Next: say in {manifest} whose cards are meant, then `recard plan{embedded} -f {folder}`.",
-        manifest = path(&MANIFEST).display(),
-        embedded,
-        folder = manifests.display()
-    ));
+    let folder = manifests.display();
+    if kept.is_some() {
+        ui.note(tr!("The manifests in {folder} stay as they are.", folder));
+    } else {
+        ui.note(tr!(
+            "Next: say in {manifest} whose cards are meant, then `recard plan{embedded} -f {folder}`.",
+            manifest = path(&MANIFEST).display(),
+            embedded,
+            folder
+        ));
+    }
     for system in &systems {
         ui.note(tr!("For {}: {}.", system.template().path, system.next_step()));
     }
     Ok(exit::DONE)
 }
 
-/// The portal that the manifest pins: the one that is named, or that of the webhook at hand.
-fn portal(global: &Global, arguments: &InitArguments) -> Result<String, Failure> {
+/// The portal that the files are for: the one that is named, that of the manifests that are there, or that of the webhook at
+/// hand.
+fn portal(global: &Global, arguments: &InitArguments, kept: Option<&[Source]>) -> Result<String, Failure> {
     if let Some(host) = &arguments.host {
         let portal = PortalId::new(host).map_err(|problem| {
             Failure::new(exit::USAGE, tr!("--host {host}: {problem}", host = format_args!("{host:?}"), problem))
                 .hint(tr!("for example company.bitrix24.com"))
         })?;
         return Ok(portal.to_string());
+    }
+    if let Some(declaration) = kept.and_then(|sources| manifest::load(sources).declaration) {
+        return Ok(declaration.portal().to_string());
     }
     if global.portal.is_some() {
         return Ok(session::named_portal(global)?.to_string());

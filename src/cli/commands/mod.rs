@@ -15,6 +15,7 @@ pub(super) mod history;
 pub(super) mod init;
 pub(super) mod inventory;
 pub(super) mod ledger;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod reconcile;
 pub(super) mod restore;

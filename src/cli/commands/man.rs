@@ -1,0 +1,96 @@
+//! `recard man`: the manual, made from the command line's own definition: a page for recard, and one for each command.
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::cli::args::{Cli, ManArguments};
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::store::write_whole;
+
+/// What recard takes from the environment, for the page of recard itself. Options name their own variables, too.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("RECARD_WEBHOOK_URL", "The address of the webhook, which is a secret."),
+    ("RECARD_WEBHOOK_URL_FILE", "The name of a file that holds it."),
+    (
+        "RECARD_READ_WEBHOOK_URL",
+        "The address of the webhook for commands that only read. Commands that write never use it.",
+    ),
+    ("RECARD_PORTAL, RECARD_STORE, RECARD_RATE, RECARD_LANG", "In place of the options of these names."),
+    ("RECARD_LOG", "Which log lines go to stderr, for example recard=debug."),
+    (
+        "RECARD_ACTOR, RECARD_COMMIT",
+        "Who starts a run and from which commit, for the record; else as the pipeline says.",
+    ),
+    ("NO_COLOR", "No colour, whatever it is set to."),
+];
+
+/// A page.
+struct Page {
+    /// The name of its file, such as `recard-plan.1`.
+    file: String,
+    text: String,
+}
+
+/// Prints the page of a command, or of recard itself; or writes all pages into a folder.
+pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArguments) -> Result<u8, Failure> {
+    let pages = pages().map_err(|problem| Failure::error(tr!("cannot make the manual page: {problem}", problem)))?;
+    if let Some(folder) = &arguments.out {
+        std::fs::create_dir_all(folder)
+            .map_err(|problem| Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem)))?;
+        for page in &pages {
+            write_whole(&folder.join(&page.file), page.text.as_bytes())?;
+        }
+        ui.note(tr!(
+            "wrote {n} page into {folder}" | "wrote {n} pages into {folder}" % pages.len(),
+            folder = folder.display()
+        ));
+        return Ok(exit::DONE);
+    }
+    let words = arguments.command.join(" ");
+    let file = format!("{}.1", ["recard", &words].join(" ").trim_end().replace(' ', "-"));
+    match pages.iter().find(|page| page.file == file) {
+        Some(page) => ui.result(&page.text)?,
+        None => return Err(Failure::new(exit::USAGE, tr!("there is no command {words}", words))),
+    }
+    Ok(exit::DONE)
+}
+
+fn pages() -> Result<Vec<Page>, std::io::Error> {
+    let mut program = Cli::command().disable_help_subcommand(true).after_help(None::<&'static str>);
+    program.build();
+    let mut pages = Vec::new();
+    take(&program, &mut pages)?;
+    if let Some(own) = pages.last_mut() {
+        own.text.push_str(&section("ENVIRONMENT", ENVIRONMENT.iter().map(|(name, what)| ((*name).to_owned(), *what))));
+    }
+    for page in &mut pages {
+        page.text.push_str(&section("EXIT STATUS", exit::TABLE.iter().map(|(code, what)| (code.to_string(), *what))));
+    }
+    Ok(pages)
+}
+
+/// The pages of a command, its own last.
+fn take(command: &Command, pages: &mut Vec<Page>) -> Result<(), std::io::Error> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        take(below, pages)?;
+    }
+    let page = Man::new(command.clone()).source(concat!("recard ", env!("CARGO_PKG_VERSION"))).manual("recard");
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    pages.push(Page { file: page.get_filename(), text: String::from_utf8_lossy(&text).into_owned() });
+    Ok(())
+}
+
+fn section<'a>(title: &str, entries: impl Iterator<Item = (String, &'a str)>) -> String {
+    let mut roff = Roff::new();
+    roff.control("SH", [title]);
+    for (name, what) in entries {
+        roff.control("TP", []);
+        roff.text([bold(name)]);
+        roff.text([roman(what)]);
+    }
+    roff.to_roff()
+}
