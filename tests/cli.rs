@@ -266,7 +266,9 @@ async fn the_secret_of_the_webhook_is_shown_nowhere() {
     };
     let traced = |arguments: &[&str]| {
         let mut command = place.command(arguments);
-        Ended::of(command.env("RECARD_LOG", "trace,recard=trace").output().unwrap())
+        Ended::of(
+            command.env("RECARD_LOG", "trace,recard=trace,h2::codec=trace,hyper_util::client=trace").output().unwrap(),
+        )
     };
     tell(traced(&["plan", "-f", "lead.yaml", "--detail"]));
     tell(traced(&["plan", "-f", "lead.yaml", "--output", "json", "--log-format", "json"]));

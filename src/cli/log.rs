@@ -3,8 +3,12 @@
 use std::io;
 
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::args::LogFormat;
 use super::environment;
@@ -13,27 +17,30 @@ use super::ui::Ui;
 
 /// These crates print requests and headers at finer levels, and the address of a request holds the webhook's secret. No
 /// filter makes them speak.
-const SILENCED: &[&str] = &["h2=off", "hyper=off", "hyper_util=off", "reqwest=off", "rustls=off"];
+const SILENCED: &[&str] = &["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// Starts logging.
 pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
     let wanted = environment::log_filter().unwrap_or_else(|| "off".to_owned());
-    let mut filter = EnvFilter::try_new(&wanted).map_err(|problem| {
+    let wanted: Targets = wanted.parse().map_err(|problem| {
         Failure::error(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
             .hint(tr!("for example RECARD_LOG=recard=debug"))
     })?;
-    for silence in SILENCED {
-        let directive =
-            silence.parse().map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))?;
-        filter = filter.add_directive(directive);
-    }
+    let may_speak = filter_fn(|line| !is_silenced(line.target())).with_max_level_hint(LevelFilter::TRACE);
     let writer = AboveBars { bars: ui.bars().cloned() };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(ui.colours_stderr());
-    let started = match format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colours_stderr());
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let started = tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
     started.map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))
+}
+
+/// Whether a line is of one of these crates, or of any module in them.
+fn is_silenced(target: &str) -> bool {
+    let of = target.split_once("::").map_or(target, |(of, _)| of);
+    SILENCED.contains(&of)
 }
 
 /// Writes lines above the progress bars, which are drawn again below them.

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use similar::DiffTag;
+use similar::algorithms::{Capture, myers};
+
 use super::node::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::language::Text;
 use crate::model::Place;
+
+/// From here on a word may have been meant by another one, as Python's `difflib` has it.
+const CLOSE: f64 = 0.6;
 
 /// Where problems are collected while a file is decoded.
 pub(super) struct Finder<'a> {
@@ -124,9 +130,51 @@ impl<'n> Fields<'n> {
 /// What somebody may have meant.
 pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
-    let close = || similar::get_close_matches(text, known, 1, 0.6).into_iter().next();
+    let close = || {
+        let by_closeness =
+            known.iter().map(|word| (closeness(text, word), *word)).filter(|(closeness, _)| *closeness >= CLOSE);
+        by_closeness.max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.cmp(a))).map(|(_, word)| word)
+    };
     match same_letters.or_else(close) {
         Some(word) => tr!("did you mean `{word}`?", word),
         None => tr!("there are: {}", known.join(", ")),
+    }
+}
+
+/// How much of two words is the same, from 0 to 1: twice the letters that they share in the same order, of all that they have.
+fn closeness(one: &str, other: &str) -> f64 {
+    let letters = |word: &str| -> Vec<char> { word.chars().collect() };
+    let (one, other) = (letters(one), letters(other));
+    let share = |same: usize| 2.0 * same as f64 / (one.len() + other.len()).max(1) as f64;
+    // Whatever they hold, words of such lengths are not close. So a key of a million letters costs nothing.
+    if share(one.len().min(other.len())) < CLOSE {
+        return 0.0;
+    }
+    let mut found = Capture::new();
+    let Ok(()) = myers::diff(&mut found, one.as_slice(), 0..one.len(), other.as_slice(), 0..other.len());
+    let same: usize =
+        found.ops().iter().filter(|part| part.tag() == DiffTag::Equal).map(|part| part.old_range().len()).sum();
+    share(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_close_to_what_it_was_meant_to_be() {
+        let known = ["departments", "emails", "except", "ids", "all"];
+        for (typed, meant) in
+            [("departements", "departments"), ("Emails", "emails"), ("exept", "except"), ("id", "ids")]
+        {
+            assert_eq!(suggestion(typed, &known).english(), format!("did you mean `{meant}`?"));
+        }
+        for typed in ["people", "x", "", &"departments".repeat(100_000)] {
+            assert!(suggestion(typed, &known).english().starts_with("there are: departments, "), "{typed}");
+        }
+        // Of two that are as close, the first one in the order of the alphabet.
+        assert_eq!(suggestion("ac", &["ad", "ab"]).english(), "there are: ad, ab");
+        assert_eq!(suggestion("abx", &["abz", "aby"]).english(), "did you mean `aby`?");
+        assert!((closeness("portl", "portal") - 10.0 / 11.0).abs() < 1e-9);
     }
 }

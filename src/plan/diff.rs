@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use similar::{ChangeTag, TextDiff};
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::udiff::UnifiedHunkHeader;
+use similar::{ChangeTag, group_diff_ops};
 
 use crate::model::{Layout, Outline};
 
@@ -71,17 +73,22 @@ fn visible(text: &str) -> String {
 /// The unified diff from one layout to another; empty if they are equal.
 pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let (before, after) = (text(before), text(after));
-    let diff = TextDiff::from_lines(&before, &after);
+    let before: Vec<&str> = before.lines().collect();
+    let after: Vec<&str> = after.lines().collect();
+    // One algorithm by name: `TextDiff` chooses at run time among all that there are, and would bring them into the program.
+    let mut found = Compact::new(Replace::new(Capture::new()), before.as_slice(), after.as_slice());
+    let Ok(()) = myers::diff(&mut found, before.as_slice(), 0..before.len(), after.as_slice(), 0..after.len());
     let mut lines = Vec::new();
-    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
-        lines.push(DiffLine { change: Change::Gap, text: hunk.header().to_string() });
-        lines.extend(hunk.iter_changes().map(|change| DiffLine {
+    for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), CONTEXT) {
+        lines.push(DiffLine { change: Change::Gap, text: UnifiedHunkHeader::new(&hunk).to_string() });
+        let changes = hunk.iter().flat_map(|part| part.iter_changes(before.as_slice(), after.as_slice()));
+        lines.extend(changes.map(|change| DiffLine {
             change: match change.tag() {
                 ChangeTag::Equal => Change::Same,
                 ChangeTag::Delete => Change::Removed,
                 ChangeTag::Insert => Change::Added,
             },
-            text: change.value().trim_end_matches('\n').to_owned(),
+            text: change.value().to_owned(),
         }));
     }
     lines
