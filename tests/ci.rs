@@ -353,6 +353,7 @@ async fn the_shell_script_does_the_same_anywhere() {
         assert!(planned.code == 0 && planned.stdout.contains("3 to reset"), "{planned:?}");
         let without_the_right = run("apply", &read);
         assert_eq!(without_the_right.code, 1, "{without_the_right:?}");
+        assert!(without_the_right.stderr.starts_with("error: this command writes, and"), "{without_the_right:?}");
     });
     assert_eq!(removed, 0);
     assert!(repository.read("plan.md").starts_with("<!-- recard:plan -->"));

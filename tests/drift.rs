@@ -218,7 +218,7 @@ async fn a_job_that_has_only_the_reading_webhook_writes_nothing_and_apply_does_n
         assert_eq!(ended.code, 0, "{ended:?}");
     }
     let refused = run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
-    assert!(refused.code == 1 && refused.stderr.contains("no portal is given"), "{refused:?}");
+    assert!(refused.code == 1 && refused.stderr.contains("this command writes, and"), "{refused:?}");
     let counters = world.emulator.counters();
     assert!(counters.by_method["crm.lead.details.configuration.get"] > 10);
     let asked: Vec<&str> = counters.by_method.keys().map(String::as_str).collect();

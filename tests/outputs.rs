@@ -388,6 +388,7 @@ fn a_history_is_a_text_a_table_a_comment_or_json() {
     assert_eq!(lines[..2], ["<!-- recard:history -->", "### recard history: 2 runs"]);
     // The newest first, and nothing that people wrote is markup.
     assert!(lines[5].starts_with("| `RUN` | restore of `RUN` | 2 of 2 | 0 | 0 | 0 |"), "{comment}");
+    assert!(lines[5].ends_with("| 0 |  |  |  |"), "what nobody knows is an empty cell: {comment}");
     assert!(lines[6].starts_with("| `RUN` | apply | 9 of 9 | 0 | 0 | 0 | <code>"), "{comment}");
     assert!(!comment.contains("@all") && lines[6].matches('|').count() == 10, "{comment}");
     assert_eq!(place.run(&["history", "--portal", "embedded", "--output", "junit"]).code, 64);

@@ -276,6 +276,16 @@ fn a_comment_on_a_pull_request() {
     assert!(told("Выполнение займёт: меньше секунды.\n"), "{russian:?}");
 }
 
+#[test]
+fn an_inventory_stands_in_columns() {
+    let two = Two::with(QUICKSTART);
+    for ended in <[Ended; 2]>::from(two.run(&["inventory"])) {
+        let shares = ended.stdout.lines().filter(|line| line.ends_with(" %"));
+        let widths: BTreeSet<usize> = shares.map(|line| line.chars().count()).collect();
+        assert_eq!(widths.len(), 1, "{ended:?}");
+    }
+}
+
 /// The lines that read the same in both languages although they have words.
 fn untranslated(english: &Ended, russian: &Ended) -> Vec<String> {
     let lines = |ended: &Ended| -> Vec<String> {
@@ -305,7 +315,6 @@ fn every_command_speaks_russian_and_does_the_same() {
         "apply lead.recard-plan.json",
         "apply -f lead.yaml",
         "history",
-        "history --output markdown",
         "history --output json",
         "history --output markdown",
         "show last",

@@ -92,6 +92,12 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
         (None, None) => match (variable("RECARD_WEBHOOK_URL"), variable("RECARD_WEBHOOK_URL_FILE")) {
             (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
             (None, Some(path)) => from_file(&PathBuf::from(path))?,
+            (None, None) if need == Need::Write && variable("RECARD_READ_WEBHOOK_URL").is_some() => {
+                return Err(Failure::error(tr!(
+                    "this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"
+                ))
+                .hint(tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE")));
+            }
             (None, None) => {
                 return Err(Failure::error(tr!("no portal is given"))
                     .hint(tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"))

@@ -40,7 +40,7 @@ fn is_disturbing(c: char) -> bool {
 /// nothing is a link, a mention, a reference to an issue or commit, an emoji, a table cell or HTML.
 pub(super) fn markdown(text: &str) -> String {
     let text = visible(text);
-    if is_plain(&text) {
+    if text.is_empty() || is_plain(&text) {
         return text.into_owned();
     }
     format!("<code>{}</code>", references(&text))

@@ -156,8 +156,9 @@ impl fmt::Display for Inventory {
         };
         let id_width = self.departments.iter().map(|line| id(line).len()).max().unwrap_or(0);
         let names: Vec<String> = self.departments.iter().map(name).collect();
-        let department = tr!("department");
-        let name_width = column_width(names.iter().map(String::as_str).chain([department.as_str()]), NAME_WIDTH);
+        let (department, all) = (tr!("department"), tr!("all, each once"));
+        let labels = names.iter().map(String::as_str).chain([department.as_str(), all.as_str()]);
+        let name_width = column_width(labels, NAME_WIDTH);
         let label_width = id_width + 2 + name_width;
         let headings = [tr!("people"), tr!("simple"), tr!("repeat"), tr!("either")];
         let [people_width, simple_width, repeat_width, either_width] =
@@ -180,7 +181,7 @@ impl fmt::Display for Inventory {
             let name = fitted(name, name_width);
             line(&format!("{:<id_width$}  {name}", id(one)), one.counts)?;
         }
-        line(&format!("{:<id_width$}  {}", "", tr!("all, each once")), self.all)?;
+        line(&format!("{:<id_width$}  {}", "", all), self.all)?;
         let common = |card: &CommonCard| {
             tr!("{lead} {state}", lead = Text::known(card.lead_type), state = Text::known(card.state)).to_string()
         };
