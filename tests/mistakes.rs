@@ -185,6 +185,21 @@ help: the portal shows it on its page Developer resources, under Inbound webhook
 }
 
 #[test]
+fn an_address_where_nobody_listens() {
+    // Whoever had this port has given it back.
+    let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let told = told(&format!("http://{host}/rest/1/{SECRET}/"), &host, &manifest(&host, "{ ids: [7] }", ""));
+    assert_data_eq!(
+        &told[told.find("error: the portal").unwrap()..],
+        str![[r#"
+error: the portal did not take the request: [..]
+help: nothing was done; see that the address is right and that this machine reaches the portal, or try again later
+
+"#]]
+    );
+}
+
+#[test]
 fn an_address_that_answers_with_a_web_page() {
     // The page that people see who have not signed in.
     let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>";

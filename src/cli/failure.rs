@@ -123,7 +123,7 @@ impl From<PortalError> for Failure {
                 failure.hint(rejection_hint(*rejection))
             }
             PortalError::NotExecuted(_) => {
-                failure.hint(tr!("nothing was done; try again later, or allow more with --deadline"))
+                failure.hint(tr!("nothing was done; see that the address is right and that this machine reaches the portal, or try again later"))
             }
             PortalError::MaybeExecuted(_) => {
                 failure.hint(tr!("open the portal in a browser on this machine: a sign-in page, a proxy or maintenance may stand in the way; if it looks well, try again later"))
