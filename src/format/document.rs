@@ -3,6 +3,8 @@
 //! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object. So the order of keys and
 //! the white space between them do not count, and everything that means something does.
 
+use std::io::{self, Write as _};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -63,6 +65,35 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
     let mut bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Writes content as a sealed document whose fields are declared in the order of their names, throughout, and stand between
+/// `format` and `seal`. Then what serde writes is the canonical form, and nothing has to be held to be sorted.
+pub(super) fn seal_sorted(format: Format, content: &impl Serialize) -> Result<Vec<u8>, FormatError> {
+    #[derive(Serialize)]
+    struct Sealed<'a, T> {
+        format: String,
+        #[serde(flatten)]
+        content: &'a T,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seal: Option<String>,
+    }
+
+    let mut sealed = Sealed { format: format.text(), content, seal: None };
+    sealed.seal = Some(sorted_digest(&sealed)?.to_string());
+    let mut bytes = serde_json::to_vec(&sealed).map_err(FormatError::not_writable)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The digest of the canonical form of a value whose fields are declared in the order of their names, throughout.
+pub(super) fn sorted_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
+    let digest = Digest::of_written(|sum| {
+        let mut buffered = io::BufWriter::new(sum);
+        serde_json::to_writer(&mut buffered, value)?;
+        buffered.flush().map_err(serde_json::Error::io)
+    });
+    digest.map_err(FormatError::not_writable)
 }
 
 /// Reads the content of a sealed document.

@@ -308,7 +308,10 @@ proptest! {
         let file = PlanFile::new(content).unwrap();
         let bytes = file.encode().unwrap();
         prop_assert_eq!(PlanFile::parse(&bytes).unwrap(), file.clone());
-        prop_assert_eq!(file.encode().unwrap(), bytes);
+        prop_assert_eq!(file.encode().unwrap(), bytes.clone());
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let canonical = serde_json_canonicalizer::to_string(&value).unwrap() + "\n";
+        prop_assert_eq!(String::from_utf8(bytes).unwrap(), canonical);
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! The fields of a plan file, as they stand in it.
+//!
+//! They are declared in the order of their names, which is the order of the canonical form. So a file can be written as it is
+//! sealed, one target after the other: as a whole it would be the largest thing that a run for many people holds. A field
+//! in another place would be found by whoever reads the file back, since readers sort before they compare with the seal.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use crate::format::{FormatError, generation, generation_if_there, parsed};
@@ -9,65 +16,107 @@ use crate::plan::{Breach, PlanCounts, SpecialPerson};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FileForm {
+pub(super) struct FileForm<'a> {
     pub(super) id: String,
-    pub(super) plan: ContentForm,
+    pub(super) plan: ContentForm<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ContentForm {
-    created: String,
-    expires: String,
-    portal: String,
+pub(super) struct ContentForm<'a> {
+    acknowledged: Vec<BreachForm>,
+    breaches: Vec<BreachForm>,
     caller: u32,
     caller_name: String,
+    commit: Option<String>,
+    counts: CountsForm,
+    created: String,
+    expires: String,
+    limits: LimitsForm,
     manifest: String,
     manifests: Vec<ManifestForm>,
-    commit: Option<String>,
-    targets: Vec<TargetForm>,
-    marks: Vec<MarkForm>,
-    limits: LimitsForm,
-    breaches: Vec<BreachForm>,
-    acknowledged: Vec<BreachForm>,
+    marks: Marks<'a>,
+    portal: String,
     selected: u32,
-    counts: CountsForm,
+    targets: Targets<'a>,
+}
+
+/// Targets, each of which is put into its form when it is written.
+#[derive(Debug)]
+struct Targets<'a>(Cow<'a, [PlanFileTarget]>);
+
+impl Serialize for Targets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(TargetForm::from))
+    }
+}
+
+impl<'de> Deserialize<'de> for Targets<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let forms = Vec::<TargetForm>::deserialize(deserializer)?.into_iter();
+        forms
+            .map(PlanFileTarget::try_from)
+            .collect::<Result<_, _>>()
+            .map(|targets| Self(Cow::Owned(targets)))
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Marks, each of which is put into its form when it is written.
+#[derive(Debug)]
+struct Marks<'a>(Cow<'a, [PlanFileMark]>);
+
+impl Serialize for Marks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(MarkForm::from))
+    }
+}
+
+impl<'de> Deserialize<'de> for Marks<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let forms = Vec::<MarkForm>::deserialize(deserializer)?.into_iter();
+        forms
+            .map(PlanFileMark::try_from)
+            .collect::<Result<_, _>>()
+            .map(|marks| Self(Cow::Owned(marks)))
+            .map_err(D::Error::custom)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManifestForm {
+    file: String,
     name: String,
     reason: String,
-    file: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetForm {
-    target: String,
     decision: DecisionForm,
     generation: Option<String>,
-    origin: OriginForm,
     name: String,
+    origin: OriginForm,
+    target: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MarkForm {
-    target: String,
     generation: String,
     origin: OriginForm,
+    target: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OriginForm {
-    manifest: String,
-    reason: String,
+    column: u32,
     file: String,
     line: u32,
-    column: u32,
+    manifest: String,
+    reason: String,
     selector: SelectorForm,
 }
 
@@ -84,12 +133,12 @@ enum SelectorForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitsForm {
-    max_users: u32,
-    max_percent_of_users: u8,
-    acknowledged_users: Option<u32>,
-    acknowledged_selection: Option<u32>,
     acknowledged_common: Vec<LeadForm>,
     acknowledged_people: Vec<u32>,
+    acknowledged_selection: Option<u32>,
+    acknowledged_users: Option<u32>,
+    max_percent_of_users: u8,
+    max_users: u32,
     protected: Vec<u32>,
 }
 
@@ -106,13 +155,32 @@ enum DecisionForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "breach", rename_all = "kebab-case", deny_unknown_fields)]
 enum BreachForm {
-    TooManyPeople { people: u32, limit: u32 },
-    TooLargeShare { people: u32, active: u32, limit: u8 },
-    CommonCard { lead: LeadForm },
-    FirstUser { user: u32 },
-    Caller { user: u32 },
-    Protected { user: u32 },
-    SelectionShrank { now: u32, before: u32 },
+    TooManyPeople {
+        limit: u32,
+        people: u32,
+    },
+    /// So many people of so many active ones.
+    TooLargeShare {
+        limit: u8,
+        of: u32,
+        people: u32,
+    },
+    CommonCard {
+        lead: LeadForm,
+    },
+    FirstUser {
+        user: u32,
+    },
+    Caller {
+        user: u32,
+    },
+    Protected {
+        user: u32,
+    },
+    SelectionShrank {
+        earlier: u32,
+        now: u32,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,13 +193,13 @@ enum LeadForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CountsForm {
+    hold: u32,
     keep: u32,
     reset: u32,
-    hold: u32,
 }
 
-impl From<&PlanFileContent> for ContentForm {
-    fn from(content: &PlanFileContent) -> Self {
+impl<'a> From<&'a PlanFileContent> for ContentForm<'a> {
+    fn from(content: &'a PlanFileContent) -> Self {
         let PlanFileContent {
             created,
             expires,
@@ -163,8 +231,8 @@ impl From<&PlanFileContent> for ContentForm {
             manifest: manifest.to_string(),
             manifests: manifests.iter().map(named).collect(),
             commit: commit.clone(),
-            targets: targets.iter().map(TargetForm::from).collect(),
-            marks: marks.iter().map(MarkForm::from).collect(),
+            targets: Targets(Cow::Borrowed(targets)),
+            marks: Marks(Cow::Borrowed(marks)),
             limits: limits.into(),
             breaches: breaches.iter().map(BreachForm::from).collect(),
             acknowledged: acknowledged.iter().map(BreachForm::from).collect(),
@@ -174,10 +242,10 @@ impl From<&PlanFileContent> for ContentForm {
     }
 }
 
-impl TryFrom<ContentForm> for PlanFileContent {
+impl TryFrom<ContentForm<'_>> for PlanFileContent {
     type Error = FormatError;
 
-    fn try_from(form: ContentForm) -> Result<Self, FormatError> {
+    fn try_from(form: ContentForm<'_>) -> Result<Self, FormatError> {
         let ContentForm {
             created,
             expires,
@@ -207,8 +275,8 @@ impl TryFrom<ContentForm> for PlanFileContent {
                 .map(|ManifestForm { name, reason, file }| PlanManifest { name, reason, file })
                 .collect(),
             commit,
-            targets: targets.into_iter().map(PlanFileTarget::try_from).collect::<Result<_, _>>()?,
-            marks: marks.into_iter().map(PlanFileMark::try_from).collect::<Result<_, _>>()?,
+            targets: targets.0.into_owned(),
+            marks: marks.0.into_owned(),
             limits: limits.try_into()?,
             breaches: breaches.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
             acknowledged: acknowledged.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
@@ -380,12 +448,12 @@ impl From<&Breach> for BreachForm {
     fn from(breach: &Breach) -> Self {
         match *breach {
             Breach::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
-            Breach::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, active, limit },
+            Breach::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, of: active, limit },
             Breach::CommonCard(lead) => Self::CommonCard { lead: lead.into() },
             Breach::SpecialPerson(user, SpecialPerson::FirstUser) => Self::FirstUser { user: user.get() },
             Breach::SpecialPerson(user, SpecialPerson::Caller) => Self::Caller { user: user.get() },
             Breach::Protected(user) => Self::Protected { user: user.get() },
-            Breach::Shrunk { now, before } => Self::SelectionShrank { now, before },
+            Breach::Shrunk { now, before } => Self::SelectionShrank { now, earlier: before },
         }
     }
 }
@@ -396,12 +464,12 @@ impl TryFrom<BreachForm> for Breach {
     fn try_from(form: BreachForm) -> Result<Self, FormatError> {
         Ok(match form {
             BreachForm::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
-            BreachForm::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, active, limit },
+            BreachForm::TooLargeShare { people, of, limit } => Self::TooLargeShare { people, active: of, limit },
             BreachForm::CommonCard { lead } => Self::CommonCard(lead.into()),
             BreachForm::FirstUser { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::FirstUser),
             BreachForm::Caller { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::Caller),
             BreachForm::Protected { user: id } => Self::Protected(user(id)?),
-            BreachForm::SelectionShrank { now, before } => Self::Shrunk { now, before },
+            BreachForm::SelectionShrank { now, earlier } => Self::Shrunk { now, before: earlier },
         })
     }
 }

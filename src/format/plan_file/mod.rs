@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::FormatError;
-use super::document::{Format, canonical_digest, seal, unseal};
+use super::document::{Format, seal_sorted, sorted_digest, unseal};
 use crate::model::{CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId};
 use crate::plan::{Breach, Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal};
 use form::{ContentForm, FileForm};
@@ -147,7 +147,7 @@ impl PlanFile {
     /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an end before the beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
         content.check()?;
-        let id = canonical_digest(&ContentForm::from(&content))?;
+        let id = sorted_digest(&ContentForm::from(&content))?;
         Ok(Self { id, content })
     }
 
@@ -157,7 +157,7 @@ impl PlanFile {
     ///
     /// If JSON cannot hold it; nothing that recard keeps is such a value.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        seal(FORMAT, &FileForm { id: self.id.to_string(), plan: ContentForm::from(&self.content) })
+        seal_sorted(FORMAT, &FileForm { id: self.id.to_string(), plan: ContentForm::from(&self.content) })
     }
 
     /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller to find out.
