@@ -19,10 +19,14 @@ use super::Digest;
 ///
 /// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is escaped do not count;
 /// list or object, text or number, `[]` or `null` do. Usually a list of sections; older portals may hold anything, `false`
-/// and objects included, and nothing of it is lost here. A clone shares the text.
+/// and objects included, and nothing of it is lost here.
+///
+/// A clone is a pointer: most cards of a large portal have no layout, and the place for one should cost next to nothing.
 #[derive(Clone)]
-pub struct Layout {
-    text: Arc<str>,
+pub struct Layout(Arc<Content>);
+
+struct Content {
+    text: Box<str>,
     digest: Digest,
     sections: u32,
     fields: u32,
@@ -53,39 +57,39 @@ impl Layout {
         let digest = Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(&value, &mut sum))
             .map_err(LayoutError::NotJson)?;
         let (sections, fields) = counts(&value);
-        Ok(Self { text: text.into(), digest, sections, fields })
+        Ok(Self(Arc::new(Content { text: text.into(), digest, sections, fields })))
     }
 
     /// The JSON text, byte for byte as it came.
     pub fn as_json(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The digest of the canonical form.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.0.digest
     }
 
     /// How many sections the card has; 0 if it is not a list of sections.
     pub fn sections(&self) -> u32 {
-        self.sections
+        self.0.sections
     }
 
     /// How many fields the card shows, over all sections.
     pub fn fields(&self) -> u32 {
-        self.fields
+        self.0.fields
     }
 
     /// The sections and fields, for people to look at.
     pub fn outline(&self) -> Outline {
         // The text was JSON when the value was made, and cannot have changed since.
-        serde_json::from_str(&self.text).map(|value| Outline::of(&value)).unwrap_or_default()
+        serde_json::from_str(&self.0.text).map(|value| Outline::of(&value)).unwrap_or_default()
     }
 }
 
 impl PartialEq for Layout {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        self.0.digest == other.0.digest
     }
 }
 
@@ -94,7 +98,7 @@ impl Eq for Layout {}
 impl fmt::Debug for Layout {
     /// Shows counts and digest. The content may hold what a company keeps to itself, and does not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Layout({} sections, {} fields, {})", self.sections, self.fields, self.digest.short())
+        write!(f, "Layout({} sections, {} fields, {})", self.sections(), self.fields(), self.digest().short())
     }
 }
 
