@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::document::Format;
+use super::listed::Listed;
 use super::outcome::OutcomeForm;
 use super::{FormatError, generation_if_there, parsed, parsed_if_there};
 use crate::model::{CardKey, Digest};
@@ -16,16 +17,16 @@ const FORMAT: Format = Format { name: "journal", version: 1 };
 /// One line: its format, its number and its record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LineForm {
+struct LineForm<'a> {
     format: String,
     number: u32,
-    record: RecordForm,
+    record: RecordForm<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum RecordForm {
-    Opened(Box<HeaderForm>),
+enum RecordForm<'a> {
+    Opened(Box<HeaderForm<'a>>),
     Intent(IntentForm),
     SetIntent(SetIntentForm),
     Settled(SettledForm),
@@ -33,9 +34,9 @@ enum RecordForm {
 }
 
 /// What a run is about; also the head of its report.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HeaderForm {
+pub(super) struct HeaderForm<'a> {
     purpose: PurposeForm,
     portal: String,
     caller: u32,
@@ -43,7 +44,7 @@ pub(super) struct HeaderForm {
     manifest: Option<String>,
     commit: Option<String>,
     manifests: Vec<ReasonForm>,
-    targets: Vec<PlannedForm>,
+    targets: Listed<'a, PlannedCard, PlannedForm>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,8 +140,8 @@ pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatErr
     record.try_into()
 }
 
-impl From<&JournalRecord> for RecordForm {
-    fn from(record: &JournalRecord) -> Self {
+impl<'a> From<&'a JournalRecord> for RecordForm<'a> {
+    fn from(record: &'a JournalRecord) -> Self {
         match record {
             JournalRecord::Opened(header) => Self::Opened(Box::new(header.into())),
             JournalRecord::Intent { targets } => {
@@ -161,10 +162,10 @@ impl From<&JournalRecord> for RecordForm {
     }
 }
 
-impl TryFrom<RecordForm> for JournalRecord {
+impl TryFrom<RecordForm<'_>> for JournalRecord {
     type Error = FormatError;
 
-    fn try_from(form: RecordForm) -> Result<Self, FormatError> {
+    fn try_from(form: RecordForm<'_>) -> Result<Self, FormatError> {
         Ok(match form {
             RecordForm::Opened(header) => Self::Opened((*header).try_into()?),
             RecordForm::Intent(IntentForm { targets }) => {
@@ -184,14 +185,9 @@ impl TryFrom<RecordForm> for JournalRecord {
     }
 }
 
-impl From<&RunHeader> for HeaderForm {
-    fn from(header: &RunHeader) -> Self {
+impl<'a> From<&'a RunHeader> for HeaderForm<'a> {
+    fn from(header: &'a RunHeader) -> Self {
         let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, targets } = header;
-        let planned = |PlannedCard { key, digest, generation }: &PlannedCard| PlannedForm {
-            target: key.to_string(),
-            digest: digest.map(|digest| digest.to_string()),
-            generation: generation.as_ref().map(ToString::to_string),
-        };
         let reason = |(name, reason): &(String, String)| ReasonForm { name: name.clone(), reason: reason.clone() };
         Self {
             purpose: match purpose {
@@ -204,23 +200,38 @@ impl From<&RunHeader> for HeaderForm {
             manifest: manifest.map(|digest| digest.to_string()),
             commit: commit.clone(),
             manifests: reasons.iter().map(reason).collect(),
-            targets: targets.iter().map(planned).collect(),
+            targets: Listed::of(targets),
         }
     }
 }
 
-impl TryFrom<HeaderForm> for RunHeader {
+impl From<&PlannedCard> for PlannedForm {
+    fn from(PlannedCard { key, digest, generation }: &PlannedCard) -> Self {
+        Self {
+            target: key.to_string(),
+            digest: digest.map(|digest| digest.to_string()),
+            generation: generation.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl TryFrom<PlannedForm> for PlannedCard {
     type Error = FormatError;
 
-    fn try_from(form: HeaderForm) -> Result<Self, FormatError> {
+    fn try_from(PlannedForm { target, digest, generation }: PlannedForm) -> Result<Self, FormatError> {
+        Ok(Self {
+            key: parsed(&target)?,
+            digest: parsed_if_there(digest.as_ref())?,
+            generation: generation_if_there(generation.as_ref())?,
+        })
+    }
+}
+
+impl TryFrom<HeaderForm<'_>> for RunHeader {
+    type Error = FormatError;
+
+    fn try_from(form: HeaderForm<'_>) -> Result<Self, FormatError> {
         let HeaderForm { purpose, portal, caller, actor, manifest, commit, manifests, targets } = form;
-        let planned = |PlannedForm { target, digest, generation }: PlannedForm| {
-            Ok(PlannedCard {
-                key: parsed(&target)?,
-                digest: parsed_if_there(digest.as_ref())?,
-                generation: generation_if_there(generation.as_ref())?,
-            })
-        };
         Ok(Self {
             purpose: match purpose {
                 PurposeForm::Apply => RunPurpose::Apply,
@@ -232,7 +243,7 @@ impl TryFrom<HeaderForm> for RunHeader {
             manifest: parsed_if_there(manifest.as_ref())?,
             commit,
             reasons: manifests.into_iter().map(|ReasonForm { name, reason }| (name, reason)).collect(),
-            targets: targets.into_iter().map(planned).collect::<Result<_, FormatError>>()?,
+            targets: targets.into_items(),
         })
     }
 }

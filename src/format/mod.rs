@@ -29,6 +29,7 @@ mod journal;
 mod ledger;
 mod level;
 mod lines;
+mod listed;
 mod lock;
 mod outcome;
 pub mod plan_file;

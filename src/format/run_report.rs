@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{Format, seal, unseal};
 use super::journal::{EndForm, HeaderForm};
+use super::listed::Listed;
 use super::outcome::OutcomeForm;
 use super::{FormatError, parsed};
 use crate::model::{CardKey, Outcome, RunId, Totals};
@@ -26,11 +27,11 @@ pub struct RunReport {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReportForm {
+struct ReportForm<'a> {
     run: String,
-    header: HeaderForm,
+    header: HeaderForm<'a>,
     end: EndForm,
-    targets: Vec<TargetForm>,
+    targets: Listed<'a, (CardKey, Outcome), TargetForm>,
     totals: TotalsForm,
 }
 
@@ -50,6 +51,20 @@ struct TotalsForm {
     unknown: u32,
 }
 
+impl From<&(CardKey, Outcome)> for TargetForm {
+    fn from((key, outcome): &(CardKey, Outcome)) -> Self {
+        Self { target: key.to_string(), result: outcome.into() }
+    }
+}
+
+impl TryFrom<TargetForm> for (CardKey, Outcome) {
+    type Error = FormatError;
+
+    fn try_from(TargetForm { target, result }: TargetForm) -> Result<Self, FormatError> {
+        Ok((parsed(&target)?, result.into()))
+    }
+}
+
 impl RunReport {
     /// The sums over the targets.
     pub fn totals(&self) -> Totals {
@@ -65,14 +80,13 @@ impl RunReport {
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted, targets } = report;
     let Totals { done, skipped, failed, unknown } = report.totals();
-    let target = |(key, outcome): &(CardKey, Outcome)| TargetForm { target: key.to_string(), result: outcome.into() };
     seal(
         FORMAT,
         &ReportForm {
             run: run.to_string(),
             header: header.into(),
             end: (*interrupted).into(),
-            targets: targets.iter().map(target).collect(),
+            targets: Listed::of(targets),
             totals: TotalsForm { done, skipped, failed, unknown },
         },
     )
@@ -85,12 +99,11 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
 /// If it is no sealed document of this kind, of a newer version, changed since it was written, or does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
     let ReportForm { run, header, end, targets, totals } = unseal(FORMAT, bytes)?;
-    let read = |TargetForm { target, result }: TargetForm| Ok((parsed(&target)?, result.into()));
     let report = RunReport {
         run: parsed(&run)?,
         header: header.try_into()?,
         interrupted: end.into(),
-        targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()?,
+        targets: targets.into_items(),
     };
     let TotalsForm { done, skipped, failed, unknown } = totals;
     if report.totals() != (Totals { done, skipped, failed, unknown }) {

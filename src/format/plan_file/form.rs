@@ -4,12 +4,10 @@
 //! sealed, one target after the other: as a whole it would be the largest thing that a run for many people holds. A field
 //! in another place would be found by whoever reads the file back, since readers sort before they compare with the seal.
 
-use std::borrow::Cow;
-
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
+use crate::format::listed::Listed;
 use crate::format::{FormatError, generation, generation_if_there, parsed};
 use crate::model::{DepartmentId, GuardLimits, LeadCustomerType, Origin, PersonName, Place, Selector, UserId};
 use crate::plan::{Breach, PlanCounts, SpecialPerson};
@@ -35,52 +33,10 @@ pub(super) struct ContentForm<'a> {
     limits: LimitsForm,
     manifest: String,
     manifests: Vec<ManifestForm>,
-    marks: Marks<'a>,
+    marks: Listed<'a, PlanFileMark, MarkForm>,
     portal: String,
     selected: u32,
-    targets: Targets<'a>,
-}
-
-/// Targets, each of which is put into its form when it is written.
-#[derive(Debug)]
-struct Targets<'a>(Cow<'a, [PlanFileTarget]>);
-
-impl Serialize for Targets<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(TargetForm::from))
-    }
-}
-
-impl<'de> Deserialize<'de> for Targets<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let forms = Vec::<TargetForm>::deserialize(deserializer)?.into_iter();
-        forms
-            .map(PlanFileTarget::try_from)
-            .collect::<Result<_, _>>()
-            .map(|targets| Self(Cow::Owned(targets)))
-            .map_err(D::Error::custom)
-    }
-}
-
-/// Marks, each of which is put into its form when it is written.
-#[derive(Debug)]
-struct Marks<'a>(Cow<'a, [PlanFileMark]>);
-
-impl Serialize for Marks<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(MarkForm::from))
-    }
-}
-
-impl<'de> Deserialize<'de> for Marks<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let forms = Vec::<MarkForm>::deserialize(deserializer)?.into_iter();
-        forms
-            .map(PlanFileMark::try_from)
-            .collect::<Result<_, _>>()
-            .map(|marks| Self(Cow::Owned(marks)))
-            .map_err(D::Error::custom)
-    }
+    targets: Listed<'a, PlanFileTarget, TargetForm>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -231,8 +187,8 @@ impl<'a> From<&'a PlanFileContent> for ContentForm<'a> {
             manifest: manifest.to_string(),
             manifests: manifests.iter().map(named).collect(),
             commit: commit.clone(),
-            targets: Targets(Cow::Borrowed(targets)),
-            marks: Marks(Cow::Borrowed(marks)),
+            targets: Listed::of(targets),
+            marks: Listed::of(marks),
             limits: limits.into(),
             breaches: breaches.iter().map(BreachForm::from).collect(),
             acknowledged: acknowledged.iter().map(BreachForm::from).collect(),
@@ -275,8 +231,8 @@ impl TryFrom<ContentForm<'_>> for PlanFileContent {
                 .map(|ManifestForm { name, reason, file }| PlanManifest { name, reason, file })
                 .collect(),
             commit,
-            targets: targets.0.into_owned(),
-            marks: marks.0.into_owned(),
+            targets: targets.into_items(),
+            marks: marks.into_items(),
             limits: limits.try_into()?,
             breaches: breaches.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
             acknowledged: acknowledged.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
