@@ -20,6 +20,22 @@ fn removed(emulator: &Emulator) -> u64 {
 }
 
 #[test]
+fn what_a_command_that_fails_has_used_of_the_limits_is_known_to_the_next_one() {
+    let place = Place::new();
+    place.file(
+        "lead.yaml",
+        &QUICKSTART.replace("departments:", "emails: [nobody@company.example]\n        departments:"),
+    );
+    for command in ["plan", "apply"] {
+        let ended = place.run(&[command, "--portal", "embedded", "-f", "lead.yaml"]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let kept = place.path().join(".recard/portals/embedded/limiter.json");
+        assert!(kept.is_file(), "{command}: {ended:?}");
+        std::fs::remove_file(kept).unwrap();
+    }
+}
+
+#[test]
 fn a_manifest_is_planned_applied_and_planned_again_on_the_embedded_portal() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);

@@ -276,6 +276,18 @@ impl Session {
         &self.again
     }
 
+    /// Works in the session and closes it, however the work ends: what a run has used up before it failed is used up.
+    pub(super) async fn during<T>(
+        self,
+        ui: &Ui,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let outcome = work(&self).await;
+        let closed = self.close(ui);
+        let done = outcome?;
+        closed.map(|()| done)
+    }
+
     /// How long work is going to take by the model of the portal's limits, counted from the moment of the question.
     pub(super) fn forecast(&self) -> Forecast {
         let portal = self.portal.clone();
@@ -283,7 +295,7 @@ impl Session {
     }
 
     /// Ends the session, as [`Connection::close`] does.
-    pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
+    fn close(self, ui: &Ui) -> Result<(), Failure> {
         let connection = Connection {
             portal: self.portal,
             store: self.store,

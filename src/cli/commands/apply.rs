@@ -60,15 +60,15 @@ pub(in crate::cli) async fn with(
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let ui = outputs.ui;
     let session = address.connect(global, ui, interrupt).await?;
-    let mut locked = running::lock(ui, global, &session, "apply").await?;
-    running::refuse_unfinished(&session)?;
-    running::remember(&mut locked, &arguments.rules.memory);
-    let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
-    let read_at = Instant::now();
-    let outcome = decide(outputs, arguments, interrupt, &session, &mut locked, manifest, &planned, read_at).await;
-    drop(locked);
-    session.close(ui)?;
-    outcome
+    let work = async |session: &Session| {
+        let mut locked = running::lock(ui, global, session, "apply").await?;
+        running::refuse_unfinished(session)?;
+        running::remember(&mut locked, &arguments.rules.memory);
+        let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
+        let read_at = Instant::now();
+        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, read_at).await
+    };
+    session.during(ui, work).await
 }
 
 /// Shows the plan and carries it out, if it may be.

@@ -45,17 +45,17 @@ pub(super) async fn with(
     plan_files::check(&file.content, address.name(), manifest.as_ref())?;
     let ui = outputs.ui;
     let session = address.connect(global, ui, interrupt).await?;
-    plan_files::check_caller(&file.content, &session)?;
-    let mut locked = running::lock(ui, global, &session, "apply").await?;
-    running::refuse_unfinished(&session)?;
-    running::remember(&mut locked, &arguments.rules.memory);
-    if let Some(used) = session.store.used(file.id)? {
-        return Err(used_before(&UsePlanError::AlreadyUsed(used)));
-    }
-    let outcome = carry_out(outputs, arguments, &file, bytes, interrupt, &session, &mut locked).await;
-    drop(locked);
-    session.close(ui)?;
-    outcome
+    let work = async |session: &Session| {
+        plan_files::check_caller(&file.content, session)?;
+        let mut locked = running::lock(ui, global, session, "apply").await?;
+        running::refuse_unfinished(session)?;
+        running::remember(&mut locked, &arguments.rules.memory);
+        if let Some(used) = session.store.used(file.id)? {
+            return Err(used_before(&UsePlanError::AlreadyUsed(used)));
+        }
+        carry_out(outputs, arguments, &file, bytes, interrupt, session, &mut locked).await
+    };
+    session.during(ui, work).await
 }
 
 async fn carry_out(

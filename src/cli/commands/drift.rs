@@ -6,7 +6,7 @@ use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
-use crate::cli::session::Address;
+use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, planning, sources};
 use crate::diagnostic::Diagnostic;
@@ -35,21 +35,25 @@ async fn look(
     let address = Address::find(global, Need::Read).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
-    let Resolution { desired, warnings } =
-        engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration).await.map_err(|problem| {
-            session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
-        })?;
-    if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
-        return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("the cards were not looked at")));
-    }
-    let gone: Vec<Diagnostic> = warnings.iter().filter(|found| found.is_error()).cloned().collect();
-    let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
-    let resolution = Resolution { desired, warnings };
-    let planned = planning::of_resolution(outputs, &session, &manifest, &rules, resolution).await?;
-    let drift = Drift::of(&planned.plan, gone);
-    sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-    let report = PlanReport { drift: Some(&drift), ..planned.report(&session, &manifest) };
-    outputs.write(Subject::Plan(&report))?;
-    session.close(outputs.ui)?;
-    Ok(if drift.is_none() { exit::DONE } else { exit::CHANGES_PENDING })
+    let work = async |session: &Session| {
+        let Resolution { desired, warnings } =
+            engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration).await.map_err(
+                |problem| {
+                    session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
+                },
+            )?;
+        if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
+            return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("the cards were not looked at")));
+        }
+        let gone: Vec<Diagnostic> = warnings.iter().filter(|found| found.is_error()).cloned().collect();
+        let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
+        let resolution = Resolution { desired, warnings };
+        let planned = planning::of_resolution(outputs, session, &manifest, &rules, resolution).await?;
+        let drift = Drift::of(&planned.plan, gone);
+        sources::show(outputs.ui, &planned.warnings, &manifest.sources);
+        let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest) };
+        outputs.write(Subject::Plan(&report))?;
+        Ok(if drift.is_none() { exit::DONE } else { exit::CHANGES_PENDING })
+    };
+    session.during(outputs.ui, work).await
 }

@@ -39,8 +39,7 @@ pub(in crate::cli) async fn run(
         refuse_existing(folder)?;
     }
     let session = Address::find(global, Need::Read).await?.connect(global, ui, interrupt).await?;
-    let mut survey = super::inventory::take(ui, &session).await?;
-    session.close(ui)?;
+    let mut survey = session.during(ui, async |session| super::inventory::take(ui, session).await).await?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
         return Err(Failure::error(tr!("the portal has no active department {unknown}", unknown))
             .hint(tr!("`recard inventory` lists the departments with people")));

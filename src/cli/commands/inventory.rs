@@ -20,8 +20,7 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     output::check_paths(&arguments.output)?;
     let session = Address::find(global, Need::Read).await?.connect(global, ui, interrupt).await?;
-    let survey = take(ui, &session).await?;
-    session.close(ui)?;
+    let survey = session.during(ui, async |session| take(ui, session).await).await?;
     let inventory = Inventory::new(&survey);
     output::write(ui, &arguments.output, |format| match format {
         Format::Json => pretty(&inventory),

@@ -42,25 +42,27 @@ pub(in crate::cli) async fn with(
     let address = Address::find(global, Need::Read).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
-    let planned = planning::make(outputs, &session, manifest, &arguments.rules).await?;
-    sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-    let effective = match arguments.effective {
-        true => Some(effective(&session, &planned.plan).await?),
-        false => None,
+    let work = async |session: &Session| {
+        let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
+        sources::show(outputs.ui, &planned.warnings, &manifest.sources);
+        let effective = match arguments.effective {
+            true => Some(effective(session, &planned.plan).await?),
+            false => None,
+        };
+        let report = PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest) };
+        outputs.write(Subject::Plan(&report))?;
+        if let Some(path) = &arguments.out {
+            let file = plan_files::made(session, manifest, &planned, arguments.max_age)?;
+            let bytes =
+                file.encode().map_err(|problem| Failure::error(tr!("cannot make a plan file: {problem}", problem)))?;
+            write_whole(path, &bytes)?;
+            let (plan, again) = (again::word(path), session.again());
+            outputs.ui.note(tr!("The plan is in {plan}; to carry it out: recard apply {plan}{again}", plan, again));
+        }
+        let settled = planned.plan.is_settled();
+        Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
     };
-    let report = PlanReport { effective: effective.as_ref(), ..planned.report(&session, manifest) };
-    outputs.write(Subject::Plan(&report))?;
-    if let Some(path) = &arguments.out {
-        let file = plan_files::made(&session, manifest, &planned, arguments.max_age)?;
-        let bytes =
-            file.encode().map_err(|problem| Failure::error(tr!("cannot make a plan file: {problem}", problem)))?;
-        write_whole(path, &bytes)?;
-        let (plan, again) = (again::word(path), session.again());
-        outputs.ui.note(tr!("The plan is in {plan}; to carry it out: recard apply {plan}{again}", plan, again));
-    }
-    let settled = planned.plan.is_settled();
-    session.close(outputs.ui)?;
-    Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
+    session.during(outputs.ui, work).await
 }
 
 /// Looks at what the common view shows, where the plan does not say it.

@@ -41,12 +41,12 @@ pub(in crate::cli) async fn with(
     let users = users(arguments)?;
     let address = Address::find(global, Need::Write).await?;
     let session = address.connect(global, ui, interrupt).await?;
-    let mut locked = running::lock(ui, global, &session, "restore").await?;
-    running::refuse_unfinished(&session)?;
-    let outcome = restore(outputs, arguments, &users, interrupt, &session, &mut locked).await;
-    drop(locked);
-    session.close(ui)?;
-    outcome
+    let work = async |session: &Session| {
+        let mut locked = running::lock(ui, global, session, "restore").await?;
+        running::refuse_unfinished(session)?;
+        restore(outputs, arguments, &users, interrupt, session, &mut locked).await
+    };
+    session.during(ui, work).await
 }
 
 fn users(arguments: &RestoreArguments) -> Result<BTreeSet<UserId>, Failure> {

@@ -5,7 +5,7 @@ use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Progress;
-use crate::cli::session::Address;
+use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, running};
 use crate::engine::{self, ResumeError};
@@ -21,15 +21,18 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     let address = Address::find(global, Need::Write).await?;
     let session = address.connect(global, ui, interrupt).await?;
-    let mut locked = running::lock(ui, global, &session, "resume").await?;
+    session.during(ui, async |session| settle(ui, global, arguments, session).await).await
+}
+
+/// Asks the portal what became of the run, in a session.
+async fn settle(ui: &Ui, global: &Global, arguments: &ResumeArguments, session: &Session) -> Result<u8, Failure> {
+    let mut locked = running::lock(ui, global, session, "resume").await?;
     let run = match &arguments.run {
         Some(text) => session.store.find_run(text)?,
         None => match session.store.unfinished()? {
             Some(run) => run,
             None => {
                 ui.result(format_args!("{}\n", tr!("No run is unfinished.")))?;
-                drop(locked);
-                session.close(ui)?;
                 return Ok(exit::DONE);
             }
         },
@@ -45,9 +48,8 @@ pub(in crate::cli) async fn run(
     progress.finish();
     drop(log);
     if !matches!(resumed, Err(ResumeError::OtherCaller { .. })) {
-        running::keep_report(ui, &session, &mut locked, &run);
+        running::keep_report(ui, session, &mut locked, &run);
     }
-    drop(locked);
     let code = match &resumed {
         Ok(report) => {
             ui.result(RunText::new(&report.run, &report.targets, report.totals).with_every_target())?;
@@ -55,7 +57,6 @@ pub(in crate::cli) async fn run(
         }
         Err(_) => exit::ERROR,
     };
-    session.close(ui)?;
     resumed?;
     Ok(code)
 }
