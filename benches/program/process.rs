@@ -110,6 +110,15 @@ impl Drop for Running {
     }
 }
 
+/// Whether two people may have the same layout.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cards {
+    /// No two cards are the same: the worst case, in which nothing is known from another card, and every backup is its own.
+    Different,
+    /// A few layouts that many people have, as the emulator's seed makes them.
+    Shared,
+}
+
 /// An emulated portal in a process of its own.
 pub(crate) struct Portal {
     _process: Running,
@@ -120,8 +129,8 @@ pub(crate) struct Portal {
 }
 
 impl Portal {
-    /// Starts a portal. With cards that are all different, as they are in life, backups are too.
-    pub(crate) async fn start(users: u64, limits: &str, command: Duration) -> Self {
+    /// Starts a portal.
+    pub(crate) async fn start(users: u64, limits: &str, command: Duration, cards: Cards) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ready = folder.path().join("ready.json");
         let mut process = Command::new(RECARD);
@@ -139,13 +148,20 @@ impl Portal {
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let (control, webhook) = (text(&document["control"]), text(&document["webhooks"][0]["url"]));
         let portal = Self { _process: process, _folder: folder, client, control, webhook };
-        let mut state = portal.get("state").await;
+        match cards {
+            Cards::Shared => {}
+            Cards::Different => portal.make_cards_different().await,
+        }
+        portal.forget().await;
+        portal
+    }
+
+    async fn make_cards_different(&self) {
+        let mut state = self.get("state").await;
         for (number, row) in state["options"].as_array_mut().into_iter().flatten().enumerate() {
             row["value"][0]["elements"][0]["title"] = serde_json::json!(format!("Card {number}"));
         }
-        portal.put("state", &state).await;
-        portal.forget().await;
-        portal
+        self.put("state", &state).await;
     }
 
     fn authority(&self) -> &str {
