@@ -511,7 +511,7 @@ async fn history_and_show_tell_who_did_what_from_which_commit_and_manifest() {
     let plan = recard::format::plan_file::PlanFile::parse(&world.store().plan(&run).unwrap().unwrap()).unwrap();
     assert_eq!(plan.content.targets.len(), 3);
     let kept = recard::format::decode_run_report(&world.store().report(&run).unwrap().unwrap()).unwrap();
-    assert_eq!(kept, world.store().summary(&run).unwrap().report().unwrap());
+    assert_eq!(kept, world.store().summary(&run).unwrap().into_report().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -142,7 +142,7 @@ pub(super) fn begin(locked: &mut Locked, plan_file: &[u8]) -> Result<RunId, Fail
 /// Keeps the report of a run beside its journal. The journal is what counts, and a report can be made from it at any time,
 /// so that a report that cannot be kept is worth a warning and no more.
 pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: &RunId) {
-    let kept = session.store.summary(run).and_then(|summary| match summary.report() {
+    let kept = session.store.summary(run).and_then(|summary| match summary.into_report() {
         None => Ok(()),
         Some(report) => locked.write_run_report(&report),
     });

@@ -30,18 +30,18 @@ pub enum RunEnd {
 
 impl RunSummary {
     /// Sums up a journal; nothing if it has no head.
-    pub fn of(run: RunId, records: &[JournalRecord]) -> Option<Self> {
+    pub fn of(run: RunId, records: Vec<JournalRecord>) -> Option<Self> {
         let mut header = None;
         let mut end = RunEnd::Unfinished;
         let mut settled = BTreeMap::new();
         for record in records {
             match record {
-                JournalRecord::Opened(opened) => header = Some(opened.clone()),
+                JournalRecord::Opened(opened) => header = Some(opened),
                 JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. } => {}
                 JournalRecord::Settled { target, outcome } => {
-                    settled.insert(*target, outcome.clone());
+                    settled.insert(target, outcome);
                 }
-                JournalRecord::Closed { interrupted } => end = RunEnd::Closed(*interrupted),
+                JournalRecord::Closed { interrupted } => end = RunEnd::Closed(interrupted),
             }
         }
         Some(Self { run, header: header?, end, settled: settled.into_iter().collect() })
@@ -53,15 +53,11 @@ impl RunSummary {
     }
 
     /// The report of the run; nothing as long as it is not closed.
-    pub fn report(&self) -> Option<RunReport> {
-        match self.end {
+    pub fn into_report(self) -> Option<RunReport> {
+        let Self { run, header, end, settled: targets } = self;
+        match end {
             RunEnd::Unfinished => None,
-            RunEnd::Closed(interrupted) => Some(RunReport {
-                run: self.run.clone(),
-                header: self.header.clone(),
-                interrupted,
-                targets: self.settled.clone(),
-            }),
+            RunEnd::Closed(interrupted) => Some(RunReport { run, header, interrupted, targets }),
         }
     }
 }

@@ -48,7 +48,7 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
     let summary = world.store.summary(&samples::run()).unwrap();
     assert_eq!(summary.end, RunEnd::Closed(Interrupted::No));
     assert_eq!(summary.totals(), Totals { done: 1, skipped: 1, failed: 0, unknown: 0 });
-    let report: RunReport = summary.report().unwrap();
+    let report: RunReport = summary.clone().into_report().unwrap();
     locked.write_run_report(&report).unwrap();
     let kept = world.store.report(&samples::run()).unwrap().unwrap();
     assert_eq!(decode_run_report(&kept).unwrap(), report);
