@@ -181,7 +181,7 @@ impl Client {
     }
 
     fn succeeded(&self, request: &Request, sent: Duration, time: Duration) {
-        self.gate.limiter().taken(sent);
+        self.gate.taken(sent);
         self.with(|state| {
             state.last_success = Some(Instant::now());
             state.owed = (state.owed - 0.5).max(0.0);

@@ -137,19 +137,22 @@ impl Counter {
         self.known_since = Some(now);
     }
 
-    /// Takes note that the portal took a request that was sent at a moment.
-    pub(crate) fn taken(&mut self, sent: Duration) {
+    /// Takes note that the portal took a request that was sent at a moment. Tells whether there is more room now than was
+    /// thought: whoever waits for it waits too long.
+    pub(crate) fn taken(&mut self, sent: Duration) -> bool {
         let Some(doubt) = &mut self.doubt else {
-            return;
+            return false;
         };
         if sent > doubt.since {
             doubt.taken += 1;
         }
-        if doubt.taken >= PROBES {
-            self.level = (self.level - doubt.added).max(0.0);
-            self.doubt = None;
-            self.known_since = None;
+        if doubt.taken < PROBES {
+            return false;
         }
+        self.level = (self.level - doubt.added).max(0.0);
+        self.doubt = None;
+        self.known_since = None;
+        true
     }
 
     /// Takes note that an admitted request never reached the portal.

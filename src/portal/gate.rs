@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::limiter::{Admission, Charges, Limiter};
@@ -21,6 +21,8 @@ pub(crate) struct Gate {
     started: Instant,
     deadline: Option<Instant>,
     stopped: watch::Sender<Option<String>>,
+    /// Told when there is more room than whoever waits was told.
+    eased: Notify,
     events: EventHook,
 }
 
@@ -34,6 +36,7 @@ impl Gate {
             started,
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
             stopped: watch::Sender::new(None),
+            eased: Notify::new(),
             events: settings.events.clone(),
         }
     }
@@ -47,14 +50,27 @@ impl Gate {
         let mut waited = Duration::ZERO;
         loop {
             self.check()?;
+            // Heard from here on, so that what happens between the question and the wait is not missed.
+            let eased = self.eased.notified();
             let now = self.now();
             let (time, limit) = match self.limiter().admit(charges, now) {
                 Admission::Go => return Ok(waited),
                 Admission::Wait(time, limit) => (time, limit),
             };
             (self.events)(PortalEvent::Waiting { limit, time });
-            self.pause(time).await?;
-            waited += time;
+            tokio::select! {
+                paused = self.pause(time) => paused?,
+                () = eased => {}
+            }
+            waited += self.now().saturating_sub(now);
+        }
+    }
+
+    /// Takes note that the portal took a request that was sent at a moment. Whoever waits asks again if there is more room
+    /// now than was thought.
+    pub(crate) fn taken(&self, sent: Duration) {
+        if self.limiter().taken(sent) {
+            self.eased.notify_waiters();
         }
     }
 
@@ -111,7 +127,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::{LimiterLevel, Rate};
+    use crate::portal::{Limit, LimiterLevel, Rate};
 
     fn gate(level: f64, deadline: Option<Duration>) -> Gate {
         let level = LimiterLevel { level, ..LimiterLevel::default() };
@@ -145,6 +161,24 @@ mod tests {
         assert_eq!(second, first);
         assert_eq!(gate.now().as_millis(), 100);
         assert_eq!(gate.pause(Duration::ZERO).await, Err(PortalError::Stopped("interrupted".to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_was_a_whim_holds_nobody_up_once_it_is_known() {
+        let gate = gate(0.0, None);
+        gate.limiter().refused(Limit::Rate, &[], gate.now());
+        let charges = charges();
+        for _ in 0..6 {
+            gate.admit(&charges).await.unwrap();
+        }
+        let (sent, next) = (gate.now(), gate.admit(&charges));
+        let answers = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (0..5).for_each(|_| gate.taken(sent));
+        };
+        let (admitted, ()) = tokio::join!(next, answers);
+        assert_eq!(admitted.unwrap().as_millis(), 100);
+        assert_eq!(gate.now(), sent + Duration::from_millis(100));
     }
 
     #[tokio::test(start_paused = true)]

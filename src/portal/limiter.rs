@@ -82,9 +82,10 @@ impl Limiter {
         Admission::Go
     }
 
-    /// Takes note that the portal took a request that was sent at a moment, whatever it then made of it.
-    pub(crate) fn taken(&mut self, sent: Duration) {
-        self.counter.taken(sent);
+    /// Takes note that the portal took a request that was sent at a moment, whatever it then made of it. Tells whether there
+    /// is more room now than was thought.
+    pub(crate) fn taken(&mut self, sent: Duration) -> bool {
+        self.counter.taken(sent)
     }
 
     /// Takes note that an admitted request never reached the portal.

@@ -23,7 +23,7 @@ use std::time::Duration;
 const GOOD_ENOUGH: f64 = 1.01;
 
 /// So many seconds more than that are good enough too. Nobody notices them, and they keep small work in few requests.
-const UNNOTICED: f64 = 0.02;
+const UNNOTICED: f64 = 0.01;
 
 /// The fewest commands that are worth a request of their own, if there are more of them: a moment gained is not worth what it
 /// takes from everybody's counter.

@@ -1,7 +1,7 @@
 //! Files that are whole or not there, and folders that only their owner can look into.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -91,15 +91,30 @@ const LARGEST_FILE: u64 = 1 << 30;
 
 /// The content of a file; nothing if it is not there.
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        // Nothing that is written here becomes a pipe or a device, and a ledger is replaced whole.
-        return Err(failed(tr_later!("cannot read"), path, io::Error::other("it is no file")));
-    }
+    refuse_other_kinds(path)?;
     match read_whole(path, LARGEST_FILE) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
     }
+}
+
+/// A file to be read piece by piece; nothing if it is not there.
+pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
+    refuse_other_kinds(path)?;
+    match File::open(path) {
+        Ok(file) => Ok(Some(BufReader::new(file))),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
+    }
+}
+
+fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        // Nothing that is written here becomes a pipe or a device, and a ledger is replaced whole.
+        return Err(failed(tr_later!("cannot read"), path, io::Error::other("it is no file")));
+    }
+    Ok(())
 }
 
 /// A part of a file that is known to be there.

@@ -1,13 +1,13 @@
 //! Journals, read from their files.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::file::{damaged, failed, read_if_there};
+use super::file::{damaged, failed, open_if_there};
 use super::folders::Folders;
 use super::misread;
-use crate::format::{Lines, check_line, decode_record, read_lines};
+use crate::format::{LineError, check_line, decode_record, read_lines};
 use crate::model::RunId;
 use crate::port::{JournalRecord, StoreError};
 
@@ -27,13 +27,22 @@ pub(super) struct ReadJournal {
 /// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is made whole with it.
 pub(super) fn read(folders: &Folders, run: &RunId) -> Result<ReadJournal, StoreError> {
     let path = folders.journal(run);
-    let bytes = read_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
-    let Lines { lines, whole, torn } = read_lines(&bytes).map_err(|problem| damaged(&path, problem.to_string()))?;
-    let mut records = Vec::with_capacity(lines.len());
-    for line in lines {
-        let number = u32::try_from(line.number).unwrap_or(u32::MAX);
-        let record = decode_record(number, line.json);
-        records.push(record.map_err(|problem| misread(&path, problem, Some(line.number)))?);
+    let mut file = open_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
+    let (mut records, mut whole, mut torn) = (Vec::new(), 0, 0);
+    // Line by line: a journal is longer than what it says.
+    let mut part = Vec::new();
+    for number in 1.. {
+        part.clear();
+        file.read_until(b'\n', &mut part).map_err(|source| failed(tr_later!("cannot read"), &path, source))?;
+        if part.is_empty() {
+            break;
+        }
+        let found = read_lines(&part).map_err(|_| damaged(&path, LineError { number }.to_string()))?;
+        for line in found.lines {
+            let record = decode_record(u32::try_from(number).unwrap_or(u32::MAX), line.json);
+            records.push(record.map_err(|problem| misread(&path, problem, Some(number)))?);
+        }
+        (whole, torn) = (whole + found.whole, found.torn);
     }
     let opened = |record: &JournalRecord| matches!(record, JournalRecord::Opened(_));
     match records.split_first() {

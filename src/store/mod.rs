@@ -49,7 +49,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::file::{damaged, failed, read_if_there, write_private};
+use self::file::{damaged, failed, place_private, read_if_there};
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
@@ -184,7 +184,8 @@ impl Store {
         let path = self.folders.level();
         let bytes = encode_level(level).map_err(|problem| misread(&path, problem, None))?;
         self.folders.make()?;
-        write_private(&path, &bytes)
+        // What a crash takes of it is only pacing, and not worth the wait for another sync.
+        place_private(&path, &bytes)
     }
 
     /// When a plan file was used, if it was.

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::file::write_private;
 use super::*;
 use crate::format::samples;
 use crate::language::Text;
