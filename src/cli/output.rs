@@ -161,8 +161,15 @@ impl<'a> Outputs<'a> {
 
     /// Like [`Outputs::preview`], of something that has no other form than text.
     pub(super) fn preview_text(&self, text: &str) -> Result<(), Failure> {
-        self.text.borrow_mut().push_str(text);
+        self.keep_text(text);
         if self.has_text() { self.ui.result(text) } else { Ok(()) }
+    }
+
+    /// Keeps what was said for the files that are to hold all of it, if there are any.
+    fn keep_text(&self, text: &str) {
+        if self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_some()) {
+            self.text.borrow_mut().push_str(text);
+        }
     }
 
     /// Writes the report into every output.
@@ -173,7 +180,7 @@ impl<'a> Outputs<'a> {
 
     /// Like [`Outputs::write`], with a text that is told in place of the report's own.
     pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), Failure> {
-        self.text.borrow_mut().push_str(text);
+        self.keep_text(text);
         self.written.set(true);
         if let Some(listener) = self.heard {
             listener(subject);

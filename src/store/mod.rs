@@ -287,7 +287,7 @@ impl Store {
         read_if_there(&self.folders.plan(run))
     }
 
-    /// The report that was kept with a run, if one was. [`RunSummary::report`] makes one from the journal.
+    /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from the journal.
     ///
     /// # Errors
     ///
