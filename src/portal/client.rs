@@ -19,13 +19,14 @@ use tokio::time::Instant;
 use super::command::{BATCH, RESET, SET};
 use super::gate::Gate;
 use super::limiter::Charges;
+use super::listing::Page;
 use super::seen::SeenLayouts;
 use super::sizing::{Allowance, Timing, Wave, Work};
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, Success, Trouble, decode};
 use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statistics};
-use crate::model::PortalId;
+use crate::model::{Person, PortalId};
 use crate::port::{PortalError, Refusal, Rejection};
 
 /// How long a limit may stand in the way of one call: longer than the ten minutes over which the portal adds up its
@@ -35,6 +36,9 @@ pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How long an address is tried that has never answered, or with nothing but web pages that call themselves a success: it
 /// is more likely misspelt than down.
 const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the first page of a list may be used beside its other pages: about as long as these take to come.
+const FIRST_PAGE_LASTS: Duration = Duration::from_secs(2);
 
 /// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
 const FAILURES_OF_ITS_OWN: u32 = 3;
@@ -62,6 +66,8 @@ struct State {
     wave: Wave,
     /// How many active people there are, as the portal has told.
     active_people: Option<u64>,
+    /// The first page of their list and when it came, as long as nobody has used it.
+    first_page: Option<(Page<Person>, Instant)>,
     /// Repeats that are owed: see [`RetryBudget::repeats`].
     owed: f64,
     last_success: Option<Instant>,
@@ -337,9 +343,17 @@ impl Client {
         self.with(|state| state.active_people)
     }
 
-    /// Takes note of how many active people there are.
-    pub(super) fn know_active_people(&self, count: Option<u64>) {
-        self.with(|state| state.active_people = count);
+    /// Takes note of how many active people there are, and of the first page of their list.
+    pub(super) fn know_active_people(&self, count: Option<u64>, first_page: Page<Person>) {
+        self.with(|state| (state.active_people, state.first_page) = (count, Some((first_page, Instant::now()))));
+    }
+
+    /// The first page of the list of active people, once and only for a moment: somebody may leave and somebody come, and
+    /// then the other pages would not fit it without anybody noticing. None if it is the whole list, since then no other page
+    /// would show that there are more people now.
+    pub(super) fn first_page(&self) -> Option<Page<Person>> {
+        let (page, came) = self.with(|state| state.first_page.take())?;
+        (page.goes_on() && came.elapsed() < FIRST_PAGE_LASTS).then_some(page)
     }
 
     /// In how many requests some work would leave, and how many seconds they would take, by what is known now.

@@ -59,12 +59,25 @@ enum Expectation {
 }
 
 /// A page as it came.
-struct Page<T> {
+#[derive(Clone, Debug)]
+pub(crate) struct Page<T> {
     listing: usize,
     start: u64,
     entries: Vec<T>,
     total: Option<u64>,
     next: Option<u64>,
+}
+
+impl<T> Page<T> {
+    /// The first page of the first list, which was read before.
+    pub(crate) fn first(entries: Vec<T>, total: Option<u64>, next: Option<u64>) -> Self {
+        Self { listing: 0, start: 0, entries, total, next }
+    }
+
+    /// Whether there is a page behind it.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.next.is_some()
+    }
 }
 
 /// Why a round gave no list.
@@ -82,12 +95,17 @@ impl From<PortalError> for Failure {
 }
 
 impl Client {
-    /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
-    pub(crate) async fn list<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, PortalError> {
+    /// Reads some lists to their ends, and returns what they hold, each entry once, by number. `first` is the first page of
+    /// the first of them, if it was read a moment ago.
+    pub(crate) async fn list<T: Entry>(
+        &self,
+        listings: &[Listing],
+        mut first: Option<Page<T>>,
+    ) -> Result<BTreeMap<u32, T>, PortalError> {
         let mut rounds = 1;
         loop {
             let expectation = if rounds == 1 { Expectation::Used } else { Expectation::Doubted };
-            match self.list_once(listings, expectation).await {
+            match self.list_once(listings, expectation, first.take()).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => return Err(PortalError::Unexpected(text)),
@@ -100,6 +118,7 @@ impl Client {
         &self,
         listings: &[Listing],
         expectation: Expectation,
+        first: Option<Page<T>>,
     ) -> Result<BTreeMap<u32, T>, Failure> {
         let expected = |listing: &Listing| match expectation {
             Expectation::Used => listing.expected.map_or(1, |entries| entries.div_ceil(PAGE).max(1)),
@@ -107,8 +126,10 @@ impl Client {
         };
         let asked: Vec<u64> = listings.iter().map(expected).collect();
         let pages_of = |(listing, pages): (usize, &u64)| (0..*pages).map(move |number| (listing, number * PAGE));
-        let starts: Vec<(usize, u64)> = asked.iter().enumerate().flat_map(pages_of).collect();
-        let mut first = self.pages::<T>(listings, &starts).await?;
+        let mut starts: Vec<(usize, u64)> = asked.iter().enumerate().flat_map(pages_of).collect();
+        starts.retain(|start| first.as_ref().is_none_or(|page| *start != (page.listing, page.start)));
+        let mut first: Vec<Page<T>> = first.into_iter().collect();
+        first.extend(self.pages::<T>(listings, &starts).await?);
         let mut totals = vec![0; listings.len()];
         let mut starts = Vec::new();
         for page in first.iter().filter(|page| page.start == 0) {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
-use super::listing::{Entry, Listing};
+use super::listing::{Entry, Listing, Page};
 use super::reads::ReadEnd;
 use super::wire::WholeSeconds;
 use super::wire::people::{TimeZoneOffset, departments, people, profile};
@@ -50,7 +50,8 @@ impl Entry for Department {
 impl Client {
     /// Asks who the caller is, and how many active people there are.
     pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
-        let count = sorted(Command::new(USERS).with("FILTER[ACTIVE]", "Y")).with("select[0]", "ID").with("start", "0");
+        // The first page of everybody's list, which tells how many there are and is used if all of them are wanted.
+        let count = active_people().with("start", "0");
         let commands = [Command::new(PROFILE), count];
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
@@ -65,8 +66,9 @@ impl Client {
         let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
         let profile =
             profile(&caller.json).ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
-        let listed = people(&count.json).map(|people| people.len() as u64);
+        let listed = people(&count.json);
         let listed = listed.ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
+        let active_users = count.total.unwrap_or(listed.len() as u64);
         // Every start must be whole: a single fraction can by chance be none.
         let starts = [caller.batch_times.start, caller.times.start, count.times.start];
         let whole = starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
@@ -75,12 +77,12 @@ impl Client {
             (false, TimeZoneOffset::Absent) => Some(TrustEvidence::NoTimeZoneOffset),
             (false, TimeZoneOffset::Present) => None,
         };
-        self.know_active_people(count.total);
+        self.know_active_people(count.total, Page::first(listed, count.total, count.next));
         Ok(Identity {
             user: profile.user,
             name: profile.name,
             portal_admin: profile.portal_admin,
-            active_users: u32::try_from(count.total.unwrap_or(listed)).unwrap_or(u32::MAX),
+            active_users: u32::try_from(active_users).unwrap_or(u32::MAX),
             release_sign,
             emulator: self.is_emulator(),
         })
@@ -89,12 +91,16 @@ impl Client {
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
         let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, expected: None };
-        Ok(self.list(&[listing]).await?.into_values().collect())
+        Ok(self.list(&[listing], None).await?.into_values().collect())
     }
 
     /// Lists people.
     pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        Ok(self.list(&listings(query, self.active_people())).await?.into_values().collect())
+        let first = match query {
+            PeopleQuery::AllActive => self.first_page(),
+            PeopleQuery::Ids(_) | PeopleQuery::Emails(_) | PeopleQuery::Departments(_) => None,
+        };
+        Ok(self.list(&listings(query, self.active_people()), first).await?.into_values().collect())
     }
 
     /// Reads cards.
@@ -152,7 +158,7 @@ fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
             .map(|command| Listing { command, at_most: None, expected: None })
             .collect(),
         PeopleQuery::AllActive => {
-            vec![Listing { command: person_query().with("FILTER[ACTIVE]", "Y"), at_most: None, expected: active }]
+            vec![Listing { command: active_people(), at_most: None, expected: active }]
         }
     }
 }
@@ -161,6 +167,11 @@ fn filtered(field: &str, values: &[impl std::fmt::Display]) -> Command {
     values.iter().enumerate().fold(person_query(), |command, (index, value)| {
         command.with(&format!("FILTER[{field}][{index}]"), &value.to_string())
     })
+}
+
+/// The query for everybody who is active.
+fn active_people() -> Command {
+    person_query().with("FILTER[ACTIVE]", "Y")
 }
 
 fn person_query() -> Command {

@@ -338,6 +338,22 @@ async fn people_who_come_and_go_after_they_were_counted_are_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_came_a_while_ago_is_read_again() {
+    let portal = FakePortal::default();
+    let staff =
+        |ids: std::ops::RangeInclusive<u32>| ids.map(|id| json!({"ID": id.to_string(), "ACTIVE": true})).collect();
+    portal.with(|state| state.users = staff(1..=120));
+    let client = client(&portal);
+    client.reader().identify().await.unwrap();
+    // One has left, and one has come: there are as many as before.
+    portal.with(|state| state.users = staff(2..=121));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let people = client.reader().people(&PeopleQuery::AllActive).await.unwrap();
+    let ids: Vec<u32> = people.iter().map(|person| person.id.get()).collect();
+    assert_eq!(ids, (2..=121).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ignored_filter_is_noticed_before_everybody_is_listed() {
     let portal = FakePortal::default();
     portal.with(|state| state.users = (1..=5000).map(|id| json!({"ID": id, "ACTIVE": true})).collect());
