@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::reading::read_whole;
+use super::reading::{read_whole, too_large};
 use crate::port::StoreError;
 
 /// Writes a file that people named (a plan file, an output): whole or not at all, with the permissions that new files have
@@ -102,8 +102,12 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> 
 /// A file to be read piece by piece; nothing if it is not there.
 pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
     refuse_other_kinds(path)?;
-    match File::open(path) {
-        Ok(file) => Ok(Some(BufReader::new(file))),
+    let open = || {
+        let file = File::open(path)?;
+        if file.metadata()?.len() > LARGEST_FILE { Err(too_large(LARGEST_FILE)) } else { Ok(BufReader::new(file)) }
+    };
+    match open() {
+        Ok(file) => Ok(Some(file)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
     }

@@ -34,10 +34,15 @@ pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 fn read_into(mut bytes: Vec<u8>, from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        let text = format!("it holds more than {}, which is as much as is read of it", Size(limit));
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        return Err(too_large(limit));
     }
     Ok(bytes)
+}
+
+/// What is said of a file that holds more than is read of it.
+pub(super) fn too_large(limit: u64) -> io::Error {
+    let text = format!("it holds more than {}, which is as much as is read of it", Size(limit));
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
 }
 
 fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec<u8>> {

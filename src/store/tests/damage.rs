@@ -161,6 +161,18 @@ fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
 }
 
 #[test]
+fn a_journal_without_end_is_not_read() {
+    let world = World::new();
+    closed_run(&world);
+    let path = world.store.folders.journal(&samples::run());
+    // It takes no room on the disk: nothing is written.
+    fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
+    let problem = world.store.journal(&samples::run()).unwrap_err();
+    let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
+    assert_eq!(source.to_string(), "it holds more than 1024 MiB, which is as much as is read of it");
+}
+
+#[test]
 fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
