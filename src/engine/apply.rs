@@ -135,7 +135,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     Ok(jobs) => {
                         under_way.push(send(self.portal, jobs));
                         // It leaves now, and not when the backups of the next one are on disk.
-                        answered.extend(under_way.next().now_or_never().flatten());
+                        while let Some(Some(next)) = under_way.next().now_or_never() {
+                            answered.push_back(next);
+                        }
                     }
                     Err(problem) => end = Some(End::Store(problem)),
                 }

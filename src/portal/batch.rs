@@ -29,6 +29,11 @@ impl Batch {
         self.commands.push((key, command));
     }
 
+    /// How many commands it has.
+    pub(crate) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
     /// What it is charged to: each method with its number of commands, and the batch itself.
     pub(crate) fn charges(&self) -> Charges {
         let mut charges = vec![(BATCH, 1)];

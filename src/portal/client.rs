@@ -20,10 +20,13 @@ use super::command::{BATCH, RESET, SET};
 use super::gate::Gate;
 use super::limiter::Charges;
 use super::listing::Page;
+use super::schedule;
 use super::seen::SeenLayouts;
-use super::sizing::{Allowance, Timing, Wave, Work};
+use super::sizing::{Allowance, Wave, Work};
+use super::timing::Timing;
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
+use super::under_way::UnderWay;
 use super::wire::{Breakage, Success, Trouble, decode};
 use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statistics};
 use crate::model::{Person, PortalId};
@@ -40,6 +43,10 @@ const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the first page of a list may be used beside its other pages: about as long as these take to come.
 const FIRST_PAGE_LASTS: Duration = Duration::from_secs(2);
 
+/// For each request that reads cards, about so many follow that reset some of them: a third of the cards are someone's own, and
+/// a reset is three commands.
+const RESETS_BEHIND_READS: f64 = 1.0;
+
 /// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
 const FAILURES_OF_ITS_OWN: u32 = 3;
 
@@ -55,6 +62,7 @@ pub(crate) struct Client {
     events: EventHook,
     rejected: OnceLock<PortalError>,
     emulator: AtomicBool,
+    resets_follow: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -62,8 +70,7 @@ pub(crate) struct Client {
 struct State {
     statistics: Statistics,
     timing: Timing,
-    /// The size of the requests that write.
-    wave: Wave,
+    under_way: UnderWay,
     /// How many active people there are, as the portal has told.
     active_people: Option<u64>,
     /// The first page of their list and when it came, as long as nobody has used it.
@@ -79,6 +86,13 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) body: Vec<u8>,
     pub(crate) charges: Charges,
+}
+
+impl Request {
+    /// How many commands it has; a call without a batch is one.
+    fn commands(&self) -> usize {
+        self.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum()
+    }
 }
 
 /// What a request brought.
@@ -115,25 +129,28 @@ impl Client {
             events: settings.events.clone(),
             rejected: OnceLock::new(),
             emulator: AtomicBool::new(false),
+            resets_follow: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
 
-    /// Makes a call. `read` turns the result into a value, and may find that it says nothing.
+    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is given the time that the
+    /// answer took.
     pub(crate) async fn call<T>(
         &self,
         request: &Request,
         repeat: Repeat,
         trial: &mut Trial,
-        read: impl Fn(&Success<'_>) -> Result<T, Trouble>,
+        read: impl Fn(&Success<'_>, Duration) -> Result<T, Trouble>,
     ) -> Result<T, CallError> {
         loop {
             let answer = self.send(request).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
                 Ok(Reply { answer, sent, time }) => {
-                    match decode(answer.status, answer.content_type.as_deref(), &answer.body).and_then(|it| read(&it)) {
+                    let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
+                    match success.and_then(|success| read(&success, time)) {
                         Ok(value) => {
-                            self.succeeded(request, sent, time);
+                            self.succeeded(sent);
                             return Ok(value);
                         }
                         Err(trouble) => (trouble, true),
@@ -163,6 +180,7 @@ impl Client {
 
     /// Sends a request once, when the limits allow it.
     async fn send(&self, request: &Request) -> Result<Result<Reply, TransportError>, PortalError> {
+        let turn = Turn { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
         // The semaphore is never closed.
         let _connection = self.connections.acquire().await;
         if let Some(error) = self.rejected.get() {
@@ -174,6 +192,7 @@ impl Client {
             return Err(error.clone());
         }
         self.with(|state| state.statistics.count(request, waited));
+        self.with(|state| state.under_way.leaves(turn.number, Instant::now()));
         let (start, sent) = (Instant::now(), self.gate.now());
         let answer = self.transport.send(request.method, request.body.clone()).await;
         if matches!(answer, Err(TransportError::NotSent(_))) {
@@ -186,16 +205,17 @@ impl Client {
         Ok(answer.map(|answer| Reply { answer, sent, time: start.elapsed() }))
     }
 
-    fn succeeded(&self, request: &Request, sent: Duration, time: Duration) {
+    fn succeeded(&self, sent: Duration) {
         self.gate.taken(sent);
         self.with(|state| {
             state.last_success = Some(Instant::now());
             state.owed = (state.owed - 0.5).max(0.0);
-            if request.method == BATCH {
-                let commands = request.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count);
-                state.timing.observe(commands.sum(), time);
-            }
         });
+    }
+
+    /// Takes note of how long a batch took, and of the seconds that the portal took for each of its commands, if it told.
+    pub(super) fn timed(&self, commands: usize, time: Duration, each: Option<f64>) {
+        self.with(|state| state.timing.observe(commands, time, each));
     }
 
     /// Notes a refusal because of a limit and pauses; the gate does the rest of the waiting.
@@ -242,8 +262,7 @@ impl Client {
             state.last_success
         });
         let others_succeed = last_success > trial.since();
-        let commands: usize =
-            request.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum();
+        let commands = request.commands();
         let own_fault = match breakage {
             // The same commands will break the portal again: better find the one at once.
             Breakage::Fatal => commands > 1 || trial.attempts() >= FAILURES_OF_ITS_OWN,
@@ -321,21 +340,27 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many things of some work the next batch should carry.
+    /// How many things of some work the next batch should carry. If more work follows, it is one of a wave.
     pub(super) fn next_size(&self, work: Work, wave: &mut Wave) -> usize {
-        let size = || {
-            let allowance = self.allowance();
-            self.with(|state| state.timing.size(work, allowance))
-        };
-        wave.next(work.count, self.most_connections, size)
+        let allowance = self.allowance();
+        let now = Instant::now();
+        self.with(|state| {
+            if work.behind > 0.0 {
+                return wave.next(work.count, allowance.connections, || state.timing.size(work, allowance));
+            }
+            let before = state.under_way.before(&state.timing, now);
+            schedule::next_size(work, allowance, state.timing.line(), &before)
+        })
     }
 
-    /// How many targets the next request of resets should carry.
-    pub(super) fn next_targets(&self, work: Work) -> usize {
-        let mut wave = self.with(|state| state.wave);
-        let size = self.next_size(work, &mut wave);
-        self.with(|state| state.wave = wave);
-        size
+    /// Takes note that resets will follow what is read: their share of the limits is kept for them.
+    pub(super) fn resets_will_follow(&self) {
+        self.resets_follow.store(true, Ordering::Relaxed);
+    }
+
+    /// About how many full requests of resets follow so many of reads.
+    pub(super) fn resets_behind(&self, reads: f64) -> f64 {
+        if self.resets_follow.load(Ordering::Relaxed) { reads * RESETS_BEHIND_READS } else { 0.0 }
     }
 
     /// How many active people there are, if the portal has told.
@@ -367,8 +392,7 @@ impl Client {
 
     fn allowance(&self) -> Allowance {
         let now = self.gate.now();
-        let (room, pace) = self.gate.limiter().room_and_pace(now);
-        Allowance { room, pace, connections: self.most_connections }
+        self.gate.limiter().allowance(self.most_connections, now)
     }
 
     /// How many requests may be in flight at once.
@@ -422,6 +446,18 @@ pub(crate) fn words(refusal: &Refusal) -> String {
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),
         (code, message) => format!("{code}: {message}"),
+    }
+}
+
+/// The turn of a request: it is over when the request ends, in whatever way.
+struct Turn<'a> {
+    client: &'a Client,
+    number: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.client.with(|state| state.under_way.ends(self.number));
     }
 }
 

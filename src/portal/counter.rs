@@ -173,6 +173,11 @@ impl Counter {
         (self.ceiling() - self.level).max(0.0)
     }
 
+    /// How many requests could leave at once if the counter stood at zero.
+    pub(crate) fn most_room(&self) -> f64 {
+        self.ceiling().max(0.0)
+    }
+
     /// Requests a second that can be sustained.
     pub(crate) fn pace(&self) -> f64 {
         match self.rate {

@@ -1,6 +1,7 @@
 //! A batch, sent and read: what became of each of its commands.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -8,7 +9,7 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request};
 use super::command::BATCH;
 use super::trial::{Repeat, Trial};
-use super::wire::{BatchAnswer, CommandOutcome, CommandTrouble, Times};
+use super::wire::{BatchAnswer, CommandOutcome, CommandTrouble, Success, Times};
 
 /// What became of one command of a batch.
 #[derive(Clone, Debug)]
@@ -46,8 +47,11 @@ impl Client {
         trial: &mut Trial,
     ) -> Result<CommandEnds, CallError> {
         let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
-        let read =
-            |success: &super::wire::Success<'_>| BatchAnswer::of(success).map(|answer| self.owned(batch, answer));
+        let read = |success: &Success<'_>, time: Duration| {
+            let answer = BatchAnswer::of(success)?;
+            self.timed(batch.len(), time, seconds_each(&answer));
+            Ok(self.owned(batch, answer))
+        };
         self.call(&request, repeat, trial, read).await
     }
 
@@ -84,4 +88,13 @@ impl Client {
         }
         ends
     }
+}
+
+/// How many seconds the portal took for each command of a batch, from the moments at which it was done with them. The first
+/// one is left out: nobody knows when it began.
+fn seconds_each(answer: &BatchAnswer<'_>) -> Option<f64> {
+    let finishes = || answer.results.values().filter_map(|result| result.times.finish);
+    let (first, last) = (finishes().reduce(f64::min)?, finishes().reduce(f64::max)?);
+    let between = finishes().count().checked_sub(1).filter(|between| *between > 0)?;
+    Some((last - first) / between as f64)
 }

@@ -58,6 +58,12 @@ impl HttpPortal {
         PortalWriter { client: Arc::clone(&self.client) }
     }
 
+    /// Says that resets are going to follow what is read. Reads then take fewer and fuller requests where the portal's limits
+    /// would make the resets wait for them.
+    pub fn resets_will_follow(&self) {
+        self.client.resets_will_follow();
+    }
+
     /// What was sent so far, and what came back.
     pub fn statistics(&self) -> Statistics {
         self.client.statistics()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::command::BATCH;
 use super::counter::Counter;
 use super::operating::{BUCKETS, Buckets, OperatingTime};
+use super::sizing::Allowance;
 use super::{Limit, Rate};
 
 /// What both limits stand at, to be kept between processes.
@@ -113,9 +114,10 @@ impl Limiter {
         self.operating.told(method, sum, commands, now);
     }
 
-    /// How many requests could leave at once, and how many a second after that.
-    pub(crate) fn room_and_pace(&mut self, now: Duration) -> (f64, f64) {
-        (self.counter.room(now), self.counter.pace())
+    /// What may leave now and later over so many connections.
+    pub(crate) fn allowance(&mut self, connections: usize, now: Duration) -> Allowance {
+        let (room, most_room) = (self.counter.room(now), self.counter.most_room());
+        Allowance { room, most_room, pace: self.counter.pace(), connections }
     }
 
     /// Which part of the operating time that the portal grants a method these charges will take, of the method that they
@@ -153,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn room_and_pace_tell_when_the_last_of_many_requests_leaves() {
+    fn an_allowance_tells_when_the_last_of_many_requests_leaves() {
         let mut limiter = Limiter::new(Rate::STANDARD, 0.8, &LimiterLevel::default());
-        let (room, pace) = limiter.room_and_pace(Duration::ZERO);
+        let Allowance { room, pace, .. } = limiter.allowance(8, Duration::ZERO);
         let mut now = Duration::ZERO;
         for _ in 0..100 {
             while let Admission::Wait(wait, limit) = limiter.admit(&charges(), now) {

@@ -173,7 +173,8 @@ impl Client {
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        self.read_all(starts.len(), starts.len() as f64 * T::REQUESTS_BEHIND_A_PAGE, &command, &mut take).await?;
+        let reads = starts.len() as f64 * T::REQUESTS_BEHIND_A_PAGE;
+        self.read_all(starts.len(), reads + self.resets_behind(reads), &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),

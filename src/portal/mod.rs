@@ -2,7 +2,8 @@
 //!
 //! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `reading` and `writing` put questions
 //! into the portal's words; `listing` and `reads` bring many commands through, page by page and batch by batch; `client`
-//! makes one call and repeats it where that is safe; `gate` lets it wait for the limits, which `limiter` models; `transport`
+//! makes one call and repeats it where that is safe; `sizing` and `schedule` say how much the next request should carry, from what
+//! `timing` has learned; `gate` lets it wait for the limits, which `limiter` models; `transport`
 //! alone touches the network; [`wire`] alone knows what answers look like.
 //!
 //! Promises: every request is complete in itself and names whose card it means; a write is never sent again once it may
@@ -30,12 +31,15 @@ mod reading;
 mod reads;
 #[cfg(test)]
 mod scenarios;
+mod schedule;
 mod seen;
 mod settings;
 mod sizing;
 mod statistics;
+mod timing;
 mod transport;
 mod trial;
+mod under_way;
 mod webhook;
 pub mod wire;
 mod writing;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::batch::MOST_COMMANDS;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing, Page};
@@ -115,7 +116,8 @@ impl Client {
                 sink.take(*key, self.card_read(end));
             }
         };
-        self.read_all(keys.len(), 0.0, &command, &mut take).await
+        let behind = self.resets_behind(keys.len() as f64 / MOST_COMMANDS as f64);
+        self.read_all(keys.len(), behind, &command, &mut take).await
     }
 
     /// What the end of a read means for the card.

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::batch::{Batch, MOST_COMMANDS, key};
 use super::client::{CallError, Client, LIMIT_PATIENCE, of_method, words};
@@ -63,16 +63,25 @@ impl Client {
     ) -> Result<(), PortalError> {
         let mut rest = Rest { client: self, count, next: 0, behind, wave: Wave::default(), again: VecDeque::new() };
         let mut in_flight = FuturesUnordered::new();
+        let mut answered = VecDeque::new();
         loop {
-            while in_flight.len() < self.connections()
+            while in_flight.len() + answered.len() < self.connections()
                 && let Some(mut job) = rest.next_job()
             {
                 in_flight.push(async move {
                     let sent = self.send_job(&mut job, command).await;
                     (job, sent)
                 });
+                // It takes its place now, and the next one is given its size behind it.
+                while let Some(Some(next)) = in_flight.next().now_or_never() {
+                    answered.push_back(next);
+                }
             }
-            let Some((job, sent)) = in_flight.next().await else {
+            let next = match answered.pop_front() {
+                Some(next) => Some(next),
+                None => in_flight.next().await,
+            };
+            let Some((job, sent)) = next else {
                 return Ok(());
             };
             match sent {

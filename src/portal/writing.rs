@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
-use super::sizing::Work;
+use super::sizing::{Wave, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
@@ -29,7 +29,8 @@ const LEFT_OUT: &str = "the portal left the command out";
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        self.next_targets(resets(remaining))
+        // Nothing follows them, so that there are no waves.
+        self.next_size(resets(remaining), &mut Wave::default())
     }
 
     /// Sends `get, reset, get` for each target, as neighbours in one batch.
@@ -80,7 +81,7 @@ impl Client {
             return Err(PortalError::NotExecuted("the layout cannot be written as JSON".to_owned()));
         };
         let request = Request { method: SET, body, charges: vec![(SET, 1)] };
-        let read = |success: &Success<'_>| {
+        let read = |success: &Success<'_>, _| {
             if let Some(sum) = success.times.operating {
                 let now = self.gate.now();
                 self.gate.limiter().told(SET, sum, 1, now);

@@ -64,6 +64,7 @@ pub(in crate::cli) async fn with(
         let mut locked = running::lock(ui, global, session, "apply").await?;
         running::refuse_unfinished(session)?;
         running::remember(&mut locked, &arguments.rules.memory);
+        session.portal.resets_will_follow();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
         let read_at = Instant::now();
         decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, read_at).await

@@ -29,6 +29,9 @@ pub struct Times {
     pub start: Option<WholeSeconds>,
     /// How many seconds the portal has spent in the method in the last ten minutes.
     pub operating: Option<f64>,
+    /// When the portal was done, in seconds since 1970, with a fraction in every release. Of use only against another one of
+    /// the same answer: the portal's clock is not ours.
+    pub finish: Option<f64>,
 }
 
 /// Whether the moment at which the portal started to work is written as a whole number. Releases from 25.700 on do.
@@ -62,6 +65,8 @@ struct Time<'a> {
     start: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "lenient::present")]
     operating: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    finish: Option<&'a RawValue>,
 }
 
 /// Judges an answer.
@@ -102,7 +107,8 @@ impl Times {
         let whole = |text: &str| {
             if text.bytes().all(|byte| byte.is_ascii_digit()) { WholeSeconds::Yes } else { WholeSeconds::No }
         };
-        Self { start: start.map(whole), operating: lenient::seconds(time.operating) }
+        let (operating, finish) = (lenient::seconds(time.operating), lenient::seconds(time.finish));
+        Self { start: start.map(whole), operating, finish }
     }
 }
 
@@ -162,7 +168,7 @@ mod tests {
             decode(200, JSON, br#"{"result":null,"total":"125","time":{"start":1795437644.03,"operating":1.5}}"#)
                 .unwrap();
         assert_eq!((answer.result.get(), answer.total, answer.next), ("null", Some(125), None));
-        assert_eq!(answer.times, Times { start: Some(WholeSeconds::No), operating: Some(1.5) });
+        assert_eq!(answer.times, Times { start: Some(WholeSeconds::No), operating: Some(1.5), finish: None });
     }
 
     #[test]

@@ -1,0 +1,269 @@
+//! The shortest way to send what is left, when nothing follows it.
+//!
+//! Full requests are best as long as there is much to do: each costs a step of the portal's counter and a way to the portal,
+//! whatever is in it. It is the end that can be lost. Eight connections that finish one after the other have waited for the
+//! last one, and a full request that leaves last ends long after all others. So the work is laid out on the connections as it
+//! will go, and the earliest moment is looked for by which all of it can be done, if no request is larger than what will be
+//! answered by then. What the next request may hold by that moment is its size.
+//!
+//! It is laid out anew for each request, with the connections as they then are: what came late meanwhile is made up for by
+//! what is still to be sent.
+
+use super::sizing::{Allowance, GOOD_ENOUGH, UNNOTICED, Work};
+
+/// The earliest moment is found to so many seconds.
+const EXACT: f64 = 0.001;
+
+/// More work than so many full requests for each connection has its end so far away that the next request is full.
+const FAR: usize = 4;
+
+/// A request that was given its size before the one that is looked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Before {
+    /// It has left, and will be answered in so many seconds.
+    Left(f64),
+    /// It waits for its turn, with so many commands.
+    Waits(usize),
+}
+
+impl Before {
+    fn left(&self) -> Option<f64> {
+        match self {
+            Self::Left(seconds) => Some(*seconds),
+            Self::Waits(_) => None,
+        }
+    }
+}
+
+/// Work to be laid out on the connections.
+struct Timetable<'a> {
+    work: Work,
+    allowance: Allowance,
+    /// The seconds of a request without commands, and of each command.
+    line: (f64, f64),
+    before: &'a [Before],
+}
+
+/// How many things the next request should carry, if nothing follows this work. `line` is what a request takes without
+/// commands and for each command, `before` the requests that leave or have left before it.
+pub(crate) fn next_size(work: Work, allowance: Allowance, line: (f64, f64), before: &[Before]) -> usize {
+    let most = work.most.min(work.count).max(1);
+    if work.count > work.most.saturating_mul(FAR * allowance.connections) {
+        return most;
+    }
+    let timetable = Timetable { work, allowance, line, before };
+    // Those that are necessary cost nothing, and neither do those that the counter has room for. Any other one must save as much
+    // time as it takes the counter to forget it: it is paid for by whoever comes next.
+    let free = work.count.div_ceil(work.most.max(1)).max(allowance.room.min(work.count as f64) as usize);
+    let worth = |requests: usize| {
+        let seconds = timetable.earliest(requests);
+        let price = (requests - free) as f64 / allowance.pace;
+        (seconds + price, seconds, requests)
+    };
+    let best = (free..=free + allowance.connections).map(worth).min_by(|(one, ..), (other, ..)| one.total_cmp(other));
+    let Some((_, seconds, requests)) = best else { return most };
+    timetable.lay_out(seconds * GOOD_ENOUGH + UNNOTICED, requests).first.clamp(1, most)
+}
+
+/// Work as it was laid out.
+struct LaidOut {
+    /// How large the first request is.
+    first: usize,
+    /// How much of the work has found no place.
+    left: usize,
+    /// When the last request is answered, be it one of those before.
+    last: f64,
+}
+
+impl Timetable<'_> {
+    /// The earliest moment at which all of the work can be done in so many requests, and what is under way is done too.
+    fn earliest(&self, requests: usize) -> f64 {
+        let before = self.lay_out(0.0, 0).last;
+        if self.lay_out(before, requests).left == 0 {
+            return before;
+        }
+        let (mut early, mut late) = (before, self.lay_out(f64::INFINITY, requests).last);
+        while late - early > EXACT {
+            let middle = f64::midpoint(early, late);
+            if self.lay_out(middle, requests).left == 0 { late = middle } else { early = middle }
+        }
+        late
+    }
+
+    /// Lays out the work in at most so many requests, so that every answer is there at a moment.
+    fn lay_out(&self, by: f64, mut requests: usize) -> LaidOut {
+        let Self { work, allowance, line: (base, each), before } = self;
+        // When each connection is free.
+        let mut connections: Vec<f64> = before.iter().filter_map(Before::left).collect();
+        connections.resize(allowance.connections.max(1), 0.0);
+        let mut turn = 0.0;
+        // When the next request may leave, on the connection that is free first.
+        let mut leaves = |connections: &mut [f64]| {
+            turn += 1.0;
+            let (index, free) = first_free(connections);
+            let allowed = (turn - allowance.room).max(0.0) / allowance.pace;
+            (index, if allowed.is_finite() { free.max(allowed) } else { free })
+        };
+        for before in before.iter() {
+            if let Before::Waits(commands) = before {
+                let (index, at) = leaves(&mut connections);
+                if let Some(connection) = connections.get_mut(index) {
+                    *connection = at + base + *commands as f64 * each;
+                }
+            }
+        }
+        let each = each * work.commands_each as f64;
+        let last = connections.iter().copied().fold(0.0, f64::max);
+        let mut laid_out = LaidOut { first: 0, left: work.count, last };
+        while laid_out.left > 0 && requests > 0 {
+            let (index, at) = leaves(&mut connections);
+            let room = ((by - at - base) / each + 1e-6).floor().clamp(0.0, work.most as f64) as usize;
+            if room < work.fewest().min(laid_out.left) {
+                break;
+            }
+            let size = room.min(laid_out.left);
+            let answered = at + base + size as f64 * each;
+            if let Some(connection) = connections.get_mut(index) {
+                *connection = answered;
+            }
+            if laid_out.left == work.count {
+                laid_out.first = size;
+            }
+            laid_out.last = laid_out.last.max(answered);
+            laid_out.left -= size;
+            requests -= 1;
+        }
+        laid_out
+    }
+}
+
+/// The connection that is free before all others, and when.
+fn first_free(connections: &[f64]) -> (usize, f64) {
+    let earliest = connections.iter().copied().enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other));
+    earliest.unwrap_or((0, 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 50 commands of 50 ms take two and a half seconds.
+    const SLOW: (f64, f64) = (0.002, 0.05);
+
+    const QUICK: (f64, f64) = (0.002, 0.01);
+
+    fn reads(count: usize) -> Work {
+        Work { count, commands_each: 1, most: 50, behind: 0.0 }
+    }
+
+    fn resets(count: usize) -> Work {
+        Work { count, commands_each: 3, most: 16, behind: 0.0 }
+    }
+
+    fn allowance(room: f64, pace: f64) -> Allowance {
+        Allowance { room, most_room: 250.0, pace, connections: 8 }
+    }
+
+    /// Sends work on connections and through a counter as they are promised. Returns how many requests it took, and how long.
+    fn send(work: Work, mut allowance: Allowance, line: (f64, f64)) -> (usize, f64) {
+        let (mut now, mut left, mut requests) = (0.0, work.count, 0);
+        let mut ends: Vec<f64> = Vec::new();
+        while left > 0 {
+            ends.retain(|end| *end > now + 1e-9);
+            if ends.len() == allowance.connections || allowance.room < 1.0 - 1e-9 {
+                let refilled = if allowance.room < 1.0 { (1.0 - allowance.room) / allowance.pace } else { 0.0 };
+                let free = ends.iter().copied().fold(f64::INFINITY, f64::min);
+                let until = if ends.len() == allowance.connections { free.max(now + refilled) } else { now + refilled };
+                allowance.room += (until - now) * allowance.pace;
+                now = until;
+                continue;
+            }
+            let before: Vec<Before> = ends.iter().map(|end| Before::Left(end - now)).collect();
+            let size = next_size(Work { count: left, ..work }, allowance, line, &before).min(left);
+            ends.push(now + line.0 + (size * work.commands_each) as f64 * line.1);
+            allowance.room -= 1.0;
+            left -= size;
+            requests += 1;
+        }
+        (requests, ends.into_iter().fold(now, f64::max))
+    }
+
+    #[test]
+    fn connections_end_together() {
+        // 5000 commands are 625 for each connection: twelve full requests and a half.
+        let (requests, seconds) = send(reads(5000), allowance(1000.0, 2.0), SLOW);
+        assert!((104..=105).contains(&requests), "{requests}");
+        assert!((31.25..31.5).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn the_last_requests_of_a_full_counter_are_the_smaller_the_later_they_leave() {
+        // They leave half a second apart, in which a request gets ten commands further. Full ones, with what is left over at
+        // the end, would take 4 seconds: 1.5 until the last full one leaves, and 2.5 for it.
+        let (requests, seconds) = send(reads(202), allowance(1.0, 2.0), SLOW);
+        assert_eq!(requests, 5);
+        assert!(seconds < 3.25, "{seconds}");
+        // With quick commands there is nothing to be gained, and no request more is spent.
+        let (requests, seconds) = send(reads(202), allowance(1.0, 2.0), QUICK);
+        assert_eq!(requests, 5);
+        assert!(seconds < 2.15, "{seconds}");
+    }
+
+    #[test]
+    fn a_request_that_waits_takes_its_turn_first() {
+        let alone = next_size(reads(60), allowance(2.0, 2.0), QUICK, &[]);
+        assert_eq!(alone, 31, "both leave at once");
+        let behind = next_size(reads(60), allowance(2.0, 2.0), QUICK, &[Before::Waits(50), Before::Left(1.0)]);
+        assert_eq!(behind, 50, "the second one leaves half a second later");
+    }
+
+    #[test]
+    fn nothing_is_gained_before_the_last_one_that_is_under_way() {
+        assert_eq!(next_size(reads(24), allowance(48.0, 2.0), SLOW, &[Before::Left(1.3)]), 24);
+        assert_eq!(next_size(reads(24), allowance(48.0, 2.0), SLOW, &[Before::Waits(12)]), 12);
+    }
+
+    #[test]
+    fn little_work_is_shared_out_but_not_crumbled() {
+        assert_eq!(next_size(reads(24), allowance(48.0, 2.0), SLOW, &[]), 3);
+        assert_eq!(next_size(reads(3), allowance(48.0, 2.0), SLOW, &[]), 3);
+        assert_eq!(next_size(reads(3), allowance(0.0, 2.0), SLOW, &[]), 3);
+        assert_eq!(next_size(reads(1), allowance(48.0, 2.0), SLOW, &[]), 1);
+        assert_eq!(next_size(reads(0), allowance(48.0, 2.0), SLOW, &[]), 1);
+        assert_eq!(next_size(resets(16), allowance(48.0, 2.0), SLOW, &[]), 2);
+        assert_eq!(next_size(resets(1), allowance(48.0, 2.0), SLOW, &[]), 1);
+        // Nobody notices half a hundredth of a second.
+        assert_eq!(next_size(reads(50), allowance(48.0, 2.0), (0.001, 0.000_1), &[]), 50);
+    }
+
+    #[test]
+    fn much_work_goes_in_full_requests() {
+        assert_eq!(next_size(reads(20_000), allowance(250.0, 5.0), SLOW, &[]), 50);
+        assert_eq!(next_size(resets(3000), allowance(0.0, 2.0), SLOW, &[]), 16);
+        assert_eq!(next_size(reads(500), allowance(0.0, 2.0), QUICK, &[]), 50);
+        let free = Allowance { room: f64::INFINITY, ..allowance(0.0, f64::INFINITY) };
+        assert_eq!(next_size(reads(20_000), free, SLOW, &[]), 50);
+        assert_eq!(next_size(reads(400), free, SLOW, &[Before::Waits(50); 8]), 50);
+    }
+
+    proptest! {
+        #[test]
+        fn no_schedule_is_much_longer_than_the_bound(
+            count in 1..3000_usize,
+            each in 0.001..0.1_f64,
+            room in 0.0..60.0_f64,
+            enterprise: bool,
+        ) {
+            let pace = if enterprise { 5.0 } else { 2.0 };
+            let (requests, seconds) = send(reads(count), allowance(room, pace), (0.002, each));
+            let fewest = count.div_ceil(50);
+            // The connections are kept busy, or the counter is.
+            let busy = count as f64 * each / 8.0 + 3.0 * each;
+            let paced = (fewest as f64 - room).max(0.0) / pace + 50.0 * each;
+            prop_assert!(seconds <= busy.max(paced) * 1.05 + 0.5, "{seconds} for {busy} or {paced}");
+            prop_assert!(requests <= fewest + 3 * 8, "{requests} for {fewest}");
+        }
+    }
+}
