@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::{Success, Times, refusal};
-use super::lenient;
+use super::lenient::{self, Map};
 use super::trouble::{Breakage, CommandTrouble, Trouble};
 
 /// What a batch answered, by the keys of its commands. A key that is not here was not executed.
@@ -42,16 +42,16 @@ pub enum CommandOutcome<'a> {
 
 #[derive(Deserialize)]
 struct Maps<'a> {
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
-    result: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
-    result_error: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
-    result_total: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
-    result_next: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
-    result_time: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present_map")]
+    result: Option<Map<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient::present_map")]
+    result_error: Option<Map<'a>>,
+    #[serde(default, borrow)]
+    result_total: Map<'a>,
+    #[serde(default, borrow)]
+    result_next: Map<'a>,
+    #[serde(default, borrow)]
+    result_time: Map<'a>,
 }
 
 #[derive(Deserialize)]
@@ -67,12 +67,11 @@ impl<'a> BatchAnswer<'a> {
     pub fn of(success: &Success<'a>) -> Result<Self, Trouble> {
         let odd = || Trouble::Broken(Breakage::Passing, "the answer of a batch without its maps".to_owned());
         let maps: Maps<'a> = lenient::object(success.result.get()).ok_or_else(odd)?;
-        if maps.result.is_none() && maps.result_error.is_none() {
-            return Err(odd());
-        }
-        let totals = lenient::map(maps.result_total).ok_or_else(odd)?;
-        let nexts = lenient::map(maps.result_next).ok_or_else(odd)?;
-        let times = lenient::map(maps.result_time).ok_or_else(odd)?;
+        let (Map(totals), Map(nexts), Map(times)) = (maps.result_total, maps.result_next, maps.result_time);
+        let (done, failed) = match (maps.result, maps.result_error) {
+            (None, None) => return Err(odd()),
+            (done, failed) => (done.unwrap_or_default(), failed.unwrap_or_default()),
+        };
         let mut results = BTreeMap::new();
         let mut add = |key: String, outcome| {
             let result = CommandResult {
@@ -83,11 +82,11 @@ impl<'a> BatchAnswer<'a> {
             };
             results.insert(key, result);
         };
-        for (key, value) in lenient::map(maps.result).ok_or_else(odd)? {
+        for (key, value) in done.0 {
             add(key, CommandOutcome::Answered(value));
         }
         // Errors come second: a key in both maps counts as failed.
-        for (key, value) in lenient::map(maps.result_error).ok_or_else(odd)? {
+        for (key, value) in failed.0 {
             let error: Option<CommandError<'_>> = lenient::object(value.get());
             let refusal = error.and_then(|error| refusal(error.error, error.error_description));
             add(key, CommandOutcome::Failed(CommandTrouble::of(refusal.ok_or_else(odd)?)));

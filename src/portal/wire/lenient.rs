@@ -1,7 +1,9 @@
 //! Reading values whose JSON type the portal does not promise.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -46,16 +48,54 @@ pub(crate) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue
     let Some(value) = value else {
         return Some(BTreeMap::new());
     };
-    let text = value.get();
-    match text.as_bytes().first() {
-        Some(b'{') => serde_json::from_str(text).ok(),
-        Some(b'[') => {
-            let list: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            Some(list.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect())
+    let map: Option<Map<'_>> = serde_json::from_str(value.get()).ok();
+    map.map(|Map(entries)| entries)
+}
+
+/// A map in any of PHP's forms, as [`map`] reads it, where it stands in something else.
+#[derive(Debug, Default)]
+pub(super) struct Map<'a>(pub(super) BTreeMap<String, &'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Map<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map, a list or nothing")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some((key, value)) = map.next_entry()? {
+                    entries.insert(key, value);
+                }
+                Ok(Map(entries))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Map<'de>, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some(value) = list.next_element()? {
+                    entries.insert(entries.len().to_string(), value);
+                }
+                Ok(Map(entries))
+            }
+
+            fn visit_unit<E>(self) -> Result<Map<'de>, E> {
+                Ok(Map::default())
+            }
         }
-        Some(b'n') => Some(BTreeMap::new()),
-        _ => None,
+
+        deserializer.deserialize_any(Entries)
     }
+}
+
+/// Reads a map that is a field, so that `null` and "not there" stay different: with `#[serde(default)]`, none means "not
+/// there".
+pub(super) fn present_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<'de>>, D::Error> {
+    Map::deserialize(deserializer).map(Some)
 }
 
 /// The values of a list in any of PHP's forms: a list, an object with gaps in its keys, or nothing.
