@@ -203,10 +203,19 @@ impl Trial {
                 self.settle(&mut log).await
             }
         };
-        let history: Vec<Happening> = self.emulator.history().split_off(since);
+        let mut before = self.emulator.history();
+        let history: Vec<Happening> = before.split_off(since);
         let state = self.emulator.state();
         let now = rows(&state);
-        let run = Run { planned: &planned, history: &history, log: &log, now: &now, was_cut, said: &self.said };
+        let run = Run {
+            planned: &planned,
+            before: &before,
+            history: &history,
+            log: &log,
+            now: &now,
+            was_cut,
+            said: &self.said,
+        };
         let found = run.judge(&targets, totals);
         if !self.rejected() && saved_in(&history).is_empty() {
             assert!(found.unknown.is_empty(), "the faults ended, and nobody saved: {targets:?}; {}", self.said);

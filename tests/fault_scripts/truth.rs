@@ -44,6 +44,8 @@ impl Findings {
 /// One run: what was planned, what happened on the portal, and what the disk holds.
 pub struct Run<'a> {
     pub planned: &'a BTreeMap<CardKey, Digest>,
+    /// What happened before the first step, while the cards were read for the plan.
+    pub before: &'a [Happening],
     pub history: &'a [Happening],
     pub log: &'a Log,
     /// Whether the process ended before the run did: then the last answers did not reach it.
@@ -134,7 +136,11 @@ impl Run<'_> {
     }
 
     fn steps(&self, row: &Row) -> Vec<Step> {
-        let of_row = self.history.iter().filter_map(|happening| Some((happening, happening.row.as_ref()?)));
+        Self::steps_of(self.history, row)
+    }
+
+    fn steps_of(history: &[Happening], row: &Row) -> Vec<Step> {
+        let of_row = history.iter().filter_map(|happening| Some((happening, happening.row.as_ref()?)));
         of_row
             .filter(|(_, happened_to)| happened_to.user_id == row.0 && happened_to.name == row.1)
             .map(|(happening, happened_to)| Step {
@@ -161,11 +167,18 @@ impl Run<'_> {
                 continue;
             }
             let before = &steps[..index];
-            let saved = before.iter().rposition(|step| step.what == "save" && step.held == Some(removed));
-            let saved =
-                saved.unwrap_or_else(|| panic!("{key}: what recard saw is not on the disk; {steps:?}; {}", self.said));
+            let saves = |step: &Step| step.what == "save" && step.held == Some(removed);
+            let saved = before.iter().rposition(saves);
+            // Behind the read for the plan, or it would be on the disk.
+            let planned = self.planned.get(&key) == Some(&removed);
+            let saved_early = || !planned && Self::steps_of(self.before, &row_of(key)).iter().any(saves);
+            assert!(
+                saved.is_some() || saved_early(),
+                "{key}: what recard saw is not on the disk; {steps:?}; {}",
+                self.said
+            );
             let seen = before.iter().rposition(|other| other.what == "get" && other.request == step.request);
-            let in_the_window = seen.is_none_or(|seen| seen < saved);
+            let in_the_window = seen.is_none_or(|seen| saved.is_some_and(|saved| seen < saved));
             assert!(
                 in_the_window || self.was_cut || self.struck(&SILENCING, Some(step.request)),
                 "{key}: the answer showed what a person saved, and it is not on the disk; {steps:?}; {}",
