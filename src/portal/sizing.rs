@@ -24,10 +24,10 @@ use super::timing::Timing;
 
 /// A number of requests is good enough if its time is at most this much above the best. The fewer requests leave room in
 /// the counter for what may follow.
-pub(super) const GOOD_ENOUGH: f64 = 1.01;
+const GOOD_ENOUGH: f64 = 1.005;
 
 /// So many seconds more than that are good enough too. Nobody notices them, and they keep small work in few requests.
-pub(super) const UNNOTICED: f64 = 0.01;
+const UNNOTICED: f64 = 0.005;
 
 /// The fewest commands that are worth a request of their own, if there are more of them: a moment gained is not worth what it
 /// takes from everybody's counter.
@@ -70,6 +70,11 @@ pub(crate) struct Allowance {
     pub(crate) connections: usize,
 }
 
+/// The latest moment that is as good as one in so many seconds, if it takes fewer requests.
+pub(super) fn later(seconds: f64) -> f64 {
+    seconds * GOOD_ENOUGH + UNNOTICED
+}
+
 impl Work {
     /// The fewest things that are worth a request of their own.
     pub(super) fn fewest(&self) -> usize {
@@ -84,10 +89,10 @@ impl Timing {
         let fewest = work.fewest().min(most);
         let seconds = |size: usize| self.seconds(work, size, allowance);
         // All requests alike: a full one and a small one take as long as two full ones.
-        let even = |size: &usize| *size == work.count.div_ceil(work.count.div_ceil(*size).max(1)).max(1);
+        let even = |size: &usize| *size == work.count.div_ceil(work.count.div_ceil(*size).max(1)).max(fewest);
         let sizes = || (fewest..=most).filter(even);
         let best = sizes().map(seconds).fold(f64::INFINITY, f64::min);
-        sizes().rev().find(|size| seconds(*size) <= best * GOOD_ENOUGH + UNNOTICED).unwrap_or(most)
+        sizes().rev().find(|size| seconds(*size) <= later(best)).unwrap_or(most)
     }
 
     /// How many seconds some work takes in requests of this size, and what follows.
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_size_holds_for_a_wave() {
-        let timing = timing(0.001, 0.01);
+        let timing = timing(0.02, 0.01);
         let (mut wave, mut left, mut sizes) = (Wave::default(), 504, Vec::new());
         while left > 0 {
             let size = wave.next(left, 8, || timing.size(reads(left), allowance(48.0 - sizes.len() as f64)));
