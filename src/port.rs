@@ -287,8 +287,7 @@ pub trait RunLog: Send {
     /// If they cannot be written.
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError>;
 
-    /// Appends records to the journal. When it returns, they survive the end of this process, and all but outcomes survive a
-    /// crash of the machine. Outcomes do so once another record or a mark was written: until then they can be found out again.
+    /// Appends records to the journal and syncs it. When it returns, they survive a crash.
     ///
     /// # Errors
     ///

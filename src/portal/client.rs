@@ -43,8 +43,8 @@ const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the first page of a list may be used beside its other pages: about as long as these take to come.
 const FIRST_PAGE_LASTS: Duration = Duration::from_secs(2);
 
-/// For each request that reads cards, about so many follow that reset some of them: a third of the cards are someone's own, and
-/// a reset is three commands.
+/// For each request that reads cards for a plan, about so many follow that reset some of them: a third of the cards are
+/// someone's own, and a reset is three commands.
 const RESETS_BEHIND_READS: f64 = 1.0;
 
 /// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
@@ -180,7 +180,7 @@ impl Client {
 
     /// Sends a request once, when the limits allow it.
     async fn send(&self, request: &Request) -> Result<Result<Reply, TransportError>, PortalError> {
-        let turn = Turn { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
+        let place = Place { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
         // The semaphore is never closed.
         let _connection = self.connections.acquire().await;
         if let Some(error) = self.rejected.get() {
@@ -191,8 +191,10 @@ impl Client {
         if let Some(error) = self.rejected.get() {
             return Err(error.clone());
         }
-        self.with(|state| state.statistics.count(request, waited));
-        self.with(|state| state.under_way.leaves(turn.number, Instant::now()));
+        self.with(|state| {
+            state.statistics.count(request, waited);
+            state.under_way.leaves(place.number, Instant::now());
+        });
         let (start, sent) = (Instant::now(), self.gate.now());
         let answer = self.transport.send(request.method, request.body.clone()).await;
         if matches!(answer, Err(TransportError::NotSent(_))) {
@@ -340,22 +342,23 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many things of some work the next batch should carry. If more work follows, it is one of a wave.
-    pub(super) fn next_size(&self, work: Work, wave: &mut Wave) -> usize {
-        let allowance = self.allowance();
-        let now = Instant::now();
-        self.with(|state| {
-            if work.behind > 0.0 {
-                return wave.next(work.count, allowance.connections, || state.timing.size(work, allowance));
-            }
-            let before = state.under_way.before(&state.timing, now);
-            schedule::next_size(work, allowance, state.timing.line(), &before)
-        })
+    /// How many things of some work the next batch should carry, if nothing follows the work.
+    pub(super) fn next_size(&self, work: Work) -> usize {
+        let (allowance, now) = (self.allowance(), Instant::now());
+        let (line, before) = self.with(|state| (state.timing.line(), state.under_way.before(&state.timing, now)));
+        schedule::next_size(work, allowance, line, &before)
     }
 
-    /// Takes note that resets will follow what is read: their share of the limits is kept for them.
-    pub(super) fn resets_will_follow(&self) {
-        self.resets_follow.store(true, Ordering::Relaxed);
+    /// How many things of some work the next batch of a wave should carry, if more work follows.
+    pub(super) fn next_of_wave(&self, work: Work, wave: &mut Wave) -> usize {
+        let allowance = self.allowance();
+        let size = || self.with(|state| state.timing.size(work, allowance));
+        wave.next(work.count, allowance.connections, size)
+    }
+
+    /// Takes note of whether resets will follow what is read: their share of the limits is then kept for them.
+    pub(super) fn resets_follow(&self, follow: bool) {
+        self.resets_follow.store(follow, Ordering::Relaxed);
     }
 
     /// About how many full requests of resets follow so many of reads.
@@ -425,7 +428,7 @@ impl Statistics {
             counts.sum()
         };
         self.requests += 1;
-        self.commands += request.charges.iter().map(|(_, count)| *count as u64).sum::<u64>() - of(BATCH);
+        self.commands += request.commands() as u64;
         self.resets += of(RESET);
         self.sets += of(SET);
         self.waited += waited;
@@ -449,13 +452,13 @@ pub(crate) fn words(refusal: &Refusal) -> String {
     }
 }
 
-/// The turn of a request: it is over when the request ends, in whatever way.
-struct Turn<'a> {
+/// The place of a request among those that are under way: it is given up when the request ends, in whatever way.
+struct Place<'a> {
     client: &'a Client,
     number: u64,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.client.with(|state| state.under_way.ends(self.number));
     }

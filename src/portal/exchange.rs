@@ -49,7 +49,7 @@ impl Client {
         let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
         let read = |success: &Success<'_>, time: Duration| {
             let answer = BatchAnswer::of(success)?;
-            self.timed(batch.len(), time, seconds_each(&answer));
+            self.timed(batch.len(), time, seconds_each(batch.len(), &answer));
             Ok(self.owned(batch, answer))
         };
         self.call(&request, repeat, trial, read).await
@@ -91,10 +91,45 @@ impl Client {
 }
 
 /// How many seconds the portal took for each command of a batch, from the moments at which it was done with them. The first
-/// one is left out: nobody knows when it began.
-fn seconds_each(answer: &BatchAnswer<'_>) -> Option<f64> {
+/// one is left out: nobody knows when it began. A command that failed tells no time and takes some, so that nothing is said of
+/// a batch with one.
+fn seconds_each(commands: usize, answer: &BatchAnswer<'_>) -> Option<f64> {
     let finishes = || answer.results.values().filter_map(|result| result.times.finish);
+    if commands < 2 || finishes().count() != commands {
+        return None;
+    }
     let (first, last) = (finishes().reduce(f64::min)?, finishes().reduce(f64::max)?);
-    let between = finishes().count().checked_sub(1).filter(|between| *between > 0)?;
-    Some((last - first) / between as f64)
+    Some((last - first) / (commands - 1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::decode;
+    use super::*;
+
+    fn each(commands: usize, finishes: &[Option<f64>]) -> Option<f64> {
+        let results = finishes.iter().enumerate().map(|(index, _)| (format!("c{index}"), serde_json::Value::Null));
+        let times = finishes.iter().enumerate().filter_map(|(index, finish)| {
+            let time = serde_json::json!({"start": 1_795_437_623, "finish": (*finish)?, "duration": 0.9});
+            Some((format!("c{index}"), time))
+        });
+        let (results, times): (serde_json::Map<_, _>, serde_json::Map<_, _>) = (results.collect(), times.collect());
+        let body = serde_json::json!({"result": {"result": results, "result_error": [], "result_time": times}});
+        let body = body.to_string();
+        seconds_each(commands, &BatchAnswer::of(&decode(200, None, body.as_bytes()).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn the_time_of_a_command_lies_between_the_ends_of_two() {
+        let told = each(3, &[Some(1_795_437_623.5), Some(1_795_437_623.75), Some(1_795_437_624.0)]).unwrap();
+        assert!((told - 0.25).abs() < 1e-6, "{told}");
+    }
+
+    #[test]
+    fn a_batch_that_leaves_a_time_out_tells_nothing() {
+        assert_eq!(each(1, &[Some(7.5)]), None);
+        assert_eq!(each(3, &[Some(7.5), None, Some(8.0)]), None);
+        assert_eq!(each(3, &[Some(7.5), Some(8.0)]), None, "one was left out altogether");
+        assert_eq!(each(2, &[None, None]), None);
+    }
 }

@@ -45,8 +45,10 @@ pub(crate) struct FakeState {
     pub(crate) log: Vec<Vec<String>>,
     /// The bodies of the requests that were no batches.
     pub(crate) singles: Vec<(String, String)>,
-    /// How long a request takes.
+    /// How long a request takes, beside its commands.
     pub(crate) delay: Duration,
+    /// How long a command takes. The answer tells, unless it is nothing.
+    pub(crate) command_time: Duration,
 }
 
 /// The transport. A clone is the same portal.
@@ -70,7 +72,11 @@ impl FakePortal {
 impl Transport for FakePortal {
     fn send<'a>(&'a self, method: &'static str, body: Vec<u8>) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
         Box::pin(async move {
-            let (answer, delay) = self.with(|state| (state.answer(method, &body), state.delay));
+            let (answer, delay) = self.with(|state| {
+                let answer = state.answer(method, &body);
+                let commands = state.log.last().filter(|_| method == "batch").map_or(1, Vec::len);
+                (answer, state.delay + state.command_time * u32::try_from(commands).unwrap())
+            });
             tokio::time::sleep(delay).await;
             answer
         })
@@ -107,7 +113,8 @@ impl FakeState {
     fn batch(&mut self, commands: &[(String, String)], left_out: &[&str]) -> Option<String> {
         self.log.push(commands.iter().map(|(_, command)| command.clone()).collect());
         let (mut results, mut errors, mut totals, mut nexts) = (json!({}), json!({}), json!({}), json!({}));
-        for (key, command) in commands {
+        let mut times = json!({});
+        for ((key, command), number) in commands.iter().zip(1_u32..) {
             if left_out.contains(&key.as_str()) {
                 continue;
             }
@@ -124,12 +131,16 @@ impl FakeState {
             results[key] = result;
             totals[key] = total;
             nexts[key] = next;
+            if !self.command_time.is_zero() {
+                let finish = 1_795_437_623.5 + (self.command_time * number).as_secs_f64();
+                times[key] = json!({"start": 1_795_437_623, "finish": finish, "duration": 0.9, "processing": 0});
+            }
         }
         let list_if_empty =
             |map: Value| if map.as_object().is_some_and(serde_json::Map::is_empty) { json!([]) } else { map };
         let maps = json!({
             "result": list_if_empty(results), "result_error": list_if_empty(errors), "result_total": totals,
-            "result_next": nexts, "result_time": [],
+            "result_next": nexts, "result_time": list_if_empty(times),
         });
         Some(json!({"result": maps, "time": {"start": 1}}).to_string())
     }

@@ -36,6 +36,17 @@ pub struct PortalWriter {
     client: Arc<Client>,
 }
 
+/// While it lives, resets are expected to follow what is read: see [`HttpPortal::ahead_of_resets`].
+pub struct AheadOfResets {
+    client: Arc<Client>,
+}
+
+impl Drop for AheadOfResets {
+    fn drop(&mut self) {
+        self.client.resets_follow(false);
+    }
+}
+
 impl HttpPortal {
     /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose clock it uses.
     ///
@@ -58,10 +69,11 @@ impl HttpPortal {
         PortalWriter { client: Arc::clone(&self.client) }
     }
 
-    /// Says that resets are going to follow what is read. Reads then take fewer and fuller requests where the portal's limits
-    /// would make the resets wait for them.
-    pub fn resets_will_follow(&self) {
-        self.client.resets_will_follow();
+    /// Says that resets are going to follow what is read, for as long as the returned value lives. Reads then take fewer and
+    /// fuller requests where the portal's limits would make the resets wait for them.
+    pub fn ahead_of_resets(&self) -> AheadOfResets {
+        self.client.resets_follow(true);
+        AheadOfResets { client: Arc::clone(&self.client) }
     }
 
     /// What was sent so far, and what came back.
@@ -171,4 +183,4 @@ macro_rules! shown_as_its_portal {
     };
 }
 
-shown_as_its_portal! { HttpPortal PortalReader PortalWriter }
+shown_as_its_portal! { HttpPortal PortalReader PortalWriter AheadOfResets }

@@ -34,6 +34,8 @@ mod scenarios;
 mod schedule;
 mod seen;
 mod settings;
+#[cfg(test)]
+mod size_scenarios;
 mod sizing;
 mod statistics;
 mod timing;
@@ -46,7 +48,7 @@ mod writing;
 
 pub use examine::{Availability, Examination};
 pub use forecast::{Forecast, Task};
-pub use handle::{HttpPortal, PortalReader, PortalWriter};
+pub use handle::{AheadOfResets, HttpPortal, PortalReader, PortalWriter};
 pub use limiter::{LimiterLevel, OPERATING_MINUTES};
 pub use rate::{ParseRateError, Rate};
 pub use settings::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget};

@@ -117,7 +117,12 @@ impl Rest<'_> {
             return None;
         }
         let work = Work { count: left, commands_each: 1, most: MOST_COMMANDS, behind: self.behind };
-        let size = self.client.next_size(work, &mut self.wave).clamp(1, left);
+        let size = if self.behind > 0.0 {
+            self.client.next_of_wave(work, &mut self.wave)
+        } else {
+            self.client.next_size(work)
+        };
+        let size = size.clamp(1, left);
         let numbers = (self.next..self.next + size).collect();
         self.next += size;
         Some(Job { numbers, trial: Trial::default(), pause: Duration::ZERO })

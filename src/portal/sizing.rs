@@ -7,18 +7,17 @@
 //! `b50` seconds are to follow, the whole takes
 //!
 //! ```text
-//! T(k) = max( (k + f - R) / Y + b50,  ceil(k / C) * b + (f - X) / Y + b50,  ceil(k / C) * b + f / C * b50 )
+//! T(k) = max( (k + f - R) / Y + b50,  w + (f - X) / Y + b50,  w + f / C * b50 )    with w = ceil(k / C) * b
 //! ```
 //!
-//! and with nothing to follow, `b` stands in place of `b50`. The second term is that of a counter that is forgotten: it never
-//! has room for more than `X`, so that whoever waits with it empty loses what could have been sent. The smallest `k` that is nearly as good as the best is taken:
-//! room in the counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
+//! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never room
+//! for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to follow, the
+//! time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the counter is worth
+//! something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
-//! A size holds for as many requests as there are connections. A size that changed while the others of its wave are under
-//! way would leave a small request over, and a wave for it alone.
-//!
-//! That is for work that more work follows, and for forecasts. How work is sent that nothing follows is laid out in
-//! [`schedule`](super::schedule), request by request.
+//! This is for work that more work follows, and for forecasts. It goes in waves: a size holds for as many requests as there are
+//! connections, since one that changed while the others of its wave are under way would leave a small request over, and a wave
+//! for it alone. How work is sent that nothing follows is laid out in [`schedule`](super::schedule), request by request.
 
 use super::timing::Timing;
 
@@ -190,7 +189,10 @@ mod tests {
         let timing = timing(0.02, 0.01);
         let (mut wave, mut left, mut sizes) = (Wave::default(), 504, Vec::new());
         while left > 0 {
-            let size = wave.next(left, 8, || timing.size(reads(left), allowance(48.0 - sizes.len() as f64)));
+            let size = wave.next(left, 8, || {
+                let work = Work { behind: 0.1, ..reads(left) };
+                timing.size(work, allowance(48.0 - sizes.len() as f64))
+            });
             sizes.push(size);
             left -= size;
         }

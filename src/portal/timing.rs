@@ -2,8 +2,9 @@
 //!
 //! Both are learned from the answers. Two things tell them apart: requests of different sizes, and the moments at which the
 //! portal says it was done with each command of a batch, whose differences are the time of a command without the way to the
-//! portal. The portal's other numbers about time are cut to whole seconds in current releases (behaviour notes, section
-//! 8.1). Nothing but the size of a request hangs on any of them.
+//! portal. The portal's other numbers about time cannot be computed with: current releases cut the moment at which they start
+//! to whole seconds, and with it the duration (behaviour notes, section 8.1). `finish` has its fraction in all of them. Nothing
+//! but the size of a request hangs on it.
 
 use std::time::Duration;
 

@@ -10,12 +10,12 @@ use super::timing::Timing;
 /// Requests in the order of their turns.
 #[derive(Debug, Default)]
 pub(crate) struct UnderWay {
-    requests: BTreeMap<u64, Request>,
+    requests: BTreeMap<u64, Entry>,
     last: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Request {
+struct Entry {
     commands: usize,
     left: Option<Instant>,
 }
@@ -24,7 +24,7 @@ impl UnderWay {
     /// Adds a request of so many commands behind all others. Returns its number.
     pub(crate) fn add(&mut self, commands: usize) -> u64 {
         self.last += 1;
-        self.requests.insert(self.last, Request { commands, left: None });
+        self.requests.insert(self.last, Entry { commands, left: None });
         self.last
     }
 
@@ -43,7 +43,7 @@ impl UnderWay {
     /// What they are to the next one.
     pub(crate) fn before(&self, timing: &Timing, now: Instant) -> Vec<Before> {
         let (base, each) = timing.line();
-        let before = |request: &Request| match request.left {
+        let before = |request: &Entry| match request.left {
             None => Before::Waits(request.commands),
             Some(left) => {
                 let time = base + request.commands as f64 * each;

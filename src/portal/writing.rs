@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
-use super::sizing::{Wave, Work};
+use super::sizing::Work;
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
@@ -29,8 +29,7 @@ const LEFT_OUT: &str = "the portal left the command out";
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        // Nothing follows them, so that there are no waves.
-        self.next_size(resets(remaining), &mut Wave::default())
+        self.next_size(resets(remaining))
     }
 
     /// Sends `get, reset, get` for each target, as neighbours in one batch.

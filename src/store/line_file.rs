@@ -42,26 +42,12 @@ impl LineFile {
 
     /// Appends lines in one write and syncs them. After an error nothing is appended any more.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
-        self.write(lines)?;
-        self.sync()
-    }
-
-    /// Appends lines that need not survive a crash of the machine before the next sync.
-    pub(super) fn write(&mut self, lines: &str) -> Result<(), StoreError> {
-        self.change(|file| file.write_all(lines.as_bytes()))
-    }
-
-    /// Syncs what was written.
-    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
-        self.change(|file| file.sync_data())
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
-        let changed = match self.trust {
-            Trust::Whole => change(&mut self.file),
-            Trust::Broken => Err(io::Error::other("an earlier write to it failed")),
-        };
-        changed.map_err(|source| {
+        if self.trust == Trust::Broken {
+            let source = io::Error::other("an earlier write to it failed");
+            return Err(failed(tr_later!("cannot append to"), &self.path, source));
+        }
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|source| {
             self.trust = Trust::Broken;
             failed(tr_later!("cannot append to"), &self.path, source)
         })

@@ -74,7 +74,6 @@ impl RunLog for FolderRunLog<'_> {
             // outcome for every target, which `resume` closes.
             Some(0) => {
                 if let Some(JournalRecord::Closed { interrupted }) = records.first() {
-                    self.journal.sync()?;
                     let (run, totals) = (self.run.clone(), self.totals());
                     self.locked.audit(AuditEvent::RunClosed { run, totals, interrupted: *interrupted })?;
                 }
@@ -91,19 +90,12 @@ impl RunLog for FolderRunLog<'_> {
             let json = format::encode_record(number, record).map_err(|problem| misread(&path, problem, None))?;
             lines.push_str(&format::checked_line(&json));
         }
-        self.journal.write(&lines)?;
-        // An outcome says what came of an intent, and that can be seen on the portal too. Until the next intent, whose sync is
-        // that of the same file, it need not survive more than the end of this process.
-        if records.iter().any(|record| !matches!(record, JournalRecord::Settled { .. })) {
-            self.journal.sync()?;
-        }
+        self.journal.append(&lines)?;
         self.note(records);
         Ok(())
     }
 
     fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
-        // What is remembered of a target must not be newer than its outcome.
-        self.journal.sync()?;
         self.locked.mark(entries)
     }
 }

@@ -195,8 +195,9 @@ impl Run<'_> {
         let planned = self.planned.get(&key).copied();
         let removals: Vec<usize> =
             (0..steps.len()).filter(|index| steps[*index].what == "reset" && steps[*index].held.is_some()).collect();
+        let early = Self::steps_of(self.before, &row_of(key));
         let saved: BTreeSet<Digest> =
-            steps.iter().filter(|step| step.what == "save").filter_map(|step| step.held).collect();
+            early.iter().chain(steps).filter(|step| step.what == "save").filter_map(|step| step.held).collect();
         let was_saved = |held: Option<Digest>| held.is_some_and(|held| saved.contains(&held));
         let untouched = || if removals.is_empty() { Ok(()) } else { Err("it was removed") };
         let check = |holds: bool, why: &str| if holds { Ok(()) } else { Err(why.to_owned()) };

@@ -64,8 +64,9 @@ pub(in crate::cli) async fn with(
         let mut locked = running::lock(ui, global, session, "apply").await?;
         running::refuse_unfinished(session)?;
         running::remember(&mut locked, &arguments.rules.memory);
-        session.portal.resets_will_follow();
+        let ahead = session.portal.ahead_of_resets();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
+        drop(ahead);
         let read_at = Instant::now();
         decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, read_at).await
     };

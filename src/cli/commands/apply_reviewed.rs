@@ -68,7 +68,6 @@ async fn carry_out(
     locked: &mut Locked,
 ) -> Result<u8, Failure> {
     let content = &file.content;
-    session.portal.resets_will_follow();
     let Reviewed { plan, settled } = review(outputs.ui, arguments, session, content).await?;
     let commits = BTreeMap::new();
     let planned_report = PlanReport {

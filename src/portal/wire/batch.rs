@@ -167,6 +167,12 @@ mod tests {
     }
 
     #[test]
+    fn a_map_that_is_null_is_an_empty_one() {
+        assert_eq!(keys(r#"{"result":null}"#), []);
+        assert_eq!(keys(r#"{"result":null,"result_error":null,"result_total":null,"result_time":null}"#), []);
+    }
+
+    #[test]
     fn a_batch_without_maps_says_nothing() {
         for result in ["true", "null", "[]", "{}", r#"{"result":true}"#, r#"{"result":[],"result_error":{"c0":7}}"#] {
             let body = format!(r#"{{"result":{result}}}"#);

@@ -1,0 +1,80 @@
+//! Tests of how large the requests of the whole client are, over a portal in memory.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::fake::FakePortal;
+use super::{HttpPortal, PortalSettings};
+use crate::model::{CardKey, LeadCustomerType, UserId};
+use crate::port::{CardRead, PeopleQuery, ReadPortal};
+
+/// A portal of so many people whose commands take a time.
+fn portal(people: u32, command: Duration) -> (FakePortal, HttpPortal) {
+    let portal = FakePortal::default();
+    portal.with(|state| {
+        let person = |id: u32| json!({"ID": id.to_string(), "ACTIVE": true, "NAME": "Anna", "UF_DEPARTMENT": [1]});
+        state.users = (1..=people).map(person).collect();
+        (state.delay, state.command_time) = (Duration::from_millis(2), command);
+    });
+    let client = HttpPortal::over(portal.clone(), &PortalSettings::default());
+    (portal, client)
+}
+
+/// The numbers of commands of the requests since the last question.
+fn sizes(portal: &FakePortal) -> Vec<usize> {
+    portal.with(|state| std::mem::take(&mut state.log)).iter().map(Vec::len).collect()
+}
+
+async fn read(client: &HttpPortal, count: u64) {
+    let keys: Vec<CardKey> =
+        (1..=count).map(|user| CardKey::personal(UserId::new(user).unwrap(), LeadCustomerType::Simple)).collect();
+    let mut read = 0;
+    let mut sink = |_: CardKey, _: CardRead| read += 1;
+    client.reader().read_cards(&keys, &mut sink).await.unwrap();
+    assert_eq!(read, count);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_very_first_answer_tells_how_large_the_next_requests_should_be() {
+    // 49 pages in one request take half a second, in which the portal's counter is of more use to the reads behind them; or
+    // two and a half, in which seven connections would wait.
+    for (milliseconds, requests) in [(10, 1..=1), (50, 3..=7)] {
+        let (portal, client) = portal(2500, Duration::from_millis(milliseconds));
+        client.reader().identify().await.unwrap();
+        assert_eq!(sizes(&portal), [2]);
+        assert_eq!(client.reader().people(&PeopleQuery::AllActive).await.unwrap().len(), 2500);
+        let sizes = sizes(&portal);
+        assert!(requests.contains(&sizes.len()), "{milliseconds} ms: {sizes:?}");
+        assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 7, "they are alike: {sizes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_end_together() {
+    let (portal, client) = portal(1, Duration::from_millis(50));
+    client.reader().identify().await.unwrap();
+    sizes(&portal);
+    let start = tokio::time::Instant::now();
+    read(&client, 1700).await;
+    // 1700 commands are 212 and a half for each of eight connections.
+    let seconds = start.elapsed().as_secs_f64();
+    assert!((10.6..10.85).contains(&seconds), "{seconds}");
+    let sizes = sizes(&portal);
+    assert_eq!(sizes.len(), 40, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_ahead_of_resets_leave_them_the_room_of_the_counter() {
+    let (portal, client) = portal(1, Duration::from_millis(10));
+    client.reader().identify().await.unwrap();
+    sizes(&portal);
+    let ahead = client.ahead_of_resets();
+    read(&client, 1700).await;
+    assert_eq!(sizes(&portal).len(), 34, "full requests");
+    drop(ahead);
+    // The counter forgets what was sent.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    read(&client, 1700).await;
+    assert_eq!(sizes(&portal).len(), 40);
+}
