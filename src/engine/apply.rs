@@ -134,10 +134,12 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                 match self.next_request() {
                     Ok(jobs) => {
                         under_way.push(send(self.portal, jobs));
-                        // It leaves now, and not when the backups of the next one are on disk.
+                        // It leaves now, and not when the backups of the next one are on disk: whoever carries it may be a task
+                        // of this thread.
                         while let Some(Some(next)) = under_way.next().now_or_never() {
                             answered.push_back(next);
                         }
+                        tokio::task::yield_now().await;
                     }
                     Err(problem) => end = Some(End::Store(problem)),
                 }
@@ -152,6 +154,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             let mut taking = std::pin::pin!(self.take_answer(jobs, answer));
             let taken = loop {
                 tokio::select! {
+                    biased;
                     taken = &mut taking => break taken,
                     Some(next) = under_way.next() => answered.push_back(next),
                 }

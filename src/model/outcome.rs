@@ -142,9 +142,14 @@ pub struct Totals {
 impl Totals {
     /// Counts outcomes.
     pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+        Self::of_classes(outcomes.into_iter().map(Outcome::class))
+    }
+
+    /// Counts the classes of outcomes.
+    pub fn of_classes(classes: impl IntoIterator<Item = OutcomeClass>) -> Self {
         let mut totals = Self::default();
-        for outcome in outcomes {
-            match outcome.class() {
+        for class in classes {
+            match class {
                 OutcomeClass::Done => totals.done += 1,
                 OutcomeClass::Skipped => totals.skipped += 1,
                 OutcomeClass::Failed => totals.failed += 1,

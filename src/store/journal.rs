@@ -1,8 +1,8 @@
 //! Journals, read from their files.
 
 use std::fs::File;
-use std::io::{BufRead as _, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use super::file::{damaged, failed, open_if_there};
 use super::folders::Folders;
@@ -26,29 +26,71 @@ pub(super) struct ReadJournal {
 
 /// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is made whole with it.
 pub(super) fn read(folders: &Folders, run: &RunId) -> Result<ReadJournal, StoreError> {
-    let path = folders.journal(run);
-    let mut file = open_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
-    let (mut records, mut whole, mut torn) = (Vec::new(), 0, 0);
-    // Line by line: a journal is longer than what it says.
-    let mut part = Vec::new();
-    for number in 1.. {
-        part.clear();
-        file.read_until(b'\n', &mut part).map_err(|source| failed(tr_later!("cannot read"), &path, source))?;
-        if part.is_empty() {
-            break;
-        }
-        let found = read_lines(&part).map_err(|_| damaged(&path, LineError { number }.to_string()))?;
-        for line in found.lines {
-            let record = decode_record(u32::try_from(number).unwrap_or(u32::MAX), line.json);
-            records.push(record.map_err(|problem| misread(&path, problem, Some(number)))?);
-        }
-        (whole, torn) = (whole + found.whole, found.torn);
+    let mut reader = Records::open(folders, run)?;
+    let records = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok(ReadJournal { records, whole: reader.whole, torn: reader.torn })
+}
+
+/// The records of a journal, one after the other: a journal is much longer than what it says in the end. After an error come no
+/// more.
+#[derive(Debug)]
+pub(super) struct Records {
+    path: PathBuf,
+    file: BufReader<File>,
+    /// The number of the last line, from 1.
+    number: usize,
+    whole: usize,
+    torn: usize,
+    end: End,
+}
+
+/// Whether there is more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Ahead,
+    Reached,
+}
+
+impl Records {
+    pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
+        let path = folders.journal(run);
+        let file = open_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
+        Ok(Self { path, file, number: 0, whole: 0, torn: 0, end: End::Ahead })
     }
-    let opened = |record: &JournalRecord| matches!(record, JournalRecord::Opened(_));
-    match records.split_first() {
-        Some((first, rest)) if opened(first) && !rest.iter().any(opened) => Ok(ReadJournal { records, whole, torn }),
-        Some(_) => Err(damaged(&path, "the head of the run does not stand in the first line alone")),
-        None => Err(damaged(&path, "it has no whole line")),
+
+    fn read(&mut self) -> Result<Option<JournalRecord>, StoreError> {
+        let mut part = Vec::new();
+        let read = self.file.read_until(b'\n', &mut part);
+        read.map_err(|source| failed(tr_later!("cannot read"), &self.path, source))?;
+        self.number += usize::from(!part.is_empty());
+        let number = self.number;
+        let found = read_lines(&part).map_err(|_| damaged(&self.path, LineError { number }.to_string()))?;
+        (self.whole, self.torn) = (self.whole + found.whole, found.torn);
+        let Some(line) = found.lines.first() else {
+            return if self.whole == 0 { Err(damaged(&self.path, "it has no whole line")) } else { Ok(None) };
+        };
+        let record = decode_record(u32::try_from(number).unwrap_or(u32::MAX), line.json);
+        let record = record.map_err(|problem| misread(&self.path, problem, Some(number)))?;
+        if matches!(record, JournalRecord::Opened(_)) == (number == 1) {
+            Ok(Some(record))
+        } else {
+            Err(damaged(&self.path, "the head of the run does not stand in the first line alone"))
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<JournalRecord, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.end == End::Reached {
+            return None;
+        }
+        let next = self.read().transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.end = End::Reached;
+        }
+        next
     }
 }
 

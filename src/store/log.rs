@@ -6,7 +6,7 @@ use super::backup::Backups;
 use super::line_file::LineFile;
 use super::{Locked, misread};
 use crate::format::{self, AuditEvent};
-use crate::model::{CardKey, Generation, Layout, LedgerEntry, Outcome, RunId, Totals};
+use crate::model::{CardKey, Generation, Layout, LedgerEntry, OutcomeClass, RunId, Totals};
 use crate::port::{JournalRecord, RunLog, StoreError};
 
 /// The right to write what one run does. It borrows the lock, so a run cannot outlive it.
@@ -19,8 +19,8 @@ pub struct FolderRunLog<'a> {
     backups: Option<Backups>,
     /// How many records the journal has.
     records: u32,
-    /// The last outcome of each target that is settled.
-    settled: BTreeMap<CardKey, Outcome>,
+    /// How each target ended that is settled.
+    settled: BTreeMap<CardKey, OutcomeClass>,
 }
 
 impl<'a> FolderRunLog<'a> {
@@ -32,7 +32,7 @@ impl<'a> FolderRunLog<'a> {
 
     /// How the targets that are settled so far ended.
     pub fn totals(&self) -> Totals {
-        Totals::of(self.settled.values())
+        Totals::of_classes(self.settled.values().copied())
     }
 
     /// Takes notice of records that are in the journal.
@@ -40,7 +40,7 @@ impl<'a> FolderRunLog<'a> {
         for record in records {
             self.records = self.records.saturating_add(1);
             if let JournalRecord::Settled { target, outcome } = record {
-                self.settled.insert(*target, outcome.clone());
+                self.settled.insert(*target, outcome.class());
             }
         }
     }

@@ -250,8 +250,7 @@ impl Store {
     ///
     /// If the journal is missing or damaged.
     pub fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
-        let records = self.journal(run)?;
-        RunSummary::of(run.clone(), records)
+        RunSummary::of(run.clone(), journal::Records::open(&self.folders, run)?)?
             .ok_or_else(|| damaged(&self.folders.journal(run), "it has no head of a run"))
     }
 

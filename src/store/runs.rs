@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::format::RunReport;
 use crate::model::{CardKey, Outcome, RunId, Totals};
-use crate::port::{Interrupted, JournalRecord, RunHeader};
+use crate::port::{Interrupted, JournalRecord, RunHeader, StoreError};
 
 /// One run of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +29,16 @@ pub enum RunEnd {
 }
 
 impl RunSummary {
-    /// Sums up a journal; nothing if it has no head.
-    pub fn of(run: RunId, records: Vec<JournalRecord>) -> Option<Self> {
+    /// Sums up a journal, record by record; nothing if it has no head.
+    pub(super) fn of(
+        run: RunId,
+        records: impl IntoIterator<Item = Result<JournalRecord, StoreError>>,
+    ) -> Result<Option<Self>, StoreError> {
         let mut header = None;
         let mut end = RunEnd::Unfinished;
         let mut settled = BTreeMap::new();
         for record in records {
-            match record {
+            match record? {
                 JournalRecord::Opened(opened) => header = Some(opened),
                 JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. } => {}
                 JournalRecord::Settled { target, outcome } => {
@@ -44,7 +47,7 @@ impl RunSummary {
                 JournalRecord::Closed { interrupted } => end = RunEnd::Closed(interrupted),
             }
         }
-        Some(Self { run, header: header?, end, settled: settled.into_iter().collect() })
+        Ok(header.map(|header| Self { run, header, end, settled: settled.into_iter().collect() }))
     }
 
     /// How the settled targets ended. For a closed run they add up to the planned ones.
