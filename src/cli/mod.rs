@@ -63,8 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     language::speak(cli.global.lang.unwrap_or_else(environment::language));
     let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
     let outcome = log::start(&ui, cli.global.log_format).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+        let runtime = runtime_for(&cli.command)
             .enable_all()
             .build()
             .map_err(|problem| Failure::error(tr!("cannot start: {problem}", problem)))?;
@@ -85,6 +84,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// The command line as clap knows it: for manual pages, and for tests that read commands out of documents.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it was just received, and nothing
+/// is handed from core to core. An emulated portal serves others, as many as there are.
+fn runtime_for(command: &Command) -> tokio::runtime::Builder {
+    match command {
+        #[cfg(feature = "emulator")]
+        Command::Emulate(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    }
 }
 
 /// Runs a command, until its end or until a second signal.
