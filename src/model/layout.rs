@@ -5,7 +5,8 @@
 //! form (keys sorted, numbers and texts as RFC 8785 writes them), by which two layouts are compared, and an [`Outline`] of
 //! sections and fields, which is made only when somebody wants to look.
 //!
-//! This is the one module of `model` that reads JSON, because here JSON is the matter itself and not a format of ours.
+//! With its helper `canonical`, this is the one module of `model` that reads JSON, because here JSON is the matter itself and
+//! not a format of ours.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::Digest;
+use super::{Digest, canonical};
 
 /// The content of one card, as the portal's `get` returned it.
 ///
@@ -54,9 +55,8 @@ impl Layout {
         if value.is_null() {
             return Err(LayoutError::Null);
         }
-        let digest = Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(&value, &mut sum))
-            .map_err(LayoutError::NotJson)?;
         let (sections, fields) = counts(&value);
+        let digest = canonical::digest(value).map_err(LayoutError::NotJson)?;
         Ok(Self(Arc::new(Content { text: text.into(), digest, sections, fields })))
     }
 

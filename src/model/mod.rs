@@ -7,6 +7,7 @@
 //! A value of a type in this module is right by construction: an id is in range, a layout is JSON, a target names exactly
 //! one stored row of the portal. Nobody checks again after the border.
 
+mod canonical;
 mod card;
 mod desired;
 mod digest;
