@@ -75,7 +75,8 @@ impl Ui {
     /// Prints the result. A reader that has gone away is no error.
     pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
         self.bars.suspend(|| {
-            let mut stdout = anstream::stdout().lock();
+            // By itself it is written line by line, and a result may be a line for each of thousands of cards.
+            let mut stdout = io::BufWriter::new(anstream::stdout().lock());
             match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
                 Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
                     Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
