@@ -5,6 +5,8 @@
 //! the journal names it. An envelope names no target, because people with equal layouts share one; but where two layouts
 //! mean the same in other bytes, the second one names whose it is.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,7 +27,7 @@ pub struct Backup {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BackupForm {
+struct BackupForm<'a> {
     format: String,
     /// The target, if it has a backup of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +37,7 @@ struct BackupForm {
     /// The digest of the bytes of the text.
     bytes: String,
     /// The text.
-    layout: String,
+    layout: Cow<'a, str>,
 }
 
 /// A backup as a JSON object in one line, without its end.
@@ -51,7 +53,7 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
         target: target.map(|target| target.to_string()),
         digest: layout.digest().to_string(),
         bytes: Digest::of(text.as_bytes()).to_string(),
-        layout: text.to_owned(),
+        layout: text.into(),
     };
     serde_json::to_string(&form).map_err(FormatError::not_writable)
 }

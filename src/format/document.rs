@@ -5,8 +5,9 @@
 
 use std::io::{self, Write as _};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{FormatError, strict};
@@ -59,7 +60,6 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
         seal: Option<String>,
     }
 
-    // Straight to text: a plan for many people is large, and as a tree of values many times as large.
     let mut sealed = Sealed { content, format: format.text(), seal: None };
     sealed.seal = Some(canonical_digest(&sealed)?.to_string());
     let mut bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
@@ -67,23 +67,21 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-/// Writes content as a sealed document whose fields are declared in the order of their names, throughout, and stand between
-/// `format` and `seal`. Then what serde writes is the canonical form, and nothing has to be held to be sorted.
-pub(super) fn seal_sorted(format: Format, content: &impl Serialize) -> Result<Vec<u8>, FormatError> {
-    #[derive(Serialize)]
-    struct Sealed<'a, T> {
-        format: String,
-        #[serde(flatten)]
-        content: &'a T,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        seal: Option<String>,
-    }
-
-    let mut sealed = Sealed { format: format.text(), content, seal: None };
-    sealed.seal = Some(sorted_digest(&sealed)?.to_string());
-    let mut bytes = serde_json::to_vec(&sealed).map_err(FormatError::not_writable)?;
+/// Writes a sealed document from a form whose fields are declared in the order of their names, throughout, `format` and the
+/// seal included. Then what serde writes is the canonical form, and nothing has to be held to be sorted: what is about many
+/// people is long. `form` makes the form with the given seal.
+pub(super) fn seal_sorted<T: Serialize>(form: impl Fn(Option<String>) -> T) -> Result<Vec<u8>, FormatError> {
+    let seal = sorted_digest(&form(None))?;
+    let mut bytes = serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Writes a value with the fields of all its objects in the order of their names, whatever the order of their declaration.
+pub(super) fn sorted<S: Serializer>(value: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(value).map_err(S::Error::custom)?;
+    value.sort_all_objects();
+    value.serialize(serializer)
 }
 
 /// The digest of the canonical form of a value whose fields are declared in the order of their names, throughout.

@@ -33,17 +33,17 @@ enum RecordForm<'a> {
     Closed(ClosedForm),
 }
 
-/// What a run is about; also the head of its report.
+/// What a run is about; also the head of its report, in which fields are sorted by their names.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HeaderForm<'a> {
-    purpose: PurposeForm,
-    portal: String,
-    caller: u32,
     actor: String,
-    manifest: Option<String>,
+    caller: u32,
     commit: Option<String>,
+    manifest: Option<String>,
     manifests: Vec<ReasonForm>,
+    portal: String,
+    purpose: PurposeForm,
     targets: Listed<'a, PlannedCard, PlannedForm>,
 }
 
@@ -65,9 +65,9 @@ struct ReasonForm {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlannedForm {
-    target: String,
     digest: Option<String>,
     generation: Option<String>,
+    target: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

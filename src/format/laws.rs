@@ -300,7 +300,11 @@ proptest! {
         targets in prop::collection::vec((keys(), outcomes()), 0..5),
     ) {
         let report = RunReport { run, header, interrupted, targets };
-        prop_assert_eq!(decode_run_report(&encode_run_report(&report).unwrap()).unwrap(), report);
+        let bytes = encode_run_report(&report).unwrap();
+        prop_assert_eq!(decode_run_report(&bytes).unwrap(), report);
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let canonical = serde_json_canonicalizer::to_string(&value).unwrap() + "\n";
+        prop_assert_eq!(String::from_utf8(bytes).unwrap(), canonical);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The report of a run: what `recard show` prints, made from the journal alone.
+//!
+//! Fields are declared in the order of their names, as in plan files: a report has an entry for each of many people, and is
+//! written as it is sealed.
 
 use serde::{Deserialize, Serialize};
 
-use super::document::{Format, seal, unseal};
+use super::document::{Format, seal_sorted, sorted, unseal};
 use super::journal::{EndForm, HeaderForm};
 use super::listed::Listed;
 use super::outcome::OutcomeForm;
@@ -28,9 +31,13 @@ pub struct RunReport {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReportForm<'a> {
-    run: String,
-    header: HeaderForm<'a>,
     end: EndForm,
+    #[serde(default)]
+    format: String,
+    header: HeaderForm<'a>,
+    run: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
     targets: Listed<'a, (CardKey, Outcome), TargetForm>,
     totals: TotalsForm,
 }
@@ -38,16 +45,17 @@ struct ReportForm<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetForm {
-    target: String,
+    #[serde(serialize_with = "sorted")]
     result: OutcomeForm,
+    target: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TotalsForm {
     done: u32,
-    skipped: u32,
     failed: u32,
+    skipped: u32,
     unknown: u32,
 }
 
@@ -80,16 +88,15 @@ impl RunReport {
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted, targets } = report;
     let Totals { done, skipped, failed, unknown } = report.totals();
-    seal(
-        FORMAT,
-        &ReportForm {
-            run: run.to_string(),
-            header: header.into(),
-            end: (*interrupted).into(),
-            targets: Listed::of(targets),
-            totals: TotalsForm { done, skipped, failed, unknown },
-        },
-    )
+    seal_sorted(|seal| ReportForm {
+        end: (*interrupted).into(),
+        format: FORMAT.text(),
+        header: header.into(),
+        run: run.to_string(),
+        seal,
+        targets: Listed::of(targets),
+        totals: TotalsForm { done, failed, skipped, unknown },
+    })
 }
 
 /// A report from a sealed document. Totals that do not add up are refused, however well they are sealed.
@@ -98,7 +105,7 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
 ///
 /// If it is no sealed document of this kind, of a newer version, changed since it was written, or does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
-    let ReportForm { run, header, end, targets, totals } = unseal(FORMAT, bytes)?;
+    let ReportForm { end, format: _, header, run, seal: _, targets, totals } = unseal(FORMAT, bytes)?;
     let report = RunReport {
         run: parsed(&run)?,
         header: header.try_into()?,
@@ -115,13 +122,15 @@ pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::document::seal;
     use crate::format::samples;
 
     #[test]
     fn totals_that_do_not_add_up_are_refused_even_under_a_right_seal() {
         let bytes = encode_run_report(&samples::report()).unwrap();
-        let mut form: ReportForm = unseal(FORMAT, &bytes).unwrap();
-        form.totals.done += 1;
+        let mut form: serde_json::Map<_, _> = unseal(FORMAT, &bytes).unwrap();
+        let done = form["totals"]["done"].as_u64().unwrap();
+        form["totals"]["done"] = (done + 1).into();
         let problem = decode_run_report(&seal(FORMAT, &form).unwrap()).unwrap_err();
         assert_eq!(problem.to_string(), "its totals are not the sums of its targets");
     }

@@ -15,8 +15,12 @@ use crate::plan::{Breach, PlanCounts, SpecialPerson};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileForm<'a> {
+    #[serde(default)]
+    pub(super) format: String,
     pub(super) id: String,
     pub(super) plan: ContentForm<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seal: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -157,7 +157,12 @@ impl PlanFile {
     ///
     /// If JSON cannot hold it; nothing that recard keeps is such a value.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        seal_sorted(FORMAT, &FileForm { id: self.id.to_string(), plan: ContentForm::from(&self.content) })
+        seal_sorted(|seal| FileForm {
+            format: FORMAT.text(),
+            id: self.id.to_string(),
+            plan: ContentForm::from(&self.content),
+            seal,
+        })
     }
 
     /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller to find out.
@@ -166,7 +171,7 @@ impl PlanFile {
     ///
     /// If it is no sealed plan file, of a newer version, changed since it was written, or says what no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
-        let FileForm { id, plan } = unseal(FORMAT, bytes)?;
+        let FileForm { id, plan, format: _, seal: _ } = unseal(FORMAT, bytes)?;
         let file = Self::new(plan.try_into()?)?;
         if file.id.to_string() == id { Ok(file) } else { Err(PlanFileError::Tampered) }
     }
