@@ -1,7 +1,8 @@
 //! What some work will cost on a portal, by what is known of its limits and its speed now.
 //!
-//! The number of requests and their time come from requests of one size, which is nearly what is then sent; the operating time from what the
-//! portal has told of each method. A method that this program has not called yet is taken to cost what a read costs.
+//! The number of requests and their time come from requests of one size, which is nearly what is then sent; the operating
+//! time from what the portal has told of each method. A method that this program has not called yet is taken to cost what a
+//! read costs.
 
 use std::time::Duration;
 

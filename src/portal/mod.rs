@@ -2,9 +2,9 @@
 //!
 //! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `reading` and `writing` put questions
 //! into the portal's words; `listing` and `reads` bring many commands through, page by page and batch by batch; `client`
-//! makes one call and repeats it where that is safe; `sizing` and `schedule` say how much the next request should carry, from what
-//! `timing` has learned; `gate` lets it wait for the limits, which `limiter` models; `transport`
-//! alone touches the network; [`wire`] alone knows what answers look like.
+//! makes one call and repeats it where that is safe; `sizing` and `schedule` say how much the next request should carry,
+//! from what `timing` has learned; `gate` lets it wait for the limits, which `limiter` models; `transport` alone touches the
+//! network; [`wire`] alone knows what answers look like.
 //!
 //! Promises: every request is complete in itself and names whose card it means; a write is never sent again once it may
 //! have been carried out; results are matched by key; the webhook's secret is in no error, no log and no event.

@@ -138,7 +138,8 @@ impl Client {
     }
 }
 
-/// The queries for some people, of whom so many are known to be active. Filters stand in `FILTER`, which hides all others, with the names in capitals.
+/// The queries for some people, of whom so many are known to be active. Filters stand in `FILTER`, which hides all others,
+/// with the names in capitals.
 fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
     match query {
         PeopleQuery::Ids(ids) => ids

@@ -10,9 +10,9 @@
 //! T(k) = max( (k + f - R) / Y + b50,  w + (f - X) / Y + b50,  w + f / C * b50 )    with w = ceil(k / C) * b
 //! ```
 //!
-//! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never room
-//! for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to follow, the
-//! time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the counter is worth
+//! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never
+//! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to
+//! follow, the time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the counter is worth
 //! something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
 //! This is for work that more work follows, and for forecasts. It goes in waves: a size holds for as many requests as there are
