@@ -53,7 +53,8 @@ impl Command {
 
     /// A call for one card. Scope and user come first: a portal that drops parameters drops the last.
     pub(crate) fn for_card(method: &'static str, key: CardKey) -> Self {
-        let command = Self::new(method);
+        // Room for the parameters of a card: there are many cards.
+        let command = Self { method, query: String::with_capacity(64) };
         let command = match key.scope {
             CardScope::Common => command.with("scope", "C"),
             CardScope::Personal(user) => command.with("scope", "P").with("userId", &user.to_string()),
