@@ -123,6 +123,18 @@ async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waiting_for_limits_does_not_wear_out_the_patience_with_lost_answers() {
+    let limited = std::iter::repeat_n(Fault::Answer(503, LIMIT), 8);
+    let faults = [Fault::None, Fault::LostAfter].into_iter().chain(limited).chain([Fault::LostAfter]).collect();
+    let client = client(&company(20, faults));
+    client.reader().identify().await.unwrap();
+    let start = Instant::now();
+    // One request at a time: all of it happens to the same one.
+    assert_true_reads(&read(&client, &cards(1)).await.unwrap(), 1, &[]);
+    assert!(start.elapsed() > super::RetryBudget::default().patience, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_inside_a_batch_is_waited_out() {
     for code in ["OPERATION_TIME_LIMIT", "QUERY_LIMIT_EXCEEDED"] {
         let portal = company(60, Vec::new());

@@ -39,6 +39,8 @@ impl Trial {
 
     /// Counts a refusal because of a limit, and says how long to pause beside what the limiter demands.
     pub(crate) fn limited(&mut self, budget: &RetryBudget) -> Duration {
+        // A portal that refuses is there, and waiting for its limits is not trouble: patience begins anew.
+        self.since = None;
         self.limited_since.get_or_insert_with(Instant::now);
         self.limited = self.limited.saturating_add(1);
         // The first refusal teaches the limiter what it has to know. If that does not help, its numbers are wrong.
@@ -103,6 +105,20 @@ mod tests {
         }
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!((trial.attempts(), trial.duration()), (8, Duration::from_secs(3)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_spent_waiting_for_a_limit_is_no_trouble() {
+        let budget = RetryBudget::default();
+        let mut trial = Trial::default();
+        trial.failed(&budget);
+        tokio::time::advance(budget.patience).await;
+        assert!(trial.is_long(&budget));
+        trial.limited(&budget);
+        tokio::time::advance(budget.patience).await;
+        trial.failed(&budget);
+        assert_eq!((trial.attempts(), trial.duration(), trial.is_long(&budget)), (2, Duration::ZERO, false));
+        assert_eq!(trial.limited_for(), budget.patience);
     }
 
     #[tokio::test(start_paused = true)]
