@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -66,8 +67,11 @@ impl Drop for Door {
 
 async fn serve(listener: TcpListener, pages: Pages) {
     loop {
-        // A connection that could not be taken is not worth ending for.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        // A connection that could not be taken is not worth ending for; most likely there are too many of them.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let pages = Arc::clone(&pages);
         tokio::spawn(async move {
             let service = service_fn(move |request| {

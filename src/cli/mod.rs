@@ -87,12 +87,20 @@ pub fn command() -> clap::Command {
 }
 
 /// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it was just received, and nothing
-/// is handed from core to core. An emulated portal serves others, as many as there are.
+/// is handed from core to core. What serves others has threads for them: an emulated portal as many as there are cores, a loop
+/// one that says how it is while files are waited for.
 fn runtime_for(command: &Command) -> tokio::runtime::Builder {
+    use tokio::runtime::Builder;
+
     match command {
         #[cfg(feature = "emulator")]
-        Command::Emulate(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
+        Command::Emulate(_) => Builder::new_multi_thread(),
+        Command::Reconcile(_) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(1);
+            builder
+        }
+        _ => Builder::new_current_thread(),
     }
 }
 
