@@ -3,8 +3,6 @@
 //! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object. So the order of keys and
 //! the white space between them do not count, and everything that means something does.
 
-use std::io::{self, Write as _};
-
 use serde::de::DeserializeOwned;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -86,12 +84,7 @@ pub(super) fn sorted<S: Serializer>(value: &impl Serialize, serializer: S) -> Re
 
 /// The digest of the canonical form of a value whose fields are declared in the order of their names, throughout.
 pub(super) fn sorted_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
-    let digest = Digest::of_written(|sum| {
-        let mut buffered = io::BufWriter::new(sum);
-        serde_json::to_writer(&mut buffered, value)?;
-        buffered.flush().map_err(serde_json::Error::io)
-    });
-    digest.map_err(FormatError::not_writable)
+    Digest::of_json(value).map_err(FormatError::not_writable)
 }
 
 /// Reads the content of a sealed document.

@@ -4,8 +4,6 @@
 //! key and value out in a buffer of its own. Nearly all layouts have plain keys and whole numbers; then what `serde_json`
 //! writes is the canonical form, once the keys are sorted. Everything else is left to the library.
 
-use std::io::{self, Write as _};
-
 use serde_json::Value;
 
 use super::Digest;
@@ -23,11 +21,7 @@ pub(super) fn digest(mut value: Value) -> Result<Digest, serde_json::Error> {
         return Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(&value, &mut sum));
     }
     value.sort_all_objects();
-    Digest::of_written(|sum| {
-        let mut buffered = io::BufWriter::new(sum);
-        serde_json::to_writer(&mut buffered, &value)?;
-        buffered.flush().map_err(serde_json::Error::io)
-    })
+    Digest::of_json(&value)
 }
 
 /// Whether sorting by bytes and writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is another

@@ -1,9 +1,10 @@
 //! A stable digest of a canonical form.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::str::FromStr;
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -26,6 +27,19 @@ impl Digest {
         let mut sum = Sum(Sha256::new());
         write(&mut sum)?;
         Ok(Self(sum.0.finalize().into()))
+    }
+
+    /// The digest of a value as `serde_json` writes it, in the order of its fields.
+    ///
+    /// # Errors
+    ///
+    /// If JSON cannot hold it.
+    pub fn of_json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Self::of_written(|sum| {
+            let mut buffered = io::BufWriter::new(sum);
+            serde_json::to_writer(&mut buffered, value)?;
+            buffered.flush().map_err(serde_json::Error::io)
+        })
     }
 
     /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
