@@ -9,7 +9,7 @@
 //!
 //! All repeats draw on one [`RetryBudget`], whoever asks for them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// is more likely misspelt than down.
 const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the first page of a list may be used beside its other pages: about as long as these take to come.
+/// How old the first page of a list may be when the other pages are asked for.
 const FIRST_PAGE_LASTS: Duration = Duration::from_secs(2);
 
 /// For each request that reads cards for a plan, about so many follow that reset some of them: a third of the cards are
@@ -62,7 +62,8 @@ pub(crate) struct Client {
     events: EventHook,
     rejected: OnceLock<PortalError>,
     emulator: AtomicBool,
-    resets_follow: AtomicBool,
+    /// How many expect resets to follow what is read.
+    awaiting_resets: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -129,7 +130,7 @@ impl Client {
             events: settings.events.clone(),
             rejected: OnceLock::new(),
             emulator: AtomicBool::new(false),
-            resets_follow: AtomicBool::new(false),
+            awaiting_resets: AtomicUsize::new(0),
             state: Mutex::default(),
         }
     }
@@ -143,8 +144,9 @@ impl Client {
         trial: &mut Trial,
         read: impl Fn(&Success<'_>, Duration) -> Result<T, Trouble>,
     ) -> Result<T, CallError> {
+        let place = Place { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
         loop {
-            let answer = self.send(request).await.map_err(CallError::Portal)?;
+            let answer = self.send(request, &place).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
                 Ok(Reply { answer, sent, time }) => {
                     let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
@@ -160,6 +162,7 @@ impl Client {
                 Err(error @ TransportError::Lost(_)) => (Trouble::Broken(Breakage::Passing, error.to_string()), true),
                 Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
             };
+            self.with(|state| state.under_way.waits(place.number));
             match trouble {
                 Trouble::Rejected(rejection, refusal) => {
                     return Err(CallError::Portal(self.reject(rejection, refusal)));
@@ -179,8 +182,7 @@ impl Client {
     }
 
     /// Sends a request once, when the limits allow it.
-    async fn send(&self, request: &Request) -> Result<Result<Reply, TransportError>, PortalError> {
-        let place = Place { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
+    async fn send(&self, request: &Request, place: &Place<'_>) -> Result<Result<Reply, TransportError>, PortalError> {
         // The semaphore is never closed.
         let _connection = self.connections.acquire().await;
         if let Some(error) = self.rejected.get() {
@@ -356,14 +358,20 @@ impl Client {
         wave.next(work.count, allowance.connections, size)
     }
 
-    /// Takes note of whether resets will follow what is read: their share of the limits is then kept for them.
-    pub(super) fn resets_follow(&self, follow: bool) {
-        self.resets_follow.store(follow, Ordering::Relaxed);
+    /// Takes note that resets will follow what is read: their share of the limits is kept for them, until as many have said
+    /// that none follow.
+    pub(super) fn resets_follow(&self) {
+        self.awaiting_resets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes note that no resets follow any more for whoever said so before.
+    pub(super) fn no_resets_follow(&self) {
+        self.awaiting_resets.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// About how many full requests of resets follow so many of reads.
     pub(super) fn resets_behind(&self, reads: f64) -> f64 {
-        if self.resets_follow.load(Ordering::Relaxed) { reads * RESETS_BEHIND_READS } else { 0.0 }
+        if self.awaiting_resets.load(Ordering::Relaxed) > 0 { reads * RESETS_BEHIND_READS } else { 0.0 }
     }
 
     /// How many active people there are, if the portal has told.
@@ -376,8 +384,9 @@ impl Client {
         self.with(|state| (state.active_people, state.first_page) = (count, Some((first_page, Instant::now()))));
     }
 
-    /// The first page of the list of active people, once and only for a moment: somebody may leave and somebody come, and
-    /// then the other pages would not fit it without anybody noticing. None if it is the whole list, since then no other page
+    /// The first page of the list of active people, once and only if it has just come: somebody may leave and somebody come, and
+    /// then the other pages do not fit it without anybody noticing. (That may happen between any two pages; a list is of the
+    /// time that it takes to read it.) None if it is the whole list, since then no other page
     /// would show that there are more people now.
     pub(super) fn first_page(&self) -> Option<Page<Person>> {
         let (page, came) = self.with(|state| state.first_page.take())?;
@@ -452,7 +461,7 @@ pub(crate) fn words(refusal: &Refusal) -> String {
     }
 }
 
-/// The place of a request among those that are under way: it is given up when the request ends, in whatever way.
+/// The place of a call among those that are under way: it is given up when the call ends, in whatever way.
 struct Place<'a> {
     client: &'a Client,
     number: u64,

@@ -1,6 +1,6 @@
 //! What the portal says about itself and about the webhook, for whoever wants to know before they rely on it.
 //!
-//! Small methods that need no right, in one request. Each is read by itself: a portal that does not answer one of them is
+//! Small methods that need no right, in a request or two. Each is read by itself: a portal that does not answer one of them is
 //! still worth hearing about the others.
 
 use std::collections::BTreeMap;

@@ -37,13 +37,14 @@ pub struct PortalWriter {
 }
 
 /// While it lives, resets are expected to follow what is read: see [`HttpPortal::ahead_of_resets`].
+#[must_use = "resets are expected for as long as it lives"]
 pub struct AheadOfResets {
     client: Arc<Client>,
 }
 
 impl Drop for AheadOfResets {
     fn drop(&mut self) {
-        self.client.resets_follow(false);
+        self.client.no_resets_follow();
     }
 }
 
@@ -72,7 +73,7 @@ impl HttpPortal {
     /// Says that resets are going to follow what is read, for as long as the returned value lives. Reads then take fewer and
     /// fuller requests where the portal's limits would make the resets wait for them.
     pub fn ahead_of_resets(&self) -> AheadOfResets {
-        self.client.resets_follow(true);
+        self.client.resets_follow();
         AheadOfResets { client: Arc::clone(&self.client) }
     }
 

@@ -3,8 +3,8 @@
 //! Both are learned from the answers. Two things tell them apart: requests of different sizes, and the moments at which the
 //! portal says it was done with each command of a batch, whose differences are the time of a command without the way to the
 //! portal. The portal's other numbers about time cannot be computed with: current releases cut the moment at which they start
-//! to whole seconds, and with it the duration (behaviour notes, section 8.1). `finish` has its fraction in all of them. Nothing
-//! but the size of a request hangs on it.
+//! to whole seconds, and with it the duration (behaviour notes, section 8.1). `finish` has its fraction in all of them. The
+//! size of requests and forecasts hang on it, and nothing else.
 
 use std::time::Duration;
 

@@ -35,6 +35,13 @@ impl UnderWay {
         }
     }
 
+    /// Takes note that a request has to be sent again.
+    pub(crate) fn waits(&mut self, number: u64) {
+        if let Some(request) = self.requests.get_mut(&number) {
+            request.left = None;
+        }
+    }
+
     /// Takes note that a request is at its end, whether it left or not.
     pub(crate) fn ends(&mut self, number: u64) {
         self.requests.remove(&number);
@@ -47,7 +54,8 @@ impl UnderWay {
             None => Before::Waits(request.commands),
             Some(left) => {
                 let time = base + request.commands as f64 * each;
-                Before::Left((time - now.saturating_duration_since(left).as_secs_f64()).max(0.0))
+                // One that is late may be about to come, or hang: it is given as much time again as it is late.
+                Before::Left((time - now.saturating_duration_since(left).as_secs_f64()).abs())
             }
         };
         self.requests.values().map(before).collect()
@@ -70,7 +78,10 @@ mod tests {
         let before = under_way.before(&timing, now + Duration::from_millis(300));
         // 50 commands take 0.8 s until something else is known.
         assert!(matches!(before[0], Before::Left(left) if (left - 0.5).abs() < 1e-6), "{before:?}");
-        assert_eq!(under_way.before(&timing, now + Duration::from_secs(9))[0], Before::Left(0.0));
+        let late = under_way.before(&timing, now + Duration::from_secs(9));
+        assert!(matches!(late[0], Before::Left(left) if (left - 8.2).abs() < 1e-6), "{late:?}");
+        under_way.waits(first);
+        assert_eq!(under_way.before(&timing, now), [Before::Waits(50), Before::Waits(3)]);
         under_way.ends(first);
         under_way.ends(second);
         assert_eq!(under_way.before(&timing, now), []);

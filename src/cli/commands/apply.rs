@@ -64,9 +64,8 @@ pub(in crate::cli) async fn with(
         let mut locked = running::lock(ui, global, session, "apply").await?;
         running::refuse_unfinished(session)?;
         running::remember(&mut locked, &arguments.rules.memory);
-        let ahead = session.portal.ahead_of_resets();
+        let _ahead = session.portal.ahead_of_resets();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
-        drop(ahead);
         let read_at = Instant::now();
         decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, read_at).await
     };
