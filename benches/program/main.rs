@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound and its derivation stand in
-//! `bound.rs`. Where a line of the quick table says `×10`, the portal's limits and the time of a command were both made ten times as quick, to
-//! measure a long run in a short one; what recard itself costs then weighs ten times as much.
+//! `bound.rs`. Where a line of the quick table says `×10`, the portal's limits and the time of a command were both made ten
+//! times as quick, to measure a long run in a short one; what recard itself costs then weighs ten times as much.
 
 #![allow(
     clippy::unwrap_used,
