@@ -1,8 +1,8 @@
 //! The canonical form of JSON (RFC 8785), of which digests are made.
 //!
-//! To find it takes longer than everything else that is done for a card, and there are many cards. The library for it lays every
-//! key and value out in a buffer of its own. Nearly all layouts have plain keys and whole numbers; then what `serde_json`
-//! writes is the canonical form, once the keys are sorted. Everything else is left to the library.
+//! Every layout that is read needs it. The library for it lays every key and value out in a buffer of its own, which would take
+//! longer than everything else that is done for a card. Nearly all layouts have plain keys and whole numbers; then what
+//! `serde_json` writes is the canonical form, once the keys are sorted. Everything else is left to the library.
 
 use serde_json::Value;
 
