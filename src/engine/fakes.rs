@@ -32,7 +32,7 @@ pub(super) enum Fault {
     SavedTwice(CardKey, Layout, Layout),
     /// The same, and the read after the reset of that card has no answer.
     SavedBeforeAndHidden(CardKey, Layout),
-    /// The same, and a limit keeps the portal from resetting that card.
+    /// The same, and a limit keeps the portal from resetting that card, or from storing it.
     SavedBeforeAndLimited(CardKey, Layout),
     /// The portal refuses to reset this card.
     Refuses(CardKey),
@@ -304,6 +304,10 @@ impl WritePortal for FakePortal {
             world.writes += 1;
             if let Some(Fault::SavedBefore(saved, newer)) = &fault {
                 world.rows.insert(*saved, newer.clone());
+            }
+            if let Some(Fault::SavedBeforeAndLimited(saved, newer)) = fault {
+                world.rows.insert(saved, newer);
+                return Ok(CommandAnswer::NotExecuted("a limit".to_owned()));
             }
             let kept = match &fault {
                 Some(Fault::LostBefore) => return Err(PortalError::MaybeExecuted("cut".into())),

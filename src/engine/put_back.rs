@@ -24,7 +24,7 @@ pub(super) async fn put_back<P: WritePortal, L: RunLog>(
     // Without a backup the layout is nowhere but in this process: all the more it is put back.
     let answer = portal.set_card(key, layout).await;
     kept?;
-    // Whatever the answer says, what counts is what stands there now.
+    // Whatever the answer says, what counts is what stands there now; be it that the person has saved it once more.
     let now = read_one(portal, key).await;
     let backup = layout.digest().short();
     let not_sent = match &answer {

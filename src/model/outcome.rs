@@ -19,7 +19,8 @@ pub enum Outcome {
     AlreadyDefault,
     /// The card is not the one that was planned: it changed since. Nothing was sent.
     Changed,
-    /// The person saved between the last read and the reset. What they saved was put back and reads back the same.
+    /// The person saved between the last read and the reset. What they saved is there again, and reads back the same: it was
+    /// put back, or they have saved the very same once more, which nobody can tell from it.
     PutBack,
     /// The layout of the backup is on the portal again, and reads back the same.
     Restored,
@@ -106,7 +107,7 @@ impl fmt::Display for Outcome {
             Self::ResetBlind => f.write_str(&tr!("reset without a read or a backup")),
             Self::AlreadyDefault => f.write_str(&tr!("already at its default")),
             Self::Changed => f.write_str(&tr!("changed since the plan; not touched")),
-            Self::PutBack => f.write_str(&tr!("saved by its owner in the same moment; their layout was put back")),
+            Self::PutBack => f.write_str(&tr!("saved by its owner in the same moment; their layout is there again")),
             Self::Restored => f.write_str(&tr!("restored, read back the same")),
             Self::RestoredInPart(missing) => {
                 f.write_str(&tr!("restored, but the portal did not keep all of it: {missing}", missing))

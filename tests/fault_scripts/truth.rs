@@ -216,10 +216,16 @@ impl Run<'_> {
                 check(now.is_some() && now != planned && was_saved(now), "nobody changed it")?;
             }
             Outcome::PutBack => {
-                let put = steps.iter().rposition(|step| step.what == "set").ok_or("nothing was put back")?;
-                let removed = removals.iter().rev().find(|index| **index < put).ok_or("nothing was removed")?;
-                check(steps[put].held == steps[*removed].held, "another layout was put back")?;
-                check(now.is_some() && (now == steps[put].held || was_saved(now)), "it is not there")?;
+                // Whoever saves the very same again has put it back, for everybody who can look.
+                let set = steps.iter().rposition(|step| step.what == "set");
+                let back = set.or_else(|| {
+                    let last = *removals.last()?;
+                    steps.iter().rposition(|step| step.what == "save" && step.held == steps[last].held)
+                });
+                let back = back.ok_or("nothing was put back")?;
+                let removed = removals.iter().rev().find(|index| **index < back).ok_or("nothing was removed")?;
+                check(steps[back].held == steps[*removed].held, "another layout was put back")?;
+                check(now.is_some() && (now == steps[back].held || was_saved(now)), "it is not there")?;
             }
             Outcome::Lost(_) => {
                 let last = *removals.last().ok_or("nothing was removed")?;

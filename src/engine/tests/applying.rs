@@ -91,6 +91,19 @@ async fn what_a_person_saves_in_the_last_moment_is_put_back() {
 }
 
 #[tokio::test]
+async fn what_a_person_saves_once_more_needs_not_be_put_back() {
+    let world = world(&[(simple(3), "three")]);
+    let faults = [
+        (0, Fault::SavedBefore(simple(3), layout("newer"))),
+        (1, Fault::SavedBeforeAndLimited(simple(3), layout("newer"))),
+    ];
+    world.lock().unwrap().faults.extend(faults);
+    let done = run(&world, &[simple(3)]).await;
+    assert_eq!(done.outcomes, [(simple(3), Outcome::PutBack)]);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("newer")));
+}
+
+#[tokio::test]
 async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup() {
     let world = world(&[(simple(2), "two")]);
     let faults = [(0, Fault::SavedBefore(simple(2), layout("newer"))), (1, Fault::Keeps(layout("cut")))];

@@ -35,6 +35,20 @@ async fn a_resume_does_not_believe_a_portal_that_answers_with_the_callers_card()
 }
 
 #[tokio::test]
+async fn a_layout_that_is_there_again_is_not_put_back_by_a_resume_whoever_stored_it() {
+    // The run died before its `set` left, and the person has saved the very same once more; or it died behind the `set`.
+    let world = world(&[(simple(1), "own"), (simple(3), "newer")]);
+    let portal = FakePortal::new(&world);
+    let mut log = cut_in_reset(&[simple(3)]);
+    log.append(&[JournalRecord::SetIntent { target: simple(3), digest: layout("newer").digest() }]).unwrap();
+    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
+        .await
+        .unwrap();
+    assert_eq!(resumed.targets, [Settled { key: simple(3), outcome: Outcome::PutBack }]);
+    assert_eq!(world.lock().unwrap().writes, 0);
+}
+
+#[tokio::test]
 async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_the_run() {
     let world = world(&[(simple(2), "two")]);
     let mut portal = FakePortal::new(&world);
