@@ -384,10 +384,10 @@ impl Client {
         self.with(|state| (state.active_people, state.first_page) = (count, Some((first_page, Instant::now()))));
     }
 
-    /// The first page of the list of active people, once and only if it has just come: somebody may leave and somebody come, and
-    /// then the other pages do not fit it without anybody noticing. (That may happen between any two pages; a list is of the
-    /// time that it takes to read it.) None if it is the whole list, since then no other page
-    /// would show that there are more people now.
+    /// The first page of the list of active people, once and only if it has just come: somebody may leave and somebody come,
+    /// and then the other pages do not fit it without anybody noticing. (That may happen between any two pages; a list is of
+    /// the time that it takes to read it.) None if it is the whole list, since then no other page would show that there are
+    /// more people now.
     pub(super) fn first_page(&self) -> Option<Page<Person>> {
         let (page, came) = self.with(|state| state.first_page.take())?;
         (page.goes_on() && came.elapsed() < FIRST_PAGE_LASTS).then_some(page)

@@ -53,11 +53,9 @@ impl Command {
 
     /// A call for one card. Scope and user come first: a portal that drops parameters drops the last.
     pub(crate) fn for_card(method: &'static str, key: CardKey) -> Self {
-        // Room for the parameters of a card: there are many cards.
-        let command = Self { method, query: String::with_capacity(64) };
         let command = match key.scope {
-            CardScope::Common => command.with("scope", "C"),
-            CardScope::Personal(user) => command.with("scope", "P").with("userId", &user.to_string()),
+            CardScope::Common => Self::new(method).with("scope", "C"),
+            CardScope::Personal(user) => Self::new(method).with("scope", "P").with("userId", &user.to_string()),
         };
         command.with("extras[leadCustomerType]", &key.lead.number().to_string())
     }

@@ -12,8 +12,8 @@
 //!
 //! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never
 //! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to
-//! follow, the time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the counter is worth
-//! something to what comes next. `s` and `b0` are those of [`Timing`].
+//! follow, the time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the
+//! counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
 //! This is for work that more work follows, and for forecasts. It goes in waves: a size holds for as many requests as there are
 //! connections, since one that changed while the others of its wave are under way would leave a small request over, and a wave
