@@ -321,7 +321,10 @@ async fn a_person_who_saves_in_the_last_moment_keeps_what_they_saved() {
     // With no room in the counter everything goes into full requests, whose order never changes.
     let applied = world.place.run(&["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "4,3"]);
     assert_eq!(applied.code, 3, "{applied:?}");
-    assert!(applied.stdout.contains("saved by its owner in the same moment; their layout was put back"), "{applied:?}");
+    assert!(
+        applied.stdout.contains("saved by its owner in the same moment; their layout is there again"),
+        "{applied:?}"
+    );
     assert!(applied.stdout.contains("Done: 9 of 10 cards; 0 skipped, 1 failed, 0 unknown."), "{applied:?}");
     let kept = world.rows();
     let kept = kept.as_array().unwrap().iter().find(|row| row["user_id"] == people[4]).unwrap();
