@@ -347,6 +347,7 @@ impl Client {
     /// How many things of some work the next batch should carry, if nothing follows the work.
     pub(super) fn next_size(&self, work: Work) -> usize {
         let (allowance, now) = (self.allowance(), Instant::now());
+        self.gate.plenty(work.is_plenty(allowance));
         let (line, before) = self.with(|state| (state.timing.line(), state.under_way.before(&state.timing, now)));
         schedule::next_size(work, allowance, line, &before)
     }

@@ -46,6 +46,9 @@ const DOUBTFUL_SHARE: f64 = 0.25;
 /// the first of them the counter leaks for a second and a half, which is room for three at the most.
 const PROBES: u32 = 5;
 
+/// Requests that wait leave together, as many as leak in this many seconds.
+const TOGETHER: f64 = 2.0;
+
 /// Sums of fractions are compared with this much tolerance, in requests.
 const EPSILON: f64 = 1e-6;
 
@@ -165,6 +168,19 @@ impl Counter {
     pub(crate) fn level(&mut self, now: Duration) -> f64 {
         self.pass(now);
         self.level
+    }
+
+    /// How much longer the first of so many waiting requests has to wait, so that those behind it may leave with it.
+    pub(crate) fn together(&self, waiting: usize) -> Duration {
+        let Rate::Limited { burst: _, per_second } = self.rate else {
+            return Duration::ZERO;
+        };
+        // Those who share the counter are served best by an even pace.
+        if self.known_since.is_some() {
+            return Duration::ZERO;
+        }
+        let group = (waiting as f64).min(per_second * TOGETHER).min(self.ceiling()).floor();
+        Duration::from_secs_f64((group - 1.0).max(0.0) / self.leak())
     }
 
     /// How many requests could leave at once.
@@ -310,6 +326,20 @@ mod tests {
             let best = (600.0 - 50.0) / 1.5;
             prop_assert!(end.as_secs_f64() <= best * 1.05, "{end:?} instead of {best}");
         }
+    }
+
+    #[test]
+    fn what_leaks_in_two_seconds_leaves_together() {
+        let extra = |rate: Rate, waiting: usize| Counter::new(rate, 0.0).together(waiting).as_secs_f64();
+        let none = extra(Rate::STANDARD, 0) + extra(Rate::STANDARD, 1) + extra(Rate::Unlimited, 8);
+        assert_eq!(none, 0.0);
+        assert_eq!((extra(Rate::STANDARD, 2), extra(Rate::STANDARD, 8)), (0.5, 1.5));
+        assert_eq!((extra(Rate::ENTERPRISE, 7), extra(Rate::ENTERPRISE, 20)), (1.2, 1.8));
+        // A counter that has never room for more than one makes nobody wait for others.
+        assert_eq!(extra(Rate::Limited { burst: 4.0, per_second: 3.0 }, 8), 0.0);
+        let mut shared = Counter::new(Rate::STANDARD, 40.0);
+        shared.refused(Duration::ZERO);
+        assert_eq!(shared.together(8), Duration::ZERO, "others share it");
     }
 
     #[test]

@@ -120,6 +120,11 @@ impl Limiter {
         Allowance { room, most_room, pace: self.counter.pace(), connections }
     }
 
+    /// How much longer the first of so many waiting requests has to wait, so that those behind it may leave with it.
+    pub(crate) fn together(&self, waiting: usize) -> Duration {
+        self.counter.together(waiting)
+    }
+
     /// Which part of the operating time that the portal grants a method these charges will take, of the method that they
     /// take most of, and how long the pauses are that this makes necessary. What is not known of a method is taken from
     /// another one.

@@ -32,6 +32,9 @@ const UNNOTICED: f64 = 0.005;
 /// takes from everybody's counter.
 const FEWEST_COMMANDS: usize = 3;
 
+/// So many full requests for each connection are plenty of work.
+const PLENTY: usize = 2;
+
 /// How many commands the requests have that follow.
 const FOLLOWING_COMMANDS: f64 = 50.0;
 
@@ -75,6 +78,11 @@ pub(super) fn later(seconds: f64) -> f64 {
 }
 
 impl Work {
+    /// Whether there is so much of it that the requests which leave next are not those that decide when all is done.
+    pub(crate) fn is_plenty(&self, allowance: Allowance) -> bool {
+        self.count > self.most.saturating_mul(PLENTY * allowance.connections)
+    }
+
     /// The fewest things that are worth a request of their own.
     pub(super) fn fewest(&self) -> usize {
         FEWEST_COMMANDS.div_ceil(self.commands_each.max(1)).min(self.most).max(1)
