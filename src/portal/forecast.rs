@@ -37,7 +37,7 @@ impl Client {
     /// What a task will cost.
     pub(crate) fn forecast(&self, task: Task) -> Forecast {
         let (work, reads, resets) = match task {
-            Task::Reads(count) => (Work { count, commands_each: 1, most: MOST_COMMANDS, behind: 0.0 }, count, 0),
+            Task::Reads(count) => (Work::of(count, 1, MOST_COMMANDS), count, 0),
             Task::Resets(count) => (resets(count), 2 * count, count),
         };
         if work.count == 0 {

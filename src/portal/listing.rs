@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::client::{Client, words};
 use super::command::Command;
-use super::reads::ReadEnd;
+use super::reads::{Behind, ReadEnd};
 use crate::port::PortalError;
 
 /// How many entries the portal puts on a page (documentation and recordings).
@@ -174,7 +174,9 @@ impl Client {
             }
         };
         let reads = starts.len() as f64 * T::REQUESTS_BEHIND_A_PAGE;
-        self.read_all(starts.len(), reads + self.resets_behind(reads), &command, &mut take).await?;
+        let behind = reads + self.resets_behind(reads);
+        let behind = if behind > 0.0 { Behind::Most(behind) } else { Behind::Some(0.0) };
+        self.read_all(starts.len(), behind, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),

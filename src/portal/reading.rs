@@ -8,7 +8,7 @@ use super::batch::MOST_COMMANDS;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing, Page};
-use super::reads::ReadEnd;
+use super::reads::{Behind, ReadEnd};
 use super::wire::WholeSeconds;
 use super::wire::people::{TimeZoneOffset, departments, people, profile};
 use crate::language::english;
@@ -57,7 +57,7 @@ impl Client {
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), 0.0, &command, &mut take).await?;
+        self.read_all(commands.len(), Behind::Some(0.0), &command, &mut take).await?;
         let mut answer = |number: usize, method: &str| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer),
             Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
@@ -117,7 +117,7 @@ impl Client {
             }
         };
         let behind = self.resets_behind(keys.len() as f64 / MOST_COMMANDS as f64);
-        self.read_all(keys.len(), behind, &command, &mut take).await
+        self.read_all(keys.len(), Behind::Some(behind), &command, &mut take).await
     }
 
     /// What the end of a read means for the card.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::Instant;
 
 use super::batch::{Batch, MOST_COMMANDS, key};
 use super::client::{CallError, Client, LIMIT_PATIENCE, of_method, words};
@@ -30,6 +31,15 @@ pub(crate) enum ReadEnd {
     NoAnswer(String),
 }
 
+/// About how many requests follow some work, which makes them necessary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Behind {
+    /// So many, and most of the time is theirs: this work is over soon, and its size is chosen with theirs.
+    Most(f64),
+    /// So many, or none: this work takes a good part of the time itself, and leaves them their room in the portal's counter.
+    Some(f64),
+}
+
 /// How often a command is sent again that the portal left out, or in which its code broke down.
 const MOST_ATTEMPTS: u32 = 3;
 
@@ -45,23 +55,31 @@ struct Rest<'a> {
     client: &'a Client,
     count: usize,
     next: usize,
-    /// About how many requests follow that this work makes necessary.
-    behind: f64,
+    behind: Behind,
     wave: Wave,
+    began: Instant,
     again: VecDeque<Job>,
 }
 
 impl Client {
     /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`, in no particular order
-    /// and each exactly once, unless the whole fails. About `behind` requests are expected to follow.
+    /// and each exactly once, unless the whole fails.
     pub(crate) async fn read_all(
         &self,
         count: usize,
-        behind: f64,
+        behind: Behind,
         command: &(dyn Fn(usize) -> Command + Sync),
         take: &mut (dyn FnMut(usize, ReadEnd) + Send),
     ) -> Result<(), PortalError> {
-        let mut rest = Rest { client: self, count, next: 0, behind, wave: Wave::default(), again: VecDeque::new() };
+        let mut rest = Rest {
+            client: self,
+            count,
+            next: 0,
+            behind,
+            wave: Wave::default(),
+            began: Instant::now(),
+            again: VecDeque::new(),
+        };
         let mut in_flight = FuturesUnordered::new();
         let mut answered = VecDeque::new();
         loop {
@@ -116,11 +134,12 @@ impl Rest<'_> {
         if left == 0 {
             return None;
         }
-        let work = Work { count: left, commands_each: 1, most: MOST_COMMANDS, behind: self.behind };
-        let size = if self.behind > 0.0 {
-            self.client.next_of_wave(work, &mut self.wave)
-        } else {
-            self.client.next_size(work)
+        let since = self.began.elapsed().as_secs_f64();
+        let (Behind::Most(behind) | Behind::Some(behind)) = self.behind;
+        let work = Work { behind, since, ..Work::of(left, 1, MOST_COMMANDS) };
+        let size = match self.behind {
+            Behind::Most(_) => self.client.next_of_wave(work, &mut self.wave),
+            Behind::Some(_) => self.client.next_size(work),
         };
         let size = size.clamp(1, left);
         let numbers = (self.next..self.next + size).collect();

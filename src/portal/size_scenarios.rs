@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::fake::FakePortal;
-use super::{HttpPortal, PortalSettings};
+use super::{HttpPortal, PortalSettings, Rate};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{CardRead, PeopleQuery, ReadPortal};
 
@@ -77,4 +77,37 @@ async fn reads_ahead_of_resets_leave_them_the_room_of_the_counter() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     read(&client, 1700).await;
     assert_eq!(sizes(&portal).len(), 40);
+}
+
+/// How many requests it takes to read the cards of so many people, and how many seconds.
+async fn whole(people: u32, command: u64, rate: Rate, ahead: bool) -> (usize, f64) {
+    let (portal, _) = portal(people, Duration::from_millis(command));
+    let client = HttpPortal::over(portal.clone(), &PortalSettings { rate, ..PortalSettings::default() });
+    let start = tokio::time::Instant::now();
+    let _resets = ahead.then(|| client.ahead_of_resets());
+    client.reader().identify().await.unwrap();
+    client.reader().people(&PeopleQuery::AllActive).await.unwrap();
+    read(&client, 2 * u64::from(people)).await;
+    (sizes(&portal).len(), start.elapsed().as_secs_f64())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_takes_hardly_more_requests_than_it_must_and_hardly_longer() {
+    // The fewest requests are one for the caller and the first page, one for the other pages, and those for the cards: 16 for
+    // 500, which are 32 each in two waves, and 104 for 5000, in thirteen waves. If resets follow that need the room of the
+    // counter, 100 full ones.
+    for (people, command, rate, ahead, requests, seconds) in [
+        (250, 10, Rate::STANDARD, false, 18, 0.64 * 1.15),
+        (250, 50, Rate::STANDARD, false, 18, 3.2 * 1.15),
+        (250, 50, Rate::ENTERPRISE, true, 18, 3.2 * 1.15),
+        (2500, 10, Rate::ENTERPRISE, false, 107, 7.2),
+        (2500, 10, Rate::ENTERPRISE, true, 107, 7.2),
+        (2500, 50, Rate::STANDARD, false, 107, 32.7),
+        (2500, 50, Rate::ENTERPRISE, false, 107, 32.7),
+        (2500, 50, Rate::ENTERPRISE, true, 107, 32.7),
+        (2500, 50, Rate::STANDARD, true, 103, 34.0),
+    ] {
+        let (sent, took) = whole(people, command, rate, ahead).await;
+        assert!(sent <= requests && took <= seconds, "{people} {command} {rate} {ahead}: {sent} in {took}");
+    }
 }

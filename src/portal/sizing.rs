@@ -12,7 +12,7 @@
 //!
 //! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never
 //! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to
-//! follow, the time is `max( (k - R) / Y + b, w )`. The smallest `k` that is nearly as good as the best is taken: room in the
+//! follow, the time is `max( (k - R) / Y + b, w )`. Each request more must save some of the time ([`Work::price`]): room in the
 //! counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
 //! This is for work that more work follows, and for forecasts. It goes in waves: a size holds for as many requests as there are
@@ -21,16 +21,19 @@
 
 use super::timing::Timing;
 
-/// A number of requests is good enough if its time is at most this much above the best. The fewer requests leave room in
-/// the counter for what may follow.
-const GOOD_ENOUGH: f64 = 1.005;
-
-/// So many seconds more than that are good enough too. Nobody notices them, and they keep small work in few requests.
-const UNNOTICED: f64 = 0.005;
+/// So many seconds nobody notices, and they keep small work in few requests.
+pub(super) const UNNOTICED: f64 = 0.005;
 
 /// The fewest commands that are worth a request of their own, if there are more of them: a moment gained is not worth what it
 /// takes from everybody's counter.
-const FEWEST_COMMANDS: usize = 3;
+const FEWEST_COMMANDS: usize = 4;
+
+/// Which part of the whole time a request must save that is not necessary, even if the counter has room for it: of a hundred
+/// requests one more is a hundredth, and somebody else may have a use for the room.
+const WORTH: f64 = 0.0065;
+
+/// No request needs to save more seconds than this, which is about what a portal's counter takes to forget one.
+const MOST_WORTH: f64 = 0.3;
 
 /// So many full requests for each connection are plenty of work.
 const PLENTY: usize = 2;
@@ -49,6 +52,8 @@ pub(crate) struct Work {
     pub(crate) most: usize,
     /// About how many full requests this work makes necessary, which then share the counter and the connections.
     pub(crate) behind: f64,
+    /// How many seconds ago it was begun.
+    pub(crate) since: f64,
 }
 
 /// Requests of one size, as many as there are connections.
@@ -72,15 +77,21 @@ pub(crate) struct Allowance {
     pub(crate) connections: usize,
 }
 
-/// The latest moment that is as good as one in so many seconds, if it takes fewer requests.
-pub(super) fn later(seconds: f64) -> f64 {
-    seconds * GOOD_ENOUGH + UNNOTICED
-}
-
 impl Work {
+    /// So many things, begun now, with nothing to follow.
+    pub(crate) fn of(count: usize, commands_each: usize, most: usize) -> Self {
+        Self { count, commands_each, most, behind: 0.0, since: 0.0 }
+    }
+
     /// Whether there is so much of it that the requests which leave next are not those that decide when all is done.
     pub(crate) fn is_plenty(&self, allowance: Allowance) -> bool {
         self.count > self.most.saturating_mul(PLENTY * allowance.connections)
+    }
+
+    /// The seconds that a request must save that is not necessary, but for which there is room, if the rest of the work takes so
+    /// many seconds at best.
+    pub(super) fn price(&self, seconds: f64) -> f64 {
+        ((self.since + seconds) * WORTH).min(MOST_WORTH)
     }
 
     /// The fewest things that are worth a request of their own.
@@ -98,13 +109,15 @@ impl Timing {
         // All requests alike: a full one and a small one take as long as two full ones.
         let even = |size: &usize| *size == work.count.div_ceil(work.count.div_ceil(*size).max(1)).max(fewest);
         let sizes = || (fewest..=most).filter(even);
-        let best = sizes().map(seconds).fold(f64::INFINITY, f64::min);
-        sizes().rev().find(|size| seconds(*size) <= later(best)).unwrap_or(most)
+        let price = work.price(sizes().map(seconds).fold(f64::INFINITY, f64::min));
+        let cost = |size: usize| seconds(size) + price * work.count.div_ceil(size) as f64;
+        let best = sizes().map(cost).fold(f64::INFINITY, f64::min);
+        sizes().rev().find(|size| cost(*size) <= best + UNNOTICED).unwrap_or(most)
     }
 
     /// How many seconds some work takes in requests of this size, and what follows.
     pub(crate) fn seconds(&self, work: Work, size: usize, allowance: Allowance) -> f64 {
-        let Work { count, commands_each, most: _, behind } = work;
+        let Work { count, commands_each, most: _, behind, since: _ } = work;
         let (base, per_command) = self.line();
         let connections = allowance.connections.max(1) as f64;
         let requests = count.div_ceil(size.max(1)) as f64;
@@ -151,11 +164,11 @@ mod tests {
     }
 
     fn reads(count: usize) -> Work {
-        Work { count, commands_each: 1, most: 50, behind: 0.0 }
+        Work::of(count, 1, 50)
     }
 
     fn resets(count: usize) -> Work {
-        Work { count, commands_each: 3, most: 16, behind: 0.0 }
+        Work::of(count, 3, 16)
     }
 
     #[test]
@@ -165,7 +178,7 @@ mod tests {
         assert!((10..=45).contains(&small), "{small}");
         assert_eq!(timing.size(reads(500), allowance(0.0)), 50);
         assert_eq!(timing.size(reads(20_000), allowance(48.0)), 50);
-        assert_eq!(timing.size(reads(24), allowance(48.0)), 3);
+        assert_eq!(timing.size(reads(24), allowance(48.0)), 4);
         assert_eq!(timing.size(reads(3), allowance(48.0)), 3);
         assert_eq!(timing.size(reads(3), allowance(0.0)), 3);
     }
@@ -182,7 +195,7 @@ mod tests {
     #[test]
     fn what_follows_may_need_the_room_more() {
         // 50 pages, and the cards of the people on them.
-        let pages = |behind| Work { count: 50, commands_each: 1, most: 50, behind };
+        let pages = |behind| Work { behind, ..reads(50) };
         // The reads behind them wait for the counter: one request of pages.
         assert_eq!(timing(0.001, 0.01).size(pages(100.0), allowance(48.0)), 50);
         // With slow commands they wait for the connections: the pages had better not take long.

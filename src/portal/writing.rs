@@ -20,7 +20,7 @@ const COMMANDS_EACH: usize = 3;
 
 /// Resets of so many targets.
 pub(super) fn resets(count: usize) -> Work {
-    Work { count, commands_each: COMMANDS_EACH, most: MOST_TARGETS, behind: 0.0 }
+    Work::of(count, COMMANDS_EACH, MOST_TARGETS)
 }
 
 /// What the portal says of commands that it did not run.
