@@ -5,6 +5,7 @@
 //! cargo bench --bench program              # a quick table, some two minutes
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
 //! cargo bench --bench program -- faults    # one part: sizes, 250, 2500, 10000, foreign, full, faults, start, memory
+//! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
 //! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound and its derivation stand in
@@ -53,7 +54,10 @@ async fn main() {
     if quick {
         sizes(&[(250, Kind::standard(1.0, 10)), (2_500, Kind::standard(10.0, 10))]).await;
     } else if !sizes_wanted.is_empty() {
-        let all = |users: u64| KINDS.map(|kind| (users, kind));
+        // The name of a limit leaves out the other one.
+        let named = KINDS.iter().any(|kind| wanted(kind.name));
+        let kinds: Vec<Kind> = KINDS.into_iter().filter(|kind| !named || wanted(kind.name)).collect();
+        let all = |users: u64| kinds.iter().map(move |kind| (users, *kind));
         sizes(&sizes_wanted.into_iter().flat_map(all).collect::<Vec<_>>()).await;
     }
     if wanted("foreign") {

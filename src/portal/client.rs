@@ -344,7 +344,7 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many things of some work the next batch should carry, if nothing follows the work.
+    /// How many things of some work the next batch should carry, so that the work ends soon and leaves their room to others.
     pub(super) fn next_size(&self, work: Work) -> usize {
         let (allowance, now) = (self.allowance(), Instant::now());
         self.gate.plenty(work.is_plenty(allowance));
@@ -352,7 +352,7 @@ impl Client {
         schedule::next_size(work, allowance, line, &before)
     }
 
-    /// How many things of some work the next batch of a wave should carry, if more work follows.
+    /// How many things of some work the next batch of a wave should carry, if most of the work follows.
     pub(super) fn next_of_wave(&self, work: Work, wave: &mut Wave) -> usize {
         let allowance = self.allowance();
         let size = || self.with(|state| state.timing.size(work, allowance));

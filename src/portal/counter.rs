@@ -49,6 +49,9 @@ const PROBES: u32 = 5;
 /// Requests that wait leave together, as many as leak in this many seconds.
 const TOGETHER: f64 = 2.0;
 
+/// Whoever takes less than this share of the leak is forgotten again.
+const ALONE: f64 = 0.05;
+
 /// Sums of fractions are compared with this much tolerance, in requests.
 const EPSILON: f64 = 1e-6;
 
@@ -176,10 +179,10 @@ impl Counter {
             return Duration::ZERO;
         };
         // Those who share the counter are served best by an even pace.
-        if self.known_since.is_some() {
+        if self.known_since.is_some() || self.foreign > ALONE * per_second {
             return Duration::ZERO;
         }
-        let group = (waiting as f64).min(per_second * TOGETHER).min(self.ceiling()).floor();
+        let group = (waiting as f64).min(self.leak() * TOGETHER).min(self.ceiling()).floor();
         Duration::from_secs_f64((group - 1.0).max(0.0) / self.leak())
     }
 
@@ -340,6 +343,24 @@ mod tests {
         let mut shared = Counter::new(Rate::STANDARD, 40.0);
         shared.refused(Duration::ZERO);
         assert_eq!(shared.together(8), Duration::ZERO, "others share it");
+    }
+
+    #[test]
+    fn a_whim_does_not_hide_that_others_share_the_counter() {
+        let mut counter = Counter::new(Rate::STANDARD, 48.0);
+        for seconds in [0, 3, 6] {
+            counter.refused(Duration::from_secs(seconds));
+        }
+        // After a minute without a request a refusal is a whim.
+        let now = Duration::from_secs(80);
+        counter.refused(now);
+        let proved = (0..PROBES).any(|_| counter.taken(now + Duration::from_secs(1)));
+        assert!(proved);
+        assert!(counter.known_since.is_none() && counter.foreign > 0.5, "{counter:?}");
+        assert_eq!(counter.together(8), Duration::ZERO);
+        // Those others are forgotten after some quarters of an hour.
+        counter.pass(Duration::from_secs(4000));
+        assert!(counter.together(8) > Duration::from_secs(1), "{counter:?}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use super::limiter::{Admission, Charges, Limiter};
 use super::{EventHook, Limit, PortalEvent, PortalSettings};
 use crate::port::PortalError;
 
+/// So long before the deadline nobody waits for others any more: a timer may be a little late.
+const SLACK: Duration = Duration::from_millis(100);
+
 /// The gate of one client.
 pub(crate) struct Gate {
     limiter: Mutex<Limiter>,
@@ -92,7 +95,7 @@ impl Gate {
         }
         let time = alone + self.limiter().together(self.waiting.load(Ordering::Relaxed));
         // Before a deadline each leaves as soon as it may.
-        if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) { alone } else { time }
+        if self.deadline.is_some_and(|deadline| Instant::now() + time + SLACK > deadline) { alone } else { time }
     }
 
     /// Takes note that the portal took a request that was sent at a moment. Whoever waits asks again if there is more room

@@ -30,7 +30,8 @@ pub(crate) struct Listing {
     pub(crate) command: Command,
     /// How many entries there can be at most, if that is known. More mean that the portal ignored the filter.
     pub(crate) at_most: Option<u64>,
-    /// How many entries there were a moment ago, if that is known: all their pages are then asked for at once.
+    /// How many entries are expected, because there were as many a moment ago or can hardly be more: all their pages are then
+    /// asked for at once.
     pub(crate) expected: Option<u64>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) trait Entry: Sized + Send {
     /// What a list of them is called.
     const WHAT: &'static str;
 
-    /// About how many full requests a page of them makes necessary.
+    /// About how many full requests a full page of them makes necessary.
     const REQUESTS_BEHIND_A_PAGE: f64;
 
     /// The number by which two of them are told apart.
@@ -173,7 +174,11 @@ impl Client {
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        let reads = starts.len() as f64 * T::REQUESTS_BEHIND_A_PAGE;
+        let entries = |start: &(usize, u64)| {
+            let expected = listings.get(start.0).and_then(|listing| listing.expected);
+            expected.map_or(PAGE, |expected| expected.min(PAGE)) as f64
+        };
+        let reads = starts.iter().map(entries).sum::<f64>() / PAGE as f64 * T::REQUESTS_BEHIND_A_PAGE;
         let behind = reads + self.resets_behind(reads);
         let behind = if behind > 0.0 { Behind::Most(behind) } else { Behind::Some(0.0) };
         self.read_all(starts.len(), behind, &command, &mut take).await?;

@@ -152,7 +152,7 @@ fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
             .map(|email| Listing {
                 command: person_query().with("FILTER[EMAIL]", email),
                 at_most: None,
-                expected: None,
+                expected: Some(1),
             })
             .collect(),
         PeopleQuery::Departments(departments) => departments

@@ -1,4 +1,4 @@
-//! The shortest way to send what is left, when nothing follows it.
+//! The shortest way to send what is left of some work. What follows it is left its room in the portal's counter.
 //!
 //! Full requests are best as long as there is much to do: each costs a step of the portal's counter and a way to the portal,
 //! whatever is in it. It is the end that can be lost. Eight connections that finish one after the other have waited for the
@@ -50,8 +50,8 @@ struct Timetable<'a> {
     before: &'a [Before],
 }
 
-/// How many things the next request should carry, if nothing follows this work. `line` is what a request takes without
-/// commands and for each command, `before` the requests that leave or have left before it.
+/// How many things the next request should carry. `line` is what a request takes without commands and for each command,
+/// `before` the requests that leave or have left before it.
 pub(crate) fn next_size(work: Work, allowance: Allowance, line: (f64, f64), before: &[Before]) -> usize {
     let most = work.most.min(work.count).max(1);
     if work.count > work.most.saturating_mul(FAR * allowance.connections) {
@@ -62,7 +62,7 @@ pub(crate) fn next_size(work: Work, allowance: Allowance, line: (f64, f64), befo
     // forget it if there is no room for it: then it is paid for by whoever comes next.
     let necessary = work.count.div_ceil(work.most.max(1)).max(1);
     let soonest = timetable.earliest(necessary + allowance.connections);
-    let price = work.price(soonest);
+    let price = work.price(soonest, allowance);
     let paid = |requests: usize| {
         let room = (allowance.room - work.behind).max(necessary as f64);
         let waiting = (requests as f64 - room).max(0.0);
@@ -275,6 +275,7 @@ mod tests {
         assert_eq!(next_size(reads(1), allowance(48.0, 2.0), SLOW, &[]), 1);
         assert_eq!(next_size(reads(0), allowance(48.0, 2.0), SLOW, &[]), 1);
         assert_eq!(next_size(resets(16), allowance(48.0, 2.0), SLOW, &[]), 2);
+        assert_eq!(next_size(resets(2), allowance(48.0, 2.0), SLOW, &[]), 1);
         assert_eq!(next_size(resets(1), allowance(48.0, 2.0), SLOW, &[]), 1);
         // Nobody notices half a hundredth of a second.
         assert_eq!(next_size(reads(50), allowance(48.0, 2.0), (0.001, 0.000_1), &[]), 50);

@@ -51,6 +51,17 @@ async fn the_very_first_answer_tells_how_large_the_next_requests_should_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn addresses_make_as_much_work_as_they_find_people() {
+    let (portal, client) = portal(30, Duration::from_millis(50));
+    client.reader().identify().await.unwrap();
+    sizes(&portal);
+    let addresses = (1..=24).map(|number| format!("p{number}@example.com").into()).collect();
+    client.reader().people(&PeopleQuery::Emails(addresses)).await.unwrap();
+    let sizes = sizes(&portal);
+    assert!(sizes.len() >= 5, "nearly all connections: {sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_end_together() {
     let (portal, client) = portal(1, Duration::from_millis(50));
     client.reader().identify().await.unwrap();

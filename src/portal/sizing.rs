@@ -15,9 +15,9 @@
 //! follow, the time is `max( (k - R) / Y + b, w )`. Each request more must save some of the time ([`Work::price`]): room in the
 //! counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
-//! This is for work that more work follows, and for forecasts. It goes in waves: a size holds for as many requests as there are
-//! connections, since one that changed while the others of its wave are under way would leave a small request over, and a wave
-//! for it alone. How work is sent that nothing follows is laid out in [`schedule`](super::schedule), request by request.
+//! This is for little work that much more follows, and for forecasts. It goes in waves: a size holds for as many requests as there
+//! are connections, since one that changed while the others of its wave are under way would leave a small request over, and a
+//! wave for it alone. All other work is laid out in [`schedule`](super::schedule), request by request.
 
 use super::timing::Timing;
 
@@ -90,13 +90,14 @@ impl Work {
 
     /// The seconds that a request must save that is not necessary, but for which there is room, if the rest of the work takes so
     /// many seconds at best.
-    pub(super) fn price(&self, seconds: f64) -> f64 {
-        ((self.since + seconds) * WORTH).min(MOST_WORTH)
+    pub(super) fn price(&self, seconds: f64, allowance: Allowance) -> f64 {
+        // Where nothing is counted, nothing is taken from anybody.
+        if allowance.pace.is_finite() { ((self.since + seconds) * WORTH).min(MOST_WORTH) } else { 0.0 }
     }
 
     /// The fewest things that are worth a request of their own.
     pub(super) fn fewest(&self) -> usize {
-        FEWEST_COMMANDS.div_ceil(self.commands_each.max(1)).min(self.most).max(1)
+        (FEWEST_COMMANDS / self.commands_each.max(1)).min(self.most).max(1)
     }
 }
 
@@ -109,7 +110,7 @@ impl Timing {
         // All requests alike: a full one and a small one take as long as two full ones.
         let even = |size: &usize| *size == work.count.div_ceil(work.count.div_ceil(*size).max(1)).max(fewest);
         let sizes = || (fewest..=most).filter(even);
-        let price = work.price(sizes().map(seconds).fold(f64::INFINITY, f64::min));
+        let price = work.price(sizes().map(seconds).fold(f64::INFINITY, f64::min), allowance);
         let cost = |size: usize| seconds(size) + price * work.count.div_ceil(size) as f64;
         let best = sizes().map(cost).fold(f64::INFINITY, f64::min);
         sizes().rev().find(|size| cost(*size) <= best + UNNOTICED).unwrap_or(most)
@@ -190,6 +191,14 @@ mod tests {
         assert_eq!(timing.size(resets(16), allowance(48.0)), 2);
         assert_eq!(timing.size(resets(1), allowance(48.0)), 1);
         assert_eq!(timing.size(resets(0), allowance(48.0)), 1);
+    }
+
+    #[test]
+    fn a_request_costs_nothing_where_nobody_counts() {
+        let unlimited = Allowance { room: f64::INFINITY, pace: f64::INFINITY, ..allowance(0.0) };
+        assert_eq!(reads(2448).price(15.0, unlimited), 0.0);
+        assert!((0.09..0.1).contains(&reads(2448).price(15.0, allowance(48.0))));
+        assert_eq!(reads(20_000).price(130.0, allowance(48.0)), MOST_WORTH);
     }
 
     #[test]
