@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::exit;
-use crate::engine::{ApplyError, ResolveError, RestoreError, ResumeError};
+use crate::engine::{ApplyError, LookError, RestoreError, ResumeError};
 use crate::language::Text;
 use crate::port::{PortalError, Rejection, StoreError};
 
@@ -35,11 +35,6 @@ impl Failure {
     /// A refusal with exit code 4.
     pub(super) fn refused(text: impl Into<Text>) -> Self {
         Self::new(exit::REFUSED, text)
-    }
-
-    /// Ends with a code when everything was said already.
-    pub(super) fn silent(code: u8) -> Self {
-        Self { code, chain: Vec::new(), hints: Vec::new(), rejection: None }
     }
 
     /// Adds what may help.
@@ -199,12 +194,11 @@ impl From<ApplyError> for Failure {
     }
 }
 
-impl From<ResolveError> for Failure {
-    /// The diagnostics of a manifest are shown by the command, which has the texts.
-    fn from(problem: ResolveError) -> Self {
+impl From<LookError> for Failure {
+    fn from(problem: LookError) -> Self {
         match problem {
-            ResolveError::Portal(cause) => Self::from(cause).while_doing(tr!("cannot look up people and departments")),
-            ResolveError::Manifest(_) => Self::silent(exit::ERROR),
+            LookError::LookUp(cause) => Self::from(cause).while_doing(tr!("cannot look up people and departments")),
+            LookError::Read(cause) => Self::from(cause).while_doing(tr!("cannot read the cards")),
         }
     }
 }

@@ -11,8 +11,8 @@ use super::rights;
 use super::session::Session;
 use super::sources::{self, Manifest};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Resolution, ResolveError};
-use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Snapshot};
+use crate::engine::{self, Look, Resolution};
+use crate::model::{DesiredState, GuardLimits, Ledger, Snapshot};
 use crate::plan::{self, BlindReset, Plan, Policy};
 use crate::port::StoreError;
 use crate::portal::{Forecast, Task};
@@ -40,39 +40,39 @@ pub(super) async fn make(
     manifest: &Manifest,
     rules: &Rules,
 ) -> Result<Planned, Failure> {
+    let whole = |found: &[Diagnostic]| !found.iter().any(Diagnostic::is_error);
+    let Look { resolution, snapshot } = look(outputs, session, manifest, whole).await?;
+    match snapshot {
+        Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot).await,
+        None => Err(sources::refuse(outputs, &resolution.warnings, &manifest.sources, &tr!("nothing was written"))),
+    }
+}
+
+/// Resolves and observes. `worth` is asked whether there is any use in the cards.
+pub(super) async fn look(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifest: &Manifest,
+    worth: impl Fn(&[Diagnostic]) -> bool + Sync,
+) -> Result<Look, Failure> {
     let reader = session.portal.reader();
     let progress = Progress::new(outputs.ui, session.forecast());
     progress.looking_up();
-    let resolved = engine::resolve(&reader, &manifest.declaration).await;
+    let looked = engine::look(&reader, &session.caller, &manifest.declaration, worth, &progress).await;
     progress.finish();
-    let resolution = match resolved {
-        Ok(resolution) => resolution,
-        Err(ResolveError::Manifest(found)) => {
-            return Err(sources::refuse(outputs, &found, &manifest.sources, &tr!("nothing was written")));
-        }
-        Err(problem @ ResolveError::Portal(_)) => return Err(session.told(problem.into())),
-    };
-    of_resolution(outputs, session, manifest, rules, resolution).await
+    looked.map_err(|problem| session.told(problem.into()))
 }
 
-/// Observes and plans what manifests were resolved to. Sends nothing that writes.
-pub(super) async fn of_resolution(
-    outputs: &Outputs<'_>,
+/// Plans what manifests were resolved to, and observed. Sends nothing that writes.
+pub(super) async fn of_snapshot(
     session: &Session,
     manifest: &Manifest,
     rules: &Rules,
     resolution: Resolution,
+    snapshot: &Snapshot,
 ) -> Result<Planned, Failure> {
     let Resolution { mut desired, warnings } = resolution;
-    let reader = session.portal.reader();
     lower_limits(&mut desired.guards, rules);
-
-    let progress = Progress::new(outputs.ui, session.forecast());
-    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
-    let snapshot = engine::observe(&reader, &session.caller, &keys, &progress).await;
-    progress.finish();
-    let unread = |problem| session.told(Failure::from(problem).while_doing(tr!("cannot read the cards")));
-    let snapshot = snapshot.map_err(unread)?;
 
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
     let policy = Policy {
@@ -80,8 +80,8 @@ pub(super) async fn of_resolution(
         ledger: ledger(&session.store, &rules.memory)?,
         previous_selection: session.store.selection(&manifest.names())?,
     };
-    let made = plan::plan(&desired, &snapshot, &policy);
-    second_opinion(&desired, &snapshot, &policy, &made)?;
+    let made = plan::plan(&desired, snapshot, &policy);
+    second_opinion(&desired, snapshot, &policy, &made)?;
     let cost = cost(session, &made);
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();

@@ -32,6 +32,7 @@ mod directory;
 mod events;
 mod examine;
 mod judge;
+mod look;
 mod observe;
 mod put_back;
 mod resolve;
@@ -52,8 +53,9 @@ pub use apply::{Freshness, apply};
 pub use directory::look_up;
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
+pub use look::{Look, LookError, look};
 pub use observe::observe;
-pub use resolve::{Resolution, ResolveError, resolve, resolve_what_is_there};
+pub use resolve::{Resolution, ResolveError, resolve};
 pub use restore::restore;
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups, plan_restore, restorable,

@@ -10,7 +10,7 @@ use crate::model::{
     CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, Snapshot, TrustEvidence,
     UnreadableReason, UserId,
 };
-use crate::port::{CardRead, PortalError, ReadPortal};
+use crate::port::{CardQueue, CardRead, PortalError, ReadPortal};
 
 /// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
 ///
@@ -23,21 +23,31 @@ pub async fn observe<P: ReadPortal>(
     targets: &[CardKey],
     listener: &dyn Listener,
 ) -> Result<Snapshot, PortalError> {
-    let mut keys = probes(targets, caller.user);
+    let mut keys = probes_for(targets, caller.user);
     let asked: BTreeSet<CardKey> = keys.iter().copied().collect();
     keys.extend(targets.iter().filter(|key| !asked.contains(key)));
     listener.hear(Event::Resolved { targets: targets.len() });
 
     let reads = read_all(portal, &keys, listener).await?;
-    let mut trust = trust(&reads, caller);
+    snapshot(portal, caller, targets, &reads).await
+}
+
+/// What reads say of the targets, as far as they can be believed.
+pub(super) async fn snapshot<P: ReadPortal>(
+    portal: &P,
+    caller: &Identity,
+    targets: &[CardKey],
+    reads: &BTreeMap<CardKey, CardRead>,
+) -> Result<Snapshot, PortalError> {
+    let mut trust = trust(reads, caller);
     if trust == ReadTrust::Trusted(TrustEvidence::DifferingRead)
-        && !own_card_is_still(portal, &reads, caller.user).await?
+        && !own_card_is_still(portal, reads, caller.user).await?
     {
         // The difference may be the caller's own saving in the middle of the reads, and then proves nothing.
         trust = ReadTrust::Unproven;
     }
 
-    let stand_ins = stand_ins(&reads, trust);
+    let stand_ins = stand_ins(reads, trust);
     let cards = targets
         .iter()
         .map(|key| (*key, believe(*key, reads.get(key), trust, caller.user, stand_ins.get(&key.lead))))
@@ -45,12 +55,16 @@ pub async fn observe<P: ReadPortal>(
     Ok(Snapshot { portal: portal.portal().clone(), caller: caller.clone(), trust, common_defaults: stand_ins, cards })
 }
 
-/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that matters.
-fn probes(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
+/// The probes for the kinds of leads that matter to some targets.
+pub(super) fn probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
     let personal = targets.iter().filter(|key| key.user().is_some());
-    let leads: BTreeSet<LeadCustomerType> = personal.map(|key| key.lead).collect();
+    probes(&personal.map(|key| key.lead).collect(), caller)
+}
+
+/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that matters.
+pub(super) fn probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
     let both = |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
-    leads.into_iter().flat_map(both).collect()
+    leads.iter().copied().flat_map(both).collect()
 }
 
 /// Reads cards into a map, telling how far it is.
@@ -66,6 +80,23 @@ pub(super) async fn read_all<P: ReadPortal>(
         listener.hear(Event::Read { done: reads.len(), total });
     };
     portal.read_cards(keys, &mut sink).await?;
+    Ok(reads)
+}
+
+/// Reads the cards of a queue into a map, telling how far it is once they are all known.
+pub(super) async fn read_queue<P: ReadPortal>(
+    portal: &P,
+    queue: &CardQueue,
+    listener: &dyn Listener,
+) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+    let mut reads = BTreeMap::new();
+    let mut sink = |key: CardKey, read: CardRead| {
+        reads.insert(key, read);
+        if queue.is_complete() {
+            listener.hear(Event::Read { done: reads.len(), total: queue.len() });
+        }
+    };
+    portal.read_queue(queue, &mut sink).await?;
     Ok(reads)
 }
 

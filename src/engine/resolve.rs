@@ -12,7 +12,7 @@ use super::directory::Directory;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::language::Text;
 use crate::manifest::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
-use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, UserId};
+use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Person, Place, Selector, UserId};
 use crate::port::{PortalError, ReadPortal};
 
 /// Why the manifests could not be resolved.
@@ -41,7 +41,7 @@ pub struct Resolution {
 ///
 /// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a block selects nobody.
 pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, ResolveError> {
-    let resolution = resolve_what_is_there(portal, declaration).await?;
+    let resolution = resolve_what_is_there(portal, declaration, &|_, _, _| ()).await?;
     if resolution.warnings.iter().any(Diagnostic::is_error) {
         return Err(ResolveError::Manifest(resolution.warnings));
     }
@@ -49,16 +49,13 @@ pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Re
 }
 
 /// Resolves what the portal still has. What it has not is left out and stands among the warnings as an error: good enough to
-/// look at, never to act on.
-///
-/// # Errors
-///
-/// If the portal cannot be asked.
-pub async fn resolve_what_is_there<P: ReadPortal>(
+/// look at, never to act on. For `heard` see [`Directory::read`].
+pub(super) async fn resolve_what_is_there<P: ReadPortal>(
     portal: &P,
     declaration: &Declaration,
+    heard: &(dyn Fn(&Directory, &[Person], usize) + Sync),
 ) -> Result<Resolution, PortalError> {
-    let directory = Directory::read(portal, declaration).await?;
+    let directory = Directory::read(portal, declaration, heard).await?;
     let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
     for document in &declaration.documents {
         resolver.document(document);
@@ -140,8 +137,7 @@ impl Resolver {
             }
         }
         if let Some(place) = &users.all {
-            // People without a department are guests of the portal, not its employees.
-            let employees = self.directory.people.values().filter(|one| one.active && !one.departments.is_empty());
+            let employees = self.directory.people.values().filter(|one| one.is_employee());
             for person in employees {
                 selected.entry(person.id).or_insert((Selector::All, place.clone()));
             }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Listener, observe};
+use super::Listener;
+use super::look::observe_while;
+use super::observe::probes;
 use crate::model::{
     CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed, Person, Snapshot,
     UserId,
 };
-use crate::port::{PeopleQuery, PortalError, ReadPortal};
+use crate::port::{CardQueue, PortalError, ReadPortal};
 
 /// The active people of a portal, its departments, and the cards of all of them.
 #[derive(Clone, Debug)]
@@ -42,13 +44,27 @@ pub async fn survey<P: ReadPortal>(
     listener: &dyn Listener,
 ) -> Result<Survey, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
-    let people = portal.people(&PeopleQuery::AllActive).await?;
+    let (queue, common) = (CardQueue::default(), LeadCustomerType::ALL.map(CardKey::common));
+    let cards = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
     // A filter that the portal ignores returns everybody; those who were dismissed have no cards to look at.
-    let people: BTreeMap<UserId, Person> =
-        people.into_iter().filter(|person| person.active).map(|person| (person.id, person)).collect();
-    let mut keys: Vec<CardKey> = LeadCustomerType::ALL.map(CardKey::common).to_vec();
-    keys.extend(people.keys().flat_map(|user| LeadCustomerType::ALL.map(|lead| CardKey::personal(*user, lead))));
-    let snapshot = observe(portal, caller, &keys, listener).await?;
+    let active = |person: &&Person| person.active;
+    let heard = |people: &[Person], in_all: usize| {
+        let mut keys = Vec::new();
+        if queue.is_empty() {
+            keys.extend(probes(&LeadCustomerType::ALL.into(), caller.user));
+        }
+        let others = people.iter().filter(active).map(|person| person.id).filter(|user| *user != caller.user);
+        keys.extend(others.flat_map(cards));
+        queue.push(keys, in_all * LeadCustomerType::ALL.len());
+    };
+    let find = async {
+        let people = portal.everybody(&heard).await?;
+        let people: BTreeMap<UserId, Person> =
+            people.into_iter().filter(|person| active(&person)).map(|person| (person.id, person)).collect();
+        let targets = common.into_iter().chain(people.keys().copied().flat_map(cards)).collect();
+        Ok((people, targets))
+    };
+    let (people, snapshot) = observe_while(portal, caller, &queue, find, |problem| problem, listener).await?;
     Ok(Survey { people, departments, snapshot })
 }
 

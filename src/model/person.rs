@@ -19,6 +19,13 @@ pub struct Person {
     pub departments: Vec<DepartmentId>,
 }
 
+impl Person {
+    /// Whether they work here: people without a department are guests of the portal, not its employees.
+    pub fn is_employee(&self) -> bool {
+        self.active && !self.departments.is_empty()
+    }
+}
+
 /// A person's name for people to read; may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonName(Box<str>);

@@ -16,13 +16,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::command::{BATCH, RESET, SET};
+use super::command::{BATCH, RESET, SET, USERS};
 use super::gate::Gate;
 use super::limiter::Charges;
 use super::listing::Page;
-use super::schedule;
+use super::schedule::{self, Next};
 use super::seen::SeenLayouts;
-use super::sizing::{Allowance, Wave, Work};
+use super::sizing::{Allowance, Latest, Wave, Work};
 use super::timing::Timing;
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
@@ -94,6 +94,11 @@ impl Request {
     fn commands(&self) -> usize {
         self.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum()
     }
+
+    /// How many pages of people it asks for.
+    fn pages(&self) -> usize {
+        self.charges.iter().filter(|(method, _)| *method == USERS).map(|(_, count)| *count).sum()
+    }
 }
 
 /// What a request brought.
@@ -144,7 +149,8 @@ impl Client {
         trial: &mut Trial,
         read: impl Fn(&Success<'_>, Duration) -> Result<T, Trouble>,
     ) -> Result<T, CallError> {
-        let place = Place { client: self, number: self.with(|state| state.under_way.add(request.commands())) };
+        let place =
+            Place { client: self, number: self.with(|state| state.under_way.add(request.commands(), request.pages())) };
         loop {
             let answer = self.send(request, &place).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
@@ -345,11 +351,16 @@ impl Client {
     }
 
     /// How many things of some work the next batch should carry, so that the work ends soon and leaves their room to others.
-    pub(super) fn next_size(&self, work: Work) -> usize {
+    pub(super) fn next_size(&self, work: Work, latest: &mut Latest) -> Next {
         let (allowance, now) = (self.allowance(), Instant::now());
         self.gate.plenty(work.is_plenty(allowance));
         let (line, before) = self.with(|state| (state.timing.line(), state.under_way.before(&state.timing, now)));
-        schedule::next_size(work, allowance, line, &before)
+        schedule::next_size(work, allowance, line, &before, latest)
+    }
+
+    /// How many requests are under way that ask for pages of people.
+    pub(super) fn pages_under_way(&self) -> usize {
+        self.with(|state| state.under_way.of_pages())
     }
 
     /// How many things of some work the next batch of a wave should carry, if most of the work follows.

@@ -9,7 +9,9 @@ use super::limiter::LimiterLevel;
 use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
-use crate::port::{CardSink, CommandAnswer, PeopleQuery, PortalError, ReadPortal, ResetAnswer, WritePortal};
+use crate::port::{
+    CardQueue, CardSink, CommandAnswer, PeopleHeard, PeopleQuery, PortalError, ReadPortal, ResetAnswer, WritePortal,
+};
 
 /// A portal reached over HTTP. A clone shares connections, limits and numbers.
 #[derive(Clone)]
@@ -133,6 +135,14 @@ impl ReadPortal for PortalReader {
         self.client.people(query).await
     }
 
+    async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
+        self.client.everybody(heard).await
+    }
+
+    async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.client.read_queue(queue, sink).await
+    }
+
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
         self.client.read_cards(keys, sink).await
     }
@@ -153,6 +163,14 @@ impl ReadPortal for PortalWriter {
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
         self.client.people(query).await
+    }
+
+    async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
+        self.client.everybody(heard).await
+    }
+
+    async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.client.read_queue(queue, sink).await
     }
 
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {

@@ -50,6 +50,16 @@ pub(crate) trait Entry: Sized + Send {
     fn page(result: &RawValue) -> Option<Vec<Self>>;
 }
 
+/// Somebody who hears of entries.
+struct Hearing<'a, T> {
+    hears: &'a Heard<'a, T>,
+    /// How many they have heard of already: what they do with those need not wait for the other pages.
+    already: usize,
+}
+
+/// Hears of entries page by page, as they come, and of how many the list will have.
+type Heard<'a, T> = dyn Fn(&[T], usize) + Sync + 'a;
+
 /// Whether the numbers of entries that are known from before are of use.
 #[derive(Clone, Copy)]
 enum Expectation {
@@ -73,6 +83,14 @@ impl<T> Page<T> {
     /// The first page of the first list, which was read before.
     pub(crate) fn first(entries: Vec<T>, total: Option<u64>, next: Option<u64>) -> Self {
         Self { listing: 0, start: 0, entries, total, next }
+    }
+
+    /// Tells what is on it, unless it was asked for beyond the end of the list and is the first one again.
+    fn tell(&self, heard: &Heard<'_, T>) {
+        let total = self.total.unwrap_or_default();
+        if self.start == 0 || self.start < total {
+            heard(&self.entries, usize::try_from(total).unwrap_or(usize::MAX));
+        }
     }
 
     /// Whether there is a page behind it.
@@ -102,11 +120,12 @@ impl Client {
         &self,
         listings: &[Listing],
         mut first: Option<Page<T>>,
+        mut heard: Option<&Heard<'_, T>>,
     ) -> Result<BTreeMap<u32, T>, PortalError> {
         let mut rounds = 1;
         loop {
             let expectation = if rounds == 1 { Expectation::Used } else { Expectation::Doubted };
-            match self.list_once(listings, expectation, first.take()).await {
+            match self.list_once(listings, expectation, first.take(), heard.take()).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => return Err(PortalError::Unexpected(text)),
@@ -120,6 +139,7 @@ impl Client {
         listings: &[Listing],
         expectation: Expectation,
         first: Option<Page<T>>,
+        heard: Option<&Heard<'_, T>>,
     ) -> Result<BTreeMap<u32, T>, Failure> {
         let expected = |listing: &Listing| match expectation {
             Expectation::Used => listing.expected.map_or(1, |entries| entries.div_ceil(PAGE).max(1)),
@@ -130,7 +150,11 @@ impl Client {
         let mut starts: Vec<(usize, u64)> = asked.iter().enumerate().flat_map(pages_of).collect();
         starts.retain(|start| first.as_ref().is_none_or(|page| *start != (page.listing, page.start)));
         let mut first: Vec<Page<T>> = first.into_iter().collect();
-        first.extend(self.pages::<T>(listings, &starts).await?);
+        let heard = heard.map(|hears| Hearing { hears, already: first.iter().map(|page| page.entries.len()).sum() });
+        if let Some(heard) = &heard {
+            first.iter().for_each(|page| page.tell(heard.hears));
+        }
+        first.extend(self.pages::<T>(listings, &starts, heard.as_ref()).await?);
         let mut totals = vec![0; listings.len()];
         let mut starts = Vec::new();
         for page in first.iter().filter(|page| page.start == 0) {
@@ -143,7 +167,7 @@ impl Client {
         }
         // There were fewer than expected, and beyond the end stands the first page again.
         first.retain(|page| page.start == 0 || totals.get(page.listing).is_some_and(|total| page.start < *total));
-        let rest = self.pages::<T>(listings, &starts).await?;
+        let rest = self.pages::<T>(listings, &starts, heard.as_ref()).await?;
         gather(first.into_iter().chain(rest), &totals)
     }
 
@@ -152,6 +176,7 @@ impl Client {
         &self,
         listings: &[Listing],
         starts: &[(usize, u64)],
+        heard: Option<&Hearing<'_, T>>,
     ) -> Result<Vec<Page<T>>, PortalError> {
         let command = |number: usize| {
             let (listing, start) = starts.get(number).copied().unwrap_or_default();
@@ -166,6 +191,7 @@ impl Client {
                 ReadEnd::Answered(answer) => match T::page(&answer.json) {
                     Some(entries) => {
                         let page = Page { listing, start, entries, total: answer.total, next: answer.next };
+                        heard.into_iter().for_each(|heard| page.tell(heard.hears));
                         pages.insert(number, page);
                     }
                     None => failure = Some(PortalError::Unexpected(format!("this is no list of {}", T::WHAT))),
@@ -178,9 +204,11 @@ impl Client {
             let expected = listings.get(start.0).and_then(|listing| listing.expected);
             expected.map_or(PAGE, |expected| expected.min(PAGE)) as f64
         };
-        let reads = starts.iter().map(entries).sum::<f64>() / PAGE as f64 * T::REQUESTS_BEHIND_A_PAGE;
-        let behind = reads + self.resets_behind(reads);
-        let behind = if behind > 0.0 { Behind::Most(behind) } else { Behind::Some(0.0) };
+        let reads = |entries: f64| entries / PAGE as f64 * T::REQUESTS_BEHIND_A_PAGE;
+        let meanwhile = reads(heard.map_or(0.0, |heard| heard.already as f64));
+        let reads = meanwhile + reads(starts.iter().map(entries).sum());
+        let requests = reads + self.resets_behind(reads);
+        let behind = if requests > 0.0 { Behind::Most { requests, meanwhile } } else { Behind::Some(0.0) };
         self.read_all(starts.len(), behind, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),

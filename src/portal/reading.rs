@@ -8,12 +8,12 @@ use super::batch::MOST_COMMANDS;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing, Page};
-use super::reads::{Behind, ReadEnd};
+use super::reads::{Behind, Numbers, ReadEnd};
 use super::wire::WholeSeconds;
 use super::wire::people::{TimeZoneOffset, departments, people, profile};
 use crate::language::english;
 use crate::model::{CardKey, Department, Identity, Person, TrustEvidence};
-use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
+use crate::port::{CardQueue, CardRead, CardSink, PeopleHeard, PeopleQuery, PortalError};
 
 /// The most values that are put into the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
@@ -92,7 +92,7 @@ impl Client {
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
         let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, expected: None };
-        Ok(self.list(&[listing], None).await?.into_values().collect())
+        Ok(self.list(&[listing], None, None).await?.into_values().collect())
     }
 
     /// Lists people.
@@ -101,7 +101,13 @@ impl Client {
             PeopleQuery::AllActive => self.first_page(),
             PeopleQuery::Ids(_) | PeopleQuery::Emails(_) | PeopleQuery::Departments(_) => None,
         };
-        Ok(self.list(&listings(query, self.active_people()), first).await?.into_values().collect())
+        Ok(self.list(&listings(query, self.active_people()), first, None).await?.into_values().collect())
+    }
+
+    /// Lists everybody, and tells of them as they come.
+    pub(crate) async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
+        let listings = listings(&PeopleQuery::AllActive, self.active_people());
+        Ok(self.list(&listings, self.first_page(), Some(heard)).await?.into_values().collect())
     }
 
     /// Reads cards.
@@ -118,6 +124,25 @@ impl Client {
         };
         let behind = self.resets_behind(keys.len() as f64 / MOST_COMMANDS as f64);
         self.read_all(keys.len(), Behind::Some(behind), &command, &mut take).await
+    }
+
+    /// Reads cards while others of them are still being found out.
+    pub(crate) async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        // Nothing can be reckoned with before something is known.
+        while queue.is_empty() && !queue.is_complete() {
+            queue.changed().await;
+        }
+        let command = |number: usize| match queue.card(number) {
+            Some(key) => Command::for_card(GET, key),
+            None => Command::new(PROFILE),
+        };
+        let mut take = |number: usize, end: ReadEnd| {
+            if let Some(key) = queue.card(number) {
+                sink.take(key, self.card_read(end));
+            }
+        };
+        let behind = self.resets_behind(queue.expected() as f64 / MOST_COMMANDS as f64);
+        self.read_numbers(Numbers::Coming(queue), Behind::Some(behind), &command, &mut take).await
     }
 
     /// What the end of a read means for the card.

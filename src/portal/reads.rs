@@ -15,10 +15,11 @@ use super::batch::{Batch, MOST_COMMANDS, key};
 use super::client::{CallError, Client, LIMIT_PATIENCE, of_method, words};
 use super::command::Command;
 use super::exchange::{Answer, CommandEnd, CommandEnds};
-use super::sizing::{Wave, Work};
+use super::schedule::Next;
+use super::sizing::{Latest, Wave, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::CommandTrouble;
-use crate::port::{PortalError, Refusal};
+use crate::port::{CardQueue, PortalError, Refusal};
 
 /// How one command ended.
 #[derive(Clone, Debug)]
@@ -35,9 +36,57 @@ pub(crate) enum ReadEnd {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behind {
     /// So many, and most of the time is theirs: this work is over soon, and its size is chosen with theirs.
-    Most(f64),
+    Most {
+        /// How many.
+        requests: f64,
+        /// How many of them can be sent at the same time as this work.
+        meanwhile: f64,
+    },
     /// So many, or none: this work takes a good part of the time itself, and leaves them their room in the portal's counter.
     Some(f64),
+}
+
+/// The numbers of the commands that are to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers<'a> {
+    /// So many, from 0 on.
+    All(usize),
+    /// Those of the cards of a queue, to which more are added meanwhile.
+    Coming(&'a CardQueue),
+}
+
+impl Numbers<'_> {
+    /// How many are known by now.
+    fn known(&self) -> usize {
+        match self {
+            Self::All(count) => *count,
+            Self::Coming(queue) => queue.len(),
+        }
+    }
+
+    /// How many there will be in all.
+    fn expected(&self) -> usize {
+        match self {
+            Self::All(count) => *count,
+            Self::Coming(queue) => queue.expected(),
+        }
+    }
+
+    /// Whether all are known.
+    fn are_complete(&self) -> bool {
+        match self {
+            Self::All(_) => true,
+            Self::Coming(queue) => queue.is_complete(),
+        }
+    }
+
+    /// Waits until more are known. For ever if all are.
+    async fn more(&self) {
+        match self {
+            Self::Coming(queue) if !queue.is_complete() => queue.changed().await,
+            Self::All(_) | Self::Coming(_) => std::future::pending().await,
+        }
+    }
 }
 
 /// How often a command is sent again that the portal left out, or in which its code broke down.
@@ -53,10 +102,12 @@ struct Job {
 /// What is not in flight.
 struct Rest<'a> {
     client: &'a Client,
-    count: usize,
+    numbers: Numbers<'a>,
     next: usize,
+    sent: usize,
     behind: Behind,
     wave: Wave,
+    latest: Latest,
     began: Instant,
     again: VecDeque<Job>,
 }
@@ -71,19 +122,32 @@ impl Client {
         command: &(dyn Fn(usize) -> Command + Sync),
         take: &mut (dyn FnMut(usize, ReadEnd) + Send),
     ) -> Result<(), PortalError> {
+        self.read_numbers(Numbers::All(count), behind, command, take).await
+    }
+
+    /// The same for numbers that may not all be known yet.
+    pub(crate) async fn read_numbers(
+        &self,
+        numbers: Numbers<'_>,
+        behind: Behind,
+        command: &(dyn Fn(usize) -> Command + Sync),
+        take: &mut (dyn FnMut(usize, ReadEnd) + Send),
+    ) -> Result<(), PortalError> {
         let mut rest = Rest {
             client: self,
-            count,
+            numbers,
             next: 0,
+            sent: 0,
             behind,
             wave: Wave::default(),
+            latest: Latest::default(),
             began: Instant::now(),
             again: VecDeque::new(),
         };
         let mut in_flight = FuturesUnordered::new();
         let mut answered = VecDeque::new();
         loop {
-            while in_flight.len() + answered.len() < self.connections()
+            while in_flight.len() + answered.len() + rest.others() < self.connections()
                 && let Some(mut job) = rest.next_job()
             {
                 in_flight.push(async move {
@@ -97,7 +161,15 @@ impl Client {
             }
             let next = match answered.pop_front() {
                 Some(next) => Some(next),
-                None => in_flight.next().await,
+                None if numbers.are_complete() => in_flight.next().await,
+                None if in_flight.is_empty() => {
+                    numbers.more().await;
+                    continue;
+                }
+                None => tokio::select! {
+                    next = in_flight.next() => next,
+                    () = numbers.more() => continue,
+                },
             };
             let Some((job, sent)) = next else {
                 return Ok(());
@@ -130,21 +202,35 @@ impl Rest<'_> {
         if let Some(job) = self.again.pop_front() {
             return Some(job);
         }
-        let left = self.count - self.next;
-        if left == 0 {
+        let known = self.numbers.known() - self.next;
+        if known == 0 {
             return None;
         }
+        let left = self.numbers.expected() - self.next;
         let since = self.began.elapsed().as_secs_f64();
-        let (Behind::Most(behind) | Behind::Some(behind)) = self.behind;
-        let work = Work { behind, since, ..Work::of(left, 1, MOST_COMMANDS) };
+        let work = Work { known, since, sent: self.sent, ..Work::of(left, 1, MOST_COMMANDS) };
         let size = match self.behind {
-            Behind::Most(_) => self.client.next_of_wave(work, &mut self.wave),
-            Behind::Some(_) => self.client.next_size(work),
+            Behind::Most { requests: behind, meanwhile } => {
+                self.client.next_of_wave(Work { behind, meanwhile, ..work }, &mut self.wave)
+            }
+            Behind::Some(behind) => match self.client.next_size(Work { behind, ..work }, &mut self.latest) {
+                Next::Size(size) => size,
+                Next::Wait => return None,
+            },
         };
-        let size = size.clamp(1, left);
+        let size = size.clamp(1, known);
         let numbers = (self.next..self.next + size).collect();
         self.next += size;
+        self.sent += 1;
         Some(Job { numbers, trial: Trial::default(), pause: Duration::ZERO })
+    }
+
+    /// How many connections are needed for the lists in which the other numbers are found out.
+    fn others(&self) -> usize {
+        match self.numbers {
+            Numbers::Coming(queue) if !queue.is_complete() => self.client.pages_under_way(),
+            Numbers::All(_) | Numbers::Coming(_) => 0,
+        }
     }
 
     /// Gives away what is settled, and puts back what is to be sent again.

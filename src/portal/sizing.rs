@@ -7,12 +7,12 @@
 //! `b50` seconds are to follow, the whole takes
 //!
 //! ```text
-//! T(k) = max( (k + f - R) / Y + b50,  w + (f - X) / Y + b50,  w + f / C * b50 )    with w = ceil(k / C) * b
+//! T(k) = max( (k + f - R) / Y + b50,  w + (f - m - X) / Y + b50,  w * (1 - m / C) + f / C * b50 )    with w = ceil(k / C) * b
 //! ```
 //!
 //! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never
-//! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. With nothing to
-//! follow, the time is `max( (k - R) / Y + b, w )`. Each request more must save some of the time ([`Work::price`]): room in the
+//! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. `m` of those that
+//! follow need not wait for this work. With nothing to follow, the time is `max( (k - R) / Y + b, w )`. Each request more must save some of the time ([`Work::price`]): room in the
 //! counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
 //!
 //! This is for little work that much more follows, and for forecasts. It goes in waves: a size holds for as many requests as there
@@ -28,12 +28,11 @@ pub(super) const UNNOTICED: f64 = 0.005;
 /// takes from everybody's counter.
 const FEWEST_COMMANDS: usize = 4;
 
-/// Which part of the whole time a request must save that is not necessary, even if the counter has room for it: of a hundred
-/// requests one more is a hundredth, and somebody else may have a use for the room.
-const WORTH: f64 = 0.0065;
+/// With few requests some work may take so many times as long as with many.
+pub(super) const LATEST: f64 = 1.08;
 
-/// No request needs to save more seconds than this, which is about what a portal's counter takes to forget one.
-const MOST_WORTH: f64 = 0.3;
+/// How much more a second counts that is later than that.
+const TOO_LATE: f64 = 10.0;
 
 /// So many full requests for each connection are plenty of work.
 const PLENTY: usize = 2;
@@ -52,8 +51,14 @@ pub(crate) struct Work {
     pub(crate) most: usize,
     /// About how many full requests this work makes necessary, which then share the counter and the connections.
     pub(crate) behind: f64,
+    /// How many of those can be sent at the same time as this work.
+    pub(crate) meanwhile: f64,
+    /// How many of the things are known by now, and can be sent.
+    pub(crate) known: usize,
     /// How many seconds ago it was begun.
     pub(crate) since: f64,
+    /// In how many requests what came before was sent.
+    pub(crate) sent: usize,
 }
 
 /// Requests of one size, as many as there are connections.
@@ -63,6 +68,10 @@ pub(crate) struct Wave {
     left: usize,
     remaining: usize,
 }
+
+/// How late some work may be done, in seconds since its beginning; none until it is known how soon it can be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Latest(Option<f64>);
 
 /// What the limits allow.
 #[derive(Clone, Copy, Debug)]
@@ -78,9 +87,9 @@ pub(crate) struct Allowance {
 }
 
 impl Work {
-    /// So many things, begun now, with nothing to follow.
+    /// So many things, all known and begun now, with nothing to follow.
     pub(crate) fn of(count: usize, commands_each: usize, most: usize) -> Self {
-        Self { count, commands_each, most, behind: 0.0, since: 0.0 }
+        Self { count, commands_each, most, behind: 0.0, meanwhile: 0.0, known: count, since: 0.0, sent: 0 }
     }
 
     /// Whether there is so much of it that the requests which leave next are not those that decide when all is done.
@@ -89,15 +98,26 @@ impl Work {
     }
 
     /// The seconds that a request must save that is not necessary, but for which there is room, if the rest of the work takes so
-    /// many seconds at best.
-    pub(super) fn price(&self, seconds: f64, allowance: Allowance) -> f64 {
+    /// many seconds at best in so many requests: the part of the time must be as large as the part of the requests.
+    pub(super) fn price(&self, seconds: f64, requests: f64, allowance: Allowance) -> f64 {
         // Where nothing is counted, nothing is taken from anybody.
-        if allowance.pace.is_finite() { ((self.since + seconds) * WORTH).min(MOST_WORTH) } else { 0.0 }
+        if !allowance.pace.is_finite() {
+            return 0.0;
+        }
+        (self.since + seconds) / (self.sent as f64 + requests).max(1.0)
     }
 
     /// The fewest things that are worth a request of their own.
     pub(super) fn fewest(&self) -> usize {
         (FEWEST_COMMANDS / self.commands_each.max(1)).min(self.most).max(1)
+    }
+}
+
+impl Latest {
+    /// What is to be added to the seconds that the rest of some work takes, if it could be done in so many at best.
+    pub(super) fn lateness(&mut self, work: Work, soonest: f64) -> impl Fn(f64) -> f64 + use<> {
+        let latest = *self.0.get_or_insert((work.since + soonest) * LATEST) - work.since;
+        move |seconds| (seconds - latest).max(0.0) * TOO_LATE
     }
 }
 
@@ -110,25 +130,31 @@ impl Timing {
         // All requests alike: a full one and a small one take as long as two full ones.
         let even = |size: &usize| *size == work.count.div_ceil(work.count.div_ceil(*size).max(1)).max(fewest);
         let sizes = || (fewest..=most).filter(even);
-        let price = work.price(sizes().map(seconds).fold(f64::INFINITY, f64::min), allowance);
-        let cost = |size: usize| seconds(size) + price * work.count.div_ceil(size) as f64;
+        let requests = work.count.div_ceil(most) as f64 + work.behind;
+        let soonest = sizes().map(seconds).fold(f64::INFINITY, f64::min);
+        let price = work.price(soonest, requests, allowance);
+        let paid = |size: usize| price * work.count.div_ceil(size) as f64;
+        let late = Latest::default().lateness(work, soonest);
+        let cost = |size: usize| seconds(size) + paid(size) + late(seconds(size));
         let best = sizes().map(cost).fold(f64::INFINITY, f64::min);
         sizes().rev().find(|size| cost(*size) <= best + UNNOTICED).unwrap_or(most)
     }
 
     /// How many seconds some work takes in requests of this size, and what follows.
     pub(crate) fn seconds(&self, work: Work, size: usize, allowance: Allowance) -> f64 {
-        let Work { count, commands_each, most: _, behind, since: _ } = work;
+        let Work { count, commands_each, behind, meanwhile, .. } = work;
         let (base, per_command) = self.line();
         let connections = allowance.connections.max(1) as f64;
         let requests = count.div_ceil(size.max(1)) as f64;
         let each = base + (size.min(count) * commands_each) as f64 * per_command;
-        let full = base + FOLLOWING_COMMANDS * per_command;
+        // Less than a full request for each connection is shared out among them.
+        let full = base + FOLLOWING_COMMANDS * (behind / connections).min(1.0) * per_command;
         let waves = (requests / connections).ceil() * each;
         let paced = |requests: f64, room: f64| if requests > room { (requests - room) / allowance.pace } else { 0.0 };
         let own = paced(requests + behind, allowance.room);
         if behind > 0.0 {
-            let (idle, busy) = (waves + paced(behind, allowance.most_room), waves + behind / connections * full);
+            let idle = waves + paced(behind - meanwhile, allowance.most_room);
+            let busy = waves * (1.0 - meanwhile / connections).max(0.0) + behind / connections * full;
             (own.max(idle) + full).max(busy)
         } else {
             (own + each).max(waves)
@@ -196,9 +222,11 @@ mod tests {
     #[test]
     fn a_request_costs_nothing_where_nobody_counts() {
         let unlimited = Allowance { room: f64::INFINITY, pace: f64::INFINITY, ..allowance(0.0) };
-        assert_eq!(reads(2448).price(15.0, unlimited), 0.0);
-        assert!((0.09..0.1).contains(&reads(2448).price(15.0, allowance(48.0))));
-        assert_eq!(reads(20_000).price(130.0, allowance(48.0)), MOST_WORTH);
+        assert_eq!(reads(2448).price(15.0, 49.0, unlimited), 0.0);
+        // A request more than a hundred must save a hundredth of the time.
+        let (early, late) = (reads(5000), Work { since: 16.0, sent: 50, ..reads(2500) });
+        assert_eq!(early.price(32.0, 100.0, allowance(48.0)), 0.32);
+        assert_eq!(late.price(16.0, 50.0, allowance(48.0)), 0.32);
     }
 
     #[test]
@@ -209,9 +237,12 @@ mod tests {
         assert_eq!(timing(0.001, 0.01).size(pages(100.0), allowance(48.0)), 50);
         // With slow commands they wait for the connections: the pages had better not take long.
         assert!(timing(0.001, 0.05).size(pages(100.0), allowance(48.0)) < 20);
-        assert!(timing(0.001, 0.05).size(pages(0.0), allowance(48.0)) <= 7);
-        // With more behind them the counter decides; but it must not be empty while the pages come.
+        assert!(timing(0.001, 0.05).size(pages(0.0), allowance(48.0)) <= 8);
+        // With more behind them the counter decides; but it must not be empty while the pages come, unless enough of what is
+        // behind them can be sent meanwhile.
         assert_eq!(timing(0.001, 0.05).size(pages(200.0), allowance(48.0)), 25);
+        let meanwhile = Work { meanwhile: 2.0, ..pages(200.0) };
+        assert_eq!(timing(0.001, 0.05).size(meanwhile, allowance(48.0)), 50);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::schedule::Before;
+use super::schedule::{Before, State};
 use super::timing::Timing;
 
 /// Requests in the order of their turns.
@@ -17,15 +17,21 @@ pub(crate) struct UnderWay {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     commands: usize,
+    pages: usize,
     left: Option<Instant>,
 }
 
 impl UnderWay {
-    /// Adds a request of so many commands behind all others. Returns its number.
-    pub(crate) fn add(&mut self, commands: usize) -> u64 {
+    /// Adds a request of so many commands behind all others, of which so many ask for pages of people. Returns its number.
+    pub(crate) fn add(&mut self, commands: usize, pages: usize) -> u64 {
         self.last += 1;
-        self.requests.insert(self.last, Entry { commands, left: None });
+        self.requests.insert(self.last, Entry { commands, pages, left: None });
         self.last
+    }
+
+    /// How many requests ask for pages of people.
+    pub(crate) fn of_pages(&self) -> usize {
+        self.requests.values().filter(|request| request.pages > 0).count()
     }
 
     /// Takes note that a request leaves.
@@ -50,13 +56,16 @@ impl UnderWay {
     /// What they are to the next one.
     pub(crate) fn before(&self, timing: &Timing, now: Instant) -> Vec<Before> {
         let (base, each) = timing.line();
-        let before = |request: &Entry| match request.left {
-            None => Before::Waits(request.commands),
-            Some(left) => {
-                let time = base + request.commands as f64 * each;
-                // One that is late may be about to come, or hang: it is given as much time again as it is late.
-                Before::Left((time - now.saturating_duration_since(left).as_secs_f64()).abs())
-            }
+        let before = |request: &Entry| {
+            let state = match request.left {
+                None => State::Waits(request.commands),
+                Some(left) => {
+                    let time = base + request.commands as f64 * each;
+                    // One that is late may be about to come, or hang: it is given as much time again as it is late.
+                    State::Left((time - now.saturating_duration_since(left).as_secs_f64()).abs())
+                }
+            };
+            Before { state, pages: request.pages }
         };
         self.requests.values().map(before).collect()
     }
@@ -71,17 +80,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_then_has_left_and_then_is_gone() {
         let (mut under_way, timing) = (UnderWay::default(), Timing::default());
-        let (first, second) = (under_way.add(50), under_way.add(3));
+        let (first, second) = (under_way.add(50, 0), under_way.add(3, 3));
         let now = Instant::now();
-        assert_eq!(under_way.before(&timing, now), [Before::Waits(50), Before::Waits(3)]);
+        assert_eq!(under_way.before(&timing, now), [Before::waits(50), Before { pages: 3, ..Before::waits(3) }]);
         under_way.leaves(first, now);
         let before = under_way.before(&timing, now + Duration::from_millis(300));
         // 50 commands take 0.8 s until something else is known.
-        assert!(matches!(before[0], Before::Left(left) if (left - 0.5).abs() < 1e-6), "{before:?}");
+        assert!(matches!(before[0].state, State::Left(left) if (left - 0.5).abs() < 1e-6), "{before:?}");
         let late = under_way.before(&timing, now + Duration::from_secs(9));
-        assert!(matches!(late[0], Before::Left(left) if (left - 8.2).abs() < 1e-6), "{late:?}");
+        assert!(matches!(late[0].state, State::Left(left) if (left - 8.2).abs() < 1e-6), "{late:?}");
         under_way.waits(first);
-        assert_eq!(under_way.before(&timing, now), [Before::Waits(50), Before::Waits(3)]);
+        assert_eq!(under_way.before(&timing, now), [Before::waits(50), Before { pages: 3, ..Before::waits(3) }]);
+        assert_eq!(under_way.of_pages(), 1);
         under_way.ends(first);
         under_way.ends(second);
         assert_eq!(under_way.before(&timing, now), []);

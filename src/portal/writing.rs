@@ -6,7 +6,8 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
-use super::sizing::Work;
+use super::schedule::Next;
+use super::sizing::{Latest, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
@@ -29,7 +30,11 @@ const LEFT_OUT: &str = "the portal left the command out";
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        self.next_size(resets(remaining))
+        match self.next_size(resets(remaining), &mut Latest::default()) {
+            Next::Size(size) => size,
+            // All that is to be reset is known.
+            Next::Wait => 1,
+        }
     }
 
     /// Sends `get, reset, get` for each target, as neighbours in one batch.

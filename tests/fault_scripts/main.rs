@@ -64,10 +64,9 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let declaration = load(&[Source { name: "test.yaml".into(), bytes: text.into() }]).declaration.unwrap();
     let reader = portal.reader();
     let caller = reader.identify().await.ok()?;
-    let desired = engine::resolve(&reader, &declaration).await.ok()?.desired;
-    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let silent = |_: Event| {};
-    let snapshot = engine::observe(&reader, &caller, &keys, &silent).await.ok()?;
+    let look = engine::look(&reader, &caller, &declaration, |_| true, &silent).await.ok()?;
+    let (desired, snapshot) = (look.resolution.desired, look.snapshot?);
     let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), previous_selection: None };
     let plan = plan::plan(&desired, &snapshot, &policy);
     assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());

@@ -10,7 +10,7 @@ use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, planning, sources};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Resolution};
+use crate::engine::Look;
 use crate::plan::Drift;
 use crate::report::{PlanReport, Purpose, Subject};
 
@@ -36,19 +36,15 @@ async fn look(
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {
-        let Resolution { desired, warnings } =
-            engine::resolve_what_is_there(&session.portal.reader(), &manifest.declaration).await.map_err(
-                |problem| {
-                    session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
-                },
-            )?;
-        if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
-            return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("the cards were not looked at")));
-        }
-        let gone: Vec<Diagnostic> = warnings.iter().filter(|found| found.is_error()).cloned().collect();
+        let worth = |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
+        let Look { resolution, snapshot } = planning::look(outputs, session, &manifest, worth).await?;
+        let found = &resolution.warnings;
+        let Some(snapshot) = snapshot else {
+            return Err(sources::refuse(outputs, found, &manifest.sources, &tr!("the cards were not looked at")));
+        };
+        let gone: Vec<Diagnostic> = found.iter().filter(|found| found.is_error()).cloned().collect();
         let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
-        let resolution = Resolution { desired, warnings };
-        let planned = planning::of_resolution(outputs, session, &manifest, &rules, resolution).await?;
+        let planned = planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot).await?;
         let drift = Drift::of(&planned.plan, gone);
         sources::show(outputs.ui, &planned.warnings, &manifest.sources);
         let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest) };
