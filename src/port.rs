@@ -399,6 +399,25 @@ pub trait RunLog: Send {
     /// If they cannot be written.
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
 
+    /// Appends records to the journal, for what can be found out again. A killed process loses nothing of it; a system that
+    /// goes down may, until something is [appended](Self::append) or [synced](Self::sync).
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    fn note(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        self.append(records)
+    }
+
+    /// Syncs what was noted.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    fn sync(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Marks targets of `mode: once` as done, and syncs.
     ///
     /// # Errors

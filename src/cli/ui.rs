@@ -1,10 +1,11 @@
 //! The only place that prints. The result goes to stdout, talk goes to stderr.
 
 use std::fmt;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
+use anstream::adapter::StripBytes;
 use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
@@ -15,6 +16,9 @@ use crate::report::visible;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// How many bytes of a result are written at once.
+const PIECE: usize = 1 << 16;
 
 /// How much talk there is on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,9 +79,14 @@ impl Ui {
     /// Prints the result. A reader that has gone away is no error.
     pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
         self.bars.suspend(|| {
-            // By itself it is written line by line, and a result may be a line for each of thousands of cards.
-            let mut stdout = io::BufWriter::new(anstream::stdout().lock());
-            match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            // By themselves both the stream and what takes colours off it write line by line, and a result may have a line for
+            // each of thousands of cards.
+            let stdout = io::stdout().lock();
+            let plain = anstream::AutoStream::choice(&stdout) == ColorChoice::Never;
+            let out: &mut dyn Write =
+                if plain { &mut Plain::new(stdout) } else { &mut anstream::AutoStream::auto(stdout) };
+            let mut out = io::BufWriter::with_capacity(PIECE, out);
+            match write!(out, "{text}").and_then(|()| out.flush()) {
                 Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
                     Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
                 }
@@ -145,6 +154,32 @@ impl Ui {
     }
 }
 
+/// A writer that takes colours off, piece by piece as it is given them.
+struct Plain<W> {
+    colours: StripBytes,
+    out: W,
+    piece: Vec<u8>,
+}
+
+impl<W: Write> Plain<W> {
+    fn new(out: W) -> Self {
+        Self { colours: StripBytes::new(), out, piece: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.clear();
+        self.piece.extend(self.colours.strip_next(bytes).flatten());
+        self.out.write_all(&self.piece)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// A text that may hold words of a portal, line by line, so that nothing in it commands the terminal.
 fn lines(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
@@ -153,6 +188,16 @@ fn lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_taken_off_wherever_a_piece_ends() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        for piece in ["reset \u{1b}[3", "1mpersonal/7\u{1b}[0m\nF", "ir\u{17e}\n"] {
+            plain.write_all(piece.as_bytes()).unwrap();
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "reset personal/7\nFir\u{17e}\n");
+    }
 
     #[test]
     fn what_a_portal_says_does_not_command_the_terminal() {

@@ -309,7 +309,8 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         put_back(self.portal, self.log, key, newer).await.map_err(End::Store)
     }
 
-    /// Journals outcomes, and tells them.
+    /// Journals outcomes, and tells them. They are synced with the next intent, or in the end: an outcome that a crash takes can
+    /// be asked for, and a sync costs as much as sending a request.
     fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
         if settled.is_empty() {
             return Ok(());
@@ -323,7 +324,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
             self.outcomes.insert(target, outcome);
         }
-        self.log.append(&records).map_err(End::Store)
+        self.log.note(&records).map_err(End::Store)
     }
 
     /// The layout that stands in for a card that the person never changed, if there is one.
@@ -355,6 +356,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             left.into_iter().filter_map(|key| Some((key, waiting.get(&key)?.clone()))).collect();
         let interrupted = if left.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
         let closing = self.settle(left).and_then(|()| {
+            self.log.sync().map_err(End::Store)?;
             let marks = marks(plan, &self.outcomes);
             if !marks.is_empty() {
                 self.log.mark(&marks).map_err(End::Store)?;

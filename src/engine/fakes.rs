@@ -338,6 +338,8 @@ pub(super) struct FakeLog {
     disk: Arc<Mutex<Disk>>,
     fuse: Fuse,
     cut: Cut,
+    /// What was noted and is not synced: it is lost when everything ends.
+    noted: Vec<JournalRecord>,
 }
 
 impl FakeLog {
@@ -355,12 +357,12 @@ impl FakeLog {
             targets,
         };
         disk.lock().unwrap().journals.insert(run.clone(), vec![JournalRecord::Opened(header)]);
-        Self { run, disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before }
+        Self { run, disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before, noted: Vec::new() }
     }
 
     /// The log of a run that was opened before.
     pub(super) fn again(disk: &Arc<Mutex<Disk>>, run: &RunId) -> Self {
-        Self { run: run.clone(), disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before }
+        Self { run: run.clone(), disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before, noted: Vec::new() }
     }
 
     pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
@@ -398,8 +400,21 @@ impl RunLog for FakeLog {
     }
 
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        let run = self.run.clone();
-        self.write(|disk| disk.journals.entry(run).or_default().extend_from_slice(records))
+        let noted = std::mem::take(&mut self.noted);
+        self.write(|disk| {
+            let journal = disk.journals.entry(self.run.clone()).or_default();
+            journal.extend(noted.into_iter().chain(records.iter().cloned()));
+        })
+    }
+
+    fn note(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        self.write(|_| ())?;
+        self.noted.extend_from_slice(records);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.append(&[])
     }
 
     fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {

@@ -4,6 +4,8 @@
 //! the order in which they are to run: the portal runs them as they are written. `halt` is always 0, and no command
 //! refers to the result of another.
 
+use std::collections::HashMap;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::command::{BATCH, Command};
@@ -46,9 +48,9 @@ impl Batch {
         charges
     }
 
-    /// The method of a command.
-    pub(crate) fn method_of(&self, key: &str) -> Option<&'static str> {
-        self.commands.iter().find(|(own, _)| own == key).map(|(_, command)| command.method())
+    /// The methods of the commands, by key.
+    pub(crate) fn methods(&self) -> HashMap<&str, &'static str> {
+        self.commands.iter().map(|(key, command)| (key.as_str(), command.method())).collect()
     }
 
     /// The JSON text.

@@ -62,9 +62,9 @@ impl Client {
         if let Some(sum) = batch_times.operating {
             operating.insert(BATCH, (sum, 1));
         }
-        let mut ends = CommandEnds::new();
+        let (methods, mut ends) = (batch.methods(), CommandEnds::new());
         for (key, result) in answer.results {
-            if let (Some(sum), Some(method)) = (result.times.operating, batch.method_of(&key)) {
+            if let (Some(sum), Some(method)) = (result.times.operating, methods.get(key.as_str()).copied()) {
                 let (highest, commands) = operating.entry(method).or_insert((0.0, 0));
                 *highest = highest.max(sum);
                 *commands += 1;

@@ -13,6 +13,8 @@ pub(super) struct LineFile {
     path: PathBuf,
     file: File,
     trust: Trust,
+    /// Whether something was written that is not synced.
+    unsynced: bool,
 }
 
 /// Whether what stands in the file is what was written.
@@ -37,17 +39,36 @@ impl LineFile {
             let cut = file.set_len(whole).and_then(|()| file.sync_all());
             cut.map_err(|source| failed(tr_later!("cannot cut a torn line off"), path, source))?;
         }
-        Ok(Self { path: path.to_owned(), file, trust: Trust::Whole })
+        Ok(Self { path: path.to_owned(), file, trust: Trust::Whole, unsynced: false })
     }
 
-    /// Appends lines in one write and syncs them. After an error nothing is appended any more.
+    /// Appends lines in one write and syncs them, and what was appended before. After an error nothing is appended any more.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
+        self.append_unsynced(lines)?;
+        self.sync()
+    }
+
+    /// Appends lines in one write. They survive the end of the process, and that of the system once something was synced.
+    pub(super) fn append_unsynced(&mut self, lines: &str) -> Result<(), StoreError> {
+        self.unsynced = true;
+        self.change(|file| file.write_all(lines.as_bytes()))
+    }
+
+    /// Syncs what was appended.
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        if self.unsynced {
+            self.change(|file| file.sync_data())?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
         if self.trust == Trust::Broken {
             let source = io::Error::other("an earlier write to it failed");
             return Err(failed(tr_later!("cannot append to"), &self.path, source));
         }
-        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|source| {
+        change(&mut self.file).map_err(|source| {
             self.trust = Trust::Broken;
             failed(tr_later!("cannot append to"), &self.path, source)
         })
@@ -72,7 +93,7 @@ mod tests {
     fn nothing_is_appended_after_a_write_that_failed() {
         let path = PathBuf::from("/dev/full");
         let file = File::options().append(true).open(&path).unwrap();
-        let mut lines = LineFile { path, file, trust: Trust::Whole };
+        let mut lines = LineFile { path, file, trust: Trust::Whole, unsynced: false };
         let full = lines.append("one\n").unwrap_err();
         assert!(matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
         // The disk has room again; the log is broken all the same.

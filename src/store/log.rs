@@ -26,7 +26,7 @@ pub struct FolderRunLog<'a> {
 impl<'a> FolderRunLog<'a> {
     pub(super) fn new(locked: &'a mut Locked, run: RunId, journal: LineFile, records: &[JournalRecord]) -> Self {
         let mut log = Self { locked, run, journal, backups: None, records: 0, settled: BTreeMap::new() };
-        log.note(records);
+        log.take(records);
         log
     }
 
@@ -35,8 +35,19 @@ impl<'a> FolderRunLog<'a> {
         Totals::of_classes(self.settled.values().copied())
     }
 
+    /// Records as the journal's next lines.
+    fn lines(&self, records: &[JournalRecord]) -> Result<String, StoreError> {
+        let mut lines = String::new();
+        for (number, record) in (self.records.saturating_add(1)..).zip(records) {
+            let json = format::encode_record(number, record)
+                .map_err(|problem| misread(&self.locked.store().folders.journal(&self.run), problem, None))?;
+            lines.push_str(&format::checked_line(&json));
+        }
+        Ok(lines)
+    }
+
     /// Takes notice of records that are in the journal.
-    fn note(&mut self, records: &[JournalRecord]) {
+    fn take(&mut self, records: &[JournalRecord]) {
         for record in records {
             self.records = self.records.saturating_add(1);
             if let JournalRecord::Settled { target, outcome } = record {
@@ -74,6 +85,7 @@ impl RunLog for FolderRunLog<'_> {
             // outcome for every target, which `resume` closes.
             Some(0) => {
                 if let Some(JournalRecord::Closed { interrupted }) = records.first() {
+                    self.sync()?;
                     let (run, totals) = (self.run.clone(), self.totals());
                     self.locked.audit(AuditEvent::RunClosed { run, totals, interrupted: *interrupted })?;
                 }
@@ -84,15 +96,21 @@ impl RunLog for FolderRunLog<'_> {
                 return self.append(closing);
             }
         }
-        let path = self.locked.store().folders.journal(&self.run);
-        let mut lines = String::new();
-        for (number, record) in (self.records.saturating_add(1)..).zip(records) {
-            let json = format::encode_record(number, record).map_err(|problem| misread(&path, problem, None))?;
-            lines.push_str(&format::checked_line(&json));
-        }
+        let lines = self.lines(records)?;
         self.journal.append(&lines)?;
-        self.note(records);
+        self.take(records);
         Ok(())
+    }
+
+    fn note(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        let lines = self.lines(records)?;
+        self.journal.append_unsynced(&lines)?;
+        self.take(records);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.journal.sync()
     }
 
     fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
