@@ -32,10 +32,6 @@
 //! What the bound leaves out, in the client's disfavour: that a client first asks who it is, that the pages of a list cannot
 //! be asked for before the first has said how many there are, and that the counter steps down once a second at a moment that
 //! no client can know, which costs one that wants no refusal `Y` of its `X`, that is, one second.
-//!
-//! So the fewest requests of the bound are too few for a client that lists the people first and then reads their cards. The
-//! fewest requests *in order* count that: the first page of the list is a request of its own, the other pages are at least
-//! one for every 50 of them, and only then come the reads and the resets, for which the bound says how many requests are best.
 
 /// The limits of a portal.
 #[derive(Clone, Copy, Debug)]

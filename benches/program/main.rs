@@ -149,18 +149,6 @@ fn reads(users: u64) -> Phase {
     Phase { calls: 2 * users + users.div_ceil(50) + 1, most: 50 }
 }
 
-/// For each kind of lead the card of the caller, and that of a user who cannot be: they tell whether the reads of other people's
-/// cards can be believed.
-const PROOFS: u64 = 4;
-
-/// The fewest requests of a client that lists the people before it reads their cards, and reads them before it resets some.
-fn in_order(kind: Kind, users: u64, removed: u64, room: f64, request: f64) -> u64 {
-    let pages = users.div_ceil(50);
-    let mut phases = vec![Phase { calls: 2 * users + PROOFS, most: 50 }];
-    phases.extend((removed > 0).then_some(resets(removed)));
-    1 + (pages - 1).div_ceil(50) + kind.bound(&phases, room, request).requests
-}
-
 /// Resets of some cards.
 fn resets(removed: u64) -> Phase {
     Phase { calls: 3 * removed, most: 3 * RESETS }
@@ -170,8 +158,6 @@ struct Row {
     title: String,
     taken: Taken,
     bound: Bound,
-    /// The fewest requests, if the people are listed before their cards are read.
-    in_order: u64,
     requests: u64,
     refused: u64,
 }
@@ -180,21 +166,20 @@ impl Row {
     fn head(what: &str) {
         println!("\n### {what}\n");
         println!(
-            "| work | wall s | bound s | ratio | requests / least | / least in order | refused | CPU s | peak MiB |"
+            "| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|");
     }
 
     fn print(&self) {
-        let Self { title, taken, bound, in_order, requests, refused } = self;
+        let Self { title, taken, bound, requests, refused } = self;
         println!(
-            "| {title} | {:.2} | {:.2} | {:.3} | {requests} / {} = {:.3} | {in_order} = {:.3} | {refused} | {:.2} | {:.0} |",
+            "| {title} | {:.2} | {:.2} | {:.3} | {requests} / {} = {:.3} | {refused} | {:.2} | {:.0} |",
             taken.wall,
             bound.seconds,
             taken.wall / bound.seconds,
             bound.requests,
             *requests as f64 / bound.requests as f64,
-            *requests as f64 / *in_order as f64,
             taken.processor(),
             taken.peak_mib
         );
@@ -225,7 +210,6 @@ async fn sizes(kinds: &[(u64, Kind)]) {
                 title: format!("{}: {}", kind.title(*users), if apply { "plan + apply" } else { "plan" }),
                 taken,
                 bound: kind.bound(&phases, kind.burst, request),
-                in_order: in_order(*kind, *users, removed, kind.burst, request),
                 requests: portal.counter("requests").await,
                 refused: portal.counter("refused_by_rate").await,
             }
@@ -266,7 +250,6 @@ async fn foreign() {
         title: kind.title(users),
         taken,
         bound: slower.bound(&[reads(users), resets(removed)], kind.burst, request),
-        in_order: in_order(slower, users, removed, kind.burst, request),
         requests: portal.counter("requests").await - (foreign >> 32),
         refused: portal.counter("refused_by_rate").await - (foreign & 0xffff_ffff),
     }
@@ -304,7 +287,6 @@ async fn full() {
             title: format!("{}, {title}", kind.title(users)),
             taken,
             bound: kind.bound(&phases, room, request),
-            in_order: in_order(kind, users, removed, room, request),
             requests: portal.counter("requests").await,
             refused: portal.counter("refused_by_rate").await,
         }
