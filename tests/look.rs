@@ -11,7 +11,10 @@ use recard::diagnostic::Diagnostic;
 use recard::emulator::{Emulator, EmulatorOptions, Seed};
 use recard::engine::{self, Event, Look};
 use recard::manifest::{Declaration, Source, load};
-use recard::model::{CardKey, Department, Identity, LeadCustomerType, Person, PersonName, PortalId, Snapshot, UserId};
+use recard::model::{
+    CardKey, Department, DepartmentId, Identity, Layout, LeadCustomerType, Person, PersonName, PortalId, ReadTrust,
+    Snapshot, TrustEvidence, UserId,
+};
 use recard::port::{CardRead, CardSink, PeopleHeard, PeopleQuery, PortalError, ReadPortal};
 use recard::portal::{HttpPortal, PortalReader, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use serde_json::json;
@@ -161,13 +164,24 @@ struct Changing {
     read: Mutex<BTreeMap<CardKey, u32>>,
 }
 
+fn identity(release_sign: Option<TrustEvidence>) -> Identity {
+    Identity {
+        user: UserId::new(1).unwrap(),
+        name: PersonName::default(),
+        portal_admin: true,
+        active_users: 3,
+        release_sign,
+        emulator: true,
+    }
+}
+
 fn person(id: u64) -> Person {
     Person {
         id: UserId::new(id).unwrap(),
         name: PersonName::default(),
         email: None,
         active: true,
-        departments: vec![recard::model::DepartmentId::new(1).unwrap()],
+        departments: vec![DepartmentId::new(1).unwrap()],
     }
 }
 
@@ -177,14 +191,7 @@ impl ReadPortal for Changing {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        Ok(Identity {
-            user: UserId::new(1).unwrap(),
-            name: PersonName::default(),
-            portal_admin: true,
-            active_users: 3,
-            release_sign: Some(recard::model::TrustEvidence::WholeSeconds),
-            emulator: true,
-        })
+        Ok(identity(Some(TrustEvidence::WholeSeconds)))
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {
@@ -210,6 +217,53 @@ impl ReadPortal for Changing {
         }
         Ok(())
     }
+}
+
+/// A release that answers every read with the caller's card, who saves it after the first cards of others were read.
+struct Saving {
+    id: PortalId,
+    asked: Mutex<u32>,
+}
+
+impl ReadPortal for Saving {
+    fn portal(&self) -> &PortalId {
+        &self.id
+    }
+
+    async fn identify(&self) -> Result<Identity, PortalError> {
+        Ok(identity(None))
+    }
+
+    async fn departments(&self) -> Result<Vec<Department>, PortalError> {
+        Ok(Vec::new())
+    }
+
+    async fn people(&self, _: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
+        Ok(vec![person(1), person(2)])
+    }
+
+    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        let asked = {
+            let mut asked = self.asked.lock().unwrap();
+            *asked += 1;
+            *asked
+        };
+        for key in keys {
+            let old = asked == 1 && key.user() == UserId::new(2).ok();
+            let json =
+                format!(r#"[{{"name":"{}","title":"","type":"section","elements":[]}}]"#, if old { "a" } else { "b" });
+            sink.take(*key, CardRead::Read(Some(Layout::from_json(&json).unwrap())));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_saves_while_cards_are_read_proves_nothing() {
+    let all = "  personal:\n    - users: { all: true }\n      leadCustomerTypes: [simple]\n";
+    let portal = Saving { id: PortalId::new("company.bitrix24.com").unwrap(), asked: Mutex::default() };
+    let snapshot = at_once(&portal, &declaration(all)).await.snapshot.unwrap();
+    assert_eq!(snapshot.trust, ReadTrust::Unproven);
 }
 
 #[tokio::test]

@@ -165,9 +165,7 @@ struct Row {
 impl Row {
     fn head(what: &str) {
         println!("\n### {what}\n");
-        println!(
-            "| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |"
-        );
+        println!("| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |");
         println!("|---|---|---|---|---|---|---|---|");
     }
 

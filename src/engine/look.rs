@@ -117,6 +117,8 @@ struct Early<'a> {
     queue: &'a CardQueue,
     caller: UserId,
     blocks: Vec<Block<'a>>,
+    /// What is wanted whoever is listed.
+    always: Vec<CardKey>,
     /// How many people were heard of.
     heard: AtomicUsize,
 }
@@ -133,23 +135,23 @@ struct Block<'a> {
 impl<'a> Early<'a> {
     fn new(declaration: &'a Declaration, caller: UserId, queue: &'a CardQueue) -> Self {
         let blocks = declaration.documents.iter().flat_map(|document| &document.personal);
-        let blocks = blocks.filter(|block| block.users.all.is_some()).map(Block::of).collect();
-        Self { queue, caller, blocks, heard: AtomicUsize::new(0) }
+        let blocks: Vec<Block<'_>> = blocks.filter(|block| block.users.all.is_some()).map(Block::of).collect();
+        let mut always = probes(&leads(blocks.iter()), caller);
+        let common = declaration.documents.iter().flat_map(|document| &document.common);
+        always.extend(common.map(|lead| CardKey::common(lead.value)).collect::<BTreeSet<_>>());
+        Self { queue, caller, blocks, always, heard: AtomicUsize::new(0) }
     }
 
     fn hear(&self, directory: &Directory, people: &[Person], in_all: usize) {
-        let mut keys = Vec::new();
-        if self.queue.is_empty() {
-            keys.extend(probes(&leads(self.blocks.iter()), self.caller));
-        }
+        let mut keys = if self.queue.is_empty() { self.always.clone() } else { Vec::new() };
         // The caller's own cards are among the probes.
         for person in people.iter().filter(|person| person.id != self.caller) {
             let blocks = self.blocks.iter().filter(|block| block.selects(person, directory));
             keys.extend(leads(blocks).into_iter().map(|lead| CardKey::personal(person.id, lead)));
         }
         let heard = self.heard.fetch_add(people.len(), Ordering::Relaxed) + people.len();
-        let expected = (self.queue.len() + keys.len()) * in_all.max(heard) / heard.max(1);
-        self.queue.push(keys, expected);
+        let theirs = (self.queue.len() + keys.len()).saturating_sub(self.always.len());
+        self.queue.push(keys, self.always.len() + theirs * in_all.max(heard) / heard.max(1));
     }
 }
 

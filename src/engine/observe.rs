@@ -39,13 +39,16 @@ pub(super) async fn snapshot<P: ReadPortal>(
     targets: &[CardKey],
     reads: &BTreeMap<CardKey, CardRead>,
 ) -> Result<Snapshot, PortalError> {
-    let mut trust = trust(reads, caller);
-    if trust == ReadTrust::Trusted(TrustEvidence::DifferingRead)
-        && !own_card_is_still(portal, reads, caller.user).await?
-    {
-        // The difference may be the caller's own saving in the middle of the reads, and then proves nothing.
-        trust = ReadTrust::Unproven;
-    }
+    let trust = match (caller.release_sign, witness(reads, caller.user)) {
+        (Some(sign), _) => ReadTrust::Trusted(sign),
+        // A difference may be the caller's own saving in the middle of the reads, and then proves nothing.
+        (None, Some(witness)) if is_still(portal, reads, witness, caller.user).await? => {
+            ReadTrust::Trusted(TrustEvidence::DifferingRead)
+        }
+        (None, Some(_)) => ReadTrust::Unproven,
+        (None, None) if nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
+        (None, None) => ReadTrust::Unproven,
+    };
 
     let stand_ins = stand_ins(reads, trust);
     let cards = targets
@@ -107,33 +110,38 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
     }
 }
 
-fn trust(reads: &BTreeMap<CardKey, CardRead>, caller: &Identity) -> ReadTrust {
-    if let Some(sign) = caller.release_sign {
-        return ReadTrust::Trusted(sign);
-    }
-    let mut suspicious = false;
-    for key in reads.keys() {
-        let Some(user) = key.user().filter(|user| *user != caller.user) else { continue };
+/// A card of somebody else that reads differently from the caller's own: that of nobody, if it does, since nobody saves it.
+fn witness(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Option<CardKey> {
+    let differs = |key: &CardKey| {
+        let own = read_layout(reads, CardKey::personal(caller, key.lead));
         let theirs = read_layout(reads, *key);
-        let own = read_layout(reads, CardKey::personal(caller.user, key.lead));
-        match (theirs, own) {
-            (Some(theirs), Some(own)) if theirs != own => return ReadTrust::Trusted(TrustEvidence::DifferingRead),
-            (Some(Some(_)), Some(Some(_))) if user == UserId::IMPOSSIBLE => suspicious = true,
-            _ => {}
-        }
-    }
-    if suspicious { ReadTrust::NotTrusted } else { ReadTrust::Unproven }
+        theirs.zip(own).is_some_and(|(theirs, own)| theirs != own)
+    };
+    let of_others = || reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
+    of_others().filter(|key| key.user() == Some(UserId::IMPOSSIBLE)).find(differs).or_else(|| of_others().find(differs))
 }
 
-/// Whether the caller's own cards read the same as before.
-async fn own_card_is_still<P: ReadPortal>(
+/// Whether a user who cannot exist has a card, and it is the caller's.
+fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> bool {
+    LeadCustomerType::ALL.into_iter().any(|lead| {
+        let nobody = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead));
+        let own = read_layout(reads, CardKey::personal(caller, lead));
+        matches!((nobody, own), (Some(Some(_)), Some(Some(_))))
+    })
+}
+
+/// Whether the witness and the caller's own cards read the same as before. The witness is read first this time, and was perhaps
+/// read first before: a caller would have to save in between both times, and the same two layouts.
+async fn is_still<P: ReadPortal>(
     portal: &P,
     reads: &BTreeMap<CardKey, CardRead>,
+    witness: CardKey,
     caller: UserId,
 ) -> Result<bool, PortalError> {
-    let own: Vec<CardKey> = reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
+    let own = reads.keys().copied().filter(|key| key.user() == Some(caller));
+    let keys: Vec<CardKey> = std::iter::once(witness).chain(own).collect();
     let silent = |_: Event| {};
-    let again = read_all(portal, &own, &silent).await?;
+    let again = read_all(portal, &keys, &silent).await?;
     Ok(again.iter().all(|(key, read)| reads.get(key) == Some(read)))
 }
 

@@ -48,14 +48,13 @@ pub async fn survey<P: ReadPortal>(
     let cards = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
     // A filter that the portal ignores returns everybody; those who were dismissed have no cards to look at.
     let active = |person: &&Person| person.active;
+    let mut always = probes(&LeadCustomerType::ALL.into(), caller.user);
+    always.extend(common);
     let heard = |people: &[Person], in_all: usize| {
-        let mut keys = Vec::new();
-        if queue.is_empty() {
-            keys.extend(probes(&LeadCustomerType::ALL.into(), caller.user));
-        }
+        let mut keys = if queue.is_empty() { always.clone() } else { Vec::new() };
         let others = people.iter().filter(active).map(|person| person.id).filter(|user| *user != caller.user);
         keys.extend(others.flat_map(cards));
-        queue.push(keys, in_all * LeadCustomerType::ALL.len());
+        queue.push(keys, always.len() + in_all * LeadCustomerType::ALL.len());
     };
     let find = async {
         let people = portal.everybody(&heard).await?;
