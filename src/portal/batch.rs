@@ -4,7 +4,7 @@
 //! the order in which they are to run: the portal runs them as they are written. `halt` is always 0, and no command
 //! refers to the result of another.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -49,7 +49,7 @@ impl Batch {
     }
 
     /// The methods of the commands, by key.
-    pub(crate) fn methods(&self) -> HashMap<&str, &'static str> {
+    pub(crate) fn methods(&self) -> BTreeMap<&str, &'static str> {
         self.commands.iter().map(|(key, command)| (key.as_str(), command.method())).collect()
     }
 

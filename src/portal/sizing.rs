@@ -116,7 +116,8 @@ impl Work {
 impl Latest {
     /// What is to be added to the seconds that the rest of some work takes, if it could be done in so many at best.
     pub(super) fn lateness(&mut self, work: Work, soonest: f64) -> impl Fn(f64) -> f64 + use<> {
-        let latest = *self.0.get_or_insert((work.since + soonest) * LATEST) - work.since;
+        let reckoned = (work.since + soonest) * LATEST;
+        let latest = if reckoned.is_finite() { *self.0.get_or_insert(reckoned) } else { reckoned } - work.since;
         move |seconds| (seconds - latest).max(0.0) * TOO_LATE
     }
 }
