@@ -309,8 +309,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         put_back(self.portal, self.log, key, newer).await.map_err(End::Store)
     }
 
-    /// Journals outcomes, and tells them. They are synced with the next intent, or in the end: an outcome that a crash takes can
-    /// be asked for, and a sync costs as much as sending a request.
+    /// Journals outcomes, and tells them. Resets that were proved are synced with the next intent, or in the end: if a system that
+    /// goes down takes them, reading the card tells the same, and a sync costs as much as sending a request. Whatever else
+    /// became of a target, reading would not tell.
     fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
         if settled.is_empty() {
             return Ok(());
@@ -324,7 +325,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
             self.outcomes.insert(target, outcome);
         }
-        self.log.note(&records).map_err(End::Store)
+        let proved =
+            records.iter().all(|record| matches!(record, JournalRecord::Settled { outcome: Outcome::Reset, .. }));
+        if proved { self.log.note(&records) } else { self.log.append(&records) }.map_err(End::Store)
     }
 
     /// The layout that stands in for a card that the person never changed, if there is one.

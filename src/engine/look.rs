@@ -1,7 +1,7 @@
 //! From manifests to a snapshot in one go: the cards of the first people are read while the last ones are still being listed.
 //!
-//! On a portal of thousands, the list takes seconds in which all connections but one would have nothing to do. Only a block
-//! that selects everybody makes a list so long; what other selectors mean is known as soon as anything is.
+//! On a portal of thousands, the list takes seconds in which most connections would have nothing to do. That is so for blocks
+//! that select everybody. People of departments, however many they are, are all listed first.
 //!
 //! Which cards are wanted of somebody who is just being listed is a guess, and it is safe to be wrong: a card that was read and
 //! is no target is in no snapshot, and a target that was not read yet is read in the end. Nothing but the finished resolution
@@ -151,7 +151,8 @@ impl<'a> Early<'a> {
         }
         let heard = self.heard.fetch_add(people.len(), Ordering::Relaxed) + people.len();
         let theirs = (self.queue.len() + keys.len()).saturating_sub(self.always.len());
-        self.queue.push(keys, self.always.len() + theirs * in_all.max(heard) / heard.max(1));
+        self.queue
+            .push(keys, self.always.len().saturating_add(theirs.saturating_mul(in_all.max(heard)) / heard.max(1)));
     }
 }
 

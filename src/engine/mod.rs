@@ -19,8 +19,8 @@
 //!    an intent to `set` is journaled, and it is put back. A crash in between leaves the intent and the backup, and `resume`
 //!    puts it back.
 //! 7. *Prove.* The second `get` must show the default. `true` proves nothing; the portal always says it.
-//! 8. *Journal* the outcome. A crash before it is on disk, which is so with the next intent or at the end of the run, is settled
-//!    by reading, as in step 5.
+//! 8. *Journal* the outcome. A crash before it is settled by reading, as in step 5. A reset that was proved is synced with the
+//!    next intent or at the end of the run, since a read tells the same; any other outcome at once.
 //!
 //! A request whose answer does not tell whether it was carried out is never repeated blindly: the cards are read, and only
 //! those that are as before are tried again, in smaller requests, until a card on which the portal breaks down stands alone.

@@ -12,6 +12,9 @@ use crate::model::{
 };
 use crate::port::{CardQueue, CardRead, PortalError, ReadPortal};
 
+/// How many cards that differ from the caller's are read again: some of them may be saved just then.
+const WITNESSES: usize = 3;
+
 /// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
 ///
 /// # Errors
@@ -39,15 +42,16 @@ pub(super) async fn snapshot<P: ReadPortal>(
     targets: &[CardKey],
     reads: &BTreeMap<CardKey, CardRead>,
 ) -> Result<Snapshot, PortalError> {
-    let trust = match (caller.release_sign, witness(reads, caller.user)) {
-        (Some(sign), _) => ReadTrust::Trusted(sign),
+    let witnesses = witnesses(reads, caller.user);
+    let trust = match caller.release_sign {
+        Some(sign) => ReadTrust::Trusted(sign),
+        None if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
+        None if witnesses.is_empty() => ReadTrust::Unproven,
         // A difference may be the caller's own saving in the middle of the reads, and then proves nothing.
-        (None, Some(witness)) if is_still(portal, reads, witness, caller.user).await? => {
+        None if are_still(portal, reads, &witnesses, caller.user).await? => {
             ReadTrust::Trusted(TrustEvidence::DifferingRead)
         }
-        (None, Some(_)) => ReadTrust::Unproven,
-        (None, None) if nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
-        (None, None) => ReadTrust::Unproven,
+        None => ReadTrust::Unproven,
     };
 
     let stand_ins = stand_ins(reads, trust);
@@ -110,15 +114,17 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
     }
 }
 
-/// A card of somebody else that reads differently from the caller's own: that of nobody, if it does, since nobody saves it.
-fn witness(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Option<CardKey> {
+/// Some cards of others that read differently from the caller's own: first of all that of nobody, since nobody saves it.
+fn witnesses(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
     let differs = |key: &CardKey| {
         let own = read_layout(reads, CardKey::personal(caller, key.lead));
         let theirs = read_layout(reads, *key);
         theirs.zip(own).is_some_and(|(theirs, own)| theirs != own)
     };
-    let of_others = || reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
-    of_others().filter(|key| key.user() == Some(UserId::IMPOSSIBLE)).find(differs).or_else(|| of_others().find(differs))
+    let nobody = LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead));
+    let others = reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
+    let others = others.filter(|key| !nobody.contains(key));
+    nobody.into_iter().chain(others).filter(differs).take(WITNESSES).collect()
 }
 
 /// Whether a user who cannot exist has a card, and it is the caller's.
@@ -130,19 +136,20 @@ fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserI
     })
 }
 
-/// Whether the witness and the caller's own cards read the same as before. The witness is read first this time, and was perhaps
-/// read first before: a caller would have to save in between both times, and the same two layouts.
-async fn is_still<P: ReadPortal>(
+/// Whether the caller's own cards and at least one of the witnesses read the same as before. The witnesses are read first this
+/// time, and may have been before: the caller would have to save in between both times, and the same two layouts.
+async fn are_still<P: ReadPortal>(
     portal: &P,
     reads: &BTreeMap<CardKey, CardRead>,
-    witness: CardKey,
+    witnesses: &[CardKey],
     caller: UserId,
 ) -> Result<bool, PortalError> {
-    let own = reads.keys().copied().filter(|key| key.user() == Some(caller));
-    let keys: Vec<CardKey> = std::iter::once(witness).chain(own).collect();
+    let own: Vec<CardKey> = reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
+    let keys: Vec<CardKey> = witnesses.iter().chain(&own).copied().collect();
     let silent = |_: Event| {};
     let again = read_all(portal, &keys, &silent).await?;
-    Ok(again.iter().all(|(key, read)| reads.get(key) == Some(read)))
+    let is_still = |key: &CardKey| again.get(key).is_some_and(|read| reads.get(key) == Some(read));
+    Ok(own.iter().all(is_still) && witnesses.iter().any(is_still))
 }
 
 fn stand_ins(reads: &BTreeMap<CardKey, CardRead>, trust: ReadTrust) -> BTreeMap<LeadCustomerType, Layout> {

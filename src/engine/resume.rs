@@ -200,6 +200,8 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
         outcomes.insert(*key, outcome);
     }
 
+    // What the dead process has written may not be synced, and what is remembered must not be ahead of it.
+    log.sync()?;
     let marks = marks(story.header, &outcomes);
     if !marks.is_empty() {
         log.mark(&marks)?;

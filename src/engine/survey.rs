@@ -54,7 +54,7 @@ pub async fn survey<P: ReadPortal>(
         let mut keys = if queue.is_empty() { always.clone() } else { Vec::new() };
         let others = people.iter().filter(active).map(|person| person.id).filter(|user| *user != caller.user);
         keys.extend(others.flat_map(cards));
-        queue.push(keys, always.len() + in_all * LeadCustomerType::ALL.len());
+        queue.push(keys, in_all.saturating_mul(LeadCustomerType::ALL.len()).saturating_add(always.len()));
     };
     let find = async {
         let people = portal.everybody(&heard).await?;

@@ -95,7 +95,7 @@ impl Request {
         self.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum()
     }
 
-    /// How many pages of people it asks for.
+    /// How many pages of people it asks for, be they of a list or looked up.
     fn pages(&self) -> usize {
         self.charges.iter().filter(|(method, _)| *method == USERS).map(|(_, count)| *count).sum()
     }
@@ -358,7 +358,7 @@ impl Client {
         schedule::next_size(work, allowance, line, &before, latest)
     }
 
-    /// How many requests are under way that ask for pages of people.
+    /// How many requests are under way that ask for people.
     pub(super) fn pages_under_way(&self) -> usize {
         self.with(|state| state.under_way.of_pages())
     }

@@ -62,7 +62,7 @@ impl Client {
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(SERVER_TIME));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), Behind::Some(0.0), &command, &mut take).await?;
+        self.read_all(commands.len(), Behind::Nothing, &command, &mut take).await?;
         let mut answer = |number: usize| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer.json),
             Some(ReadEnd::Refused(refusal)) => Err(words(&refusal)),

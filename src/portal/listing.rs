@@ -208,7 +208,7 @@ impl Client {
         let meanwhile = reads(heard.map_or(0.0, |heard| heard.already as f64));
         let reads = meanwhile + reads(starts.iter().map(entries).sum());
         let requests = reads + self.resets_behind(reads);
-        let behind = if requests > 0.0 { Behind::Most { requests, meanwhile } } else { Behind::Some(0.0) };
+        let behind = if requests > 0.0 { Behind::Most { requests, meanwhile } } else { Behind::Nothing };
         self.read_all(starts.len(), behind, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::batch::MOST_COMMANDS;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing, Page};
@@ -57,7 +56,7 @@ impl Client {
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), Behind::Some(0.0), &command, &mut take).await?;
+        self.read_all(commands.len(), Behind::Nothing, &command, &mut take).await?;
         let mut answer = |number: usize, method: &str| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer),
             Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
@@ -122,8 +121,7 @@ impl Client {
                 sink.take(*key, self.card_read(end));
             }
         };
-        let behind = self.resets_behind(keys.len() as f64 / MOST_COMMANDS as f64);
-        self.read_all(keys.len(), Behind::Some(behind), &command, &mut take).await
+        self.read_all(keys.len(), Behind::Resets, &command, &mut take).await
     }
 
     /// Reads cards while others of them are still being found out.
@@ -141,8 +139,7 @@ impl Client {
                 sink.take(key, self.card_read(end));
             }
         };
-        let behind = self.resets_behind(queue.expected() as f64 / MOST_COMMANDS as f64);
-        self.read_numbers(Numbers::Coming(queue), Behind::Some(behind), &command, &mut take).await
+        self.read_numbers(Numbers::Coming(queue), Behind::Resets, &command, &mut take).await
     }
 
     /// What the end of a read means for the card.

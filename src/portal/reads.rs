@@ -42,8 +42,11 @@ pub(crate) enum Behind {
         /// How many of them can be sent at the same time as this work.
         meanwhile: f64,
     },
-    /// So many, or none: this work takes a good part of the time itself, and leaves them their room in the portal's counter.
-    Some(f64),
+    /// As many resets as are expected behind reads of cards: this work takes a good part of the time itself, and leaves them
+    /// their room in the portal's counter.
+    Resets,
+    /// None.
+    Nothing,
 }
 
 /// The numbers of the commands that are to be sent.
@@ -80,11 +83,11 @@ impl Numbers<'_> {
         }
     }
 
-    /// Waits until more are known. For ever if all are.
-    async fn more(&self) {
+    /// Waits until something about them changes. For ever if all were known from the start.
+    async fn change(&self) {
         match self {
-            Self::Coming(queue) if !queue.is_complete() => queue.changed().await,
-            Self::All(_) | Self::Coming(_) => std::future::pending().await,
+            Self::All(_) => std::future::pending().await,
+            Self::Coming(queue) => queue.changed().await,
         }
     }
 }
@@ -103,6 +106,8 @@ struct Job {
 struct Rest<'a> {
     client: &'a Client,
     numbers: Numbers<'a>,
+    /// How many numbers there will be, as it was known last.
+    expected: usize,
     next: usize,
     sent: usize,
     behind: Behind,
@@ -136,6 +141,7 @@ impl Client {
         let mut rest = Rest {
             client: self,
             numbers,
+            expected: 0,
             next: 0,
             sent: 0,
             behind,
@@ -147,6 +153,8 @@ impl Client {
         let mut in_flight = FuturesUnordered::new();
         let mut answered = VecDeque::new();
         loop {
+            // Asked before the numbers are: whoever adds the last ones meanwhile is heard below.
+            let complete = numbers.are_complete();
             while in_flight.len() + answered.len() + rest.others() < self.connections()
                 && let Some(mut job) = rest.next_job()
             {
@@ -161,14 +169,14 @@ impl Client {
             }
             let next = match answered.pop_front() {
                 Some(next) => Some(next),
-                None if numbers.are_complete() => in_flight.next().await,
+                None if complete => in_flight.next().await,
                 None if in_flight.is_empty() => {
-                    numbers.more().await;
+                    numbers.change().await;
                     continue;
                 }
                 None => tokio::select! {
                     next = in_flight.next() => next,
-                    () = numbers.more() => continue,
+                    () = numbers.change() => continue,
                 },
             };
             let Some((job, sent)) = next else {
@@ -206,17 +214,28 @@ impl Rest<'_> {
         if known == 0 {
             return None;
         }
-        let left = self.numbers.expected() - self.next;
+        let expected = self.numbers.expected();
+        if expected > self.expected {
+            // How late it may be was reckoned for less.
+            (self.expected, self.latest) = (expected, Latest::default());
+        }
+        let left = expected - self.next;
         let since = self.began.elapsed().as_secs_f64();
+        let behind = match self.behind {
+            Behind::Resets => self.client.resets_behind(expected as f64 / MOST_COMMANDS as f64),
+            Behind::Most { .. } | Behind::Nothing => 0.0,
+        };
         let work = Work { known, since, sent: self.sent, ..Work::of(left, 1, MOST_COMMANDS) };
         let size = match self.behind {
             Behind::Most { requests: behind, meanwhile } => {
                 self.client.next_of_wave(Work { behind, meanwhile, ..work }, &mut self.wave)
             }
-            Behind::Some(behind) => match self.client.next_size(Work { behind, ..work }, &mut self.latest) {
-                Next::Size(size) => size,
-                Next::Wait => return None,
-            },
+            Behind::Resets | Behind::Nothing => {
+                match self.client.next_size(Work { behind, ..work }, &mut self.latest) {
+                    Next::Size(size) => size,
+                    Next::Wait => return None,
+                }
+            }
         };
         let size = size.clamp(1, known);
         let numbers = (self.next..self.next + size).collect();

@@ -27,7 +27,7 @@ const FAR: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Before {
     pub(crate) state: State,
-    /// How many pages of people it asks for, whose cards are part of the work and not known yet.
+    /// How many pages of people it asks for. As long as more work is expected than is known, it is on them.
     pub(crate) pages: usize,
 }
 
@@ -105,6 +105,8 @@ pub(crate) fn next_size(
     let chosen = if later.left == 0 && later.requests < exact.requests { later } else { exact };
     match chosen.first {
         Some(Next::Wait) => Next::Wait,
+        // It leaves once more is known.
+        Some(Next::Size(size)) if more_comes && size > work.known => Next::Wait,
         Some(Next::Size(size)) => Next::Size(size.clamp(1, most)),
         None => Next::Size(1),
     }
@@ -133,7 +135,14 @@ impl Timetable<'_> {
         if ever.left > 0 {
             return f64::INFINITY;
         }
+        // While more is about to be known, what fits by a moment need not fit by the next one.
         let (mut early, mut late) = (before, ever.last);
+        for _ in 0..MOST_HALVINGS {
+            if self.lay_out(late, requests).left == 0 {
+                break;
+            }
+            (early, late) = (late, late * 1.1 + EXACT);
+        }
         for _ in 0..MOST_HALVINGS {
             if late - early <= EXACT {
                 break;
@@ -436,6 +445,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_sent_is_known_and_only_news_are_waited_for(
+            count in 1..3000_usize,
+            known in 0.0..=1.0_f64,
+            each in 0.001..0.1_f64,
+            room in 0.0..60.0_f64,
+            pages in prop::collection::vec((0.0..3.0_f64, 0..20_usize), 0..8),
+            unlimited: bool,
+        ) {
+            let before: Vec<Before> =
+                pages.iter().map(|(seconds, pages)| Before { pages: *pages, ..Before::left(*seconds) }).collect();
+            let more_comes = before.iter().any(|before| before.pages > 0);
+            let work = Work { known: ((count as f64 * known) as usize).max(1), ..reads(count) };
+            let limits = if unlimited { allowance(f64::INFINITY, f64::INFINITY) } else { allowance(room, 2.0) };
+            match next_size(work, limits, (0.002, each), &before, &mut Latest::default()) {
+                Next::Size(size) => prop_assert!((1..=50).contains(&size) && (size <= work.known || !more_comes)),
+                Next::Wait => prop_assert!(more_comes && work.known < count),
+            }
+        }
+
         #[test]
         fn no_schedule_is_much_longer_than_the_bound(
             count in 1..3000_usize,

@@ -12,8 +12,9 @@
 //!
 //! The first term is the counter's, the last one the connections'. The second one is that of a counter at rest: it has never
 //! room for more than `X` requests, so that what it could have let through while it stood at zero is lost. `m` of those that
-//! follow need not wait for this work. With nothing to follow, the time is `max( (k - R) / Y + b, w )`. Each request more must save some of the time ([`Work::price`]): room in the
-//! counter is worth something to what comes next. `s` and `b0` are those of [`Timing`].
+//! follow need not wait for this work. With nothing to follow, the time is `max( (k - R) / Y + b, w )`. Each request more must
+//! save some of the time ([`Work::price`]): room in the counter is worth something to what comes next. `s` and `b0` are those of
+//! [`Timing`].
 //!
 //! This is for little work that much more follows, and for forecasts. It goes in waves: a size holds for as many requests as there
 //! are connections, since one that changed while the others of its wave are under way would leave a small request over, and a

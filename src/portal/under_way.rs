@@ -22,14 +22,14 @@ struct Entry {
 }
 
 impl UnderWay {
-    /// Adds a request of so many commands behind all others, of which so many ask for pages of people. Returns its number.
+    /// Adds a request of so many commands behind all others, of which so many ask for people. Returns its number.
     pub(crate) fn add(&mut self, commands: usize, pages: usize) -> u64 {
         self.last += 1;
         self.requests.insert(self.last, Entry { commands, pages, left: None });
         self.last
     }
 
-    /// How many requests ask for pages of people.
+    /// How many requests ask for people.
     pub(crate) fn of_pages(&self) -> usize {
         self.requests.values().filter(|request| request.pages > 0).count()
     }

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use super::file::{failed, open_private, open_to_append};
 use crate::port::StoreError;
 
+/// So many bytes, about a page of the system's, may wait for their sync: a system that goes down may lose a page in the middle
+/// and keep the next, and the less waits, the less likely is a hole in front of whole lines.
+const MOST_UNSYNCED: usize = 4096;
+
 /// The right to append to a file.
 #[derive(Debug)]
 pub(super) struct LineFile {
     path: PathBuf,
     file: File,
     trust: Trust,
-    /// Whether something was written that is not synced.
-    unsynced: bool,
+    /// How many bytes were written that are not synced; what stood there before may not be either.
+    unsynced: usize,
 }
 
 /// Whether what stands in the file is what was written.
@@ -39,7 +43,7 @@ impl LineFile {
             let cut = file.set_len(whole).and_then(|()| file.sync_all());
             cut.map_err(|source| failed(tr_later!("cannot cut a torn line off"), path, source))?;
         }
-        Ok(Self { path: path.to_owned(), file, trust: Trust::Whole, unsynced: false })
+        Ok(Self { path: path.to_owned(), file, trust: Trust::Whole, unsynced: 1 })
     }
 
     /// Appends lines in one write and syncs them, and what was appended before. After an error nothing is appended any more.
@@ -48,17 +52,19 @@ impl LineFile {
         self.sync()
     }
 
-    /// Appends lines in one write. They survive the end of the process, and that of the system once something was synced.
+    /// Appends lines in one write. They survive the end of the process, and that of the system once something was synced, which
+    /// is so before they are much.
     pub(super) fn append_unsynced(&mut self, lines: &str) -> Result<(), StoreError> {
-        self.unsynced = true;
-        self.change(|file| file.write_all(lines.as_bytes()))
+        self.unsynced = self.unsynced.saturating_add(lines.len());
+        self.change(|file| file.write_all(lines.as_bytes()))?;
+        if self.unsynced > MOST_UNSYNCED { self.sync() } else { Ok(()) }
     }
 
     /// Syncs what was appended.
     pub(super) fn sync(&mut self) -> Result<(), StoreError> {
-        if self.unsynced {
+        if self.unsynced > 0 {
             self.change(|file| file.sync_data())?;
-            self.unsynced = false;
+            self.unsynced = 0;
         }
         Ok(())
     }
@@ -93,7 +99,7 @@ mod tests {
     fn nothing_is_appended_after_a_write_that_failed() {
         let path = PathBuf::from("/dev/full");
         let file = File::options().append(true).open(&path).unwrap();
-        let mut lines = LineFile { path, file, trust: Trust::Whole, unsynced: false };
+        let mut lines = LineFile { path, file, trust: Trust::Whole, unsynced: 1 };
         let full = lines.append("one\n").unwrap_err();
         assert!(matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
         // The disk has room again; the log is broken all the same.
