@@ -6,7 +6,7 @@ use super::args::{Memory, Rules};
 use super::failure::Failure;
 use super::output::Outputs;
 use super::progress::Progress;
-use super::provenance;
+use super::provenance::{self, Asked};
 use super::rights;
 use super::session::Session;
 use super::sources::{self, Manifest};
@@ -41,9 +41,10 @@ pub(super) async fn make(
     rules: &Rules,
 ) -> Result<Planned, Failure> {
     let whole = |found: &[Diagnostic]| !found.iter().any(Diagnostic::is_error);
+    let git = provenance::ask(&manifest.sources);
     let Look { resolution, snapshot } = look(outputs, session, manifest, whole).await?;
     match snapshot {
-        Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot).await,
+        Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot, git).await,
         None => Err(sources::refuse(outputs, &resolution.warnings, &manifest.sources, &tr!("nothing was written"))),
     }
 }
@@ -70,6 +71,7 @@ pub(super) async fn of_snapshot(
     rules: &Rules,
     resolution: Resolution,
     snapshot: &Snapshot,
+    git: Asked,
 ) -> Result<Planned, Failure> {
     let Resolution { mut desired, warnings } = resolution;
     lower_limits(&mut desired.guards, rules);
@@ -85,8 +87,7 @@ pub(super) async fn of_snapshot(
     let cost = cost(session, &made);
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
-    let commits = provenance::commits(&manifest.sources);
-    Ok(Planned { plan: made, warnings, cost, commits, limits: desired.guards })
+    Ok(Planned { plan: made, warnings, cost, commits: git.answer(), limits: desired.guards })
 }
 
 /// Has the checker look at a plan.

@@ -1,8 +1,10 @@
-//! Who changed the manifests last, as git tells: asked once a file, and never an error.
+//! Who changed the manifests last, as git tells: asked once a file, while the portal is being asked, and never an error.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use crate::manifest::Source;
 use crate::report::Commit;
@@ -10,10 +12,22 @@ use crate::report::Commit;
 /// More files than this are not asked about: a process for each would take longer than the plan.
 const MOST_FILES: usize = 50;
 
-/// The last commit of each file, where git is there and knows the file.
-pub(super) fn commits(sources: &[Source]) -> BTreeMap<String, Commit> {
-    let named = |source: &Source| Some((source.name.to_string(), last_commit(Path::new(&*source.name))?));
-    sources.iter().take(MOST_FILES).filter_map(named).collect()
+/// Git, as it was asked.
+pub(super) struct Asked(Option<JoinHandle<BTreeMap<String, Commit>>>);
+
+/// Asks git for the last commit of each file, beside whatever else is done meanwhile.
+pub(super) fn ask(sources: &[Source]) -> Asked {
+    let names: Vec<Arc<str>> = sources.iter().take(MOST_FILES).map(|source| Arc::clone(&source.name)).collect();
+    let named = |name: Arc<str>| Some((name.to_string(), last_commit(Path::new(&*name))?));
+    let ask = move || names.into_iter().filter_map(named).collect();
+    Asked(thread::Builder::new().name("git".to_owned()).spawn(ask).ok())
+}
+
+impl Asked {
+    /// The last commit of each file, where git is there and knows the file.
+    pub(super) fn answer(self) -> BTreeMap<String, Commit> {
+        self.0.and_then(|asked| asked.join().ok()).unwrap_or_default()
+    }
 }
 
 fn last_commit(file: &Path) -> Option<Commit> {

@@ -30,7 +30,7 @@ pub(super) const UNNOTICED: f64 = 0.005;
 const FEWEST_COMMANDS: usize = 4;
 
 /// With few requests some work may take so many times as long as with many.
-pub(super) const LATEST: f64 = 1.08;
+pub(super) const LATEST: f64 = 1.1;
 
 /// How much more a second counts that is later than that.
 const TOO_LATE: f64 = 10.0;

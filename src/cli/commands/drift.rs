@@ -8,7 +8,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::cli::{exit, planning, sources};
+use crate::cli::{exit, planning, provenance, sources};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Look;
 use crate::plan::Drift;
@@ -37,6 +37,7 @@ async fn look(
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {
         let worth = |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
+        let git = provenance::ask(&manifest.sources);
         let Look { resolution, snapshot } = planning::look(outputs, session, &manifest, worth).await?;
         let found = &resolution.warnings;
         let Some(snapshot) = snapshot else {
@@ -44,7 +45,7 @@ async fn look(
         };
         let gone: Vec<Diagnostic> = found.iter().filter(|found| found.is_error()).cloned().collect();
         let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
-        let planned = planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot).await?;
+        let planned = planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot, git).await?;
         let drift = Drift::of(&planned.plan, gone);
         sources::show(outputs.ui, &planned.warnings, &manifest.sources);
         let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest) };
