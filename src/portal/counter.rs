@@ -173,8 +173,9 @@ impl Counter {
         self.level
     }
 
-    /// How much longer the first of so many waiting requests has to wait, so that those behind it may leave with it.
-    pub(crate) fn together(&self, waiting: usize) -> Duration {
+    /// How much longer a request has to wait that waits anyway, so that others may leave with it, at most so many in all: those
+    /// that wait behind it, and those that come meanwhile.
+    pub(crate) fn together(&self, most: usize) -> Duration {
         let Rate::Limited { burst: _, per_second } = self.rate else {
             return Duration::ZERO;
         };
@@ -182,7 +183,7 @@ impl Counter {
         if self.known_since.is_some() || self.foreign > ALONE * per_second {
             return Duration::ZERO;
         }
-        let group = (waiting as f64).min(self.leak() * TOGETHER).min(self.ceiling()).floor();
+        let group = (most as f64).min(self.leak() * TOGETHER).min(self.ceiling()).floor();
         Duration::from_secs_f64((group - 1.0).max(0.0) / self.leak())
     }
 
@@ -333,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_leaks_in_two_seconds_leaves_together() {
-        let extra = |rate: Rate, waiting: usize| Counter::new(rate, 0.0).together(waiting).as_secs_f64();
+        let extra = |rate: Rate, most: usize| Counter::new(rate, 0.0).together(most).as_secs_f64();
         let none = extra(Rate::STANDARD, 0) + extra(Rate::STANDARD, 1) + extra(Rate::Unlimited, 8);
         assert_eq!(none, 0.0);
         assert_eq!((extra(Rate::STANDARD, 2), extra(Rate::STANDARD, 8)), (0.5, 1.5));

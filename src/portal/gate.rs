@@ -8,7 +8,7 @@
 //! is as soon for the last of them, and a processor that has slept takes about twice as long for the same work as one that
 //! has not, because its caches are cold. At the end of the work each leaves as soon as it may.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ const SLACK: Duration = Duration::from_millis(100);
 pub(crate) struct Gate {
     limiter: Mutex<Limiter>,
     turn: tokio::sync::Mutex<()>,
-    /// How many requests wait for their turn, or have it and wait for the limits.
-    waiting: AtomicUsize,
+    /// How many requests may be here or under way.
+    connections: usize,
     /// Whether there is plenty to be sent.
     plenty: AtomicBool,
     started: Instant,
@@ -45,7 +45,7 @@ impl Gate {
         Self {
             limiter: Mutex::new(Limiter::new(settings.rate, settings.operating_share, &level)),
             turn: tokio::sync::Mutex::new(()),
-            waiting: AtomicUsize::new(0),
+            connections: settings.connections,
             plenty: AtomicBool::new(false),
             started,
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
@@ -57,7 +57,6 @@ impl Gate {
 
     /// Waits until a request may leave, and counts it. Returns how long it has waited for the limits.
     pub(crate) async fn admit(&self, charges: &Charges) -> Result<Duration, PortalError> {
-        let _waiting = Waiting::at(self);
         let _turn = tokio::select! {
             turn = self.turn.lock() => turn,
             reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
@@ -93,7 +92,7 @@ impl Gate {
         if !self.plenty.load(Ordering::Relaxed) {
             return alone;
         }
-        let time = alone + self.limiter().together(self.waiting.load(Ordering::Relaxed));
+        let time = alone + self.limiter().together(self.connections);
         // Before a deadline each leaves as soon as it may.
         if self.deadline.is_some_and(|deadline| Instant::now() + time + SLACK > deadline) { alone } else { time }
     }
@@ -156,22 +155,6 @@ impl Gate {
     }
 }
 
-/// A request at the gate, for as long as it waits.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn at(gate: &'a Gate) -> Self {
-        gate.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(&gate.waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,9 +194,7 @@ mod tests {
         assert_eq!(alone, [500, 1000, 1500, 2000, 2500, 3000, 3500, 4000]);
         let plenty = gate(48.7, None);
         plenty.plenty(true);
-        // The first one has come before there was anybody behind it.
-        assert_eq!(departures(&plenty).await, [500, 2500, 2500, 2500, 2500, 4000, 4000, 4000]);
-        assert_eq!(plenty.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(departures(&plenty).await, [2000, 2000, 2000, 2000, 4000, 4000, 4000, 4000]);
     }
 
     #[tokio::test(start_paused = true)]

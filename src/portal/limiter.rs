@@ -120,9 +120,9 @@ impl Limiter {
         Allowance { room, most_room, pace: self.counter.pace(), connections }
     }
 
-    /// How much longer the first of so many waiting requests has to wait, so that those behind it may leave with it.
-    pub(crate) fn together(&self, waiting: usize) -> Duration {
-        self.counter.together(waiting)
+    /// How much longer a request has to wait, so that others may leave with it, at most so many in all.
+    pub(crate) fn together(&self, most: usize) -> Duration {
+        self.counter.together(most)
     }
 
     /// Which part of the operating time that the portal grants a method these charges will take, of the method that they
