@@ -1,53 +1,190 @@
 //! The canonical form of JSON (RFC 8785), of which digests are made.
 //!
-//! Every layout that is read needs it. The library for it lays every key and value out in a buffer of its own, which would take
-//! longer than everything else that is done for a card. Nearly all layouts have plain keys and whole numbers; then what
-//! `serde_json` writes is the canonical form, once the keys are sorted. Everything else is left to the library.
+//! Every layout that is read needs it, and to find it is the most that is done for a card. So a text is taken apart into
+//! [`Node`]s, which borrow from it, and not into the values of `serde_json`, which own a text for every name. Nearly all
+//! layouts have plain keys and whole numbers; then what `serde_json` writes is the canonical form, once the keys are sorted.
+//! Everything else is left to the library for it, which lays every key and value out in a buffer of its own.
 
-use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Number;
 
 use super::Digest;
 
 /// The largest whole number up to which a double, which is what canonical numbers are, is exact (RFC 8785, section 6).
 const EXACT: u64 = 1 << 53;
 
-/// The digest of the canonical form of a value.
-///
-/// # Errors
-///
-/// If there is no canonical form; nothing that was read from JSON is such a value.
-pub(super) fn digest(mut value: Value) -> Result<Digest, serde_json::Error> {
-    if !plain(&value) {
-        return Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(&value, &mut sum));
-    }
-    value.sort_all_objects();
-    Digest::of_json(&value)
+/// A value as it stands in a text, but for the order of keys, which says nothing.
+#[derive(Debug)]
+pub(super) enum Node<'a> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    /// Sorted by keys, byte by byte. Of entries with the same key the last one counts, as everywhere in `serde_json`.
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
-/// Whether sorting by bytes and writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is another
-/// order than that of bytes for letters beyond ASCII, and writes numbers as doubles.
-fn plain(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-        Value::Number(number) => number.as_i64().is_some_and(|number| number.unsigned_abs() <= EXACT),
-        Value::Array(items) => items.iter().all(plain),
-        Value::Object(entries) => entries.iter().all(|(key, value)| key.is_ascii() && plain(value)),
+impl<'a> Node<'a> {
+    /// Takes a text apart.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON.
+    pub(super) fn of(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The digest of the canonical form.
+    ///
+    /// # Errors
+    ///
+    /// If there is no canonical form; nothing that was read from JSON is such a value.
+    pub(super) fn digest(&self) -> Result<Digest, serde_json::Error> {
+        if self.is_plain() {
+            Digest::of_json(self)
+        } else {
+            Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(self, &mut sum))
+        }
+    }
+
+    /// The value of a key, if this is an object that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Object(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
+        }
+    }
+
+    /// The items, if this is a list.
+    pub(super) fn items(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Whether writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is another order than that
+    /// of bytes for letters beyond ASCII, and writes numbers as doubles.
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Text(_) => true,
+            Self::Number(number) => number.as_i64().is_some_and(|number| number.unsigned_abs() <= EXACT),
+            Self::List(items) => items.iter().all(Self::is_plain),
+            Self::Object(entries) => entries.iter().all(|(key, value)| key.is_ascii() && value.is_plain()),
+        }
     }
 }
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Nodes;
+
+        impl<'de> Visitor<'de> for Nodes {
+            type Value = Node<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+                Ok(Node::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+                Ok(Node::Bool(value))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
+                Ok(Node::Number(number.into()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
+                Ok(Node::Number(number.into()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
+                // What JSON can hold is finite.
+                Ok(Number::from_f64(number).map_or(Node::Null, Node::Number))
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+                Ok(Node::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+                Ok(Node::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
+                let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    entries.push((key, value));
+                }
+                // Stable, so that the last one of the same key stays the last.
+                entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+                entries.dedup_by(|later, earlier| {
+                    let same = later.0 == earlier.0;
+                    if same {
+                        std::mem::swap(later, earlier);
+                    }
+                    same
+                });
+                Ok(Node::Object(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Nodes)
+    }
+}
+
+/// A key, borrowed if it stands in the text as it is.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Number, json};
+    use serde_json::{Value, json};
 
     use super::*;
 
-    /// The digest as the library has it.
-    fn slowly(value: &Value) -> Digest {
-        Digest::of(&serde_json_canonicalizer::to_vec(value).unwrap())
+    /// The digest as the libraries have it.
+    fn slowly(text: &str) -> Digest {
+        let value: Value = serde_json::from_str(text).unwrap();
+        Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap())
     }
 
-    fn keys() -> impl Strategy<Value = String> {
+    fn quickly(text: &str) -> Digest {
+        Node::of(text).unwrap().digest().unwrap()
+    }
+
+    fn words() -> impl Strategy<Value = String> {
         prop_oneof![
             "[ -~\t\n\r]{0,4}",
             "[a-c]{0,3}",
@@ -57,21 +194,33 @@ mod tests {
         ]
     }
 
-    fn values() -> impl Strategy<Value = Value> {
+    /// A JSON string, as `serde_json` writes it or with every letter escaped.
+    fn strings() -> impl Strategy<Value = String> {
+        let escaped = |text: String| {
+            let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            format!("\"{units}\"")
+        };
+        prop_oneof![words().prop_map(|text| Value::from(text).to_string()), words().prop_map(escaped)]
+    }
+
+    /// JSON texts, with keys that come twice.
+    fn texts() -> impl Strategy<Value = String> {
+        let number = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number).to_string();
         let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            (-20_i64..20).prop_map(|near| Value::from(EXACT.wrapping_add_signed(near))),
-            (-20_i64..20).prop_map(Value::from),
-            any::<f64>().prop_map(|number| Number::from_f64(number).map_or(Value::Null, Value::Number)),
-            keys().prop_map(Value::from),
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<u64>().prop_map(|number| number.to_string()),
+            (-20_i64..20).prop_map(|near| EXACT.wrapping_add_signed(near).to_string()),
+            (-20_i64..20).prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(number),
+            strings(),
         ];
         leaf.prop_recursive(4, 40, 6, |inner| {
+            let entry = (strings(), inner.clone()).prop_map(|(key, value)| format!("{key} : {value}"));
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((keys(), inner), 0..6).prop_map(|entries| entries.into_iter().collect()),
+                prop::collection::vec(inner, 0..6).prop_map(|items| format!("[{}]", items.join(" ,"))),
+                prop::collection::vec(entry, 0..6).prop_map(|entries| format!("{{{}}}", entries.join(", "))),
             ]
         })
     }
@@ -80,8 +229,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn the_quick_way_is_the_way_of_the_library(value in values()) {
-            prop_assert_eq!(digest(value.clone()).unwrap(), slowly(&value));
+        fn the_quick_way_is_the_way_of_the_library(text in texts()) {
+            prop_assert_eq!(quickly(&text), slowly(&text));
         }
     }
 
@@ -97,16 +246,40 @@ mod tests {
             "{\"\u{e9}\":1}",
             "[{\"a\":[0.5]}]",
         ] {
-            let value: Value = serde_json::from_str(text).unwrap();
-            assert!(!plain(&value), "{text}");
-            assert_eq!(digest(value.clone()).unwrap(), slowly(&value), "{text}");
+            assert!(!Node::of(text).unwrap().is_plain(), "{text}");
+            assert_eq!(quickly(text), slowly(text), "{text}");
         }
         for value in [
             json!(null),
             json!([{"name": "main", "title": "Zur\u{fc}ck \u{1}\u{7f}\"/\\", "elements": [], "sort": -7}]),
         ] {
-            assert!(plain(&value), "{value}");
-            assert_eq!(digest(value.clone()).unwrap(), slowly(&value), "{value}");
+            let text = value.to_string();
+            assert!(Node::of(&text).unwrap().is_plain(), "{text}");
+            assert_eq!(quickly(&text), slowly(&text), "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_key_that_comes_more_than_once_the_last_value_counts() {
+        let text = r#"{"b":1,"a":1,"\u0061":2,"c":0,"a":3,"b":4}"#;
+        assert_eq!(quickly(text), quickly(r#"{"a":3,"b":4,"c":0}"#));
+        assert_eq!(quickly(text), slowly(text));
+    }
+
+    #[test]
+    fn what_is_no_json_is_none_here_either() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for text in ["", "[1,]", "{\"a\"}", "[1] 2", "\"\\ud800\"", "nul", "1e999", &deep] {
+            assert!(Node::of(text).is_err() && serde_json::from_str::<Value>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_borrowed_where_they_stand_as_they_are() {
+        let node = Node::of(r#"[{"name":"main"},{"name":"a\/b"}]"#).unwrap();
+        let name = |index: usize| node.items().unwrap()[index].get("name").unwrap();
+        assert!(matches!(name(0), Node::Text(Cow::Borrowed("main"))));
+        assert!(matches!(name(1), Node::Text(Cow::Owned(text)) if text == "a/b"));
+        assert!(node.get("name").is_none() && name(0).items().is_none());
     }
 }

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Digest, canonical};
+use super::Digest;
+use super::canonical::Node;
 
 /// The content of one card, as the portal's `get` returned it.
 ///
@@ -51,12 +52,12 @@ impl Layout {
     ///
     /// If it is not JSON, or `null`.
     pub fn from_json(text: &str) -> Result<Self, LayoutError> {
-        let value: Value = serde_json::from_str(text).map_err(LayoutError::NotJson)?;
-        if value.is_null() {
+        let content = Node::of(text).map_err(LayoutError::NotJson)?;
+        if matches!(content, Node::Null) {
             return Err(LayoutError::Null);
         }
-        let (sections, fields) = counts(&value);
-        let digest = canonical::digest(value).map_err(LayoutError::NotJson)?;
+        let (sections, fields) = counts(&content);
+        let digest = content.digest().map_err(LayoutError::NotJson)?;
         Ok(Self(Arc::new(Content { text: text.into(), digest, sections, fields })))
     }
 
@@ -145,13 +146,14 @@ impl Outline {
 }
 
 /// How many sections and fields an [`Outline`] would have, without making one: every card that is read is counted.
-fn counts(value: &Value) -> (u32, u32) {
-    let all_named = |items: &[Value]| items.iter().all(|item| item.get("name").is_some_and(Value::is_string));
-    let named = |value: Option<&Value>| {
-        value.and_then(Value::as_array).filter(|items| all_named(items)).map_or(0, |items| number(items.len()))
+fn counts(content: &Node<'_>) -> (u32, u32) {
+    let is_named = |item: &Node<'_>| matches!(item.get("name"), Some(Node::Text(_)));
+    let named = |list: Option<&Node<'_>>| {
+        let items = list.and_then(Node::items).filter(|items| items.iter().all(is_named));
+        items.map_or(0, |items| number(items.len()))
     };
-    let sections = named(Some(value));
-    let fields = value.as_array().filter(|_| sections > 0).into_iter().flatten();
+    let sections = named(Some(content));
+    let fields = content.items().filter(|_| sections > 0).into_iter().flatten();
     (sections, fields.map(|section| named(section.get("elements"))).sum())
 }
 
