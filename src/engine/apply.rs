@@ -14,12 +14,15 @@ use super::put_back::put_back;
 use super::run_report::{ApplyError, ApplyReport, Settled};
 use super::{Event, Listener, StopSignal};
 use crate::language::english;
-use crate::model::{CardKey, Digest, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, Totals};
+use crate::model::{CardKey, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, Totals};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
 use crate::port::{Interrupted, JournalRecord, PortalError, ResetAnswer, RunLog, StoreError, WritePortal};
 
 /// How many requests that write may be under way at once.
 const REQUESTS_AT_ONCE: usize = 8;
+
+/// So many backups go to the disk with one sync, for requests that follow too: it costs as much as sending a request.
+const BACKUPS_AT_ONCE: usize = 64;
 
 /// Whether the cards were read just now, by this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
         stand_ins: &plan.stand_ins,
         outcomes: BTreeMap::new(),
         waiting: VecDeque::new(),
+        backed_up: 0,
         most_per_request: usize::MAX,
         listener,
     };
@@ -89,6 +93,8 @@ struct Run<'a, P, L> {
     stand_ins: &'a BTreeMap<LeadCustomerType, Layout>,
     outcomes: BTreeMap<CardKey, Outcome>,
     waiting: VecDeque<Job>,
+    /// How many at the front of those have their backups on disk.
+    backed_up: usize,
     /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
     most_per_request: usize,
     listener: &'a dyn Listener,
@@ -168,23 +174,28 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
     /// Takes jobs for one request, with their backups and their intent on disk.
     fn next_request(&mut self) -> Result<Vec<Job>, StoreError> {
-        let size = self.portal.targets_per_request(self.waiting.len()).min(self.most_per_request).max(1);
-        let jobs: Vec<Job> = self.waiting.drain(..size.min(self.waiting.len())).collect();
-        let prepared = self.prepare(&jobs);
-        if prepared.is_err() {
-            self.waiting.extend(jobs.iter().cloned());
+        let waiting = self.waiting.len();
+        let size = self.portal.targets_per_request(waiting).min(self.most_per_request).max(1).min(waiting);
+        self.back_up_for(size)?;
+        let jobs: Vec<Job> = self.waiting.drain(..size).collect();
+        self.backed_up -= jobs.len();
+        let targets = jobs.iter().map(|job| (job.key, job.layout.as_ref().map(Layout::digest))).collect();
+        if let Err(problem) = self.log.append(&[JournalRecord::Intent { targets }]) {
+            self.waiting.extend(jobs);
+            return Err(problem);
         }
-        prepared.map(|()| jobs)
+        Ok(jobs)
     }
 
-    /// Puts on disk what has to be there before anything is sent: the backups first, then the intent.
-    fn prepare(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
-        let backups: Vec<(CardKey, &Layout)> =
-            jobs.iter().filter_map(|job| Some((job.key, job.layout.as_ref()?))).collect();
-        self.log.back_up(&backups)?;
-        let targets: Vec<(CardKey, Option<Digest>)> =
-            jobs.iter().map(|job| (job.key, job.layout.as_ref().map(Layout::digest))).collect();
-        self.log.append(&[JournalRecord::Intent { targets }])
+    /// Sees to it that so many jobs at the front have their backups on disk, and if some have not, more than those.
+    fn back_up_for(&mut self, jobs: usize) -> Result<(), StoreError> {
+        if jobs > self.backed_up {
+            let many = jobs.max(BACKUPS_AT_ONCE).min(self.waiting.len());
+            let layouts = self.waiting.iter().take(many).filter_map(|job| Some((job.key, job.layout.as_ref()?)));
+            self.log.back_up(&layouts.collect::<Vec<_>>())?;
+            self.backed_up = many;
+        }
+        Ok(())
     }
 
     /// Brings every target of one request to its outcome, back into the queue, or into the next question.

@@ -11,7 +11,8 @@
 //! 2. *Look.* No unfinished run may lie in the store. The journal is opened with every planned target in it.
 //! 3. *Read.* Unless this very process has just read the card, it is read again and compared with the plan's digest. What
 //!    changed is not touched. A crash here leaves an opened journal and an untouched portal.
-//! 4. *Back up.* The layout is written and synced. A crash here leaves a backup too many, which harms nobody.
+//! 4. *Back up.* The layout is written and synced, with those of the next requests. A crash here leaves backups too many, which
+//!    harm nobody.
 //! 5. *Intend.* The intent is journaled and synced. A crash from here on leaves a target of which nobody knows whether the
 //!    request left: `resume` asks the portal. The backup is on disk.
 //! 6. *Send* `get, reset, get`, as neighbours in one request. The first `get` must equal the backup. If it does not, the

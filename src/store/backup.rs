@@ -64,13 +64,10 @@ impl Backups {
     /// Adds what is not there yet, and syncs it. When this returns, all of it survives a crash.
     pub(super) fn add(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         let mut lines = String::new();
-        let mut added = Vec::new();
+        let mut added: BTreeMap<Name, Digest> = BTreeMap::new();
         for (target, layout) in cards {
             let bytes = Digest::of(layout.as_json().as_bytes());
-            let of = |name: Name| {
-                let new = added.iter().find(|(known, _): &&(Name, Digest)| *known == name).map(|(_, bytes)| *bytes);
-                new.or_else(|| self.there.get(&name).copied())
-            };
+            let of = |name: Name| added.get(&name).or_else(|| self.there.get(&name)).copied();
             let name = match of((None, layout.digest())) {
                 None => (None, layout.digest()),
                 Some(same) if same == bytes => continue,
@@ -83,7 +80,7 @@ impl Backups {
             let backup = Backup { target: name.0, layout: (*layout).clone() };
             let json = encode_backup(&backup).map_err(|problem| misread(&self.path, problem, None))?;
             lines.push_str(&checked_line(&json));
-            added.push((name, bytes));
+            added.insert(name, bytes);
         }
         if !lines.is_empty() {
             self.file.append(&lines)?;

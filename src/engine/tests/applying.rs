@@ -30,6 +30,57 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
 }
 
 #[tokio::test]
+async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
+    let names: Vec<String> = (0..200).map(|number| format!("card {number}")).collect();
+    let rows: Vec<(CardKey, &str)> = (2..).map(simple).zip(names.iter().map(String::as_str)).collect();
+    let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
+    let world = world(&rows);
+    let faults = [(0, Fault::LostBefore), (31, Fault::LostBefore), (40, Fault::LostAfter), (90, Fault::LostBefore)];
+    world.lock().unwrap().faults.extend(faults);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
+    let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let mut watched = Watched { log, back_ups: 0 };
+    let (_, stop) = stop_pair();
+    apply(&portal, &mut watched, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
+    assert_eq!(watched.log.disk().backups.len(), names.len());
+    assert!(watched.back_ups <= 8, "{} times", watched.back_ups);
+    assert!(world.lock().unwrap().rows.is_empty());
+}
+
+/// A log that takes no intent without its backup, and counts how often backups are synced.
+struct Watched {
+    log: FakeLog,
+    back_ups: usize,
+}
+
+impl RunLog for Watched {
+    fn run(&self) -> &RunId {
+        self.log.run()
+    }
+
+    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+        self.back_ups += 1;
+        self.log.back_up(cards)
+    }
+
+    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+        for record in records {
+            if let JournalRecord::Intent { targets } = record {
+                let backups = &self.log.disk().backups;
+                let digests = targets.iter().filter_map(|(_, digest)| digest.as_ref());
+                digests.for_each(|digest| assert!(backups.contains_key(digest), "{record:?}"));
+            }
+        }
+        self.log.append(records)
+    }
+
+    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+        self.log.mark(entries)
+    }
+}
+
+#[tokio::test]
 async fn no_more_is_sent_than_is_settled_and_eight_requests() {
     let keys: Vec<CardKey> = (2..=401).map(simple).collect();
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
