@@ -252,6 +252,15 @@ fn an_output_that_cannot_be_written_stops_every_command_before_it_does_anything(
 }
 
 #[test]
+fn two_outputs_to_stdout_are_a_command_line_that_cannot_be_understood() {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    let ended = place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "-o", "json", "-o", "text"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{ended:?}");
+    assert!(ended.stderr.contains("two outputs go to stdout") && ended.stderr.contains("json=plan.json"), "{ended:?}");
+}
+
+#[test]
 fn github_gets_annotations_on_lines_and_a_summary_of_the_step() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);

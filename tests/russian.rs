@@ -185,13 +185,14 @@ fn a_guard_that_stands_against_a_plan() {
 --- stderr
 ошибка: план остановлен защитой: карточки лишатся 16 из 37 действующих сотрудников; предел maxPercentOfUsers — 10 %; ничего не записано
 подсказка: если это то, что нужно, добавьте в spec:
-guards:
-  acknowledge: { users: 16, common: [repeat] }
+    guards:
+      acknowledge: { users: 16, common: [repeat] }
 
 "#]]
     );
     // The lines to copy are the same.
-    let lines = |ended: &Ended| ended.stderr.lines().skip_while(|line| *line != "guards:").map(str::to_owned).collect();
+    let lines =
+        |ended: &Ended| ended.stderr.lines().skip_while(|line| line.trim() != "guards:").map(str::to_owned).collect();
     let (english, russian): (Vec<String>, Vec<String>) = (lines(&english), lines(&refused));
     assert!(!english.is_empty() && english == russian, "{english:?} {russian:?}");
 }

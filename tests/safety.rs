@@ -125,7 +125,7 @@ async fn a_guard_on_people_is_lifted_for_its_number_and_not_for_one_more() {
     let acknowledged = "  guards:\n    acknowledge: { users: 37 }\n";
     world.manifest(&ids(&people), "");
     let told = world.is_refused("38 people would lose a card; the limit maxUsers is 25");
-    assert!(told.contains("guards:\n  acknowledge: { users: 38 }"), "{told}");
+    assert!(told.contains("    guards:\n      acknowledge: { users: 38 }"), "{told}");
     world.manifest(&ids(&people), acknowledged);
     world.is_refused("38 people would lose a card; the limit maxUsers is 25");
     world.manifest(&ids(&people[..37]), acknowledged);
@@ -520,6 +520,8 @@ async fn an_audit_trail_that_was_edited_or_cut_off_is_found() {
     let (world, people) = World::of(3).await;
     world.manifest(&ids(&people), "");
     assert_eq!(world.place.run(&APPLY).code, 0);
+    let elsewhere = world.place.run(&["audit", "verify", "--store", "elsewhere"]);
+    assert!(elsewhere.code == 1 && elsewhere.stderr.contains("there is no store elsewhere"), "{elsewhere:?}");
     let verified = world.place.run(&["audit", "verify"]);
     assert!(verified.code == 0 && verified.stdout.contains("2 events, 1 run"), "{verified:?}");
     let path = world.folder().join("audit.jsonl");

@@ -86,6 +86,8 @@ pub(super) enum Command {
     /// Write a manifest to start from, and files for a pipeline
     Init(InitArguments),
     /// Check manifests without a portal
+    ///
+    /// Whether the people and departments that they name exist is known to the portal alone: `recard plan` asks it.
     Validate(ValidateArguments),
     /// Show what apply would do
     Plan(PlanArguments),

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::args::{Shown, Written};
-use super::environment;
 use super::failure::Failure;
 use super::ui::Ui;
+use super::{environment, exit};
 use crate::language::{self, Text};
 use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
 use crate::store::write_whole;
@@ -240,7 +240,7 @@ pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
     // Workflow commands are lines of a log; they may stand below a text.
     let is_document = |output: &&Output| output.path.is_none() && output.format != Format::Github;
     if outputs.iter().filter(is_document).count() > 1 {
-        return Err(Failure::error(tr!("two outputs go to stdout"))
+        return Err(Failure::new(exit::USAGE, tr!("two outputs go to stdout"))
             .hint(tr!("give all but one of them a file: --output json=plan.json")));
     }
     outputs.iter().filter_map(|output| output.path.as_deref()).try_for_each(check_path)

@@ -118,7 +118,8 @@ impl Ui {
             }
         }
         for hint in hints {
-            self.say(format_args!("{HINT}{help}{HINT:#} {}", lines(hint)));
+            // What is to be copied stands below, apart from the margin.
+            self.say(format_args!("{HINT}{help}{HINT:#} {}", lines(hint).replace('\n', "\n    ")));
         }
     }
 
