@@ -131,9 +131,25 @@ pub(super) fn lower_limits(guards: &mut GuardLimits, rules: &Rules) {
     }
 }
 
+/// What the resets of a plan cost, whose cards were read just now.
 pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
-    let resets = usize::try_from(plan.counts().reset).unwrap_or(usize::MAX);
-    let Forecast { requests, time, operating_share } = session.portal.forecast(Task::Resets(resets));
+    cost_of(session, Task::Resets(resets(plan)))
+}
+
+/// What a later apply costs, which reads so many cards first. If there is nothing to reset, there is none.
+pub(super) fn cost_of_apply(session: &Session, plan: &Plan, reads: usize) -> Cost {
+    match resets(plan) {
+        0 => cost(session, plan),
+        resets => cost_of(session, Task::ReadsThenResets(reads, resets)),
+    }
+}
+
+pub(super) fn resets(plan: &Plan) -> usize {
+    usize::try_from(plan.counts().reset).unwrap_or(usize::MAX)
+}
+
+fn cost_of(session: &Session, task: Task) -> Cost {
+    let Forecast { requests, time, operating_share } = session.portal.forecast(task);
     Cost { requests, seconds: time.as_secs_f64(), operating_share }
 }
 

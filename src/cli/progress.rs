@@ -214,7 +214,7 @@ mod tests {
         Arc::new(|work| match work {
             Task::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
             Task::Resets(0) => None,
-            Task::Resets(left) => Some(Duration::from_secs(left as u64)),
+            Task::Resets(left) | Task::ReadsThenResets(_, left) => Some(Duration::from_secs(left as u64)),
         })
     }
 

@@ -405,12 +405,21 @@ impl Client {
         (page.goes_on() && came.elapsed() < FIRST_PAGE_LASTS).then_some(page)
     }
 
-    /// In how many requests some work would leave, and how many seconds they would take, by what is known now.
-    pub(super) fn estimate(&self, work: Work) -> (usize, f64) {
+    /// In how many requests works would leave, one after the other, and how many seconds they would take, by what is known now.
+    pub(super) fn estimate(&self, works: &[Work]) -> (usize, f64) {
         let allowance = self.allowance();
         self.with(|state| {
-            let size = state.timing.size(work, allowance);
-            (work.count.div_ceil(size), state.timing.seconds(work, size, allowance))
+            let (mut requests, mut seconds) = (0, 0.0);
+            for work in works.iter().filter(|work| work.count > 0) {
+                let room = allowance.room - requests as f64;
+                let size = state.timing.size(*work, Allowance { room: room.max(0.0), ..allowance });
+                requests += work.count.div_ceil(size);
+                // Each takes its own time, and no request leaves before the counter has room for it and those before it.
+                let alone = state.timing.seconds(*work, size, Allowance { room: allowance.most_room, ..allowance });
+                let paced = state.timing.seconds(*work, size, Allowance { room, ..allowance });
+                seconds = f64::max(seconds + alone, paced);
+            }
+            (requests, seconds)
         })
     }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::batch::Batch;
 use super::client::{CallError, Client, Request};
 use super::command::BATCH;
+use super::operating::Told;
 use super::trial::{Repeat, Trial};
 use super::wire::{BatchAnswer, CommandOutcome, CommandTrouble, Success, Times};
 
@@ -50,24 +51,28 @@ impl Client {
         let read = |success: &Success<'_>, time: Duration| {
             let answer = BatchAnswer::of(success)?;
             self.timed(batch.len(), time, seconds_each(batch.len(), &answer));
-            Ok(self.owned(batch, answer))
+            Ok(self.owned(batch, time, answer))
         };
         self.call(&request, repeat, trial, read).await
     }
 
-    /// Copies what an answer borrows, and tells the limiter what it says about operating time.
-    fn owned(&self, batch: &Batch, answer: BatchAnswer<'_>) -> CommandEnds {
+    /// Copies what an answer borrows that came after a time, and tells the limiter what it says about operating time.
+    fn owned(&self, batch: &Batch, after: Duration, answer: BatchAnswer<'_>) -> CommandEnds {
         let batch_times = answer.times;
-        let mut operating: BTreeMap<&'static str, (f64, usize)> = BTreeMap::new();
+        let (now, each) = (self.gate.now(), seconds_each(batch.len(), &answer));
+        let first =
+            |sum: f64, each| Told { lowest: sum, highest: sum, commands: 0, each, sent: now.saturating_sub(after) };
+        let mut operating: BTreeMap<&'static str, Told> = BTreeMap::new();
         if let Some(sum) = batch_times.operating {
-            operating.insert(BATCH, (sum, 1));
+            operating.insert(BATCH, Told { commands: 1, ..first(sum, None) });
         }
         let (methods, mut ends) = (batch.methods(), CommandEnds::new());
         for (key, result) in answer.results {
             if let (Some(sum), Some(method)) = (result.times.operating, methods.get(key.as_str()).copied()) {
-                let (highest, commands) = operating.entry(method).or_insert((0.0, 0));
-                *highest = highest.max(sum);
-                *commands += 1;
+                let told = operating.entry(method).or_insert_with(|| first(sum, each));
+                told.lowest = told.lowest.min(sum);
+                told.highest = told.highest.max(sum);
+                told.commands += 1;
             }
             let end = match result.outcome {
                 CommandOutcome::Failed(trouble) => CommandEnd::Failed(trouble),
@@ -81,11 +86,7 @@ impl Client {
             };
             ends.insert(key, end);
         }
-        let now = self.gate.now();
-        let mut limiter = self.gate.limiter();
-        for (method, (sum, commands)) in operating {
-            limiter.told(method, sum, commands, now);
-        }
+        self.gate.told(&operating, now);
         ends
     }
 }

@@ -10,7 +10,7 @@ use super::batch::MOST_COMMANDS;
 use super::client::Client;
 use super::command::{BATCH, GET, RESET};
 use super::sizing::Work;
-use super::writing::resets;
+use super::writing::{self, READS_OF_A_RESET};
 
 /// Work that lies before us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Task {
     Reads(usize),
     /// So many cards are to be reset, with a read before and after each.
     Resets(usize),
+    /// So many cards are to be read first, and then so many of them reset.
+    ReadsThenResets(usize, usize),
 }
 
 /// What a [`Task`] will cost, if nobody else uses the portal.
@@ -29,21 +31,25 @@ pub struct Forecast {
     /// How long it will take.
     pub time: Duration,
     /// Which part of the operating time that the portal grants a method in ten minutes it will take, of the method that it
-    /// takes most of: 0.1 is a tenth. May be more than 1; the time then includes the pauses.
+    /// takes most of: 0.1 is a tenth. May be more than 1. What was taken before is not in it, but the time includes the pauses
+    /// that both together make necessary.
     pub operating_share: f64,
 }
 
 impl Client {
     /// What a task will cost.
     pub(crate) fn forecast(&self, task: Task) -> Forecast {
-        let (work, reads, resets) = match task {
-            Task::Reads(count) => (Work::of(count, 1, MOST_COMMANDS), count, 0),
-            Task::Resets(count) => (resets(count), 2 * count, count),
+        let (reads, resets) = match task {
+            Task::Reads(count) => (count, 0),
+            Task::Resets(count) => (0, count),
+            Task::ReadsThenResets(reads, resets) => (reads, resets),
         };
-        if work.count == 0 {
+        let (first, second) = (Work::of(reads, 1, MOST_COMMANDS), writing::resets(resets));
+        let (requests, seconds) = self.estimate(&[first, second]);
+        if requests == 0 {
             return Forecast { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
         }
-        let (requests, seconds) = self.estimate(work);
+        let reads = reads + READS_OF_A_RESET * resets;
         let now = self.gate.now();
         let (operating_share, pause) =
             self.gate.limiter().operating_forecast(&[(GET, reads), (RESET, resets), (BATCH, requests)], GET, now);

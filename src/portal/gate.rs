@@ -8,6 +8,7 @@
 //! is as soon for the last of them, and a processor that has slept takes about twice as long for the same work as one that
 //! has not, because its caches are cold. At the end of the work each leaves as soon as it may.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,11 +17,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::limiter::{Admission, Charges, Limiter};
+use super::operating::Told;
 use super::{EventHook, Limit, PortalEvent, PortalSettings};
 use crate::port::PortalError;
 
 /// So long before the deadline nobody waits for others any more: a timer may be a little late.
 const SLACK: Duration = Duration::from_millis(100);
+
+/// Two waits whose ends are no further apart are told as one.
+const SAME_WAIT: Duration = Duration::from_secs(2);
 
 /// The gate of one client.
 pub(crate) struct Gate {
@@ -35,6 +40,8 @@ pub(crate) struct Gate {
     stopped: watch::Sender<Option<String>>,
     /// Told when there is more room than whoever waits was told.
     eased: Notify,
+    /// Told when an answer has named operating time, which may be less than was thought.
+    named: Notify,
     events: EventHook,
 }
 
@@ -51,6 +58,7 @@ impl Gate {
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
             stopped: watch::Sender::new(None),
             eased: Notify::new(),
+            named: Notify::new(),
             events: settings.events.clone(),
         }
     }
@@ -61,11 +69,11 @@ impl Gate {
             turn = self.turn.lock() => turn,
             reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
         };
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut until) = (Duration::ZERO, Duration::ZERO);
         loop {
             self.check()?;
             // Heard from here on, so that what happens between the question and the wait is not missed.
-            let eased = self.eased.notified();
+            let (eased, named) = (self.eased.notified(), self.named.notified());
             let now = self.now();
             let admission = self.limiter().admit(charges, now);
             let (time, limit) = match admission {
@@ -73,10 +81,15 @@ impl Gate {
                 Admission::Wait(time, Limit::Rate) if waited.is_zero() => (self.together(time), Limit::Rate),
                 Admission::Wait(time, limit) => (time, limit),
             };
-            (self.events)(PortalEvent::Waiting { limit, time });
+            // Whoever asks again because of an answer mostly gets the same one.
+            if limit == Limit::Rate || (now + time).abs_diff(until) > SAME_WAIT {
+                (self.events)(PortalEvent::Waiting { limit, time });
+            }
+            until = now + time;
             tokio::select! {
                 paused = self.pause(time) => paused?,
                 () = eased => {}
+                () = named, if limit == Limit::OperatingTime => {}
             }
             waited += self.now().saturating_sub(now);
         }
@@ -103,6 +116,18 @@ impl Gate {
         if self.limiter().taken(sent) {
             self.eased.notify_waiters();
         }
+    }
+
+    /// Takes note of what an answer tells of its methods. Whoever waits for operating time asks again.
+    pub(crate) fn told(&self, methods: &BTreeMap<&'static str, Told>, now: Duration) {
+        if methods.is_empty() {
+            return;
+        }
+        {
+            let mut limiter = self.limiter();
+            methods.iter().for_each(|(method, told)| limiter.told(method, *told, now));
+        }
+        self.named.notify_waiters();
     }
 
     /// Waits, unless the run is to stop.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::BATCH;
 use super::counter::Counter;
-use super::operating::{BUCKETS, Buckets, OperatingTime};
+use super::operating::{BUCKETS, Buckets, OperatingTime, Told};
 use super::sizing::Allowance;
 use super::{Limit, Rate};
 
@@ -18,7 +18,7 @@ use super::{Limit, Rate};
 pub struct LimiterLevel {
     /// What the portal's request counter stands at.
     pub level: f64,
-    /// The seconds that the portal spent in each method in the last ten minutes, the newest minute first.
+    /// The seconds that the portal spent in each method in the last minutes, the newest first.
     pub operating: Buckets,
 }
 
@@ -109,9 +109,9 @@ impl Limiter {
         }
     }
 
-    /// Takes note of the operating time that an answer named for a method.
-    pub(crate) fn told(&mut self, method: &str, sum: f64, commands: usize, now: Duration) {
-        self.operating.told(method, sum, commands, now);
+    /// Takes note of the operating time that an answer names for a method.
+    pub(crate) fn told(&mut self, method: &str, told: Told, now: Duration) {
+        self.operating.told(method, told, now);
     }
 
     /// What may leave now and later over so many connections.
@@ -159,6 +159,10 @@ mod tests {
         vec![("crm.lead.details.configuration.get", 50), ("batch", 1)]
     }
 
+    fn told(lowest: f64, highest: f64, commands: usize) -> Told {
+        Told { lowest, highest, commands, each: None, sent: Duration::ZERO }
+    }
+
     #[test]
     fn an_allowance_tells_when_the_last_of_many_requests_leaves() {
         let mut limiter = Limiter::new(Rate::STANDARD, 0.8, &LimiterLevel::default());
@@ -178,14 +182,14 @@ mod tests {
         let mut limiter = Limiter::new(Rate::Unlimited, 0.5, &LimiterLevel::default());
         let get = "crm.lead.details.configuration.get";
         assert_eq!(limiter.operating_forecast(&[(get, 100)], get, Duration::ZERO), (0.0, Duration::ZERO));
-        limiter.told(get, 4.2, 42, Duration::ZERO);
-        // 0.1 s each: 100 reads and 4.2 s before them are 14.2 s of 420; resets are taken to cost what reads cost.
+        limiter.told(get, told(0.1, 4.2, 42), Duration::ZERO);
+        // 0.1 s each: 100 reads are 10 s of 420; resets are taken to cost what reads cost.
         let (share, pause) =
             limiter.operating_forecast(&[(get, 100), ("reset", 84), ("batch", 9)], get, Duration::ZERO);
-        assert!((share - 14.2 / 420.0).abs() < 1e-9, "{share}");
+        assert!((share - 10.0 / 420.0).abs() < 1e-9, "{share}");
         assert_eq!(pause, Duration::ZERO);
-        // 504.2 s at half of 420: two times ten minutes go by before the rest may leave.
-        assert_eq!(limiter.operating_forecast(&[(get, 5000)], get, Duration::ZERO).1, Duration::from_secs(1200));
+        // 504.2 s at half of 420: two times the minutes of the model go by before the rest may leave.
+        assert_eq!(limiter.operating_forecast(&[(get, 5000)], get, Duration::ZERO).1, Duration::from_secs(1320));
     }
 
     #[test]
@@ -204,17 +208,17 @@ mod tests {
         let level = LimiterLevel { level: 48.0, operating: [("batch".to_owned(), [5.0; OPERATING_MINUTES])].into() };
         let aged = level.aged(Duration::from_secs(120), Rate::STANDARD);
         assert_eq!(aged.level, 0.0);
-        assert_eq!(aged.operating["batch"], [0.0, 0.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]);
+        assert_eq!(aged.operating["batch"], [0.0, 0.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0]);
         assert_eq!(level.aged(Duration::from_secs(10), Rate::STANDARD).level, 28.0);
     }
 
     #[test]
     fn a_batch_waits_for_the_method_that_it_is_charged_to() {
         let mut limiter = Limiter::new(Rate::Unlimited, 0.8, &LimiterLevel::default());
-        limiter.told("batch", 400.0, 1, Duration::ZERO);
+        limiter.told("batch", told(400.0, 400.0, 1), Duration::ZERO);
         assert_eq!(
             limiter.admit(&charges(), Duration::ZERO),
-            Admission::Wait(Duration::from_secs(600), Limit::OperatingTime)
+            Admission::Wait(Duration::from_secs(660), Limit::OperatingTime)
         );
         assert_eq!(limiter.admit(&vec![("user.get", 1)], Duration::ZERO), Admission::Go);
     }

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::client::{CallError, Client, Request, of_method, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
+use super::operating::Told;
 use super::schedule::Next;
 use super::sizing::{Latest, Work};
 use super::trial::{Repeat, Trial};
@@ -18,6 +19,9 @@ pub(crate) const MOST_TARGETS: usize = 16;
 
 /// How many commands a target has: `get, reset, get`.
 const COMMANDS_EACH: usize = 3;
+
+/// How many of those read.
+pub(super) const READS_OF_A_RESET: usize = 2;
 
 /// Resets of so many targets.
 pub(super) fn resets(count: usize) -> Work {
@@ -85,10 +89,12 @@ impl Client {
             return Err(PortalError::NotExecuted("the layout cannot be written as JSON".to_owned()));
         };
         let request = Request { method: SET, body, charges: vec![(SET, 1)] };
-        let read = |success: &Success<'_>, _| {
+        let read = |success: &Success<'_>, after| {
             if let Some(sum) = success.times.operating {
                 let now = self.gate.now();
-                self.gate.limiter().told(SET, sum, 1, now);
+                let sent = now.saturating_sub(after);
+                let told = Told { lowest: sum, highest: sum, commands: 1, each: None, sent };
+                self.gate.told(&[(SET, told)].into(), now);
             }
             let odd = || Trouble::Broken(Breakage::Passing, "neither true nor an error".to_owned());
             if card::is_done(success.result) { Ok(()) } else { Err(odd()) }

@@ -49,7 +49,13 @@ pub(in crate::cli) async fn with(
             true => Some(effective(session, &planned.plan).await?),
             false => None,
         };
-        let report = PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest) };
+        // A plan file names the cards that are read again; without one, apply looks at all of them.
+        let reads = match arguments.out {
+            Some(_) => planning::resets(&planned.plan),
+            None => planned.plan.targets.len(),
+        };
+        let cost = planning::cost_of_apply(session, &planned.plan, reads);
+        let report = PlanReport { cost, effective: effective.as_ref(), ..planned.report(session, manifest) };
         outputs.write(Subject::Plan(&report))?;
         if let Some(path) = &arguments.out {
             let file = plan_files::made(session, manifest, &planned, arguments.max_age)?;
