@@ -350,7 +350,8 @@ async fn faults() {
             };
             rule["do"] = json!(effect);
             if effect == "slow" {
-                rule["ms"] = json!(1000);
+                // A slow write is waited for: nothing may be sent a second time.
+                rule["ms"] = json!(if method == "reset" { 10_000 } else { 1_000 });
             }
             let Ran { wall, code, struck, left } = faulty(kind, users, Some(rule)).await;
             assert_eq!(struck, 1, "{effect} at {at} did not strike");

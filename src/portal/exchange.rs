@@ -50,16 +50,17 @@ impl Client {
         let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
         let read = |success: &Success<'_>, time: Duration| {
             let answer = BatchAnswer::of(success)?;
-            self.timed(batch.len(), time, seconds_each(batch.len(), &answer));
-            Ok(self.owned(batch, time, answer))
+            let each = seconds_each(batch.len(), &answer);
+            self.timed(batch.len(), time, each);
+            Ok(self.owned(batch, time, each, answer))
         };
         self.call(&request, repeat, trial, read).await
     }
 
-    /// Copies what an answer borrows that came after a time, and tells the limiter what it says about operating time.
-    fn owned(&self, batch: &Batch, after: Duration, answer: BatchAnswer<'_>) -> CommandEnds {
-        let batch_times = answer.times;
-        let (now, each) = (self.gate.now(), seconds_each(batch.len(), &answer));
+    /// Copies what an answer borrows that came after a time, and tells the limiter what it says about operating time. A command
+    /// took the portal so many seconds, if that can be told.
+    fn owned(&self, batch: &Batch, after: Duration, each: Option<f64>, answer: BatchAnswer<'_>) -> CommandEnds {
+        let (batch_times, now) = (answer.times, self.gate.now());
         let first =
             |sum: f64, each| Told { lowest: sum, highest: sum, commands: 0, each, sent: now.saturating_sub(after) };
         let mut operating: BTreeMap<&'static str, Told> = BTreeMap::new();

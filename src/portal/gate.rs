@@ -267,6 +267,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_operating_time_asks_again_at_the_next_answer() {
+        const METHOD: &str = "crm.lead.details.configuration.get";
+        let settings = PortalSettings { rate: Rate::Unlimited, operating_share: 0.05, ..PortalSettings::default() };
+        let gate = Gate::new(&settings);
+        let told = |sum| Told { lowest: 0.2, highest: sum, commands: 50, each: Some(0.2), sent: Duration::ZERO };
+        gate.told(&[(METHOD, told(10.0))].into(), gate.now());
+        let (large, small) = (vec![(METHOD, 50)], vec![(METHOD, 10)]);
+        gate.admit(&large).await.unwrap();
+        // 10 s were spent and 10 s are under way: 2 s more would be too much, unless those are among the first.
+        let answer = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            gate.limiter().back(&large);
+            gate.told(&[(METHOD, told(12.0))].into(), gate.now());
+        };
+        let (admitted, ()) = tokio::join!(gate.admit(&small), answer);
+        assert_eq!(admitted.unwrap().as_millis(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_what_comes_after_the_deadline() {
         let gate = gate(50.0, Some(Duration::from_secs(1)));
         assert!(matches!(gate.admit(&charges()).await, Err(PortalError::Stopped(_))));
