@@ -62,6 +62,17 @@ fn an_option_that_no_command_knows_is_a_misunderstanding_wherever_it_stands() {
     }
 }
 
+#[test]
+fn a_limit_that_makes_no_sense_is_a_misunderstanding() {
+    let place = place();
+    for (option, value) in
+        [("--rate", "fast"), ("--rate", "0,2"), ("--operating-share", "1.5"), ("--operating-share", "all")]
+    {
+        let ended = place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", option, value]);
+        assert!(ended.code == 64 && ended.stderr.contains(option) && ended.stdout.is_empty(), "{ended:?}");
+    }
+}
+
 /// A plan with a warning on stderr, under an environment.
 fn coloured(place: &Place, options: &[&str], environment: &[(&str, &str)]) -> (bool, bool) {
     let plan = [&["plan", "--portal", "embedded", "-f", "gone.yaml"], options].concat();

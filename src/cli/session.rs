@@ -8,6 +8,7 @@ use super::clock::SystemClock;
 #[cfg(feature = "emulator")]
 use super::embedded::{self, Embedded};
 use super::environment::{self, Need};
+use super::exit;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::progress::Forecast;
@@ -172,7 +173,7 @@ impl Address {
     /// The portal's limit on requests: that of the command line; none for an embedded portal, which counts nothing.
     fn rate(&self, global: &Global) -> Result<Rate, Failure> {
         if let Some(rate) = &global.rate {
-            return rate.parse().map_err(|problem| Failure::error(tr!("--rate: {problem}", problem)));
+            return rate.parse().map_err(|problem| Failure::new(exit::USAGE, tr!("--rate: {problem}", problem)));
         }
         #[cfg(feature = "emulator")]
         if self.embedded.is_some() {
@@ -194,7 +195,7 @@ impl Address {
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
         settings.rate = rate;
         if !(0.1..=1.0).contains(&global.operating_share) {
-            return Err(Failure::error(tr!("--operating-share is a number from 0.1 to 1")));
+            return Err(Failure::new(exit::USAGE, tr!("--operating-share is a number from 0.1 to 1")));
         }
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
