@@ -349,13 +349,16 @@ async fn faults() {
                 _ => json!({"method": "batch", "nth": request}),
             };
             rule["do"] = json!(effect);
+            let mut title = effect.to_owned();
             if effect == "slow" {
                 // A slow write is waited for: nothing may be sent a second time.
-                rule["ms"] = json!(if method == "reset" { 10_000 } else { 1_000 });
+                let seconds = if method == "reset" { 10 } else { 1 };
+                rule["ms"] = json!(seconds * 1000);
+                title = format!("{effect}, {seconds} s");
             }
             let Ran { wall, code, struck, left } = faulty(kind, users, Some(rule)).await;
             assert_eq!(struck, 1, "{effect} at {at} did not strike");
-            println!("| {effect} | {at} | {:.1} | {code} | {left} |", wall - usual);
+            println!("| {title} | {at} | {:.1} | {code} | {left} |", wall - usual);
         }
     }
 }
