@@ -57,7 +57,6 @@ pub async fn apply<P: WritePortal, L: RunLog>(
         stand_ins: &plan.stand_ins,
         outcomes: BTreeMap::new(),
         waiting: VecDeque::new(),
-        backed_up: 0,
         most_per_request: usize::MAX,
         listener,
     };
@@ -93,8 +92,6 @@ struct Run<'a, P, L> {
     stand_ins: &'a BTreeMap<LeadCustomerType, Layout>,
     outcomes: BTreeMap<CardKey, Outcome>,
     waiting: VecDeque<Job>,
-    /// How many at the front of those have their backups on disk.
-    backed_up: usize,
     /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
     most_per_request: usize,
     listener: &'a dyn Listener,
@@ -178,7 +175,6 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let size = self.portal.targets_per_request(waiting).min(self.most_per_request).max(1).min(waiting);
         self.back_up_for(size)?;
         let jobs: Vec<Job> = self.waiting.drain(..size).collect();
-        self.backed_up -= jobs.len();
         let targets = jobs.iter().map(|job| (job.key, job.layout.as_ref().map(Layout::digest))).collect();
         if let Err(problem) = self.log.append(&[JournalRecord::Intent { targets }]) {
             self.waiting.extend(jobs);
@@ -189,12 +185,14 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
     /// Sees to it that so many jobs at the front have their backups on disk, and if some have not, more than those.
     fn back_up_for(&mut self, jobs: usize) -> Result<(), StoreError> {
-        if jobs > self.backed_up {
-            let many = jobs.max(BACKUPS_AT_ONCE).min(self.waiting.len());
-            let layouts = self.waiting.iter().take(many).filter_map(|job| Some((job.key, job.layout.as_ref()?)));
-            self.log.back_up(&layouts.collect::<Vec<_>>())?;
-            self.backed_up = many;
+        if self.waiting.iter().take(jobs).all(|job| job.backed_up) {
+            return Ok(());
         }
+        let many = jobs.max(BACKUPS_AT_ONCE);
+        let missing = self.waiting.iter().take(many).filter(|job| !job.backed_up);
+        let layouts: Vec<_> = missing.filter_map(|job| Some((job.key, job.layout.as_ref()?))).collect();
+        self.log.back_up(&layouts)?;
+        self.waiting.iter_mut().take(many).for_each(|job| job.backed_up = true);
         Ok(())
     }
 

@@ -122,7 +122,8 @@ pub(super) struct FakePortal {
     world: Arc<Mutex<World>>,
     fuse: Fuse,
     cut: Cut,
-    per_request: usize,
+    /// How many targets a request has; which of them, by how many remain.
+    per_request: &'static [usize],
     /// One request at a time, in the order of their coming, as in front of a limit.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -136,9 +137,13 @@ impl FakePortal {
             world: Arc::clone(world),
             fuse: Fuse::default(),
             cut: Cut::Before,
-            per_request: 2,
+            per_request: &[2],
             turn: Arc::default(),
         }
+    }
+
+    pub(super) fn in_sizes(self, per_request: &'static [usize]) -> Self {
+        Self { per_request, ..self }
     }
 
     pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
@@ -222,8 +227,8 @@ impl ReadPortal for FakePortal {
 }
 
 impl WritePortal for FakePortal {
-    fn targets_per_request(&self, _remaining: usize) -> usize {
-        self.per_request
+    fn targets_per_request(&self, remaining: usize) -> usize {
+        self.per_request[remaining % self.per_request.len()]
     }
 
     async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {

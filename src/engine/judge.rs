@@ -17,6 +17,8 @@ pub(super) struct Job {
     pub key: CardKey,
     /// What is removed, and what the backup holds; nothing for a blind reset.
     pub layout: Option<Layout>,
+    /// Whether that is on disk.
+    pub backed_up: bool,
     /// How often it was sent in vain.
     pub tries: u32,
     /// An earlier try may have been carried out, and no read can tell.
@@ -59,7 +61,7 @@ pub(super) struct Unproved {
 impl Job {
     /// A target of which nothing was sent yet.
     pub(super) fn new(key: CardKey, layout: Option<Layout>) -> Self {
-        Self { key, layout, tries: 0, in_doubt: false, removed: Removed::Unseen }
+        Self { key, layout, backed_up: false, tries: 0, in_doubt: false, removed: Removed::Unseen }
     }
 
     /// What it comes to if nothing more is sent for it.

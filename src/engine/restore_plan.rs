@@ -130,7 +130,6 @@ pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreErro
     Ok(touched(records)?.into_keys().collect())
 }
 
-/// What each card that the run changed held before.
 /// The layouts that it takes to undo a run, each with its card, sorted: what must be among its backups.
 ///
 /// # Errors
@@ -144,6 +143,7 @@ pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)
     Ok(needed.collect())
 }
 
+/// What each card that the run changed held before, and what it left there.
 fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);

@@ -264,6 +264,10 @@ mod tests {
         let text = r#"{"b":1,"a":1,"\u0061":2,"c":0,"a":3,"b":4}"#;
         assert_eq!(quickly(text), quickly(r#"{"a":3,"b":4,"c":0}"#));
         assert_eq!(quickly(text), slowly(text));
+        // Short lists are sorted in another way than long ones.
+        let many: Vec<String> = (0..300).map(|number| format!("\"{}\":{number}", number * 7 % 31)).collect();
+        let text = format!("{{{}}}", many.join(","));
+        assert_eq!(quickly(&text), slowly(&text));
     }
 
     #[test]
@@ -279,6 +283,8 @@ mod tests {
         let node = Node::of(r#"[{"name":"main"},{"name":"a\/b"}]"#).unwrap();
         let name = |index: usize| node.items().unwrap()[index].get("name").unwrap();
         assert!(matches!(name(0), Node::Text(Cow::Borrowed("main"))));
+        let Node::Object(entries) = &node.items().unwrap()[0] else { panic!("no object") };
+        assert!(matches!(entries[..], [(Cow::Borrowed("name"), _)]));
         assert!(matches!(name(1), Node::Text(Cow::Owned(text)) if text == "a/b"));
         assert!(node.get("name").is_none() && name(0).items().is_none());
     }

@@ -1,7 +1,7 @@
 //! Backups: the layouts that a run removes, in one file beside its journal.
 //!
 //! One line holds one layout, guarded like the lines of a journal, and many people who have the same share it. A file and not
-//! a folder of them, because what costs time is the sync: it is one for all layouts of a request, however many they are. And
+//! a folder of them, because what costs time is the sync: it is one for the layouts of several requests, however many they are. And
 //! the folder of a run holds all that it takes to undo it.
 //!
 //! One damaged line is no reason to give up the others. So a file is read line by line, and a layout that is wanted and not

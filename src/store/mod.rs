@@ -95,6 +95,11 @@ impl Store {
         &self.portal
     }
 
+    /// Whether anything was ever kept of this portal here.
+    pub fn is_there(&self) -> bool {
+        self.folders.portal().is_dir()
+    }
+
     /// Finds out, before the first reset, whether the store can be written to and has room: writes a file of some size,
     /// syncs it and removes it.
     ///

@@ -18,9 +18,14 @@ use crate::store::{RunEnd, RunSummary, Store};
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
     let store = session::store(global)?;
     // Nothing holds where there is nothing: a folder that was mistyped, or not brought back by a pipeline, must not pass.
-    if matches!(action, AuditAction::Verify) && !global.store.exists() {
-        return Err(Failure::error(tr!("there is no store {}: nothing was verified", global.store.display()))
-            .hint(tr!("name the store with --store; the first apply makes one")));
+    if matches!(action, AuditAction::Verify) && !store.is_there() {
+        let (store, portal) = (global.store.display(), store.portal());
+        return Err(Failure::error(tr!(
+            "the store {store} knows nothing of {portal}: nothing was verified",
+            store,
+            portal
+        ))
+        .hint(tr!("name the store with --store; the first apply makes one")));
     }
     let entries = store.audit_entries()?;
     match action {

@@ -29,29 +29,57 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     }
 }
 
-#[tokio::test]
-async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
+/// Applies two hundred resets on a portal with faults, in requests of these sizes, and looks at every intent.
+async fn two_hundred(sizes: &'static [usize], faults: &[(usize, Fault)], fails_at: Option<usize>) -> Resets {
     let names: Vec<String> = (0..200).map(|number| format!("card {number}")).collect();
     let rows: Vec<(CardKey, &str)> = (2..).map(simple).zip(names.iter().map(String::as_str)).collect();
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
     let world = world(&rows);
-    let faults = [(0, Fault::LostBefore), (31, Fault::LostBefore), (40, Fault::LostAfter), (90, Fault::LostBefore)];
-    world.lock().unwrap().faults.extend(faults);
-    let portal = FakePortal::new(&world);
+    world.lock().unwrap().faults.extend(faults.iter().cloned());
+    let portal = FakePortal::new(&world).in_sizes(sizes);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
     let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
-    let mut watched = Watched { log, back_ups: 0 };
+    let mut watched = Watched { log, back_ups: 0, fails_at };
     let (_, stop) = stop_pair();
-    apply(&portal, &mut watched, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await.unwrap();
-    assert_eq!(watched.log.disk().backups.len(), names.len());
-    assert!(watched.back_ups <= 8, "{} times", watched.back_ups);
-    assert!(world.lock().unwrap().rows.is_empty());
+    let ended = apply(&portal, &mut watched, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
+    let left = world.lock().unwrap().rows.len();
+    Resets { back_ups: watched.back_ups, backups: watched.log.disk().backups.len(), left, failed: ended.is_err() }
 }
 
-/// A log that takes no intent without its backup, and counts how often backups are synced.
+struct Resets {
+    back_ups: usize,
+    backups: usize,
+    left: usize,
+    failed: bool,
+}
+
+#[tokio::test]
+async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
+    let faults = [(0, Fault::LostBefore), (31, Fault::LostBefore), (40, Fault::LostAfter), (90, Fault::LostBefore)];
+    let late = [(9, Fault::LostBefore), (12, Fault::LostAfter)];
+    for sizes in [&[2][..], &[3], &[16], &[1, 16, 3, 5]] {
+        for faults in [&[][..], &faults, &late] {
+            let Resets { back_ups, backups, left, failed } = two_hundred(sizes, faults, None).await;
+            assert_eq!((backups, left, failed), (200, 0, false), "{sizes:?} {faults:?}");
+            assert!(back_ups <= 8, "{back_ups} times, {sizes:?} {faults:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
+    let Resets { left, failed, .. } = two_hundred(&[3], &[], Some(0)).await;
+    assert!(failed && left == 200, "{left}");
+    let Resets { left, failed, .. } = two_hundred(&[3], &[], Some(1)).await;
+    // The first backups are of 64 cards; the 22nd request would have needed another one.
+    assert!(failed && left == 200 - 63, "{left}");
+}
+
+/// A log that takes no intent without its backup, and counts how often backups are synced, of which one may fail.
 struct Watched {
     log: FakeLog,
     back_ups: usize,
+    fails_at: Option<usize>,
 }
 
 impl RunLog for Watched {
@@ -60,7 +88,12 @@ impl RunLog for Watched {
     }
 
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+        let number = self.back_ups;
         self.back_ups += 1;
+        if self.fails_at == Some(number) {
+            let source = std::io::ErrorKind::StorageFull.into();
+            return Err(StoreError::Io { doing: "cannot write", path: "backups.jsonl".to_owned(), source });
+        }
         self.log.back_up(cards)
     }
 
