@@ -4,7 +4,8 @@
 //! portal says it was done with each command of a batch, whose differences are the time of a command without the way to the
 //! portal. The portal's other numbers about time cannot be computed with: current releases cut the moment at which they start
 //! to whole seconds, and with it the duration (behaviour notes, section 8.1). `finish` has its fraction in all of them. The
-//! size of requests and forecasts hang on it, and nothing else.
+//! size of requests and forecasts hang on it, and what a command costs of the operating time within the bounds that the portal's
+//! sums draw; nothing else.
 
 use std::time::Duration;
 
