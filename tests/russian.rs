@@ -48,9 +48,17 @@ impl Two {
     }
 }
 
-/// A document without the names of runs, and without the forecast, which follows how quickly the portal has just answered.
+/// A document without the names of runs, and without the number of requests of a forecast, which follows how quickly the portal
+/// has just answered.
 fn timeless(text: &str) -> String {
-    steady(text).lines().filter(|line| !line.starts_with("    \"requests\": ")).collect::<Vec<_>>().join("\n")
+    let line = |line: &str| match line.split_once("\"requests\": ") {
+        Some((before, number)) if before.trim().is_empty() => {
+            let end = number.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}\"requests\": NUMBER{end}")
+        }
+        _ => line.to_owned(),
+    };
+    steady(text).lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What a command writes for programs.

@@ -25,8 +25,6 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
     /// What was odd in the manifests or on the portal.
     pub(super) warnings: Vec<Diagnostic>,
-    /// What apply will cost.
-    pub(super) cost: Cost,
     /// The last change of each file of manifests, where git knows it.
     pub(super) commits: BTreeMap<String, Commit>,
     /// The limits that its guards were measured against.
@@ -84,10 +82,9 @@ pub(super) async fn of_snapshot(
     };
     let made = plan::plan(&desired, snapshot, &policy);
     second_opinion(&desired, snapshot, &policy, &made)?;
-    let cost = cost(session, &made);
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
-    Ok(Planned { plan: made, warnings, cost, commits: git.answer(), limits: desired.guards })
+    Ok(Planned { plan: made, warnings, commits: git.answer(), limits: desired.guards })
 }
 
 /// Has the checker look at a plan.
@@ -154,15 +151,15 @@ fn cost_of(session: &Session, task: Task) -> Cost {
 }
 
 impl Planned {
-    /// The plan with what its readers want to know around it.
-    pub(super) fn report<'a>(&'a self, session: &'a Session, manifest: &'a Manifest) -> PlanReport<'a> {
+    /// The plan with what its readers want to know around it, and what carrying it out costs.
+    pub(super) fn report<'a>(&'a self, session: &'a Session, manifest: &'a Manifest, cost: Cost) -> PlanReport<'a> {
         let documents = &manifest.declaration.documents;
         PlanReport {
             plan: &self.plan,
             caller: &session.caller,
             manifests: documents.iter().map(|document| (&*document.name, &*document.reason)).collect(),
             commits: &self.commits,
-            cost: self.cost,
+            cost,
             warnings: &self.warnings,
             drift: None,
             effective: None,

@@ -88,7 +88,7 @@ async fn decide(
     let plan = &planned.plan;
     let counts = plan.counts();
     sources::show(ui, &planned.warnings, &manifest.sources);
-    let planned_report = planned.report(session, manifest);
+    let planned_report = planned.report(session, manifest, planning::cost(session, &planned.plan));
     outputs.preview(Subject::Plan(&planned_report))?;
     let settled = SettledRun {
         manifests: planned_report.manifests.clone(),

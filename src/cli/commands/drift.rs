@@ -48,7 +48,8 @@ async fn look(
         let planned = planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot, git).await?;
         let drift = Drift::of(&planned.plan, gone);
         sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-        let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest) };
+        let cost = planning::cost_of_apply(session, &planned.plan, planned.plan.targets.len());
+        let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest, cost) };
         outputs.write(Subject::Plan(&report))?;
         Ok(if drift.is_none() { exit::DONE } else { exit::CHANGES_PENDING })
     };

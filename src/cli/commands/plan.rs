@@ -55,7 +55,7 @@ pub(in crate::cli) async fn with(
             None => planned.plan.targets.len(),
         };
         let cost = planning::cost_of_apply(session, &planned.plan, reads);
-        let report = PlanReport { cost, effective: effective.as_ref(), ..planned.report(session, manifest) };
+        let report = PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest, cost) };
         outputs.write(Subject::Plan(&report))?;
         if let Some(path) = &arguments.out {
             let file = plan_files::made(session, manifest, &planned, arguments.max_age)?;
