@@ -216,6 +216,11 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     }
                 }
                 self.act(judged, Vec::new()).await?;
+                if !unproved.is_empty() {
+                    self.listener
+                        .hear(Event::Note(tr!("an answer did not tell what became of {n} card; reading it back"
+                            | "an answer did not tell what became of {n} cards; reading them back" % unproved.len())));
+                }
                 self.ask(unproved, "the answer left the target out, or did not tell what became of it").await
             }
             Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
@@ -240,12 +245,12 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
 
     /// Does what the judgements say, and settles what they and the caller have settled.
     async fn act(&mut self, judged: Vec<(Job, Judgement)>, mut settled: Vec<(CardKey, Outcome)>) -> Result<(), End> {
-        let mut raced = Vec::new();
+        let (mut raced, mut again) = (Vec::new(), Vec::new());
         let mut problem = None;
         for (job, judgement) in judged {
             match judgement {
                 Judgement::Settled(outcome) => settled.push((job.key, outcome)),
-                Judgement::Again(reason) => self.again(job, &reason, &mut settled),
+                Judgement::Again(reason) => again.push((job, reason)),
                 Judgement::Raced(newer) => raced.push((job.key, newer)),
                 Judgement::Overtaken(newer) => match self.keep(job.key, &newer) {
                     Ok(outcome) => settled.push((job.key, outcome)),
@@ -253,6 +258,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                 },
             }
         }
+        self.again(again, &mut settled);
         // What a person has just lost comes first, and what is known of the others is kept whatever becomes of it.
         for (key, newer) in raced {
             match self.put_back(key, &newer).await {
@@ -264,12 +270,25 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         problem.map_or(Ok(()), Err)
     }
 
-    /// Puts a job back into the queue, unless it was tried too often.
-    fn again(&mut self, job: Job, reason: &str, settled: &mut Vec<(CardKey, Outcome)>) {
-        let key = job.key;
-        match job.again(reason) {
-            Ok(job) => self.waiting.push_back(job),
-            Err(outcome) => settled.push((key, outcome)),
+    /// Puts jobs back into the queue, each for a reason, unless they were tried too often.
+    fn again(&mut self, jobs: Vec<(Job, String)>, settled: &mut Vec<(CardKey, Outcome)>) {
+        let mut reasons = Vec::new();
+        for (job, reason) in jobs {
+            let key = job.key;
+            match job.again(&reason) {
+                Ok(job) => {
+                    self.waiting.push_back(job);
+                    reasons.push(reason);
+                }
+                Err(outcome) => settled.push((key, outcome)),
+            }
+        }
+        if let Some(reason) = reasons.first() {
+            self.listener.hear(Event::Note(tr!(
+                "{n} card is to be reset again ({reason})"
+                    | "{n} cards are to be reset again ({reason})" % reasons.len(),
+                reason
+            )));
         }
     }
 
@@ -280,10 +299,9 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         }
         let mut settled = Vec::new();
         let (readable, blind): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.layout.is_some());
-        for job in blind {
-            // Nothing can be learned by reading; a blind reset may be repeated, because it had no backup to begin with.
-            self.again(Job { in_doubt: true, ..job }, reason, &mut settled);
-        }
+        // Nothing can be learned by reading; a blind reset may be repeated, because it had no backup to begin with.
+        let blind = blind.into_iter().map(|job| (Job { in_doubt: true, ..job }, reason.to_owned()));
+        self.again(blind.collect(), &mut settled);
         let keys: Vec<CardKey> = readable.iter().map(|job| job.key).collect();
         let silent = |_: Event| {};
         let reads = if keys.is_empty() { Ok(BTreeMap::new()) } else { read_all(self.portal, &keys, &silent).await };

@@ -188,7 +188,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         let look = Sent::Look(Aim::Layout { wanted, over });
         Ok(match self.portal.set_card(key, wanted).await {
             Ok(answer) => not_done(answer).map_or(look, Sent::Settled),
-            Err(problem) => failed(problem, look),
+            Err(problem) => self.failed(key, problem, look),
         })
     }
 
@@ -212,7 +212,7 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         let look = Sent::Look(Aim::Default { proved: Outcome::ResetUnseen, otherwise: lost.clone() });
         let answers = match self.portal.reset_cards(&[key]).await {
             Ok(answers) => answers,
-            Err(problem) => return Ok(failed(problem, look)),
+            Err(problem) => return Ok(self.failed(key, problem, look)),
         };
         let answer = answers.into_iter().find(|(answered, _)| *answered == key);
         let Some((_, ResetAnswer { before, reset, .. })) = answer else { return Ok(look) };
@@ -241,6 +241,23 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
                     "saved in the moment of the reset and sent back, and the store failed before it was proved: {problem}"
                 );
                 Sent::Last(Outcome::Unknown(text), End::Store(problem))
+            }
+        }
+    }
+
+    /// What a failed request means for its card: those that may have been carried out are looked at.
+    fn failed<'b>(&self, key: CardKey, problem: PortalError, look: Sent<'b>) -> Sent<'b> {
+        match problem {
+            PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason) => {
+                self.listener.hear(Event::Note(tr!(
+                    "the request for {key} had no usable answer ({reason}); reading it back",
+                    key,
+                    reason
+                )));
+                look
+            }
+            problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_)) => {
+                Sent::Last(Outcome::NotAttempted(english(&problem)), problem.into())
             }
         }
     }
@@ -316,16 +333,6 @@ fn not_done(answer: CommandAnswer) -> Option<Outcome> {
         CommandAnswer::Done | CommandAnswer::Unclear(_) => None,
         CommandAnswer::Refused(Refusal { code, message }) => Some(Outcome::Refused { code, message }),
         CommandAnswer::NotExecuted(reason) => Some(Outcome::NotAttempted(reason)),
-    }
-}
-
-/// What a failed request means for its card: those that may have been carried out are looked at.
-fn failed(problem: PortalError, look: Sent<'_>) -> Sent<'_> {
-    match problem {
-        PortalError::MaybeExecuted(_) | PortalError::Unexpected(_) => look,
-        problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_)) => {
-            Sent::Last(Outcome::NotAttempted(english(&problem)), problem.into())
-        }
     }
 }
 

@@ -68,7 +68,17 @@ fn world(rows: &[(CardKey, &str)]) -> Arc<Mutex<World>> {
 
 struct Done {
     outcomes: Vec<(CardKey, Outcome)>,
+    notes: Vec<String>,
     log: FakeLog,
+}
+
+/// Keeps the notes that are told.
+fn noting(notes: &Mutex<Vec<String>>) -> impl Fn(Event) + Send + Sync {
+    |event| {
+        if let Event::Note(text) = event {
+            notes.lock().unwrap().push(text.to_string());
+        }
+    }
 }
 
 /// Plans and applies.
@@ -83,7 +93,8 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
     let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
     let (_, stop) = stop_pair();
     let approved = approve(made);
-    let applied = apply(portal, &mut log, approved, &[], freshness, &stop, &quiet);
+    let notes = Mutex::new(Vec::new());
+    let applied = async { apply(portal, &mut log, approved, &[], freshness, &stop, &noting(&notes)).await };
     // Nothing here takes time: whoever is not done by then waits for something that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {
@@ -92,7 +103,7 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
     };
     assert_eq!(report.totals.planned() as usize, made.resets().count());
     let outcomes = report.targets.into_iter().map(|settled| (settled.key, settled.outcome)).collect();
-    Done { outcomes, log }
+    Done { outcomes, notes: notes.into_inner().unwrap(), log }
 }
 
 async fn run_again(portal: &FakePortal, keys: &[CardKey]) -> bool {

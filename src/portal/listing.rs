@@ -6,6 +6,7 @@
 //! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -128,8 +129,13 @@ impl Client {
             match self.list_once(listings, expectation, first.take(), heard.take()).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => return Err(PortalError::Unexpected(text)),
-                Err(Failure::Changed(_)) => rounds += 1,
+                Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => {
+                    return Err(PortalError::Unexpected(format!("{text}, however often it is read")));
+                }
+                Err(Failure::Changed(text)) => {
+                    self.repeated(text, Duration::ZERO);
+                    rounds += 1;
+                }
             }
         }
     }
@@ -260,5 +266,5 @@ fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Res
 }
 
 fn changed<T: Entry>() -> Failure {
-    Failure::Changed(format!("the list of {} does not fit together, however often it is read", T::WHAT))
+    Failure::Changed(format!("the list of {} does not fit together", T::WHAT))
 }

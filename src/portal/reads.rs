@@ -321,6 +321,7 @@ impl Rest<'_> {
         if !self.client.owe() {
             return Err(PortalError::NotExecuted(text.clone()));
         }
+        self.client.repeated(text.clone(), pause);
         let numbers = failed.into_iter().map(|(number, _)| number).collect();
         self.again.push_back(Job { numbers, trial, pause });
         Ok(())

@@ -44,6 +44,15 @@ fn client(portal: &FakePortal) -> HttpPortal {
     HttpPortal::over(portal.clone(), &PortalSettings::default())
 }
 
+/// A client, and what it tells.
+fn telling(portal: &FakePortal) -> (HttpPortal, Arc<Mutex<Vec<PortalEvent>>>) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let settings =
+        PortalSettings { events: Arc::new(move |event| log.lock().unwrap().push(event)), ..PortalSettings::default() };
+    (HttpPortal::over(portal.clone(), &settings), events)
+}
+
 async fn read(client: &HttpPortal, keys: &[CardKey]) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
     let mut reads = BTreeMap::new();
     let mut sink = |key, read| assert!(reads.insert(key, read).is_none(), "{key} was answered twice");
@@ -111,15 +120,33 @@ async fn a_single_fault_of_any_kind_is_read_over() {
 async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
     let portal = company(200, Vec::new());
     portal.with(|state| state.poison = Some("userId=77&".to_owned()));
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&events);
-    let settings =
-        PortalSettings { events: Arc::new(move |event| log.lock().unwrap().push(event)), ..PortalSettings::default() };
-    let client = HttpPortal::over(portal, &settings);
+    let (client, events) = telling(&portal);
     let start = Instant::now();
     assert_true_reads(&read(&client, &cards(200)).await.unwrap(), 200, &[77]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(events.lock().unwrap().iter().any(|event| matches!(event, PortalEvent::Narrowed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_sent_again_is_told_and_counted() {
+    let repeats = |events: &Mutex<Vec<PortalEvent>>| {
+        let reason = |event: &PortalEvent| match event {
+            PortalEvent::Repeated { reason, .. } => Some(reason.clone()),
+            _ => None,
+        };
+        events.lock().unwrap().iter().filter_map(reason).collect::<Vec<_>>()
+    };
+    let (client, events) = telling(&company(4, vec![Fault::LeftOut(&["c0", "c3"])]));
+    assert_true_reads(&read(&client, &cards(4)).await.unwrap(), 4, &[]);
+    assert_eq!(repeats(&events), ["the portal left the command out"]);
+    assert_eq!(client.statistics().repeated, 1);
+
+    let portal = FakePortal::default();
+    portal.with(|state| state.users = vec![json!({"ID": 7}), json!({"ID": 7})]);
+    let (client, events) = telling(&portal);
+    client.reader().people(&PeopleQuery::AllActive).await.unwrap_err();
+    assert_eq!(repeats(&events), ["the list of people does not fit together"; 2]);
+    assert_eq!((client.statistics().repeated, client.statistics().requests), (2, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,7 @@ pub enum PortalEvent {
     },
     /// The portal refused a request or a command because of a limit; it will be repeated.
     RefusedByLimit(Limit),
-    /// A request did not succeed and will be repeated.
+    /// A request, or some of its commands, did not succeed and will be repeated; or a list changed while it was read.
     Repeated {
         /// What came instead of an answer.
         reason: String,

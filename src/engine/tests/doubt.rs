@@ -146,3 +146,22 @@ async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_n
     assert_eq!(unsettled(&records), [simple(2)], "the journal is open for resume");
     assert!(!records.iter().any(|record| matches!(record, JournalRecord::Closed { .. })));
 }
+
+#[tokio::test]
+async fn whatever_is_looked_into_or_sent_again_is_told() {
+    let lost = "a request with 1 card had no usable answer (cut); reading it back";
+    let again = "1 card is to be reset again (cut)";
+    let untold = "an answer did not tell what became of 1 card; reading it back";
+    let faults: [(Option<Fault>, &[&str]); 5] = [
+        (None, &[]),
+        (Some(Fault::Refuses(simple(2))), &[]),
+        (Some(Fault::LostBefore), &[lost, again]),
+        (Some(Fault::LostAfter), &[lost]),
+        (Some(Fault::LeavesOut(simple(2))), &[untold]),
+    ];
+    for (fault, notes) in faults {
+        let world = world(&[(simple(2), "two")]);
+        world.lock().unwrap().faults.extend(fault.clone().map(|fault| (0, fault)));
+        assert_eq!(run(&world, &[simple(2)]).await.notes, notes, "{fault:?}");
+    }
+}

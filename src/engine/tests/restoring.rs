@@ -167,3 +167,16 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
     }
     assert!(failed > 6, "only {failed} steps failed");
 }
+
+#[tokio::test]
+async fn a_restore_tells_of_which_request_the_answer_was_lost() {
+    let plan = restore_plan(vec![gone(simple(2)), gone(simple(3))]);
+    let world = world(&[]);
+    world.lock().unwrap().faults.insert(1, Fault::LostAfter);
+    let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
+    let (_, stop) = stop_pair();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &noting(&notes)).await.unwrap();
+    assert_eq!(words(&report), ["restored", "restored"]);
+    let notes = notes.into_inner().unwrap();
+    assert_eq!(notes, ["the request for personal/3/simple had no usable answer (cut); reading it back"]);
+}
