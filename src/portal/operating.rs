@@ -252,7 +252,7 @@ impl OperatingTime {
         used.map(|(name, time)| (name.clone(), time.buckets)).collect()
     }
 
-    /// Lets the minutes pass until `now`: the newest bucket becomes the second, and so on; the tenth is forgotten.
+    /// Lets the minutes pass until `now`: the newest bucket becomes the second, and so on; the oldest is forgotten.
     fn pass(&mut self, now: Duration) {
         let minute = now.as_secs() / BUCKET.as_secs();
         let steps = usize::try_from(minute.saturating_sub(self.minute)).unwrap_or(BUCKETS).min(BUCKETS);
