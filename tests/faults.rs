@@ -43,6 +43,7 @@ async fn a_request_fails_before_or_after_it_is_carried_out() {
         ("rate-limit", Some(503), "QUERY_LIMIT_EXCEEDED", false),
         ("operating-time", Some(429), "OPERATION_TIME_LIMIT", false),
         ("overload", Some(401), "OVERLOAD_LIMIT", false),
+        ("access-denied", Some(401), "ACCESS_DENIED", false),
         ("expire-webhook", Some(401), "INVALID_CREDENTIALS", false),
         ("html-before", Some(502), "<html>", false),
         ("html-after", Some(502), "<html>", true),
@@ -53,6 +54,7 @@ async fn a_request_fails_before_or_after_it_is_carried_out() {
         ("truncate", Some(200), "{\"result\":true", true),
         ("fail-command", Some(500), "ERROR_CORE", false),
         ("limit-command", Some(429), "OPERATION_TIME_LIMIT", false),
+        ("rate-limit-command", Some(503), "QUERY_LIMIT_EXCEEDED", false),
         ("fatal", Some(500), "", false),
     ] {
         portal.emulator.set_state(&whole).unwrap();
@@ -67,15 +69,15 @@ async fn a_request_fails_before_or_after_it_is_carried_out() {
         let expected = if effect == "expire-webhook" { 401 } else { 200 };
         assert_eq!(again, Some(expected), "only once, but a webhook stays invalid: {effect} {body}");
     }
-    assert_eq!(portal.emulator.counters().faults, 14);
+    assert_eq!(portal.emulator.counters().faults, 16);
     portal.emulator.set_state(&whole).unwrap();
     faults(&portal, &json!([{"do": "slow", "ms": 1}]));
     assert_eq!(reset(&portal).0, Some(200));
-    assert_eq!(portal.emulator.counters().faults, 15);
+    assert_eq!(portal.emulator.counters().faults, 17);
     let control = portal.emulator.control_url();
     raw::send(host_of(&control), "DELETE", "/faults", &[], b"").unwrap();
     assert_eq!(reset(&portal).0, Some(200));
-    assert_eq!(portal.emulator.counters().faults, 15);
+    assert_eq!(portal.emulator.counters().faults, 17);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,7 +102,11 @@ async fn commands_of_a_batch_fail_one_by_one() {
     let whole = portal.emulator.state();
     let command = |user: u32| format!("{RESET}?scope=P&userId={user}");
     let cmd = json!({"a": command(1), "b": command(7), "c": command(8)});
-    for (effect, code) in [("fail-command", "ERROR_CORE"), ("limit-command", "OPERATION_TIME_LIMIT")] {
+    for (effect, code) in [
+        ("fail-command", "ERROR_CORE"),
+        ("limit-command", "OPERATION_TIME_LIMIT"),
+        ("rate-limit-command", "QUERY_LIMIT_EXCEEDED"),
+    ] {
         portal.emulator.set_state(&whole).unwrap();
         faults(&portal, &json!([{"method": RESET, "nth": 2, "do": effect}]));
         let (status, answer) = portal.ask("batch", json!({"cmd": cmd}));
@@ -108,6 +114,13 @@ async fn commands_of_a_batch_fail_one_by_one() {
         assert_eq!(answer["result"]["result"], json!({"a": true, "c": true}));
         assert!(portal.rows().contains(&"7 lead_details".to_owned()));
     }
+    portal.emulator.set_state(&whole).unwrap();
+    faults(&portal, &json!([{"method": RESET, "nth": 2, "do": "skip-command"}]));
+    let (status, answer) = portal.ask("batch", json!({"cmd": cmd}));
+    assert_eq!((status, &answer["result"]["result"]), (200, &json!({"a": true, "c": true})));
+    assert_eq!(answer["result"]["result_error"], json!([]), "neither done nor refused");
+    assert!(portal.rows().contains(&"7 lead_details".to_owned()));
+    assert!(reset(&portal).2, "alone, a command cannot be left out");
     portal.emulator.set_state(&whole).unwrap();
     faults(&portal, &json!([{"method": RESET, "nth": 2, "do": "fatal"}]));
     assert_eq!(portal.ask("batch", json!({"cmd": cmd})), (500, Value::Null));

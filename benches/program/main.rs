@@ -335,15 +335,18 @@ async fn faults() {
         "slow",
         "redirect",
         "overload",
+        "access-denied",
         "expire-webhook",
         "fail-command",
         "limit-command",
+        "rate-limit-command",
+        "skip-command",
         "fatal",
     ] {
         for (at, request, method) in [("a read", 5, "get"), ("a reset", plan_requests + 2, "reset")] {
             let mut rule = match effect {
                 // These strike a command and not a request.
-                "fail-command" | "limit-command" | "fatal" => {
+                "fail-command" | "limit-command" | "rate-limit-command" | "skip-command" | "fatal" => {
                     json!({"method": format!("crm.lead.details.configuration.{method}"), "nth": 20})
                 }
                 _ => json!({"method": "batch", "nth": request}),

@@ -105,6 +105,15 @@ impl Failure {
         Self::new(401, "OVERLOAD_LIMIT", "REST API is blocked due to overload.")
     }
 
+    /// The text is that of the release (behaviour notes, section 8.2).
+    pub(super) fn not_in_the_plan(release: Release) -> Self {
+        let how = match release {
+            Release::Current => "by subscription",
+            Release::Mid | Release::LegacyRead => "on commercial plans",
+        };
+        Self::new(401, "ACCESS_DENIED", format!("REST API is available only {how}."))
+    }
+
     pub(super) fn batch_in_batch() -> Self {
         Self::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
     }

@@ -94,6 +94,7 @@ impl Portal {
             Effect::RateLimit => Some(self.refusal(target, release, &Failure::too_many_requests())),
             Effect::OperatingTime => Some(self.refusal(target, release, &Failure::operating_time())),
             Effect::Overload => Some(self.refusal(target, release, &Failure::overloaded())),
+            Effect::AccessDenied => Some(self.refusal(target, release, &Failure::not_in_the_plan(release))),
             Effect::ExpireWebhook => {
                 let secret = target.webhook.as_ref().map(|(_, secret)| secret.to_ascii_lowercase());
                 self.inside().expired.extend(secret);
@@ -194,6 +195,17 @@ impl Portal {
         Ok((known, Call { request: number, caller, webhook: secret }, parameters.values, release))
     }
 
+    /// Whether a fault leaves a command of a batch out: it is not carried out, and the answer does not name it.
+    pub(super) fn leaves_out(&self, call: &Call, method: &str) -> bool {
+        let mut inside = self.inside();
+        let strikes = inside.faults.strike_command_of_batch(&method.to_ascii_lowercase());
+        inside.counters.faults += strikes.len() as u64;
+        for strike in &strikes {
+            inside.history.fault(call.request, strike.effect, None);
+        }
+        !strikes.is_empty()
+    }
+
     /// Carries out one call, alone or in a batch. Gives the answer and its `time`.
     pub(super) fn command(
         &self,
@@ -224,6 +236,7 @@ impl Portal {
                 (Effect::Save, Some(row)) => inside.state.store(row.user_id, &row.name, row.common, row.value),
                 (Effect::FailCommand, _) => return Err(Failure::database()),
                 (Effect::LimitCommand, _) => return Err(Failure::operating_time()),
+                (Effect::RateLimitCommand, _) => return Err(Failure::too_many_requests()),
                 (Effect::Fatal, _) => return Err(Failure::Fatal),
                 _ => {}
             }

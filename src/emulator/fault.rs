@@ -19,6 +19,7 @@ pub(super) enum Effect {
     RateLimit,
     OperatingTime,
     Overload,
+    AccessDenied,
     ExpireWebhook,
     HtmlBefore,
     HtmlAfter,
@@ -30,8 +31,18 @@ pub(super) enum Effect {
     Slow,
     FailCommand,
     LimitCommand,
+    RateLimitCommand,
+    SkipCommand,
     Fatal,
     Save,
+}
+
+/// What an effect strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Struck {
+    Request,
+    Command,
+    CommandOfBatch,
 }
 
 /// A row that a person saves.
@@ -116,16 +127,21 @@ impl Faults {
 
     /// The faults that strike a request as a whole; `commands` are the methods in it, if it is a batch.
     pub(super) fn strike_request(&mut self, method: &str, commands: &[String]) -> Vec<Strike> {
-        self.strike(method, commands, Effect::is_of_request)
+        self.strike(method, commands, Struck::Request)
     }
 
     /// The faults that strike a command, alone or in a batch.
     pub(super) fn strike_command(&mut self, method: &str) -> Vec<Strike> {
-        self.strike(method, &[], |effect| !effect.is_of_request())
+        self.strike(method, &[], Struck::Command)
     }
 
-    fn strike(&mut self, method: &str, commands: &[String], is_meant: impl Fn(&Effect) -> bool) -> Vec<Strike> {
-        let meant = self.rules.iter_mut().filter(|rule| is_meant(&rule.effect));
+    /// The faults that strike a command because it is one of a batch.
+    pub(super) fn strike_command_of_batch(&mut self, method: &str) -> Vec<Strike> {
+        self.strike(method, &[], Struck::CommandOfBatch)
+    }
+
+    fn strike(&mut self, method: &str, commands: &[String], struck: Struck) -> Vec<Strike> {
+        let meant = self.rules.iter_mut().filter(|rule| rule.effect.strikes() == struck);
         meant.filter_map(|rule| rule.strike(method, commands)).collect()
     }
 }
@@ -137,6 +153,7 @@ impl Effect {
             Self::RateLimit => "rate-limit",
             Self::OperatingTime => "operating-time",
             Self::Overload => "overload",
+            Self::AccessDenied => "access-denied",
             Self::ExpireWebhook => "expire-webhook",
             Self::HtmlBefore => "html-before",
             Self::HtmlAfter => "html-after",
@@ -148,13 +165,33 @@ impl Effect {
             Self::Slow => "slow",
             Self::FailCommand => "fail-command",
             Self::LimitCommand => "limit-command",
+            Self::RateLimitCommand => "rate-limit-command",
+            Self::SkipCommand => "skip-command",
             Self::Fatal => "fatal",
             Self::Save => "save",
         }
     }
 
-    fn is_of_request(&self) -> bool {
-        !matches!(self, Self::FailCommand | Self::LimitCommand | Self::Fatal | Self::Save)
+    fn strikes(self) -> Struck {
+        match self {
+            Self::RateLimit
+            | Self::OperatingTime
+            | Self::Overload
+            | Self::AccessDenied
+            | Self::ExpireWebhook
+            | Self::HtmlBefore
+            | Self::HtmlAfter
+            | Self::HtmlOk
+            | Self::Redirect
+            | Self::CutBefore
+            | Self::CutAfter
+            | Self::Truncate
+            | Self::Slow => Struck::Request,
+            Self::FailCommand | Self::LimitCommand | Self::RateLimitCommand | Self::Fatal | Self::Save => {
+                Struck::Command
+            }
+            Self::SkipCommand => Struck::CommandOfBatch,
+        }
     }
 }
 
@@ -174,7 +211,7 @@ impl Rule {
         if self.seed.is_some() && self.probability.is_none() {
             return Err("seed goes with probability");
         }
-        if self.inside.is_some() && !self.effect.is_of_request() {
+        if self.inside.is_some() && self.effect.strikes() != Struck::Request {
             return Err("inside goes with what happens to a whole request; method names the command");
         }
         if (self.effect == Effect::Save) != self.row.is_some() {
@@ -269,6 +306,7 @@ mod tests {
             "rate-limit",
             "operating-time",
             "overload",
+            "access-denied",
             "expire-webhook",
             "html-before",
             "html-after",
@@ -280,6 +318,8 @@ mod tests {
             "slow",
             "fail-command",
             "limit-command",
+            "rate-limit-command",
+            "skip-command",
             "fatal",
             "save",
         ] {

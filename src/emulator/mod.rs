@@ -61,6 +61,7 @@
 //! | `rate-limit` | 503 `QUERY_LIMIT_EXCEEDED`, nothing done |
 //! | `operating-time` | 429 `OPERATION_TIME_LIMIT`, nothing done |
 //! | `overload` | 401 `OVERLOAD_LIMIT`, nothing done |
+//! | `access-denied` | 401 `ACCESS_DENIED`, as if REST were not in the plan, nothing done |
 //! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on, until another script or state |
 //! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is carried out |
 //! | `html-ok` | 200 and a page of HTML, nothing done |
@@ -73,6 +74,8 @@
 //! |---|---|
 //! | `fail-command` | the command is refused with `ERROR_CORE`, nothing done; in a batch, the others go on |
 //! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
+//! | `rate-limit-command` | the command is refused with `QUERY_LIMIT_EXCEEDED`, nothing done |
+//! | `skip-command` | of a batch alone: the command is not carried out, and the answer does not name it |
 //! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
 //! | `save` | just before the command is carried out, a person saves a card: `row` with `user_id`, `name` and `value` |
 //!

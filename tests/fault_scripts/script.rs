@@ -30,10 +30,11 @@ impl Numbers {
 }
 
 /// What happens to whole requests.
-const OF_REQUEST: [&str; 14] = [
+const OF_REQUEST: [&str; 15] = [
     "rate-limit",
     "operating-time",
     "overload",
+    "access-denied",
     "expire-webhook",
     "html-before",
     "html-after",
@@ -48,10 +49,11 @@ const OF_REQUEST: [&str; 14] = [
 ];
 
 /// What happens to single commands.
-const OF_COMMAND: [&str; 6] = ["fail-command", "limit-command", "fatal", "fatal", "save", "save"];
+const OF_COMMAND: [&str; 8] =
+    ["fail-command", "limit-command", "rate-limit-command", "skip-command", "fatal", "fatal", "save", "save"];
 
 /// Faults after which a portal takes nothing more from the process that met them: it must not even ask.
-pub const REJECTING: [&str; 3] = ["overload", "expire-webhook", "redirect"];
+pub const REJECTING: [&str; 4] = ["overload", "access-denied", "expire-webhook", "redirect"];
 
 /// Faults that let something be carried out, or not, without a word of it.
 pub const SILENCING: [&str; 7] =
