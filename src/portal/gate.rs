@@ -6,7 +6,8 @@
 //!
 //! As long as there is plenty to be sent, requests that wait for the counter leave together, a few every four seconds: that
 //! is as soon for the last of them, and a processor that has slept takes about twice as long for the same work as one that
-//! has not, because its caches are cold. At the end of the work each leaves as soon as it may.
+//! has not, because its caches are cold. At the end of the work each leaves as soon as it may, and so does always a layout that
+//! is stored.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::command::BATCH;
 use super::limiter::{Admission, Charges, Limiter};
 use super::operating::Told;
 use super::{EventHook, Limit, PortalEvent, PortalSettings};
@@ -69,6 +71,8 @@ impl Gate {
             turn = self.turn.lock() => turn,
             reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
         };
+        // Whatever is no batch is a layout that somebody misses.
+        let in_batch = charges.iter().any(|(method, _)| *method == BATCH);
         let (mut waited, mut until) = (Duration::ZERO, Duration::ZERO);
         loop {
             self.check()?;
@@ -78,7 +82,9 @@ impl Gate {
             let admission = self.limiter().admit(charges, now);
             let (time, limit) = match admission {
                 Admission::Go => return Ok(waited),
-                Admission::Wait(time, Limit::Rate) if waited.is_zero() => (self.together(time), Limit::Rate),
+                Admission::Wait(time, Limit::Rate) if in_batch && waited.is_zero() => {
+                    (self.together(time), Limit::Rate)
+                }
                 Admission::Wait(time, limit) => (time, limit),
             };
             // Whoever asks again because of an answer mostly gets the same one.
@@ -183,6 +189,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portal::command::SET;
     use crate::portal::{LimiterLevel, Rate};
 
     fn gate(level: f64, deadline: Option<Duration>) -> Gate {
@@ -220,6 +227,14 @@ mod tests {
         let plenty = gate(48.7, None);
         plenty.plenty(true);
         assert_eq!(departures(&plenty).await, [4000; 8]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_layout_that_is_put_back_waits_for_nobody() {
+        let gate = gate(48.7, None);
+        gate.plenty(true);
+        gate.admit(&vec![(SET, 1)]).await.unwrap();
+        assert_eq!(gate.now().as_millis(), 500);
     }
 
     #[tokio::test(start_paused = true)]
