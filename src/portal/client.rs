@@ -358,8 +358,8 @@ impl Client {
     /// How many things of some work the next batch should carry, so that the work ends soon and leaves their room to others.
     pub(super) fn next_size(&self, work: Work, latest: &mut Latest) -> Next {
         let (allowance, now) = (self.allowance(), Instant::now());
-        self.gate.plenty(work.is_plenty(allowance));
         let (line, before) = self.with(|state| (state.timing.line(), state.under_way.before(&state.timing, now)));
+        self.gate.may_spare(work.spare(allowance, line));
         schedule::next_size(work, allowance, line, &before, latest)
     }
 

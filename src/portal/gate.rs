@@ -4,13 +4,13 @@
 //! Requests pass in the order in which they came. A wait ends at once when somebody asks to stop, or when the deadline
 //! would pass before its end; requests that are in flight are not the gate's and finish.
 //!
-//! As long as there is plenty to be sent, requests that wait for the counter leave together, a few every four seconds: that
-//! is as soon for the last of them, and a processor that has slept takes about twice as long for the same work as one that
-//! has not, because its caches are cold. At the end of the work each leaves as soon as it may, and so does always a layout that
-//! is stored.
+//! As long as there is plenty to be sent, requests that wait for the counter leave together, up to all that four seconds have
+//! room for: that is as soon for the last of them, and a processor that has slept takes about twice as long for the same work
+//! as one that has not, because its caches are cold. The connections idle meanwhile, so that nobody waits for longer than they
+//! have to spare. At the end of the work each leaves as soon as it may, and so does always a layout that is stored.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(crate) struct Gate {
     turn: tokio::sync::Mutex<()>,
     /// How many requests may be here or under way.
     connections: usize,
-    /// Whether there is plenty to be sent.
-    plenty: AtomicBool,
+    /// How many milliseconds the connections have to spare.
+    spare: AtomicU64,
     started: Instant,
     deadline: Option<Instant>,
     stopped: watch::Sender<Option<String>>,
@@ -55,7 +55,7 @@ impl Gate {
             limiter: Mutex::new(Limiter::new(settings.rate, settings.operating_share, &level)),
             turn: tokio::sync::Mutex::new(()),
             connections: settings.connections,
-            plenty: AtomicBool::new(false),
+            spare: AtomicU64::new(0),
             started,
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
             stopped: watch::Sender::new(None),
@@ -101,17 +101,16 @@ impl Gate {
         }
     }
 
-    /// Takes note whether there is plenty to be sent: then single requests may wait for each other.
-    pub(crate) fn plenty(&self, plenty: bool) {
-        self.plenty.store(plenty, Ordering::Relaxed);
+    /// Takes note of how many seconds requests may wait for each other, beyond what the counter asks for.
+    pub(crate) fn may_spare(&self, seconds: f64) {
+        // What is too long for a number of milliseconds is as long as it can be.
+        self.spare.store((seconds * 1000.0) as u64, Ordering::Relaxed);
     }
 
     /// How long a request waits that would have to wait so long if it left alone.
     fn together(&self, alone: Duration) -> Duration {
-        if !self.plenty.load(Ordering::Relaxed) {
-            return alone;
-        }
-        let time = alone + self.limiter().together(self.connections);
+        let spare = Duration::from_millis(self.spare.load(Ordering::Relaxed));
+        let time = alone + self.limiter().together(self.connections).min(spare);
         // Before a deadline each leaves as soon as it may.
         if self.deadline.is_some_and(|deadline| Instant::now() + time + SLACK > deadline) { alone } else { time }
     }
@@ -225,14 +224,17 @@ mod tests {
         let alone = departures(&gate(48.7, None)).await;
         assert_eq!(alone, [500, 1000, 1500, 2000, 2500, 3000, 3500, 4000]);
         let plenty = gate(48.7, None);
-        plenty.plenty(true);
+        plenty.may_spare(100.0);
         assert_eq!(departures(&plenty).await, [4000; 8]);
+        let hardly = gate(48.7, None);
+        hardly.may_spare(1.0);
+        assert_eq!(departures(&hardly).await, [1500, 1500, 1500, 3000, 3000, 3000, 4500, 4500]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_layout_that_is_put_back_waits_for_nobody() {
         let gate = gate(48.7, None);
-        gate.plenty(true);
+        gate.may_spare(100.0);
         gate.admit(&vec![(SET, 1)]).await.unwrap();
         assert_eq!(gate.now().as_millis(), 500);
     }
@@ -240,7 +242,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_others_if_the_deadline_would_pass() {
         let gate = gate(48.7, Some(Duration::from_millis(1200)));
-        gate.plenty(true);
+        gate.may_spare(100.0);
         let charges = charges();
         let (first, second, third) = tokio::join!(gate.admit(&charges), gate.admit(&charges), gate.admit(&charges));
         assert!(first.is_ok() && second.is_ok() && matches!(third, Err(PortalError::Stopped(_))), "{third:?}");

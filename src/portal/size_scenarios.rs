@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::fake::FakePortal;
-use super::{HttpPortal, PortalSettings, Rate};
+use super::{HttpPortal, LimiterLevel, PortalSettings, Rate};
 use crate::model::{CardKey, LeadCustomerType, Person, UserId};
 use crate::port::{CardQueue, CardRead, PeopleQuery, ReadPortal};
 
@@ -141,5 +141,36 @@ async fn the_whole_takes_hardly_more_requests_than_it_must_and_hardly_longer() {
         let (sizes, took) = whole(people, command, rate, ahead).await;
         let sent = sizes.len();
         assert!(sent <= requests && took <= seconds, "{people} {command} {rate} {ahead}: {sent} in {took}, {sizes:?}");
+    }
+}
+
+/// How many seconds it takes to read so many cards on a counter that is full.
+async fn on_a_full_counter(count: u64, command: u64, rate: Rate) -> f64 {
+    let (portal, _) = portal(1, Duration::from_millis(command));
+    let level = Some(LimiterLevel::full(rate));
+    let client = HttpPortal::over(portal, &PortalSettings { rate, level, ..PortalSettings::default() });
+    client.reader().identify().await.unwrap();
+    let start = tokio::time::Instant::now();
+    read(&client, count).await;
+    start.elapsed().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_requests_leave_together_makes_nothing_end_later() {
+    // The seconds are those of requests each of which leaves as soon as it may.
+    for (count, command, rate, alone) in [
+        (850, 10, Rate::STANDARD, 8.98),
+        (850, 50, Rate::STANDARD, 10.10),
+        (850, 60, Rate::STANDARD, 10.40),
+        (850, 100, Rate::STANDARD, 13.30),
+        (1650, 100, Rate::STANDARD, 23.31),
+        (3000, 85, Rate::STANDARD, 34.57),
+        (10_000, 78, Rate::STANDARD, 102.54),
+        (850, 50, Rate::ENTERPRISE, 6.50),
+        (3000, 10, Rate::ENTERPRISE, 12.48),
+        (3000, 50, Rate::ENTERPRISE, 20.02),
+    ] {
+        let took = on_a_full_counter(count, command, rate).await;
+        assert!(took <= alone + 0.02, "{count} {command} {rate}: {took} instead of {alone}");
     }
 }

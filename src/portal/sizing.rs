@@ -35,7 +35,7 @@ pub(super) const LATEST: f64 = 1.1;
 /// How much more a second counts that is later than that.
 const TOO_LATE: f64 = 10.0;
 
-/// So many full requests for each connection are plenty of work.
+/// Work of no more than so many full requests for each connection is near its end.
 const PLENTY: usize = 2;
 
 /// How many commands the requests have that follow.
@@ -93,9 +93,19 @@ impl Work {
         Self { count, commands_each, most, behind: 0.0, meanwhile: 0.0, known: count, since: 0.0, sent: 0 }
     }
 
-    /// Whether there is so much of it that the requests which leave next are not those that decide when all is done.
-    pub(crate) fn is_plenty(&self, allowance: Allowance) -> bool {
-        self.count > self.most.saturating_mul(PLENTY * allowance.connections)
+    /// How many seconds the requests of this work may leave later than the counter lets them, one of which takes so many seconds
+    /// in itself and for each of its commands: as long as the connections idle if all requests are full and leave as soon as
+    /// they may. None near the end, where every request may be the one that decides when all is done.
+    pub(super) fn spare(&self, allowance: Allowance, (base, per_command): (f64, f64)) -> f64 {
+        if self.count <= self.most.saturating_mul(PLENTY * allowance.connections) {
+            return 0.0;
+        }
+        let (requests, connections) = (self.count.div_ceil(self.most.max(1)), allowance.connections.max(1));
+        let full = base + (self.most * self.commands_each) as f64 * per_command;
+        let paced = (requests - 1) as f64 / allowance.pace;
+        // All other connections may have just begun with a request.
+        let busy = (requests + connections - 1).div_ceil(connections) as f64 * full;
+        (paced - busy).max(0.0)
     }
 
     /// The seconds that a request must save that is not necessary, but for which there is room, if the rest of the work takes so
@@ -229,6 +239,22 @@ mod tests {
         let (early, late) = (reads(5000), Work { since: 16.0, sent: 50, ..reads(2500) });
         assert_eq!(early.price(32.0, 100.0, allowance(48.0)), 0.32);
         assert_eq!(late.price(16.0, 50.0, allowance(48.0)), 0.32);
+    }
+
+    #[test]
+    fn what_the_connections_have_to_spare_depends_on_how_long_requests_take() {
+        let spare = |count, per_command| reads(count).spare(allowance(0.0), (0.02, per_command));
+        let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}");
+        // 200 requests leave within 99.5 s, and take 26 turns of 0.52, 2.52 or 5.02 s.
+        close(spare(10_000, 0.01), 99.5 - 26.0 * 0.52);
+        close(spare(10_000, 0.05), 99.5 - 26.0 * 2.52);
+        close(spare(10_000, 0.1), 0.0);
+        close(spare(800, 0.01), 0.0);
+        close(spare(850, 0.01), 8.0 - 3.0 * 0.52);
+        // Resets are requests of 48 commands.
+        close(resets(3200).spare(allowance(0.0), (0.02, 0.01)), 99.5 - 26.0 * 0.5);
+        let unlimited = Allowance { pace: f64::INFINITY, ..allowance(0.0) };
+        close(reads(10_000).spare(unlimited, (0.02, 0.01)), 0.0);
     }
 
     #[test]
