@@ -124,28 +124,24 @@ async fn cards_are_read_before_the_last_page_is_there() {
 async fn the_same_is_seen_whatever_happens_to_the_pages() {
     let (declaration, emulator) = (declaration(EVERYBODY), emulator(260).await);
     let expected = one_after_the_other(&connect(&emulator), &declaration).await;
-    for what in [
-        "rate-limit",
-        "operating-time",
-        "html-before",
-        "html-after",
-        "html-ok",
-        "cut-before",
-        "cut-after",
-        "truncate",
-        "fatal",
-    ] {
+    for what in
+        ["rate-limit", "operating-time", "html-before", "html-after", "html-ok", "cut-before", "cut-after", "truncate"]
+    {
         for nth in [2, 3, 5] {
             emulator.set_faults(&json!([{"method": "batch", "nth": nth, "do": what}])).unwrap();
+            let before = emulator.counters().faults;
             let look = at_once(&connect(&emulator), &declaration).await;
             assert_eq!(shown(&look.snapshot.unwrap()), shown(&expected), "{what} {nth}");
+            assert_eq!(emulator.counters().faults, before + 1, "{what} {nth}");
         }
     }
-    for what in ["fail-command", "limit-command", "rate-limit-command", "skip-command"] {
+    for what in ["fail-command", "limit-command", "rate-limit-command", "skip-command", "fatal"] {
         for nth in [2, 4, 6] {
             emulator.set_faults(&json!([{"method": "user.get", "nth": nth, "do": what}])).unwrap();
+            let before = emulator.counters().faults;
             let look = at_once(&connect(&emulator), &declaration).await;
             assert_eq!(shown(&look.snapshot.unwrap()), shown(&expected), "{what} {nth}");
+            assert_eq!(emulator.counters().faults, before + 1, "{what} {nth}");
         }
     }
     assert_eq!(emulator.complaints(), []);

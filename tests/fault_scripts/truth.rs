@@ -9,7 +9,7 @@ use recard::port::JournalRecord;
 use serde_json::Value;
 
 use super::log::Log;
-use super::script::{REJECTING, Row, SILENCING};
+use super::script::{HIDING, REJECTING, Row, SILENCING};
 
 /// Why it is true that nobody can know what became of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -266,7 +266,7 @@ impl Run<'_> {
         if now.is_some() && now != planned && was_saved(now) {
             return Ok(Unknowable::SavedMeanwhile);
         }
-        if self.struck(&REJECTING, None) && self.struck(&SILENCING, None) {
+        if self.struck(&REJECTING, None) && (self.struck(&SILENCING, None) || self.struck(&HIDING, None)) {
             return Ok(Unknowable::Rejected);
         }
         Err(format!("the portal could be asked: it holds {now:?}, planned was {planned:?}"))
