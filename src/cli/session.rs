@@ -334,6 +334,7 @@ fn worth_telling(event: &PortalEvent) -> Option<Text> {
         PortalEvent::Repeated { reason, .. } => {
             Some(tr!("a request had no usable answer ({reason}); it is repeated", reason))
         }
+        PortalEvent::AskedAgain { reason } => Some(tr!("{reason}; asking again", reason = Text::known(reason))),
         PortalEvent::Narrowed { commands, reason } => Some(tr!(
             "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame",
             commands,

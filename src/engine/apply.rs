@@ -13,7 +13,7 @@ use super::observe::read_all;
 use super::put_back::put_back;
 use super::run_report::{ApplyError, ApplyReport, Settled};
 use super::{Event, Listener, StopSignal};
-use crate::language::english;
+use crate::language::{Text, english};
 use crate::model::{CardKey, Generation, Layout, LeadCustomerType, LedgerEntry, Outcome, Totals};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
 use crate::port::{Interrupted, JournalRecord, PortalError, ResetAnswer, RunLog, StoreError, WritePortal};
@@ -216,20 +216,10 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
                     }
                 }
                 self.act(judged, Vec::new()).await?;
-                if !unproved.is_empty() {
-                    self.listener
-                        .hear(Event::Note(tr!("an answer did not tell what became of {n} card; reading it back"
-                            | "an answer did not tell what became of {n} cards; reading them back" % unproved.len())));
-                }
-                self.ask(unproved, "the answer left the target out, or did not tell what became of it").await
+                self.ask(unproved, tr_later!("the answer left it out, or did not tell what became of it")).await
             }
             Err(PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason)) => {
                 self.most_per_request = (jobs.len() / 2).max(1).min(self.most_per_request);
-                self.listener.hear(Event::Note(tr!(
-                    "a request with {n} card had no usable answer ({reason}); reading it back"
-                        | "a request with {n} cards had no usable answer ({reason}); reading them back" % jobs.len(),
-                    reason
-                )));
                 self.ask(jobs, &reason).await
             }
             Err(problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_))) => {
@@ -287,7 +277,7 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
             self.listener.hear(Event::Note(tr!(
                 "{n} card is to be reset again ({reason})"
                     | "{n} cards are to be reset again ({reason})" % reasons.len(),
-                reason
+                reason = Text::known(reason)
             )));
         }
     }
@@ -303,6 +293,13 @@ impl<P: WritePortal, L: RunLog> Run<'_, P, L> {
         let blind = blind.into_iter().map(|job| (Job { in_doubt: true, ..job }, reason.to_owned()));
         self.again(blind.collect(), &mut settled);
         let keys: Vec<CardKey> = readable.iter().map(|job| job.key).collect();
+        if !keys.is_empty() {
+            self.listener.hear(Event::Note(tr!(
+                "nobody knows what became of {n} card ({reason}); reading it back"
+                    | "nobody knows what became of {n} cards ({reason}); reading them back" % keys.len(),
+                reason = Text::known(reason)
+            )));
+        }
         let silent = |_: Event| {};
         let reads = if keys.is_empty() { Ok(BTreeMap::new()) } else { read_all(self.portal, &keys, &silent).await };
         let (reads, failure) = match reads {

@@ -12,7 +12,7 @@ use super::put_back::put_back;
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
 use super::run_report::{ApplyError, ApplyReport};
 use super::{Event, Listener, Settled, StopSignal};
-use crate::language::english;
+use crate::language::{Text, english};
 use crate::model::{CardKey, CardState, Layout, Outcome, Totals};
 use crate::plan::diff::{Change, diff};
 use crate::port::{
@@ -187,7 +187,12 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         self.log.append(&[JournalRecord::SetIntent { target: key, digest: wanted.digest() }])?;
         let look = Sent::Look(Aim::Layout { wanted, over });
         Ok(match self.portal.set_card(key, wanted).await {
-            Ok(answer) => not_done(answer).map_or(look, Sent::Settled),
+            Ok(answer) => {
+                if let CommandAnswer::Unclear(reason) = &answer {
+                    self.doubt(key, reason);
+                }
+                not_done(answer).map_or(look, Sent::Settled)
+            }
             Err(problem) => self.failed(key, problem, look),
         })
     }
@@ -215,7 +220,13 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
             Err(problem) => return Ok(self.failed(key, problem, look)),
         };
         let answer = answers.into_iter().find(|(answered, _)| *answered == key);
-        let Some((_, ResetAnswer { before, reset, .. })) = answer else { return Ok(look) };
+        let Some((_, ResetAnswer { before, reset, .. })) = answer else {
+            self.doubt(key, tr_later!("the answer left it out, or did not tell what became of it"));
+            return Ok(look);
+        };
+        if let CommandAnswer::Unclear(reason) = &reset {
+            self.doubt(key, reason);
+        }
         let otherwise = if reset == CommandAnswer::Done { Outcome::StillCustomised } else { lost };
         if let Some(outcome) = not_done(reset) {
             return Ok(Sent::Settled(outcome));
@@ -245,15 +256,20 @@ impl<P: WritePortal, L: RunLog> Restore<'_, P, L> {
         }
     }
 
+    /// Tells that nobody knows what became of a card, which is read back.
+    fn doubt(&self, key: CardKey, reason: &str) {
+        self.listener.hear(Event::Note(tr!(
+            "nobody knows what became of {key} ({reason}); reading it back",
+            key,
+            reason = Text::known(reason)
+        )));
+    }
+
     /// What a failed request means for its card: those that may have been carried out are looked at.
     fn failed<'b>(&self, key: CardKey, problem: PortalError, look: Sent<'b>) -> Sent<'b> {
         match problem {
             PortalError::MaybeExecuted(reason) | PortalError::Unexpected(reason) => {
-                self.listener.hear(Event::Note(tr!(
-                    "the request for {key} had no usable answer ({reason}); reading it back",
-                    key,
-                    reason
-                )));
+                self.doubt(key, &reason);
                 look
             }
             problem @ (PortalError::Rejected { .. } | PortalError::NotExecuted(_) | PortalError::Stopped(_)) => {

@@ -306,14 +306,15 @@ impl Client {
     }
 
     async fn repeat_after(&self, reason: String, pause: Duration) -> Result<(), CallError> {
-        self.repeated(reason, pause);
+        self.with(|state| state.statistics.repeated += 1);
+        (self.events)(PortalEvent::Repeated { reason, pause });
         self.gate.pause(pause).await.map_err(CallError::Portal)
     }
 
-    /// Notes that a request, or a part of it, is sent again after a pause.
-    pub(super) fn repeated(&self, reason: String, pause: Duration) {
+    /// Notes that commands, or a whole list, are asked for again.
+    pub(super) fn asked_again(&self, reason: String) {
         self.with(|state| state.statistics.repeated += 1);
-        (self.events)(PortalEvent::Repeated { reason, pause });
+        (self.events)(PortalEvent::AskedAgain { reason });
     }
 
     /// Takes one repeat from the budget. False if there is none left: the portal fails more than it answers.

@@ -6,7 +6,6 @@
 //! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -40,6 +39,8 @@ pub(crate) struct Listing {
 pub(crate) trait Entry: Sized + Send {
     /// What a list of them is called.
     const WHAT: &'static str;
+    /// That pages of the list do not fit together.
+    const CHANGED: &'static str;
 
     /// About how many full requests a full page of them makes necessary.
     const REQUESTS_BEHIND_A_PAGE: f64;
@@ -133,7 +134,7 @@ impl Client {
                     return Err(PortalError::Unexpected(format!("{text}, however often it is read")));
                 }
                 Err(Failure::Changed(text)) => {
-                    self.repeated(text, Duration::ZERO);
+                    self.asked_again(text);
                     rounds += 1;
                 }
             }
@@ -266,5 +267,5 @@ fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Res
 }
 
 fn changed<T: Entry>() -> Failure {
-    Failure::Changed(format!("the list of {} does not fit together", T::WHAT))
+    Failure::Changed(T::CHANGED.to_owned())
 }

@@ -22,6 +22,7 @@ const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", 
 
 impl Entry for Person {
     const WHAT: &'static str = "people";
+    const CHANGED: &'static str = tr_later!("the list of people does not fit together");
     /// Each of 50 has two cards, and a request reads 50.
     const REQUESTS_BEHIND_A_PAGE: f64 = 2.0;
 
@@ -36,6 +37,7 @@ impl Entry for Person {
 
 impl Entry for Department {
     const WHAT: &'static str = "departments";
+    const CHANGED: &'static str = tr_later!("the list of departments does not fit together");
     const REQUESTS_BEHIND_A_PAGE: f64 = 0.0;
 
     fn number(&self) -> u32 {

@@ -19,6 +19,7 @@ use super::schedule::Next;
 use super::sizing::{Latest, Wave, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::CommandTrouble;
+use super::writing::LEFT_OUT;
 use crate::port::{CardQueue, PortalError, Refusal};
 
 /// How one command ended.
@@ -277,7 +278,7 @@ impl Rest<'_> {
                     limited.push((number, words(&refusal)));
                 }
                 Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => failed.push((number, words(&refusal))),
-                None => failed.push((number, "the portal left the command out".to_owned())),
+                None => failed.push((number, LEFT_OUT.to_owned())),
             }
         }
         for (limit, method) in limits {
@@ -321,7 +322,7 @@ impl Rest<'_> {
         if !self.client.owe() {
             return Err(PortalError::NotExecuted(text.clone()));
         }
-        self.client.repeated(text.clone(), pause);
+        self.client.asked_again(text.clone());
         let numbers = failed.into_iter().map(|(number, _)| number).collect();
         self.again.push_back(Job { numbers, trial, pause });
         Ok(())

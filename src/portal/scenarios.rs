@@ -131,7 +131,7 @@ async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
 async fn whatever_is_sent_again_is_told_and_counted() {
     let repeats = |events: &Mutex<Vec<PortalEvent>>| {
         let reason = |event: &PortalEvent| match event {
-            PortalEvent::Repeated { reason, .. } => Some(reason.clone()),
+            PortalEvent::AskedAgain { reason } => Some(reason.clone()),
             _ => None,
         };
         events.lock().unwrap().iter().filter_map(reason).collect::<Vec<_>>()

@@ -125,12 +125,17 @@ pub enum PortalEvent {
     },
     /// The portal refused a request or a command because of a limit; it will be repeated.
     RefusedByLimit(Limit),
-    /// A request, or some of its commands, did not succeed and will be repeated; or a list changed while it was read.
+    /// A request did not succeed and will be repeated.
     Repeated {
         /// What came instead of an answer.
         reason: String,
         /// How long it waits before.
         pause: Duration,
+    },
+    /// Some commands of a batch had no usable answer, or a list changed while it was read: what only reads is asked once more.
+    AskedAgain {
+        /// Why.
+        reason: String,
     },
     /// A batch did not succeed and is sent again in two halves, to find the command that is to blame.
     Narrowed {

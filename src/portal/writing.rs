@@ -29,7 +29,7 @@ pub(super) fn resets(count: usize) -> Work {
 }
 
 /// What the portal says of commands that it did not run.
-const LEFT_OUT: &str = "the portal left the command out";
+pub(super) const LEFT_OUT: &str = tr_later!("the portal left the command out");
 
 impl Client {
     /// How many targets the next request of resets should carry.

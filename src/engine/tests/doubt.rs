@@ -59,6 +59,7 @@ async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let made = plan(&desired, &snapshot, &policy);
     let done = carry_out(&portal, &made, Freshness::JustRead).await;
     let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
+    assert_eq!(done.notes, ["1 card is to be reset again (cut)"], "nothing can be read back");
 }
 
 #[tokio::test]
@@ -149,9 +150,10 @@ async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_n
 
 #[tokio::test]
 async fn whatever_is_looked_into_or_sent_again_is_told() {
-    let lost = "a request with 1 card had no usable answer (cut); reading it back";
+    let lost = "nobody knows what became of 1 card (cut); reading it back";
     let again = "1 card is to be reset again (cut)";
-    let untold = "an answer did not tell what became of 1 card; reading it back";
+    let untold = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading it \
+                  back";
     let faults: [(Option<Fault>, &[&str]); 5] = [
         (None, &[]),
         (Some(Fault::Refuses(simple(2))), &[]),

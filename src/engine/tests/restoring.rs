@@ -178,5 +178,26 @@ async fn a_restore_tells_of_which_request_the_answer_was_lost() {
     let report = restore(&FakePortal::new(&world), &mut log, &plan, &stop, &noting(&notes)).await.unwrap();
     assert_eq!(words(&report), ["restored", "restored"]);
     let notes = notes.into_inner().unwrap();
-    assert_eq!(notes, ["the request for personal/3/simple had no usable answer (cut); reading it back"]);
+    assert_eq!(notes, ["nobody knows what became of personal/3/simple (cut); reading it back"]);
+}
+
+#[tokio::test]
+async fn a_restore_tells_of_which_reset_the_answer_says_nothing() {
+    for (fault, reason) in [
+        (Fault::LeavesOut(simple(2)), "the answer left it out, or did not tell what became of it"),
+        (Fault::BreaksDown(simple(2)), "broken"),
+    ] {
+        let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
+        let world = world(&[(simple(2), "two")]);
+        world.lock().unwrap().faults.insert(0, fault.clone());
+        let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
+        let (_, stop) = stop_pair();
+        restore(&FakePortal::new(&world), &mut log, &plan, &stop, &noting(&notes)).await.unwrap();
+        let notes = notes.into_inner().unwrap();
+        assert_eq!(
+            notes,
+            [format!("nobody knows what became of personal/2/simple ({reason}); reading it back")],
+            "{fault:?}"
+        );
+    }
 }
