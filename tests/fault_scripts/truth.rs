@@ -247,7 +247,7 @@ impl Run<'_> {
                 check(now.is_some() && now == planned, "it is not as planned")?;
                 check(removals.is_empty() || was_saved(now), "it was removed")?;
             }
-            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved).map(Some),
+            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved, steps).map(Some),
             Outcome::ResetBlind
             | Outcome::AlreadyDefault
             | Outcome::Restored
@@ -262,11 +262,14 @@ impl Run<'_> {
         now: Option<Digest>,
         planned: Option<Digest>,
         was_saved: &dyn Fn(Option<Digest>) -> bool,
+        steps: &[Step],
     ) -> Result<Unknowable, String> {
         if now.is_some() && now != planned && was_saved(now) {
             return Ok(Unknowable::SavedMeanwhile);
         }
-        if self.struck(&REJECTING, None) && (self.struck(&SILENCING, None) || self.struck(&HIDING, None)) {
+        // The read behind its reset told nothing.
+        let hidden = || steps.iter().any(|step| step.what == "reset" && self.struck(&HIDING, Some(step.request)));
+        if self.struck(&REJECTING, None) && (self.struck(&SILENCING, None) || hidden()) {
             return Ok(Unknowable::Rejected);
         }
         Err(format!("the portal could be asked: it holds {now:?}, planned was {planned:?}"))
