@@ -51,28 +51,77 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// How one command that writes ended.
+/// A change of one card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardWrite<'a> {
+    /// Deletes the stored layout, so that the card is at its default.
+    Reset,
+    /// Stores this layout.
+    Set(&'a Layout),
+}
+
+/// The number of writes in one request: three commands each, of the 50 that the portal takes.
+pub const MAX_WRITES_PER_REQUEST: usize = 16;
+
+/// Order in which requests are admitted to the portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Requests of the plan, first come, first served. They end at a stop and at the deadline.
+    Planned,
+    /// Requests that undo the loss of a person's layout: ahead of all others, and also after a stop or the deadline.
+    Compensation,
+}
+
+/// The portal's own answer to one command that writes. An answer proves nothing by itself: the reads around it do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandAnswer {
     /// The portal says that it was done.
     Done,
-    /// The portal refused it; nothing was done.
+    /// The portal refused the command.
     Refused(Refusal),
-    /// It was surely not carried out (for example because of a limit), and a repeat is safe.
-    NotExecuted(String),
-    /// The portal broke down in it, or answered what makes no sense: it may have been carried out.
+    /// The portal refused the command because of a limit.
+    Limited(String),
+    /// The portal broke down in it, left it out of its answer, or answered what makes no sense.
     Unclear(String),
 }
 
-/// What `get, reset, get` of one target gave. The three are commands of one request and run without a gap.
+/// The evidence on one write: a read, the write and a read, as neighbours in one request or one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResetAnswer {
-    /// The read just before the reset.
+pub struct WriteEvidence {
+    /// The read just before the write.
     pub before: CardRead,
-    /// The reset.
-    pub reset: CommandAnswer,
-    /// The read just after the reset.
+    /// The answer to the write.
+    pub answer: CommandAnswer,
+    /// The read just after the write.
     pub after: CardRead,
+}
+
+/// Failure of a request that writes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// The request surely was not processed: no connection was made, or it was stopped before.
+    #[error("{0}")]
+    NotSent(PortalError),
+    /// The request left, and its answer does not tell which of its commands were executed. Its cards must be read back before
+    /// anything is decided, repeated or reported.
+    #[error("{reason}")]
+    Indeterminate {
+        /// The answer in words.
+        reason: String,
+        /// The kind of answer.
+        cause: IndeterminateCause,
+    },
+}
+
+/// Kind of an answer that leaves a write indeterminate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndeterminateCause {
+    /// A refusal of the whole request because of a limit.
+    Limit,
+    /// Another refusal of the whole request: a credential, a redirect, an error code.
+    Refusal(PortalError),
+    /// No answer, a cut one, or one that makes no sense. The portal may still be working on the request.
+    NoAnswer,
 }
 
 /// Receives the cards of [`ReadPortal::read_cards`] as they come in, in no particular order.
@@ -217,23 +266,36 @@ pub trait ReadPortal: Sync {
 
 /// A portal that can be written to.
 pub trait WritePortal: ReadPortal {
-    /// How many targets the next request of resets should carry, given how many remain: 1 to 16. Small requests over
+    /// How many targets the next request of writes should carry, given how many remain: 1 to 16. Small requests over
     /// several connections are quicker while the rate limit has room, full ones once it has not.
     fn targets_per_request(&self, remaining: usize) -> usize;
 
-    /// Sends `get, reset, get` for each target, in one request that is not repeated once it may have been carried out.
-    /// Every target is answered exactly once.
-    fn reset_cards(
-        &self,
-        targets: &[CardKey],
-    ) -> impl Future<Output = Result<Vec<(CardKey, ResetAnswer)>, PortalError>> + Send;
+    /// Returns whether a command of a batch can carry a layout unchanged. The portal cuts large ones, and turns numbers of a
+    /// command into texts.
+    fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool;
 
-    /// Stores a layout as one single request that is not repeated once it may have been carried out.
+    /// Sends `get`, the write and `get` for each target, as neighbours in one request. It is sent again only if it surely was not
+    /// processed. Every target is answered exactly once.
+    fn write_cards(
+        &self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        lane: Lane,
+    ) -> impl Future<Output = Result<Vec<(CardKey, WriteEvidence)>, WriteError>> + Send;
+
+    /// Stores a layout as one single request, which is sent again only if it surely was not processed.
     fn set_card(
         &self,
         key: CardKey,
         layout: &Layout,
-    ) -> impl Future<Output = Result<CommandAnswer, PortalError>> + Send;
+        lane: Lane,
+    ) -> impl Future<Output = Result<CommandAnswer, WriteError>> + Send;
+
+    /// Reads cards as [`read_cards`](ReadPortal::read_cards) does, in the lane of compensations.
+    fn read_back(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> impl Future<Output = Result<(), PortalError>> + Send;
 }
 
 /// Why the portal could not be used at all.
@@ -315,6 +377,8 @@ pub enum JournalRecord {
         target: CardKey,
         /// The digest of what is sent; a backup with it is synced.
         digest: Digest,
+        /// The reason for the `set`.
+        purpose: SetPurpose,
     },
     /// A target is settled.
     Settled {
@@ -328,6 +392,16 @@ pub enum JournalRecord {
         /// Whether somebody asked it to stop before all targets were attempted.
         interrupted: Interrupted,
     },
+}
+
+/// Reason for a `set` in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetPurpose {
+    /// The plan of a restore.
+    Planned,
+    /// A write of this run met a layout that its owner had saved since, and this is it. It is stored again, or only kept where
+    /// another layout stands by now.
+    Compensation,
 }
 
 /// Whether a run was stopped before its end.

@@ -48,7 +48,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
     ("polib::", &["language"]),
     ("reqwest::", &["portal"]),
-    ("hyper::", &["emulator", "cli"]),
+    ("hyper::", &["emulator", "cli", "portal"]),
     ("prometheus_client::", &["cli"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),

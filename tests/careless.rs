@@ -57,7 +57,8 @@ async fn each_carelessness_raises_its_complaint_and_no_other() {
         ("batch", json!({"cmd": {"a": format!("{CAREFUL}&entityTypeId=$result[u][0]")}}), "reference"),
         (
             "batch",
-            json!({"cmd": {"a": CAREFUL.replace("reset", "set") + "&data[0][name]=m&data[0][title]=T"}}),
+            json!({"cmd": {"a": CAREFUL.replace("reset", "set") + "&data[0][name]=m&data[0][title]=T"
+                + &(0..900).map(|field| format!("&data[0][elements][{field}][name]=F")).collect::<String>()}}),
             "set-in-batch",
         ),
         ("batch", json!({"cmd": {"a": CAREFUL.replace("userId", "user")}}), "bad-user-id"),

@@ -183,13 +183,23 @@ impl From<RestoreError> for Failure {
 
 impl From<ApplyError> for Failure {
     fn from(problem: ApplyError) -> Self {
-        match problem {
+        let report = problem.report();
+        let sent = report.sent.then(|| report.run.clone());
+        let failure = match problem {
             ApplyError::Store { source, .. } => {
                 Self::from(source).while_doing(tr!("the store failed, and the run stopped"))
             }
             ApplyError::Portal { source, .. } => {
                 Self::from(source).while_doing(tr!("the portal refuses to work with us, and the run stopped"))
             }
+        };
+        match sent {
+            None => failure,
+            // The usual advice speaks of a portal that nothing was sent to.
+            Some(run) => Self { code: exit::PARTIAL, hints: Vec::new(), ..failure }.hint(tr!(
+                "cards may have changed: `recard show {run}` tells which, `recard restore {run}` undoes it",
+                run
+            )),
         }
     }
 }

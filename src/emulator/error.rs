@@ -24,6 +24,8 @@ pub(super) struct Refused {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Code {
     Word(&'static str),
+    /// A code that a fault names.
+    Any(String),
     /// A number of the portal's kernel: a number in older releases, a text in current ones.
     Number(i64),
 }
@@ -31,6 +33,11 @@ pub(super) enum Code {
 impl Failure {
     fn new(status: u16, word: &'static str, text: impl Into<String>) -> Self {
         Self::Refused(Refused { status, code: Code::Word(word), text: text.into() })
+    }
+
+    /// A refusal with any code.
+    pub(super) fn any(code: String) -> Self {
+        Self::Refused(Refused { status: 400, code: Code::Any(code), text: "A fault by script.".to_owned() })
     }
 
     /// A refusal of the CRM: its code is always empty.
@@ -128,6 +135,7 @@ impl Refused {
     pub(super) fn body(&self, release: Release) -> Php {
         let code = match (&self.code, release) {
             (Code::Word(word), _) => Php::from(*word),
+            (Code::Any(word), _) => Php::Text(word.clone()),
             (Code::Number(number), Release::Current) => Php::Text(number.to_string()),
             (Code::Number(number), Release::Mid | Release::LegacyRead) => Php::Int(*number),
         };

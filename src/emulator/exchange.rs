@@ -104,6 +104,7 @@ impl Portal {
             Effect::HtmlOk => Some(Reply::page(200)),
             Effect::Redirect => Some(Reply::elsewhere("https://elsewhere.example/rest/")),
             Effect::CutBefore => Some(Reply::Cut),
+            Effect::Answer if !strike.executed => Some(Reply::in_place(strike)),
             Effect::Slow => {
                 tokio::time::sleep(Duration::from_millis(strike.ms)).await;
                 None
@@ -230,9 +231,12 @@ impl Portal {
         };
         let strikes = inside.faults.strike_command(known.name);
         inside.counters.faults += strikes.len() as u64;
-        for Strike { effect, row, .. } in strikes {
+        let mut failure = None;
+        for Strike { effect, row, code, executed, .. } in strikes {
             inside.history.fault(call.request, effect, row.as_ref());
             match (effect, row) {
+                (Effect::AnswerCommand, _) if executed => failure = Some(Failure::any(code)),
+                (Effect::AnswerCommand, _) => return Err(Failure::any(code)),
                 (Effect::Save, Some(row)) => inside.state.store(row.user_id, &row.name, row.common, row.value),
                 (Effect::FailCommand, _) => return Err(Failure::database()),
                 (Effect::LimitCommand, _) => return Err(Failure::operating_time()),
@@ -241,7 +245,9 @@ impl Portal {
                 _ => {}
             }
         }
-        if let (Method::Card(_, Operation::Set), Alone::No) = (method, alone) {
+        if let (Method::Card(_, Operation::Set), Alone::No) = (method, alone)
+            && parameters.leaves() > MAX_SET_VALUES
+        {
             let mut witness = Witness { request: call.request, method: known.name, complaints: &mut inside.complaints };
             witness.complain("set-in-batch", "a large card is cut in a batch, and the answer is true");
         }
@@ -263,6 +269,9 @@ impl Portal {
             inside.levels.charge(&call.webhook, known.name, self.age(), spent);
         }
         let operating = inside.operating(&call.webhook, known.name, self.age());
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         Ok((listed?, time(inside.state.release, started, operating)))
     }
 
@@ -283,6 +292,9 @@ impl Portal {
         Reply::Answer(Answer { status, content_type, body, location: None })
     }
 }
+
+/// The number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a command.
+const MAX_SET_VALUES: usize = 900;
 
 /// Whether a call is a request of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

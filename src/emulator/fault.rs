@@ -29,6 +29,8 @@ pub(super) enum Effect {
     CutAfter,
     Truncate,
     Slow,
+    Answer,
+    AnswerCommand,
     FailCommand,
     LimitCommand,
     RateLimitCommand,
@@ -81,6 +83,14 @@ struct Rule {
     ms: Option<u64>,
     #[serde(default)]
     row: Option<SavedRow>,
+    #[serde(default)]
+    status: Option<u16>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    executed: bool,
     #[serde(skip)]
     met: u64,
     #[serde(skip)]
@@ -97,6 +107,13 @@ pub(super) struct Strike {
     pub(super) effect: Effect,
     pub(super) ms: u64,
     pub(super) row: Option<SavedRow>,
+    /// The answer in place of the portal's own.
+    pub(super) status: u16,
+    pub(super) body: String,
+    /// The error code in place of the result of a command.
+    pub(super) code: String,
+    /// The request or command is executed all the same.
+    pub(super) executed: bool,
 }
 
 /// The rules, with what they have seen so far.
@@ -163,6 +180,8 @@ impl Effect {
             Self::CutAfter => "cut-after",
             Self::Truncate => "truncate",
             Self::Slow => "slow",
+            Self::Answer => "answer",
+            Self::AnswerCommand => "answer-command",
             Self::FailCommand => "fail-command",
             Self::LimitCommand => "limit-command",
             Self::RateLimitCommand => "rate-limit-command",
@@ -186,10 +205,14 @@ impl Effect {
             | Self::CutBefore
             | Self::CutAfter
             | Self::Truncate
-            | Self::Slow => Struck::Request,
-            Self::FailCommand | Self::LimitCommand | Self::RateLimitCommand | Self::Fatal | Self::Save => {
-                Struck::Command
-            }
+            | Self::Slow
+            | Self::Answer => Struck::Request,
+            Self::AnswerCommand
+            | Self::FailCommand
+            | Self::LimitCommand
+            | Self::RateLimitCommand
+            | Self::Fatal
+            | Self::Save => Struck::Command,
             Self::SkipCommand => Struck::CommandOfBatch,
         }
     }
@@ -220,6 +243,21 @@ impl Rule {
         if (self.effect == Effect::Slow) != self.ms.is_some() {
             return Err("ms goes with the effect slow, which needs it");
         }
+        if (self.effect == Effect::Answer) != self.status.is_some() {
+            return Err("status goes with the effect answer, which needs it");
+        }
+        if self.status.is_some_and(|status| !(200..=599).contains(&status)) {
+            return Err("status is a number from 200 to 599");
+        }
+        if self.body.is_some() && self.effect != Effect::Answer {
+            return Err("body goes with the effect answer");
+        }
+        if (self.effect == Effect::AnswerCommand) != self.code.is_some() {
+            return Err("code goes with the effect answer-command, which needs it");
+        }
+        if self.executed && !matches!(self.effect, Effect::Answer | Effect::AnswerCommand) {
+            return Err("executed goes with the effects answer and answer-command");
+        }
         Ok(())
     }
 
@@ -237,7 +275,15 @@ impl Rule {
             return None;
         }
         self.struck += 1;
-        Some(Strike { effect: self.effect, ms: self.ms.unwrap_or(0), row: self.row.clone() })
+        Some(Strike {
+            effect: self.effect,
+            ms: self.ms.unwrap_or(0),
+            row: self.row.clone(),
+            status: self.status.unwrap_or(200),
+            body: self.body.clone().unwrap_or_default(),
+            code: self.code.clone().unwrap_or_default(),
+            executed: self.executed,
+        })
     }
 }
 
@@ -316,6 +362,8 @@ mod tests {
             "cut-after",
             "truncate",
             "slow",
+            "answer",
+            "answer-command",
             "fail-command",
             "limit-command",
             "rate-limit-command",
@@ -346,6 +394,11 @@ mod tests {
             (serde_json::json!({"do": "explode"}), "unknown variant `explode`"),
             (serde_json::json!({"do": "slow"}), "ms goes with the effect slow"),
             (serde_json::json!({"do": "save"}), "row goes with the effect save"),
+            (serde_json::json!({"do": "answer"}), "status goes with the effect answer"),
+            (serde_json::json!({"do": "answer", "status": 100}), "from 200 to 599"),
+            (serde_json::json!({"do": "answer-command"}), "code goes with the effect answer-command"),
+            (serde_json::json!({"do": "fatal", "executed": true}), "executed goes with"),
+            (serde_json::json!({"do": "fatal", "body": ""}), "body goes with"),
             (serde_json::json!({"do": "fatal", "nth": 1, "every": 2}), "only one of"),
             (serde_json::json!({"do": "fatal", "nth": 0}), "count from 1"),
             (serde_json::json!({"do": "fatal", "probability": 2}), "from 0 to 1"),

@@ -69,6 +69,7 @@
 //! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is carried out |
 //! | `truncate` | carried out, and the answer ends in the middle |
 //! | `slow` | answered after `ms` milliseconds |
+//! | `answer` | answered with this `status` (200 to 599) and `body`; nothing done, or all of it with `"executed": true` |
 //!
 //! | `do`, of a command: `method` is that of the command, alone or in a batch | what happens |
 //! |---|---|
@@ -76,6 +77,7 @@
 //! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
 //! | `rate-limit-command` | the command is refused with `QUERY_LIMIT_EXCEEDED`, nothing done |
 //! | `skip-command` | of a batch alone: the command is not carried out, and the answer does not name it |
+//! | `answer-command` | the command is answered with the error `code`; nothing done, or all of it with `"executed": true` |
 //! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
 //! | `save` | just before the command is carried out, a person saves a card: `row` with `user_id`, `name` and `value` |
 //!

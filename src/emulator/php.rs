@@ -159,6 +159,11 @@ impl Array {
         self.entries.len()
     }
 
+    /// Returns the number of values that are no list or map, over all levels.
+    pub(super) fn leaves(&self) -> usize {
+        self.values().map(|value| value.array().map_or(1, Self::leaves)).sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

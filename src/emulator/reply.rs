@@ -40,6 +40,13 @@ impl Reply {
         Self::Answer(Answer { status: 302, content_type: HTML, body: String::new(), location: Some(location) })
     }
 
+    /// The answer that a fault puts in place of the portal's own.
+    pub(super) fn in_place(strike: &Strike) -> Self {
+        let Strike { status, body, .. } = strike;
+        let content_type = if body.starts_with('{') { JSON } else { HTML };
+        Self::Answer(Answer { status: *status, content_type, body: body.clone(), location: None })
+    }
+
     /// The page of a proxy in front of the portal.
     pub(super) fn page(status: u16) -> Self {
         Self::html(status, PAGE)
@@ -51,6 +58,7 @@ pub(super) fn strike_after(reply: Reply, strike: &Strike) -> Reply {
     match (strike.effect, reply) {
         (Effect::CutAfter, _) => Reply::Cut,
         (Effect::HtmlAfter, _) => Reply::page(502),
+        (Effect::Answer, _) => Reply::in_place(strike),
         (Effect::Truncate, Reply::Answer(answer)) => Reply::Truncated(answer),
         (_, reply) => reply,
     }

@@ -1,6 +1,6 @@
 //! A portal and a store in memory, which can be cut at every step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::model::*;
@@ -44,8 +44,21 @@ pub(super) enum Fault {
     HidesBefore(CardKey),
     /// The answer leaves this card out.
     LeavesOut(CardKey),
-    /// The webhook has expired.
+    /// The request is refused as if the webhook had expired, and was not executed.
     Expired,
+    /// The same, and it was executed.
+    RefusedAfter,
+    /// The same, and from then on nothing is answered.
+    DiesAfter,
+    /// The request is refused because of a limit, and was not executed.
+    Limited,
+    /// The same, and it was executed.
+    LimitedAfter,
+    /// The answer is lost, and the resets of the request are executed just before this many further reads. Meanwhile
+    /// somebody saves a card.
+    Late(usize, CardKey, Layout),
+    /// Each write of the request is executed, and answered as if a limit had kept it from that.
+    ExecutedAndLimited,
     /// The portal keeps only this of a `set`.
     Keeps(Layout),
 }
@@ -64,6 +77,10 @@ pub(super) struct World {
     pub(super) resets: Vec<CardKey>,
     /// Reads answer with the caller's own card, whoever is named.
     pub(super) legacy: bool,
+    /// The credential is refused.
+    pub(super) dead: bool,
+    /// Resets that are executed after this many further reads.
+    pub(super) late: Option<(usize, Vec<CardKey>)>,
 }
 
 /// Ends everything after a number of steps, as a killed process would.
@@ -124,6 +141,8 @@ pub(super) struct FakePortal {
     cut: Cut,
     /// How many targets a request has; which of them, by how many remain.
     per_request: &'static [usize],
+    /// No layout fits into a batch.
+    pub(super) alone: bool,
     /// One request at a time, in the order of their coming, as in front of a limit.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -138,6 +157,7 @@ impl FakePortal {
             fuse: Fuse::default(),
             cut: Cut::Before,
             per_request: &[2],
+            alone: false,
             turn: Arc::default(),
         }
     }
@@ -231,101 +251,135 @@ impl WritePortal for FakePortal {
         self.per_request[remaining % self.per_request.len()]
     }
 
-    async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {
-        self.wait().await;
-        let act = || {
-            let mut world = self.world();
-            let fault = world.faults.get(&world.writes).cloned();
-            world.writes += 1;
-            match &fault {
-                Some(Fault::LostBefore) => return Err(PortalError::MaybeExecuted("cut".into())),
-                Some(Fault::Expired) => {
-                    let (rejection, code) = (Rejection::Credentials, "INVALID_CREDENTIALS".into());
-                    return Err(PortalError::Rejected { rejection, code, message: String::new() });
-                }
-                Some(
-                    Fault::SavedBefore(key, layout)
-                    | Fault::SavedTwice(key, layout, _)
-                    | Fault::SavedBeforeAndHidden(key, layout)
-                    | Fault::SavedBeforeAndLimited(key, layout),
-                ) => {
-                    world.rows.insert(*key, layout.clone());
-                }
-                Some(Fault::SetForAll(lead, layout)) => {
-                    world.stand_ins.insert(*lead, layout.clone());
-                }
-                _ => {}
-            }
-            let refused: BTreeSet<CardKey> = match &fault {
-                Some(Fault::Refuses(key)) => [*key].into(),
-                _ => BTreeSet::new(),
-            };
-            let mut answers = Vec::new();
-            for key in targets {
-                let before = match &fault {
-                    Some(Fault::HidesBefore(hidden)) if hidden == key => CardRead::NoAnswer("cut".into()),
-                    _ => world.read(*key, self.caller),
-                };
-                let limited = matches!(&fault, Some(Fault::SavedBeforeAndLimited(limited, _)) if limited == key);
-                let reset = if limited {
-                    CommandAnswer::NotExecuted("a limit".into())
-                } else if refused.contains(key) {
-                    let (code, message) = (String::new(), "Access denied.".to_owned());
-                    CommandAnswer::Refused(Refusal { code, message })
-                } else {
-                    world.rows.remove(key);
-                    world.resets.push(*key);
-                    match &fault {
-                        Some(Fault::BreaksDown(broken)) if broken == key => CommandAnswer::Unclear("broken".into()),
-                        _ => CommandAnswer::Done,
-                    }
-                };
-                if let Some(Fault::SavedTwice(saved, _, layout)) = &fault
-                    && saved == key
-                {
-                    world.rows.insert(*key, layout.clone());
-                }
-                let after = match &fault {
-                    Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => CardRead::NoAnswer("cut".into()),
-                    _ => world.read(*key, self.caller),
-                };
-                answers.push((*key, ResetAnswer { before, reset, after }));
-            }
-            match fault {
-                Some(Fault::LostAfter) => return Err(PortalError::MaybeExecuted("cut".into())),
-                Some(Fault::LeavesOut(key)) => answers.retain(|(answered, _)| *answered != key),
-                _ => {}
-            }
-            answers.reverse();
-            Ok(answers)
-        };
-        self.fuse.step(self.cut, act).unwrap_or_else(Self::dead)
+    fn fits_batch(&self, _: CardKey, _: &Layout) -> bool {
+        !self.alone
     }
 
-    async fn set_card(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, PortalError> {
-        let act = || {
+    async fn write_cards(
+        &self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        _: Lane,
+    ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+        self.wait().await;
+        let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
+        self.fuse.step(self.cut, || self.world().write(writes, self.caller)).unwrap_or_else(dead)
+    }
+
+    async fn set_card(&self, key: CardKey, layout: &Layout, _: Lane) -> Result<CommandAnswer, WriteError> {
+        self.wait().await;
+        let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
+        let act = || self.world().write(&[(key, CardWrite::Set(layout))], self.caller);
+        let mut evidence = self.fuse.step(self.cut, act).unwrap_or_else(dead)?;
+        Ok(evidence.pop().map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
+    }
+
+    async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        if self.world().dead {
+            return Err(expired());
+        }
+        {
             let mut world = self.world();
-            let fault = world.faults.get(&world.writes).cloned();
-            world.writes += 1;
-            if let Some(Fault::SavedBefore(saved, newer)) = &fault {
-                world.rows.insert(*saved, newer.clone());
+            match world.late.take() {
+                Some((0 | 1, late)) => late.iter().for_each(|key| drop(world.rows.remove(key))),
+                Some((left, late)) => world.late = Some((left - 1, late)),
+                None => {}
             }
-            if let Some(Fault::SavedBeforeAndLimited(saved, newer)) = fault {
-                world.rows.insert(saved, newer);
-                return Ok(CommandAnswer::NotExecuted("a limit".to_owned()));
+        }
+        self.read_cards(keys, sink).await
+    }
+}
+
+fn expired() -> PortalError {
+    let (rejection, code) = (Rejection::Credentials, "INVALID_CREDENTIALS".into());
+    PortalError::Rejected { rejection, code, message: String::new() }
+}
+
+impl World {
+    /// Executes one request that writes, with its fault.
+    fn write(
+        &mut self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        caller: UserId,
+    ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+        let indeterminate = |cause| Err(WriteError::Indeterminate { reason: "cut".into(), cause });
+        let fault = self.faults.get(&self.writes).cloned();
+        self.writes += 1;
+        match &fault {
+            Some(Fault::LostBefore) => return indeterminate(IndeterminateCause::NoAnswer),
+            Some(Fault::Late(reads, key, layout)) => {
+                self.late = Some((*reads, writes.iter().map(|(key, _)| *key).collect()));
+                self.rows.insert(*key, layout.clone());
+                return indeterminate(IndeterminateCause::NoAnswer);
             }
-            let kept = match &fault {
-                Some(Fault::LostBefore) => return Err(PortalError::MaybeExecuted("cut".into())),
-                Some(Fault::Keeps(part)) => part.clone(),
-                _ => layout.clone(),
+            Some(Fault::Limited) => return indeterminate(IndeterminateCause::Limit),
+            Some(Fault::Expired) => return indeterminate(IndeterminateCause::Refusal(expired())),
+            Some(
+                Fault::SavedBefore(key, layout)
+                | Fault::SavedTwice(key, layout, _)
+                | Fault::SavedBeforeAndHidden(key, layout)
+                | Fault::SavedBeforeAndLimited(key, layout),
+            ) => {
+                self.rows.insert(*key, layout.clone());
+            }
+            Some(Fault::SetForAll(lead, layout)) => {
+                self.stand_ins.insert(*lead, layout.clone());
+            }
+            _ => {}
+        }
+        let mut answers = Vec::new();
+        for (key, write) in writes {
+            let before = match &fault {
+                Some(Fault::HidesBefore(hidden)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                _ => self.read(*key, caller),
             };
-            world.rows.insert(key, kept);
-            match fault {
-                Some(Fault::LostAfter) => Err(PortalError::MaybeExecuted("cut".into())),
-                _ => Ok(CommandAnswer::Done),
+            let answer = match &fault {
+                Some(Fault::SavedBeforeAndLimited(limited, _)) if limited == key => {
+                    CommandAnswer::Limited("a limit".into())
+                }
+                Some(Fault::Refuses(refused)) if refused == key => {
+                    let (code, message) = (String::new(), "Access denied.".to_owned());
+                    CommandAnswer::Refused(Refusal { code, message })
+                }
+                _ => {
+                    match (write, &fault) {
+                        (CardWrite::Reset, _) => {
+                            self.rows.remove(key);
+                            self.resets.push(*key);
+                        }
+                        (CardWrite::Set(_), Some(Fault::Keeps(part))) => drop(self.rows.insert(*key, part.clone())),
+                        (CardWrite::Set(layout), _) => drop(self.rows.insert(*key, (*layout).clone())),
+                    }
+                    match &fault {
+                        Some(Fault::BreaksDown(broken)) if broken == key => CommandAnswer::Unclear("broken".into()),
+                        Some(Fault::ExecutedAndLimited) => CommandAnswer::Limited("a limit".into()),
+                        _ => CommandAnswer::Done,
+                    }
+                }
+            };
+            if let Some(Fault::SavedTwice(saved, _, layout)) = &fault
+                && saved == key
+            {
+                self.rows.insert(*key, layout.clone());
             }
-        };
-        self.fuse.step(self.cut, act).unwrap_or_else(Self::dead)
+            let after = match &fault {
+                Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                _ => self.read(*key, caller),
+            };
+            answers.push((*key, WriteEvidence { before, answer, after }));
+        }
+        match fault {
+            Some(Fault::LostAfter) => return indeterminate(IndeterminateCause::NoAnswer),
+            Some(Fault::LimitedAfter) => return indeterminate(IndeterminateCause::Limit),
+            Some(Fault::RefusedAfter) => return indeterminate(IndeterminateCause::Refusal(expired())),
+            Some(Fault::DiesAfter) => {
+                self.dead = true;
+                return indeterminate(IndeterminateCause::Refusal(expired()));
+            }
+            Some(Fault::LeavesOut(key)) => answers.retain(|(answered, _)| *answered != key),
+            _ => {}
+        }
+        answers.reverse();
+        Ok(answers)
     }
 }
 

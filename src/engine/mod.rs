@@ -33,10 +33,9 @@ mod apply;
 mod directory;
 mod events;
 mod examine;
-mod judge;
+mod execute;
 mod look;
 mod observe;
-mod put_back;
 mod resolve;
 mod restore;
 mod restore_plan;
@@ -45,16 +44,18 @@ mod review;
 mod run_report;
 mod stop;
 mod survey;
+mod verdict;
 
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Freshness, apply};
+pub use apply::apply;
 pub use directory::look_up;
 pub use events::{Event, Listener};
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
+pub use execute::{ExecuteOptions, Freshness};
 pub use look::{Look, LookError, look};
 pub use observe::observe;
 pub use resolve::{Resolution, ResolveError, resolve};

@@ -8,10 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::language::english;
-use crate::model::{
-    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, Outcome, RunId, Snapshot, UnreadableReason,
-};
-use crate::port::{Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, StoreError};
+use crate::model::{CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, RunId, Snapshot, UnreadableReason};
+use crate::port::{Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError};
 
 /// Whether a layout that is newer than the backup may be overwritten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,7 +141,8 @@ pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)
     Ok(needed.collect())
 }
 
-/// What each card that the run changed held before, and what it left there.
+/// What each card that the run has sent a write for held before, and what the run left there. The intents decide, and not the
+/// outcomes: a report can be wrong about a request whose answer was lost.
 fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);
@@ -163,42 +162,22 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
                     (*key, Touched { before: digest.map_or(Before::NotKnown, Before::Layout), left: None })
                 }));
             }
-            JournalRecord::SetIntent { target, digest } if restored && !reset.contains(target) => {
+            JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned }
+                if restored && !reset.contains(target) =>
+            {
                 let over = planned.get(target).copied().flatten();
                 let before = over.map_or(Before::Empty, Before::Layout);
                 touched.insert(*target, Touched { before, left: Some(*digest) });
             }
-            // The reset hit a newer layout than the one of the plan; that one is what the person lost.
-            JournalRecord::SetIntent { target, digest } => {
-                touched.insert(*target, Touched { before: Before::Layout(*digest), left: None });
-            }
-            JournalRecord::Settled { target, outcome } if !changed_something(outcome) => {
-                touched.remove(target);
+            // The write hit a newer layout than the one of the plan; that one is what the person lost.
+            JournalRecord::SetIntent { target, digest, .. } => {
+                let left = touched.get(target).and_then(|touched: &Touched| touched.left);
+                touched.insert(*target, Touched { before: Before::Layout(*digest), left });
             }
             JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
         }
     }
     Ok(touched)
-}
-
-/// Whether the card may be another than before the run.
-fn changed_something(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Reset
-        | Outcome::ResetUnseen
-        | Outcome::ResetBlind
-        | Outcome::Restored
-        | Outcome::RestoredInPart(_)
-        | Outcome::Lost(_)
-        | Outcome::Unknown(_) => true,
-        Outcome::AlreadyDefault
-        | Outcome::Changed
-        | Outcome::PutBack
-        | Outcome::NewerKept
-        | Outcome::Refused { .. }
-        | Outcome::StillCustomised
-        | Outcome::NotAttempted(_) => false,
-    }
 }
 
 /// Works out what it takes to put back what a run removed, for those of its targets that the snapshot holds.

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::execute::{End, ExecuteOptions, Executor, Freshness};
 use super::observe::observe;
-use super::put_back::put_back;
-use super::{Event, Listener, Settled};
+use super::verdict::{Goal, Task};
+use super::{Event, Listener, Settled, stop_pair};
 use crate::model::{
-    CardKey, CardState, Digest, Generation, Identity, LedgerEntry, Observed, Outcome, RunId, Snapshot, Totals,
+    CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome, RunId, Snapshot, Totals,
     UnreadableReason, UserId,
 };
-use crate::port::{Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, StoreError, WritePortal};
+use crate::port::{
+    Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, SetPurpose, StoreError, WritePortal,
+};
 
 /// What became of a run, after it was settled.
 #[derive(Clone, Debug)]
@@ -58,8 +61,13 @@ enum Progress {
     ResetIntended(Option<Digest>),
     /// A `set` of a restore was about to leave, with this digest.
     SetIntended(Digest),
-    /// A reset had removed this layout by mistake, and it was about to be put back.
-    PutBackIntended(Digest),
+    /// A write had removed a newer layout by mistake, and it was about to be stored again.
+    PutBackIntended {
+        /// The newer layout.
+        newer: Digest,
+        /// The layout that the run itself left on the card; none after a reset.
+        left: Option<Digest>,
+    },
     /// It has its outcome.
     Settled(Outcome),
 }
@@ -86,14 +94,20 @@ impl<'a> Story<'a> {
                     let intents = targets.iter().map(|(key, digest)| (*key, Progress::ResetIntended(*digest)));
                     story.progress.extend(intents);
                 }
-                JournalRecord::SetIntent { target, digest } => {
+                JournalRecord::SetIntent { target, digest, purpose } => {
                     // A `set` that follows a reset of the same card takes the reset back.
-                    let after_reset = matches!(
-                        story.progress.get(target),
-                        Some(Progress::ResetIntended(_) | Progress::PutBackIntended(_))
-                    );
-                    let intended = if after_reset { Progress::PutBackIntended } else { Progress::SetIntended };
-                    story.progress.insert(*target, intended(*digest));
+                    let left = match (story.progress.get(target), purpose) {
+                        (Some(Progress::ResetIntended(_)), _) => Some(None),
+                        (Some(Progress::PutBackIntended { newer, .. }), _) => Some(Some(*newer)),
+                        (Some(Progress::SetIntended(wanted)), SetPurpose::Compensation) => Some(Some(*wanted)),
+                        (_, SetPurpose::Compensation) => Some(None),
+                        (_, SetPurpose::Planned) => None,
+                    };
+                    let progress = match left {
+                        Some(left) => Progress::PutBackIntended { newer: *digest, left },
+                        None => Progress::SetIntended(*digest),
+                    };
+                    story.progress.insert(*target, progress);
                 }
                 JournalRecord::Settled { target, outcome } => {
                     story.progress.insert(*target, Progress::Settled(outcome.clone()));
@@ -112,7 +126,9 @@ impl<'a> Story<'a> {
     /// The targets of which only the portal can tell what became of them.
     fn in_doubt(&self) -> Vec<CardKey> {
         let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
-            Progress::ResetIntended(Some(_)) | Progress::SetIntended(_) | Progress::PutBackIntended(_) => Some(*key),
+            Progress::ResetIntended(Some(_)) | Progress::SetIntended(_) | Progress::PutBackIntended { .. } => {
+                Some(*key)
+            }
             Progress::ResetIntended(None) | Progress::Untouched | Progress::Settled(_) => None,
         };
         self.progress.iter().filter_map(in_doubt).collect()
@@ -121,7 +137,7 @@ impl<'a> Story<'a> {
     /// Whether the run must be settled by the person who made it: a layout may have to be put back, or their own card is in
     /// doubt, which every portal shows to themselves alone.
     fn needs_its_caller(&self) -> bool {
-        let puts_back = |progress: &Progress| matches!(progress, Progress::PutBackIntended(_));
+        let puts_back = |progress: &Progress| matches!(progress, Progress::PutBackIntended { .. });
         self.progress.values().any(puts_back)
             || self.in_doubt().iter().any(|key| key.user() == Some(self.header.caller))
     }
@@ -174,6 +190,7 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
 
     let mut outcomes: BTreeMap<CardKey, Outcome> = BTreeMap::new();
     let mut settled_now = Vec::new();
+    let mut again = Vec::new();
     for (key, progress) in &story.progress {
         let outcome = match progress {
             Progress::Settled(outcome) => {
@@ -186,11 +203,14 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
             ),
             Progress::ResetIntended(Some(backup)) => reads.after_reset(*key, *backup),
             Progress::SetIntended(wanted) => reads.after_set(*key, *wanted, story.planned(*key)),
-            Progress::PutBackIntended(wanted) => match reads.after_put_back(*key, *wanted) {
+            Progress::PutBackIntended { newer, left } => match reads.after_put_back(*key, *newer, *left) {
                 AfterPutBack::Settled(outcome) => outcome,
-                AfterPutBack::Again => {
-                    let layout = archive.backup(&run, *key, *wanted)?;
-                    put_back(portal, log, *key, &layout).await?
+                AfterPutBack::Again(there) => {
+                    let layout = archive.backup(&run, *key, *newer)?;
+                    let alone = !portal.fits_batch(*key, &layout);
+                    let ours = Task::new(*key, there.map_or(Goal::Reset, Goal::Set), None, None);
+                    again.push(Task { alone, ..ours.compensation(layout) });
+                    continue;
                 }
             },
         };
@@ -198,6 +218,23 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
         listener.hear(Event::Settled { target: *key, outcome: outcome.clone() });
         settled_now.push(*key);
         outcomes.insert(*key, outcome);
+    }
+
+    if !again.is_empty() {
+        let common_defaults = reads.snapshot.map(|snapshot| snapshot.common_defaults).unwrap_or_default();
+        let (_, stop) = stop_pair();
+        let options = ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(Freshness::ReadAgain) };
+        let mut executor = Executor::new(portal, log, &common_defaults, options, listener);
+        executor.compensate(again);
+        executor.work(&stop).await;
+        let stored = executor.into_outcomes().map_err(|end| match end {
+            End::Store(problem) => ResumeError::Store(problem),
+            End::Portal(problem) => ResumeError::Portal(problem),
+            End::Cancelled(reason) => ResumeError::Portal(PortalError::Stopped(reason)),
+        })?;
+        settled_now.extend(stored.keys().copied());
+        settled_now.sort();
+        outcomes.extend(stored);
     }
 
     // What the dead process has written may not be synced, and what is remembered must not be ahead of it.
@@ -222,7 +259,8 @@ struct Reads {
 /// What becomes of a target whose layout was about to be put back.
 enum AfterPutBack {
     Settled(Outcome),
-    Again,
+    /// It is to be stored again, over this layout that the run itself left; none at the default.
+    Again(Option<Layout>),
 }
 
 impl Reads {
@@ -284,12 +322,15 @@ impl Reads {
     }
 
     /// After a `set` that takes back a reset.
-    fn after_put_back(&self, key: CardKey, wanted: Digest) -> AfterPutBack {
+    fn after_put_back(&self, key: CardKey, newer: Digest, left: Option<Digest>) -> AfterPutBack {
         match self.state(key) {
             Err(unknown) => AfterPutBack::Settled(unknown),
-            Ok(CardState::Customised(layout)) if layout.digest() == wanted => AfterPutBack::Settled(Outcome::PutBack),
+            Ok(CardState::Customised(layout)) if layout.digest() == newer => AfterPutBack::Settled(Outcome::PutBack),
+            Ok(CardState::Customised(layout)) if Some(layout.digest()) == left => {
+                AfterPutBack::Again(Some(layout.clone()))
+            }
             Ok(CardState::Customised(_)) => AfterPutBack::Settled(Outcome::NewerKept),
-            Ok(CardState::Default | CardState::Inherited) => AfterPutBack::Again,
+            Ok(CardState::Default | CardState::Inherited) => AfterPutBack::Again(None),
         }
     }
 }

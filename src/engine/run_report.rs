@@ -27,6 +27,8 @@ pub struct ApplyReport {
     pub totals: Totals,
     /// Why the run ended before it had tried everything, if it did.
     pub stopped: Option<String>,
+    /// A request that writes was sent, or was about to be: cards may have changed.
+    pub sent: bool,
 }
 
 /// Why a run could not be brought to its end. What was done until then is in the report.

@@ -7,6 +7,7 @@ mod cut_restores;
 mod cut_resumes;
 mod cuts;
 mod doubt;
+mod lost_updates;
 mod restoring;
 mod resuming;
 
@@ -21,6 +22,16 @@ use crate::plan::{ApprovedPlan, Plan, Policy, check, plan};
 use crate::port::*;
 
 fn quiet(_: Event) {}
+
+/// The cards were read in this moment.
+fn just_read() -> ExecuteOptions {
+    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(Freshness::now()) }
+}
+
+/// The cards were read by another process.
+fn read_again() -> ExecuteOptions {
+    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(Freshness::ReadAgain) }
+}
 
 fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
     let origin = Arc::new(Origin {
@@ -85,16 +96,16 @@ fn noting(notes: &Mutex<Vec<String>>) -> impl Fn(Event) + Send + Sync {
 async fn run(world: &Arc<Mutex<World>>, keys: &[CardKey]) -> Done {
     let portal = FakePortal::new(world);
     let made = make_plan(&portal, keys, &Mode::Enforce, Ledger::default()).await;
-    carry_out(&portal, &made, Freshness::JustRead).await
+    carry_out(&portal, &made, just_read()).await
 }
 
-async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Done {
+async fn carry_out(portal: &FakePortal, made: &Plan, options: ExecuteOptions) -> Done {
     let disk = Arc::default();
     let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
     let (_, stop) = stop_pair();
     let approved = approve(made);
     let notes = Mutex::new(Vec::new());
-    let applied = async { apply(portal, &mut log, approved, &[], freshness, &stop, &noting(&notes)).await };
+    let applied = async { apply(portal, &mut log, approved, &[], options, &stop, &noting(&notes)).await };
     // Nothing here takes time: whoever is not done by then waits for something that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {
@@ -109,7 +120,7 @@ async fn carry_out(portal: &FakePortal, made: &Plan, freshness: Freshness) -> Do
 async fn run_again(portal: &FakePortal, keys: &[CardKey]) -> bool {
     portal.world().faults.clear();
     let made = make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await;
-    let _ = carry_out(portal, &made, Freshness::JustRead).await;
+    let _ = carry_out(portal, &made, just_read()).await;
     make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await.is_settled()
 }
 

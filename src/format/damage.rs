@@ -7,7 +7,7 @@
 use super::plan_file::{PlanFile, PlanFileError};
 use super::*;
 use crate::model::{Digest, Outcome, RunId, Totals};
-use crate::port::{Interrupted, JournalRecord, RunPurpose};
+use crate::port::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
 
 /// Something that was written, and the reader of it.
 struct Sample {
@@ -55,7 +55,7 @@ fn journal() -> Vec<u8> {
     let mut records = vec![
         JournalRecord::Opened(restore),
         JournalRecord::Intent { targets: vec![(target, Some(digest)), (samples::common(), None)] },
-        JournalRecord::SetIntent { target, digest },
+        JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Compensation },
     ];
     records.extend(samples::outcomes().into_iter().map(|outcome| JournalRecord::Settled { target, outcome }));
     records.push(JournalRecord::Closed { interrupted: Interrupted::Yes });

@@ -10,7 +10,7 @@ use super::listed::Listed;
 use super::outcome::OutcomeForm;
 use super::{FormatError, generation_if_there, parsed, parsed_if_there};
 use crate::model::{CardKey, Digest};
-use crate::port::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose};
+use crate::port::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
 const FORMAT: Format = Format { name: "journal", version: 1 };
 
@@ -88,6 +88,15 @@ struct BackedUpForm {
 struct SetIntentForm {
     target: String,
     digest: String,
+    /// Absent in records of earlier versions, and for a `set` of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose: Option<SetPurposeForm>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SetPurposeForm {
+    Compensation,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -151,9 +160,14 @@ impl<'a> From<&'a JournalRecord> for RecordForm<'a> {
                 };
                 Self::Intent(IntentForm { targets: targets.iter().map(form).collect() })
             }
-            JournalRecord::SetIntent { target, digest } => {
-                Self::SetIntent(SetIntentForm { target: target.to_string(), digest: digest.to_string() })
-            }
+            JournalRecord::SetIntent { target, digest, purpose } => Self::SetIntent(SetIntentForm {
+                target: target.to_string(),
+                digest: digest.to_string(),
+                purpose: match purpose {
+                    SetPurpose::Planned => None,
+                    SetPurpose::Compensation => Some(SetPurposeForm::Compensation),
+                },
+            }),
             JournalRecord::Settled { target, outcome } => {
                 Self::Settled(SettledForm { target: target.to_string(), result: outcome.into() })
             }
@@ -174,9 +188,14 @@ impl TryFrom<RecordForm<'_>> for JournalRecord {
                 };
                 Self::Intent { targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()? }
             }
-            RecordForm::SetIntent(SetIntentForm { target, digest }) => {
-                Self::SetIntent { target: parsed(&target)?, digest: parsed(&digest)? }
-            }
+            RecordForm::SetIntent(SetIntentForm { target, digest, purpose }) => Self::SetIntent {
+                target: parsed(&target)?,
+                digest: parsed(&digest)?,
+                purpose: match purpose {
+                    None => SetPurpose::Planned,
+                    Some(SetPurposeForm::Compensation) => SetPurpose::Compensation,
+                },
+            },
             RecordForm::Settled(SettledForm { target, result }) => {
                 Self::Settled { target: parsed(&target)?, outcome: result.into() }
             }

@@ -51,6 +51,10 @@ fn amounts() -> impl Strategy<Value = f64> {
     any::<f64>().prop_map(f64::abs).prop_filter("finite", |number| number.is_finite())
 }
 
+fn set_purposes() -> impl Strategy<Value = SetPurpose> {
+    prop_oneof![Just(SetPurpose::Planned), Just(SetPurpose::Compensation)]
+}
+
 fn ends() -> impl Strategy<Value = Interrupted> {
     prop_oneof![Just(Interrupted::No), Just(Interrupted::Yes)]
 }
@@ -60,6 +64,7 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     (prop::sample::select(samples::outcomes()), texts).prop_map(|(outcome, (text, other))| match outcome {
         Outcome::RestoredInPart(_) => Outcome::RestoredInPart(text),
         Outcome::Refused { .. } => Outcome::Refused { code: text, message: other },
+        Outcome::NewerInBackup(_) => Outcome::NewerInBackup(text),
         Outcome::Lost(_) => Outcome::Lost(text),
         Outcome::Unknown(_) => Outcome::Unknown(text),
         Outcome::NotAttempted(_) => Outcome::NotAttempted(text),
@@ -93,7 +98,11 @@ fn records() -> impl Strategy<Value = JournalRecord> {
         headers().prop_map(JournalRecord::Opened),
         prop::collection::vec((keys(), prop::option::of(digests())), 0..4)
             .prop_map(|targets| JournalRecord::Intent { targets }),
-        (keys(), digests()).prop_map(|(target, digest)| JournalRecord::SetIntent { target, digest }),
+        (keys(), digests(), set_purposes()).prop_map(|(target, digest, purpose)| JournalRecord::SetIntent {
+            target,
+            digest,
+            purpose
+        }),
         (keys(), outcomes()).prop_map(|(target, outcome)| JournalRecord::Settled { target, outcome }),
         ends().prop_map(|interrupted| JournalRecord::Closed { interrupted }),
     ]

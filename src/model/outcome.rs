@@ -24,10 +24,16 @@ pub enum Outcome {
     PutBack,
     /// The layout of the backup is on the portal again, and reads back the same.
     Restored,
+    /// The layout of the backup is on the portal again, and reads back the same; but the read just before, which tells what was
+    /// overwritten, has no answer.
+    RestoredUnseen,
     /// The layout of the backup was put back, but the portal did not keep all of it. The text names what is missing.
     RestoredInPart(String),
     /// The card holds a layout already that is newer than the backup; nothing was sent.
     NewerKept,
+    /// The person saved while the run wrote to the card, and that layout is not on the portal: another one is, or it was
+    /// overwritten three times in a row. It lies in a backup of the run, whose digest this is, shortened.
+    NewerInBackup(String),
     /// The portal refused. The texts are the portal's; the code may be empty.
     Refused {
         /// The error code.
@@ -62,12 +68,15 @@ impl Outcome {
     /// Under which sum it counts.
     pub fn class(&self) -> OutcomeClass {
         match self {
-            Self::Reset | Self::ResetUnseen | Self::ResetBlind | Self::Restored => OutcomeClass::Done,
+            Self::Reset | Self::ResetUnseen | Self::ResetBlind | Self::Restored | Self::RestoredUnseen => {
+                OutcomeClass::Done
+            }
             Self::AlreadyDefault => OutcomeClass::Skipped,
             Self::Changed
             | Self::PutBack
             | Self::RestoredInPart(_)
             | Self::NewerKept
+            | Self::NewerInBackup(_)
             | Self::Refused { .. }
             | Self::StillCustomised
             | Self::Lost(_)
@@ -86,8 +95,10 @@ impl Outcome {
             Self::Changed => "changed",
             Self::PutBack => "put-back",
             Self::Restored => "restored",
+            Self::RestoredUnseen => "restored-unseen",
             Self::RestoredInPart(_) => "restored-in-part",
             Self::NewerKept => "newer-kept",
+            Self::NewerInBackup(_) => "newer-in-backup",
             Self::Refused { .. } => "refused",
             Self::StillCustomised => "still-customised",
             Self::Lost(_) => "lost",
@@ -109,10 +120,17 @@ impl fmt::Display for Outcome {
             Self::Changed => f.write_str(&tr!("changed since the plan; not touched")),
             Self::PutBack => f.write_str(&tr!("saved by its owner in the same moment; their layout is there again")),
             Self::Restored => f.write_str(&tr!("restored, read back the same")),
+            Self::RestoredUnseen => {
+                f.write_str(&tr!("restored, read back the same; what it replaced just before was not seen"))
+            }
             Self::RestoredInPart(missing) => {
                 f.write_str(&tr!("restored, but the portal did not keep all of it: {missing}", missing))
             }
             Self::NewerKept => f.write_str(&tr!("holds a newer layout; not touched")),
+            Self::NewerInBackup(backup) => f.write_str(&tr!(
+                "saved by its owner while recard wrote, and not on the portal now; the layout is in the backup {backup}",
+                backup
+            )),
             Self::Refused { code, message } if code.is_empty() => {
                 f.write_str(&tr!("refused by the portal: {message}", message))
             }

@@ -5,7 +5,9 @@
 //! * refused because of a limit: surely not executed. The limiter learns, the call waits and is sent again.
 //! * no connection: surely not sent. Sent again after a pause.
 //! * rejected: no request can succeed. The client remembers it and sends nothing more.
-//! * anything unclear: a call that only reads is sent again after a pause; one that writes is given back.
+//! * anything unclear: a call that only reads is sent again after a pause.
+//!
+//! A call that writes is sent again only if it surely was not processed. Any other answer without a result is given back.
 //!
 //! All repeats draw on one [`RetryBudget`], whoever asks for them.
 
@@ -30,7 +32,7 @@ use super::under_way::UnderWay;
 use super::wire::{Breakage, Success, Trouble, decode};
 use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statistics};
 use crate::model::{Person, PortalId};
-use crate::port::{PortalError, Refusal, Rejection};
+use crate::port::{IndeterminateCause, Lane, PortalError, Refusal, Rejection};
 
 /// How long a limit may stand in the way of one call: longer than the ten minutes over which the portal adds up its
 /// operating time.
@@ -117,8 +119,10 @@ pub(crate) enum CallError {
     Portal(PortalError),
     /// The portal refused this call; nothing was done.
     Refused(Refusal),
-    /// No usable answer: it may have been carried out.
+    /// No usable answer to a request that reads.
     Broken(String),
+    /// An answer to a request that writes, which does not tell whether the portal executed it.
+    Indeterminate(String, IndeterminateCause),
 }
 
 impl Client {
@@ -152,7 +156,7 @@ impl Client {
         let place =
             Place { client: self, number: self.with(|state| state.under_way.add(request.commands(), request.pages())) };
         loop {
-            let answer = self.send(request, &place).await.map_err(CallError::Portal)?;
+            let answer = self.send(request, &place, trial.lane()).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
                 Ok(Reply { answer, sent, time }) => {
                     let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
@@ -169,6 +173,9 @@ impl Client {
                 Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
             };
             self.with(|state| state.under_way.waits(place.number));
+            if repeat == Repeat::IfNotExecuted && sent {
+                return Err(self.indeterminate(request, trouble));
+            }
             match trouble {
                 Trouble::Rejected(rejection, refusal) => {
                     return Err(CallError::Portal(self.reject(rejection, refusal)));
@@ -176,28 +183,57 @@ impl Client {
                 Trouble::Refused(refusal) => return Err(CallError::Refused(refusal)),
                 Trouble::Limited(limit, refusal) => self.wait_out(request, limit, &refusal, trial).await?,
                 Trouble::Broken(_, text) if !sent => self.try_again_unsent(text, trial).await?,
-                Trouble::Broken(breakage, text) => match repeat {
-                    Repeat::Always => self.try_again(request, breakage, text, trial).await?,
-                    Repeat::IfNotExecuted => {
-                        self.with(|state| state.statistics.http_errors += 1);
-                        return Err(CallError::Broken(text));
-                    }
-                },
+                Trouble::Broken(breakage, text) => self.try_again(request, breakage, text, trial).await?,
+            }
+        }
+    }
+
+    /// Returns the error for an answer to a request that writes. No refusal proves that the portal executed none of it, so that
+    /// nothing is concluded from one here, not even that the credential is dead: the read-back that follows tells.
+    fn indeterminate(&self, request: &Request, trouble: Trouble) -> CallError {
+        match trouble {
+            Trouble::Limited(limit, refusal) => {
+                self.limited(limit, &[request.method]);
+                CallError::Indeterminate(words(&refusal), IndeterminateCause::Limit)
+            }
+            Trouble::Rejected(rejection, refusal) => {
+                let text = words(&refusal);
+                let Refusal { code, message } = refusal;
+                let error = PortalError::Rejected { rejection, code, message };
+                CallError::Indeterminate(text, IndeterminateCause::Refusal(error))
+            }
+            Trouble::Refused(refusal) => {
+                let text = words(&refusal);
+                CallError::Indeterminate(text.clone(), IndeterminateCause::Refusal(PortalError::Unexpected(text)))
+            }
+            Trouble::Broken(_, text) => {
+                self.with(|state| state.statistics.http_errors += 1);
+                CallError::Indeterminate(text, IndeterminateCause::NoAnswer)
             }
         }
     }
 
     /// Sends a request once, when the limits allow it.
-    async fn send(&self, request: &Request, place: &Place<'_>) -> Result<Result<Reply, TransportError>, PortalError> {
-        // The semaphore is never closed.
-        let _connection = self.connections.acquire().await;
-        if let Some(error) = self.rejected.get() {
-            return Err(error.clone());
+    async fn send(
+        &self,
+        request: &Request,
+        place: &Place<'_>,
+        lane: Lane,
+    ) -> Result<Result<Reply, TransportError>, PortalError> {
+        // The semaphore is never closed. A compensation waits for no connection.
+        let _connection = match lane {
+            Lane::Planned => Some(self.connections.acquire().await),
+            Lane::Compensation => None,
+        };
+        // A compensation is tried all the same: the answer that is remembered may have been a stray one.
+        let rejected = || self.rejected.get().filter(|_| lane == Lane::Planned).cloned();
+        if let Some(error) = rejected() {
+            return Err(error);
         }
-        let waited = self.gate.admit(&request.charges).await?;
+        let waited = self.gate.admit(&request.charges, lane).await?;
         let _flight = Flight { gate: &self.gate, charges: &request.charges };
-        if let Some(error) = self.rejected.get() {
-            return Err(error.clone());
+        if let Some(error) = rejected() {
+            return Err(error);
         }
         self.with(|state| {
             state.statistics.count(request, waited);
@@ -241,7 +277,7 @@ impl Client {
         if trial.limited_for() > LIMIT_PATIENCE {
             return Err(CallError::Portal(PortalError::NotExecuted(words(refusal))));
         }
-        self.gate.pause(pause).await.map_err(CallError::Portal)
+        self.gate.pause_in(pause, trial.lane()).await.map_err(CallError::Portal)
     }
 
     /// Pauses before a request that never left is tried again.
@@ -255,7 +291,7 @@ impl Client {
         if trial.duration() + pause > patience || !self.owe() {
             return Err(CallError::Portal(PortalError::NotExecuted(text)));
         }
-        self.repeat_after(text, pause).await
+        self.repeat_after(text, pause, trial.lane()).await
     }
 
     /// Pauses before a request that may have been carried out, and only reads, is sent again; or gives it back.
@@ -294,7 +330,7 @@ impl Client {
         if !self.owe() {
             return Err(CallError::Portal(PortalError::MaybeExecuted(text)));
         }
-        self.repeat_after(text, pause).await
+        self.repeat_after(text, pause, trial.lane()).await
     }
 
     /// How long to try an address of which nothing shows that a portal is there, unless it has answered before.
@@ -305,10 +341,10 @@ impl Client {
         }
     }
 
-    async fn repeat_after(&self, reason: String, pause: Duration) -> Result<(), CallError> {
+    async fn repeat_after(&self, reason: String, pause: Duration, lane: Lane) -> Result<(), CallError> {
         self.with(|state| state.statistics.repeated += 1);
         (self.events)(PortalEvent::Repeated { reason, pause });
-        self.gate.pause(pause).await.map_err(CallError::Portal)
+        self.gate.pause_in(pause, lane).await.map_err(CallError::Portal)
     }
 
     /// Notes that commands, or a whole list, are asked for again.

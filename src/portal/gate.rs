@@ -21,7 +21,7 @@ use super::command::BATCH;
 use super::limiter::{Admission, Charges, Limiter};
 use super::operating::Told;
 use super::{EventHook, Limit, PortalEvent, PortalSettings};
-use crate::port::PortalError;
+use crate::port::{Lane, PortalError};
 
 /// So long before the deadline nobody waits for others any more: a timer may be a little late.
 const SLACK: Duration = Duration::from_millis(100);
@@ -33,6 +33,8 @@ const SAME_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct Gate {
     limiter: Mutex<Limiter>,
     turn: tokio::sync::Mutex<()>,
+    /// The number of compensations that wait.
+    ahead: watch::Sender<usize>,
     /// How many requests may be here or under way.
     connections: usize,
     /// How many milliseconds the connections have to spare.
@@ -54,6 +56,7 @@ impl Gate {
         Self {
             limiter: Mutex::new(Limiter::new(settings.rate, settings.operating_share, &level)),
             turn: tokio::sync::Mutex::new(()),
+            ahead: watch::Sender::new(0),
             connections: settings.connections,
             spare: AtomicU64::new(0),
             started,
@@ -65,8 +68,42 @@ impl Gate {
         }
     }
 
-    /// Waits until a request may leave, and counts it. Returns how long it has waited for the limits.
-    pub(crate) async fn admit(&self, charges: &Charges) -> Result<Duration, PortalError> {
+    /// Waits until a request may leave, and counts it. Returns how long it has waited for the limits. Compensations are admitted
+    /// ahead of all others, and neither a stop nor the deadline holds them up.
+    pub(crate) async fn admit(&self, charges: &Charges, lane: Lane) -> Result<Duration, PortalError> {
+        match lane {
+            Lane::Planned => self.admit_planned(charges).await,
+            Lane::Compensation => Ok(self.admit_compensation(charges).await),
+        }
+    }
+
+    async fn admit_compensation(&self, charges: &Charges) -> Duration {
+        let _ahead = Ahead::of(&self.ahead);
+        let mut waited = Duration::ZERO;
+        loop {
+            let admission = self.limiter().admit(charges, self.now());
+            let (time, limit) = match admission {
+                Admission::Go => return waited,
+                Admission::Wait(time, limit) => (time, limit),
+            };
+            (self.events)(PortalEvent::Waiting { limit, time });
+            tokio::time::sleep(time).await;
+            waited += time;
+        }
+    }
+
+    /// Waits, in a lane.
+    pub(crate) async fn pause_in(&self, time: Duration, lane: Lane) -> Result<(), PortalError> {
+        match lane {
+            Lane::Planned => self.pause(time).await,
+            Lane::Compensation => {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn admit_planned(&self, charges: &Charges) -> Result<Duration, PortalError> {
         let _turn = tokio::select! {
             turn = self.turn.lock() => turn,
             reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
@@ -76,6 +113,7 @@ impl Gate {
         let (mut waited, mut until) = (Duration::ZERO, Duration::ZERO);
         loop {
             self.check()?;
+            self.let_ahead().await;
             // Heard from here on, so that what happens between the question and the wait is not missed.
             let (eased, named) = (self.eased.notified(), self.named.notified());
             let now = self.now();
@@ -178,10 +216,33 @@ impl Gate {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits while compensations wait.
+    async fn let_ahead(&self) {
+        let mut ahead = self.ahead.subscribe();
+        // The sender lives as long as the gate.
+        let _ = ahead.wait_for(|waiting| *waiting == 0).await;
+    }
+
     async fn stop_asked(&self) -> String {
         let mut stopped = self.stopped.subscribe();
         // The sender lives as long as the gate, so that there is always a reason in the end.
         stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+    }
+}
+
+/// One compensation that waits.
+struct Ahead<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Ahead<'a> {
+    fn of(ahead: &'a watch::Sender<usize>) -> Self {
+        ahead.send_modify(|waiting| *waiting += 1);
+        Self(ahead)
+    }
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
     }
 }
 
@@ -204,7 +265,7 @@ mod tests {
     async fn a_full_counter_lets_one_request_through_each_half_second() {
         let gate = gate(48.0, None);
         for _ in 0..10 {
-            gate.admit(&charges()).await.unwrap();
+            gate.admit(&charges(), Lane::Planned).await.unwrap();
         }
         assert_eq!(gate.now().as_millis(), 4650);
     }
@@ -213,7 +274,7 @@ mod tests {
     async fn departures(gate: &Gate) -> Vec<u128> {
         let charges = charges();
         let departures = (0..8).map(|_| async {
-            gate.admit(&charges).await.unwrap();
+            gate.admit(&charges, Lane::Planned).await.unwrap();
             gate.now().as_millis()
         });
         futures_util::future::join_all(departures).await
@@ -235,7 +296,7 @@ mod tests {
     async fn a_layout_that_is_put_back_waits_for_nobody() {
         let gate = gate(48.7, None);
         gate.may_spare(100.0);
-        gate.admit(&vec![(SET, 1)]).await.unwrap();
+        gate.admit(&vec![(SET, 1)], Lane::Planned).await.unwrap();
         assert_eq!(gate.now().as_millis(), 500);
     }
 
@@ -244,7 +305,11 @@ mod tests {
         let gate = gate(48.7, Some(Duration::from_millis(1200)));
         gate.may_spare(100.0);
         let charges = charges();
-        let (first, second, third) = tokio::join!(gate.admit(&charges), gate.admit(&charges), gate.admit(&charges));
+        let (first, second, third) = tokio::join!(
+            gate.admit(&charges, Lane::Planned),
+            gate.admit(&charges, Lane::Planned),
+            gate.admit(&charges, Lane::Planned)
+        );
         assert!(first.is_ok() && second.is_ok() && matches!(third, Err(PortalError::Stopped(_))), "{third:?}");
         assert_eq!(gate.now().as_millis(), 1000);
     }
@@ -258,7 +323,8 @@ mod tests {
             gate.stop("interrupted");
             gate.stop("again");
         };
-        let (first, second, ()) = tokio::join!(gate.admit(&one), gate.admit(&other), stop);
+        let (first, second, ()) =
+            tokio::join!(gate.admit(&one, Lane::Planned), gate.admit(&other, Lane::Planned), stop);
         assert_eq!(first, Err(PortalError::Stopped("interrupted".to_owned())));
         assert_eq!(second, first);
         assert_eq!(gate.now().as_millis(), 100);
@@ -271,9 +337,9 @@ mod tests {
         gate.limiter().refused(Limit::Rate, &[], gate.now());
         let charges = charges();
         for _ in 0..6 {
-            gate.admit(&charges).await.unwrap();
+            gate.admit(&charges, Lane::Planned).await.unwrap();
         }
-        let (sent, next) = (gate.now(), gate.admit(&charges));
+        let (sent, next) = (gate.now(), gate.admit(&charges, Lane::Planned));
         let answers = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             (0..5).for_each(|_| gate.taken(sent));
@@ -291,21 +357,21 @@ mod tests {
         let told = |sum| Told { lowest: 0.2, highest: sum, commands: 50, each: Some(0.2), sent: Duration::ZERO };
         gate.told(&[(METHOD, told(10.0))].into(), gate.now());
         let (large, small) = (vec![(METHOD, 50)], vec![(METHOD, 10)]);
-        gate.admit(&large).await.unwrap();
+        gate.admit(&large, Lane::Planned).await.unwrap();
         // 10 s were spent and 10 s are under way: 2 s more would be too much, unless those are among the first.
         let answer = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             gate.limiter().back(&large);
             gate.told(&[(METHOD, told(12.0))].into(), gate.now());
         };
-        let (admitted, ()) = tokio::join!(gate.admit(&small), answer);
+        let (admitted, ()) = tokio::join!(gate.admit(&small, Lane::Planned), answer);
         assert_eq!(admitted.unwrap().as_millis(), 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_what_comes_after_the_deadline() {
         let gate = gate(50.0, Some(Duration::from_secs(1)));
-        assert!(matches!(gate.admit(&charges()).await, Err(PortalError::Stopped(_))));
+        assert!(matches!(gate.admit(&charges(), Lane::Planned).await, Err(PortalError::Stopped(_))));
         assert_eq!(gate.now(), Duration::ZERO);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::card_form;
 use super::client::Client;
 use super::forecast::{Forecast, Task};
 use super::limiter::LimiterLevel;
@@ -10,7 +11,8 @@ use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
 use crate::port::{
-    CardQueue, CardSink, CommandAnswer, PeopleHeard, PeopleQuery, PortalError, ReadPortal, ResetAnswer, WritePortal,
+    CardQueue, CardSink, CardWrite, CommandAnswer, Lane, PeopleHeard, PeopleQuery, PortalError, ReadPortal, WriteError,
+    WriteEvidence, WritePortal,
 };
 
 /// A portal reached over HTTP. A clone shares connections, limits and numbers.
@@ -24,7 +26,7 @@ pub struct HttpPortal {
 /// ```compile_fail,E0599
 /// use recard::port::WritePortal;
 /// async fn reset(reader: &recard::portal::PortalReader, key: recard::model::CardKey) {
-///     let _ = reader.reset_cards(&[key]).await;
+///     let _ = reader.write_cards(&[(key, recard::port::CardWrite::Reset)], recard::port::Lane::Planned).await;
 /// }
 /// ```
 #[derive(Clone)]
@@ -183,12 +185,24 @@ impl WritePortal for PortalWriter {
         self.client.targets_per_request(remaining)
     }
 
-    async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {
-        self.client.reset_cards(targets).await
+    fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool {
+        card_form::fits_batch(key, layout)
     }
 
-    async fn set_card(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, PortalError> {
-        self.client.set_card(key, layout).await
+    async fn write_cards(
+        &self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        lane: Lane,
+    ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+        self.client.write_cards(writes, lane).await
+    }
+
+    async fn set_card(&self, key: CardKey, layout: &Layout, lane: Lane) -> Result<CommandAnswer, WriteError> {
+        self.client.set_card(key, layout, lane).await
+    }
+
+    async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        self.client.read_back(keys, sink).await
     }
 }
 

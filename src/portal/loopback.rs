@@ -10,7 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::transport::{HttpTransport, Sender, Transport, TransportError};
 use super::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use crate::model::{CardKey, LeadCustomerType, UserId};
-use crate::port::{CardRead, PortalError, ReadPortal, Rejection, WritePortal};
+use crate::port::{
+    CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError, WriteEvidence,
+    WritePortal,
+};
 
 const SECRET: &str = "s3cr3tkey";
 const OK: &str = r#"{"result":{"result":{"c0":null},"result_error":[]},"time":{"start":1}}"#;
@@ -102,6 +105,10 @@ async fn read(portal: &HttpPortal) -> Result<Option<CardRead>, PortalError> {
     Ok(read)
 }
 
+async fn reset(portal: &HttpPortal) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+    portal.writer().write_cards(&[(card(), CardWrite::Reset)], Lane::Planned).await
+}
+
 #[tokio::test]
 async fn a_request_is_a_plain_post_of_json() {
     let server = Server::giving(vec![json(OK)]).await;
@@ -123,7 +130,10 @@ async fn a_redirect_is_not_followed() {
         let server = Server::giving(Vec::new()).await;
         let target = format!("location: http://127.0.0.1:{}/rest/1/{SECRET}/batch\r\n", server.port);
         let first = Server::giving(vec![answer(status, &target, "")]).await;
-        let error = first.portal().writer().reset_cards(&[card()]).await.unwrap_err();
+        let error = reset(&first.portal()).await.unwrap_err();
+        let WriteError::Indeterminate { cause: IndeterminateCause::Refusal(error), .. } = error else {
+            panic!("{error:?}")
+        };
         assert!(matches!(&error, PortalError::Rejected { rejection: Rejection::Redirect, .. }), "{error:?}");
         assert_eq!((first.requests().len(), server.requests().len()), (1, 0));
     }
@@ -181,10 +191,10 @@ async fn no_error_shows_the_secret() {
     let page = answer("403 Forbidden", "content-type: text/html\r\n", &format!("<html>/rest/1/{SECRET}/</html>"));
     let server = Server::giving(vec![String::new(), page]).await;
     let portal = server.portal();
-    let lost = portal.writer().reset_cards(&[card()]).await.unwrap_err();
-    let forbidden = portal.writer().reset_cards(&[card()]).await.unwrap_err();
-    let refused = portal.writer().reset_cards(&[card()]).await.unwrap_err();
-    assert!(matches!(refused, PortalError::NotExecuted(_)), "{refused:?}");
+    let lost = reset(&portal).await.unwrap_err();
+    let forbidden = reset(&portal).await.unwrap_err();
+    let refused = reset(&portal).await.unwrap_err();
+    assert!(matches!(refused, WriteError::NotSent(PortalError::NotExecuted(_))), "{refused:?}");
     for error in [lost, forbidden, refused] {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(SECRET) && !shown.contains("/rest/"), "{shown}");

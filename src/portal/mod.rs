@@ -10,6 +10,7 @@
 //! have been carried out; results are matched by key; the webhook's secret is in no error, no log and no event.
 
 mod batch;
+mod card_form;
 mod client;
 mod command;
 mod counter;

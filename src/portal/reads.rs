@@ -187,7 +187,7 @@ impl Client {
                 Ok(ends) => rest.sort(&job, ends, command, take)?,
                 Err(CallError::Portal(error)) => return Err(error),
                 Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
-                Err(CallError::Broken(text)) => rest.narrow(job, text, take)?,
+                Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => rest.narrow(job, text, take)?,
             }
         }
     }

@@ -49,7 +49,7 @@ pub(crate) enum Sender {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum TransportError {
-    /// No connection came about: the request surely did not reach the portal.
+    /// The portal surely did not process the request.
     #[error("{0}")]
     NotSent(String),
     /// The request may have reached the portal.
@@ -130,7 +130,7 @@ impl HttpTransport {
     /// Puts an error into words without the address.
     fn error(&self, error: reqwest::Error) -> TransportError {
         let error = error.without_url();
-        let (unsent, late) = (error.is_connect() || error.is_builder(), error.is_timeout());
+        let (unsent, late) = (is_unprocessed(&error), error.is_timeout());
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -144,6 +144,27 @@ impl HttpTransport {
             (false, false) => TransportError::Lost(text),
         }
     }
+}
+
+/// Returns whether an error says that the server surely did not process the request: no connection was made; the connection was
+/// closed before the request was written to it (`Canceled` in hyper); or an HTTP/2 server refused the stream, or named a lower
+/// last stream when it went away (RFC 9113, sections 5.1.1, 6.8 and 8.7).
+fn is_unprocessed(error: &reqwest::Error) -> bool {
+    if error.is_connect() || error.is_builder() {
+        return true;
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return error.is_remote() && (refused || error.is_go_away());
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl Transport for HttpTransport {
@@ -161,5 +182,74 @@ impl Transport for HttpTransport {
             }
             answer
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// One HTTP/2 frame.
+    fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, 0], &stream.to_be_bytes(), payload].concat()
+    }
+
+    /// Sends one request to an HTTP/2 server that answers its stream with these frames and hangs up, and returns the error.
+    async fn error_of(frames: Vec<u8>) -> reqwest::Error {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serve = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(&frame(4, 0, &[])).await.unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            // A frame of headers has kind 1; the preface of 24 bytes comes first.
+            let headers = |seen: &[u8]| {
+                let mut rest = seen.get(24..).unwrap_or_default();
+                while let [a, b, c, kind, _, _, _, _, _, tail @ ..] = rest {
+                    let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
+                    if *kind == 1 && tail.len() >= length {
+                        return true;
+                    }
+                    rest = tail.get(length..).unwrap_or_default();
+                }
+                false
+            };
+            while !headers(&seen) {
+                let count = socket.read(&mut buffer).await.unwrap();
+                seen.extend_from_slice(&buffer[..count]);
+            }
+            socket.write_all(&frames).await.unwrap();
+            socket.shutdown().await.unwrap();
+            while socket.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+        };
+        let client =
+            Client::builder().http2_prior_knowledge().retry(reqwest::retry::never()).no_proxy().build().unwrap();
+        let request = client.post(format!("http://127.0.0.1:{port}/")).body("{}").send();
+        let (answer, ()) = tokio::join!(request, serve);
+        answer.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn http2_request_that_the_server_did_not_process_is_told_from_one_that_it_may_have() {
+        let reset = |code: u32| frame(3, 1, &code.to_be_bytes());
+        let go_away = |last: u32, code: u32| frame(7, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat());
+        let (refused_stream, internal_error, no_error, calm) = (7, 2, 0, 11);
+        for (frames, unprocessed) in [
+            (reset(refused_stream), true),
+            (reset(internal_error), false),
+            (go_away(0, no_error), true),
+            (go_away(0, calm), true),
+            (go_away(1, no_error), false),
+            (go_away(1, internal_error), false),
+            (Vec::new(), false),
+        ] {
+            let error = error_of(frames.clone()).await;
+            assert_eq!(is_unprocessed(&error), unprocessed, "{frames:?}: {error:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::RetryBudget;
+use crate::port::Lane;
 
 /// Whether a request may be sent again once the portal may have carried it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub(crate) enum Repeat {
 /// The trouble of one piece of work.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Trial {
+    compensation: bool,
     since: Option<Instant>,
     attempts: u32,
     /// How many of the attempts were those of the larger batch.
@@ -30,6 +32,16 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
+    /// Returns the state of work in a lane that nothing was sent of yet.
+    pub(crate) fn in_lane(lane: Lane) -> Self {
+        Self { compensation: lane == Lane::Compensation, ..Self::default() }
+    }
+
+    /// Returns the lane of the work.
+    pub(crate) fn lane(&self) -> Lane {
+        if self.compensation { Lane::Compensation } else { Lane::Planned }
+    }
+
     /// Counts an attempt that failed, and says how long to pause before the next one.
     pub(crate) fn failed(&mut self, budget: &RetryBudget) -> Duration {
         self.since.get_or_insert_with(Instant::now);

@@ -1,9 +1,10 @@
-//! What a writer asks the portal to change: resets in one batch, and one layout at a time.
+//! Requests that write: resets and layouts in batches with a read on either side, and single layouts.
 //!
-//! Nothing here is sent a second time once it may have been carried out. What a refusal surely left undone is.
+//! A request that writes is sent again only if the portal surely did not process it.
 
-use super::batch::Batch;
-use super::client::{CallError, Client, Request, of_method, words};
+use super::batch::{Batch, MOST_COMMANDS, key};
+use super::card_form;
+use super::client::{CallError, Client, Request, words};
 use super::command::{Command, GET, RESET, SET};
 use super::exchange::{CommandEnd, CommandEnds};
 use super::operating::Told;
@@ -12,10 +13,13 @@ use super::sizing::{Latest, Work};
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
-use crate::port::{CardRead, CommandAnswer, PortalError, Refusal, Rejection, ResetAnswer};
+use crate::port::{
+    CardRead, CardSink, CardWrite, CommandAnswer, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PortalError,
+    WriteError, WriteEvidence,
+};
 
-/// The most targets of one request: three commands each, of the 50 that the portal takes.
-pub(crate) const MOST_TARGETS: usize = 16;
+/// The number of times that a command of a read-back is sent.
+const MAX_READ_BACK_ATTEMPTS: u32 = 3;
 
 /// How many commands a target has: `get, reset, get`.
 const COMMANDS_EACH: usize = 3;
@@ -25,7 +29,7 @@ pub(super) const READS_OF_A_RESET: usize = 2;
 
 /// Resets of so many targets.
 pub(super) fn resets(count: usize) -> Work {
-    Work::of(count, COMMANDS_EACH, MOST_TARGETS)
+    Work::of(count, COMMANDS_EACH, MAX_WRITES_PER_REQUEST)
 }
 
 /// What the portal says of commands that it did not run.
@@ -41,52 +45,58 @@ impl Client {
         }
     }
 
-    /// Sends `get, reset, get` for each target, as neighbours in one batch.
-    pub(crate) async fn reset_cards(&self, targets: &[CardKey]) -> Result<Vec<(CardKey, ResetAnswer)>, PortalError> {
-        if targets.is_empty() {
+    /// Sends `get`, the write and `get` for each target, as neighbours in one batch.
+    pub(crate) async fn write_cards(
+        &self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        lane: Lane,
+    ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+        if writes.is_empty() {
             return Ok(Vec::new());
         }
-        if targets.len() > MOST_TARGETS {
-            let text = format!("{} targets were given for one request, which takes {MOST_TARGETS}", targets.len());
-            return Err(PortalError::NotExecuted(text));
+        let not_sent = |text: String| WriteError::NotSent(PortalError::NotExecuted(text));
+        if writes.len() > MAX_WRITES_PER_REQUEST {
+            let text =
+                format!("{} targets were given for one request, which takes {MAX_WRITES_PER_REQUEST}", writes.len());
+            return Err(not_sent(text));
         }
         let mut batch = Batch::default();
-        for (index, target) in targets.iter().enumerate() {
-            for (letter, method) in [('a', GET), ('b', RESET), ('c', GET)] {
-                batch.push(format!("{letter}{index}"), Command::for_card(method, *target));
-            }
+        for (index, (target, write)) in writes.iter().enumerate() {
+            let change = match write {
+                CardWrite::Reset => Command::for_card(RESET, *target),
+                CardWrite::Set(layout) => match card_form::set_command(*target, layout) {
+                    Some(command) => command,
+                    None => return Err(not_sent(format!("the layout of {target} does not fit into a batch"))),
+                },
+            };
+            batch.push(format!("a{index}"), Command::for_card(GET, *target));
+            batch.push(format!("b{index}"), change);
+            batch.push(format!("c{index}"), Command::for_card(GET, *target));
         }
-        let mut trial = Trial::default();
-        let mut ends = self.batch(&batch, Repeat::IfNotExecuted, &mut trial).await.map_err(|error| match error {
-            CallError::Portal(error) => error,
-            CallError::Refused(refusal) => PortalError::NotExecuted(words(&refusal)),
-            CallError::Broken(text) => PortalError::MaybeExecuted(text),
-        })?;
-        self.note_limits(&ends);
-        // Once a single command may have been carried out, the answers of all must be told, even if the credential died
-        // meanwhile.
-        let may_have_worked =
-            |end: &CommandEnd| matches!(end, CommandEnd::Answered(_) | CommandEnd::Failed(CommandTrouble::Broken(_)));
-        if !ends.values().any(may_have_worked)
-            && let Some((rejection, refusal)) = first_rejection(&ends)
-        {
-            return Err(self.reject(rejection, refusal));
-        }
-        let answers = targets.iter().enumerate().map(|(index, target)| {
-            let answer = ResetAnswer {
+        let mut trial = Trial::in_lane(lane);
+        let mut ends = self.batch(&batch, Repeat::IfNotExecuted, &mut trial).await.map_err(write_error)?;
+        self.note_limits(&batch, &ends);
+        let answers = writes.iter().enumerate().map(|(index, (target, _))| {
+            let evidence = WriteEvidence {
                 before: self.read(ends.remove(&format!("a{index}"))),
-                reset: reset(ends.remove(&format!("b{index}"))),
+                answer: answer(ends.remove(&format!("b{index}"))),
                 after: self.read(ends.remove(&format!("c{index}"))),
             };
-            (*target, answer)
+            (*target, evidence)
         });
         Ok(answers.collect())
     }
 
-    /// Stores a layout with a single JSON call: a batch would lose fields of large cards and types of small ones.
-    pub(crate) async fn set_card(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, PortalError> {
+    /// Stores a layout with a single JSON call, which carries all of it with its types.
+    pub(crate) async fn set_card(
+        &self,
+        key: CardKey,
+        layout: &Layout,
+        lane: Lane,
+    ) -> Result<CommandAnswer, WriteError> {
         let Some(body) = card::set_body(key, layout) else {
-            return Err(PortalError::NotExecuted("the layout cannot be written as JSON".to_owned()));
+            let text = "the layout cannot be written as JSON".to_owned();
+            return Err(WriteError::NotSent(PortalError::NotExecuted(text)));
         };
         let request = Request { method: SET, body, charges: vec![(SET, 1)] };
         let read = |success: &Success<'_>, after| {
@@ -99,12 +109,47 @@ impl Client {
             let odd = || Trouble::Broken(Breakage::Passing, "neither true nor an error".to_owned());
             if card::is_done(success.result) { Ok(()) } else { Err(odd()) }
         };
-        match self.call(&request, Repeat::IfNotExecuted, &mut Trial::default(), read).await {
+        match self.call(&request, Repeat::IfNotExecuted, &mut Trial::in_lane(lane), read).await {
             Ok(()) => Ok(CommandAnswer::Done),
-            Err(CallError::Refused(refusal)) => Ok(CommandAnswer::Refused(refusal)),
-            Err(CallError::Broken(text)) => Err(PortalError::MaybeExecuted(text)),
-            Err(CallError::Portal(error)) => Err(error),
+            Err(error) => Err(write_error(error)),
         }
+    }
+
+    /// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut in two, and again; a command
+    /// without an answer is sent again a few times.
+    pub(crate) async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+        let mut waiting: Vec<(Vec<CardKey>, u32)> =
+            keys.chunks(MOST_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
+        while let Some((chunk, attempt)) = waiting.pop() {
+            let batch = Batch::numbered(chunk.iter().map(|card| Command::for_card(GET, *card)));
+            let mut trial = Trial::in_lane(Lane::Compensation);
+            let mut ends = match self.batch(&batch, Repeat::Always, &mut trial).await {
+                Ok(ends) => ends,
+                Err(CallError::Broken(_)) if chunk.len() > 1 => {
+                    let (front, back) = chunk.split_at(chunk.len() / 2);
+                    waiting.extend([(back.to_vec(), attempt), (front.to_vec(), attempt)]);
+                    continue;
+                }
+                Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
+                    chunk.iter().for_each(|card| sink.take(*card, CardRead::NoAnswer(text.clone())));
+                    continue;
+                }
+                Err(CallError::Portal(error)) => return Err(error),
+                Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
+            };
+            self.note_limits(&batch, &ends);
+            let mut again = Vec::new();
+            for (index, card) in chunk.iter().enumerate() {
+                match self.read(ends.remove(&key(index))) {
+                    CardRead::NoAnswer(_) if attempt < MAX_READ_BACK_ATTEMPTS => again.push(*card),
+                    read => sink.take(*card, read),
+                }
+            }
+            if !again.is_empty() {
+                waiting.push((again, attempt + 1));
+            }
+        }
+        Ok(())
     }
 
     /// What the end of a read beside a reset means for the card.
@@ -122,31 +167,37 @@ impl Client {
     }
 
     /// Tells the limiter which commands were refused because of a limit, once for each method.
-    fn note_limits(&self, ends: &CommandEnds) {
+    fn note_limits(&self, batch: &Batch, ends: &CommandEnds) {
+        let methods = batch.methods();
         let mut seen = Vec::new();
         for (key, end) in ends {
-            if let CommandEnd::Failed(CommandTrouble::Limited(limit, _)) = end {
-                let method = if key.starts_with('b') { RESET } else { GET };
-                if !seen.contains(&(*limit, method)) {
-                    seen.push((*limit, method));
-                    self.limited(*limit, &[method]);
-                }
+            if let (CommandEnd::Failed(CommandTrouble::Limited(limit, _)), Some(method)) =
+                (end, methods.get(key.as_str()).copied())
+                && !seen.contains(&(*limit, method))
+            {
+                seen.push((*limit, method));
+                self.limited(*limit, &[method]);
             }
         }
     }
 }
 
-fn first_rejection(ends: &CommandEnds) -> Option<(Rejection, Refusal)> {
-    ends.iter().find_map(|(key, end)| match end {
-        CommandEnd::Failed(CommandTrouble::Rejected(rejection, refusal)) => {
-            let method = if key.starts_with('b') { RESET } else { GET };
-            Some((*rejection, of_method(method, refusal.clone())))
+/// Returns the error of the port for the end of a call that writes.
+fn write_error(error: CallError) -> WriteError {
+    match error {
+        CallError::Portal(error) => WriteError::NotSent(error),
+        CallError::Indeterminate(reason, cause) => WriteError::Indeterminate { reason, cause },
+        CallError::Refused(refusal) => {
+            let reason = words(&refusal);
+            let cause = IndeterminateCause::Refusal(PortalError::Unexpected(reason.clone()));
+            WriteError::Indeterminate { reason, cause }
         }
-        CommandEnd::Failed(_) | CommandEnd::Answered(_) => None,
-    })
+        CallError::Broken(reason) => WriteError::Indeterminate { reason, cause: IndeterminateCause::NoAnswer },
+    }
 }
 
-fn reset(end: Option<CommandEnd>) -> CommandAnswer {
+/// Returns the portal's own answer to a write of a batch.
+fn answer(end: Option<CommandEnd>) -> CommandAnswer {
     match end {
         Some(CommandEnd::Answered(answer)) if card::is_done(&answer.json) => CommandAnswer::Done,
         Some(CommandEnd::Answered(_)) => {
@@ -156,7 +207,7 @@ fn reset(end: Option<CommandEnd>) -> CommandAnswer {
             CommandAnswer::Refused(refusal)
         }
         Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => CommandAnswer::Unclear(words(&refusal)),
-        Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => CommandAnswer::NotExecuted(words(&refusal)),
-        None => CommandAnswer::NotExecuted(LEFT_OUT.to_owned()),
+        Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => CommandAnswer::Limited(words(&refusal)),
+        None => CommandAnswer::Unclear(LEFT_OUT.to_owned()),
     }
 }

@@ -55,7 +55,7 @@ impl RunLog for Log {
                 JournalRecord::Intent { targets } => {
                     targets.iter().map(|(key, digest)| (*key, digest.unwrap())).collect()
                 }
-                JournalRecord::SetIntent { target, digest } => vec![(*target, *digest)],
+                JournalRecord::SetIntent { target, digest, .. } => vec![(*target, *digest)],
                 _ => Vec::new(),
             };
             for card in intended {

@@ -4,12 +4,17 @@
 //! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and settled by `resume`; one
 //! with what is left of the script; one when the trouble is over; and one that must find nothing to do. What is true is not
 //! guessed from the end: the portal tells what happened to each card, call by call.
+//!
+//! `matrix` meets every answer that a server can give to a write, and `editor` a person who saves between any two commands.
 
 #![cfg(feature = "emulator")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "the parts of this test are modules")]
 
+mod editor;
+mod life;
 mod log;
+mod matrix;
 mod script;
 mod truth;
 
@@ -19,7 +24,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use recard::emulator::{Emulator, Happening};
-use recard::engine::{self, Event, Freshness, Settled};
+use recard::engine::{self, Event, ExecuteOptions, Freshness, Settled};
 use recard::manifest::{Source, load};
 use recard::model::{CardKey, Digest, Ledger, Outcome, Totals, UserId};
 use recard::plan::{self, ApprovedPlan, BlindReset, Plan, Policy};
@@ -174,11 +179,12 @@ impl Trial {
         let since = self.emulator.history().len();
         let approved = ApprovedPlan::new(&plan, Vec::new()).unwrap();
         let (_stop, signal) = engine::stop_pair();
+        let options = ExecuteOptions { late_writes: SETTLING, ..ExecuteOptions::new(freshness) };
         let silent = |_: Event| {};
         let writer = portal.writer();
         let mut writing = log.clone();
         let apply = async {
-            match engine::apply(&writer, &mut writing, approved, &[], freshness, &signal, &silent).await {
+            match engine::apply(&writer, &mut writing, approved, &[], options, &signal, &silent).await {
                 Ok(report) => report,
                 Err(problem) => problem.report().clone(),
             }
@@ -260,7 +266,7 @@ async fn try_out(seed: u64) -> (u64, Findings) {
     let mut trial = Trial::begin(seed).await;
     let mut numbers = Numbers::of(seed ^ 0x5EED);
     let way = if seed % 4 == 3 { Way::CutAfter(1 + numbers.below(12) as usize) } else { Way::Whole };
-    let freshness = if seed.is_multiple_of(2) { Freshness::JustRead } else { Freshness::ReadAgain };
+    let freshness = if seed.is_multiple_of(2) { Freshness::now() } else { Freshness::ReadAgain };
     trial.run(freshness, way).await;
     trial.run(freshness, Way::Whole).await;
     trial.nothing_else_changed();

@@ -59,9 +59,6 @@ pub const REJECTING: [&str; 4] = ["overload", "access-denied", "expire-webhook",
 pub const SILENCING: [&str; 7] =
     ["html-before", "html-after", "html-ok", "cut-before", "cut-after", "truncate", "fatal"];
 
-/// Faults after which a command that reads has not told anything.
-pub const HIDING: [&str; 4] = ["fail-command", "limit-command", "rate-limit-command", "skip-command"];
-
 /// One to four rules, each of which ends.
 pub fn script(seed: u64) -> Value {
     let mut numbers = Numbers::of(seed);

@@ -9,12 +9,12 @@ use recard::port::JournalRecord;
 use serde_json::Value;
 
 use super::log::Log;
-use super::script::{HIDING, REJECTING, Row, SILENCING};
+use super::script::{REJECTING, Row, SILENCING};
 
 /// Why it is true that nobody can know what became of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unknowable {
-    /// An answer was lost, and then the portal took nothing more from this process.
+    /// An answer was lost or a refusal, and then the portal took nothing more from this process.
     Rejected,
     /// Somebody saved this very card while the answer was under way or lost: the portal keeps no record of what was before.
     SavedMeanwhile,
@@ -63,13 +63,13 @@ pub fn row_of(key: CardKey) -> Row {
     (i64::from(key.user().unwrap().get()), name.to_owned())
 }
 
-fn key_of(row: &Row) -> CardKey {
+pub fn key_of(row: &Row) -> CardKey {
     let lead = if row.1 == "lead_details" { LeadCustomerType::Simple } else { LeadCustomerType::Repeat };
     CardKey::personal(UserId::new(u64::try_from(row.0).unwrap()).unwrap(), lead)
 }
 
 /// The digest of a row as `get` shows it: without the column around the sections.
-fn digest(value: &Value) -> Option<Digest> {
+pub fn digest(value: &Value) -> Option<Digest> {
     let column = value.get(0).filter(|first| first["type"] == "column");
     let shown = column.map_or(value, |column| &column["elements"]);
     (!shown.is_null()).then(|| Layout::from_json(&shown.to_string()).unwrap().digest())
@@ -247,10 +247,17 @@ impl Run<'_> {
                 check(now.is_some() && now == planned, "it is not as planned")?;
                 check(removals.is_empty() || was_saved(now), "it was removed")?;
             }
-            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved, steps).map(Some),
+            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved).map(Some),
+            Outcome::NewerInBackup(named) => {
+                let backups: Vec<Digest> =
+                    self.log.disk().backups.keys().filter(|(of, _)| *of == key).map(|(_, digest)| *digest).collect();
+                let kept = backups.iter().find(|digest| digest.short() == *named).ok_or("there is no such backup")?;
+                check(saved.contains(kept) && now != Some(*kept), "it was not saved, or is there")?;
+            }
             Outcome::ResetBlind
             | Outcome::AlreadyDefault
             | Outcome::Restored
+            | Outcome::RestoredUnseen
             | Outcome::RestoredInPart(_)
             | Outcome::NewerKept => return Err("nothing of the kind can have happened".to_owned()),
         }
@@ -262,14 +269,12 @@ impl Run<'_> {
         now: Option<Digest>,
         planned: Option<Digest>,
         was_saved: &dyn Fn(Option<Digest>) -> bool,
-        steps: &[Step],
     ) -> Result<Unknowable, String> {
         if now.is_some() && now != planned && was_saved(now) {
             return Ok(Unknowable::SavedMeanwhile);
         }
-        // The read behind its reset told nothing.
-        let hidden = || steps.iter().any(|step| step.what == "reset" && self.struck(&HIDING, Some(step.request)));
-        if self.struck(&REJECTING, None) && (self.struck(&SILENCING, None) || hidden()) {
+        // A refusal of the reset proves nothing, and the portal refused the read-back, too.
+        if self.struck(&REJECTING, None) {
             return Ok(Unknowable::Rejected);
         }
         Err(format!("the portal could be asked: it holds {now:?}, planned was {planned:?}"))

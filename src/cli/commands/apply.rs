@@ -1,6 +1,6 @@
 //! `recard apply`: plans, shows the plan, asks, and carries it out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cli::args::{ApplyArguments, Global};
 use crate::cli::commands::apply_reviewed;
@@ -16,16 +16,12 @@ use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::sources::{self, Manifest};
 use crate::cli::ui::Ui;
-use crate::engine::{self, Freshness, Settled};
+use crate::engine::{self, ExecuteOptions, Freshness, Settled};
 use crate::model::{CardKey, Layout};
 use crate::plan::{ApprovedPlan, NotApproved, Plan};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
 use crate::report::{Format, Held, Purpose, Report, SettledRun, Subject};
 use crate::store::Locked;
-
-/// A plan older than this is read again before anything is reset: somebody took their time to answer the question. The
-/// time of the reading itself does not count: each reset is preceded by a read in the same request, which is compared.
-const FRESH: Duration = Duration::from_secs(30);
 
 /// The plan that is kept with a run is never used again, so when it expires does not matter.
 const KEPT_PLAN_AGE: Duration = Duration::ZERO;
@@ -65,9 +61,9 @@ pub(in crate::cli) async fn with(
         running::refuse_unfinished(session)?;
         running::remember(&mut locked, &arguments.rules.memory);
         let _ahead = session.portal.ahead_of_resets();
+        let freshness = Freshness::now();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
-        let read_at = Instant::now();
-        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, read_at).await
+        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, freshness).await
     };
     session.during(ui, work).await
 }
@@ -82,7 +78,7 @@ async fn decide(
     locked: &mut Locked,
     manifest: &Manifest,
     planned: &Planned,
-    read_at: Instant,
+    freshness: Freshness,
 ) -> Result<u8, Failure> {
     let ui = outputs.ui;
     let plan = &planned.plan;
@@ -115,6 +111,8 @@ async fn decide(
         );
         running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     }
+    // A person may have taken their time for the answer.
+    let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
     let header = RunHeader {
         manifest: Some(manifest.declaration.digest),
         reasons: manifest.reasons(),
@@ -123,7 +121,6 @@ async fn decide(
     let plan_file = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?
         .encode()
         .map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
-    let freshness = if read_at.elapsed() < FRESH { Freshness::JustRead } else { Freshness::ReadAgain };
     let undertaking = Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
     let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
     Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
@@ -158,8 +155,8 @@ impl Undertaking<'_> {
         let mut log = locked.start_run(run.clone(), header)?;
         let progress = Progress::new(outputs.ui, session.forecast());
         let writer = session.portal.writer();
-        let signal = interrupt.signal();
-        let applied = engine::apply(&writer, &mut log, approved, beforehand, freshness, signal, &progress).await;
+        let (signal, options) = (interrupt.signal(), ExecuteOptions::new(freshness));
+        let applied = engine::apply(&writer, &mut log, approved, beforehand, options, signal, &progress).await;
         progress.finish();
         drop(log);
         running::keep_report(outputs.ui, session, locked, &run);

@@ -69,6 +69,7 @@ async fn carry_out(
     locked: &mut Locked,
 ) -> Result<u8, Failure> {
     let content = &file.content;
+    let freshness = Freshness::now();
     let Reviewed { plan, settled } = review(outputs.ui, arguments, session, content).await?;
     let commits = BTreeMap::new();
     let planned_report = PlanReport {
@@ -114,14 +115,7 @@ async fn carry_out(
         reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
         ..running::header(session, RunPurpose::Apply, content.targets.iter().map(planned).collect())
     };
-    let undertaking = Undertaking {
-        approved,
-        beforehand: &settled,
-        header,
-        plan_file: bytes,
-        freshness: Freshness::JustRead,
-        report,
-    };
+    let undertaking = Undertaking { approved, beforehand: &settled, header, plan_file: bytes, freshness, report };
     let names = manifest_names(content);
     let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
     Ok(if code == exit::DONE { held } else { code })

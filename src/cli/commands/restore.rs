@@ -13,7 +13,7 @@ use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::engine::{self, NewerLayouts};
+use crate::engine::{self, ExecuteOptions, Freshness, NewerLayouts};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{Archive as _, RunPurpose};
 use crate::report::{Held, Purpose, RestoreText, SettledRun, Subject};
@@ -69,6 +69,7 @@ async fn restore(
     let records = session.store.journal(&of)?;
     let keys: Vec<CardKey> =
         engine::restorable(&records)?.into_iter().filter(|key| is_wanted(arguments, users, *key)).collect();
+    let freshness = Freshness::now();
     let progress = Progress::new(ui, session.forecast());
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
@@ -93,13 +94,16 @@ async fn restore(
     let question =
         tr!("Write {n} card on {portal}?" | "Write {n} cards on {portal}?" % actions, portal = snapshot.portal);
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
+    // A person may have taken their time for the answer.
+    let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
+    let options = ExecuteOptions::new(freshness);
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
     let run = running::new_run(locked)?;
     let mut log = locked.start_run(run.clone(), header)?;
     let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
-    let restored = engine::restore(&writer, &mut log, &plan, interrupt.signal(), &progress).await;
+    let restored = engine::restore(&writer, &mut log, &plan, options, interrupt.signal(), &progress).await;
     progress.finish();
     drop(log);
     running::keep_report(ui, session, locked, &run);

@@ -38,7 +38,7 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, Fault)]
             world.lock().unwrap().faults = faults.iter().cloned().collect();
             let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
             let mut dying = log.clone().cut(&fuse, cut);
-            let _ = apply(&mortal, &mut dying, approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
+            let _ = apply(&mortal, &mut dying, approve(&made), &[], read_again(), &stop, &quiet).await;
             log
         }
         Cutting::Restore => {
@@ -49,7 +49,7 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, Fault)]
             let plan = restore_plan(vec![gone(simple(2)), (simple(3), over), (simple(4), remove)]);
             let log = restore_log(&plan);
             let mut dying = log.clone().cut(&fuse, cut);
-            let _ = restore(&mortal, &mut dying, &plan, &stop, &quiet).await;
+            let _ = restore(&mortal, &mut dying, &plan, just_read(), &stop, &quiet).await;
             log
         }
     };

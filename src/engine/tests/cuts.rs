@@ -17,7 +17,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let (_, stop) = stop_pair();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let mortal_portal = portal.clone().cut(&fuse, cut);
-    let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], Freshness::ReadAgain, &stop, &quiet).await;
+    let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], read_again(), &stop, &quiet).await;
     drop(mortal);
 
     // Every layout that is gone from the portal has its backup, at whatever moment the process died.
@@ -47,7 +47,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let run = survivor.run().clone();
     let plan = plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
-    let restored = restore(&portal, &mut log, &plan, &stop, &quiet).await.unwrap();
+    let restored = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     assert!(restored.totals.is_clean(), "{restored:?} at step {steps} {cut:?}");
     for (_, fault) in faults {
         if let Fault::SavedBefore(key, layout) = fault {
@@ -99,7 +99,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let mortal_portal = portal.clone().cut(&fuse, cut);
-            let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], Freshness::JustRead, &stop, &quiet).await;
+            let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], just_read(), &stop, &quiet).await;
             let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
             resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
@@ -132,7 +132,7 @@ async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_t
             let fuse = Fuse::after(steps);
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
-            let _ = restore(&portal.clone().cut(&fuse, cut), &mut mortal, &plan, &stop, &quiet).await;
+            let _ = restore(&portal.clone().cut(&fuse, cut), &mut mortal, &plan, just_read(), &stop, &quiet).await;
             let records = survivor.records();
             resume(&portal, &mut survivor.clone(), &survivor, &records, &portal.identity(), Duration::ZERO, &quiet)
                 .await

@@ -40,7 +40,12 @@ async fn a_layout_that_is_there_again_is_not_put_back_by_a_resume_whoever_stored
     let world = world(&[(simple(1), "own"), (simple(3), "newer")]);
     let portal = FakePortal::new(&world);
     let mut log = cut_in_reset(&[simple(3)]);
-    log.append(&[JournalRecord::SetIntent { target: simple(3), digest: layout("newer").digest() }]).unwrap();
+    log.append(&[JournalRecord::SetIntent {
+        target: simple(3),
+        digest: layout("newer").digest(),
+        purpose: SetPurpose::Compensation,
+    }])
+    .unwrap();
     let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
         .await
         .unwrap();
@@ -55,7 +60,13 @@ async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
     portal.caller = user(9);
     let own = cut_in_reset(&[simple(1)]);
     let mut put_back = cut_in_reset(&[simple(3)]);
-    put_back.append(&[JournalRecord::SetIntent { target: simple(3), digest: layout("newer").digest() }]).unwrap();
+    put_back
+        .append(&[JournalRecord::SetIntent {
+            target: simple(3),
+            digest: layout("newer").digest(),
+            purpose: SetPurpose::Compensation,
+        }])
+        .unwrap();
     for log in [own, put_back] {
         let before = log.records();
         let refused =

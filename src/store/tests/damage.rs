@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Outcome;
-use crate::port::{Interrupted, RunLog};
+use crate::port::{Interrupted, RunLog, SetPurpose};
 
 /// A closed run with every kind of record.
 fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
@@ -12,7 +12,7 @@ fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     log.back_up(&[(target, &layout)]).unwrap();
     log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }]).unwrap();
     log.append(&[
-        JournalRecord::SetIntent { target, digest: layout.digest() },
+        JournalRecord::SetIntent { target, digest: layout.digest(), purpose: SetPurpose::Planned },
         JournalRecord::Settled { target, outcome: Outcome::PutBack },
         JournalRecord::Closed { interrupted: Interrupted::Yes },
     ])

@@ -1,0 +1,857 @@
+//! Executor of approved plans: the protocol of [the module above](super), in its order, for apply and restore alike.
+//!
+//! This file says what is sent, written and asked, and when. [`verdict`](super::verdict) says what an answer means.
+//!
+//! Guarantees: no write leaves without its backup and its intent on disk; no write is repeated before a read has shown that
+//! it was not executed; a layout that a write has overwritten by accident is stored again ahead of all other requests, and also
+//! after a stop.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use super::observe::read_all;
+use super::run_report::{ApplyError, ApplyReport, Settled};
+use super::verdict::{
+    Goal, MAX_ROUNDS, PreImage, Reason, Task, Verdict, judge_evidence, judge_read_ahead, judge_read_back, shown,
+};
+use super::{Event, Listener, StopSignal};
+use crate::language::{Text, english};
+use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, Totals};
+use crate::port::{
+    CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane, MAX_WRITES_PER_REQUEST, PortalError,
+    RunLog, SetPurpose, StoreError, WriteError, WriteEvidence, WritePortal,
+};
+
+/// The number of planned requests in flight.
+const MAX_IN_FLIGHT: usize = 8;
+
+/// The number of cards whose backups share one sync, which costs as much as sending a request.
+const CARDS_PER_SYNC: usize = 64;
+
+/// The number of commands that the portal takes in one request (behavior notes, section 9.3).
+const CARDS_PER_READ: usize = 50;
+
+/// The age from which a read is repeated ahead of its write.
+const MAX_READ_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// The time for which a limit is waited for: longer than the ten minutes over which the portal adds up its operating time.
+const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Age of the reads that a plan was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// This process began to read at this moment, and waited for nothing but the portal since.
+    ReadAt(Instant),
+    /// A question, a lock, an approval or another process lies in between: every card is read again ahead of its write.
+    ReadAgain,
+}
+
+impl Freshness {
+    /// Reads that begin now.
+    pub fn now() -> Self {
+        Self::ReadAt(Instant::now())
+    }
+
+    pub(super) fn read_at(self) -> Option<Instant> {
+        match self {
+            Self::ReadAt(moment) => Some(moment),
+            Self::ReadAgain => None,
+        }
+    }
+}
+
+/// Timing of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecuteOptions {
+    /// Age of the plan's reads.
+    pub freshness: Freshness,
+    /// The time for which a request without an answer may still be executed by the portal. Its cards are looked at once more
+    /// after that.
+    pub late_writes: Duration,
+}
+
+impl ExecuteOptions {
+    /// The usual times: a request without an answer is given two seconds.
+    pub fn new(freshness: Freshness) -> Self {
+        Self { freshness, late_writes: Duration::from_secs(2) }
+    }
+}
+
+/// Cause of the end of a run before all of its targets were sent.
+pub(super) enum End {
+    Store(StoreError),
+    Portal(PortalError),
+    Cancelled(String),
+}
+
+impl From<PortalError> for End {
+    fn from(problem: PortalError) -> Self {
+        match problem {
+            PortalError::Stopped(reason) => Self::Cancelled(reason),
+            other => Self::Portal(other),
+        }
+    }
+}
+
+/// A request that came to its end.
+enum Done {
+    Written(Vec<Task>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
+    WrittenAlone(Box<Task>, Alone),
+    ReadBack(Vec<Unproved>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    ReadAhead(Vec<Task>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+}
+
+/// The end of a write as single calls.
+enum Alone {
+    /// The read ahead of it shows another layout, or nothing usable: it was not sent.
+    NotSent(CardRead),
+    Sent(Result<WriteEvidence, (CardRead, WriteError)>),
+}
+
+/// A task whose card must be read back.
+struct Unproved {
+    task: Task,
+    answer: CommandAnswer,
+    /// The whole request was refused; the run ends if the read-back shows that the write was not executed.
+    refusal: Option<PortalError>,
+}
+
+/// A request without an answer, which the portal may execute late.
+struct GivenUp {
+    at: Instant,
+    /// The write.
+    goal: Goal,
+    /// The layout before it.
+    expected: Option<Layout>,
+    /// The last read of the card.
+    last_seen: Option<Option<Layout>>,
+    /// The outcome, held back until the card was looked at once more.
+    outcome: Option<Outcome>,
+}
+
+/// The executor of one run.
+pub(super) struct Executor<'a, P, L> {
+    portal: &'a P,
+    log: &'a mut L,
+    common_defaults: &'a BTreeMap<LeadCustomerType, Layout>,
+    options: ExecuteOptions,
+    listener: &'a dyn Listener,
+    outcomes: BTreeMap<CardKey, Outcome>,
+    planned: VecDeque<Task>,
+    compensations: Vec<Task>,
+    read_backs: Vec<Unproved>,
+    given_up: BTreeMap<CardKey, GivenUp>,
+    /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
+    max_per_request: usize,
+    in_flight: usize,
+    sent: BTreeSet<CardKey>,
+    end: Option<End>,
+}
+
+impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
+    pub(super) fn new(
+        portal: &'a P,
+        log: &'a mut L,
+        common_defaults: &'a BTreeMap<LeadCustomerType, Layout>,
+        options: ExecuteOptions,
+        listener: &'a dyn Listener,
+    ) -> Self {
+        Self {
+            portal,
+            log,
+            common_defaults,
+            options,
+            listener,
+            outcomes: BTreeMap::new(),
+            planned: VecDeque::new(),
+            compensations: Vec::new(),
+            read_backs: Vec::new(),
+            given_up: BTreeMap::new(),
+            max_per_request: usize::MAX,
+            in_flight: 0,
+            sent: BTreeSet::new(),
+            end: None,
+        }
+    }
+
+    /// Adds writes of the plan.
+    pub(super) fn plan(&mut self, tasks: impl IntoIterator<Item = Task>) {
+        self.planned.extend(tasks);
+    }
+
+    /// Adds layouts that are to be stored again first of all.
+    pub(super) fn compensate(&mut self, tasks: impl IntoIterator<Item = Task>) {
+        self.compensations.extend(tasks);
+    }
+
+    /// Returns the outcomes of a run that someone else closes.
+    ///
+    /// # Errors
+    ///
+    /// If the store or the portal failed.
+    pub(super) fn into_outcomes(self) -> Result<BTreeMap<CardKey, Outcome>, End> {
+        match self.end {
+            None | Some(End::Cancelled(_)) => Ok(self.outcomes),
+            Some(end) => Err(end),
+        }
+    }
+
+    /// Sends requests until each task has its outcome, or nothing more may be sent.
+    pub(super) async fn work(&mut self, stop: &StopSignal) {
+        self.send_all(stop).await;
+        self.settle_unsent();
+        // A request without an answer may be executed after its card was read back. Compensations of that may be lost in turn.
+        for _ in 0..=MAX_ROUNDS {
+            if self.given_up.is_empty() {
+                break;
+            }
+            self.look_at_late_writes().await;
+            self.send_all(stop).await;
+            self.settle_unsent();
+        }
+        let held_back: Vec<_> = std::mem::take(&mut self.given_up).into_iter().collect();
+        self.settle(held_back.into_iter().filter_map(|(key, one)| Some((key, one.outcome?))).collect());
+    }
+
+    /// Settles what waits for another try that will not come, and whose earlier try may still be executed.
+    fn settle_unsent(&mut self) {
+        let reason = self.reason();
+        let given_up = &self.given_up;
+        let (open, waiting): (VecDeque<Task>, VecDeque<Task>) =
+            std::mem::take(&mut self.planned).into_iter().partition(|task| given_up.contains_key(&task.key));
+        self.planned = waiting;
+        self.settle(open.iter().map(|task| (task.key, task.left(&reason))).collect());
+    }
+
+    /// Returns the cause of the end in words.
+    fn reason(&self) -> String {
+        match &self.end {
+            None => tr_later!("not reached").to_owned(),
+            Some(End::Cancelled(reason)) => reason.clone(),
+            Some(End::Store(problem)) => format!("the store failed: {}", english(problem)),
+            Some(End::Portal(problem)) => english(problem),
+        }
+    }
+
+    async fn send_all(&mut self, stop: &StopSignal) {
+        let mut in_flight: FuturesUnordered<BoxFuture<'a, Done>> = FuturesUnordered::new();
+        let mut ready = VecDeque::new();
+        loop {
+            while let Some(request) = self.next_request(stop) {
+                in_flight.push(request);
+                // It leaves now, and not when the backups of the next one are on disk.
+                while let Some(Some(done)) = in_flight.next().now_or_never() {
+                    ready.push_back(done);
+                }
+                tokio::task::yield_now().await;
+            }
+            let done = match ready.pop_front() {
+                Some(done) => done,
+                None => match in_flight.next().await {
+                    Some(done) => done,
+                    None => break,
+                },
+            };
+            self.take(done);
+        }
+    }
+
+    /// Returns the next request that may leave: compensations, then read-backs, then the plan.
+    fn next_request(&mut self, stop: &StopSignal) -> Option<BoxFuture<'a, Done>> {
+        if !self.compensations.is_empty() {
+            let tasks = self.take_compensations();
+            return Some(self.write(tasks, Lane::Compensation));
+        }
+        if !self.read_backs.is_empty() {
+            let count = self.read_backs.len().min(CARDS_PER_READ);
+            let tasks: Vec<Unproved> = self.read_backs.drain(..count).collect();
+            return Some(self.read_back(tasks));
+        }
+        if self.end.is_none()
+            && let Some(reason) = stop.reason()
+        {
+            self.end = Some(End::Cancelled(reason.to_string()));
+        }
+        if self.end.is_some() || self.in_flight >= MAX_IN_FLIGHT || self.planned.is_empty() {
+            return None;
+        }
+        if let Some(tasks) = self.take_stale() {
+            return Some(self.read_ahead(tasks));
+        }
+        match self.take_planned() {
+            Ok(tasks) => Some(self.write(tasks, Lane::Planned)),
+            Err(problem) => {
+                self.end = Some(End::Store(problem));
+                None
+            }
+        }
+    }
+
+    /// Takes the tasks of one request of the plan, with their backups and their intents on disk.
+    fn take_planned(&mut self) -> Result<Vec<Task>, StoreError> {
+        let waiting = self.planned.len();
+        let size = self.portal.targets_per_request(waiting).min(self.max_per_request).clamp(1, waiting.max(1));
+        let is_alone = |task: &Task| task.alone;
+        let size = match self.planned.iter().take(size).position(is_alone) {
+            Some(0) => 1,
+            Some(position) => position,
+            None => size,
+        };
+        self.back_up_planned(size)?;
+        let records = intents(self.planned.iter().take(size));
+        self.log.append(&records)?;
+        Ok(self.planned.drain(..size).collect())
+    }
+
+    /// Writes the backups of so many tasks at the front, and if some are missing, of more than those.
+    fn back_up_planned(&mut self, count: usize) -> Result<(), StoreError> {
+        if self.planned.iter().take(count).all(|task| task.backed_up) {
+            return Ok(());
+        }
+        let count = count.max(CARDS_PER_SYNC);
+        let missing = self.planned.iter().take(count).filter(|task| !task.backed_up);
+        let layouts: Vec<(CardKey, &Layout)> = missing.flat_map(layouts).collect();
+        self.log.back_up(&layouts)?;
+        self.planned.iter_mut().take(count).for_each(|task| task.backed_up = true);
+        Ok(())
+    }
+
+    /// Takes compensations for one request. A store that fails does not hold them up: without its backup the layout is nowhere
+    /// but in this process.
+    fn take_compensations(&mut self) -> Vec<Task> {
+        let size = match self.compensations.iter().position(|task| task.alone) {
+            Some(0) => 1,
+            Some(position) => position,
+            None => self.compensations.len(),
+        };
+        let size = size.min(MAX_WRITES_PER_REQUEST);
+        let tasks: Vec<Task> = self.compensations.drain(..size).collect();
+        let newer: Vec<(CardKey, &Layout)> = tasks.iter().flat_map(layouts).collect();
+        let kept = self.log.back_up(&newer).and_then(|()| self.log.append(&intents(tasks.iter())));
+        if let Err(problem) = kept {
+            self.end.get_or_insert(End::Store(problem));
+        }
+        tasks
+    }
+
+    /// Takes cards at the front whose read is too old, if the next one's is.
+    fn take_stale(&mut self) -> Option<Vec<Task>> {
+        let is_stale = |task: &Task| !task.blind && task.read_at.is_none_or(|read| read.elapsed() > MAX_READ_AGE);
+        if !is_stale(self.planned.front()?) {
+            return None;
+        }
+        let count = self.planned.iter().take(CARDS_PER_READ).take_while(|task| is_stale(task)).count();
+        Some(self.planned.drain(..count).collect())
+    }
+
+    fn write(&mut self, tasks: Vec<Task>, lane: Lane) -> BoxFuture<'a, Done> {
+        let portal = self.portal;
+        if lane == Lane::Planned {
+            self.in_flight += 1;
+        }
+        self.sent.extend(tasks.iter().map(|task| task.key));
+        if let [task] = tasks.as_slice()
+            && task.alone
+        {
+            let task = Box::new(task.clone());
+            let common_default = self.common_default(task.key).cloned();
+            return Box::pin(async move {
+                let end = write_alone(portal, &task, common_default.as_ref(), lane).await;
+                Done::WrittenAlone(task, end)
+            });
+        }
+        Box::pin(async move {
+            let writes: Vec<_> = tasks.iter().map(|task| (task.key, task.goal.write())).collect();
+            let answer = portal.write_cards(&writes, lane).await;
+            Done::Written(tasks, answer)
+        })
+    }
+
+    fn read_back(&mut self, tasks: Vec<Unproved>) -> BoxFuture<'a, Done> {
+        let portal = self.portal;
+        self.in_flight += 1;
+        Box::pin(async move {
+            let keys: Vec<CardKey> = tasks.iter().map(|unproved| unproved.task.key).collect();
+            let reads = read_back(portal, &keys).await;
+            Done::ReadBack(tasks, reads)
+        })
+    }
+
+    fn read_ahead(&mut self, tasks: Vec<Task>) -> BoxFuture<'a, Done> {
+        let portal = self.portal;
+        self.in_flight += 1;
+        Box::pin(async move {
+            let keys: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
+            let reads = read_all(portal, &keys, &|_: Event| {}).await;
+            Done::ReadAhead(tasks, reads)
+        })
+    }
+
+    /// Brings every target of one request to its outcome, back into a queue, or to a read-back.
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Written(tasks, answer) => {
+                self.free_slot(&tasks);
+                match answer {
+                    Ok(answers) => self.take_answers(tasks, answers),
+                    Err(error) => self.take_failure(tasks, error, None),
+                }
+            }
+            Done::WrittenAlone(task, end) => {
+                self.free_slot(std::slice::from_ref(&task));
+                self.take_alone(*task, end);
+            }
+            Done::ReadBack(tasks, reads) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.take_read_backs(tasks, reads);
+            }
+            Done::ReadAhead(tasks, reads) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.take_reads_ahead(tasks, reads);
+            }
+        }
+    }
+
+    fn free_slot(&mut self, tasks: &[Task]) {
+        if !tasks.iter().any(Task::is_compensation) {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+    }
+
+    fn take_answers(&mut self, tasks: Vec<Task>, answers: Vec<(CardKey, WriteEvidence)>) {
+        // Matched by key only: an answer for another card belongs to none.
+        let mut answers: BTreeMap<CardKey, WriteEvidence> = answers.into_iter().collect();
+        let mut judged = Vec::new();
+        let mut unproved = Vec::new();
+        for task in tasks {
+            match answers.remove(&task.key) {
+                Some(evidence) => {
+                    self.see(task.key, &evidence.after);
+                    let verdict = judge_evidence(&task, evidence, self.common_default(task.key));
+                    judged.push((task, verdict));
+                }
+                None => {
+                    let reason = tr_later!("the answer left it out, or did not tell what became of it").to_owned();
+                    unproved.push(Unproved { task, answer: CommandAnswer::Unclear(reason), refusal: None });
+                }
+            }
+        }
+        self.act(judged);
+        self.ask(unproved);
+    }
+
+    /// Takes the failure of a whole request; `before` is the read ahead of a single call.
+    fn take_failure(&mut self, tasks: Vec<Task>, error: WriteError, before: Option<PreImage>) {
+        match error {
+            WriteError::NotSent(problem) => {
+                let reason = english(&problem);
+                self.settle(tasks.iter().map(|task| (task.key, task.left(&reason))).collect());
+                self.end.get_or_insert(problem.into());
+            }
+            WriteError::Indeterminate { reason, cause } => {
+                let (answer, refusal) = match cause {
+                    IndeterminateCause::Limit => (CommandAnswer::Limited(reason), None),
+                    IndeterminateCause::Refusal(problem) => (CommandAnswer::Unclear(reason), Some(problem)),
+                    IndeterminateCause::NoAnswer => {
+                        if !tasks.iter().any(Task::is_compensation) {
+                            self.max_per_request = (tasks.len() / 2).max(1).min(self.max_per_request);
+                        }
+                        self.give_up(&tasks);
+                        (CommandAnswer::Unclear(reason), None)
+                    }
+                };
+                let unproved = tasks.into_iter().map(|task| {
+                    let pre_image = before.clone().unwrap_or(PreImage::Unseen);
+                    Unproved { task: Task { pre_image, ..task }, answer: answer.clone(), refusal: refusal.clone() }
+                });
+                self.ask(unproved.collect());
+            }
+        }
+    }
+
+    fn take_alone(&mut self, task: Task, end: Alone) {
+        let common_default = self.common_default(task.key);
+        match end {
+            Alone::NotSent(read) => {
+                let verdict = match (shown(Some(&read), &task.goal, common_default), task.is_compensation()) {
+                    // The person has saved once more: that one stays.
+                    (Some(Some(_)), true) => Verdict::Final(Outcome::NewerKept),
+                    (_, true) => Verdict::Retry(Reason::Failed(unusable(&read))),
+                    (_, false) => {
+                        let outcome = judge_read_ahead(&task, Some(&read), common_default);
+                        Verdict::Final(outcome.unwrap_or_else(|| task.left(&unusable(&read))))
+                    }
+                };
+                self.act(vec![(task, verdict)]);
+            }
+            Alone::Sent(Ok(evidence)) => {
+                self.see(task.key, &evidence.after);
+                let verdict = judge_evidence(&task, evidence, self.common_default(task.key));
+                self.act(vec![(task, verdict)]);
+            }
+            Alone::Sent(Err((before, error))) => {
+                let expected = shown(Some(&before), &task.goal, common_default).is_some();
+                self.take_failure(vec![task], error, expected.then_some(PreImage::AsExpected));
+            }
+        }
+    }
+
+    fn take_read_backs(&mut self, tasks: Vec<Unproved>, reads: Result<BTreeMap<CardKey, CardRead>, PortalError>) {
+        let (reads, failure) = match reads {
+            Ok(reads) => (reads, None),
+            Err(problem) => (BTreeMap::new(), Some(problem)),
+        };
+        let mut judged = Vec::new();
+        for Unproved { task, answer, refusal } in tasks {
+            if let Some(read) = reads.get(&task.key) {
+                self.see(task.key, read);
+            }
+            let verdict = judge_read_back(&task, reads.get(&task.key), &answer, self.common_default(task.key));
+            // The write was refused twice, while the portal answers reads: no further write will fare better.
+            let verdict = match (verdict, refusal) {
+                (Verdict::Retry(reason), Some(problem)) if task.tries > 0 || is_final(&problem) => {
+                    self.end.get_or_insert(problem.into());
+                    Verdict::Final(task.left(reason.text()))
+                }
+                (verdict, _) => verdict,
+            };
+            judged.push((task, verdict));
+        }
+        self.act(judged);
+        if let Some(problem) = failure {
+            self.end.get_or_insert(problem.into());
+        }
+    }
+
+    fn take_reads_ahead(&mut self, tasks: Vec<Task>, reads: Result<BTreeMap<CardKey, CardRead>, PortalError>) {
+        let reads = match reads {
+            Ok(reads) => reads,
+            Err(problem) => {
+                tasks.into_iter().rev().for_each(|task| self.planned.push_front(task));
+                self.end.get_or_insert(problem.into());
+                return;
+            }
+        };
+        let mut settled = Vec::new();
+        let read_at = Some(Instant::now());
+        let mut unchanged = Vec::new();
+        for task in tasks {
+            match judge_read_ahead(&task, reads.get(&task.key), self.common_default(task.key)) {
+                None => unchanged.push(Task { read_at, ..task }),
+                Some(outcome) => settled.push((task.key, outcome)),
+            }
+        }
+        unchanged.into_iter().rev().for_each(|task| self.planned.push_front(task));
+        self.settle(settled);
+    }
+
+    /// Does what the verdicts say.
+    fn act(&mut self, judged: Vec<(Task, Verdict)>) {
+        let (mut settled, mut again, mut unproved) = (Vec::new(), Vec::new(), Vec::new());
+        for (task, verdict) in judged {
+            let key = task.key;
+            match verdict {
+                Verdict::Final(outcome) => settled.push((key, outcome)),
+                Verdict::Retry(reason) => again.push((task, reason)),
+                Verdict::RetryAlone(over) => {
+                    let reason = Reason::Failed(tr_later!("the portal kept a part of it").to_owned());
+                    again.push((Task { expected: over, alone: true, backed_up: false, ..task }, reason));
+                }
+                Verdict::ReadBack(pre_image, answer) => {
+                    unproved.push(Unproved { task: Task { pre_image, ..task }, answer, refusal: None });
+                }
+                Verdict::LostUpdate(newer) if task.round < MAX_ROUNDS => {
+                    self.listener
+                        .hear(Event::Note(tr!("{key} was saved in the same moment; putting the layout back", key)));
+                    let alone = !self.portal.fits_batch(key, &newer);
+                    self.compensations.push(Task { alone, ..task.compensation(newer) });
+                }
+                Verdict::LostUpdate(newer) | Verdict::Superseded(newer) => {
+                    let outcome = Outcome::NewerInBackup(newer.digest().short());
+                    settled.extend(self.keep(key, &newer).then_some((key, outcome)));
+                }
+                Verdict::Changed(newer) => {
+                    let outcome = if task.is_compensation() { Outcome::NewerKept } else { Outcome::Changed };
+                    settled.extend(self.keep(key, &newer).then_some((key, outcome)));
+                }
+            }
+        }
+        self.again(again, &mut settled);
+        self.settle(settled);
+        self.ask(unproved);
+    }
+
+    /// Puts tasks back into their queue, each for a reason, unless they were tried too often.
+    fn again(&mut self, tasks: Vec<(Task, Reason)>, settled: &mut Vec<(CardKey, Outcome)>) {
+        let mut reasons = Vec::new();
+        for (task, reason) in tasks {
+            let key = task.key;
+            match task.again(&reason, LIMIT_PATIENCE) {
+                Ok(task) if task.is_compensation() => self.compensations.push(task),
+                Ok(task) => self.planned.push_back(task),
+                Err(outcome) => {
+                    settled.push((key, outcome));
+                    continue;
+                }
+            }
+            reasons.push(reason);
+        }
+        if let Some(reason) = reasons.first() {
+            self.listener.hear(Event::Note(tr!(
+                "{n} card is written again ({reason})" | "{n} cards are written again ({reason})" % reasons.len(),
+                reason = Text::known(reason.text())
+            )));
+        }
+    }
+
+    /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it had no backup to begin with.
+    fn ask(&mut self, tasks: Vec<Unproved>) {
+        let Some(first) = tasks.first() else { return };
+        let reason = match &first.answer {
+            CommandAnswer::Done => String::new(),
+            CommandAnswer::Refused(refusal) => refusal.message.clone(),
+            CommandAnswer::Limited(reason) | CommandAnswer::Unclear(reason) => reason.clone(),
+        };
+        let (blind, readable): (Vec<Unproved>, Vec<Unproved>) = tasks.into_iter().partition(|one| one.task.blind);
+        let (mut settled, mut again) = (Vec::new(), Vec::new());
+        for Unproved { task, answer, refusal } in blind {
+            let task = Task { indeterminate: true, ..task };
+            match (answer, refusal) {
+                (_, Some(problem)) => {
+                    settled.push((task.key, task.left(&reason)));
+                    self.end.get_or_insert(problem.into());
+                }
+                (CommandAnswer::Limited(reason), None) => again.push((task, Reason::Limited(reason))),
+                (_, None) => again.push((task, Reason::Failed(reason.clone()))),
+            }
+        }
+        self.again(again, &mut settled);
+        self.settle(settled);
+        if !readable.is_empty() {
+            self.listener.hear(Event::Note(tr!(
+                "nobody knows what became of {n} card ({reason}); reading it back"
+                    | "nobody knows what became of {n} cards ({reason}); reading them back" % readable.len(),
+                reason = Text::known(&reason)
+            )));
+            self.read_backs.extend(readable);
+        }
+    }
+
+    /// Backs up a newer layout and names it in the journal, so that a restore of the run has it. Returns whether that worked.
+    fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
+        let (digest, purpose) = (newer.digest(), SetPurpose::Compensation);
+        let record = JournalRecord::SetIntent { target: key, digest, purpose };
+        match self.log.back_up(&[(key, newer)]).and_then(|()| self.log.append(&[record])) {
+            Ok(()) => true,
+            Err(problem) => {
+                self.end.get_or_insert(End::Store(problem));
+                false
+            }
+        }
+    }
+
+    /// Remembers writes that the portal may execute late.
+    fn give_up(&mut self, tasks: &[Task]) {
+        for task in tasks.iter().filter(|task| !task.blind) {
+            let given_up = GivenUp {
+                at: Instant::now(),
+                goal: task.goal.clone(),
+                expected: task.expected.clone(),
+                last_seen: None,
+                outcome: None,
+            };
+            self.given_up.insert(task.key, given_up);
+        }
+    }
+
+    /// Notes what a read shows of a card whose write may be executed late.
+    fn see(&mut self, key: CardKey, read: &CardRead) {
+        let common_default = key.user().and(self.common_defaults.get(&key.lead));
+        if let Some(given_up) = self.given_up.get_mut(&key)
+            && let Some(now) = shown(Some(read), &given_up.goal, common_default)
+        {
+            given_up.last_seen = Some(now);
+        }
+    }
+
+    /// Looks once more at cards of requests without an answer, and settles them or stores again what a late write removed.
+    async fn look_at_late_writes(&mut self) {
+        let Some(last) = self.given_up.values().map(|given_up| given_up.at).max() else { return };
+        tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())).await;
+        let given_up = std::mem::take(&mut self.given_up);
+        let keys: Vec<CardKey> = given_up.keys().copied().collect();
+        let reads = read_back(self.portal, &keys).await.unwrap_or_default();
+        let mut settled = Vec::new();
+        for (key, GivenUp { goal, expected, last_seen, outcome, .. }) in given_up {
+            let Some(outcome) = outcome else { continue };
+            let now = shown(reads.get(&key), &goal, self.common_default(key));
+            let executed_late = now.as_ref().is_some_and(|now| now.as_ref() == goal.target()) && last_seen != now;
+            match last_seen.flatten() {
+                Some(newer) if executed_late && Some(&newer) != expected.as_ref() => {
+                    let task = Task::new(key, goal, expected, None);
+                    self.act(vec![(task, Verdict::LostUpdate(newer))]);
+                }
+                Some(_) if executed_late => settled.push((
+                    key,
+                    match goal {
+                        Goal::Reset => Outcome::ResetUnseen,
+                        Goal::Set(_) => Outcome::RestoredUnseen,
+                    },
+                )),
+                _ => settled.push((key, outcome)),
+            }
+        }
+        self.settle(settled);
+    }
+
+    /// Journals outcomes, and tells them. Proved resets are synced with the next intent, or at the end: if a system that goes down
+    /// takes them, reading the card tells the same, and a sync costs as much as sending a request. Other outcomes are synced at
+    /// once, because reading would not tell. The outcome of a write that may be executed late is held back.
+    pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
+        let mut records = Vec::new();
+        for (target, outcome) in settled {
+            if let Some(given_up) = self.given_up.get_mut(&target) {
+                given_up.outcome = Some(outcome);
+                continue;
+            }
+            records.push(JournalRecord::Settled { target, outcome: outcome.clone() });
+            self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
+            self.outcomes.insert(target, outcome);
+        }
+        if records.is_empty() {
+            return;
+        }
+        let is_proved =
+            |record: &JournalRecord| matches!(record, JournalRecord::Settled { outcome: Outcome::Reset, .. });
+        let kept = if records.iter().all(is_proved) { self.log.note(&records) } else { self.log.append(&records) };
+        if let Err(problem) = kept {
+            self.end.get_or_insert(End::Store(problem));
+        }
+    }
+
+    /// Returns the layout that the portal shows for a card at its default, if one is set for everybody.
+    fn common_default(&self, key: CardKey) -> Option<&'a Layout> {
+        key.user().and(self.common_defaults.get(&key.lead))
+    }
+
+    /// Settles what was not reached, closes the journal, and adds up. `marks` is written ahead of the end of the journal.
+    pub(super) fn finish(
+        mut self,
+        planned: &[CardKey],
+        stop: &StopSignal,
+        marks: impl FnOnce(&BTreeMap<CardKey, Outcome>, &mut L) -> Result<(), StoreError>,
+    ) -> Result<ApplyReport, ApplyError> {
+        let text = self.reason();
+        let reason = self.end.is_some().then(|| text.clone());
+        let waiting: Vec<(CardKey, Outcome)> = self.planned.iter().map(|task| (task.key, task.left(&text))).collect();
+        let interrupted =
+            if waiting.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
+        self.settle(waiting);
+        // These were in a request whose answer could not be kept, because the store failed.
+        let open: Vec<CardKey> = planned.iter().copied().filter(|key| !self.outcomes.contains_key(key)).collect();
+        let closing = self.log.sync().and_then(|()| {
+            marks(&self.outcomes, self.log)?;
+            // The journal of a run with an indeterminate target stays open: only the portal can tell.
+            if open.is_empty() { self.log.append(&[JournalRecord::Closed { interrupted }]) } else { Ok(()) }
+        });
+        if let Err(problem) = closing {
+            self.end.get_or_insert(End::Store(problem));
+        }
+        let in_doubt = format!("sent, and not settled: {text}; `recard resume` asks the portal");
+        self.outcomes.extend(open.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));
+        let totals = Totals::of(self.outcomes.values());
+        let targets = self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
+        let sent = !self.sent.is_empty();
+        let report = ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason, sent };
+        match self.end {
+            None | Some(End::Cancelled(_)) => Ok(report),
+            Some(End::Store(source)) => Err(ApplyError::Store { source, report: Box::new(report) }),
+            Some(End::Portal(source)) => Err(ApplyError::Portal { source, report: Box::new(report) }),
+        }
+    }
+}
+
+/// Returns whether a refusal says that asking again is pointless, or harmful.
+fn is_final(problem: &PortalError) -> bool {
+    match problem {
+        PortalError::Rejected { rejection, .. } => {
+            use crate::port::Rejection;
+            matches!(rejection, Rejection::Overload | Rejection::PortalClosed | Rejection::PlanWithoutRest)
+        }
+        _ => false,
+    }
+}
+
+fn unusable(read: &CardRead) -> String {
+    match read {
+        CardRead::Read(_) => tr_later!("the card changed").to_owned(),
+        CardRead::Refused(refusal) => refusal.message.clone(),
+        CardRead::NoAnswer(what) => what.clone(),
+    }
+}
+
+/// The layouts of a task that must be in a backup before its write leaves.
+fn layouts(task: &Task) -> impl Iterator<Item = (CardKey, &Layout)> {
+    // The layout that a compensation overwrites is the run's own.
+    let expected = task.expected.as_ref().filter(|_| !task.is_compensation());
+    task.goal.target().into_iter().chain(expected).map(|layout| (task.key, layout))
+}
+
+/// The intents of a request.
+fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalRecord> {
+    let (mut resets, mut records) = (Vec::new(), Vec::new());
+    for task in tasks {
+        match &task.goal {
+            Goal::Reset => resets.push((task.key, task.expected.as_ref().map(Layout::digest))),
+            Goal::Set(layout) => {
+                let purpose = if task.is_compensation() { SetPurpose::Compensation } else { SetPurpose::Planned };
+                records.push(JournalRecord::SetIntent { target: task.key, digest: layout.digest(), purpose });
+            }
+        }
+    }
+    if !resets.is_empty() {
+        records.push(JournalRecord::Intent { targets: resets });
+    }
+    records
+}
+
+/// Reads, stores and reads a layout that a batch cannot carry, as single calls in a row.
+async fn write_alone<P: WritePortal>(portal: &P, task: &Task, common_default: Option<&Layout>, lane: Lane) -> Alone {
+    let unread = || CardRead::NoAnswer(tr_later!("the portal was not asked").to_owned());
+    let key = [task.key];
+    let read = async {
+        match read_back(portal, &key).await {
+            Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
+            Err(problem) => CardRead::NoAnswer(english(&problem)),
+        }
+    };
+    let before = read.await;
+    let goal = task.goal.target();
+    match shown(Some(&before), &task.goal, common_default) {
+        Some(now) if now == task.expected || now.as_ref() == goal || (now.is_none() && goal.is_some()) => {}
+        _ => return Alone::NotSent(before),
+    }
+    let Some(layout) = goal else { return Alone::NotSent(before) };
+    let answer = match portal.set_card(task.key, layout, lane).await {
+        Ok(answer) => answer,
+        Err(error) => return Alone::Sent(Err((before, error))),
+    };
+    let after = match read_back(portal, &key).await {
+        Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
+        Err(problem) => CardRead::NoAnswer(english(&problem)),
+    };
+    Alone::Sent(Ok(WriteEvidence { before, answer, after }))
+}
+
+/// Reads cards in the lane of compensations.
+async fn read_back<P: WritePortal>(portal: &P, keys: &[CardKey]) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+    let mut reads = BTreeMap::new();
+    let mut sink = |key: CardKey, read: CardRead| drop(reads.insert(key, read));
+    portal.read_back(keys, &mut sink).await?;
+    Ok(reads)
+}

@@ -1,0 +1,173 @@
+//! Saves of people around a write, refusals of writes, and writes that are executed late: no layout is lost that could be seen,
+//! and no report is untrue.
+
+use super::*;
+
+/// Restores two cards over their defaults, with faults, and returns the outcomes.
+async fn restored(world: &Arc<Mutex<World>>, alone: bool) -> (Vec<&'static str>, FakeLog) {
+    let plan = restore_plan(vec![gone(simple(2)), gone(simple(3))]);
+    let mut log = restore_log(&plan);
+    let mut portal = FakePortal::new(world);
+    portal.alone = alone;
+    let (_, stop) = stop_pair();
+    let report = match restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await {
+        Ok(report) => report,
+        Err(problem) => problem.report().clone(),
+    };
+    (words(&report), log)
+}
+
+#[tokio::test]
+async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_restored() {
+    let world = world(&[]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    let (words, log) = restored(&world, false).await;
+    assert_eq!(words, ["put-back", "restored"]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer")), (simple(3), layout("old"))].into());
+    assert!(log.disk().backups.contains_key(&layout("newer").digest()));
+    // The restore of this restore leaves the newer layout where it is.
+    let portal = FakePortal::new(&world);
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
+    let undo = plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).unwrap();
+    assert_eq!(undo.targets[0].decision, RestoreDecision::AsBefore);
+}
+
+#[tokio::test]
+async fn restore_large_layout_looks_before_its_set_and_leaves_a_newer_layout() {
+    let world = world(&[(simple(2), "newer")]);
+    let (words, _) = restored(&world, true).await;
+    assert_eq!(words, ["changed", "restored"]);
+    let world = world.lock().unwrap();
+    assert_eq!(world.rows, [(simple(2), layout("newer")), (simple(3), layout("old"))].into());
+    assert_eq!(world.writes, 1);
+}
+
+#[tokio::test]
+async fn compensation_save_before_each_round_keeps_the_newest_layout_or_its_backup() {
+    for rounds in 1..=5 {
+        let world = world(&[(simple(2), "two")]);
+        let saves = (0..rounds).map(|round| (round, Fault::SavedBefore(simple(2), layout(&format!("save {round}")))));
+        world.lock().unwrap().faults.extend(saves);
+        let done = run(&world, &[simple(2)]).await;
+        let saved = |round: usize| layout(&format!("save {round}"));
+        for round in 0..rounds.min(4) {
+            assert!(done.log.disk().backups.contains_key(&saved(round).digest()), "save {round} of {rounds}");
+        }
+        let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
+        if rounds <= 3 {
+            assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack)], "{rounds}");
+            assert_eq!(there, Some(saved(rounds - 1)), "{rounds}");
+        } else {
+            assert_eq!(done.outcomes, [(simple(2), Outcome::NewerInBackup(saved(3).digest().short()))], "{rounds}");
+            assert_eq!(there, Some(saved(2)), "{rounds}");
+            assert_eq!(needed_backups(&done.log.records()).unwrap(), [(simple(2), saved(3).digest())]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn compensation_after_a_stop_is_sent() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")]);
+    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    let portal = FakePortal::new(&world).in_sizes(&[1]);
+    let keys = [2, 3, 4, 5].map(simple);
+    let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
+    let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let (handle, stop) = stop_pair();
+    // The first note tells that the layout is stored again.
+    let interrupt = |event: Event| {
+        if matches!(event, Event::Note(_)) {
+            handle.stop("interrupted");
+        }
+    };
+    let report = apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &interrupt).await.unwrap();
+    assert_eq!(report.targets[0].outcome, Outcome::PutBack);
+    assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
+    assert_eq!(report.stopped.as_deref(), Some("interrupted"));
+}
+
+#[tokio::test]
+async fn write_refused_as_a_whole_is_read_back_before_it_is_reported() {
+    for (fault, outcome, there) in [
+        (Fault::LimitedAfter, "reset-unseen", false),
+        (Fault::RefusedAfter, "reset-unseen", false),
+        (Fault::ExecutedAndLimited, "reset", false),
+        (Fault::Limited, "reset", false),
+        (Fault::Expired, "reset", false),
+        (Fault::DiesAfter, "unknown", false),
+    ] {
+        let world = world(&[(simple(2), "two")]);
+        world.lock().unwrap().faults.insert(0, fault.clone());
+        let done = run(&world, &[simple(2)]).await;
+        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+        assert_eq!(words, [outcome], "{fault:?}");
+        assert_eq!(world.lock().unwrap().rows.contains_key(&simple(2)), there, "{fault:?}");
+        assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn restore_refused_as_a_whole_is_read_back_before_it_is_reported() {
+    for (fault, outcome) in [
+        (Fault::LimitedAfter, "restored-unseen"),
+        (Fault::RefusedAfter, "restored-unseen"),
+        (Fault::ExecutedAndLimited, "restored"),
+        (Fault::Limited, "restored"),
+        (Fault::Expired, "restored"),
+        (Fault::DiesAfter, "unknown"),
+    ] {
+        for alone in [false, true] {
+            let world = world(&[]);
+            world.lock().unwrap().faults.insert(0, fault.clone());
+            let (words, _) = restored(&world, alone).await;
+            // The read ahead of a single call shows what it overwrites.
+            let first = if alone && outcome == "restored-unseen" { "restored" } else { outcome };
+            assert_eq!(words[0], first, "{fault:?} {alone}");
+            assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("old")), "{fault:?} {alone}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    world.lock().unwrap().faults.insert(0, Fault::Refuses(simple(2)));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    assert_eq!(done.outcomes[0].1.word(), "refused");
+    assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2), simple(3)]);
+    // The portal was slow: the reset that it refused is executed all the same.
+    world.lock().unwrap().rows.remove(&simple(2));
+    let portal = FakePortal::new(&world);
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2), simple(3)], &quiet).await.unwrap();
+    let plan = plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    assert_eq!(plan.actions().count(), 2);
+}
+
+#[tokio::test]
+async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along() {
+    let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+    // The read-back shows the newer layout; the reset is executed before the look at the end.
+    world.lock().unwrap().faults.insert(0, Fault::Late(2, simple(2), layout("newer")));
+    let done = run(&world, &[simple(2), simple(3)]).await;
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    assert_eq!(words, ["put-back", "reset"]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
+    assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
+    for (age, changed) in [(Duration::from_secs(299), "put-back"), (Duration::from_secs(301), "changed")] {
+        let world = world(&[(simple(2), "two"), (simple(3), "three")]);
+        let portal = FakePortal::new(&world);
+        let keys = [simple(2), simple(3)];
+        let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
+        let read = just_read();
+        tokio::time::advance(age).await;
+        world.lock().unwrap().rows.insert(simple(2), layout("newer"));
+        let done = carry_out(&portal, &made, read).await;
+        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+        assert_eq!(words, [changed, "reset"]);
+        assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
+    }
+}

@@ -1,0 +1,434 @@
+//! Verdicts on answers of the portal: values in, values out.
+//!
+//! A portal answers `true` whatever it did, leaves commands out and breaks down in the middle of a batch. So the reads of the
+//! card decide: those that stand beside the write in its own request, and where they do not tell, one made afterwards.
+//! This module sends nothing and stores nothing; [`execute`](super::execute) acts on the verdicts.
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::model::{CardKey, CardState, Layout, Outcome};
+use crate::plan::diff::{Change, diff};
+use crate::port::{CardRead, CardWrite, CommandAnswer, Refusal, WriteEvidence};
+
+/// The number of times that one target is sent before its failure counts as its own.
+const MAX_TRIES: u32 = 4;
+
+/// The number of times that a newer layout is stored again for one target.
+pub(super) const MAX_ROUNDS: u32 = 3;
+
+/// The number of lost lines that a report names; the backup holds all.
+const MAX_LINES_NAMED: usize = 12;
+
+/// The state that a write should lead to.
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// The default.
+    Reset,
+    /// This layout.
+    Set(Layout),
+}
+
+impl Goal {
+    /// Returns the layout of the card once the goal is reached; none at the default.
+    pub(super) fn target(&self) -> Option<&Layout> {
+        match self {
+            Self::Reset => None,
+            Self::Set(layout) => Some(layout),
+        }
+    }
+
+    /// Returns the write that leads there.
+    pub(super) fn write(&self) -> CardWrite<'_> {
+        match self {
+            Self::Reset => CardWrite::Reset,
+            Self::Set(layout) => CardWrite::Set(layout),
+        }
+    }
+}
+
+/// The layout of a card just before a write, as far as the plan or a read tells.
+#[derive(Clone, Debug)]
+pub(super) enum PreImage {
+    /// No read has shown it.
+    Unseen,
+    /// The layout that was planned with.
+    AsExpected,
+    /// The goal: an earlier try, or the person, was faster.
+    AtGoal,
+    /// The default, though a layout was planned with.
+    Emptied,
+    /// A layout that was saved since.
+    Newer(Layout),
+}
+
+/// One target on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// The target.
+    pub(super) key: CardKey,
+    /// The state that it should come to.
+    pub(super) goal: Goal,
+    /// The layout that it should hold just before; none at the default.
+    pub(super) expected: Option<Layout>,
+    /// A reset without reads or backup, on a portal whose reads are not trusted.
+    pub(super) blind: bool,
+    /// The layouts of the task are in the backups of the run.
+    pub(super) backed_up: bool,
+    /// The task is sent as single calls.
+    pub(super) alone: bool,
+    /// The moment of the last read that agreed with `expected`; none if it must be read first.
+    pub(super) read_at: Option<Instant>,
+    /// The number of failed tries.
+    pub(super) tries: u32,
+    /// The moment of the first refusal by a limit since the last other answer.
+    pub(super) limited_since: Option<Instant>,
+    /// An earlier try may have been executed, and no read can tell.
+    pub(super) indeterminate: bool,
+    /// Evidence on the last try.
+    pub(super) pre_image: PreImage,
+    /// Zero for a write of the plan; the number of the round for a compensation.
+    pub(super) round: u32,
+}
+
+/// The next step for a target, now that the portal has answered.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// This is its outcome.
+    Final(Outcome),
+    /// Surely not executed, for this reason; a repeat is safe.
+    Retry(Reason),
+    /// The portal kept only a part of a layout, which stands there now; a single call may keep all of it.
+    RetryAlone(Option<Layout>),
+    /// The reads of the request do not tell: the card must be read back.
+    ReadBack(PreImage, CommandAnswer),
+    /// Executed over a layout that its owner had saved since: it is to be stored again.
+    LostUpdate(Layout),
+    /// A newer layout was seen and is still there. It stays, and goes into a backup.
+    Changed(Layout),
+    /// A newer layout was seen, and by now yet another one stands there, which stays. The first goes into a backup.
+    Superseded(Layout),
+}
+
+/// Reason for a repeat.
+#[derive(Clone, Debug)]
+pub(super) enum Reason {
+    /// A limit; repeated for as long as limits are waited for.
+    Limited(String),
+    /// Any other; repeated a few times.
+    Failed(String),
+}
+
+impl Reason {
+    /// Returns the reason in words.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Limited(text) | Self::Failed(text) => text,
+        }
+    }
+}
+
+impl Task {
+    /// A target of which nothing was sent yet.
+    pub(super) fn new(key: CardKey, goal: Goal, expected: Option<Layout>, read_at: Option<Instant>) -> Self {
+        Self {
+            key,
+            goal,
+            expected,
+            blind: false,
+            backed_up: false,
+            alone: false,
+            read_at,
+            tries: 0,
+            limited_since: None,
+            indeterminate: false,
+            pre_image: PreImage::Unseen,
+            round: 0,
+        }
+    }
+
+    /// The task that stores a newer layout again which this one has overwritten.
+    pub(super) fn compensation(&self, newer: Layout) -> Self {
+        let expected = self.goal.target().cloned();
+        Self { round: self.round + 1, ..Self::new(self.key, Goal::Set(newer), expected, None) }
+    }
+
+    /// Returns whether the task stores a newer layout again.
+    pub(super) fn is_compensation(&self) -> bool {
+        self.round > 0
+    }
+
+    /// Returns the outcome if nothing more is sent for the task.
+    pub(super) fn left(&self, reason: &str) -> Outcome {
+        match &self.goal {
+            Goal::Set(newer) if self.is_compensation() => lost(reason, newer),
+            _ if self.indeterminate => Outcome::Unknown(reason.to_owned()),
+            _ => Outcome::NotAttempted(reason.to_owned()),
+        }
+    }
+
+    /// Returns the task for another try, or its outcome if it was tried too often.
+    pub(super) fn again(self, reason: &Reason, limit_patience: std::time::Duration) -> Result<Self, Outcome> {
+        let text = reason.text();
+        match reason {
+            Reason::Limited(_) => {
+                let since = self.limited_since.unwrap_or_else(Instant::now);
+                if since.elapsed() > limit_patience {
+                    return Err(self.left(text));
+                }
+                Ok(Self { limited_since: Some(since), pre_image: PreImage::Unseen, ..self })
+            }
+            Reason::Failed(_) => {
+                let tries = self.tries + 1;
+                if tries < MAX_TRIES {
+                    return Ok(Self { tries, limited_since: None, pre_image: PreImage::Unseen, ..self });
+                }
+                Err(match self.left(text) {
+                    Outcome::NotAttempted(_) => {
+                        Outcome::NotAttempted(format!("tried {tries} times, and the card is as before: {text}"))
+                    }
+                    other => other,
+                })
+            }
+        }
+    }
+
+    /// Returns what a read just before the write says of the card.
+    fn pre_image(&self, before: Option<Option<Layout>>) -> PreImage {
+        match before {
+            None => PreImage::Unseen,
+            Some(before) if before == self.expected => PreImage::AsExpected,
+            Some(before) if before.as_ref() == self.goal.target() => PreImage::AtGoal,
+            Some(None) => PreImage::Emptied,
+            Some(Some(newer)) => PreImage::Newer(newer),
+        }
+    }
+}
+
+/// Returns what a usable read shows of a card: its layout, or none at the default. A layout that equals both the goal of a write
+/// and the common default counts as the goal.
+pub(super) fn shown(read: Option<&CardRead>, goal: &Goal, common_default: Option<&Layout>) -> Option<Option<Layout>> {
+    match read {
+        Some(CardRead::Read(Some(layout))) if goal.target() == Some(layout) => Some(Some(layout.clone())),
+        Some(CardRead::Read(read)) => Some(CardState::of_read(read.clone(), common_default).layout().cloned()),
+        Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => None,
+    }
+}
+
+/// Returns nothing if a read ahead of the write shows the card as expected, else the outcome: it is left alone.
+pub(super) fn judge_read_ahead(
+    task: &Task,
+    read: Option<&CardRead>,
+    common_default: Option<&Layout>,
+) -> Option<Outcome> {
+    let now = match read {
+        Some(CardRead::Refused(Refusal { code, message })) => {
+            return Some(Outcome::Refused { code: code.clone(), message: message.clone() });
+        }
+        Some(CardRead::NoAnswer(what)) => {
+            return Some(Outcome::NotAttempted(format!("could not be read again: {what}")));
+        }
+        None => return Some(Outcome::NotAttempted(tr_later!("could not be read again").into())),
+        Some(CardRead::Read(_)) => shown(read, &task.goal, common_default)?,
+    };
+    match (now, &task.goal) {
+        (now, _) if now == task.expected => None,
+        (None, Goal::Reset) => Some(Outcome::AlreadyDefault),
+        _ => Some(Outcome::Changed),
+    }
+}
+
+/// Returns the verdict on a write by the evidence of its own request.
+pub(super) fn judge_evidence(task: &Task, evidence: WriteEvidence, common_default: Option<&Layout>) -> Verdict {
+    let WriteEvidence { before, answer, after } = evidence;
+    if task.blind {
+        return judge_blind(task, answer);
+    }
+    let pre_image = task.pre_image(shown(Some(&before), &task.goal, common_default));
+    match shown(Some(&after), &task.goal, common_default) {
+        None => Verdict::ReadBack(pre_image, answer),
+        Some(after) => judge_state(task, pre_image, &answer, after),
+    }
+}
+
+/// Returns the verdict on a write by a read made after its request, which proved nothing.
+pub(super) fn judge_read_back(
+    task: &Task,
+    read: Option<&CardRead>,
+    answer: &CommandAnswer,
+    common_default: Option<&Layout>,
+) -> Verdict {
+    let reason = || match answer {
+        CommandAnswer::Done => "the answer left the card out".to_owned(),
+        CommandAnswer::Refused(refusal) => refusal.message.clone(),
+        CommandAnswer::Limited(reason) | CommandAnswer::Unclear(reason) => reason.clone(),
+    };
+    match (shown(read, &task.goal, common_default), &task.pre_image) {
+        (Some(now), pre_image) => judge_state(task, pre_image.clone(), answer, now),
+        // The compensation reads the card itself, in its own request.
+        (None, PreImage::Newer(newer)) => Verdict::LostUpdate(newer.clone()),
+        (None, _) if task.is_compensation() => match &task.goal {
+            Goal::Set(layout) => {
+                let digest = layout.digest().short();
+                Verdict::Final(Outcome::Unknown(format!(
+                    "a newer layout was stored again, but could not be read back ({}); the backup {digest} holds it",
+                    reason()
+                )))
+            }
+            Goal::Reset => Verdict::Final(task.left(&reason())),
+        },
+        (None, _) => Verdict::Final(Outcome::Unknown(format!("{}; and could not be read back", reason()))),
+    }
+}
+
+/// Returns the verdict by the state of the card after the write.
+fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Option<Layout>) -> Verdict {
+    let is_reached = now.as_ref() == task.goal.target();
+    let is_unchanged = now == task.expected;
+    if let PreImage::Newer(newer) = pre_image {
+        return if now.as_ref() == Some(&newer) {
+            Verdict::Changed(newer)
+        } else if is_reached {
+            Verdict::LostUpdate(newer)
+        } else {
+            Verdict::Superseded(newer)
+        };
+    }
+    if is_reached {
+        return Verdict::Final(reached(task, &pre_image));
+    }
+    if is_unchanged {
+        return match answer {
+            CommandAnswer::Done => Verdict::Final(without_effect(task)),
+            CommandAnswer::Refused(refusal) => Verdict::Final(refused(task, refusal)),
+            CommandAnswer::Limited(reason) => Verdict::Retry(Reason::Limited(reason.clone())),
+            CommandAnswer::Unclear(reason) => Verdict::Retry(Reason::Failed(reason.clone())),
+        };
+    }
+    match (&task.goal, now) {
+        (Goal::Reset, _) if matches!(pre_image, PreImage::AtGoal | PreImage::Emptied) => {
+            Verdict::Final(Outcome::Changed)
+        }
+        (Goal::Reset, _) => Verdict::Final(Outcome::Unknown(
+            tr_later!("the card now shows another layout than before: it was saved since, or set for everybody").into(),
+        )),
+        (Goal::Set(_), None) if *answer == CommandAnswer::Done => Verdict::Final(without_effect(task)),
+        (Goal::Set(_), None) => Verdict::RetryAlone(None),
+        (Goal::Set(wanted), Some(there)) if !can_become(wanted, &there) => Verdict::Final(Outcome::NewerKept),
+        (Goal::Set(_), Some(there)) if !task.alone => Verdict::RetryAlone(Some(there)),
+        (Goal::Set(wanted), Some(_)) if task.is_compensation() => Verdict::Final(Outcome::Lost(format!(
+            "stored again, but the portal did not keep all of it; the backup {} holds it",
+            wanted.digest().short()
+        ))),
+        (Goal::Set(wanted), Some(there)) => Verdict::Final(Outcome::RestoredInPart(missing(wanted, &there))),
+    }
+}
+
+/// Returns the outcome of a write whose goal the card shows.
+fn reached(task: &Task, pre_image: &PreImage) -> Outcome {
+    match (&task.goal, pre_image) {
+        (Goal::Set(_), _) if task.is_compensation() => Outcome::PutBack,
+        (Goal::Reset, PreImage::AtGoal | PreImage::Emptied) if task.tries == 0 && task.limited_since.is_none() => {
+            Outcome::AlreadyDefault
+        }
+        (Goal::Reset, PreImage::AsExpected) => Outcome::Reset,
+        (Goal::Reset, _) => Outcome::ResetUnseen,
+        (Goal::Set(_), PreImage::Unseen) => Outcome::RestoredUnseen,
+        (Goal::Set(_), _) => Outcome::Restored,
+    }
+}
+
+/// Returns the outcome of a write that the portal accepted, while the card is as before.
+fn without_effect(task: &Task) -> Outcome {
+    match &task.goal {
+        Goal::Reset => Outcome::StillCustomised,
+        Goal::Set(newer) if task.is_compensation() => lost("the portal did not keep it", newer),
+        Goal::Set(wanted) if task.expected.as_ref().is_some_and(|there| can_become(wanted, there)) => {
+            Outcome::RestoredInPart(task.expected.as_ref().map(|there| missing(wanted, there)).unwrap_or_default())
+        }
+        Goal::Set(_) if task.expected.is_none() => {
+            Outcome::Unknown(tr_later!("sent, and the card is still at its default; the backup is kept").into())
+        }
+        Goal::Set(_) => Outcome::Unknown(
+            tr_later!("sent, and the card still holds the layout that was to be overwritten; the backup is kept")
+                .into(),
+        ),
+    }
+}
+
+fn refused(task: &Task, refusal: &Refusal) -> Outcome {
+    let Refusal { code, message } = refusal.clone();
+    match &task.goal {
+        Goal::Set(newer) if task.is_compensation() => lost(&message, newer),
+        Goal::Reset | Goal::Set(_) => Outcome::Refused { code, message },
+    }
+}
+
+/// The outcome of a newer layout that could not be stored again.
+fn lost(reason: &str, newer: &Layout) -> Outcome {
+    let backup = newer.digest().short();
+    Outcome::Lost(format!("it could not be put back ({reason}); restore it from the backup {backup}"))
+}
+
+/// Returns the verdict on a reset without reads: the portal's word is all there is.
+fn judge_blind(task: &Task, answer: CommandAnswer) -> Verdict {
+    match answer {
+        CommandAnswer::Done => Verdict::Final(Outcome::ResetBlind),
+        // The refusal is of this try alone.
+        CommandAnswer::Refused(refusal) if task.indeterminate => Verdict::Final(Outcome::Unknown(refusal.message)),
+        CommandAnswer::Refused(Refusal { code, message }) => Verdict::Final(Outcome::Refused { code, message }),
+        CommandAnswer::Limited(_) | CommandAnswer::Unclear(_) => Verdict::ReadBack(PreImage::Unseen, answer),
+    }
+}
+
+/// Returns whether the portal's protective filter and its limit on form values can make one layout of another: the filter
+/// inserts blanks and `*` into texts, the limit drops values (behavior notes, sections 5.3, 5.6 and 9.6).
+fn can_become(sent: &Layout, there: &Layout) -> bool {
+    let json = |layout: &Layout| serde_json::from_str::<Value>(layout.as_json()).ok();
+    json(sent).zip(json(there)).is_some_and(|(sent, there)| value_can_become(&sent, &there))
+}
+
+fn value_can_become(sent: &Value, there: &Value) -> bool {
+    match (sent, there) {
+        (Value::Array(sent), Value::Array(there)) => {
+            let mut left = sent.iter();
+            there.iter().all(|there| left.any(|sent| value_can_become(sent, there)))
+        }
+        (Value::Object(sent), Value::Object(there)) => there.iter().all(|(name, there)| match sent.get(name) {
+            Some(sent) => value_can_become(sent, there),
+            // The portal adds these where they were missing.
+            None => name == "type" || (name == "elements" && *there == Value::Array(Vec::new())),
+        }),
+        // An empty object comes back as an empty list.
+        (Value::Object(_), Value::Array(there)) => there.is_empty(),
+        (Value::Array(_) | Value::Object(_), _) => false,
+        (sent, there) => text(sent) == text(there),
+    }
+}
+
+/// A value as a form holds it, without the signs that the filter inserts.
+fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(true) => "1".to_owned(),
+        Value::Bool(false) | Value::Null => String::new(),
+        Value::Array(_) | Value::Object(_) => return None,
+    };
+    Some(text.chars().filter(|sign| !sign.is_whitespace() && *sign != '*').collect())
+}
+
+/// The lines of a layout that the portal did not keep, for people to read.
+fn missing(wanted: &Layout, there: &Layout) -> String {
+    let lost: Vec<String> = diff(Some(wanted), Some(there))
+        .into_iter()
+        .filter(|line| line.change == Change::Removed)
+        .map(|line| line.text.trim().to_owned())
+        .collect();
+    let more = lost.len().saturating_sub(MAX_LINES_NAMED);
+    let mut text = lost.into_iter().take(MAX_LINES_NAMED).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    text
+}

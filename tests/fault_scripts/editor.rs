@@ -1,0 +1,220 @@
+//! A person who saves between any two commands, with lost and refused answers on top: no save is lost outside of the documented
+//! windows, and no outcome is untrue.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use recard::emulator::Happening;
+use recard::model::{CardKey, Digest, Outcome};
+use serde_json::{Value, json};
+
+use super::life::{Ended, Life};
+use super::log::Log;
+use super::script::{GET, Numbers, RESET, Row, SET};
+use super::truth::{digest, key_of, row_of};
+
+/// The number of interleavings in a usual test run.
+const INTERLEAVINGS: u64 = 1_000;
+
+/// The number of interleavings at night.
+const INTERLEAVINGS_AT_NIGHT: u64 = 100_000;
+
+/// Faults after which the evidence of a request is gone.
+const SILENCING: [&str; 7] =
+    ["html-after", "cut-after", "truncate", "answer", "answer-command", "limit-command", "skip-command"];
+
+/// One to four saves anywhere among the commands for cards, and in two of five scripts one or two faults.
+fn script(numbers: &mut Numbers, commands: u64) -> Value {
+    let saves = numbers.below(4) + 1;
+    let row = numbers.below(4);
+    let mut rules: Vec<Value> = (0..saves)
+        .map(|save| {
+            // Mostly the same card, so that saves meet each other.
+            let row = if numbers.below(4) == 0 { numbers.below(4) } else { row };
+            let (user, name) =
+                [(8, "lead_details"), (12, "lead_details"), (18, "returning_lead_details"), (14, "lead_details")]
+                    [usize::try_from(row).unwrap()];
+            // One of a batch, or one that has to be sent alone.
+            let title = if numbers.below(5) == 0 { "Sum $total[x]" } else { "Saved" };
+            let title = format!("{title} {save} {}", numbers.below(1_000_000));
+            json!({"method": "crm.lead.details.configuration.*", "nth": numbers.below(commands) + 1, "do": "save",
+                "row": {"user_id": user, "name": name,
+                    "value": [{"name": "main", "title": title, "type": "section", "elements": [{"name": "TITLE"}]}]}})
+        })
+        .collect();
+    let faults = [0, 0, 0, 1, 2][usize::try_from(numbers.below(5)).unwrap()];
+    for _ in 0..faults {
+        let inside = [RESET, SET, GET][usize::try_from(numbers.below(3)).unwrap()];
+        let executed = numbers.below(2) == 0;
+        let mut rule = match numbers.below(6) {
+            0 => json!({"inside": inside, "do": "cut-after"}),
+            1 => json!({"inside": inside, "do": "cut-before"}),
+            2 => json!({"inside": inside, "do": "answer", "status": 503, "executed": executed,
+                "body": "{\"error\":\"QUERY_LIMIT_EXCEEDED\",\"error_description\":\"no\"}"}),
+            3 => json!({"inside": inside, "do": "answer", "status": 403, "executed": executed}),
+            4 => {
+                json!({"method": inside, "do": "answer-command", "code": "QUERY_LIMIT_EXCEEDED", "executed": executed})
+            }
+            _ => json!({"method": SET, "do": "cut-after"}),
+        };
+        rule["nth"] = json!(numbers.below(3) + 1);
+        rules.push(rule);
+    }
+    Value::Array(rules)
+}
+
+/// What became of one card: its layout, and who wrote it when.
+struct Story<'a> {
+    key: CardKey,
+    log: &'a Log,
+    said: &'a str,
+}
+
+impl Story<'_> {
+    /// Walks through all that happened to the card in a run; every layout that recard removed or overwrote must be in a backup,
+    /// unless it was saved in a documented window.
+    fn nothing_is_lost(&self, history: &[Happening], planned: Option<Digest>) -> Option<Digest> {
+        let row: Row = row_of(self.key);
+        let mut now = planned;
+        // The number of the request in which the current layout was saved, if a person did.
+        let mut saved: Option<usize> = None;
+        for (index, happening) in history.iter().enumerate() {
+            let Some(of) = happening.row.as_ref().filter(|of| of.user_id == row.0 && of.name == row.1) else {
+                continue;
+            };
+            let held = digest(&of.value);
+            match happening.what {
+                "save" => (now, saved) = (held, Some(index)),
+                "reset" | "set" => {
+                    let next = if happening.what == "set" { held } else { None };
+                    if let Some(gone) = now
+                        && next != Some(gone)
+                    {
+                        let kept = self.log.disk().backups.contains_key(&(self.key, gone));
+                        assert!(
+                            kept || self.is_in_a_window(history, index, saved),
+                            "{}: {} removed a layout that is not in a backup: {}",
+                            self.key,
+                            happening.what,
+                            self.said
+                        );
+                    }
+                    (now, saved) = (next, None);
+                }
+                _ => {}
+            }
+        }
+        now
+    }
+
+    /// Returns whether a save fell between the read and the write of one request, or between a read of its own and a single
+    /// `set`, or whether the answer that would have shown it was lost.
+    fn is_in_a_window(&self, history: &[Happening], write: usize, saved: Option<usize>) -> bool {
+        let Some(saved) = saved else { return false };
+        let request = history[write].request;
+        let row: Row = row_of(self.key);
+        let of_card =
+            |happening: &Happening| happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1);
+        let last_look = history[..write].iter().rposition(|happening| happening.what == "get" && of_card(happening));
+        let silenced = history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
+        silenced || last_look.is_some_and(|look| look < saved)
+    }
+
+    /// Compares an outcome with what the card holds.
+    fn is_true(&self, outcome: &Outcome, history: &[Happening], before: Option<Digest>, now: Option<Digest>) {
+        let row: Row = row_of(self.key);
+        let saves: BTreeSet<Digest> = history
+            .iter()
+            .filter(|happening| happening.what == "save")
+            .filter_map(|happening| happening.row.as_ref())
+            .filter(|of| of.user_id == row.0 && of.name == row.1)
+            .filter_map(|of| digest(&of.value))
+            .collect();
+        let by_person = now.is_some_and(|now| saves.contains(&now));
+        let rejected = history.iter().any(|happening| happening.what == "answer");
+        let holds = match outcome {
+            Outcome::Reset | Outcome::ResetUnseen | Outcome::AlreadyDefault => now.is_none() || by_person,
+            Outcome::Restored | Outcome::RestoredUnseen => now == self.wanted() || by_person,
+            Outcome::Changed | Outcome::PutBack | Outcome::NewerKept => by_person || now == before,
+            Outcome::NewerInBackup(named) => {
+                let backups = self.log.disk();
+                let kept = backups.backups.keys().any(|(of, digest)| *of == self.key && digest.short() == *named);
+                kept && !saves.is_empty()
+            }
+            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => now == before || by_person,
+            Outcome::Unknown(_) => by_person || rejected,
+            Outcome::Lost(_) | Outcome::RestoredInPart(_) | Outcome::ResetBlind => false,
+        };
+        assert!(holds, "{} is said to be {outcome:?}, was {before:?}, is {now:?}: {}", self.key, self.said);
+    }
+
+    /// The layout that the plan of a restore wanted.
+    fn wanted(&self) -> Option<Digest> {
+        use recard::port::{JournalRecord, SetPurpose};
+        self.log.disk().records.iter().find_map(|record| match record {
+            JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned } if *target == self.key => {
+                Some(*digest)
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Applies and restores under two scripts, and looks at every card of both runs.
+async fn try_out(life: &Life, seed: u64) {
+    let mut numbers = Numbers::of(seed);
+    life.reset();
+    let applying = script(&mut numbers, 45);
+    let restoring = script(&mut numbers, 45);
+    let before = life.layouts();
+    let applied = life.apply(&json!([]), &applying).await.unwrap();
+    let said = format!("seed {seed}, apply: {applying}");
+    judge(life, &applied, &before, &said);
+    life.emulator.keep_history();
+    let before = life.layouts();
+    if let Some(restored) = life.restore(&applied.log, &restoring).await {
+        judge(life, &restored, &before, &format!("{said}, restore: {restoring}"));
+    }
+    assert_eq!(life.emulator.complaints(), [], "{said}");
+}
+
+fn judge(life: &Life, ended: &Ended, before: &super::life::Layouts, said: &str) {
+    let (history, now) = (life.emulator.history(), life.layouts());
+    for (key, outcome) in &ended.outcomes {
+        let story = Story { key: *key, log: &ended.log, said };
+        let end = story.nothing_is_lost(&history, before.get(key).copied());
+        assert_eq!(end, now.get(key).copied(), "the history is whole: {said}");
+        story.is_true(outcome, &history, before.get(key).copied(), now.get(key).copied());
+    }
+    let written = history.iter().filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
+    for of in written.filter_map(|happening| happening.row.as_ref()) {
+        let key = key_of(&(of.user_id, of.name.clone()));
+        assert!(ended.outcomes.contains_key(&key), "{key} is not of the run: {said}");
+    }
+}
+
+async fn try_out_all(count: u64) {
+    let workers = 12;
+    let tries = futures_util::stream::iter(0..workers).map(|worker| {
+        tokio::spawn(async move {
+            let life = Arc::new(Life::start().await);
+            for seed in (worker..count).step_by(usize::try_from(workers).unwrap()) {
+                try_out(&life, seed).await;
+            }
+        })
+    });
+    let ended: Vec<_> = tries.buffer_unordered(12).collect().await;
+    assert!(ended.iter().all(Result::is_ok), "some interleavings failed; what they said stands above");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn save_between_any_two_commands_is_kept_and_told_truly() {
+    try_out_all(INTERLEAVINGS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a hundred thousand interleavings take half an hour; CONTRIBUTING names the command"]
+async fn save_between_any_two_commands_is_kept_and_told_truly_at_night() {
+    try_out_all(INTERLEAVINGS_AT_NIGHT).await;
+}
