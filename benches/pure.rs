@@ -19,7 +19,7 @@ use std::time::Instant;
 use recard::manifest::{Source, load};
 use recard::model::{
     CardKey, CardState, DesiredState, DesiredTarget, GuardLimits, Identity, Layout, LeadCustomerType, Mode, Observed,
-    Origin, PersonName, Place, PortalId, ReadTrust, Selector, Snapshot, TrustEvidence, UserId,
+    Origin, PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot, TrustEvidence, UserId,
 };
 use recard::plan::{Policy, diff, plan};
 use recard::portal::wire::{BatchAnswer, decode};
@@ -93,7 +93,7 @@ fn planning(users: u64) {
             name: PersonName::default(),
             portal_admin: true,
             active_users: u32::try_from(users).unwrap(),
-            release_sign: None,
+            release_sign: ReleaseSign::Unknown,
             emulator: false,
         },
         trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),

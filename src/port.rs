@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::language::Text;
 use crate::model::{
     CardKey, Department, DepartmentId, Digest, Generation, Identity, Layout, LedgerEntry, Outcome, Person, PortalId,
-    RunId, UserId,
+    RunId, TrustEvidence, UserId,
 };
 
 /// Which people to ask the portal for.
@@ -430,6 +430,9 @@ pub struct RunHeader {
     pub commit: Option<String>,
     /// The names and reasons of the manifests.
     pub reasons: Vec<(String, String)>,
+    /// The proof that reads of other people's cards could be trusted when the run was planned. None if there was none, or the
+    /// run is of a recard that did not record it.
+    pub trust: Option<TrustEvidence>,
     /// Every target that the run will settle, with the digest that it was planned with.
     pub targets: Vec<PlannedCard>,
 }
@@ -515,6 +518,32 @@ pub trait Archive {
     ///
     /// If it is missing or damaged.
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError>;
+}
+
+/// A journal as far as its lines are whole, for a way back from a run that damage must not block.
+#[derive(Debug)]
+pub struct SalvagedJournal {
+    /// The head of the run: its first record, or what the files beside the journal say of it. None if nothing does.
+    pub header: Option<RunHeader>,
+    /// The whole records behind the head, in the order of their numbers, each once.
+    pub records: Vec<JournalRecord>,
+    /// The problem of the journal, if it is damaged. It may be without a loss, such as a line that stands there twice.
+    pub damage: Option<StoreError>,
+    /// The records that the journal may have had more.
+    pub lost: Lost,
+    /// The backups of the run by their names. Empty where all records of a closed run are there.
+    pub backups: Vec<(Option<CardKey>, Digest)>,
+}
+
+/// The records that a journal may have had more than it has whole lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// None.
+    Nothing,
+    /// The last one, in a torn line. A crash leaves it, and then it was promised to nobody.
+    TornLine,
+    /// Some that were promised: a line is damaged, missing, or was cut off.
+    Lines,
 }
 
 /// Why the store could not be used.

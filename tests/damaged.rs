@@ -84,7 +84,8 @@ async fn one_damaged_backup_keeps_its_card_and_no_other_from_being_restored() {
     let line = restored.stdout.lines().find(|line| line.contains(&key.to_string())).unwrap();
     assert!(line.starts_with("hold") && line.contains("its backup cannot be used"), "{line}");
     assert!(line.contains("backups.jsonl is damaged"), "the file is named: {line}");
-    let done = format!("Done: {0} of {0} cards", removed.len() - 1);
+    let sums = "0 skipped, 0 failed, 0 unknown, 1 held.";
+    let done = format!("Done: {} of {} cards; {sums}", removed.len() - 1, removed.len());
     assert!(restored.stdout.contains(&done), "{done}: {restored:?}");
 
     // With the backup back in its place, so is the card.

@@ -13,7 +13,7 @@ use recard::engine::{self, Event, Look};
 use recard::manifest::{Declaration, Source, load};
 use recard::model::{
     CardKey, Department, DepartmentId, Identity, Layout, LeadCustomerType, Person, PersonName, PortalId, ReadTrust,
-    Snapshot, TrustEvidence, UserId,
+    ReleaseSign, Snapshot, TrustEvidence, UserId,
 };
 use recard::port::{CardRead, CardSink, PeopleHeard, PeopleQuery, PortalError, ReadPortal};
 use recard::portal::{HttpPortal, PortalReader, PortalSettings, Rate, RetryBudget, WebhookUrl};
@@ -170,7 +170,7 @@ struct Changing {
     read: Mutex<BTreeMap<CardKey, u32>>,
 }
 
-fn identity(release_sign: Option<TrustEvidence>) -> Identity {
+fn identity(release_sign: ReleaseSign) -> Identity {
     Identity {
         user: UserId::new(1).unwrap(),
         name: PersonName::default(),
@@ -197,7 +197,7 @@ impl ReadPortal for Changing {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        Ok(identity(Some(TrustEvidence::WholeSeconds)))
+        Ok(identity(ReleaseSign::Trusted(TrustEvidence::WholeSeconds)))
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {
@@ -237,7 +237,7 @@ impl ReadPortal for Saving {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        Ok(identity(None))
+        Ok(identity(ReleaseSign::Unknown))
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {

@@ -84,6 +84,7 @@ fn the_second_process() {
         manifest: None,
         commit: None,
         reasons: Vec::new(),
+        trust: None,
         targets: vec![PlannedCard { key: target(), digest: Some(layout().digest()), generation: None }],
     };
     let mut log = locked.start_run(run(), header).unwrap();

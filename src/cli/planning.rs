@@ -59,7 +59,11 @@ pub(super) async fn look(
     progress.looking_up();
     let looked = engine::look(&reader, &session.caller, &manifest.declaration, worth, &progress).await;
     progress.finish();
-    looked.map_err(|problem| session.told(problem.into()))
+    let looked = looked.map_err(|problem| session.told(problem.into()))?;
+    if let Some(snapshot) = &looked.snapshot {
+        session.keep_proof(outputs.ui, snapshot.trust);
+    }
+    Ok(looked)
 }
 
 /// Plans what manifests were resolved to, and observed. Sends nothing that writes.

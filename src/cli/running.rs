@@ -11,10 +11,10 @@ use super::interrupt::Interrupt;
 use super::plan_files;
 use super::session::Session;
 use super::ui::Ui;
-use crate::engine::ApplyReport;
+use crate::engine::{self, ApplyReport, MendedJournal};
 use crate::language::Text;
-use crate::model::{OutcomeClass, RunId};
-use crate::port::{Clock as _, LockOwner, PlannedCard, RunHeader, RunPurpose, StoreError};
+use crate::model::{OutcomeClass, PortalId, ReadTrust, RunId};
+use crate::port::{Clock as _, LockOwner, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
 use crate::store::Locked;
 
 /// Takes the lock of the session's portal, waiting for it if the command line says so.
@@ -42,9 +42,87 @@ pub(super) fn owner(command: &str) -> LockOwner {
 pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Failure> {
     match session.store.unfinished()? {
         None => Ok(()),
-        Some(run) => Err(Failure::refused(tr!("the run {run} was cut before its end; nothing was written", run))
-            .hint(tr!("`recard resume` finds out what became of it, and closes it"))),
+        Some(run) => {
+            let salvaged = session.store.salvage(&run, session.caller.user)?;
+            if let Some(header) = salvaged.header {
+                refuse_other_portal(session, &run, &header.portal)?;
+            }
+            Err(Failure::refused(tr!("the run {run} was cut before its end; nothing was written", run))
+                .hint(tr!("`recard resume` finds out what became of it, and closes it")))
+        }
     }
+}
+
+/// Refuses to write for a run of another portal, in whatever folder it lies: the same number is another person there.
+pub(super) fn refuse_other_portal(session: &Session, run: &RunId, portal: &PortalId) -> Result<(), Failure> {
+    let here = session.store.portal();
+    if portal == here {
+        return Ok(());
+    }
+    Err(Failure::refused(tr!(
+        "the run {run} is of the portal {portal}, and the webhook is one of {here}; nothing was written",
+        run,
+        portal,
+        here
+    ))
+    .hint(tr!("move the folder of the run back to the store of {portal}, and use a webhook of that portal", portal)))
+}
+
+/// Reads the journal of a run of this portal for a way back, damaged or not, and tells what is lost.
+pub(super) fn salvage(ui: &Ui, session: &Session, run: &RunId) -> Result<(SalvagedJournal, MendedJournal), Failure> {
+    let mut salvaged = session.store.salvage(run, session.caller.user)?;
+    let Some(header) = salvaged.header.take() else {
+        let failure = match salvaged.damage {
+            Some(damage) => Failure::of_store(damage),
+            None => Failure::error(tr!("the journal has no head of a run")),
+        };
+        return Err(Failure {
+            code: exit::REFUSED,
+            ..failure
+                .while_doing(tr!("no file tells which portal the run {run} is of; nothing was written", run))
+                .hint(tr!("fetch its journal, plan.json, report.json or the audit trail from a copy of the store"))
+        });
+    };
+    refuse_other_portal(session, run, &header.portal)?;
+    let mended = engine::mend(header, &salvaged, &session.store);
+    if let Some(damage) = &salvaged.damage {
+        ui.warn(tr!("{damage}; its whole lines and the backups are used", damage));
+    }
+    if salvaged.lost == Lost::Lines {
+        if !mended.doubtful.is_empty() {
+            ui.warn(tr!(
+                "lines of the journal are lost: {n} card has no intent in a whole line and may have been written to"
+                    | "lines of the journal are lost: {n} cards have no intent in a whole line and may have been written to"
+                    % mended.doubtful.len()
+            ));
+        }
+        if !mended.unplanned.is_empty() {
+            ui.warn(tr!(
+                "what {n} card held before the run is lost with the head of the journal; it cannot be put back"
+                    | "what {n} cards held before the run is lost with the head of the journal; they cannot be put back"
+                        % mended.unplanned.len()
+            ));
+        }
+        if mended.unnamed_backups > 0 {
+            ui.warn(tr!(
+                "{n} backup belongs to no card that a whole line names; it lies in backups.jsonl beside the journal"
+                    | "{n} backups belong to no card that a whole line names; they lie in backups.jsonl beside the journal"
+                    % mended.unnamed_backups
+            ));
+        }
+    }
+    Ok((salvaged, mended))
+}
+
+/// Goes on over a damaged audit trail, and tells of the damage: a way back does not need the trail.
+pub(super) fn go_on_over_damage(ui: &Ui, locked: &mut Locked) -> Result<(), Failure> {
+    if let Some(damage) = locked.go_on_over_damage()? {
+        ui.warn(tr!(
+            "{damage}; new lines follow its last whole one, and `recard audit verify` tells the damage",
+            damage
+        ));
+    }
+    Ok(())
 }
 
 /// A name for a run that starts now. It sorts behind every run of the store: `last` means the last one.
@@ -64,7 +142,7 @@ fn run_time(now: Timestamp) -> String {
 }
 
 /// The first record of a run's journal.
-pub(super) fn header(session: &Session, purpose: RunPurpose, targets: Vec<PlannedCard>) -> RunHeader {
+pub(super) fn header(session: &Session, purpose: RunPurpose, trust: ReadTrust, targets: Vec<PlannedCard>) -> RunHeader {
     RunHeader {
         purpose,
         portal: crate::port::ReadPortal::portal(&session.portal.reader()).clone(),
@@ -73,6 +151,7 @@ pub(super) fn header(session: &Session, purpose: RunPurpose, targets: Vec<Planne
         manifest: None,
         commit: environment::commit(),
         reasons: Vec::new(),
+        trust: trust.evidence(),
         targets,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::SignedDuration;
+
 use super::again;
 use super::args::Global;
 use super::clock::SystemClock;
@@ -13,9 +15,9 @@ use super::failure::Failure;
 use super::interrupt::Interrupt;
 use super::progress::Forecast;
 use super::ui::Ui;
-use crate::format::StoredLevel;
+use crate::format::{ReadProof, StoredLevel};
 use crate::language::Text;
-use crate::model::{Identity, PortalId};
+use crate::model::{Identity, PortalId, ReadTrust, ReleaseSign, TrustEvidence};
 use crate::port::{Clock as _, ReadPortal as _, StoreError};
 use crate::portal::{
     HttpPortal, Limit, LimiterLevel, OPERATING_MINUTES, PortalEvent, PortalSettings, Rate, WebhookUrl,
@@ -24,6 +26,9 @@ use crate::store::Store;
 
 /// A wait of this many seconds is worth a word.
 const LONG_WAIT_SECONDS: u64 = 5;
+
+/// A proof is written anew at most once a day.
+const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Everything a command needs to talk to a portal.
 pub(super) struct Session {
@@ -146,7 +151,16 @@ impl Address {
             ui.warn(tr!("{problem}; it only tells what the portal's limits stood at, and is taken for full", problem));
         }
         match connection.portal.reader().identify().await {
-            Ok(caller) => Ok(connection.with_caller(caller)),
+            Ok(caller) => {
+                let (caller, unread) = connection.with_proof(ui, caller);
+                if let Some(problem) = unread {
+                    ui.warn(tr!(
+                        "{problem}; it proves nothing, and is written anew once the portal shows its release",
+                        problem
+                    ));
+                }
+                Ok(connection.with_caller(caller))
+            }
             Err(problem) => Err(connection.told(problem.into())),
         }
     }
@@ -234,6 +248,23 @@ impl Connection {
         about(failure, &self.webhook)
     }
 
+    /// Adds the proof that the store keeps to the release that the answers show, and brings that proof up to date. A proof
+    /// that cannot be read proves nothing; why comes back.
+    pub(super) fn with_proof(&self, ui: &Ui, caller: Identity) -> (Identity, Option<StoreError>) {
+        let (kept, unread) = match self.store.read_proof() {
+            Ok(kept) => (kept, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let updated = match caller.release_sign {
+            ReleaseSign::Trusted(evidence) => keep_proof(&self.store, kept.as_ref(), evidence),
+            ReleaseSign::Old => self.store.forget_read_proof(),
+            ReleaseSign::Earlier(_) | ReleaseSign::Unknown => Ok(()),
+        };
+        warn_of_proof(ui, updated);
+        let earlier = kept.map(|_| TrustEvidence::KeptProof);
+        (Identity { release_sign: caller.release_sign.or_earlier(earlier), ..caller }, unread)
+    }
+
     /// The session of somebody.
     pub(super) fn with_caller(self, caller: Identity) -> Session {
         Session {
@@ -272,6 +303,18 @@ impl Session {
         about(failure, &self.webhook)
     }
 
+    /// Keeps the proof that the reads of a command showed, for later commands that may find no card to compare.
+    pub(super) fn keep_proof(&self, ui: &Ui, trust: ReadTrust) {
+        match (trust, self.caller.release_sign) {
+            (_, ReleaseSign::Trusted(_) | ReleaseSign::Old) | (ReadTrust::NotTrusted | ReadTrust::Unproven, _) => {}
+            (ReadTrust::Trusted(evidence), _) if !evidence.is_seen() => {}
+            (ReadTrust::Trusted(evidence), ReleaseSign::Earlier(_) | ReleaseSign::Unknown) => {
+                let kept = self.store.read_proof().ok().flatten();
+                warn_of_proof(ui, keep_proof(&self.store, kept.as_ref(), evidence));
+            }
+        }
+    }
+
     /// What a command that is told to the reader needs of this one's options, with a blank before each.
     pub(super) fn again(&self) -> &str {
         &self.again
@@ -307,6 +350,25 @@ impl Session {
             embedded: self.embedded,
         };
         connection.close(ui)
+    }
+}
+
+/// Keeps a proof, unless the same was kept within a day.
+fn keep_proof(store: &Store, kept: Option<&ReadProof>, evidence: TrustEvidence) -> Result<(), StoreError> {
+    let at = SystemClock.now();
+    let is_fresh = |kept: &ReadProof| {
+        let age = at.duration_since(kept.at);
+        kept.evidence == evidence && !age.is_negative() && age < PROOF_IS_FRESH
+    };
+    match kept.is_some_and(is_fresh) {
+        true => Ok(()),
+        false => store.keep_read_proof(&ReadProof { at, portal: store.portal().clone(), evidence }),
+    }
+}
+
+fn warn_of_proof(ui: &Ui, updated: Result<(), StoreError>) {
+    if let Err(problem) = updated {
+        ui.warn(tr!("the proof of the portal's release could not be kept: {problem}", problem));
     }
 }
 

@@ -180,7 +180,10 @@ impl FakePortal {
             name: PersonName::new("Olga", "Admin"),
             portal_admin: true,
             active_users: 100,
-            release_sign: (!self.world().legacy).then_some(TrustEvidence::WholeSeconds),
+            release_sign: match self.world().legacy {
+                true => ReleaseSign::Unknown,
+                false => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
+            },
             emulator: false,
         }
     }
@@ -413,6 +416,7 @@ impl FakeLog {
             manifest: None,
             commit: None,
             reasons: Vec::new(),
+            trust: None,
             targets,
         };
         disk.lock().unwrap().journals.insert(run.clone(), vec![JournalRecord::Opened(header)]);

@@ -32,6 +32,7 @@
 mod apply;
 mod directory;
 mod events;
+mod evidence;
 mod examine;
 mod execute;
 mod look;
@@ -42,6 +43,7 @@ mod restore_plan;
 mod resume;
 mod review;
 mod run_report;
+mod salvage;
 mod stop;
 mod survey;
 mod verdict;
@@ -54,6 +56,7 @@ mod tests;
 pub use apply::apply;
 pub use directory::look_up;
 pub use events::{Event, Listener};
+pub use evidence::evidence_of_run;
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use execute::{ExecuteOptions, Freshness};
 pub use look::{Look, LookError, look};
@@ -63,8 +66,9 @@ pub use restore::restore;
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups, plan_restore, restorable,
 };
-pub use resume::{ResumeError, ResumeReport, resume, unsettled};
+pub use resume::{ResumeError, ResumeReport, resume, resume_mended, unsettled};
 pub use review::{Reviewed, review, reviewed_people, reviewed_targets};
 pub use run_report::{ApplyError, ApplyReport, Settled};
+pub use salvage::{MendedJournal, mend};
 pub use stop::{StopHandle, StopSignal, stop_pair};
 pub use survey::{Found, Survey, survey};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Event, Listener};
 use crate::model::{
-    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, Snapshot, TrustEvidence,
+    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign, Snapshot, TrustEvidence,
     UnreadableReason, UserId,
 };
 use crate::port::{CardQueue, CardRead, PortalError, ReadPortal};
@@ -44,14 +44,14 @@ pub(super) async fn snapshot<P: ReadPortal>(
 ) -> Result<Snapshot, PortalError> {
     let witnesses = witnesses(reads, caller.user);
     let trust = match caller.release_sign {
-        Some(sign) => ReadTrust::Trusted(sign),
-        None if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
-        None if witnesses.is_empty() => ReadTrust::Unproven,
+        ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
         // A difference may be the caller's own saving in the middle of the reads, and then proves nothing.
-        None if are_still(portal, reads, &witnesses, caller.user).await? => {
+        _ if !witnesses.is_empty() && are_still(portal, reads, &witnesses, caller.user).await? => {
             ReadTrust::Trusted(TrustEvidence::DifferingRead)
         }
-        None => ReadTrust::Unproven,
+        _ if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
+        ReleaseSign::Earlier(evidence) => ReadTrust::Trusted(evidence),
+        ReleaseSign::Old | ReleaseSign::Unknown => ReadTrust::Unproven,
     };
 
     let stand_ins = stand_ins(reads, trust);

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::evidence::evidence_of_run;
 use super::execute::{End, ExecuteOptions, Executor, Freshness};
 use super::observe::observe;
+use super::salvage::MendedJournal;
 use super::verdict::{Goal, Task};
 use super::{Event, Listener, Settled, stop_pair};
 use crate::model::{
@@ -174,6 +176,28 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     settling: Duration,
     listener: &dyn Listener,
 ) -> Result<ResumeReport, ResumeError> {
+    let whole = MendedJournal { records: records.to_vec(), ..MendedJournal::default() };
+    resume_mended(portal, log, archive, &whole, caller, settling, listener).await
+}
+
+/// Resumes a run whose journal lost lines, as [`resume`] does, with the intents that [`mend`](super::mend()) added.
+///
+/// The intent of a doubtful target may stand in a lost line. So such a target is never called not attempted: a card that is as
+/// before leaves it unknown.
+///
+/// # Errors
+///
+/// As [`resume`].
+pub async fn resume_mended<P: WritePortal, L: RunLog, A: Archive>(
+    portal: &P,
+    log: &mut L,
+    archive: &A,
+    mended: &MendedJournal,
+    caller: &Identity,
+    settling: Duration,
+    listener: &dyn Listener,
+) -> Result<ResumeReport, ResumeError> {
+    let records = &mended.records;
     let story = Story::of(records).ok_or(ResumeError::NoHeader)?;
     let run = log.run().clone();
     if caller.user != story.header.caller && story.needs_its_caller() {
@@ -184,7 +208,9 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
         None
     } else {
         tokio::time::sleep(settling).await;
-        Some(observe(portal, caller, &in_doubt, listener).await?)
+        let release_sign = caller.release_sign.or_earlier(evidence_of_run(records));
+        let caller = Identity { release_sign, ..caller.clone() };
+        Some(observe(portal, &caller, &in_doubt, listener).await?)
     };
     let reads = Reads { snapshot };
 
@@ -214,7 +240,15 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
                 }
             },
         };
-        log.append(&[JournalRecord::Settled { target: *key, outcome: outcome.clone() }])?;
+        let outcome = match outcome {
+            Outcome::NotAttempted(_) if mended.doubtful.contains(key) => Outcome::Unknown(
+                tr_later!("a line of the journal is lost in which it may have stood, and the card is as before").into(),
+            ),
+            outcome => outcome,
+        };
+        // An added intent stands in the journal from now on, since a restore goes by intents.
+        let settled = JournalRecord::Settled { target: *key, outcome: outcome.clone() };
+        log.append(&mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>())?;
         listener.hear(Event::Settled { target: *key, outcome: outcome.clone() });
         settled_now.push(*key);
         outcomes.insert(*key, outcome);

@@ -110,7 +110,7 @@ fn met(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> {
 mod tests {
     use super::*;
     use crate::format::samples;
-    use crate::model::{CardState, Identity, Observed, PersonName, ReadTrust, Snapshot, TrustEvidence};
+    use crate::model::{CardState, Identity, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
     use crate::model::{PortalId, UnreadableReason};
     use crate::plan::{BlindReset, Breach, Policy, plan};
 
@@ -120,7 +120,7 @@ mod tests {
             name: PersonName::default(),
             portal_admin: true,
             active_users: 1000,
-            release_sign: Some(TrustEvidence::WholeSeconds),
+            release_sign: ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
             emulator: false,
         };
         Snapshot {

@@ -10,6 +10,7 @@ mod doubt;
 mod lost_updates;
 mod restoring;
 mod resuming;
+mod salvaging;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -138,6 +138,52 @@ pub fn audit_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
     })
 }
 
+/// The lines of a trail of which some may be damaged.
+#[derive(Debug)]
+pub struct FoundTrail {
+    /// The whole lines, in order. Whether each follows the one before is not looked at.
+    pub lines: Vec<AuditLine>,
+    /// The number of bytes that stay when the file grows: all but a torn last line.
+    pub kept: usize,
+}
+
+/// Splits a trail of which some lines may be damaged.
+///
+/// # Errors
+///
+/// If a newer recard wrote a line: no other line can follow one that is not understood.
+pub fn find_audit(file: &[u8]) -> Result<FoundTrail, FormatError> {
+    let mut found = FoundTrail { lines: Vec::new(), kept: 0 };
+    let read = |line: &[u8]| std::str::from_utf8(line).ok().map(decode_audit);
+    let mut at = 0;
+    for part in file.split_inclusive(|byte| *byte == b'\n') {
+        at += part.len();
+        match part.strip_suffix(b"\n") {
+            Some(line) => match read(line) {
+                Some(Ok(line)) => found.lines.push(line),
+                // A damaged number is no newer version: then the digest does not fit.
+                Some(Err(problem @ FormatError::TooNew { .. })) if fits_its_digest(line) => return Err(problem),
+                Some(Err(_)) | None => {}
+            },
+            // What has no end is torn, unless it is a right line but for its end.
+            None if part.split_last().is_some_and(|(_, line)| matches!(read(line), Some(Ok(_)))) => {}
+            None => break,
+        }
+        found.kept = at;
+    }
+    Ok(found)
+}
+
+/// Returns whether a line of any version has the digest that it names.
+fn fits_its_digest(line: &[u8]) -> bool {
+    let fits = || {
+        let mut object = strict::object(line).ok()?;
+        let digest: Digest = object.remove("digest")?.as_str()?.parse().ok()?;
+        Some(digest == canonical_digest(&object).ok()?)
+    };
+    fits().unwrap_or(false)
+}
+
 /// The entry of a line. Whether it follows the line before is for the caller to compare.
 ///
 /// # Errors

@@ -121,6 +121,9 @@ fn written() -> Vec<Sample> {
         document("decode_lock_owner", encode_lock_owner(&samples::owner()).unwrap(), |bytes| {
             one(decode_lock_owner(bytes))
         }),
+        document("decode_read_proof", encode_read_proof(&samples::read_proof()).unwrap(), |bytes| {
+            one(decode_read_proof(bytes))
+        }),
         document("decode_run_report", encode_run_report(&samples::report()).unwrap(), |bytes| {
             one(decode_run_report(bytes))
         }),

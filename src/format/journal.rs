@@ -12,7 +12,8 @@ use super::{FormatError, generation_if_there, parsed, parsed_if_there};
 use crate::model::{CardKey, Digest};
 use crate::port::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
-const FORMAT: Format = Format { name: "journal", version: 1 };
+/// Version 2 adds the field `trust` to the head of a run.
+const FORMAT: Format = Format { name: "journal", version: 2 };
 
 /// One line: its format, its number and its record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub(super) struct HeaderForm<'a> {
     portal: String,
     purpose: PurposeForm,
     targets: Listed<'a, PlannedCard, PlannedForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trust: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,15 +141,26 @@ pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, Form
 ///
 /// If it is not JSON, of another kind or a newer version, has another number, or is damaged.
 pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatError> {
+    match numbered_record(json)? {
+        (found, record) if found == number => Ok(record),
+        (found, _) => {
+            Err(FormatError::Senseless(format!("record {number} is missing; record {found} stands in its place")))
+        }
+    }
+}
+
+/// Reads the record of a line with the number that the line gives itself.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or is damaged.
+pub fn numbered_record(json: &str) -> Result<(u32, JournalRecord), FormatError> {
     // The version comes first: a newer record is to be called newer, whatever its fields.
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
     let format = object.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
     FORMAT.check(format.as_deref().unwrap_or_default())?;
-    let LineForm { format: _, number: found, record } = serde_json::from_str(json).map_err(FormatError::senseless)?;
-    if found != number {
-        return Err(FormatError::Senseless(format!("record {number} is missing; record {found} stands in its place")));
-    }
-    record.try_into()
+    let LineForm { format: _, number, record } = serde_json::from_str(json).map_err(FormatError::senseless)?;
+    Ok((number, record.try_into()?))
 }
 
 impl<'a> From<&'a JournalRecord> for RecordForm<'a> {
@@ -206,7 +220,7 @@ impl TryFrom<RecordForm<'_>> for JournalRecord {
 
 impl<'a> From<&'a RunHeader> for HeaderForm<'a> {
     fn from(header: &'a RunHeader) -> Self {
-        let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, targets } = header;
+        let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, trust, targets } = header;
         let reason = |(name, reason): &(String, String)| ReasonForm { name: name.clone(), reason: reason.clone() };
         Self {
             purpose: match purpose {
@@ -220,6 +234,7 @@ impl<'a> From<&'a RunHeader> for HeaderForm<'a> {
             commit: commit.clone(),
             manifests: reasons.iter().map(reason).collect(),
             targets: Listed::of(targets),
+            trust: trust.map(|evidence| evidence.word().to_owned()),
         }
     }
 }
@@ -250,7 +265,7 @@ impl TryFrom<HeaderForm<'_>> for RunHeader {
     type Error = FormatError;
 
     fn try_from(form: HeaderForm<'_>) -> Result<Self, FormatError> {
-        let HeaderForm { purpose, portal, caller, actor, manifest, commit, manifests, targets } = form;
+        let HeaderForm { purpose, portal, caller, actor, manifest, commit, manifests, targets, trust } = form;
         Ok(Self {
             purpose: match purpose {
                 PurposeForm::Apply => RunPurpose::Apply,
@@ -262,6 +277,7 @@ impl TryFrom<HeaderForm<'_>> for RunHeader {
             manifest: parsed_if_there(manifest.as_ref())?,
             commit,
             reasons: manifests.into_iter().map(|ReasonForm { name, reason }| (name, reason)).collect(),
+            trust: parsed_if_there(trust.as_ref())?,
             targets: targets.into_items(),
         })
     }
@@ -294,8 +310,19 @@ mod tests {
         let closed = JournalRecord::Closed { interrupted: Interrupted::No };
         let missing = decode_record(3, &encode_record(4, &closed).unwrap()).unwrap_err();
         assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
-        let newer = decode_record(1, r#"{"format":"recard.journal/v2","number":1,"more":true}"#);
-        assert!(matches!(newer, Err(FormatError::TooNew { found: 2, known: 1 })));
+        let newer = decode_record(1, r#"{"format":"recard.journal/v3","number":1,"more":true}"#);
+        assert!(matches!(newer, Err(FormatError::TooNew { found: 3, known: 2 })));
+    }
+
+    #[test]
+    fn a_head_without_trust_as_version_1_wrote_it_is_read() {
+        let header = RunHeader { trust: None, ..crate::format::samples::header(&[]) };
+        let record = JournalRecord::Opened(header);
+        let text = encode_record(1, &record).unwrap();
+        assert!(!text.contains("trust"), "{text}");
+        assert_eq!(decode_record(1, &text.replace("journal/v2", "journal/v1")).unwrap(), record);
+        let unknown = text.replace("\"targets\":[]", "\"targets\":[],\"trust\":\"hearsay\"");
+        assert!(matches!(decode_record(1, &unknown), Err(FormatError::Senseless(_))), "{unknown}");
     }
 
     #[test]

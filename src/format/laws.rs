@@ -79,8 +79,9 @@ fn headers() -> impl Strategy<Value = RunHeader> {
     let texts = (any::<String>(), prop::option::of(any::<String>()));
     let reasons = prop::collection::vec((any::<String>(), any::<String>()), 0..3);
     let targets = prop::collection::vec(planned, 0..5);
-    (purposes, portals(), users(), texts, prop::option::of(digests()), reasons, targets).prop_map(
-        |(purpose, portal, caller, (actor, commit), manifest, reasons, targets)| RunHeader {
+    let trust = prop::option::of(prop::sample::select(TrustEvidence::ALL.to_vec()));
+    (purposes, portals(), users(), texts, prop::option::of(digests()), reasons, trust, targets).prop_map(
+        |(purpose, portal, caller, (actor, commit), manifest, reasons, trust, targets)| RunHeader {
             purpose,
             portal,
             caller,
@@ -88,6 +89,7 @@ fn headers() -> impl Strategy<Value = RunHeader> {
             manifest,
             commit,
             reasons,
+            trust,
             targets,
         },
     )

@@ -33,20 +33,24 @@ mod listed;
 mod lock;
 mod outcome;
 pub mod plan_file;
+mod read_proof;
 mod run_report;
 mod sanitize;
 mod selection;
 mod strict;
 mod used_plan;
 
-pub use audit::{AuditEntry, AuditEvent, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};
+pub use audit::{
+    AuditEntry, AuditEvent, AuditLine, FoundTrail, audit_anchor, audit_lines, decode_audit, encode_audit, find_audit,
+};
 pub use backup::{Backup, backup_name, decode_backup, encode_backup};
 pub use bundle::{Bundle, BundleContent, decode_bundle, encode_bundle};
-pub use journal::{decode_record, encode_record};
+pub use journal::{decode_record, encode_record, numbered_record};
 pub use ledger::{decode_ledger, encode_ledger};
 pub use level::{StoredLevel, decode_level, encode_level};
 pub use lines::{FoundLine, Line, LineError, Lines, check_line, checked_line, find_lines, read_lines};
 pub use lock::{decode_lock_owner, encode_lock_owner};
+pub use read_proof::{ReadProof, decode_read_proof, encode_read_proof};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
 pub use sanitize::Sanitizer;
 pub use selection::{decode_selections, encode_selections};

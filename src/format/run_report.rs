@@ -13,7 +13,8 @@ use super::{FormatError, parsed};
 use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::port::{Interrupted, RunHeader};
 
-const FORMAT: Format = Format { name: "run", version: 1 };
+/// Version 2 adds the field `trust` to the head of a run.
+const FORMAT: Format = Format { name: "run", version: 2 };
 
 /// What a run was for and what became of each of its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Values for the tests of formats and of the store.
 
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
-use crate::format::{RunReport, StoredLevel};
+use crate::format::{ReadProof, RunReport, StoredLevel};
 use crate::model::{
     CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, LedgerEntry, Origin,
-    Outcome, PersonName, Place, PortalId, RunId, Selector, UserId,
+    Outcome, PersonName, Place, PortalId, RunId, Selector, TrustEvidence, UserId,
 };
 use crate::plan::{Breach, PlanCounts};
 use crate::port::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
@@ -38,6 +38,7 @@ pub(crate) fn header(targets: &[CardKey]) -> RunHeader {
         manifest: Some(Digest::of(b"manifest")),
         commit: None,
         reasons: vec![("sales".to_owned(), "a new form".to_owned())],
+        trust: Some(TrustEvidence::SelectObeyed),
         targets: targets.iter().map(|key| PlannedCard { key: *key, digest: None, generation: None }).collect(),
     }
 }
@@ -66,6 +67,10 @@ pub(crate) fn level() -> StoredLevel {
         level: 12.1,
         operating: [("crm.lead.get".to_owned(), vec![(29_638_980, 0.3), (-1, 0.1)])].into(),
     }
+}
+
+pub(crate) fn read_proof() -> ReadProof {
+    ReadProof { at: level().at, portal: portal(), evidence: TrustEvidence::SelectObeyed }
 }
 
 pub(crate) fn outcomes() -> Vec<Outcome> {

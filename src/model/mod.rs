@@ -27,5 +27,5 @@ pub use layout::{Field, Layout, LayoutError, Outline, Section};
 pub use ledger::{Ledger, LedgerEntry};
 pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};
-pub use snapshot::{ReadTrust, Snapshot, TrustEvidence};
+pub use snapshot::{ParseTrustEvidenceError, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
 pub use state::{CardState, Observed, UnreadableReason};

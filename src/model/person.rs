@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{DepartmentId, TrustEvidence, UserId};
+use super::{DepartmentId, ReleaseSign, UserId};
 
 /// A user of the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,8 @@ pub struct Identity {
     pub portal_admin: bool,
     /// How many active people the portal has: what the guard on percentages is measured against.
     pub active_users: u32,
-    /// A sign in the answers that the portal is of a release whose reads of other people's cards can be trusted.
-    pub release_sign: Option<TrustEvidence>,
+    /// Knowledge of the portal's release: a sign in the answers, or an earlier proof.
+    pub release_sign: ReleaseSign,
     /// Whether the answers came from an emulator that said so.
     pub emulator: bool,
 }

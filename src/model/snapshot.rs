@@ -1,6 +1,9 @@
 //! What was seen of the portal, holes included.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use thiserror::Error;
 
 use super::{CardKey, Identity, Layout, LeadCustomerType, Observed, PortalId};
 
@@ -18,6 +21,16 @@ pub enum ReadTrust {
     Unproven,
 }
 
+impl ReadTrust {
+    /// Returns the evidence of reads that can be trusted.
+    pub fn evidence(self) -> Option<TrustEvidence> {
+        match self {
+            Self::Trusted(evidence) => Some(evidence),
+            Self::NotTrusted | Self::Unproven => None,
+        }
+    }
+}
+
 /// What proves that reads can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustEvidence {
@@ -25,8 +38,84 @@ pub enum TrustEvidence {
     WholeSeconds,
     /// The caller's profile lacks `TIME_ZONE_OFFSET`: a release from 25.550 on.
     NoTimeZoneOffset,
+    /// `user.get` sends the selected fields alone: a release from 24.300 on.
+    SelectObeyed,
     /// A read of somebody else's card differs from the caller's own.
     DifferingRead,
+    /// The store keeps a proof of an earlier command, and no answer of this one contradicts it.
+    KeptProof,
+    /// The run that is restored or resumed recorded a proof, and no answer contradicts it.
+    RunRecord,
+}
+
+impl TrustEvidence {
+    /// All kinds of evidence.
+    pub const ALL: [Self; 6] = [
+        Self::WholeSeconds,
+        Self::NoTimeZoneOffset,
+        Self::SelectObeyed,
+        Self::DifferingRead,
+        Self::KeptProof,
+        Self::RunRecord,
+    ];
+
+    /// The word for machine output and files; never changes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WholeSeconds => "whole-seconds",
+            Self::NoTimeZoneOffset => "no-time-zone-offset",
+            Self::SelectObeyed => "select-obeyed",
+            Self::DifferingRead => "differing-read",
+            Self::KeptProof => "kept-proof",
+            Self::RunRecord => "run-record",
+        }
+    }
+
+    /// Returns whether an answer of the portal itself showed it, and not a record of an earlier answer.
+    pub fn is_seen(self) -> bool {
+        match self {
+            Self::WholeSeconds | Self::NoTimeZoneOffset | Self::SelectObeyed | Self::DifferingRead => true,
+            Self::KeptProof | Self::RunRecord => false,
+        }
+    }
+}
+
+/// The text is not the word of any evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no evidence for reads")]
+pub struct ParseTrustEvidenceError(String);
+
+impl FromStr for TrustEvidence {
+    type Err = ParseTrustEvidenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|evidence| evidence.word() == text);
+        found.ok_or_else(|| ParseTrustEvidenceError(text.to_owned()))
+    }
+}
+
+/// Knowledge of the portal's release before the first card is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseSign {
+    /// The answers show a release whose reads of other people's cards can be trusted.
+    Trusted(TrustEvidence),
+    /// The answers show a release up to 24.200. Only a differing read proves more.
+    Old,
+    /// The answers show no release. An earlier proof counts unless a read contradicts it.
+    Earlier(TrustEvidence),
+    /// The answers show no release, and there is no earlier proof.
+    Unknown,
+}
+
+impl ReleaseSign {
+    /// Adds a proof of an earlier command or run. A sign in the answers of this command goes first, an old release included.
+    #[must_use]
+    pub fn or_earlier(self, evidence: Option<TrustEvidence>) -> Self {
+        match (self, evidence) {
+            (Self::Unknown, Some(evidence)) => Self::Earlier(evidence),
+            (sign, _) => sign,
+        }
+    }
 }
 
 /// Everything that planning needs to know about the portal.

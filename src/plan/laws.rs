@@ -79,7 +79,7 @@ prop_compose! {
             portal: PortalId::new("company.bitrix24.com").unwrap(),
             caller: Identity {
                 user: user(caller), name: PersonName::default(), portal_admin: true, active_users: 50,
-                release_sign: None, emulator: false,
+                release_sign: ReleaseSign::Unknown, emulator: false,
             },
             trust: if untrusted { ReadTrust::NotTrusted } else { ReadTrust::Trusted(TrustEvidence::WholeSeconds) },
             common_defaults: stand_in.map(|number| (LeadCustomerType::Simple, layout(number))).into_iter().collect(),

@@ -181,7 +181,7 @@ mod tests {
                 name: PersonName::default(),
                 portal_admin: true,
                 active_users: 50,
-                release_sign: None,
+                release_sign: ReleaseSign::Unknown,
                 emulator: false,
             },
             trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),

@@ -9,9 +9,9 @@ use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
 use super::listing::{Entry, Listing, Page};
 use super::reads::{Behind, Numbers, ReadEnd};
 use super::wire::WholeSeconds;
-use super::wire::people::{TimeZoneOffset, departments, people, profile};
+use super::wire::people::{Select, TimeZoneOffset, departments, people, profile, select};
 use crate::language::english;
-use crate::model::{CardKey, Department, Identity, Person, TrustEvidence};
+use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
 use crate::port::{CardQueue, CardRead, CardSink, PeopleHeard, PeopleQuery, PortalError};
 
 /// The most values that are put into the list of one filter, so that its answer fits on one page of 50.
@@ -74,10 +74,14 @@ impl Client {
         // Every start must be whole: a single fraction can by chance be none.
         let starts = [caller.batch_times.start, caller.times.start, count.times.start];
         let whole = starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
-        let release_sign = match (whole, profile.time_zone_offset) {
-            (true, _) => Some(TrustEvidence::WholeSeconds),
-            (false, TimeZoneOffset::Absent) => Some(TrustEvidence::NoTimeZoneOffset),
-            (false, TimeZoneOffset::Present) => None,
+        // `user.get` belongs to another module than the cards; both are of one release unless their owner mixed them.
+        let select = select(&count.json, &PERSON_FIELDS);
+        let release_sign = match (whole, profile.time_zone_offset, select) {
+            (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
+            (false, TimeZoneOffset::Absent, _) => ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset),
+            (false, TimeZoneOffset::Present, Select::Obeyed) => ReleaseSign::Trusted(TrustEvidence::SelectObeyed),
+            (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
+            (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
         };
         self.know_active_people(count.total, Page::first(listed, count.total, count.next));
         Ok(Identity {

@@ -230,7 +230,12 @@ fn trust(trust: ReadTrust) -> Text {
         ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => {
             tr!("trusted (the profile shows a release from 25.550 on)")
         }
+        ReadTrust::Trusted(TrustEvidence::SelectObeyed) => {
+            tr!("trusted (the list of people shows a release from 24.300 on)")
+        }
         ReadTrust::Trusted(TrustEvidence::DifferingRead) => tr!("trusted (other people's cards read differently)"),
+        ReadTrust::Trusted(TrustEvidence::KeptProof) => tr!("trusted (an earlier command proved it, see the store)"),
+        ReadTrust::Trusted(TrustEvidence::RunRecord) => tr!("trusted (the run recorded a proof)"),
         ReadTrust::NotTrusted => tr!("not trusted (the portal answers with the caller's own card, as up to 24.200)"),
         ReadTrust::Unproven => tr!("unproven (nothing shows whose card the portal reads)"),
     }

@@ -44,9 +44,14 @@ impl fmt::Display for RestoreText<'_> {
                 }
             }
         }
-        match plan.actions().next() {
-            None => writeln!(f, "{}", tr!("Nothing to put back.")),
-            Some(_) => writeln!(f),
+        match (plan.actions().next(), Held::of_restore(plan).len()) {
+            (Some(_), _) => writeln!(f),
+            (None, 0) => writeln!(f, "{}", tr!("Nothing to put back.")),
+            (None, held) => writeln!(
+                f,
+                "{}",
+                tr!("{n} card is held, and none is put back." | "{n} cards are held, and none is put back." % held)
+            ),
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct RunText<'a> {
     targets: &'a [Settled],
     totals: Totals,
     stopped: Option<&'a str>,
+    held: u32,
     names: BTreeMap<CardKey, &'a str>,
     listed: Listed,
 }
@@ -31,7 +32,7 @@ pub struct RunText<'a> {
 impl<'a> RunText<'a> {
     /// A report of a run, that lists only what went otherwise than planned.
     pub fn new(run: &'a RunId, targets: &'a [Settled], totals: Totals) -> Self {
-        Self { run, targets, totals, stopped: None, names: BTreeMap::new(), listed: Listed::Problems }
+        Self { run, targets, totals, stopped: None, held: 0, names: BTreeMap::new(), listed: Listed::Problems }
     }
 
     /// Lists every target.
@@ -44,6 +45,12 @@ impl<'a> RunText<'a> {
     #[must_use]
     pub fn with_reason(self, stopped: Option<&'a str>) -> Self {
         Self { stopped, ..self }
+    }
+
+    /// Adds the number of targets that were held, which count as not done.
+    #[must_use]
+    pub fn with_held(self, held: usize) -> Self {
+        Self { held: u32::try_from(held).unwrap_or(u32::MAX), ..self }
     }
 
     /// Adds people's names.
@@ -83,15 +90,28 @@ impl fmt::Display for RunText<'_> {
             writeln!(f)?;
         }
         let Totals { done, skipped, failed, unknown } = self.totals;
-        let style = if self.totals.is_clean() { GOOD } else { WARNING };
-        let sums = tr!(
-            "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown."
-                | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown." % self.totals.planned(),
-            done,
-            skipped,
-            failed,
-            unknown
-        );
+        let held = self.held;
+        let style = if self.totals.is_clean() && held == 0 { GOOD } else { WARNING };
+        let all = self.totals.planned().saturating_add(held);
+        let sums = match held {
+            0 => tr!(
+                "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown."
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown." % all,
+                done,
+                skipped,
+                failed,
+                unknown
+            ),
+            held => tr!(
+                "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held."
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held." % all,
+                done,
+                skipped,
+                failed,
+                unknown,
+                held
+            ),
+        };
         writeln!(f, "{style}{}{style:#} {sums}", tr!("Done:"))?;
         if let Some(reason) = self.stopped {
             writeln!(f, "{WARNING}{}{WARNING:#} {}", tr!("The run ended early:"), visible(&Text::known(reason)))?;

@@ -249,7 +249,8 @@ impl<'a> SettledRun<'a> {
     /// The run as text; nothing if no run was started.
     pub(super) fn text(&self, listing: Listing) -> Option<RunText<'_>> {
         let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
-        let text = RunText::new(self.run?, self.targets, self.totals()).with_reason(self.stopped).with_names(names);
+        let text = RunText::new(self.run?, self.targets, self.totals());
+        let text = text.with_reason(self.stopped).with_held(self.held.len()).with_names(names);
         Some(match listing {
             Listing::Targets => text.with_every_target(),
             Listing::Changes => text,

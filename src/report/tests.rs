@@ -23,7 +23,7 @@ fn identity() -> Identity {
         name: PersonName::new("Olga", "Sokolova"),
         portal_admin: true,
         active_users: 9000,
-        release_sign: Some(TrustEvidence::WholeSeconds),
+        release_sign: ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
         emulator: false,
     }
 }

@@ -52,10 +52,8 @@ impl Backups {
                 Err(_) => {}
             }
         }
-        if bytes.len() == kept && !bytes.is_empty() && !bytes.ends_with(b"\n") {
-            return Err(damaged(&path, "the end of its last line is another byte"));
-        }
-        let file = LineFile::open(&path, kept)?;
+        let mut file = LineFile::open(&path, kept)?;
+        file.end_line(bytes.get(..kept).unwrap_or_default())?;
         // The file may be new.
         sync_folder(folder_of(&path))?;
         Ok(Self { path, file, there })
@@ -88,6 +86,11 @@ impl Backups {
         }
         Ok(())
     }
+}
+
+/// The names of a run's backups, as far as its lines are whole.
+pub(super) fn names(folders: &Folders, run: &RunId) -> Result<Vec<Name>, StoreError> {
+    Ok(Index::read(&folders.backups(run), run)?.places.into_keys().collect())
 }
 
 /// Where the backups of a run stand in their file.

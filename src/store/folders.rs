@@ -46,6 +46,10 @@ impl Folders {
         self.portal.join("limiter.json")
     }
 
+    pub(super) fn read_proof(&self) -> PathBuf {
+        self.portal.join("read-proof.json")
+    }
+
     pub(super) fn ledger(&self) -> PathBuf {
         self.portal.join("ledger.json")
     }

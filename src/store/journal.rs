@@ -7,28 +7,16 @@ use std::path::{Path, PathBuf};
 use super::file::{damaged, failed, open_if_there};
 use super::folders::Folders;
 use super::misread;
-use crate::format::{LineError, check_line, decode_record, read_lines};
+use crate::format::{LineError, check_line, decode_record, numbered_record, read_lines};
 use crate::model::RunId;
 use crate::port::{JournalRecord, StoreError};
 
 /// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has some 120 bytes.
 const LAST_BYTES: u64 = 1024;
 
-/// A journal that was read.
-#[derive(Debug)]
-pub(super) struct ReadJournal {
-    pub(super) records: Vec<JournalRecord>,
-    /// How many bytes of the file are whole lines.
-    pub(super) whole: usize,
-    /// How many bytes of a torn line come after them.
-    pub(super) torn: usize,
-}
-
 /// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is made whole with it.
-pub(super) fn read(folders: &Folders, run: &RunId) -> Result<ReadJournal, StoreError> {
-    let mut reader = Records::open(folders, run)?;
-    let records = reader.by_ref().collect::<Result<_, _>>()?;
-    Ok(ReadJournal { records, whole: reader.whole, torn: reader.torn })
+pub(super) fn read(folders: &Folders, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
+    Records::open(folders, run)?.collect()
 }
 
 /// The records of a journal, one after the other: a journal is much longer than what it says in the end. After an error come no
@@ -39,8 +27,6 @@ pub(super) struct Records {
     file: BufReader<File>,
     /// The number of the last line, from 1.
     number: usize,
-    whole: usize,
-    torn: usize,
     end: End,
 }
 
@@ -55,7 +41,7 @@ impl Records {
     pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
         let path = folders.journal(run);
         let file = open_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
-        Ok(Self { path, file, number: 0, whole: 0, torn: 0, end: End::Ahead })
+        Ok(Self { path, file, number: 0, end: End::Ahead })
     }
 
     fn read(&mut self) -> Result<Option<JournalRecord>, StoreError> {
@@ -65,9 +51,9 @@ impl Records {
         self.number += usize::from(!part.is_empty());
         let number = self.number;
         let found = read_lines(&part).map_err(|_| damaged(&self.path, LineError { number }.to_string()))?;
-        (self.whole, self.torn) = (self.whole + found.whole, found.torn);
         let Some(line) = found.lines.first() else {
-            return if self.whole == 0 { Err(damaged(&self.path, "it has no whole line")) } else { Ok(None) };
+            let has_none_before = number == usize::from(!part.is_empty());
+            return if has_none_before { Err(damaged(&self.path, "it has no whole line")) } else { Ok(None) };
         };
         let record = decode_record(u32::try_from(number).unwrap_or(u32::MAX), line.json);
         let record = record.map_err(|problem| misread(&self.path, problem, Some(number)))?;
@@ -107,10 +93,6 @@ pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
     };
     let bytes: Vec<u8> = read().map_err(|source| failed(tr_later!("cannot read"), path, source))?;
     let last = bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
-    let json = last.and_then(check_line);
-    // The line's number is not known here, so the record is asked for with the number that it gives itself.
-    let number = json.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
-    let number = number.as_ref().and_then(|line| line.get("number")).and_then(serde_json::Value::as_u64);
-    let record = json.zip(number.and_then(|number| u32::try_from(number).ok()));
-    Ok(record.is_some_and(|(json, number)| matches!(decode_record(number, json), Ok(JournalRecord::Closed { .. }))))
+    let record = last.and_then(check_line).map(numbered_record);
+    Ok(matches!(record, Some(Ok((_, JournalRecord::Closed { .. })))))
 }

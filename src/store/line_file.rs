@@ -46,6 +46,11 @@ impl LineFile {
         Ok(Self { path: path.to_owned(), file, trust: Trust::Whole, unsynced: 1 })
     }
 
+    /// Ends the last line of what is kept, if its end is damaged, so that the next one stands by itself.
+    pub(super) fn end_line(&mut self, kept: &[u8]) -> Result<(), StoreError> {
+        if kept.is_empty() || kept.ends_with(b"\n") { Ok(()) } else { self.append("\n") }
+    }
+
     /// Appends lines in one write and syncs them, and what was appended before. After an error nothing is appended any more.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
         self.append_unsynced(lines)?;

@@ -49,7 +49,7 @@ impl Store {
         held.write(&path, &bytes)?;
         let mut locked = Locked::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
-            locked.audit(AuditEvent::LockTakenOver(note.english().to_owned()))?;
+            locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned()))?;
         }
         Ok((locked, note))
     }

@@ -9,6 +9,7 @@ use super::file::{failed, make_folder, sync_folder, write_private, write_whole};
 use super::line_file::LineFile;
 use super::lock::HeldFile;
 use super::log::FolderRunLog;
+use super::salvage::WholeLines;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
 use crate::format::{self, AuditEntry, AuditEvent, RunReport, UsedPlan, encode_run_report, encode_selections};
@@ -92,20 +93,50 @@ impl Locked {
         make_folder(&self.store.folders.run(&run))?;
         write_private(&path, line.as_bytes())?;
         let journal = LineFile::open(&path, line.len())?;
-        Ok(FolderRunLog::new(self, run, journal, &[record]))
+        Ok(FolderRunLog::new(self, run, journal, 1, &[]))
     }
 
-    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so.
+    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so. Damaged lines stay as they
+    /// are, and new ones are numbered behind them.
     ///
     /// # Errors
     ///
-    /// If there is no such run, or its journal is damaged elsewhere.
+    /// If there is no such run, or a newer recard wrote a line of its journal.
     pub fn reopen_run(&mut self, run: &RunId) -> Result<FolderRunLog<'_>, StoreError> {
-        let read = super::journal::read(&self.store.folders, run)?;
-        let torn = u32::try_from(read.torn).unwrap_or(u32::MAX);
+        let whole = WholeLines::read(&self.store, run)?;
+        let torn = u32::try_from(whole.torn).unwrap_or(u32::MAX);
         self.audit(AuditEvent::RunReopened { run: run.clone(), torn })?;
-        let journal = LineFile::open(&self.store.folders.journal(run), read.whole)?;
-        Ok(FolderRunLog::new(self, run.clone(), journal, &read.records))
+        let mut journal = LineFile::open(&self.store.folders.journal(run), whole.kept.len())?;
+        journal.end_line(&whole.kept)?;
+        Ok(FolderRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
+    }
+
+    /// Goes on over a damaged audit trail, as a way back must: new lines follow its last whole one. Returns the damage, which
+    /// `recard audit verify` still finds.
+    ///
+    /// # Errors
+    ///
+    /// If the trail cannot be read or written, or a newer recard wrote it.
+    pub fn go_on_over_damage(&mut self) -> Result<Option<StoreError>, StoreError> {
+        let (trail, damage) = Trail::open_damaged(&self.store.folders.audit(), &self.store.portal)?;
+        self.trail = Some(trail);
+        // The file may be new.
+        sync_folder(self.store.folders.portal())?;
+        Ok(damage)
+    }
+
+    /// Adds an event of the lock itself, whatever is damaged in the trail. Later events need a whole trail all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Locked::go_on_over_damage`].
+    pub fn audit_lock(&mut self, event: AuditEvent) -> Result<(), StoreError> {
+        let damage = self.go_on_over_damage()?;
+        self.audit(event)?;
+        if damage.is_some() {
+            self.trail = None;
+        }
+        Ok(())
     }
 
     /// Marks a plan file as used. When this returns, no other process will use it, whatever becomes of this one.

@@ -17,16 +17,24 @@ pub struct FolderRunLog<'a> {
     journal: LineFile,
     /// Opened with the first backup.
     backups: Option<Backups>,
-    /// How many records the journal has.
+    /// The number of the journal's last record.
     records: u32,
     /// How each target ended that is settled.
     settled: BTreeMap<CardKey, OutcomeClass>,
 }
 
 impl<'a> FolderRunLog<'a> {
-    pub(super) fn new(locked: &'a mut Locked, run: RunId, journal: LineFile, records: &[JournalRecord]) -> Self {
+    /// A log behind the records that a journal has, whose last one has the number `last`.
+    pub(super) fn new(
+        locked: &'a mut Locked,
+        run: RunId,
+        journal: LineFile,
+        last: u32,
+        records: &[JournalRecord],
+    ) -> Self {
         let mut log = Self { locked, run, journal, backups: None, records: 0, settled: BTreeMap::new() };
         log.take(records);
+        log.records = last;
         log
     }
 

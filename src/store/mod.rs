@@ -3,7 +3,7 @@
 //! What is written here is the way back from every reset. So a file is written whole or not at all (a temporary file, synced
 //! and renamed, then its folder synced), a journal grows by whole lines that are synced before anything is sent, and only
 //! [`Locked`], of which there is one for a portal at any time, can write at all. What cannot be read is an error and never
-//! a guess. Nothing is ever removed, but for a torn line at the end of a file that grows.
+//! a guess. Nothing is ever removed, but for a torn line at the end of a file that grows, and a proof that the portal contradicts.
 //!
 //! ```text
 //! .recard/
@@ -11,6 +11,7 @@
 //!   portals/PORTAL/
 //!     lock                        held by the process that works on the portal, with its name in it
 //!     limiter.json                what the portal's limits stood at
+//!     read-proof.json             why reads of other people's cards can be trusted
 //!     ledger.json                 which targets had their reset in mode once
 //!     selection.json              how many people the last runs selected
 //!     used-plans.jsonl            which plan files were used
@@ -33,6 +34,7 @@ mod locked;
 mod log;
 mod reading;
 mod runs;
+mod salvage;
 mod trail;
 mod used_plans;
 
@@ -53,8 +55,8 @@ use self::file::{damaged, failed, place_private, read_if_there};
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
-    AuditEntry, AuditEvent, FormatError, StoredLevel, decode_ledger, decode_level, decode_selections, encode_ledger,
-    encode_level,
+    AuditEntry, AuditEvent, FormatError, ReadProof, StoredLevel, decode_ledger, decode_level, decode_read_proof,
+    decode_selections, encode_ledger, encode_level, encode_read_proof,
 };
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
 use crate::port::{Archive, JournalRecord, StoreError};
@@ -179,7 +181,7 @@ impl Store {
         read_document(&self.folders.level(), decode_level)
     }
 
-    /// Keeps what the portal's limits stand at. The one thing that is written without the lock: a plan fills the portal's
+    /// Keeps what the portal's limits stand at. Like the proof for reads, it is written without the lock: a plan fills the portal's
     /// counter too, and of two that write at once the later one is right enough.
     ///
     /// # Errors
@@ -191,6 +193,48 @@ impl Store {
         self.folders.make()?;
         // What a crash takes of it is only pacing, and not worth the wait for another sync.
         place_private(&path, &bytes)
+    }
+
+    /// Reads the proof that reads of other people's cards can be trusted, if one was kept.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is damaged, or is the proof of another portal. That is never a reason to trust.
+    pub fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
+        let path = self.folders.read_proof();
+        match read_document(&path, decode_read_proof)? {
+            Some(proof) if proof.portal != self.portal => {
+                Err(damaged(&path, format!("it is the proof of the portal {}", proof.portal)))
+            }
+            proof => Ok(proof),
+        }
+    }
+
+    /// Keeps a proof, without the lock: every command that reads may see one, and each is as good as the other.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn keep_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
+        let path = self.folders.read_proof();
+        let bytes = encode_read_proof(proof).map_err(|problem| misread(&path, problem, None))?;
+        self.folders.make()?;
+        place_private(&path, &bytes)
+    }
+
+    /// Removes the proof, because the portal contradicts it.
+    ///
+    /// # Errors
+    ///
+    /// If it is there and cannot be removed.
+    pub fn forget_read_proof(&self) -> Result<(), StoreError> {
+        let path = self.folders.read_proof();
+        match fs::remove_file(&path) {
+            Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
+                Err(failed(tr_later!("cannot remove"), &path, problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// When a plan file was used, if it was.
@@ -272,10 +316,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If a journal that is not closed is damaged.
+    /// If a journal cannot be read, or a newer recard wrote it.
     pub fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
         for run in self.run_ids()? {
-            if !journal::surely_closed(&self.folders.journal(&run))? && self.summary(&run)?.end == RunEnd::Unfinished {
+            if journal::surely_closed(&self.folders.journal(&run))? {
+                continue;
+            }
+            let is_closed = match self.summary(&run) {
+                Ok(summary) => summary.end != RunEnd::Unfinished,
+                Err(StoreError::Damaged { .. }) => self.was_closed(&run)?,
+                Err(problem) => return Err(problem),
+            };
+            if !is_closed {
                 return Ok(Some(run));
             }
         }
@@ -322,7 +374,7 @@ impl Store {
 
 impl Archive for Store {
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        journal::read(&self.folders, run).map(|read| read.records)
+        journal::read(&self.folders, run)
     }
 
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file::{damaged, read_if_there};
 use super::{LineFile, misread};
-use crate::format::{AuditEntry, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit};
+use crate::format::{AuditEntry, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit, find_audit};
 use crate::model::{Digest, PortalId};
 use crate::port::StoreError;
 
@@ -54,6 +54,21 @@ impl Trail {
     pub(super) fn open(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
         let read = ReadTrail::read(path, portal)?;
         Ok(Self { file: LineFile::open(path, read.whole)?, last: read.last(portal) })
+    }
+
+    /// Opens a trail behind its last whole line, whatever is damaged before; with the damage, which stays as it is.
+    pub(super) fn open_damaged(path: &Path, portal: &PortalId) -> Result<(Self, Option<StoreError>), StoreError> {
+        let problem = match Self::open(path, portal) {
+            Ok(trail) => return Ok((trail, None)),
+            Err(problem @ (StoreError::Damaged { .. } | StoreError::TooNew { .. })) => problem,
+            Err(problem) => return Err(problem),
+        };
+        let bytes = read_if_there(path)?.unwrap_or_default();
+        let found = find_audit(&bytes).map_err(|problem| misread(path, problem, None))?;
+        let last = found.lines.last().map_or_else(|| audit_anchor(portal), |line| line.digest);
+        let mut file = LineFile::open(path, found.kept)?;
+        file.end_line(bytes.get(..found.kept).unwrap_or_default())?;
+        Ok((Self { file, last }, Some(problem)))
     }
 
     /// Adds a line and syncs it.

@@ -97,6 +97,7 @@ fn header(portal: &HttpPortal, plan: &Plan) -> JournalRecord {
         manifest: None,
         commit: None,
         reasons: Vec::new(),
+        trust: None,
         targets: plan.resets().map(card).collect(),
     })
 }

@@ -116,7 +116,7 @@ async fn decide(
     let header = RunHeader {
         manifest: Some(manifest.declaration.digest),
         reasons: manifest.reasons(),
-        ..running::header(session, RunPurpose::Apply, planned_cards(plan))
+        ..running::header(session, RunPurpose::Apply, plan.trust, planned_cards(plan))
     };
     let plan_file = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?
         .encode()

@@ -113,7 +113,7 @@ async fn carry_out(
         manifest: Some(content.manifest),
         commit: content.commit.clone(),
         reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
-        ..running::header(session, RunPurpose::Apply, content.targets.iter().map(planned).collect())
+        ..running::header(session, RunPurpose::Apply, plan.trust, content.targets.iter().map(planned).collect())
     };
     let undertaking = Undertaking { approved, beforehand: &settled, header, plan_file: bytes, freshness, report };
     let names = manifest_names(content);
@@ -137,6 +137,7 @@ async fn review(
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
+    session.keep_proof(ui, snapshot.trust);
     let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
     let policy = Policy {
         blind: if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never },

@@ -14,7 +14,7 @@ use crate::cli::session::{Address, Connection};
 use crate::cli::ui::Ui;
 use crate::engine::{Access, CardsExamined, SelectorFinding, examine_cards};
 use crate::language::Text;
-use crate::model::{Identity, ReadTrust, TrustEvidence, UserId};
+use crate::model::{Identity, ReadTrust, ReleaseSign, TrustEvidence, UserId};
 use crate::port::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
 use crate::portal::{Availability, Examination, Rate};
 use crate::report::{Check, DoctorJson, DoctorReport, Format, Verdict, pretty};
@@ -43,7 +43,7 @@ pub(in crate::cli) async fn run(
     let portal = address.name().to_string();
     let (connection, unread_level) = address.open(global, ui, interrupt)?;
     let mut checks = Vec::new();
-    portal_checks(&connection, &mut checks).await;
+    portal_checks(ui, &connection, &mut checks).await;
     checks.extend(unread_level.map(level));
     store_checks(&connection.store, &mut checks);
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
@@ -59,7 +59,7 @@ pub(in crate::cli) async fn run(
 }
 
 /// What needs an answer of the portal. Each check builds on those before; what cannot be known is left out.
-async fn portal_checks(connection: &Connection, checks: &mut Vec<Check>) {
+async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
     let examination = match reader.examine().await {
@@ -76,8 +76,10 @@ async fn portal_checks(connection: &Connection, checks: &mut Vec<Check>) {
         Ok(caller) => caller,
         Err(problem) => return checks.push(failed("caller", Failure::from(problem))),
     };
+    let (caller, unread_proof) = connection.with_proof(ui, caller);
     checks.push(who(&caller));
     checks.push(release(&caller));
+    checks.extend(unread_proof.map(proof));
     let ids = (1..=SAMPLE).filter_map(|id| UserId::new(id).ok()).collect();
     let people = match reader.people(&PeopleQuery::Ids(ids)).await {
         Ok(people) => people.into_iter().map(|person| person.id).collect(),
@@ -225,15 +227,37 @@ fn who(caller: &Identity) -> Check {
 
 fn release(caller: &Identity) -> Check {
     match caller.release_sign {
-        Some(TrustEvidence::WholeSeconds) => Check::ok("release", tr!("25.700 or newer, by the form of its answers")),
-        Some(TrustEvidence::NoTimeZoneOffset) => Check::ok("release", tr!("25.550 or newer, by the caller's profile")),
-        Some(TrustEvidence::DifferingRead) => Check::ok("release", tr!("24.300 or newer, by its reads")),
-        None => Check::warning(
+        ReleaseSign::Trusted(TrustEvidence::WholeSeconds) => {
+            Check::ok("release", tr!("25.700 or newer, by the form of its answers"))
+        }
+        ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset) => {
+            Check::ok("release", tr!("25.550 or newer, by the caller's profile"))
+        }
+        ReleaseSign::Trusted(TrustEvidence::SelectObeyed) => {
+            Check::ok("release", tr!("24.300 or newer, by its list of people"))
+        }
+        ReleaseSign::Trusted(_) => Check::ok("release", tr!("24.300 or newer, by its reads")),
+        ReleaseSign::Earlier(_) => {
+            Check::ok("release", tr!("24.300 or newer, by a proof that the store keeps; no answer shows it now"))
+        }
+        ReleaseSign::Old => Check::warning(
             "release",
-            tr!("no sign of 25.550 or newer"),
+            tr!("24.200 or older, by its list of people"),
+            tr!("up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"),
+        ),
+        ReleaseSign::Unknown => Check::warning(
+            "release",
+            tr!("no sign of 24.300 or newer"),
             tr!("up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"),
         ),
     }
+}
+
+/// The proof of the portal's release that the store keeps cannot be read.
+fn proof(problem: StoreError) -> Check {
+    let help =
+        tr!("nothing needs to be done: it proves nothing, and is written anew once the portal shows its release");
+    Check::warning("proof", Text::of(&Failure::of_store(problem)), help)
 }
 
 fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {

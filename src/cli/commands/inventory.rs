@@ -35,7 +35,10 @@ pub(super) async fn take(ui: &Ui, session: &Session) -> Result<Survey, Failure> 
     let progress = Progress::new(ui, session.forecast());
     let survey = engine::survey(&session.portal.reader(), &session.caller, &progress).await;
     progress.finish();
-    survey.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look at everybody's cards")))
+    let survey =
+        survey.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look at everybody's cards")))?;
+    session.keep_proof(ui, survey.snapshot.trust);
+    Ok(survey)
 }
 
 /// The exit code, with a word about what could not be read.

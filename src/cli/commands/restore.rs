@@ -13,9 +13,9 @@ use crate::cli::progress::Progress;
 use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::engine::{self, ExecuteOptions, Freshness, NewerLayouts};
-use crate::model::{CardKey, LeadCustomerType, UserId};
-use crate::port::{Archive as _, RunPurpose};
+use crate::engine::{self, ExecuteOptions, Freshness, MendedJournal, NewerLayouts};
+use crate::model::{CardKey, Identity, LeadCustomerType, UserId};
+use crate::port::{Lost, RunPurpose};
 use crate::report::{Held, Purpose, RestoreText, SettledRun, Subject};
 use crate::store::Locked;
 
@@ -66,14 +66,18 @@ async fn restore(
 ) -> Result<u8, Failure> {
     let ui = outputs.ui;
     let of = session.store.find_run(&arguments.run)?;
-    let records = session.store.journal(&of)?;
-    let keys: Vec<CardKey> =
-        engine::restorable(&records)?.into_iter().filter(|key| is_wanted(arguments, users, *key)).collect();
+    let (salvaged, MendedJournal { records, unplanned, .. }) = running::salvage(ui, session, &of)?;
+    running::go_on_over_damage(ui, locked)?;
+    let mut keys = engine::restorable(&records)?;
+    keys.retain(|key| is_wanted(arguments, users, *key) && !unplanned.contains(key));
     let freshness = Freshness::now();
     let progress = Progress::new(ui, session.forecast());
-    let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
+    let release_sign = session.caller.release_sign.or_earlier(engine::evidence_of_run(&records));
+    let caller = Identity { release_sign, ..session.caller.clone() };
+    let snapshot = engine::observe(&session.portal.reader(), &caller, &keys, &progress).await;
     progress.finish();
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
+    session.keep_proof(ui, snapshot.trust);
     let newer = if arguments.overwrite_newer { NewerLayouts::Overwrite } else { NewerLayouts::Keep };
     let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
 
@@ -86,7 +90,7 @@ async fn restore(
         names: Some(&names),
         ..SettledRun::not_begun(snapshot.portal.as_str())
     };
-    let kept_back = !settled.held.is_empty();
+    let kept_back = !settled.held.is_empty() || salvaged.lost == Lost::Lines;
     if actions == 0 {
         outputs.write(Subject::Run(&settled))?;
         return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
@@ -98,7 +102,7 @@ async fn restore(
     let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
     let options = ExecuteOptions::new(freshness);
     running::probe(locked)?;
-    let header = running::header(session, RunPurpose::Restore(of), plan.planned_cards());
+    let header = running::header(session, RunPurpose::Restore(of), snapshot.trust, plan.planned_cards());
     let run = running::new_run(locked)?;
     let mut log = locked.start_run(run.clone(), header)?;
     let progress = Progress::new(ui, session.forecast());

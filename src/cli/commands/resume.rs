@@ -9,7 +9,7 @@ use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, running};
 use crate::engine::{self, ResumeError};
-use crate::port::Archive as _;
+use crate::port::Lost;
 use crate::report::RunText;
 
 /// Finds the run, asks the portal what became of it, and closes its journal.
@@ -37,23 +37,32 @@ async fn settle(ui: &Ui, global: &Global, arguments: &ResumeArguments, session: 
             }
         },
     };
+    let (salvaged, mended) = running::salvage(ui, session, &run)?;
+    running::go_on_over_damage(ui, &mut locked)?;
     running::remember(&mut locked, &arguments.memory);
     let mut log = locked.reopen_run(&run)?;
-    let records = session.store.journal(&run)?;
     let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
-    let resumed =
-        engine::resume(&writer, &mut log, &session.store, &records, &session.caller, arguments.settle_time, &progress)
-            .await;
+    let resumed = engine::resume_mended(
+        &writer,
+        &mut log,
+        &session.store,
+        &mended,
+        &session.caller,
+        arguments.settle_time,
+        &progress,
+    )
+    .await;
     progress.finish();
     drop(log);
-    if !matches!(resumed, Err(ResumeError::OtherCaller { .. })) {
+    if !matches!(resumed, Err(ResumeError::OtherCaller { .. })) && salvaged.damage.is_none() {
         running::keep_report(ui, session, &mut locked, &run);
     }
     let code = match &resumed {
         Ok(report) => {
             ui.result(RunText::new(&report.run, &report.targets, report.totals).with_every_target())?;
-            if report.totals.is_clean() { exit::DONE } else { exit::PARTIAL }
+            let is_whole = salvaged.lost != Lost::Lines || (salvaged.damage.is_none() && mended.doubtful.is_empty());
+            if report.totals.is_clean() && is_whole { exit::DONE } else { exit::PARTIAL }
         }
         Err(_) => exit::ERROR,
     };

@@ -48,6 +48,29 @@ pub fn people(result: &RawValue) -> Option<Vec<Person>> {
     lenient::list(result)?.into_iter().map(person).collect()
 }
 
+/// Whether a portal sends the selected fields of people alone. Releases up to 24.200 ignore `select` and send all fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// Every person has selected fields alone.
+    Obeyed,
+    /// A person has a field that was not selected.
+    Ignored,
+    /// There is no person to tell.
+    Unknown,
+}
+
+/// Returns whether the result of a `user.get` obeys its `select`.
+pub fn select(result: &RawValue, selected: &[&str]) -> Select {
+    let people = lenient::list(result).unwrap_or_default();
+    let is_selected = |name: &String| selected.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let obeys = |person: &&RawValue| object(person).is_some_and(|fields| fields.keys().all(is_selected));
+    match people.iter().filter(|person| !obeys(person)).count() {
+        _ if people.is_empty() => Select::Unknown,
+        0 => Select::Obeyed,
+        _ => Select::Ignored,
+    }
+}
+
 /// Reads the result of `department.get`. None if any entry is no department.
 pub fn departments(result: &RawValue) -> Option<Vec<Department>> {
     lenient::list(result)?.into_iter().map(department).collect()
@@ -131,6 +154,17 @@ mod tests {
         assert!(people(&raw(r#"[{"ID":"0"}]"#)).is_none());
         assert!(people(&raw("null")).is_none());
         assert_eq!(people(&raw("[]")).unwrap(), []);
+    }
+
+    #[test]
+    fn a_field_that_was_not_selected_shows_that_select_was_ignored() {
+        let selected = ["ID", "NAME", "UF_DEPARTMENT"];
+        let found = |text| select(&raw(text), &selected);
+        assert_eq!(found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8"}]"#), Select::Obeyed);
+        assert_eq!(found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8","ACTIVE":true}]"#), Select::Ignored);
+        assert_eq!(found(r#"{"1":{"ID":"7","NAME":"Ivan","TIMESTAMP_X":{}}}"#), Select::Ignored);
+        assert_eq!(found("[]"), Select::Unknown);
+        assert_eq!(found("null"), Select::Unknown);
     }
 
     #[test]

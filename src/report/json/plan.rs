@@ -67,7 +67,7 @@ struct CallerJson {
 struct TrustJson {
     /// `trusted`, `not-trusted` or `unproven`.
     trust: &'static str,
-    /// What proves it: `whole-seconds`, `no-time-zone-offset` or `differing-read`.
+    /// What proves it: `whole-seconds`, `no-time-zone-offset`, `select-obeyed`, `differing-read`, `kept-proof` or `run-record`.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'static str>,
 }
@@ -176,12 +176,7 @@ impl TrustJson {
             ReadTrust::NotTrusted => ("not-trusted", None),
             ReadTrust::Unproven => ("unproven", None),
         };
-        let evidence = evidence.map(|evidence| match evidence {
-            TrustEvidence::WholeSeconds => "whole-seconds",
-            TrustEvidence::NoTimeZoneOffset => "no-time-zone-offset",
-            TrustEvidence::DifferingRead => "differing-read",
-        });
-        Self { trust, evidence }
+        Self { trust, evidence: evidence.map(TrustEvidence::word) }
     }
 }
 

@@ -177,11 +177,15 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
     let folders = &world.store.folders;
-    for path in [&journal, &folders.ledger(), &folders.level(), &folders.selection()] {
+    for path in [&journal, &folders.ledger(), &folders.level(), &folders.selection(), &folders.read_proof()] {
         put(path, b"");
     }
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.unfinished(), Err(StoreError::Damaged { .. })));
+    // The trail tells that the run came to its end; without it, nothing does.
+    assert_eq!(world.store.unfinished().unwrap(), None);
+    put(&folders.audit(), b"");
+    assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
+    assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.level(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.selection("sales"), Err(StoreError::Damaged { .. })));
@@ -285,7 +289,7 @@ fn a_trail_of_another_portal_does_not_hold() {
 }
 
 /// Like `put` without syncing: thousands of syncs take minutes on some disks.
-fn put_quickly(path: &Path, bytes: &[u8]) {
+pub(super) fn put_quickly(path: &Path, bytes: &[u8]) {
     let mut file = fs::File::options().write(true).truncate(true).open(path).unwrap();
     file.write_all(bytes).unwrap();
 }

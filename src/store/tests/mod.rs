@@ -3,6 +3,7 @@
 mod damage;
 mod locking;
 mod runs;
+mod salvage;
 
 use std::fs;
 use std::path::{Path, PathBuf};

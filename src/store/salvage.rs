@@ -1,0 +1,248 @@
+//! Journals with damaged lines: what is whole in them, and what the files beside them add.
+//!
+//! A run is no less undone for one damaged line of its journal: the other lines and the backups are whole. What stood in the
+//! line is not guessed; the caller learns that something is lost.
+
+use std::collections::BTreeSet;
+
+use super::file::{damaged, read_if_there};
+use super::{Store, backup, misread};
+use crate::format::plan_file::{PlanFile, PlanFileTarget};
+use crate::format::{AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record};
+use crate::model::{CardKey, PortalId, RunId, UserId};
+use crate::port::{JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
+
+/// The whole lines of a journal.
+#[derive(Debug)]
+pub(super) struct WholeLines {
+    pub(super) header: Option<RunHeader>,
+    /// The records behind the head, in the order of their numbers, each once.
+    pub(super) records: Vec<JournalRecord>,
+    /// The bytes of the file that stay when it grows: all but a torn last line.
+    pub(super) kept: Vec<u8>,
+    /// The number of bytes of a torn last line.
+    pub(super) torn: usize,
+    /// The largest number that a line has or may have had. The next record is numbered behind it.
+    pub(super) last_number: u32,
+    /// The first problem.
+    pub(super) problem: Option<String>,
+    /// True if a line is damaged or missing that no other line makes up for.
+    pub(super) is_lossy: bool,
+}
+
+impl WholeLines {
+    /// Reads the whole lines of a run's journal.
+    ///
+    /// # Errors
+    ///
+    /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
+    pub(super) fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
+        let path = store.folders.journal(run);
+        let missing = || StoreError::Missing(format!("journal of the run {run}"));
+        let mut bytes = read_if_there(&path)?.ok_or_else(missing)?;
+        let (lines, kept) = find_lines(&bytes);
+        let torn = bytes.len() - kept;
+        let (mut numbered, mut problem, mut tail) = (Vec::new(), None, None);
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        for line in lines {
+            let (number, found) = match line {
+                FoundLine::Damaged(damage) => (damage.number, Err(damage.to_string())),
+                FoundLine::Whole { at: _, line } => match numbered_record(line.json) {
+                    Ok((number, record)) if matches!(record, JournalRecord::Opened(_)) == (number == 1) => {
+                        (line.number, Ok((number, record)))
+                    }
+                    Ok(_) => {
+                        (line.number, Err("the head of the run does not stand in the first line alone".to_owned()))
+                    }
+                    Err(newer @ FormatError::TooNew { .. }) => return Err(misread(&path, newer, Some(line.number))),
+                    Err(other) => (line.number, Err(format!("line {}: {other}", line.number))),
+                },
+            };
+            match found {
+                Ok(record) => numbered.push((number, record)),
+                Err(text) => {
+                    problem.get_or_insert(text);
+                    tail = Some(number);
+                }
+            }
+        }
+        let last_place = numbered.iter().map(|(place, _)| *place).max();
+        let is_damaged_behind = tail > last_place;
+        let mut records: Vec<(u32, JournalRecord)> = numbered.into_iter().map(|(_, record)| record).collect();
+        for (expected, (number, _)) in (1..).zip(&records) {
+            if *number != expected {
+                problem.get_or_insert_with(|| {
+                    format!("line {expected}: record {expected} is missing; record {number} stands in its place")
+                });
+            }
+        }
+        records.sort_by_key(|(number, _)| *number);
+        records.dedup();
+        let numbers: BTreeSet<u32> = records.iter().map(|(number, _)| *number).collect();
+        let last_number = numbers.last().copied().unwrap_or_default();
+        let is_closed = matches!(records.last(), Some((_, JournalRecord::Closed { .. })));
+        let has_gap = u32::try_from(numbers.len()).is_ok_and(|count| count != last_number);
+        if numbers.is_empty() {
+            problem.get_or_insert_with(|| "it has no whole line".to_owned());
+        }
+        let (mut header, mut rest) = (None, Vec::with_capacity(records.len()));
+        for (_, record) in records {
+            match record {
+                JournalRecord::Opened(opened) => drop(header.get_or_insert(opened)),
+                record => rest.push(record),
+            }
+        }
+        bytes.truncate(kept);
+        Ok(Self {
+            is_lossy: numbers.is_empty() || has_gap || (is_damaged_behind && !is_closed),
+            header,
+            records: rest,
+            kept: bytes,
+            torn,
+            last_number: last_number.max(count),
+            problem,
+        })
+    }
+}
+
+impl Store {
+    /// Reads a run's journal as far as it is whole. What is lost is told, and never guessed.
+    ///
+    /// `caller` is taken for the one who made the run where every file that names them is lost.
+    ///
+    /// # Errors
+    ///
+    /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
+    pub fn salvage(&self, run: &RunId, caller: UserId) -> Result<SalvagedJournal, StoreError> {
+        let whole = WholeLines::read(self, run)?;
+        let told = self.told_of(run);
+        let is_closed = whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+        let header = match whole.header {
+            Some(header) => Some(header),
+            None => self.header_elsewhere(run, &told, caller, &whole.records),
+        };
+        let settled: BTreeSet<CardKey> = whole.records.iter().filter_map(settled_target).collect();
+        let is_settled = |target: &PlannedCard| settled.contains(&target.key);
+        // A run tells the trail of its end when every target has its outcome in the journal, and keeps its report after that.
+        let lost_its_end = !is_closed
+            && (told.is_closed || self.folders.report(run).exists())
+            && header.as_ref().is_some_and(|header| !header.targets.iter().all(is_settled));
+        let lost = match () {
+            () if whole.is_lossy || lost_its_end => Lost::Lines,
+            () if whole.torn > 0 && !is_closed => Lost::TornLine,
+            () => Lost::Nothing,
+        };
+        let backups = match (lost, is_closed) {
+            (Lost::Nothing, true) => Vec::new(),
+            _ => backup::names(&self.folders, run)?,
+        };
+        let damage = whole.problem.map(|problem| damaged(&self.folders.journal(run), problem));
+        Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
+    }
+
+    /// Returns whether a run with a damaged journal came to its end, by its journal or by the trail.
+    pub(super) fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
+        let whole = WholeLines::read(self, run)?;
+        let closed = whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+        Ok(closed || self.told_of(run).is_closed)
+    }
+
+    /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has none.
+    fn told_of(&self, run: &RunId) -> Told {
+        let bytes = read_if_there(&self.folders.audit()).ok().flatten().unwrap_or_default();
+        let mut told = Told::default();
+        for line in find_audit(&bytes).map(|found| found.lines).unwrap_or_default() {
+            match line.entry.event {
+                AuditEvent::RunStarted { run: started, restores, .. } if started == *run => {
+                    told.started = Some(restores);
+                }
+                AuditEvent::RunClosed { run: closed, .. } if closed == *run => told.is_closed = true,
+                _ => {}
+            }
+        }
+        told
+    }
+
+    /// Returns the head of a run from the files beside its journal: its report, its plan, or the trail, which is this portal's.
+    fn header_elsewhere(
+        &self,
+        run: &RunId,
+        told: &Told,
+        caller: UserId,
+        records: &[JournalRecord],
+    ) -> Option<RunHeader> {
+        let report = self.report(run).ok().flatten().and_then(|bytes| decode_run_report(&bytes).ok());
+        if let Some(report) = report.filter(|report| report.run == *run) {
+            return Some(report.header);
+        }
+        let plan = self.plan(run).ok().flatten().and_then(|bytes| PlanFile::parse(&bytes).ok());
+        if let Some(plan) = plan {
+            return Some(header_of_plan(&plan));
+        }
+        let restores = told.started.as_ref()?;
+        let purpose = restores.clone().map_or(RunPurpose::Apply, RunPurpose::Restore);
+        Some(header_of_records(self.portal(), purpose, caller, records))
+    }
+}
+
+/// Events of a run in the trail.
+#[derive(Debug, Default)]
+struct Told {
+    /// The beginning, with the run that it restores.
+    started: Option<Option<RunId>>,
+    is_closed: bool,
+}
+
+fn settled_target(record: &JournalRecord) -> Option<CardKey> {
+    match record {
+        JournalRecord::Settled { target, .. } => Some(*target),
+        _ => None,
+    }
+}
+
+fn header_of_plan(plan: &PlanFile) -> RunHeader {
+    let content = &plan.content;
+    let planned = |target: &PlanFileTarget| PlannedCard {
+        key: target.key,
+        digest: content.digest_of(target.key),
+        generation: target.generation.clone(),
+    };
+    RunHeader {
+        purpose: RunPurpose::Apply,
+        portal: content.portal.clone(),
+        caller: content.caller,
+        actor: String::new(),
+        manifest: Some(content.manifest),
+        commit: content.commit.clone(),
+        reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
+        trust: None,
+        targets: content.targets.iter().map(planned).collect(),
+    }
+}
+
+/// Makes the head of a run of which no file but the trail tells: its targets are those that whole lines name.
+fn header_of_records(portal: &PortalId, purpose: RunPurpose, caller: UserId, records: &[JournalRecord]) -> RunHeader {
+    let mut targets: Vec<PlannedCard> = Vec::new();
+    for record in records {
+        if let JournalRecord::Intent { targets: intended } = record {
+            targets.extend(intended.iter().map(|(key, digest)| PlannedCard {
+                key: *key,
+                digest: *digest,
+                generation: None,
+            }));
+        }
+    }
+    targets.sort_by_key(|target| target.key);
+    targets.dedup_by_key(|target| target.key);
+    RunHeader {
+        purpose,
+        portal: portal.clone(),
+        caller,
+        actor: String::new(),
+        manifest: None,
+        commit: None,
+        reasons: Vec::new(),
+        trust: None,
+        targets,
+    }
+}
