@@ -71,8 +71,8 @@ impl World {
         for run in std::fs::read_dir(self.folder().join("runs")).unwrap() {
             let run = run.unwrap();
             if run.file_name().to_str() != Some(&self.run) {
-                let aside = self.place.path().join("aside");
-                std::fs::create_dir_all(&aside).unwrap();
+                // Two runs that were put aside may have the same name.
+                let aside = tempfile::tempdir_in(self.place.path()).unwrap().keep();
                 std::fs::rename(run.path(), aside.join(run.file_name())).unwrap();
             }
         }
