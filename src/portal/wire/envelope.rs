@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient;
-use super::trouble::Trouble;
+use super::trouble::{Breakage, Trouble};
 use crate::port::Refusal;
 
 /// An answer with a result. It borrows from the body.
@@ -76,6 +76,13 @@ struct Time<'a> {
 pub fn decode<'a>(status: u16, content_type: Option<&str>, body: &'a [u8]) -> Result<Success<'a>, Trouble> {
     let foreign = || Trouble::of_status(status, Body::of(content_type, body));
     let text = std::str::from_utf8(body).map_err(|_| foreign())?;
+    if lenient::is_overfull(text) {
+        // As fatal as a portal that breaks down: fewer commands bring fewer values.
+        return Err(Trouble::Broken(
+            Breakage::Fatal,
+            format!("more values than an answer can have, with status {status}"),
+        ));
+    }
     let envelope: Envelope<'a> = lenient::object(text).ok_or_else(foreign)?;
     if let Some(refusal) = refusal(envelope.error, envelope.error_description) {
         return Err(Trouble::of_error(status, refusal));
@@ -154,7 +161,6 @@ mod tests {
     use super::*;
     use crate::port::Rejection;
     use crate::portal::Limit;
-    use crate::portal::wire::Breakage;
 
     const JSON: Option<&str> = Some("application/json; charset=utf-8");
 
@@ -219,6 +225,14 @@ mod tests {
         assert!(matches!(trouble(200, r#"{"time":{}}"#), Trouble::Broken(..)));
         assert!(matches!(trouble(500, r#"{"result":true}"#), Trouble::Broken(..)));
         assert!(matches!(trouble(200, "[true]"), Trouble::Broken(..)), "a list is no envelope");
+    }
+
+    #[test]
+    fn millions_of_keys_are_no_answer() {
+        // 16 MiB that would take two GiB as maps.
+        let keys: String = (0..1_100_000).map(|number| format!("\"c{number:06}\":1,")).collect();
+        let body = format!(r#"{{"result":{{"result":{{{keys}"z":1}}}}}}"#);
+        assert!(matches!(trouble(200, &body), Trouble::Broken(Breakage::Fatal, _)));
     }
 
     #[test]

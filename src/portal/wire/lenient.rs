@@ -3,9 +3,33 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+/// Most entries of a map. A batch has 50 commands, a page 50 people, and a person as many fields as a company has made up.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Most values in one answer. A batch that lists 2,500 people with 100 fields each has a third of it, and 50 layouts of 600
+/// fields have a tenth.
+const MOST_VALUES: usize = 1_000_000;
+
+/// Tells whether a JSON text holds more values than any right answer. Text of two bytes can make a value that takes hundreds of
+/// bytes of memory, so a limit on bytes is no limit on memory.
+pub(super) fn is_overfull(text: &str) -> bool {
+    let (mut values, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            // Every value but the first of a list or an object stands behind a comma.
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values > MOST_VALUES
+}
 
 /// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none means "not there".
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
@@ -70,6 +94,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry()? {
+                    if entries.len() == MOST_ENTRIES {
+                        return Err(A::Error::custom("a map with too many entries"));
+                    }
                     entries.insert(key, value);
                 }
                 Ok(Map(entries))
@@ -78,6 +105,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Map<'de>, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some(value) = list.next_element()? {
+                    if entries.len() == MOST_ENTRIES {
+                        return Err(A::Error::custom("a list with too many entries"));
+                    }
                     entries.insert(entries.len().to_string(), value);
                 }
                 Ok(Map(entries))
@@ -141,6 +171,25 @@ mod tests {
         let keys: Vec<String> = map(Some(&value)).unwrap().into_keys().collect();
         assert_eq!(keys, ["0", "1"]);
         assert!(map(Some(&raw("true"))).is_none());
+    }
+
+    #[test]
+    fn an_answer_with_more_values_than_any_right_one_is_told_by_a_count() {
+        let list = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        assert!(!is_overfull(&list(MOST_VALUES)));
+        assert!(is_overfull(&list(MOST_VALUES + 1)));
+        assert!(is_overfull(&"{\"a\":".repeat(MOST_VALUES + 1)));
+        // What stands in a text is no value, whatever quotes are in it.
+        assert!(!is_overfull(&format!("[\"{}\",1]", "\\\\\\\",[{".repeat(MOST_VALUES))));
+    }
+
+    #[test]
+    fn a_map_has_a_most_number_of_entries() {
+        let entries = |count: usize| (0..count).map(|number| format!("\"{number}\":1")).collect::<Vec<_>>().join(",");
+        let object = |count| raw(&format!("{{{}}}", entries(count)));
+        assert_eq!(map(Some(&object(MOST_ENTRIES))).unwrap().len(), MOST_ENTRIES);
+        assert!(map(Some(&object(MOST_ENTRIES + 1))).is_none());
+        assert!(map(Some(&raw(&format!("[{}1]", "1,".repeat(MOST_ENTRIES))))).is_none());
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn department(entry: &RawValue) -> Option<Department> {
 }
 
 fn object(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    serde_json::from_str(value.get()).ok()
+    if value.get().starts_with('{') { lenient::map(Some(value)) } else { None }
 }
 
 fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
