@@ -14,9 +14,9 @@ use recard::diagnostic::{RenderStyle, Source, render};
 use recard::format::plan_file::PlanFile;
 use recard::format::{
     Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line, checked_line, decode_audit,
-    decode_backup, decode_bundle, decode_ledger, decode_level, decode_lock_owner, decode_record, decode_run_report,
+    decode_backup, decode_bundle, decode_ledger, decode_level, decode_lock, decode_record, decode_run_report,
     decode_selections, decode_used_plan, encode_audit, encode_backup, encode_bundle, encode_ledger, encode_level,
-    encode_lock_owner, encode_record, encode_run_report, encode_selections, encode_used_plan, find_lines, read_lines,
+    encode_lock, encode_record, encode_run_report, encode_selections, encode_used_plan, find_lines, read_lines,
 };
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
 use recard::plan::diff::diff;
@@ -62,7 +62,7 @@ fn sealed(bytes: &[u8]) -> bool {
     again(bytes, parse, PlanFile::encode)
         || again(bytes, decode_bundle, encode_bundle)
         || again(bytes, decode_level, encode_level)
-        || again(bytes, decode_lock_owner, encode_lock_owner)
+        || again(bytes, decode_lock, encode_lock)
         || again(bytes, decode_run_report, encode_run_report)
         || again(bytes, decode_selections, encode_selections)
 }

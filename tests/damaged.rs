@@ -226,6 +226,80 @@ async fn nothing_that_never_ends_is_read_for_ever() {
     assert_eq!(resets_sent(&world.emulator), sent);
 }
 
+/// All files under a folder.
+#[cfg(unix)]
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// Runs a command that must come to its end by itself, soon.
+#[cfg(unix)]
+fn soon(place: &Place, arguments: &[&str]) -> support::recard::Ended {
+    let mut command = place.command(arguments);
+    // A limiter state that cannot be read is taken for full, and would be waited for.
+    command.env("RECARD_RATE", "unlimited");
+    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed().as_secs() > 30 {
+            child.kill().unwrap();
+            panic!("{arguments:?} does not end: {:?}", support::recard::Ended::of(child.wait_with_output().unwrap()));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    support::recard::Ended::of(child.wait_with_output().unwrap())
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_or_a_device_in_the_place_of_any_file_of_the_store_ends_every_command_at_once() {
+    let world = World::after_a_run().await;
+    let sent = resets_sent(&world.emulator);
+    let plan = ["plan", "-f", "lead.yaml", "--out", "lead.recard-plan.json"];
+    assert_eq!(world.place.run(&plan).code, 0);
+    let found = files(&world.folder());
+    assert!(found.len() >= 8, "{found:?}");
+    let commands: [&[&str]; 9] = [
+        &["history"],
+        &["show", "last"],
+        &["audit", "verify"],
+        &["doctor"],
+        &["unlock", "--auto-approve"],
+        &["plan", "-f", "lead.yaml"],
+        &APPLY,
+        &["apply", "lead.recard-plan.json"],
+        &["restore", "last", "--user", "1", "--auto-approve"],
+    ];
+    for path in found {
+        let aside = path.with_extension("aside");
+        for kind in ["pipe", "device"] {
+            std::fs::rename(&path, &aside).unwrap();
+            match kind {
+                "pipe" => assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+                _ => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+            }
+            for arguments in commands {
+                let ended = soon(&world.place, arguments);
+                assert_ne!(ended.code, 101, "{path:?}, {kind}, {arguments:?}: {ended:?}");
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if ["lock", "journal.jsonl"].contains(&name) && arguments[0] == "apply" {
+                    assert!(ended.code == 1 && ended.stderr.contains("it is no file"), "{path:?}, {kind}: {ended:?}");
+                }
+            }
+            let _ = std::fs::remove_file(&path);
+            std::fs::rename(&aside, &path).unwrap();
+        }
+    }
+    assert_eq!(resets_sent(&world.emulator), sent);
+    assert_eq!(world.place.run(&["audit", "verify"]).code, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_manifest_beyond_the_limit_is_refused_from_stdin_too() {
     let place = Place::new();

@@ -226,18 +226,28 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
     let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    for (host, left) in [(here.trim(), "that process is dead"), ("elsewhere", "cannot be seen from this host")] {
-        let (locked, _) = store.lock(owner(host), Arc::new(Standing)).unwrap();
-        let path = place.path().join(".recard/portals/embedded/lock");
-        let name = std::fs::read(&path).unwrap();
-        let (verdict, text) = lock();
+    let here = here.trim();
+    let (locked, _) = store.lock(owner(here), Arc::new(Standing)).unwrap();
+    let name = std::fs::read_to_string(place.path().join(".recard/portals/embedded/lock")).unwrap();
+    let lives = |(verdict, text): (String, String)| {
         assert!(verdict == "warning" && text.ends_with("; that process lives"), "{verdict}: {text}");
-        drop(locked);
-        // As a process leaves it that was killed: its name inside, and nobody holding it.
+    };
+    lives(lock());
+    drop(locked);
+    // The file was replaced under a process that lives.
+    place.file(".recard/portals/embedded/lock", &name);
+    lives(lock());
+    // As a process leaves it that was killed: its name inside, and nobody holding it.
+    let dead = |host| LockOwner { process: 4_000_000_000, ..owner(host) };
+    for (owner, left) in [
+        (dead(here), "that process is dead"),
+        (owner(here), "cannot be seen from here"),
+        (dead("elsewhere"), "cannot be seen from this host"),
+    ] {
+        let name = recard::format::encode_lock_owner(&owner).unwrap();
         place.file(".recard/portals/embedded/lock", &String::from_utf8(name).unwrap());
         let (verdict, text) = lock();
         assert!(verdict == "warning" && text.starts_with("locked by process"), "{verdict}: {text}");
         assert!(text.ends_with(left), "{text}");
-        place.file(".recard/portals/embedded/lock", "");
     }
 }

@@ -118,6 +118,7 @@ fn written() -> Vec<Sample> {
             one(decode_ledger(&samples::portal(), bytes))
         }),
         document("decode_level", encode_level(&samples::level()).unwrap(), |bytes| one(decode_level(bytes))),
+        document("decode_lock", encode_lock(&samples::lock()).unwrap(), |bytes| one(decode_lock(bytes))),
         document("decode_lock_owner", encode_lock_owner(&samples::owner()).unwrap(), |bytes| {
             one(decode_lock_owner(bytes))
         }),

@@ -49,7 +49,7 @@ pub use journal::{decode_record, encode_record, numbered_record};
 pub use ledger::{decode_ledger, encode_ledger};
 pub use level::{StoredLevel, decode_level, encode_level};
 pub use lines::{FoundLine, Line, LineError, Lines, check_line, checked_line, find_lines, read_lines};
-pub use lock::{decode_lock_owner, encode_lock_owner};
+pub use lock::{LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner};
 pub use read_proof::{ReadProof, decode_read_proof, encode_read_proof};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
 pub use sanitize::Sanitizer;

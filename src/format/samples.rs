@@ -1,5 +1,6 @@
 //! Values for the tests of formats and of the store.
 
+use super::{LockRecord, ProcessIdentity};
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use crate::format::{ReadProof, RunReport, StoredLevel};
 use crate::model::{
@@ -51,6 +52,16 @@ pub(crate) fn owner() -> LockOwner {
         command: "apply".to_owned(),
         since: "2026-11-01T09:00:00Z".to_owned(),
     }
+}
+
+pub(crate) fn lock() -> LockRecord {
+    let process = ProcessIdentity {
+        process: 4711,
+        boot: "17b617bc-a10a-43d0-8981-9b0bb23bb4c0".to_owned(),
+        namespace: "pid:[4026531836]".to_owned(),
+        started: "81234".to_owned(),
+    };
+    LockRecord { owner: owner(), process: Some(process), file: "65024:9".to_owned() }
 }
 
 pub(crate) fn ledger() -> Ledger {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::{damaged, folder_of, read_if_there, read_part, sync_folder};
+use super::file::{LARGEST_LOG, damaged, folder_of, read_if_there, read_part, sync_folder};
 use super::folders::Folders;
 use super::line_file::LineFile;
 use super::misread;
@@ -38,7 +38,7 @@ impl Backups {
     /// Opens the backups of a run, or makes a file for them. A torn last line is cut off.
     pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
         let path = folders.backups(run);
-        let bytes = read_if_there(&path)?.unwrap_or_default();
+        let bytes = read_if_there(&path, LARGEST_LOG)?.unwrap_or_default();
         let (lines, kept) = find_lines(&bytes);
         let mut there = BTreeMap::new();
         for line in lines {
@@ -108,7 +108,7 @@ pub(super) struct Index {
 
 impl Index {
     fn read(path: &Path, run: &RunId) -> Result<Self, StoreError> {
-        let bytes = read_if_there(path)?.unwrap_or_default();
+        let bytes = read_if_there(path, LARGEST_LOG)?.unwrap_or_default();
         let mut index = Self {
             run: run.clone(),
             path: path.to_owned(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::reading::{read_whole, too_large};
+use super::reading::{open_file, read_file, too_large};
 use crate::port::StoreError;
 
 /// Writes a file that people named (a plan file, an output): whole or not at all, with the permissions that new files have
@@ -86,13 +86,15 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// As much as is read of a file of the store. The journal of a run over 100,000 people has a tenth of it.
-const LARGEST_FILE: u64 = 1 << 30;
+/// Largest log that is read: a journal, backups, the audit trail. The journal of a run over 100,000 people has a tenth of it.
+pub(super) const LARGEST_LOG: u64 = 1 << 30;
 
-/// The content of a file; nothing if it is not there.
-pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    refuse_other_kinds(path)?;
-    match read_whole(path, LARGEST_FILE) {
+/// Largest document that is read, such as a ledger. One of 100,000 people with two cards each has a tenth of it.
+pub(super) const LARGEST_DOCUMENT: u64 = 256 << 20;
+
+/// Returns the content of a regular file; nothing if it is not there.
+pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    match read_file(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(failed(tr_later!("cannot read"), path, source)),
@@ -101,10 +103,9 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> 
 
 /// A file to be read piece by piece; nothing if it is not there.
 pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
-    refuse_other_kinds(path)?;
     let open = || {
-        let file = File::open(path)?;
-        if file.metadata()?.len() > LARGEST_FILE { Err(too_large(LARGEST_FILE)) } else { Ok(BufReader::new(file)) }
+        let file = open_file(path, File::options().read(true))?;
+        if file.metadata()?.len() > LARGEST_LOG { Err(too_large(LARGEST_LOG)) } else { Ok(BufReader::new(file)) }
     };
     match open() {
         Ok(file) => Ok(Some(file)),
@@ -113,18 +114,10 @@ pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, Stor
     }
 }
 
-fn refuse_other_kinds(path: &Path) -> Result<(), StoreError> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        // Nothing that is written here becomes a pipe or a device, and a ledger is replaced whole.
-        return Err(failed(tr_later!("cannot read"), path, io::Error::other("it is no file")));
-    }
-    Ok(())
-}
-
 /// A part of a file that is known to be there.
 pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u8>, StoreError> {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path, File::options().read(true))?;
         file.seek(io::SeekFrom::Start(part.start))?;
         let mut bytes = Vec::new();
         file.take(part.end.saturating_sub(part.start)).read_to_end(&mut bytes)?;
@@ -164,7 +157,7 @@ fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<File, StoreError> 
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.create(true).open(path).map_err(|source| failed(tr_later!("cannot open"), path, source))
+    open_file(path, options.create(true)).map_err(|source| failed(tr_later!("cannot open"), path, source))
 }
 
 fn put_in_place(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::file::{damaged, failed, open_if_there};
 use super::folders::Folders;
 use super::misread;
+use super::reading::open_file;
 use crate::format::{LineError, check_line, decode_record, numbered_record, read_lines};
 use crate::model::RunId;
 use crate::port::{JournalRecord, StoreError};
@@ -84,7 +85,7 @@ impl Iterator for Records {
 /// whole is to be read.
 pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path, File::options().read(true))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LAST_BYTES)))?;
         let mut bytes = Vec::new();

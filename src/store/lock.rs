@@ -1,9 +1,12 @@
-//! The lock of a portal: who may write.
+//! The lock of a portal: the right to write.
 //!
-//! The lock is one of the operating system on an open file, so it ends with its process, however that ends. Inside the file
-//! stands who holds it. A file that names somebody although its lock is free was left behind by a process that was killed:
-//! on the same host that is certain, and the next process takes over and says so. If it names another host, the folder is
-//! shared between machines, and their locks may not see each other: then a person has to look ([`Store::unlock`]).
+//! The lock is one of the operating system, so it ends with its process, however that ends. It is held on an open file, and
+//! on the portal's folder where the system can lock folders: a file that was removed or replaced is still locked there.
+//!
+//! The file names its owner. A name in a file that is not locked was left behind. The next process takes the lock over only
+//! if the owner is proved dead: its process is gone, or the same kernel says that nobody has locked the very file that the owner
+//! had locked. An owner on another machine, before a restart, or in another namespace of process ids can live where neither
+//! the lock nor the process is seen from here. Then a person has to look ([`Store::unlock`]).
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,9 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{failed, open_private, read_if_there};
+use super::file::{failed, folder_of, open_private, read_if_there};
+use super::process::{self, Life};
 use super::{Locked, Store, misread};
-use crate::format::{AuditEvent, FormatError, decode_lock_owner, encode_lock_owner};
+use crate::format::{AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock};
 use crate::language::Text;
 use crate::port::{Clock, LockOwner, StoreError};
 
@@ -21,31 +25,38 @@ use crate::port::{Clock, LockOwner, StoreError};
 /// four looks a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Largest lock file that is read. A right one has less than a KiB.
+const LARGEST_LOCK: u64 = 64 << 10;
+
 impl Store {
     /// Takes the lock. With it comes a note if the last owner did not give it back.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] if another process holds it, or if another host may.
+    /// [`StoreError::Locked`] if another process holds it, or may hold it where it is not seen from here.
     pub fn lock(&self, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<(Locked, Option<Text>), StoreError> {
         self.folders.make()?;
         let path = self.folders.lock();
         let held = HeldFile::take(&path)?;
-        let note = match held.owner(&path)? {
+        let here = process::this_process();
+        let note = match held.inside(&path)? {
             LeftInside::Nobody => None,
-            LeftInside::Owner(last) if last.host == owner.host => Some(tr!(
-                "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
-                last.process,
-                last.host,
-                last.command,
-                last.since
-            )),
-            LeftInside::Owner(last) => return Err(StoreError::Locked(last)),
+            LeftInside::Owner(last) => match held.life(&last, &here, &owner.host) {
+                Life::Ended => Some(tr!(
+                    "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
+                    last.owner.process,
+                    last.owner.host,
+                    last.owner.command,
+                    last.owner.since
+                )),
+                Life::Living | Life::Unknown => return Err(StoreError::Locked(last.owner)),
+            },
             LeftInside::Unreadable => {
                 Some(tr!("unclean end of a process that was cut while it took the lock; it was taken over"))
             }
         };
-        let bytes = encode_lock_owner(&owner).map_err(|problem| misread(&path, problem, None))?;
+        let record = LockRecord { owner: owner.clone(), process: Some(here), file: process::place_of(&held.file) };
+        let bytes = encode_lock(&record).map_err(|problem| misread(&path, problem, None))?;
         held.write(&path, &bytes)?;
         let mut locked = Locked::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
@@ -84,15 +95,16 @@ impl Store {
     /// If the file cannot be read.
     pub fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
         let path = self.folders.lock();
-        let bytes = read_if_there(&path)?.unwrap_or_default();
+        let bytes = read_if_there(&path, LARGEST_LOCK)?.unwrap_or_default();
         match left_inside(&path, &bytes)? {
             LeftInside::Nobody => Ok(None),
-            LeftInside::Owner(owner) => Ok(Some(owner)),
+            LeftInside::Owner(last) => Ok(Some(last.owner)),
             LeftInside::Unreadable => Ok(Some(unknown_owner())),
         }
     }
 
-    /// Who holds the lock, and whether they live as far as this host can tell.
+    /// Returns the owner of the lock, and whether it lives as far as can be seen from here. The caller compares the names of
+    /// the hosts.
     ///
     /// # Errors
     ///
@@ -100,7 +112,7 @@ impl Store {
     pub fn lock_state(&self) -> Result<LockState, StoreError> {
         let path = self.folders.lock();
         // Without a name in it there is no need to reach for it, which would be in the way of whoever does.
-        if read_if_there(&path)?.is_none_or(|bytes| bytes.is_empty()) {
+        if read_if_there(&path, LARGEST_LOCK)?.is_none_or(|bytes| bytes.is_empty()) {
             return Ok(LockState::Free);
         }
         let held = match HeldFile::take(&path) {
@@ -108,9 +120,13 @@ impl Store {
             Err(StoreError::Locked(owner)) => return Ok(LockState::Held(owner)),
             Err(problem) => return Err(problem),
         };
-        Ok(match held.owner(&path)? {
+        Ok(match held.inside(&path)? {
             LeftInside::Nobody => LockState::Free,
-            LeftInside::Owner(owner) => LockState::Left(owner),
+            LeftInside::Owner(last) => match held.life(&last, &process::this_process(), &last.owner.host) {
+                Life::Living => LockState::Held(last.owner),
+                Life::Ended => LockState::Left(last.owner),
+                Life::Unknown => LockState::Unknown(last.owner),
+            },
             LeftInside::Unreadable => LockState::Left(unknown_owner()),
         })
     }
@@ -123,12 +139,16 @@ impl Store {
     /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock by now.
     pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
         let path = self.folders.lock();
-        if read_if_there(&path)?.is_none() {
+        if read_if_there(&path, LARGEST_LOCK)?.is_none() {
             return Ok(());
         }
         let held = HeldFile::take(&path)?;
-        match held.owner(&path)? {
-            LeftInside::Owner(owner) if owner != *shown => Err(StoreError::Locked(owner)),
+        let here = process::this_process();
+        match held.inside(&path)? {
+            LeftInside::Owner(last) if last.owner != *shown => Err(StoreError::Locked(last.owner)),
+            LeftInside::Owner(last) if held.life(&last, &here, &last.owner.host) == Life::Living => {
+                Err(StoreError::Locked(last.owner))
+            }
             LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => held.write(&path, b""),
         }
     }
@@ -141,62 +161,107 @@ pub enum LockState {
     Free,
     /// A process that lives holds it.
     Held(LockOwner),
-    /// Its owner did not give it back: dead, or on another host whose locks this one does not see.
+    /// Its owner is dead and did not give it back. The next process takes it over.
     Left(LockOwner),
+    /// Its owner did not give it back, and its life cannot be seen from here: another machine, or this one before a restart, or
+    /// another namespace of process ids.
+    Unknown(LockOwner),
 }
 
-/// An open file whose lock this process holds.
+/// An open file whose lock this process holds, with that of its folder.
 #[derive(Debug)]
-pub(super) struct HeldFile(File);
+pub(super) struct HeldFile {
+    file: File,
+    /// Held for the lock on it alone; nothing where the system cannot lock folders.
+    _folder: Option<File>,
+}
 
 /// What stands in the file of a lock.
 enum LeftInside {
     /// Nothing: the last owner gave it back.
     Nobody,
     /// An owner.
-    Owner(LockOwner),
+    Owner(Box<LockRecord>),
     /// Something cut or damaged.
     Unreadable,
 }
 
 impl HeldFile {
     fn take(path: &Path) -> Result<Self, StoreError> {
+        let folder = lock_folder(folder_of(path)).map_err(|Taken| taken(path))?;
         let file = open_private(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                let bytes = read_if_there(path).ok().flatten().unwrap_or_default();
-                match left_inside(path, &bytes) {
-                    Ok(LeftInside::Owner(owner)) => Err(StoreError::Locked(owner)),
-                    // The owner is just writing its name, or a system does not let others read it.
-                    Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => {
-                        Err(StoreError::Locked(unknown_owner()))
-                    }
-                }
-            }
+            Ok(()) => Ok(Self { file, _folder: folder }),
+            Err(TryLockError::WouldBlock) => Err(taken(path)),
             Err(TryLockError::Error(source)) => Err(failed(tr_later!("cannot lock"), path, source)),
         }
     }
 
-    fn owner(&self, path: &Path) -> Result<LeftInside, StoreError> {
+    fn inside(&self, path: &Path) -> Result<LeftInside, StoreError> {
         let mut bytes = Vec::new();
-        let mut file = &self.0;
-        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
+        let mut file = &self.file;
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(LARGEST_LOCK).read_to_end(&mut bytes));
         read.map_err(|source| failed(tr_later!("cannot read"), path, source))?;
         left_inside(path, &bytes)
+    }
+
+    /// Tells whether the owner named in the file lives, as seen from the process `here` on the host of this name. The
+    /// operating system's lock is free, or `self` would not be there.
+    fn life(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Life {
+        let boot = last.process.as_ref().map(|process| process.boot.as_str()).unwrap_or_default();
+        let same_kernel = !boot.is_empty() && boot == here.boot;
+        // A container may have another name than the machine under it.
+        if !same_kernel && last.owner.host != host {
+            return Life::Unknown;
+        }
+        let Some(process) = &last.process else {
+            return process::life_of_number(last.owner.process, here);
+        };
+        match process::life(process, here) {
+            // One kernel knows all locks on a file, whichever namespace of process ids they come from.
+            Life::Unknown if same_kernel && last.file == process::place_of(&self.file) => Life::Ended,
+            life => life,
+        }
     }
 
     /// Takes the name out: its owner came to its end in order. If that fails, the next owner is told of an unclean end,
     /// which does no harm. The lock itself ends with the file.
     pub(super) fn clear(&self) {
-        let _ = self.0.set_len(0);
+        let _ = self.file.set_len(0);
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut file = &self.0;
+        let mut file = &self.file;
         let begun = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
         let written = begun.and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_all());
         written.map_err(|source| failed(tr_later!("cannot write"), path, source))
+    }
+}
+
+/// Another process holds the lock.
+struct Taken;
+
+/// Locks a folder; nothing where the system cannot do that.
+fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
+    if !cfg!(unix) {
+        return Ok(None);
+    }
+    let Ok(folder) = File::open(path) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Taken),
+        // Some file systems, such as NFS, lock no folder that is open for reading.
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Returns the error that names the owner of a lock that another process holds.
+fn taken(path: &Path) -> StoreError {
+    let bytes = read_if_there(path, LARGEST_LOCK).ok().flatten().unwrap_or_default();
+    match left_inside(path, &bytes) {
+        Ok(LeftInside::Owner(last)) => StoreError::Locked(last.owner),
+        // The owner is just writing its name, the file was replaced, or a system does not let others read it.
+        Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => StoreError::Locked(unknown_owner()),
     }
 }
 
@@ -204,8 +269,8 @@ fn left_inside(path: &Path, bytes: &[u8]) -> Result<LeftInside, StoreError> {
     if bytes.is_empty() {
         return Ok(LeftInside::Nobody);
     }
-    match decode_lock_owner(bytes) {
-        Ok(owner) => Ok(LeftInside::Owner(owner)),
+    match decode_lock(bytes) {
+        Ok(record) => Ok(LeftInside::Owner(Box::new(record))),
         Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
         Err(_) => Ok(LeftInside::Unreadable),
     }

@@ -32,6 +32,7 @@ mod line_file;
 mod lock;
 mod locked;
 mod log;
+mod process;
 mod reading;
 mod runs;
 mod salvage;
@@ -51,7 +52,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::file::{damaged, failed, place_private, read_if_there};
+use self::file::{LARGEST_DOCUMENT, damaged, failed, place_private, read_if_there};
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
@@ -340,7 +341,7 @@ impl Store {
     ///
     /// If it cannot be read.
     pub fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_if_there(&self.folders.plan(run))
+        read_if_there(&self.folders.plan(run), LARGEST_DOCUMENT)
     }
 
     /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from the journal.
@@ -349,7 +350,7 @@ impl Store {
     ///
     /// If it cannot be read.
     pub fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_if_there(&self.folders.report(run))
+        read_if_there(&self.folders.report(run), LARGEST_DOCUMENT)
     }
 
     /// The events of the audit trail, the oldest first.
@@ -386,7 +387,7 @@ impl Archive for Store {
 }
 
 fn read_document<T>(path: &Path, decode: impl Fn(&[u8]) -> Result<T, FormatError>) -> Result<Option<T>, StoreError> {
-    let Some(bytes) = read_if_there(path)? else { return Ok(None) };
+    let Some(bytes) = read_if_there(path, LARGEST_DOCUMENT)? else { return Ok(None) };
     decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
 }
 

@@ -3,7 +3,7 @@
 //! A name on the command line may lead to anything: a device that never ends, a pipe into which nobody writes, a file of
 //! another kind. So every read has a limit that no right file comes near, and a pipe has a time as well.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::mpsc;
@@ -31,6 +31,32 @@ pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     read_into(Vec::new(), from, limit)
 }
 
+/// Reads a file of the store. Anything but a regular file is an error at once.
+pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_file(path, File::options().read(true))?;
+    // The buffer is allocated once, by the length that the system tells. The file may grow meanwhile.
+    let room = usize::try_from(file.metadata()?.len().min(limit)).unwrap_or_default();
+    read_into(Vec::with_capacity(room), file, limit)
+}
+
+/// Opens a regular file without waiting, or makes it if the options say so. A pipe, a device or a folder in its place is an
+/// error: a pipe would wait for its other end, and a device may never end.
+pub(super) fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let no_file = || Err(io::Error::other("it is no file"));
+    // The first look is for devices, where opening alone may have an effect.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return no_file();
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    let file = options.open(path)?;
+    // The second look is at what was opened: the name may lead elsewhere by now.
+    if file.metadata()?.is_file() { Ok(file) } else { no_file() }
+}
+
 fn read_into(mut bytes: Vec<u8>, from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -46,11 +72,8 @@ pub(super) fn too_large(limit: u64) -> io::Error {
 }
 
 fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec<u8>> {
-    let there = fs::metadata(path)?;
-    if there.is_file() {
-        // As much room as it takes, and not twice as much. The system says how long the file is; it may grow meanwhile.
-        let room = usize::try_from(there.len().min(limit)).unwrap_or_default();
-        return read_into(Vec::with_capacity(room), File::open(path)?, limit);
+    if fs::metadata(path)?.is_file() {
+        return read_file(path, limit);
     }
     // Even the opening of a pipe waits for its other end. A thread that waits for ever ends with the process.
     let (told, result) = mpsc::channel();

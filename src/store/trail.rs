@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::{damaged, read_if_there};
+use super::file::{LARGEST_LOG, damaged, read_if_there};
 use super::{LineFile, misread};
 use crate::format::{AuditEntry, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit, find_audit};
 use crate::model::{Digest, PortalId};
@@ -25,7 +25,7 @@ pub(super) struct ReadTrail {
 impl ReadTrail {
     /// Reads a trail and follows its chain from the first line to the last.
     pub(super) fn read(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
-        let bytes = read_if_there(path)?.unwrap_or_default();
+        let bytes = read_if_there(path, LARGEST_LOG)?.unwrap_or_default();
         let found = audit_lines(&bytes)
             .map_err(|line| damaged(path, format!("line {} was altered after it was written", line.number)))?;
         let mut previous = audit_anchor(portal);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::{damaged, read_if_there};
+use super::file::{LARGEST_LOG, damaged, read_if_there};
 use super::misread;
 use crate::format::{UsedPlan, decode_used_plan, read_lines};
 use crate::port::StoreError;
@@ -17,7 +17,7 @@ pub(super) struct ReadList {
 
 /// Reads the list. A torn last line is left out: its process was cut before it could use the plan.
 pub(super) fn read(path: &Path) -> Result<ReadList, StoreError> {
-    let bytes = read_if_there(path)?.unwrap_or_default();
+    let bytes = read_if_there(path, LARGEST_LOG)?.unwrap_or_default();
     let found = read_lines(&bytes).map_err(|problem| damaged(path, problem.to_string()))?;
     let mut plans = Vec::with_capacity(found.lines.len());
     for line in &found.lines {

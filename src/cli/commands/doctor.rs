@@ -212,7 +212,15 @@ fn lock(state: LockState, host: &str) -> Check {
             tr!("{owner}; that process is dead", owner),
             tr!("nothing needs to be done: the next run takes over, and says so"),
         ),
-        LockState::Left(owner) => Check::warning(
+        LockState::Unknown(owner) if owner.host == host => Check::warning(
+            "lock",
+            tr!("{owner}; whether it lives cannot be seen from here", owner),
+            tr!(
+                "it may live on another machine of this name, or in another container, or have ended with a restart of this \
+                 machine; if the process is dead, `recard unlock` gives the lock back"
+            ),
+        ),
+        LockState::Left(owner) | LockState::Unknown(owner) => Check::warning(
             "lock",
             tr!("{owner}; whether it lives cannot be seen from this host", owner),
             tr!("look on that host; if the process is dead, `recard unlock` gives the lock back"),

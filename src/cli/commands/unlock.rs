@@ -1,7 +1,7 @@
 //! `recard unlock`: gives back a lock whose owner is dead, after a person has made sure of it.
 //!
-//! On one host nobody needs it: the lock ends with its process, and the next run takes over. Where several hosts share a
-//! store, their locks may not see each other, and only a person can tell whether the owner lives.
+//! On one host the command is not needed: the lock ends with its process, and the next run takes over. Where several hosts
+//! share a store, or after a restart of the machine, the life of the owner cannot be seen, and a person has to look.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(in crate::cli) async fn run(
             return Err(Failure::of_store(StoreError::Locked(owner))
                 .hint(tr!("this process lives; wait for it, or end it, and its lock ends with it")));
         }
-        LockState::Left(owner) => owner,
+        LockState::Left(owner) | LockState::Unknown(owner) => owner,
     };
     ui.result(format_args!("{}\n", tr!("{portal} was {owner}.", portal = store.portal(), owner)))?;
     let question = tr!("Is that process dead, and may its lock be given back?");

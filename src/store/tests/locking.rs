@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use super::process::{place_of, this_process};
 use super::*;
-use crate::format::{AuditEvent, decode_lock_owner, encode_lock_owner};
+use crate::format::{
+    AuditEvent, LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner,
+};
+
+/// No system gives a process such a number.
+const NOBODY: u32 = 4_000_000_000;
 
 fn other() -> LockOwner {
     LockOwner { process: 4712, actor: "the pipeline".to_owned(), ..samples::owner() }
@@ -34,12 +40,13 @@ fn two_portals_in_one_store_do_not_wait_for_each_other() {
 fn a_dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     let world = World::new();
     drop(world.locked());
-    put(&world.store.folders.lock(), &encode_lock_owner(&samples::owner()).unwrap());
+    let dead = LockOwner { process: NOBODY, ..samples::owner() };
+    put(&world.store.folders.lock(), &encode_lock_owner(&dead).unwrap());
     let (locked, note) = world.lock_as(other()).unwrap();
     let note = note.unwrap();
     assert_eq!(
         note,
-        "unclean end of process 4711 on build, which ran `recard apply` since 2026-11-01T09:00:00Z; its lock was taken over"
+        "unclean end of process 4000000000 on build, which ran `recard apply` since 2026-11-01T09:00:00Z; its lock was taken over"
     );
     let inside = fs::read(world.store.folders.lock()).unwrap();
     assert_eq!(decode_lock_owner(&inside).unwrap(), other());
@@ -62,6 +69,104 @@ fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
     assert!(matches!(world.store.unlock(&other()), Err(StoreError::Locked(owner)) if owner == far));
     world.store.unlock(&far).unwrap();
     assert_eq!(world.lock_as(other()).unwrap().1, None);
+}
+
+#[test]
+fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
+    let world = World::new();
+    let path = world.store.folders.lock();
+    let locked = world.locked();
+    let inside = fs::read(&path).unwrap();
+    // Another file of the same name: without it, with another name in it, and with the owner's own name in it.
+    for replaced in [None, Some(&b""[..]), Some(b"garbage"), Some(&inside)] {
+        fs::remove_file(&path).unwrap();
+        if let Some(bytes) = replaced {
+            put(&path, bytes);
+        }
+        let Err(StoreError::Locked(owner)) = world.lock_as(other()) else { panic!("two hold the lock: {replaced:?}") };
+        assert!(replaced != Some(&inside) || owner == samples::owner(), "{owner:?}");
+        assert!(matches!(world.store.unlock(&samples::owner()), Ok(()) | Err(StoreError::Locked(_))));
+        put(&path, &inside);
+    }
+    drop(locked);
+    assert!(world.lock_as(other()).is_err(), "the name of a process that lives is in the file");
+    put(&path, b"");
+    assert!(world.lock_as(other()).is_ok());
+}
+
+/// Leaves a lock behind, as a process of this identity would, in the file that it had locked or in a copy.
+#[cfg(target_os = "linux")]
+fn left(world: &World, process: ProcessIdentity, copy: bool) {
+    let path = world.store.folders.lock();
+    put(&path, b"");
+    let place = place_of(&fs::File::open(&path).unwrap());
+    let record = LockRecord { owner: samples::owner(), process: Some(process), file: place };
+    let bytes = encode_lock(&record).unwrap();
+    if copy {
+        // The old file stays until there is another one, so that they are not one inode.
+        put(&path, &bytes);
+    } else {
+        use std::io::Write as _;
+        file::open_private(&path).unwrap().write_all(&bytes).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_owner_is_called_dead_only_if_that_is_proved() {
+    let world = World::new();
+    drop(world.locked());
+    let here = this_process();
+    let gone = ProcessIdentity { process: NOBODY, ..here.clone() };
+    let reused = ProcessIdentity { started: "1".to_owned(), ..here.clone() };
+    let elsewhere = |process: &ProcessIdentity| ProcessIdentity { boot: "another".to_owned(), ..process.clone() };
+    let contained = |process: &ProcessIdentity| ProcessIdentity { namespace: "pid:[1]".to_owned(), ..process.clone() };
+    for (process, copy, is_dead) in [
+        (here.clone(), false, false),
+        (here.clone(), true, false),
+        (gone.clone(), false, true),
+        (gone.clone(), true, true),
+        (reused, true, true),
+        // Another machine with the same host name, or this one before a restart.
+        (elsewhere(&here), false, false),
+        (elsewhere(&gone), false, false),
+        // Another namespace of process ids: the lock of the operating system tells, if the file is the one that was locked.
+        (contained(&gone), false, true),
+        (contained(&gone), true, false),
+        (ProcessIdentity { process: 7, ..ProcessIdentity::default() }, true, false),
+    ] {
+        left(&world, process.clone(), copy);
+        let taken = world.lock_as(other());
+        assert_eq!(taken.is_ok(), is_dead, "{process:?}, copy: {copy}, {taken:?}");
+        if !is_dead {
+            assert!(matches!(taken, Err(StoreError::Locked(owner)) if owner == samples::owner()));
+            let state = world.store.lock_state().unwrap();
+            let lives = process == here;
+            assert_eq!(state == LockState::Held(samples::owner()), lives, "{state:?}");
+            // A person may know better, but for a process that is seen to live.
+            assert_eq!(world.store.unlock(&samples::owner()).is_err(), lives, "{process:?}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use() {
+    let world = World::new();
+    drop(world.locked());
+    for (process, is_dead) in [(NOBODY, true), (std::process::id(), false)] {
+        let owner = LockOwner { process, ..samples::owner() };
+        put(&world.store.folders.lock(), &encode_lock_owner(&owner).unwrap());
+        assert_eq!(world.lock_as(other()).is_ok(), is_dead, "{process}");
+    }
+}
+
+#[test]
+fn a_lock_names_the_process_that_holds_it() {
+    let world = World::new();
+    let _locked = world.locked();
+    let inside = decode_lock(&fs::read(world.store.folders.lock()).unwrap()).unwrap();
+    assert_eq!((inside.owner, inside.process), (samples::owner(), Some(this_process())));
 }
 
 #[test]

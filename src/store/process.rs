@@ -1,0 +1,131 @@
+//! Identity of this process, and the life of another one as far as it can be seen from here.
+//!
+//! A number alone names no process: it is used again, another machine with the same host name has the same numbers, and so
+//! has another namespace of process ids on the same machine. So a process that cannot be seen from here is never called dead.
+
+use std::fs::{self, File};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::format::ProcessIdentity;
+
+/// Life of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Living,
+    Ended,
+    Unknown,
+}
+
+/// Returns the identity of this process.
+pub(super) fn this_process() -> ProcessIdentity {
+    let process = std::process::id();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+    if !sees_itself(process) {
+        return ProcessIdentity { process, boot, ..ProcessIdentity::default() };
+    }
+    let namespace = fs::read_link("/proc/self/ns/pid").map(|name| name.display().to_string()).unwrap_or_default();
+    let started = status(process).map(|(_, started)| started).unwrap_or_default();
+    ProcessIdentity { process, boot, namespace, started }
+}
+
+/// Tells whether a process lives, as seen from the process `here`.
+pub(super) fn life(process: &ProcessIdentity, here: &ProcessIdentity) -> Life {
+    let same = |of: fn(&ProcessIdentity) -> &str| !of(here).is_empty() && of(process) == of(here);
+    if !cfg!(target_os = "linux") && process.boot.is_empty() {
+        // These systems tell nothing of this kind; the operating system's lock was free.
+        return Life::Ended;
+    }
+    if !same(|one| &one.boot) || !same(|one| &one.namespace) {
+        return Life::Unknown;
+    }
+    match status(process.process) {
+        Some((state, started)) if started == process.started && !is_dead(state) => Life::Living,
+        _ => Life::Ended,
+    }
+}
+
+/// Tells whether a process lives of which only the number on this host is known: that of a lock file of version 1.
+pub(super) fn life_of_number(process: u32, here: &ProcessIdentity) -> Life {
+    if !cfg!(target_os = "linux") {
+        return Life::Ended;
+    }
+    match status(process) {
+        _ if here.namespace.is_empty() => Life::Unknown,
+        // It may be another process by now.
+        Some((state, _)) if !is_dead(state) => Life::Unknown,
+        _ => Life::Ended,
+    }
+}
+
+/// Returns device and inode of an open file; empty where the system does not tell.
+#[cfg(unix)]
+pub(super) fn place_of(file: &File) -> String {
+    file.metadata().map(|there| format!("{}:{}", there.dev(), there.ino())).unwrap_or_default()
+}
+
+/// Returns device and inode of an open file; empty where the system does not tell.
+#[cfg(not(unix))]
+pub(super) fn place_of(_: &File) -> String {
+    String::new()
+}
+
+/// Tells whether `/proc` is there and shows the process ids of this process's own namespace.
+fn sees_itself(process: u32) -> bool {
+    fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&process.to_string()))
+}
+
+/// Returns state and start time of a process, if there is one with this number.
+fn status(process: u32) -> Option<(char, String)> {
+    let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in front may hold blanks and parentheses. The state is field 3 of proc(5), the start time field 22.
+    let mut fields = line.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.to_owned()))
+}
+
+/// Tells whether a process in this state has ended and only waits for its parent; it holds no files any more.
+fn is_dead(state: char) -> bool {
+    matches!(state, 'Z' | 'X' | 'x')
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_process_lives_for_those_who_see_it_and_is_unknown_to_all_others() {
+        let here = this_process();
+        assert!([&here.boot, &here.namespace, &here.started].into_iter().all(|text| !text.is_empty()), "{here:?}");
+        assert_eq!(life(&here, &here), Life::Living);
+        let another = ProcessIdentity { started: "1".to_owned(), ..here.clone() };
+        assert_eq!(life(&another, &here), Life::Ended, "the number was used again");
+        // Seen from another machine, after a restart, from another namespace, and without /proc.
+        for hidden in [
+            ProcessIdentity { boot: "another".to_owned(), ..here.clone() },
+            ProcessIdentity { namespace: "pid:[1]".to_owned(), ..here.clone() },
+            ProcessIdentity { process: here.process, boot: here.boot.clone(), ..ProcessIdentity::default() },
+        ] {
+            for process in [&here, &another] {
+                assert_eq!(life(process, &hidden), Life::Unknown, "{hidden:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_that_waits_for_its_parent_has_ended() {
+        let here = this_process();
+        let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let started = status(child.id()).unwrap().1;
+        let identity = ProcessIdentity { process: child.id(), started, ..here.clone() };
+        assert_eq!((life(&identity, &here), life_of_number(child.id(), &here)), (Life::Living, Life::Unknown));
+        child.kill().unwrap();
+        while status(child.id()).is_some_and(|(state, _)| state != 'Z') {
+            std::thread::yield_now();
+        }
+        assert_eq!((life(&identity, &here), life_of_number(child.id(), &here)), (Life::Ended, Life::Ended));
+        child.wait().unwrap();
+    }
+}
