@@ -300,6 +300,18 @@ async fn a_pipe_or_a_device_in_the_place_of_any_file_of_the_store_ends_every_com
     assert_eq!(world.place.run(&["audit", "verify"]).code, 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_is_looked_into_once_whatever_links_lead_to_it() {
+    let place = Place::new();
+    place.file("manifests/deep/lead.yaml", include_str!("../examples/quickstart.yaml"));
+    for (link, to) in [("a", "."), ("b", "."), ("c", "deep"), ("deep/up", ".."), ("deep/self", "../deep")] {
+        std::os::unix::fs::symlink(to, place.path().join("manifests").join(link)).unwrap();
+    }
+    let ended = soon(&place, &["validate", "-f", "manifests"]);
+    assert!(ended.code == 0 && ended.stdout.starts_with("1 manifest "), "{ended:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_manifest_beyond_the_limit_is_refused_from_stdin_too() {
     let place = Place::new();

@@ -582,3 +582,54 @@ async fn mode_once_is_remembered_in_a_file_that_can_be_committed() {
     }
     assert_eq!(world.emulator.counters().rows_removed, 4);
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_cannot_be_written_does_not_hide_the_run() {
+    // Where stdout goes to, and the options that send reports there and elsewhere.
+    let cases: [(&str, &[&str]); 4] = [
+        ("full", &["--output", "json"]),
+        ("gone", &["--output", "json"]),
+        ("gone", &[]),
+        ("", &["--output", "text", "--output", "junit=reports/run.xml"]),
+    ];
+    let restore = ["restore", "last", "--all", "--auto-approve"];
+    for (stdout, output) in cases {
+        let (world, people) = World::of(5).await;
+        world.manifest(&ids(&people), "");
+        let before = world.rows();
+        for command in [&APPLY[..], &restore[..]] {
+            std::fs::create_dir_all(world.place.path().join("reports")).unwrap();
+            let inside = if command[0] == "apply" { "reset" } else { "set" };
+            let inside = format!("crm.lead.details.configuration.{inside}");
+            world.emulator.set_faults(&json!([{"method": inside, "nth": 1, "do": "slow", "ms": 1500}])).unwrap();
+            let mut command = world.place.command(&[command, output].concat());
+            let (reader, writer) = std::io::pipe().unwrap();
+            match stdout {
+                "full" => command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap()),
+                "gone" => command.stdout(writer),
+                _ => command.stdout(Stdio::piped()),
+            };
+            let child = command.stderr(Stdio::piped()).spawn().unwrap();
+            let runs = world.store().run_ids().unwrap().len();
+            while world.store().run_ids().unwrap().len() == runs {
+                std::thread::yield_now();
+            }
+            // The plan was shown, and the run is under way.
+            drop(reader);
+            std::fs::remove_dir(world.place.path().join("reports")).unwrap();
+            let ended = tokio::task::block_in_place(|| ended(child));
+            let run = world.store().run_ids().unwrap().pop().unwrap();
+            assert_eq!(ended.code, 3, "{stdout}, {output:?}: {ended:?}");
+            for told in [
+                "Done: 5 of 5 cards",
+                &format!("the run {run} is over, but its report could not be written"),
+                &format!("recard restore {run} --all"),
+            ] {
+                assert!(ended.stderr.contains(told), "{stdout}, {output:?}: {told}: {ended:?}");
+            }
+            assert!(world.store().report(&run).unwrap().is_some());
+        }
+        assert_eq!(world.rows().as_array().unwrap().len(), before.as_array().unwrap().len());
+    }
+}

@@ -1,11 +1,31 @@
-//! Signals: the first one asks everything to come to an end, the second one ends at once.
+//! Signals: the first one stops the command in order, the second one ends it at once.
+//!
+//! The command works on a thread of its own, and the signals are heard on another one: whatever the command waits for (a pipe,
+//! a folder on a dead file system, a reader of stdout), a signal is always heard. After the first signal:
+//!
+//! - reads and waits are dropped ([`Interrupt::unless_stopped`], [`Interrupt::beside`]), and the command ends in order;
+//! - a run that writes ([`Interrupt::begin_writing`]) is waited for: its requests in flight, its journal and its report;
+//! - a command that writes nothing and does not come to its end within [`GRACE`] is left behind.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
 
 use super::exit;
+use super::failure::Failure;
 use super::ui::Ui;
 use crate::engine::{StopHandle, StopSignal, stop_pair};
+use crate::language::Text;
 use crate::portal::HttpPortal;
+
+/// Time that a command without a run has to end in order after the first signal. With it and [`SAYING`], the process ends
+/// within a second.
+const GRACE: Duration = Duration::from_millis(600);
+
+/// Time that a word about a signal may take. Nobody may read stderr any more.
+const SAYING: Duration = Duration::from_millis(100);
 
 /// Listens for signals.
 #[derive(Clone)]
@@ -14,13 +34,28 @@ pub(super) struct Interrupt {
     signal: StopSignal,
     portal: Arc<Mutex<Option<HttpPortal>>>,
     code: Arc<OnceLock<u8>>,
+    /// Told once a signal came.
+    heard: Arc<Notify>,
+    /// Number of runs that write.
+    writing: Arc<watch::Sender<usize>>,
+}
+
+/// A run that writes. Signals wait for it as long as it lives.
+#[must_use = "signals wait for the run for as long as it lives"]
+pub(super) struct Writing(Arc<watch::Sender<usize>>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.send_modify(|runs| *runs -= 1);
+    }
 }
 
 impl Interrupt {
     /// Nothing happened yet. What is said in reports about the end of the command is told the signal, too.
     pub(super) fn new(ui: &Ui) -> Self {
         let (handle, signal) = stop_pair();
-        Self { handle, signal, portal: Arc::default(), code: ui.signal() }
+        let (heard, writing) = (Arc::default(), Arc::new(watch::Sender::new(0)));
+        Self { handle, signal, portal: Arc::default(), code: ui.signal(), heard, writing }
     }
 
     /// The wish to stop, for the engine.
@@ -48,51 +83,153 @@ impl Interrupt {
         self.code.get().copied()
     }
 
-    /// Waits for signals; returns with the second one.
-    pub(super) async fn listen(&self, ui: &Ui) -> u8 {
-        let mut signals = Signals::new();
-        let first = signals.next().await;
-        let _ = self.code.set(first);
+    /// Marks the begin of a run that writes.
+    ///
+    /// # Errors
+    ///
+    /// If a signal came: then no run begins any more.
+    pub(super) fn begin_writing(&self) -> Result<Writing, Failure> {
+        self.writing.send_modify(|runs| *runs += 1);
+        let writing = Writing(Arc::clone(&self.writing));
+        // Looked at behind the mark: `listen` looks for the mark behind the code.
+        if self.code().is_some() { Err(interrupted()) } else { Ok(writing) }
+    }
+
+    /// Stops the command at the first signal, on the thread of the command: where a request has been made up, it is sent before
+    /// the command hears of the signal. Never comes to an end.
+    pub(super) async fn relay(&self) -> Infallible {
+        self.heard.notified().await;
         self.handle.stop(tr_later!("interrupted"));
         if let Ok(slot) = self.portal.lock()
             && let Some(portal) = slot.as_ref()
         {
             portal.stop("interrupted");
         }
-        ui.warn(tr!("interrupted: finishing what is under way; once more to stop at once"));
-        let second = signals.next().await;
-        ui.warn(tr!("stopped at once; `recard resume` settles what was under way"));
-        second
+        std::future::pending().await
+    }
+
+    /// Does work, and drops it if a stop is asked for while no run writes.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let stopped = async {
+            self.wished().await;
+            if *self.writing.borrow() > 0 {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = stopped => Err(interrupted()),
+        }
+    }
+
+    /// Does work that blocks on another thread, and leaves it behind if a stop is asked for.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let done = tokio::task::spawn_blocking(work);
+        tokio::select! {
+            biased;
+            done = done => match done {
+                Ok(done) => Ok(done),
+                Err(ended) => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(interrupted()),
+                },
+            },
+            () = self.wished() => Err(interrupted()),
+        }
+    }
+
+    /// Waits for signals; returns with the exit code when the process is to end whatever the command does.
+    pub(super) async fn listen(&self, mut signals: Signals, ui: &Ui) -> u8 {
+        let first = signals.next().await;
+        let _ = self.code.set(first);
+        self.heard.notify_one();
+        say(ui, tr!("interrupted: finishing what is under way; once more to stop at once")).await;
+        tokio::select! {
+            second = signals.next() => {
+                say(ui, tr!("stopped at once; `recard resume` settles what was under way")).await;
+                second
+            }
+            () = self.left_behind() => first,
+        }
+    }
+
+    /// Waits until the command has had its time to end in order.
+    async fn left_behind(&self) {
+        let mut runs = self.writing.subscribe();
+        // The sender lives as long as `self`.
+        let _ = runs.wait_for(|runs| *runs == 0).await;
+        tokio::time::sleep(GRACE).await;
     }
 }
 
+/// Returns the failure of a command that was stopped before it wrote anything.
+pub(super) fn interrupted() -> Failure {
+    Failure::refused(tr!("interrupted; nothing was written"))
+}
+
+/// Says something about a signal. The command may be stuck with stderr in its hands, so it is said on a thread of its own.
+async fn say(ui: &Ui, text: Text) {
+    let ui = ui.clone();
+    let said = tokio::task::spawn_blocking(move || ui.warn(text));
+    let _ = tokio::time::timeout(SAYING, said).await;
+}
+
 /// The signals that end the program. Made once, so that none is missed between the first and the second.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
-    streams: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
+    streams: Option<Streams>,
+}
+
+#[cfg(unix)]
+struct Streams {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    /// The terminal has gone away. Nothing where the signal is to be ignored.
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
     #[cfg(unix)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let streams = signal(SignalKind::interrupt()).and_then(|it| Ok((it, signal(SignalKind::terminate())?)));
-        Self { streams: streams.ok() }
+        let streams = || -> std::io::Result<Streams> {
+            // Asked first: to listen for the signal ends that it is ignored.
+            let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+            Ok(Streams {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup,
+            })
+        };
+        Self { streams: streams().ok() }
     }
 
     #[cfg(not(unix))]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {}
     }
 
     /// The exit code of the next signal. Waits for ever where signals cannot be had.
     #[cfg(unix)]
     async fn next(&mut self) -> u8 {
-        let Some((interrupt, terminate)) = &mut self.streams else { return std::future::pending().await };
+        let Some(Streams { interrupt, terminate, hangup }) = &mut self.streams else {
+            return std::future::pending().await;
+        };
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = interrupt.recv() => exit::INTERRUPTED,
             _ = terminate.recv() => exit::TERMINATED,
+            _ = hung_up => exit::TERMINATED,
         }
     }
 
@@ -103,4 +240,14 @@ impl Signals {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Tells whether the process was started with SIGHUP ignored, as `nohup` does. Where the system does not tell, the signal is left
+/// as it is: by itself it ends a process, and one that was told to ignore it goes on.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal from the number 1 on, and SIGHUP is that one.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
 }

@@ -31,13 +31,20 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Builder;
 
 use args::{Cli, Colour, Command, Global};
 use failure::Failure;
-use interrupt::Interrupt;
+use interrupt::{Interrupt, Signals};
 use ui::{Talk, Ui};
 
 use crate::language;
+
+/// Stack of the thread that a command works on: that of a main thread on most systems.
+const COMMAND_STACK: usize = 8 << 20;
+
+/// Exit code of a program that has panicked.
+const PANICKED: u8 = 101;
 
 /// Runs a command line to its end and returns the exit code; the first argument is the program's name.
 ///
@@ -62,23 +69,70 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     language::speak(cli.global.lang.unwrap_or_else(environment::language));
     let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
-    let outcome = log::start(&ui, cli.global.log_format).and_then(|()| {
-        let runtime = runtime_for(&cli.command)
-            .enable_all()
-            .build()
-            .map_err(|problem| Failure::error(tr!("cannot start: {problem}", problem)))?;
-        let outcome = runtime.block_on(with_interrupts(&ui, cli));
+    let ended = log::start(&ui, cli.global.log_format).and_then(|()| beside_signals(&ui, cli));
+    ended.unwrap_or_else(|failure| {
+        ui.fail(&failure);
+        failure.code
+    })
+}
+
+/// Runs a command on a thread of its own, until its end or until signals end it.
+fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|problem| cannot_start(&problem))?;
+    let code = runtime.block_on(async {
+        // Signals are heard before anything is done.
+        let (signals, interrupt) = (Signals::new(), Interrupt::new(ui));
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let command = {
+            let (ui, interrupt) = (ui.clone(), interrupt.clone());
+            move || {
+                let code = end_of(&ui, cli, &interrupt);
+                // Nobody waits any more if a signal has ended the process.
+                let _ = done.send(code);
+            }
+        };
+        let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(COMMAND_STACK);
+        thread.spawn(command).map_err(|problem| cannot_start(&problem))?;
+        Ok(tokio::select! {
+            biased;
+            code = ended => code.unwrap_or(PANICKED),
+            code = interrupt.listen(signals, ui) => code,
+        })
+    });
+    // A thread that still waits for stderr is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs a command to its end, and tells why it failed if it did.
+fn end_of(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
+    let outcome = runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
+    let outcome = outcome.and_then(|runtime| {
+        let outcome = runtime.block_on(async {
+            tokio::select! {
+                // A signal that was heard counts before anything else is done.
+                biased;
+                never = interrupt.relay() => match never {},
+                outcome = dispatch(ui, &cli.global, cli.command, interrupt) => outcome,
+            }
+        });
         // A thread that still waits for an answer at a prompt is not waited for.
         runtime.shutdown_background();
         outcome
     });
+    let code = interrupt.code();
     match outcome {
-        Ok(code) => code,
+        Ok(done) => code.unwrap_or(done),
         Err(failure) => {
             ui.fail(&failure);
-            failure.code
+            code.unwrap_or(failure.code)
         }
     }
+}
+
+fn cannot_start(problem: &std::io::Error) -> Failure {
+    Failure::error(tr!("cannot start: {problem}", problem))
 }
 
 /// The command line as clap knows it: for manual pages, and for tests that read commands out of documents.
@@ -89,9 +143,7 @@ pub fn command() -> clap::Command {
 /// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it was just received, and nothing
 /// is handed from core to core. What serves others has threads for them: an emulated portal as many as there are cores, a loop
 /// one that says how it is while files are waited for.
-fn runtime_for(command: &Command) -> tokio::runtime::Builder {
-    use tokio::runtime::Builder;
-
+fn runtime_for(command: &Command) -> Builder {
     match command {
         #[cfg(feature = "emulator")]
         Command::Emulate(_) => Builder::new_multi_thread(),
@@ -104,24 +156,9 @@ fn runtime_for(command: &Command) -> tokio::runtime::Builder {
     }
 }
 
-/// Runs a command, until its end or until a second signal.
-async fn with_interrupts(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
-    let interrupt = Interrupt::new(ui);
-    tokio::select! {
-        // Signals are heard before anything is done.
-        biased;
-        code = interrupt.listen(ui) => Ok(code),
-        done = dispatch(ui, &cli.global, cli.command, &interrupt) => match (interrupt.code(), done) {
-            (Some(code), Ok(_)) => Ok(code),
-            (Some(code), Err(failure)) => Err(Failure { code, ..failure }),
-            (None, done) => done,
-        },
-    }
-}
-
 async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interrupt) -> Result<u8, Failure> {
     match command {
-        Command::Validate(arguments) => commands::validate::run(ui, &arguments),
+        Command::Validate(arguments) => commands::validate::run(ui, &arguments, interrupt).await,
         Command::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,
         Command::Apply(arguments) => commands::apply::run(ui, global, &arguments, interrupt).await,
         Command::Restore(arguments) => commands::restore::run(ui, global, &arguments, interrupt).await,

@@ -88,7 +88,8 @@ pub(super) async fn of_snapshot(
     second_opinion(&desired, snapshot, &policy, &made)?;
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
-    Ok(Planned { plan: made, warnings, commits: git.answer(), limits: desired.guards })
+    let commits = session.interrupt().beside(move || git.answer()).await?;
+    Ok(Planned { plan: made, warnings, commits, limits: desired.guards })
 }
 
 /// Has the checker look at a plan.

@@ -8,6 +8,7 @@ use super::environment;
 use super::exit;
 use super::failure::Failure;
 use super::interrupt::Interrupt;
+use super::output::Outputs;
 use super::plan_files;
 use super::session::Session;
 use super::ui::Ui;
@@ -15,6 +16,7 @@ use crate::engine::{self, ApplyReport, MendedJournal};
 use crate::language::Text;
 use crate::model::{OutcomeClass, PortalId, ReadTrust, RunId};
 use crate::port::{Clock as _, LockOwner, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
+use crate::report::{RunText, SettledRun, Subject};
 use crate::store::Locked;
 
 /// Takes the lock of the session's portal, waiting for it if the command line says so.
@@ -231,6 +233,44 @@ pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: 
             problem
         ));
     }
+}
+
+/// Writes the report of a run into all outputs, and gives back why the run failed, if it did. A report that cannot be written
+/// does not hide the run: stderr has it in its place, with the way back, and the exit code is 3.
+pub(super) fn report(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    settled: &SettledRun<'_>,
+    failure: Option<Failure>,
+) -> Result<(), Failure> {
+    let ui = outputs.ui;
+    let written = outputs.write(Subject::Run(settled)).and_then(|()| ui.unread().map_or(Ok(()), Err));
+    let unwritten = match (written, settled.run) {
+        (Ok(()), _) => None,
+        (Err(problem), None) => Some(problem),
+        (Err(problem), Some(run)) => {
+            let text = RunText::new(run, settled.targets, settled.totals()).with_reason(settled.stopped);
+            Some(unreported(ui, &text, problem, run, session.again()))
+        }
+    };
+    match (failure, unwritten) {
+        (None, None) => Ok(()),
+        (Some(problem), None) | (None, Some(problem)) => Err(problem),
+        (Some(failure), Some(unwritten)) => {
+            ui.fail(&failure);
+            Err(unwritten)
+        }
+    }
+}
+
+/// Tells on stderr of a run whose report could not be written.
+pub(super) fn unreported(ui: &Ui, text: &RunText<'_>, problem: Failure, run: &RunId, again: &str) -> Failure {
+    ui.diagnostics(&text.to_string());
+    // The hints of the problem are about outputs before a run.
+    Failure { code: exit::PARTIAL, hints: Vec::new(), ..problem }
+        .while_doing(tr!("the run {run} is over, but its report could not be written", run))
+        .hint(tr!("the store has it: recard show {run}{again}", run, again))
+        .hint(tr!("To put everything back: recard restore {run} --all{again}", run, again))
 }
 
 /// Finds out before the first request whether the store can take backups.

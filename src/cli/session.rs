@@ -1,6 +1,6 @@
 //! A connection to a portal, with the store that belongs to it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::SignedDuration;
 
@@ -12,7 +12,7 @@ use super::embedded::{self, Embedded};
 use super::environment::{self, Need};
 use super::exit;
 use super::failure::Failure;
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, Writing};
 use super::progress::Forecast;
 use super::ui::Ui;
 use crate::format::{ReadProof, StoredLevel};
@@ -42,6 +42,9 @@ pub(super) struct Session {
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
     again: String,
+    interrupt: Interrupt,
+    /// Held from the begin of a run to the end of the session: what is kept and told of the run is waited for as well.
+    writing: OnceLock<Writing>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -98,9 +101,10 @@ fn unknown_portal(portal: &str) -> Failure {
 
 impl Address {
     /// Finds the portal that the command line and the environment name.
-    pub(super) async fn find(global: &Global, need: Need) -> Result<Self, Failure> {
+    pub(super) async fn find(global: &Global, need: Need, interrupt: &Interrupt) -> Result<Self, Failure> {
         let Some(portal) = &global.portal else {
-            let (webhook, from) = environment::webhook(need, global.webhook_url_file.as_deref())?;
+            let file = global.webhook_url_file.clone();
+            let (webhook, from) = interrupt.beside(move || environment::webhook(need, file.as_deref())).await??;
             let name = webhook.portal();
             return Ok(Self {
                 webhook,
@@ -150,7 +154,8 @@ impl Address {
         if let Some(problem) = unread {
             ui.warn(tr!("{problem}; it only tells what the portal's limits stood at, and is taken for full", problem));
         }
-        match connection.portal.reader().identify().await {
+        let reader = connection.portal.reader();
+        match interrupt.unless_stopped(async { Ok(reader.identify().await?) }).await {
             Ok(caller) => {
                 let (caller, unread) = connection.with_proof(ui, caller);
                 if let Some(problem) = unread {
@@ -159,9 +164,9 @@ impl Address {
                         problem
                     ));
                 }
-                Ok(connection.with_caller(caller))
+                Ok(connection.with_caller(caller, interrupt))
             }
-            Err(problem) => Err(connection.told(problem.into())),
+            Err(problem) => Err(connection.told(problem)),
         }
     }
 
@@ -266,7 +271,7 @@ impl Connection {
     }
 
     /// The session of somebody.
-    pub(super) fn with_caller(self, caller: Identity) -> Session {
+    fn with_caller(self, caller: Identity, interrupt: &Interrupt) -> Session {
         Session {
             portal: self.portal,
             store: self.store,
@@ -274,6 +279,8 @@ impl Connection {
             rate: self.rate,
             webhook: self.webhook,
             again: self.again,
+            interrupt: interrupt.clone(),
+            writing: OnceLock::new(),
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         }
@@ -320,13 +327,31 @@ impl Session {
         &self.again
     }
 
-    /// Works in the session and closes it, however the work ends: what a run has used up before it failed is used up.
+    /// Signals, for what blocks.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Marks the begin of a run that writes: from now on signals wait for the session to end.
+    ///
+    /// # Errors
+    ///
+    /// If a stop was asked for: then no run begins any more.
+    pub(super) fn begin_writing(&self) -> Result<(), Failure> {
+        if self.writing.get().is_none() {
+            let _ = self.writing.set(self.interrupt.begin_writing()?);
+        }
+        Ok(())
+    }
+
+    /// Works in the session and closes it, however the work ends: what a run has used up before it failed is used up. Work that
+    /// only reads is dropped at a stop.
     pub(super) async fn during<T>(
         self,
         ui: &Ui,
         work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let outcome = work(&self).await;
+        let outcome = self.interrupt.unless_stopped(work(&self)).await;
         let closed = self.close(ui);
         let done = outcome?;
         closed.map(|()| done)
@@ -340,6 +365,7 @@ impl Session {
 
     /// Ends the session, as [`Connection::close`] does.
     fn close(self, ui: &Ui) -> Result<(), Failure> {
+        let _writing = self.writing;
         let connection = Connection {
             portal: self.portal,
             store: self.store,

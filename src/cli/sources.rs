@@ -1,9 +1,11 @@
 //! Finds and reads the manifests that the command line names.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::exit;
 use super::failure::Failure;
+use super::interrupt::Interrupt;
 use super::output::Outputs;
 use super::ui::Ui;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
@@ -43,8 +45,10 @@ impl Manifest {
 }
 
 /// Reads and checks manifests. All problems are shown here; the failure says only that there were some.
-pub(super) fn load(outputs: &Outputs<'_>, files: &[PathBuf]) -> Result<Manifest, Failure> {
-    check(outputs, read(files)?)
+pub(super) async fn load(outputs: &Outputs<'_>, files: &[PathBuf], interrupt: &Interrupt) -> Result<Manifest, Failure> {
+    let files = files.to_vec();
+    let sources = interrupt.beside(move || read(&files)).await??;
+    check(outputs, sources)
 }
 
 /// Checks manifests that were read.
@@ -92,7 +96,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         }
         if path.is_dir() {
             let mut found = Vec::new();
-            folder(path, &mut found)?;
+            folder(path, &mut BTreeSet::new(), &mut found)?;
             if found.is_empty() {
                 return Err(Failure::error(tr!("the folder {} holds no .yaml or .yml file", path.display())));
             }
@@ -104,13 +108,18 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         }
     }
     // The same file named twice is one file.
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     sources.retain(|source| seen.insert(source.name.clone()));
     Ok(sources)
 }
 
-fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+/// Finds the manifests in a folder and those below it. A folder is looked into once, whatever links lead to it: a link to a
+/// folder above would never end otherwise, and two would double at every step.
+fn folder(path: &Path, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let cannot = |problem| Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem));
+    if !visited.insert(std::fs::canonicalize(path).map_err(cannot)?) {
+        return Ok(());
+    }
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(cannot)? {
         entries.push(entry.map_err(cannot)?.path());
@@ -123,7 +132,7 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
             continue;
         }
         if entry.is_dir() {
-            folder(&entry, found)?;
+            folder(&entry, visited, found)?;
         } else if yaml {
             // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
             if entry.exists() && !entry.is_file() {

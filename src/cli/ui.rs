@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anstream::ColorChoice;
@@ -37,6 +38,8 @@ pub(super) struct Ui {
     choice: ColorChoice,
     bars: MultiProgress,
     signal: Arc<OnceLock<u8>>,
+    /// Whether the reader of stdout has gone away.
+    unread: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -44,7 +47,7 @@ impl Ui {
     pub(super) fn new(choice: ColorChoice, talk: Talk) -> Self {
         // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
         choice.write_global();
-        Self { talk, choice, bars: MultiProgress::new(), signal: Arc::default() }
+        Self { talk, choice, bars: MultiProgress::new(), signal: Arc::default(), unread: Arc::default() }
     }
 
     /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how the command ends.
@@ -87,12 +90,20 @@ impl Ui {
                 if plain { &mut Plain::new(stdout) } else { &mut anstream::AutoStream::auto(stdout) };
             let mut out = io::BufWriter::with_capacity(PIECE, out);
             match write!(out, "{text}").and_then(|()| out.flush()) {
-                Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
+                Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
+                    self.unread.store(true, Ordering::Relaxed);
+                    Ok(())
                 }
-                Ok(()) | Err(_) => Ok(()),
+                Err(problem) => Err(Failure::error(tr!("cannot write the result: {problem}", problem))),
+                Ok(()) => Ok(()),
             }
         })
+    }
+
+    /// Returns the failure to write a result whose reader has gone away, if that happened: the report of a run must not be lost.
+    pub(super) fn unread(&self) -> Option<Failure> {
+        let unread = self.unread.load(Ordering::Relaxed);
+        unread.then(|| Failure::error(tr!("cannot write the result: the reader of stdout has gone away")))
     }
 
     /// Says something in passing.

@@ -156,7 +156,7 @@ impl Client {
         let place =
             Place { client: self, number: self.with(|state| state.under_way.add(request.commands(), request.pages())) };
         loop {
-            let answer = self.send(request, &place, trial.lane()).await.map_err(CallError::Portal)?;
+            let answer = self.send(request, repeat, &place, trial.lane()).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
                 Ok(Reply { answer, sent, time }) => {
                     let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
@@ -213,10 +213,12 @@ impl Client {
         }
     }
 
-    /// Sends a request once, when the limits allow it.
+    /// Sends a request once, when the limits allow it. A stop drops a read in flight, and never a write or a read of a
+    /// compensation.
     async fn send(
         &self,
         request: &Request,
+        repeat: Repeat,
         place: &Place<'_>,
         lane: Lane,
     ) -> Result<Result<Reply, TransportError>, PortalError> {
@@ -240,7 +242,15 @@ impl Client {
             state.under_way.leaves(place.number, Instant::now());
         });
         let (start, sent) = (Instant::now(), self.gate.now());
-        let answer = self.transport.send(request.method, request.body.clone()).await;
+        let sending = self.transport.send(request.method, request.body.clone());
+        let answer = match (repeat, lane) {
+            (Repeat::IfNotExecuted, _) | (_, Lane::Compensation) => sending.await,
+            (Repeat::Always, Lane::Planned) => tokio::select! {
+                biased;
+                answer = sending => answer,
+                reason = self.gate.stop_asked() => return Err(PortalError::Stopped(reason)),
+            },
+        };
         if matches!(answer, Err(TransportError::NotSent(_))) {
             let now = self.gate.now();
             self.gate.limiter().unsent(now);

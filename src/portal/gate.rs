@@ -2,7 +2,7 @@
 //! to stop.
 //!
 //! Requests pass in the order in which they came. A wait ends at once when somebody asks to stop, or when the deadline
-//! would pass before its end; requests that are in flight are not the gate's and finish.
+//! would pass before its end; requests that are in flight are not the gate's.
 //!
 //! As long as there is plenty to be sent, requests that wait for the counter leave together, up to all that four seconds have
 //! room for: that is as soon for the last of them, and a processor that has slept takes about twice as long for the same work
@@ -223,7 +223,8 @@ impl Gate {
         let _ = ahead.wait_for(|waiting| *waiting == 0).await;
     }
 
-    async fn stop_asked(&self) -> String {
+    /// Waits until a stop is asked for. Returns its reason.
+    pub(crate) async fn stop_asked(&self) -> String {
         let mut stopped = self.stopped.subscribe();
         // The sender lives as long as the gate, so that there is always a reason in the end.
         stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()).unwrap_or_default()

@@ -97,7 +97,8 @@ impl HttpPortal {
         self.client.gate.limiter().level(now)
     }
 
-    /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Requests in flight finish.
+    /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Reads in flight are dropped, and
+    /// writes in flight finish.
     pub fn stop(&self, reason: &str) {
         self.client.gate.stop(reason);
     }

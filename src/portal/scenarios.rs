@@ -475,6 +475,25 @@ async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
     assert!(client.statistics().requests <= 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stop_drops_a_read_in_flight_and_no_write() {
+    let portal = company(10, Vec::new());
+    portal.with(|state| state.delay = Duration::from_secs(50));
+    let client = HttpPortal::over(portal, &PortalSettings::default());
+    let start = Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        client.stop("interrupted");
+    };
+    let (writer, own, keys) = (client.writer(), [card(3)], cards(10));
+    let reset = async { (reset_cards(&writer, &own).await, start.elapsed()) };
+    let seen = async { (read(&client, &keys).await, start.elapsed()) };
+    let ((reset, written), (seen, dropped), ()) = tokio::join!(reset, seen, stop);
+    assert_eq!(reset.unwrap()[0].1.answer, CommandAnswer::Done);
+    assert_eq!(seen.unwrap_err(), PortalError::Stopped("interrupted".to_owned()));
+    assert!(written >= Duration::from_secs(50) && dropped < Duration::from_secs(1), "{written:?}, {dropped:?}");
+}
+
 fn any_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => Just(Fault::None),

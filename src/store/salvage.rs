@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{damaged, read_if_there};
+use super::file::{LARGEST_LOG, damaged, read_if_there};
 use super::{Store, backup, misread};
 use crate::format::plan_file::{PlanFile, PlanFileTarget};
 use crate::format::{AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record};
@@ -39,7 +39,7 @@ impl WholeLines {
     pub(super) fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
         let path = store.folders.journal(run);
         let missing = || StoreError::Missing(format!("journal of the run {run}"));
-        let mut bytes = read_if_there(&path)?.ok_or_else(missing)?;
+        let mut bytes = read_if_there(&path, LARGEST_LOG)?.ok_or_else(missing)?;
         let (lines, kept) = find_lines(&bytes);
         let torn = bytes.len() - kept;
         let (mut numbered, mut problem, mut tail) = (Vec::new(), None, None);
@@ -149,7 +149,7 @@ impl Store {
 
     /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has none.
     fn told_of(&self, run: &RunId) -> Told {
-        let bytes = read_if_there(&self.folders.audit()).ok().flatten().unwrap_or_default();
+        let bytes = read_if_there(&self.folders.audit(), LARGEST_LOG).ok().flatten().unwrap_or_default();
         let mut told = Told::default();
         for line in find_audit(&bytes).map(|found| found.lines).unwrap_or_default() {
             match line.entry.event {

@@ -63,7 +63,7 @@ impl Trail {
             Err(problem @ (StoreError::Damaged { .. } | StoreError::TooNew { .. })) => problem,
             Err(problem) => return Err(problem),
         };
-        let bytes = read_if_there(path)?.unwrap_or_default();
+        let bytes = read_if_there(path, LARGEST_LOG)?.unwrap_or_default();
         let found = find_audit(&bytes).map_err(|problem| misread(path, problem, None))?;
         let last = found.lines.last().map_or_else(|| audit_anchor(portal), |line| line.digest);
         let mut file = LineFile::open(path, found.kept)?;

@@ -38,7 +38,7 @@ pub(in crate::cli) async fn run(
         if let Some(path) = &arguments.plan {
             return apply_reviewed::with(&outputs, global, arguments, path, interrupt).await;
         }
-        let manifest = sources::load(&outputs, &arguments.files)?;
+        let manifest = sources::load(&outputs, &arguments.files, interrupt).await?;
         with(&outputs, global, arguments, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
@@ -52,7 +52,7 @@ pub(in crate::cli) async fn with(
     manifest: &Manifest,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    let address = Address::find(global, Need::Write).await?;
+    let address = Address::find(global, Need::Write, interrupt).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let ui = outputs.ui;
     let session = address.connect(global, ui, interrupt).await?;
@@ -150,6 +150,7 @@ impl Undertaking<'_> {
         manifests: &str,
     ) -> Result<u8, Failure> {
         let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
+        session.begin_writing()?;
         let run = running::begin(locked, &plan_file)?;
         drop(plan_file);
         let mut log = locked.start_run(run.clone(), header)?;
@@ -165,11 +166,14 @@ impl Undertaking<'_> {
             Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
         };
         let stopped = report.stopped.as_deref();
-        finish(outputs, session, &SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled })?;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        keep_selection(session, locked, manifests, approved.plan())?;
+        let kept = match failure {
+            None => keep_selection(session, locked, manifests, approved.plan()),
+            Some(_) => Ok(()),
+        };
+        let settled = SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
+        finish(outputs, session, &settled, failure)?;
+        // The run has written, whatever becomes of the number of people.
+        kept.map_err(|problem| Failure { code: exit::PARTIAL, ..problem })?;
         Ok(running::exit_code(&report))
     }
 }
@@ -194,15 +198,20 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
     }
 }
 
-/// Writes the report, and tells the way back.
-fn finish(outputs: &Outputs<'_>, session: &Session, settled: &SettledRun<'_>) -> Result<(), Failure> {
-    // An empty line between the plan and what became of it.
-    outputs.preview_text("\n")?;
-    outputs.write(Subject::Run(settled))?;
+/// Writes the report, and tells the way back. Gives back why the run failed, if it did.
+fn finish(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    settled: &SettledRun<'_>,
+    failure: Option<Failure>,
+) -> Result<(), Failure> {
+    // An empty line between the plan and what became of it. If it cannot be written, neither can the report.
+    let _ = outputs.preview_text("\n");
+    let told = running::report(outputs, session, settled, failure);
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
         outputs.ui.note(tr!("To put everything back: recard restore {run} --all{again}", run, again = session.again()));
     }
-    Ok(())
+    told
 }
 
 /// Keeps how many people were selected, for the guard of the next run. A second apply finds it there and writes nothing.

@@ -38,10 +38,14 @@ pub(super) async fn with(
         return Err(Failure::new(exit::USAGE, tr!("a plan file says itself which cards are reset blindly"))
             .hint(tr!("leave out --blind-reset here, and give it to plan")));
     }
-    let (mut file, bytes) = plan_files::read(path)?;
+    let plan = path.to_owned();
+    let (mut file, bytes) = interrupt.beside(move || plan_files::read(&plan)).await??;
     planning::lower_limits(&mut file.content.limits, &arguments.rules);
-    let manifest = if arguments.files.is_empty() { None } else { Some(sources::load(outputs, &arguments.files)?) };
-    let address = Address::find(global, Need::Write).await?;
+    let manifest = match arguments.files.as_slice() {
+        [] => None,
+        files => Some(sources::load(outputs, files, interrupt).await?),
+    };
+    let address = Address::find(global, Need::Write, interrupt).await?;
     plan_files::check(&file.content, address.name(), manifest.as_ref())?;
     let ui = outputs.ui;
     let session = address.connect(global, ui, interrupt).await?;
@@ -99,6 +103,7 @@ async fn carry_out(
     }
     let approved =
         apply::approved(&plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
+    session.begin_writing()?;
     running::probe(locked)?;
     locked.use_plan(file.id).map_err(|problem| match problem {
         UsePlanError::AlreadyUsed(_) => used_before(&problem),

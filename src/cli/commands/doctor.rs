@@ -39,11 +39,18 @@ pub(in crate::cli) async fn run(
     output::check_paths(&arguments.output)?;
     let writes = environment::names_a_writing_webhook(global.webhook_url_file.as_deref());
     let need = if writes && !arguments.read { Need::Write } else { Need::Read };
-    let address = Address::find(global, need).await?;
+    let address = Address::find(global, need, interrupt).await?;
     let portal = address.name().to_string();
     let (connection, unread_level) = address.open(global, ui, interrupt)?;
     let mut checks = Vec::new();
-    portal_checks(ui, &connection, &mut checks).await;
+    let looking = async {
+        portal_checks(ui, &connection, &mut checks).await;
+        Ok(())
+    };
+    if let Err(stopped) = interrupt.unless_stopped(looking).await {
+        connection.close(ui)?;
+        return Err(stopped);
+    }
     checks.extend(unread_level.map(level));
     store_checks(&connection.store, &mut checks);
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };

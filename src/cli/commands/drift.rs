@@ -31,8 +31,8 @@ async fn look(
     arguments: &DriftArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    let manifest = sources::load(outputs, &arguments.manifests.files)?;
-    let address = Address::find(global, Need::Read).await?;
+    let manifest = sources::load(outputs, &arguments.manifests.files, interrupt).await?;
+    let address = Address::find(global, Need::Read, interrupt).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {

@@ -55,10 +55,10 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
     ui.result(json(&ready))?;
     ui.note(tr!("serving an emulated portal; every secret in it is made up. End it with Ctrl-C."));
     interrupt.wished().await;
-    emulator.stop().await;
     if let Some(path) = &arguments.ready_file {
         remove(path)?;
     }
+    emulator.stop().await;
     Ok(exit::DONE)
 }
 

@@ -38,7 +38,7 @@ pub(in crate::cli) async fn run(
     if let Some(folder) = &arguments.out {
         refuse_existing(folder)?;
     }
-    let session = Address::find(global, Need::Read).await?.connect(global, ui, interrupt).await?;
+    let session = Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
     let mut survey = session.during(ui, async |session| super::inventory::take(ui, session).await).await?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
         return Err(Failure::error(tr!("the portal has no active department {unknown}", unknown))

@@ -19,7 +19,7 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     output::check_paths(&arguments.output)?;
-    let session = Address::find(global, Need::Read).await?.connect(global, ui, interrupt).await?;
+    let session = Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
     let survey = session.during(ui, async |session| take(ui, session).await).await?;
     let inventory = Inventory::new(&survey);
     output::write(ui, &arguments.output, |format| match format {

@@ -25,7 +25,7 @@ pub(in crate::cli) async fn run(
     let outputs = Outputs::showing(ui, Purpose::Plan, &arguments.shown)?;
     let outcome = async {
         arguments.out.as_deref().map_or(Ok(()), output::check_path)?;
-        let manifest = sources::load(&outputs, &arguments.manifests.files)?;
+        let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
         with(&outputs, global, arguments, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
@@ -39,7 +39,7 @@ pub(in crate::cli) async fn with(
     manifest: &Manifest,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    let address = Address::find(global, Need::Read).await?;
+    let address = Address::find(global, Need::Read, interrupt).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {

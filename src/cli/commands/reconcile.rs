@@ -100,7 +100,7 @@ pub(in crate::cli) async fn run(
             "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when"
         )));
     }
-    check_beforehand(ui, global, arguments).await?;
+    check_beforehand(ui, global, arguments, interrupt).await?;
     let jitter = arguments.jitter.unwrap_or(arguments.every / 10);
     let watched = Arc::new(Watched {
         metrics: Metrics::new(),
@@ -150,11 +150,16 @@ pub(in crate::cli) async fn run(
 }
 
 /// Finds mistakes of the command line before the first round, where somebody still looks.
-async fn check_beforehand(ui: &Ui, global: &Global, arguments: &ReconcileArguments) -> Result<(), Failure> {
+async fn check_beforehand(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ReconcileArguments,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
     let shown = shown(arguments);
     let outputs = Outputs::showing(ui, Purpose::Apply, &shown)?;
-    let manifest = sources::load(&outputs, &arguments.manifests.files)?;
-    let address = Address::find(global, Need::Write).await?;
+    let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
+    let address = Address::find(global, Need::Write, interrupt).await?;
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())
 }
 
@@ -187,7 +192,7 @@ async fn round(
         auto_approve: true,
     };
     let outcome = async {
-        let manifest = sources::load(&outputs, &applying.files)?;
+        let manifest = sources::load(&outputs, &applying.files, interrupt).await?;
         apply::with(&outputs, global, &applying, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)

@@ -39,7 +39,7 @@ pub(in crate::cli) async fn with(
 ) -> Result<u8, Failure> {
     let ui = outputs.ui;
     let users = users(arguments)?;
-    let address = Address::find(global, Need::Write).await?;
+    let address = Address::find(global, Need::Write, interrupt).await?;
     let session = address.connect(global, ui, interrupt).await?;
     let work = async |session: &Session| {
         let mut locked = running::lock(ui, global, session, "restore").await?;
@@ -101,6 +101,7 @@ async fn restore(
     // A person may have taken their time for the answer.
     let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
     let options = ExecuteOptions::new(freshness);
+    session.begin_writing()?;
     running::probe(locked)?;
     let header = running::header(session, RunPurpose::Restore(of), snapshot.trust, plan.planned_cards());
     let run = running::new_run(locked)?;
@@ -117,12 +118,8 @@ async fn restore(
     };
     let settled =
         SettledRun { run: Some(&report.run), targets: &report.targets, stopped: report.stopped.as_deref(), ..settled };
-    outputs.write(Subject::Run(&settled))?;
-    match failure {
-        Some(failure) => Err(failure),
-        None if kept_back => Ok(exit::PARTIAL),
-        None => Ok(running::exit_code(&report)),
-    }
+    running::report(outputs, session, &settled, failure)?;
+    Ok(if kept_back { exit::PARTIAL } else { running::exit_code(&report) })
 }
 
 fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKey) -> bool {
