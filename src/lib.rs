@@ -20,8 +20,8 @@
 //!                                       ApplyReport --> report --> exit status
 //! ```
 //!
-//! Everything is read first, then planned offline, then done. A dry run is *not calling apply*. [`engine::look()`] resolves and
-//! observes at once: where everybody is selected, the first cards are read while the last people are still being listed.
+//! Everything is read first, then planned offline, then done: people and departments, then the cards of all targets. A dry run is
+//! *not calling apply*.
 //!
 //! The layers, from the bottom: [`language`], [`model`] and [`diagnostic`]; [`manifest`] and [`plan`], which do not know
 //! each other; [`port`]; [`format`](mod@format); [`portal`], [`store`] and [`engine`], side by side; [`report`]; and the

@@ -7,10 +7,9 @@
 //! is held.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::sync::Notify;
 
 use crate::language::Text;
 use crate::model::{
@@ -136,86 +135,6 @@ impl<F: FnMut(CardKey, CardRead) + Send> CardSink for F {
     }
 }
 
-/// Cards that are to be read, of which not all are known from the start: those of the first people are read while the last are
-/// still being listed.
-#[derive(Debug, Default)]
-pub struct CardQueue {
-    queued: Mutex<Queued>,
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Queued {
-    keys: Vec<CardKey>,
-    expected: usize,
-    complete: bool,
-}
-
-impl CardQueue {
-    /// Adds cards, of about so many that there will be in all.
-    pub fn push(&self, keys: impl IntoIterator<Item = CardKey>, expected: usize) {
-        let mut queued = self.queued();
-        queued.keys.extend(keys);
-        queued.expected = expected;
-        drop(queued);
-        self.changed.notify_one();
-    }
-
-    /// Adds the last cards.
-    pub fn complete(&self, keys: impl IntoIterator<Item = CardKey>) {
-        let mut queued = self.queued();
-        queued.keys.extend(keys);
-        queued.complete = true;
-        drop(queued);
-        self.changed.notify_one();
-    }
-
-    /// How many cards there are by now.
-    pub fn len(&self) -> usize {
-        self.queued().keys.len()
-    }
-
-    /// Whether there is none by now.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many cards there will be in all, at a guess until the last ones are there.
-    pub fn expected(&self) -> usize {
-        let queued = self.queued();
-        let known = queued.keys.len();
-        if queued.complete { known } else { queued.expected.max(known) }
-    }
-
-    /// Whether the last cards are there.
-    pub fn is_complete(&self) -> bool {
-        self.queued().complete
-    }
-
-    /// The card with a number, from 0 on.
-    pub fn card(&self, number: usize) -> Option<CardKey> {
-        self.queued().keys.get(number).copied()
-    }
-
-    /// All cards by now.
-    pub fn cards(&self) -> Vec<CardKey> {
-        self.queued().keys.clone()
-    }
-
-    /// Waits until something was added since the last wait. For one who waits at a time.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
-    }
-
-    fn queued(&self) -> MutexGuard<'_, Queued> {
-        // Nothing in here can panic half-way.
-        self.queued.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Hears of people page by page, as they are listed, and of how many the list will have. Nothing is lost if it hears nothing.
-pub type PeopleHeard<'a> = dyn Fn(&[Person], usize) + Sync + 'a;
-
 /// A portal that can only be looked at.
 pub trait ReadPortal: Sync {
     /// Which portal it is.
@@ -230,30 +149,6 @@ pub trait ReadPortal: Sync {
 
     /// The people that the portal returns for a query, each once. The caller checks that they are those asked for.
     fn people(&self, query: &PeopleQuery) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
-
-    /// All active people, as [`people`](Self::people) returns them. `heard` is told of pages as they come, in any order, and may
-    /// be told of somebody who is not in the list in the end, because the list changed while it was read.
-    fn everybody(&self, heard: &PeopleHeard<'_>) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send {
-        async move {
-            let people = self.people(&PeopleQuery::AllActive).await?;
-            heard(&people, people.len());
-            Ok(people)
-        }
-    }
-
-    /// Reads the cards of a queue until it is complete and all are read, like [`read_cards`](Self::read_cards).
-    fn read_queue(
-        &self,
-        queue: &CardQueue,
-        sink: &mut dyn CardSink,
-    ) -> impl Future<Output = Result<(), PortalError>> + Send {
-        async move {
-            while !queue.is_complete() {
-                queue.changed().await;
-            }
-            self.read_cards(&queue.cards(), sink).await
-        }
-    }
 
     /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is answered exactly once,
     /// unless the whole fails.

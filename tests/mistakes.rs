@@ -374,6 +374,8 @@ error: 1 problem in the manifests; nothing was written
 
 "#]]
     );
+    let reads = world.emulator.counters().by_method.get("crm.lead.details.configuration.get").copied();
+    assert_eq!(reads, None, "no card is read for manifests that are wrong");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

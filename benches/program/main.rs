@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
 //! cargo bench --bench program -- all       # the whole table, some fifty minutes
-//! cargo bench --bench program -- faults    # one part: sizes, 250, 2500, 10000, foreign, full, faults, start, memory
+//! cargo bench --bench program -- faults    # one part: sizes, 250, 1000, 2500, 10000, foreign, full, faults, start, memory
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
@@ -78,7 +78,7 @@ async fn main() {
 }
 
 /// How many people the portals have.
-const SIZES: [u64; 3] = [250, 2_500, 10_000];
+const SIZES: [u64; 4] = [250, 1_000, 2_500, 10_000];
 
 /// The portals of the whole table: both limits, and quick and slow commands. They do not limit operating time, of which commands
 /// of less than 0.1 s cost nothing (behaviour notes, section 10).

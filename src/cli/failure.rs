@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::exit;
-use crate::engine::{ApplyError, LookError, RestoreError, ResumeError};
+use crate::engine::{ApplyError, RestoreError, ResumeError};
 use crate::language::Text;
 use crate::port::{PortalError, Rejection, StoreError};
 
@@ -200,15 +200,6 @@ impl From<ApplyError> for Failure {
                 "cards may have changed: `recard show {run}` tells which, `recard restore {run}` undoes it",
                 run
             )),
-        }
-    }
-}
-
-impl From<LookError> for Failure {
-    fn from(problem: LookError) -> Self {
-        match problem {
-            LookError::LookUp(cause) => Self::from(cause).while_doing(tr!("cannot look up people and departments")),
-            LookError::Read(cause) => Self::from(cause).while_doing(tr!("cannot read the cards")),
         }
     }
 }

@@ -11,10 +11,10 @@ use super::rights;
 use super::session::Session;
 use super::sources::{self, Manifest};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, Look, Resolution};
-use crate::model::{DesiredState, GuardLimits, Ledger, Snapshot};
+use crate::engine::{self, Resolution};
+use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Snapshot};
 use crate::plan::{self, BlindReset, Plan, Policy};
-use crate::port::StoreError;
+use crate::port::{PortalError, StoreError};
 use crate::portal::{Forecast, Task};
 use crate::report::{Commit, Cost, PlanReport};
 use crate::store::Store;
@@ -40,30 +40,37 @@ pub(super) async fn make(
 ) -> Result<Planned, Failure> {
     let whole = |found: &[Diagnostic]| !found.iter().any(Diagnostic::is_error);
     let git = provenance::ask(&manifest.sources);
-    let Look { resolution, snapshot } = look(outputs, session, manifest, whole).await?;
+    let (resolution, snapshot) = look(outputs, session, manifest, whole).await?;
     match snapshot {
         Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot, git).await,
         None => Err(sources::refuse(outputs, &resolution.warnings, &manifest.sources, &tr!("nothing was written"))),
     }
 }
 
-/// Resolves and observes. `worth` is asked whether there is any use in the cards.
+/// Resolves the manifests, then reads the cards of all targets. `worth` decides by the warnings whether the cards are read.
 pub(super) async fn look(
     outputs: &Outputs<'_>,
     session: &Session,
     manifest: &Manifest,
     worth: impl Fn(&[Diagnostic]) -> bool + Sync,
-) -> Result<Look, Failure> {
+) -> Result<(Resolution, Option<Snapshot>), Failure> {
     let reader = session.portal.reader();
     let progress = Progress::new(outputs.ui, session.forecast());
+    let failed = |problem: PortalError, doing| session.told(Failure::from(problem).while_doing(doing));
     progress.looking_up();
-    let looked = engine::look(&reader, &session.caller, &manifest.declaration, worth, &progress).await;
-    progress.finish();
-    let looked = looked.map_err(|problem| session.told(problem.into()))?;
-    if let Some(snapshot) = &looked.snapshot {
-        session.keep_proof(outputs.ui, snapshot.trust);
+    let resolution = engine::resolve_existing(&reader, &manifest.declaration)
+        .await
+        .map_err(|problem| failed(problem, tr!("cannot look up people and departments")))?;
+    if !worth(&resolution.warnings) {
+        return Ok((resolution, None));
     }
-    Ok(looked)
+    let targets: Vec<CardKey> = resolution.desired.targets.iter().map(|target| target.key).collect();
+    let snapshot = engine::observe(&reader, &session.caller, &targets, &progress)
+        .await
+        .map_err(|problem| failed(problem, tr!("cannot read the cards")))?;
+    session.keep_proof(outputs.ui, snapshot.trust);
+    progress.finish();
+    Ok((resolution, Some(snapshot)))
 }
 
 /// Plans what manifests were resolved to, and observed. Sends nothing that writes.

@@ -19,9 +19,7 @@ use crate::format::{ReadProof, StoredLevel};
 use crate::language::Text;
 use crate::model::{Identity, PortalId, ReadTrust, ReleaseSign, TrustEvidence};
 use crate::port::{Clock as _, ReadPortal as _, StoreError};
-use crate::portal::{
-    HttpPortal, Limit, LimiterLevel, OPERATING_MINUTES, PortalEvent, PortalSettings, Rate, WebhookUrl,
-};
+use crate::portal::{HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl};
 use crate::store::Store;
 
 /// A wait of this many seconds is worth a word.
@@ -288,7 +286,7 @@ impl Connection {
 
     /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
-        if let Err(problem) = self.store.keep_level(&kept(&self.portal.level())) {
+        if let Err(problem) = self.store.keep_level(&kept(self.portal.level())) {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
         }
         self.leave()
@@ -431,33 +429,13 @@ fn worth_telling(event: &PortalEvent) -> Option<Text> {
     }
 }
 
-/// The level of a limit as it is kept: with the time of day, and minutes by their number since 1970.
-fn kept(level: &LimiterLevel) -> StoredLevel {
-    let at = SystemClock.now();
-    let minute = at.as_second().div_euclid(60);
-    let by_minute = |seconds: &[f64; OPERATING_MINUTES]| {
-        let numbered = (0_i64..).zip(seconds).filter(|(_, seconds)| **seconds > 0.0);
-        numbered.map(|(ago, seconds)| (minute - ago, *seconds)).collect()
-    };
-    let operating = level.operating.iter().map(|(method, seconds)| (method.clone(), by_minute(seconds))).collect();
-    StoredLevel { at, level: level.level, operating }
+/// Returns the level of the request limit as it is kept, with the time of day.
+fn kept(level: LimiterLevel) -> StoredLevel {
+    StoredLevel { at: SystemClock.now(), level: level.level }
 }
 
-/// What a kept level stands at by now.
+/// Returns what a kept level stands at by now.
 fn revived(stored: &StoredLevel, rate: Rate) -> LimiterLevel {
-    let minute = stored.at.as_second().div_euclid(60);
-    let mut operating = std::collections::BTreeMap::new();
-    for (method, minutes) in &stored.operating {
-        let mut seconds = [0.0; OPERATING_MINUTES];
-        for (number, spent) in minutes {
-            if let Some(slot) =
-                usize::try_from(minute.saturating_sub(*number)).ok().and_then(|ago| seconds.get_mut(ago))
-            {
-                *slot += spent;
-            }
-        }
-        operating.insert(method.clone(), seconds);
-    }
     let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at)).unwrap_or_default();
-    LimiterLevel { level: stored.level, operating }.aged(age, rate)
+    LimiterLevel { level: stored.level }.aged(age, rate)
 }

@@ -23,14 +23,9 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Asks the portal for everything that the manifests name, each thing once. `heard` is told of the people of blocks that
-    /// select everybody, page by page as they come, with the departments that were asked for and how many people there are.
-    pub(super) async fn read<P: ReadPortal>(
-        portal: &P,
-        declaration: &Declaration,
-        heard: &(dyn Fn(&Self, &[Person], usize) + Sync),
-    ) -> Result<Self, PortalError> {
-        Questions::of(declaration).ask(portal, heard).await
+    /// Asks the portal for everything that the manifests name, each thing once.
+    pub(super) async fn read<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Self, PortalError> {
+        Questions::of(declaration).ask(portal).await
     }
 
     fn add(&mut self, person: Person) {
@@ -91,11 +86,7 @@ impl Questions {
         questions
     }
 
-    async fn ask<P: ReadPortal>(
-        self,
-        portal: &P,
-        heard: &(dyn Fn(&Directory, &[Person], usize) + Sync),
-    ) -> Result<Directory, PortalError> {
+    async fn ask<P: ReadPortal>(self, portal: &P) -> Result<Directory, PortalError> {
         let mut directory = Directory::default();
         if !self.departments.is_empty() {
             directory.departments = portal.departments().await?.into_iter().map(|found| (found.id, found)).collect();
@@ -113,8 +104,7 @@ impl Questions {
             }
         }
         if self.everybody {
-            let people = portal.everybody(&|people, in_all| heard(&directory, people, in_all)).await?;
-            for person in people {
+            for person in portal.people(&PeopleQuery::AllActive).await? {
                 if !person.active {
                     return Err(filter_ignored("activity", &person));
                 }

@@ -35,7 +35,6 @@ mod events;
 mod evidence;
 mod examine;
 mod execute;
-mod look;
 mod observe;
 mod resolve;
 mod restore;
@@ -59,9 +58,8 @@ pub use events::{Event, Listener};
 pub use evidence::evidence_of_run;
 pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
 pub use execute::{ExecuteOptions, Freshness};
-pub use look::{Look, LookError, look};
 pub use observe::observe;
-pub use resolve::{Resolution, ResolveError, resolve};
+pub use resolve::{Resolution, ResolveError, resolve, resolve_existing};
 pub use restore::restore;
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups, plan_restore, restorable,

@@ -10,7 +10,7 @@ use crate::model::{
     CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign, Snapshot, TrustEvidence,
     UnreadableReason, UserId,
 };
-use crate::port::{CardQueue, CardRead, PortalError, ReadPortal};
+use crate::port::{CardRead, PortalError, ReadPortal};
 
 /// How many cards that differ from the caller's are read again: some of them may be saved just then.
 const WITNESSES: usize = 3;
@@ -31,17 +31,7 @@ pub async fn observe<P: ReadPortal>(
     keys.extend(targets.iter().filter(|key| !asked.contains(key)));
     listener.hear(Event::Resolved { targets: targets.len() });
 
-    let reads = read_all(portal, &keys, listener).await?;
-    snapshot(portal, caller, targets, &reads).await
-}
-
-/// What reads say of the targets, as far as they can be believed.
-pub(super) async fn snapshot<P: ReadPortal>(
-    portal: &P,
-    caller: &Identity,
-    targets: &[CardKey],
-    reads: &BTreeMap<CardKey, CardRead>,
-) -> Result<Snapshot, PortalError> {
+    let reads = &read_all(portal, &keys, listener).await?;
     let witnesses = witnesses(reads, caller.user);
     let trust = match caller.release_sign {
         ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
@@ -87,23 +77,6 @@ pub(super) async fn read_all<P: ReadPortal>(
         listener.hear(Event::Read { done: reads.len(), total });
     };
     portal.read_cards(keys, &mut sink).await?;
-    Ok(reads)
-}
-
-/// Reads the cards of a queue into a map, telling how far it is once they are all known.
-pub(super) async fn read_queue<P: ReadPortal>(
-    portal: &P,
-    queue: &CardQueue,
-    listener: &dyn Listener,
-) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
-    let mut reads = BTreeMap::new();
-    let mut sink = |key: CardKey, read: CardRead| {
-        reads.insert(key, read);
-        if queue.is_complete() {
-            listener.hear(Event::Read { done: reads.len(), total: queue.len() });
-        }
-    };
-    portal.read_queue(queue, &mut sink).await?;
     Ok(reads)
 }
 

@@ -12,7 +12,7 @@ use super::directory::Directory;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::language::Text;
 use crate::manifest::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
-use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Person, Place, Selector, UserId};
+use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, UserId};
 use crate::port::{PortalError, ReadPortal};
 
 /// Why the manifests could not be resolved.
@@ -41,21 +41,21 @@ pub struct Resolution {
 ///
 /// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a block selects nobody.
 pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, ResolveError> {
-    let resolution = resolve_what_is_there(portal, declaration, &|_, _, _| ()).await?;
+    let resolution = resolve_existing(portal, declaration).await?;
     if resolution.warnings.iter().any(Diagnostic::is_error) {
         return Err(ResolveError::Manifest(resolution.warnings));
     }
     Ok(resolution)
 }
 
-/// Resolves what the portal still has. What it has not is left out and stands among the warnings as an error: good enough to
-/// look at, never to act on. For `heard` see [`Directory::read`].
-pub(super) async fn resolve_what_is_there<P: ReadPortal>(
-    portal: &P,
-    declaration: &Declaration,
-    heard: &(dyn Fn(&Directory, &[Person], usize) + Sync),
-) -> Result<Resolution, PortalError> {
-    let directory = Directory::read(portal, declaration, heard).await?;
+/// Resolves what the portal still has. What the portal no longer has is left out of the targets and stands among the
+/// warnings as an error: such a resolution may be shown, and must never be acted on.
+///
+/// # Errors
+///
+/// If the portal cannot be asked.
+pub async fn resolve_existing<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, PortalError> {
+    let directory = Directory::read(portal, declaration).await?;
     let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
     for document in &declaration.documents {
         resolver.document(document);

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Listener;
-use super::look::observe_while;
-use super::observe::probes;
+use super::{Listener, observe};
 use crate::model::{
     CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed, Person, Snapshot,
     UserId,
 };
-use crate::port::{CardQueue, PortalError, ReadPortal};
+use crate::port::{PeopleQuery, PortalError, ReadPortal};
 
 /// The active people of a portal, its departments, and the cards of all of them.
 #[derive(Clone, Debug)]
@@ -44,26 +42,14 @@ pub async fn survey<P: ReadPortal>(
     listener: &dyn Listener,
 ) -> Result<Survey, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
-    let (queue, common) = (CardQueue::default(), LeadCustomerType::ALL.map(CardKey::common));
-    let cards = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
-    // A filter that the portal ignores returns everybody; those who were dismissed have no cards to look at.
-    let active = |person: &&Person| person.active;
-    let mut always = probes(&LeadCustomerType::ALL.into(), caller.user);
-    always.extend(common);
-    let heard = |people: &[Person], in_all: usize| {
-        let mut keys = if queue.is_empty() { always.clone() } else { Vec::new() };
-        let others = people.iter().filter(active).map(|person| person.id).filter(|user| *user != caller.user);
-        keys.extend(others.flat_map(cards));
-        queue.push(keys, in_all.saturating_mul(LeadCustomerType::ALL.len()).saturating_add(always.len()));
-    };
-    let find = async {
-        let people = portal.everybody(&heard).await?;
-        let people: BTreeMap<UserId, Person> =
-            people.into_iter().filter(|person| active(&person)).map(|person| (person.id, person)).collect();
-        let targets = common.into_iter().chain(people.keys().copied().flat_map(cards)).collect();
-        Ok((people, targets))
-    };
-    let (people, snapshot) = observe_while(portal, caller, &queue, find, |problem| problem, listener).await?;
+    let people = portal.people(&PeopleQuery::AllActive).await?;
+    // A portal that ignores the filter returns dismissed people too, whose cards are of no interest.
+    let people: BTreeMap<UserId, Person> =
+        people.into_iter().filter(|person| person.active).map(|person| (person.id, person)).collect();
+    let personal = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
+    let common = LeadCustomerType::ALL.map(CardKey::common);
+    let targets: Vec<CardKey> = common.into_iter().chain(people.keys().copied().flat_map(personal)).collect();
+    let snapshot = observe(portal, caller, &targets, listener).await?;
     Ok(Survey { people, departments, snapshot })
 }
 

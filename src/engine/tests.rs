@@ -8,6 +8,7 @@ mod cut_resumes;
 mod cuts;
 mod doubt;
 mod lost_updates;
+mod observing;
 mod restoring;
 mod resuming;
 mod salvaging;

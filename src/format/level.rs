@@ -1,75 +1,57 @@
-//! What the portal's limits stood at when a process ended, so that the next one does not run into them.
+//! Level of the portal's request limit when a process ended, so that the next one does not run into it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::document::{Format, seal, unseal};
 use super::{FormatError, parsed};
 
 const FORMAT: Format = Format { name: "level", version: 1 };
 
-/// What the limits stood at, in plain values that no adapter owns.
+/// Level of the request limit at a time of day, in plain values that no adapter owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredLevel {
-    /// When.
+    /// Time of day.
     pub at: Timestamp,
-    /// What the portal's counter of requests stood at.
+    /// Level of the portal's request counter.
     pub level: f64,
-    /// For each method, the minutes in which it was used and the seconds that the portal spent in it then.
-    pub operating: BTreeMap<String, Vec<(i64, f64)>>,
 }
 
-// Fractions and wide numbers are texts: they are read back exactly, and canonical JSON keeps neither.
+// Fractions are texts: they are read back exactly, and canonical JSON does not keep them.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LevelForm {
     at: String,
     level: String,
-    operating: BTreeMap<String, Vec<MinuteForm>>,
+    /// Operating time by method, which earlier versions kept. It is read over, and written empty.
+    operating: BTreeMap<String, Value>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MinuteForm {
-    minute: String,
-    seconds: String,
-}
-
-/// A level as a sealed document.
+/// Encodes a level as a sealed document.
 ///
 /// # Errors
 ///
-/// If an amount is negative or endless.
+/// If the level is negative or endless.
 pub fn encode_level(stored: &StoredLevel) -> Result<Vec<u8>, FormatError> {
-    let StoredLevel { at, level, operating } = stored;
-    let mut methods = BTreeMap::new();
-    for (method, minutes) in operating {
-        let form = |(minute, seconds): &(i64, f64)| {
-            Ok(MinuteForm { minute: minute.to_string(), seconds: amount(*seconds)?.to_string() })
-        };
-        methods.insert(method.clone(), minutes.iter().map(form).collect::<Result<Vec<_>, FormatError>>()?);
-    }
-    seal(FORMAT, &LevelForm { at: at.to_string(), level: amount(*level)?.to_string(), operating: methods })
+    let StoredLevel { at, level } = stored;
+    let level = amount(*level)?.to_string();
+    seal(FORMAT, &LevelForm { at: at.to_string(), level, operating: BTreeMap::new() })
 }
 
-/// A level from a sealed document.
+/// Decodes a level from a sealed document.
 ///
 /// # Errors
 ///
 /// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_level(bytes: &[u8]) -> Result<StoredLevel, FormatError> {
-    let LevelForm { at, level, operating } = unseal(FORMAT, bytes)?;
-    let mut methods = BTreeMap::new();
-    for (method, minutes) in operating {
-        let read = |MinuteForm { minute, seconds }: MinuteForm| Ok((parsed(&minute)?, amount(parsed(&seconds)?)?));
-        methods.insert(method, minutes.into_iter().map(read).collect::<Result<Vec<_>, FormatError>>()?);
-    }
-    Ok(StoredLevel { at: parsed(&at)?, level: amount(parsed(&level)?)?, operating: methods })
+    let LevelForm { at, level, operating: _ } = unseal(FORMAT, bytes)?;
+    Ok(StoredLevel { at: parsed(&at)?, level: amount(parsed(&level)?)? })
 }
 
-/// Neither a level nor a time can be negative or endless; a limiter that believed one would wait for ever.
+/// Refuses a level that is negative or endless: a limiter that believed it would wait for ever.
 fn amount(number: f64) -> Result<f64, FormatError> {
     if number.is_finite() && number >= 0.0 {
         Ok(number)
@@ -88,6 +70,19 @@ mod tests {
         for level in [f64::NAN, f64::INFINITY, -1.0] {
             assert!(encode_level(&StoredLevel { level, ..samples::level() }).is_err(), "{level}");
         }
+    }
+
+    #[test]
+    fn level_with_operating_times_of_an_earlier_version_is_read() {
+        #[derive(Serialize)]
+        struct Earlier {
+            at: &'static str,
+            level: &'static str,
+            operating: Value,
+        }
+        let operating = serde_json::json!({"batch": [{"minute": "29638980", "seconds": "0.3"}]});
+        let earlier = Earlier { at: "2026-11-01T09:00:00.5Z", level: "12.1", operating };
+        assert_eq!(decode_level(&seal(FORMAT, &earlier).unwrap()).unwrap(), samples::level());
     }
 
     #[test]

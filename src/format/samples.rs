@@ -73,11 +73,7 @@ pub(crate) fn ledger() -> Ledger {
 }
 
 pub(crate) fn level() -> StoredLevel {
-    StoredLevel {
-        at: "2026-11-01T09:00:00.5Z".parse().unwrap(),
-        level: 12.1,
-        operating: [("crm.lead.get".to_owned(), vec![(29_638_980, 0.3), (-1, 0.1)])].into(),
-    }
+    StoredLevel { at: "2026-11-01T09:00:00.5Z".parse().unwrap(), level: 12.1 }
 }
 
 pub(crate) fn read_proof() -> ReadProof {

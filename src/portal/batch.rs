@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::command::{BATCH, Command};
-use super::limiter::Charges;
+use super::rate_limiter::CallWeights;
 
 /// The most commands that the portal takes in a batch (documentation and recordings).
 pub(crate) const MOST_COMMANDS: usize = 50;
@@ -37,7 +37,7 @@ impl Batch {
     }
 
     /// What it is charged to: each method with its number of commands, and the batch itself.
-    pub(crate) fn charges(&self) -> Charges {
+    pub(crate) fn charges(&self) -> CallWeights {
         let mut charges = vec![(BATCH, 1)];
         for (_, command) in &self.commands {
             match charges.iter_mut().find(|(method, _)| *method == command.method()) {

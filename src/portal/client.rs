@@ -11,27 +11,24 @@
 //!
 //! All repeats draw on one [`RetryBudget`], whoever asks for them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::command::{BATCH, RESET, SET, USERS};
-use super::gate::Gate;
-use super::limiter::Charges;
-use super::listing::Page;
-use super::schedule::{self, Next};
+use super::admission::AdmissionQueue;
+use super::chunking::{CurrentChunk, Workload};
+use super::command::{BATCH, RESET, SET};
+use super::latency::Latency;
+use super::rate_limiter::{Budget, CallWeights};
 use super::seen::SeenLayouts;
-use super::sizing::{Allowance, Latest, Wave, Work};
-use super::timing::Timing;
 use super::transport::{HttpAnswer, Sender, Transport, TransportError};
 use super::trial::{Repeat, Trial};
-use super::under_way::UnderWay;
 use super::wire::{Breakage, Success, Trouble, decode};
 use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statistics};
-use crate::model::{Person, PortalId};
+use crate::model::PortalId;
 use crate::port::{IndeterminateCause, Lane, PortalError, Refusal, Rejection};
 
 /// How long a limit may stand in the way of one call: longer than the ten minutes over which the portal adds up its
@@ -42,13 +39,6 @@ pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// is more likely misspelt than down.
 const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How old the first page of a list may be when the other pages are asked for.
-const FIRST_PAGE_LASTS: Duration = Duration::from_secs(2);
-
-/// For each request that reads cards for a plan, about so many follow that reset some of them: a third of the cards are
-/// someone's own, and a reset is three commands.
-const RESETS_BEHIND_READS: f64 = 1.0;
-
 /// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
 const FAILURES_OF_ITS_OWN: u32 = 3;
 
@@ -56,7 +46,7 @@ const FAILURES_OF_ITS_OWN: u32 = 3;
 pub(crate) struct Client {
     transport: Box<dyn Transport>,
     pub(super) portal: PortalId,
-    pub(super) gate: Gate,
+    pub(super) admission: AdmissionQueue,
     pub(super) seen: SeenLayouts,
     connections: Semaphore,
     most_connections: usize,
@@ -64,20 +54,14 @@ pub(crate) struct Client {
     events: EventHook,
     rejected: OnceLock<PortalError>,
     emulator: AtomicBool,
-    /// How many expect resets to follow what is read.
-    awaiting_resets: AtomicUsize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     statistics: Statistics,
-    timing: Timing,
-    under_way: UnderWay,
-    /// How many active people there are, as the portal has told.
-    active_people: Option<u64>,
-    /// The first page of their list and when it came, as long as nobody has used it.
-    first_page: Option<(Page<Person>, Instant)>,
+    latency: Latency,
+    resets: CurrentChunk,
     /// Repeats that are owed: see [`RetryBudget::repeats`].
     owed: f64,
     last_success: Option<Instant>,
@@ -88,7 +72,7 @@ struct State {
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) body: Vec<u8>,
-    pub(crate) charges: Charges,
+    pub(crate) charges: CallWeights,
 }
 
 impl Request {
@@ -96,20 +80,15 @@ impl Request {
     fn commands(&self) -> usize {
         self.charges.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum()
     }
-
-    /// How many pages of people it asks for, be they of a list or looked up.
-    fn pages(&self) -> usize {
-        self.charges.iter().filter(|(method, _)| *method == USERS).map(|(_, count)| *count).sum()
-    }
 }
 
-/// What a request brought.
-struct Reply {
-    answer: HttpAnswer,
-    /// When it left, by the gate's clock.
-    sent: Duration,
-    /// How long it was under way.
-    time: Duration,
+/// Times of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoundTrip {
+    /// Moment at which it was sent, by the limiter's time.
+    pub(crate) sent: Duration,
+    /// Time until the answer was there.
+    pub(crate) time: Duration,
 }
 
 /// How a call ended without a result.
@@ -131,7 +110,7 @@ impl Client {
         Self {
             transport,
             portal,
-            gate: Gate::new(settings),
+            admission: AdmissionQueue::new(settings),
             seen: SeenLayouts::default(),
             connections: Semaphore::new(most_connections),
             most_connections,
@@ -139,30 +118,27 @@ impl Client {
             events: settings.events.clone(),
             rejected: OnceLock::new(),
             emulator: AtomicBool::new(false),
-            awaiting_resets: AtomicUsize::new(0),
             state: Mutex::default(),
         }
     }
 
-    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is given the time that the
-    /// answer took.
+    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is given the times of the
+    /// request.
     pub(crate) async fn call<T>(
         &self,
         request: &Request,
         repeat: Repeat,
         trial: &mut Trial,
-        read: impl Fn(&Success<'_>, Duration) -> Result<T, Trouble>,
+        read: impl Fn(&Success<'_>, RoundTrip) -> Result<T, Trouble>,
     ) -> Result<T, CallError> {
-        let place =
-            Place { client: self, number: self.with(|state| state.under_way.add(request.commands(), request.pages())) };
         loop {
-            let answer = self.send(request, repeat, &place, trial.lane()).await.map_err(CallError::Portal)?;
+            let (trip, answer) = self.send(request, repeat, trial.lane()).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
-                Ok(Reply { answer, sent, time }) => {
+                Ok(answer) => {
                     let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
-                    match success.and_then(|success| read(&success, time)) {
+                    match success.and_then(|success| read(&success, trip)) {
                         Ok(value) => {
-                            self.succeeded(sent);
+                            self.succeeded(trip.sent);
                             return Ok(value);
                         }
                         Err(trouble) => (trouble, true),
@@ -172,16 +148,21 @@ impl Client {
                 Err(error @ TransportError::Lost(_)) => (Trouble::Broken(Breakage::Passing, error.to_string()), true),
                 Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
             };
-            self.with(|state| state.under_way.waits(place.number));
             if repeat == Repeat::IfNotExecuted && sent {
-                return Err(self.indeterminate(request, trouble));
+                return Err(self.indeterminate(request, trouble, trip.sent));
             }
             match trouble {
                 Trouble::Rejected(rejection, refusal) => {
                     return Err(CallError::Portal(self.reject(rejection, refusal)));
                 }
                 Trouble::Refused(refusal) => return Err(CallError::Refused(refusal)),
-                Trouble::Limited(limit, refusal) => self.wait_out(request, limit, &refusal, trial).await?,
+                Trouble::Limited(limit, refusal) => {
+                    self.on_throttled(limit, request.method, trip.sent);
+                    trial.limited();
+                    if trial.limited_for() > LIMIT_PATIENCE {
+                        return Err(CallError::Portal(PortalError::NotExecuted(words(&refusal))));
+                    }
+                }
                 Trouble::Broken(_, text) if !sent => self.try_again_unsent(text, trial).await?,
                 Trouble::Broken(breakage, text) => self.try_again(request, breakage, text, trial).await?,
             }
@@ -190,10 +171,10 @@ impl Client {
 
     /// Returns the error for an answer to a request that writes. No refusal proves that the portal executed none of it, so that
     /// nothing is concluded from one here, not even that the credential is dead: the read-back that follows tells.
-    fn indeterminate(&self, request: &Request, trouble: Trouble) -> CallError {
+    fn indeterminate(&self, request: &Request, trouble: Trouble, sent: Duration) -> CallError {
         match trouble {
             Trouble::Limited(limit, refusal) => {
-                self.limited(limit, &[request.method]);
+                self.on_throttled(limit, request.method, sent);
                 CallError::Indeterminate(words(&refusal), IndeterminateCause::Limit)
             }
             Trouble::Rejected(rejection, refusal) => {
@@ -219,9 +200,8 @@ impl Client {
         &self,
         request: &Request,
         repeat: Repeat,
-        place: &Place<'_>,
         lane: Lane,
-    ) -> Result<Result<Reply, TransportError>, PortalError> {
+    ) -> Result<(RoundTrip, Result<HttpAnswer, TransportError>), PortalError> {
         // The semaphore is never closed. A compensation waits for no connection.
         let _connection = match lane {
             Lane::Planned => Some(self.connections.acquire().await),
@@ -232,62 +212,42 @@ impl Client {
         if let Some(error) = rejected() {
             return Err(error);
         }
-        let waited = self.gate.admit(&request.charges, lane).await?;
-        let _flight = Flight { gate: &self.gate, charges: &request.charges };
+        let waited = self.admission.admit(&request.charges, lane).await?;
         if let Some(error) = rejected() {
             return Err(error);
         }
-        self.with(|state| {
-            state.statistics.count(request, waited);
-            state.under_way.leaves(place.number, Instant::now());
-        });
-        let (start, sent) = (Instant::now(), self.gate.now());
+        self.with(|state| state.statistics.count(request, waited));
+        let sent = self.admission.now();
         let sending = self.transport.send(request.method, request.body.clone());
         let answer = match (repeat, lane) {
             (Repeat::IfNotExecuted, _) | (_, Lane::Compensation) => sending.await,
             (Repeat::Always, Lane::Planned) => tokio::select! {
                 biased;
                 answer = sending => answer,
-                reason = self.gate.stop_asked() => return Err(PortalError::Stopped(reason)),
+                reason = self.admission.stop_asked() => return Err(PortalError::Stopped(reason)),
             },
         };
         if matches!(answer, Err(TransportError::NotSent(_))) {
-            let now = self.gate.now();
-            self.gate.limiter().unsent(now);
+            let now = self.admission.now();
+            self.admission.limiter().on_not_sent(now);
         }
         if answer.as_ref().is_ok_and(|answer| answer.sender == Sender::Emulator) {
             self.emulator.store(true, Ordering::Relaxed);
         }
-        Ok(answer.map(|answer| Reply { answer, sent, time: start.elapsed() }))
+        Ok((RoundTrip { sent, time: self.admission.now().saturating_sub(sent) }, answer))
     }
 
     fn succeeded(&self, sent: Duration) {
-        self.gate.taken(sent);
+        self.admission.on_accepted(sent);
         self.with(|state| {
             state.last_success = Some(Instant::now());
             state.owed = (state.owed - 0.5).max(0.0);
         });
     }
 
-    /// Takes note of how long a batch took, and of the seconds that the portal took for each of its commands, if it told.
-    pub(super) fn timed(&self, commands: usize, time: Duration, each: Option<f64>) {
-        self.with(|state| state.timing.observe(commands, time, each));
-    }
-
-    /// Notes a refusal because of a limit and pauses; the gate does the rest of the waiting.
-    async fn wait_out(
-        &self,
-        request: &Request,
-        limit: Limit,
-        refusal: &Refusal,
-        trial: &mut Trial,
-    ) -> Result<(), CallError> {
-        self.limited(limit, &[request.method]);
-        let pause = trial.limited(&self.budget);
-        if trial.limited_for() > LIMIT_PATIENCE {
-            return Err(CallError::Portal(PortalError::NotExecuted(words(refusal))));
-        }
-        self.gate.pause_in(pause, trial.lane()).await.map_err(CallError::Portal)
+    /// Records how long a batch took: see [`Latency::record`].
+    pub(super) fn record_latency(&self, commands: usize, time: Duration, finishes: impl Iterator<Item = f64> + Clone) {
+        self.with(|state| state.latency.record(commands, time, finishes));
     }
 
     /// Pauses before a request that never left is tried again.
@@ -354,7 +314,7 @@ impl Client {
     async fn repeat_after(&self, reason: String, pause: Duration, lane: Lane) -> Result<(), CallError> {
         self.with(|state| state.statistics.repeated += 1);
         (self.events)(PortalEvent::Repeated { reason, pause });
-        self.gate.pause_in(pause, lane).await.map_err(CallError::Portal)
+        self.admission.pause_in(pause, lane).await.map_err(CallError::Portal)
     }
 
     /// Notes that commands, or a whole list, are asked for again.
@@ -388,10 +348,11 @@ impl Client {
         }
     }
 
-    /// Notes that the portal refused a request, or commands of these methods, because of a limit.
-    pub(super) fn limited(&self, limit: Limit, methods: &[&str]) {
-        let now = self.gate.now();
-        self.gate.limiter().refused(limit, methods, now);
+    /// Records that the portal refused a method in a request that was sent at `sent`, because of a limit. The limiter makes all
+    /// requests that it concerns wait.
+    pub(super) fn on_throttled(&self, limit: Limit, method: &str, sent: Duration) {
+        let now = self.admission.now();
+        self.admission.limiter().on_throttled(limit, method, sent, now);
         self.with(|state| state.statistics.refused_by_limit += 1);
         (self.events)(PortalEvent::RefusedByLimit(limit));
     }
@@ -402,82 +363,26 @@ impl Client {
         (self.events)(PortalEvent::Narrowed { commands, reason: reason.to_owned() });
     }
 
-    /// How many things of some work the next batch should carry, so that the work ends soon and leaves their room to others.
-    pub(super) fn next_size(&self, work: Work, latest: &mut Latest) -> Next {
-        let (allowance, now) = (self.allowance(), Instant::now());
-        let (line, before) = self.with(|state| (state.timing.line(), state.under_way.before(&state.timing, now)));
-        self.gate.may_spare(work.spare(allowance, line));
-        schedule::next_size(work, allowance, line, &before, latest)
+    /// Returns the chunk size of a list that begins now.
+    pub(super) fn chunk_size(&self, workload: &Workload) -> usize {
+        workload.chunk_size(self.most_connections, self.budget().available)
     }
 
-    /// How many requests are under way that ask for people.
-    pub(super) fn pages_under_way(&self) -> usize {
-        self.with(|state| state.under_way.of_pages())
+    /// Returns the size of the next chunk of resets, of which so many targets remain.
+    pub(super) fn next_resets(&self, workload: &Workload) -> usize {
+        let size = self.chunk_size(workload);
+        self.with(|state| state.resets.next(workload.items, size))
     }
 
-    /// How many things of some work the next batch of a wave should carry, if most of the work follows.
-    pub(super) fn next_of_wave(&self, work: Work, wave: &mut Wave) -> usize {
-        let allowance = self.allowance();
-        let size = || self.with(|state| state.timing.size(work, allowance));
-        wave.next(work.count, allowance.connections, size)
+    /// Returns the room that the request limit leaves now.
+    pub(super) fn budget(&self) -> Budget {
+        let now = self.admission.now();
+        self.admission.limiter().budget(now)
     }
 
-    /// Takes note that resets will follow what is read: their share of the limits is kept for them, until as many have said
-    /// that none follow.
-    pub(super) fn resets_follow(&self) {
-        self.awaiting_resets.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Takes note that no resets follow any more for whoever said so before.
-    pub(super) fn no_resets_follow(&self) {
-        self.awaiting_resets.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// About how many full requests of resets follow so many of reads.
-    pub(super) fn resets_behind(&self, reads: f64) -> f64 {
-        if self.awaiting_resets.load(Ordering::Relaxed) > 0 { reads * RESETS_BEHIND_READS } else { 0.0 }
-    }
-
-    /// How many active people there are, if the portal has told.
-    pub(super) fn active_people(&self) -> Option<u64> {
-        self.with(|state| state.active_people)
-    }
-
-    /// Takes note of how many active people there are, and of the first page of their list.
-    pub(super) fn know_active_people(&self, count: Option<u64>, first_page: Page<Person>) {
-        self.with(|state| (state.active_people, state.first_page) = (count, Some((first_page, Instant::now()))));
-    }
-
-    /// The first page of the list of active people, once and only if it has just come: somebody may leave and somebody come,
-    /// and then the other pages do not fit it without anybody noticing. (That may happen between any two pages; a list is of
-    /// the time that it takes to read it.) None if it is the whole list, since then no other page would show that there are
-    /// more people now.
-    pub(super) fn first_page(&self) -> Option<Page<Person>> {
-        let (page, came) = self.with(|state| state.first_page.take())?;
-        (page.goes_on() && came.elapsed() < FIRST_PAGE_LASTS).then_some(page)
-    }
-
-    /// In how many requests works would leave, one after the other, and how many seconds they would take, by what is known now.
-    pub(super) fn estimate(&self, works: &[Work]) -> (usize, f64) {
-        let allowance = self.allowance();
-        self.with(|state| {
-            let (mut requests, mut seconds) = (0, 0.0);
-            for work in works.iter().filter(|work| work.count > 0) {
-                let room = allowance.room - requests as f64;
-                let size = state.timing.size(*work, Allowance { room: room.max(0.0), ..allowance });
-                requests += work.count.div_ceil(size);
-                // Each takes its own time, and no request leaves before the counter has room for it and those before it.
-                let alone = state.timing.seconds(*work, size, Allowance { room: allowance.most_room, ..allowance });
-                let paced = state.timing.seconds(*work, size, Allowance { room, ..allowance });
-                seconds = f64::max(seconds + alone, paced);
-            }
-            (requests, seconds)
-        })
-    }
-
-    fn allowance(&self) -> Allowance {
-        let now = self.gate.now();
-        self.gate.limiter().allowance(self.most_connections, now)
+    /// Returns the average seconds of a command.
+    pub(super) fn command_seconds(&self) -> f64 {
+        self.with(|state| state.latency.command_seconds())
     }
 
     /// How many requests may be in flight at once.
@@ -485,7 +390,7 @@ impl Client {
         self.most_connections
     }
 
-    pub(super) fn budget(&self) -> &RetryBudget {
+    pub(super) fn retry_budget(&self) -> &RetryBudget {
         &self.budget
     }
 
@@ -531,29 +436,5 @@ pub(crate) fn words(refusal: &Refusal) -> String {
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),
         (code, message) => format!("{code}: {message}"),
-    }
-}
-
-/// The place of a call among those that are under way: it is given up when the call ends, in whatever way.
-struct Place<'a> {
-    client: &'a Client,
-    number: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.client.with(|state| state.under_way.ends(self.number));
-    }
-}
-
-/// A request in flight: when it ends, in whatever way, its commands no longer count as under way.
-struct Flight<'a> {
-    gate: &'a Gate,
-    charges: &'a Charges,
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.gate.limiter().back(self.charges);
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::PortalReader;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, LOOK_UP, RESET, RIGHTS, SERVER_TIME, SET, USERS};
-use super::reads::{Behind, ReadEnd};
+use super::reads::ReadEnd;
 use super::wire::lenient;
 use crate::port::PortalError;
 
@@ -62,7 +62,7 @@ impl Client {
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(SERVER_TIME));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), Behind::Nothing, &command, &mut take).await?;
+        self.read_all(commands.len(), 0, &command, &mut take).await?;
         let mut answer = |number: usize| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer.json),
             Some(ReadEnd::Refused(refusal)) => Err(words(&refusal)),

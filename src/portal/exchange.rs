@@ -1,16 +1,16 @@
 //! A batch, sent and read: what became of each of its commands.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::Limit;
 use super::batch::Batch;
-use super::client::{CallError, Client, Request};
+use super::client::{CallError, Client, Request, RoundTrip};
 use super::command::BATCH;
-use super::operating::Told;
+use super::method_budget::MethodUsage;
 use super::trial::{Repeat, Trial};
-use super::wire::{BatchAnswer, CommandOutcome, CommandTrouble, Success, Times};
+use super::wire::{BatchAnswer, CommandOutcome, CommandResult, CommandTrouble, Success, Times};
 
 /// What became of one command of a batch.
 #[derive(Clone, Debug)]
@@ -48,90 +48,54 @@ impl Client {
         trial: &mut Trial,
     ) -> Result<CommandEnds, CallError> {
         let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
-        let read = |success: &Success<'_>, time: Duration| {
+        let read = |success: &Success<'_>, trip: RoundTrip| {
             let answer = BatchAnswer::of(success)?;
-            let each = seconds_each(batch.len(), &answer);
-            self.timed(batch.len(), time, each);
-            Ok(self.owned(batch, time, each, answer))
+            let finishes = answer.results.values().filter_map(|result| result.times.finish);
+            self.record_latency(batch.len(), trip.time, finishes);
+            self.record_limits(batch, trip, &answer);
+            Ok(owned(answer))
         };
         self.call(&request, repeat, trial, read).await
     }
 
-    /// Copies what an answer borrows that came after a time, and tells the limiter what it says about operating time. A command
-    /// took the portal so many seconds, if that can be told.
-    fn owned(&self, batch: &Batch, after: Duration, each: Option<f64>, answer: BatchAnswer<'_>) -> CommandEnds {
-        let (batch_times, now) = (answer.times, self.gate.now());
-        let first =
-            |sum: f64, each| Told { lowest: sum, highest: sum, commands: 0, each, sent: now.saturating_sub(after) };
-        let mut operating: BTreeMap<&'static str, Told> = BTreeMap::new();
-        if let Some(sum) = batch_times.operating {
-            operating.insert(BATCH, Told { commands: 1, ..first(sum, None) });
-        }
-        let (methods, mut ends) = (batch.methods(), CommandEnds::new());
-        for (key, result) in answer.results {
-            if let (Some(sum), Some(method)) = (result.times.operating, methods.get(key.as_str()).copied()) {
-                let told = operating.entry(method).or_insert_with(|| first(sum, each));
-                told.lowest = told.lowest.min(sum);
-                told.highest = told.highest.max(sum);
-                told.commands += 1;
+    /// Tells the limiter the operating times that an answer names, and which methods were refused because of a limit.
+    fn record_limits(&self, batch: &Batch, trip: RoundTrip, answer: &BatchAnswer<'_>) {
+        let (methods, now) = (batch.methods(), self.admission.now());
+        let mut refused: Vec<(Limit, &str)> = Vec::new();
+        {
+            let mut limiter = self.admission.limiter();
+            if let Some(usage) = MethodUsage::from_times(&answer.times) {
+                limiter.record_usage(BATCH, usage, now);
             }
-            let end = match result.outcome {
-                CommandOutcome::Failed(trouble) => CommandEnd::Failed(trouble),
-                CommandOutcome::Answered(json) => CommandEnd::Answered(Answer {
-                    json: json.to_owned(),
-                    total: result.total,
-                    next: result.next,
-                    times: result.times,
-                    batch_times,
-                }),
-            };
-            ends.insert(key, end);
+            for (key, result) in &answer.results {
+                let Some(method) = methods.get(key.as_str()).copied() else { continue };
+                if let Some(usage) = MethodUsage::from_times(&result.times) {
+                    limiter.record_usage(method, usage, now);
+                }
+                if let CommandOutcome::Failed(CommandTrouble::Limited(limit, _)) = &result.outcome
+                    && !refused.contains(&(*limit, method))
+                {
+                    refused.push((*limit, method));
+                }
+            }
         }
-        self.gate.told(&operating, now);
-        ends
+        for (limit, method) in refused {
+            self.on_throttled(limit, method, trip.sent);
+        }
     }
 }
 
-/// How many seconds the portal took for each command of a batch, from the moments at which it was done with them. The first
-/// one is left out: nobody knows when it began. A command that failed tells no time and takes some, so that nothing is said of
-/// a batch with one.
-fn seconds_each(commands: usize, answer: &BatchAnswer<'_>) -> Option<f64> {
-    let finishes = || answer.results.values().filter_map(|result| result.times.finish);
-    if commands < 2 || finishes().count() != commands {
-        return None;
-    }
-    let (first, last) = (finishes().reduce(f64::min)?, finishes().reduce(f64::max)?);
-    Some((last - first) / (commands - 1) as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::wire::decode;
-    use super::*;
-
-    fn each(commands: usize, finishes: &[Option<f64>]) -> Option<f64> {
-        let results = finishes.iter().enumerate().map(|(index, _)| (format!("c{index}"), serde_json::Value::Null));
-        let times = finishes.iter().enumerate().filter_map(|(index, finish)| {
-            let time = serde_json::json!({"start": 1_795_437_623, "finish": (*finish)?, "duration": 0.9});
-            Some((format!("c{index}"), time))
-        });
-        let (results, times): (serde_json::Map<_, _>, serde_json::Map<_, _>) = (results.collect(), times.collect());
-        let body = serde_json::json!({"result": {"result": results, "result_error": [], "result_time": times}});
-        let body = body.to_string();
-        seconds_each(commands, &BatchAnswer::of(&decode(200, None, body.as_bytes()).unwrap()).unwrap())
-    }
-
-    #[test]
-    fn the_time_of_a_command_lies_between_the_ends_of_two() {
-        let told = each(3, &[Some(1_795_437_623.5), Some(1_795_437_623.75), Some(1_795_437_624.0)]).unwrap();
-        assert!((told - 0.25).abs() < 1e-6, "{told}");
-    }
-
-    #[test]
-    fn a_batch_that_leaves_a_time_out_tells_nothing() {
-        assert_eq!(each(1, &[Some(7.5)]), None);
-        assert_eq!(each(3, &[Some(7.5), None, Some(8.0)]), None);
-        assert_eq!(each(3, &[Some(7.5), Some(8.0)]), None, "one was left out altogether");
-        assert_eq!(each(2, &[None, None]), None);
-    }
+/// Copies what an answer borrows.
+fn owned(answer: BatchAnswer<'_>) -> CommandEnds {
+    let batch_times = answer.times;
+    let end = |outcome, total, next, times| match outcome {
+        CommandOutcome::Failed(trouble) => CommandEnd::Failed(trouble),
+        CommandOutcome::Answered(json) => {
+            CommandEnd::Answered(Answer { json: RawValue::to_owned(json), total, next, times, batch_times })
+        }
+    };
+    let results = answer.results.into_iter();
+    results
+        .map(|(key, CommandResult { outcome, total, next, times })| (key, end(outcome, total, next, times)))
+        .collect()
 }

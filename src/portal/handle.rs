@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::card_form;
 use super::client::Client;
-use super::forecast::{Forecast, Task};
-use super::limiter::LimiterLevel;
+use super::estimate::{Forecast, Task};
+use super::rate_limiter::LimiterLevel;
 use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
 use crate::port::{
-    CardQueue, CardSink, CardWrite, CommandAnswer, Lane, PeopleHeard, PeopleQuery, PortalError, ReadPortal, WriteError,
-    WriteEvidence, WritePortal,
+    CardSink, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, WriteError, WriteEvidence,
+    WritePortal,
 };
 
 /// A portal reached over HTTP. A clone shares connections, limits and numbers.
@@ -40,18 +40,6 @@ pub struct PortalWriter {
     client: Arc<Client>,
 }
 
-/// While it lives, resets are expected to follow what is read: see [`HttpPortal::ahead_of_resets`].
-#[must_use = "resets are expected for as long as it lives"]
-pub struct AheadOfResets {
-    client: Arc<Client>,
-}
-
-impl Drop for AheadOfResets {
-    fn drop(&mut self) {
-        self.client.no_resets_follow();
-    }
-}
-
 impl HttpPortal {
     /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose clock it uses.
     ///
@@ -74,13 +62,6 @@ impl HttpPortal {
         PortalWriter { client: Arc::clone(&self.client) }
     }
 
-    /// Says that resets are going to follow what is read, for as long as the returned value lives. Reads then take fewer and
-    /// fuller requests where the portal's limits would make the resets wait for them.
-    pub fn ahead_of_resets(&self) -> AheadOfResets {
-        self.client.resets_follow();
-        AheadOfResets { client: Arc::clone(&self.client) }
-    }
-
     /// What was sent so far, and what came back.
     pub fn statistics(&self) -> Statistics {
         self.client.statistics()
@@ -93,14 +74,14 @@ impl HttpPortal {
 
     /// What the portal's limits stand at now, to be kept for the next process.
     pub fn level(&self) -> LimiterLevel {
-        let now = self.client.gate.now();
-        self.client.gate.limiter().level(now)
+        let now = self.client.admission.now();
+        self.client.admission.limiter().level(now)
     }
 
     /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Reads in flight are dropped, and
     /// writes in flight finish.
     pub fn stop(&self, reason: &str) {
-        self.client.gate.stop(reason);
+        self.client.admission.stop(reason);
     }
 
     /// Whether an answer has said that it comes from an emulator.
@@ -138,14 +119,6 @@ impl ReadPortal for PortalReader {
         self.client.people(query).await
     }
 
-    async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
-        self.client.everybody(heard).await
-    }
-
-    async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
-        self.client.read_queue(queue, sink).await
-    }
-
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
         self.client.read_cards(keys, sink).await
     }
@@ -166,14 +139,6 @@ impl ReadPortal for PortalWriter {
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
         self.client.people(query).await
-    }
-
-    async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
-        self.client.everybody(heard).await
-    }
-
-    async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
-        self.client.read_queue(queue, sink).await
     }
 
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
@@ -217,4 +182,4 @@ macro_rules! shown_as_its_portal {
     };
 }
 
-shown_as_its_portal! { HttpPortal PortalReader PortalWriter AheadOfResets }
+shown_as_its_portal! { HttpPortal PortalReader PortalWriter }

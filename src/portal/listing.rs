@@ -1,8 +1,7 @@
 //! Lists that come in pages: people and departments.
 //!
 //! The first page of a query says how many entries there are; the other pages are then asked for by their offsets, many in
-//! one batch and in any order. If the number is known from before, the first page need not be waited for. A page beyond the
-//! end is never asked for on purpose, and never believed: there, the portal returns the first one again.
+//! one batch and in any order. A page beyond the end is never asked for: there, the portal returns the first one again.
 //! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
 
 use std::collections::BTreeMap;
@@ -11,11 +10,11 @@ use serde_json::value::RawValue;
 
 use super::client::{Client, words};
 use super::command::Command;
-use super::reads::{Behind, ReadEnd};
+use super::reads::ReadEnd;
 use crate::port::PortalError;
 
 /// How many entries the portal puts on a page (documentation and recordings).
-const PAGE: u64 = 50;
+pub(super) const PAGE: u64 = 50;
 
 /// The most entries that are believed; more would be a misread number.
 const MOST_ENTRIES: u64 = 10_000_000;
@@ -30,9 +29,8 @@ pub(crate) struct Listing {
     pub(crate) command: Command,
     /// How many entries there can be at most, if that is known. More mean that the portal ignored the filter.
     pub(crate) at_most: Option<u64>,
-    /// How many entries are expected, because there were as many a moment ago or can hardly be more: all their pages are then
-    /// asked for at once.
-    pub(crate) expected: Option<u64>,
+    /// Entries that are likely: what follows the list is reckoned with them.
+    pub(crate) likely: u64,
 }
 
 /// What a list holds.
@@ -42,33 +40,14 @@ pub(crate) trait Entry: Sized + Send {
     /// That pages of the list do not fit together.
     const CHANGED: &'static str;
 
-    /// About how many full requests a full page of them makes necessary.
-    const REQUESTS_BEHIND_A_PAGE: f64;
+    /// Requests that follow a full page of them.
+    const REQUESTS_AFTER_A_PAGE: u64;
 
     /// The number by which two of them are told apart.
     fn number(&self) -> u32;
 
     /// Reads a page. None if anything in it is something else.
     fn page(result: &RawValue) -> Option<Vec<Self>>;
-}
-
-/// Somebody who hears of entries.
-struct Hearing<'a, T> {
-    hears: &'a Heard<'a, T>,
-    /// How many they have heard of already: what they do with those need not wait for the other pages.
-    already: usize,
-}
-
-/// Hears of entries page by page, as they come, and of how many the list will have.
-type Heard<'a, T> = dyn Fn(&[T], usize) + Sync + 'a;
-
-/// Whether the numbers of entries that are known from before are of use.
-#[derive(Clone, Copy)]
-enum Expectation {
-    /// All pages are asked for at once.
-    Used,
-    /// One of them may have led astray: the first page is waited for.
-    Doubted,
 }
 
 /// A page as it came.
@@ -79,26 +58,6 @@ pub(crate) struct Page<T> {
     entries: Vec<T>,
     total: Option<u64>,
     next: Option<u64>,
-}
-
-impl<T> Page<T> {
-    /// The first page of the first list, which was read before.
-    pub(crate) fn first(entries: Vec<T>, total: Option<u64>, next: Option<u64>) -> Self {
-        Self { listing: 0, start: 0, entries, total, next }
-    }
-
-    /// Tells what is on it, unless it was asked for beyond the end of the list and is the first one again.
-    fn tell(&self, heard: &Heard<'_, T>) {
-        let total = self.total.unwrap_or_default();
-        if self.start == 0 || self.start < total {
-            heard(&self.entries, usize::try_from(total).unwrap_or(usize::MAX));
-        }
-    }
-
-    /// Whether there is a page behind it.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.next.is_some()
-    }
 }
 
 /// Why a round gave no list.
@@ -116,18 +75,11 @@ impl From<PortalError> for Failure {
 }
 
 impl Client {
-    /// Reads some lists to their ends, and returns what they hold, each entry once, by number. `first` is the first page of
-    /// the first of them, if it was read a moment ago.
-    pub(crate) async fn list<T: Entry>(
-        &self,
-        listings: &[Listing],
-        mut first: Option<Page<T>>,
-        mut heard: Option<&Heard<'_, T>>,
-    ) -> Result<BTreeMap<u32, T>, PortalError> {
+    /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
+    pub(crate) async fn list<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, PortalError> {
         let mut rounds = 1;
         loop {
-            let expectation = if rounds == 1 { Expectation::Used } else { Expectation::Doubted };
-            match self.list_once(listings, expectation, first.take(), heard.take()).await {
+            match self.list_once(listings).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => {
@@ -141,40 +93,23 @@ impl Client {
         }
     }
 
-    async fn list_once<T: Entry>(
-        &self,
-        listings: &[Listing],
-        expectation: Expectation,
-        first: Option<Page<T>>,
-        heard: Option<&Heard<'_, T>>,
-    ) -> Result<BTreeMap<u32, T>, Failure> {
-        let expected = |listing: &Listing| match expectation {
-            Expectation::Used => listing.expected.map_or(1, |entries| entries.div_ceil(PAGE).max(1)),
-            Expectation::Doubted => 1,
-        };
-        let asked: Vec<u64> = listings.iter().map(expected).collect();
-        let pages_of = |(listing, pages): (usize, &u64)| (0..*pages).map(move |number| (listing, number * PAGE));
-        let mut starts: Vec<(usize, u64)> = asked.iter().enumerate().flat_map(pages_of).collect();
-        starts.retain(|start| first.as_ref().is_none_or(|page| *start != (page.listing, page.start)));
-        let mut first: Vec<Page<T>> = first.into_iter().collect();
-        let heard = heard.map(|hears| Hearing { hears, already: first.iter().map(|page| page.entries.len()).sum() });
-        if let Some(heard) = &heard {
-            first.iter().for_each(|page| page.tell(heard.hears));
-        }
-        first.extend(self.pages::<T>(listings, &starts, heard.as_ref()).await?);
+    async fn list_once<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, Failure> {
+        let starts: Vec<(usize, u64)> = (0..listings.len()).map(|listing| (listing, 0)).collect();
+        let first = self.pages::<T>(listings, &starts).await?;
         let mut totals = vec![0; listings.len()];
         let mut starts = Vec::new();
-        for page in first.iter().filter(|page| page.start == 0) {
+        for page in &first {
             let total = total(page, listings.get(page.listing))?;
             if let Some(slot) = totals.get_mut(page.listing) {
                 *slot = total;
             }
-            let asked = asked.get(page.listing).copied().unwrap_or(1);
-            starts.extend((asked..total.div_ceil(PAGE)).map(|number| (page.listing, number * PAGE)));
+            // A page that contradicts its own total must not make this client ask for thousands of others.
+            if !fits(page, total) {
+                return Err(changed::<T>());
+            }
+            starts.extend((1..total.div_ceil(PAGE)).map(|number| (page.listing, number * PAGE)));
         }
-        // There were fewer than expected, and beyond the end stands the first page again.
-        first.retain(|page| page.start == 0 || totals.get(page.listing).is_some_and(|total| page.start < *total));
-        let rest = self.pages::<T>(listings, &starts, heard.as_ref()).await?;
+        let rest = self.pages::<T>(listings, &starts).await?;
         gather(first.into_iter().chain(rest), &totals)
     }
 
@@ -183,7 +118,6 @@ impl Client {
         &self,
         listings: &[Listing],
         starts: &[(usize, u64)],
-        heard: Option<&Hearing<'_, T>>,
     ) -> Result<Vec<Page<T>>, PortalError> {
         let command = |number: usize| {
             let (listing, start) = starts.get(number).copied().unwrap_or_default();
@@ -198,7 +132,6 @@ impl Client {
                 ReadEnd::Answered(answer) => match T::page(&answer.json) {
                     Some(entries) => {
                         let page = Page { listing, start, entries, total: answer.total, next: answer.next };
-                        heard.into_iter().for_each(|heard| page.tell(heard.hears));
                         pages.insert(number, page);
                     }
                     None => failure = Some(PortalError::Unexpected(format!("this is no list of {}", T::WHAT))),
@@ -207,16 +140,11 @@ impl Client {
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        let entries = |start: &(usize, u64)| {
-            let expected = listings.get(start.0).and_then(|listing| listing.expected);
-            expected.map_or(PAGE, |expected| expected.min(PAGE)) as f64
-        };
-        let reads = |entries: f64| entries / PAGE as f64 * T::REQUESTS_BEHIND_A_PAGE;
-        let meanwhile = reads(heard.map_or(0.0, |heard| heard.already as f64));
-        let reads = meanwhile + reads(starts.iter().map(entries).sum());
-        let requests = reads + self.resets_behind(reads);
-        let behind = if requests > 0.0 { Behind::Most { requests, meanwhile } } else { Behind::Nothing };
-        self.read_all(starts.len(), behind, &command, &mut take).await?;
+        let likely =
+            |(listing, _): &(usize, u64)| listings.get(*listing).map_or(PAGE, |listing| listing.likely.min(PAGE));
+        let following = starts.iter().map(likely).sum::<u64>() * T::REQUESTS_AFTER_A_PAGE;
+        let reserved = usize::try_from(following.div_ceil(PAGE)).unwrap_or(usize::MAX);
+        self.read_all(starts.len(), reserved, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),
@@ -248,9 +176,7 @@ fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Res
     let mut entries = BTreeMap::new();
     for page in pages {
         let total = totals.get(page.listing).copied().unwrap_or_default();
-        let fits = page.total.is_none_or(|own| own == total);
-        let goes_on = page.start + PAGE < total;
-        if !fits || page.next.is_some() != goes_on {
+        if !fits(&page, total) {
             return Err(changed::<T>());
         }
         for entry in page.entries {
@@ -264,6 +190,12 @@ fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Res
         return Err(changed::<T>());
     }
     Ok(entries)
+}
+
+/// Returns `true` if a page says what it must say in a list of so many entries.
+fn fits<T>(page: &Page<T>, total: u64) -> bool {
+    let left = total.saturating_sub(page.start);
+    page.total.is_none_or(|own| own == total) && page.next.is_some() == (left > PAGE)
 }
 
 fn changed<T: Entry>() -> Failure {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::batch::MOST_COMMANDS;
 use super::client::{Client, words};
 use super::command::{Command, DEPARTMENTS, GET, PROFILE, USERS};
-use super::listing::{Entry, Listing, Page};
-use super::reads::{Behind, Numbers, ReadEnd};
+use super::listing::{Entry, Listing, PAGE};
+use super::reads::ReadEnd;
 use super::wire::WholeSeconds;
 use super::wire::people::{Select, TimeZoneOffset, departments, people, profile, select};
 use crate::language::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
-use crate::port::{CardQueue, CardRead, CardSink, PeopleHeard, PeopleQuery, PortalError};
+use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
 
 /// The most values that are put into the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
@@ -23,8 +24,8 @@ const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", 
 impl Entry for Person {
     const WHAT: &'static str = "people";
     const CHANGED: &'static str = tr_later!("the list of people does not fit together");
-    /// Each of 50 has two cards, and a request reads 50.
-    const REQUESTS_BEHIND_A_PAGE: f64 = 2.0;
+    /// Each of 50 people has two cards, and a request reads 50. As many requests of resets may follow.
+    const REQUESTS_AFTER_A_PAGE: u64 = 4;
 
     fn number(&self) -> u32 {
         self.id.get()
@@ -38,7 +39,7 @@ impl Entry for Person {
 impl Entry for Department {
     const WHAT: &'static str = "departments";
     const CHANGED: &'static str = tr_later!("the list of departments does not fit together");
-    const REQUESTS_BEHIND_A_PAGE: f64 = 0.0;
+    const REQUESTS_AFTER_A_PAGE: u64 = 0;
 
     fn number(&self) -> u32 {
         self.id.get()
@@ -52,13 +53,13 @@ impl Entry for Department {
 impl Client {
     /// Asks who the caller is, and how many active people there are.
     pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
-        // The first page of everybody's list, which tells how many there are and is used if all of them are wanted.
+        // The first page of everybody's list, which tells how many there are.
         let count = active_people().with("start", "0");
         let commands = [Command::new(PROFILE), count];
         let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
-        self.read_all(commands.len(), Behind::Nothing, &command, &mut take).await?;
+        self.read_all(commands.len(), 0, &command, &mut take).await?;
         let mut answer = |number: usize, method: &str| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer),
             Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
@@ -83,7 +84,6 @@ impl Client {
             (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
             (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
         };
-        self.know_active_people(count.total, Page::first(listed, count.total, count.next));
         Ok(Identity {
             user: profile.user,
             name: profile.name,
@@ -96,23 +96,13 @@ impl Client {
 
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, expected: None };
-        Ok(self.list(&[listing], None, None).await?.into_values().collect())
+        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, likely: PAGE };
+        Ok(self.list(&[listing]).await?.into_values().collect())
     }
 
     /// Lists people.
     pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        let first = match query {
-            PeopleQuery::AllActive => self.first_page(),
-            PeopleQuery::Ids(_) | PeopleQuery::Emails(_) | PeopleQuery::Departments(_) => None,
-        };
-        Ok(self.list(&listings(query, self.active_people()), first, None).await?.into_values().collect())
-    }
-
-    /// Lists everybody, and tells of them as they come.
-    pub(crate) async fn everybody(&self, heard: &PeopleHeard<'_>) -> Result<Vec<Person>, PortalError> {
-        let listings = listings(&PeopleQuery::AllActive, self.active_people());
-        Ok(self.list(&listings, self.first_page(), Some(heard)).await?.into_values().collect())
+        Ok(self.list(&listings(query)).await?.into_values().collect())
     }
 
     /// Reads cards.
@@ -127,25 +117,10 @@ impl Client {
                 sink.take(*key, self.card_read(end));
             }
         };
-        self.read_all(keys.len(), Behind::Resets, &command, &mut take).await
-    }
-
-    /// Reads cards while others of them are still being found out.
-    pub(crate) async fn read_queue(&self, queue: &CardQueue, sink: &mut dyn CardSink) -> Result<(), PortalError> {
-        // Nothing can be reckoned with before something is known.
-        while queue.is_empty() && !queue.is_complete() {
-            queue.changed().await;
-        }
-        let command = |number: usize| match queue.card(number) {
-            Some(key) => Command::for_card(GET, key),
-            None => Command::new(PROFILE),
-        };
-        let mut take = |number: usize, end: ReadEnd| {
-            if let Some(key) = queue.card(number) {
-                sink.take(key, self.card_read(end));
-            }
-        };
-        self.read_numbers(Numbers::Coming(queue), Behind::Resets, &command, &mut take).await
+        // A reset is three commands, and about a third of the cards are customized: as many requests of resets may follow, in this
+        // process or in the next one.
+        let resets = keys.len().div_ceil(MOST_COMMANDS);
+        self.read_all(keys.len(), resets, &command, &mut take).await
     }
 
     /// What the end of a read means for the card.
@@ -166,30 +141,30 @@ impl Client {
     }
 }
 
-/// The queries for some people, of whom so many are known to be active. Filters stand in `FILTER`, which hides all others,
+/// Returns the queries for some people. Filters stand in `FILTER`, which hides all others,
 /// with the names in capitals.
-fn listings(query: &PeopleQuery, active: Option<u64>) -> Vec<Listing> {
+fn listings(query: &PeopleQuery) -> Vec<Listing> {
     match query {
         PeopleQuery::Ids(ids) => ids
             .chunks(FILTER_VALUES)
-            .map(|ids| Listing { command: filtered("ID", ids), at_most: Some(ids.len() as u64), expected: None })
+            .map(|ids| Listing {
+                command: filtered("ID", ids),
+                at_most: Some(ids.len() as u64),
+                likely: ids.len() as u64,
+            })
             .collect(),
         // One command each: that the filter takes a list of addresses is promised nowhere.
         PeopleQuery::Emails(emails) => emails
             .iter()
-            .map(|email| Listing {
-                command: person_query().with("FILTER[EMAIL]", email),
-                at_most: None,
-                expected: Some(1),
-            })
+            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None, likely: 1 })
             .collect(),
         PeopleQuery::Departments(departments) => departments
             .chunks(FILTER_VALUES)
             .map(|ids| filtered("UF_DEPARTMENT", ids).with("FILTER[ACTIVE]", "Y"))
-            .map(|command| Listing { command, at_most: None, expected: None })
+            .map(|command| Listing { command, at_most: None, likely: PAGE })
             .collect(),
         PeopleQuery::AllActive => {
-            vec![Listing { command: active_people(), at_most: None, expected: active }]
+            vec![Listing { command: active_people(), at_most: None, likely: PAGE }]
         }
     }
 }
@@ -225,7 +200,7 @@ mod tests {
     #[test]
     fn at_most_fifty_ids_stand_in_one_filter() {
         let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
-        let listings = listings(&PeopleQuery::Ids(ids), None);
+        let listings = listings(&PeopleQuery::Ids(ids));
         assert_eq!(listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(), [Some(50), Some(50), Some(20)]);
         let text = listings[2].command.text();
         assert!(text.starts_with("user.get?sort=ID&order=ASC&select[0]=ID&"), "{text}");
@@ -234,7 +209,7 @@ mod tests {
 
     #[test]
     fn addresses_are_asked_for_one_by_one_and_dismissed_people_too() {
-        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]), None);
+        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
         assert_eq!(listings.len(), 2);
         let text = listings[0].command.text();
         assert!(text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"), "{text}");
@@ -243,7 +218,7 @@ mod tests {
     #[test]
     fn of_departments_only_active_people_are_asked_for() {
         let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
-        let text = listings(&PeopleQuery::Departments(departments), None)[0].command.text();
+        let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
         assert!(text.ends_with("&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"), "{text}");
     }
 }

@@ -28,7 +28,6 @@ pub(crate) struct Trial {
     /// How many of the attempts were those of the larger batch.
     halved_at: u32,
     limited_since: Option<Instant>,
-    limited: u32,
 }
 
 impl Trial {
@@ -49,14 +48,11 @@ impl Trial {
         pause(budget, self.attempts)
     }
 
-    /// Counts a refusal because of a limit, and says how long to pause beside what the limiter demands.
-    pub(crate) fn limited(&mut self, budget: &RetryBudget) -> Duration {
-        // A portal that refuses is there, and waiting for its limits is not trouble: patience begins anew.
+    /// Records a refusal because of a limit. The rate limiter does the waiting.
+    pub(crate) fn limited(&mut self) {
+        // A portal that refuses is there, and waiting for its limits is no failure: patience begins anew.
         self.since = None;
         self.limited_since.get_or_insert_with(Instant::now);
-        self.limited = self.limited.saturating_add(1);
-        // The first refusal teaches the limiter what it has to know. If that does not help, its numbers are wrong.
-        if self.limited == 1 { Duration::ZERO } else { pause(budget, self.limited) }
     }
 
     /// What one half of a batch starts with: the patience that is left, and attempts of its own. After long trouble the
@@ -126,17 +122,10 @@ mod tests {
         trial.failed(&budget);
         tokio::time::advance(budget.patience).await;
         assert!(trial.is_long(&budget));
-        trial.limited(&budget);
+        trial.limited();
         tokio::time::advance(budget.patience).await;
         trial.failed(&budget);
         assert_eq!((trial.attempts(), trial.duration(), trial.is_long(&budget)), (2, Duration::ZERO, false));
         assert_eq!(trial.limited_for(), budget.patience);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_refusal_by_a_limit_is_left_to_the_limiter() {
-        let mut trial = Trial::default();
-        assert_eq!(trial.limited(&RetryBudget::default()), Duration::ZERO);
-        assert!(trial.limited(&RetryBudget::default()) >= Duration::from_millis(400));
     }
 }

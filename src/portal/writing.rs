@@ -4,12 +4,11 @@
 
 use super::batch::{Batch, MOST_COMMANDS, key};
 use super::card_form;
-use super::client::{CallError, Client, Request, words};
+use super::chunking::Workload;
+use super::client::{CallError, Client, Request, RoundTrip, words};
 use super::command::{Command, GET, RESET, SET};
-use super::exchange::{CommandEnd, CommandEnds};
-use super::operating::Told;
-use super::schedule::Next;
-use super::sizing::{Latest, Work};
+use super::exchange::CommandEnd;
+use super::method_budget::MethodUsage;
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::model::{CardKey, Layout};
@@ -22,15 +21,10 @@ use crate::port::{
 const MAX_READ_BACK_ATTEMPTS: u32 = 3;
 
 /// How many commands a target has: `get, reset, get`.
-const COMMANDS_EACH: usize = 3;
+pub(super) const COMMANDS_EACH: usize = 3;
 
 /// How many of those read.
 pub(super) const READS_OF_A_RESET: usize = 2;
-
-/// Resets of so many targets.
-pub(super) fn resets(count: usize) -> Work {
-    Work::of(count, COMMANDS_EACH, MAX_WRITES_PER_REQUEST)
-}
 
 /// What the portal says of commands that it did not run.
 pub(super) const LEFT_OUT: &str = tr_later!("the portal left the command out");
@@ -38,11 +32,9 @@ pub(super) const LEFT_OUT: &str = tr_later!("the portal left the command out");
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        match self.next_size(resets(remaining), &mut Latest::default()) {
-            Next::Size(size) => size,
-            // All that is to be reset is known.
-            Next::Wait => 1,
-        }
+        let workload =
+            Workload { items: remaining, commands_each: COMMANDS_EACH, max: MAX_WRITES_PER_REQUEST, reserved: 0 };
+        self.next_resets(&workload)
     }
 
     /// Sends `get`, the write and `get` for each target, as neighbours in one batch.
@@ -75,7 +67,6 @@ impl Client {
         }
         let mut trial = Trial::in_lane(lane);
         let mut ends = self.batch(&batch, Repeat::IfNotExecuted, &mut trial).await.map_err(write_error)?;
-        self.note_limits(&batch, &ends);
         let answers = writes.iter().enumerate().map(|(index, (target, _))| {
             let evidence = WriteEvidence {
                 before: self.read(ends.remove(&format!("a{index}"))),
@@ -99,12 +90,10 @@ impl Client {
             return Err(WriteError::NotSent(PortalError::NotExecuted(text)));
         };
         let request = Request { method: SET, body, charges: vec![(SET, 1)] };
-        let read = |success: &Success<'_>, after| {
-            if let Some(sum) = success.times.operating {
-                let now = self.gate.now();
-                let sent = now.saturating_sub(after);
-                let told = Told { lowest: sum, highest: sum, commands: 1, each: None, sent };
-                self.gate.told(&[(SET, told)].into(), now);
+        let read = |success: &Success<'_>, _: RoundTrip| {
+            if let Some(usage) = MethodUsage::from_times(&success.times) {
+                let now = self.admission.now();
+                self.admission.limiter().record_usage(SET, usage, now);
             }
             let odd = || Trouble::Broken(Breakage::Passing, "neither true nor an error".to_owned());
             if card::is_done(success.result) { Ok(()) } else { Err(odd()) }
@@ -137,7 +126,6 @@ impl Client {
                 Err(CallError::Portal(error)) => return Err(error),
                 Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
             };
-            self.note_limits(&batch, &ends);
             let mut again = Vec::new();
             for (index, card) in chunk.iter().enumerate() {
                 match self.read(ends.remove(&key(index))) {
@@ -163,21 +151,6 @@ impl Client {
                 CardRead::NoAnswer(words(&refusal))
             }
             None => CardRead::NoAnswer(LEFT_OUT.to_owned()),
-        }
-    }
-
-    /// Tells the limiter which commands were refused because of a limit, once for each method.
-    fn note_limits(&self, batch: &Batch, ends: &CommandEnds) {
-        let methods = batch.methods();
-        let mut seen = Vec::new();
-        for (key, end) in ends {
-            if let (CommandEnd::Failed(CommandTrouble::Limited(limit, _)), Some(method)) =
-                (end, methods.get(key.as_str()).copied())
-                && !seen.contains(&(*limit, method))
-            {
-                seen.push((*limit, method));
-                self.limited(*limit, &[method]);
-            }
         }
     }
 }

@@ -70,8 +70,9 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let reader = portal.reader();
     let caller = reader.identify().await.ok()?;
     let silent = |_: Event| {};
-    let look = engine::look(&reader, &caller, &declaration, |_| true, &silent).await.ok()?;
-    let (desired, snapshot) = (look.resolution.desired, look.snapshot?);
+    let desired = engine::resolve_existing(&reader, &declaration).await.ok()?.desired;
+    let targets: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
+    let snapshot = engine::observe(&reader, &caller, &targets, &silent).await.ok()?;
     let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), previous_selection: None };
     let plan = plan::plan(&desired, &snapshot, &policy);
     assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());

@@ -81,7 +81,7 @@ fn doubt(numbers: &mut Numbers) -> Value {
     let lost = json!({"inside": RESET, "times": numbers.below(3) + 1,
         "do": numbers.one_of(&["cut-before", "cut-after", "truncate", "html-after"])});
     let then = if numbers.below(2) == 0 {
-        json!({"nth": numbers.below(8) + 8, "do": numbers.one_of(&REJECTING)})
+        json!({"nth": numbers.below(10) + 10, "do": numbers.one_of(&REJECTING)})
     } else {
         let mut save = json!({"method": GET, "every": numbers.below(5) + 3, "times": 12, "do": "save"});
         save["row"] = row(numbers);

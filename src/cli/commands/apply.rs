@@ -60,7 +60,6 @@ pub(in crate::cli) async fn with(
         let mut locked = running::lock(ui, global, session, "apply").await?;
         running::refuse_unfinished(session)?;
         running::remember(&mut locked, &arguments.rules.memory);
-        let _ahead = session.portal.ahead_of_resets();
         let freshness = Freshness::now();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
         decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, freshness).await

@@ -57,7 +57,6 @@ pub(super) async fn with(
         if let Some(used) = session.store.used(file.id)? {
             return Err(used_before(&UsePlanError::AlreadyUsed(used)));
         }
-        let _ahead = session.portal.ahead_of_resets();
         carry_out(outputs, arguments, &file, bytes, interrupt, session, &mut locked).await
     };
     session.during(ui, work).await

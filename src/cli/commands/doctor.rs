@@ -183,17 +183,11 @@ fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Ch
 fn limits(connection: &Connection) -> Check {
     let rate = connection.rate;
     let level = connection.portal.level();
-    let operating: f64 = level.operating.values().flatten().sum();
-    let used = if operating >= 1.0 {
-        tr!(", {operating} s of operating time used", operating = format_args!("{operating:.0}"))
-    } else {
-        Text::default()
-    };
     let text = match rate {
         Rate::Limited { .. } => {
-            tr!("rate {rate}, the counter stands at {}{used}", format_args!("{:.0}", level.level.ceil()), rate, used)
+            tr!("rate {rate}, the counter stands at {}", format_args!("{:.0}", level.level.ceil()), rate)
         }
-        Rate::Unlimited => tr!("rate {rate}{used}", rate, used),
+        Rate::Unlimited => tr!("rate {rate}", rate),
     };
     Check::ok("limits", text)
 }

@@ -10,7 +10,6 @@ use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, planning, provenance, sources};
 use crate::diagnostic::Diagnostic;
-use crate::engine::Look;
 use crate::plan::Drift;
 use crate::report::{PlanReport, Purpose, Subject};
 
@@ -38,7 +37,7 @@ async fn look(
     let work = async |session: &Session| {
         let worth = |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
         let git = provenance::ask(&manifest.sources);
-        let Look { resolution, snapshot } = planning::look(outputs, session, &manifest, worth).await?;
+        let (resolution, snapshot) = planning::look(outputs, session, &manifest, worth).await?;
         let found = &resolution.warnings;
         let Some(snapshot) = snapshot else {
             return Err(sources::refuse(outputs, found, &manifest.sources, &tr!("the cards were not looked at")));

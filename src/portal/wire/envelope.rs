@@ -29,8 +29,9 @@ pub struct Times {
     pub start: Option<WholeSeconds>,
     /// How many seconds the portal has spent in the method in the last ten minutes.
     pub operating: Option<f64>,
-    /// When the portal was done, in seconds since 1970, with a fraction in every release. Of use only against another one of
-    /// the same answer: the portal's clock is not ours.
+    /// When the oldest part of `operating` drops out, in seconds since 1970 by the portal's clock.
+    pub operating_reset_at: Option<f64>,
+    /// When the portal was done, in seconds since 1970 by the portal's clock, with a fraction in every release.
     pub finish: Option<f64>,
 }
 
@@ -65,6 +66,8 @@ struct Time<'a> {
     start: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "lenient::present")]
     operating: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    operating_reset_at: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "lenient::present")]
     finish: Option<&'a RawValue>,
 }
@@ -114,8 +117,12 @@ impl Times {
         let whole = |text: &str| {
             if text.bytes().all(|byte| byte.is_ascii_digit()) { WholeSeconds::Yes } else { WholeSeconds::No }
         };
-        let (operating, finish) = (lenient::seconds(time.operating), lenient::seconds(time.finish));
-        Self { start: start.map(whole), operating, finish }
+        Self {
+            start: start.map(whole),
+            operating: lenient::seconds(time.operating),
+            operating_reset_at: lenient::seconds(time.operating_reset_at),
+            finish: lenient::seconds(time.finish),
+        }
     }
 }
 
@@ -171,10 +178,13 @@ mod tests {
     #[test]
     fn null_is_a_result() {
         let answer =
-            decode(200, JSON, br#"{"result":null,"total":"125","time":{"start":1795437644.03,"operating":1.5}}"#)
+            decode(200, JSON, br#"{"result":null,"total":"125","time":{"start":1795437644.03,"operating":1.5,"operating_reset_at":"1795437700"}}"#)
                 .unwrap();
         assert_eq!((answer.result.get(), answer.total, answer.next), ("null", Some(125), None));
-        assert_eq!(answer.times, Times { start: Some(WholeSeconds::No), operating: Some(1.5), finish: None });
+        let reset_at = Some(1_795_437_700.0);
+        let expected =
+            Times { start: Some(WholeSeconds::No), operating: Some(1.5), operating_reset_at: reset_at, finish: None };
+        assert_eq!(answer.times, expected);
     }
 
     #[test]

@@ -1,0 +1,309 @@
+//! Admission of requests: each waits for the limits, and none is admitted once the run is to stop.
+//!
+//! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or if the deadline would pass
+//! before its end. Requests in flight finish.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::rate_limiter::{Admission, CallWeights, RateLimiter};
+use super::{EventHook, PortalEvent, PortalSettings};
+use crate::port::{Lane, PortalError};
+
+/// Queue in front of the rate limiter of one client.
+pub(crate) struct AdmissionQueue {
+    limiter: Mutex<RateLimiter>,
+    turn: tokio::sync::Mutex<()>,
+    /// The number of compensations that wait.
+    ahead: watch::Sender<usize>,
+    started: Instant,
+    deadline: Option<Instant>,
+    stopped: watch::Sender<Option<String>>,
+    /// Notified when the waiting request may leave earlier than it was told.
+    eased: Notify,
+    events: EventHook,
+}
+
+impl AdmissionQueue {
+    /// Makes an empty queue.
+    pub(crate) fn new(settings: &PortalSettings) -> Self {
+        let started = Instant::now();
+        let level = settings.level.unwrap_or_default();
+        Self {
+            limiter: Mutex::new(RateLimiter::new(settings.rate, settings.operating_share, level)),
+            turn: tokio::sync::Mutex::new(()),
+            ahead: watch::Sender::new(0),
+            started,
+            deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
+            stopped: watch::Sender::new(None),
+            eased: Notify::new(),
+            events: settings.events.clone(),
+        }
+    }
+
+    /// Waits until a request may leave, and counts it. Returns the time for which it has waited for the limits. Compensations are
+    /// admitted ahead of all others, and neither a stop nor the deadline holds them up.
+    pub(crate) async fn admit(&self, weights: &CallWeights, lane: Lane) -> Result<Duration, PortalError> {
+        match lane {
+            Lane::Planned => self.admit_planned(weights).await,
+            Lane::Compensation => Ok(self.admit_compensation(weights).await),
+        }
+    }
+
+    async fn admit_compensation(&self, weights: &CallWeights) -> Duration {
+        let _ahead = Ahead::new(&self.ahead);
+        let start = self.now();
+        loop {
+            let eased = self.eased.notified();
+            let admission = self.limiter().admit(weights, self.now());
+            let (time, limit) = match admission {
+                Admission::Admitted => return self.now().saturating_sub(start),
+                Admission::RetryAfter(time, limit) => (time, limit),
+            };
+            (self.events)(PortalEvent::Waiting { limit, time });
+            tokio::select! {
+                () = tokio::time::sleep(time) => {}
+                () = eased => {}
+            }
+        }
+    }
+
+    async fn admit_planned(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
+        let _turn = tokio::select! {
+            turn = self.turn.lock() => turn,
+            reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
+        };
+        let mut waited = Duration::ZERO;
+        loop {
+            self.check()?;
+            tokio::select! {
+                () = self.let_ahead() => {}
+                reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
+            }
+            // Registered before the limiter is asked, so that no notification in between is missed.
+            let eased = self.eased.notified();
+            let now = self.now();
+            let admission = self.limiter().admit(weights, now);
+            let (time, limit) = match admission {
+                Admission::Admitted => return Ok(waited),
+                Admission::RetryAfter(time, limit) => (time, limit),
+            };
+            (self.events)(PortalEvent::Waiting { limit, time });
+            tokio::select! {
+                paused = self.pause(time) => paused?,
+                () = eased => {}
+            }
+            waited += self.now().saturating_sub(now);
+        }
+    }
+
+    /// Records that the portal accepted a request that was sent at `sent`.
+    pub(crate) fn on_accepted(&self, sent: Duration) {
+        if self.limiter().on_accepted(sent) {
+            self.eased.notify_waiters();
+        }
+    }
+
+    /// Waits, unless the run is to stop.
+    pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
+        self.check()?;
+        if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
+            return Err(PortalError::Stopped(tr_later!("the deadline would pass while waiting").to_owned()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            reason = self.stop_asked() => Err(PortalError::Stopped(reason)),
+        }
+    }
+
+    /// Waits, in a lane.
+    pub(crate) async fn pause_in(&self, time: Duration, lane: Lane) -> Result<(), PortalError> {
+        match lane {
+            Lane::Planned => self.pause(time).await,
+            Lane::Compensation => {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns an error if no request may be sent any more.
+    pub(crate) fn check(&self) -> Result<(), PortalError> {
+        if let Some(reason) = self.stopped.borrow().as_ref() {
+            return Err(PortalError::Stopped(reason.clone()));
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(PortalError::Stopped(tr_later!("the deadline has passed").to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Ends all waits, and admits no further request. The first reason stays.
+    pub(crate) fn stop(&self, reason: &str) {
+        self.stopped.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            stopped.get_or_insert_with(|| reason.to_owned());
+            first
+        });
+    }
+
+    /// Returns the time since the queue was made, which is the time of the limiter.
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Locks the limiter. The lock is never held while waiting.
+    pub(crate) fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
+        // The limiter holds estimates only: a panic while it was locked cannot have left it in a harmful state.
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while compensations wait.
+    async fn let_ahead(&self) {
+        let mut ahead = self.ahead.subscribe();
+        // The sender lives as long as the queue.
+        let _ = ahead.wait_for(|waiting| *waiting == 0).await;
+    }
+
+    /// Waits until a stop is asked for. Returns its reason.
+    pub(crate) async fn stop_asked(&self) -> String {
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives as long as the queue, so that there is always a reason in the end.
+        stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+    }
+}
+
+/// One compensation that waits.
+struct Ahead<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Ahead<'a> {
+    fn new(ahead: &'a watch::Sender<usize>) -> Self {
+        ahead.send_modify(|waiting| *waiting += 1);
+        Self(ahead)
+    }
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portal::method_budget::MethodUsage;
+    use crate::portal::{Limit, LimiterLevel, Rate};
+
+    fn queue(level: f64, deadline: Option<Duration>) -> AdmissionQueue {
+        let level = Some(LimiterLevel { level });
+        AdmissionQueue::new(&PortalSettings { rate: Rate::STANDARD, level, deadline, ..PortalSettings::default() })
+    }
+
+    fn weights() -> CallWeights {
+        vec![("batch", 1)]
+    }
+
+    fn stopped(reason: &str) -> Result<Duration, PortalError> {
+        Err(PortalError::Stopped(reason.to_owned()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_full_bucket_admits_one_request_each_half_second_in_order() {
+        let (queue, order) = (queue(48.0, None), Mutex::new(Vec::new()));
+        let (queue, order) = (&queue, &order);
+        let requests = (0..10).map(|number| async move {
+            queue.admit(&weights(), Lane::Planned).await.unwrap();
+            order.lock().unwrap().push((number, queue.now().as_millis()));
+        });
+        futures_util::future::join_all(requests).await;
+        let expected: Vec<(u128, u128)> = (0..10).map(|number| (number, 500 * (number + 1))).collect();
+        assert_eq!(*order.lock().unwrap(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_stop_ends_all_waits_with_the_first_reason() {
+        for limit in [Limit::Rate, Limit::OperatingTime] {
+            let queue = queue(0.0, None);
+            for _ in 0..2 {
+                let now = queue.now();
+                queue.limiter().on_throttled(limit, "batch", now, now + Duration::from_millis(1));
+            }
+            let (one, other) = (weights(), weights());
+            let stop = async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                queue.stop("interrupted");
+                queue.stop("again");
+            };
+            let (first, second, ()) =
+                tokio::join!(queue.admit(&one, Lane::Planned), queue.admit(&other, Lane::Planned), stop);
+            assert_eq!((first, second), (stopped("interrupted"), stopped("interrupted")));
+            assert_eq!(queue.now().as_millis(), 100);
+            assert_eq!(queue.pause(Duration::ZERO).await, Err(PortalError::Stopped("interrupted".to_owned())));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_wait_beyond_the_deadline_ends_at_once() {
+        let queue = queue(50.0, Some(Duration::from_secs(1)));
+        assert_eq!(queue.admit(&weights(), Lane::Planned).await, stopped("the deadline would pass while waiting"));
+        assert_eq!(queue.now(), Duration::ZERO);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(queue.admit(&weights(), Lane::Planned).await, stopped("the deadline has passed"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_method_over_budget_waits_until_its_reset() {
+        let queue = queue(0.0, None);
+        let usage = MethodUsage { operating: 400.0, reset_in: Some(42.0) };
+        let now = queue.now();
+        queue.limiter().record_usage("user.get", usage, now);
+        assert_eq!(queue.admit(&weights(), Lane::Planned).await, Ok(Duration::ZERO));
+        assert_eq!(queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Planned).await, Ok(Duration::from_secs(42)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_accepted_request_ends_the_wait_after_refusals() {
+        let queue = queue(0.0, None);
+        for second in [1, 2] {
+            let at = Duration::from_secs(second);
+            tokio::time::sleep_until(queue.started + at).await;
+            queue.limiter().on_throttled(Limit::Rate, "batch", at, at);
+        }
+        // The bucket is full now: one request, and then one each half second.
+        queue.admit(&weights(), Lane::Planned).await.unwrap();
+        let sent = queue.now();
+        let answer = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            queue.on_accepted(sent);
+        };
+        let waiting = weights();
+        let (admitted, ()) = tokio::join!(queue.admit(&waiting, Lane::Planned), answer);
+        assert_eq!(admitted, Ok(Duration::from_millis(100)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_compensation_goes_ahead_of_all_others_and_after_a_stop() {
+        let queue = queue(48.0, None);
+        let charges = weights();
+        let planned = async {
+            let admissions = (0..6).map(|_| queue.admit(&charges, Lane::Planned));
+            futures_util::future::join_all(admissions).await;
+            queue.now()
+        };
+        let compensation = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            queue.admit(&charges, Lane::Compensation).await.unwrap();
+            queue.now()
+        };
+        let (last, ahead) = tokio::join!(planned, compensation);
+        assert!(ahead <= Duration::from_millis(1000), "{ahead:?}");
+        assert!(last >= Duration::from_millis(3500), "{last:?}");
+        queue.stop("interrupted");
+        queue.admit(&charges, Lane::Compensation).await.unwrap();
+        assert!(matches!(queue.admit(&charges, Lane::Planned).await, Err(PortalError::Stopped(_))));
+    }
+}

@@ -1,0 +1,80 @@
+//! Estimate of what a task will cost: full requests, and the average time of a command.
+
+use std::time::Duration;
+
+use super::batch::MOST_COMMANDS;
+use super::client::Client;
+use super::rate_limiter::Budget;
+use super::writing::{COMMANDS_EACH, READS_OF_A_RESET};
+use crate::port::MAX_WRITES_PER_REQUEST;
+
+/// Commands that take less than this cost no operating time (behaviour notes, section 10).
+const FREE_SECONDS: f64 = 0.1;
+
+/// Work that lies ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// So many cards are to be read.
+    Reads(usize),
+    /// So many cards are to be reset, with a read before and after each.
+    Resets(usize),
+    /// So many cards are to be read first, and then so many of them reset.
+    ReadsThenResets(usize, usize),
+}
+
+/// Cost of a [`Task`] if no other program uses the portal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// Number of requests.
+    pub requests: u32,
+    /// Time that they take.
+    pub time: Duration,
+    /// Share of the operating time that the portal grants a method in ten minutes, of the method that takes most: 0.1 is a tenth.
+    /// May be more than 1. Zero on a portal that does not limit operating time.
+    pub operating_share: f64,
+}
+
+/// Requests of one kind.
+struct Phase {
+    requests: usize,
+    /// Seconds of a full request.
+    seconds: f64,
+}
+
+impl Phase {
+    fn new(items: usize, commands_each: usize, max: usize, command_seconds: f64) -> Self {
+        Self { requests: items.div_ceil(max), seconds: (items.min(max) * commands_each) as f64 * command_seconds }
+    }
+}
+
+impl Client {
+    /// Returns what a task will cost.
+    pub(crate) fn forecast(&self, task: Task) -> Forecast {
+        let (reads, resets) = match task {
+            Task::Reads(count) => (count, 0),
+            Task::Resets(count) => (0, count),
+            Task::ReadsThenResets(reads, resets) => (reads, resets),
+        };
+        let command_seconds = self.command_seconds();
+        let phases = [
+            Phase::new(reads, 1, MOST_COMMANDS, command_seconds),
+            Phase::new(resets, COMMANDS_EACH, MAX_WRITES_PER_REQUEST, command_seconds),
+        ];
+        let requests: usize = phases.iter().map(|phase| phase.requests).sum();
+        if requests == 0 {
+            return Forecast { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
+        }
+        let Budget { available, refill_rate } = self.budget();
+        let waiting = requests as f64 - available;
+        let paced = if waiting > 0.0 { waiting / refill_rate } else { 0.0 };
+        let last = phases.iter().rev().find(|phase| phase.requests > 0).map_or(0.0, |phase| phase.seconds);
+        let busy = |phase: &Phase| phase.requests.div_ceil(self.connections()) as f64 * phase.seconds;
+        let seconds = (paced + last).max(phases.iter().map(busy).sum());
+        // The method that reads has the most commands.
+        let commands = reads + READS_OF_A_RESET * resets;
+        let operating = if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
+        let (operating_share, pauses) = self.admission.limiter().operating_estimate(operating);
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).max(pauses);
+        Forecast { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }
+    }
+}
