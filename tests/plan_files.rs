@@ -212,7 +212,7 @@ async fn of_fifty_cards_one_changed_is_left_alone_and_the_others_are_reset() {
     save(&emulator, row(changed, "lead_details", "new"));
     let applied = place.run(&APPLY);
     assert_eq!(applied.code, 3, "{applied:?}");
-    let done = format!("Done: {} of {count} cards; 0 skipped, 1 failed, 0 unknown.", count - 1);
+    let done = format!("Done: {} of {count} cards; 1 skipped, 0 failed, 0 unknown.", count - 1);
     assert!(applied.stdout.contains(&done), "{applied:?}");
     assert!(applied.stdout.contains("changed since the plan; not touched"), "{applied:?}");
     assert!(applied.stdout.contains(&format!("personal/{changed}/simple")), "{applied:?}");
@@ -223,7 +223,34 @@ async fn of_fifty_cards_one_changed_is_left_alone_and_the_others_are_reset() {
     let shown = place.run(&["show", "last", "--output", "json"]);
     let report: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(report["totals"]["planned"], report["about"]["planned"]);
-    assert_eq!(report["totals"]["failed"], 1);
+    assert_eq!((&report["totals"]["skipped"], &report["totals"]["failed"]), (&1.into(), &0.into()));
+}
+
+/// The exit code stays 3: the card still waits for another plan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plan_file_card_changed_since_is_skipped_in_every_format() {
+    let world = World::new().await;
+    save(&world.emulator, row(12, "lead_details", "newer than the plan"));
+    let formats = ["json", "junit", "csv", "markdown", "sarif", "github"];
+    let outputs = formats.map(|format| format!("{format}={format}.out"));
+    let mut arguments = APPLY.to_vec();
+    arguments.extend(["--output", "text"]);
+    arguments.extend(outputs.iter().flat_map(|output| ["--output", output.as_str()]));
+    let applied = world.place.run(&arguments);
+    assert_eq!(applied.code, 3, "{applied:?}");
+    assert!(applied.stdout.contains("; 1 skipped, 0 failed, 0 unknown."), "{applied:?}");
+    assert!(applied.stdout.contains("skip   personal/12/simple"), "{applied:?}");
+    let of = |format: &str| std::fs::read_to_string(world.place.path().join(format!("{format}.out"))).unwrap();
+    let json: Value = serde_json::from_str(&of("json")).unwrap();
+    assert_eq!((&json["totals"]["skipped"], &json["totals"]["failed"]), (&1.into(), &0.into()));
+    assert!(of("junit").contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", of("junit"));
+    assert!(of("csv").contains("\"skipped\",\"changed\""), "{}", of("csv"));
+    let markdown = of("markdown");
+    assert!(markdown.contains("#### Skipped: 1") && !markdown.contains("#### Failed"), "{markdown}");
+    let sarif: Value = serde_json::from_str(&of("sarif")).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"changed".into(), &"warning".into()), "{sarif}");
+    assert!(of("github").contains("::warning") && !of("github").contains("::error"), "{}", of("github"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -116,3 +116,21 @@ pub(super) fn result(code: u8) -> &'static str {
         _ => tr_later!("error"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Settled;
+    use crate::model::{CardKey, LeadCustomerType, Outcome};
+    use crate::report::SettledRun;
+
+    #[test]
+    fn metrics_card_changed_since_the_plan_counts_as_skipped() {
+        let metrics = Metrics::new();
+        let targets = [Settled { key: CardKey::common(LeadCustomerType::Simple), outcome: Outcome::Changed }];
+        metrics.hear(Subject::Run(&SettledRun { targets: &targets, ..SettledRun::not_begun("embedded") }));
+        let text = metrics.text();
+        assert!(text.contains("recard_outcomes_total{outcome=\"skipped\"} 1"), "{text}");
+        assert!(text.contains("recard_outcomes_total{outcome=\"failed\"} 0"), "{text}");
+    }
+}

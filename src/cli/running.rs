@@ -12,9 +12,9 @@ use super::output::Outputs;
 use super::plan_files;
 use super::session::Session;
 use super::ui::Ui;
-use crate::engine::{self, ApplyReport, MendedJournal};
+use crate::engine::{self, ApplyReport, MendedJournal, Settled};
 use crate::language::Text;
-use crate::model::{OutcomeClass, PortalId, ReadTrust, RunId};
+use crate::model::{PortalId, ReadTrust, RunId};
 use crate::port::{Clock as _, LockOwner, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
 use crate::report::{RunText, SettledRun, Subject};
 use crate::store::Locked;
@@ -160,11 +160,12 @@ pub(super) fn header(session: &Session, purpose: RunPurpose, trust: ReadTrust, t
 
 /// The exit code that a report means.
 pub(super) fn exit_code(report: &ApplyReport) -> u8 {
-    let clean = report.targets.iter().all(|settled| match settled.outcome.class() {
-        OutcomeClass::Done | OutcomeClass::Skipped => true,
-        OutcomeClass::Failed | OutcomeClass::Unknown => false,
-    });
-    if clean { exit::DONE } else { exit::PARTIAL }
+    exit_code_of(&report.targets)
+}
+
+/// Returns the exit code that the outcomes of a run mean.
+pub(super) fn exit_code_of(targets: &[Settled]) -> u8 {
+    if targets.iter().all(|settled| settled.outcome.is_settled()) { exit::DONE } else { exit::PARTIAL }
 }
 
 /// Whether a run is approved beforehand.

@@ -56,7 +56,7 @@ pub enum Outcome {
 pub enum OutcomeClass {
     /// The portal is as the plan wants it, by this run.
     Done,
-    /// Rightly nothing was done.
+    /// Rightly nothing was done: the card is at its default, or is not the one that was planned.
     Skipped,
     /// Not as wanted; surely known.
     Failed,
@@ -71,9 +71,8 @@ impl Outcome {
             Self::Reset | Self::ResetUnseen | Self::ResetBlind | Self::Restored | Self::RestoredUnseen => {
                 OutcomeClass::Done
             }
-            Self::AlreadyDefault => OutcomeClass::Skipped,
-            Self::Changed
-            | Self::PutBack
+            Self::AlreadyDefault | Self::Changed => OutcomeClass::Skipped,
+            Self::PutBack
             | Self::RestoredInPart(_)
             | Self::NewerKept
             | Self::NewerInBackup(_)
@@ -82,6 +81,16 @@ impl Outcome {
             | Self::Lost(_)
             | Self::NotAttempted(_) => OutcomeClass::Failed,
             Self::Unknown(_) => OutcomeClass::Unknown,
+        }
+    }
+
+    /// Returns whether the target needs no further look. A card that changed since the plan was rightly skipped, and still
+    /// needs one.
+    pub fn is_settled(&self) -> bool {
+        match self.class() {
+            OutcomeClass::Done => true,
+            OutcomeClass::Skipped => *self != Self::Changed,
+            OutcomeClass::Failed | OutcomeClass::Unknown => false,
         }
     }
 
@@ -150,7 +159,7 @@ impl fmt::Display for Outcome {
 pub struct Totals {
     /// As the plan wants it, by this run.
     pub done: u32,
-    /// Rightly not touched.
+    /// Rightly not touched: at its default already, or changed since the plan.
     pub skipped: u32,
     /// Surely not as wanted.
     pub failed: u32,

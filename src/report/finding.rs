@@ -172,18 +172,18 @@ fn of_run(run: &SettledRun<'_>) -> Vec<Finding> {
         let message = format!("the run ended early: {reason}");
         findings.push(Finding { level: Level::Error, rule: "stopped".to_owned(), message, help: None, place: None });
     }
-    let mut groups: BTreeMap<(Option<&Place>, &str), (CardKey, String, u32)> = BTreeMap::new();
-    for settled in run.targets {
-        match settled.outcome.class() {
-            OutcomeClass::Done | OutcomeClass::Skipped => continue,
-            OutcomeClass::Failed | OutcomeClass::Unknown => {}
-        }
+    let mut groups: BTreeMap<(Level, Option<&Place>, &str), (CardKey, String, u32)> = BTreeMap::new();
+    for settled in run.targets.iter().filter(|settled| !settled.outcome.is_settled()) {
+        let level = match settled.outcome.class() {
+            OutcomeClass::Done | OutcomeClass::Skipped => Level::Warning,
+            OutcomeClass::Failed | OutcomeClass::Unknown => Level::Error,
+        };
         let place = run.origin(settled.key).map(|origin| &origin.place);
-        let group = (place, settled.outcome.word());
+        let group = (level, place, settled.outcome.word());
         groups.entry(group).or_insert_with(|| (settled.key, settled.outcome.to_string(), 0)).2 += 1;
     }
-    findings.extend(groups.into_iter().map(|((place, word), (key, text, count))| Finding {
-        level: Level::Error,
+    findings.extend(groups.into_iter().map(|((level, place, word), (key, text, count))| Finding {
+        level,
         rule: word.to_owned(),
         message: several(key, count, &text),
         help: None,

@@ -63,10 +63,7 @@ impl<'a> RunText<'a> {
 impl fmt::Display for RunText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |key: CardKey| self.names.get(&key).copied().unwrap_or("");
-        let is_listed = |settled: &&Settled| match (self.listed, settled.outcome.class()) {
-            (Listed::All, _) | (_, OutcomeClass::Failed | OutcomeClass::Unknown) => true,
-            (Listed::Problems, OutcomeClass::Done | OutcomeClass::Skipped) => false,
-        };
+        let is_listed = |settled: &&Settled| self.listed == Listed::All || !settled.outcome.is_settled();
         let listed: Vec<&Settled> = self.targets.iter().filter(is_listed).collect();
         let key_width = listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);
@@ -74,7 +71,9 @@ impl fmt::Display for RunText<'_> {
         let class_width = classes.max().unwrap_or(0).max(5);
         for settled in &listed {
             let style = match settled.outcome.class() {
-                OutcomeClass::Done | OutcomeClass::Skipped => GOOD,
+                OutcomeClass::Done => GOOD,
+                OutcomeClass::Skipped if settled.outcome.is_settled() => GOOD,
+                OutcomeClass::Skipped => WARNING,
                 OutcomeClass::Failed => BAD,
                 OutcomeClass::Unknown => WARNING,
             };
@@ -91,7 +90,8 @@ impl fmt::Display for RunText<'_> {
         }
         let Totals { done, skipped, failed, unknown } = self.totals;
         let held = self.held;
-        let style = if self.totals.is_clean() && held == 0 { GOOD } else { WARNING };
+        let clean = held == 0 && self.targets.iter().all(|settled| settled.outcome.is_settled());
+        let style = if clean { GOOD } else { WARNING };
         let all = self.totals.planned().saturating_add(held);
         let sums = match held {
             0 => tr!(

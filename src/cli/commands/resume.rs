@@ -88,7 +88,7 @@ async fn settle(
                 .and_then(|()| ui.unread().map_or(Ok(()), Err))
                 .map_err(|problem| running::unreported(ui, &text, problem, &report.run, session.again()))?;
             let is_whole = salvaged.lost != Lost::Lines || (salvaged.damage.is_none() && mended.doubtful.is_empty());
-            if report.totals.is_clean() && is_whole { exit::DONE } else { exit::PARTIAL }
+            if is_whole { running::exit_code_of(&report.targets) } else { exit::PARTIAL }
         }
         Err(_) => exit::ERROR,
     };

@@ -59,7 +59,7 @@ struct TotalsJson {
     planned: u32,
     /// As the plan wants it, by this run.
     done: u32,
-    /// Rightly not touched.
+    /// Rightly not touched: at its default already, or changed since the plan.
     skipped: u32,
     /// Surely not as wanted.
     failed: u32,
