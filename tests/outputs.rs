@@ -381,17 +381,23 @@ fn a_history_is_a_text_a_table_a_comment_or_json() {
     assert_eq!(place.run(&["restore", "last", "--user", "8", "--portal", "embedded", "--auto-approve"]).code, 0);
     assert_eq!(
         history("text"),
-        "RUN  apply: 9 of 9 done, 0 skipped, 0 failed, 0 unknown\n    sales-back-to-standard, by =HYPERLINK(1) | @all, commit \
-         0123456789ab\nRUN  restore of RUN: 2 of 2 done, 0 skipped, 0 failed, 0 unknown\n"
+        "RUN  restore of RUN: 2 of 2 done, 0 skipped, 0 failed, 0 unknown\nRUN  apply: 9 of 9 done, 0 skipped, 0 failed, 0 \
+         unknown\n    sales-back-to-standard, by =HYPERLINK(1) | @all, commit 0123456789ab\n"
     );
     let table = history("csv");
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
     assert!(
-        rows[1].starts_with("\"RUN\",\"apply\",\"\",\"complete\",\"9\",\"9\",\"0\",\"0\",\"0\",\"1\",\"'=HYPER"),
+        rows[2].starts_with("\"RUN\",\"apply\",\"\",\"complete\",\"9\",\"9\",\"0\",\"0\",\"0\",\"1\",\"'=HYPER"),
         "{table}"
     );
-    assert!(rows[2].starts_with("\"RUN\",\"restore\",\"RUN\",\"complete\",\"2\",\"2\","), "{table}");
+    assert!(rows[1].starts_with("\"RUN\",\"restore\",\"RUN\",\"complete\",\"2\",\"2\","), "{table}");
+    let told = history("json");
+    let json: Value = serde_json::from_str(&told).unwrap();
+    assert!(
+        json[0]["about"]["restores"].is_string() && json[1]["about"]["restores"].is_null(),
+        "the newest first: {told}"
+    );
     let comment = history("markdown");
     let lines: Vec<&str> = comment.lines().collect();
     assert_eq!(lines[..2], ["<!-- recard:history -->", "### recard history: 2 runs"]);
@@ -410,13 +416,13 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     assert_eq!(place.run(&["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"]).code, 0);
     let shown = place.run(&["show", "last", "--portal", "embedded"]);
     assert!(shown.stdout.contains("done   personal/8/simple   Ivan Petrov     reset, read back"), "{shown:?}");
-    let restore = |more: &[&str]| {
+    let restore = |run: &str, more: &[&str]| {
         let outputs =
             ["--output", "text", "--output", "csv=out.csv", "--output", "json=out.json", "--output", "markdown=out.md"];
-        let first = ["restore", "last", "--portal", "embedded", "--auto-approve"];
+        let first = ["restore", run, "--portal", "embedded", "--auto-approve"];
         place.run(&[&first[..], more, &outputs].concat())
     };
-    let ended = restore(&["--user", "8", "--user", "12"]);
+    let ended = restore("last", &["--user", "8", "--user", "12"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     for line in [
         "put    personal/8/simple   Ivan Petrov   puts back 2 sections, 5 fields",
@@ -439,7 +445,8 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
             std::fs::remove_file(plan).unwrap();
         }
     }
-    let undone = restore(&["--all"]);
+    let restored: Value = serde_json::from_str(&text("out.json")).unwrap();
+    let undone = restore(restored["run"].as_str().unwrap(), &["--all"]);
     assert_eq!(undone.code, 0, "{undone:?}");
     assert!(undone.stdout.contains("reset  personal/8/simple   Ivan Petrov   was at its default"), "{undone:?}");
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::again::DEFAULT_STORE;
+use super::number;
 use super::output::{self, Output};
 use crate::language::Language;
+use crate::model::{CardKey, DepartmentId, LeadCustomerType, UserId};
 use crate::report::MARKDOWN_LIMIT;
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
@@ -25,32 +27,34 @@ pub(super) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options for every command")]
 pub(super) struct Global {
-    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a real one
-    #[arg(long, global = true, value_name = "PORTAL", env = "RECARD_PORTAL")]
+    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a real one (or
+    /// RECARD_PORTAL)
+    #[arg(long, global = true, value_name = "PORTAL")]
     pub(super) portal: Option<String>,
     /// A file that holds the address of the webhook (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) webhook_url_file: Option<PathBuf>,
-    /// Where backups, journals and locks are kept
-    #[arg(long, global = true, value_name = "DIR", env = "RECARD_STORE", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
+    /// Where backups, journals and locks are kept (or RECARD_STORE)
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
     pub(super) store: PathBuf,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited, or X,Y
-    #[arg(long, global = true, value_name = "RATE", env = "RECARD_RATE")]
+    /// (or RECARD_RATE)
+    #[arg(long, global = true, value_name = "RATE")]
     pub(super) rate: Option<String>,
     /// The share of the portal's budget of operating time that recard may use, 0.1 to 1
-    #[arg(long, global = true, value_name = "SHARE", default_value_t = 0.8)]
+    #[arg(long, global = true, value_name = "SHARE", value_parser = number::share, default_value_t = 0.8)]
     pub(super) operating_share: f64,
     /// Start no further request after this time (90s, 15m, 2h)
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = number::duration)]
     pub(super) deadline: Option<Duration>,
     /// Wait this long for another process that works on the portal (90s, 15m)
-    #[arg(long, global = true, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    #[arg(long, global = true, value_name = "TIME", value_parser = number::duration, default_value = "0s")]
     pub(super) lock_timeout: Duration,
     /// When to use colour; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
     pub(super) color: Colour,
-    /// The language of what people read: en or ru; else as LC_ALL, LC_MESSAGES or LANG say
-    #[arg(long, global = true, value_name = "LANGUAGE", env = "RECARD_LANG", value_parser = language)]
+    /// The language of what people read: en or ru; else as RECARD_LANG, LC_ALL, LC_MESSAGES or LANG say
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
     pub(super) lang: Option<Language>,
     /// Say only warnings and errors on stderr
     #[arg(long, short, global = true)]
@@ -184,7 +188,7 @@ pub(super) struct Rules {
     #[arg(long)]
     pub(super) blind_reset: bool,
     /// Lower the limit on people in this run; can never raise what the manifests allow
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::people)]
     pub(super) max_users: Option<u32>,
     #[command(flatten)]
     pub(super) memory: Memory,
@@ -218,7 +222,7 @@ pub(super) struct PlanArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) out: Option<PathBuf>,
     /// How long the plan file may be used (90s, 15m, 24h)
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h", requires = "out")]
+    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "24h", requires = "out")]
     pub(super) max_age: Duration,
 }
 
@@ -244,7 +248,7 @@ pub(super) struct ApplyArguments {
 /// Arguments of `restore`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RestoreArguments {
-    /// The run, as `recard history` names it, or `last`
+    /// The run, as `recard history` names it, or `last`: the newest apply that changed something
     #[arg(value_name = "RUN")]
     pub(super) run: String,
     #[command(flatten)]
@@ -264,11 +268,11 @@ pub(super) struct RestoreArguments {
 #[group(required = true, multiple = true)]
 pub(super) struct Which {
     /// Every card that the run changed
-    #[arg(long, alias = "everything", conflicts_with_all = ["user", "common"])]
+    #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "common"])]
     pub(super) all: bool,
     /// The cards of this person; may be repeated
-    #[arg(long, value_name = "ID")]
-    pub(super) user: Vec<u64>,
+    #[arg(long, value_name = "ID", value_parser = number::user)]
+    pub(super) user: Vec<UserId>,
     /// The common cards
     #[arg(long)]
     pub(super) common: bool,
@@ -286,6 +290,21 @@ pub(super) enum Lead {
     Repeat,
 }
 
+impl Lead {
+    /// Returns whether a card is for this kind of lead.
+    pub(super) fn fits(self, key: CardKey) -> bool {
+        key.lead.word() == self.word()
+    }
+
+    /// The word that names it on the command line.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Simple => LeadCustomerType::Simple.word(),
+            Self::Repeat => LeadCustomerType::Repeat.word(),
+        }
+    }
+}
+
 /// Arguments of `resume`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ResumeArguments {
@@ -293,7 +312,7 @@ pub(super) struct ResumeArguments {
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
     /// Wait this long before looking, for requests of the dead process that may still be on their way
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
+    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "3s")]
     pub(super) settle_time: Duration,
     #[command(flatten)]
     pub(super) memory: Memory,
@@ -310,7 +329,7 @@ pub(super) struct HistoryArguments {
 /// Arguments of `show`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShowArguments {
-    /// The run, as `recard history` names it, or `last`; or a plan file
+    /// The run, as `recard history` names it, or `last`: the newest one; or a plan file
     #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
     #[command(flatten)]
@@ -323,13 +342,13 @@ pub(super) struct ReconcileArguments {
     #[command(flatten)]
     pub(super) manifests: Manifests,
     /// How often; counted from beginning to beginning, but no round begins before the last one has ended
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15m")]
+    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "15m")]
     pub(super) every: Duration,
     /// Begin each round later by a random time up to this; a tenth of --every unless said
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = number::duration)]
     pub(super) jitter: Option<Duration>,
     /// End after so many rounds
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::rounds)]
     pub(super) rounds: Option<u64>,
     /// Serve /healthz, /readyz and /metrics (Prometheus) here; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
@@ -394,8 +413,8 @@ pub(super) struct ExportArguments {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Only people of this department and those below; may be repeated
-    #[arg(long, value_name = "ID")]
-    pub(super) department: Vec<u64>,
+    #[arg(long, value_name = "ID", value_parser = number::department)]
+    pub(super) department: Vec<DepartmentId>,
     /// Put salted hashes in the place of names and titles, to show the export to others
     #[arg(long)]
     pub(super) sanitize: bool,
@@ -513,7 +532,7 @@ pub(super) struct EmulateArguments {
     #[arg(long, value_name = "LIMITS", default_value = "off")]
     pub(super) limits: String,
     /// How long a command takes (for example 20ms)
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "0s")]
     pub(super) command_time: Duration,
     /// A script of faults (JSON): a list of rules such as {"method": "batch", "inside":
     /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"}; docs/portal-behaviour.md lists what they can do
@@ -547,22 +566,8 @@ pub(super) struct ManArguments {
     pub(super) out: Option<PathBuf>,
 }
 
-/// Reads a time such as `90s`, `15m`, `2h` or `250ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("a time needs a unit: 250ms, 90s, 15m or 2h".to_owned()),
-    }
-}
-
 /// Reads a language.
-fn language(text: &str) -> Result<Language, String> {
+pub(super) fn language(text: &str) -> Result<Language, String> {
     let known = Language::ALL.into_iter().find(|(word, _)| *word == text);
     known.map(|(_, language)| language).ok_or_else(|| "recard speaks en and ru".to_owned())
 }
@@ -576,15 +581,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_time_has_a_unit() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
-        assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
-        assert!(duration("90").is_err());
-        assert!(duration("s").is_err());
-        assert!(duration("-1s").is_err());
     }
 }

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::parser::ValueSource;
+
+use super::args::{self, Global};
+use super::exit;
 use super::failure::Failure;
 use crate::language::Language;
 use crate::portal::WebhookUrl;
@@ -19,10 +23,36 @@ pub(super) enum Need {
     Write,
 }
 
-/// A variable that is set and not empty.
+/// Returns a variable. One that is empty or blank counts as unset: pipelines set what they have no value for to an empty text.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Returns a path that a variable names, as [`variable`] does.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn path_variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name)?;
+    (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
+}
+
+/// Takes the options that the command line leaves open from the environment. They are no part of the command line's own
+/// definition, which would repeat them in every line of usage and take an empty variable for a value.
+pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Result<(), Failure> {
+    global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
+    global.rate = global.rate.take().or_else(|| variable("RECARD_RATE"));
+    if store != Some(ValueSource::CommandLine)
+        && let Some(folder) = path_variable("RECARD_STORE")
+    {
+        global.store = folder;
+    }
+    if global.lang.is_none()
+        && let Some(word) = variable("RECARD_LANG")
+    {
+        let unknown = |problem| Failure::new(exit::USAGE, tr!("RECARD_LANG={word}: {problem}", word, problem));
+        global.lang = Some(args::language(&word).map_err(unknown)?);
+    }
+    Ok(())
 }
 
 /// Whether a variable says just this.
@@ -51,7 +81,7 @@ pub(super) fn actor() -> String {
 
 /// The file that GitHub Actions shows as the summary of a step.
 pub(super) fn step_summary() -> Option<PathBuf> {
-    variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)
+    path_variable("GITHUB_STEP_SUMMARY")
 }
 
 /// The commit of the manifests, if the pipeline says it.
@@ -89,9 +119,9 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
     let (from, text) = match (reading, file) {
         (Some(found), _) => found,
         (None, Some(path)) => from_file(path)?,
-        (None, None) => match (variable("RECARD_WEBHOOK_URL"), variable("RECARD_WEBHOOK_URL_FILE")) {
+        (None, None) => match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
             (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
-            (None, Some(path)) => from_file(&PathBuf::from(path))?,
+            (None, Some(path)) => from_file(&path)?,
             (None, None) if need == Need::Write && variable("RECARD_READ_WEBHOOK_URL").is_some() => {
                 return Err(Failure::error(tr!(
                     "this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"

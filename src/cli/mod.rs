@@ -15,6 +15,7 @@ mod interrupt;
 mod log;
 mod metrics;
 mod names;
+mod number;
 mod order;
 mod output;
 mod plan_files;
@@ -30,7 +31,7 @@ mod ui;
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::runtime::Builder;
 
 use args::{Cli, Colour, Command, Global};
@@ -51,8 +52,10 @@ const PANICKED: u8 = 101;
 /// The codes are those of [`exit`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = order::ordered(Cli::command(), arguments.into_iter().collect());
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let read = Cli::command().try_get_matches_from(arguments);
+    let read = read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
+    let (mut cli, store) = match read {
+        Ok(read) => read,
         Err(problem) => {
             // Help and version are results; everything else is a misunderstanding. Nothing can be done if nobody hears it.
             let _ = problem.print();
@@ -67,9 +70,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Colour::Always => anstream::ColorChoice::Always,
         Colour::Never => anstream::ColorChoice::Never,
     };
+    let completed = environment::complete(&mut cli.global, store);
     language::speak(cli.global.lang.unwrap_or_else(environment::language));
     let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
-    let ended = log::start(&ui, cli.global.log_format).and_then(|()| beside_signals(&ui, cli));
+    let ended = completed.and_then(|()| log::start(&ui, cli.global.log_format)).and_then(|()| beside_signals(&ui, cli));
     ended.unwrap_or_else(|failure| {
         ui.fail(&failure);
         failure.code

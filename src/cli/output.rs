@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::ui::Ui;
 use super::{environment, exit};
 use crate::language::{self, Text};
+use crate::model::decimal;
 use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
 use crate::store::write_whole;
 
@@ -70,10 +71,10 @@ fn one_of(formats: &[Format], text: &str) -> Result<Output, String> {
 
 /// Reads the limit on the bytes of Markdown.
 pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(limit) if limit >= SMALLEST_LIMIT => Ok(limit),
-        Ok(_) => Err(format!("less than {SMALLEST_LIMIT} bytes would not hold a headline")),
-        Err(_) => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
+    match decimal::whole(text).and_then(|limit| usize::try_from(limit).ok()) {
+        Some(limit) if limit >= SMALLEST_LIMIT => Ok(limit),
+        Some(_) => Err(format!("less than {SMALLEST_LIMIT} bytes would not hold a headline")),
+        None => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
     }
 }
 

@@ -211,9 +211,6 @@ impl Address {
         let rate = self.rate(global)?;
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
         settings.rate = rate;
-        if !(0.1..=1.0).contains(&global.operating_share) {
-            return Err(Failure::new(exit::USAGE, tr!("--operating-share is a number from 0.1 to 1")));
-        }
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
         settings.level = level;

@@ -26,10 +26,12 @@ impl std::str::FromStr for Seed {
         match (text, text.strip_prefix("users=")) {
             ("company", _) => Ok(Self::Company),
             ("empty", _) => Ok(Self::Empty),
-            (_, Some(number)) => number
-                .parse()
-                .map(Self::Users)
-                .map_err(|_| format!("users={number}: how many people is a whole number")),
+            (_, Some(number)) => {
+                let digits =
+                    number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+                let people = if digits { number.parse().ok() } else { None };
+                people.map(Self::Users).ok_or_else(|| format!("users={number}: how many people is a whole number"))
+            }
             (other, None) => Err(format!("there is no seed {other:?}; there are company, empty and users=N")),
         }
     }

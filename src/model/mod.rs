@@ -9,6 +9,7 @@
 
 mod canonical;
 mod card;
+pub mod decimal;
 mod desired;
 mod digest;
 mod id;

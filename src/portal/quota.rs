@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::model::decimal;
+
 /// The two numbers of the portal's counter, or none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
@@ -55,11 +57,11 @@ impl FromStr for Rate {
             _ => {}
         }
         let (burst, per_second) = text.split_once(',').ok_or(ParseRateError)?;
-        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| ParseRateError);
+        let number = |text: &str| decimal::fraction(text.trim()).ok_or(ParseRateError);
         let (burst, per_second) = (number(burst)?, number(per_second)?);
         // A client that does not know when the counter leaks paces itself on the difference of the two, so that there
         // must be room for at least one request.
-        let usable = burst.is_finite() && per_second > 0.0 && burst - per_second >= 1.0;
+        let usable = per_second > 0.0 && burst - per_second >= 1.0;
         if usable { Ok(Self::Limited { burst, per_second }) } else { Err(ParseRateError) }
     }
 }
@@ -89,7 +91,10 @@ mod tests {
 
     #[test]
     fn a_rate_that_would_never_let_a_request_through_is_refused() {
-        for text in ["", "fast", "50", "50,0", "50,-1", "2,2", "2,1.5", "inf,2", "NaN,2", "50,NaN", "50,2,1"] {
+        for text in [
+            "", "fast", "50", "50,0", "50,-1", "2,2", "2,1.5", "inf,2", "NaN,2", "50,NaN", "50,2,1", "5e1,2", "+50,2",
+            "050,2",
+        ] {
             assert_eq!(text.parse::<Rate>(), Err(ParseRateError), "{text}");
         }
     }

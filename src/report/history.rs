@@ -15,7 +15,7 @@ const COMMIT_SIGNS: usize = 12;
 /// A text of a person's is cut here in a table, in characters.
 const LONGEST_TEXT: usize = 80;
 
-/// The runs of a store, the oldest first. Each has what it was about.
+/// The runs of a store, the newest first in every format. Each has what it was about.
 #[derive(Clone, Debug)]
 pub struct History<'a> {
     /// The runs.
@@ -78,7 +78,7 @@ impl History<'_> {
         table.into_text()
     }
 
-    /// The newest first, and as many as a comment holds.
+    /// As many of the newest as a comment holds.
     fn markdown(&self) -> String {
         let title = tr!("recard history: {n} run" | "recard history: {n} runs" % self.runs.len());
         let mut text = format!("<!-- recard:history -->\n### {title}\n");
@@ -87,7 +87,7 @@ impl History<'_> {
         }
         let columns = tr!("run | what | done | skipped | failed | unknown | by | commit | manifests");
         let _ = writeln!(text, "\n| {columns} |\n|---|---|--:|--:|--:|--:|---|---|---|");
-        for (shown, run) in self.runs.iter().rev().enumerate() {
+        for (shown, run) in self.runs.iter().enumerate() {
             let Totals { done, skipped, failed, unknown } = run.totals();
             let line = Line::of(run);
             let what = match line.restores.as_str() {

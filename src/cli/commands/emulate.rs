@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::ui::Ui;
 use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
+use crate::model::decimal;
 use crate::report::pretty as json;
 use crate::store::{read_whole, write_whole};
 
@@ -103,12 +104,12 @@ fn limits(text: &str) -> Result<Limits, Failure> {
 
 /// Limits by their numbers: those of the requests, and the operating time where it is to be limited as well.
 fn own_limits(text: &str) -> Option<Limits> {
-    let numbers: Vec<f64> = text.split(',').map(|number| number.trim().parse()).collect::<Result<_, _>>().ok()?;
+    let numbers: Vec<f64> = text.split(',').map(|number| decimal::fraction(number.trim())).collect::<Option<_>>()?;
     let (burst, per_second, operating_seconds) = match numbers.as_slice() {
         [burst, per_second] => (*burst, *per_second, None),
         [burst, per_second, seconds] => (*burst, *per_second, Some(*seconds)),
         _ => return None,
     };
-    let usable = numbers.iter().all(|number| number.is_finite() && *number > 0.0) && burst >= 1.0;
+    let usable = numbers.iter().all(|number| *number > 0.0) && burst >= 1.0;
     usable.then(|| Limits { rate: Some((burst, per_second)), operating_seconds, ..Limits::default() })
 }

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::{ExportArguments, Global};
 use crate::cli::clock::SystemClock;
 use crate::cli::environment::Need;
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::session::Address;
 use crate::cli::ui::Ui;
 use crate::engine::Survey;
 use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
-use crate::model::{DepartmentId, Layout};
+use crate::model::Layout;
 use crate::port::Clock as _;
 use crate::report::ExportedManifest;
 use crate::store::write_whole;
@@ -30,11 +29,7 @@ pub(in crate::cli) async fn run(
     arguments: &ExportArguments,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
-    let departments = arguments.department.iter().map(|id| {
-        DepartmentId::new(*id)
-            .map_err(|problem| Failure::new(exit::USAGE, tr!("--department {id}: {problem}", id, problem)))
-    });
-    let departments: Vec<DepartmentId> = departments.collect::<Result<_, _>>()?;
+    let departments = &arguments.department;
     if let Some(folder) = &arguments.out {
         refuse_existing(folder)?;
     }
@@ -45,7 +40,7 @@ pub(in crate::cli) async fn run(
             .hint(tr!("`recard inventory` lists the departments with people")));
     }
     if !departments.is_empty() {
-        survey.retain_departments(&departments);
+        survey.retain_departments(departments);
     }
     let sanitizer = arguments.sanitize.then(|| Sanitizer::new(rand::random()));
     let (manifest, bundle) = made(&survey, sanitizer.as_ref())?;

@@ -17,7 +17,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments
     output::check_paths(&arguments.output)?;
     let store = session::store(global)?;
     let mut runs = Vec::new();
-    for run in store.run_ids()? {
+    for run in store.run_ids()?.into_iter().rev() {
         match store.summary(&run) {
             Ok(summary) => runs.push(summary),
             // The good ones are shown all the same.

@@ -24,7 +24,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "RECARD_ACTOR, RECARD_COMMIT",
         "Who starts a run and from which commit, for the record; else as the pipeline says.",
     ),
-    ("NO_COLOR", "No colour, whatever it is set to."),
+    ("NO_COLOR", "No colour, whatever it is set to. An empty variable counts as unset, this one and all others."),
 ];
 
 /// A page.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::args::{Global, Lead, RestoreArguments};
+use crate::cli::args::{Global, Lead, RestoreArguments, Which};
 use crate::cli::environment::Need;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
@@ -14,10 +14,13 @@ use crate::cli::running::{self, Approval};
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
 use crate::engine::{self, ExecuteOptions, Freshness, MendedJournal, NewerLayouts};
-use crate::model::{CardKey, Identity, LeadCustomerType, UserId};
-use crate::port::{Lost, RunPurpose};
-use crate::report::{Held, Purpose, RestoreText, SettledRun, Subject};
+use crate::model::{CardKey, Identity, RunId, UserId};
+use crate::port::{JournalRecord, Lost, RunPurpose};
+use crate::report::{Held, Purpose, RestoreText, SettledRun, Subject, visible};
 use crate::store::Locked;
+
+/// An error lists so many people of a run.
+const MOST_LISTED: usize = 20;
 
 /// Plans the restore, shows it, asks, and carries it out.
 pub(in crate::cli) async fn run(
@@ -38,7 +41,7 @@ pub(in crate::cli) async fn with(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     let ui = outputs.ui;
-    let users = users(arguments)?;
+    let users = arguments.which.user.iter().copied().collect();
     let address = Address::find(global, Need::Write, interrupt).await?;
     let session = address.connect(global, ui, interrupt).await?;
     let work = async |session: &Session| {
@@ -47,13 +50,6 @@ pub(in crate::cli) async fn with(
         restore(outputs, arguments, &users, interrupt, session, &mut locked).await
     };
     session.during(ui, work).await
-}
-
-fn users(arguments: &RestoreArguments) -> Result<BTreeSet<UserId>, Failure> {
-    let user = |id: &u64| {
-        UserId::new(*id).map_err(|problem| Failure::new(exit::USAGE, tr!("--user {id}: {problem}", id, problem)))
-    };
-    arguments.which.user.iter().map(user).collect()
 }
 
 async fn restore(
@@ -65,9 +61,10 @@ async fn restore(
     locked: &mut Locked,
 ) -> Result<u8, Failure> {
     let ui = outputs.ui;
-    let of = session.store.find_run(&arguments.run)?;
+    let of = chosen(session, &arguments.run)?;
     let (salvaged, MendedJournal { records, unplanned, .. }) = running::salvage(ui, session, &of)?;
     running::go_on_over_damage(ui, locked)?;
+    refuse_strangers(session, &of, &records, &arguments.which)?;
     let mut keys = engine::restorable(&records)?;
     keys.retain(|key| is_wanted(arguments, users, *key) && !unplanned.contains(key));
     let freshness = Freshness::now();
@@ -122,12 +119,72 @@ async fn restore(
     Ok(if kept_back { exit::PARTIAL } else { running::exit_code(&report) })
 }
 
+/// Finds the run that a text names. `last` is the newest apply that sent a write, whatever was restored since: a restore is undone
+/// by its name. A damaged journal counts as far as it is whole; lost lines may have held a write.
+fn chosen(session: &Session, text: &str) -> Result<RunId, Failure> {
+    let store = &session.store;
+    if text != "last" {
+        return Ok(store.find_run(text)?);
+    }
+    for run in store.run_ids()?.into_iter().rev() {
+        let salvaged = store.salvage(&run, session.caller.user)?;
+        let is_apply = salvaged.header.as_ref().is_none_or(|header| header.purpose == RunPurpose::Apply);
+        let is_intent =
+            |record: &JournalRecord| matches!(record, JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. });
+        if is_apply && (salvaged.lost == Lost::Lines || salvaged.records.iter().any(is_intent)) {
+            return Ok(run);
+        }
+    }
+    Err(Failure::error(tr!("no apply in the store has changed a card"))
+        .hint(tr!("a restore is undone by its name: `recard history` lists the runs of the store")))
+}
+
+/// Refuses a selection that the run has no card for, and lists the people whose cards it has: a mistyped id must not end with
+/// "nothing to put back".
+fn refuse_strangers(session: &Session, run: &RunId, records: &[JournalRecord], which: &Which) -> Result<(), Failure> {
+    let mut cards: BTreeSet<CardKey> = engine::restorable(records)?.into_iter().collect();
+    if let Some(JournalRecord::Opened(header)) = records.first() {
+        cards.extend(header.targets.iter().map(|target| target.key));
+    }
+    let has = |whose: Option<UserId>, lead: Option<Lead>| {
+        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead.fits(*key)))
+    };
+    let of_kind = |lead: Lead| cards.iter().any(|key| lead.fits(*key));
+    let missing = if let Some(user) = which.user.iter().find(|user| !has(Some(**user), None)) {
+        tr!("user {user} is not in the run {run}", user, run)
+    } else if which.common && !has(None, None) {
+        tr!("the run {run} has no common card", run)
+    } else if let Some(lead) = which.lead.filter(|lead| !of_kind(*lead)) {
+        tr!("the run {run} has no card for {} leads", lead.word(), run)
+    } else if let Some(user) = which.user.iter().find(|user| !has(Some(**user), which.lead)) {
+        tr!("user {user} has no card for these leads in the run {run}", user, run)
+    } else {
+        return Ok(());
+    };
+    let people: BTreeSet<UserId> = cards.iter().filter_map(|key| key.user()).collect();
+    if people.is_empty() {
+        return Err(Failure::error(missing).hint(tr!("the run has common cards only")));
+    }
+    let names = names::of_run(&session.store, run);
+    let named = |user: &UserId| match names.get(user) {
+        Some(name) => format!("{user} {}", visible(name.as_str())),
+        None => user.to_string(),
+    };
+    let listed = people.iter().take(MOST_LISTED).map(named).collect::<Vec<_>>().join(", ");
+    let hint = match people.len().checked_sub(MOST_LISTED) {
+        Some(more @ 1..) => {
+            tr!("the run has cards of {listed}, and {more} more; `recard show {run}` lists all", listed, more, run)
+        }
+        Some(0) | None => tr!("the run has cards of {listed}", listed),
+    };
+    Err(Failure::error(missing).hint(hint))
+}
+
 fn is_wanted(arguments: &RestoreArguments, users: &BTreeSet<UserId>, key: CardKey) -> bool {
     let which = &arguments.which;
     let lead = match which.lead {
         None => true,
-        Some(Lead::Simple) => key.lead == LeadCustomerType::Simple,
-        Some(Lead::Repeat) => key.lead == LeadCustomerType::Repeat,
+        Some(lead) => lead.fits(key),
     };
     // A kind of lead alone means everybody's cards of that kind.
     let everything = which.all || (users.is_empty() && !which.common);

@@ -1,0 +1,78 @@
+//! Numbers of the command line: their range, in decimal digits and nothing else.
+
+use std::time::Duration;
+
+use crate::model::{DepartmentId, UserId, decimal};
+
+/// Reads the id of a user. A name is a common mistake here.
+pub(super) fn user(text: &str) -> Result<UserId, String> {
+    id(text).map_err(|problem| format!("{problem}; `recard show RUN` names the people of a run with their ids"))
+}
+
+/// Reads the id of a department.
+pub(super) fn department(text: &str) -> Result<DepartmentId, String> {
+    id(text).map_err(|problem| format!("{problem}; `recard inventory` lists the departments with their ids"))
+}
+
+fn id<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "an id is a whole number from 1 to 2147483646, in decimal digits".to_owned())
+}
+
+/// Reads how many people a run may affect at most.
+pub(super) fn people(text: &str) -> Result<u32, String> {
+    let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| format!("a limit is a whole number from 0 to {}, in decimal digits", u32::MAX))
+}
+
+/// Reads how many rounds there are.
+pub(super) fn rounds(text: &str) -> Result<u64, String> {
+    let number = decimal::whole(text).filter(|number| *number > 0);
+    number.ok_or_else(|| "rounds are counted from 1, in decimal digits".to_owned())
+}
+
+/// Reads a share, such as 0.8.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let number = decimal::fraction(text).filter(|share| (0.1..=1.0).contains(share));
+    number.ok_or_else(|| "a share is a number from 0.1 to 1, such as 0.8".to_owned())
+}
+
+/// Reads a time such as `90s`, `15m`, `2h` or `250ms`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = decimal::whole(number).ok_or_else(|| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err("a time needs a unit: 250ms, 90s, 15m or 2h".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duration_without_a_unit_is_refused() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
+        for wrong in ["90", "s", "-1s", "+1s", "015m", "1_0s", "1e3s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn number_that_is_not_plain_decimal_is_refused() {
+        for wrong in ["0x10", "0o7", "1_000", "+7", "010", "1e3", "7.0", "", " 7", "anna"] {
+            assert!(user(wrong).is_err() && department(wrong).is_err(), "{wrong}");
+            assert!(people(wrong).is_err() && rounds(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["8e-1", "+0.5", ".5", "0.05", "1.1", "NaN", "0x1"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((share("0.5"), people("0"), rounds("2")), (Ok(0.5), Ok(0), Ok(2)));
+    }
+}

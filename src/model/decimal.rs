@@ -1,0 +1,61 @@
+//! Numbers as people write them: decimal digits and nothing else.
+//!
+//! A sign, a blank, a leading zero, an underscore, an exponent or a prefix such as `0x` is refused: other programs read `010` as
+//! 8, and a number that is read in two ways names two users.
+
+/// Returns the whole number that a text writes in decimal digits, if it is one that fits.
+pub fn whole(text: &str) -> Option<u64> {
+    if !is_plain(text) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Returns the number that a text writes in decimal digits, with at most one decimal point between them.
+pub fn fraction(text: &str) -> Option<f64> {
+    let (before, behind) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = !behind.is_empty() && behind.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain(before) || !digits {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Returns whether a text is a whole number in decimal digits, however large.
+pub fn is_plain(text: &str) -> bool {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (text.len() == 1 || !text.starts_with('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_anything_but_plain_digits_is_refused() {
+        assert_eq!((whole("0"), whole("7"), whole("2147483646")), (Some(0), Some(7), Some(2_147_483_646)));
+        assert_eq!((fraction("0.5"), fraction("50"), fraction("2.50")), (Some(0.5), Some(50.0), Some(2.5)));
+        for text in [
+            "",
+            "+7",
+            "-7",
+            " 7",
+            "7 ",
+            "07",
+            "00",
+            "0x10",
+            "0o7",
+            "0b1",
+            "1_000",
+            "1e3",
+            "٧",
+            "1,0",
+            "99999999999999999999",
+        ] {
+            assert_eq!(whole(text), None, "{text:?}");
+        }
+        for text in ["", ".", ".5", "5.", "+0.5", "05.5", "1e-1", "inf", "NaN", "0.5.5", "0x1.8", "0_1.5", "-0.5"] {
+            assert_eq!(fraction(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Habits of the command line: what a word, an option or a variable means, and what a command says to type next.
+
+#![cfg(all(unix, feature = "cli", feature = "emulator"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
+
+mod support;
+
+use serde_json::Value;
+use support::recard::{Ended, Place};
+
+const QUICKSTART: &str = include_str!("../examples/quickstart.yaml");
+
+fn place() -> Place {
+    let place = Place::new();
+    place.file("lead.yaml", QUICKSTART);
+    place
+}
+
+/// Runs a command on the embedded portal.
+fn embedded(place: &Place, line: &str) -> Ended {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    words.extend(["--portal", "embedded"]);
+    place.run(&words)
+}
+
+fn done(place: &Place, line: &str) -> Ended {
+    let ended = embedded(place, line);
+    assert_eq!(ended.code, 0, "{line}: {ended:?}");
+    ended
+}
+
+/// The name of a run that a report ends with.
+fn run_of(ended: &Ended) -> String {
+    let line = ended.stdout.lines().rev().find_map(|line| line.strip_prefix("Run "));
+    line.unwrap_or_else(|| panic!("{ended:?}")).to_owned()
+}
+
+#[test]
+fn restore_last_after_a_restore_and_an_idle_apply_is_the_apply_that_changed_something() {
+    let place = place();
+    let none = embedded(&place, "restore last --all --auto-approve");
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.stderr.contains("no apply in the store has changed a card"), "{none:?}");
+    let applied = run_of(&done(&place, "apply -f lead.yaml --auto-approve"));
+    // An apply that finds nothing to do, or finds it done meanwhile, is not the last one.
+    done(&place, "apply -f lead.yaml --auto-approve");
+    let restored = done(&place, "restore last --user 12 --auto-approve");
+    assert!(restored.stdout.contains(&format!("Restore of the run {applied}")), "{restored:?}");
+    let again = done(&place, "restore last --all --auto-approve");
+    assert!(again.stdout.contains(&format!("Restore of the run {applied}")), "{again:?}");
+    assert!(again.stdout.contains("Done: 8 of 8 cards"), "{again:?}");
+    // A restore is undone by its name.
+    let first = run_of(&restored);
+    let undone = done(&place, &format!("restore {first} --all --auto-approve"));
+    assert!(undone.stdout.contains(&format!("Restore of the run {first}")), "{undone:?}");
+    let last = done(&place, "restore last --all --auto-approve");
+    assert!(last.stdout.contains(&format!("Restore of the run {applied}")), "{last:?}");
+    let shown = done(&place, "show last");
+    assert!(shown.stdout.starts_with(&run_of(&last)), "show last is the newest run: {shown:?}");
+}
+
+#[test]
+fn restore_of_a_user_who_is_not_in_the_run_is_an_error_that_lists_who_is() {
+    let place = place();
+    let run = run_of(&done(&place, "apply -f lead.yaml --auto-approve"));
+    let list = "8 Ivan Petrov, 12 Anna Petrova, 14 Sofia Rossi, 15 Mateusz Nowak, 18 Zofia Wójcik, 20 Nadia Haddad";
+    for (selection, problem) in [
+        ("--user 99", "user 99 is not in the run"),
+        ("--user 12 --user 7", "user 7 is not in the run"),
+        ("--user 12 --common", "has no common card"),
+        ("--user 12 --type repeat", "user 12 has no card for these leads"),
+    ] {
+        for run in [&run, "last"] {
+            let refused = embedded(&place, &format!("restore {run} {selection} --auto-approve"));
+            assert_eq!(refused.code, 1, "{selection}: {refused:?}");
+            assert!(refused.stderr.contains(problem) && refused.stderr.contains(list), "{selection}: {refused:?}");
+        }
+    }
+    let json = embedded(&place, "restore last --user 99 --output json");
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["exitCode"], 1, "{json:?}");
+    assert_eq!(done(&place, "history").stdout.lines().count(), 2, "nothing was begun");
+}
+
+/// Every command that a page of help shows, but for what needs more than a word.
+fn commands() -> Vec<String> {
+    fn walk(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        found.push(name.trim().to_owned());
+        for one in command.get_subcommands().filter(|one| one.get_name() != "help") {
+            walk(one, &format!("{name} {}", one.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(&recard::cli::command(), "", &mut found);
+    found
+}
+
+const VARIABLES: &[(&str, &str)] =
+    &[("RECARD_PORTAL", "embedded"), ("RECARD_STORE", "kept"), ("RECARD_RATE", "enterprise"), ("RECARD_LANG", "en")];
+
+#[test]
+fn usage_with_the_variables_of_options_set_is_the_usage_without_them() {
+    let place = place();
+    for command in commands() {
+        for more in [&["--help"][..], &["--fly"], &["x", "y", "z"], &[]] {
+            let words: Vec<&str> =
+                command.split(' ').filter(|word| !word.is_empty()).chain(more.iter().copied()).collect();
+            if more.is_empty()
+                && !["plan", "apply", "restore", "show", "audit", "ledger", ""].contains(&command.as_str())
+            {
+                // Without anything they would run.
+                continue;
+            }
+            let bare = place.run(&words);
+            let set = Ended::of(place.command(&words).envs(VARIABLES.iter().copied()).output().unwrap());
+            assert_eq!(set.shown(), bare.shown(), "{words:?}");
+        }
+    }
+}
+
+/// Every variable that the sources name.
+fn variables() -> Vec<String> {
+    let mut found = Vec::new();
+    let source = [include_str!("../src/cli/environment.rs"), include_str!("../src/cli/commands/man.rs")].concat();
+    for word in source.split(|c: char| !(c.is_ascii_uppercase() || c == '_')) {
+        let is_known = ["RECARD_", "GITHUB_", "GITLAB_", "CI_", "B24_", "BITRIX24_", "SSL_"]
+            .iter()
+            .any(|start| word.starts_with(start));
+        if is_known
+            || ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "LANG", "LC_ALL", "LC_MESSAGES"].contains(&word)
+        {
+            found.push(word.to_owned());
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn environment_variable_that_is_empty_or_blank_counts_as_unset() {
+    let variables = variables();
+    assert!(variables.len() > 15, "{variables:?}");
+    for line in ["plan -f lead.yaml --portal embedded", "history", "init new --ci github", "doctor --portal embedded"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let run = |value: Option<&str>| {
+            let place = place();
+            let mut command = place.command(&words);
+            if let Some(value) = value {
+                command.envs(variables.iter().map(|name| (name, value)));
+                command.envs(["https_proxy", "no_proxy", "TMPDIR", "USER", "HOSTNAME"].map(|name| (name, value)));
+            }
+            let ended = Ended::of(command.output().unwrap());
+            (ended.shown(), place.path().join(".recard").exists())
+        };
+        let unset = run(None);
+        assert_eq!(run(Some("")), unset, "{line}");
+        assert_eq!(run(Some("  ")), unset, "{line}");
+    }
+}
+
+#[test]
+fn environment_option_that_is_set_means_what_the_option_means() {
+    let place = place();
+    let with = |words: &[&str], variables: &[(&str, &str)]| {
+        Ended::of(place.command(words).envs(variables.iter().copied()).output().unwrap())
+    };
+    let plan = ["plan", "-f", "lead.yaml"];
+    assert_eq!(with(&plan, &VARIABLES[..2]).code, 0);
+    assert!(place.path().join("kept/portals").is_dir() && !place.path().join(".recard").exists());
+    let typed = with(&[&plan[..], &["--store", ".recard"]].concat(), &VARIABLES[..2]);
+    assert!(typed.code == 0 && place.path().join(".recard").is_dir(), "the command line goes first: {typed:?}");
+    let rate = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_RATE", "fast")]);
+    assert!(rate.code == 64 && rate.stderr.contains("a rate is `standard`"), "{rate:?}");
+    let language = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_LANG", "fr")]);
+    assert!(language.code == 64 && language.stderr.contains("RECARD_LANG=fr: recard speaks en and ru"), "{language:?}");
+}
+
+#[test]
+fn number_of_an_option_is_decimal_and_the_error_says_so_in_words() {
+    let place = place();
+    for (line, problem) in [
+        (
+            "restore last --user anna",
+            "an id is a whole number from 1 to 2147483646, in decimal digits; `recard show RUN` names",
+        ),
+        ("restore last --user 0x10", "in decimal digits"),
+        ("restore last --user +7", "in decimal digits"),
+        ("restore last --user 010", "in decimal digits"),
+        ("export --department Sales", "`recard inventory` lists the departments"),
+        ("plan -f lead.yaml --max-users 1_000", "a limit is a whole number"),
+        ("plan -f lead.yaml --markdown-limit 1e5", "a limit is a number of bytes"),
+        ("reconcile -f lead.yaml --rounds 0", "rounds are counted from 1"),
+        ("reconcile -f lead.yaml --every 015m", "a time is a number with a unit"),
+        ("history --operating-share 8e-1", "a share is a number from 0.1 to 1"),
+        ("doctor --rate 5e1,2", "a rate is `standard`"),
+        ("emulate --seed users=0x10", "how many people is a whole number"),
+        ("emulate --limits 1e1,1", "there are off, standard"),
+    ] {
+        let ended = embedded(&place, line);
+        assert_eq!(ended.code, 64, "{line}: {ended:?}");
+        assert!(ended.stderr.contains(problem), "{line}: {ended:?}");
+        assert!(
+            !ended.stderr.contains("invalid digit") && !ended.stderr.contains("float literal"),
+            "{line}: {ended:?}"
+        );
+    }
+}
