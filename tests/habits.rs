@@ -174,7 +174,11 @@ fn environment_option_that_is_set_means_what_the_option_means() {
     let rate = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_RATE", "fast")]);
     assert!(rate.code == 64 && rate.stderr.contains("a rate is `standard`"), "{rate:?}");
     let language = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_LANG", "fr")]);
-    assert!(language.code == 64 && language.stderr.contains("RECARD_LANG=fr: recard speaks en and ru"), "{language:?}");
+    assert!(
+        language.code == 64
+            && language.stderr.contains("recard speaks en and ru\nhelp: the value comes from RECARD_LANG"),
+        "{language:?}"
+    );
 }
 
 #[test]
@@ -206,4 +210,159 @@ fn number_of_an_option_is_decimal_and_the_error_says_so_in_words() {
             "{line}: {ended:?}"
         );
     }
+}
+
+#[test]
+fn demo_commands_as_printed_work_in_an_empty_folder_and_print_what_stands_below_them() {
+    let demo = Place::new().run(&["demo"]);
+    assert_eq!(demo.code, 0, "{demo:?}");
+    let text = support::recard::steady(&demo.stdout);
+    let (_, printed) = text.split_once("$ ").unwrap();
+    let steps = support::page::steps(&format!("$ {printed}"));
+    assert_eq!(steps.len(), 5, "{printed}");
+    let place = Place::new();
+    let mut shell = support::page::Shell::start(place.path());
+    let manifest: String =
+        steps[0].printed.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
+    for step in &steps {
+        let mut output = support::recard::steady(&shell.run(step.command.trim_end()));
+        if step.command.contains("> quickstart.yaml") {
+            assert_eq!(output, "", "{step:?}");
+            output = manifest.clone();
+            assert_eq!(std::fs::read_to_string(place.path().join("quickstart.yaml")).unwrap(), manifest);
+        } else {
+            // The way back is told beside the result.
+            let result: String =
+                output.split_inclusive('\n').filter(|line| !line.starts_with("To put everything back")).collect();
+            assert_eq!(result.trim(), step.printed.trim(), "{}", step.command);
+        }
+        assert_eq!(shell.run("echo $?").trim(), "0", "{step:?}: {output}");
+    }
+    // No other command is told, above all none about the folder that is gone.
+    assert_eq!((demo.stdout.matches("recard ").count(), demo.stderr.matches("recard ").count()), (5, 0), "{demo:?}");
+    assert!(!demo.stdout.contains("/tmp") && !demo.stderr.contains("/tmp"), "{demo:?}");
+}
+
+#[test]
+fn show_plan_renders_every_format() {
+    let place = place();
+    done(&place, "plan -f lead.yaml --out plan.json");
+    let shown = |format: &str| {
+        let ended = done(&place, &format!("show plan.json --output {format}"));
+        assert_eq!(ended.stderr, "", "{format}");
+        ended.stdout
+    };
+    let text = shown("text");
+    assert!(text.starts_with("Plan ") && text.contains("Plan: 9 to reset, 17 to keep, 0 held."), "{text}");
+    assert_eq!(shown("json"), std::fs::read_to_string(place.path().join("plan.json")).unwrap());
+    let markdown = shown("markdown");
+    assert!(markdown.starts_with("<!-- recard:show -->\n### 📋 recard show: 9 cards to reset\n"), "{markdown}");
+    assert_eq!(markdown.matches("| `personal/").count(), 9, "{markdown}");
+    let junit = shown("junit");
+    roxmltree::Document::parse(&junit).unwrap();
+    assert!(junit.contains("<testsuite name=\"recard show guards\" tests=\"7\""), "{junit}");
+    assert!(junit.contains("<testsuite name=\"recard show targets\" tests=\"9\" failures=\"0\""), "{junit}");
+    let csv = shown("csv");
+    assert_eq!((csv.lines().count(), csv.matches("\"reset\",\"customised\"").count()), (10, 9), "{csv}");
+    let sarif: Value = serde_json::from_str(&shown("sarif")).unwrap();
+    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]), "what is going to happen is no problem");
+    assert!(shown("github").starts_with("::notice file=lead.yaml,line="), "{}", shown("github"));
+
+    // What a guard refuses is told in every format, too, and a file of each form is written in one go.
+    let text = QUICKSTART.replacen("spec:\n", "spec:\n  guards: { maxUsers: 2 }\n", 1);
+    place.file("lead.yaml", &text);
+    embedded(&place, "plan -f lead.yaml --out plan.json");
+    let formats = ["text", "json", "markdown", "junit", "csv", "sarif", "github"];
+    let outputs: Vec<String> = formats.iter().map(|format| format!("--output {format}={format}.out")).collect();
+    done(&place, &format!("show plan.json {}", outputs.join(" ")));
+    for (format, wanted) in [
+        ("text", "guard: 7 people"),
+        ("markdown", "Apply will refuse this plan."),
+        ("junit", "<failure type=\"too-many-people\""),
+        ("sarif", "\"too-many-people\""),
+        ("github", "::error title=recard show%3A too-many-people::"),
+    ] {
+        let text = std::fs::read_to_string(place.path().join(format!("{format}.out"))).unwrap();
+        assert!(text.contains(wanted), "{format}: {text}");
+    }
+    // A file that is no plan is told in every output, as any failure is.
+    place.file("plan.json", "{}");
+    let broken = embedded(&place, "show plan.json --output json");
+    let report: Value = serde_json::from_str(&broken.stdout).unwrap();
+    assert_eq!((broken.code, &report["exitCode"]), (5, &5.into()), "{broken:?}");
+}
+
+/// The options in a text, such as `--detail`.
+fn options_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("--") {
+        let before = text[..at].chars().next_back().unwrap_or(' ');
+        let name: String = text[at + 2..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+        let name = name.trim_end_matches('-');
+        let is_option =
+            name.starts_with(|c: char| c.is_ascii_lowercase()) && !before.is_alphanumeric() && before != '-';
+        if is_option && text[..at].chars().rev().take(4).collect::<String>() != "--!<" {
+            found.push(format!("--{name}"));
+        }
+    }
+    found
+}
+
+/// What the documents say of other programs.
+const OF_OTHERS: &[&str] = &["--bench", "--force", "--locked", "--open", "--path", "--test"];
+
+#[test]
+fn documented_options_all_stand_in_the_help() {
+    fn walk(command: &clap::Command, shown: &mut Vec<String>) {
+        for option in command.get_arguments() {
+            assert!(
+                !option.is_hide_set() && !option.is_hide_long_help_set(),
+                "{option} of {} is hidden",
+                command.get_name()
+            );
+            let aliases = option.get_all_aliases().unwrap_or_default();
+            let visible = option.get_visible_aliases().unwrap_or_default();
+            assert_eq!(aliases.len(), visible.len(), "{option} of {} has a hidden alias", command.get_name());
+            shown.extend(option.get_long().into_iter().chain(visible).map(|name| format!("--{name}")));
+        }
+        for one in command.get_subcommands() {
+            assert!(!one.is_hide_set(), "{} is hidden", one.get_name());
+            assert_eq!(one.get_all_aliases().count(), one.get_visible_aliases().count(), "{}", one.get_name());
+            walk(one, shown);
+        }
+    }
+    let mut command = recard::cli::command();
+    command.build();
+    let mut shown = Vec::new();
+    walk(&command, &mut shown);
+    let root = support::page::root();
+    let mut texts = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    for folder in ["docs", "examples", "src/cli/templates", "src/cli", "src/cli/commands"] {
+        for entry in
+            std::fs::read_dir(root.join(folder)).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file())
+        {
+            texts.push(format!("{folder}/{}", entry.file_name().to_string_lossy()));
+        }
+    }
+    let mut documented = 0;
+    let mut hidden = std::collections::BTreeSet::new();
+    for name in texts.iter().filter(|name| !name.ends_with(".svg")) {
+        let text = support::page::read(name);
+        // The tests of a source file may try options that nobody has.
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        // Beside documents only what is told about recard counts: pipelines and sources start other programs, too.
+        let told = |line: &&str| name.ends_with(".md") || line.contains("recard ");
+        let options = text.lines().filter(told).flat_map(options_in);
+        for option in options {
+            documented += 1;
+            if !shown.contains(&option) && !OF_OTHERS.contains(&option.as_str()) {
+                hidden.insert(format!("{name}: {option}"));
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "documents tell of options that no help does: {hidden:#?}");
+    assert!(documented > 100, "{documented}");
+    // The help of a command is what people see: an alias stands in it.
+    let help = Place::new().run(&["restore", "--help"]);
+    assert!(help.stdout.contains("--everything"), "{help:?}");
 }

@@ -380,18 +380,19 @@ restore last --all --detail --auto-approve: +section call "For the first call"
 restore last --all --detail --auto-approve: +section main "All on one page"
 restore last --all --detail --auto-approve: +section main "All on one page"
 restore last --all --detail --auto-approve: +section call "For the first call"
+demo: $ recard demo --manifest > quickstart.yaml
 demo: reason: "New lead form since 1 November"
 demo: except: { ids: [7] } # the head of Sales keeps her card
-demo: $ recard plan --detail
+demo: $ recard plan --portal embedded -f quickstart.yaml --detail
 demo: -section main "All on one page"
 demo: -section main "About the lead"
 demo: -section call "For the first call"
 demo: -section main "All on one page"
 demo: -section main "All on one page"
 demo: -section call "For the first call"
-demo: $ recard apply --auto-approve
-demo: $ recard plan
-demo: $ recard restore last --all --auto-approve
+demo: $ recard apply --portal embedded -f quickstart.yaml --auto-approve
+demo: $ recard plan --portal embedded -f quickstart.yaml
+demo: $ recard restore last --all --auto-approve --portal embedded
 "#]]
     );
     assert_eq!(kept(two.english.path()), kept(two.russian.path()));

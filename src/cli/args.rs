@@ -546,7 +546,11 @@ pub(super) struct EmulateArguments {
 /// Arguments of `demo`.
 #[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
-pub(super) struct DemoArguments {}
+pub(super) struct DemoArguments {
+    /// Print the manifest of the demonstration, and nothing else
+    #[arg(long)]
+    pub(super) manifest: bool,
+}
 
 /// Arguments of `completions`.
 #[derive(Args, Clone, Debug)]

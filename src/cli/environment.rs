@@ -49,7 +49,10 @@ pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Resul
     if global.lang.is_none()
         && let Some(word) = variable("RECARD_LANG")
     {
-        let unknown = |problem| Failure::new(exit::USAGE, tr!("RECARD_LANG={word}: {problem}", word, problem));
+        let unknown = |problem| {
+            let text = tr!("invalid value '{word}' for '--lang <LANGUAGE>': {problem}", word, problem);
+            Failure::new(exit::USAGE, text).hint(tr!("the value comes from RECARD_LANG"))
+        };
         global.lang = Some(args::language(&word).map_err(unknown)?);
     }
     Ok(())
@@ -77,6 +80,15 @@ pub(super) fn actor() -> String {
         .into_iter()
         .find_map(variable)
         .unwrap_or_default()
+}
+
+/// The folder for what is gone afterwards.
+#[cfg(feature = "emulator")]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn temporary_folder() -> PathBuf {
+    // Where TMPDIR is set to an empty text the standard library names the current folder.
+    let folder = std::env::temp_dir();
+    if folder.to_string_lossy().trim().is_empty() { PathBuf::from("/tmp") } else { folder }
 }
 
 /// The file that GitHub Actions shows as the summary of a step.

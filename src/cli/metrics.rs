@@ -72,7 +72,7 @@ impl Metrics {
                     self.outcomes.get_or_create(&[("outcome", outcome)]).inc_by(u64::from(count));
                 }
             }
-            Subject::Validation(_) | Subject::Failure(_) => {}
+            Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => {}
         }
     }
 

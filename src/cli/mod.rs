@@ -182,7 +182,7 @@ async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interr
         #[cfg(feature = "emulator")]
         Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
         #[cfg(feature = "emulator")]
-        Command::Demo(_) => commands::demo::run(ui, global, interrupt).await,
+        Command::Demo(arguments) => commands::demo::run(ui, global, &arguments, interrupt).await,
         Command::Completions(arguments) => commands::about::completions(ui, arguments.shell),
         Command::Man(arguments) => commands::man::run(ui, &arguments),
         Command::HelpExitCodes => commands::about::exit_codes(ui),

@@ -50,6 +50,12 @@ impl Ui {
         Self { talk, choice, bars: MultiProgress::new(), signal: Arc::default(), unread: Arc::default() }
     }
 
+    /// The same speaker without notes, for a command that is part of another one.
+    #[cfg(feature = "emulator")]
+    pub(super) fn without_notes(&self) -> Self {
+        Self { talk: Talk::Quiet, ..self.clone() }
+    }
+
     /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how the command ends.
     pub(super) fn signal(&self) -> Arc<OnceLock<u8>> {
         Arc::clone(&self.signal)

@@ -8,6 +8,25 @@ use crate::engine::Settled;
 use crate::model::{CardKey, OutcomeClass, Place};
 use crate::plan::{Drift, DriftedCard, OnceState, PlannedTarget};
 
+/// The columns of a plan.
+pub(super) const PLAN_HEADINGS: [&str; 15] = [
+    "target",
+    "user",
+    "name",
+    "lead type",
+    "decision",
+    "reason",
+    "text",
+    "sections",
+    "fields",
+    "generation",
+    "manifest",
+    "file",
+    "line",
+    "selector",
+    "once",
+];
+
 /// The report as a table with a line of headings.
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut table = Table(String::new());
@@ -15,6 +34,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => of_drift(&mut table, plan, drift),
         Subject::Plan(plan) => of_plan(&mut table, plan),
         Subject::Run(run) => of_run(&mut table, run),
+        Subject::PlanFile(shown) => shown.csv(&mut table),
         Subject::Validation(checked) => of_problems(&mut table, checked),
         Subject::Failure(failed) => of_failure(&mut table, failed),
     }
@@ -44,23 +64,7 @@ impl Table {
 }
 
 fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
-    table.row(&[
-        &"target",
-        &"user",
-        &"name",
-        &"lead type",
-        &"decision",
-        &"reason",
-        &"text",
-        &"sections",
-        &"fields",
-        &"generation",
-        &"manifest",
-        &"file",
-        &"line",
-        &"selector",
-        &"once",
-    ]);
+    table.row(&PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn Display));
     let plan = report.plan;
     for PlannedTarget { key, decision, generation, once, origin } in &plan.targets {
         let (sections, fields) = match decision.layout() {

@@ -45,6 +45,7 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => of_drift(plan, drift),
         Subject::Plan(plan) => of_plan(plan),
         Subject::Run(run) => of_run(run),
+        Subject::PlanFile(shown) => shown.findings(),
         Subject::Validation(checked) => checked.diagnostics.iter().map(of_diagnostic).collect(),
         Subject::Failure(failed) => {
             let help = (!failed.hints.is_empty()).then(|| Text::joined(failed.hints, "\n").to_string());

@@ -14,13 +14,14 @@ const GUARDS: &[&str] =
     &["too-many-people", "too-large-share", "common-card", "first-user", "caller", "protected", "selection-shrank"];
 
 /// One test case.
-struct Case {
-    class: String,
-    name: String,
-    verdict: Verdict,
+pub(super) struct Case {
+    pub(super) class: String,
+    pub(super) name: String,
+    pub(super) verdict: Verdict,
 }
 
-enum Verdict {
+/// How a test case ends.
+pub(super) enum Verdict {
     /// It is as it should be; the text is what there is to say.
     Passed(String),
     /// Nothing was or could be done.
@@ -35,14 +36,21 @@ enum Verdict {
 pub(super) fn render(report: &Report<'_>) -> String {
     let suites = match &report.subject {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => vec![("targets", of_drift(plan, drift))],
-        Subject::Plan(plan) => vec![("guards", guards(plan)), ("targets", of_plan(plan))],
+        Subject::Plan(report) => {
+            let guards = self::guards(&report.plan.guards.breaches, &report.plan.guards.acknowledged);
+            vec![("guards", guards), ("targets", of_plan(report))]
+        }
         Subject::Run(run) => vec![("targets", of_run(run))],
+        Subject::PlanFile(shown) => {
+            let content = &shown.file.content;
+            vec![("guards", guards(&content.breaches, &content.acknowledged)), ("targets", shown.cases())]
+        }
         Subject::Validation(checked) => vec![("manifests", of_problems(checked))],
         Subject::Failure(failed) => vec![("command", vec![of_failure(failed, report.purpose)])],
     };
     let fingerprint = match report.subject {
         Subject::Plan(plan) => plan.drift.and_then(Drift::fingerprint),
-        Subject::Run(_) | Subject::Validation(_) | Subject::Failure(_) => None,
+        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => None,
     };
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let all = || suites.iter().flat_map(|(_, cases)| cases);
@@ -91,14 +99,13 @@ fn write_case(text: &mut String, case: &Case) {
     text.push_str("</testcase>\n");
 }
 
-fn guards(report: &PlanReport<'_>) -> Vec<Case> {
-    let guards = &report.plan.guards;
+fn guards(breaches: &[Breach], acknowledged: &[Breach]) -> Vec<Case> {
     let said = |breaches: &[Breach], guard: &str| {
         let of_guard = breaches.iter().filter(|breach| breach.word() == guard);
         of_guard.map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let case = |guard: &&'static str| {
-        let (breaches, acknowledged) = (said(&guards.breaches, guard), said(&guards.acknowledged, guard));
+        let (breaches, acknowledged) = (said(breaches, guard), said(acknowledged, guard));
         let verdict = match (breaches.is_empty(), acknowledged.is_empty()) {
             (false, _) => Verdict::Failed(guard, breaches),
             (true, false) => Verdict::Passed(format!("acknowledged: {acknowledged}")),

@@ -21,6 +21,7 @@ mod inventory;
 mod json;
 mod junit;
 mod markdown;
+mod plan_file;
 mod plan_text;
 mod restore_text;
 mod run_text;
@@ -45,6 +46,7 @@ pub use history::History;
 pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
+pub use plan_file::ShownPlan;
 pub use plan_text::{Content, Listing, PlanText};
 pub use restore_text::RestoreText;
 pub use run_text::RunText;
@@ -142,6 +144,7 @@ impl Report<'_> {
                 PlanText { report, listing: options.listing, content: options.content }.to_string()
             }
             Subject::Run(run) => run.text(options.listing).map(|text| text.to_string()).unwrap_or_default(),
+            Subject::PlanFile(shown) => shown.to_string(),
             Subject::Validation(checked) => checked.to_string(),
             Subject::Failure(failed) => failed.to_string(),
         }
@@ -151,6 +154,7 @@ impl Report<'_> {
         match &self.subject {
             Subject::Plan(report) => pretty(&PlanJson::new(report, self.purpose, options.content)),
             Subject::Run(run) => pretty(&ReportJson::new(run, self.purpose)),
+            Subject::PlanFile(shown) => shown.json.to_owned(),
             Subject::Validation(checked) => pretty(&ValidationJson::new(checked, self.purpose)),
             Subject::Failure(failed) => pretty(&FailureJson::new(failed, self.purpose)),
         }

@@ -34,7 +34,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 fn fingerprint(report: &Report<'_>) -> Option<Digest> {
     match report.subject {
         Subject::Plan(plan) => plan.drift?.fingerprint(),
-        Subject::Run(_) | Subject::Validation(_) | Subject::Failure(_) => None,
+        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Effective, Listing, RunText, visible};
+use super::{Effective, Listing, RunText, ShownPlan, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::Settled;
 use crate::language::Text;
@@ -61,6 +61,8 @@ pub enum Subject<'a> {
     Plan(&'a PlanReport<'a>),
     /// What became of a run.
     Run(&'a SettledRun<'a>),
+    /// A plan file of an earlier plan.
+    PlanFile(&'a ShownPlan<'a>),
     /// Manifests that were checked.
     Validation(&'a Checked<'a>),
     /// A command that failed before there was anything else to tell.

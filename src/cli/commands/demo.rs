@@ -1,26 +1,47 @@
 //! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
+//!
+//! Every command that it prints works as it stands, typed into an empty folder from top to bottom, and prints what stands below it.
 
 use crate::cli::args::{
-    ApplyArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments, Rules, Shown, Which, Written,
+    ApplyArguments, DemoArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments, Rules, Shown, Which,
+    Written,
 };
 use crate::cli::commands::{apply, plan, restore};
-use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{Output, Outputs};
-use crate::cli::sources;
 use crate::cli::ui::Ui;
+use crate::cli::{environment, exit, sources};
 use crate::manifest::Source;
 use crate::report::{Format, MARKDOWN_LIMIT, Purpose};
 
-/// The manifest of the demonstration; the one that the documents show.
-const MANIFEST: &str = include_str!("../../../examples/quickstart.yaml");
+/// The manifest of the demonstration; the one that the documents show, with comments on top that are about its file.
+const QUICKSTART: &str = include_str!("../../../examples/quickstart.yaml");
+
+/// The file that the manifest stands in, by the commands that are printed.
+const FILE: &str = "quickstart.yaml";
+
+/// The manifest without the comments on top.
+fn manifest_text() -> String {
+    let lines = QUICKSTART.lines().skip_while(|line| line.starts_with('#'));
+    lines.map(|line| format!("{line}\n")).collect()
+}
 
 /// Shows the round in a folder that is gone afterwards.
-pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &DemoArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let text = manifest_text();
+    if arguments.manifest {
+        ui.result(&text)?;
+        return Ok(exit::DONE);
+    }
     let cannot = |problem: std::io::Error| Failure::error(tr!("cannot make a folder to play in: {problem}", problem));
-    let place = tempfile::tempdir().map_err(cannot)?;
-    let source = Source { name: "examples/quickstart.yaml".into(), bytes: MANIFEST.into() };
+    let place = tempfile::tempdir_in(environment::temporary_folder()).map_err(cannot)?;
+    let source = Source { name: FILE.into(), bytes: text.clone().into_bytes() };
     let written = || Written {
         output: vec![Output { format: Format::Text, path: None }],
         markdown_limit: MARKDOWN_LIMIT,
@@ -28,9 +49,11 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     };
     let shown = |detail| Shown { written: written(), detail, unchanged: false };
     let (briefly, in_detail) = (shown(false), shown(true));
-    let planned = Outputs::showing(ui, Purpose::Plan, &briefly)?;
-    let planned_in_detail = Outputs::showing(ui, Purpose::Plan, &in_detail)?;
-    let applied = Outputs::showing(ui, Purpose::Apply, &briefly)?;
+    // What a command says in passing names the folder that is gone afterwards.
+    let part = &ui.without_notes();
+    let planned = Outputs::showing(part, Purpose::Plan, &briefly)?;
+    let planned_in_detail = Outputs::showing(part, Purpose::Plan, &in_detail)?;
+    let applied = Outputs::showing(part, Purpose::Apply, &briefly)?;
     let manifest = sources::check(&planned, vec![source])?;
     let global = Global {
         portal: Some("embedded".to_owned()),
@@ -40,16 +63,12 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     };
     let files = Manifests { files: Vec::new() };
     let rules = Rules { blind_reset: false, max_users: None, memory: Memory::default() };
+    let on = format!("--portal embedded -f {FILE}");
 
     ui.result(format_args!("{}\n\n", tr!("An emulated portal with a small company, and this manifest:")))?;
-    ui.result(
-        MANIFEST
-            .lines()
-            .skip_while(|line| line.starts_with('#'))
-            .map(|line| format!("    {line}\n"))
-            .collect::<String>(),
-    )?;
-    ui.result("\n$ recard plan --detail\n\n")?;
+    ui.result(format_args!("$ recard demo --manifest > {FILE}\n\n"))?;
+    ui.result(text.lines().map(|line| format!("    {line}\n")).collect::<String>())?;
+    ui.result(format_args!("\n$ recard plan {on} --detail\n\n"))?;
     let planning = |detail| PlanArguments {
         manifests: files.clone(),
         shown: shown(detail),
@@ -61,7 +80,7 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
     };
     plan::with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
 
-    ui.result("\n$ recard apply --auto-approve\n\n")?;
+    ui.result(format_args!("\n$ recard apply {on} --auto-approve\n\n"))?;
     let applying =
         ApplyArguments { plan: None, files: Vec::new(), shown: shown(false), rules: rules.clone(), auto_approve: true };
     let code = apply::with(&applied, &global, &applying, &manifest, interrupt).await?;
@@ -69,10 +88,10 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         return Ok(code);
     }
 
-    ui.result("\n$ recard plan\n\n")?;
+    ui.result(format_args!("\n$ recard plan {on}\n\n"))?;
     plan::with(&planned, &global, &planning(false), &manifest, interrupt).await?;
 
-    ui.result("\n$ recard restore last --all --auto-approve\n\n")?;
+    ui.result("\n$ recard restore last --all --auto-approve --portal embedded\n\n")?;
     let restoring = RestoreArguments {
         run: "last".to_owned(),
         which: Which { all: true, user: Vec::new(), common: false, lead: None },
@@ -80,10 +99,10 @@ pub(in crate::cli) async fn run(ui: &Ui, global: &Global, interrupt: &Interrupt)
         overwrite_newer: false,
         auto_approve: true,
     };
-    restore::run(ui, &global, &restoring, interrupt).await?;
+    restore::run(part, &global, &restoring, interrupt).await?;
     ui.note(format_args!(
         "\n{}",
-        tr!("Nothing of this is left. To go on by yourself: recard plan --portal embedded -f examples/quickstart.yaml")
+        tr!("Nothing of this is left. To go on by yourself, type these commands in an empty folder.")
     ));
     Ok(exit::DONE)
 }

@@ -7,6 +7,8 @@
 mod plan;
 mod run;
 
+pub(super) use plan::place;
+
 use std::fmt::Write as _;
 
 use super::escape::markdown;
@@ -14,7 +16,7 @@ use super::finding::findings;
 use super::plan_text::{as_wanted, sums};
 use super::subject::warnings;
 use super::words::fitted;
-use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, Subject};
+use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, ShownPlan, Subject};
 use crate::language::Text;
 use crate::model::Totals;
 use crate::plan::{Drift, DriftKind, Plan};
@@ -71,6 +73,7 @@ fn headline(report: &Report<'_>) -> String {
         Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
         Subject::Plan(PlanReport { plan, .. }) => planned(word, plan),
         Subject::Run(run) => settled(word, run),
+        Subject::PlanFile(shown) => plan_file(word, shown),
         Subject::Validation(checked) => validated(word, checked),
         Subject::Failure(_) => format!("### ❌ {}\n", tr!("recard {word} failed", word)),
     }
@@ -91,6 +94,14 @@ fn planned(word: &str, plan: &Plan) -> String {
     };
     let title = tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset, word);
     format!("### {sign} {title}\n\n{}\n", sums(plan))
+}
+
+fn plan_file(word: &str, shown: &ShownPlan<'_>) -> String {
+    let content = &shown.file.content;
+    let sign = if content.breaches.is_empty() { "📋" } else { "🛑" };
+    let title =
+        tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % content.counts.reset, word);
+    format!("### {sign} {title}\n\n{}\n", shown.sums())
 }
 
 fn settled(word: &str, run: &SettledRun<'_>) -> String {
@@ -153,6 +164,7 @@ fn body(report: &Report<'_>, detail: Detail) -> String {
     match &report.subject {
         Subject::Plan(plan) => plan::of_plan(&mut text, plan, detail),
         Subject::Run(run) => run::of_run(&mut text, run, detail),
+        Subject::PlanFile(shown) => shown.markdown(&mut text, detail.rows, LONGEST_LIST),
         Subject::Validation(checked) => of_problems(&mut text, report, checked, detail),
         Subject::Failure(failed) => of_failure(&mut text, failed),
     }
@@ -209,6 +221,6 @@ fn more(text: &mut String, bullet: &str, count: usize) {
 }
 
 /// Somebody's text, cut to a sensible length and made harmless.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     markdown(&fitted(text, LONGEST_TEXT))
 }

@@ -187,7 +187,7 @@ fn warnings(text: &mut String, report: &PlanReport<'_>) {
 }
 
 /// The line of the manifests that a target comes from, and the selector there.
-fn place(origin: &Origin) -> String {
+pub(in crate::report) fn place(origin: &Origin) -> String {
     format!(
         "{} {}",
         short(&format!("{}:{}", origin.place.file, origin.place.line)),
