@@ -251,3 +251,64 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
         assert!(text.ends_with(left), "{text}");
     }
 }
+
+/// What is said of one check never denies what is said of another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_on_every_release_and_for_every_caller_contradicts_itself_nowhere() {
+    for release in [Release::Current, Release::Mid, Release::LegacyRead] {
+        let options = EmulatorOptions { release: Some(release), ..EmulatorOptions::default() };
+        let emulator = Emulator::start_with(options).await.unwrap();
+        for user in [1, 8, 9] {
+            let place = Place::with_webhook(&emulator.webhook_url(user).unwrap());
+            let (code, checks) = look(&place);
+            let told = format!("{release:?}, user {user}, code {code}: {checks}");
+            let of =
+                |check: &str| (checks[check]["verdict"].as_str(), checks[check]["text"].as_str().unwrap_or_default());
+            let others_are_refused = of("administrator").0 == Some("failure");
+            assert!(!(others_are_refused && of("reads").1.contains("of others")), "{told}");
+            assert!(!(others_are_refused && of("reads").0 == Some("warning")), "advice that cannot help: {told}");
+            // What proves the reads proves the release that they need.
+            assert!(!(of("reads").0 == Some("ok") && of("release").0 != Some("ok")), "{told}");
+            assert_eq!(code, i32::from(others_are_refused), "{told}");
+        }
+        assert_untouched(&emulator);
+    }
+}
+
+#[test]
+fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
+    let place = Place::new();
+    let portal = PortalId::new("embedded").unwrap();
+    let store = Store::open(&place.path().join(".recard"), &portal).unwrap();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let owner = LockOwner {
+        process: std::process::id(),
+        host: host.trim().to_owned(),
+        actor: String::new(),
+        command: "apply".to_owned(),
+        since: "2026-11-01T09:00:00Z".to_owned(),
+    };
+    let (mut locked, _) = store.lock(owner, Arc::new(Standing)).unwrap();
+    let header = recard::port::RunHeader {
+        purpose: recard::port::RunPurpose::Apply,
+        portal,
+        caller: recard::model::UserId::FIRST,
+        actor: String::new(),
+        manifest: None,
+        commit: None,
+        reasons: Vec::new(),
+        targets: Vec::new(),
+    };
+    let run: recard::model::RunId = "20261101T090000Z-1a2b3c".parse().unwrap();
+    drop(locked.start_run(run, header).unwrap());
+    let told = place.run(&["doctor", "--portal", "embedded"]).stdout;
+    assert!(
+        told.contains("that process lives") && told.contains("the run 20261101T090000Z-1a2b3c is in progress"),
+        "{told}"
+    );
+    assert!(!told.contains("was cut"), "{told}");
+    // The owner is gone: now it was cut, and nothing says that the next run simply takes over.
+    drop(locked);
+    let told = place.run(&["doctor", "--portal", "embedded"]).stdout;
+    assert!(told.contains("was cut before its end") && !told.contains("the next run takes over"), "{told}");
+}

@@ -85,7 +85,6 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
     };
     let (caller, unread_proof) = connection.with_proof(ui, caller);
     checks.push(who(&caller));
-    checks.push(release(&caller));
     checks.extend(unread_proof.map(proof));
     let ids = (1..=SAMPLE).filter_map(|id| UserId::new(id).ok()).collect();
     let people = match reader.people(&PeopleQuery::Ids(ids)).await {
@@ -94,8 +93,12 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
         Err(_) => Vec::new(),
     };
     match examine_cards(&reader, &caller, &people).await {
-        Ok(cards) => checks.extend([administrator(&cards, &caller), reads(&cards), lead_types(&cards)]),
-        Err(problem) => checks.push(failed("cards", Failure::from(problem))),
+        Ok(cards) => {
+            checks.extend([release(&caller, Some(cards.trust)), administrator(&cards, &caller)]);
+            checks.extend(reads(&cards));
+            checks.push(lead_types(&cards));
+        }
+        Err(problem) => checks.extend([release(&caller, None), failed("cards", Failure::from(problem))]),
     }
 }
 
@@ -211,7 +214,7 @@ fn lock(state: LockState, host: &str) -> Check {
         LockState::Left(owner) if owner.host == host => Check::warning(
             "lock",
             tr!("{owner}; that process is dead", owner),
-            tr!("nothing needs to be done: the next run takes over, and says so"),
+            tr!("the lock needs nothing: the next command that writes takes it over, and says so"),
         ),
         LockState::Unknown(owner) if owner.host == host => Check::warning(
             "lock",
@@ -234,8 +237,11 @@ fn who(caller: &Identity) -> Check {
     Check::ok("caller", text)
 }
 
-fn release(caller: &Identity) -> Check {
+/// The release, by the caller's own answers, or by what the reads of cards have proved.
+fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
+    let is_proved = matches!(trust, Some(ReadTrust::Trusted(_)));
     match caller.release_sign {
+        ReleaseSign::Unknown if is_proved => Check::ok("release", tr!("24.300 or newer, by its reads")),
         ReleaseSign::Trusted(TrustEvidence::WholeSeconds) => {
             Check::ok("release", tr!("25.700 or newer, by the form of its answers"))
         }
@@ -272,7 +278,7 @@ fn proof(problem: StoreError) -> Check {
 fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
     match &cards.access {
         Access::Allowed if caller.portal_admin => Check::ok("administrator", tr!("of the portal")),
-        Access::Allowed => Check::ok("administrator", tr!("of the CRM: the cards of others can be read")),
+        Access::Allowed => Check::ok("administrator", tr!("of the CRM: the cards of others are not refused")),
         Access::Refused(words) => Check::failure(
             "administrator",
             tr!("the cards of others are refused: {words}", words),
@@ -284,9 +290,15 @@ fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
     }
 }
 
-fn reads(cards: &CardsExamined) -> Check {
-    match cards.trust {
-        ReadTrust::Trusted(_) => Check::ok("reads", tr!("the cards of others are theirs")),
+/// Whose card the portal reads. Left out where others are refused and nothing is proved: there is nothing to compare then.
+fn reads(cards: &CardsExamined) -> Option<Check> {
+    let others_are_read = cards.access == Access::Allowed;
+    Some(match cards.trust {
+        ReadTrust::Trusted(_) if others_are_read => Check::ok("reads", tr!("the cards of others are theirs")),
+        ReadTrust::Trusted(_) => {
+            Check::ok("reads", tr!("the portal reads the card that it is asked for, where it may be read"))
+        }
+        ReadTrust::NotTrusted | ReadTrust::Unproven if !others_are_read => return None,
         ReadTrust::NotTrusted => Check::warning(
             "reads",
             tr!("the portal answers with the caller's own card, as releases up to 24.200 do"),
@@ -299,15 +311,16 @@ fn reads(cards: &CardsExamined) -> Check {
             tr!("nothing shows whose card the portal reads"),
             tr!("arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest"),
         ),
-    }
+    })
 }
 
 fn lead_types(cards: &CardsExamined) -> Check {
     match &cards.selector {
         SelectorFinding::Obeyed(key) => {
-            let whose = match key.user() {
-                None => tr!("the common cards differ"),
-                Some(user) => tr!("those of user {user} differ", user),
+            let whose = match (key.user(), cards.trust) {
+                (None, _) => tr!("the common cards differ"),
+                (Some(user), ReadTrust::Trusted(_)) => tr!("those of user {user} differ", user),
+                (Some(_), ReadTrust::NotTrusted | ReadTrust::Unproven) => tr!("two answers differ"),
             };
             Check::ok("lead types", tr!("simple and repeat are told apart: {whose}", whose))
         }
@@ -328,12 +341,16 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         Ok(()) => Check::ok("store", tr!("can be written to")),
         Err(problem) => failed("store", Failure::from(problem)),
     });
-    checks.push(match store.lock_state() {
+    let state = store.lock_state();
+    let is_held = matches!(state, Ok(LockState::Held(_)));
+    checks.push(match state {
         Ok(state) => lock(state, &environment::host()),
         Err(problem) => failed("lock", Failure::from(problem)),
     });
     checks.push(match store.unfinished() {
         Ok(None) => Check::ok("runs", tr!("none is unfinished")),
+        // Its process holds the lock: it was not cut.
+        Ok(Some(run)) if is_held => Check::ok("runs", tr!("the run {run} is in progress", run)),
         Ok(Some(run)) => Check::warning(
             "runs",
             tr!("the run {run} was cut before its end", run),
