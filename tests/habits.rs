@@ -366,3 +366,76 @@ fn documented_options_all_stand_in_the_help() {
     let help = Place::new().run(&["restore", "--help"]);
     assert!(help.stdout.contains("--everything"), "{help:?}");
 }
+
+const MARK: &str = "\u{feff}";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn byte_order_mark_is_left_out_wherever_a_text_is_read() {
+    use recard::emulator::{Emulator, EmulatorOptions};
+
+    let emulator = Emulator::start_with(EmulatorOptions::default()).await.unwrap();
+    let host = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    let place = Place::new();
+    let marked = |name: &str| {
+        let path = place.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{MARK}{text}")).unwrap();
+    };
+    place.file("hook", &format!("{}\r\n", emulator.webhook_url(1).unwrap()));
+    marked("hook");
+    place.file("lead.yaml", &QUICKSTART.replace("portal: embedded", &format!("portal: \"{host}\"")));
+    marked("lead.yaml");
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        place.run(&[&words[..], &["--webhook-url-file", "hook"]].concat())
+    };
+    assert_eq!(run("ledger new once.json").code, 0);
+    marked("once.json");
+    let planned = run("plan -f lead.yaml --out plan.json --ledger once.json");
+    assert_eq!(planned.code, 0, "{planned:?}");
+    marked("plan.json");
+    let shown = run("show plan.json --output json");
+    assert!(shown.code == 0 && shown.stdout.starts_with('{'), "{shown:?}");
+    let applied = run("apply plan.json --ledger once.json");
+    assert!(applied.code == 0 && applied.stdout.contains("Done: 9 of 9"), "{applied:?}");
+
+    // From stdin, several joined; and the state, a seed and faults of the emulator.
+    use std::io::Write as _;
+    let two = format!(
+        "{MARK}{QUICKSTART}---\n{MARK}{}",
+        QUICKSTART.replace("sales-back", "again-sales-back").replace("41", "43")
+    );
+    let mut command = place.command(&["validate", "-f", "-"]);
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(two.as_bytes()).unwrap();
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert!(ended.code == 0 && ended.stdout.contains("2 manifests"), "{ended:?}");
+    done(&place, "inventory");
+    marked(".recard/embedded.json");
+    done(&place, "inventory");
+}
+
+#[test]
+fn folder_of_manifests_reads_its_files_whatever_the_case_of_their_ending() {
+    let place = Place::new();
+    place.file("all/a.yaml", QUICKSTART);
+    place.file("all/b.YAML", &QUICKSTART.replace("sales-back", "b").replace("41", "43"));
+    place.file("all/below/c.Yml", &QUICKSTART.replace("sales-back", "c").replace("41", "44"));
+    place.file("all/d.yamlx", "no manifest");
+    let ended = place.run(&["validate", "-f", "all"]);
+    assert!(ended.code == 0 && ended.stdout.contains("3 manifests"), "{ended:?}");
+}
+
+#[test]
+fn manifest_nested_too_deep_is_told_in_words() {
+    let place = Place::new();
+    place.file("deep.yaml", &format!("a: {}{}", "[".repeat(70), "]".repeat(70)));
+    let ended = place.run(&["validate", "-f", "deep.yaml"]);
+    assert!(ended.code == 1 && ended.stderr.contains("nested deeper than 64 levels"), "{ended:?}");
+    assert!(!ended.stderr.contains("Depth"), "{ended:?}");
+}

@@ -147,7 +147,7 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
             }
         },
     };
-    match WebhookUrl::parse(text.trim()) {
+    match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
         Ok(webhook) => Ok((webhook, from)),
         Err(problem) => {
             Err(Failure::error(tr!("{from} does not hold the address of a webhook: {problem}", from, problem))

@@ -91,7 +91,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
         if path.as_os_str() == "-" {
             let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
                 .map_err(|problem| Failure::error(tr!("cannot read the manifest from stdin: {problem}", problem)))?;
-            sources.push(Source { name: "<stdin>".into(), bytes });
+            sources.push(Source { name: "<stdin>".into(), bytes: manifest::without_byte_order_marks(bytes) });
             continue;
         }
         if path.is_dir() {
@@ -127,7 +127,9 @@ fn folder(path: &Path, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>
     entries.sort();
     for entry in entries {
         let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let yaml = entry.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let yaml = entry
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"));
         if hidden {
             continue;
         }
@@ -149,5 +151,6 @@ fn file_source(path: &Path) -> Result<Source, Failure> {
         Failure::error(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
             .hint(tr!("name a file or a folder with -f"))
     })?;
+    let bytes = manifest::without_byte_order_marks(bytes);
     Ok(Source { name: path.display().to_string().into(), bytes })
 }

@@ -11,8 +11,9 @@ use serde_json::{Map, Number, Value};
 
 use super::FormatError;
 
-/// Reads JSON, and refuses a field that stands twice in an object, however deep.
+/// Reads JSON, and refuses a field that stands twice in an object, however deep. Editors put a byte order mark in front.
 pub(super) fn value(bytes: &[u8]) -> Result<Value, FormatError> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     serde_json::from_slice::<Strict>(bytes).map(|Strict(value)| value).map_err(|problem| {
         // What is said below is about data; the rest is about what is no JSON.
         if problem.is_data() { FormatError::senseless(problem) } else { FormatError::NotJson(problem) }

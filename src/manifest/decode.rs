@@ -80,7 +80,7 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
         tr!("name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other");
     let portal = fields.require(finder, "portal", help).and_then(|node| self::portal(finder, node));
     let (personal_node, common_node) = (fields.take("personal"), fields.take("common"));
-    if personal_node.is_none() && common_node.is_none() {
+    if personal_node.is_none() && common_node.is_none() && !fields.has_unknown() {
         let message = tr!("neither `personal` nor `common` stands in spec");
         let help = tr!("a manifest that declares nothing is more often a mistake than a wish");
         finder.error(Code::NothingDeclared, node, message, Some(help));
@@ -202,12 +202,13 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
             ),
         };
     }
+    let misspelt = fields.has_unknown();
     let named = !selection.ids.is_empty() || !selection.emails.is_empty() || !selection.departments.is_empty();
     // A list that was refused has its own problem already.
     let stated = matches!(&node.value, Value::Map(map) if map.iter().any(|(key, _)| {
         matches!(&key.value, Value::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
     }));
-    if !named && !stated && selection.all.is_none() {
+    if !named && !stated && !misspelt && selection.all.is_none() {
         let help = tr!("name people by ids, emails or departments, or write `all: true` for every active employee");
         finder.error(Code::EmptySelection, node, tr!("this selects nobody"), Some(help));
     }

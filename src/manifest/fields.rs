@@ -41,11 +41,19 @@ impl Finder<'_> {
         let help = match &node.value {
             Value::Null => Some(tr!("give it a value, or remove the key")),
             Value::Whole(number) if is("a text") => Some(tr!("put it in quotes: \"{number}\"", number)),
+            Value::Odd(number) if is("a text") => Some(tr!("put it in quotes: \"{number}\"", number)),
             Value::Bool(value) if is("a text") => Some(tr!("put it in quotes: \"{value}\"", value)),
-            _ if is("a list") => Some(tr!("put it in brackets: [ … ]")),
+            Value::Text(_) if is("true or false") => Some(tr!("write true or false, without quotes")),
             _ => None,
         };
         self.error(Code::WrongType, node, message, help);
+    }
+
+    /// Reports a value of a wrong type, with what may be meant.
+    pub(super) fn wrong_type_with(&mut self, node: &Node, wanted: Text, what: impl Into<Text>, help: Text) {
+        let what = what.into();
+        let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
+        self.error(Code::WrongType, node, message, Some(help));
     }
 }
 
@@ -55,6 +63,8 @@ pub(super) struct Fields<'n> {
     name: &'static str,
     known: &'static [&'static str],
     entries: Vec<(&'n str, &'n Node)>,
+    /// Keys that are reported already, and may be meant for others.
+    unknown: Vec<&'n str>,
 }
 
 impl<'n> Fields<'n> {
@@ -66,11 +76,20 @@ impl<'n> Fields<'n> {
         known: &'static [&'static str],
     ) -> Option<Self> {
         let Value::Map(map) = &node.value else {
-            finder.wrong_type(node, tr!("a mapping"), Text::known(name));
+            let (wanted, name) = (tr!("a mapping"), Text::known(name));
+            match &node.value {
+                Value::Null => finder.wrong_type(node, wanted, name),
+                Value::List(_) => {
+                    let help = tr!("write its keys without hyphens and brackets: {}", known.join(", "));
+                    finder.wrong_type_with(node, wanted, name, help);
+                }
+                _ => finder.wrong_type_with(node, wanted, name, tr!("write its keys below it: {}", known.join(", "))),
+            }
             return None;
         };
         let mut entries: Vec<(&'n str, &'n Node)> = Vec::new();
         let mut first: Vec<(&'n str, &'n Node)> = Vec::new();
+        let mut unknown = Vec::new();
         for (key, value) in map {
             let Value::Text(text) = &key.value else {
                 finder.wrong_type(key, tr!("a text"), tr!("a key"));
@@ -98,9 +117,10 @@ impl<'n> Fields<'n> {
             } else {
                 let message = tr!("unknown key `{text}` in {name}", text, name = Text::known(name));
                 finder.error(Code::UnknownKey, key, message, Some(suggestion(text, known)));
+                unknown.push(text.as_str());
             }
         }
-        Some(Self { node, name, known, entries })
+        Some(Self { node, name, known, entries, unknown })
     }
 
     /// Takes an entry.
@@ -117,28 +137,47 @@ impl<'n> Fields<'n> {
         key: &'static str,
         help: impl Into<Text>,
     ) -> Option<&'n Node> {
-        let found = self.take(key);
-        if found.is_none() {
-            let place = finder.place(self.node);
-            let message = tr!("`{key}` is missing in {}", Text::known(self.name), key);
-            finder.found.push(Diagnostic::error(Code::MissingKey, place, message).help(help));
+        match self.take(key) {
+            // To remove the key would be the next mistake.
+            Some(node) if matches!(node.value, Value::Null) => {
+                finder.error(Code::WrongType, node, tr!("`{key}` has no value", key), Some(help.into()));
+                None
+            }
+            Some(node) => Some(node),
+            // The misspelt key is reported already.
+            None if self.unknown.iter().any(|typed| meant(typed, self.known) == Some(key)) => None,
+            None => {
+                let place = finder.place(self.node);
+                let message = tr!("`{key}` is missing in {}", Text::known(self.name), key);
+                finder.found.push(Diagnostic::error(Code::MissingKey, place, message).help(help));
+                None
+            }
         }
-        found
+    }
+
+    /// Returns whether a key is reported already, and may be meant for another one.
+    pub(super) fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty()
     }
 }
 
 /// What somebody may have meant.
 pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
+    match meant(text, known) {
+        Some(word) => tr!("did you mean `{word}`?", word),
+        None => tr!("there are: {}", known.join(", ")),
+    }
+}
+
+/// The word that is close enough to be meant by a text.
+fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
     let close = || {
         let by_closeness =
             known.iter().map(|word| (closeness(text, word), *word)).filter(|(closeness, _)| *closeness >= CLOSE);
         by_closeness.max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.cmp(a))).map(|(_, word)| word)
     };
-    match same_letters.or_else(close) {
-        Some(word) => tr!("did you mean `{word}`?", word),
-        None => tr!("there are: {}", known.join(", ")),
-    }
+    same_letters.or_else(close)
 }
 
 /// How much of two words is the same, from 0 to 1: twice the letters that they share in the same order, of all that they have.

@@ -60,6 +60,25 @@ pub fn load(sources: &[Source]) -> Loaded {
     Loaded { declaration, diagnostics }
 }
 
+/// Takes the byte order marks out of a text: that in front of it, and those in front of a document that was joined to others.
+pub fn without_byte_order_marks(bytes: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let begins = |rest: &[u8], word: &[u8]| {
+        rest.strip_prefix(word).is_some_and(|rest| !matches!(rest.first(), Some(byte) if !byte.is_ascii_whitespace()))
+    };
+    if !bytes.windows(MARK.len()).any(|window| window == MARK) {
+        return bytes;
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut is_first = true;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let rest = line.strip_prefix(MARK).filter(|rest| is_first || begins(rest, b"---"));
+        out.extend_from_slice(rest.unwrap_or(line));
+        is_first = begins(rest.unwrap_or(line), b"---") || begins(rest.unwrap_or(line), b"...");
+    }
+    out
+}
+
 fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
     let at = |line: usize, column: usize| Place {
         file: source.name.clone(),

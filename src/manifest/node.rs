@@ -7,11 +7,19 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_yaml::budget::BudgetBreach;
 use serde_yaml::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_yaml::{Options, Spanned};
 
 use crate::diagnostic::Code;
 use crate::language::Text;
+use crate::model::decimal;
+
+/// Lists and mappings may be nested as deep as this.
+const DEPTH: usize = 64;
+
+/// A file may have as many documents.
+const DOCUMENTS: usize = 1_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -23,6 +31,8 @@ pub(super) struct Node {
     pub(super) column: u32,
     /// The bytes of the file.
     pub(super) span: Range<usize>,
+    /// The bytes where the value itself stands; behind an alias those of its anchor.
+    written: Range<usize>,
 }
 
 /// What stands there.
@@ -30,8 +40,10 @@ pub(super) struct Node {
 pub(super) enum Value {
     Null,
     Bool(bool),
+    /// A whole number in plain decimal digits.
     Whole(i128),
-    Fraction,
+    /// Any other number, as it stands there.
+    Odd(String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
@@ -48,7 +60,9 @@ pub(super) struct Problem {
 
 /// Reads all documents of a text. Empty ones are left out.
 pub(super) fn parse(text: &str) -> Result<Vec<Node>, Problem> {
-    let nodes: Vec<Node> = serde_yaml::from_multiple_with_options(text, options()).map_err(|error| problem(&error))?;
+    let mut nodes: Vec<Node> =
+        serde_yaml::from_multiple_with_options(text, options()).map_err(|error| problem(&error))?;
+    nodes.iter_mut().for_each(|node| node.read_numbers(text));
     Ok(nodes.into_iter().filter(|node| !matches!(node.value, Value::Null)).collect())
 }
 
@@ -82,27 +96,30 @@ fn options() -> Options {
         // Room for 8 MiB of short ids; what aliases multiply is counted against the same limit.
         budget.max_events = 4_000_000;
         budget.max_nodes = 2_000_000;
-        budget.max_depth = 64;
-        budget.max_documents = 1_000;
+        budget.max_depth = DEPTH;
+        budget.max_documents = DOCUMENTS;
     }
     options
 }
 
+/// What an error of the parser means, in words of the manifest's readers. The parser's own words are kept where they name what
+/// stands in the text; names of its types and its counters are not.
 fn problem(error: &serde_yaml::Error) -> Problem {
     let place = error.location();
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
-    let message = error.without_snippet().to_string();
-    // The text ends with the place, which stands in front already.
-    let message = message.split(" at line ").next().unwrap_or(&message).lines().next().unwrap_or_default().to_owned();
-    let lower = message.to_lowercase();
-    let code = if lower.contains("budget") || lower.contains("limit") || lower.contains("exceed") {
-        Code::TooManyNodes
-    } else if lower.contains("alias") || lower.contains("anchor") {
-        Code::BadAlias
-    } else if lower.contains("tag") {
-        Code::Tag
-    } else {
-        Code::Syntax
+    let error = error.without_snippet();
+    let (code, message) = match error {
+        serde_yaml::Error::Budget { breach, .. } => (Code::TooManyNodes, too_much(breach)),
+        serde_yaml::Error::UnknownAnchor { .. } => {
+            (Code::BadAlias, tr!("there is no anchor of this name above the alias"))
+        }
+        serde_yaml::Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            (Code::BadAlias, tr!("the alias stands inside of what its anchor names"))
+        }
+        serde_yaml::Error::UnsupportedTag { tag, .. } => (Code::Tag, tr!("the tag {tag} is not read", tag)),
+        serde_yaml::Error::NonFiniteFloat { value, .. } => (Code::Syntax, tr!("{value} is no number", value)),
+        serde_yaml::Error::InvalidScalar { .. } => (Code::Tag, tr!("the value does not fit its tag")),
+        other => syntax(&other.to_string()),
     };
     Problem {
         code,
@@ -112,14 +129,97 @@ fn problem(error: &serde_yaml::Error) -> Problem {
     }
 }
 
+fn too_much(breach: &BudgetBreach) -> Text {
+    match breach {
+        BudgetBreach::Depth { .. } => tr!("lists and mappings are nested deeper than {DEPTH} levels", DEPTH),
+        BudgetBreach::Documents { .. } => tr!("the file has more than {DOCUMENTS} documents", DOCUMENTS),
+        _ => tr!("the file holds more values than any manifest has"),
+    }
+}
+
+/// What the parser says about the form of the text.
+fn syntax(said: &str) -> (Code, Text) {
+    // The text ends with the place, which stands in front already.
+    let said = said.split(" at line ").next().unwrap_or(said).lines().next().unwrap_or_default();
+    if let Some(sign) = said.strip_prefix("unexpected character: `").and_then(|rest| rest.strip_suffix('\'')) {
+        return match sign.starts_with("\\u{") {
+            true => (Code::Syntax, tr!("here stands a control character")),
+            false => (Code::Syntax, tr!("no value begins with {sign}; put it in quotes", sign)),
+        };
+    }
+    let known = SYNTAX.iter().find(|(start, _)| said.starts_with(start)).map(|(_, words)| Text::known(words));
+    let lower = said.to_lowercase();
+    // Inside of what an alias repeats, the parser hands its errors on as texts.
+    if lower.starts_with("alias ") && (lower.contains("exceeded") || lower.contains("overflow")) {
+        return (Code::TooManyNodes, tr!("aliases repeat more than 100,000 values"));
+    }
+    let code = if lower.contains("alias") || lower.contains("anchor") {
+        Code::BadAlias
+    } else if lower.contains("tag") {
+        Code::Tag
+    } else {
+        Code::Syntax
+    };
+    (code, known.unwrap_or_else(|| Text::from(said)))
+}
+
+/// What the parser says of its own state, and what it means for the text.
+const SYNTAX: &[(&str, &str)] = &[
+    (
+        "a BOM must not appear",
+        tr_later!("a byte order mark stands inside of a document; it may stand at the beginning alone"),
+    ),
+    ("did not find expected <document start>", tr_later!("this line belongs to nothing above it: see its indentation")),
+    (
+        "while parsing a block mapping, did not find expected key",
+        tr_later!("this line fits no mapping above it: see its indentation"),
+    ),
+    (
+        "while parsing a block collection, did not find expected '-'",
+        tr_later!("this line fits no list above it: begin it with a hyphen, or see its indentation"),
+    ),
+    ("simple key expected ':'", tr_later!("there is no colon behind the key")),
+    (
+        "mapping values are not allowed",
+        tr_later!("a colon stands where no key can be: put a value that holds one in quotes, or see the indentation"),
+    ),
+    ("mapping keys are not allowed", tr_later!("no key can stand here: see the indentation")),
+    (
+        "block sequence entries are not allowed",
+        tr_later!("no list can begin here: put its hyphens on lines of their own"),
+    ),
+    ("comment intercepting", tr_later!("a comment stands inside of a text of several lines: put the text in quotes")),
+];
+
 impl Node {
+    /// Tells the numbers in plain decimal digits from all others. YAML reads `0x10`, `0o20` and `+16` as the same number, and
+    /// programs that read another version of YAML do not: the id of a user must not depend on that.
+    fn read_numbers(&mut self, text: &str) {
+        match &mut self.value {
+            Value::Whole(_) | Value::Odd(_) => {
+                let written = text.get(self.written.clone()).unwrap_or_default();
+                let plain = decimal::is_plain(written.strip_prefix('-').unwrap_or(written));
+                self.value = match written.parse() {
+                    Ok(number) if plain => Value::Whole(number),
+                    Ok(_) | Err(_) => Value::Odd(written.to_owned()),
+                };
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| item.read_numbers(text)),
+            Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+                key.read_numbers(text);
+                value.read_numbers(text);
+            }),
+            Value::Null | Value::Bool(_) | Value::Text(_) => {}
+        }
+    }
+
     /// What kind of value it is, for people.
     pub(super) fn kind(&self) -> Text {
         match &self.value {
             Value::Null => tr!("nothing"),
             Value::Bool(_) => tr!("a boolean"),
             Value::Whole(_) => tr!("a number"),
-            Value::Fraction => tr!("a fraction"),
+            Value::Odd(_) => tr!("a number"),
             Value::Text(_) => tr!("a text"),
             Value::List(_) => tr!("a list"),
             Value::Map(_) => tr!("a mapping"),
@@ -129,15 +229,18 @@ impl Node {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
-        let span = referenced.span();
+        let Spanned { value, referenced, defined } = Spanned::<Value>::deserialize(deserializer)?;
         let index = |bytes: Option<u64>| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-        let start = index(span.byte_offset());
+        let bytes = |place: serde_yaml::Location| {
+            let start = index(place.span().byte_offset());
+            start..start.saturating_add(index(place.span().byte_len()))
+        };
         Ok(Self {
             value,
             line: u32::try_from(referenced.line()).unwrap_or(u32::MAX),
             column: u32::try_from(referenced.column()).unwrap_or(u32::MAX),
-            span: start..start.saturating_add(index(span.byte_len())),
+            span: bytes(referenced),
+            written: bytes(defined),
         })
     }
 }
@@ -185,12 +288,12 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Value::Whole(value))
     }
 
-    fn visit_u128<E: serde::de::Error>(self, value: u128) -> Result<Value, E> {
-        i128::try_from(value).map(Value::Whole).map_err(|_| E::custom("the number is too large"))
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(i128::try_from(value).map_or_else(|_| Value::Odd(value.to_string()), Value::Whole))
     }
 
-    fn visit_f64<E>(self, _value: f64) -> Result<Value, E> {
-        Ok(Value::Fraction)
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Odd(value.to_string()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

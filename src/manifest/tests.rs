@@ -202,3 +202,156 @@ proptest! {
         prop_assert_eq!(loaded.declaration.is_none(), broken);
     }
 }
+
+/// A manifest with something in place of its ids.
+fn with_ids(ids: &str) -> String {
+    format!(
+        "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: x, reason: y }}\nspec:\n  portal: a.example\n  personal:\n    \
+         - users: {{ ids: {ids} }}\n      leadCustomerTypes: [simple]\n"
+    )
+}
+
+#[test]
+fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
+    for (typed, plain) in [
+        ("0x10", "16"),
+        ("0o20", "16"),
+        ("+16", "16"),
+        ("1_000", "1000"),
+        ("1e3", "1000"),
+        ("16.0", "16"),
+        ("010", "10"),
+        ("\"8\"", "8"),
+        ("\"010\"", "10"),
+        ("' 8'", "8"),
+    ] {
+        for text in [
+            with_ids(&format!("[{typed}]")),
+            with_ids("[7]") + &format!("  protect: {{ ids: [{typed}] }}\n"),
+            with_ids("[7]") + &format!("  guards: {{ maxUsers: {typed} }}\n"),
+            with_ids("[7]") + &format!("  guards: {{ acknowledge: {{ users: {typed} }} }}\n"),
+            with_ids("[7]").replace("ids: [7]", &format!("departments: [{{ id: {typed} }}]")),
+            // Behind an alias stands what its anchor names.
+            with_ids(&format!("&ids [{typed}]")),
+        ] {
+            let Loaded { declaration, diagnostics } = load_text(&text);
+            assert!(declaration.is_none(), "{text}");
+            let [found] = diagnostics.as_slice() else { panic!("{text}{diagnostics:?}") };
+            let help = found.help.as_ref().unwrap().english();
+            assert!(help.split([' ', ':']).any(|word| word == plain), "{typed}: {help}");
+        }
+        // What the help says is right the first time.
+        assert_eq!(load_text(&with_ids(&format!("[{plain}]"))).diagnostics, [], "{typed}");
+    }
+    for typed in ["0b11x", "1:30", ".5", "7.5", "-7", "0", "99999999999999999999"] {
+        let text = with_ids(&format!("[{typed}]"));
+        assert!(matches!(codes(&text).as_slice(), [Code::InvalidId | Code::WrongType]), "{typed}: {:?}", codes(&text));
+    }
+    // A generation is kept as it was written, or refused: never as another notation of the same number.
+    for (typed, code) in [("0x10", Code::WrongType), ("+7", Code::WrongType), ("2026.10", Code::WrongType)] {
+        let text = with_ids("[7]") + &format!("      mode: {{ once: {typed} }}\n");
+        let Loaded { diagnostics, .. } = load_text(&text);
+        assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code], "{typed}");
+        assert_eq!(diagnostics[0].help.as_ref().unwrap().english(), format!("put it in quotes: \"{typed}\""));
+    }
+}
+
+#[test]
+fn manifest_help_for_one_value_in_place_of_a_list_is_right_the_first_time() {
+    for (typed, list) in [("8", "[8]"), ("\"8\"", "[8]"), ("7, 42", "[7, 42]"), ("\"010\"", "[10]"), ("0x10", "[16]")] {
+        let Loaded { diagnostics, .. } = load_text(&with_ids(&format!("{typed:?}").replace("\\\"", "").to_owned()));
+        let [found] = diagnostics.as_slice() else { panic!("{typed}: {diagnostics:?}") };
+        assert_eq!(found.help.as_ref().unwrap().english(), format!("put it in brackets: {list}"), "{typed}");
+        assert_eq!(load_text(&with_ids(list)).diagnostics, []);
+    }
+    let help = |text: &str| {
+        let Loaded { diagnostics, .. } = load_text(text);
+        let [found] = diagnostics.as_slice() else { panic!("{text}{diagnostics:?}") };
+        found.help.as_ref().unwrap_or_else(|| panic!("{text}")).english().to_owned()
+    };
+    assert_eq!(help(&with_ids("anna@example.com")), "e-mail addresses stand under `emails`");
+    assert_eq!(help(&with_ids("anna")), "ids are numbers in brackets, such as [7, 42]");
+    let mapping = with_ids("[7]").replace("    - users", "    users").replace("      lead", "    lead");
+    assert_eq!(help(&mapping), "begin it with a hyphen: `- users: …`, and indent its other keys as far as `users`");
+    let lead = with_ids("[7]").replace("[simple]", "simple, repeat");
+    assert_eq!(help(&lead), "put it in brackets: [simple, repeat]");
+    // Who follows the help on a key that is needed does not find it missing next.
+    assert!(help(&with_ids("[7]").replace("portal: a.example", "portal:")).starts_with("name the portal"));
+    assert!(help(&with_ids("[7]").replace("[simple]", "")).starts_with("say for which leads"));
+}
+
+#[test]
+fn manifest_misspelt_key_is_one_problem_and_no_missing_one() {
+    let words = [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "name",
+        "reason",
+        "spec",
+        "portal",
+        "personal",
+        "users",
+        "ids",
+        "leadCustomerTypes",
+    ];
+    for word in words {
+        for typed in [format!("{word}x"), word.to_uppercase()] {
+            let text = with_ids("[7]").replacen(&format!("{word}:"), &format!("{typed}:"), 1);
+            assert_eq!(codes(&text), [Code::UnknownKey], "{text}");
+        }
+    }
+}
+
+#[test]
+fn manifest_error_of_the_parser_has_no_names_of_its_types_and_counters() {
+    let many = ["a: 1"; 1001].join("\n---\n");
+    let aliases = format!("a: &a [1]\nb: [{}]", vec!["*a"; 60_000].join(","));
+    for text in [
+        many.as_str(),
+        &aliases,
+        "a: &a [*a]",
+        "a: *b",
+        "a: \u{7}",
+        "a: @b",
+        "a: !x b",
+        "a: !!int b",
+        "a: {b: 1}}",
+        "a: b: c",
+        "a:\n  b: 1\n c: 2",
+        "a\nb: 1",
+        "[a]\nb: 1",
+        "a: - b",
+        "a: b # c\n  d",
+        "- a\nb",
+        "a: 1\n\u{feff}b: 2",
+        "a: .inf",
+    ] {
+        let Loaded { diagnostics, .. } = load_text(text);
+        let found = &diagnostics[0];
+        let start: String = text.chars().take(40).collect();
+        assert!(found.message.english().starts_with("cannot read the YAML: "), "{start}: {found}");
+        for sign in
+            ["breach", "{ ", "=", "\\u{", "<", "policy", "weak", " u64", "i128", "Options", "did not find expected"]
+        {
+            assert!(!found.message.english().contains(sign), "{start}: {found}");
+        }
+    }
+}
+
+#[test]
+fn manifest_byte_order_marks_in_front_of_joined_files_are_left_out() {
+    let (one, other) = (with_ids("[7]"), with_ids("[8]").replace("name: x", "name: z"));
+    for joined in [
+        format!("\u{feff}{one}\u{feff}---\n{other}"),
+        format!("\u{feff}---\r\n{one}---\r\n\u{feff}{other}"),
+        format!("{one}...\n\u{feff}---\n{other}"),
+    ] {
+        let bytes = without_byte_order_marks(joined.into_bytes());
+        let Loaded { declaration, diagnostics } = load(&[Source { name: "-".into(), bytes }]);
+        assert_eq!((declaration.map(|found| found.documents.len()), diagnostics), (Some(2), Vec::new()));
+    }
+    // Inside of a text it is content.
+    let text = "a: |\n  b\n\u{feff}c".as_bytes().to_vec();
+    assert_eq!(without_byte_order_marks(text.clone()), text);
+}

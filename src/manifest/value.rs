@@ -7,7 +7,7 @@ use super::fields::{Fields, Finder, suggestion};
 use super::node::{Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::language::Text;
-use crate::model::{DepartmentId, LeadCustomerType, UserId};
+use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
 
 /// Whether a list may be empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,44 @@ pub(super) fn list<T>(
             }
             items.iter().filter_map(|item| read(finder, item)).collect()
         }
-        _ => {
+        Value::Null => {
             finder.wrong_type(node, tr!("a list"), format!("`{what}`"));
             Vec::new()
         }
+        _ => {
+            finder.wrong_type_with(node, tr!("a list"), format!("`{what}`"), as_list(node, what));
+            Vec::new()
+        }
+    }
+}
+
+/// How to write one value as a list, so that what it becomes is right the first time.
+fn as_list(node: &Node, what: &str) -> Text {
+    let name = what.rsplit('.').next().unwrap_or(what);
+    let takes_ids = matches!(name, "ids" | "people" | "departments");
+    match &node.value {
+        Value::Map(_) if name == "personal" => {
+            tr!("begin it with a hyphen: `- users: …`, and indent its other keys as far as `users`")
+        }
+        Value::Map(_) => tr!("put it in brackets: {}", "[{ … }]"),
+        Value::Whole(number) => tr!("put it in brackets: {}", format_args!("[{number}]")),
+        Value::Odd(text) | Value::Text(text) => {
+            let words: Vec<&str> = text.split(',').map(str::trim).collect();
+            let numbers: Option<Vec<String>> =
+                words.iter().map(|word| decimal::meant(word).map(|number| number.to_string())).collect();
+            let is_plain =
+                |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "@._+-".contains(c));
+            match numbers {
+                Some(numbers) if takes_ids => tr!("put it in brackets: {}", format_args!("[{}]", numbers.join(", "))),
+                _ if takes_ids && text.contains('@') => tr!("e-mail addresses stand under `emails`"),
+                _ if takes_ids => tr!("ids are numbers in brackets, such as [7, 42]"),
+                _ if words.iter().all(|word| is_plain(&word)) => {
+                    tr!("put it in brackets: {}", format_args!("[{}]", words.join(", ")))
+                }
+                _ => tr!("put it in brackets: {}", "[ … ]"),
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::List(_) => tr!("put it in brackets: {}", "[ … ]"),
     }
 }
 
@@ -99,7 +133,7 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
 
 /// The id of a person.
 pub(super) fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId>> {
-    let number = id(finder, node, &tr!("of a person"))?;
+    let number = id(finder, node, &PERSON)?;
     Some(Placed { value: UserId::new(number).ok()?, place: finder.place(node) })
 }
 
@@ -109,7 +143,7 @@ pub(super) fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<
         Value::Map(_) => {
             let mut fields = Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
             let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
-            let number = number.and_then(|node| id(finder, node, &tr!("of a department")));
+            let number = number.and_then(|node| id(finder, node, &DEPARTMENT));
             let recursive = match fields.take("recursive") {
                 None => false,
                 Some(node) => match node.value {
@@ -122,14 +156,32 @@ pub(super) fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<
             };
             (number?, recursive)
         }
-        _ => (id(finder, node, &tr!("of a department"))?, false),
+        _ => (id(finder, node, &DEPARTMENT)?, false),
     };
     let id = DepartmentId::new(number).ok()?;
     Some(Placed { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
 }
 
+/// Whose id a number is.
+struct Whose {
+    words: &'static str,
+    /// What helps if there stands a name.
+    named: &'static str,
+}
+
+const PERSON: Whose = Whose {
+    words: tr_later!("of a person"),
+    named: tr_later!("ids are numbers, such as 7; people can also be named by their addresses, under `emails`"),
+};
+
+const DEPARTMENT: Whose = Whose {
+    words: tr_later!("of a department"),
+    named: tr_later!("departments are named by their ids, such as 41; `recard inventory` lists them"),
+};
+
 /// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the caller or for user 1.
-fn id(finder: &mut Finder<'_>, node: &Node, whose: &Text) -> Option<u64> {
+fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
+    let whose = &Text::known(of.words);
     match &node.value {
         Value::Whole(number) => {
             let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
@@ -139,19 +191,42 @@ fn id(finder: &mut Finder<'_>, node: &Node, whose: &Text) -> Option<u64> {
             }
             known
         }
-        Value::Text(text) if text.parse::<u64>().is_ok_and(|number| UserId::new(number).is_ok()) => {
-            let help = tr!("write it without quotes: {text}", text);
-            finder.error(
-                Code::WrongType,
-                node,
-                tr!("the id {whose} is a number, and here stands a text", whose),
-                Some(help),
-            );
+        Value::Text(text) | Value::Odd(text)
+            if decimal::meant(text).is_some_and(|number| UserId::new(number).is_ok()) =>
+        {
+            let number = decimal::meant(text).unwrap_or_default();
+            let message = match &node.value {
+                Value::Text(text) if decimal::is_plain(text) => {
+                    tr!("the id {whose} is a number, and here stands a text", whose)
+                }
+                _ => tr!("the id {whose} is not in plain decimal digits: {text}", whose, text),
+            };
+            let zeros = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0');
+            let help = match &node.value {
+                Value::Text(text) if decimal::is_plain(text) => tr!("write it without quotes: {text}", text),
+                _ if zeros => tr!("write {number}: other programs read a leading zero as octal", number),
+                _ => tr!("write {number}", number),
+            };
+            finder.error(Code::WrongType, node, message, Some(help));
             None
         }
         Value::Text(text) if text.contains('@') => {
             let help = tr!("e-mail addresses stand under `emails`");
             finder.error(Code::InvalidId, node, tr!("an e-mail address is not the id {whose}", whose), Some(help));
+            None
+        }
+        Value::Text(_) => {
+            finder.wrong_type_with(node, tr!("a number"), tr!("the id {whose}", whose), Text::known(of.named));
+            None
+        }
+        Value::Odd(text) => {
+            let help = tr!("ids are whole numbers from 1 to 2147483646");
+            finder.error(
+                Code::InvalidId,
+                node,
+                tr!("{number} is not the id {whose}", number = text, whose),
+                Some(help),
+            );
             None
         }
         _ => {
@@ -190,6 +265,25 @@ pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: 
                 finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
             }
             known
+        }
+        Value::Text(text) | Value::Odd(text) if decimal::meant(text).is_some() => {
+            let number = decimal::meant(text).unwrap_or_default();
+            let (message, help) = match &node.value {
+                Value::Text(text) if decimal::is_plain(text) => (
+                    tr!("`{what}` is a number, and here stands a text", what),
+                    tr!("write it without quotes: {text}", text),
+                ),
+                _ => {
+                    (tr!("`{what}` is not in plain decimal digits: {text}", what, text), tr!("write {number}", number))
+                }
+            };
+            finder.error(Code::WrongType, node, message, Some(help));
+            None
+        }
+        Value::Odd(number) => {
+            let message = tr!("{number} is outside of the range of `{what}`", number, what);
+            finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
+            None
         }
         _ => {
             finder.wrong_type(node, tr!("a whole number"), format!("`{what}`"));

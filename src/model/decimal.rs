@@ -21,6 +21,25 @@ pub fn fraction(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
+/// Returns the number that a text in another notation stands for, to be suggested: with a sign, blanks, underscores, leading zeros,
+/// a prefix, an exponent or a fraction of nothing. Returns nothing for a text that is no whole number in any.
+pub fn meant(text: &str) -> Option<u64> {
+    let text = text.trim().replace('_', "");
+    let text = text.strip_prefix('+').unwrap_or(&text);
+    let lower = text.to_ascii_lowercase();
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        if let Some(digits) = lower.strip_prefix(prefix) {
+            return u64::from_str_radix(digits, radix).ok();
+        }
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    let number: f64 = if text.starts_with(|c: char| c.is_ascii_digit()) { text.parse().ok()? } else { return None };
+    let fits = number.fract() == 0.0 && (0.0..9e15).contains(&number);
+    fits.then(|| format!("{number:.0}").parse().ok()).flatten()
+}
+
 /// Returns whether a text is a whole number in decimal digits, however large.
 pub fn is_plain(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -30,6 +49,16 @@ pub fn is_plain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimal_another_notation_is_understood_for_a_suggestion() {
+        for text in ["+16", " 16 ", "016", "0x10", "0X10", "0o20", "0b10000", "1_6", "16.0", "1.6e1", "16"] {
+            assert_eq!(meant(text), Some(16), "{text:?}");
+        }
+        for text in ["", "anna", "1.5", "-16", "0x", "1e400", "nan", "inf", "1:30", "0xg"] {
+            assert_eq!(meant(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn decimal_anything_but_plain_digits_is_refused() {

@@ -13,13 +13,20 @@ use std::time::Duration;
 /// How long a pipe may take until its end. Whoever makes a manifest while recard waits for it takes seconds.
 const PIPE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Reads a file that people named, or a pipe.
+/// The byte order mark of UTF-8, which editors and shells put in front of what they write.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads a file that people named, or a pipe. A byte order mark in front of a text is left out.
 ///
 /// # Errors
 ///
 /// If it cannot be read, or holds more than `limit` bytes, or is a pipe whose end does not come within a minute.
 pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    read_patiently(path, limit, PIPE_PATIENCE)
+    let mut bytes = read_patiently(path, limit, PIPE_PATIENCE)?;
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    Ok(bytes)
 }
 
 /// Reads to the end.

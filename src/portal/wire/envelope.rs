@@ -78,7 +78,8 @@ struct Time<'a> {
 /// judged by the status; with status 200 it is an answer that says nothing.
 pub fn decode<'a>(status: u16, content_type: Option<&str>, body: &'a [u8]) -> Result<Success<'a>, Trouble> {
     let foreign = || Trouble::of_status(status, Body::of(content_type, body));
-    let text = std::str::from_utf8(body).map_err(|_| foreign())?;
+    // A file of the portal's own that was saved with a byte order mark puts it in front of every answer.
+    let text = std::str::from_utf8(body).map_err(|_| foreign())?.trim_start_matches('\u{feff}');
     if lenient::is_overfull(text) {
         // As fatal as a portal that breaks down: fewer commands bring fewer values.
         return Err(Trouble::Broken(
@@ -255,5 +256,13 @@ mod tests {
         assert_eq!(start("1795437644.5"), Some(WholeSeconds::No));
         assert_eq!(start("\"x\""), None);
         assert_eq!(decode(200, JSON, br#"{"result":1,"time":[]}"#).unwrap().times, Times::default());
+    }
+
+    #[test]
+    fn envelope_behind_byte_order_marks_is_read() {
+        let success = decode(200, None, "\u{feff}\u{feff}{\"result\": true}".as_bytes()).unwrap();
+        assert_eq!(success.result.get(), "true");
+        let refused = "\u{feff}{\"error\": \"INVALID_CREDENTIALS\", \"error_description\": \"\"}";
+        assert!(matches!(decode(401, None, refused.as_bytes()), Err(Trouble::Rejected(..))));
     }
 }
