@@ -439,3 +439,26 @@ fn manifest_nested_too_deep_is_told_in_words() {
     assert!(ended.code == 1 && ended.stderr.contains("nested deeper than 64 levels"), "{ended:?}");
     assert!(!ended.stderr.contains("Depth"), "{ended:?}");
 }
+
+#[test]
+fn webhook_of_an_sdk_is_named_in_the_error_and_never_taken() {
+    let place = place();
+    for variable in ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"] {
+        for line in ["plan -f lead.yaml", "apply -f lead.yaml --auto-approve", "history", "doctor"] {
+            let words: Vec<&str> = line.split(' ').collect();
+            // An address on which nothing listens: a request would fail in another way.
+            let mut command = place.command(&words);
+            let ended = Ended::of(command.env(variable, "http://127.0.0.1:9/rest/1/s3cr3tvalue/").output().unwrap());
+            assert_eq!(ended.code, 1, "{variable} {line}: {ended:?}");
+            assert!(ended.stderr.contains("no portal is given"), "{variable} {line}: {ended:?}");
+            assert!(ended.stderr.contains(&format!("help: {variable} is set, and recard never takes it")), "{ended:?}");
+            assert!(!ended.stderr.contains("s3cr3t") && !ended.stdout.contains("s3cr3t"), "{ended:?}");
+        }
+        let mut command = place.command(&["apply", "-f", "lead.yaml"]);
+        command.env(variable, "x").env("RECARD_READ_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/key/");
+        let ended = Ended::of(command.output().unwrap());
+        assert!(ended.stderr.contains("this command writes") && ended.stderr.contains(variable), "{ended:?}");
+    }
+    let ended = Ended::of(place.command(&["history"]).env("B24_HOOK", "").output().unwrap());
+    assert!(!ended.stderr.contains("B24"), "{ended:?}");
+}

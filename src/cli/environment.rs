@@ -117,6 +117,33 @@ pub(super) fn names_a_webhook(file: Option<&Path>) -> bool {
     names_a_writing_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
 }
 
+/// Variables that SDKs of Bitrix24 take a webhook from. It was given to another program, with rights of its own, so that recard
+/// never takes it.
+const OF_SDKS: [&str; 4] = ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"];
+
+/// No webhook is named, or none that the command may use.
+fn no_webhook(need: Need) -> Failure {
+    let put =
+        tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE");
+    let failure = match need {
+        Need::Write if variable("RECARD_READ_WEBHOOK_URL").is_some() => {
+            Failure::error(tr!("this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"))
+                .hint(put)
+        }
+        Need::Read | Need::Write => Failure::error(tr!("no portal is given"))
+            .hint(put)
+            .hint(tr!("to try recard without a portal, add --portal embedded")),
+    };
+    match OF_SDKS.into_iter().find(|name| variable(name).is_some()) {
+        Some(name) => failure.hint(tr!(
+            "{name} is set, and recard never takes it: it was made for another program. If recard is to use the same webhook, put \
+             its address into RECARD_WEBHOOK_URL",
+            name
+        )),
+        None => failure,
+    }
+}
+
 /// The webhook, and the name of the variable or file that it was found in. Its text never occurs in an error.
 pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, String), Failure> {
     let reading = match need {
@@ -134,17 +161,7 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
         (None, None) => match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
             (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
             (None, Some(path)) => from_file(&path)?,
-            (None, None) if need == Need::Write && variable("RECARD_READ_WEBHOOK_URL").is_some() => {
-                return Err(Failure::error(tr!(
-                    "this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"
-                ))
-                .hint(tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE")));
-            }
-            (None, None) => {
-                return Err(Failure::error(tr!("no portal is given"))
-                    .hint(tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"))
-                    .hint(tr!("to try recard without a portal, add --portal embedded")));
-            }
+            (None, None) => return Err(no_webhook(need)),
         },
     };
     match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::visible;
-use super::words::Counted;
+use super::words::{Counted, fitted};
+use crate::diagnostic::secrets;
 use crate::model::{CardKey, LeadCustomerType, PortalId, UserId};
+
+/// A name is cut here, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// What a manifest is made from.
 #[derive(Clone, Debug)]
@@ -64,7 +68,7 @@ impl fmt::Display for ExportedManifest {
             writeln!(f, "    - users:\n        ids:")?;
             for user in users {
                 let mut line = format!("          - {user}");
-                match names.get(&user).map(|name| visible(name)) {
+                match names.get(&user).map(|name| comment(name)) {
                     Some(name) if !name.is_empty() => write!(line, " # {name}")?,
                     _ => {}
                 }
@@ -74,5 +78,79 @@ impl fmt::Display for ExportedManifest {
             writeln!(f, "      leadCustomerTypes: [{}]", leads.join(", "))?;
         }
         Ok(())
+    }
+}
+
+/// A name as a comment of YAML. What a manifest must not hold anywhere is taken out: a line break, a character that YAML does not
+/// know, and what reads as the secret of a webhook.
+fn comment(name: &str) -> String {
+    let known: String =
+        visible(name).chars().map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }).collect();
+    let mut text = fitted(known.trim(), LONGEST_NAME);
+    while let Some(secret) = secrets(&text).pop() {
+        text.replace_range(secret, "***");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::manifest::{Source, load};
+
+    fn problems(manifest: &ExportedManifest) -> Vec<String> {
+        let text = manifest.to_string();
+        let loaded = load(&[Source { name: "exported.yaml".into(), bytes: text.clone().into_bytes() }]);
+        let declared =
+            loaded.declaration.map(|found| found.documents.iter().map(|one| one.personal.len()).sum::<usize>());
+        let mut problems: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        if declared.is_none() || !problems.is_empty() {
+            problems.push(text);
+        }
+        problems
+    }
+
+    fn exported(names: &[(u32, &str)], portal: &str) -> ExportedManifest {
+        let user = |id: u32| UserId::new(u64::from(id)).unwrap();
+        let key =
+            |(index, (id, _)): (usize, &(u32, &str))| CardKey::personal(user(*id), LeadCustomerType::ALL[index % 2]);
+        ExportedManifest {
+            portal: PortalId::new(portal).unwrap(),
+            day: "2026-11-01".to_owned(),
+            cards: names.iter().enumerate().map(key).collect(),
+            names: names.iter().map(|(id, name)| (user(*id), (*name).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn export_of_hostile_names_is_valid() {
+        let names = [
+            "https://a.bitrix24.com/rest/1/abcdefgh12345678/",
+            "/rest/1/abcdefgh12345678 /rest/2/abcdefgh12345678",
+            "a\nb: c",
+            "a\r\n---\nkind: x",
+            "\u{85}\u{2028}\u{2029}\u{feff}",
+            "\u{fffe}\u{ffff}\u{1ffff}\u{0}\u{7f}",
+            "# - [ { ' \" : & * ! | > % @ `",
+            "\t",
+            "",
+            "🧑‍🚀 \u{202e}",
+            &"x".repeat(10_000),
+        ];
+        let people: Vec<(u32, &str)> = (1..).zip(names).chain([(2_147_483_646, "last")]).collect();
+        for portal in ["a.example", "embedded", "[::1]:8080", "127.0.0.1:80", "0", "1.5", "true", "null", "0x10", "a_b"]
+        {
+            assert_eq!(problems(&exported(&people, portal)), Vec::<String>::new(), "{portal}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn export_of_any_name_is_valid(names in prop::collection::vec(any::<String>(), 1..8), portal in "[a-z0-9][a-z0-9._:-]{0,30}") {
+            let people: Vec<(u32, &str)> = (1..).zip(names.iter().map(String::as_str)).collect();
+            prop_assert_eq!(problems(&exported(&people, &portal)), Vec::<String>::new());
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::session::Address;
 use crate::cli::ui::Ui;
 use crate::engine::Survey;
 use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
+use crate::manifest::{self, Source};
 use crate::model::Layout;
 use crate::port::Clock as _;
 use crate::report::ExportedManifest;
@@ -44,11 +45,13 @@ pub(in crate::cli) async fn run(
     }
     let sanitizer = arguments.sanitize.then(|| Sanitizer::new(rand::random()));
     let (manifest, bundle) = made(&survey, sanitizer.as_ref())?;
-    let has_people = !manifest.people().is_empty();
+    let people = manifest.people().len();
+    let has_people = people > 0;
+    let text = checked(manifest)?;
     match &arguments.out {
-        None if has_people => ui.result(&manifest)?,
+        None if has_people => ui.result(&text)?,
         None => {}
-        Some(folder) => write(ui, folder, &manifest, &bundle)?,
+        Some(folder) => write(ui, folder, people, &text, &bundle)?,
     }
     if !has_people {
         ui.note(tr!("Nobody has a card of their own, so there is no manifest to write."));
@@ -82,6 +85,32 @@ fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManif
     Ok((manifest, Bundle { portal, read: now, content, cards }))
 }
 
+/// The text of the manifest, as `recard validate` accepts it: without the names where they make it too large.
+fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
+    let mut text = manifest.to_string();
+    if text.len() > manifest::LARGEST_FILE {
+        manifest.names.clear();
+        text = manifest.to_string();
+    }
+    if text.len() > manifest::LARGEST_FILE {
+        return Err(Failure::error(tr!(
+            "a manifest of all these people would be larger than 8 MiB, and nothing reads it"
+        ))
+        .hint(tr!("export them by department, with --department")));
+    }
+    if manifest.people().is_empty() {
+        return Ok(text);
+    }
+    let found = manifest::load(&[Source { name: MANIFEST.into(), bytes: text.clone().into_bytes() }]);
+    match found.diagnostics.iter().find(|found| found.is_error()) {
+        None => Ok(text),
+        Some(problem) => {
+            Err(Failure::error(tr!("the manifest would not be valid, and was not written: {problem}", problem))
+                .hint(tr!("this is a mistake of recard: please report it")))
+        }
+    }
+}
+
 /// An export never replaces a file: somebody may have worked on it.
 fn refuse_existing(folder: &Path) -> Result<(), Failure> {
     match [MANIFEST, LAYOUTS].iter().map(|name| folder.join(name)).find(|path| path.exists()) {
@@ -91,13 +120,12 @@ fn refuse_existing(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write(ui: &Ui, folder: &PathBuf, manifest: &ExportedManifest, bundle: &Bundle) -> Result<(), Failure> {
+fn write(ui: &Ui, folder: &PathBuf, people: usize, manifest: &str, bundle: &Bundle) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|problem| Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem)))?;
-    if !manifest.people().is_empty() {
+    if people > 0 {
         let path = folder.join(MANIFEST);
-        write_whole(&path, manifest.to_string().as_bytes())?;
-        let people = manifest.people().len();
+        write_whole(&path, manifest.as_bytes())?;
         let people = tr!("{n} person with a card of their own" | "{n} people with a card of their own" % people);
         ui.result(format_args!("{}: {people}\n", path.display()))?;
     }
