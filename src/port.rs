@@ -253,6 +253,15 @@ pub enum Rejection {
     /// There is no such method: not a portal, or one without CRM.
     #[error("{}", tr!("the address is not that of a portal's REST interface"))]
     NotAPortal,
+    /// The certificate of the portal, or of what answers in its place, is not trusted. Nothing was sent.
+    #[error("{}", tr!("the certificate of the portal is not trusted"))]
+    Certificate,
+    /// The proxy lets no connection to the portal pass. Nothing was sent.
+    #[error("{}", tr!("the proxy refuses the connection to the portal"))]
+    ProxyRefuses,
+    /// No connection to the proxy comes about. Nothing was sent.
+    #[error("{}", tr!("the proxy cannot be reached"))]
+    ProxyUnreachable,
 }
 
 /// One line of a run's journal: what is about to happen, or what happened.

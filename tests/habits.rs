@@ -379,7 +379,7 @@ async fn byte_order_mark_is_left_out_wherever_a_text_is_read() {
     let marked = |name: &str| {
         let path = place.path().join(name);
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{MARK}{text}")).unwrap();
+        place.file(name, &format!("{MARK}{text}"));
     };
     place.file("hook", &format!("{}\r\n", emulator.webhook_url(1).unwrap()));
     marked("hook");

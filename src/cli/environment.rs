@@ -8,7 +8,7 @@ use super::args::{self, Global};
 use super::exit;
 use super::failure::Failure;
 use crate::language::Language;
-use crate::portal::WebhookUrl;
+use crate::portal::{Network, WebhookUrl};
 use crate::store::read_whole;
 
 /// As much as is read of a file that holds the address of a webhook.
@@ -58,6 +58,53 @@ pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Resul
     Ok(())
 }
 
+/// As much as is read of a file with root certificates. Those of a system have half a megabyte.
+const LARGEST_ROOTS: u64 = 16 << 20;
+
+/// How other machines are reached: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not, `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`. The libraries would read them too, but an empty one would count.
+pub(super) fn network() -> Result<Network, Failure> {
+    let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+    Ok(Network {
+        proxy: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+            .map(|address| address.trim().to_owned()),
+        no_proxy: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default(),
+        roots: roots()?,
+    })
+}
+
+/// The texts of the root certificates that the environment names.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn roots() -> Result<Option<Vec<Vec<u8>>>, Failure> {
+    let (file, folders) = (path_variable("SSL_CERT_FILE"), path_variable("SSL_CERT_DIR"));
+    let mut files: Vec<PathBuf> = file.into_iter().collect();
+    let cannot = |name: &str, path: &Path, problem: &dyn std::fmt::Display| {
+        Failure::error(tr!("cannot read root certificates from {}: {problem}", path.display(), problem))
+            .hint(tr!("it is what {name} names; nothing was sent", name))
+    };
+    let mut texts = Vec::new();
+    for folder in folders.iter().flat_map(std::env::split_paths).filter(|folder| !folder.as_os_str().is_empty()) {
+        let entries = std::fs::read_dir(&folder).map_err(|problem| cannot("SSL_CERT_DIR", &folder, &problem))?;
+        // Besides certificates such a folder holds lists of revoked ones, and links that lead nowhere.
+        let inside = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
+        texts.extend(inside.filter_map(|path| read_whole(&path, LARGEST_ROOTS).ok()));
+    }
+    if files.is_empty() && folders.is_none() {
+        if std::env::var_os("SSL_CERT_FILE").is_none() {
+            return Ok(None);
+        }
+        // Set, and empty: the library would look for a file without a name.
+        files.extend(openssl_probe::probe().cert_file);
+        if files.is_empty() {
+            return Ok(None);
+        }
+    }
+    for path in &files {
+        texts.push(read_whole(path, LARGEST_ROOTS).map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?);
+    }
+    Ok(Some(texts))
+}
+
 /// Whether a variable says just this.
 pub(super) fn says(name: &str, value: &str) -> bool {
     variable(name).is_some_and(|found| found == value)
@@ -84,7 +131,6 @@ pub(super) fn actor() -> String {
 
 /// The folder for what is gone afterwards.
 #[cfg(feature = "emulator")]
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn temporary_folder() -> PathBuf {
     // Where TMPDIR is set to an empty text the standard library names the current folder.
     let folder = std::env::temp_dir();

@@ -7,6 +7,7 @@ use super::exit;
 use crate::engine::{ApplyError, RestoreError, ResumeError};
 use crate::language::Text;
 use crate::port::{PortalError, Rejection, StoreError};
+use crate::portal::ConnectError;
 
 /// A failure that is about to be shown.
 #[derive(Debug)]
@@ -111,7 +112,10 @@ impl From<PortalError> for Failure {
             PortalError::Rejected { rejection, code, message } => {
                 let said: Vec<&str> =
                     [code.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
-                if !said.is_empty() {
+                if matches!(rejection, Rejection::Certificate | Rejection::ProxyRefuses | Rejection::ProxyUnreachable) {
+                    // Nothing of the portal's was heard.
+                    failure.chain.push(Text::from(message.as_str()));
+                } else if !said.is_empty() {
                     failure.chain.push(tr!("the portal says: {}", said.join(" ")));
                 }
                 failure.rejection = Some(*rejection);
@@ -157,7 +161,45 @@ fn rejection_hint(rejection: Rejection) -> Text {
              the wrong person; use the address that the portal itself shows"
             )
         }
+        Rejection::Certificate => {
+            tr!(
+                "nothing was sent. recard trusts the root certificates of this machine, or those of SSL_CERT_FILE: if a proxy or a \
+                 portal of your own has a certificate of another authority, name the file of that authority (PEM) in SSL_CERT_FILE; \
+                 else compare the address and the date of this machine"
+            )
+        }
+        Rejection::ProxyRefuses => {
+            tr!(
+                "nothing was sent. The proxy is that of HTTPS_PROXY: let it pass to the portal, put a user and a password into its \
+                 address if it wants them, or name the portal in NO_PROXY"
+            )
+        }
+        Rejection::ProxyUnreachable => {
+            tr!(
+                "nothing was sent. The proxy is that of HTTPS_PROXY: see that its address is right and that it runs, or name the \
+                 portal in NO_PROXY"
+            )
+        }
         Rejection::NotAPortal => tr!("is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?"),
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(problem: ConnectError) -> Self {
+        let hint = match &problem {
+            ConnectError::NoRoots => Some(tr!(
+                "install the package ca-certificates, or name a file with root certificates (PEM) in SSL_CERT_FILE; nothing was sent"
+            )),
+            ConnectError::BadRoots => {
+                Some(tr!("SSL_CERT_FILE and SSL_CERT_DIR name files with root certificates in PEM; nothing was sent"))
+            }
+            ConnectError::BadProxy => {
+                Some(tr!("it is that of HTTPS_PROXY, https_proxy, ALL_PROXY or all_proxy; nothing was sent"))
+            }
+            ConnectError::Http(_) => None,
+        };
+        let failure = Self::of(exit::ERROR, &problem).while_doing(tr!("cannot start the connection"));
+        hint.into_iter().fold(failure, Self::hint)
     }
 }
 

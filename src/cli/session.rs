@@ -213,6 +213,9 @@ impl Address {
         settings.rate = rate;
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
+        if self.webhook.is_https() {
+            settings.network = environment::network()?;
+        }
         settings.level = level;
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
@@ -227,8 +230,7 @@ impl Address {
                 }
             }
         });
-        let portal = HttpPortal::connect(self.webhook, settings)
-            .map_err(|problem| Failure::error(tr!("cannot start the connection: {problem}", problem)))?;
+        let portal = HttpPortal::connect(self.webhook, settings).map_err(Failure::from)?;
         interrupt.stops(&portal);
         Ok(Connection {
             portal,

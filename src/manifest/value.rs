@@ -76,7 +76,7 @@ fn as_list(node: &Node, what: &str) -> Text {
                 Some(numbers) if takes_ids => tr!("put it in brackets: {}", format_args!("[{}]", numbers.join(", "))),
                 _ if takes_ids && text.contains('@') => tr!("e-mail addresses stand under `emails`"),
                 _ if takes_ids => tr!("ids are numbers in brackets, such as [7, 42]"),
-                _ if words.iter().all(|word| is_plain(&word)) => {
+                _ if words.iter().all(is_plain) => {
                     tr!("put it in brackets: {}", format_args!("[{}]", words.join(", ")))
                 }
                 _ => tr!("put it in brackets: {}", "[ … ]"),

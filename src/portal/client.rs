@@ -145,6 +145,13 @@ impl Client {
                     }
                 }
                 Err(TransportError::NotSent(text)) => (Trouble::Broken(Breakage::Passing, text), false),
+                Err(TransportError::Barred(rejection, text)) => {
+                    match self.is_stranger() || rejection == Rejection::Certificate {
+                        true => (Trouble::Rejected(rejection, Refusal { code: String::new(), message: text }), false),
+                        // A proxy that has let requests pass may be starting anew.
+                        false => (Trouble::Broken(Breakage::Passing, text), false),
+                    }
+                }
                 Err(error @ TransportError::Lost(_)) => (Trouble::Broken(Breakage::Passing, error.to_string()), true),
                 Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
             };
@@ -227,7 +234,7 @@ impl Client {
                 reason = self.admission.stop_asked() => return Err(PortalError::Stopped(reason)),
             },
         };
-        if matches!(answer, Err(TransportError::NotSent(_))) {
+        if matches!(answer, Err(TransportError::NotSent(_) | TransportError::Barred(..))) {
             let now = self.admission.now();
             self.admission.limiter().on_not_sent(now);
         }
@@ -303,6 +310,11 @@ impl Client {
         self.repeat_after(text, pause, trial.lane()).await
     }
 
+    /// Returns whether nothing has shown yet that a portal is there.
+    fn is_stranger(&self) -> bool {
+        self.with(|state| state.last_success.is_none())
+    }
+
     /// How long to try an address of which nothing shows that a portal is there, unless it has answered before.
     fn patience_with_a_stranger(&self, last_success: Option<Instant>) -> Duration {
         match last_success {
@@ -344,7 +356,10 @@ impl Client {
             | Rejection::Overload
             | Rejection::PlanWithoutRest
             | Rejection::PortalClosed
-            | Rejection::Redirect => self.rejected.get_or_init(|| error).clone(),
+            | Rejection::Redirect
+            | Rejection::Certificate
+            | Rejection::ProxyRefuses
+            | Rejection::ProxyUnreachable => self.rejected.get_or_init(|| error).clone(),
         }
     }
 

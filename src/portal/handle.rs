@@ -48,7 +48,7 @@ impl HttpPortal {
     /// If the HTTP client cannot be made.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
         let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
-        let transport = HttpTransport::new(webhook, settings.request_timeout, settings.connections)?;
+        let transport = HttpTransport::new(webhook, settings.request_timeout, settings.connections, &settings.network)?;
         Ok(Self { client: Arc::new(Client::new(portal, Box::new(transport), &settings)) })
     }
 

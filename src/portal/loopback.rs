@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::transport::{HttpTransport, Sender, Transport, TransportError};
-use super::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
+use super::{HttpPortal, Network, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{
     CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError, WriteEvidence,
@@ -48,7 +48,7 @@ impl Server {
     }
 
     fn transport(&self) -> HttpTransport {
-        HttpTransport::new(self.webhook(), Duration::from_secs(5), 8).unwrap()
+        HttpTransport::new(self.webhook(), Duration::from_secs(5), 8, &Network::default()).unwrap()
     }
 
     fn portal(&self) -> HttpPortal {
@@ -168,7 +168,7 @@ async fn what_may_have_been_carried_out_is_told_from_what_was_not() {
 
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server { port: silent.local_addr().unwrap().port(), requests: Arc::default() };
-    let transport = HttpTransport::new(server.webhook(), Duration::from_millis(50), 8).unwrap();
+    let transport = HttpTransport::new(server.webhook(), Duration::from_millis(50), 8, &Network::default()).unwrap();
     let sent = transport.send("batch", b"{}".to_vec()).await;
     assert_eq!(sent, Err(TransportError::TimedOut(Duration::from_millis(50))));
 }

@@ -49,7 +49,7 @@ pub use examine::{Availability, Examination};
 pub use handle::{HttpPortal, PortalReader, PortalWriter};
 pub use quota::{ParseRateError, Rate};
 pub use rate_limiter::LimiterLevel;
-pub use settings::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget};
+pub use settings::{EventHook, Limit, Network, PortalEvent, PortalSettings, RetryBudget};
 pub use statistics::Statistics;
 pub use transport::ConnectError;
 pub use webhook::{WebhookUrl, WebhookUrlError};

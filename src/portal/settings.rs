@@ -30,8 +30,32 @@ pub struct PortalSettings {
     pub deadline: Option<Duration>,
     /// What the portal's limits stand at, if an earlier process has left it.
     pub level: Option<LimiterLevel>,
+    /// How other machines are reached.
+    pub network: Network,
     /// Who is told about waits, refusals and repeats.
     pub events: EventHook,
+}
+
+/// How other machines are reached, as the environment says. Nothing of it is about this machine.
+#[derive(Clone, Default)]
+pub struct Network {
+    /// The address of the proxy; it may hold a password.
+    pub proxy: Option<String>,
+    /// The hosts that are reached without it, in the form of `NO_PROXY`.
+    pub no_proxy: String,
+    /// Texts with root certificates (PEM) that are trusted in place of those of the system; none if those are trusted.
+    pub roots: Option<Vec<Vec<u8>>>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { proxy, no_proxy, roots } = self;
+        f.debug_struct("Network")
+            .field("proxy", &proxy.is_some())
+            .field("no_proxy", no_proxy)
+            .field("roots", &roots.as_ref().map(Vec::len))
+            .finish()
+    }
 }
 
 impl Default for PortalSettings {
@@ -45,6 +69,7 @@ impl Default for PortalSettings {
             retry_budget: RetryBudget::default(),
             deadline: None,
             level: None,
+            network: Network::default(),
             events: Arc::new(|_| {}),
         }
     }
@@ -61,6 +86,7 @@ impl fmt::Debug for PortalSettings {
             retry_budget,
             deadline,
             level,
+            network,
             events: _,
         } = self;
         f.debug_struct("PortalSettings")
@@ -72,6 +98,7 @@ impl fmt::Debug for PortalSettings {
             .field("retry_budget", retry_budget)
             .field("deadline", deadline)
             .field("level", level)
+            .field("network", network)
             .finish_non_exhaustive()
     }
 }

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::WebhookUrl;
 use super::webhook::Channel;
+use super::{Network, WebhookUrl};
+use crate::port::Rejection;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +53,9 @@ pub(crate) enum TransportError {
     /// The portal surely did not process the request.
     #[error("{0}")]
     NotSent(String),
+    /// No connection came about, and none will: nothing was sent.
+    #[error("{1}")]
+    Barred(Rejection, String),
     /// The request may have reached the portal.
     #[error("{0}")]
     Lost(String),
@@ -62,8 +66,20 @@ pub(crate) enum TransportError {
 
 /// Why no client could be made.
 #[derive(Debug, Error)]
-#[error("cannot set up HTTP")]
-pub struct ConnectError(#[source] reqwest::Error);
+pub enum ConnectError {
+    /// Nothing says which certificates are to be trusted.
+    #[error("{}", tr!("no root certificates are found on this machine"))]
+    NoRoots,
+    /// What is to be trusted holds no certificate that can be read.
+    #[error("{}", tr!("the file holds no certificate that can be read"))]
+    BadRoots,
+    /// The address of the proxy is none.
+    #[error("{}", tr!("the address of the proxy cannot be used; it looks like http://proxy.example:3128"))]
+    BadProxy,
+    /// Anything else.
+    #[error("{}", tr!("cannot set up HTTP"))]
+    Http(#[source] reqwest::Error),
+}
 
 /// Sends requests. The tests of the layers above bring their own.
 pub(crate) trait Transport: Send + Sync {
@@ -80,7 +96,12 @@ pub(crate) struct HttpTransport {
 
 impl HttpTransport {
     /// Prepares connections; sends nothing.
-    pub(crate) fn new(webhook: WebhookUrl, timeout: Duration, connections: usize) -> Result<Self, ConnectError> {
+    pub(crate) fn new(
+        webhook: WebhookUrl,
+        timeout: Duration,
+        connections: usize,
+        network: &Network,
+    ) -> Result<Self, ConnectError> {
         let builder = Client::builder()
             .user_agent(concat!("recard/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -90,14 +111,20 @@ impl HttpTransport {
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .pool_max_idle_per_host(connections)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true);
+            .tcp_nodelay(true)
+            .no_proxy();
         let builder = match webhook.channel() {
             // Nothing here needs certificates, and loading those of the system takes longer than the first request.
-            Channel::PlainLocal => builder.no_proxy().tls_certs_only([]),
-            Channel::Local => builder.no_proxy().https_only(true),
-            Channel::Remote => builder.https_only(true),
+            Channel::PlainLocal => builder.tls_certs_only([]),
+            Channel::Local => trusting(builder.https_only(true), network)?,
+            Channel::Remote => through_proxy(trusting(builder.https_only(true), network)?, network)?,
         };
-        let client = builder.build().map_err(|error| ConnectError(error.without_url()))?;
+        // Without roots of its own reqwest asks the system, and fails only if that has none.
+        let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();
+        let client = builder.build().map_err(|error| match asks_the_system {
+            true => ConnectError::NoRoots,
+            false => ConnectError::Http(error.without_url()),
+        })?;
         Ok(Self { client, webhook, timeout })
     }
 
@@ -138,6 +165,9 @@ impl HttpTransport {
             let _ = write!(text, ": {cause}");
             source = cause.source();
         }
+        if let Some(rejection) = barrier(&error) {
+            return TransportError::Barred(rejection, text);
+        }
         match (unsent, late) {
             (true, _) => TransportError::NotSent(text),
             (false, true) => TransportError::TimedOut(self.timeout),
@@ -165,6 +195,55 @@ fn is_unprocessed(error: &reqwest::Error) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Trusts the certificates of the settings in place of those of the system, if there are some.
+fn trusting(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
+    let Some(texts) = &network.roots else { return Ok(builder) };
+    let mut roots = Vec::new();
+    for text in texts {
+        // A folder of certificates holds other files, too; what counts is whether there are any.
+        roots.extend(Certificate::from_pem_bundle(text).unwrap_or_default());
+    }
+    if roots.is_empty() {
+        return Err(ConnectError::BadRoots);
+    }
+    Ok(builder.tls_certs_only(roots))
+}
+
+fn through_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
+    let Some(address) = &network.proxy else { return Ok(builder) };
+    // The error would repeat the address, which may hold a password.
+    let proxy = Proxy::https(address).map_err(|_| ConnectError::BadProxy)?;
+    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(&network.no_proxy))))
+}
+
+/// What bars the way to the portal, if a repeat cannot help. The errors of tunnels have no public type: their words are
+/// those of hyper-util, and tests hold them.
+fn barrier(error: &reqwest::Error) -> Option<Rejection> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(words) = cause.to_string().strip_prefix("tunnel error: ") {
+            return match words {
+                "unsuccessful" | "proxy authorization required" => Some(Rejection::ProxyRefuses),
+                "failed to create underlying connection" => Some(Rejection::ProxyUnreachable),
+                _ => None,
+            };
+        }
+        if let Some(rustls::Error::InvalidCertificate(_)) = of_tls(cause) {
+            return Some(Rejection::Certificate);
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// The error of TLS in an error of input and output, which may be wrapped more than once and leaves it out of its sources.
+fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(outer) => of_tls(outer.get_ref()?),
+        None => error.downcast_ref(),
+    }
 }
 
 impl Transport for HttpTransport {

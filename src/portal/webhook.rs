@@ -98,6 +98,11 @@ impl WebhookUrl {
         self.portal.clone()
     }
 
+    /// Returns whether the portal is reached by TLS, which needs certificates.
+    pub fn is_https(&self) -> bool {
+        self.channel != Channel::PlainLocal
+    }
+
     /// How the portal is reached.
     pub(crate) fn channel(&self) -> Channel {
         self.channel

@@ -167,13 +167,16 @@ fn held<'a>(held: &'a [Held], origin: impl Fn(CardKey) -> Option<&'a Origin>) ->
     groups.into_iter().map(finding).collect()
 }
 
+/// What targets of a run have in common that are told as one.
+type Group<'a> = (Level, Option<&'a Place>, &'a str);
+
 fn of_run(run: &SettledRun<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(reason) = run.stopped {
         let message = format!("the run ended early: {reason}");
         findings.push(Finding { level: Level::Error, rule: "stopped".to_owned(), message, help: None, place: None });
     }
-    let mut groups: BTreeMap<(Level, Option<&Place>, &str), (CardKey, String, u32)> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, (CardKey, String, u32)> = BTreeMap::new();
     for settled in run.targets.iter().filter(|settled| !settled.outcome.is_settled()) {
         let level = match settled.outcome.class() {
             OutcomeClass::Done | OutcomeClass::Skipped => Level::Warning,

@@ -19,6 +19,14 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "The address of the webhook for commands that only read. Commands that write never use it.",
     ),
     ("RECARD_PORTAL, RECARD_STORE, RECARD_RATE, RECARD_LANG", "In place of the options of these names."),
+    (
+        "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+        "The proxy on the way to the portal, and the hosts that are reached without it.",
+    ),
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "A file, or folders of files, with the root certificates to trust (PEM), in place of those of the machine.",
+    ),
     ("RECARD_LOG", "Which log lines go to stderr, for example recard=debug."),
     (
         "RECARD_ACTOR, RECARD_COMMIT",

@@ -213,6 +213,11 @@ fn ends_everything(rejection: Rejection) -> bool {
         | Rejection::Overload
         | Rejection::PlanWithoutRest
         | Rejection::PortalClosed => true,
-        Rejection::NotAllowed | Rejection::Redirect | Rejection::NotAPortal => false,
+        Rejection::NotAllowed
+        | Rejection::Redirect
+        | Rejection::NotAPortal
+        | Rejection::Certificate
+        | Rejection::ProxyRefuses
+        | Rejection::ProxyUnreachable => false,
     }
 }
