@@ -146,9 +146,32 @@ mod tests {
         }
     }
 
+    /// A name of pieces that mean something in a manifest; names at random hardly ever do.
+    fn hostile_name() -> impl Strategy<Value = String> {
+        let pieces = [
+            "https://a.example",
+            "/rest/1/",
+            "\\/rest\\/2\\/",
+            "abcdefgh12345678",
+            "\n",
+            "\r",
+            "---",
+            ": ",
+            "# ",
+            "\u{fffe}",
+            "\u{feff}",
+            "\t",
+            " ",
+            "\"",
+        ];
+        let piece =
+            prop_oneof![4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), 1 => any::<String>()];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
     proptest! {
         #[test]
-        fn export_of_any_name_is_valid(names in prop::collection::vec(any::<String>(), 1..8), portal in "[a-z0-9][a-z0-9._:-]{0,30}") {
+        fn export_of_any_name_is_valid(names in prop::collection::vec(hostile_name(), 1..8), portal in "[a-z0-9][a-z0-9._:-]{0,30}") {
             let people: Vec<(u32, &str)> = (1..).zip(names.iter().map(String::as_str)).collect();
             prop_assert_eq!(problems(&exported(&people, &portal)), Vec::<String>::new());
         }
