@@ -297,6 +297,7 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         manifest: None,
         commit: None,
         reasons: Vec::new(),
+        trust: None,
         targets: Vec::new(),
     };
     let run: recard::model::RunId = "20261101T090000Z-1a2b3c".parse().unwrap();
