@@ -54,12 +54,13 @@ set -euo pipefail
 state="$HUB"; method=GET; body=""
 for last in "$@"; do :; done
 while [ $# -gt 0 ]; do
-  case "$1" in --request) method="$2"; shift ;; --data-urlencode) body="${2#body@}"; shift ;; --header) test "$2" = "PRIVATE-TOKEN: made-up-token"; shift ;; esac
+  case "$1" in --output) output="$2"; shift ;; --proto) test "$2" = '=https'; shift ;; --request) method="$2"; shift ;; --data-urlencode) body="${2#body@}"; shift ;; --header) test "$2" = "PRIVATE-TOKEN: made-up-token"; shift ;; esac
   shift
 done
 echo "$method $last" >> "$state/calls"
 notes=https://gitlab.example/api/v4/projects/3/merge_requests/12/notes
 case "$method $last" in
+  "GET https://downloads.example/recard") test "$output" != /dev/null; ln -sf "$SERVED" "$output" ;;
   "GET $notes?per_page=100&sort=asc")
     separator='['
     for note in "$state"/comments/*; do
@@ -80,6 +81,10 @@ esac
 struct Repository {
     emulator: Emulator,
     place: Place,
+    /// The checksum of the program, as somebody has put it into the settings.
+    sum: String,
+    /// What the download gives.
+    served: PathBuf,
 }
 
 impl Repository {
@@ -98,8 +103,14 @@ impl Repository {
             let path = place.file(&format!("bin/{name}"), script);
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_recard"), place.path().join("bin/recard")).unwrap();
-        Self { emulator, place }
+        let served = PathBuf::from(env!("CARGO_BIN_EXE_recard"));
+        if system == "shell" {
+            std::os::unix::fs::symlink(&served, place.path().join("bin/recard")).unwrap();
+        }
+        let sum = std::process::Command::new("sha256sum").arg(&served).output().unwrap();
+        let sum = String::from_utf8(sum.stdout).unwrap().split(' ').next().unwrap().to_owned();
+        assert_eq!(sum.len(), 64, "{sum}");
+        Self { emulator, place, sum, served }
     }
 
     fn yaml(&self, path: &str) -> Value {
@@ -118,8 +129,9 @@ impl Repository {
     fn sh(&self, shell: &[&str], script: &str, variables: &BTreeMap<String, String>) -> Ended {
         let mut command = std::process::Command::new(shell[0]);
         command.args(&shell[1..]).arg(script).current_dir(self.place.path()).env_clear().envs(variables);
-        command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
-        command.env("HUB", self.path("hub")).stdin(std::process::Stdio::null());
+        let installed = fs::read_to_string(self.path("github-path")).unwrap_or_default().trim().to_owned();
+        command.env("PATH", format!("{}:/usr/bin:/bin:{installed}", self.path("bin").display()));
+        command.env("HUB", self.path("hub")).env("SERVED", &self.served).stdin(std::process::Stdio::null());
         Ended::of(command.output().unwrap())
     }
 
@@ -165,6 +177,8 @@ fn evaluated(repository: &Repository, text: &str) -> String {
         match expression.trim() {
             "github.token" => out.push_str("made-up-token"),
             "github.event.pull_request.number" => out.push_str("12"),
+            "vars.RECARD_URL" => out.push_str("https://downloads.example/recard"),
+            "vars.RECARD_SHA256" => out.push_str(&repository.sum),
             secret => out.push_str(&repository.secret(secret.strip_prefix("secrets.").unwrap())),
         }
         rest = after;
@@ -181,9 +195,10 @@ fn variables(repository: &Repository, value: &Value) -> BTreeMap<String, String>
 fn github_job(repository: &Repository, job: &str) -> Ended {
     let workflow = repository.yaml(".github/workflows/recard.yml");
     let job = &workflow["jobs"][job];
-    for name in ["github-output", "github-summary"] {
+    for name in ["github-output", "github-summary", "github-path"] {
         repository.place.file(name, "");
     }
+    fs::create_dir_all(repository.path("runner-temp")).unwrap();
     let mut last = None;
     for step in job["steps"].as_array().unwrap_or_else(|| panic!("no steps: {job}")) {
         let Some(script) = step["run"].as_str() else { continue };
@@ -195,6 +210,8 @@ fn github_job(repository: &Repository, job: &str) -> Ended {
         environment.extend(variables(repository, &job["env"]));
         environment.extend(variables(repository, &step["env"]));
         environment.insert("GITHUB_REPOSITORY".into(), "acme/crm".into());
+        environment.insert("RUNNER_TEMP".into(), repository.path("runner-temp").display().to_string());
+        environment.insert("GITHUB_PATH".into(), repository.path("github-path").display().to_string());
         environment.insert("GITHUB_OUTPUT".into(), repository.path("github-output").display().to_string());
         environment.insert("GITHUB_STEP_SUMMARY".into(), repository.path("github-summary").display().to_string());
         // The shell that GitHub uses where none is named.
@@ -217,6 +234,13 @@ fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> Ended {
     let given =
         [("CI_API_V4_URL", "https://gitlab.example/api/v4"), ("CI_PROJECT_ID", "3"), ("CI_MERGE_REQUEST_IID", "12")];
     environment.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let installed = [
+        ("RECARD_URL", "https://downloads.example/recard".to_owned()),
+        ("RECARD_SHA256", repository.sum.clone()),
+        ("CI_PROJECT_DIR", repository.place.path().display().to_string()),
+        ("HOME", repository.path("home").display().to_string()),
+    ];
+    environment.extend(installed.map(|(name, value)| (name.to_owned(), value)));
     for secret in secrets {
         let value = if *secret == "RECARD_GITLAB_TOKEN" { "made-up-token".into() } else { repository.secret(secret) };
         environment.insert((*secret).to_owned(), value);
@@ -270,7 +294,8 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     assert!(has_issue() && repository.read("hub/issue").contains("1 card drifted"));
     let so_far = calls().len();
     succeeds("drift");
-    let again = calls().split_off(so_far);
+    let mut again = calls().split_off(so_far);
+    again.retain(|call| !call.ends_with(" https://downloads.example/recard"));
     assert!(again.iter().all(|call| call.starts_with("issue list") || call.starts_with("issue view")), "{again:?}");
     repository.arrange(24);
     succeeds("drift");
@@ -366,6 +391,125 @@ async fn the_shell_script_does_the_same_anywhere() {
     assert_eq!(run("drift", &read).code, 0);
     assert_eq!(run("nonsense", &[]).code, 64);
     assert_eq!(repository.emulator.complaints(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_with_another_checksum_is_never_started() {
+    for system in ["github", "gitlab"] {
+        let mut repository = Repository::new(system).await;
+        let started = repository.path("started");
+        repository.served = repository.place.file("other", &format!("#!/bin/sh\ntouch '{}'\n", started.display()));
+        fs::set_permissions(&repository.served, fs::Permissions::from_mode(0o755)).unwrap();
+        for sum in [repository.sum.clone(), String::new(), "0".repeat(64)] {
+            repository.sum = sum;
+            let ended = match system {
+                "github" => github_job(&repository, "drift"),
+                _ => gitlab_job(&repository, "drift", &["RECARD_READ_WEBHOOK_URL"]),
+            };
+            assert_ne!(ended.code, 0, "{ended:?}");
+            assert!(!started.exists(), "{system}: {ended:?}");
+        }
+        assert_eq!(repository.emulator.counters().requests, 0);
+    }
+}
+
+/// Words that put a program onto a machine by its name, from a place where anybody may have registered that name.
+const INSTALLERS: &[&str] = &[
+    "cargo install",
+    "cargo binstall",
+    "cargo-binstall",
+    "brew install",
+    "apt install",
+    "apt-get install",
+    "apk add",
+    "dnf install",
+    "yum install",
+    "pacman -S",
+    "snap install",
+    "nix-env",
+    "choco install",
+    "winget install",
+    "scoop install",
+    "npm install",
+    "npm i ",
+    "npx ",
+    "pip install",
+    "pipx ",
+    "gem install",
+    "go install",
+    "docker run",
+    "docker pull",
+    "podman run",
+    "image:",
+    "uses:",
+];
+
+/// Whether a line installs recard by a name. A path, or an address with a checksum beside it, is no name.
+fn installs_by_name(line: &str) -> bool {
+    INSTALLERS.iter().any(|installer| {
+        let Some((_, rest)) = line.split_once(installer) else { return false };
+        let command = rest.split(['#', ';', '|', '&', '`']).next().unwrap();
+        let is_option = |word: &&str| !word.starts_with('-') && !word.starts_with('.') && !word.starts_with('$');
+        command.split_whitespace().filter(is_option).any(|word| word.trim_matches(['"', '\'']).contains("recard"))
+    })
+}
+
+#[test]
+fn no_pipeline_and_no_document_installs_recard_by_a_name() {
+    for line in ["run: cargo install --locked recard", "docker run ghcr.io/x/recard:1 plan", "- uses: recard/setup@v1"]
+    {
+        assert!(installs_by_name(line), "{line}");
+    }
+    for line in
+        ["cargo install --path . --locked` puts the program `recard`", "cargo install cargo-deny --locked # recard"]
+    {
+        assert!(!installs_by_name(line), "{line}");
+    }
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.clone()];
+    let mut looked = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                // What is built, and what git keeps, is not ours; the tests hold bad examples.
+                if !["target", ".git", "tests"].contains(&name.as_str()) {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            looked += 1;
+            for line in text.lines() {
+                assert!(!installs_by_name(line), "{}: {line}", path.display());
+            }
+        }
+    }
+    assert!(looked > 100, "only {looked} files were looked at");
+    for template in ["github.yml", "gitlab.yml"] {
+        let text = fs::read_to_string(root.join("src/cli/templates").join(template)).unwrap();
+        let count = |word: &str| text.matches(word).count();
+        let downloads = count("\"${RECARD_URL:?");
+        assert!(downloads > 0 && downloads == count("sha256sum --check --strict"), "{template}");
+        assert_eq!(downloads, count("curl --fail --silent --show-error --location --proto '=https'"), "{template}");
+    }
+}
+
+#[test]
+fn pipelines_fetch_the_whole_history() {
+    let place = Place::new();
+    assert_eq!(place.run(&["init", "--ci", "github", "--ci", "gitlab"]).code, 0);
+    let read =
+        |name: &str| -> Value { serde_yaml::from_str(&fs::read_to_string(place.path().join(name)).unwrap()).unwrap() };
+    let workflow = read(".github/workflows/recard.yml");
+    for (name, job) in workflow["jobs"].as_object().unwrap() {
+        let steps = job["steps"].as_array().unwrap();
+        let mut checkouts =
+            steps.iter().filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout")));
+        assert!(checkouts.all(|step| step["with"]["fetch-depth"] == 0), "{name}");
+    }
+    assert_eq!(read(".gitlab-ci.yml")["variables"]["GIT_DEPTH"], "0");
 }
 
 /// Which jobs may see which secret, and that no apply is cut short: read off the files.

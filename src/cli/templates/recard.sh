@@ -6,6 +6,8 @@
 #   apply   carries out recard-plan.json, which somebody has reviewed, and nothing else.
 #   drift   what differs from the manifests? Reads only; ends with 2 if anything does.
 #
+# The program recard must be in the PATH; put it there from a place that you trust, and compare its checksum (sha256sum).
+#
 # plan and drift use RECARD_READ_WEBHOOK_URL, apply uses RECARD_WEBHOOK_URL: two webhooks of the same person. Let no two
 # applies run at once, and do not kill one: recard holds a lock for what it shares a store with. Keep the folder .recard (or
 # RECARD_STORE): the backups in it are the way back.
