@@ -1,5 +1,6 @@
 //! What the environment says: the secret, the person or pipeline behind a run, the commit.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -103,6 +104,12 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, Failure> {
         texts.push(read_whole(path, LARGEST_ROOTS).map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?);
     }
     Ok(Some(texts))
+}
+
+/// All that git gets of the environment: where programs are, and whose settings hold.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn of_git() -> impl Iterator<Item = (&'static str, OsString)> {
+    ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 /// Whether a variable says just this.

@@ -95,7 +95,7 @@ pub(super) async fn of_snapshot(
     second_opinion(&desired, snapshot, &policy, &made)?;
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
-    let commits = session.interrupt().beside(move || git.answer()).await?;
+    let commits = session.interrupt().unless_stopped(async { Ok(git.answer().await) }).await?;
     Ok(Planned { plan: made, warnings, commits, limits: desired.guards })
 }
 
