@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::args::Global;
 use super::environment;
+use crate::diagnostic::visible;
 
 /// Where the store is unless somebody says otherwise.
 pub(super) const DEFAULT_STORE: &str = ".recard";
@@ -40,12 +41,25 @@ pub(super) fn word(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 
+/// Returns a text as one word for a shell. What a build server would take for a command is written so that only the shell puts
+/// it together again; a control character has no such form, and is shown as one.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-:=,+@%".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    let is_plain = !text.is_empty() && text.chars().all(plain) && visible(text) == text;
+    if is_plain {
+        return text.to_owned();
     }
+    let mut word = String::from("'");
+    for c in text.chars() {
+        if matches!(c, ':' | '#') && word.ends_with(c) {
+            word.push_str("''");
+        }
+        match c {
+            '\'' => word.push_str(r"'\''"),
+            c => word.push(c),
+        }
+    }
+    word + "'"
 }
 
 #[cfg(test)]
@@ -69,7 +83,10 @@ mod tests {
 
     #[test]
     fn a_shell_reads_a_word_as_it_was_meant() {
-        for text in ["plan.json", "a b", "it's", "$HOME", "", "*", "план.json", r#"a"b\c"#] {
+        for text in
+            ["plan.json", "a b", "it's", "$HOME", "", "*", "план.json", r#"a"b\c"#, "a::b", ":::", "##[x]", "'::'"]
+        {
+            assert_eq!(visible(&word(Path::new(text))), word(Path::new(text)), "it is shown as it is");
             assert_eq!(shlex::split(&word(Path::new(text))), Some(vec![text.to_owned()]), "{text}");
         }
         assert_eq!(word(Path::new("plans/a-1.recard-plan.json")), "plans/a-1.recard-plan.json");

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::failure::Failure;
+use crate::diagnostic::mask;
 
 /// A page.
 pub(super) struct Page {
@@ -93,7 +94,7 @@ fn answer(pages: &Pages, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         Method::GET | Method::HEAD => pages(request.uri().path()),
         _ => Page::plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
     };
-    let mut response = Response::new(Full::new(Bytes::from(page.text)));
+    let mut response = Response::new(Full::new(Bytes::from(mask(&page.text).into_owned())));
     *response.status_mut() = page.status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
     response

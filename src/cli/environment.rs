@@ -8,6 +8,7 @@ use clap::parser::ValueSource;
 use super::args::{self, Global};
 use super::exit;
 use super::failure::Failure;
+use crate::diagnostic;
 use crate::language::Language;
 use crate::portal::{Network, WebhookUrl};
 use crate::store::read_whole;
@@ -104,6 +105,17 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, Failure> {
         texts.push(read_whole(path, LARGEST_ROOTS).map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?);
     }
     Ok(Some(texts))
+}
+
+/// Makes the secrets known that stand in the environment or in the arguments, wherever a webhook address was put.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn learn_secrets(arguments: &[OsString]) {
+    for (_, value) in std::env::vars_os() {
+        diagnostic::learn_secrets(&value.to_string_lossy());
+    }
+    for argument in arguments {
+        diagnostic::learn_secrets(&argument.to_string_lossy());
+    }
 }
 
 /// All that git gets of the environment: where programs are, and whose settings hold.
@@ -205,7 +217,11 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
     };
     let from_file = |path: &Path| match read_whole(path, LARGEST_WEBHOOK_FILE) {
         // What is no text is no address either.
-        Ok(bytes) => Ok((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            diagnostic::learn_secrets(&text);
+            Ok((path.display().to_string(), text))
+        }
         Err(problem) => Err(Failure::error(tr!("cannot read the webhook from {}: {problem}", path.display(), problem))),
     };
     let (from, text) = match (reading, file) {

@@ -1,12 +1,16 @@
 //! Log lines on stderr, for those who ask for them with `RECARD_LOG`.
 
+use std::fmt;
 use std::io;
 
 use indicatif::MultiProgress;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -14,6 +18,8 @@ use super::args::LogFormat;
 use super::environment;
 use super::failure::Failure;
 use super::ui::Ui;
+use crate::diagnostic::{mask, visible};
+use crate::report::json_document;
 
 /// These crates print requests and headers at finer levels, and the address of a request holds the webhook's secret. No
 /// filter makes them speak.
@@ -27,10 +33,10 @@ pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
             .hint(tr!("for example RECARD_LOG=recard=debug"))
     })?;
     let may_speak = filter_fn(|line| !is_silenced(line.target())).with_max_level_hint(LevelFilter::TRACE);
-    let writer = AboveBars { bars: ui.bars().cloned() };
+    let writer = AboveBars { bars: ui.bars().cloned(), format };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colours_stderr());
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let started = tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
@@ -43,28 +49,52 @@ fn is_silenced(target: &str) -> bool {
     SILENCED.contains(&of)
 }
 
+/// Writes one field of a line of text. Its value may be foreign text; the names of modules in front of it, which have colons, are
+/// not.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    match field.name() {
+        "message" => write!(writer, "{}", visible(&value)),
+        name => write!(writer, "{name}={}", visible(&value)),
+    }
+}
+
+/// Returns a line as it may be written: secrets covered, and made safe for build servers.
+fn safe(line: &str, format: LogFormat) -> String {
+    let line = mask(line);
+    match format {
+        // The fields are safe already.
+        LogFormat::Text => line.into_owned(),
+        LogFormat::Json => json_document(&line),
+    }
+}
+
 /// Writes lines above the progress bars, which are drawn again below them.
 struct AboveBars {
     bars: Option<MultiProgress>,
+    format: LogFormat,
 }
 
 struct Line {
     bars: Option<MultiProgress>,
+    format: LogFormat,
 }
 
 impl<'a> MakeWriter<'a> for AboveBars {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line { bars: self.bars.clone() }
+        Line { bars: self.bars.clone(), format: self.format }
     }
 }
 
 impl io::Write for Line {
+    /// Writes a whole line: the layer gives it in one piece, so that no secret is cut.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = safe(&String::from_utf8_lossy(bytes), self.format);
         match &self.bars {
-            Some(bars) => bars.suspend(|| io::stderr().write_all(bytes))?,
-            None => io::stderr().write_all(bytes)?,
+            Some(bars) => bars.suspend(|| io::stderr().write_all(line.as_bytes()))?,
+            None => io::stderr().write_all(line.as_bytes())?,
         }
         Ok(bytes.len())
     }

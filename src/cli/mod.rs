@@ -39,6 +39,7 @@ use failure::Failure;
 use interrupt::{Interrupt, Signals};
 use ui::{Talk, Ui};
 
+use crate::diagnostic::{is_disturbing, visible_lines};
 use crate::language;
 
 /// Stack of the thread that a command works on: that of a main thread on most systems.
@@ -51,14 +52,16 @@ const PANICKED: u8 = 101;
 ///
 /// The codes are those of [`exit`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = order::ordered(Cli::command(), arguments.into_iter().collect());
-    let read = Cli::command().try_get_matches_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    environment::learn_secrets(&arguments);
+    ui::mask_panics();
+    let arguments = order::ordered(Cli::command(), arguments);
+    let read = Cli::command().try_get_matches_from(&arguments);
     let read = read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
     let (mut cli, store) = match read {
         Ok(read) => read,
         Err(problem) => {
-            // Help and version are results; everything else is a misunderstanding. Nothing can be done if nobody hears it.
-            let _ = problem.print();
+            show_usage(&problem, &arguments);
             return match problem.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
                 _ => exit::USAGE,
@@ -137,6 +140,21 @@ fn end_of(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
 
 fn cannot_start(problem: &std::io::Error) -> Failure {
     Failure::error(tr!("cannot start: {problem}", problem))
+}
+
+/// Prints what clap says of a command line. Help and version are results; everything else is a misunderstanding.
+fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
+    let ui = Ui::new(anstream::ColorChoice::Auto, Talk::Normal);
+    let text = problem.render();
+    // Colors that stand in an argument cannot be told from those of clap.
+    let is_plain = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_disturbing));
+    let text = if is_plain { visible_lines(&text.to_string()).into_owned() } else { text.ansi().to_string() };
+    if problem.use_stderr() {
+        ui.diagnostics(&text);
+    } else {
+        // Nothing can be done if nobody hears it.
+        let _ = ui.result(text);
+    }
 }
 
 /// The command line as clap knows it: for manual pages, and for tests that read commands out of documents.

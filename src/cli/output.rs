@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use super::args::{Shown, Written};
 use super::failure::Failure;
-use super::ui::Ui;
+use super::ui::{Ui, safe};
 use super::{environment, exit};
+use crate::diagnostic::mask;
 use crate::language::{self, Text};
 use crate::model::decimal;
 use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
@@ -15,6 +16,9 @@ use crate::store::write_whole;
 
 /// Less than this would not hold a headline.
 const SMALLEST_LIMIT: usize = 1_000;
+
+/// The largest summary of a step that GitHub shows, with what other commands of the step have written.
+const SUMMARY_LIMIT: u64 = 1 << 20;
 
 /// A form of output and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,22 +196,35 @@ impl<'a> Outputs<'a> {
             let done = match (&output.path, output.format) {
                 // What stands against the manifests, and why a command failed, stands on stderr already.
                 (None, Format::Text) => self.ui.result(text),
-                (None, format) => self.ui.result(report.render(format, &self.options)),
-                (Some(path), Format::Text) => {
-                    let plain = anstream::adapter::strip_str(&self.text.borrow()).to_string();
-                    write_whole(path, plain.as_bytes()).map_err(Failure::from)
-                }
-                (Some(path), format) => {
-                    write_whole(path, report.render(format, &self.options).as_bytes()).map_err(Failure::from)
-                }
+                (None, format) => self.ui.document(&report.render(format, &self.options)),
+                (Some(path), Format::Text) => write_text(path, &self.text.borrow()),
+                (Some(path), format) => write_document(path, &report.render(format, &self.options)),
             };
             // One file that cannot be written costs only itself.
             problem = problem.or(done.err());
         }
         if let Some(path) = &self.summary {
-            problem = problem.or(append(path, &report.render(Format::Markdown, &self.options)).err());
+            problem = problem.or(self.summarize(path, &report).err());
         }
         problem.map_or(Ok(()), Err)
+    }
+
+    /// Adds the report to the summary of a step, as far as there is room: GitHub shows nothing of a summary that is too large.
+    fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), Failure> {
+        let there = path.metadata().map_or(0, |there| there.len());
+        let room = SUMMARY_LIMIT.saturating_sub(there);
+        let options = Options { markdown_limit: usize::try_from(room).unwrap_or(usize::MAX), ..self.options.clone() };
+        let text = report.render(Format::Markdown, &options);
+        let text = mask(&text);
+        if room < SMALLEST_LIMIT as u64 || text.len() as u64 > room {
+            self.ui.warn(tr!(
+                "the step summary has no room for the report: GitHub shows at most {limit} bytes, and {there} are taken",
+                limit = SUMMARY_LIMIT,
+                there
+            ));
+            return Ok(());
+        }
+        append(path, &text)
     }
 
     /// Ends the command: if it failed before there was anything to tell, the outputs tell why.
@@ -274,11 +291,24 @@ pub(super) fn write(ui: &Ui, outputs: &[Output], text: impl Fn(Format) -> String
     for Output { format, path } in outputs {
         let text = language::within(format.language(ui.language()), || text(*format));
         match path {
-            None => ui.result(text)?,
-            Some(path) => write_whole(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
+            None if *format == Format::Text => ui.result(text)?,
+            None => ui.document(&text)?,
+            Some(path) if *format == Format::Text => write_text(path, &text)?,
+            Some(path) => write_document(path, &text)?,
         }
     }
     Ok(())
+}
+
+/// Writes a text for people into a file, without colors.
+fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    let plain = anstream::adapter::strip_str(&safe(text)).to_string();
+    Ok(write_whole(path, plain.as_bytes())?)
+}
+
+/// Writes a document, whose format has made foreign text safe by its own escapes, into a file. Known secrets are covered.
+pub(super) fn write_document(path: &Path, text: &str) -> Result<(), Failure> {
+    Ok(write_whole(path, mask(text).as_bytes())?)
 }
 
 /// Adds to a file that others write, too.

@@ -1,4 +1,7 @@
 //! The only place that prints. The result goes to stdout, talk goes to stderr.
+//!
+//! Every text that is printed here has its known secrets covered ([`mask`]), and nothing that a terminal or a build server would
+//! obey ([`guarded`]), but for documents whose format has taken care of that by its own escapes.
 
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
@@ -11,8 +14,8 @@ use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
 use super::failure::Failure;
+use crate::diagnostic::{guarded, mask, visible, visible_lines};
 use crate::language::{self, Language, Text};
-use crate::report::visible;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -85,8 +88,28 @@ impl Ui {
         }
     }
 
-    /// Prints the result. A reader that has gone away is no error.
+    /// Prints a result for people. A reader that has gone away is no error.
     pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
+        self.print(&safe(&text.to_string()))
+    }
+
+    /// Prints one line of a result, whose values may be foreign text.
+    pub(super) fn line(&self, text: impl fmt::Display) -> Result<(), Failure> {
+        self.result(format_args!("{}\n", visible(&text.to_string())))
+    }
+
+    /// Prints a document whose format has made foreign text safe by its own escapes.
+    pub(super) fn document(&self, text: &str) -> Result<(), Failure> {
+        self.print(&mask(text))
+    }
+
+    /// Prints a text that recard itself has made and that must stay as it is: a completion script, a schema, the made-up
+    /// webhooks of an emulator.
+    pub(super) fn verbatim(&self, text: &str) -> Result<(), Failure> {
+        self.print(text)
+    }
+
+    fn print(&self, text: &str) -> Result<(), Failure> {
         self.bars.suspend(|| {
             // By themselves both the stream and what takes colours off it write line by line, and a result may have a line for
             // each of thousands of cards.
@@ -95,7 +118,7 @@ impl Ui {
             let out: &mut dyn Write =
                 if plain { &mut Plain::new(stdout) } else { &mut anstream::AutoStream::auto(stdout) };
             let mut out = io::BufWriter::with_capacity(PIECE, out);
-            match write!(out, "{text}").and_then(|()| out.flush()) {
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
                     self.unread.store(true, Ordering::Relaxed);
                     Ok(())
@@ -115,13 +138,13 @@ impl Ui {
     /// Says something in passing.
     pub(super) fn note(&self, text: impl fmt::Display) {
         if self.talk == Talk::Normal {
-            self.say(lines(&text.to_string()));
+            self.say(visible_lines(&text.to_string()));
         }
     }
 
     /// Warns.
     pub(super) fn warn(&self, text: impl fmt::Display) {
-        self.say(format_args!("{WARNING}{}{WARNING:#} {}", tr!("warning:"), lines(&text.to_string())));
+        self.say(format_args!("{WARNING}{}{WARNING:#} {}", tr!("warning:"), visible_lines(&text.to_string())));
     }
 
     /// Tells why the command failed.
@@ -129,14 +152,14 @@ impl Ui {
         let Failure { code: _, chain, hints, rejection: _ } = failure;
         let (error, caused, help) = (tr!("error:"), tr!("caused by:"), tr!("help:"));
         if let Some((first, causes)) = chain.split_first() {
-            self.say(format_args!("{ERROR}{error}{ERROR:#} {}", lines(first)));
+            self.say(format_args!("{ERROR}{error}{ERROR:#} {}", visible(first)));
             for cause in causes {
-                self.say(format_args!("  {caused} {}", lines(cause)));
+                self.say(format_args!("  {caused} {}", visible(cause)));
             }
         }
         for hint in hints {
             // What is to be copied stands below, apart from the margin.
-            self.say(format_args!("{HINT}{help}{HINT:#} {}", lines(hint).replace('\n', "\n    ")));
+            self.say(format_args!("{HINT}{help}{HINT:#} {}", visible_lines(hint).replace('\n', "\n    ")));
         }
     }
 
@@ -145,7 +168,8 @@ impl Ui {
     pub(super) async fn confirm(&self, question: &Text, word: &'static str) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            write!(stderr, "{question} {} ", tr!("Type {word} to go on:", word)).and_then(|()| stderr.flush())
+            let asked = format!("{} {} ", visible_lines(question), tr!("Type {word} to go on:", word));
+            write!(stderr, "{}", safe(&asked)).and_then(|()| stderr.flush())
         });
         if asked.is_err() {
             return false;
@@ -161,13 +185,13 @@ impl Ui {
     pub(super) fn diagnostics(&self, text: &str) {
         self.bars.suspend(|| {
             // Nothing can be done if nobody hears it.
-            let _ = write!(anstream::stderr().lock(), "{text}");
+            let _ = write!(anstream::stderr().lock(), "{}", safe(text));
         });
     }
 
     fn say(&self, text: impl fmt::Display) {
         self.bars.suspend(|| {
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", safe(&text.to_string()));
         });
     }
 }
@@ -198,9 +222,16 @@ impl<W: Write> Write for Plain<W> {
     }
 }
 
-/// A text that may hold words of a portal, line by line, so that nothing in it commands the terminal.
-fn lines(text: &str) -> String {
-    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+/// Prints the message of a panic as any other text is printed.
+pub(super) fn mask_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(anstream::stderr().lock(), "{}", safe(&visible_lines(&panic.to_string())));
+    }));
+}
+
+/// Returns a finished text as it may be printed: secrets covered, and nothing in it that commands a terminal or a build server.
+pub(super) fn safe(text: &str) -> String {
+    guarded(&mask(text)).into_owned()
 }
 
 #[cfg(test)]
@@ -218,9 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_portal_says_does_not_command_the_terminal() {
-        assert_eq!(lines("one\n\ttwo"), format!("one\n{}", visible("\ttwo")));
-        let told = lines("Access \u{1b}[2Jdenied\r\u{202e}");
-        assert!(!told.contains(['\u{1b}', '\r', '\u{202e}']), "{told:?}");
+    fn safe_text_shows_no_secret_and_commands_nothing() {
+        crate::diagnostic::learn_secret("u1-s3cret-0001");
+        assert_eq!(safe("at U1-S3CRET-0001\n::x\u{1b}[2J"), "at ***\n: :x\u{fffd}[2J");
     }
 }

@@ -4,10 +4,16 @@
 //! find a problem (`manifest` in the text, `engine::resolve` on the portal) know places only; [`render()`] draws them into
 //! the text. Every text that enters a diagnostic has its webhook secrets masked on the way in, and so has every line that
 //! is drawn: no output made of diagnostics can hold one, whatever the output.
+//!
+//! Two functions for every text that leaves the process stand here as well, below all that write: [`mask`] covers the secrets
+//! that are known, and [`visible`] makes foreign text safe for terminals and build servers.
 
 mod code;
+mod foreign;
+mod mask;
 mod render;
 mod secret;
+mod spelling;
 
 use std::fmt;
 use std::ops::Range;
@@ -17,6 +23,9 @@ use crate::language::Text;
 use crate::model::Place;
 
 pub use code::Code;
+pub(crate) use foreign::{Signs, is_disturbing, without_controls};
+pub use foreign::{guarded, visible, visible_lines};
+pub use mask::{learn_secret, learn_secrets, mask};
 pub use render::{RenderStyle, SHOWN_PER_FILE, render};
 pub(crate) use secret::secrets;
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::foreign::{Signs, is_disturbing, visible, visible_lines};
 use super::secret::secrets;
 use super::{Diagnostic, Label, Severity, Source};
 
@@ -47,11 +48,19 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle
     }
     for (file, count) in shown {
         if let Some(left @ 1..) = count.checked_sub(SHOWN_PER_FILE) {
-            text.push_str(&tr!("and {left} more in {file}", left, file));
+            text.push_str(&tr!("and {left} more in {file}", left, file = visible(file)));
             text.push_str("\n\n");
         }
     }
     text
+}
+
+/// A label, ready to be drawn.
+struct DrawnLabel {
+    file: String,
+    text: String,
+    /// The line that it is about, if that can be drawn.
+    line: Option<DrawnLine>,
 }
 
 /// A line of a text, ready to be drawn.
@@ -67,34 +76,38 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
         Severity::Error => Level::ERROR.with_name(error.as_str()),
         Severity::Warning => Level::WARNING.with_name(warning.as_str()),
     };
-    let lines: Vec<(&Label, Option<DrawnLine>)> = diagnostic
-        .labels
-        .iter()
-        .map(|label| (label, texts.get(&*label.place.file).and_then(|source| line(source, label))))
-        .collect();
-    let mut group: Group<'_> =
-        Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str()));
-    for (index, (label, line)) in lines.iter().enumerate() {
+    let drawn = |label: &Label| DrawnLabel {
+        file: visible(&label.place.file).into_owned(),
+        text: visible(&label.text).into_owned(),
+        line: texts.get(&*label.place.file).and_then(|source| line(source, label)),
+    };
+    let labels: Vec<(&Label, DrawnLabel)> = diagnostic.labels.iter().map(|label| (label, drawn(label))).collect();
+    let message = visible(&diagnostic.message);
+    let help = diagnostic.help.as_ref().map(|help| visible_lines(help));
+    let mut group: Group<'_> = Group::with_title(level.primary_title(message.as_ref()).id(diagnostic.code.as_str()));
+    for (index, (label, DrawnLabel { file, text: said, line })) in labels.iter().enumerate() {
         let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let number = usize::try_from(label.place.line).unwrap_or(1);
         match line {
             Some(DrawnLine { text, underlined }) => {
                 let annotation = kind.span(underlined.clone());
-                let annotation = if label.text.is_empty() { annotation } else { annotation.label(&*label.text) };
-                let snippet = Snippet::source(text.as_str()).path(&*label.place.file).line_start(number);
+                let annotation = if said.is_empty() { annotation } else { annotation.label(said.as_str()) };
+                let snippet = Snippet::source(text.as_str()).path(file.as_str()).line_start(number);
                 group = group.element(snippet.annotation(annotation));
             }
             None => {
-                let origin = annotate_snippets::Origin::path(&*label.place.file);
+                let origin = annotate_snippets::Origin::path(file.as_str());
                 let column = usize::try_from(label.place.column).unwrap_or(1);
                 group = group.element(origin.line(number).char_column(column));
             }
         }
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.with_name(help_word.as_str()).message(help.as_str()));
+    if let Some(help) = &help {
+        group = group.element(Level::HELP.with_name(help_word.as_str()).message(help.as_ref()));
     }
-    renderer.render(&[group])
+    // The renderer marks a second place with colons, with which a command to a build server begins. No other text has them
+    // by now.
+    renderer.render(&[group]).replace(":::", "-->")
 }
 
 /// Finds the line that a label is about; nothing if it is not there or cannot be drawn.
@@ -113,7 +126,7 @@ fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
         None => word(raw.get(start..).unwrap_or_default()),
     };
     let end = (start..=raw.len()).find(|index| *index >= start + length && raw.is_char_boundary(*index));
-    Some(DrawnLine { text: covered(raw), underlined: start..end.unwrap_or(raw.len()) })
+    Some(drawn(raw, start..end.unwrap_or(raw.len())))
 }
 
 /// The length of the word at the beginning of a text.
@@ -121,21 +134,33 @@ fn word(text: &str) -> usize {
     text.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#')).unwrap_or(text.len())
 }
 
-/// The line with its secrets covered, byte for byte, so that places stay where they are; other characters that a terminal
-/// would obey are covered too.
-fn covered(line: &str) -> String {
-    let mut bytes = line.as_bytes().to_vec();
-    for secret in secrets(line) {
-        if let Some(part) = bytes.get_mut(secret) {
-            part.fill(b'*');
+/// The line with its secrets covered and made safe for a terminal, and where the underlined bytes are in it by then.
+fn drawn(line: &str, underlined: Range<usize>) -> DrawnLine {
+    let secrets = secrets(line);
+    let mut out = String::with_capacity(line.len());
+    let mut signs = Signs::default();
+    let (mut start, mut end) = (None, None);
+    for (index, c) in line.char_indices() {
+        let is_secret = secrets.iter().any(|secret| secret.contains(&index));
+        let c = match c {
+            _ if is_secret => '*',
+            '\t' => '\t',
+            c if is_disturbing(c) => '\u{fffd}',
+            c => c,
+        };
+        if signs.completes(c) {
+            out.push(' ');
         }
-    }
-    for byte in &mut bytes {
-        if byte.is_ascii_control() && *byte != b'\t' {
-            *byte = b'?';
+        if index >= underlined.start {
+            start.get_or_insert(out.len());
         }
+        if index >= underlined.end {
+            end.get_or_insert(out.len());
+        }
+        out.push(c);
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let length = out.len();
+    DrawnLine { text: out, underlined: start.unwrap_or(length)..end.unwrap_or(length) }
 }
 
 #[cfg(test)]
@@ -166,7 +191,7 @@ error[RC0201]: unknown key `portl`
 2 |   portl: x
   |   ^^^^^^
   |
- ::: lead.yaml:1:1
+ --> lead.yaml:1:1
   |
 1 | spec:
   | ----- in this mapping
@@ -184,6 +209,31 @@ error[RC0201]: unknown key `portl`
         let text = render(&[found], &source("portal: https://a/rest/1/secret0123456789/\n"), RenderStyle::Plain);
         assert!(!text.contains("secret0123456789"), "{text}");
         assert!(text.contains("rest/1/****************/"), "{text}");
+    }
+
+    #[test]
+    fn render_shows_nothing_that_a_terminal_or_a_build_server_obeys() {
+        let trap = "##[x] ::y ##vso[z] \u{1b}[2J\u{202e}\u{9b}";
+        let name: std::sync::Arc<str> = format!("{trap}.yaml").into();
+        let place = |column| Place { file: name.clone(), line: 1, column };
+        let found = Diagnostic::error(Code::WrongType, place(1), format!("not {trap}"))
+            .label(place(9), format!("here {trap}"))
+            .help(format!("one {trap}\ntwo {trap}"));
+        for drawn in [true, false] {
+            let sources = vec![Source { name: name.clone(), bytes: format!("{trap} key: x\n").into() }];
+            let text = render(std::slice::from_ref(&found), if drawn { &sources } else { &[] }, RenderStyle::Plain);
+            for sign in ["::", "##[", "##vso[", "\u{1b}", "\u{202e}", "\u{9b}"] {
+                assert!(!text.contains(sign), "{sign:?}: {text}");
+            }
+            assert_eq!(text.contains("key: x"), drawn, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_underlined_word_stays_underlined_behind_what_was_taken_apart() {
+        let DrawnLine { text, underlined } = drawn("::a ##[b]: \u{202e}word é", 14..18);
+        assert_eq!(text, ": :a ## [b]: \u{fffd}word é");
+        assert_eq!(&text[underlined], "word");
     }
 
     #[test]

@@ -6,21 +6,47 @@
 
 use std::ops::Range;
 
+use super::mask::known_secrets;
+
 /// Without `http` in front, a path counts as a webhook's only with a secret of this length: the portal's own have 16
 /// characters, and `/rest/1/fields` in a sentence is none.
 const SHORTEST_BARE: usize = 8;
 
 /// What stands in place of a secret.
-const COVER: &str = "***";
+pub(super) const COVER: &str = "***";
 
-/// The bytes of every webhook secret in a text, in order.
+/// Returns the bytes of every secret in a text, in order: those of webhook addresses, and those that are known.
 pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = found(text, Owner::Id);
+    for known in known_secrets(text) {
+        if found.iter().all(|secret| known.end <= secret.start || secret.end <= known.start) {
+            found.push(known);
+        }
+    }
+    found.sort_by_key(|secret| secret.start);
+    found
+}
+
+/// Returns the bytes of what may be the secret of a webhook address, in order. The owner may be named by a login, as some
+/// addresses do: too wide for manifests, where the address of another service may stand.
+pub(super) fn webhook_secrets(text: &str) -> Vec<Range<usize>> {
+    found(text, Owner::IdOrLogin)
+}
+
+/// Form of the owner in a webhook address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Id,
+    IdOrLogin,
+}
+
+fn found(text: &str, owner: Owner) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(slash) = next_slash(bytes, from) {
         from = slash + 1;
-        if let Some(secret) = secret_after(bytes, slash) {
+        if let Some(secret) = secret_after(bytes, slash, owner) {
             from = secret.end;
             found.push(secret);
         }
@@ -44,15 +70,18 @@ fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The secret of `/rest/USER/SECRET` whose first slash stands at an index.
-fn secret_after(bytes: &[u8], slash: usize) -> Option<Range<usize>> {
+fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>> {
     let at = word(bytes, slash + 1, b"rest")?;
     let at = slashes(bytes, at)?;
-    let user = run(bytes, at, |byte| byte.is_ascii_digit());
+    let is_login = owner == Owner::IdOrLogin && has_scheme(bytes, slash);
+    let is_wide = |byte: u8| is_login && matches!(byte, b'.' | b'@');
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || is_wide(byte);
+    let user = run(bytes, at, |byte| byte.is_ascii_digit() || (is_login && is_word(byte)));
     if user == at {
         return None;
     }
     let start = slashes(bytes, user)?;
-    let end = run(bytes, start, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let end = run(bytes, start, is_word);
     let length = end - start;
     let counts = length >= SHORTEST_BARE || (length > 0 && has_scheme(bytes, slash));
     counts.then_some(start..end)
@@ -65,7 +94,8 @@ fn has_scheme(bytes: &[u8], end: usize) -> bool {
     let address = window.rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
     let address: Vec<u8> = address.iter().filter(|byte| **byte != b'\\').map(u8::to_ascii_lowercase).collect();
     let starts = |scheme: &[u8]| address.windows(scheme.len()).any(|part| part == scheme);
-    starts(b"http://") || starts(b"https://")
+    // A path with two slashes in a row may be shown with one.
+    starts(b"http:/") || starts(b"https:/")
 }
 
 fn word(bytes: &[u8], at: usize, expected: &[u8]) -> Option<usize> {

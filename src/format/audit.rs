@@ -120,6 +120,10 @@ pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Dig
         previous: previous.to_string(),
     };
     let mut object = super::document::as_object(&form)?;
+    let json = serde_json::to_string(&object).map_err(FormatError::not_writable)?;
+    if let Some(masked) = super::document::masked(json.as_bytes()) {
+        object = serde_json::from_str(&masked).map_err(FormatError::not_writable)?;
+    }
     let digest = canonical_digest(&object)?;
     object.insert("digest".to_owned(), Value::String(digest.to_string()));
     let line = serde_json_canonicalizer::to_string(&object).map_err(FormatError::not_writable)?;

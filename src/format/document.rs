@@ -3,12 +3,15 @@
 //! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object. So the order of keys and
 //! the white space between them do not count, and everything that means something does.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{FormatError, strict};
+use crate::diagnostic::mask;
 use crate::model::Digest;
 
 /// The name of a format and the newest version of it that this recard reads and writes.
@@ -60,9 +63,8 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
 
     let mut sealed = Sealed { content, format: format.text(), seal: None };
     sealed.seal = Some(canonical_digest(&sealed)?.to_string());
-    let mut bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
+    finished(bytes)
 }
 
 /// Writes a sealed document from a form whose fields are declared in the order of their names, throughout, `format` and the
@@ -70,9 +72,29 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
 /// people is long. `form` makes the form with the given seal.
 pub(super) fn seal_sorted<T: Serialize>(form: impl Fn(Option<String>) -> T) -> Result<Vec<u8>, FormatError> {
     let seal = sorted_digest(&form(None))?;
-    let mut bytes = serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
+    let bytes = serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
+    finished(bytes)
+}
+
+/// Ends a sealed document in canonical form. Known secrets are covered, and the document is sealed anew if there was one.
+fn finished(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
+    if let Some(masked) = masked(&bytes) {
+        let mut object: Map<String, Value> = serde_json::from_str(&masked).map_err(FormatError::not_writable)?;
+        object.remove("seal");
+        let seal = canonical_digest(&object)?;
+        object.insert("seal".to_owned(), Value::String(seal.to_string()));
+        bytes = serde_json_canonicalizer::to_vec(&object).map_err(FormatError::not_writable)?;
+    }
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Returns JSON with its known secrets covered, if it holds one. The mask covers whole escapes, so that the result is JSON.
+pub(super) fn masked(json: &[u8]) -> Option<String> {
+    match mask(std::str::from_utf8(json).ok()?) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(masked) => Some(masked),
+    }
 }
 
 /// Writes a value with the fields of all its objects in the order of their names, whatever the order of their declaration.
@@ -132,6 +154,23 @@ mod tests {
         assert_eq!(read, serde_json::json!({"a": "x", "b": [1, 2]}));
         let edited = pretty.replace("\"x\"", "\"y\"");
         assert!(matches!(unseal::<Value>(FORMAT, edited.as_bytes()), Err(FormatError::Altered("seal"))));
+    }
+
+    #[test]
+    fn a_document_holds_no_known_secret_and_fits_its_seal() {
+        crate::diagnostic::learn_secret("d0cument-s3cret-0001");
+        let content = serde_json::json!({"a": "x%64%30cument-s3cret-0001\"", "z": ["D0CUMENT-S3CRET-0001"]});
+        let masked = serde_json::json!({"a": "x***\"", "z": ["***"]});
+        let read: Value = unseal(FORMAT, &seal(FORMAT, &content).unwrap()).unwrap();
+        assert_eq!(read, masked);
+        let form = |seal: Option<String>| {
+            let mut form = serde_json::json!({"a": content["a"], "format": FORMAT.text(), "z": content["z"]});
+            form.as_object_mut().unwrap().extend(seal.map(|seal| ("seal".to_owned(), Value::String(seal))));
+            form.sort_all_objects();
+            form
+        };
+        let read: Value = unseal(FORMAT, &seal_sorted(form).unwrap()).unwrap();
+        assert_eq!(read, masked);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::document::Format;
+use super::document::{Format, masked};
 use super::listed::Listed;
 use super::outcome::OutcomeForm;
 use super::{FormatError, generation_if_there, parsed, parsed_if_there};
@@ -132,7 +132,8 @@ pub(super) enum EndForm {
 /// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
     let line = LineForm { format: FORMAT.text(), number, record: record.into() };
-    serde_json::to_string(&line).map_err(FormatError::not_writable)
+    let json = serde_json::to_string(&line).map_err(FormatError::not_writable)?;
+    Ok(masked(json.as_bytes()).unwrap_or(json))
 }
 
 /// The record of a line that should have this number.

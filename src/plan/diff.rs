@@ -9,6 +9,7 @@ use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{ChangeTag, group_diff_ops};
 
+use crate::diagnostic::without_controls;
 use crate::model::{Layout, Outline};
 
 /// How many unchanged lines stand around a change.
@@ -44,13 +45,13 @@ pub fn text(layout: Option<&Layout>) -> String {
     let Some(layout) = layout else { return text };
     let Outline { sections, other } = layout.outline();
     if let Some(other) = other {
-        let _ = writeln!(text, "(not a list of sections) {}", visible(&other));
+        let _ = writeln!(text, "(not a list of sections) {}", without_controls(&other));
     }
     for section in sections {
-        let _ = write!(text, "section {} {:?}", visible(&section.name), visible(&section.title));
+        let _ = write!(text, "section {} {:?}", without_controls(&section.name), without_controls(&section.title));
         attributes(&mut text, &section.other);
         for field in section.fields {
-            let _ = write!(text, "  {}", visible(&field.name));
+            let _ = write!(text, "  {}", without_controls(&field.name));
             attributes(&mut text, &field.other);
         }
     }
@@ -59,15 +60,9 @@ pub fn text(layout: Option<&Layout>) -> String {
 
 fn attributes(text: &mut String, attributes: &[(String, String)]) {
     for (name, value) in attributes {
-        let _ = write!(text, "  {}={}", visible(name), visible(value));
+        let _ = write!(text, "  {}={}", without_controls(name), without_controls(value));
     }
     text.push('\n');
-}
-
-/// Names and titles come from the portal's people: a control character in them must not reach a terminal.
-fn visible(text: &str) -> String {
-    let disturbs = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if disturbs(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The unified diff from one layout to another; empty if they are equal.

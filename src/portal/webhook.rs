@@ -1,7 +1,8 @@
 //! The webhook address: the one secret of the whole program.
 //!
 //! Whoever has it can do with the portal what its owner can do. So the text is checked once, here, and then kept in a type
-//! that cannot be shown: `Debug` and `Display` print `https://host/rest/<user>/***/`, and no error repeats what was typed.
+//! that cannot be shown: `Debug` and `Display` print `https://host/rest/<user>/***/`, and no error repeats what was typed. The
+//! secret is also made known to the mask of everything that is written, because a portal may repeat it in an answer.
 //! Plain http is accepted for this machine alone, because the portal refuses it anyway and a redirect to https would turn
 //! a call into one without parameters.
 
@@ -12,6 +13,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use crate::diagnostic::learn_secret;
 use crate::model::PortalId;
 
 /// A checked webhook address. A clone holds the secret too; it is wiped from memory when dropped.
@@ -79,6 +81,7 @@ impl WebhookUrl {
         if user.is_empty() || secret.is_empty() || !user.bytes().all(fits) || !secret.bytes().all(fits) {
             return Err(WebhookUrlError::NotAWebhook);
         }
+        learn_secret(secret);
         let host = url.host_str().ok_or(WebhookUrlError::NotAnAddress)?;
         let authority = match url.port() {
             Some(port) => format!("{host}:{port}"),

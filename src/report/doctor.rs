@@ -119,7 +119,7 @@ impl fmt::Display for DoctorReport {
                 writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
             }
             for help in help {
-                for (index, line) in wrapped(help, WIDTH - margin - 3).iter().enumerate() {
+                for (index, line) in wrapped(&visible(help), WIDTH - margin - 3).iter().enumerate() {
                     let arrow = if index == 0 { "->" } else { "  " };
                     writeln!(f, "{:margin$}{FAINT}{arrow} {line}{FAINT:#}", "")?;
                 }

@@ -34,11 +34,12 @@ impl fmt::Display for DriftText<'_> {
             if name_width > 0 {
                 write!(f, "{:<name_width$}  ", visible(&name))?;
             }
-            writeln!(f, "{PLACE}{}:{}{PLACE:#}", place.file, place.line)?;
+            writeln!(f, "{PLACE}{}:{}{PLACE:#}", visible(&place.file), place.line)?;
         }
         for problem in &drift.gone {
             let place = problem.place().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
-            writeln!(f, "{BAD}{}{BAD:#}  {}  {PLACE}{place}{PLACE:#}", tr!("gone"), visible(&problem.message))?;
+            let (gone, message, place) = (tr!("gone"), visible(&problem.message), visible(&place));
+            writeln!(f, "{BAD}{gone}{BAD:#}  {message}  {PLACE}{place}{PLACE:#}")?;
         }
         if !cards.is_empty() || !drift.gone.is_empty() {
             writeln!(f)?;

@@ -7,19 +7,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Text without what would move the cursor, change colours or turn the direction of writing: each such character becomes a
-/// replacement character. Line breaks are replaced as well.
-///
-/// The two signs at which a build server takes the rest of a line for a command (`##[`, and `::` where a line begins) are
-/// taken apart.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_disturbing) && !text.contains("##[") && !text.starts_with("::") {
-        return Cow::Borrowed(text);
-    }
-    let text: String = text.chars().map(|c| if is_disturbing(c) { '\u{fffd}' } else { c }).collect();
-    let text = text.replace("##[", "## [");
-    Cow::Owned(if text.starts_with("::") { format!(" {text}").replacen("::", ": :", 1) } else { text })
-}
+pub use crate::diagnostic::visible;
+use crate::diagnostic::{Signs, is_disturbing, without_controls};
 
 /// Like [`visible`], of a line whose indentation stays as it is.
 pub(super) fn visible_line(line: &str) -> String {
@@ -27,19 +16,12 @@ pub(super) fn visible_line(line: &str) -> String {
     format!("{blanks}{}", visible(text))
 }
 
-/// Control characters, and marks that turn the direction of writing or end a line without being control characters. The
-/// joiners that some scripts and emoji need are left alone.
-fn is_disturbing(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 /// Text for Markdown as GitHub and GitLab read it, on one line, safe in a table too.
 ///
 /// Plain words stay as they are. Everything else goes into a `code` element with each sign as a character reference: there
 /// nothing is a link, a mention, a reference to an issue or commit, an emoji, a table cell or HTML.
 pub(super) fn markdown(text: &str) -> String {
-    let text = visible(text);
+    let text = without_controls(text);
     if text.is_empty() || is_plain(&text) {
         return text.into_owned();
     }
@@ -86,37 +68,46 @@ fn is_plain(text: &str) -> bool {
     before != ' ' && !first_is_a_number && !text.split([' ', '(', ')', ',', ';']).any(may_be_a_commit)
 }
 
-/// A JSON document that says the same, but holds none of the signs that [`visible`] takes apart: they are written as
-/// escapes, so that nothing is lost for programs and nothing is obeyed where the document is looked at.
-pub(super) fn json(document: &str) -> String {
+/// Returns a JSON document that says the same, with nothing in it that a terminal or a build server obeys: that is written as
+/// escapes, so that the decoded values stay exact.
+pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
+    let mut signs = Signs::default();
     for c in document.chars() {
-        if is_disturbing(c) && c != '\n' {
+        // Between strings JSON has neither two colons nor a hash.
+        if signs.doubles(c) || (is_disturbing(c) && c != '\n') {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }
     }
-    out.replace("##[", "#\\u0023[")
+    out
 }
 
-/// Text for XML, in an element or an attribute. Characters that XML cannot hold are replaced.
+/// Text for XML, in an element or an attribute. What a terminal or a build server obeys is written as references, so that the
+/// decoded value stays exact. Characters that XML cannot hold are replaced.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut signs = Signs::default();
     for c in text.chars() {
+        let is_sign = signs.doubles(c);
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            '\n' => out.push_str("&#10;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if is_disturbing(c) => out.push('\u{fffd}'),
+            '\t' | '\n' | '\r' => reference(&mut out, c),
+            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            c if is_sign || is_disturbing(c) => reference(&mut out, c),
             c => out.push(c),
         }
     }
-    out.replace("##[", "#&#35;[")
+    out
+}
+
+fn reference(out: &mut String, c: char) {
+    let _ = write!(out, "&#{};", u32::from(c));
 }
 
 /// The message of a workflow command of GitHub Actions. Line breaks are kept, in the form that the format gives them.
@@ -125,9 +116,23 @@ pub(super) fn command_message(text: &str) -> String {
     clean.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
-/// A property of a workflow command of GitHub Actions.
+/// A property of a workflow command of GitHub Actions. The format has escapes for the signs that end a property, and none for
+/// a hash.
 pub(super) fn command_property(text: &str) -> String {
-    command_message(text).replace(':', "%3A").replace(',', "%2C")
+    let mut out = String::with_capacity(text.len());
+    let mut signs = Signs::default();
+    for c in without_controls(text).chars() {
+        if signs.completes(c) && c != ':' {
+            out.push(' ');
+        }
+        match c {
+            '%' => out.push_str("%25"),
+            ':' => out.push_str("%3A"),
+            ',' => out.push_str("%2C"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A field of a table for spreadsheets, quoted. A text that a spreadsheet would take for a formula gets an apostrophe in
@@ -143,11 +148,44 @@ pub(super) fn csv(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Text with everything that a terminal or a build server obeys.
+    const TRAP: &str = "a::b ##[x] ##vso[y] ##teamcity[z] ::: ### \u{9b}\u{202e}\t\r\n\u{1b}[2J";
+
+    fn is_safe(text: &str) -> bool {
+        !["::", "##[", "##vso[", "##teamcity["].iter().any(|sign| text.contains(sign))
+            && !text.chars().any(|c| is_disturbing(c) && c != '\n')
+    }
+
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
-        assert_eq!(visible("Anna Петрова 👩‍🔧"), "Anna Петрова 👩‍🔧");
-        assert_eq!(visible("\u{1b}[31mred\u{9b}m\r\n\u{202e}x"), "\u{fffd}[31mred\u{fffd}m\u{fffd}\u{fffd}\u{fffd}x");
-        assert_eq!(visible("::error::x ##[error]y"), " : :error::x ## [error]y");
+    fn json_decodes_to_the_exact_value_and_shows_nothing_that_is_obeyed() {
+        let value = serde_json::json!({"a::b": TRAP, "c": ["::x", "#", ":"]});
+        for document in [value.to_string(), format!("{value:#}")] {
+            let safe = json(&document);
+            assert!(is_safe(&safe), "{safe}");
+            assert!(safe.contains("#\\u0023[x]") && safe.contains("a:\\u003ab"), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn xml_decodes_to_the_exact_value_and_shows_nothing_that_is_obeyed() {
+        let safe = xml(TRAP);
+        assert!(is_safe(&safe) && !safe.contains('\n'), "{safe}");
+        assert!(safe.contains("#&#35;[x]") && safe.contains("a:&#58;b"), "{safe}");
+        let document = format!("<a b=\"{safe}\">{safe}</a>");
+        let document = roxmltree::Document::parse(&document).unwrap();
+        // XML has no form for an escape character, and for it alone.
+        let held = TRAP.replace('\u{1b}', "\u{fffd}");
+        assert_eq!(document.root_element().text(), Some(held.as_str()));
+        assert_eq!(document.root_element().attribute("b"), Some(held.as_str()));
+    }
+
+    #[test]
+    fn other_formats_show_nothing_that_is_obeyed() {
+        for safe in [markdown(TRAP), csv(TRAP), command_property(TRAP), command_message(TRAP), visible_line(TRAP)] {
+            assert!(is_safe(&safe) && !safe.contains('\n'), "{safe}");
+        }
+        assert!(markdown("##[x] ::y").contains("&#35;&#35;&#91;x&#93; &#58;&#58;y"), "a reference decodes to the sign");
     }
 
     #[test]
@@ -193,8 +231,8 @@ mod tests {
 
     #[test]
     fn a_workflow_command_ends_where_it_should() {
-        assert_eq!(command_message("50 %\n::error::x"), "50 %25%0A : :error::x");
-        assert_eq!(command_property("a,b:c"), "a%2Cb%3Ac");
+        assert_eq!(command_message("50 %\n::error::x"), "50 %25%0A: :error: :x");
+        assert_eq!(command_property("a,b::c ##[d]"), "a%2Cb%3A%3Ac ## [d]");
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn of_problems(checked: &Checked<'_>) -> Vec<Case> {
 }
 
 fn of_failure(failed: &Failed<'_>, purpose: Purpose) -> Case {
-    let said = failed.to_string();
+    let said = failed.exact();
     Case {
         class: "recard".to_owned(),
         name: purpose.word().to_owned(),

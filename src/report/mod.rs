@@ -40,7 +40,7 @@ use crate::language::{self, Language};
 
 pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
 pub use effective::{Effective, Sight};
-pub use escape::visible;
+pub use escape::{json as json_document, visible};
 pub use exported::ExportedManifest;
 pub use history::History;
 pub use inventory::{Inventory, inventory_schema};
@@ -154,7 +154,7 @@ impl Report<'_> {
         match &self.subject {
             Subject::Plan(report) => pretty(&PlanJson::new(report, self.purpose, options.content)),
             Subject::Run(run) => pretty(&ReportJson::new(run, self.purpose)),
-            Subject::PlanFile(shown) => shown.json.to_owned(),
+            Subject::PlanFile(shown) => json_document(shown.json),
             Subject::Validation(checked) => pretty(&ValidationJson::new(checked, self.purpose)),
             Subject::Failure(failed) => pretty(&FailureJson::new(failed, self.purpose)),
         }

@@ -37,7 +37,7 @@ impl fmt::Display for RestoreText<'_> {
             if name_width > 0 {
                 write!(f, "{:<name_width$}  ", fitted(&visible(name(*key)), name_width))?;
             }
-            writeln!(f, "{what}")?;
+            writeln!(f, "{}", visible(&what))?;
             if let (Content::Shown, RestoreDecision::PutBack { wanted, over }) = (content, decision) {
                 for line in diff(over.as_ref(), Some(wanted)) {
                     writeln!(f, "       {}{}", line.change.sign(), visible_line(&line.text))?;

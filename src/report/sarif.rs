@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::escape::visible;
 use super::finding::{Finding, Level, findings};
 use super::{Report, Subject};
 use crate::model::Digest;
@@ -46,7 +45,7 @@ fn result(finding: &Finding) -> Value {
     };
     // A help of several lines is YAML, whose braces only the other formats can show.
     let help = finding.help.iter().filter(|help| !help.contains('\n')).map(|help| format!(". Help: {help}"));
-    let text = visible(&finding.message).into_owned() + &help.collect::<String>();
+    let text = finding.message.clone() + &help.collect::<String>();
     let mut result = json!({
         "ruleId": finding.rule,
         "level": level,

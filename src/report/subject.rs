@@ -1,5 +1,6 @@
 //! What a report is about: one value for each kind, from which every format is made.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -279,19 +280,30 @@ impl fmt::Display for Checked<'_> {
     }
 }
 
-impl fmt::Display for Failed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, text) in self.chain.iter().enumerate() {
-            match index {
-                0 => writeln!(f, "{} {}", tr!("error:"), visible(text))?,
-                _ => writeln!(f, "  {} {}", tr!("caused by:"), visible(text))?,
-            }
+impl Failed<'_> {
+    /// The failure as text without any escaping, for formats that have an escape of their own.
+    pub(super) fn exact(&self) -> String {
+        self.shown(|text| text.into())
+    }
+
+    fn shown(&self, show: impl Fn(&str) -> Cow<'_, str>) -> String {
+        let mut text = String::new();
+        for (index, message) in self.chain.iter().enumerate() {
+            let word = if index == 0 { tr!("error:") } else { tr!("caused by:") };
+            let margin = if index == 0 { "" } else { "  " };
+            text.push_str(&format!("{margin}{word} {}\n", show(message)));
         }
         for hint in self.hints {
-            let lines: Vec<_> = hint.split('\n').map(visible).collect();
-            writeln!(f, "{} {}", tr!("help:"), lines.join("\n    "))?;
+            let lines: Vec<_> = hint.split('\n').map(&show).collect();
+            text.push_str(&format!("{} {}\n", tr!("help:"), lines.join("\n    ")));
         }
-        Ok(())
+        text
+    }
+}
+
+impl fmt::Display for Failed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown(visible))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::language::Text;
 pub(in crate::cli) fn completions(ui: &Ui, shell: clap_complete::Shell) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "recard", &mut text);
-    ui.result(String::from_utf8_lossy(&text))?;
+    ui.verbatim(&String::from_utf8_lossy(&text))?;
     Ok(exit::DONE)
 }
 

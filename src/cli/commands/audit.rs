@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::plan_files::moment;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
+use crate::diagnostic::visible;
 use crate::engine;
 use crate::format::{AuditEntry, AuditEvent};
 use crate::language::Text;
@@ -162,5 +163,6 @@ fn line(entry: &AuditEntry) -> String {
         AuditEvent::PlanUsed(plan) => tr!("plan {} used", plan.short()),
         AuditEvent::LockTakenOver(text) => Text::from(text.as_str()),
     };
-    format!("{}  {who}{host} ({process})  {what}\n", moment(*at))
+    let line = format!("{}  {who}{host} ({process})  {what}", moment(*at));
+    visible(&line).into_owned() + "\n"
 }

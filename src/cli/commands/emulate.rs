@@ -53,7 +53,7 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
     if let Some(path) = &arguments.ready_file {
         write_whole(path, json(&ready).as_bytes())?;
     }
-    ui.result(json(&ready))?;
+    ui.verbatim(&json(&ready))?;
     ui.note(tr!("serving an emulated portal; every secret in it is made up. End it with Ctrl-C."));
     interrupt.wished().await;
     if let Some(path) = &arguments.ready_file {

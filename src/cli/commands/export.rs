@@ -7,6 +7,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::environment::Need;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Interrupt;
+use crate::cli::output;
 use crate::cli::session::Address;
 use crate::cli::ui::Ui;
 use crate::engine::Survey;
@@ -125,14 +126,14 @@ fn write(ui: &Ui, folder: &PathBuf, people: usize, manifest: &str, bundle: &Bund
         .map_err(|problem| Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem)))?;
     if people > 0 {
         let path = folder.join(MANIFEST);
-        write_whole(&path, manifest.as_bytes())?;
+        output::write_document(&path, manifest)?;
         let people = tr!("{n} person with a card of their own" | "{n} people with a card of their own" % people);
-        ui.result(format_args!("{}: {people}\n", path.display()))?;
+        ui.line(format_args!("{}: {people}", path.display()))?;
     }
     let path = folder.join(LAYOUTS);
     let bytes = encode_bundle(bundle)
         .map_err(|problem| Failure::error(tr!("the layouts cannot be written: {problem}", problem)))?;
     write_whole(&path, &bytes)?;
     let cards = tr!("{n} layout" | "{n} layouts" % bundle.cards.len());
-    ui.result(format_args!("{}: {cards}\n", path.display()))
+    ui.line(format_args!("{}: {cards}", path.display()))
 }

@@ -99,7 +99,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
         let written =
             File::create_new(&path).and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
         written.map_err(|problem| Failure::error(tr!("cannot write {}: {problem}", path.display(), problem)))?;
-        ui.result(format_args!("{}\n", tr!("wrote {}", path.display())))?;
+        ui.line(tr!("wrote {}", path.display()))?;
     }
     let embedded = if portal == "embedded" { " --portal embedded" } else { "" };
     let folder = manifests.display();

@@ -13,7 +13,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
         LedgerAction::Show { file } => {
             let ledger = planning::ledger(&store, &Memory { ledger: file.clone() })?;
             if ledger.is_empty() {
-                ui.result(format_args!("{}\n", tr!("Nothing of {} had its reset in mode once yet.", store.portal())))?;
+                ui.line(tr!("Nothing of {} had its reset in mode once yet.", store.portal()))?;
             }
             ui.result(ledger.iter().map(line).collect::<String>())?;
         }

@@ -60,7 +60,7 @@ pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArguments) -> Result<u8, Failu
     let words = arguments.command.join(" ");
     let file = format!("{}.1", ["recard", &words].join(" ").trim_end().replace(' ', "-"));
     match pages.iter().find(|page| page.file == file) {
-        Some(page) => ui.result(&page.text)?,
+        Some(page) => ui.verbatim(&page.text)?,
         None => return Err(Failure::new(exit::USAGE, tr!("there is no command {words}", words))),
     }
     Ok(exit::DONE)

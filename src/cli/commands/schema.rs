@@ -18,6 +18,6 @@ pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, Failure> {
         SchemaOf::Inventory => pretty(&report::inventory_schema()),
         SchemaOf::Doctor => pretty(&report::doctor_schema()),
     };
-    ui.result(text)?;
+    ui.verbatim(&text)?;
     Ok(exit::DONE)
 }

@@ -10,7 +10,7 @@ use crate::cli::output::Outputs;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, names, plan_files, session};
 use crate::language::Text;
-use crate::report::{Purpose, RunText, ShownPlan, Subject};
+use crate::report::{Purpose, RunText, ShownPlan, Subject, visible};
 use crate::store::Store;
 
 /// Shows one run, or a plan file.
@@ -60,7 +60,6 @@ fn show_plan(outputs: &Outputs<'_>, global: &Global, path: &Path) -> Result<u8, 
     outputs.write(Subject::PlanFile(&ShownPlan { file: &file, json: &json, used }))?;
     Ok(exit::DONE)
 }
-
 fn push(text: &mut String, line: &Text) {
-    let _ = writeln!(text, "  {line}");
+    let _ = writeln!(text, "  {}", visible(line));
 }

@@ -27,7 +27,7 @@ pub(in crate::cli) async fn run(
     let store = session::store(global)?;
     let owner = match store.lock_state()? {
         LockState::Free => {
-            ui.result(format_args!("{}\n", tr!("Nobody holds the lock of {}.", store.portal())))?;
+            ui.line(tr!("Nobody holds the lock of {}.", store.portal()))?;
             return Ok(exit::DONE);
         }
         LockState::Held(owner) => {
@@ -36,7 +36,7 @@ pub(in crate::cli) async fn run(
         }
         LockState::Left(owner) | LockState::Unknown(owner) => owner,
     };
-    ui.result(format_args!("{}\n", tr!("{portal} was {owner}.", portal = store.portal(), owner)))?;
+    ui.line(tr!("{portal} was {owner}.", portal = store.portal(), owner))?;
     let question = tr!("Is that process dead, and may its lock be given back?");
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     store.unlock(&owner)?;

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::FormatError;
-use super::document::{Format, seal_sorted, sorted_digest, unseal};
+use super::document::{Format, masked, seal_sorted, sorted_digest, unseal};
 use crate::model::{CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId};
 use crate::plan::{Breach, Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal};
 use form::{ContentForm, FileForm};
@@ -140,12 +140,16 @@ pub enum PlanFileError {
 }
 
 impl PlanFile {
-    /// Gives content its id.
+    /// Gives content its id. Known secrets in it are covered.
     ///
     /// # Errors
     ///
     /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an end before the beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
+        Self::of(content.masked()?)
+    }
+
+    fn of(content: PlanFileContent) -> Result<Self, FormatError> {
         content.check()?;
         let id = sorted_digest(&ContentForm::from(&content))?;
         Ok(Self { id, content })
@@ -172,12 +176,23 @@ impl PlanFile {
     /// If it is no sealed plan file, of a newer version, changed since it was written, or says what no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
         let FileForm { id, plan, format: _, seal: _ } = unseal(FORMAT, bytes)?;
-        let file = Self::new(plan.try_into()?)?;
+        let file = Self::of(plan.try_into()?)?;
         if file.id.to_string() == id { Ok(file) } else { Err(PlanFileError::Tampered) }
     }
 }
 
 impl PlanFileContent {
+    /// The content with its known secrets covered: the id must be that of what is written.
+    fn masked(self) -> Result<Self, FormatError> {
+        let json = serde_json::to_vec(&ContentForm::from(&self)).map_err(FormatError::not_writable)?;
+        match masked(&json) {
+            None => Ok(self),
+            Some(masked) => {
+                serde_json::from_str::<ContentForm<'_>>(&masked).map_err(FormatError::not_writable)?.try_into()
+            }
+        }
+    }
+
     /// Whether the plan is too old to be carried out.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Detail, LONGEST_LIST, manifests, more, short};
+use crate::diagnostic::without_controls;
 use crate::language::Text;
 use crate::model::{Origin, Place};
 use crate::plan::diff::diff;
@@ -11,7 +12,7 @@ use crate::plan::{Decision, KeepReason, PlannedTarget};
 use crate::report::escape::{markdown, references};
 use crate::report::plan_text::{apply_takes, portal};
 use crate::report::subject::{once_lines, told};
-use crate::report::{Commit, Content, Effective, PlanReport, visible};
+use crate::report::{Commit, Content, Effective, PlanReport};
 
 /// Everything below the headline.
 pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
@@ -170,7 +171,7 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
         let name = short(report.plan.person_name(target.key));
         let _ = writeln!(text, "\n<details><summary>{} {name}</summary>\n\n<pre>", target.key);
         for line in diff(Some(layout), report.plan.stand_in(target.key)) {
-            let _ = writeln!(text, "{}{}", references(line.change.sign()), references(&visible(&line.text)));
+            let _ = writeln!(text, "{}{}", references(line.change.sign()), references(&without_controls(&line.text)));
         }
         text.push_str("</pre>\n</details>\n");
     }

@@ -1,0 +1,368 @@
+//! Mask of the known secrets, for every text that leaves the process.
+//!
+//! A secret becomes known when a webhook address is read, whatever it was given as: a variable, a file, an argument that should
+//! have been something else. From then on [`mask`] covers it in any spelling: in capitals, percent-encoded, as an escape of
+//! JSON, JavaScript or HTML, several of these on top of each other, with invisible characters, blanks or line breaks in between, or cut
+//! off at the end. Base64 and other codings of more than one character at a time are not recognized.
+//!
+//! The portal's own secrets have 16 random letters and digits, which no other text has by accident. Shorter ones do exist on
+//! emulators. They are covered where they stand as a whole word, and words without a digit only within `/rest/USER/`, because
+//! covering every `test` in a report would damage it.
+
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use super::foreign::is_disturbing;
+use super::secret::{COVER, webhook_secrets};
+use super::spelling::{decoded, next};
+
+/// A secret of this length is covered wherever it stands. The portal's own have 16 characters.
+const LONG: usize = 8;
+
+/// So much of the beginning of a long secret is covered without the rest.
+const LONG_PART: usize = 12;
+
+/// So much of the beginning of a secret is covered in front of a sign that a text was cut.
+const CUT_PART: usize = 4;
+
+/// A word shorter than this is never covered alone.
+const SHORTEST_WORD: usize = 3;
+
+/// The known secrets of this process.
+static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
+
+/// A secret, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Secret(Vec<char>);
+
+/// Makes the secrets of all webhook addresses in a text known, whatever the spelling of the text.
+pub fn learn_secrets(text: &str) {
+    for secret in webhook_secrets(text) {
+        learn_secret(text.get(secret).unwrap_or_default());
+    }
+    let decoded = decoded(text);
+    if decoded != text {
+        for secret in webhook_secrets(&decoded) {
+            learn_secret(decoded.get(secret).unwrap_or_default());
+        }
+    }
+}
+
+/// Makes one secret known.
+pub fn learn_secret(secret: &str) {
+    let secret = Secret(secret.chars().map(|c| c.to_ascii_lowercase()).collect());
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if !secret.0.is_empty() && !known.contains(&secret) {
+        known.push(secret);
+    }
+}
+
+/// Returns a text with every known secret covered.
+///
+/// A text must be complete when it comes here: a secret that is cut between two calls is not found.
+pub fn mask(text: &str) -> Cow<'_, str> {
+    masked_by(&known(), text)
+}
+
+/// Returns the bytes of every known secret in a text, in order.
+pub(crate) fn known_secrets(text: &str) -> Vec<std::ops::Range<usize>> {
+    found(&known(), text)
+}
+
+fn known() -> RwLockReadGuard<'static, Vec<Secret>> {
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn masked_by<'a>(known: &[Secret], text: &'a str) -> Cow<'a, str> {
+    let found = found(known, text);
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for secret in found {
+        out.push_str(text.get(from..secret.start).unwrap_or_default());
+        out.push_str(COVER);
+        from = secret.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+fn found(known: &[Secret], text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    if known.is_empty() {
+        return found;
+    }
+    let mut starts = [false; 256];
+    let mut add = |byte: u8| {
+        if let Some(start) = starts.get_mut(usize::from(byte)) {
+            *start = true;
+        }
+    };
+    for secret in known {
+        let first = secret.0.first().copied().and_then(|c| u8::try_from(c).ok()).unwrap_or_default();
+        add(first);
+        add(first.to_ascii_uppercase());
+    }
+    // An escape may begin a secret, and `rest` the address of a webhook.
+    b"%\\&rR".iter().copied().for_each(add);
+    let is_start = |byte: &u8| starts.get(usize::from(*byte)).copied().unwrap_or_default();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(index) = bytes.get(at..).and_then(|rest| rest.iter().position(is_start)) {
+        at += index;
+        let secret = secret_at(known, text, at).or_else(|| secret_in_address(known, text, at));
+        at = match secret {
+            Some(secret) => {
+                let end = secret.end;
+                found.push(secret);
+                end
+            }
+            None => at + 1,
+        };
+    }
+    found
+}
+
+/// The longest secret that begins at an index.
+fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let ends = known.iter().filter_map(|secret| {
+        let Match { count, end } = matched(text, at, secret);
+        let length = secret.0.len();
+        let is_found = if count == length && length < LONG {
+            secret.is_covered_as_word() && is_word(text, at, end)
+        } else {
+            count == length || count >= LONG_PART || (count >= CUT_PART && is_cut(text, end))
+        };
+        is_found.then_some(end)
+    });
+    ends.max().map(|end| at..end)
+}
+
+/// The secret of `rest/USER/SECRET` whose first letter is at an index. A beginning of it is enough.
+fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let mut end = at;
+    for letter in "rest".chars() {
+        let (c, next) = next(text, end)?;
+        if !c.eq_ignore_ascii_case(&letter) {
+            return None;
+        }
+        end = next;
+    }
+    let end = run(text, end, |c| matches!(c, '/' | '\\'))?;
+    let end = run(text, end, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
+    let start = run(text, end, |c| matches!(c, '/' | '\\'))?;
+    let ends = known.iter().filter_map(|secret| {
+        let Match { count, end } = matched(text, start, secret);
+        let ends_there = next(text, end).is_none_or(|(c, _)| !is_part_of_word(c));
+        (count > 0 && ends_there).then_some(end)
+    });
+    ends.max().map(|end| start..end)
+}
+
+/// Skips characters; none if there is not one.
+fn run(text: &str, at: usize, fits: impl Fn(char) -> bool) -> Option<usize> {
+    let mut end = at;
+    while let Some((c, after)) = next(text, end) {
+        if !fits(c) {
+            break;
+        }
+        end = after;
+    }
+    (end > at).then_some(end)
+}
+
+/// How much of a secret stands somewhere.
+struct Match {
+    count: usize,
+    end: usize,
+}
+
+fn matched(text: &str, at: usize, secret: &Secret) -> Match {
+    let mut found = Match { count: 0, end: at };
+    let mut index = at;
+    while let Some(wanted) = secret.0.get(found.count) {
+        let Some((c, after)) = next(text, index) else { break };
+        if c.eq_ignore_ascii_case(wanted) {
+            found = Match { count: found.count + 1, end: after };
+        } else if found.count > 0 && (is_invisible(c) || (found.count >= CUT_PART && c == ' ')) {
+            index = if c == '\u{1b}' { after_color(text, after) } else { after };
+            continue;
+        } else {
+            break;
+        }
+        index = after;
+    }
+    found
+}
+
+impl Secret {
+    /// Tests whether a short secret is covered as a word of its own: only if it looks like no word of a language.
+    fn is_covered_as_word(&self) -> bool {
+        let has = |fits: fn(&char) -> bool| self.0.iter().any(fits);
+        self.0.len() >= SHORTEST_WORD && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
+    }
+}
+
+fn is_part_of_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// Tests whether a range is a word of its own. An escape in front of it is no letter of the word.
+fn is_word(text: &str, start: usize, end: usize) -> bool {
+    let before = text.get(..start).unwrap_or_default();
+    let is_escape = |length: usize, sign: &str| {
+        let escape = before.len().checked_sub(length).and_then(|from| before.get(from..));
+        escape.is_some_and(|escape| escape.starts_with(sign) && next(escape, 0).is_some_and(|(_, end)| end == length))
+    };
+    let begins = before.chars().next_back().is_none_or(|c| !is_part_of_word(c))
+        || is_escape(3, "%")
+        || is_escape(2, "\\")
+        || is_escape(6, "\\u");
+    begins && next(text, end).is_none_or(|(c, _)| !is_part_of_word(c))
+}
+
+/// Tests whether a text was cut at an index, by a sign that it was.
+fn is_cut(text: &str, end: usize) -> bool {
+    text.get(end..).is_some_and(|rest| rest.starts_with('…') || rest.starts_with("..."))
+}
+
+/// Tests whether a character may stand inside a secret without being seen.
+fn is_invisible(c: char) -> bool {
+    is_disturbing(c) || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
+}
+
+/// Skips the rest of a color sequence, behind its escape character.
+fn after_color(text: &str, at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(parameters) = rest.strip_prefix('[') else { return at };
+    match parameters.find(|c: char| !(c.is_ascii_digit() || c == ';')) {
+        Some(end) if parameters.as_bytes().get(end) == Some(&b'm') => at + end + 2,
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "s3cr3t0123456789";
+
+    fn masked(secrets: &[&str], text: &str) -> String {
+        let known: Vec<Secret> = secrets.iter().map(|secret| Secret(secret.chars().collect())).collect();
+        masked_by(&known, text).into_owned()
+    }
+
+    /// Every character of a text in a spelling.
+    fn spelled(text: &str, spell: impl Fn(char) -> String) -> String {
+        text.chars().map(spell).collect()
+    }
+
+    fn percent_encoded(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    }
+
+    #[test]
+    fn mask_covers_a_secret_in_every_spelling() {
+        let json = |c: char| format!("\\u{:04x}", u32::from(c));
+        for spelling in [
+            SECRET.to_owned(),
+            SECRET.to_uppercase(),
+            percent_encoded(SECRET),
+            percent_encoded(SECRET).to_lowercase(),
+            percent_encoded(&percent_encoded(SECRET)),
+            percent_encoded(SECRET).replace('%', "%2525"),
+            spelled(SECRET, json),
+            spelled(SECRET, json).to_uppercase().replace("\\U", "\\u"),
+            spelled(SECRET, json).replace('\\', "\\\\"),
+            spelled(SECRET, json).replace('\\', "\\\\\\\\"),
+            spelled(SECRET, |c| format!("\\u{{{:x}}}", u32::from(c))),
+            spelled(SECRET, |c| format!("\\x{:02x}", u32::from(c))),
+            spelled(SECRET, |c| format!("&#{};", u32::from(c))),
+            spelled(SECRET, |c| format!("&#x{:X};", u32::from(c))),
+            spelled(SECRET, |c| format!("&#x000{:x};", u32::from(c))),
+            spelled(SECRET, |c| format!("&amp;#x{:x};", u32::from(c))),
+            percent_encoded(&spelled(SECRET, |c| format!("&#x{:x};", u32::from(c)))),
+            spelled(SECRET, |c| format!("%u{:04x}", u32::from(c))),
+            spelled(SECRET, json).replace('\\', "%5C"),
+            SECRET.replace('3', "%33").replace('t', "\\u0074"),
+            SECRET.replace('0', "\u{200b}0"),
+            SECRET.replace('0', "\u{1b}[0m0"),
+            SECRET.replace('0', "\u{1b}0"),
+            SECRET.replace('0', "\u{fffd}0"),
+            SECRET.replace('0', "\\u200b0"),
+            SECRET.replace('0', "\\n0"),
+            SECRET.replace('t', "\n      t"),
+            SECRET.replace('t', "t "),
+            spelled(SECRET, |c| format!("\\{:03o}", u32::from(c))),
+            spelled(SECRET, |c| format!("{c}\0")).trim_end_matches('\0').to_owned(),
+        ] {
+            for (before, after) in [("", ""), ("/rest/1/", "/batch"), ("x", "x"), ("\"", "\\\""), ("é%", "%é")] {
+                let text = format!("{before}{spelling}{after}");
+                assert_eq!(masked(&[SECRET], &text), format!("{before}***{after}"), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mask_covers_a_secret_that_was_cut() {
+        for (text, covered) in [
+            ("https://a/rest/1/s3cr", "https://a/rest/1/***"),
+            ("https://a/rest/1/s", "https://a/rest/1/***"),
+            ("https:\\/\\/a\\/rest\\/1\\/s3cr\"", "https:\\/\\/a\\/rest\\/1\\/***\""),
+            ("a%2Frest%2F1%2Fs3c%", "a%2Frest%2F1%2F***%"),
+            ("Anna s3cr3…", "Anna ***…"),
+            ("Anna s3cr3...", "Anna ***..."),
+            ("s3cr3t012345", "***"),
+            ("s3cr3t0", "s3cr3t0"),
+            ("/rest/1/status", "/rest/1/status"),
+        ] {
+            assert_eq!(masked(&[SECRET], text), covered);
+        }
+    }
+
+    #[test]
+    fn mask_covers_a_short_secret_as_a_word_and_in_an_address() {
+        for (secret, text, covered) in [
+            ("k3y", "/rest/1/k3y/user.get, k3y; k3yhole, %2Fk3y%2F", "/rest/1/***/user.get, ***; k3yhole, %2F***%2F"),
+            ("k3y", "https%3A%2F%2Fa%2FREST%2Fanna%2FK3Y%2F", "https%3A%2F%2Fa%2FREST%2Fanna%2F***%2F"),
+            ("k3y", "\\u002fk3y, \\nk3y", "\\u002f***, \\n***"),
+            ("test", "a test of /rest/1/test/: tests", "a test of /rest/1/***/: tests"),
+            ("x", "https://a/rest/1/x/xx", "https://a/rest/1/***/xx"),
+            ("7", "personal/7 rest/1/7", "personal/7 rest/1/***"),
+        ] {
+            assert_eq!(masked(&[secret], text), covered);
+        }
+    }
+
+    #[test]
+    fn mask_covers_the_longest_of_several_secrets() {
+        assert_eq!(masked(&["abcdefgh", "abcdefgh12345678"], "abcdefgh12345678 abcdefgh"), "*** ***");
+        assert_eq!(masked(&[], "abcdefgh12345678"), "abcdefgh12345678");
+    }
+
+    #[test]
+    fn mask_survives_every_nesting_of_escapes() {
+        for sign in ["%", "\\", "&", "&#", "\\u", "%2", "%25", "&amp;", "\\u{", "&#x"] {
+            let text = sign.repeat(2_000);
+            assert_eq!(masked(&[SECRET], &text), text);
+        }
+    }
+
+    #[test]
+    fn learn_finds_the_secret_of_an_address_in_every_spelling() {
+        let address = "https://a.bitrix24.com/rest/1/l34rned-from-an-argument/";
+        for (spelling, secret) in [
+            (address.to_owned(), "l34rned-from-an-argument"),
+            (percent_encoded(&address.replace("l34", "m34")), "m34rned-from-an-argument"),
+            (address.replace("/", "\\/").replace("l34", "n34"), "n34rned-from-an-argument"),
+            ("https://a.example/rest/anna/login-1.b".to_owned(), "login-1.b"),
+            ("a.bitrix24.com/rest/7/without-a-scheme".to_owned(), "without-a-scheme"),
+            ("https:/a.example/rest/7/0ne".to_owned(), "0ne"),
+        ] {
+            learn_secrets(&spelling);
+            assert_eq!(mask(&format!("<{secret}>")), "<***>", "{spelling}");
+        }
+    }
+}
