@@ -18,8 +18,8 @@ use std::time::Instant;
 
 use recard::manifest::{Source, load};
 use recard::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, GuardLimits, Identity, Layout, LeadCustomerType, Mode, Observed,
-    Origin, PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot, TrustEvidence, UserId,
+    CardKey, CardState, DesiredState, DesiredTarget, Identity, Layout, LeadCustomerType, Mode, Observed, Origin,
+    PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot, TrustEvidence, UserId,
 };
 use recard::plan::{Policy, diff, plan};
 use recard::portal::wire::{BatchAnswer, decode};
@@ -85,7 +85,7 @@ fn planning(users: u64) {
             cards.push((key, Observed::Known(state)));
         }
     }
-    let desired = DesiredState { targets, people: Default::default(), guards: GuardLimits::default() };
+    let desired = DesiredState { targets, ..DesiredState::default() };
     let snapshot = Snapshot {
         portal: PortalId::new("company.bitrix24.com").unwrap(),
         caller: Identity {

@@ -150,6 +150,14 @@ pub trait ReadPortal: Sync {
     /// The people that the portal returns for a query, each once. The caller checks that they are those asked for.
     fn people(&self, query: &PeopleQuery) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
 
+    /// Counts the employees: active users with a department.
+    fn employees(&self) -> impl Future<Output = Result<u32, PortalError>> + Send {
+        async move {
+            let people = self.people(&PeopleQuery::AllActive).await?;
+            Ok(u32::try_from(people.iter().filter(|person| person.is_employee()).count()).unwrap_or(u32::MAX))
+        }
+    }
+
     /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is answered exactly once,
     /// unless the whole fails.
     fn read_cards(

@@ -136,7 +136,7 @@ async fn a_guard_on_people_is_lifted_for_its_number_and_not_for_one_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guard_on_the_share_of_the_portal_writes_nothing() {
-    // 37 active people work in the company: eleven of them are more than a tenth.
+    // 36 employees work in the company: eleven of them are more than a tenth.
     let world = World::company().await;
     let mut state = world.emulator.state();
     let eleven: Vec<i64> = people(&state).into_iter().filter(|id| (11..23).contains(id) && *id != 17).collect();
@@ -146,7 +146,7 @@ async fn a_guard_on_the_share_of_the_portal_writes_nothing() {
     world.emulator.set_state(&state).unwrap();
     assert_eq!(eleven.len(), 11);
     world.manifest(&ids(&eleven), "");
-    let told = world.is_refused("11 of 37 active people would lose a card; the limit maxPercentOfUsers is 10 %");
+    let told = world.is_refused("11 of 36 employees would lose a card; the limit maxPercentOfUsers is 10 %");
     assert!(told.contains("acknowledge: { users: 11 }"), "{told}");
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use super::again::DEFAULT_STORE;
 use super::number;
 use super::output::{self, Output};
+use crate::format::plan_file::LONGEST_PLAN_AGE;
 use crate::language::Language;
 use crate::model::{CardKey, DepartmentId, LeadCustomerType, UserId};
 use crate::report::MARKDOWN_LIMIT;
@@ -221,8 +222,8 @@ pub(super) struct PlanArguments {
     /// Write a plan file, which apply carries out once and as it was reviewed, or less of it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) out: Option<PathBuf>,
-    /// How long the plan file may be used (90s, 15m, 24h)
-    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "24h", requires = "out")]
+    /// How long the plan file may be used (90s, 15m, 24h), at most 744h
+    #[arg(long, value_name = "TIME", value_parser = plan_age, default_value = "24h", requires = "out")]
     pub(super) max_age: Duration,
 }
 
@@ -568,6 +569,14 @@ pub(super) struct ManArguments {
     /// Write the pages of all commands into this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
     pub(super) out: Option<PathBuf>,
+}
+
+/// Reads how long a plan file may be used.
+fn plan_age(text: &str) -> Result<Duration, String> {
+    let age = number::duration(text)?;
+    let longest = LONGEST_PLAN_AGE.unsigned_abs();
+    let hours = longest.as_secs() / 3600;
+    if age > longest { Err(format!("a plan file may be used for {hours}h at most")) } else { Ok(age) }
 }
 
 /// Reads a language.

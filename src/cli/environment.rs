@@ -177,6 +177,15 @@ pub(super) fn names_a_writing_webhook(file: Option<&Path>) -> bool {
     file.is_some() || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"].into_iter().any(|name| variable(name).is_some())
 }
 
+/// Returns the files that variables name for webhooks.
+pub(super) fn webhook_files() -> Vec<PathBuf> {
+    ["RECARD_WEBHOOK_URL_FILE", "RECARD_READ_WEBHOOK_URL_FILE"]
+        .into_iter()
+        .filter_map(variable)
+        .map(PathBuf::from)
+        .collect()
+}
+
 /// Whether any webhook is named.
 pub(super) fn names_a_webhook(file: Option<&Path>) -> bool {
     names_a_writing_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()

@@ -11,9 +11,11 @@ mod embedded;
 mod environment;
 pub mod exit;
 mod failure;
+mod identity;
 mod interrupt;
 mod log;
 mod metrics;
+mod named_files;
 mod names;
 mod number;
 mod order;
@@ -179,6 +181,7 @@ fn runtime_for(command: &Command) -> Builder {
 }
 
 async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interrupt) -> Result<u8, Failure> {
+    named_files::check(global, &command)?;
     match command {
         Command::Validate(arguments) => commands::validate::run(ui, &arguments, interrupt).await,
         Command::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,

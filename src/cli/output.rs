@@ -12,7 +12,7 @@ use crate::diagnostic::mask;
 use crate::language::{self, Text};
 use crate::model::decimal;
 use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
-use crate::store::write_whole;
+use crate::store::{destination, write_whole};
 
 /// Less than this would not hold a headline.
 const SMALLEST_LIMIT: usize = 1_000;
@@ -277,7 +277,8 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
     if path.metadata().is_ok_and(|there| !there.is_file()) {
         return Ok(());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let leads_to = destination(path).map_err(|problem| cannot(problem.to_string().into()))?;
+    let folder = leads_to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         return Err(cannot(tr!("there is no folder {}", folder.display())));
     }

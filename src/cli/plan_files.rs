@@ -1,6 +1,8 @@
 //! Plan files on the command line: writing one, reading one, and whether it may be used here and now.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,9 +13,11 @@ use super::failure::Failure;
 use super::planning::Planned;
 use super::session::Session;
 use super::sources::Manifest;
-use crate::format::plan_file::{PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
+use crate::engine;
+use crate::format::plan_file::{LONGEST_PLAN_AGE, PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
 use crate::manifest::Document;
-use crate::model::PortalId;
+use crate::model::{PortalId, UserId};
+use crate::plan::Plan;
 use crate::port::Clock as _;
 use crate::store::read_whole;
 
@@ -51,10 +55,16 @@ pub(super) fn made(
         limits: planned.limits.clone(),
         breaches: plan.guards.breaches.clone(),
         acknowledged: plan.guards.acknowledged.clone(),
-        selected: plan.guards.measure.selected,
+        selected: selected(plan),
         counts: plan.counts(),
     })
     .map_err(|problem| unwritable(&problem))
+}
+
+/// Returns whom the manifests of a plan select, by the name of the manifest.
+fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
+    let measured = plan.guards.measure.manifests.iter();
+    measured.map(|(name, measure)| (Arc::clone(name), measure.selected.clone())).collect()
 }
 
 /// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
@@ -87,11 +97,18 @@ pub(super) fn check(content: &PlanFileContent, portal: &PortalId, manifest: Opti
     if content.is_expired(now) {
         return Err(Failure::plan_file(tr!("the plan file expired at {}", moment(content.expires))));
     }
-    match manifest {
-        Some(manifest) if manifest.declaration.digest != content.manifest => {
-            Err(Failure::plan_file(tr!("the plan file was made from other manifests, or they have changed since")))
-        }
-        _ => Ok(()),
+    if content.lasts_too_long() {
+        let days = LONGEST_PLAN_AGE.as_hours() / 24;
+        return Err(Failure::plan_file(tr!(
+            "the plan file of {} may be used until {}, and no plan may be used for longer than {days} days",
+            moment(content.created),
+            moment(content.expires),
+            days
+        )));
+    }
+    match manifest.and_then(|manifest| engine::difference(content, &manifest.declaration)) {
+        Some(difference) => Err(Failure::plan_file(difference)),
+        None => Ok(()),
     }
 }
 

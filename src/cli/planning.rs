@@ -1,6 +1,8 @@
 //! From manifests to a plan: what `plan`, `apply` and `demo` have in common.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::args::{Memory, Rules};
 use super::failure::Failure;
@@ -12,9 +14,9 @@ use super::session::Session;
 use super::sources::{self, Manifest};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Resolution};
-use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Snapshot};
+use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Selecting, Snapshot, UserId};
 use crate::plan::{self, BlindReset, Plan, Policy};
-use crate::port::{PortalError, StoreError};
+use crate::port::{PortalError, ReadPortal as _, StoreError};
 use crate::portal::{Forecast, Task};
 use crate::report::{Commit, Cost, PlanReport};
 use crate::store::Store;
@@ -82,21 +84,34 @@ pub(super) async fn of_snapshot(
     snapshot: &Snapshot,
     git: Asked,
 ) -> Result<Planned, Failure> {
-    let Resolution { mut desired, warnings } = resolution;
-    lower_limits(&mut desired.guards, rules);
-
+    let Resolution { mut desired, warnings, employees } = resolution;
+    desired.guards.lower(rules.max_users);
     let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
     let policy = Policy {
         blind,
         ledger: ledger(&session.store, &rules.memory)?,
-        previous_selection: session.store.selection(&manifest.names())?,
+        previous_selections: previous_selections(&session.store, &manifest.files(), &desired.selected())?,
     };
     let made = plan::plan(&desired, snapshot, &policy);
     second_opinion(&desired, snapshot, &policy, &made)?;
+    let made = with_employees(session, made, employees).await?;
     let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
     let commits = session.interrupt().unless_stopped(async { Ok(git.answer().await) }).await?;
     Ok(Planned { plan: made, warnings, commits, limits: desired.guards })
+}
+
+/// Counts the employees, unless their number is known, and measures the guards again, where the share of the portal counts.
+pub(super) async fn with_employees(session: &Session, made: Plan, known: Option<u32>) -> Result<Plan, Failure> {
+    let employees =
+        match known {
+            Some(employees) => employees,
+            None if !made.guards.lacks_employees() => return Ok(made),
+            None => session.portal.reader().employees().await.map_err(|problem| {
+                session.told(Failure::from(problem).while_doing(tr!("cannot count the employees")))
+            })?,
+        };
+    Ok(Plan { guards: made.guards.with_employees(employees), ..made })
 }
 
 /// Has the checker look at a plan.
@@ -132,12 +147,22 @@ pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> 
     }
 }
 
-/// Lowers limits as the command line says.
-pub(super) fn lower_limits(guards: &mut GuardLimits, rules: &Rules) {
-    if let Some(lower) = rules.max_users {
-        guards.max_users = guards.max_users.min(lower);
-        guards.acknowledged_users = guards.acknowledged_users.map(|number| number.min(lower));
-    }
+/// Returns how many people each manifest selected in its last run; `files` are its name and its file.
+pub(super) fn previous_selections(
+    store: &Store,
+    files: &[(String, String)],
+    selected: &BTreeMap<Arc<str>, Vec<UserId>>,
+) -> Result<BTreeMap<Arc<str>, u32>, Failure> {
+    let run: Vec<Selecting<'_>> =
+        files.iter().map(|(manifest, file)| selecting(manifest, file, selected.get(manifest.as_str()))).collect();
+    let is_gone = |file: &str| !file.is_empty() && !Path::new(file).exists();
+    let previous = store.selections()?.previous(&run, is_gone);
+    Ok(previous.into_iter().map(|(name, people)| (name.into(), people)).collect())
+}
+
+/// Returns what a manifest selects, for comparing and for keeping.
+pub(super) fn selecting<'a>(manifest: &'a str, file: &'a str, people: Option<&'a Vec<UserId>>) -> Selecting<'a> {
+    Selecting { manifest, file, people: people.map_or(&[], Vec::as_slice) }
 }
 
 /// What the resets of a plan cost, whose cards were read just now.

@@ -1,10 +1,11 @@
 //! Finds and reads the manifests that the command line names.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::exit;
 use super::failure::Failure;
+use super::identity::{Displayed, Identity};
 use super::interrupt::Interrupt;
 use super::output::Outputs;
 use super::ui::Ui;
@@ -13,6 +14,9 @@ use crate::language::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
 use crate::report::{Checked, Subject};
 use crate::store::{read_to_limit, read_whole};
+
+/// The name of a manifest that came by stdin.
+const STDIN: &str = "<stdin>";
 
 /// The manifests of a run, and their texts for whatever must be said about them later.
 pub(super) struct Manifest {
@@ -30,11 +34,10 @@ impl Manifest {
         self.declaration.portal_place().to_string()
     }
 
-    /// The names of all documents, sorted: by them a later run knows that it is of the same manifests.
-    pub(super) fn names(&self) -> String {
-        let mut names: Vec<&str> = self.declaration.documents.iter().map(|document| &*document.name).collect();
-        names.sort_unstable();
-        names.join("\n")
+    /// Returns name and file of each document, by which a later run knows what they selected.
+    pub(super) fn files(&self) -> Vec<(String, String)> {
+        let file = |document: &Document| (document.name.to_string(), selection_file(&document.place.file));
+        self.declaration.documents.iter().map(file).collect()
     }
 
     /// Name and reason of each document.
@@ -85,48 +88,73 @@ pub(super) fn lying_in(folder: &Path) -> Option<Vec<Source>> {
     read(&[folder.to_owned()]).ok()
 }
 
+/// Returns a file of a manifest without detours, as selections keep it. Empty for a manifest that came by stdin.
+pub(super) fn selection_file(file: &str) -> String {
+    if file == STDIN {
+        return String::new();
+    }
+    let parts = Path::new(file).components().filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
+}
+
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut sources: Vec<Source> = Vec::new();
+    // The same file named twice, or by two links, is one file.
+    let mut seen = BTreeSet::new();
+    let mut displayed = Displayed::default();
     for path in files {
         if path.as_os_str() == "-" {
-            let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
-                .map_err(|problem| Failure::error(tr!("cannot read the manifest from stdin: {problem}", problem)))?;
-            sources.push(Source { name: "<stdin>".into(), bytes: manifest::without_byte_order_marks(bytes) });
+            if seen.insert(Identity::of_stdin()) {
+                let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64).map_err(|problem| {
+                    Failure::error(tr!("cannot read the manifest from stdin: {problem}", problem))
+                })?;
+                sources.push(Source {
+                    name: displayed.name(Path::new(STDIN)).into(),
+                    bytes: manifest::without_byte_order_marks(bytes),
+                });
+            }
             continue;
         }
-        if path.is_dir() {
-            let mut found = Vec::new();
-            folder(path, &mut BTreeSet::new(), &mut found)?;
-            if found.is_empty() {
-                return Err(Failure::error(tr!("the folder {} holds no .yaml or .yml file", path.display())));
+        for file in found(std::slice::from_ref(path))? {
+            if seen.insert(Identity::of(&file)) {
+                sources.push(file_source(&file, &mut displayed)?);
             }
-            for file in found {
-                sources.push(file_source(&file)?);
-            }
-        } else {
-            sources.push(file_source(path)?);
         }
     }
-    // The same file named twice is one file.
-    let mut seen = BTreeSet::new();
-    sources.retain(|source| seen.insert(source.name.clone()));
     Ok(sources)
 }
 
-/// Finds the manifests in a folder and those below it. A folder is looked into once, whatever links lead to it: a link to a
-/// folder above would never end otherwise, and two would double at every step.
-fn folder(path: &Path, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let cannot = |problem| Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem));
-    if !visited.insert(std::fs::canonicalize(path).map_err(cannot)?) {
+/// Returns the files that are named, and those in folders that are named. Stdin is left out.
+pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut all = Vec::new();
+    for path in files.iter().filter(|path| path.as_os_str() != "-") {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let mut inside = Vec::new();
+        folder(path, &mut inside, &mut BTreeSet::new())?;
+        if inside.is_empty() {
+            return Err(Failure::error(tr!("the folder {} holds no .yaml or .yml file", path.display())));
+        }
+        all.extend(inside);
+    }
+    Ok(all)
+}
+
+/// Walks through a folder. A folder that several links lead to is walked through once.
+fn folder(path: &Path, found: &mut Vec<PathBuf>, seen: &mut BTreeSet<Identity>) -> Result<(), Failure> {
+    if !seen.insert(Identity::of(path)) {
         return Ok(());
     }
+    let cannot = |problem| Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem));
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(cannot)? {
         entries.push(entry.map_err(cannot)?.path());
     }
     entries.sort();
     for entry in entries {
-        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let yaml = entry
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"));
@@ -134,7 +162,7 @@ fn folder(path: &Path, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>
             continue;
         }
         if entry.is_dir() {
-            folder(&entry, visited, found)?;
+            folder(&entry, found, seen)?;
         } else if yaml {
             // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
             if entry.exists() && !entry.is_file() {
@@ -146,11 +174,11 @@ fn folder(path: &Path, visited: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>
     Ok(())
 }
 
-fn file_source(path: &Path) -> Result<Source, Failure> {
+fn file_source(path: &Path, displayed: &mut Displayed) -> Result<Source, Failure> {
     let bytes = read_whole(path, manifest::LARGEST_FILE as u64).map_err(|problem| {
         Failure::error(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
             .hint(tr!("name a file or a folder with -f"))
     })?;
     let bytes = manifest::without_byte_order_marks(bytes);
-    Ok(Source { name: path.display().to_string().into(), bytes })
+    Ok(Source { name: displayed.name(path).into(), bytes })
 }

@@ -5,7 +5,7 @@
 //! the text. Every text that enters a diagnostic has its webhook secrets masked on the way in, and so has every line that
 //! is drawn: no output made of diagnostics can hold one, whatever the output.
 //!
-//! Two functions for every text that leaves the process stand here as well, below all that write: [`mask`] covers the secrets
+//! Two functions for every text that leaves the process stand here as well, below all that write: [`mask()`] covers the secrets
 //! that are known, and [`visible`] makes foreign text safe for terminals and build servers.
 
 mod code;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::manifest::{Declaration, DepartmentSelector};
-use crate::model::{Department, DepartmentId, Person, UserId};
+use crate::model::{Department, DepartmentId, Person, TreeGap, UserId};
 use crate::port::{PeopleQuery, PortalError, ReadPortal};
 
 /// What the portal answered.
@@ -20,6 +20,8 @@ pub(super) struct Directory {
     pub(super) by_email: BTreeMap<Arc<str>, Vec<(UserId, bool)>>,
     /// All departments, if any was asked for.
     pub(super) departments: BTreeMap<DepartmentId, Department>,
+    /// The number of employees, if everybody was listed.
+    pub(super) employees: Option<u32>,
 }
 
 impl Directory {
@@ -46,6 +48,25 @@ impl Directory {
             }
         }
         found
+    }
+
+    /// Returns the hole in the tree because of which it is not known if somebody is below a department; nothing if it is known.
+    ///
+    /// The portal lists active departments alone. A department that it does not list may be below any other one, and so may those
+    /// that are below it.
+    pub(super) fn gap(&self, user: UserId, excepted: DepartmentId) -> Option<TreeGap> {
+        let missing = |department: DepartmentId| {
+            let (mut id, mut seen) = (department, BTreeSet::new());
+            // A ring of departments ends by itself, and nothing of it is missing.
+            while seen.insert(id) {
+                match self.departments.get(&id) {
+                    None => return Some(TreeGap { excepted, department, missing: id }),
+                    Some(found) => id = found.parent?,
+                }
+            }
+            None
+        };
+        self.people.get(&user)?.departments.iter().copied().find_map(missing)
     }
 
     /// Whether somebody, dismissed or not, belongs directly to one of the departments.
@@ -110,6 +131,8 @@ impl Questions {
                 }
                 directory.add(person);
             }
+            let employees = directory.people.values().filter(|person| person.is_employee()).count();
+            directory.employees = Some(u32::try_from(employees).unwrap_or(u32::MAX));
         }
         let missing: Vec<UserId> = self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
         if !missing.is_empty() {

@@ -30,6 +30,7 @@
 //! the `reset` of one request, a few milliseconds, what they saved is gone.
 
 mod apply;
+mod compare;
 mod directory;
 mod events;
 mod evidence;
@@ -53,6 +54,7 @@ mod fakes;
 mod tests;
 
 pub use apply::apply;
+pub use compare::difference;
 pub use directory::look_up;
 pub use events::{Event, Listener};
 pub use evidence::evidence_of_run;

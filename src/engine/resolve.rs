@@ -12,7 +12,9 @@ use super::directory::Directory;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::language::Text;
 use crate::manifest::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
-use crate::model::{CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, UserId};
+use crate::model::{
+    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, TreeGap, UserId,
+};
 use crate::port::{PortalError, ReadPortal};
 
 /// Why the manifests could not be resolved.
@@ -33,6 +35,8 @@ pub struct Resolution {
     pub desired: DesiredState,
     /// What was odd, but no reason to stop.
     pub warnings: Vec<Diagnostic>,
+    /// The number of employees, if the manifests had everybody listed.
+    pub employees: Option<u32>,
 }
 
 /// Resolves every selector of the manifests.
@@ -56,29 +60,51 @@ pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Re
 /// If the portal cannot be asked.
 pub async fn resolve_existing<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, PortalError> {
     let directory = Directory::read(portal, declaration).await?;
-    let mut resolver = Resolver { directory, diagnostics: Vec::new(), targets: BTreeMap::new() };
+    let mut resolver = Resolver {
+        directory,
+        diagnostics: Vec::new(),
+        targets: BTreeMap::new(),
+        shared: BTreeMap::new(),
+        gaps: BTreeMap::new(),
+        repeated: BTreeMap::new(),
+    };
     for document in &declaration.documents {
         resolver.document(document);
     }
-    let Resolver { directory, diagnostics, targets } = resolver;
+    resolver.tell_repeated();
+    let Resolver { directory, diagnostics, targets, shared, gaps, repeated: _ } = resolver;
     let targets: Vec<DesiredTarget> = targets.into_values().collect();
     let selected: BTreeSet<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
     let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();
-    let desired = DesiredState { targets, people, guards: declaration.guards() };
-    Ok(Resolution { desired, warnings: diagnostics })
+    let desired = DesiredState { targets, people, guards: declaration.guards(), shared, gaps };
+    Ok(Resolution { desired, warnings: diagnostics, employees: directory.employees })
 }
 
 struct Resolver {
     directory: Directory,
     diagnostics: Vec<Diagnostic>,
     targets: BTreeMap<CardKey, DesiredTarget>,
+    /// The further manifests of targets that several select.
+    shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
+    /// Targets of which it is not known if they are excepted.
+    gaps: BTreeMap<CardKey, TreeGap>,
+    /// Targets that are selected twice, by the places of the second and the first mention.
+    repeated: BTreeMap<(Place, Place), Repeated>,
+}
+
+/// Targets that are selected at two places.
+struct Repeated {
+    first: CardKey,
+    count: u32,
+    contradicts: bool,
+    manifests: [Arc<str>; 2],
 }
 
 impl Resolver {
     fn document(&mut self, document: &Document) {
         for lead in &document.common {
             let origin = self.origin(document, &lead.place, Selector::Common);
-            self.target(CardKey::common(lead.value), Mode::Enforce, &origin);
+            self.target(CardKey::common(lead.value), Mode::Enforce, &origin, None);
         }
         for block in &document.personal {
             self.block(document, block);
@@ -89,7 +115,7 @@ impl Resolver {
     fn block(&mut self, document: &Document, block: &PersonalBlock) {
         let errors_before = self.diagnostics.len();
         let mut selected = self.selected(&block.users);
-        self.leave_out(&block.users.except, &mut selected);
+        let gaps = self.leave_out(&block.users.except, &mut selected);
         let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
         if selected.is_empty() && !new_errors {
             let text = tr!("this block selects nobody on the portal");
@@ -104,7 +130,7 @@ impl Resolver {
                 .or_insert_with_key(|(selector, place)| self.origin(document, place, selector.clone()));
             let origin = Arc::clone(origin);
             for lead in &block.lead_customer_types {
-                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin);
+                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin, gaps.get(&user).copied());
             }
         }
     }
@@ -145,8 +171,13 @@ impl Resolver {
         selected
     }
 
-    /// Takes out those whom a block excepts.
-    fn leave_out(&mut self, except: &Exceptions, selected: &mut BTreeMap<UserId, (Selector, Place)>) {
+    /// Takes out those whom a block excepts. Returns those of whom that is not known: an exception that is computed from a tree with
+    /// holes excepts too few.
+    fn leave_out(
+        &mut self,
+        except: &Exceptions,
+        selected: &mut BTreeMap<UserId, (Selector, Place)>,
+    ) -> BTreeMap<UserId, TreeGap> {
         for id in &except.ids {
             if self.known_id(id) {
                 selected.remove(&id.value);
@@ -162,6 +193,10 @@ impl Resolver {
             let tree = self.tree_of(department);
             selected.retain(|user, _| !self.directory.belongs(*user, &tree));
         }
+        let recursive = except.departments.iter().map(|one| one.value).filter(|department| department.recursive);
+        let recursive: Vec<DepartmentId> = recursive.map(|department| department.id).collect();
+        let gap = |user: UserId| recursive.iter().find_map(|excepted| self.directory.gap(user, *excepted));
+        selected.keys().filter_map(|user| Some((*user, gap(*user)?))).collect()
     }
 
     fn origin(&self, document: &Document, place: &Place, selector: Selector) -> Arc<Origin> {
@@ -169,19 +204,53 @@ impl Resolver {
         Arc::new(Origin { manifest, reason, place: place.clone(), selector })
     }
 
-    /// Adds a target. The first mention stays; a later one with another mode contradicts it.
-    fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>) {
-        if let Some(known) = self.targets.get(&key) {
-            if known.mode != mode {
-                let text = tr!("{key} is selected twice, with different modes", key);
-                let found = Diagnostic::error(Code::Contradiction, origin.place.clone(), text)
-                    .label(known.origin.place.clone(), tr!("first selected here"))
-                    .help(tr!("leave the person out of one of the blocks with `except`"));
-                self.diagnostics.push(found);
-            }
+    /// Adds a target. The first mention stays; a later one with another mode contradicts it, and any other one is a repetition.
+    fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>, gap: Option<TreeGap>) {
+        let Some(known) = self.targets.get(&key) else {
+            self.gaps.extend(gap.map(|gap| (key, gap)));
+            self.targets.insert(key, DesiredTarget { key, mode, origin: Arc::clone(origin) });
             return;
+        };
+        if gap.is_none() {
+            // One mention that surely holds is enough.
+            self.gaps.remove(&key);
         }
-        self.targets.insert(key, DesiredTarget { key, mode, origin: Arc::clone(origin) });
+        if known.origin.manifest != origin.manifest {
+            self.shared.entry(key).or_default().insert(Arc::clone(&origin.manifest));
+        }
+        let contradicts = known.mode != mode;
+        // A repetition in the same words was told when the manifests were read.
+        if contradicts || known.origin.selector != origin.selector {
+            let places = (origin.place.clone(), known.origin.place.clone());
+            let manifests = [Arc::clone(&known.origin.manifest), Arc::clone(&origin.manifest)];
+            let repeated =
+                self.repeated.entry(places).or_insert(Repeated { first: key, count: 0, contradicts, manifests });
+            repeated.count += 1;
+        }
+    }
+
+    /// Tells of targets that are selected twice: one problem for each pair of places.
+    fn tell_repeated(&mut self) {
+        for ((place, first_place), Repeated { first: key, count, contradicts, manifests }) in &self.repeated {
+            let more = match count.saturating_sub(1) {
+                0 => Text::default(),
+                more => tr!(" (and {n} more card)" | " (and {n} more cards)" % more),
+            };
+            let found = if *contradicts {
+                let text = tr!("{key} is selected twice, with different modes{more}", key, more);
+                Diagnostic::error(Code::Contradiction, place.clone(), text)
+                    .help(tr!("leave the person out of one of the blocks with `except`"))
+            } else {
+                let text = tr!("{key} is selected twice{more}", key, more);
+                let [one, other] = manifests;
+                Diagnostic::warning(Code::DuplicateTarget, place.clone(), text).help(if one == other {
+                    tr!("one of them can go; the card is reset once")
+                } else {
+                    tr!("the card is reset once, and counts for the guards of both manifests")
+                })
+            };
+            self.diagnostics.push(found.label(first_place.clone(), tr!("first selected here")));
+        }
     }
 
     fn known_id(&mut self, id: &Placed<UserId>) -> bool {

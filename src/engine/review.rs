@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Settled;
+use super::compare::unselected;
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
 use crate::language::english;
 use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId};
@@ -30,10 +31,14 @@ pub fn reviewed_people(file: &PlanFileContent) -> Vec<UserId> {
 }
 
 /// The targets of a plan file as if manifests had named them, to look at and to plan again; `people` are those of
-/// [`reviewed_people`] whom the portal still knows.
-pub fn reviewed_targets(file: &PlanFileContent, people: &BTreeMap<UserId, Person>) -> DesiredState {
+/// [`reviewed_people`] whom the portal still knows, and `manifests` is what the manifests mean now, where they are given.
+pub fn reviewed_targets(
+    file: &PlanFileContent,
+    people: &BTreeMap<UserId, Person>,
+    manifests: Option<&DesiredState>,
+) -> DesiredState {
     let resets = file.targets.iter().map(|target| {
-        let PlanFileTarget { key, removal: _, generation, origin, name: _ } = target;
+        let PlanFileTarget { key, removal: _, generation, origin, name: _, also: _ } = target;
         let mode = generation.clone().map_or(Mode::Enforce, Mode::Once);
         DesiredTarget { key: *key, mode, origin: Arc::new(origin.clone()) }
     });
@@ -50,17 +55,30 @@ pub fn reviewed_targets(file: &PlanFileContent, people: &BTreeMap<UserId, Person
         Some((id, Person { id, name, email: None, active, departments: Vec::new() }))
     };
     let named = file.targets.iter().filter_map(person).collect();
-    DesiredState { targets, people: named, guards: file.limits.clone() }
+    let (guards, shared) = match manifests {
+        Some(manifests) => (manifests.guards.clone(), manifests.shared.clone()),
+        None => {
+            let also = file.targets.iter().filter(|target| !target.also.is_empty());
+            (file.limits.clone(), also.map(|target| (target.key, target.also.clone())).collect())
+        }
+    };
+    DesiredState { targets, people: named, guards, shared, ..DesiredState::default() }
 }
 
-/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so.
-pub fn review(file: &PlanFileContent, people: &BTreeMap<UserId, Person>, now: Plan) -> Reviewed {
+/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so. Where manifests are given, only
+/// what they select now is left, and their limits count.
+pub fn review(
+    file: &PlanFileContent,
+    people: &BTreeMap<UserId, Person>,
+    manifests: Option<&DesiredState>,
+    now: Plan,
+) -> Reviewed {
     let decisions: BTreeMap<CardKey, &Decision> =
         now.targets.iter().map(|target| (target.key, &target.decision)).collect();
     let mut settled = Vec::new();
     let mut left: BTreeSet<CardKey> = BTreeSet::new();
     for target in &file.targets {
-        let out = out_of_the_plan(target, people);
+        let out = out_of_the_plan(target, people).or_else(|| unselected(target, manifests?));
         match out.or_else(|| met(target.removal, decisions.get(&target.key).copied())) {
             None => {
                 left.insert(target.key);
@@ -72,7 +90,11 @@ pub fn review(file: &PlanFileContent, people: &BTreeMap<UserId, Person>, now: Pl
     let at_default =
         |decision: &Decision| matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
     left.extend(decisions.iter().filter(|(_, decision)| at_default(decision)).map(|(key, _)| *key));
-    Reviewed { plan: now.narrowed(&left, file.selected, &file.limits), settled }
+    let plan = match manifests {
+        Some(manifests) => now.narrowed(&left, &manifests.selected(), &manifests.guards),
+        None => now.narrowed(&left, &file.selected, &file.limits),
+    };
+    Reviewed { plan, settled }
 }
 
 /// Whose card is not touched any more, whatever it holds: those whom the manifest would not select now.
@@ -110,9 +132,12 @@ fn met(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> {
 mod tests {
     use super::*;
     use crate::format::samples;
-    use crate::model::{CardState, Identity, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
+    use crate::model::{
+        CardState, Identity, ManifestLimits, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TreeGap,
+        TrustEvidence,
+    };
     use crate::model::{PortalId, UnreadableReason};
-    use crate::plan::{BlindReset, Breach, Policy, plan};
+    use crate::plan::{BlindReset, BreachKind, Policy, plan};
 
     fn snapshot(cards: Vec<(CardKey, Observed)>) -> Snapshot {
         let caller = Identity {
@@ -139,13 +164,14 @@ mod tests {
             key: samples::personal(*id),
             removal: PlannedRemoval::Layout(samples::layout("mine").digest()),
             generation: None,
+            also: BTreeSet::new(),
             ..sample.targets[1].clone()
         };
         PlanFileContent {
             targets: people.iter().map(target).collect(),
             marks: Vec::new(),
             limits: Default::default(),
-            selected: 100,
+            selected: [("sales".into(), (2..102).map(|id| UserId::new(id).unwrap()).collect())].into(),
             ..sample.clone()
         }
     }
@@ -165,7 +191,11 @@ mod tests {
 
     fn reviewed(file: &PlanFileContent, cards: Vec<(CardKey, Observed)>, policy: &Policy) -> Reviewed {
         let people = everybody(file);
-        review(file, &people, plan(&reviewed_targets(file, &people), &snapshot(cards), policy))
+        review(file, &people, None, plan(&reviewed_targets(file, &people, None), &snapshot(cards), policy))
+    }
+
+    fn kinds(plan: &Plan) -> Vec<BreachKind> {
+        plan.guards.breaches.iter().map(|breach| breach.kind.clone()).collect()
     }
 
     #[test]
@@ -191,16 +221,17 @@ mod tests {
     #[test]
     fn the_guards_are_measured_again_over_what_is_left() {
         let mut file = file(&[2, 3]);
-        file.limits.max_users = 1;
+        let limits = ManifestLimits { max_users: Some(1), ..ManifestLimits::default() };
+        file.limits.manifests.insert("sales".into(), limits);
         let both = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("mine"))];
         let refused = reviewed(&file, both, &Policy::default()).plan;
-        assert_eq!(refused.guards.breaches, [Breach::TooManyPeople { people: 2, limit: 1 }]);
+        assert_eq!(kinds(&refused), [BreachKind::TooManyPeople { people: 2, limit: 1 }]);
         let one = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("newer"))];
         assert!(reviewed(&file, one.clone(), &Policy::default()).plan.guards.holds());
         // The selection is that of the manifests, not that of the file.
-        let policy = Policy { previous_selection: Some(126), ..Policy::default() };
+        let policy = Policy { previous_selections: [("sales".into(), 126)].into(), ..Policy::default() };
         let shrunk = reviewed(&file, one, &policy).plan;
-        assert_eq!(shrunk.guards.breaches, [Breach::Shrunk { now: 100, before: 126 }]);
+        assert_eq!(kinds(&shrunk), [BreachKind::Shrunk { now: 100, before: 126 }]);
     }
 
     #[test]
@@ -213,8 +244,8 @@ mod tests {
         }
         people.remove(&UserId::new(4).unwrap());
         let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
-        let now = plan(&reviewed_targets(&file, &people), &snapshot(cards), &Policy::default());
-        let Reviewed { plan, settled } = review(&file, &people, now);
+        let now = plan(&reviewed_targets(&file, &people, None), &snapshot(cards), &Policy::default());
+        let Reviewed { plan, settled } = review(&file, &people, None, now);
         let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
         assert_eq!(resets, [samples::personal(3), samples::personal(5)]);
         let told: Vec<String> = settled.iter().map(|one| format!("{} {}", one.key, one.outcome)).collect();
@@ -227,6 +258,30 @@ mod tests {
             ]
         );
         assert_eq!(plan.guards.measure.people.len(), 2);
+    }
+
+    #[test]
+    fn what_the_manifests_do_not_select_any_more_is_left_alone_and_their_limits_count() {
+        let file = file(&[2, 3, 4, 5]);
+        let people = everybody(&file);
+        let all = reviewed_targets(&file, &people, None);
+        let limits = ManifestLimits { max_users: Some(0), ..ManifestLimits::default() };
+        let mut manifests = DesiredState { people: BTreeMap::new(), ..all };
+        manifests.guards.manifests = [("sales".into(), limits)].into();
+        // User 3 left the department, user 4 may be excepted, and user 5 has another mode now.
+        manifests.targets.remove(1);
+        let department = crate::model::DepartmentId::new(41).unwrap();
+        let gap = TreeGap { excepted: department, department, missing: department };
+        manifests.gaps.insert(samples::personal(4), gap);
+        manifests.targets[2].mode = Mode::Once(crate::model::Generation::new("2026-11").unwrap());
+        let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
+        let desired = reviewed_targets(&file, &people, Some(&manifests));
+        let now = plan(&desired, &snapshot(cards), &Policy::default());
+        let Reviewed { plan, settled } = review(&file, &people, Some(&manifests), now);
+        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(2)]);
+        let left: Vec<CardKey> = settled.iter().map(|one| one.key).collect();
+        assert_eq!(left, [samples::personal(3), samples::personal(4), samples::personal(5)]);
+        assert_eq!(kinds(&plan), [BreachKind::TooManyPeople { people: 1, limit: 0 }]);
     }
 
     #[test]

@@ -43,13 +43,14 @@ fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
         selector: Selector::Id,
     });
     let target = |key: &CardKey| DesiredTarget { key: *key, mode: mode.clone(), origin: Arc::clone(&origin) };
-    let guards = GuardLimits {
+    let limits = ManifestLimits {
         acknowledged_common: LeadCustomerType::ALL.into(),
         acknowledged_people: [user(1)].into(),
         acknowledged_users: Some(1000),
-        ..GuardLimits::default()
+        ..ManifestLimits::default()
     };
-    DesiredState { targets: keys.iter().map(target).collect(), people: BTreeMap::new(), guards }
+    let guards = GuardLimits { manifests: [("test".into(), limits)].into(), max_users: None };
+    DesiredState { targets: keys.iter().map(target).collect(), guards, ..DesiredState::default() }
 }
 
 async fn make_plan(portal: &FakePortal, keys: &[CardKey], mode: &Mode, ledger: Ledger) -> Plan {

@@ -299,6 +299,10 @@ fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Op
     }
     if is_unchanged {
         return match answer {
+            // A portal that accepts a layout and keeps nothing of it may have been about to fail: once more tells.
+            CommandAnswer::Done if task.tries == 0 && task.goal.target().is_some() => Verdict::Retry(Reason::Failed(
+                tr_later!("the portal accepted it, and the card is as before").to_owned(),
+            )),
             CommandAnswer::Done => Verdict::Final(without_effect(task)),
             CommandAnswer::Refused(refusal) => Verdict::Final(refused(task, refusal)),
             CommandAnswer::Limited(reason) => Verdict::Retry(Reason::Limited(reason.clone())),

@@ -6,7 +6,7 @@
 
 use super::plan_file::{PlanFile, PlanFileError};
 use super::*;
-use crate::model::{Digest, Outcome, RunId, Totals};
+use crate::model::{Digest, Outcome, RunId, Selecting, Selections, Totals, UserId};
 use crate::port::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
 
 /// Something that was written, and the reader of it.
@@ -110,7 +110,9 @@ fn backups() -> Vec<u8> {
 fn written() -> Vec<Sample> {
     let document = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Document };
     let grows = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Lines };
-    let selections = [("sales".to_owned(), 7), ("support".to_owned(), 30)].into();
+    let people = [UserId::FIRST];
+    let mut selections = Selections::default();
+    selections.keep(&[Selecting { manifest: "sales", file: "sales.yaml", people: &people }]);
     vec![
         grows("decode_backup", backups(), |bytes| lines(bytes, |_, json| decode_backup(json.as_bytes()))),
         document("decode_bundle", encode_bundle(&bundle()).unwrap(), |bytes| one(decode_bundle(bytes))),

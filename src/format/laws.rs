@@ -1,12 +1,14 @@
 //! The law of every format, tried on random values: what is decoded is what was encoded.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::plan_file::{PlanFile, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use super::*;
 use crate::model::*;
-use crate::plan::{Breach, PlanCounts, SpecialPerson};
+use crate::plan::{Breach, BreachKind, LimitSource, PlanCounts, SpecialPerson};
 use crate::port::*;
 
 fn users() -> impl Strategy<Value = UserId> {
@@ -33,7 +35,7 @@ fn generations() -> impl Strategy<Value = Generation> {
 }
 
 fn portals() -> impl Strategy<Value = PortalId> {
-    "[a-z0-9][a-z0-9.-]{0,20}(:[0-9]{1,5})?".prop_map(|text| PortalId::new(&text).unwrap())
+    "[a-z][a-z0-9]{0,10}(\\.[a-z][a-z0-9]{0,10}){0,2}(:[1-9][0-9]{0,3})?".prop_map(|text| PortalId::new(&text).unwrap())
 }
 
 fn runs() -> impl Strategy<Value = RunId> {
@@ -110,19 +112,26 @@ fn records() -> impl Strategy<Value = JournalRecord> {
 
 fn breaches() -> impl Strategy<Value = Breach> {
     let number = any::<u32>;
-    prop_oneof![
-        (number(), number()).prop_map(|(people, limit)| Breach::TooManyPeople { people, limit }),
-        (number(), number(), any::<u8>()).prop_map(|(people, active, limit)| Breach::TooLargeShare {
+    let kinds = prop_oneof![
+        (number(), number()).prop_map(|(people, limit)| BreachKind::TooManyPeople { people, limit }),
+        (number(), number(), any::<u8>()).prop_map(|(people, employees, limit)| BreachKind::TooLargeShare {
             people,
-            active,
+            employees,
             limit
         }),
-        leads().prop_map(Breach::CommonCard),
-        users().prop_map(|user| Breach::SpecialPerson(user, SpecialPerson::FirstUser)),
-        users().prop_map(|user| Breach::SpecialPerson(user, SpecialPerson::Caller)),
-        users().prop_map(Breach::Protected),
-        (number(), number()).prop_map(|(now, before)| Breach::Shrunk { now, before }),
-    ]
+        leads().prop_map(BreachKind::CommonCard),
+        users().prop_map(|user| BreachKind::SpecialPerson(user, SpecialPerson::FirstUser)),
+        users().prop_map(|user| BreachKind::SpecialPerson(user, SpecialPerson::Caller)),
+        users().prop_map(BreachKind::Protected),
+        (number(), number()).prop_map(|(now, before)| BreachKind::Shrunk { now, before }),
+    ];
+    let sources = prop_oneof![
+        Just(LimitSource::OnlyManifest),
+        any::<String>().prop_map(|name| LimitSource::Manifest(name.into())),
+        Just(LimitSource::AllManifests),
+        Just(LimitSource::CommandLine),
+    ];
+    (sources, kinds).prop_map(|(source, kind)| Breach { source, kind })
 }
 
 fn origins() -> impl Strategy<Value = Origin> {
@@ -144,12 +153,17 @@ fn origins() -> impl Strategy<Value = Origin> {
 }
 
 fn limits() -> impl Strategy<Value = GuardLimits> {
+    let manifests = prop::collection::btree_map(any::<String>().prop_map(Arc::from), manifest_limits(), 0..3);
+    (manifests, any::<Option<u32>>()).prop_map(|(manifests, max_users)| GuardLimits { manifests, max_users })
+}
+
+fn manifest_limits() -> impl Strategy<Value = ManifestLimits> {
     let people = || prop::collection::btree_set(users(), 0..3);
     let common = prop::collection::btree_set(leads(), 0..3);
-    let numbers = any::<(u32, u8, Option<u32>, Option<u32>)>();
+    let numbers = any::<(Option<u32>, Option<u8>, Option<u32>, Option<u32>)>();
     (numbers, common, people(), people()).prop_map(|(numbers, acknowledged_common, acknowledged_people, protected)| {
         let (max_users, max_percent_of_users, acknowledged_users, acknowledged_selection) = numbers;
-        GuardLimits {
+        ManifestLimits {
             max_users,
             max_percent_of_users,
             acknowledged_users,
@@ -163,7 +177,8 @@ fn limits() -> impl Strategy<Value = GuardLimits> {
 
 fn plans() -> impl Strategy<Value = PlanFileContent> {
     let removals = prop_oneof![digests().prop_map(PlannedRemoval::Layout), Just(PlannedRemoval::Unread)];
-    let target = (removals, prop::option::of(generations()), origins(), any::<String>());
+    let names = prop::collection::btree_set(any::<String>().prop_map(Arc::from), 0..2);
+    let target = (removals, prop::option::of(generations()), origins(), any::<String>(), names);
     let manifest = (any::<String>(), any::<String>(), any::<String>()).prop_map(|(name, reason, file)| PlanManifest {
         name,
         reason,
@@ -174,9 +189,11 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
     let targets = prop::collection::btree_map(keys(), target, 0..5);
     let marks = prop::collection::btree_map(keys(), (generations(), origins()), 0..3);
     let found = || prop::collection::vec(breaches(), 0..4);
-    let guards = (limits(), found(), found(), any::<[u32; 3]>());
+    let people = prop::collection::vec(users(), 0..4);
+    let selected = prop::collection::btree_map(any::<String>().prop_map(Arc::from), people, 0..3);
+    let guards = (limits(), found(), found(), selected, any::<[u32; 2]>());
     (head, manifests, prop::option::of(any::<String>()), (targets, marks), guards).prop_map(
-        |(head, manifests, commit, (targets, mut marks), (limits, breaches, acknowledged, numbers))| {
+        |(head, manifests, commit, (targets, mut marks), (limits, breaches, acknowledged, selected, numbers))| {
             let (one, other, portal, caller, caller_name, manifest) = head;
             marks.retain(|key, _| !targets.contains_key(key));
             let reset = u32::try_from(targets.len()).unwrap();
@@ -191,9 +208,9 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
                 manifests,
                 commit,
                 targets: targets
-                    .map(|(key, (removal, generation, origin, name))| {
+                    .map(|(key, (removal, generation, origin, name, also))| {
                         let name = PersonName::new(&name, "");
-                        PlanFileTarget { key, removal, generation, origin, name }
+                        PlanFileTarget { key, removal, generation, origin, name, also }
                     })
                     .collect(),
                 marks: marks
@@ -203,11 +220,22 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
                 limits,
                 breaches,
                 acknowledged,
-                selected: numbers[0],
-                counts: PlanCounts { keep: numbers[1], reset, hold: numbers[2] },
+                selected,
+                counts: PlanCounts { keep: numbers[0], reset, hold: numbers[1] },
             }
         },
     )
+}
+
+fn selections() -> impl Strategy<Value = Selection> {
+    // A number beyond 2^53 is none that JSON keeps, and no store has as many runs.
+    let people = prop::collection::vec(users(), 0..4);
+    (any::<u32>(), people, any::<String>(), any::<u32>()).prop_map(|(count, people, file, order)| Selection {
+        count,
+        people,
+        file,
+        order: order.into(),
+    })
 }
 
 fn events() -> impl Strategy<Value = AuditEvent> {
@@ -269,8 +297,11 @@ proptest! {
     }
 
     #[test]
-    fn a_selection_comes_back(people in prop::collection::btree_map(any::<String>(), any::<u32>(), 0..4)) {
-        prop_assert_eq!(decode_selections(&encode_selections(&people).unwrap()).unwrap(), people);
+    fn a_selection_comes_back(
+        selections in prop::collection::btree_map(any::<String>(), selections(), 0..4),
+    ) {
+        let selections = Selections::new(selections);
+        prop_assert_eq!(decode_selections(&encode_selections(&selections).unwrap()).unwrap(), selections);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use super::{LockRecord, ProcessIdentity};
 use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use crate::format::{ReadProof, RunReport, StoredLevel};
 use crate::model::{
-    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, LedgerEntry, Origin,
-    Outcome, PersonName, Place, PortalId, RunId, Selector, TrustEvidence, UserId,
+    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, LedgerEntry,
+    ManifestLimits, Origin, Outcome, PersonName, Place, PortalId, RunId, Selector, TrustEvidence, UserId,
 };
-use crate::plan::{Breach, PlanCounts};
+use crate::plan::{Breach, BreachKind, LimitSource, PlanCounts};
 use crate::port::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
 
 pub(crate) fn portal() -> PortalId {
@@ -122,6 +122,9 @@ fn origin(line: u32, selector: Selector) -> Origin {
 }
 
 pub(crate) fn plan() -> PlanFileContent {
+    let limits =
+        ManifestLimits { acknowledged_users: Some(30), protected: [UserId::FIRST].into(), ..ManifestLimits::default() };
+    let breach = |kind| Breach { source: LimitSource::OnlyManifest, kind };
     PlanFileContent {
         created: "2026-11-01T09:00:00Z".parse().unwrap(),
         expires: "2026-11-02T09:00:00Z".parse().unwrap(),
@@ -142,6 +145,7 @@ pub(crate) fn plan() -> PlanFileContent {
                 generation: None,
                 origin: origin(9, Selector::Common),
                 name: PersonName::default(),
+                also: Default::default(),
             },
             PlanFileTarget {
                 key: personal(7),
@@ -149,6 +153,7 @@ pub(crate) fn plan() -> PlanFileContent {
                 generation: Generation::new("2026-11"),
                 origin: origin(7, Selector::Email("anna@company.example".into())),
                 name: PersonName::new("Anna", "Petrova"),
+                also: ["support".into()].into(),
             },
         ],
         marks: vec![PlanFileMark {
@@ -156,14 +161,10 @@ pub(crate) fn plan() -> PlanFileContent {
             generation: Generation::new("2026-11").unwrap(),
             origin: origin(8, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true }),
         }],
-        limits: GuardLimits {
-            acknowledged_users: Some(30),
-            protected: [UserId::FIRST].into(),
-            ..GuardLimits::default()
-        },
-        breaches: vec![Breach::CommonCard(LeadCustomerType::Simple)],
-        acknowledged: vec![Breach::TooManyPeople { people: 30, limit: 25 }],
-        selected: 30,
+        limits: GuardLimits { manifests: [("sales".into(), limits)].into(), ..GuardLimits::default() },
+        breaches: vec![breach(BreachKind::CommonCard(LeadCustomerType::Simple))],
+        acknowledged: vec![breach(BreachKind::TooManyPeople { people: 30, limit: 25 })],
+        selected: [("sales".into(), vec![UserId::new(7).unwrap(), UserId::new(8).unwrap()])].into(),
         counts: PlanCounts { keep: 1, reset: 2, hold: 0 },
     }
 }

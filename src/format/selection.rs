@@ -1,7 +1,7 @@
-//! How many people the last run on a portal selected; for the guard on shrinking selections.
+//! What the manifests of a portal selected in their last runs; for the guard on shrinking selections.
 //!
-//! Kept by the names of the manifests of the run: two pipelines that keep different manifests for one portal are not
-//! measured against each other.
+//! Version 1 kept the numbers of people alone, by the names of all manifests of a run. It is still read: the number of a run of one
+//! manifest is the number of that manifest.
 
 use std::collections::BTreeMap;
 
@@ -9,48 +9,105 @@ use serde::{Deserialize, Serialize};
 
 use super::FormatError;
 use super::document::{Format, seal, unseal};
+use crate::model::{Selection, Selections, UserId};
 
-const FORMAT: Format = Format { name: "selection", version: 1 };
+const FORMAT: Format = Format { name: "selection", version: 2 };
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SelectionsForm {
+    Now(NowForm),
+    Earlier(EarlierForm),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NowForm {
+    manifests: BTreeMap<String, SelectionForm>,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SelectionForm {
+    count: u32,
+    file: String,
+    order: u64,
+    people: Vec<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EarlierForm {
     people: BTreeMap<String, u32>,
 }
 
-/// The numbers of people, by the manifests that selected them, as a sealed document.
+/// Returns selections as a sealed document.
 ///
 /// # Errors
 ///
 /// If JSON cannot hold it; nothing that recard keeps is such a value.
-pub fn encode_selections(people: &BTreeMap<String, u32>) -> Result<Vec<u8>, FormatError> {
-    seal(FORMAT, &SelectionForm { people: people.clone() })
+pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError> {
+    let form = |(name, selection): (&str, &Selection)| {
+        let Selection { count, people, file, order } = selection;
+        let people = people.iter().map(|user| user.get()).collect();
+        (name.to_owned(), SelectionForm { count: *count, file: file.clone(), order: *order, people })
+    };
+    seal(FORMAT, &SelectionsForm::Now(NowForm { manifests: selections.iter().map(form).collect() }))
 }
 
-/// The numbers of people from a sealed document.
+/// Returns the selections of a sealed document.
 ///
 /// # Errors
 ///
 /// If it is no sealed document of this kind, of a newer version, or changed since it was written.
-pub fn decode_selections(bytes: &[u8]) -> Result<BTreeMap<String, u32>, FormatError> {
-    let SelectionForm { people } = unseal(FORMAT, bytes)?;
-    Ok(people)
+pub fn decode_selections(bytes: &[u8]) -> Result<Selections, FormatError> {
+    let selections = match unseal(FORMAT, bytes)? {
+        SelectionsForm::Now(NowForm { manifests }) => manifests
+            .into_iter()
+            .map(|(name, form)| Ok((name, form.selection()?)))
+            .collect::<Result<_, FormatError>>()?,
+        SelectionsForm::Earlier(EarlierForm { people }) => {
+            people.into_iter().map(|(name, count)| (name, Selection { count, ..Selection::default() })).collect()
+        }
+    };
+    Ok(Selections::new(selections))
+}
+
+impl SelectionForm {
+    fn selection(self) -> Result<Selection, FormatError> {
+        let Self { count, file, order, people } = self;
+        let people = people
+            .into_iter()
+            .map(|id| UserId::new(u64::from(id)).map_err(FormatError::senseless))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Selection { count, people, file, order })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::samples;
+    use crate::model::Selecting;
 
     #[test]
-    fn a_flipped_bit_gives_an_error_or_the_same_number() {
-        for people in [0, 37, u32::MAX] {
-            let people = BTreeMap::from([("sales".to_owned(), people)]);
-            samples::flip_every_bit(&encode_selections(&people).unwrap(), |damaged| {
-                if let Ok(read) = decode_selections(damaged) {
-                    assert_eq!(read, people);
-                }
-            });
-        }
+    fn a_flipped_bit_gives_an_error_or_the_same_selections() {
+        let people: Vec<UserId> = (2..40).map(|id| UserId::new(id).unwrap()).collect();
+        let mut selections = Selections::default();
+        selections.keep(&[Selecting { manifest: "sales", file: "sales.yaml", people: &people }]);
+        samples::flip_every_bit(&encode_selections(&selections).unwrap(), |damaged| {
+            if let Ok(read) = decode_selections(damaged) {
+                assert_eq!(read, selections);
+            }
+        });
+    }
+
+    #[test]
+    fn numbers_of_version_1_are_read() {
+        let earlier = EarlierForm { people: BTreeMap::from([("sales".to_owned(), 37)]) };
+        let bytes = seal(Format { version: 1, ..FORMAT }, &earlier).unwrap();
+        let read = decode_selections(&bytes).unwrap();
+        let now = Selecting { manifest: "sales", file: "sales.yaml", people: &[] };
+        assert_eq!(read.previous(&[now], |_| false)["sales"], 37);
     }
 }

@@ -1,10 +1,11 @@
 //! What manifests say, after reading: every value checked, with its place.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::model::{DepartmentId, Digest, GuardLimits, LeadCustomerType, Mode, Place, PortalId, UserId};
+use crate::model::{
+    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, Place, PortalId, UserId,
+};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Document {
     /// `spec.common.leadCustomerTypes`.
     pub common: Vec<Placed<LeadCustomerType>>,
     /// `spec.guards` and `spec.protect`.
-    pub guards: Guards,
+    pub guards: ManifestLimits,
 }
 
 /// An entry of `spec.personal`: some people's own cards.
@@ -96,25 +97,6 @@ pub struct DepartmentSelector {
     pub recursive: bool,
 }
 
-/// `spec.guards` and `spec.protect`, as far as they are stated.
-#[derive(Clone, Debug, Default)]
-pub struct Guards {
-    /// `maxUsers`.
-    pub max_users: Option<u32>,
-    /// `maxPercentOfUsers`.
-    pub max_percent_of_users: Option<u8>,
-    /// `acknowledge.users`.
-    pub acknowledged_users: Option<u32>,
-    /// `acknowledge.selection`.
-    pub acknowledged_selection: Option<u32>,
-    /// `acknowledge.common`.
-    pub acknowledged_common: BTreeSet<LeadCustomerType>,
-    /// `acknowledge.people`.
-    pub acknowledged_people: BTreeSet<UserId>,
-    /// `protect.ids`.
-    pub protected: BTreeSet<UserId>,
-}
-
 impl Declaration {
     /// Takes documents that were checked; nothing if there are none.
     pub(super) fn new(documents: Vec<Document>) -> Option<Self> {
@@ -133,24 +115,10 @@ impl Declaration {
         &self.portal.place
     }
 
-    /// The limits over all documents: of limits the smallest, of acknowledged numbers the largest, of lists all.
+    /// Returns the limits and acknowledgements of each document.
     pub fn guards(&self) -> GuardLimits {
-        let mut limits = GuardLimits::default();
-        let stated = || self.documents.iter().map(|document| &document.guards);
-        if let Some(least) = stated().filter_map(|guards| guards.max_users).min() {
-            limits.max_users = least;
-        }
-        if let Some(least) = stated().filter_map(|guards| guards.max_percent_of_users).min() {
-            limits.max_percent_of_users = least;
-        }
-        limits.acknowledged_users = stated().filter_map(|guards| guards.acknowledged_users).max();
-        limits.acknowledged_selection = stated().filter_map(|guards| guards.acknowledged_selection).max();
-        for guards in stated() {
-            limits.acknowledged_common.extend(&guards.acknowledged_common);
-            limits.acknowledged_people.extend(&guards.acknowledged_people);
-            limits.protected.extend(&guards.protected);
-        }
-        limits
+        let stated = |document: &Document| (Arc::clone(&document.name), document.guards.clone());
+        GuardLimits { manifests: self.documents.iter().map(stated).collect(), max_users: None }
     }
 }
 
@@ -170,7 +138,7 @@ fn statement(document: &Document) -> String {
     lines.sort();
     lines.dedup();
     text.extend(lines);
-    let Guards {
+    let ManifestLimits {
         max_users,
         max_percent_of_users,
         acknowledged_users,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::declaration::{Document, Exceptions, Guards, PersonalBlock, Placed, UserSelection};
+use super::declaration::{Document, Exceptions, PersonalBlock, Placed, UserSelection};
 use super::fields::{Fields, Finder};
 use super::node::{Node, Value};
 use super::value::{Empty, department, email, leads, line, list, number, optional_list, text, user};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{Generation, LeadCustomerType, Mode, PortalId};
+use crate::model::{Generation, LeadCustomerType, ManifestLimits, Mode, PortalId};
 
 const API_VERSION: &str = "recard/v1";
 const KIND: &str = "LeadCardReset";
@@ -49,7 +49,7 @@ struct Spec {
     portal: Placed<PortalId>,
     personal: Vec<PersonalBlock>,
     common: Vec<Placed<LeadCustomerType>>,
-    guards: Guards,
+    guards: ManifestLimits,
 }
 
 fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code: Code) {
@@ -215,8 +215,8 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
     Some(selection)
 }
 
-fn guards(finder: &mut Finder<'_>, node: &Node) -> Guards {
-    let mut guards = Guards::default();
+fn guards(finder: &mut Finder<'_>, node: &Node) -> ManifestLimits {
+    let mut guards = ManifestLimits::default();
     let Some(mut fields) = Fields::of(finder, node, "guards", &["maxUsers", "maxPercentOfUsers", "acknowledge"]) else {
         return guards;
     };

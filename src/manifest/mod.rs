@@ -15,9 +15,7 @@ mod schema;
 mod together;
 mod value;
 
-pub use declaration::{
-    Declaration, DepartmentSelector, Document, Exceptions, Guards, PersonalBlock, Placed, UserSelection,
-};
+pub use declaration::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
 pub use schema::schema;
 
 pub use crate::diagnostic::Source;

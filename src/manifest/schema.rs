@@ -60,7 +60,7 @@ struct Text(String);
 #[expect(dead_code, reason = "the type exists for its schema")]
 struct SpecForm {
     /// The host of the portal that the manifest is for. It is refused for any other.
-    #[schemars(pattern(r"^[A-Za-z0-9_\[][A-Za-z0-9._:\[\]-]*$"), length(max = 253), example = "company.bitrix24.com")]
+    #[schemars(pattern(r"^[^\s.:/?#@%\\-][^\s/?#@%\\]*$"), length(max = 260), example = "company.bitrix24.com")]
     portal: String,
     /// People's own cards.
     #[schemars(length(min = 1))]
@@ -212,7 +212,7 @@ struct DepartmentTreeForm {
 struct GuardsForm {
     /// At most this many people may lose a card; 25 unless said.
     max_users: Option<Number>,
-    /// At most this share of the active people, once more than 10 people lose a card; 10 unless said.
+    /// At most this share of the employees, once more than 10 people lose a card; 10 unless said.
     #[schemars(range(max = 100))]
     max_percent_of_users: Option<Number>,
     /// Explicit permissions, each repeating what it permits.

@@ -63,9 +63,10 @@ fn a_whole_manifest_is_read_value_by_value() {
     assert_eq!(block.lead_customer_types, LeadCustomerType::ALL);
     assert!(matches!(&block.mode, Mode::Once(generation) if generation.as_str() == "2026-11"));
     let guards = declaration.guards();
-    assert_eq!((guards.max_users, guards.max_percent_of_users), (20, 5));
-    assert_eq!(guards.acknowledged_users, Some(37));
-    assert_eq!(guards.protected, [UserId::new(3).unwrap()].into());
+    let stated = &guards.manifests["sales-back-to-standard"];
+    assert_eq!((stated.max_users, stated.max_percent_of_users), (Some(20), Some(5)));
+    assert_eq!(stated.acknowledged_users, Some(37));
+    assert_eq!(guards.protected(), [UserId::new(3).unwrap()].into());
 }
 
 #[test]

@@ -113,38 +113,92 @@ pub struct DesiredTarget {
     pub origin: Arc<Origin>,
 }
 
-/// The limits on the blast radius that the manifests set, over all documents.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Limits on the blast radius of a run: those of its manifests and that of the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardLimits {
-    /// At most this many people may lose a card; 25 unless set.
-    pub max_users: u32,
-    /// At most this share of the portal's active people, in percent from 0 to 100; 10 unless set. Counts only once more
-    /// than 10 people are hit.
-    pub max_percent_of_users: u8,
-    /// Up to this many people are allowed whatever the two limits say.
+    /// Limits and acknowledgements of each manifest, by its name. They hold for the targets of that manifest.
+    pub manifests: BTreeMap<Arc<str>, ManifestLimits>,
+    /// Limit of `--max-users` on the people of the whole run. No acknowledgement lifts it.
+    pub max_users: Option<u32>,
+}
+
+impl GuardLimits {
+    /// Lowers the limit on the people of the whole run; never raises it.
+    pub fn lower(&mut self, max_users: Option<u32>) {
+        self.max_users = self.max_users.into_iter().chain(max_users).min();
+    }
+
+    /// Returns the users whose cards are never reset: those that any manifest protects.
+    pub fn protected(&self) -> BTreeSet<UserId> {
+        self.manifests.values().flat_map(|limits| limits.protected.iter().copied()).collect()
+    }
+}
+
+/// Limits and acknowledgements that one manifest states: `spec.guards` and `spec.protect`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestLimits {
+    /// `maxUsers`, if it is stated.
+    pub max_users: Option<u32>,
+    /// `maxPercentOfUsers`, from 0 to 100, if it is stated.
+    pub max_percent_of_users: Option<u8>,
+    /// `acknowledge.users`: up to this many people are allowed whatever the two limits say.
     pub acknowledged_users: Option<u32>,
-    /// A selection that shrank is allowed if it has at least this many people.
+    /// `acknowledge.selection`: a selection that shrank is allowed if it has at least this many people.
     pub acknowledged_selection: Option<u32>,
-    /// The common cards that may be reset.
+    /// `acknowledge.common`: the common cards that may be reset.
     pub acknowledged_common: BTreeSet<LeadCustomerType>,
-    /// The caller and user 1, if their own cards may be reset.
+    /// `acknowledge.people`: the caller and user 1, if their own cards may be reset.
     pub acknowledged_people: BTreeSet<UserId>,
-    /// People whose cards are never reset, whatever is acknowledged.
+    /// `protect.ids`: people whose cards are never reset, whatever is acknowledged.
     pub protected: BTreeSet<UserId>,
 }
 
-impl Default for GuardLimits {
-    fn default() -> Self {
-        Self {
-            max_users: 25,
-            max_percent_of_users: 10,
-            acknowledged_users: None,
-            acknowledged_selection: None,
-            acknowledged_common: BTreeSet::new(),
-            acknowledged_people: BTreeSet::new(),
-            protected: BTreeSet::new(),
-        }
+impl ManifestLimits {
+    /// `maxUsers` of a manifest that states none.
+    pub const MAX_USERS: u32 = 25;
+
+    /// `maxPercentOfUsers` of a manifest that states none.
+    pub const MAX_PERCENT_OF_USERS: u8 = 10;
+
+    /// Returns the limit on people.
+    pub fn people(&self) -> u32 {
+        self.max_users.unwrap_or(Self::MAX_USERS)
     }
+
+    /// Returns the limit on the share of the employees, in percent.
+    pub fn percent(&self) -> u8 {
+        self.max_percent_of_users.unwrap_or(Self::MAX_PERCENT_OF_USERS)
+    }
+
+    /// Returns `true` if `guards` stands in the manifest; `protect` is a key of its own.
+    pub fn states_guards(&self) -> bool {
+        let Self {
+            max_users,
+            max_percent_of_users,
+            acknowledged_users,
+            acknowledged_selection,
+            acknowledged_common,
+            acknowledged_people,
+            protected: _,
+        } = self;
+        max_users.is_some()
+            || max_percent_of_users.is_some()
+            || acknowledged_users.is_some()
+            || acknowledged_selection.is_some()
+            || !acknowledged_common.is_empty()
+            || !acknowledged_people.is_empty()
+    }
+}
+
+/// Reason why it is not known if a selected target is excepted: a hole in the tree of departments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TreeGap {
+    /// The department that the manifest excepts, with all below it.
+    pub excepted: DepartmentId,
+    /// The department of the user that may be below it.
+    pub department: DepartmentId,
+    /// The department that the portal does not list: `department` itself, or one above it.
+    pub missing: DepartmentId,
 }
 
 /// The resolved targets of all manifests of a run.
@@ -156,4 +210,27 @@ pub struct DesiredState {
     pub people: BTreeMap<UserId, Person>,
     /// The limits on the blast radius.
     pub guards: GuardLimits,
+    /// Targets of several manifests, with the names of those beyond the one that the origin of the target names.
+    pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
+    /// Targets of which it is not known if the manifests except them.
+    pub gaps: BTreeMap<CardKey, TreeGap>,
+}
+
+impl DesiredState {
+    /// Returns the people whom each manifest selects, by the name of the manifest; each list is sorted.
+    pub fn selected(&self) -> BTreeMap<Arc<str>, Vec<UserId>> {
+        let mut selected: BTreeMap<Arc<str>, Vec<UserId>> = BTreeMap::new();
+        for target in &self.targets {
+            let Some(user) = target.key.user() else { continue };
+            let shared = self.shared.get(&target.key).into_iter().flatten();
+            for manifest in [&target.origin.manifest].into_iter().chain(shared) {
+                let people = selected.entry(Arc::clone(manifest)).or_default();
+                // The targets are sorted, so a person's cards are neighbors.
+                if people.last() != Some(&user) {
+                    people.push(user);
+                }
+            }
+        }
+        selected
+    }
 }

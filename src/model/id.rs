@@ -8,12 +8,19 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use thiserror::Error;
+use url::Host;
 
 /// The largest id that a user of a portal can have: 2^31 - 2.
 ///
 /// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any larger id is clamped to
 /// it, so that a row there may be anybody's.
 const LARGEST: u32 = 2_147_483_646;
+
+/// A name of the domain name system has at most this many characters.
+const LONGEST_HOST: usize = 253;
+
+/// The port that need not be named.
+const HTTPS_PORT: u16 = 443;
 
 /// Why a number or a text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -97,24 +104,35 @@ impl UserId {
     };
 }
 
-/// Which portal: its host in lower case, and the port where it is not the scheme's usual one.
+/// Which portal: the normal form of its host, and the port where it is not that of https.
 ///
-/// It stands in manifests (`portal: company.bitrix24.com`), plan files and the store, and never holds a secret.
+/// The normal form is that of web addresses: lower case, international names in ASCII (punycode), no final dot. So one portal has one
+/// name, however a manifest or a webhook spells it. It stands in manifests (`portal: company.bitrix24.com`), plan files and the store,
+/// and never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortalId(Box<str>);
 
 impl PortalId {
-    /// Checks and lower-cases a host, or a host and port.
+    /// Brings a host, or a host and port, into its normal form.
     ///
     /// # Errors
     ///
     /// If it is empty, too long, or holds what no host has.
     pub fn new(text: &str) -> Result<Self, IdError> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
-        if text.is_empty() || text.len() > 253 || text.starts_with(['.', ':', '-']) || !text.bytes().all(fits) {
+        let (host, port) = host_and_port(text).ok_or(IdError::NotAnAddress)?;
+        // In an address, `%` would begin an encoded byte.
+        if host.contains('%') {
             return Err(IdError::NotAnAddress);
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        let host = Host::parse(host).map_err(|_| IdError::NotAnAddress)?.to_string();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        if host.is_empty() || host.len() > LONGEST_HOST || host.starts_with(['.', '-']) {
+            return Err(IdError::NotAnAddress);
+        }
+        match port {
+            None | Some(HTTPS_PORT) => Ok(Self(host.into())),
+            Some(port) => Ok(Self(format!("{host}:{port}").into())),
+        }
     }
 
     /// The address as text.
@@ -127,6 +145,19 @@ impl PortalId {
         let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
         self.0.chars().map(keep).collect()
     }
+}
+
+/// Splits a host from its port; nothing if the port is none.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match text.find(']') {
+        // The address of IPv6 has colons of its own.
+        Some(end) if text.starts_with('[') => text.split_at(end.saturating_add(1)),
+        _ => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let Some(digits) = port.strip_prefix(':') else { return port.is_empty().then_some((host, None)) };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let port = is_number.then(|| digits.parse::<u16>().ok()).flatten().filter(|port| *port > 0)?;
+    Some((host, Some(port)))
 }
 
 impl fmt::Display for PortalId {
@@ -231,8 +262,63 @@ mod tests {
     fn a_portal_is_its_host_whatever_the_case() {
         assert_eq!(PortalId::new("Company.Bitrix24.COM").unwrap().as_str(), "company.bitrix24.com");
         assert_eq!(PortalId::new("127.0.0.1:8080").unwrap().folder_name(), "127.0.0.1_8080");
-        for text in ["", "https://company.bitrix24.com", "a b", "../x", "company/rest"] {
+        for text in [
+            "",
+            ".",
+            "..",
+            "-a.example",
+            "https://company.bitrix24.com",
+            "a b",
+            "../x",
+            "company/rest",
+            "company.bitrix24.com:",
+            "company.bitrix24.com:x",
+            "company.bitrix24.com:+80",
+            "company.bitrix24.com:0",
+            "company.bitrix24.com:65536",
+            "company%2Ebitrix24.com",
+            "[::1",
+            "[::1]8080",
+            "::1",
+            "user@company.bitrix24.com",
+            "xn--\u{0}",
+        ] {
             assert_eq!(PortalId::new(text), Err(IdError::NotAnAddress), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_portal_has_one_normal_form_however_it_is_spelled() {
+        for (spellings, normal) in [
+            (
+                &[
+                    "company.bitrix24.com",
+                    "COMPANY.bitrix24.com.",
+                    "company.bitrix24.com:443",
+                    "Company.Bitrix24.com.:0443",
+                ][..],
+                "company.bitrix24.com",
+            ),
+            (&["company.bitrix24.com:8443", "company.bitrix24.com.:08443"], "company.bitrix24.com:8443"),
+            (
+                &[
+                    "компания.рф",
+                    "КОМПАНИЯ.РФ",
+                    "компания。рф.",
+                    "xn--80aqeigdi5k.xn--p1ai",
+                    "XN--80AQEIGDI5K.xn--P1AI:443",
+                ],
+                "xn--80aqeigdi5k.xn--p1ai",
+            ),
+            (&["bücher.example", "BÜCHER.example", "bu\u{308}cher.example"], "xn--bcher-kva.example"),
+            (&["[::1]:8080", "[0:0:0:0:0:0:0:1]:8080"], "[::1]:8080"),
+            (&["127.0.0.1", "127.1"], "127.0.0.1"),
+        ] {
+            for spelling in spellings {
+                let portal = PortalId::new(spelling).unwrap();
+                assert_eq!(portal.as_str(), normal, "{spelling:?}");
+                assert_eq!(PortalId::new(portal.as_str()), Ok(portal), "{spelling:?}");
+            }
         }
     }
 

@@ -17,16 +17,20 @@ mod layout;
 mod ledger;
 mod outcome;
 mod person;
+mod selection;
 mod snapshot;
 mod state;
 
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
-pub use desired::{DesiredState, DesiredTarget, Generation, GuardLimits, Mode, Origin, Place, Selector};
+pub use desired::{
+    DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Place, Selector, TreeGap,
+};
 pub use digest::{Digest, ParseDigestError};
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
 pub use layout::{Field, Layout, LayoutError, Outline, Section};
 pub use ledger::{Ledger, LedgerEntry};
 pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};
+pub use selection::{Selecting, Selection, Selections};
 pub use snapshot::{ParseTrustEvidenceError, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
 pub use state::{CardState, Observed, UnreadableReason};

@@ -70,7 +70,7 @@ pub struct Identity {
     pub name: PersonName,
     /// Whether they administer the portal. Administrators of the CRM alone are not told apart from anybody else.
     pub portal_admin: bool,
-    /// How many active people the portal has: what the guard on percentages is measured against.
+    /// How many active people the portal has, guests included.
     pub active_users: u32,
     /// Knowledge of the portal's release: a sign in the answers, or an earlier proof.
     pub release_sign: ReleaseSign,

@@ -12,7 +12,7 @@ pub struct ApprovedPlan<'a>(&'a Plan);
 #[derive(Clone, Debug)]
 pub enum NotApproved {
     /// A guard stands against it.
-    Guards(GuardReport),
+    Guards(Box<GuardReport>),
     /// The checker found a fault: a bug in recard.
     Faulty(Vec<Finding>),
 }
@@ -24,7 +24,7 @@ impl<'a> ApprovedPlan<'a> {
             return Err(NotApproved::Faulty(findings));
         }
         if !plan.guards.holds() {
-            return Err(NotApproved::Guards(plan.guards.clone()));
+            return Err(NotApproved::Guards(Box::new(plan.guards.clone())));
         }
         Ok(Self(plan))
     }

@@ -35,6 +35,11 @@ pub fn check(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy, plan:
             object(target.key, "is planned twice");
         }
         match wanted.get(&target.key) {
+            Some(_) if desired.gaps.contains_key(&target.key) => {
+                if !matches!(target.decision, Decision::Hold(_)) {
+                    object(target.key, "is decided, though the manifest may except it");
+                }
+            }
             Some(mode) => decision(target, mode, snapshot, policy, &mut object),
             None => object(target.key, "is planned, but nobody asked for it"),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::language::Text;
-use crate::model::{Generation, Layout, UnreadableReason};
+use crate::model::{Generation, Layout, TreeGap, UnreadableReason};
 
 /// What is to happen with one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum HoldReason {
     Unreadable(UnreadableReason),
     /// The snapshot has no word of it.
     NotSeen,
+    /// It is not known if the manifest excepts the person: the tree of departments has a hole.
+    TreeGap(TreeGap),
 }
 
 impl Decision {
@@ -106,6 +108,7 @@ impl HoldReason {
             Self::Unreadable(UnreadableReason::ReadsUnproven) => "reads-unproven",
             Self::Unreadable(UnreadableReason::NoAnswer(_)) => "no-answer",
             Self::NotSeen => "not-seen",
+            Self::TreeGap(_) => "department-unknown",
         }
     }
 }
@@ -167,6 +170,18 @@ impl fmt::Display for HoldReason {
                 f.write_str(&tr!("no usable answer: {what}", what = Text::known(what)))
             }
             Self::NotSeen => f.write_str(&tr!("was not read")),
+            Self::TreeGap(TreeGap { excepted, department, missing }) if department == missing => f.write_str(&tr!(
+                "may be excepted: the portal does not list department {department}, which may be below department {excepted}",
+                department,
+                excepted
+            )),
+            Self::TreeGap(TreeGap { excepted, department, missing }) => f.write_str(&tr!(
+                "may be excepted: the portal does not list department {missing}, through which department {department} may be \
+                 below department {excepted}",
+                missing,
+                department,
+                excepted
+            )),
         }
     }
 }

@@ -1,13 +1,18 @@
-//! The guards: limits on how much a run may remove, whatever the manifest selects.
+//! The guards: limits on how much a run may remove, whatever the manifests select.
 //!
 //! A guard never blocks a plan. It says what it found and which lines in a manifest would allow exactly that; a plan with a
 //! breach cannot become an [`super::ApprovedPlan`]. There is no general way around them, on purpose: a switch that turns
 //! all guards off is switched on once and stays on.
+//!
+//! Limits and acknowledgements belong to the manifest that states them. Each manifest's own count is measured against its own limits
+//! and acknowledgements; the count of the run is measured against the smallest limit, unless every manifest that contributes to it
+//! acknowledges its part. A target of two manifests needs both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use crate::model::{GuardLimits, LeadCustomerType, UserId};
+use crate::model::{GuardLimits, LeadCustomerType, ManifestLimits, UserId};
 
 /// Below this many people the share of the portal does not count: in a company of thirty, four are a normal change.
 const FEW_PEOPLE: u32 = 10;
@@ -22,14 +27,27 @@ pub struct Measure {
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
     pub common: BTreeSet<LeadCustomerType>,
-    /// How many people the manifests select, whether anything is to be done for them or not.
-    pub selected: u32,
-    /// How many they selected in the last run on this portal, if known.
-    pub previous_selection: Option<u32>,
-    /// How many active people the portal has.
+    /// What each manifest contributes, by its name.
+    pub manifests: BTreeMap<Arc<str>, ManifestMeasure>,
+    /// How many people each manifest selected in its last run on this portal, if that is known.
+    pub previous_selections: BTreeMap<Arc<str>, u32>,
+    /// Active users of the portal, guests included.
     pub active_users: u32,
+    /// Employees of the portal: active users with a department. None if they were not counted; a share that counts is then too large.
+    pub employees: Option<u32>,
     /// Whose webhook it is.
     pub caller: UserId,
+}
+
+/// How many people and cards one manifest hits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestMeasure {
+    /// The people who would lose at least one card that the manifest selects, by id.
+    pub people: Vec<UserId>,
+    /// The common cards that would be lost.
+    pub common: BTreeSet<LeadCustomerType>,
+    /// The people whom the manifest selects, whether anything is to be done for them or not, by id.
+    pub selected: Vec<UserId>,
 }
 
 /// What the guards say about a plan.
@@ -37,6 +55,8 @@ pub struct Measure {
 pub struct GuardReport {
     /// What was measured.
     pub measure: Measure,
+    /// The limits that it was measured against.
+    pub limits: GuardLimits,
     /// What stands against the plan; empty if it may be applied.
     pub breaches: Vec<Breach>,
     /// What would stand against it, had a manifest not acknowledged it.
@@ -45,7 +65,29 @@ pub struct GuardReport {
 
 /// One limit that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Breach {
+pub struct Breach {
+    /// Where the limit comes from.
+    pub source: LimitSource,
+    /// What was found.
+    pub kind: BreachKind,
+}
+
+/// Where a limit comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LimitSource {
+    /// The only manifest of the run.
+    OnlyManifest,
+    /// One of several manifests, by its name.
+    Manifest(Arc<str>),
+    /// All manifests together: the smallest of their limits.
+    AllManifests,
+    /// The command line: `--max-users`.
+    CommandLine,
+}
+
+/// What a guard found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreachKind {
     /// More people than `maxUsers` allows.
     TooManyPeople {
         /// The people hit.
@@ -53,12 +95,12 @@ pub enum Breach {
         /// The limit.
         limit: u32,
     },
-    /// A larger share of the portal than `maxPercentOfUsers` allows.
+    /// A larger share of the employees than `maxPercentOfUsers` allows.
     TooLargeShare {
         /// The people hit.
         people: u32,
-        /// The active people of the portal.
-        active: u32,
+        /// The employees of the portal.
+        employees: u32,
         /// The limit in percent.
         limit: u8,
     },
@@ -68,7 +110,7 @@ pub enum Breach {
     SpecialPerson(UserId, SpecialPerson),
     /// A card of a protected person. Nothing lifts this.
     Protected(UserId),
-    /// The manifests select far fewer people than in the last run: a department or a filter may have gone wrong.
+    /// A manifest selects far fewer people than in its last run: a department or a filter may have gone wrong.
     Shrunk {
         /// The people selected now.
         now: u32,
@@ -86,105 +128,209 @@ pub enum SpecialPerson {
     Caller,
 }
 
+/// Breaches, each with whether it is acknowledged.
+type Found = Vec<(Breach, bool)>;
+
 /// Measures a plan against the limits.
 pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
-    let GuardLimits {
-        max_users,
-        max_percent_of_users,
-        acknowledged_users,
-        acknowledged_selection,
-        acknowledged_common,
-        acknowledged_people,
-        protected,
-    } = limits;
-    let people = u32::try_from(measure.people.len()).unwrap_or(u32::MAX);
-    let people_acknowledged = acknowledged_users.is_some_and(|number| people <= number);
-    let mut found: Vec<(Breach, bool)> = Vec::new();
-    if people > *max_users {
-        found.push((Breach::TooManyPeople { people, limit: *max_users }, people_acknowledged));
+    let mut found = Found::new();
+    let names: BTreeSet<&Arc<str>> = limits.manifests.keys().chain(measure.manifests.keys()).collect();
+    let several = names.len() > 1;
+    let (stated, nothing) = (ManifestLimits::default(), ManifestMeasure::default());
+    let parties: Vec<Party<'_>> = names
+        .into_iter()
+        .map(|name| Party {
+            source: if several { LimitSource::Manifest(Arc::clone(name)) } else { LimitSource::OnlyManifest },
+            limits: limits.manifests.get(name).unwrap_or(&stated),
+            measure: measure.manifests.get(name).unwrap_or(&nothing),
+            before: measure.previous_selections.get(name).copied(),
+        })
+        .collect();
+    for party in &parties {
+        party.find(&measure, &mut found);
     }
-    let share_broken = u64::from(people) * 100 > u64::from(measure.active_users) * u64::from(*max_percent_of_users);
-    if people > FEW_PEOPLE && share_broken {
-        let breach = Breach::TooLargeShare { people, active: measure.active_users, limit: *max_percent_of_users };
-        found.push((breach, people_acknowledged));
+    if several {
+        together(&parties, &measure, &mut found);
     }
-    for lead in &measure.common {
-        found.push((Breach::CommonCard(*lead), acknowledged_common.contains(lead)));
+    let people = count(&measure.people);
+    if let Some(limit) = limits.max_users.filter(|limit| people > *limit) {
+        let kind = BreachKind::TooManyPeople { people, limit };
+        found.push((Breach { source: LimitSource::CommandLine, kind }, false));
     }
-    for user in &measure.people {
-        let special = match *user {
-            user if user == measure.caller => Some(SpecialPerson::Caller),
-            UserId::FIRST => Some(SpecialPerson::FirstUser),
-            _ => None,
+    let protected = limits.protected();
+    for user in measure.people.iter().filter(|user| protected.contains(user)) {
+        let by = parties.iter().find(|party| party.limits.protected.contains(user));
+        let source = by.map_or(LimitSource::AllManifests, |party| party.source.clone());
+        found.push((Breach { source, kind: BreachKind::Protected(*user) }, false));
+    }
+    let (acknowledged, breaches): (Found, Found) = found.into_iter().partition(|(_, acknowledged)| *acknowledged);
+    let bare = |found: Found| found.into_iter().map(|(breach, _)| breach).collect();
+    GuardReport { measure, limits: limits.clone(), breaches: bare(breaches), acknowledged: bare(acknowledged) }
+}
+
+/// A manifest of the run: what it allows, and what it hits.
+struct Party<'a> {
+    source: LimitSource,
+    limits: &'a ManifestLimits,
+    measure: &'a ManifestMeasure,
+    before: Option<u32>,
+}
+
+impl Party<'_> {
+    fn people(&self) -> u32 {
+        count(&self.measure.people)
+    }
+
+    fn acknowledges_people(&self) -> bool {
+        self.limits.acknowledged_users.is_some_and(|number| self.people() <= number)
+    }
+
+    /// Returns `true` if the limit counts for the run: it is stated, or the manifest hits people.
+    fn counts(&self, stated: bool) -> bool {
+        stated || self.people() > 0
+    }
+
+    /// Measures what the manifest hits against its own limits.
+    fn find(&self, run: &Measure, found: &mut Found) {
+        let mut add = |kind, acknowledged| {
+            found.push((Breach { source: self.source.clone(), kind }, acknowledged));
         };
-        if let Some(special) = special {
-            found.push((Breach::SpecialPerson(*user, special), acknowledged_people.contains(user)));
+        let people = self.people();
+        if let Some(kind) = too_many(people, self.limits.people()) {
+            add(kind, self.acknowledges_people());
         }
-        if protected.contains(user) {
-            found.push((Breach::Protected(*user), false));
+        if let Some(kind) = too_large_a_share(people, run.employees, self.limits.percent()) {
+            add(kind, self.acknowledges_people());
+        }
+        for lead in &self.measure.common {
+            add(BreachKind::CommonCard(*lead), self.limits.acknowledged_common.contains(lead));
+        }
+        for user in &self.measure.people {
+            let special = match *user {
+                user if user == run.caller => SpecialPerson::Caller,
+                UserId::FIRST => SpecialPerson::FirstUser,
+                _ => continue,
+            };
+            add(BreachKind::SpecialPerson(*user, special), self.limits.acknowledged_people.contains(user));
+        }
+        if let Some(before) = self.before {
+            let now = count(&self.measure.selected);
+            if u64::from(now) * 100 < u64::from(before) * u64::from(100 - MAX_SHRINK_PERCENT) {
+                let acknowledged = self.limits.acknowledged_selection.is_some_and(|number| number <= now);
+                add(BreachKind::Shrunk { now, before }, acknowledged);
+            }
         }
     }
-    if let Some(before) = measure.previous_selection {
-        let now = measure.selected;
-        if u64::from(now) * 100 < u64::from(before) * u64::from(100 - MAX_SHRINK_PERCENT) {
-            let acknowledged = acknowledged_selection.is_some_and(|number| number <= now);
-            found.push((Breach::Shrunk { now, before }, acknowledged));
-        }
+}
+
+/// Measures what several manifests hit together against the smallest of their limits.
+fn together(parties: &[Party<'_>], run: &Measure, found: &mut Found) {
+    let contributing: Vec<&Party<'_>> = parties.iter().filter(|party| party.people() > 0).collect();
+    let acknowledged = contributing.iter().all(|party| party.acknowledges_people());
+    let people = count(&run.people);
+    let counting = |party: &&Party<'_>| party.counts(party.limits.max_users.is_some());
+    let least = parties.iter().filter(counting).map(|party| party.limits.people()).min();
+    let counting = |party: &&Party<'_>| party.counts(party.limits.max_percent_of_users.is_some());
+    let least_percent = parties.iter().filter(counting).map(|party| party.limits.percent()).min();
+    // What one manifest hits alone was measured against its own limits already.
+    let alone = match contributing.as_slice() {
+        [one] => Some(one.limits),
+        _ => None,
+    };
+    let mut add = |kind| found.push((Breach { source: LimitSource::AllManifests, kind }, acknowledged));
+    if let Some(limit) = least.filter(|limit| alone.is_none_or(|alone| alone.people() > *limit)) {
+        too_many(people, limit).into_iter().for_each(&mut add);
     }
-    let (acknowledged, breaches): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, acknowledged)| *acknowledged);
-    let bare = |found: Vec<(Breach, bool)>| found.into_iter().map(|(breach, _)| breach).collect();
-    GuardReport { measure, breaches: bare(breaches), acknowledged: bare(acknowledged) }
+    if let Some(limit) = least_percent.filter(|limit| alone.is_none_or(|alone| alone.percent() > *limit)) {
+        too_large_a_share(people, run.employees, limit).into_iter().for_each(&mut add);
+    }
+}
+
+fn too_many(people: u32, limit: u32) -> Option<BreachKind> {
+    (people > limit).then_some(BreachKind::TooManyPeople { people, limit })
+}
+
+fn too_large_a_share(people: u32, employees: Option<u32>, limit: u8) -> Option<BreachKind> {
+    let employees = employees.unwrap_or_default();
+    let broken = u64::from(people) * 100 > u64::from(employees) * u64::from(limit);
+    (people > FEW_PEOPLE && broken).then_some(BreachKind::TooLargeShare { people, employees, limit })
+}
+
+pub(super) fn count(people: &[UserId]) -> u32 {
+    u32::try_from(people.len()).unwrap_or(u32::MAX)
 }
 
 impl GuardReport {
+    /// Returns `true` if the share of the portal counts, and its employees were not counted yet.
+    pub fn lacks_employees(&self) -> bool {
+        self.measure.employees.is_none() && count(&self.measure.people) > FEW_PEOPLE
+    }
+
+    /// Measures again, with the number of employees.
+    #[must_use]
+    pub fn with_employees(self, employees: u32) -> Self {
+        report(Measure { employees: Some(employees), ..self.measure }, &self.limits)
+    }
+
     /// Whether nothing stands against the plan.
     pub fn holds(&self) -> bool {
         self.breaches.is_empty()
-    }
-
-    /// The lines that would allow what the plan does, to be put under `spec` of a manifest; nothing if no line can.
-    pub fn acknowledgement(&self) -> Option<String> {
-        let mut users = None;
-        let mut selection = None;
-        let mut common = Vec::new();
-        let mut people = Vec::new();
-        for breach in &self.breaches {
-            match breach {
-                Breach::TooManyPeople { people, .. } | Breach::TooLargeShare { people, .. } => users = Some(*people),
-                Breach::CommonCard(lead) => common.push(lead.word().to_owned()),
-                Breach::SpecialPerson(user, _) => people.push(user.to_string()),
-                Breach::Shrunk { now, .. } => selection = Some(*now),
-                Breach::Protected(_) => return None,
-            }
-        }
-        let mut entries = Vec::new();
-        entries.extend(users.map(|number| format!("users: {number}")));
-        entries.extend(selection.map(|number| format!("selection: {number}")));
-        for (key, list) in [("common", common), ("people", people)] {
-            if !list.is_empty() {
-                entries.push(format!("{key}: [{}]", list.join(", ")));
-            }
-        }
-        (!entries.is_empty()).then(|| format!("guards:\n  acknowledge: {{ {} }}", entries.join(", ")))
     }
 }
 
 impl Breach {
     /// The word for machine output; never changes.
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::TooManyPeople { .. } => "too-many-people",
-            Self::TooLargeShare { .. } => "too-large-share",
-            Self::CommonCard(_) => "common-card",
-            Self::SpecialPerson(_, SpecialPerson::FirstUser) => "first-user",
-            Self::SpecialPerson(_, SpecialPerson::Caller) => "caller",
-            Self::Protected(_) => "protected",
-            Self::Shrunk { .. } => "selection-shrank",
+        match self.kind {
+            BreachKind::TooManyPeople { .. } => "too-many-people",
+            BreachKind::TooLargeShare { .. } => "too-large-share",
+            BreachKind::CommonCard(_) => "common-card",
+            BreachKind::SpecialPerson(_, SpecialPerson::FirstUser) => "first-user",
+            BreachKind::SpecialPerson(_, SpecialPerson::Caller) => "caller",
+            BreachKind::Protected(_) => "protected",
+            BreachKind::Shrunk { .. } => "selection-shrank",
+        }
+    }
+
+    /// Returns the name of the manifest whose limit it is, where the run has several.
+    pub fn manifest(&self) -> Option<&str> {
+        match &self.source {
+            LimitSource::Manifest(name) => Some(name),
+            LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine => None,
         }
     }
 }
 
 impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, kind } = self;
+        match (source, kind) {
+            (LimitSource::Manifest(name), kind) => f.write_str(&tr!("manifest {name}: {kind}", name, kind)),
+            (LimitSource::AllManifests, BreachKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+                "{n} person of all manifests would lose a card; the smallest limit maxUsers is {limit}"
+                    | "{n} people of all manifests would lose a card; the smallest limit maxUsers is {limit}" % *people,
+                limit
+            )),
+            (LimitSource::AllManifests, BreachKind::TooLargeShare { people, employees, limit }) => f.write_str(&tr!(
+                "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
+                     maxPercentOfUsers is {limit} %"
+                    | "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
+                           maxPercentOfUsers is {limit} %"
+                        % *people,
+                employees,
+                limit
+            )),
+            (LimitSource::CommandLine, BreachKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+                "{n} person would lose a card; the limit maxUsers is {limit}, by --max-users"
+                    | "{n} people would lose a card; the limit maxUsers is {limit}, by --max-users" % *people,
+                limit
+            )),
+            (LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine, kind) => kind.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for BreachKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::TooManyPeople { people, limit } => tr!(
@@ -192,11 +338,11 @@ impl fmt::Display for Breach {
                     | "{n} people would lose a card; the limit maxUsers is {limit}" % *people,
                 limit
             ),
-            Self::TooLargeShare { people, active, limit } => tr!(
-                "{n} of {active} active people would lose a card; the limit maxPercentOfUsers is {limit} %"
-                    | "{n} of {active} active people would lose a card; the limit maxPercentOfUsers is {limit} %"
+            Self::TooLargeShare { people, employees, limit } => tr!(
+                "{n} of {employees} employees would lose a card; the limit maxPercentOfUsers is {limit} %"
+                    | "{n} of {employees} employees would lose a card; the limit maxPercentOfUsers is {limit} %"
                         % *people,
-                active,
+                employees,
                 limit
             ),
             Self::CommonCard(LeadCustomerType::Simple) => {
@@ -222,94 +368,4 @@ impl fmt::Display for Breach {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(id: u64) -> UserId {
-        UserId::new(id).unwrap()
-    }
-
-    fn measure(people: u64, active_users: u32) -> Measure {
-        Measure {
-            people: (2..people + 2).map(user).collect(),
-            common: BTreeSet::new(),
-            selected: 100,
-            previous_selection: None,
-            active_users,
-            caller: user(1000),
-        }
-    }
-
-    fn words(report: &GuardReport) -> Vec<&'static str> {
-        report.breaches.iter().map(Breach::word).collect()
-    }
-
-    #[test]
-    fn twenty_five_people_pass_and_one_more_does_not() {
-        let limits = GuardLimits::default();
-        assert!(report(measure(25, 1000), &limits).holds());
-        assert_eq!(words(&report(measure(26, 1000), &limits)), ["too-many-people"]);
-    }
-
-    #[test]
-    fn an_acknowledgement_covers_its_number_and_not_one_more() {
-        let limits = GuardLimits { acknowledged_users: Some(37), ..GuardLimits::default() };
-        assert!(report(measure(37, 100), &limits).holds());
-        let refused = report(measure(38, 100), &limits);
-        assert_eq!(words(&refused), ["too-many-people", "too-large-share"]);
-        assert_eq!(refused.acknowledgement().unwrap(), "guards:\n  acknowledge: { users: 38 }");
-    }
-
-    #[test]
-    fn the_share_counts_only_for_more_than_ten_people() {
-        let limits = GuardLimits::default();
-        assert!(report(measure(10, 20), &limits).holds());
-        assert_eq!(words(&report(measure(11, 20), &limits)), ["too-large-share"]);
-        assert!(report(measure(11, 110), &limits).holds());
-        assert_eq!(words(&report(measure(11, 109), &limits)), ["too-large-share"]);
-    }
-
-    #[test]
-    fn user_1_the_caller_and_common_cards_need_their_names() {
-        let mut hit = measure(0, 1000);
-        hit.people = vec![user(1), user(1000)];
-        hit.common.insert(LeadCustomerType::Repeat);
-        let refused = report(hit.clone(), &GuardLimits::default());
-        assert_eq!(words(&refused), ["common-card", "first-user", "caller"]);
-        let lines = refused.acknowledgement().unwrap();
-        assert_eq!(lines, "guards:\n  acknowledge: { common: [repeat], people: [1, 1000] }");
-        let limits = GuardLimits {
-            acknowledged_common: [LeadCustomerType::Repeat].into(),
-            acknowledged_people: [user(1), user(1000)].into(),
-            ..GuardLimits::default()
-        };
-        let allowed = report(hit, &limits);
-        assert!(allowed.holds());
-        assert_eq!(allowed.acknowledged.len(), 3);
-    }
-
-    #[test]
-    fn nothing_lifts_a_protection() {
-        let limits = GuardLimits {
-            protected: [user(2)].into(),
-            acknowledged_people: [user(2)].into(),
-            acknowledged_users: Some(100),
-            ..GuardLimits::default()
-        };
-        let refused = report(measure(1, 1000), &limits);
-        assert_eq!(words(&refused), ["protected"]);
-        assert_eq!(refused.acknowledgement(), None);
-    }
-
-    #[test]
-    fn a_selection_may_shrink_by_a_fifth() {
-        let shrunk = |now, before, acknowledged| {
-            let limits = GuardLimits { acknowledged_selection: acknowledged, ..GuardLimits::default() };
-            words(&report(Measure { selected: now, previous_selection: Some(before), ..measure(0, 1000) }, &limits))
-        };
-        assert!(shrunk(80, 100, None).is_empty());
-        assert_eq!(shrunk(79, 100, None), ["selection-shrank"]);
-        assert!(shrunk(79, 100, Some(79)).is_empty());
-        assert_eq!(shrunk(78, 100, Some(79)), ["selection-shrank"]);
-    }
-}
+mod tests;

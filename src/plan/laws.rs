@@ -63,11 +63,20 @@ prop_compose! {
         blind in prop::bool::ANY,
         untrusted in prop::bool::ANY,
         previous_selection in prop::option::of(0_u32..20),
+        gaps in prop::collection::btree_set(keys(), 0..3),
     ) -> (DesiredState, Snapshot, Policy) {
         let origin = origin();
         let targets = wanted.into_iter().map(|(key, mode)| DesiredTarget { key, mode, origin: Arc::clone(&origin) });
-        let guards = GuardLimits { protected: protected.into_iter().map(user).collect(), ..GuardLimits::default() };
-        let desired = DesiredState { targets: targets.collect(), people: Default::default(), guards };
+        let protected = protected.into_iter().map(user).collect();
+        let limits = ManifestLimits { protected, ..ManifestLimits::default() };
+        let manifest = Arc::clone(&origin.manifest);
+        let guards = GuardLimits { manifests: [(Arc::clone(&manifest), limits)].into(), max_users: None };
+        let targets: Vec<DesiredTarget> = targets.collect();
+        let department = DepartmentId::new(41).unwrap();
+        let gap = TreeGap { excepted: department, department, missing: department };
+        let gaps = targets.iter().filter(|target| gaps.contains(&target.key)).map(|target| (target.key, gap)).collect();
+        let desired = DesiredState { targets, guards, gaps, ..DesiredState::default() };
+        let previous_selections = previous_selection.map(|people| (manifest, people)).into_iter().collect();
         // A portal whose reads are not trusted never shows another person's card as customised: observation sees to it.
         let believable = |(key, observed): (CardKey, Observed)| match (&observed, key.user()) {
             (Observed::Known(CardState::Customised(_)), Some(id)) if untrusted && id != user(caller) => {
@@ -91,7 +100,7 @@ prop_compose! {
             ledger.mark(generation, key, LedgerEntry { removed: None });
         }
         let blind = if blind { BlindReset::Allowed } else { BlindReset::Never };
-        (desired, snapshot, Policy { blind, ledger, previous_selection })
+        (desired, snapshot, Policy { blind, ledger, previous_selections })
     }
 }
 
@@ -175,8 +184,16 @@ proptest! {
     fn a_protected_person_is_in_no_approved_plan((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         let hit: BTreeSet<_> = made.resets().filter_map(|target| target.key.user()).collect();
-        if hit.intersection(&desired.guards.protected).next().is_some() {
+        if hit.intersection(&desired.guards.protected()).next().is_some() {
             prop_assert!(ApprovedPlan::new(&made, vec![]).is_err());
+        }
+    }
+
+    #[test]
+    fn who_may_be_excepted_is_held((desired, snapshot, policy) in worlds()) {
+        for target in plan(&desired, &snapshot, &policy).targets {
+            let is_held = matches!(target.decision, Decision::Hold(HoldReason::TreeGap(_)));
+            prop_assert_eq!(is_held, desired.gaps.contains_key(&target.key));
         }
     }
 

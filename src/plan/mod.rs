@@ -7,6 +7,7 @@
 //! Beside the planner stand a checker, which looks at a plan with other code and other eyes ([`check()`]), the guards, which
 //! measure how many people a plan hits ([`GuardReport`]), and the approval, without which nobody can apply ([`ApprovedPlan`]).
 
+mod advice;
 mod approval;
 mod check;
 mod decision;
@@ -16,11 +17,12 @@ mod guard;
 mod once;
 mod planner;
 
+pub use advice::{Advice, Replaces};
 pub use approval::{ApprovedPlan, NotApproved};
 pub use check::{Finding, check};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
-pub use guard::{Breach, GuardReport, Measure, SpecialPerson};
+pub use guard::{Breach, BreachKind, GuardReport, LimitSource, ManifestMeasure, Measure, SpecialPerson};
 pub use once::OnceState;
 pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
 

@@ -172,7 +172,7 @@ mod tests {
         let desired = DesiredState {
             targets: cards.iter().map(target).collect(),
             people: cards.iter().filter_map(|(key, _)| key.user()).map(|id| (id, person(id))).collect(),
-            guards: GuardLimits::default(),
+            ..DesiredState::default()
         };
         let snapshot = Snapshot {
             portal: PortalId::new("company.bitrix24.com").unwrap(),

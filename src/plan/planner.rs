@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::once::{Begun, Standing};
-use super::{Decision, GuardReport, HoldReason, KeepReason, Measure, OnceState, Removal, guard};
+use super::{Decision, GuardReport, HoldReason, KeepReason, ManifestMeasure, Measure, OnceState, Removal, guard};
 use crate::model::{
     CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, Mode,
     Observed, Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
@@ -27,8 +27,8 @@ pub struct Policy {
     pub blind: BlindReset,
     /// Which targets had their reset in mode `once`.
     pub ledger: Ledger,
-    /// How many people the last run on this portal selected, if that is known; for the guard on shrinking selections.
-    pub previous_selection: Option<u32>,
+    /// How many people each manifest selected in its last run on this portal, if that is known; for the guard on shrinking selections.
+    pub previous_selections: BTreeMap<Arc<str>, u32>,
 }
 
 /// All decisions about all targets. Immutable once made.
@@ -46,6 +46,8 @@ pub struct Plan {
     pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
+    /// Targets of several manifests, with the names of those beyond the one that the origin of the target names.
+    pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
     /// How many people it hits, and which guards that breaks.
     pub guards: GuardReport,
 }
@@ -121,13 +123,25 @@ impl Plan {
 }
 
 impl Plan {
-    /// The plan with these targets alone. How many people are hit is measured anew; how many are selected is told, because
+    /// The plan with these targets alone. How many people are hit is measured anew; whom the manifests select is told, because
     /// the targets that are left are not the selection.
     #[must_use]
-    pub fn narrowed(self, left: &BTreeSet<CardKey>, selected: u32, limits: &GuardLimits) -> Self {
+    pub fn narrowed(
+        self,
+        left: &BTreeSet<CardKey>,
+        selected: &BTreeMap<Arc<str>, Vec<UserId>>,
+        limits: &GuardLimits,
+    ) -> Self {
         let targets: Vec<PlannedTarget> = self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
-        let (people, common) = hit(&targets);
-        let measure = Measure { people, common, selected, ..self.guards.measure };
+        let mut hit = Hit::of(&targets, &self.shared);
+        for own in hit.manifests.values_mut() {
+            own.selected.clear();
+        }
+        for (name, people) in selected {
+            hit.manifests.entry(Arc::clone(name)).or_default().selected.clone_from(people);
+        }
+        let Hit { people, common, manifests } = hit;
+        let measure = Measure { people, common, manifests, ..self.guards.measure };
         Self { guards: guard::report(measure, limits), targets, ..self }
     }
 }
@@ -145,7 +159,10 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
         .map(|target| {
             while cards.next_if(|(key, _)| *key < target.key).is_some() {}
             let seen = cards.peek().filter(|(key, _)| *key == target.key).map(|(_, observed)| observed);
-            let decision = decide(target, seen, policy);
+            let decision = match desired.gaps.get(&target.key) {
+                Some(gap) => Decision::Hold(HoldReason::TreeGap(*gap)),
+                None => decide(target, seen, policy),
+            };
             let generation = match &target.mode {
                 Mode::Enforce => None,
                 Mode::Once(generation) => Some(generation.clone()),
@@ -156,13 +173,23 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
             PlannedTarget { key: target.key, decision, generation, once, origin: Arc::clone(&target.origin) }
         })
         .collect();
-    let measure = measure(&targets, snapshot, policy);
+    let Hit { people, common, manifests } = Hit::of(&targets, &desired.shared);
+    let measure = Measure {
+        people,
+        common,
+        manifests,
+        previous_selections: policy.previous_selections.clone(),
+        active_users: snapshot.caller.active_users,
+        employees: None,
+        caller: snapshot.caller.user,
+    };
     Plan {
         portal: snapshot.portal.clone(),
         caller: snapshot.caller.user,
         trust: snapshot.trust,
         stand_ins: snapshot.common_defaults.clone(),
         people: desired.people.clone(),
+        shared: desired.shared.clone(),
         guards: guard::report(measure, &desired.guards),
         targets,
     }
@@ -199,27 +226,44 @@ fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
     }
 }
 
-/// The people and the common cards that would lose something.
-fn hit(targets: &[PlannedTarget]) -> (Vec<UserId>, BTreeSet<LeadCustomerType>) {
-    let resets = || targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)));
-    // The targets are sorted, so a person's cards are neighbours.
-    let mut people: Vec<UserId> = resets().filter_map(|target| target.key.user()).collect();
-    people.dedup();
-    let common = resets().filter(|target| target.key.user().is_none()).map(|target| target.key.lead).collect();
-    (people, common)
+/// What targets hit, in all and by manifest.
+struct Hit {
+    people: Vec<UserId>,
+    common: BTreeSet<LeadCustomerType>,
+    manifests: BTreeMap<Arc<str>, ManifestMeasure>,
 }
 
-fn measure(targets: &[PlannedTarget], snapshot: &Snapshot, policy: &Policy) -> Measure {
-    let (people, common) = hit(targets);
-    // The targets are sorted, so a person's cards are neighbours.
-    let mut selected: Vec<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
-    selected.dedup();
-    Measure {
-        people,
-        common,
-        selected: u32::try_from(selected.len()).unwrap_or(u32::MAX),
-        previous_selection: policy.previous_selection,
-        active_users: snapshot.caller.active_users,
-        caller: snapshot.caller.user,
+impl Hit {
+    fn of(targets: &[PlannedTarget], shared: &BTreeMap<CardKey, BTreeSet<Arc<str>>>) -> Self {
+        // The targets are sorted, so a person's cards are neighbors.
+        let add = |people: &mut Vec<UserId>, user: UserId| {
+            if people.last() != Some(&user) {
+                people.push(user);
+            }
+        };
+        let mut hit = Self { people: Vec::new(), common: BTreeSet::new(), manifests: BTreeMap::new() };
+        for target in targets {
+            let is_reset = matches!(target.decision, Decision::Reset(_));
+            match target.key.user() {
+                Some(user) if is_reset => add(&mut hit.people, user),
+                None if is_reset => drop(hit.common.insert(target.key.lead)),
+                Some(_) | None => {}
+            }
+            let others = shared.get(&target.key).into_iter().flatten();
+            for manifest in std::iter::once(&target.origin.manifest).chain(others) {
+                let own = hit.manifests.entry(Arc::clone(manifest)).or_default();
+                match target.key.user() {
+                    Some(user) => {
+                        add(&mut own.selected, user);
+                        if is_reset {
+                            add(&mut own.people, user);
+                        }
+                    }
+                    None if is_reset => drop(own.common.insert(target.key.lead)),
+                    None => {}
+                }
+            }
+        }
+        hit
     }
 }

@@ -119,6 +119,10 @@ impl ReadPortal for PortalReader {
         self.client.people(query).await
     }
 
+    async fn employees(&self) -> Result<u32, PortalError> {
+        self.client.employees().await
+    }
+
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
         self.client.read_cards(keys, sink).await
     }
@@ -139,6 +143,10 @@ impl ReadPortal for PortalWriter {
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
         self.client.people(query).await
+    }
+
+    async fn employees(&self) -> Result<u32, PortalError> {
+        self.client.employees().await
     }
 
     async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {

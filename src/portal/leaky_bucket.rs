@@ -77,7 +77,13 @@ impl LeakyBucket {
     /// Makes a bucket that stands at `level` at the moment zero. A level that no portal can have counts as full.
     pub(crate) fn new(rate: Rate, level: f64) -> Self {
         let most = match rate {
-            Rate::Limited { burst, per_second: _ } => burst.max(0.0).min(f64::MAX),
+            Rate::Limited { burst, per_second: _ } => {
+                if burst.is_nan() {
+                    0.0
+                } else {
+                    burst.clamp(0.0, f64::MAX)
+                }
+            }
             Rate::Unlimited => 0.0,
         };
         let level = if level.is_nan() { most } else { level.clamp(0.0, most) };

@@ -94,6 +94,31 @@ impl Client {
         })
     }
 
+    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored the filter, and everybody is listed.
+    pub(crate) async fn employees(&self) -> Result<u32, PortalError> {
+        let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
+        let mut end = None;
+        self.read_all(1, 0, &|_| command.clone(), &mut |_, answered| end = Some(answered)).await?;
+        let counted = match &end {
+            Some(ReadEnd::Answered(answer)) => people(&answer.json).map(|listed| (listed, answer.total, answer.next)),
+            Some(ReadEnd::Refused(_) | ReadEnd::NoAnswer(_)) | None => None,
+        };
+        let count = match counted {
+            Some((listed, total, next)) if listed.iter().all(Person::is_employee) => {
+                total.or_else(|| next.is_none().then_some(listed.len() as u64))
+            }
+            Some(_) | None => None,
+        };
+        let count = match count {
+            Some(count) => count,
+            None => {
+                let people = self.people(&PeopleQuery::AllActive).await?;
+                people.iter().filter(|person| person.is_employee()).count() as u64
+            }
+        };
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
         let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, likely: PAGE };

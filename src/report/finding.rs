@@ -11,7 +11,7 @@ use super::{Held, PlanReport, Report, SettledRun, Subject};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::language::Text;
 use crate::model::{CardKey, LeadCustomerType, Origin, OutcomeClass, Place, UserId};
-use crate::plan::{Breach, Drift, DriftKind, DriftedCard, Plan, PlannedTarget};
+use crate::plan::{Advice, Breach, BreachKind, Drift, DriftKind, DriftedCard, Plan, PlannedTarget};
 
 /// How much attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,17 +118,28 @@ fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Finding> {
 
 /// A guard's breach, at the line that brings it about.
 fn of_breach(plan: &Plan, breach: &Breach) -> Finding {
-    let place = match breach {
-        Breach::CommonCard(lead) => origin(plan, CardKey::common(*lead)).map(|origin| origin.place.clone()),
-        Breach::SpecialPerson(user, _) | Breach::Protected(user) => reset_of(plan, *user),
-        Breach::TooManyPeople { .. } | Breach::TooLargeShare { .. } => {
-            largest(plan.resets().filter(|target| target.key.user().is_some()))
-        }
-        Breach::Shrunk { .. } => largest(plan.targets.iter().filter(|target| target.key.user().is_some())),
+    let is_its = |target: &&PlannedTarget| match breach.manifest() {
+        Some(name) => &*target.origin.manifest == name,
+        None => true,
     };
-    let lines = plan.guards.acknowledgement();
-    let help = lines.map(|lines| format!("if this is what you want, put under spec:\n{lines}"));
+    let place = match &breach.kind {
+        BreachKind::CommonCard(lead) => origin(plan, CardKey::common(*lead)).map(|origin| origin.place.clone()),
+        BreachKind::SpecialPerson(user, _) | BreachKind::Protected(user) => reset_of(plan, *user),
+        BreachKind::TooManyPeople { .. } | BreachKind::TooLargeShare { .. } => {
+            largest(plan.resets().filter(|target| target.key.user().is_some()).filter(is_its))
+        }
+        BreachKind::Shrunk { .. } => {
+            largest(plan.targets.iter().filter(|target| target.key.user().is_some()).filter(is_its))
+        }
+    };
+    let help: Vec<String> = plan.guards.advice().iter().map(advised).collect();
+    let help = (!help.is_empty()).then(|| help.join("\n"));
     Finding { level: Level::Error, rule: breach.word().to_owned(), message: breach.to_string(), help, place }
+}
+
+/// Returns an advice with its lines.
+fn advised(advice: &Advice) -> String {
+    std::iter::once(advice.to_string()).chain(advice.lines().map(str::to_owned)).collect::<Vec<_>>().join("\n")
 }
 
 fn origin(plan: &Plan, key: CardKey) -> Option<&Origin> {

@@ -99,7 +99,7 @@ impl ShownPlan<'_> {
     /// The targets as rows, with the headings of a plan.
     pub(super) fn csv(&self, table: &mut csv::Table) {
         table.row(&csv::PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn fmt::Display));
-        for PlanFileTarget { key, removal: what, generation, origin, name } in &self.content().targets {
+        for PlanFileTarget { key, removal: what, generation, origin, name, also: _ } in &self.content().targets {
             let reason = match what {
                 PlannedRemoval::Layout(_) => "customised",
                 PlannedRemoval::Unread => "unread",

@@ -158,27 +158,25 @@ impl PlanText<'_> {
 /// The guards: what stands against a plan and what would allow it, and what a manifest has acknowledged.
 fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
-        writeln!(f, "{WARNING}{}{WARNING:#} {breach}", tr!("acknowledged:"))?;
+        writeln!(f, "{WARNING}{}{WARNING:#} {}", tr!("acknowledged:"), visible(&breach.to_string()))?;
     }
     if guards.holds() {
         return Ok(());
     }
     for breach in &guards.breaches {
-        writeln!(f, "{BAD}{}{BAD:#} {breach}", tr!("guard:"))?;
+        writeln!(f, "{BAD}{}{BAD:#} {}", tr!("guard:"), visible(&breach.to_string()))?;
     }
-    match guards.acknowledgement() {
-        Some(lines) => {
-            writeln!(f, "{}", tr!("Apply will refuse. These lines under `spec` would allow exactly this:"))?;
-            for line in lines.lines() {
-                writeln!(f, "    {line}")?;
-            }
-            Ok(())
+    let refused = tr!("Apply will refuse.");
+    for (index, advice) in guards.advice().iter().enumerate() {
+        match index {
+            0 => writeln!(f, "{refused} {advice}")?,
+            _ => writeln!(f, "{advice}")?,
         }
-        None => {
-            let text = tr!("Apply will refuse. Nothing lifts a protection; leave the person out with `except`.");
-            writeln!(f, "{text}")
+        for line in advice.lines() {
+            writeln!(f, "    {}", visible(line))?;
         }
     }
+    Ok(())
 }
 
 /// The portal, and what it says that it is.

@@ -72,7 +72,7 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
             })
             .collect(),
         people: (2..people + 2).map(|id| (user(id), person(id))).collect(),
-        guards: GuardLimits::default(),
+        ..DesiredState::default()
     };
     plan(&desired, &snapshot, &Policy { blind: BlindReset::Never, ..Policy::default() })
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -16,8 +16,7 @@ use crate::port::StoreError;
 ///
 /// If it cannot be written. What stood there before is then still there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    // A name that leads elsewhere keeps leading there.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = &destination(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // A terminal, a pipe or `/dev/null` cannot be replaced.
         let mut file =
@@ -36,6 +35,29 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         builder.tempfile_in(folder_of(path)).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)?;
     sync_folder(folder_of(path))
+}
+
+/// A chain of links that is longer leads nowhere.
+const MOST_LINKS: usize = 40;
+
+/// Returns where a path leads once links are followed, whether anything is there or not: a name that leads elsewhere keeps leading
+/// there.
+///
+/// # Errors
+///
+/// If its links lead round in a ring.
+pub fn destination(path: &Path) -> io::Result<PathBuf> {
+    if let Ok(there) = fs::canonicalize(path) {
+        return Ok(there);
+    }
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(link) => path = folder_of(&path).join(link),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("its links lead round in a ring"))
 }
 
 /// Writes a file of the store: whole or not at all, readable by its owner alone, and safe from a crash once this returns.
@@ -231,5 +253,26 @@ mod tests {
         assert_eq!(fs::read(&real).unwrap(), b"new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         write_whole(Path::new("/dev/null"), b"x").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_output_follows_a_link_to_a_file_that_is_not_there_yet() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("below")).unwrap();
+        symlink("middle", at("link")).unwrap();
+        symlink("below/real", at("middle")).unwrap();
+        write_whole(&at("link"), b"new").unwrap();
+        assert_eq!(fs::read(at("below/real")).unwrap(), b"new");
+        assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
+        // A link into a folder that is not there, or back to itself, is refused and stays.
+        symlink("none/real", at("nowhere")).unwrap();
+        symlink("ring", at("ring")).unwrap();
+        for name in ["nowhere", "ring"] {
+            assert!(write_whole(&at(name), b"x").is_err(), "{name}");
+            assert!(fs::symlink_metadata(at(name)).unwrap().is_symlink(), "{name}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::salvage::WholeLines;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
 use crate::format::{self, AuditEntry, AuditEvent, RunReport, UsedPlan, encode_run_report, encode_selections};
-use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId};
+use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId, Selecting};
 use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
 
 /// The lock of a portal. It is given back when this is dropped.
@@ -220,15 +220,17 @@ impl Locked {
         self.store.ledger()
     }
 
-    /// Keeps how many people the manifests of a run selected.
+    /// Keeps what the manifests of a run selected. Writes nothing if that is known already.
     ///
     /// # Errors
     ///
     /// If it cannot be written, or what stands there is damaged.
-    pub fn write_selection(&mut self, manifests: &str, people: u32) -> Result<(), StoreError> {
+    pub fn keep_selections(&mut self, run: &[Selecting<'_>]) -> Result<(), StoreError> {
         let path = self.store.folders.selection();
         let mut selections = self.store.selections()?;
-        selections.insert(manifests.to_owned(), people);
+        if !selections.keep(run) {
+            return Ok(());
+        }
         let bytes = encode_selections(&selections).map_err(|problem| misread(&path, problem, None))?;
         write_private(&path, &bytes)
     }

@@ -13,7 +13,7 @@
 //!     limiter.json                what the portal's limits stood at
 //!     read-proof.json             why reads of other people's cards can be trusted
 //!     ledger.json                 which targets had their reset in mode once
-//!     selection.json              how many people the last runs selected
+//!     selection.json              whom the manifests selected in their last runs
 //!     used-plans.jsonl            which plan files were used
 //!     audit.jsonl                 what happened, each line bound to the one before
 //!     runs/RUN/journal.jsonl      what a run intended and what became of it
@@ -39,14 +39,13 @@ mod salvage;
 mod trail;
 mod used_plans;
 
-pub use file::write_whole;
+pub use file::{destination, write_whole};
 pub use lock::LockState;
 pub use locked::{Locked, UsePlanError};
 pub use log::FolderRunLog;
 pub use reading::{read_to_limit, read_whole};
 pub use runs::{RunEnd, RunSummary};
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -59,7 +58,7 @@ use crate::format::{
     AuditEntry, AuditEvent, FormatError, ReadProof, StoredLevel, decode_ledger, decode_level, decode_read_proof,
     decode_selections, encode_ledger, encode_level, encode_read_proof,
 };
-use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId};
+use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId, Selections};
 use crate::port::{Archive, JournalRecord, StoreError};
 
 /// How much room a probe asks for: the backups and the journal of a few hundred targets.
@@ -160,16 +159,12 @@ impl Store {
         encode_ledger(&self.portal, ledger).map_err(|problem| misread(path, problem, None))
     }
 
-    /// How many people the last run of these manifests selected, if there was one.
+    /// Returns what the manifests of the portal selected in their last runs.
     ///
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn selection(&self, manifests: &str) -> Result<Option<u32>, StoreError> {
-        Ok(self.selections()?.get(manifests).copied())
-    }
-
-    fn selections(&self) -> Result<BTreeMap<String, u32>, StoreError> {
+    pub fn selections(&self) -> Result<Selections, StoreError> {
         read_document(&self.folders.selection(), decode_selections).map(Option::unwrap_or_default)
     }
 

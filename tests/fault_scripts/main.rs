@@ -73,7 +73,7 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let desired = engine::resolve_existing(&reader, &declaration).await.ok()?.desired;
     let targets: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &caller, &targets, &silent).await.ok()?;
-    let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), previous_selection: None };
+    let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), ..Policy::default() };
     let plan = plan::plan(&desired, &snapshot, &policy);
     assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());
     Some(plan)

@@ -17,7 +17,7 @@ use crate::cli::session::{Address, Session};
 use crate::cli::sources::{self, Manifest};
 use crate::cli::ui::Ui;
 use crate::engine::{self, ExecuteOptions, Freshness, Settled};
-use crate::model::{CardKey, Layout};
+use crate::model::{CardKey, Layout, Selecting};
 use crate::plan::{ApprovedPlan, NotApproved, Plan};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
 use crate::report::{Format, Held, Purpose, Report, SettledRun, Subject};
@@ -91,10 +91,10 @@ async fn decide(
         plan: Some(plan),
         ..SettledRun::not_begun(plan.portal.as_str())
     };
-    let names = manifest.names();
+    let files = manifest.files();
     if counts.reset == 0 && plan.new_marks() == 0 {
         outputs.write(Subject::Run(&settled))?;
-        keep_selection(session, locked, &names, plan)?;
+        keep_selections(locked, &files, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
     let approved = approved(plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
@@ -121,7 +121,7 @@ async fn decide(
         .encode()
         .map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
     let undertaking = Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
-    let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
+    let code = undertaking.carry_out(outputs, interrupt, session, locked, &files).await?;
     Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
 }
 
@@ -139,14 +139,14 @@ pub(super) struct Undertaking<'a> {
 }
 
 impl Undertaking<'_> {
-    /// Begins the run, carries the plan out, writes and keeps the report, and keeps how many people `manifests` selected.
+    /// Begins the run, carries the plan out, writes and keeps the report, and keeps whom the manifests selected, which have these files.
     pub(super) async fn carry_out(
         self,
         outputs: &Outputs<'_>,
         interrupt: &Interrupt,
         session: &Session,
         locked: &mut Locked,
-        manifests: &str,
+        files: &[(String, String)],
     ) -> Result<u8, Failure> {
         let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
         session.begin_writing()?;
@@ -166,7 +166,7 @@ impl Undertaking<'_> {
         };
         let stopped = report.stopped.as_deref();
         let kept = match failure {
-            None => keep_selection(session, locked, manifests, approved.plan()),
+            None => keep_selections(locked, files, approved.plan()),
             Some(_) => Ok(()),
         };
         let settled = SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
@@ -182,14 +182,14 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
     match ApprovedPlan::new(plan, Vec::new()) {
         Ok(approved) => Ok(approved),
         Err(NotApproved::Guards(report)) => {
-            let failure = Failure::refused(match report.breaches.first() {
+            let refused = Failure::refused(match report.breaches.first() {
                 Some(first) => tr!("a guard stands against the plan: {first}; nothing was written", first),
                 None => tr!("the guards stand against the plan; nothing was written"),
             });
-            Err(match report.acknowledgement() {
-                Some(lines) => failure.hint(tr!("if this is what you want, put under spec:\n{lines}", lines)),
-                None => failure.hint(tr!("a protected person cannot be acknowledged; leave them out with except")),
-            })
+            Err(report.advice().iter().fold(refused, |refused, advice| {
+                let lines: String = advice.lines().map(|line| format!("\n{line}")).collect();
+                refused.hint(format!("{advice}{lines}"))
+            }))
         }
         Err(NotApproved::Faulty(_)) => {
             Err(Failure::error(tr!("recard does not trust its own plan; nothing was written")))
@@ -213,13 +213,13 @@ fn finish(
     told
 }
 
-/// Keeps how many people were selected, for the guard of the next run. A second apply finds it there and writes nothing.
-fn keep_selection(session: &Session, locked: &mut Locked, manifests: &str, plan: &Plan) -> Result<(), Failure> {
-    let selected = plan.guards.measure.selected;
-    if session.store.selection(manifests)? != Some(selected) {
-        locked.write_selection(manifests, selected)?;
-    }
-    Ok(())
+/// Keeps whom the manifests selected, for the guard of the next run. A second apply finds it there and writes nothing.
+fn keep_selections(locked: &mut Locked, files: &[(String, String)], plan: &Plan) -> Result<(), Failure> {
+    let measured = &plan.guards.measure.manifests;
+    let people = |manifest: &str| measured.get(manifest).map(|measure| &measure.selected);
+    let run: Vec<Selecting<'_>> =
+        files.iter().map(|(manifest, file)| planning::selecting(manifest, file, people(manifest))).collect();
+    Ok(locked.keep_selections(&run)?)
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {

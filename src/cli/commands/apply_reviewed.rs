@@ -14,14 +14,14 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
 use crate::cli::progress::Progress;
 use crate::cli::session::{Address, Session};
-use crate::cli::sources;
+use crate::cli::sources::{self, Manifest};
 use crate::cli::ui::Ui;
 use crate::cli::{exit, plan_files, planning, running};
-use crate::engine::{self, Freshness, Reviewed};
+use crate::engine::{self, Freshness, Resolution, Reviewed};
 use crate::format::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 use crate::language::Text;
-use crate::model::CardKey;
-use crate::plan::{self, BlindReset, Policy};
+use crate::model::{CardKey, DesiredState};
+use crate::plan::{self, BlindReset, Drift, Policy};
 use crate::port::{PlannedCard, RunHeader, RunPurpose};
 use crate::report::{PlanReport, SettledRun, Subject};
 use crate::store::{Locked, UsePlanError};
@@ -40,7 +40,7 @@ pub(super) async fn with(
     }
     let plan = path.to_owned();
     let (mut file, bytes) = interrupt.beside(move || plan_files::read(&plan)).await??;
-    planning::lower_limits(&mut file.content.limits, &arguments.rules);
+    file.content.limits.lower(arguments.rules.max_users);
     let manifest = match arguments.files.as_slice() {
         [] => None,
         files => Some(sources::load(outputs, files, interrupt).await?),
@@ -57,23 +57,55 @@ pub(super) async fn with(
         if let Some(used) = session.store.used(file.id)? {
             return Err(used_before(&UsePlanError::AlreadyUsed(used)));
         }
-        carry_out(outputs, arguments, &file, bytes, interrupt, session, &mut locked).await
+        let manifests = match &manifest {
+            Some(manifest) => Some(resolve(outputs, session, manifest, &file.content).await?),
+            None => None,
+        };
+        let reviewing = Reviewing { file: &file, manifests: manifests.as_ref() };
+        carry_out(outputs, arguments, reviewing, bytes, interrupt, session, &mut locked).await
     };
     session.during(ui, work).await
+}
+
+/// A plan file that is carried out, and what its manifests mean now, where they are given.
+#[derive(Clone, Copy)]
+struct Reviewing<'a> {
+    file: &'a PlanFile,
+    manifests: Option<&'a DesiredState>,
+}
+
+/// Returns what the manifests beside a plan file mean on the portal now. What the portal has no more is selected by none of them.
+async fn resolve(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifest: &Manifest,
+    content: &PlanFileContent,
+) -> Result<DesiredState, Failure> {
+    let resolved = engine::resolve_existing(&session.portal.reader(), &manifest.declaration).await;
+    let Resolution { mut desired, warnings, employees: _ } = resolved.map_err(|problem| {
+        session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
+    })?;
+    if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
+        return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("nothing was written")));
+    }
+    sources::show(outputs.ui, &warnings, &manifest.sources);
+    desired.guards.lower(content.limits.max_users);
+    Ok(desired)
 }
 
 async fn carry_out(
     outputs: &Outputs<'_>,
     arguments: &ApplyArguments,
-    file: &PlanFile,
+    reviewing: Reviewing<'_>,
     bytes: Vec<u8>,
     interrupt: &Interrupt,
     session: &Session,
     locked: &mut Locked,
 ) -> Result<u8, Failure> {
+    let file = reviewing.file;
     let content = &file.content;
     let freshness = Freshness::now();
-    let Reviewed { plan, settled } = review(outputs.ui, arguments, session, content).await?;
+    let Reviewed { plan, settled } = review(outputs.ui, arguments, session, reviewing).await?;
     let commits = BTreeMap::new();
     let planned_report = PlanReport {
         plan: &plan,
@@ -120,8 +152,8 @@ async fn carry_out(
         ..running::header(session, RunPurpose::Apply, plan.trust, content.targets.iter().map(planned).collect())
     };
     let undertaking = Undertaking { approved, beforehand: &settled, header, plan_file: bytes, freshness, report };
-    let names = manifest_names(content);
-    let code = undertaking.carry_out(outputs, interrupt, session, locked, &names).await?;
+    let files = manifest_files(content);
+    let code = undertaking.carry_out(outputs, interrupt, session, locked, &files).await?;
     Ok(if code == exit::DONE { held } else { code })
 }
 
@@ -130,27 +162,29 @@ async fn review(
     ui: &Ui,
     arguments: &ApplyArguments,
     session: &Session,
-    content: &PlanFileContent,
+    Reviewing { file: PlanFile { content, .. }, manifests }: Reviewing<'_>,
 ) -> Result<Reviewed, Failure> {
     let people = engine::look_up(&session.portal.reader(), engine::reviewed_people(content))
         .await
         .map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look up people")))?;
-    let desired = engine::reviewed_targets(content, &people);
+    let desired = engine::reviewed_targets(content, &people, manifests);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let progress = Progress::new(ui, session.forecast());
     let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
     let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
     session.keep_proof(ui, snapshot.trust);
+    let selected = manifests.map_or_else(|| content.selected.clone(), DesiredState::selected);
     let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
     let policy = Policy {
         blind: if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never },
         ledger: planning::ledger(&session.store, &arguments.rules.memory)?,
-        previous_selection: session.store.selection(&manifest_names(content))?,
+        previous_selections: planning::previous_selections(&session.store, &manifest_files(content), &selected)?,
     };
     let now = plan::plan(&desired, &snapshot, &policy);
     planning::second_opinion(&desired, &snapshot, &policy, &now)?;
-    let reviewed = engine::review(content, &people, now);
+    let Reviewed { plan, settled } = engine::review(content, &people, manifests, now);
+    let reviewed = Reviewed { plan: planning::with_employees(session, plan, None).await?, settled };
     // A second opinion on the cut: whatever is about to be reset stands in the file, with the very layout.
     let allowed: BTreeSet<_> = content.targets.iter().map(|target| (target.key, target.removal)).collect();
     for target in reviewed.plan.resets() {
@@ -165,11 +199,9 @@ async fn review(
     Ok(reviewed)
 }
 
-/// The names of the manifests, as a later run knows them by.
-fn manifest_names(content: &PlanFileContent) -> String {
-    let mut names: Vec<&str> = content.manifests.iter().map(|one| one.name.as_str()).collect();
-    names.sort_unstable();
-    names.join("\n")
+/// Returns name and file of each manifest, by which a later run knows what they selected.
+fn manifest_files(content: &PlanFileContent) -> Vec<(String, String)> {
+    content.manifests.iter().map(|one| (one.name.clone(), sources::selection_file(&one.file))).collect()
 }
 
 fn used_before(problem: &UsePlanError) -> Failure {

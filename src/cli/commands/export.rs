@@ -112,9 +112,14 @@ fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
     }
 }
 
+/// Returns the files that an export into a folder writes.
+pub(in crate::cli) fn files(folder: &Path) -> [PathBuf; 2] {
+    [MANIFEST, LAYOUTS].map(|name| folder.join(name))
+}
+
 /// An export never replaces a file: somebody may have worked on it.
 fn refuse_existing(folder: &Path) -> Result<(), Failure> {
-    match [MANIFEST, LAYOUTS].iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+    match files(folder).into_iter().find(|path| path.exists()) {
         None => Ok(()),
         Some(path) => Err(Failure::error(tr!("{} is there already, and export replaces nothing", path.display()))
             .hint(tr!("name another folder with --out, or move the file away"))),

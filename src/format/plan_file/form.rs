@@ -4,13 +4,18 @@
 //! sealed, one target after the other: as a whole it would be the largest thing that a run for many people holds. A field
 //! in another place would be found by whoever reads the file back, since readers sort before they compare with the seal.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::breach::BreachForm;
 use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
 use crate::format::listed::Listed;
 use crate::format::{FormatError, generation, generation_if_there, parsed};
-use crate::model::{DepartmentId, GuardLimits, LeadCustomerType, Origin, PersonName, Place, Selector, UserId};
-use crate::plan::{Breach, PlanCounts, SpecialPerson};
+use crate::model::{
+    DepartmentId, GuardLimits, LeadCustomerType, ManifestLimits, Origin, PersonName, Place, Selector, UserId,
+};
+use crate::plan::{Breach, PlanCounts};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +44,7 @@ pub(super) struct ContentForm<'a> {
     manifests: Vec<ManifestForm>,
     marks: Listed<'a, PlanFileMark, MarkForm>,
     portal: String,
-    selected: u32,
+    selected: Vec<SelectedForm>,
     targets: Listed<'a, PlanFileTarget, TargetForm>,
 }
 
@@ -51,9 +56,19 @@ struct ManifestForm {
     reason: String,
 }
 
+/// The people whom a manifest selects.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SelectedForm {
+    manifest: String,
+    people: Vec<u32>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetForm {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<String>,
     decision: DecisionForm,
     generation: Option<String>,
     name: String,
@@ -93,13 +108,32 @@ enum SelectorForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitsForm {
+    manifests: Vec<ManifestLimitsForm>,
+    /// The limit of the command line on the people of the run.
+    max_users_of_run: Option<u32>,
+}
+
+/// The limits of one manifest, those that it does not state included.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManifestLimitsForm {
     acknowledged_common: Vec<LeadForm>,
     acknowledged_people: Vec<u32>,
     acknowledged_selection: Option<u32>,
     acknowledged_users: Option<u32>,
+    manifest: String,
     max_percent_of_users: u8,
     max_users: u32,
     protected: Vec<u32>,
+    /// The limits that the manifest itself states.
+    stated: Vec<StatedForm>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StatedForm {
+    MaxPercentOfUsers,
+    MaxUsers,
 }
 
 /// Only resets stand in a plan file; what is kept or held is counted.
@@ -113,39 +147,8 @@ enum DecisionForm {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "breach", rename_all = "kebab-case", deny_unknown_fields)]
-enum BreachForm {
-    TooManyPeople {
-        limit: u32,
-        people: u32,
-    },
-    /// So many people of so many active ones.
-    TooLargeShare {
-        limit: u8,
-        of: u32,
-        people: u32,
-    },
-    CommonCard {
-        lead: LeadForm,
-    },
-    FirstUser {
-        user: u32,
-    },
-    Caller {
-        user: u32,
-    },
-    Protected {
-        user: u32,
-    },
-    SelectionShrank {
-        earlier: u32,
-        now: u32,
-    },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum LeadForm {
+pub(super) enum LeadForm {
     Simple,
     Repeat,
 }
@@ -196,7 +199,7 @@ impl<'a> From<&'a PlanFileContent> for ContentForm<'a> {
             limits: limits.into(),
             breaches: breaches.iter().map(BreachForm::from).collect(),
             acknowledged: acknowledged.iter().map(BreachForm::from).collect(),
-            selected: *selected,
+            selected: selected.iter().map(SelectedForm::from).collect(),
             counts: CountsForm { keep: *keep, reset: *reset, hold: *hold },
         }
     }
@@ -240,16 +243,30 @@ impl TryFrom<ContentForm<'_>> for PlanFileContent {
             limits: limits.try_into()?,
             breaches: breaches.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
             acknowledged: acknowledged.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
-            selected,
+            selected: selected.into_iter().map(SelectedForm::people).collect::<Result<_, _>>()?,
             counts: PlanCounts { keep, reset, hold },
         })
     }
 }
 
+impl From<(&Arc<str>, &Vec<UserId>)> for SelectedForm {
+    fn from((manifest, people): (&Arc<str>, &Vec<UserId>)) -> Self {
+        Self { manifest: manifest.to_string(), people: people.iter().map(|user| user.get()).collect() }
+    }
+}
+
+impl SelectedForm {
+    fn people(self) -> Result<(Arc<str>, Vec<UserId>), FormatError> {
+        let Self { manifest, people } = self;
+        Ok((manifest.into(), people.into_iter().map(user).collect::<Result<_, _>>()?))
+    }
+}
+
 impl From<&PlanFileTarget> for TargetForm {
     fn from(target: &PlanFileTarget) -> Self {
-        let PlanFileTarget { key, removal, generation, origin, name } = target;
+        let PlanFileTarget { key, removal, generation, origin, name, also } = target;
         Self {
+            also: also.iter().map(ToString::to_string).collect(),
             target: key.to_string(),
             decision: match removal {
                 PlannedRemoval::Layout(digest) => DecisionForm::Reset(digest.to_string()),
@@ -266,14 +283,15 @@ impl TryFrom<TargetForm> for PlanFileTarget {
     type Error = FormatError;
 
     fn try_from(form: TargetForm) -> Result<Self, FormatError> {
-        let TargetForm { target, decision, generation, origin, name } = form;
+        let TargetForm { also, target, decision, generation, origin, name } = form;
+        let also = also.into_iter().map(Arc::from).collect();
         let removal = match decision {
             DecisionForm::Reset(digest) => PlannedRemoval::Layout(parsed(&digest)?),
             DecisionForm::ResetBlind => PlannedRemoval::Unread,
         };
         let generation = generation_if_there(generation.as_ref())?;
         let name = PersonName::new(&name, "");
-        Ok(Self { key: parsed(&target)?, removal, generation, origin: origin.try_into()?, name })
+        Ok(Self { key: parsed(&target)?, removal, generation, origin: origin.try_into()?, name, also })
     }
 }
 
@@ -340,7 +358,24 @@ impl TryFrom<OriginForm> for Origin {
 
 impl From<&GuardLimits> for LimitsForm {
     fn from(limits: &GuardLimits) -> Self {
-        let GuardLimits {
+        let GuardLimits { manifests, max_users } = limits;
+        Self { manifests: manifests.iter().map(ManifestLimitsForm::from).collect(), max_users_of_run: *max_users }
+    }
+}
+
+impl TryFrom<LimitsForm> for GuardLimits {
+    type Error = FormatError;
+
+    fn try_from(form: LimitsForm) -> Result<Self, FormatError> {
+        let LimitsForm { manifests, max_users_of_run } = form;
+        let manifests = manifests.into_iter().map(ManifestLimitsForm::limits).collect::<Result<_, _>>()?;
+        Ok(Self { manifests, max_users: max_users_of_run })
+    }
+}
+
+impl From<(&Arc<str>, &ManifestLimits)> for ManifestLimitsForm {
+    fn from((manifest, limits): (&Arc<str>, &ManifestLimits)) -> Self {
+        let ManifestLimits {
             max_users,
             max_percent_of_users,
             acknowledged_users,
@@ -349,9 +384,12 @@ impl From<&GuardLimits> for LimitsForm {
             acknowledged_people,
             protected,
         } = limits;
+        let percent = max_percent_of_users.map(|_| StatedForm::MaxPercentOfUsers);
         Self {
-            max_users: *max_users,
-            max_percent_of_users: *max_percent_of_users,
+            manifest: manifest.to_string(),
+            max_users: limits.people(),
+            max_percent_of_users: limits.percent(),
+            stated: percent.into_iter().chain(max_users.map(|_| StatedForm::MaxUsers)).collect(),
             acknowledged_users: *acknowledged_users,
             acknowledged_selection: *acknowledged_selection,
             acknowledged_common: acknowledged_common.iter().map(|lead| (*lead).into()).collect(),
@@ -361,28 +399,33 @@ impl From<&GuardLimits> for LimitsForm {
     }
 }
 
-impl TryFrom<LimitsForm> for GuardLimits {
-    type Error = FormatError;
-
-    fn try_from(form: LimitsForm) -> Result<Self, FormatError> {
-        let LimitsForm {
+impl ManifestLimitsForm {
+    fn limits(self) -> Result<(Arc<str>, ManifestLimits), FormatError> {
+        let Self {
+            manifest,
             max_users,
             max_percent_of_users,
+            stated,
             acknowledged_users,
             acknowledged_selection,
             acknowledged_common,
             acknowledged_people,
             protected,
-        } = form;
-        Ok(Self {
-            max_users,
-            max_percent_of_users,
+        } = self;
+        let limits = ManifestLimits {
+            max_users: stated.contains(&StatedForm::MaxUsers).then_some(max_users),
+            max_percent_of_users: stated.contains(&StatedForm::MaxPercentOfUsers).then_some(max_percent_of_users),
             acknowledged_users,
             acknowledged_selection,
             acknowledged_common: acknowledged_common.into_iter().map(LeadCustomerType::from).collect(),
             acknowledged_people: acknowledged_people.into_iter().map(user).collect::<Result<_, _>>()?,
             protected: protected.into_iter().map(user).collect::<Result<_, _>>()?,
-        })
+        };
+        // A limit that is not stated is the usual one, whatever the file says.
+        if limits.people() != max_users || limits.percent() != max_percent_of_users {
+            return Err(FormatError::senseless("it names a limit that no manifest states"));
+        }
+        Ok((manifest.into(), limits))
     }
 }
 
@@ -404,36 +447,6 @@ impl From<LeadForm> for LeadCustomerType {
     }
 }
 
-impl From<&Breach> for BreachForm {
-    fn from(breach: &Breach) -> Self {
-        match *breach {
-            Breach::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
-            Breach::TooLargeShare { people, active, limit } => Self::TooLargeShare { people, of: active, limit },
-            Breach::CommonCard(lead) => Self::CommonCard { lead: lead.into() },
-            Breach::SpecialPerson(user, SpecialPerson::FirstUser) => Self::FirstUser { user: user.get() },
-            Breach::SpecialPerson(user, SpecialPerson::Caller) => Self::Caller { user: user.get() },
-            Breach::Protected(user) => Self::Protected { user: user.get() },
-            Breach::Shrunk { now, before } => Self::SelectionShrank { now, earlier: before },
-        }
-    }
-}
-
-impl TryFrom<BreachForm> for Breach {
-    type Error = FormatError;
-
-    fn try_from(form: BreachForm) -> Result<Self, FormatError> {
-        Ok(match form {
-            BreachForm::TooManyPeople { people, limit } => Self::TooManyPeople { people, limit },
-            BreachForm::TooLargeShare { people, of, limit } => Self::TooLargeShare { people, active: of, limit },
-            BreachForm::CommonCard { lead } => Self::CommonCard(lead.into()),
-            BreachForm::FirstUser { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::FirstUser),
-            BreachForm::Caller { user: id } => Self::SpecialPerson(user(id)?, SpecialPerson::Caller),
-            BreachForm::Protected { user: id } => Self::Protected(user(id)?),
-            BreachForm::SelectionShrank { now, earlier } => Self::Shrunk { now, before: earlier },
-        })
-    }
-}
-
-fn user(id: u32) -> Result<UserId, FormatError> {
+pub(super) fn user(id: u32) -> Result<UserId, FormatError> {
     UserId::new(u64::from(id)).map_err(FormatError::senseless)
 }

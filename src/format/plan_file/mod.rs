@@ -7,7 +7,11 @@
 //! file; it is no signature, and does not find a file that somebody sealed anew. The plan's id is the digest of what it
 //! says, without format, id and seal: laid out anew it is the same plan, and was used all the same.
 
+mod breach;
 mod form;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -22,6 +26,9 @@ const FORMAT: Format = Format { name: "plan-file", version: 1 };
 
 /// Two machines whose clocks differ by more than this have no clocks that are kept.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// No plan is made to be used for longer.
+pub const LONGEST_PLAN_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// A plan file, read or to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +69,8 @@ pub struct PlanFileContent {
     pub breaches: Vec<Breach>,
     /// What would have, had a manifest not acknowledged it.
     pub acknowledged: Vec<Breach>,
-    /// How many people the manifests select.
-    pub selected: u32,
+    /// The people whom each manifest selects, sorted, by the name of the manifest.
+    pub selected: BTreeMap<Arc<str>, Vec<UserId>>,
     /// How many targets were decided how; `reset` is the number of `targets`.
     pub counts: PlanCounts,
 }
@@ -92,6 +99,8 @@ pub struct PlanFileTarget {
     pub origin: Origin,
     /// The name of the person, for people to read; empty for common cards and nameless people.
     pub name: PersonName,
+    /// The names of the other manifests that select it.
+    pub also: BTreeSet<Arc<str>>,
 }
 
 /// One target that is only remembered.
@@ -203,6 +212,11 @@ impl PlanFileContent {
         self.created > now.saturating_add(CLOCKS_DIFFER).unwrap_or(now)
     }
 
+    /// Returns `true` if the plan may be used for longer than any plan is made for.
+    pub fn lasts_too_long(&self) -> bool {
+        self.expires.duration_since(self.created) > LONGEST_PLAN_AGE
+    }
+
     /// The layout of a target that may be removed; nothing for a blind reset, and for what is no target.
     pub fn digest_of(&self, key: CardKey) -> Option<Digest> {
         let index = self.targets.binary_search_by_key(&key, |target| target.key).ok()?;
@@ -252,6 +266,7 @@ pub fn plan_file_targets(plan: &Plan) -> (Vec<PlanFileTarget>, Vec<PlanFileMark>
             generation: generation.clone(),
             origin: Origin::clone(origin),
             name: PersonName::new(plan.person_name(*key), ""),
+            also: plan.shared.get(key).cloned().unwrap_or_default(),
         });
     }
     (targets, marks)

@@ -82,10 +82,11 @@ fn person(entry: &RawValue) -> Option<Person> {
     // Absent means that the person has no department; a single one may come without its list.
     let departments = match fields.get("UF_DEPARTMENT").copied() {
         None => Vec::new(),
-        Some(value) => match lenient::list(value) {
-            Some(values) => values.into_iter().filter_map(department_id).collect(),
-            None => department_id(value).into_iter().collect(),
-        },
+        Some(value) => {
+            let values = lenient::list(value).unwrap_or_else(|| vec![value]);
+            let named = values.into_iter().map(department_if_any).collect::<Option<Vec<_>>>()?;
+            named.into_iter().flatten().collect()
+        }
     };
     Some(Person {
         id: user_id(&fields)?,
@@ -101,7 +102,10 @@ fn department(entry: &RawValue) -> Option<Department> {
     Some(Department {
         id: department_id(fields.get("ID").copied()?)?,
         name: lenient::text(fields.get("NAME").copied()).unwrap_or_default().into(),
-        parent: fields.get("PARENT").copied().and_then(department_id),
+        parent: match fields.get("PARENT") {
+            Some(value) => department_if_any(value)?,
+            None => None,
+        },
     })
 }
 
@@ -111,6 +115,15 @@ fn object(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
 
 fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
     UserId::new(lenient::number(fields.get("ID").copied())?).ok()
+}
+
+/// Reads a department where none may stand. None if anything else stands there: a tree that was misread has a hole that nothing
+/// shows.
+fn department_if_any(value: &RawValue) -> Option<Option<DepartmentId>> {
+    match value.get().trim_matches('"') {
+        "" | "0" | "null" | "false" => Some(None),
+        _ => department_id(value).map(Some),
+    }
 }
 
 fn department_id(value: &RawValue) -> Option<DepartmentId> {
@@ -174,6 +187,20 @@ mod tests {
                 .unwrap();
         assert_eq!(list[0].parent, None);
         assert_eq!(list[1].parent, Some(list[0].id));
+        for none in ["null", "false", "0", "\"0\"", "\"\""] {
+            let list = departments(&raw(&format!(r#"[{{"ID":"1","NAME":"Company","PARENT":{none}}}]"#))).unwrap();
+            assert_eq!(list[0].parent, None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_department_that_cannot_be_read_is_no_root_and_no_missing_one() {
+        for odd in ["\"x\"", "-1", "{}", "[1]", "2147483647", "1.5"] {
+            assert_eq!(departments(&raw(&format!(r#"[{{"ID":"41","NAME":"Sales","PARENT":{odd}}}]"#))), None, "{odd}");
+            assert_eq!(people(&raw(&format!(r#"[{{"ID":"7","UF_DEPARTMENT":[41,{odd}]}}]"#))), None, "{odd}");
+        }
+        let none = people(&raw(r#"[{"ID":"7","UF_DEPARTMENT":false},{"ID":"8","UF_DEPARTMENT":[0]}]"#)).unwrap();
+        assert!(none.iter().all(|person| person.departments.is_empty()));
     }
 
     #[test]

@@ -106,7 +106,8 @@ struct GuardsJson {
     breaches: Vec<BreachJson>,
     /// What would, had a manifest not acknowledged it.
     acknowledged: Vec<BreachJson>,
-    /// The lines of a manifest that would allow exactly this.
+    /// The lines that would allow exactly this: the complete block `guards` of the manifest, or one for each manifest below a
+    /// comment that names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledgement: Option<String>,
 }
@@ -117,6 +118,9 @@ struct GuardsJson {
 struct BreachJson {
     /// The guard as a word that never changes.
     guard: &'static str,
+    /// The manifest whose limit it is, where the run has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
     /// The finding for people.
     text: String,
 }
@@ -182,7 +186,11 @@ impl TrustJson {
 
 impl GuardsJson {
     fn of(guards: &GuardReport) -> Self {
-        let breach = |breach: &Breach| BreachJson { guard: breach.word(), text: breach.to_string() };
+        let breach = |breach: &Breach| BreachJson {
+            guard: breach.word(),
+            manifest: breach.manifest().map(str::to_owned),
+            text: breach.to_string(),
+        };
         Self {
             hold: guards.holds(),
             breaches: guards.breaches.iter().map(breach).collect(),

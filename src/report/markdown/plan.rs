@@ -70,31 +70,29 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
     if !guards.holds() {
         let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
         for breach in guards.breaches.iter().take(LONGEST_LIST) {
-            let _ = writeln!(text, "> - {breach}");
+            let _ = writeln!(text, "> - {}", markdown(&breach.to_string()));
         }
         more(text, "> - ", guards.breaches.len());
-        match guards.acknowledgement() {
-            Some(lines) if lines.len() < 2_000 => {
-                let would = tr!("These lines under `spec` would allow exactly this:");
-                let _ = writeln!(text, ">\n> {would}\n>\n> ```yaml");
-                for line in lines.lines() {
+        for advice in guards.advice() {
+            let length: usize = advice.lines().map(str::len).sum();
+            if length >= 2_000 {
+                let _ = writeln!(text, ">\n> {}", tr!("`recard plan` shows the lines that would allow exactly this."));
+                continue;
+            }
+            let _ = writeln!(text, ">\n> {advice}");
+            if length > 0 {
+                text.push_str(">\n> ```yaml\n");
+                for line in advice.lines() {
                     let _ = writeln!(text, "> {line}");
                 }
                 text.push_str("> ```\n");
-            }
-            Some(_) => {
-                let _ = writeln!(text, ">\n> {}", tr!("`recard plan` shows the lines that would allow exactly this."));
-            }
-            None => {
-                let nothing = tr!("Nothing lifts a protection; leave the person out with `except`.");
-                let _ = writeln!(text, ">\n> {nothing}");
             }
         }
     }
     if !guards.acknowledged.is_empty() {
         let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
         for breach in guards.acknowledged.iter().take(LONGEST_LIST) {
-            let _ = writeln!(text, "- {breach}");
+            let _ = writeln!(text, "- {}", markdown(&breach.to_string()));
         }
         more(text, "- ", guards.acknowledged.len());
     }

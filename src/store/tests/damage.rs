@@ -188,7 +188,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.level(), Err(StoreError::Damaged { .. })));
-    assert!(matches!(world.store.selection("sales"), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.selections(), Err(StoreError::Damaged { .. })));
     // What grows by lines begins empty.
     put(&folders.used_plans(), b"");
     assert_eq!(world.store.used(Digest::of(b"plan")).unwrap(), None);

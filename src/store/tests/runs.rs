@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::format::{AuditEvent, RunReport, decode_run_report};
-use crate::model::{Generation, LedgerEntry, Outcome, Totals};
+use crate::model::{Generation, LedgerEntry, Outcome, Selecting, Selections, Totals, UserId};
 use crate::port::{Interrupted, RunLog};
 
 #[test]
 fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
     let world = World::new();
     assert!(world.store.ledger().unwrap().is_empty());
-    assert_eq!(world.store.selection("sales").unwrap(), None);
+    assert_eq!(world.store.selections().unwrap(), Selections::default());
     assert_eq!(world.store.level().unwrap(), None);
     assert_eq!(world.store.runs().unwrap(), []);
     assert_eq!(world.store.unfinished().unwrap(), None);
@@ -141,9 +141,12 @@ fn marks_selection_and_level_are_kept() {
     log.mark(&[(generation.clone(), samples::common(), LedgerEntry { removed: None })]).unwrap();
     log.mark(&[(generation, samples::personal(7), LedgerEntry { removed })]).unwrap();
     assert_eq!(locked.ledger().unwrap(), samples::ledger());
-    locked.write_selection("sales", 37).unwrap();
-    assert_eq!(world.store.selection("sales").unwrap(), Some(37));
-    assert_eq!(world.store.selection("support").unwrap(), None);
+    let people = [UserId::FIRST];
+    let selecting = Selecting { manifest: "sales", file: "sales.yaml", people: &people };
+    locked.keep_selections(&[selecting]).unwrap();
+    let mut kept = Selections::default();
+    kept.keep(&[selecting]);
+    assert_eq!(world.store.selections().unwrap(), kept);
     locked.store().keep_level(&samples::level()).unwrap();
     assert_eq!(world.store.level().unwrap(), Some(samples::level()));
     locked.write_plan(&samples::run(), b"plan").unwrap();

@@ -1,0 +1,249 @@
+//! The guards, on measures of one manifest and of several.
+
+use super::*;
+use crate::plan::Advice;
+
+fn user(id: u64) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn people(ids: std::ops::Range<u64>) -> Vec<UserId> {
+    ids.map(user).collect()
+}
+
+fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Measure {
+    let mut all: Vec<UserId> = manifests.iter().flat_map(|(_, ids)| people(ids.clone())).collect();
+    all.sort_unstable();
+    all.dedup();
+    let one = |(name, ids): &(&str, std::ops::Range<u64>)| {
+        let people = people(ids.clone());
+        ((*name).into(), ManifestMeasure { selected: people.clone(), people, common: BTreeSet::new() })
+    };
+    Measure {
+        people: all,
+        common: BTreeSet::new(),
+        manifests: manifests.iter().map(one).collect(),
+        previous_selections: BTreeMap::new(),
+        active_users: employees,
+        employees: Some(employees),
+        caller: user(1000),
+    }
+}
+
+fn measure(people: u64, employees: u32) -> Measure {
+    measure_of(&[("sales", 2..people + 2)], employees)
+}
+
+fn limits_of(manifests: &[(&str, ManifestLimits)]) -> GuardLimits {
+    let manifests = manifests.iter().map(|(name, limits)| ((*name).into(), limits.clone())).collect();
+    GuardLimits { manifests, max_users: None }
+}
+
+fn limits(limits: ManifestLimits) -> GuardLimits {
+    limits_of(&[("sales", limits)])
+}
+
+fn words(report: &GuardReport) -> Vec<&'static str> {
+    report.breaches.iter().map(Breach::word).collect()
+}
+
+fn told(report: &GuardReport) -> Vec<String> {
+    report.breaches.iter().map(ToString::to_string).collect()
+}
+
+fn acknowledging(users: u32) -> ManifestLimits {
+    ManifestLimits { acknowledged_users: Some(users), ..ManifestLimits::default() }
+}
+
+#[test]
+fn twenty_five_people_pass_and_one_more_does_not() {
+    let limits = GuardLimits::default();
+    assert!(report(measure(25, 1000), &limits).holds());
+    assert_eq!(words(&report(measure(26, 1000), &limits)), ["too-many-people"]);
+}
+
+#[test]
+fn an_acknowledgement_covers_its_number_and_not_one_more() {
+    let limits = limits(acknowledging(37));
+    assert!(report(measure(37, 100), &limits).holds());
+    let refused = report(measure(38, 100), &limits);
+    assert_eq!(words(&refused), ["too-many-people", "too-large-share"]);
+    assert_eq!(refused.acknowledgement().unwrap(), "guards:\n  acknowledge: { users: 38 }");
+}
+
+#[test]
+fn the_share_counts_only_for_more_than_ten_people() {
+    let limits = GuardLimits::default();
+    assert!(report(measure(10, 20), &limits).holds());
+    assert_eq!(words(&report(measure(11, 20), &limits)), ["too-large-share"]);
+    assert!(report(measure(11, 110), &limits).holds());
+    assert_eq!(words(&report(measure(11, 109), &limits)), ["too-large-share"]);
+}
+
+#[test]
+fn a_share_of_employees_that_nobody_counted_is_too_large() {
+    let uncounted = |people| report(Measure { employees: None, ..measure(people, 0) }, &GuardLimits::default());
+    assert!(uncounted(10).holds() && !uncounted(10).lacks_employees());
+    assert_eq!(words(&uncounted(11)), ["too-large-share"]);
+    assert!(uncounted(11).lacks_employees());
+    assert!(uncounted(11).with_employees(110).holds());
+}
+
+#[test]
+fn user_1_the_caller_and_common_cards_need_their_names() {
+    let mut hit = measure(0, 1000);
+    hit.people = vec![user(1), user(1000)];
+    hit.common.insert(LeadCustomerType::Repeat);
+    let own = ManifestMeasure { people: hit.people.clone(), common: hit.common.clone(), selected: Vec::new() };
+    hit.manifests.insert("sales".into(), own);
+    let refused = report(hit.clone(), &GuardLimits::default());
+    assert_eq!(words(&refused), ["common-card", "first-user", "caller"]);
+    let lines = refused.acknowledgement().unwrap();
+    assert_eq!(lines, "guards:\n  acknowledge: { common: [repeat], people: [1, 1000] }");
+    let limits = limits(ManifestLimits {
+        acknowledged_common: [LeadCustomerType::Repeat].into(),
+        acknowledged_people: [user(1), user(1000)].into(),
+        ..ManifestLimits::default()
+    });
+    let allowed = report(hit, &limits);
+    assert!(allowed.holds());
+    assert_eq!(allowed.acknowledged.len(), 3);
+}
+
+#[test]
+fn nothing_lifts_a_protection() {
+    let limits = limits(ManifestLimits {
+        protected: [user(2)].into(),
+        acknowledged_people: [user(2)].into(),
+        ..acknowledging(100)
+    });
+    let refused = report(measure(1, 1000), &limits);
+    assert_eq!(words(&refused), ["protected"]);
+    assert_eq!(refused.acknowledgement(), None);
+    assert_eq!(refused.advice(), [Advice::LeaveOut]);
+}
+
+#[test]
+fn a_protection_of_one_manifest_holds_for_the_targets_of_all() {
+    let protecting = ManifestLimits { protected: [user(3)].into(), ..ManifestLimits::default() };
+    let limits = limits_of(&[("sales", ManifestLimits::default()), ("support", protecting)]);
+    let refused = report(measure_of(&[("sales", 2..5), ("support", 50..51)], 1000), &limits);
+    assert_eq!(told(&refused), ["manifest support: user 3 would lose a card, and is protected"]);
+}
+
+#[test]
+fn a_selection_may_shrink_by_a_fifth() {
+    let shrunk = |now: u64, before: u32, acknowledged: Option<u32>| {
+        let stated = ManifestLimits { acknowledged_selection: acknowledged, ..ManifestLimits::default() };
+        let mut measure = measure(0, 1000);
+        measure.manifests.entry("sales".into()).or_default().selected = people(2..2 + now);
+        measure.previous_selections.insert("sales".into(), before);
+        words(&report(measure, &limits(stated)))
+    };
+    assert!(shrunk(80, 100, None).is_empty());
+    assert_eq!(shrunk(79, 100, None), ["selection-shrank"]);
+    assert!(shrunk(79, 100, Some(79)).is_empty());
+    assert_eq!(shrunk(78, 100, Some(79)), ["selection-shrank"]);
+}
+
+#[test]
+fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
+    let hit = || measure_of(&[("sales", 2..32), ("support", 100..104)], 10_000);
+    // The other manifest acknowledges more than enough for both.
+    let limits = limits_of(&[("sales", ManifestLimits::default()), ("support", acknowledging(1000))]);
+    let refused = report(hit(), &limits);
+    assert_eq!(
+        told(&refused),
+        [
+            "manifest sales: 30 people would lose a card; the limit maxUsers is 25",
+            "34 people of all manifests would lose a card; the smallest limit maxUsers is 25",
+        ]
+    );
+    assert_eq!(refused.acknowledgement().unwrap(), "# manifest sales\nguards:\n  acknowledge: { users: 30 }");
+    let both = limits_of(&[("sales", acknowledging(30)), ("support", acknowledging(4))]);
+    assert!(report(hit(), &both).holds());
+}
+
+#[test]
+fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_acknowledge() {
+    let wide = |limit| ManifestLimits { max_users: Some(limit), ..ManifestLimits::default() };
+    let hit = || measure_of(&[("sales", 2..22), ("support", 100..120)], 10_000);
+    let refused = report(hit(), &GuardLimits::default());
+    let together = "40 people of all manifests would lose a card; the smallest limit maxUsers is 25";
+    assert_eq!(told(&refused), [together]);
+    assert!(report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(50))])).holds());
+    assert_eq!(told(&report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(25))]))), [together]);
+    // One acknowledgement is not enough, and the advice names what is missing.
+    let one = report(hit(), &limits_of(&[("sales", acknowledging(20)), ("support", wide(25))]));
+    assert_eq!(
+        one.acknowledgement().unwrap(),
+        "# manifest support\nguards:\n  maxUsers: 25\n  acknowledge: { users: 20 }"
+    );
+    // A limit that is stated counts even if its manifest hits nobody; the usual one of such a manifest does not.
+    let third = |limits: ManifestLimits| limits_of(&[("sales", wide(100)), ("support", wide(100)), ("common", limits)]);
+    assert!(report(hit(), &third(ManifestLimits::default())).holds());
+    assert_eq!(words(&report(hit(), &third(wide(30)))), ["too-many-people"]);
+}
+
+#[test]
+fn a_share_of_all_manifests_is_measured_as_well() {
+    let refused = report(measure_of(&[("sales", 2..8), ("support", 100..106)], 100), &GuardLimits::default());
+    assert_eq!(
+        told(&refused),
+        ["12 of 100 employees would lose a card by all manifests; the smallest limit maxPercentOfUsers is 10 %"]
+    );
+}
+
+#[test]
+fn a_common_card_and_a_special_person_of_two_manifests_need_both() {
+    let mut hit = measure_of(&[("sales", 1..2), ("support", 1..2)], 1000);
+    for own in hit.manifests.values_mut() {
+        own.common.insert(LeadCustomerType::Simple);
+    }
+    hit.common.insert(LeadCustomerType::Simple);
+    let allowing = ManifestLimits {
+        acknowledged_common: [LeadCustomerType::Simple].into(),
+        acknowledged_people: [user(1)].into(),
+        ..ManifestLimits::default()
+    };
+    let one = limits_of(&[("sales", allowing.clone()), ("support", ManifestLimits::default())]);
+    let refused = report(hit.clone(), &one);
+    assert_eq!(words(&refused), ["common-card", "first-user"]);
+    assert!(refused.breaches.iter().all(|breach| breach.manifest() == Some("support")));
+    assert!(report(hit, &limits_of(&[("sales", allowing.clone()), ("support", allowing)])).holds());
+}
+
+#[test]
+fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
+    let flag = GuardLimits { max_users: Some(5), ..limits(acknowledging(100)) };
+    let refused = report(measure(6, 10_000), &flag);
+    assert_eq!(told(&refused), ["6 people would lose a card; the limit maxUsers is 5, by --max-users"]);
+    assert_eq!(refused.advice(), [Advice::Flag { limit: 5, people: 6 }]);
+    assert!(refused.advice()[0].to_string().contains("--max-users 6"));
+    assert_eq!(refused.acknowledgement(), None);
+    // It only lowers.
+    let high = GuardLimits { max_users: Some(50), ..GuardLimits::default() };
+    assert_eq!(told(&report(measure(26, 10_000), &high)).len(), 1);
+}
+
+#[test]
+fn the_advice_is_the_complete_block_of_the_manifest() {
+    let stated = ManifestLimits {
+        max_users: Some(20),
+        max_percent_of_users: Some(5),
+        acknowledged_users: Some(10),
+        acknowledged_selection: Some(7),
+        acknowledged_common: [LeadCustomerType::Repeat].into(),
+        acknowledged_people: [user(1)].into(),
+        protected: [user(900)].into(),
+    };
+    let mut hit = measure(21, 10_000);
+    hit.manifests.get_mut("sales").unwrap().common.insert(LeadCustomerType::Simple);
+    let refused = report(hit, &limits(stated));
+    assert_eq!(
+        refused.acknowledgement().unwrap(),
+        "guards:\n  maxUsers: 20\n  maxPercentOfUsers: 5\n  acknowledge: { users: 21, selection: 7, \
+         common: [simple, repeat], people: [1] }"
+    );
+    assert!(refused.advice()[0].to_string().contains("in place of `guards`"));
+}
