@@ -26,6 +26,9 @@
 //! Reads and the resets behind them share the counter and the connections, but a reset waits for the reads: the first
 //! term has `k_read + k_write` requests and the `b` of the last kind, and the waves add up.
 //!
+//! A card is read again, 50 in a request, if its reset leaves more than five minutes after the reads began: those reads count
+//! with the first kind.
+//!
 //! So: while the counter has room, small batches over several connections are quicker than full ones; once it is full, only
 //! full ones keep the pace.
 //!

@@ -144,6 +144,9 @@ async fn request_time(portal: &Portal) -> f64 {
     times[times.len() / 2]
 }
 
+/// Seconds from which a read is repeated ahead of its reset.
+const MAX_READ_AGE: f64 = 300.0;
+
 /// The reads of a plan: everybody's two cards, and the pages of the list of people.
 fn reads(users: u64) -> Phase {
     Phase { calls: 2 * users + users.div_ceil(50) + 1, most: 50 }
@@ -152,6 +155,12 @@ fn reads(users: u64) -> Phase {
 /// Resets of some cards.
 fn resets(removed: u64) -> Phase {
     Phase { calls: 3 * removed, most: 3 * RESETS }
+}
+
+/// The cards that must be read again ahead of their resets, because these leave more than five minutes after the first read.
+fn stale(removed: u64, reads_seconds: f64, all_seconds: f64) -> u64 {
+    let late = (all_seconds - MAX_READ_AGE).max(0.0) / (all_seconds - reads_seconds).max(0.001);
+    (removed as f64 * late.min(1.0)).ceil() as u64
 }
 
 struct Row {
@@ -203,7 +212,12 @@ async fn sizes(kinds: &[(u64, Kind)]) {
             assert_eq!(taken.code, 0, "{}", place.said());
             let removed = portal.counter("rows_removed").await;
             let mut phases = vec![reads(*users)];
-            phases.extend(apply.then(|| resets(removed)));
+            if apply {
+                let alone = kind.bound(&phases, kind.burst, request).seconds;
+                phases.push(resets(removed));
+                let all = kind.bound(&phases, kind.burst, request).seconds;
+                phases[0].calls += stale(removed, alone, all);
+            }
             Row {
                 title: format!("{}: {}", kind.title(*users), if apply { "plan + apply" } else { "plan" }),
                 taken,

@@ -210,7 +210,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             if self.given_up.is_empty() {
                 break;
             }
-            self.look_at_late_writes().await;
+            self.look_at_late_writes(stop).await;
             self.send_all(stop).await;
             self.settle_unsent();
         }
@@ -680,9 +680,13 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     /// Looks once more at cards of requests without an answer, and settles them or stores again what a late write removed.
-    async fn look_at_late_writes(&mut self) {
+    /// After a stop the look is made at once.
+    async fn look_at_late_writes(&mut self, stop: &StopSignal) {
         let Some(last) = self.given_up.values().map(|given_up| given_up.at).max() else { return };
-        tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())).await;
+        tokio::select! {
+            () = tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())) => {}
+            () = stop.wished() => {}
+        }
         let given_up = std::mem::take(&mut self.given_up);
         let keys: Vec<CardKey> = given_up.keys().copied().collect();
         let reads = read_back(self.portal, &keys).await.unwrap_or_default();
