@@ -21,7 +21,7 @@ use super::verdict::{
 };
 use super::{Event, Listener, StopSignal};
 use crate::language::{Text, english};
-use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, Totals};
+use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, OutcomeClass, Totals, UserId};
 use crate::port::{
     CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane, MAX_WRITES_PER_REQUEST, PortalError,
     RunLog, SetPurpose, StoreError, WriteError, WriteEvidence, WritePortal,
@@ -104,6 +104,7 @@ enum Done {
     WrittenAlone(Box<Task>, Alone),
     ReadBack(Vec<Unproved>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
     ReadAhead(Vec<Task>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    DefaultsRead(Vec<(Task, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
 }
 
 /// The end of a write as single calls.
@@ -121,11 +122,11 @@ struct Unproved {
     refusal: Option<PortalError>,
 }
 
-/// A request without an answer, which the portal may execute late.
+/// Requests for one card without an answer, which the portal may execute late.
 struct GivenUp {
     at: Instant,
-    /// The write.
-    goal: Goal,
+    /// The writes.
+    goals: Vec<Goal>,
     /// The layout before it.
     expected: Option<Layout>,
     /// The last read of the card.
@@ -138,13 +139,15 @@ struct GivenUp {
 pub(super) struct Executor<'a, P, L> {
     portal: &'a P,
     log: &'a mut L,
-    common_defaults: &'a BTreeMap<LeadCustomerType, Layout>,
+    common_defaults: BTreeMap<LeadCustomerType, Layout>,
     options: ExecuteOptions,
     listener: &'a dyn Listener,
     outcomes: BTreeMap<CardKey, Outcome>,
     planned: VecDeque<Task>,
     compensations: Vec<Task>,
     read_backs: Vec<Unproved>,
+    /// Tasks that met a layout which may have been set for everybody since the plan.
+    suspects: Vec<(Task, Verdict)>,
     given_up: BTreeMap<CardKey, GivenUp>,
     /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
     max_per_request: usize,
@@ -164,13 +167,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Self {
             portal,
             log,
-            common_defaults,
+            common_defaults: common_defaults.clone(),
             options,
             listener,
             outcomes: BTreeMap::new(),
             planned: VecDeque::new(),
             compensations: Vec::new(),
             read_backs: Vec::new(),
+            suspects: Vec::new(),
             given_up: BTreeMap::new(),
             max_per_request: usize::MAX,
             in_flight: 0,
@@ -266,6 +270,9 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         if !self.compensations.is_empty() {
             let tasks = self.take_compensations();
             return Some(self.write(tasks, Lane::Compensation));
+        }
+        if !self.suspects.is_empty() {
+            return Some(self.read_defaults());
         }
         if !self.read_backs.is_empty() {
             let count = self.read_backs.len().min(CARDS_PER_READ);
@@ -382,6 +389,43 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         })
     }
 
+    /// Reads the layouts that are set for everybody now, as the card of a user that cannot exist shows them.
+    fn read_defaults(&mut self) -> BoxFuture<'a, Done> {
+        let portal = self.portal;
+        let suspects = std::mem::take(&mut self.suspects);
+        self.in_flight += 1;
+        Box::pin(async move {
+            let leads: BTreeSet<LeadCustomerType> = suspects.iter().map(|(task, _)| task.key.lead).collect();
+            let keys: Vec<CardKey> =
+                leads.into_iter().map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead)).collect();
+            let reads = read_back(portal, &keys).await;
+            Done::DefaultsRead(suspects, reads)
+        })
+    }
+
+    /// Acts on the verdicts on unexpected layouts, now that it is known which of them are set for everybody.
+    fn take_defaults(
+        &mut self,
+        suspects: Vec<(Task, Verdict)>,
+        reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
+    ) {
+        // If nothing tells, each counts as a layout that its owner saved: it is kept.
+        for (key, read) in reads.unwrap_or_default() {
+            match read {
+                CardRead::Read(Some(layout)) => drop(self.common_defaults.insert(key.lead, layout)),
+                CardRead::Read(None) => drop(self.common_defaults.remove(&key.lead)),
+                CardRead::Refused(_) | CardRead::NoAnswer(_) => {}
+            }
+        }
+        let judged = suspects.into_iter().map(|(task, verdict)| {
+            let is_default = verdict.unexpected().is_some() && verdict.unexpected() == self.common_default(task.key);
+            let verdict = if is_default { verdict.at_default(&task) } else { verdict };
+            (task, verdict)
+        });
+        let judged = judged.collect();
+        self.act_on(judged);
+    }
+
     fn read_ahead(&mut self, tasks: Vec<Task>) -> BoxFuture<'a, Done> {
         let portal = self.portal;
         self.in_flight += 1;
@@ -409,6 +453,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             Done::ReadBack(tasks, reads) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.take_read_backs(tasks, reads);
+            }
+            Done::DefaultsRead(suspects, reads) => {
+                self.in_flight = self.in_flight.saturating_sub(1);
+                self.take_defaults(suspects, reads);
             }
             Done::ReadAhead(tasks, reads) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
@@ -550,8 +598,16 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(settled);
     }
 
-    /// Does what the verdicts say.
+    /// Does what the verdicts say, once unexpected layouts of persons are told from those that were set for everybody.
     fn act(&mut self, judged: Vec<(Task, Verdict)>) {
+        let is_suspect =
+            |(task, verdict): &(Task, Verdict)| task.key.user().is_some() && verdict.unexpected().is_some();
+        let (suspects, judged): (Vec<_>, Vec<_>) = judged.into_iter().partition(is_suspect);
+        self.suspects.extend(suspects);
+        self.act_on(judged);
+    }
+
+    fn act_on(&mut self, judged: Vec<(Task, Verdict)>) {
         let (mut settled, mut again, mut unproved) = (Vec::new(), Vec::new(), Vec::new());
         for (task, verdict) in judged {
             let key = task.key;
@@ -559,7 +615,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                 Verdict::Final(outcome) => settled.push((key, outcome)),
                 Verdict::Retry(reason) => again.push((task, reason)),
                 Verdict::RetryAlone(over) => {
-                    let reason = Reason::Failed(tr_later!("the portal kept a part of it").to_owned());
+                    let reason = match &over {
+                        Some(_) => tr_later!("the portal kept a part of it"),
+                        None => tr_later!("the card is at its default"),
+                    };
+                    let reason = Reason::Failed(reason.to_owned());
                     again.push((Task { expected: over, alone: true, backed_up: false, ..task }, reason));
                 }
                 Verdict::ReadBack(pre_image, answer) => {
@@ -574,6 +634,9 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                 Verdict::LostUpdate(newer) | Verdict::Superseded(newer) => {
                     let outcome = Outcome::NewerInBackup(newer.digest().short());
                     settled.extend(self.keep(key, &newer).then_some((key, outcome)));
+                }
+                Verdict::Other(there, _) => {
+                    settled.extend(self.keep(key, &there).then_some((key, Outcome::NewerKept)));
                 }
                 Verdict::Changed(newer) => {
                     let outcome = if task.is_compensation() { Outcome::NewerKept } else { Outcome::Changed };
@@ -658,14 +721,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     /// Remembers writes that the portal may execute late.
     fn give_up(&mut self, tasks: &[Task]) {
         for task in tasks.iter().filter(|task| !task.blind) {
-            let given_up = GivenUp {
+            let given_up = self.given_up.entry(task.key).or_insert_with(|| GivenUp {
                 at: Instant::now(),
-                goal: task.goal.clone(),
+                goals: Vec::new(),
                 expected: task.expected.clone(),
                 last_seen: None,
                 outcome: None,
-            };
-            self.given_up.insert(task.key, given_up);
+            });
+            given_up.at = Instant::now();
+            given_up.goals.push(task.goal.clone());
         }
     }
 
@@ -673,7 +737,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     fn see(&mut self, key: CardKey, read: &CardRead) {
         let common_default = key.user().and(self.common_defaults.get(&key.lead));
         if let Some(given_up) = self.given_up.get_mut(&key)
-            && let Some(now) = shown(Some(read), &given_up.goal, common_default)
+            && let Some(now) = shown(Some(read), &Goal::Reset, common_default)
         {
             given_up.last_seen = Some(now);
         }
@@ -691,23 +755,22 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let keys: Vec<CardKey> = given_up.keys().copied().collect();
         let reads = read_back(self.portal, &keys).await.unwrap_or_default();
         let mut settled = Vec::new();
-        for (key, GivenUp { goal, expected, last_seen, outcome, .. }) in given_up {
+        for (key, GivenUp { goals, expected, last_seen, outcome, .. }) in given_up {
             let Some(outcome) = outcome else { continue };
-            let now = shown(reads.get(&key), &goal, self.common_default(key));
-            let executed_late = now.as_ref().is_some_and(|now| now.as_ref() == goal.target()) && last_seen != now;
-            match last_seen.flatten() {
-                Some(newer) if executed_late && Some(&newer) != expected.as_ref() => {
+            let Some(now) = shown(reads.get(&key), &Goal::Reset, self.common_default(key)) else {
+                let is_proved = outcome.class() == OutcomeClass::Done;
+                settled.push((key, if is_proved { outcome } else { unseen_in_the_end(&outcome) }));
+                continue;
+            };
+            let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
+            match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {
+                (Some(goal), Some(newer)) if Some(&newer) != expected.as_ref() => {
                     let task = Task::new(key, goal, expected, None);
                     self.act(vec![(task, Verdict::LostUpdate(newer))]);
                 }
-                Some(_) if executed_late => settled.push((
-                    key,
-                    match goal {
-                        Goal::Reset => Outcome::ResetUnseen,
-                        Goal::Set(_) => Outcome::RestoredUnseen,
-                    },
-                )),
-                _ => settled.push((key, outcome)),
+                (Some(Goal::Reset), Some(_)) => settled.push((key, Outcome::ResetUnseen)),
+                (Some(Goal::Set(_)), Some(_)) => settled.push((key, Outcome::RestoredUnseen)),
+                (None, _) | (_, None) => settled.push((key, outcome)),
             }
         }
         self.settle(settled);
@@ -739,7 +802,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     /// Returns the layout that the portal shows for a card at its default, if one is set for everybody.
-    fn common_default(&self, key: CardKey) -> Option<&'a Layout> {
+    fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
     }
 
@@ -799,11 +862,17 @@ fn unusable(read: &CardRead) -> String {
     }
 }
 
+/// The outcome of a card whose late write could not be looked for.
+fn unseen_in_the_end(outcome: &Outcome) -> Outcome {
+    Outcome::Unknown(format!(
+        "{}; a request without an answer may have been executed since, and the card could not be read again",
+        english(outcome)
+    ))
+}
+
 /// The layouts of a task that must be in a backup before its write leaves.
 fn layouts(task: &Task) -> impl Iterator<Item = (CardKey, &Layout)> {
-    // The layout that a compensation overwrites is the run's own.
-    let expected = task.expected.as_ref().filter(|_| !task.is_compensation());
-    task.goal.target().into_iter().chain(expected).map(|layout| (task.key, layout))
+    task.goal.target().into_iter().chain(&task.expected).map(|layout| (task.key, layout))
 }
 
 /// The intents of a request.

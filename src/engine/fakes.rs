@@ -32,12 +32,14 @@ pub(super) enum Fault {
     SavedTwice(CardKey, Layout, Layout),
     /// The same, and the read after the reset of that card has no answer.
     SavedBeforeAndHidden(CardKey, Layout),
-    /// The same, and a limit keeps the portal from resetting that card, or from storing it.
+    /// The same as `SavedBefore`, and a limit keeps the portal from resetting that card, or from storing it.
     SavedBeforeAndLimited(CardKey, Layout),
     /// The portal refuses to reset this card.
     Refuses(CardKey),
     /// The portal resets this card, and breaks down before it says so.
     BreaksDown(CardKey),
+    /// Somebody saves a card between the write and the read behind it.
+    SavedAfter(CardKey, Layout),
     /// Somebody sets a card for everybody, before the request arrives.
     SetForAll(LeadCustomerType, Layout),
     /// The read before the reset of this card has no answer.
@@ -79,6 +81,8 @@ pub(super) struct World {
     pub(super) legacy: bool,
     /// The credential is refused.
     pub(super) dead: bool,
+    /// The credential is refused from this many further reads on.
+    pub(super) dies_after_reads: Option<usize>,
     /// Resets that are executed after this many further reads.
     pub(super) late: Option<(usize, Vec<CardKey>)>,
 }
@@ -282,6 +286,10 @@ impl WritePortal for FakePortal {
         }
         {
             let mut world = self.world();
+            world.dies_after_reads = world.dies_after_reads.map(|left| left.saturating_sub(1));
+            if world.dies_after_reads == Some(0) {
+                return Err(expired());
+            }
             match world.late.take() {
                 Some((0 | 1, late)) => late.iter().for_each(|key| drop(world.rows.remove(key))),
                 Some((left, late)) => world.late = Some((left - 1, late)),
@@ -359,7 +367,7 @@ impl World {
                     }
                 }
             };
-            if let Some(Fault::SavedTwice(saved, _, layout)) = &fault
+            if let Some(Fault::SavedTwice(saved, _, layout) | Fault::SavedAfter(saved, layout)) = &fault
                 && saved == key
             {
                 self.rows.insert(*key, layout.clone());

@@ -108,6 +108,34 @@ pub(super) enum Verdict {
     Changed(Layout),
     /// A newer layout was seen, and by now yet another one stands there, which stays. The first goes into a backup.
     Superseded(Layout),
+    /// After the write, another layout stands there than before, and it is not the goal. It stays, and goes into a backup.
+    Other(Layout, PreImage),
+}
+
+impl Verdict {
+    /// Returns the layout that nobody expected.
+    pub(super) fn unexpected(&self) -> Option<&Layout> {
+        match self {
+            Self::LostUpdate(layout) | Self::Changed(layout) | Self::Superseded(layout) | Self::Other(layout, _) => {
+                Some(layout)
+            }
+            Self::Final(_) | Self::Retry(_) | Self::RetryAlone(_) | Self::ReadBack(..) => None,
+        }
+    }
+
+    /// Returns the verdict if the unexpected layout turns out to be one that was set for everybody since the plan: the card was,
+    /// or is, at its default then.
+    pub(super) fn at_default(self, task: &Task) -> Self {
+        match (self, &task.goal) {
+            (Self::LostUpdate(_), _) | (Self::Changed(_), Goal::Reset) => {
+                Self::Final(reached(task, &task.pre_image(Some(None))))
+            }
+            (Self::Superseded(_), _) => Self::Final(Outcome::NewerKept),
+            (Self::Other(_, pre_image), Goal::Reset) => Self::Final(reached(task, &pre_image)),
+            (Self::Changed(_) | Self::Other(..), Goal::Set(_)) => Self::RetryAlone(None),
+            (verdict, _) => verdict,
+        }
+    }
 }
 
 /// Reason for a repeat.
@@ -313,13 +341,16 @@ fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Op
         (Goal::Reset, _) if matches!(pre_image, PreImage::AtGoal | PreImage::Emptied) => {
             Verdict::Final(Outcome::Changed)
         }
-        (Goal::Reset, _) => Verdict::Final(Outcome::Unknown(
-            tr_later!("the card now shows another layout than before: it was saved since, or set for everybody").into(),
-        )),
         (Goal::Set(_), None) if *answer == CommandAnswer::Done => Verdict::Final(without_effect(task)),
-        (Goal::Set(_), None) => Verdict::RetryAlone(None),
-        (Goal::Set(wanted), Some(there)) if !can_become(wanted, &there) => Verdict::Final(Outcome::NewerKept),
-        (Goal::Set(_), Some(there)) if !task.alone => Verdict::RetryAlone(Some(there)),
+        (Goal::Reset | Goal::Set(_), None) => Verdict::RetryAlone(None),
+        (Goal::Reset, Some(there)) => Verdict::Other(there, pre_image),
+        (Goal::Set(wanted), Some(there)) if !can_become(wanted, &there) => Verdict::Other(there, pre_image),
+        // The reads of this very request show that the portal changed the layout, as its filter does in batches.
+        (Goal::Set(_), Some(there))
+            if !task.alone && *answer == CommandAnswer::Done && matches!(pre_image, PreImage::AsExpected) =>
+        {
+            Verdict::RetryAlone(Some(there))
+        }
         (Goal::Set(wanted), Some(_)) if task.is_compensation() => Verdict::Final(Outcome::Lost(format!(
             "stored again, but the portal did not keep all of it; the backup {} holds it",
             wanted.digest().short()
@@ -385,8 +416,9 @@ fn judge_blind(task: &Task, answer: CommandAnswer) -> Verdict {
     }
 }
 
-/// Returns whether the portal's protective filter and its limit on form values can make one layout of another: the filter
-/// inserts blanks and `*` into texts, the limit drops values (behavior notes, sections 5.3, 5.6 and 9.6).
+/// Returns whether a portal that was sent one layout can keep the other: its filter inserts blanks and `*` into texts, and `set`
+/// keeps the known keys of sections and fields alone (behavior notes, sections 5.3 and 5.6). It drops neither sections nor fields,
+/// so that a layout with fewer of them is one that a person saved.
 fn can_become(sent: &Layout, there: &Layout) -> bool {
     let json = |layout: &Layout| serde_json::from_str::<Value>(layout.as_json()).ok();
     json(sent).zip(json(there)).is_some_and(|(sent, there)| value_can_become(&sent, &there))
@@ -395,14 +427,23 @@ fn can_become(sent: &Layout, there: &Layout) -> bool {
 fn value_can_become(sent: &Value, there: &Value) -> bool {
     match (sent, there) {
         (Value::Array(sent), Value::Array(there)) => {
-            let mut left = sent.iter();
-            there.iter().all(|there| left.any(|sent| value_can_become(sent, there)))
+            sent.len() == there.len() && sent.iter().zip(there).all(|(sent, there)| value_can_become(sent, there))
         }
-        (Value::Object(sent), Value::Object(there)) => there.iter().all(|(name, there)| match sent.get(name) {
-            Some(sent) => value_can_become(sent, there),
-            // The portal adds these where they were missing.
-            None => name == "type" || (name == "elements" && *there == Value::Array(Vec::new())),
-        }),
+        (Value::Object(sent), Value::Object(there)) => {
+            let is_kept = |(name, sent): (&String, &Value)| match name.as_str() {
+                "name" | "title" | "type" | "elements" => true,
+                "optionFlags" => text(sent).is_some_and(|text| text.parse::<f64>().is_ok()),
+                "options" => sent.as_array().is_some_and(|list| !list.is_empty()) || sent.is_object(),
+                _ => false,
+            };
+            let is_there = |name: &String| there.contains_key(name);
+            sent.iter().filter(|entry| is_kept(*entry)).all(|(name, _)| is_there(name))
+                && there.iter().all(|(name, there)| match sent.get(name) {
+                    Some(sent) => value_can_become(sent, there),
+                    // The portal adds these where they were missing.
+                    None => name == "type" || (name == "elements" && *there == Value::Array(Vec::new())),
+                })
+        }
         // An empty object comes back as an empty list.
         (Value::Object(_), Value::Array(there)) => there.is_empty(),
         (Value::Array(_) | Value::Object(_), _) => false,

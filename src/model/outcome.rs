@@ -94,6 +94,11 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the write may have removed a layout that no read has shown.
+    pub fn is_unseen(&self) -> bool {
+        matches!(self, Self::ResetUnseen | Self::RestoredUnseen)
+    }
+
     /// The word for machine output; never changes.
     pub fn word(&self) -> &'static str {
         match self {

@@ -63,7 +63,9 @@ impl<'a> RunText<'a> {
 impl fmt::Display for RunText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |key: CardKey| self.names.get(&key).copied().unwrap_or("");
-        let is_listed = |settled: &&Settled| self.listed == Listed::All || !settled.outcome.is_settled();
+        let is_listed = |settled: &&Settled| {
+            self.listed == Listed::All || !settled.outcome.is_settled() || settled.outcome.is_unseen()
+        };
         let listed: Vec<&Settled> = self.targets.iter().filter(is_listed).collect();
         let key_width = listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);

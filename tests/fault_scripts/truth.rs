@@ -254,12 +254,12 @@ impl Run<'_> {
                 let kept = backups.iter().find(|digest| digest.short() == *named).ok_or("there is no such backup")?;
                 check(saved.contains(kept) && now != Some(*kept), "it was not saved, or is there")?;
             }
+            Outcome::NewerKept => check(now.is_some() && now != planned && was_saved(now), "nobody changed it")?,
             Outcome::ResetBlind
             | Outcome::AlreadyDefault
             | Outcome::Restored
             | Outcome::RestoredUnseen
-            | Outcome::RestoredInPart(_)
-            | Outcome::NewerKept => return Err("nothing of the kind can have happened".to_owned()),
+            | Outcome::RestoredInPart(_) => return Err("nothing of the kind can have happened".to_owned()),
         }
         Ok(None)
     }

@@ -146,8 +146,8 @@ async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
 #[tokio::test]
 async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    // The read-back shows the newer layout; the reset is executed before the look at the end.
-    world.lock().unwrap().faults.insert(0, Fault::Late(2, simple(2), layout("newer")));
+    // The first read-back shows the newer layout, the second the common default; the reset is executed before the look at the end.
+    world.lock().unwrap().faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
     let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
     assert_eq!(words, ["put-back", "reset"]);
@@ -170,4 +170,86 @@ async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
         assert_eq!(words, [changed, "reset"]);
         assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
     }
+}
+
+#[tokio::test]
+async fn restore_shorter_layout_that_a_person_saves_behind_the_set_stays_and_is_backed_up() {
+    let two_fields =
+        r#"[{"name":"old","title":"Title","type":"section","elements":[{"name":"TITLE"},{"name":"PHONE"}]}]"#;
+    let wanted = Layout::from_json(two_fields).unwrap();
+    // The layout of the backup, less a field: only a person can have saved that.
+    for fault in [Fault::SavedAfter(simple(2), layout("old")), Fault::SavedTwice(simple(2), layout("x"), layout("old"))]
+    {
+        let world = world(&[]);
+        world.lock().unwrap().faults.insert(0, fault.clone());
+        let plan = restore_plan(vec![(simple(2), RestoreDecision::PutBack { wanted: wanted.clone(), over: None })]);
+        let mut log = restore_log(&plan);
+        let (_, stop) = stop_pair();
+        let portal = FakePortal::new(&world);
+        restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
+        assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("old"))].into(), "{fault:?}");
+        assert_eq!(world.lock().unwrap().writes, 1, "{fault:?}");
+        let shorter = log.disk().backups.contains_key(&layout("old").digest());
+        assert!(shorter || matches!(fault, Fault::SavedTwice(..)), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backup() {
+    let world = world(&[(simple(2), "two")]);
+    {
+        let mut world = world.lock().unwrap();
+        // The first read-back shows the newer layout, the second the common default, and the look at the end is refused.
+        world.faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
+        world.dies_after_reads = Some(3);
+    }
+    let done = run(&world, &[simple(2)]).await;
+    assert_eq!(done.outcomes[0].1.word(), "unknown");
+    assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
+    let portal = FakePortal::new(&world);
+    world.lock().unwrap().rows.clear();
+    let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
+    let plan = plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    assert_eq!(plan.targets[0].decision, RestoreDecision::PutBack { wanted: layout("newer"), over: None });
+}
+
+#[tokio::test]
+async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for() {
+    let world = world(&[(simple(2), "two")]);
+    // The first reset is executed just before the look at the end, after the layout was stored again.
+    let faults = [
+        (0, Fault::Late(4, simple(2), layout("two"))),
+        (1, Fault::SavedBefore(simple(2), layout("newer"))),
+        (2, Fault::LostAfter),
+    ];
+    world.lock().unwrap().faults.extend(faults);
+    let done = run(&world, &[simple(2)]).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack)]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
+    assert_eq!(world.lock().unwrap().writes, 4);
+}
+
+#[tokio::test]
+async fn restore_layout_set_for_everybody_meanwhile_is_stored_as_no_personal_card() {
+    let world = world(&[]);
+    world.lock().unwrap().faults.insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
+    let (words, _) = restored(&world, false).await;
+    assert_eq!(words, ["restored", "restored"]);
+    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("old")), (simple(3), layout("old"))].into());
+}
+
+#[tokio::test]
+async fn reset_of_a_card_that_inherits_a_new_common_default_backs_up_no_stranger() {
+    let world = world(&[(simple(2), "two")]);
+    let portal = FakePortal::new(&world);
+    let made = make_plan(&portal, &[simple(2)], &Mode::Enforce, Ledger::default()).await;
+    {
+        let mut world = world.lock().unwrap();
+        world.rows.clear();
+        world.stand_ins.insert(LeadCustomerType::Simple, layout("all"));
+    }
+    let done = carry_out(&portal, &made, just_read()).await;
+    assert_eq!(done.outcomes, [(simple(2), Outcome::AlreadyDefault)]);
+    assert!(!done.log.disk().backups.contains_key(&layout("all").digest()));
+    assert_eq!(needed_backups(&done.log.records()).unwrap(), [(simple(2), layout("two").digest())]);
 }
