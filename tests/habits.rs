@@ -160,6 +160,27 @@ fn environment_variable_that_is_empty_or_blank_counts_as_unset() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn environment_variable_that_is_no_text_is_refused_by_its_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = place();
+    for (name, value) in [
+        ("RECARD_PORTAL", &b"embedded:\xff.json"[..]),
+        ("RECARD_RATE", b"1,1\xff"),
+        ("RECARD_WEBHOOK_URL", b"http://127.0.0.1:9/rest/1/S\xff/"),
+        ("RECARD_READ_WEBHOOK_URL", b"\xff"),
+        ("NO_PROXY", b"\xff"),
+        ("RECARD_LANG", b"\xff"),
+    ] {
+        let mut command = place.command(&["plan", "-f", "lead.yaml"]);
+        command.env("RECARD_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/aaaaaaaa11111111/");
+        let ended = Ended::of(command.env(name, std::ffi::OsStr::from_bytes(value)).output().unwrap());
+        assert_eq!(ended.code, 64, "{name}: {ended:?}");
+        assert!(ended.stderr.contains(&format!("the variable {name} is not UTF-8")), "{name}: {ended:?}");
+    }
+}
+
 #[test]
 fn environment_option_that_is_set_means_what_the_option_means() {
     let place = place();

@@ -143,6 +143,13 @@ async fn identity_of_outputs_is_compared_with_every_input_and_with_each_other() 
     let ended =
         Ended::of(command.env_remove("RECARD_WEBHOOK_URL").env("RECARD_WEBHOOK_URL_FILE", "webhook").output().unwrap());
     assert_eq!(ended.code, 64, "{ended:?}");
+    // The embedded portal writes its state back, and so its file is an output, too.
+    let embedded = |file: &str| format!("embedded:{file}");
+    for (file, other) in [("./lead.yaml", "a manifest"), (".recard/portals/x/audit.jsonl", "the store")] {
+        is_refused(&world, &[&plan[..], &["--portal", &embedded(file)]].concat(), other);
+    }
+    let ledger = ["--ledger", "once.json", "--portal", &embedded("./once.json")];
+    is_refused(&world, &[&plan[..], &ledger].concat(), "the ledger");
     let after = (files(), fs::read_dir(world.place.path()).unwrap().count(), world.emulator.counters().requests);
     assert_eq!(before, after);
     // A store that shares its folder with everything else keeps what it has.

@@ -31,6 +31,33 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
+/// The variables that hold text; the others name files.
+const TEXTS: [&str; 12] = [
+    "RECARD_PORTAL",
+    "RECARD_RATE",
+    "RECARD_LANG",
+    "RECARD_LOG",
+    "RECARD_WEBHOOK_URL",
+    "RECARD_READ_WEBHOOK_URL",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Refuses variables whose value is not UTF-8: taken for unset, they would lead to another portal, or past a limit.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn check_texts() -> Result<(), Failure> {
+    let is_no_text = |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    match TEXTS.into_iter().find(is_no_text) {
+        None => Ok(()),
+        Some(name) => Err(Failure::new(exit::USAGE, tr!("the variable {name} is not UTF-8", name))
+            .hint(tr!("nothing was done; set it again, or leave it unset"))),
+    }
+}
+
 /// Returns a path that a variable names, as [`variable`] does.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn path_variable(name: &str) -> Option<PathBuf> {
@@ -41,6 +68,7 @@ fn path_variable(name: &str) -> Option<PathBuf> {
 /// Takes the options that the command line leaves open from the environment. They are no part of the command line's own
 /// definition, which would repeat them in every line of usage and take an empty variable for a value.
 pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Result<(), Failure> {
+    check_texts()?;
     global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
     global.rate = global.rate.take().or_else(|| variable("RECARD_RATE"));
     if store != Some(ValueSource::CommandLine)

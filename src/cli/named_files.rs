@@ -39,11 +39,11 @@ struct Names {
 pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
     let mut names = Names::default();
     names.of_command(command);
+    names.of_global(global);
     names.of_outputs(outputs_of(command));
     if names.outputs.is_empty() {
         return Ok(());
     }
-    names.of_global(global);
     names.compare(&global.store)
 }
 
@@ -127,7 +127,14 @@ impl Names {
         }
         #[cfg(feature = "emulator")]
         if let Some(file) = global.portal.as_deref().and_then(|portal| embedded::file(portal, &global.store)) {
-            self.input(Some(&file), || tr!("the state of the embedded portal"));
+            let role = || tr!("the state of the embedded portal");
+            let default = embedded::file(embedded::NAME, &global.store);
+            // The portal writes its state back; its usual place is a file of the store.
+            if default.is_some_and(|default| Identity::of(&default) == Identity::of(&file)) {
+                self.input(Some(&file), role);
+            } else {
+                self.output(Some(&file), role);
+            }
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
         "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("a time needs a unit: 250ms, 90s, 15m or 2h".to_owned()),
+        _ => Err("a time is digits and one of the units ms, s, m and h: 250ms, 90s, 15m or 2h".to_owned()),
     }
 }
 

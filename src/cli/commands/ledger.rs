@@ -18,6 +18,10 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
             ui.result(ledger.iter().map(line).collect::<String>())?;
         }
         LedgerAction::New { file } => {
+            if file.exists() {
+                return Err(Failure::error(tr!("{file} exists already", file = file.display()))
+                    .hint(tr!("nothing was written; name another file, or keep this ledger with --ledger")));
+            }
             let ledger = store.ledger()?;
             store.begin_ledger_file(file, &ledger)?;
             ui.note(tr!(
