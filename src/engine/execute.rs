@@ -14,14 +14,16 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
+use super::late_writes::{LateVerdict, LateWrite, LateWrites};
 use super::observe::read_all;
+use super::requests::{Alone, Done, Unproved, intents, is_final, layouts, read_back, unusable, write_alone};
 use super::run_report::{ApplyError, ApplyReport, Settled};
 use super::verdict::{
     Goal, MAX_ROUNDS, PreImage, Reason, Task, Verdict, judge_evidence, judge_read_ahead, judge_read_back, shown,
 };
 use super::{Event, Listener, StopSignal};
 use crate::language::{Text, english};
-use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, OutcomeClass, Totals, UserId};
+use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, Totals, UserId};
 use crate::port::{
     CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane, MAX_WRITES_PER_REQUEST, PortalError,
     RunLog, SetPurpose, StoreError, WriteError, WriteEvidence, WritePortal,
@@ -98,43 +100,6 @@ impl From<PortalError> for End {
     }
 }
 
-/// A request that came to its end.
-enum Done {
-    Written(Vec<Task>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
-    WrittenAlone(Box<Task>, Alone),
-    ReadBack(Vec<Unproved>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    ReadAhead(Vec<Task>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    DefaultsRead(Vec<(Task, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-}
-
-/// The end of a write as single calls.
-enum Alone {
-    /// The read ahead of it shows another layout, or nothing usable: it was not sent.
-    NotSent(CardRead),
-    Sent(Result<WriteEvidence, (CardRead, WriteError)>),
-}
-
-/// A task whose card must be read back.
-struct Unproved {
-    task: Task,
-    answer: CommandAnswer,
-    /// The whole request was refused; the run ends if the read-back shows that the write was not executed.
-    refusal: Option<PortalError>,
-}
-
-/// Requests for one card without an answer, which the portal may execute late.
-struct GivenUp {
-    at: Instant,
-    /// The writes.
-    goals: Vec<Goal>,
-    /// The layout before it.
-    expected: Option<Layout>,
-    /// The last read of the card.
-    last_seen: Option<Option<Layout>>,
-    /// The outcome, held back until the card was looked at once more.
-    outcome: Option<Outcome>,
-}
-
 /// The executor of one run.
 pub(super) struct Executor<'a, P, L> {
     portal: &'a P,
@@ -148,7 +113,7 @@ pub(super) struct Executor<'a, P, L> {
     read_backs: Vec<Unproved>,
     /// Tasks that met a layout which may have been set for everybody since the plan.
     suspects: Vec<(Task, Verdict)>,
-    given_up: BTreeMap<CardKey, GivenUp>,
+    late_writes: LateWrites,
     /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
     max_per_request: usize,
     in_flight: usize,
@@ -175,7 +140,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             compensations: Vec::new(),
             read_backs: Vec::new(),
             suspects: Vec::new(),
-            given_up: BTreeMap::new(),
+            late_writes: LateWrites::default(),
             max_per_request: usize::MAX,
             in_flight: 0,
             sent: BTreeSet::new(),
@@ -211,23 +176,22 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle_unsent();
         // A request without an answer may be executed after its card was read back. Compensations of that may be lost in turn.
         for _ in 0..=MAX_ROUNDS {
-            if self.given_up.is_empty() {
-                break;
-            }
-            self.look_at_late_writes(stop).await;
+            let Some(last) = self.late_writes.last_moment() else { break };
+            self.look_at_late_writes(last, stop).await;
             self.send_all(stop).await;
             self.settle_unsent();
         }
-        let held_back: Vec<_> = std::mem::take(&mut self.given_up).into_iter().collect();
-        self.settle(held_back.into_iter().filter_map(|(key, one)| Some((key, one.outcome?))).collect());
+        let held_back: Vec<_> = self.late_writes.take();
+        let outcome = |late: LateWrite| Some((late.key(), late.into_outcome()?));
+        self.settle(held_back.into_iter().filter_map(outcome).collect());
     }
 
     /// Settles what waits for another try that will not come, and whose earlier try may still be executed.
     fn settle_unsent(&mut self) {
         let reason = self.reason();
-        let given_up = &self.given_up;
+        let late_writes = &self.late_writes;
         let (open, waiting): (VecDeque<Task>, VecDeque<Task>) =
-            std::mem::take(&mut self.planned).into_iter().partition(|task| given_up.contains_key(&task.key));
+            std::mem::take(&mut self.planned).into_iter().partition(|task| late_writes.contains(task.key));
         self.planned = waiting;
         self.settle(open.iter().map(|task| (task.key, task.left(&reason))).collect());
     }
@@ -509,7 +473,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                         if !tasks.iter().any(Task::is_compensation) {
                             self.max_per_request = (tasks.len() / 2).max(1).min(self.max_per_request);
                         }
-                        self.give_up(&tasks);
+                        self.late_writes.add(&tasks);
                         (CommandAnswer::Unclear(reason), None)
                     }
                 };
@@ -718,59 +682,30 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Remembers writes that the portal may execute late.
-    fn give_up(&mut self, tasks: &[Task]) {
-        for task in tasks.iter().filter(|task| !task.blind) {
-            let given_up = self.given_up.entry(task.key).or_insert_with(|| GivenUp {
-                at: Instant::now(),
-                goals: Vec::new(),
-                expected: task.expected.clone(),
-                last_seen: None,
-                outcome: None,
-            });
-            given_up.at = Instant::now();
-            given_up.goals.push(task.goal.clone());
-        }
-    }
-
     /// Notes what a read shows of a card whose write may be executed late.
     fn see(&mut self, key: CardKey, read: &CardRead) {
-        let common_default = key.user().and(self.common_defaults.get(&key.lead));
-        if let Some(given_up) = self.given_up.get_mut(&key)
-            && let Some(now) = shown(Some(read), &Goal::Reset, common_default)
-        {
-            given_up.last_seen = Some(now);
+        if let Some(now) = shown(Some(read), &Goal::Reset, self.common_default(key)) {
+            self.late_writes.see(key, now);
         }
     }
 
     /// Looks once more at cards of requests without an answer, and settles them or stores again what a late write removed.
     /// After a stop the look is made at once.
-    async fn look_at_late_writes(&mut self, stop: &StopSignal) {
-        let Some(last) = self.given_up.values().map(|given_up| given_up.at).max() else { return };
+    async fn look_at_late_writes(&mut self, last: Instant, stop: &StopSignal) {
         tokio::select! {
             () = tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())) => {}
             () = stop.wished() => {}
         }
-        let given_up = std::mem::take(&mut self.given_up);
-        let keys: Vec<CardKey> = given_up.keys().copied().collect();
+        let late_writes = self.late_writes.take();
+        let keys: Vec<CardKey> = late_writes.iter().map(LateWrite::key).collect();
         let reads = read_back(self.portal, &keys).await.unwrap_or_default();
         let mut settled = Vec::new();
-        for (key, GivenUp { goals, expected, last_seen, outcome, .. }) in given_up {
-            let Some(outcome) = outcome else { continue };
-            let Some(now) = shown(reads.get(&key), &Goal::Reset, self.common_default(key)) else {
-                let is_proved = outcome.class() == OutcomeClass::Done;
-                settled.push((key, if is_proved { outcome } else { unseen_in_the_end(&outcome) }));
-                continue;
-            };
-            let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
-            match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {
-                (Some(goal), Some(newer)) if Some(&newer) != expected.as_ref() => {
-                    let task = Task::new(key, goal, expected, None);
-                    self.act(vec![(task, Verdict::LostUpdate(newer))]);
-                }
-                (Some(Goal::Reset), Some(_)) => settled.push((key, Outcome::ResetUnseen)),
-                (Some(Goal::Set(_)), Some(_)) => settled.push((key, Outcome::RestoredUnseen)),
-                (None, _) | (_, None) => settled.push((key, outcome)),
+        for late in late_writes {
+            let key = late.key();
+            match late.judge(shown(reads.get(&key), &Goal::Reset, self.common_default(key))) {
+                Some(LateVerdict::Final(outcome)) => settled.push((key, outcome)),
+                Some(LateVerdict::LostUpdate(task, newer)) => self.act(vec![(*task, Verdict::LostUpdate(newer))]),
+                None => {}
             }
         }
         self.settle(settled);
@@ -782,10 +717,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
         let mut records = Vec::new();
         for (target, outcome) in settled {
-            if let Some(given_up) = self.given_up.get_mut(&target) {
-                given_up.outcome = Some(outcome);
-                continue;
-            }
+            let Some(outcome) = self.late_writes.hold_back(target, outcome) else { continue };
             records.push(JournalRecord::Settled { target, outcome: outcome.clone() });
             self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
             self.outcomes.insert(target, outcome);
@@ -841,90 +773,4 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             Some(End::Portal(source)) => Err(ApplyError::Portal { source, report: Box::new(report) }),
         }
     }
-}
-
-/// Returns whether a refusal says that asking again is pointless, or harmful.
-fn is_final(problem: &PortalError) -> bool {
-    match problem {
-        PortalError::Rejected { rejection, .. } => {
-            use crate::port::Rejection;
-            matches!(rejection, Rejection::Overload | Rejection::PortalClosed | Rejection::PlanWithoutRest)
-        }
-        _ => false,
-    }
-}
-
-fn unusable(read: &CardRead) -> String {
-    match read {
-        CardRead::Read(_) => tr_later!("the card changed").to_owned(),
-        CardRead::Refused(refusal) => refusal.message.clone(),
-        CardRead::NoAnswer(what) => what.clone(),
-    }
-}
-
-/// The outcome of a card whose late write could not be looked for.
-fn unseen_in_the_end(outcome: &Outcome) -> Outcome {
-    Outcome::Unknown(format!(
-        "{}; a request without an answer may have been executed since, and the card could not be read again",
-        english(outcome)
-    ))
-}
-
-/// The layouts of a task that must be in a backup before its write leaves.
-fn layouts(task: &Task) -> impl Iterator<Item = (CardKey, &Layout)> {
-    task.goal.target().into_iter().chain(&task.expected).map(|layout| (task.key, layout))
-}
-
-/// The intents of a request.
-fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalRecord> {
-    let (mut resets, mut records) = (Vec::new(), Vec::new());
-    for task in tasks {
-        match &task.goal {
-            Goal::Reset => resets.push((task.key, task.expected.as_ref().map(Layout::digest))),
-            Goal::Set(layout) => {
-                let purpose = if task.is_compensation() { SetPurpose::Compensation } else { SetPurpose::Planned };
-                records.push(JournalRecord::SetIntent { target: task.key, digest: layout.digest(), purpose });
-            }
-        }
-    }
-    if !resets.is_empty() {
-        records.push(JournalRecord::Intent { targets: resets });
-    }
-    records
-}
-
-/// Reads, stores and reads a layout that a batch cannot carry, as single calls in a row.
-async fn write_alone<P: WritePortal>(portal: &P, task: &Task, common_default: Option<&Layout>, lane: Lane) -> Alone {
-    let unread = || CardRead::NoAnswer(tr_later!("the portal was not asked").to_owned());
-    let key = [task.key];
-    let read = async {
-        match read_back(portal, &key).await {
-            Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
-            Err(problem) => CardRead::NoAnswer(english(&problem)),
-        }
-    };
-    let before = read.await;
-    let goal = task.goal.target();
-    match shown(Some(&before), &task.goal, common_default) {
-        Some(now) if now == task.expected || now.as_ref() == goal || (now.is_none() && goal.is_some()) => {}
-        _ => return Alone::NotSent(before),
-    }
-    let Some(layout) = goal else { return Alone::NotSent(before) };
-    let answer = match portal.set_card(task.key, layout, lane).await {
-        Ok(answer) => answer,
-        Err(error) => return Alone::Sent(Err((before, error))),
-    };
-    let after = match read_back(portal, &key).await {
-        Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
-        Err(problem) => CardRead::NoAnswer(english(&problem)),
-    };
-    Alone::Sent(Ok(WriteEvidence { before, answer, after }))
-}
-
-/// Reads cards in the lane of compensations.
-async fn read_back<P: WritePortal>(portal: &P, keys: &[CardKey]) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
-    let mut reads = BTreeMap::new();
-    let mut sink = |key: CardKey, read: CardRead| drop(reads.insert(key, read));
-    portal.read_back(keys, &mut sink).await?;
-    Ok(reads)
 }

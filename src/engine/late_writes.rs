@@ -1,0 +1,127 @@
+//! Writes without an answer, which the portal may execute after their cards were read back.
+//!
+//! The outcome of such a card is held back until the card was looked at once more at the end of the run.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::verdict::{Goal, Task};
+use crate::language::english;
+use crate::model::{CardKey, Layout, Outcome, OutcomeClass};
+
+/// The cards of requests without an answer.
+#[derive(Default)]
+pub(super) struct LateWrites(BTreeMap<CardKey, LateWrite>);
+
+/// Requests for one card without an answer.
+pub(super) struct LateWrite {
+    key: CardKey,
+    at: Instant,
+    /// The writes.
+    goals: Vec<Goal>,
+    /// The layout before the first of them.
+    expected: Option<Layout>,
+    /// The last read of the card.
+    last_seen: Option<Option<Layout>>,
+    /// The outcome that is held back.
+    outcome: Option<Outcome>,
+}
+
+/// The end of a card, after the look at the end of the run.
+pub(super) enum LateVerdict {
+    /// This is its outcome.
+    Final(Outcome),
+    /// A late write removed this layout, which had been saved since: it is to be stored again.
+    LostUpdate(Box<Task>, Layout),
+}
+
+impl LateWrites {
+    /// Adds the writes of a request without an answer. Blind resets, which no read can prove, are left out.
+    pub(super) fn add(&mut self, tasks: &[Task]) {
+        for task in tasks.iter().filter(|task| !task.blind) {
+            let late = self.0.entry(task.key).or_insert_with(|| LateWrite {
+                key: task.key,
+                at: Instant::now(),
+                goals: Vec::new(),
+                expected: task.expected.clone(),
+                last_seen: None,
+                outcome: None,
+            });
+            late.at = Instant::now();
+            late.goals.push(task.goal.clone());
+        }
+    }
+
+    /// Returns whether a write of a card may be executed late.
+    pub(super) fn contains(&self, key: CardKey) -> bool {
+        self.0.contains_key(&key)
+    }
+
+    /// Returns the moment of the last request without an answer; none if there is none.
+    pub(super) fn last_moment(&self) -> Option<Instant> {
+        self.0.values().map(|late| late.at).max()
+    }
+
+    /// Notes what a read shows of a card.
+    pub(super) fn see(&mut self, key: CardKey, now: Option<Layout>) {
+        if let Some(late) = self.0.get_mut(&key) {
+            late.last_seen = Some(now);
+        }
+    }
+
+    /// Holds an outcome back, if a write of its card may be executed late. Returns it otherwise.
+    pub(super) fn hold_back(&mut self, key: CardKey, outcome: Outcome) -> Option<Outcome> {
+        match self.0.get_mut(&key) {
+            Some(late) => {
+                late.outcome = Some(outcome);
+                None
+            }
+            None => Some(outcome),
+        }
+    }
+
+    /// Takes all cards out.
+    pub(super) fn take(&mut self) -> Vec<LateWrite> {
+        std::mem::take(&mut self.0).into_values().collect()
+    }
+}
+
+impl LateWrite {
+    /// Returns the card.
+    pub(super) fn key(&self) -> CardKey {
+        self.key
+    }
+
+    /// Returns the outcome that was held back.
+    pub(super) fn into_outcome(self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// Returns the verdict by a look at the card; `now` is none if it cannot be read. None if the card has no outcome yet.
+    pub(super) fn judge(self, now: Option<Option<Layout>>) -> Option<LateVerdict> {
+        let Self { key, goals, expected, last_seen, outcome, .. } = self;
+        let outcome = outcome?;
+        let Some(now) = now else {
+            let is_proved = outcome.class() == OutcomeClass::Done;
+            return Some(LateVerdict::Final(if is_proved { outcome } else { unseen_in_the_end(&outcome) }));
+        };
+        let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
+        Some(match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {
+            (Some(goal), Some(newer)) if Some(&newer) != expected.as_ref() => {
+                LateVerdict::LostUpdate(Box::new(Task::new(key, goal, expected, None)), newer)
+            }
+            (Some(Goal::Reset), Some(_)) => LateVerdict::Final(Outcome::ResetUnseen),
+            (Some(Goal::Set(_)), Some(_)) => LateVerdict::Final(Outcome::RestoredUnseen),
+            (None, _) | (_, None) => LateVerdict::Final(outcome),
+        })
+    }
+}
+
+/// The outcome of a card whose late write could not be looked for.
+fn unseen_in_the_end(outcome: &Outcome) -> Outcome {
+    Outcome::Unknown(format!(
+        "{}; a request without an answer may have been executed since, and the card could not be read again",
+        english(outcome)
+    ))
+}

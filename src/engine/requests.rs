@@ -1,0 +1,120 @@
+//! Requests of the [executor](super::execute): what they carry, how they end, and what must be on disk before they leave.
+
+use std::collections::BTreeMap;
+
+use super::verdict::{Goal, Task, Verdict, shown};
+use crate::language::english;
+use crate::model::{CardKey, Layout};
+use crate::port::{
+    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, WriteError, WriteEvidence,
+    WritePortal,
+};
+
+/// A request that came to its end.
+pub(super) enum Done {
+    Written(Vec<Task>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
+    WrittenAlone(Box<Task>, Alone),
+    ReadBack(Vec<Unproved>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    ReadAhead(Vec<Task>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    DefaultsRead(Vec<(Task, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+}
+
+/// The end of a write as single calls.
+pub(super) enum Alone {
+    /// The read ahead of it shows another layout, or nothing usable: it was not sent.
+    NotSent(CardRead),
+    Sent(Result<WriteEvidence, (CardRead, WriteError)>),
+}
+
+/// A task whose card must be read back.
+pub(super) struct Unproved {
+    pub(super) task: Task,
+    pub(super) answer: CommandAnswer,
+    /// The whole request was refused; the run ends if the read-back shows that the write was not executed.
+    pub(super) refusal: Option<PortalError>,
+}
+
+/// Returns whether a refusal says that asking again is pointless, or harmful.
+pub(super) fn is_final(problem: &PortalError) -> bool {
+    match problem {
+        PortalError::Rejected { rejection, .. } => {
+            matches!(rejection, Rejection::Overload | Rejection::PortalClosed | Rejection::PlanWithoutRest)
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn unusable(read: &CardRead) -> String {
+    match read {
+        CardRead::Read(_) => tr_later!("the card changed").to_owned(),
+        CardRead::Refused(refusal) => refusal.message.clone(),
+        CardRead::NoAnswer(what) => what.clone(),
+    }
+}
+
+/// The layouts of a task that must be in a backup before its write leaves.
+pub(super) fn layouts(task: &Task) -> impl Iterator<Item = (CardKey, &Layout)> {
+    task.goal.target().into_iter().chain(&task.expected).map(|layout| (task.key, layout))
+}
+
+/// The intents of a request.
+pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalRecord> {
+    let (mut resets, mut records) = (Vec::new(), Vec::new());
+    for task in tasks {
+        match &task.goal {
+            Goal::Reset => resets.push((task.key, task.expected.as_ref().map(Layout::digest))),
+            Goal::Set(layout) => {
+                let purpose = if task.is_compensation() { SetPurpose::Compensation } else { SetPurpose::Planned };
+                records.push(JournalRecord::SetIntent { target: task.key, digest: layout.digest(), purpose });
+            }
+        }
+    }
+    if !resets.is_empty() {
+        records.push(JournalRecord::Intent { targets: resets });
+    }
+    records
+}
+
+/// Reads, stores and reads a layout that a batch cannot carry, as single calls in a row.
+pub(super) async fn write_alone<P: WritePortal>(
+    portal: &P,
+    task: &Task,
+    common_default: Option<&Layout>,
+    lane: Lane,
+) -> Alone {
+    let unread = || CardRead::NoAnswer(tr_later!("the portal was not asked").to_owned());
+    let key = [task.key];
+    let read = async {
+        match read_back(portal, &key).await {
+            Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
+            Err(problem) => CardRead::NoAnswer(english(&problem)),
+        }
+    };
+    let before = read.await;
+    let goal = task.goal.target();
+    match shown(Some(&before), &task.goal, common_default) {
+        Some(now) if now == task.expected || now.as_ref() == goal || (now.is_none() && goal.is_some()) => {}
+        _ => return Alone::NotSent(before),
+    }
+    let Some(layout) = goal else { return Alone::NotSent(before) };
+    let answer = match portal.set_card(task.key, layout, lane).await {
+        Ok(answer) => answer,
+        Err(error) => return Alone::Sent(Err((before, error))),
+    };
+    let after = match read_back(portal, &key).await {
+        Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
+        Err(problem) => CardRead::NoAnswer(english(&problem)),
+    };
+    Alone::Sent(Ok(WriteEvidence { before, answer, after }))
+}
+
+/// Reads cards in the lane of compensations.
+pub(super) async fn read_back<P: WritePortal>(
+    portal: &P,
+    keys: &[CardKey],
+) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+    let mut reads = BTreeMap::new();
+    let mut sink = |key: CardKey, read: CardRead| drop(reads.insert(key, read));
+    portal.read_back(keys, &mut sink).await?;
+    Ok(reads)
+}
