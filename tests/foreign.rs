@@ -149,6 +149,78 @@ fn a_secret_that_was_put_into_the_wrong_place_is_shown_nowhere() {
 }
 
 #[test]
+fn a_secret_in_a_damaged_address_or_one_of_rest_3_is_shown_nowhere() {
+    let place = Place::new();
+    place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
+    let mut shown = 0;
+    for form in [
+        "https://h/rest/api/1/SECRET/",
+        "https://h/rest/api/1/SECRET/user.get",
+        "h/rest/api/1/SECRET",
+        r"https:\\h\rest\1\SECRET\",
+        r"https:\\h\rest\api\1\SECRET\",
+        "https:%5C%5Ch%5Crest%5C1%5CSECRET%5C",
+        "https://h/rest/1 /SECRET/",
+        "https://h/rest/1%20/SECRET/",
+        "https%3A%2F%2Fh%2Frest%2F1%2FSECRET",
+        "rest/1/SECRET",
+        "REST/1/SECRET/",
+        "rest%2F1%2FSECRET",
+    ] {
+        let address = form.replace("SECRET", SECRET);
+        let address = address.as_str();
+        for arguments in [
+            &["plan", "--portal", "embedded", "-f", address][..],
+            &["plan", "--portal", "embedded", &format!("-f{address}")],
+            &["plan", "-f", "lead.yaml", "--portal", address],
+            &["plan", "-f", "lead.yaml", "--webhook-url-file", address],
+            &["show", address, "--portal", "embedded"],
+            &[address],
+        ] {
+            let ended = place.run(arguments);
+            let told = ended.stdout + &ended.stderr;
+            assert_hidden(SECRET, &told, &arguments.join(" "));
+            shown += usize::from(told.contains("***"));
+        }
+        for variable in ["RECARD_PORTAL", "RECARD_RATE", "RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"] {
+            let ended = Ended::of(place.command(&["plan", "-f", "lead.yaml"]).env(variable, address).output().unwrap());
+            let told = ended.stdout + &ended.stderr;
+            assert_hidden(SECRET, &told, &format!("{variable} {address}"));
+            shown += usize::from(told.contains("***"));
+        }
+        place.file("webhook", address);
+        let ended = place.run(&["plan", "-f", "lead.yaml", "--webhook-url-file", "webhook"]);
+        assert_hidden(SECRET, &(ended.stdout + &ended.stderr), address);
+    }
+    for name in [r"https:\\h\rest\1\SECRET\", "rest%2F1%2FSECRET", "rest%2Fapi%2F1%2FSECRET"] {
+        let name = name.replace("SECRET", SECRET);
+        let file = place.file(&format!("named/{name}.yaml"), "apiVersion: none\n");
+        let ended = place.run(&["validate", "-f", "named"]);
+        assert!(ended.code == 1 && ended.stderr.contains("***"), "{ended:?}");
+        assert_hidden(SECRET, &(ended.stdout + &ended.stderr), &name);
+        std::fs::remove_file(file).unwrap();
+    }
+    assert!(shown > 60, "only {shown} commands have repeated the address at all");
+    // An ordinary path is told as it is.
+    let told = place.run(&["plan", "--portal", "embedded", "-f", "rest/1/notes"]).stderr;
+    assert!(told.contains("rest/1/notes"), "{told}");
+}
+
+#[test]
+fn an_address_of_rest_3_in_a_manifest_is_refused_and_one_of_another_service_is_not() {
+    let place = Place::new();
+    let quickstart = include_str!("../examples/quickstart.yaml");
+    place.file("lead.yaml", &format!("{quickstart}# https://h/rest/api/1/{SECRET}/\n"));
+    let ended = place.run(&["validate", "-f", "lead.yaml"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stderr.contains("the secret of a webhook stands in the manifest"), "{ended:?}");
+    assert_hidden(SECRET, &(ended.stdout + &ended.stderr), "the manifest");
+    place.file("lead.yaml", &format!("{quickstart}# https://h/rest/api/2/issue/ABC-1, rest/1/notes\n"));
+    let ended = place.run(&["validate", "-f", "lead.yaml"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
 fn a_secret_that_a_portal_or_a_gateway_repeats_is_shown_nowhere() {
     for index in 0..spellings("x").len() {
         for (status, is_html) in [("403 Forbidden", false), ("400 Bad Request", false), ("502 Bad Gateway", true)] {

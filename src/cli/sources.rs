@@ -154,6 +154,9 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, seen: &mut BTreeSet<Identity>) 
     }
     entries.sort();
     for entry in entries {
+        if let Some(name) = entry.file_name() {
+            diagnostic::learn_secrets(&name.to_string_lossy());
+        }
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let yaml = entry
             .extension()

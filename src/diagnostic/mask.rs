@@ -13,8 +13,9 @@ use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::foreign::is_disturbing;
+use super::loose::loose_secrets;
 use super::secret::{COVER, webhook_secrets};
-use super::spelling::{decoded, next};
+use super::spelling::{Backslash, decoded, next};
 
 /// A secret of this length is covered wherever it stands. The portal's own have 16 characters.
 const LONG: usize = 8;
@@ -36,14 +37,20 @@ static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 struct Secret(Vec<char>);
 
 /// Makes the secrets of all webhook addresses in a text known, whatever the spelling of the text.
+///
+/// The search is wider than that in manifests: an address that was damaged on its way counts as well.
 pub fn learn_secrets(text: &str) {
-    for secret in webhook_secrets(text) {
-        learn_secret(text.get(secret).unwrap_or_default());
+    let decoded = |backslash| Cow::Owned(decoded(text, backslash));
+    let whole = [Cow::Borrowed(text), decoded(Backslash::Escape)];
+    for text in &whole {
+        for secret in webhook_secrets(text) {
+            learn_secret(text.get(secret).unwrap_or_default());
+        }
     }
-    let decoded = decoded(text);
-    if decoded != text {
-        for secret in webhook_secrets(&decoded) {
-            learn_secret(decoded.get(secret).unwrap_or_default());
+    let paths = [decoded(Backslash::NumberOrSeparator), decoded(Backslash::Separator)];
+    for text in whole.iter().chain(&paths) {
+        for secret in loose_secrets(text) {
+            learn_secret(&secret);
         }
     }
 }
@@ -140,25 +147,29 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
     ends.max().map(|end| at..end)
 }
 
-/// The secret of `rest/USER/SECRET` whose first letter is at an index. A beginning of it is enough.
+/// The secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an index. A beginning of it is enough.
 fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
-    let mut end = at;
-    for letter in "rest".chars() {
-        let (c, next) = next(text, end)?;
-        if !c.eq_ignore_ascii_case(&letter) {
-            return None;
-        }
-        end = next;
-    }
-    let end = run(text, end, |c| matches!(c, '/' | '\\'))?;
-    let end = run(text, end, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
-    let start = run(text, end, |c| matches!(c, '/' | '\\'))?;
-    let ends = known.iter().filter_map(|secret| {
-        let Match { count, end } = matched(text, start, secret);
-        let ends_there = next(text, end).is_none_or(|(c, _)| !is_part_of_word(c));
-        (count > 0 && ends_there).then_some(end)
-    });
-    ends.max().map(|end| start..end)
+    let is_slash = |c| matches!(c, '/' | '\\');
+    let owner = run(text, word(text, at, "rest")?, is_slash)?;
+    let owner_of_api = word(text, owner, "api").and_then(|end| run(text, end, is_slash));
+    [Some(owner), owner_of_api].into_iter().flatten().find_map(|owner| {
+        let end = run(text, owner, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
+        let start = run(text, end, is_slash)?;
+        let ends = known.iter().filter_map(|secret| {
+            let Match { count, end } = matched(text, start, secret);
+            let ends_there = next(text, end).is_none_or(|(c, _)| !is_part_of_word(c));
+            (count > 0 && ends_there).then_some(end)
+        });
+        ends.max().map(|end| start..end)
+    })
+}
+
+/// Skips a word in any case.
+fn word(text: &str, at: usize, expected: &str) -> Option<usize> {
+    expected.chars().try_fold(at, |at, letter| {
+        let (c, after) = next(text, at)?;
+        c.eq_ignore_ascii_case(&letter).then_some(after)
+    })
 }
 
 /// Skips characters; none if there is not one.
@@ -229,7 +240,7 @@ fn is_cut(text: &str, end: usize) -> bool {
 }
 
 /// Tests whether a character may stand inside a secret without being seen.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     is_disturbing(c) || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
 }
 
@@ -330,6 +341,7 @@ mod tests {
             ("k3y", "\\u002fk3y, \\nk3y", "\\u002f***, \\n***"),
             ("test", "a test of /rest/1/test/: tests", "a test of /rest/1/***/: tests"),
             ("x", "https://a/rest/1/x/xx", "https://a/rest/1/***/xx"),
+            ("x", "https://a/rest/api/1/x/xx", "https://a/rest/api/1/***/xx"),
             ("7", "personal/7 rest/1/7", "personal/7 rest/1/***"),
         ] {
             assert_eq!(masked(&[secret], text), covered);
@@ -352,6 +364,7 @@ mod tests {
 
     #[test]
     fn learn_finds_the_secret_of_an_address_in_every_spelling() {
+        let json = |text: &str| spelled(text, |c| format!("\\u{:04x}", u32::from(c)));
         let address = "https://a.bitrix24.com/rest/1/l34rned-from-an-argument/";
         for (spelling, secret) in [
             (address.to_owned(), "l34rned-from-an-argument"),
@@ -360,6 +373,11 @@ mod tests {
             ("https://a.example/rest/anna/login-1.b".to_owned(), "login-1.b"),
             ("a.bitrix24.com/rest/7/without-a-scheme".to_owned(), "without-a-scheme"),
             ("https:/a.example/rest/7/0ne".to_owned(), "0ne"),
+            ("https://a.example/rest/api/7/tw0/".to_owned(), "tw0"),
+            ("https://a.example/rest/api/7/aB3dE5fG7hJ9kL1a/user.get".to_owned(), "aB3dE5fG7hJ9kL1a"),
+            ("https:%5C%5Ca.example%5Crest%5C1%5CaB3dE5fG7hJ9kL1b%5C".to_owned(), "aB3dE5fG7hJ9kL1b"),
+            (json("https:\\\\a.example\\rest\\1\\aB3dE5fG7hJ9kL1c\\"), "aB3dE5fG7hJ9kL1c"),
+            ("https:\\\\a.example\\rest\\123\\x41dE5fG7hJ9kL1d".to_owned(), "x41dE5fG7hJ9kL1d"),
         ] {
             learn_secrets(&spelling);
             assert_eq!(mask(&format!("<{secret}>")), "<***>", "{spelling}");

@@ -10,6 +10,7 @@
 
 mod code;
 mod foreign;
+mod loose;
 mod mask;
 mod render;
 mod secret;

@@ -1,6 +1,6 @@
 //! Finds the secrets of webhooks in any text, and covers them.
 //!
-//! A webhook's address is `https://HOST/rest/USER/SECRET/…`. Who has it, has the portal. People paste it where it does not
+//! A webhook's address is `https://HOST/rest/USER/SECRET/…`, or `https://HOST/rest/api/USER/SECRET/…` in REST 3. Who has it, has the portal. People paste it where it does not
 //! belong, with and without the scheme, in comments too; so the search looks at the raw text, not at YAML, and errs on the
 //! side of covering.
 
@@ -69,10 +69,21 @@ fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
     bytes.get(from..)?.iter().position(|byte| *byte == b'/').map(|index| from + index)
 }
 
-/// The secret of `/rest/USER/SECRET` whose first slash stands at an index.
+/// Returns the secret of `/rest/USER/SECRET` or `/rest/api/USER/SECRET` whose first slash stands at an index.
 fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>> {
     let at = word(bytes, slash + 1, b"rest")?;
     let at = slashes(bytes, at)?;
+    let of_api = word(bytes, at, b"api").and_then(|end| slashes(bytes, end)).and_then(|at| {
+        let secret = secret_of(bytes, slash, at, Owner::Id)?;
+        // Other services have such paths too: `/rest/api/2/issue`.
+        let is_random = secret.len() >= SHORTEST_BARE && bytes.get(secret.clone())?.iter().any(u8::is_ascii_digit);
+        (is_random || owner == Owner::IdOrLogin).then_some(secret)
+    });
+    of_api.or_else(|| secret_of(bytes, slash, at, owner))
+}
+
+/// Returns the secret of `USER/SECRET` at an index; the first slash of the path stands at another.
+fn secret_of(bytes: &[u8], slash: usize, at: usize, owner: Owner) -> Option<Range<usize>> {
     let is_login = owner == Owner::IdOrLogin && has_scheme(bytes, slash);
     let is_wide = |byte: u8| is_login && matches!(byte, b'.' | b'@');
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || is_wide(byte);
@@ -128,6 +139,9 @@ mod tests {
             ("# a.bitrix24.com/rest/12/abcdefgh12345678/", "# a.bitrix24.com/rest/12/***/"),
             ("https://a/sub/rest/1/x https://b/rest/2/y", "https://a/sub/rest/1/*** https://b/rest/2/***"),
             ("(https://a//rest//1//x)", "(https://a//rest//1//***)"),
+            ("https://a/rest/api/1/aB3dE5fG7hJ9kL1m/", "https://a/rest/api/1/***/"),
+            ("https://a/REST/API/1/aB3dE5fG7hJ9kL1m/user.get", "https://a/REST/API/1/***/user.get"),
+            (r"a\/rest\/api\/1\/aB3dE5fG7hJ9kL1m", r"a\/rest\/api\/1\/***"),
         ] {
             assert_eq!(masked(text.to_owned()), covered);
         }
@@ -140,6 +154,9 @@ mod tests {
             "https://a.bitrix24.com/rest/1/***/",
             "https://a.bitrix24.com/rest/",
             "https://a.bitrix24.com/rest/one/abc",
+            "https://tracker.example/rest/api/2/issue/ABC-1",
+            "https://tracker.example/rest/api/2/permissionscheme",
+            "https://a.bitrix24.com/rest/api/1/<secret>/",
             "the path /rest/1/fields",
             "/rest/1",
             "/rest",

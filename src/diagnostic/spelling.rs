@@ -4,11 +4,30 @@
 /// How many spellings may lie on top of each other: `%252573` has three.
 const DEPTH: u32 = 6;
 
+/// Meaning of a backslash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backslash {
+    /// Begins any escape of JSON or JavaScript.
+    Escape,
+    /// Begins an escape with the number of a character in base 16, and separates the parts of a path otherwise.
+    NumberOrSeparator,
+    /// Separates the parts of a path.
+    Separator,
+}
+
+/// Rules of decoding: the spellings that may still be taken off, and the meaning of a backslash.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    depth: u32,
+    backslash: Backslash,
+}
+
 /// Returns a text with all of its escapes decoded.
-pub(super) fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str, backslash: Backslash) -> String {
+    let rules = Rules { depth: DEPTH, backslash };
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    while let Some((c, after)) = next(text, at) {
+    while let Some((c, after)) = next_within(text, at, rules) {
         out.push(c);
         at = after;
     }
@@ -17,47 +36,56 @@ pub(super) fn decoded(text: &str) -> String {
 
 /// Returns the character at an index, decoded as far as it can be, and the index behind it.
 pub(super) fn next(text: &str, at: usize) -> Option<(char, usize)> {
-    next_within(text, at, DEPTH)
+    next_within(text, at, Rules { depth: DEPTH, backslash: Backslash::Escape })
 }
 
-fn next_within(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
+fn next_within(text: &str, at: usize, rules: Rules) -> Option<(char, usize)> {
     let c = text.get(at..)?.chars().next()?;
-    Some(resolved(text, c, at + c.len_utf8(), depth))
+    Some(resolved(text, c, at + c.len_utf8(), rules))
 }
 
 /// Decodes an escape that begins with a character; the rest of it stands at an index.
-fn resolved(text: &str, c: char, at: usize, depth: u32) -> (char, usize) {
-    let Some(depth) = depth.checked_sub(1) else { return (c, at) };
+fn resolved(text: &str, c: char, at: usize, rules: Rules) -> (char, usize) {
+    let Some(depth) = rules.depth.checked_sub(1) else { return (c, at) };
+    let rules = Rules { depth, ..rules };
     let found = match c {
-        '%' => percent(text, at, depth),
-        '\\' => backslash(text, at, depth),
-        '&' => reference(text, at, depth),
+        '%' => percent(text, at, rules),
+        '\\' => backslash(text, at, rules),
+        '&' => reference(text, at, rules),
         _ => None,
     };
     // What comes out may be the beginning of another escape.
-    found.map_or((c, at), |(c, at)| resolved(text, c, at, depth))
+    found.map_or((c, at), |(c, at)| resolved(text, c, at, rules))
 }
 
 /// The rest of `%73` or `%u0073`.
-fn percent(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
+fn percent(text: &str, at: usize, rules: Rules) -> Option<(char, usize)> {
     match text.get(at..)?.chars().next()? {
-        'u' | 'U' => number(text, at + 1, 16, 4..=4, depth),
-        _ => number(text, at, 16, 2..=2, depth),
+        'u' | 'U' => number(text, at + 1, 16, 4..=4, rules),
+        _ => number(text, at, 16, 2..=2, rules),
     }
 }
 
 /// The rest of `\u0073`, `\u{73}`, `\x73`, `\163`, or of a character behind a backslash.
-fn backslash(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
+fn backslash(text: &str, at: usize, rules: Rules) -> Option<(char, usize)> {
     let c = text.get(at..)?.chars().next()?;
     let after = at + c.len_utf8();
+    let is_escape = match rules.backslash {
+        Backslash::Escape => true,
+        Backslash::NumberOrSeparator => matches!(c, 'u' | 'U' | 'x' | 'X'),
+        Backslash::Separator => false,
+    };
+    if !is_escape {
+        return None;
+    }
     match c {
         'u' | 'U' if text.get(after..)?.starts_with('{') => {
-            let (c, end) = number(text, after + 1, 16, 1..=6, depth)?;
+            let (c, end) = number(text, after + 1, 16, 1..=6, rules)?;
             text.get(end..)?.starts_with('}').then_some((c, end + 1))
         }
-        'u' | 'U' => number(text, after, 16, 4..=4, depth),
-        'x' | 'X' => number(text, after, 16, 2..=2, depth),
-        '0'..='3' => number(text, at, 8, 3..=3, depth),
+        'u' | 'U' => number(text, after, 16, 4..=4, rules),
+        'x' | 'X' => number(text, after, 16, 2..=2, rules),
+        '0'..='3' => number(text, at, 8, 3..=3, rules),
         'n' => Some(('\n', after)),
         'r' => Some(('\r', after)),
         't' => Some(('\t', after)),
@@ -68,7 +96,7 @@ fn backslash(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
 }
 
 /// The rest of `&#115;`, `&#x73;` or `&amp;`.
-fn reference(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
+fn reference(text: &str, at: usize, rules: Rules) -> Option<(char, usize)> {
     const NAMES: [(&str, char); 13] = [
         ("amp;", '&'),
         ("lowbar;", '_'),
@@ -84,12 +112,12 @@ fn reference(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
         ("zwj;", '\u{200d}'),
         ("zwnj;", '\u{200c}'),
     ];
-    let (first, after) = next_within(text, at, depth)?;
+    let (first, after) = next_within(text, at, rules)?;
     if first != '#' {
         return NAMES.iter().filter(|(name, _)| name.starts_with(first)).find_map(|(name, c)| {
             let mut end = after;
             for letter in name.chars().skip(1) {
-                let (found, after) = next_within(text, end, depth)?;
+                let (found, after) = next_within(text, end, rules)?;
                 if found != letter {
                     return None;
                 }
@@ -98,12 +126,12 @@ fn reference(text: &str, at: usize, depth: u32) -> Option<(char, usize)> {
             Some((*c, end))
         });
     }
-    let (base, after) = match next_within(text, after, depth)? {
+    let (base, after) = match next_within(text, after, rules)? {
         ('x' | 'X', after) => (16, after),
         _ => (10, after),
     };
-    let (c, end) = number(text, after, base, 1..=8, depth)?;
-    match next_within(text, end, depth) {
+    let (c, end) = number(text, after, base, 1..=8, rules)?;
+    match next_within(text, end, rules) {
         Some((';', end)) => Some((c, end)),
         _ => Some((c, end)),
     }
@@ -115,12 +143,12 @@ fn number(
     at: usize,
     base: u32,
     digits: std::ops::RangeInclusive<u32>,
-    depth: u32,
+    rules: Rules,
 ) -> Option<(char, usize)> {
     let (mut value, mut count, mut end) = (0_u32, 0, at);
     while count < *digits.end() {
         let Some((digit, after)) =
-            next_within(text, end, depth).and_then(|(c, after)| Some((c.to_digit(base)?, after)))
+            next_within(text, end, rules).and_then(|(c, after)| Some((c.to_digit(base)?, after)))
         else {
             break;
         };

@@ -77,6 +77,10 @@ impl WebhookUrl {
             ["rest", user, secret] | ["rest", user, secret, _] | ["rest", user, secret, _, ""] => (*user, *secret),
             _ => return Err(WebhookUrlError::NotAWebhook),
         };
+        // In `/rest/api/1/SECRET/`, the address of REST 3, neither is what stands in its place.
+        if user.eq_ignore_ascii_case("api") && secret.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(WebhookUrlError::NotAWebhook);
+        }
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
         if user.is_empty() || secret.is_empty() || !user.bytes().all(fits) || !secret.bytes().all(fits) {
             return Err(WebhookUrlError::NotAWebhook);
