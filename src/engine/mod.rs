@@ -4,7 +4,7 @@
 //!
 //! # The execution protocol
 //!
-//! Apply and restore are plans of one [executor](execute). For every target, in this order:
+//! Apply and restore are plans of one executor (`engine/execute.rs`). For every target, in this order:
 //!
 //! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::port::RunLog) cannot be had without it. A crash
 //!    leaves a lock whose owner is dead, which the next run takes over.
