@@ -99,7 +99,10 @@ fn cells(place: Place, fault: &Value) -> impl Iterator<Item = Cell> {
     variants.iter().copied().map(move |(times, executed)| {
         let mut rule = fault.clone();
         rule.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
-        rule["executed"] = json!(executed);
+        // A cut connection says itself if the request was executed.
+        if fault["do"] == "answer" || of_command {
+            rule["executed"] = json!(executed);
+        }
         rule["times"] = json!(times);
         Cell { place, script: json!([rule]), times }
     })
@@ -113,7 +116,8 @@ fn all_cells() -> Vec<Cell> {
         .into_iter()
         .map(|status| answer(status, if status.is_multiple_of(2) { page } else { "" }))
         .chain(CODES.into_iter().zip([200, 400].into_iter().cycle()).map(|(code, status)| answer(status, &error(code))))
-        .chain(BODIES.into_iter().map(|body| answer(200, body)));
+        .chain(BODIES.into_iter().map(|body| answer(200, body)))
+        .chain(["cut-before", "cut-after", "truncate"].into_iter().map(|cut| json!({"do": cut})));
     let of_commands = CODES.into_iter().map(|code| json!({"do": "answer-command", "code": code}));
     let faults: Vec<Value> = of_requests.chain(of_commands).collect();
     let places = [Place::List, Place::Get, Place::Reset, Place::Set, Place::SingleSet];
