@@ -214,7 +214,7 @@ async fn save_between_any_two_commands_is_kept_and_told_truly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a hundred thousand interleavings take about three hours; CONTRIBUTING names the command"]
+#[ignore = "a hundred thousand interleavings take over an hour; CONTRIBUTING names the command"]
 async fn save_between_any_two_commands_is_kept_and_told_truly_at_night() {
     try_out_all(INTERLEAVINGS_AT_NIGHT).await;
 }
