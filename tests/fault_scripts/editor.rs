@@ -118,7 +118,10 @@ impl Story<'_> {
             |happening: &Happening| happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1);
         let last_look = history[..write].iter().rposition(|happening| happening.what == "get" && of_card(happening));
         let silenced = history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
-        silenced || last_look.is_some_and(|look| look < saved)
+        // A read of an earlier request excuses nothing but a single call, whose reads are requests of their own.
+        let is_batch = history.iter().any(|one| one.request == request && one.what == "get");
+        let is_beside = |look: usize| history[look].request == request || !is_batch;
+        silenced || last_look.is_some_and(|look| look < saved && is_beside(look))
     }
 
     /// Compares an outcome with what the card holds.
