@@ -95,6 +95,15 @@ pub struct WriteEvidence {
     pub after: CardRead,
 }
 
+/// End of a layout that was stored with a single call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SingleSet {
+    /// The read ahead of it was not accepted: nothing was sent.
+    NotSent(CardRead),
+    /// The read ahead of the call, and how the call ended.
+    Sent(CardRead, Result<CommandAnswer, WriteError>),
+}
+
 /// Failure of a request that writes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WriteError {
@@ -185,13 +194,16 @@ pub trait WritePortal: ReadPortal {
         lane: Lane,
     ) -> impl Future<Output = Result<Vec<(CardKey, WriteEvidence)>, WriteError>> + Send;
 
-    /// Stores a layout as one single request, which is sent again only if it surely was not processed.
+    /// Reads a card, and stores a layout with a single call if `proceed` accepts the read. The rate limiter admits both requests
+    /// before the first one leaves, so that one round trip lies between them. They are sent again only if the call surely was not
+    /// processed, and then both.
     fn set_card(
         &self,
         key: CardKey,
         layout: &Layout,
         lane: Lane,
-    ) -> impl Future<Output = Result<CommandAnswer, WriteError>> + Send;
+        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+    ) -> impl Future<Output = SingleSet> + Send;
 
     /// Reads cards as [`read_cards`](ReadPortal::read_cards) does, in the lane of compensations.
     fn read_back(

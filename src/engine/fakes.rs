@@ -272,12 +272,23 @@ impl WritePortal for FakePortal {
         self.fuse.step(self.cut, || self.world().write(writes, self.caller)).unwrap_or_else(dead)
     }
 
-    async fn set_card(&self, key: CardKey, layout: &Layout, _: Lane) -> Result<CommandAnswer, WriteError> {
-        self.wait().await;
-        let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
-        let act = || self.world().write(&[(key, CardWrite::Set(layout))], self.caller);
-        let mut evidence = self.fuse.step(self.cut, act).unwrap_or_else(dead)?;
-        Ok(evidence.pop().map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
+    async fn set_card(
+        &self,
+        key: CardKey,
+        layout: &Layout,
+        _: Lane,
+        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+    ) -> SingleSet {
+        let mut before = CardRead::NoAnswer("the portal was not asked".into());
+        let mut sink = |_: CardKey, read: CardRead| before = read;
+        if let Err(problem) = self.read_back(&[key], &mut sink).await {
+            before = CardRead::NoAnswer(problem.to_string());
+        }
+        if !proceed(&before) {
+            return SingleSet::NotSent(before);
+        }
+        let answer = self.set_alone(key, layout).await;
+        SingleSet::Sent(before, answer)
     }
 
     async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
@@ -297,6 +308,17 @@ impl WritePortal for FakePortal {
             }
         }
         self.read_cards(keys, sink).await
+    }
+}
+
+impl FakePortal {
+    /// Executes the single call of a layout.
+    async fn set_alone(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, WriteError> {
+        self.wait().await;
+        let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
+        let act = || self.world().write(&[(key, CardWrite::Set(layout))], self.caller);
+        let mut evidence = self.fuse.step(self.cut, act).unwrap_or_else(dead)?;
+        Ok(evidence.pop().map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
     }
 }
 

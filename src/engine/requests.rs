@@ -6,8 +6,8 @@ use super::verdict::{Goal, Task, Verdict, shown};
 use crate::language::english;
 use crate::model::{CardKey, Layout};
 use crate::port::{
-    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, WriteError, WriteEvidence,
-    WritePortal,
+    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteError,
+    WriteEvidence, WritePortal,
 };
 
 /// A request that came to its end.
@@ -83,25 +83,17 @@ pub(super) async fn write_alone<P: WritePortal>(
     lane: Lane,
 ) -> Alone {
     let unread = || CardRead::NoAnswer(tr_later!("the portal was not asked").to_owned());
-    let key = [task.key];
-    let read = async {
-        match read_back(portal, &key).await {
-            Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
-            Err(problem) => CardRead::NoAnswer(english(&problem)),
-        }
+    let Some(layout) = task.goal.target() else { return Alone::NotSent(unread()) };
+    let proceed = |read: &CardRead| {
+        let now = shown(Some(read), &task.goal, common_default);
+        now.is_some_and(|now| now == task.expected || now.is_none() || now.as_ref() == Some(layout))
     };
-    let before = read.await;
-    let goal = task.goal.target();
-    match shown(Some(&before), &task.goal, common_default) {
-        Some(now) if now == task.expected || now.as_ref() == goal || (now.is_none() && goal.is_some()) => {}
-        _ => return Alone::NotSent(before),
-    }
-    let Some(layout) = goal else { return Alone::NotSent(before) };
-    let answer = match portal.set_card(task.key, layout, lane).await {
-        Ok(answer) => answer,
-        Err(error) => return Alone::Sent(Err((before, error))),
+    let (before, answer) = match portal.set_card(task.key, layout, lane, &proceed).await {
+        SingleSet::NotSent(read) => return Alone::NotSent(read),
+        SingleSet::Sent(read, Ok(answer)) => (read, answer),
+        SingleSet::Sent(read, Err(error)) => return Alone::Sent(Err((read, error))),
     };
-    let after = match read_back(portal, &key).await {
+    let after = match read_back(portal, &[task.key]).await {
         Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
         Err(problem) => CardRead::NoAnswer(english(&problem)),
     };

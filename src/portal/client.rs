@@ -73,6 +73,8 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) body: Vec<u8>,
     pub(crate) charges: CallWeights,
+    /// The rate limiter has admitted the request already: it leaves at once, or its caller admits it anew.
+    pub(crate) admitted: bool,
 }
 
 impl Request {
@@ -170,6 +172,9 @@ impl Client {
                         return Err(CallError::Portal(PortalError::NotExecuted(words(&refusal))));
                     }
                 }
+                Trouble::Broken(_, text) if !sent && request.admitted => {
+                    return Err(CallError::Portal(PortalError::NotExecuted(text)));
+                }
                 Trouble::Broken(_, text) if !sent => self.try_again_unsent(text, trial).await?,
                 Trouble::Broken(breakage, text) => self.try_again(request, breakage, text, trial).await?,
             }
@@ -211,15 +216,19 @@ impl Client {
     ) -> Result<(RoundTrip, Result<HttpAnswer, TransportError>), PortalError> {
         // The semaphore is never closed. A compensation waits for no connection.
         let _connection = match lane {
-            Lane::Planned => Some(self.connections.acquire().await),
-            Lane::Compensation => None,
+            Lane::Planned if !request.admitted => Some(self.connections.acquire().await),
+            Lane::Planned | Lane::Compensation => None,
         };
         // A compensation is tried all the same: the answer that is remembered may have been a stray one.
         let rejected = || self.rejected.get().filter(|_| lane == Lane::Planned).cloned();
         if let Some(error) = rejected() {
             return Err(error);
         }
-        let waited = self.admission.admit(&request.charges, lane).await?;
+        let waited = match (request.admitted, lane) {
+            (false, _) => self.admission.admit(&request.charges, lane).await?,
+            (true, Lane::Planned) => self.admission.check().map(|()| Duration::ZERO)?,
+            (true, Lane::Compensation) => Duration::ZERO,
+        };
         if let Some(error) = rejected() {
             return Err(error);
         }
@@ -258,7 +267,7 @@ impl Client {
     }
 
     /// Pauses before a request that never left is tried again.
-    async fn try_again_unsent(&self, text: String, trial: &mut Trial) -> Result<(), CallError> {
+    pub(super) async fn try_again_unsent(&self, text: String, trial: &mut Trial) -> Result<(), CallError> {
         let pause = trial.failed(&self.budget);
         let last_success = self.with(|state| {
             state.statistics.http_errors += 1;

@@ -47,7 +47,7 @@ impl Client {
         repeat: Repeat,
         trial: &mut Trial,
     ) -> Result<CommandEnds, CallError> {
-        let request = Request { method: BATCH, body: batch.body(), charges: batch.charges() };
+        let request = Request { method: BATCH, body: batch.body(), charges: batch.charges(), admitted: false };
         let read = |success: &Success<'_>, trip: RoundTrip| {
             let answer = BatchAnswer::of(success)?;
             let finishes = answer.results.values().filter_map(|result| result.times.finish);

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -45,6 +47,8 @@ pub(crate) struct FakeState {
     pub(crate) log: Vec<Vec<String>>,
     /// The bodies of the requests that were no batches.
     pub(crate) singles: Vec<(String, String)>,
+    /// The method of each request, and the moment at which it came.
+    pub(crate) arrivals: Vec<(&'static str, Instant)>,
     /// How long a request takes, beside its commands.
     pub(crate) delay: Duration,
     /// How long a command takes. The answer tells, unless it is nothing.
@@ -73,6 +77,7 @@ impl Transport for FakePortal {
     fn send<'a>(&'a self, method: &'static str, body: Vec<u8>) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
         Box::pin(async move {
             let (answer, delay) = self.with(|state| {
+                state.arrivals.push((method, Instant::now()));
                 let answer = state.answer(method, &body);
                 let commands = state.log.last().filter(|_| method == "batch").map_or(1, Vec::len);
                 (answer, state.delay + state.command_time * u32::try_from(commands).unwrap())

@@ -11,7 +11,7 @@ use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
 use crate::port::{
-    CardSink, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, WriteError, WriteEvidence,
+    CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet, WriteError, WriteEvidence,
     WritePortal,
 };
 
@@ -171,8 +171,14 @@ impl WritePortal for PortalWriter {
         self.client.write_cards(writes, lane).await
     }
 
-    async fn set_card(&self, key: CardKey, layout: &Layout, lane: Lane) -> Result<CommandAnswer, WriteError> {
-        self.client.set_card(key, layout, lane).await
+    async fn set_card(
+        &self,
+        key: CardKey,
+        layout: &Layout,
+        lane: Lane,
+        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+    ) -> SingleSet {
+        self.client.set_card(key, layout, lane, proceed).await
     }
 
     async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {

@@ -13,7 +13,7 @@ use super::writing::LEFT_OUT;
 use super::{HttpPortal, LimiterLevel, PortalEvent, PortalSettings, PortalWriter, Rate};
 use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
 use crate::port::{
-    CardRead, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, Rejection, WriteError,
+    CardRead, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, Rejection, SingleSet, WriteError,
     WriteEvidence, WritePortal,
 };
 
@@ -332,24 +332,81 @@ async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
     assert!(matches!(answers[1].1.after, CardRead::Read(Some(_))), "it still stands");
 }
 
+/// Stores a layout whatever the read ahead of it shows.
+async fn set(client: &HttpPortal, key: CardKey, layout: &Layout) -> Result<CommandAnswer, WriteError> {
+    match client.writer().set_card(key, layout, Lane::Planned, &|_| true).await {
+        SingleSet::Sent(_, answer) => answer,
+        SingleSet::NotSent(read) => panic!("{read:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_set_leaves_one_round_trip_after_its_read_at_a_full_bucket() {
+    let layout = Layout::from_json(r#"[{"name":"main","title":"a\/b"}]"#).unwrap();
+    let portal = company(100, Vec::new());
+    portal.with(|state| state.delay = Duration::from_millis(20));
+    let level = LimiterLevel { level: 48.0 };
+    let settings =
+        PortalSettings { rate: Rate::STANDARD, level: Some(level), connections: 2, ..PortalSettings::default() };
+    let client = HttpPortal::over(portal.clone(), &settings);
+    let (writer, own) = (client.writer(), [[card(3)], [card(4)], [card(5)]]);
+    // Others wait for the limiter and for a connection, ahead of the single call and behind it.
+    let (.., answer, _, _) = tokio::join!(
+        reset_cards(&writer, &own[0]),
+        reset_cards(&writer, &own[1]),
+        set(&client, card(7), &layout),
+        reset_cards(&writer, &own[2]),
+        reset_cards(&writer, &own[2]),
+    );
+    assert_eq!(answer, Ok(CommandAnswer::Done));
+    let arrivals = portal.with(|state| state.arrivals.clone());
+    let set = arrivals.iter().position(|(method, _)| *method == "crm.lead.details.configuration.set").unwrap();
+    let window = arrivals[set].1 - arrivals[set - 1].1;
+    let read = portal.with(|state| state.log[set - 1].clone());
+    assert!(read.len() == 1 && read[0].contains("configuration.get"), "{read:?}");
+    assert_eq!(window, Duration::from_millis(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_set_that_was_not_sent_is_sent_again_behind_a_new_read() {
+    let layout = Layout::from_json(r#"[{"name":"main"}]"#).unwrap();
+    let portal = FakePortal::failing([Fault::None, Fault::NotSent]);
+    let client = client(&portal);
+    assert_eq!(set(&client, card(7), &layout).await, Ok(CommandAnswer::Done));
+    let methods: Vec<&str> = portal.with(|state| state.arrivals.iter().map(|(method, _)| *method).collect());
+    let single = "crm.lead.details.configuration.set";
+    assert_eq!(methods, ["batch", single, "batch", single]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_set_is_not_sent_if_the_read_ahead_of_it_is_not_accepted() {
+    let layout = Layout::from_json(r#"[{"name":"main"}]"#).unwrap();
+    let portal = FakePortal::default();
+    let client = client(&portal);
+    let ended = client.writer().set_card(card(7), &layout, Lane::Planned, &|_| false).await;
+    assert_eq!(ended, SingleSet::NotSent(CardRead::Read(None)));
+    assert_eq!(client.statistics().sets, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_layout_is_stored_with_one_call_that_is_not_repeated_blindly() {
     let layout = Layout::from_json(r#"[{"name":"main","title":"a\/b"}]"#).unwrap();
     let portal = FakePortal::default();
     let client = client(&portal);
-    assert_eq!(client.writer().set_card(card(7), &layout, Lane::Planned).await, Ok(CommandAnswer::Done));
+    assert_eq!(set(&client, card(7), &layout).await, Ok(CommandAnswer::Done));
     let (method, body) = portal.with(|state| state.singles[0].clone());
     assert_eq!(method, "crm.lead.details.configuration.set");
     assert!(body.contains(r#""userId":7"#) && body.contains(r"a\/b"), "{body}");
-    assert_eq!((client.statistics().sets, client.statistics().commands), (1, 1));
+    assert_eq!((client.statistics().sets, client.statistics().commands), (1, 2));
 
     let refusal = r#"{"error":"","error_description":"There are no data to write."}"#;
-    portal.with(|state| state.faults.extend([Fault::Answer(400, refusal), Fault::LostAfter]));
+    let faults = [Fault::None, Fault::Answer(400, refusal), Fault::None, Fault::LostAfter];
+    portal.with(|state| state.faults.extend(faults));
     for _ in 0..2 {
-        let failed = client.writer().set_card(card(7), &layout, Lane::Planned).await;
+        let failed = set(&client, card(7), &layout).await;
         assert!(matches!(failed, Err(WriteError::Indeterminate { .. })), "{failed:?}");
     }
-    assert_eq!(client.statistics().requests, 3);
+    assert_eq!(client.statistics().requests, 6);
 }
 
 #[tokio::test(start_paused = true)]

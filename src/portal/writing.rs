@@ -2,7 +2,7 @@
 //!
 //! A request that writes is sent again only if the portal surely did not process it.
 
-use super::batch::{Batch, MOST_COMMANDS, key};
+use super::batch::{Batch, MOST_COMMANDS, key as key_of_command};
 use super::card_form;
 use super::chunking::Workload;
 use super::client::{CallError, Client, Request, RoundTrip, words};
@@ -11,10 +11,11 @@ use super::exchange::CommandEnd;
 use super::method_budget::MethodUsage;
 use super::trial::{Repeat, Trial};
 use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
+use crate::language::english;
 use crate::model::{CardKey, Layout};
 use crate::port::{
     CardRead, CardSink, CardWrite, CommandAnswer, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PortalError,
-    WriteError, WriteEvidence,
+    SingleSet, WriteError, WriteEvidence,
 };
 
 /// The number of times that a command of a read-back is sent.
@@ -78,18 +79,45 @@ impl Client {
         Ok(answers.collect())
     }
 
-    /// Stores a layout with a single JSON call, which carries all of it with its types.
+    /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its types. Both are admitted before
+    /// the read leaves: a wait for the limits in between would leave more time for a save that nothing sees.
     pub(crate) async fn set_card(
         &self,
         key: CardKey,
         layout: &Layout,
         lane: Lane,
-    ) -> Result<CommandAnswer, WriteError> {
+        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+    ) -> SingleSet {
         let Some(body) = card::set_body(key, layout) else {
-            let text = "the layout cannot be written as JSON".to_owned();
-            return Err(WriteError::NotSent(PortalError::NotExecuted(text)));
+            return SingleSet::NotSent(CardRead::NoAnswer("the layout cannot be written as JSON".to_owned()));
         };
-        let request = Request { method: SET, body, charges: vec![(SET, 1)] };
+        let request = Request { method: SET, body, charges: vec![(SET, 1)], admitted: true };
+        let mut trial = Trial::in_lane(lane);
+        loop {
+            if let Err(error) = self.admission.admit(&request.charges, lane).await {
+                return SingleSet::NotSent(CardRead::NoAnswer(english(&error)));
+            }
+            let before = self.read_one(key, lane).await;
+            if !proceed(&before) {
+                let now = self.admission.now();
+                self.admission.limiter().on_not_sent(now);
+                return SingleSet::NotSent(before);
+            }
+            let error = match self.send_set(&request, &mut trial).await {
+                Ok(()) => return SingleSet::Sent(before, Ok(CommandAnswer::Done)),
+                Err(CallError::Portal(PortalError::NotExecuted(text))) => {
+                    match self.try_again_unsent(text, &mut trial).await {
+                        Ok(()) => continue,
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            return SingleSet::Sent(before, Err(write_error(error)));
+        }
+    }
+
+    async fn send_set(&self, request: &Request, trial: &mut Trial) -> Result<(), CallError> {
         let read = |success: &Success<'_>, _: RoundTrip| {
             if let Some(usage) = MethodUsage::from_times(&success.times) {
                 let now = self.admission.now();
@@ -98,9 +126,17 @@ impl Client {
             let odd = || Trouble::Broken(Breakage::Passing, "neither true nor an error".to_owned());
             if card::is_done(success.result) { Ok(()) } else { Err(odd()) }
         };
-        match self.call(&request, Repeat::IfNotExecuted, &mut Trial::in_lane(lane), read).await {
-            Ok(()) => Ok(CommandAnswer::Done),
-            Err(error) => Err(write_error(error)),
+        self.call(request, Repeat::IfNotExecuted, trial, read).await
+    }
+
+    /// Reads one card.
+    async fn read_one(&self, key: CardKey, lane: Lane) -> CardRead {
+        let batch = Batch::numbered([Command::for_card(GET, key)].into_iter());
+        match self.batch(&batch, Repeat::Always, &mut Trial::in_lane(lane)).await {
+            Ok(mut ends) => self.read(ends.remove(&key_of_command(0))),
+            Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => CardRead::NoAnswer(text),
+            Err(CallError::Portal(error)) => CardRead::NoAnswer(english(&error)),
+            Err(CallError::Refused(refusal)) => CardRead::NoAnswer(words(&refusal)),
         }
     }
 
@@ -128,7 +164,7 @@ impl Client {
             };
             let mut again = Vec::new();
             for (index, card) in chunk.iter().enumerate() {
-                match self.read(ends.remove(&key(index))) {
+                match self.read(ends.remove(&key_of_command(index))) {
                     CardRead::NoAnswer(_) if attempt < MAX_READ_BACK_ATTEMPTS => again.push(*card),
                     read => sink.take(*card, read),
                 }

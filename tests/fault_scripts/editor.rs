@@ -1,7 +1,6 @@
 //! A person who saves between any two commands, with lost and refused answers on top: no save is lost outside of the documented
 //! windows, and no outcome is untrue.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use super::life::{Ended, Life};
 use super::log::Log;
 use super::script::{GET, Numbers, RESET, Row, SET};
-use super::truth::{digest, key_of, row_of};
+use super::truth::{Step, digest, is_hidden, key_of, row_of, steps_of};
 
 /// The number of interleavings in a usual test run.
 const INTERLEAVINGS: u64 = 1_000;
@@ -23,6 +22,12 @@ const INTERLEAVINGS_AT_NIGHT: u64 = 100_000;
 /// Faults after which the evidence of a request is gone.
 const SILENCING: [&str; 7] =
     ["html-after", "cut-after", "truncate", "answer", "answer-command", "limit-command", "skip-command"];
+
+/// Faults that may refuse a write and its read-back.
+const REJECTING: [&str; 1] = ["answer"];
+
+/// The number of requests that may leave between the two calls of a layout that goes alone: one for each connection.
+const IN_FLIGHT: u64 = 8;
 
 /// One to four saves anywhere among the commands for cards, and in two of five scripts one or two faults.
 fn script(numbers: &mut Numbers, commands: u64) -> Value {
@@ -94,9 +99,10 @@ impl Story<'_> {
                         let kept = self.log.disk().backups.contains_key(&(self.key, gone));
                         assert!(
                             kept || self.is_in_a_window(history, index, saved),
-                            "{}: {} removed a layout that is not in a backup: {}",
+                            "{}: {} at {index} removed a layout of {saved:?} that is not in a backup; {:?}: {}",
                             self.key,
                             happening.what,
+                            steps_of(history, &row),
                             self.said
                         );
                     }
@@ -118,38 +124,71 @@ impl Story<'_> {
             |happening: &Happening| happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1);
         let last_look = history[..write].iter().rposition(|happening| happening.what == "get" && of_card(happening));
         let silenced = history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
-        // A read of an earlier request excuses nothing but a single call, whose reads are requests of their own.
+        // A single call has its read in a request of its own, one round trip earlier; others are in flight beside it.
         let is_batch = history.iter().any(|one| one.request == request && one.what == "get");
-        let is_beside = |look: usize| history[look].request == request || !is_batch;
+        let is_beside = |look: usize| {
+            let earlier = history[look].request;
+            earlier == request || (!is_batch && request - earlier <= IN_FLIGHT)
+        };
         silenced || last_look.is_some_and(|look| look < saved && is_beside(look))
     }
 
-    /// Compares an outcome with what the card holds.
+    /// Compares an outcome with all that happened to the card in a run.
     fn is_true(&self, outcome: &Outcome, history: &[Happening], before: Option<Digest>, now: Option<Digest>) {
-        let row: Row = row_of(self.key);
-        let saves: BTreeSet<Digest> = history
-            .iter()
-            .filter(|happening| happening.what == "save")
-            .filter_map(|happening| happening.row.as_ref())
-            .filter(|of| of.user_id == row.0 && of.name == row.1)
-            .filter_map(|of| digest(&of.value))
-            .collect();
-        let by_person = now.is_some_and(|now| saves.contains(&now));
-        let rejected = history.iter().any(|happening| happening.what == "answer");
+        let steps = steps_of(history, &row_of(self.key));
+        let is_save = |step: &Step| step.what == "save";
+        let last = |what: &str| steps.iter().rposition(|step| step.what == what);
+        let saved_since = |step: Option<usize>| steps[step.map_or(0, |step| step + 1)..].iter().any(is_save);
+        let is_save_of = |held: Option<Digest>| steps.iter().any(|step| is_save(step) && step.held == held);
+        let was_read = |from: usize, held: Option<Digest>| {
+            let until = steps[from..].iter().position(is_save).map_or(steps.len(), |save| from + save);
+            steps[from..until].iter().any(|step| step.what == "get" && step.held == held)
+        };
+        let removal = steps.iter().rposition(|step| step.what == "reset" && step.held.is_some());
+        let (reset, set) = (last("reset"), last("set"));
         let holds = match outcome {
-            Outcome::Reset | Outcome::ResetUnseen | Outcome::AlreadyDefault => now.is_none() || by_person,
-            Outcome::Restored | Outcome::RestoredUnseen => now == self.wanted() || by_person,
-            Outcome::Changed | Outcome::PutBack | Outcome::NewerKept => by_person || now == before,
-            Outcome::NewerInBackup(named) => {
-                let backups = self.log.disk();
-                let kept = backups.backups.keys().any(|(of, digest)| *of == self.key && digest.short() == *named);
-                kept && !saves.is_empty()
+            // A read behind the reset showed the default, and what is there now was saved later.
+            Outcome::Reset | Outcome::ResetUnseen => {
+                reset.is_some_and(|reset| was_read(reset, None))
+                    && set <= reset
+                    && (now.is_none() || saved_since(reset))
             }
-            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => now == before || by_person,
-            Outcome::Unknown(_) => by_person || rejected,
+            Outcome::AlreadyDefault => {
+                steps.iter().any(|step| step.what == "get" && step.held.is_none())
+                    && removal.is_none()
+                    && (now.is_none() || is_save_of(now))
+            }
+            // A read behind the set showed the layout, or a read without any set.
+            Outcome::Restored | Outcome::RestoredUnseen => {
+                let wanted = self.wanted();
+                set.is_some_and(|set| was_read(set, wanted)) && (now == wanted || saved_since(set))
+            }
+            // Nothing of this run stands behind the save of the person.
+            Outcome::Changed => removal.is_none() && now != before && is_save_of(now),
+            Outcome::NewerKept => now.is_some() && now != self.wanted() && (now == before || is_save_of(now)),
+            // The layout that the last set stored was there before a write of this run, and a read behind the set showed it.
+            Outcome::PutBack => set.is_some_and(|set| {
+                let stored = steps[set].held;
+                let write = steps[..set].iter().position(|step| matches!(step.what, "reset" | "set"));
+                let was_there = before == stored || is_save_of(stored);
+                write.is_some() && was_there && was_read(set, stored) && (now == stored || saved_since(Some(set)))
+            }),
+            Outcome::NewerInBackup(named) => {
+                let disk = self.log.disk();
+                let of_card = disk.backups.keys().filter(|(of, _)| *of == self.key).map(|(_, digest)| *digest);
+                let kept: Vec<Digest> = of_card.filter(|digest| digest.short() == *named).collect();
+                kept.iter().any(|kept| now != Some(*kept) && is_save_of(Some(*kept)))
+            }
+            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => {
+                now == before || (saved_since(removal.max(set)) && is_save_of(now))
+            }
+            Outcome::Unknown(_) => {
+                let raced = now != before && is_save_of(now);
+                raced || is_hidden(history, &steps, &REJECTING, false)
+            }
             Outcome::Lost(_) | Outcome::RestoredInPart(_) | Outcome::ResetBlind => false,
         };
-        assert!(holds, "{} is said to be {outcome:?}, was {before:?}, is {now:?}: {}", self.key, self.said);
+        assert!(holds, "{} is said to be {outcome:?}, was {before:?}, is {now:?}; {steps:?}: {}", self.key, self.said);
     }
 
     /// The layout that the plan of a restore wanted.

@@ -75,12 +75,41 @@ pub fn digest(value: &Value) -> Option<Digest> {
     (!shown.is_null()).then(|| Layout::from_json(&shown.to_string()).unwrap().digest())
 }
 
-/// Something that happened to one card.
+/// One call or fault that concerned one card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Step {
-    request: u64,
-    what: &'static str,
-    held: Option<Digest>,
+pub struct Step {
+    /// The index in the history.
+    pub index: usize,
+    pub request: u64,
+    pub what: &'static str,
+    pub held: Option<Digest>,
+}
+
+/// Returns the steps of one card, in their order.
+pub fn steps_of(history: &[Happening], row: &Row) -> Vec<Step> {
+    let of_row = history.iter().enumerate().filter_map(|(index, one)| Some((index, one, one.row.as_ref()?)));
+    of_row
+        .filter(|(_, _, of)| of.user_id == row.0 && of.name == row.1)
+        .map(|(index, one, of)| Step { index, request: one.request, what: one.what, held: digest(&of.value) })
+        .collect()
+}
+
+/// Returns whether the portal hid from the process what its last write to a card did: a fault of `rejecting` struck the request
+/// of that write or a later one, and no undisturbed request has read the card since.
+///
+/// A write that was refused and not executed leaves no step; the last fault of `rejecting` stands for it.
+pub fn is_hidden(history: &[Happening], steps: &[Step], rejecting: &[&str], was_cut: bool) -> bool {
+    let write = steps.iter().rev().find(|step| matches!(step.what, "reset" | "set"));
+    let rejections = || history.iter().enumerate().filter(|(_, one)| rejecting.contains(&one.what));
+    let rejected = rejections().any(|(_, one)| write.is_none_or(|write| one.request >= write.request));
+    let since =
+        write.map(|write| write.index).max(rejections().map(|(index, _)| index).last().filter(|_| write.is_none()));
+    let disturbed = |request: u64| {
+        let is_fault = |one: &Happening| one.request == request && one.row.is_none();
+        history.iter().any(is_fault) || (was_cut && write.is_some_and(|write| write.request == request))
+    };
+    let is_read = |step: &Step| step.what == "get" && since.is_some_and(|since| step.index > since);
+    rejected && !steps.iter().any(|step| is_read(step) && !disturbed(step.request))
 }
 
 impl Run<'_> {
@@ -136,25 +165,12 @@ impl Run<'_> {
     }
 
     fn steps(&self, row: &Row) -> Vec<Step> {
-        Self::steps_of(self.history, row)
+        steps_of(self.history, row)
     }
 
-    fn steps_of(history: &[Happening], row: &Row) -> Vec<Step> {
-        let of_row = history.iter().filter_map(|happening| Some((happening, happening.row.as_ref()?)));
-        of_row
-            .filter(|(_, happened_to)| happened_to.user_id == row.0 && happened_to.name == row.1)
-            .map(|(happening, happened_to)| Step {
-                request: happening.request,
-                what: happening.what,
-                held: digest(&happened_to.value),
-            })
-            .collect()
-    }
-
-    /// Whether any fault of these kinds struck; in one request, or in any.
-    fn struck(&self, kinds: &[&str], request: Option<u64>) -> bool {
-        let mut struck = self.history.iter().filter(|happening| kinds.contains(&happening.what));
-        struck.any(|happening| request.is_none_or(|request| happening.request == request))
+    /// Returns whether any fault of these kinds struck in a request.
+    fn struck(&self, kinds: &[&str], request: u64) -> bool {
+        self.history.iter().any(|happening| kinds.contains(&happening.what) && happening.request == request)
     }
 
     /// Counts the layouts that were removed, are not on the disk, and could not be seen. Any other that is not on the disk
@@ -171,7 +187,7 @@ impl Run<'_> {
             let saved = before.iter().rposition(saves);
             // Behind the read for the plan, or it would be on the disk.
             let planned = self.planned.get(&key) == Some(&removed);
-            let saved_early = || !planned && Self::steps_of(self.before, &row_of(key)).iter().any(saves);
+            let saved_early = || !planned && steps_of(self.before, &row_of(key)).iter().any(saves);
             assert!(
                 saved.is_some() || saved_early(),
                 "{key}: what recard saw is not on the disk; {steps:?}; {}",
@@ -180,7 +196,7 @@ impl Run<'_> {
             let seen = before.iter().rposition(|other| other.what == "get" && other.request == step.request);
             let in_the_window = seen.is_none_or(|seen| saved.is_some_and(|saved| seen < saved));
             assert!(
-                in_the_window || self.was_cut || self.struck(&SILENCING, Some(step.request)),
+                in_the_window || self.was_cut || self.struck(&SILENCING, step.request),
                 "{key}: the answer showed what a person saved, and it is not on the disk; {steps:?}; {}",
                 self.said
             );
@@ -195,7 +211,7 @@ impl Run<'_> {
         let planned = self.planned.get(&key).copied();
         let removals: Vec<usize> =
             (0..steps.len()).filter(|index| steps[*index].what == "reset" && steps[*index].held.is_some()).collect();
-        let early = Self::steps_of(self.before, &row_of(key));
+        let early = steps_of(self.before, &row_of(key));
         let saved: BTreeSet<Digest> =
             early.iter().chain(steps).filter(|step| step.what == "save").filter_map(|step| step.held).collect();
         let was_saved = |held: Option<Digest>| held.is_some_and(|held| saved.contains(&held));
@@ -247,7 +263,7 @@ impl Run<'_> {
                 check(now.is_some() && now == planned, "it is not as planned")?;
                 check(removals.is_empty() || was_saved(now), "it was removed")?;
             }
-            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved).map(Some),
+            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved, steps).map(Some),
             Outcome::NewerInBackup(named) => {
                 let backups: Vec<Digest> =
                     self.log.disk().backups.keys().filter(|(of, _)| *of == key).map(|(_, digest)| *digest).collect();
@@ -269,12 +285,13 @@ impl Run<'_> {
         now: Option<Digest>,
         planned: Option<Digest>,
         was_saved: &dyn Fn(Option<Digest>) -> bool,
+        steps: &[Step],
     ) -> Result<Unknowable, String> {
         if now.is_some() && now != planned && was_saved(now) {
             return Ok(Unknowable::SavedMeanwhile);
         }
         // A refusal of the reset proves nothing, and the portal refused the read-back, too.
-        if self.struck(&REJECTING, None) {
+        if is_hidden(self.history, steps, &REJECTING, self.was_cut) {
             return Ok(Unknowable::Rejected);
         }
         Err(format!("the portal could be asked: it holds {now:?}, planned was {planned:?}"))
