@@ -131,7 +131,7 @@ impl Client {
 
     /// Reads one card.
     async fn read_one(&self, key: CardKey, lane: Lane) -> CardRead {
-        let batch = Batch::numbered([Command::for_card(GET, key)].into_iter());
+        let batch = Batch::numbered([Command::for_card(GET, key)]);
         match self.batch(&batch, Repeat::Always, &mut Trial::in_lane(lane)).await {
             Ok(mut ends) => self.read(ends.remove(&key_of_command(0))),
             Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => CardRead::NoAnswer(text),
