@@ -102,8 +102,10 @@ pub fn is_hidden(history: &[Happening], steps: &[Step], rejecting: &[&str], was_
     let write = steps.iter().rev().find(|step| matches!(step.what, "reset" | "set"));
     let rejections = || history.iter().enumerate().filter(|(_, one)| rejecting.contains(&one.what));
     let rejected = rejections().any(|(_, one)| write.is_none_or(|write| one.request >= write.request));
-    let since =
-        write.map(|write| write.index).max(rejections().map(|(index, _)| index).last().filter(|_| write.is_none()));
+    let since = match write {
+        Some(write) => Some(write.index),
+        None => rejections().map(|(index, _)| index).next_back(),
+    };
     let disturbed = |request: u64| {
         let is_fault = |one: &Happening| one.request == request && one.row.is_none();
         history.iter().any(is_fault) || (was_cut && write.is_some_and(|write| write.request == request))
