@@ -24,7 +24,7 @@ fn without_forecast(text: &str) -> String {
 }
 
 #[test]
-fn options_do_the_same_before_and_after_the_name_of_a_command() {
+fn options_of_every_command_do_the_same_before_and_after_its_name() {
     let place = place();
     for options in [
         &["--quiet"][..],
@@ -38,19 +38,14 @@ fn options_do_the_same_before_and_after_the_name_of_a_command() {
         &["--deadline", "1m"],
         &["--lock-timeout", "1s"],
         &["--operating-share", "0.5"],
-        &["--output", "csv"],
-        &["-ojson"],
-        &["--detail"],
-        &["-f", "lead.yaml"],
     ] {
         let run = |arguments: &[&str]| {
             let mut command = place.command(arguments);
             without_forecast(&Ended::of(command.env("RECARD_PORTAL", "embedded").output().unwrap()).shown())
         };
-        let files = if options[0] == "-f" { &[][..] } else { &["-f", "lead.yaml"] };
-        let plan = [&["plan", "--detailed-exitcode"], files].concat();
-        let before = run(&[options, &plan].concat());
-        let after = run(&[&plan, options].concat());
+        let plan = ["plan", "--detailed-exitcode", "-f", "lead.yaml"];
+        let before = run(&[options, &plan[..]].concat());
+        let after = run(&[&plan[..], options].concat());
         assert_eq!(before, after, "{options:?}");
         assert!(before.starts_with("exit 2\n"), "{before}");
         if options == ["--color", "always"] {
@@ -58,6 +53,12 @@ fn options_do_the_same_before_and_after_the_name_of_a_command() {
         }
     }
     assert!(place.path().join("elsewhere/portals").is_dir() && place.path().join("other.json").is_file());
+}
+
+#[test]
+fn option_of_one_command_before_its_name_is_a_misunderstanding_with_a_tip() {
+    let ended = place().run(&["--output", "csv", "plan", "-f", "lead.yaml"]);
+    assert!(ended.code == 64 && ended.stderr.contains("tip: 'plan --output' exists"), "{ended:?}");
 }
 
 #[test]

@@ -18,7 +18,6 @@ mod metrics;
 mod named_files;
 mod names;
 mod number;
-mod order;
 mod output;
 mod plan_files;
 mod planning;
@@ -57,7 +56,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     environment::learn_secrets(&arguments);
     ui::mask_panics();
-    let arguments = order::ordered(Cli::command(), arguments);
     let read = Cli::command().try_get_matches_from(&arguments);
     let read = read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
     let (mut cli, store) = match read {

@@ -11,17 +11,19 @@ mod declaration;
 mod decode;
 mod fields;
 mod node;
-mod schema;
 mod together;
 mod value;
 
 pub use declaration::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
-pub use schema::schema;
 
 pub use crate::diagnostic::Source;
 
 use crate::diagnostic::{Code, Diagnostic, secrets};
 use crate::model::Place;
+
+/// JSON Schema of a manifest, draft-07, for editors and other programs. Tests hold it to the decoder: every valid example
+/// validates, and every file that breaks the form does not.
+pub const SCHEMA: &str = include_str!("../../schemas/recard.v1.schema.json");
 
 /// A file may have this many bytes: room for half a million ids. More is not even read.
 pub const LARGEST_FILE: usize = 8 * 1024 * 1024;

@@ -10,7 +10,7 @@ use crate::report::{self, pretty};
 /// Prints a schema.
 pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, Failure> {
     let text = match of {
-        SchemaOf::Manifest => manifest::schema(),
+        SchemaOf::Manifest => manifest::SCHEMA.to_owned(),
         SchemaOf::Plan => pretty(&report::plan_schema()),
         SchemaOf::Report => pretty(&report::report_schema()),
         SchemaOf::Validation => pretty(&report::validation_schema()),
