@@ -120,8 +120,11 @@ impl LateWrite {
 
 /// The outcome of a card whose late write could not be looked for.
 fn unseen_in_the_end(outcome: &Outcome) -> Outcome {
+    let found = match outcome {
+        Outcome::Unknown(reason) => reason.clone(),
+        outcome => english(outcome),
+    };
     Outcome::Unknown(format!(
-        "{}; a request without an answer may have been executed since, and the card could not be read again",
-        english(outcome)
+        "{found}; a request without an answer may have been executed since, and the card could not be read again"
     ))
 }

@@ -3,7 +3,7 @@
 //! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or if the deadline would pass
 //! before its end. Requests in flight finish.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -12,6 +12,10 @@ use tokio::time::Instant;
 use super::rate_limiter::{Admission, CallWeights, RateLimiter};
 use super::{EventHook, PortalEvent, PortalSettings};
 use crate::port::{Lane, PortalError};
+
+/// Time after a stop or the deadline in which read-backs and compensations are still admitted: longer than the answer to a write
+/// in flight may take. A portal that refuses everything for its limits must not keep a run from its end.
+const COMPENSATION_TIME: Duration = Duration::from_secs(90);
 
 /// Queue in front of the rate limiter of one client.
 pub(crate) struct AdmissionQueue {
@@ -22,6 +26,8 @@ pub(crate) struct AdmissionQueue {
     started: Instant,
     deadline: Option<Instant>,
     stopped: watch::Sender<Option<String>>,
+    /// Moment of the stop.
+    stopped_at: OnceLock<Instant>,
     /// Notified when the waiting request may leave earlier than it was told.
     eased: Notify,
     events: EventHook,
@@ -39,33 +45,35 @@ impl AdmissionQueue {
             started,
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
             stopped: watch::Sender::new(None),
+            stopped_at: OnceLock::new(),
             eased: Notify::new(),
             events: settings.events.clone(),
         }
     }
 
     /// Waits until a request may leave, and counts it. Returns the time for which it has waited for the limits. Compensations are
-    /// admitted ahead of all others, and neither a stop nor the deadline holds them up.
+    /// admitted ahead of all others, and for [`COMPENSATION_TIME`] after a stop or the deadline.
     pub(crate) async fn admit(&self, weights: &CallWeights, lane: Lane) -> Result<Duration, PortalError> {
         match lane {
             Lane::Planned => self.admit_planned(weights).await,
-            Lane::Compensation => Ok(self.admit_compensation(weights).await),
+            Lane::Compensation => self.admit_compensation(weights).await,
         }
     }
 
-    async fn admit_compensation(&self, weights: &CallWeights) -> Duration {
+    async fn admit_compensation(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
         let _ahead = Ahead::new(&self.ahead);
         let start = self.now();
         loop {
+            self.check_compensation(Duration::ZERO)?;
             let eased = self.eased.notified();
             let admission = self.limiter().admit(weights, self.now());
             let (time, limit) = match admission {
-                Admission::Admitted => return self.now().saturating_sub(start),
+                Admission::Admitted => return Ok(self.now().saturating_sub(start)),
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
             (self.events)(PortalEvent::Waiting { limit, time });
             tokio::select! {
-                () = tokio::time::sleep(time) => {}
+                paused = self.pause_compensation(time) => paused?,
                 () = eased => {}
             }
         }
@@ -123,11 +131,33 @@ impl AdmissionQueue {
     pub(crate) async fn pause_in(&self, time: Duration, lane: Lane) -> Result<(), PortalError> {
         match lane {
             Lane::Planned => self.pause(time).await,
-            Lane::Compensation => {
-                tokio::time::sleep(time).await;
-                Ok(())
-            }
+            Lane::Compensation => self.pause_compensation(time).await,
         }
+    }
+
+    /// Waits in the lane of compensations. A stop during the wait ends it early if [`COMPENSATION_TIME`] would pass.
+    async fn pause_compensation(&self, time: Duration) -> Result<(), PortalError> {
+        self.check_compensation(time)?;
+        let until = Instant::now() + time;
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => return Ok(()),
+            _ = self.stop_asked() => {}
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        self.check_compensation(left)?;
+        tokio::time::sleep(left).await;
+        Ok(())
+    }
+
+    /// Returns an error if [`COMPENSATION_TIME`] is over after a wait of `time`.
+    fn check_compensation(&self, time: Duration) -> Result<(), PortalError> {
+        let ended = self.stopped_at.get().copied().into_iter().chain(self.deadline).min();
+        let end = ended.and_then(|ended| ended.checked_add(COMPENSATION_TIME));
+        if end.is_some_and(|end| Instant::now() + time >= end) {
+            let text = tr_later!("the portal's limits still hold up requests after the end of the run");
+            return Err(PortalError::Stopped(text.to_owned()));
+        }
+        Ok(())
     }
 
     /// Returns an error if no request may be sent any more.
@@ -146,6 +176,7 @@ impl AdmissionQueue {
         self.stopped.send_if_modified(|stopped| {
             let first = stopped.is_none();
             stopped.get_or_insert_with(|| reason.to_owned());
+            let _ = self.stopped_at.set(Instant::now());
             first
         });
     }
@@ -305,5 +336,34 @@ mod tests {
         queue.stop("interrupted");
         queue.admit(&charges, Lane::Compensation).await.unwrap();
         assert!(matches!(queue.admit(&charges, Lane::Planned).await, Err(PortalError::Stopped(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admission_compensation_under_a_lasting_limit_ends_after_the_stop() {
+        for deadline in [None, Some(Duration::from_secs(5))] {
+            let queue = queue(0.0, deadline);
+            let stop = async {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                if deadline.is_none() {
+                    queue.stop("interrupted");
+                }
+            };
+            let refused = async {
+                loop {
+                    if let Err(error) = queue.admit(&weights(), Lane::Compensation).await {
+                        return error;
+                    }
+                    let now = queue.now();
+                    queue.limiter().on_throttled(Limit::Rate, "batch", now, now + Duration::from_millis(1));
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let ((), error) = tokio::join!(stop, refused);
+            assert!(matches!(error, PortalError::Stopped(_)), "{error:?}");
+            let ended = queue.now().saturating_sub(Duration::from_secs(5));
+            assert!(ended <= COMPENSATION_TIME && ended >= COMPENSATION_TIME / 2, "{ended:?}");
+            let pause = queue.pause_in(COMPENSATION_TIME, Lane::Compensation).await;
+            assert!(matches!(pause, Err(PortalError::Stopped(_))), "{pause:?}");
+        }
     }
 }
