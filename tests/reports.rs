@@ -118,3 +118,35 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
         assert_eq!(world.rows().as_array().unwrap().len(), before.as_array().unwrap().len());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
+    let world = World::new().await;
+    let run = world.killed_apply();
+    let resume = ["resume", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];
+    for ledger in ["missing.json", ".", "lead.yaml"] {
+        let refused = world.place.run(&[&resume[..], &[ledger]].concat());
+        assert_eq!(refused.code, 1, "{ledger}: {refused:?}");
+        assert_eq!(world.store().unfinished().unwrap().as_ref(), Some(&run), "{ledger}");
+    }
+    let resumed = world.place.run(&resume[..5]);
+    assert!(resumed.stdout.contains(&run.to_string()), "{resumed:?}");
+    assert_eq!(world.store().unfinished().unwrap(), None);
+}
+
+#[test]
+fn files_that_were_written_are_told_on_stderr_where_stdout_is_full() {
+    let place = Place::new();
+    for (line, files) in [
+        ("init made --ci github --ci shell", &["made/manifests/lead-cards.yaml", "made/ci/recard.sh"][..]),
+        ("export --out kept --portal embedded", &["kept/manifest.yaml", "kept/layouts.json"][..]),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ended = unheard(place.command(&words), "full");
+        assert_eq!(ended.code, 3, "{line}: {ended:?}");
+        assert!(ended.stderr.contains("the command is over, but its result could not be written"), "{ended:?}");
+        for file in files {
+            assert!(ended.stderr.contains(file) && place.path().join(file).is_file(), "{file}: {ended:?}");
+        }
+    }
+}

@@ -141,6 +141,15 @@ fn file_that_holds_no_state_is_refused_as_portal_and_as_seed_and_stays_as_it_is(
 }
 
 #[test]
+fn empty_list_of_acknowledged_cards_is_named_by_its_key() {
+    let place = Place::new();
+    let guards = "  guards: { acknowledge: { common: [] } }\n";
+    place.file("lead.yaml", &(QUICKSTART.to_owned() + guards));
+    let refused = place.run(&["validate", "-f", "lead.yaml"]);
+    assert!(refused.code == 1 && refused.stderr.contains("`common` is empty"), "{refused:?}");
+}
+
+#[test]
 fn number_with_a_leading_zero_gets_both_of_its_readings_as_help() {
     let place = Place::new();
     let manifest = |ids: &str, people: &str| {

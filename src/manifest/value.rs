@@ -87,9 +87,9 @@ fn as_list(node: &Node, what: &str) -> Text {
 }
 
 /// Kinds of leads; one that stands twice is told and counts once.
-pub(super) fn leads(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
+pub(super) fn leads(finder: &mut Finder<'_>, node: &Node, what: &str) -> Vec<Placed<LeadCustomerType>> {
     let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
-    for lead in list(finder, node, "leadCustomerTypes", Empty::Refused, lead) {
+    for lead in list(finder, node, what, Empty::Refused, lead) {
         match leads.iter().find(|known| known.value == lead.value) {
             None => leads.push(lead),
             Some(known) => {
