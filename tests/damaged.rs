@@ -196,7 +196,7 @@ async fn nothing_that_never_ends_is_read_for_ever() {
         (&["plan", "-f", zero], 1, "cannot read the manifest /dev/zero: it holds more than 8 MiB"),
         (&["apply", "/dev/zero"], 1, "cannot read the plan file /dev/zero: it holds more than 256 MiB"),
         (&["--webhook-url-file", zero, "doctor"], 1, "cannot read the webhook from /dev/zero: "),
-        (&ledger, 1, "it is no file"),
+        (&ledger, 1, "it is not a regular file"),
     ] {
         let mut command = world.place.command(arguments);
         if arguments.contains(&"--webhook-url-file") {
@@ -212,7 +212,7 @@ async fn nothing_that_never_ends_is_read_for_ever() {
     let pipe = world.place.path().join("manifests/pipe.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let ended = world.place.run(&["validate", "-f", "manifests"]);
-    assert!(ended.code == 1 && ended.stderr.contains("pipe.yaml: it is no file"), "{ended:?}");
+    assert!(ended.code == 1 && ended.stderr.contains("pipe.yaml: it is not a regular file"), "{ended:?}");
 
     // Named itself it is read, if somebody writes into it.
     let text = std::fs::read(world.place.path().join("lead.yaml")).unwrap();
@@ -289,7 +289,10 @@ async fn a_pipe_or_a_device_in_the_place_of_any_file_of_the_store_ends_every_com
                 assert_ne!(ended.code, 101, "{path:?}, {kind}, {arguments:?}: {ended:?}");
                 let name = path.file_name().unwrap().to_str().unwrap();
                 if ["lock", "journal.jsonl"].contains(&name) && arguments[0] == "apply" {
-                    assert!(ended.code == 1 && ended.stderr.contains("it is no file"), "{path:?}, {kind}: {ended:?}");
+                    assert!(
+                        ended.code == 1 && ended.stderr.contains("it is not a regular file"),
+                        "{path:?}, {kind}: {ended:?}"
+                    );
                 }
             }
             let _ = std::fs::remove_file(&path);

@@ -572,6 +572,22 @@ fn git_gets_the_path_and_the_home_and_nothing_else_of_the_environment() {
 }
 
 #[test]
+fn git_is_never_the_program_that_lies_beside_a_manifest() {
+    let place = Place::new();
+    place.file("manifests/lead.yaml", include_str!("../examples/quickstart.yaml"));
+    let started = place.path().join("started");
+    for folder in ["manifests", "manifests/bin", "."] {
+        program(&place, &format!("{folder}/git"), &format!("#!/bin/sh\necho x >> '{}'\n", started.display()));
+    }
+    for path in [".", "", "bin", "./bin", ".:/usr/bin", ":/usr/bin", "/nowhere:"] {
+        let mut command = place.command(&["plan", "--portal", "embedded", "-f", "manifests/lead.yaml"]);
+        let ended = Ended::of(command.env("PATH", path).output().unwrap());
+        assert_eq!(ended.code, 0, "{path:?}: {ended:?}");
+        assert!(!started.exists(), "{path:?}");
+    }
+}
+
+#[test]
 fn git_that_does_not_answer_is_killed_with_all_that_it_has_started() {
     let place = Place::new();
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));

@@ -114,3 +114,24 @@ async fn a_card_of_mode_once_that_cannot_be_read_is_out_of_reach() {
     assert!(text.contains("Once for 2026-11: 2 out of reach.\n"), "{text}");
     assert_eq!(emulator.counters().rows_removed, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ledger_new_over_a_file_that_exists_is_refused_and_leaves_the_file() {
+    let (_emulator, place) =
+        world(EmulatorOptions::default(), "    - { users: { ids: [7] }, leadCustomerTypes: [simple] }\n").await;
+    let begun = place.run(&["ledger", "new", "once.json"]);
+    assert_eq!(begun.code, 0, "{begun:?}");
+    let ledger = std::fs::read(place.path().join("once.json")).unwrap();
+    std::fs::create_dir(place.path().join("folder")).unwrap();
+    for name in ["once.json", "lead.yaml", "folder"] {
+        let before = std::fs::read(place.path().join(name)).ok();
+        let refused = place.run(&["ledger", "new", name]);
+        let told = format!(
+            "error: {name} exists already\nhelp: nothing was written; name another file, or keep this ledger with \
+             --ledger\n"
+        );
+        assert_eq!((refused.code, refused.stderr, refused.stdout), (1, told, String::new()), "{name}");
+        assert_eq!(std::fs::read(place.path().join(name)).ok(), before, "{name}");
+    }
+    assert_eq!(std::fs::read(place.path().join("once.json")).unwrap(), ledger);
+}

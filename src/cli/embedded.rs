@@ -1,5 +1,7 @@
 //! `--portal embedded[:FILE]`: a portal inside this process, whose state lies in a file between commands.
 
+use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -32,25 +34,30 @@ pub(super) fn file(portal: &str, store: &Path) -> Option<PathBuf> {
     }
 }
 
+/// Returns the failure of a file that holds something else than a state.
+fn no_state(file: &Path, problem: &dyn Display) -> Failure {
+    Failure::error(tr!("{} does not hold the state of an embedded portal: {problem}", file.display(), problem)).hint(tr!(
+        "nothing was changed; name a state that recard has written, or a file that is not there yet, which starts with a small company"
+    ))
+}
+
 impl Embedded {
     /// Starts the portal with the state of the file, or with a small company if there is none.
     pub(super) async fn start(file: PathBuf) -> Result<Self, Failure> {
         let options = match read_whole(&file, LARGEST_STATE) {
             Ok(bytes) => {
-                let state: Value = serde_json::from_slice(&bytes).map_err(|problem| {
-                    Failure::error(tr!("{} is not the state of an embedded portal: {problem}", file.display(), problem))
-                        .hint(tr!("remove the file to start again with the small company"))
-                })?;
+                let state: Value = serde_json::from_slice(&bytes).map_err(|problem| no_state(&file, &problem))?;
                 EmulatorOptions { seed: Seed::State(state), ..EmulatorOptions::default() }
             }
-            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
+            Err(problem) if problem.kind() == ErrorKind::NotFound => {
                 EmulatorOptions { seed: Seed::Company, ..EmulatorOptions::default() }
             }
             Err(problem) => return Err(Failure::error(tr!("cannot read {}: {problem}", file.display(), problem))),
         };
-        let emulator = Emulator::start_with(options)
-            .await
-            .map_err(|problem| Failure::error(tr!("the embedded portal does not start: {problem}", problem)))?;
+        let emulator = Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
+            ErrorKind::InvalidData => no_state(&file, &problem),
+            _ => Failure::error(tr!("the embedded portal does not start: {problem}", problem)),
+        })?;
         // A file that is not there yet is written at the end even if nothing changed, so that people can look into it.
         let saved = if file.exists() { emulator.changes() } else { u64::MAX };
         Ok(Self { emulator, file, saved })

@@ -146,10 +146,17 @@ pub(super) fn learn_secrets(arguments: &[OsString]) {
     }
 }
 
-/// All that git gets of the environment: where programs are, and whose settings hold.
+/// Returns all that git gets of the environment: where programs are, and whose settings hold.
+///
+/// Git runs in the folder of a manifest, so a relative folder in `PATH` would lead to a program that lies beside the manifest.
+/// Such folders are left out.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn of_git() -> impl Iterator<Item = (&'static str, OsString)> {
-    ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let absolute = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
+    // An empty `PATH` means the folder that a program runs in. Without one the system takes its own.
+    let path = std::env::join_paths(absolute).ok().filter(|path| !path.is_empty()).map(|path| ("PATH", path));
+    path.into_iter().chain(std::env::var_os("HOME").map(|home| ("HOME", home)))
 }
 
 /// Whether a variable says just this.

@@ -80,7 +80,9 @@ impl Names {
             }
             Command::Resume(arguments) => self.memory(&arguments.memory),
             Command::Show(arguments) => {
-                self.input(Some(Path::new(&arguments.run)).filter(|path| path.is_file()), || tr!("the plan file"));
+                self.input(Some(Path::new(&arguments.run)).filter(|path| path.exists() && !path.is_dir()), || {
+                    tr!("the plan file")
+                });
             }
             Command::Export(arguments) => {
                 for path in arguments.out.iter().flat_map(|folder| export::files(folder)) {

@@ -69,8 +69,10 @@ fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
 
 /// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
 pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
-    let bytes = read_whole(path, LARGEST_PLAN_FILE)
-        .map_err(|problem| Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem)))?;
+    let bytes = read_whole(path, LARGEST_PLAN_FILE).map_err(|problem| {
+        Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem))
+            .hint(tr!("nothing was written; a plan file is what `recard plan -f FILE --out PLAN` has written"))
+    })?;
     match PlanFile::parse(&bytes) {
         Ok(file) => Ok((file, bytes)),
         Err(problem) => Err(Failure::plan_file(tr!("{}: {problem}", path.display(), problem))),

@@ -142,6 +142,10 @@ pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> 
                 "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
                 path.display()
             )),
+            // The advice about a store would name the wrong option.
+            StoreError::Io { .. } => Failure::of_store(problem).hint(tr!(
+                "a ledger is written again after each run, so it must be a regular file that recard can read and write; begin one with: recard ledger new FILE"
+            )),
             other => other.into(),
         }),
     }

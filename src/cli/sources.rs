@@ -169,7 +169,10 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, seen: &mut BTreeSet<Identity>) 
         } else if yaml {
             // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
             if entry.exists() && !entry.is_file() {
-                return Err(Failure::error(tr!("cannot read the manifest {}: it is no file", entry.display())));
+                return Err(Failure::error(tr!(
+                    "cannot read the manifest {}: it is not a regular file",
+                    entry.display()
+                )));
             }
             found.push(entry);
         }

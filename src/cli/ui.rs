@@ -13,6 +13,7 @@ use anstream::adapter::StripBytes;
 use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
+use super::exit;
 use super::failure::Failure;
 use crate::diagnostic::{guarded, mask, visible, visible_lines};
 use crate::language::{self, Language, Text};
@@ -91,6 +92,15 @@ impl Ui {
     /// Prints a result for people. A reader that has gone away is no error.
     pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
         self.print(&safe(&text.to_string()))
+    }
+
+    /// Prints what a command has changed. If that cannot be written, stderr has it in its place, and the exit code is 3.
+    pub(super) fn changed(&self, text: &str) -> Result<(), Failure> {
+        self.result(text).map_err(|problem| {
+            self.diagnostics(text);
+            Failure { code: exit::PARTIAL, ..problem }
+                .while_doing(tr!("the command is over, but its result could not be written"))
+        })
     }
 
     /// Prints one line of a result, whose values may be foreign text.

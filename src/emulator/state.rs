@@ -118,7 +118,18 @@ pub(super) struct Environment {
     pub(super) server_settings: BTreeMap<String, Value>,
 }
 
+/// The parts of a state, each of which may be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateForm {
+    variant: Option<Release>,
+    environment: Option<Environment>,
+    portal: Option<serde_json::Map<String, Value>>,
+    options: Option<Vec<RowForm>>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PortalForm {
     users: Vec<Person>,
     departments: Vec<Department>,
@@ -128,6 +139,7 @@ struct PortalForm {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RowForm {
     user_id: i64,
     #[serde(default = "usual_category")]
@@ -190,17 +202,22 @@ impl State {
     /// base portal.
     pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
         let wrong = |problem: serde_json::Error| StateError(problem.to_string());
-        let object = state.as_object().ok_or_else(|| StateError("it is not an object".into()))?;
-        let part = |name: &str| object.get(name).filter(|value| !value.is_null()).cloned();
+        // The derived form would take a list for the parts in their order.
+        if !state.is_object() {
+            return Err(StateError("it is not an object".into()));
+        }
+        let StateForm { variant, environment, portal: given, options } =
+            StateForm::deserialize(state).map_err(wrong)?;
+        if variant.is_none() && environment.is_none() && given.is_none() && options.is_none() {
+            return Err(StateError("it has none of the parts `variant`, `environment`, `portal` and `options`".into()));
+        }
         let mut portal: Value = serde_json::from_str(BASE_PORTAL).map_err(wrong)?;
-        if let (Some(base), Some(Value::Object(given))) = (portal.as_object_mut(), part("portal")) {
+        if let (Some(base), Some(given)) = (portal.as_object_mut(), given) {
             base.extend(given);
         }
         let form: PortalForm = serde_json::from_value(portal).map_err(wrong)?;
-        let rows: Vec<RowForm> = part("options").map_or(Ok(Vec::new()), serde_json::from_value).map_err(wrong)?;
-        let release = part("variant").map_or(Ok(Release::default()), serde_json::from_value).map_err(wrong)?;
-        let environment =
-            part("environment").map_or(Ok(Environment::default()), serde_json::from_value).map_err(wrong)?;
+        let (rows, release) = (options.unwrap_or_default(), variant.unwrap_or_default());
+        let environment = environment.unwrap_or_default();
         let PortalForm { users, departments, webhooks, crm_roles, security_filter } = form;
         let mut made = Self {
             release,

@@ -120,7 +120,7 @@ fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
     let help = tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
     let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
     let help = tr!("say for which leads: `leadCustomerTypes: [simple, repeat]`");
-    let leads = fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node));
+    let leads = fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node, "leadCustomerTypes"));
     let mode = match fields.take("mode") {
         None => Some(Mode::Enforce),
         Some(node) => mode(finder, node),
@@ -132,7 +132,10 @@ fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
 fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
     let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else { return Vec::new() };
     let help = tr!("say which common cards: `leadCustomerTypes: [repeat]`");
-    fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node)).unwrap_or_default()
+    fields
+        .require(finder, "leadCustomerTypes", help)
+        .map(|node| leads(finder, node, "leadCustomerTypes"))
+        .unwrap_or_default()
 }
 
 fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
@@ -230,7 +233,7 @@ fn guards(finder: &mut Finder<'_>, node: &Node) -> ManifestLimits {
         guards.acknowledged_users = fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));
         guards.acknowledged_selection =
             fields.take("selection").and_then(|node| number(finder, node, "selection", u32::MAX));
-        let common = fields.take("common").map(|node| leads(finder, node)).unwrap_or_default();
+        let common = fields.take("common").map(|node| leads(finder, node, "common")).unwrap_or_default();
         guards.acknowledged_common = common.into_iter().map(|lead| lead.value).collect();
         let people = optional_list(finder, fields.take("people"), "people", Empty::Refused, user);
         guards.acknowledged_people = people.into_iter().map(|id| id.value).collect();

@@ -87,9 +87,9 @@ fn as_list(node: &Node, what: &str) -> Text {
 }
 
 /// Kinds of leads; one that stands twice is told and counts once.
-pub(super) fn leads(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
+pub(super) fn leads(finder: &mut Finder<'_>, node: &Node, what: &str) -> Vec<Placed<LeadCustomerType>> {
     let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
-    for lead in list(finder, node, "leadCustomerTypes", Empty::Refused, lead) {
+    for lead in list(finder, node, what, Empty::Refused, lead) {
         match leads.iter().find(|known| known.value == lead.value) {
             None => leads.push(lead),
             Some(known) => {
@@ -201,11 +201,9 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
                 }
                 _ => tr!("the id {whose} is not in plain decimal digits: {text}", whose, text),
             };
-            let zeros = text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0');
             let help = match &node.value {
                 Value::Text(text) if decimal::is_plain(text) => tr!("write it without quotes: {text}", text),
-                _ if zeros => tr!("write {number}: other programs read a leading zero as octal", number),
-                _ => tr!("write {number}", number),
+                _ => in_plain_digits(text, number),
             };
             finder.error(Code::WrongType, node, message, Some(help));
             None
@@ -233,6 +231,19 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
             finder.wrong_type(node, tr!("a number"), tr!("the id {whose}", whose));
             None
         }
+    }
+}
+
+/// Returns the help for a number in another notation. Digits behind a zero may be decimal or octal, and the help names both.
+fn in_plain_digits(text: &str, number: u64) -> Text {
+    match decimal::octal(text) {
+        Some(octal) if octal != number => tr!(
+            "write {number} or {octal}, without a leading zero: YAML 1.2 reads {text} as {number}, and YAML 1.1 as octal {octal}",
+            number,
+            octal,
+            text
+        ),
+        _ => tr!("write {number}", number),
     }
 }
 
@@ -274,7 +285,7 @@ pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: 
                     tr!("write it without quotes: {text}", text),
                 ),
                 _ => {
-                    (tr!("`{what}` is not in plain decimal digits: {text}", what, text), tr!("write {number}", number))
+                    (tr!("`{what}` is not in plain decimal digits: {text}", what, text), in_plain_digits(text, number))
                 }
             };
             finder.error(Code::WrongType, node, message, Some(help));

@@ -40,6 +40,15 @@ pub fn meant(text: &str) -> Option<u64> {
     fits.then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
+/// Returns the number that a reader of YAML 1.1 takes a text with a leading zero for, or nothing if it is not octal.
+pub fn octal(text: &str) -> Option<u64> {
+    let text = text.trim().replace('_', "");
+    let digits = text.strip_prefix('+').unwrap_or(&text).strip_prefix('0')?;
+    // The parser of the standard library would accept a sign.
+    let is_octal = !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    is_octal.then(|| u64::from_str_radix(digits, 8).ok()).flatten()
+}
+
 /// Returns whether a text is a whole number in decimal digits, however large.
 pub fn is_plain(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -49,6 +58,16 @@ pub fn is_plain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octal_digits_behind_a_zero_result_in_their_octal_number() {
+        for (text, number) in [("010", 8), ("+010", 8), ("0_10", 8), ("0010", 8), ("07", 7), ("00", 0)] {
+            assert_eq!(octal(text), Some(number), "{text:?}");
+        }
+        for text in ["0", "10", "08", "0x10", "0o10", "0+10", "0-1", "", "010.0"] {
+            assert_eq!(octal(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn decimal_another_notation_is_understood_for_a_suggestion() {

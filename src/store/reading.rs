@@ -49,7 +49,7 @@ pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// Opens a regular file without waiting, or makes it if the options say so. A pipe, a device or a folder in its place is an
 /// error: a pipe would wait for its other end, and a device may never end.
 pub(super) fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let no_file = || Err(io::Error::other("it is no file"));
+    let no_file = || Err(io::Error::other("it is not a regular file"));
     // The first look is for devices, where opening alone may have an effect.
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return no_file();
@@ -87,7 +87,7 @@ fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec
     let path = path.to_owned();
     thread::spawn(move || told.send(File::open(path).and_then(|file| read_to_limit(file, limit))));
     result.recv_timeout(patience).unwrap_or_else(|_| {
-        let text = format!("it is no file, and its end did not come within {} s", patience.as_secs());
+        let text = format!("it is not a regular file, and its end did not come within {} s", patience.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, text))
     })
 }
@@ -140,7 +140,7 @@ mod tests {
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let problem = read_patiently(&path, 100, Duration::ZERO).unwrap_err();
-        assert_eq!(problem.to_string(), "it is no file, and its end did not come within 0 s");
+        assert_eq!(problem.to_string(), "it is not a regular file, and its end did not come within 0 s");
         let path = folder.path().join("other");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let writer = {

@@ -1,5 +1,6 @@
 //! `recard emulate`: serves an emulated portal over HTTP.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::Value;
@@ -41,9 +42,12 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
         // Whoever waits for the file must not find that of an emulator that has ended.
         remove(path)?;
     }
-    let emulator = Emulator::start_with(options)
-        .await
-        .map_err(|problem| Failure::error(tr!("the emulator does not start: {problem}", problem)))?;
+    let emulator = Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
+        ErrorKind::InvalidData => Failure::error(tr!("the seed {} cannot be used: {problem}", arguments.seed, problem)).hint(tr!(
+            "a state is what `GET /state` of the control address returns, or what `--portal embedded:FILE` has written"
+        )),
+        _ => Failure::error(tr!("the emulator does not start: {problem}", problem)),
+    })?;
     if let Some(path) = &arguments.faults {
         emulator
             .set_faults(&read(path)?)

@@ -1,5 +1,6 @@
 //! `recard export`: a manifest of everybody who has a card of their own, and the layouts of all cards. Reads only, by type.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ExportArguments, Global};
@@ -10,6 +11,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output;
 use crate::cli::session::Address;
 use crate::cli::ui::Ui;
+use crate::diagnostic::visible;
 use crate::engine::Survey;
 use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
 use crate::manifest::{self, Source};
@@ -129,16 +131,18 @@ fn refuse_existing(folder: &Path) -> Result<(), Failure> {
 fn write(ui: &Ui, folder: &PathBuf, people: usize, manifest: &str, bundle: &Bundle) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
         .map_err(|problem| Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem)))?;
+    let mut wrote = String::new();
     if people > 0 {
         let path = folder.join(MANIFEST);
         output::write_document(&path, manifest)?;
         let people = tr!("{n} person with a card of their own" | "{n} people with a card of their own" % people);
-        ui.line(format_args!("{}: {people}", path.display()))?;
+        let _ = writeln!(wrote, "{}", visible(&format!("{}: {people}", path.display())));
     }
     let path = folder.join(LAYOUTS);
     let bytes = encode_bundle(bundle)
         .map_err(|problem| Failure::error(tr!("the layouts cannot be written: {problem}", problem)))?;
     write_whole(&path, &bytes)?;
     let cards = tr!("{n} layout" | "{n} layouts" % bundle.cards.len());
-    ui.line(format_args!("{}: {cards}", path.display()))
+    let _ = writeln!(wrote, "{}", visible(&format!("{}: {cards}", path.display())));
+    ui.changed(&wrote)
 }

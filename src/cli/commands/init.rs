@@ -2,6 +2,7 @@
 //! where manifests are already, only the pipeline is written.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session;
 use crate::cli::sources;
 use crate::cli::ui::Ui;
+use crate::diagnostic::visible;
 use crate::language::Text;
 use crate::manifest::{self, Source};
 use crate::model::PortalId;
@@ -87,6 +89,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
         return Err(Failure::error(tr!("{}: there already, and init replaces nothing", there.join(", ")))
             .hint(tr!("nothing was written; name another folder, and take over from there what you need")));
     }
+    let mut wrote = String::new();
     for template in &templates {
         let path = path(template);
         if let Some(folder) = path.parent() {
@@ -99,8 +102,9 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
         let written =
             File::create_new(&path).and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
         written.map_err(|problem| Failure::error(tr!("cannot write {}: {problem}", path.display(), problem)))?;
-        ui.line(tr!("wrote {}", path.display()))?;
+        let _ = writeln!(wrote, "{}", visible(&tr!("wrote {}", path.display())));
     }
+    ui.changed(&wrote)?;
     let embedded = if portal == "embedded" { " --portal embedded" } else { "" };
     let folder = manifests.display();
     if kept.is_some() {

@@ -9,7 +9,7 @@ use crate::cli::interrupt::{Interrupt, interrupted};
 use crate::cli::progress::Progress;
 use crate::cli::session::{Address, Session};
 use crate::cli::ui::Ui;
-use crate::cli::{exit, running};
+use crate::cli::{exit, planning, running};
 use crate::engine::{self, ResumeError};
 use crate::port::Lost;
 use crate::report::RunText;
@@ -47,6 +47,8 @@ async fn settle(
     };
     let (salvaged, mended) = running::salvage(ui, session, &run)?;
     running::go_on_over_damage(ui, &mut locked)?;
+    // A ledger that cannot be read must not end the run when its cards are settled.
+    planning::ledger(&session.store, &arguments.memory)?;
     session.begin_writing()?;
     running::remember(&mut locked, &arguments.memory);
     let mut log = locked.reopen_run(&run)?;

@@ -17,7 +17,9 @@ use crate::store::Store;
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &ShowArguments) -> Result<u8, Failure> {
     let outputs = Outputs::open(ui, Purpose::Show, &arguments.written)?;
     let path = Path::new(&arguments.run);
-    let shown = match path.is_file() || arguments.run.ends_with(".json") {
+    // A pipe may hold a plan, and the name of a run has no separator.
+    let is_path = arguments.run.contains(std::path::is_separator) || arguments.run.ends_with(".json");
+    let shown = match is_path || (path.exists() && !path.is_dir()) {
         true => show_plan(&outputs, global, path),
         false => show_run(&outputs, global, arguments),
     };

@@ -43,6 +43,6 @@ pub(in crate::cli) async fn run(
     // The trail says who did it. Whoever takes the lock in this very moment is told by the error that somebody holds it.
     let (mut locked, _) = store.lock(running::owner("unlock"), Arc::new(SystemClock))?;
     locked.audit_lock(AuditEvent::LockTakenOver(format!("{}; given back by hand", english(&owner))))?;
-    ui.result(format_args!("{}\n", tr!("The lock was given back. If a run was cut, `recard resume` settles it.")))?;
+    ui.changed(&format!("{}\n", tr!("The lock was given back. If a run was cut, `recard resume` settles it.")))?;
     Ok(exit::DONE)
 }
