@@ -380,6 +380,13 @@ async fn guards_hold_whom_an_exception_may_mean_where_the_tree_has_a_hole() {
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.stdout.contains("may be excepted: the portal does not list department 42"), "{ended:?}");
     assert_eq!(resets_sent(&world.emulator), 1);
+    // A ring of departments has no place in the tree.
+    let departments = state["portal"]["departments"].as_array_mut().unwrap();
+    let department = departments.iter_mut().find(|one| one["ID"] == 42).unwrap();
+    (department["ACTIVE"], department["PARENT"]) = (json!(true), json!(42));
+    world.emulator.set_state(&state).unwrap();
+    let ended = world.place.run(&["plan", "-f", "manifests"]);
+    assert!(ended.stdout.contains("may be excepted: department 42 is above itself"), "{ended:?}");
     // An exception of the department alone is known, and so is somebody whom another block selects for sure.
     let alone = targets(&except(false));
     assert!(alone.iter().all(|(_, decision, _)| decision != "hold"), "{alone:?}");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::manifest::{Declaration, DepartmentSelector};
-use crate::model::{Department, DepartmentId, Person, TreeGap, UserId};
+use crate::model::{Department, DepartmentId, Person, TreeGap, TreeHole, UserId};
 use crate::port::{PeopleQuery, PortalError, ReadPortal};
 
 /// What the portal answered.
@@ -53,18 +53,17 @@ impl Directory {
     /// Returns the hole in the tree because of which it is not known if somebody is below a department; nothing if it is known.
     ///
     /// The portal lists active departments alone. A department that it does not list may be below any other one, and so may those
-    /// that are below it.
+    /// that are below it. A ring has no root, so that its true place in the tree is not known either.
     pub(super) fn gap(&self, user: UserId, excepted: DepartmentId) -> Option<TreeGap> {
         let missing = |department: DepartmentId| {
             let (mut id, mut seen) = (department, BTreeSet::new());
-            // A ring of departments ends by itself, and nothing of it is missing.
             while seen.insert(id) {
                 match self.departments.get(&id) {
-                    None => return Some(TreeGap { excepted, department, missing: id }),
+                    None => return Some(TreeGap { excepted, department, hole: TreeHole::NotListed(id) }),
                     Some(found) => id = found.parent?,
                 }
             }
-            None
+            Some(TreeGap { excepted, department, hole: TreeHole::Ring(id) })
         };
         self.people.get(&user)?.departments.iter().copied().find_map(missing)
     }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::format::samples;
     use crate::model::{
-        CardState, Identity, ManifestLimits, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TreeGap,
+        CardState, Identity, ManifestLimits, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TreeGap, TreeHole,
         TrustEvidence,
     };
     use crate::model::{PortalId, UnreadableReason};
@@ -271,7 +271,7 @@ mod tests {
         // User 3 left the department, user 4 may be excepted, and user 5 has another mode now.
         manifests.targets.remove(1);
         let department = crate::model::DepartmentId::new(41).unwrap();
-        let gap = TreeGap { excepted: department, department, missing: department };
+        let gap = TreeGap { excepted: department, department, hole: TreeHole::NotListed(department) };
         manifests.gaps.insert(samples::personal(4), gap);
         manifests.targets[2].mode = Mode::Once(crate::model::Generation::new("2026-11").unwrap());
         let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();

@@ -197,8 +197,17 @@ pub struct TreeGap {
     pub excepted: DepartmentId,
     /// The department of the user that may be below it.
     pub department: DepartmentId,
-    /// The department that the portal does not list: `department` itself, or one above it.
-    pub missing: DepartmentId,
+    /// The place at which the way up to the root ends: `department` itself, or one above it.
+    pub hole: TreeHole,
+}
+
+/// Place in the tree of departments at which the way up to the root ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TreeHole {
+    /// Department that the portal does not list.
+    NotListed(DepartmentId),
+    /// Department that is above itself.
+    Ring(DepartmentId),
 }
 
 /// The resolved targets of all manifests of a run.

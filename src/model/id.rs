@@ -126,7 +126,12 @@ impl PortalId {
         }
         let host = Host::parse(host).map_err(|_| IdError::NotAnAddress)?.to_string();
         let host = host.strip_suffix('.').unwrap_or(&host);
-        if host.is_empty() || host.len() > LONGEST_HOST || host.starts_with(['.', '-']) {
+        if host.is_empty()
+            || host.len() > LONGEST_HOST
+            || host.starts_with(['.', '-'])
+            || host.ends_with('.')
+            || host.contains("..")
+        {
             return Err(IdError::NotAnAddress);
         }
         match port {
@@ -267,6 +272,9 @@ mod tests {
             ".",
             "..",
             "-a.example",
+            "company.bitrix24.com..",
+            "company..bitrix24.com",
+            "0a.0..",
             "https://company.bitrix24.com",
             "a b",
             "../x",

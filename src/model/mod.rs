@@ -24,6 +24,7 @@ mod state;
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
 pub use desired::{
     DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Place, Selector, TreeGap,
+    TreeHole,
 };
 pub use digest::{Digest, ParseDigestError};
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::language::Text;
-use crate::model::{Generation, Layout, TreeGap, UnreadableReason};
+use crate::model::{Generation, Layout, TreeGap, TreeHole, UnreadableReason};
 
 /// What is to happen with one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,12 +170,23 @@ impl fmt::Display for HoldReason {
                 f.write_str(&tr!("no usable answer: {what}", what = Text::known(what)))
             }
             Self::NotSeen => f.write_str(&tr!("was not read")),
-            Self::TreeGap(TreeGap { excepted, department, missing }) if department == missing => f.write_str(&tr!(
+            Self::TreeGap(TreeGap { excepted, department, hole: TreeHole::NotListed(missing) })
+                if department == missing =>
+            {
+                f.write_str(&tr!(
                 "may be excepted: the portal does not list department {department}, which may be below department {excepted}",
                 department,
                 excepted
+            ))
+            }
+            Self::TreeGap(TreeGap { excepted, department, hole: TreeHole::Ring(ring) }) => f.write_str(&tr!(
+                "may be excepted: department {ring} is above itself, and department {department} may be below department \
+                 {excepted}",
+                ring,
+                department,
+                excepted
             )),
-            Self::TreeGap(TreeGap { excepted, department, missing }) => f.write_str(&tr!(
+            Self::TreeGap(TreeGap { excepted, department, hole: TreeHole::NotListed(missing) }) => f.write_str(&tr!(
                 "may be excepted: the portal does not list department {missing}, through which department {department} may be \
                  below department {excepted}",
                 missing,

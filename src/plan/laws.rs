@@ -73,7 +73,7 @@ prop_compose! {
         let guards = GuardLimits { manifests: [(Arc::clone(&manifest), limits)].into(), max_users: None };
         let targets: Vec<DesiredTarget> = targets.collect();
         let department = DepartmentId::new(41).unwrap();
-        let gap = TreeGap { excepted: department, department, missing: department };
+        let gap = TreeGap { excepted: department, department, hole: crate::model::TreeHole::NotListed(department) };
         let gaps = targets.iter().filter(|target| gaps.contains(&target.key)).map(|target| (target.key, gap)).collect();
         let desired = DesiredState { targets, guards, gaps, ..DesiredState::default() };
         let previous_selections = previous_selection.map(|people| (manifest, people)).into_iter().collect();
