@@ -236,7 +236,7 @@ pub enum PortalError {
     #[error("{}", tr!("an answer of the portal makes no sense: {what}", what = Text::known(.0)))]
     Unexpected(String),
     /// The deadline of the run has passed, or somebody asked to stop.
-    #[error("{}", tr!("stopped before the request was sent: {what}", what = Text::known(.0)))]
+    #[error("{}", tr!("stopped before the portal answered: {what}", what = Text::known(.0)))]
     Stopped(String),
 }
 
@@ -513,7 +513,7 @@ pub enum StoreError {
 /// Who holds the lock of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockOwner {
-    /// The process id.
+    /// The process id; 0 if the lock file names no owner.
     pub process: u32,
     /// The host's name.
     pub host: String,
@@ -528,6 +528,9 @@ pub struct LockOwner {
 impl std::fmt::Display for LockOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { process, host, actor, command, since } = self;
+        if *process == 0 {
+            return f.write_str(&tr!("locked by a process that the lock file does not name"));
+        }
         let actor = if actor.is_empty() { String::new() } else { format!(" ({actor})") };
         f.write_str(&tr!(
             "locked by process {process} on {host}{actor}, which runs `recard {command}` since {since}",
