@@ -4,8 +4,8 @@
 //! cargo bench --bench emulator
 //! ```
 //!
-//! Portal and client share one thread, so what is printed is what one core does with both. Two goals: 10,000 people seeded in
-//! under a second, and more than 5,000 commands of batches a second.
+//! Portal and client share one thread, so what is printed is what one core does with both. Two
+//! goals: 10,000 people seeded in under a second, and more than 5,000 commands of batches a second.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,14 +45,24 @@ impl Connection {
             if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert!(self.stream.read_buf(&mut self.buffer).await.unwrap() > 0, "the portal hung up");
+            assert!(
+                self.stream.read_buf(&mut self.buffer).await.unwrap() > 0,
+                "the portal hung up"
+            );
         };
         let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.split("\r\n").next())
+            .unwrap();
         let length: usize = length.parse().unwrap();
         while self.buffer.len() < end + length {
-            assert!(self.stream.read_buf(&mut self.buffer).await.unwrap() > 0, "the portal hung up");
+            assert!(
+                self.stream.read_buf(&mut self.buffer).await.unwrap() > 0,
+                "the portal hung up"
+            );
         }
         length
     }
@@ -62,12 +72,16 @@ impl Connection {
 fn batch(path: &str, method: &str, first: u32) -> Vec<u8> {
     let command = |number: u32| {
         let user = 2 + (first + number) % PEOPLE;
-        let text = format!("crm.lead.details.configuration.{method}?scope=P&userId={user}&extras[leadCustomerType]=1");
+        let text = format!(
+            "crm.lead.details.configuration.{method}?scope=P&userId={user}&extras[leadCustomerType]=1"
+        );
         (format!("c{number}"), serde_json::Value::String(text))
     };
     let commands: serde_json::Map<_, _> = (0..COMMANDS).map(command).collect();
     let body = serde_json::json!({ "halt": 0, "cmd": commands }).to_string();
-    let head = format!("POST {path}batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+    let head = format!(
+        "POST {path}batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    );
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -89,10 +103,15 @@ async fn main() {
         }
         let commands = f64::from(batches * COMMANDS) / began.elapsed().as_secs_f64();
         let megabytes = bytes as f64 / 1e6 / began.elapsed().as_secs_f64();
-        println!("{method}: {commands:.0} commands a second, {megabytes:.1} MB a second (goal: over 5000 commands)");
+        println!(
+            "{method}: {commands:.0} commands a second, {megabytes:.1} MB a second (goal: over 5000 commands)"
+        );
     }
     let counters = portal.counters();
-    println!("{} requests, {} commands, {} rows removed", counters.requests, counters.commands, counters.rows_removed);
+    println!(
+        "{} requests, {} commands, {} rows removed",
+        counters.requests, counters.commands, counters.rows_removed
+    );
     assert!(portal.complaints().is_empty(), "{:?}", portal.complaints().first());
     portal.stop().await;
 }

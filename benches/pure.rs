@@ -1,4 +1,5 @@
-//! What recard costs where no portal is asked: reading manifests, planning, diffs, digests, decoding answers.
+//! What recard costs where no portal is asked: reading manifests, planning, diffs, digests,
+//! decoding answers.
 //!
 //! ```sh
 //! cargo bench --bench pure
@@ -18,8 +19,9 @@ use std::time::Instant;
 
 use recard::manifest::{Source, load};
 use recard::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, Identity, Layout, LeadCustomerType, Mode, Observed, Origin,
-    PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot, TrustEvidence, UserId,
+    CardKey, CardState, DesiredState, DesiredTarget, Identity, Layout, LeadCustomerType, Mode,
+    Observed, Origin, PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot,
+    TrustEvidence, UserId,
 };
 use recard::plan::{Policy, diff, plan};
 use recard::portal::wire::{BatchAnswer, decode};
@@ -57,14 +59,16 @@ fn best(mut work: impl FnMut()) -> f64 {
 
 fn layout(sections: usize) -> Layout {
     let section = |number: usize| {
-        let fields: Vec<String> =
-            (0..8).map(|field| format!(r#"{{"name":"UF_CRM_{number}_{field}","optionFlags":"1"}}"#)).collect();
+        let fields: Vec<String> = (0..8)
+            .map(|field| format!(r#"{{"name":"UF_CRM_{number}_{field}","optionFlags":"1"}}"#))
+            .collect();
         format!(
             r#"{{"name":"s{number}","title":"Section {number}","type":"section","elements":[{}]}}"#,
             fields.join(",")
         )
     };
-    Layout::from_json(&format!("[{}]", (0..sections).map(section).collect::<Vec<_>>().join(","))).unwrap()
+    Layout::from_json(&format!("[{}]", (0..sections).map(section).collect::<Vec<_>>().join(",")))
+        .unwrap()
 }
 
 fn planning(users: u64) {
@@ -81,7 +85,8 @@ fn planning(users: u64) {
         for lead in LeadCustomerType::ALL {
             let key = CardKey::personal(UserId::new(id).unwrap(), lead);
             targets.push(DesiredTarget { key, mode: Mode::Enforce, origin: Arc::clone(&origin) });
-            let state = if id % 3 == 0 { CardState::Customised(card.clone()) } else { CardState::Default };
+            let state =
+                if id % 3 == 0 { CardState::Customised(card.clone()) } else { CardState::Default };
             cards.push((key, Observed::Known(state)));
         }
     }
@@ -124,7 +129,11 @@ fn layouts(sections: usize) {
     let before = layout(sections);
     let after = layout(sections - 1);
     let fields = before.fields() as usize;
-    row("fields compared in a diff", fields, best(|| drop(black_box(diff::diff(Some(&before), Some(&after))))));
+    row(
+        "fields compared in a diff",
+        fields,
+        best(|| drop(black_box(diff::diff(Some(&before), Some(&after))))),
+    );
     let json = before.as_json().to_owned();
     let seconds = best(|| {
         black_box(Layout::from_json(&json).unwrap().digest());
@@ -134,7 +143,8 @@ fn layouts(sections: usize) {
 
 fn answers(commands: usize) {
     let card = layout(3);
-    let results: Vec<String> = (0..commands).map(|number| format!(r#""c{number}":{}"#, card.as_json())).collect();
+    let results: Vec<String> =
+        (0..commands).map(|number| format!(r#""c{number}":{}"#, card.as_json())).collect();
     let body = format!(
         r#"{{"result":{{"result":{{{}}},"result_error":[],"result_total":[],"result_next":[],"result_time":[]}}}}"#,
         results.join(",")
@@ -142,7 +152,8 @@ fn answers(commands: usize) {
     let repeats = 2_000 / commands;
     let seconds = best(|| {
         for _ in 0..repeats {
-            let success = decode(200, Some("application/json; charset=utf-8"), body.as_bytes()).unwrap();
+            let success =
+                decode(200, Some("application/json; charset=utf-8"), body.as_bytes()).unwrap();
             assert_eq!(black_box(BatchAnswer::of(&success).unwrap()).results.len(), commands);
         }
     });

@@ -1,22 +1,25 @@
-//! What is done with bytes that anybody may have made, and what must hold whatever they are: no panic, what is read can be written
-//! and is read back the same, and nothing that reaches a terminal commands it.
+//! What is done with bytes that anybody may have made, and what must hold whatever they are: no
+//! panic, what is read can be written and is read back the same, and nothing that reaches a
+//! terminal commands it.
 //!
-//! The fuzz targets and `tests/fuzz.rs` share this file, so that everything that a fuzzer tries is tried a little in every test
-//! run, with the compiler that everybody has.
+//! The fuzz targets and `tests/fuzz.rs` share this file, so that everything that a fuzzer tries is
+//! tried a little in every test run, with the compiler that everybody has.
 //!
-//! A seal or a checksum stops nearly everything that a fuzzer makes up, as it should. So each body reads the bytes as they are,
-//! and once more with every seal put right: what stands behind the seals must be as careful as what stands before them. A body
-//! tells whether anything could be read, so that the test sees whether it comes that far.
+//! A seal or a checksum stops nearly everything that a fuzzer makes up, as it should. So each body
+//! reads the bytes as they are, and once more with every seal put right: what stands behind the
+//! seals must be as careful as what stands before them. A body tells whether anything could be
+//! read, so that the test sees whether it comes that far.
 
 #![allow(dead_code, reason = "each target uses one of them")]
 
 use recard::diagnostic::{RenderStyle, Source, render};
 use recard::format::plan_file::PlanFile;
 use recard::format::{
-    Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line, checked_line, decode_audit,
-    decode_backup, decode_bundle, decode_ledger, decode_level, decode_lock, decode_record, decode_run_report,
-    decode_selections, decode_used_plan, encode_audit, encode_backup, encode_bundle, encode_ledger, encode_level,
-    encode_lock, encode_record, encode_run_report, encode_selections, encode_used_plan, find_lines, read_lines,
+    Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line,
+    checked_line, decode_audit, decode_backup, decode_bundle, decode_ledger, decode_level,
+    decode_lock, decode_record, decode_run_report, decode_selections, decode_used_plan,
+    encode_audit, encode_backup, encode_bundle, encode_ledger, encode_level, encode_lock,
+    encode_record, encode_run_report, encode_selections, encode_used_plan, find_lines, read_lines,
 };
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
 use recard::plan::diff::diff;
@@ -42,7 +45,11 @@ pub fn manifest(bytes: &[u8]) -> bool {
     let sources = [Source { name: "lead.yaml".into(), bytes: bytes.to_vec() }];
     let loaded = recard::manifest::load(&sources);
     let errors = loaded.diagnostics.iter().filter(|found| found.is_error()).count();
-    assert_eq!(loaded.declaration.is_none(), errors > 0, "a declaration or errors, never both and never neither");
+    assert_eq!(
+        loaded.declaration.is_none(),
+        errors > 0,
+        "a declaration or errors, never both and never neither"
+    );
     let drawn = render(&loaded.diagnostics, &sources, RenderStyle::Plain);
     assert_eq!(drawn.is_empty(), loaded.diagnostics.is_empty());
     tame(&drawn);
@@ -58,7 +65,9 @@ pub fn plan_file(bytes: &[u8]) -> bool {
 }
 
 fn sealed(bytes: &[u8]) -> bool {
-    let parse = |bytes: &[u8]| PlanFile::parse(bytes).map_err(|problem| FormatError::Senseless(problem.to_string()));
+    let parse = |bytes: &[u8]| {
+        PlanFile::parse(bytes).map_err(|problem| FormatError::Senseless(problem.to_string()))
+    };
     again(bytes, parse, PlanFile::encode)
         || again(bytes, decode_bundle, encode_bundle)
         || again(bytes, decode_level, encode_level)
@@ -79,7 +88,8 @@ fn again<T: PartialEq + std::fmt::Debug>(
     true
 }
 
-/// The same document with a seal that fits: what somebody gives in who edits a file and knows how to seal it.
+/// The same document with a seal that fits: what somebody gives in who edits a file and knows how
+/// to seal it.
 fn sealed_anew(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut document: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     if let Some(plan) = document.get("plan") {
@@ -101,11 +111,16 @@ fn digest(value: &impl serde::Serialize) -> Option<Digest> {
     Some(Digest::of(&serde_json_canonicalizer::to_vec(value).ok()?))
 }
 
-/// A journal, and the other files that grow by lines. A line is tried with the checksum that it has, and with a right one.
+/// A journal, and the other files that grow by lines. A line is tried with the checksum that it
+/// has, and with a right one.
 pub fn journal(bytes: &[u8]) -> bool {
     let mut read = false;
     if let Ok(found) = read_lines(bytes) {
-        assert_eq!(found.whole + found.torn, bytes.len(), "every byte belongs to a whole line or to the torn one");
+        assert_eq!(
+            found.whole + found.torn,
+            bytes.len(),
+            "every byte belongs to a whole line or to the torn one"
+        );
         assert!(found.torn == 0 || !bytes.ends_with(b"\n"), "a line that has its end is not torn");
         for line in &found.lines {
             read |= record(line.json) | used_plan(line.json);
@@ -116,7 +131,11 @@ pub fn journal(bytes: &[u8]) -> bool {
             read |= audit(line.json);
         }
     }
-    for text in bytes.split(|byte| *byte == b'\n').take(MOST_LINES).filter_map(|line| str::from_utf8(line).ok()) {
+    for text in bytes
+        .split(|byte| *byte == b'\n')
+        .take(MOST_LINES)
+        .filter_map(|line| str::from_utf8(line).ok())
+    {
         for json in [text, inside(text)] {
             read |= record(json) | used_plan(json) | audit(json);
         }
@@ -153,30 +172,48 @@ fn used_plan(json: &str) -> bool {
 
 fn audit(json: &str) -> bool {
     let Ok(line) = decode_audit(json) else { return false };
-    let (again, _) = encode_audit(&line.entry, audit_anchor(&portal())).expect("what was read can be written");
+    let (again, _) =
+        encode_audit(&line.entry, audit_anchor(&portal())).expect("what was read can be written");
     let file = format!("{again}\n");
     let found = audit_lines(file.as_bytes()).expect("what was written is right").lines;
     assert_eq!(decode_audit(found[0].json).expect("and read again").entry, line.entry);
     true
 }
 
-/// The backups of a run: a file of lines, of which each whole one is to be found whatever became of the others.
+/// The backups of a run: a file of lines, of which each whole one is to be found whatever became of
+/// the others.
 pub fn backup(bytes: &[u8]) -> bool {
     let (found, kept) = find_lines(bytes);
-    assert!(kept == bytes.len() || kept < bytes.len() && !bytes.ends_with(b"\n"), "only a torn line may be cut off");
+    assert!(
+        kept == bytes.len() || kept < bytes.len() && !bytes.ends_with(b"\n"),
+        "only a torn line may be cut off"
+    );
     let (mut read, mut whole) = (false, 0);
     for line in &found {
         if let FoundLine::Whole { at, line } = line {
             let place = *at..*at + line.json.len();
-            assert_eq!(bytes.get(place), Some(line.json.as_bytes()), "it is read again from where it stands");
+            assert_eq!(
+                bytes.get(place),
+                Some(line.json.as_bytes()),
+                "it is read again from where it stands"
+            );
             read |= kept_layout(line.json);
             whole += 1;
         }
     }
-    let ended = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-    assert_eq!(whole, ended.filter_map(check_line).count(), "whatever became of the others, what is whole is found");
+    let ended =
+        bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+    assert_eq!(
+        whole,
+        ended.filter_map(check_line).count(),
+        "whatever became of the others, what is whole is found"
+    );
 
-    for text in bytes.split(|byte| *byte == b'\n').take(MOST_LINES).filter_map(|line| str::from_utf8(line).ok()) {
+    for text in bytes
+        .split(|byte| *byte == b'\n')
+        .take(MOST_LINES)
+        .filter_map(|line| str::from_utf8(line).ok())
+    {
         for json in [text, inside(text)] {
             read |= kept_layout(json) | digested_anew(json).is_some_and(|json| kept_layout(&json));
         }
@@ -190,7 +227,10 @@ pub fn backup(bytes: &[u8]) -> bool {
             let backup = Backup { target, layout: layout.clone() };
             let json = encode_backup(&backup).expect("every layout can be written");
             assert!(!json.contains('\n'), "a backup is one line");
-            assert_eq!(decode_backup(json.as_bytes()).expect("and read again").layout.as_json(), text);
+            assert_eq!(
+                decode_backup(json.as_bytes()).expect("and read again").layout.as_json(),
+                text
+            );
         }
         read = true;
     }
@@ -226,16 +266,21 @@ fn shown(layout: &Layout) {
     }
 }
 
-/// Text that people are shown holds no character that a terminal obeys, nor one that turns the order of others around.
+/// Text that people are shown holds no character that a terminal obeys, nor one that turns the
+/// order of others around.
 fn tame(text: &str) {
-    let wild =
-        |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let wild = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     assert!(!text.contains(wild), "{text:?}");
 }
 
 /// A ledger, which people may merge.
 pub fn ledger(bytes: &[u8]) -> bool {
-    let read = |bytes: &[u8]| again(bytes, |bytes| decode_ledger(&portal(), bytes), |it| encode_ledger(&portal(), it));
+    let read = |bytes: &[u8]| {
+        again(bytes, |bytes| decode_ledger(&portal(), bytes), |it| encode_ledger(&portal(), it))
+    };
     read(bytes) | checked_anew(bytes).is_some_and(|bytes| read(&bytes))
 }
 
@@ -286,7 +331,8 @@ fn result(value: &RawValue) {
         shown(&layout);
         let body = card::set_body(CardKey::common(LeadCustomerType::Simple), &layout);
         let body = body.expect("what was read can be put back");
-        let kept = body.strip_suffix(b"}").is_some_and(|body| body.ends_with(layout.as_json().as_bytes()));
+        let kept =
+            body.strip_suffix(b"}").is_some_and(|body| body.ends_with(layout.as_json().as_bytes()));
         assert!(kept, "and is put back as it was");
     }
 }

@@ -20,15 +20,16 @@
 //!                                       ApplyReport --> report --> exit status
 //! ```
 //!
-//! Everything is read first, then planned offline, then done: people and departments, then the cards of all targets. A dry run is
-//! *not calling apply*.
+//! Everything is read first, then planned offline, then done: people and departments, then the
+//! cards of all targets. A dry run is *not calling apply*.
 //!
-//! The layers, from the bottom: [`language`], [`model`] and [`diagnostic`]; [`manifest`] and [`plan`], which do not know
-//! each other; [`port`]; [`format`](mod@format); [`portal`], [`store`] and [`engine`], side by side; [`report`]; and the
-//! command line, which marries them. `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
+//! The layers, from the bottom: [`language`], [`model`] and [`diagnostic`]; [`manifest`] and
+//! [`plan`], which do not know each other; [`port`]; [`format`](mod@format); [`portal`], [`store`]
+//! and [`engine`], side by side; [`report`]; and the command line, which marries them.
+//! `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
 //!
-//! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then [`port`], which is what both
-//! adapters promise.
+//! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
+//! [`port`], which is what both adapters promise.
 
 #[macro_use]
 pub mod language;

@@ -1,10 +1,11 @@
 //! What the engine asks of the world, in words of the domain.
 //!
-//! The engine resolves, observes, applies, resumes and restores through these traits and never sees HTTP or a file. The
-//! adapters are `portal` and `store`; the tests bring fakes that fail at every step.
+//! The engine resolves, observes, applies, resumes and restores through these traits and never sees
+//! HTTP or a file. The adapters are `portal` and `store`; the tests bring fakes that fail at every
+//! step.
 //!
-//! Rights are in the types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only while its portal's lock
-//! is held.
+//! Rights are in the types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only
+//! while its portal's lock is held.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use thiserror::Error;
 
 use crate::language::Text;
 use crate::model::{
-    CardKey, Department, DepartmentId, Digest, Generation, Identity, Layout, LedgerEntry, Outcome, Person, PortalId,
-    RunId, TrustEvidence, UserId,
+    CardKey, Department, DepartmentId, Digest, Generation, Identity, Layout, LedgerEntry, Outcome,
+    Person, PortalId, RunId, TrustEvidence, UserId,
 };
 
 /// Which people to ask the portal for.
@@ -33,11 +34,13 @@ pub enum PeopleQuery {
 /// What a read of one card gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardRead {
-    /// The portal answered: a layout, or nothing. Whose card it is depends on [`crate::model::ReadTrust`].
+    /// The portal answered: a layout, or nothing. Whose card it is depends on
+    /// [`crate::model::ReadTrust`].
     Read(Option<Layout>),
     /// The portal refused this read.
     Refused(Refusal),
-    /// No usable answer, though the portal was asked as often as is reasonable. The text says what came instead.
+    /// No usable answer, though the portal was asked as often as is reasonable. The text says what
+    /// came instead.
     NoAnswer(String),
 }
 
@@ -67,11 +70,13 @@ pub const MAX_WRITES_PER_REQUEST: usize = 16;
 pub enum Lane {
     /// Requests of the plan, first come, first served. They end at a stop and at the deadline.
     Planned,
-    /// Requests that undo the loss of a person's layout: ahead of all others, and also after a stop or the deadline.
+    /// Requests that undo the loss of a person's layout: ahead of all others, and also after a stop
+    /// or the deadline.
     Compensation,
 }
 
-/// The portal's own answer to one command that writes. An answer proves nothing by itself: the reads around it do.
+/// The portal's own answer to one command that writes. An answer proves nothing by itself: the
+/// reads around it do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandAnswer {
     /// The portal says that it was done.
@@ -84,7 +89,8 @@ pub enum CommandAnswer {
     Unclear(String),
 }
 
-/// The evidence on one write: a read, the write and a read, as neighbours in one request or one after the other.
+/// The evidence on one write: a read, the write and a read, as neighbours in one request or one
+/// after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteEvidence {
     /// The read just before the write.
@@ -110,8 +116,8 @@ pub enum WriteError {
     /// The request surely was not processed: no connection was made, or it was stopped before.
     #[error("{0}")]
     NotSent(PortalError),
-    /// The request left, and its answer does not tell which of its commands were executed. Its cards must be read back before
-    /// anything is decided, repeated or reported.
+    /// The request left, and its answer does not tell which of its commands were executed. Its
+    /// cards must be read back before anything is decided, repeated or reported.
     #[error("{reason}")]
     Indeterminate {
         /// The answer in words.
@@ -128,7 +134,8 @@ pub enum IndeterminateCause {
     Limit,
     /// Another refusal of the whole request: a credential, a redirect, an error code.
     Refusal(PortalError),
-    /// No answer, a cut one, or one that makes no sense. The portal may still be working on the request.
+    /// No answer, a cut one, or one that makes no sense. The portal may still be working on the
+    /// request.
     NoAnswer,
 }
 
@@ -149,26 +156,31 @@ pub trait ReadPortal: Sync {
     /// Which portal it is.
     fn portal(&self) -> &PortalId;
 
-    /// Who the credential acts as, and what the answer gives away about the portal's release. Always the first request of
-    /// a run.
+    /// Who the credential acts as, and what the answer gives away about the portal's release.
+    /// Always the first request of a run.
     fn identify(&self) -> impl Future<Output = Result<Identity, PortalError>> + Send;
 
     /// All departments.
     fn departments(&self) -> impl Future<Output = Result<Vec<Department>, PortalError>> + Send;
 
-    /// The people that the portal returns for a query, each once. The caller checks that they are those asked for.
-    fn people(&self, query: &PeopleQuery) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
+    /// The people that the portal returns for a query, each once. The caller checks that they are
+    /// those asked for.
+    fn people(
+        &self,
+        query: &PeopleQuery,
+    ) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
 
     /// Counts the employees: active users with a department.
     fn employees(&self) -> impl Future<Output = Result<u32, PortalError>> + Send {
         async move {
             let people = self.people(&PeopleQuery::AllActive).await?;
-            Ok(u32::try_from(people.iter().filter(|person| person.is_employee()).count()).unwrap_or(u32::MAX))
+            Ok(u32::try_from(people.iter().filter(|person| person.is_employee()).count())
+                .unwrap_or(u32::MAX))
         }
     }
 
-    /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is answered exactly once,
-    /// unless the whole fails.
+    /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is
+    /// answered exactly once, unless the whole fails.
     fn read_cards(
         &self,
         keys: &[CardKey],
@@ -178,25 +190,26 @@ pub trait ReadPortal: Sync {
 
 /// A portal that can be written to.
 pub trait WritePortal: ReadPortal {
-    /// How many targets the next request of writes should carry, given how many remain: 1 to 16. Small requests over
-    /// several connections are quicker while the rate limit has room, full ones once it has not.
+    /// How many targets the next request of writes should carry, given how many remain: 1 to 16.
+    /// Small requests over several connections are quicker while the rate limit has room, full ones
+    /// once it has not.
     fn targets_per_request(&self, remaining: usize) -> usize;
 
-    /// Returns whether a command of a batch can carry a layout unchanged. The portal cuts large ones, and turns numbers of a
-    /// command into texts.
+    /// Returns whether a command of a batch can carry a layout unchanged. The portal cuts large
+    /// ones, and turns numbers of a command into texts.
     fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool;
 
-    /// Sends `get`, the write and `get` for each target, as neighbours in one request. It is sent again only if it surely was not
-    /// processed. Every target is answered exactly once.
+    /// Sends `get`, the write and `get` for each target, as neighbours in one request. It is sent
+    /// again only if it surely was not processed. Every target is answered exactly once.
     fn write_cards(
         &self,
         writes: &[(CardKey, CardWrite<'_>)],
         lane: Lane,
     ) -> impl Future<Output = Result<Vec<(CardKey, WriteEvidence)>, WriteError>> + Send;
 
-    /// Reads a card, and stores a layout with a single call if `proceed` accepts the read. The rate limiter admits both requests
-    /// before the first one leaves, so that one round trip lies between them. They are sent again only if the call surely was not
-    /// processed, and then both.
+    /// Reads a card, and stores a layout with a single call if `proceed` accepts the read. The rate
+    /// limiter admits both requests before the first one leaves, so that one round trip lies
+    /// between them. They are sent again only if the call surely was not processed, and then both.
     fn set_card(
         &self,
         key: CardKey,
@@ -216,7 +229,8 @@ pub trait WritePortal: ReadPortal {
 /// Why the portal could not be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PortalError {
-    /// No request of this credential can succeed. Asking again would be pointless, and in the case of overload harmful.
+    /// No request of this credential can succeed. Asking again would be pointless, and in the case
+    /// of overload harmful.
     #[error("{rejection}")]
     Rejected {
         /// What kind of refusal it is.
@@ -273,7 +287,8 @@ pub enum Rejection {
     /// There is no such method: not a portal, or one without CRM.
     #[error("{}", tr!("the address is not that of a portal's REST interface"))]
     NotAPortal,
-    /// The certificate of the portal, or of what answers in its place, is not trusted. Nothing was sent.
+    /// The certificate of the portal, or of what answers in its place, is not trusted. Nothing was
+    /// sent.
     #[error("{}", tr!("the certificate of the portal is not trusted"))]
     Certificate,
     /// The proxy lets no connection to the portal pass. Nothing was sent.
@@ -289,8 +304,8 @@ pub enum Rejection {
 pub enum JournalRecord {
     /// The run starts. Nothing was sent yet that writes.
     Opened(RunHeader),
-    /// A request is about to leave that may reset these targets. Each has a synced backup with the digest, unless the
-    /// reset is blind.
+    /// A request is about to leave that may reset these targets. Each has a synced backup with the
+    /// digest, unless the reset is blind.
     Intent {
         /// The targets and the digests of their backups.
         targets: Vec<(CardKey, Option<Digest>)>,
@@ -323,8 +338,8 @@ pub enum JournalRecord {
 pub enum SetPurpose {
     /// The plan of a restore.
     Planned,
-    /// A write of this run met a layout that its owner had saved since, and this is it. It is stored again, or only kept where
-    /// another layout stands by now.
+    /// A write of this run met a layout that its owner had saved since, and this is it. It is
+    /// stored again, or only kept where another layout stands by now.
     Compensation,
 }
 
@@ -354,8 +369,8 @@ pub struct RunHeader {
     pub commit: Option<String>,
     /// The names and reasons of the manifests.
     pub reasons: Vec<(String, String)>,
-    /// The proof that reads of other people's cards could be trusted when the run was planned. None if there was none, or the
-    /// run is of a recard that did not record it.
+    /// The proof that reads of other people's cards could be trusted when the run was planned. None
+    /// if there was none, or the run is of a recard that did not record it.
     pub trust: Option<TrustEvidence>,
     /// Every target that the run will settle, with the digest that it was planned with.
     pub targets: Vec<PlannedCard>,
@@ -366,7 +381,8 @@ pub struct RunHeader {
 pub struct PlannedCard {
     /// The card.
     pub key: CardKey,
-    /// The digest of the layout that it had when planned; none for a blind reset, or a restore of an empty card.
+    /// The digest of the layout that it had when planned; none for a blind reset, or a restore of
+    /// an empty card.
     pub digest: Option<Digest>,
     /// The generation that the reset is for, in mode `once`.
     pub generation: Option<Generation>,
@@ -400,8 +416,9 @@ pub trait RunLog: Send {
     /// If they cannot be written.
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
 
-    /// Appends records to the journal, for what can be found out again. A killed process loses nothing of it; a system that
-    /// goes down may, until something is [appended](Self::append) or [synced](Self::sync).
+    /// Appends records to the journal, for what can be found out again. A killed process loses
+    /// nothing of it; a system that goes down may, until something is [appended](Self::append) or
+    /// [synced](Self::sync).
     ///
     /// # Errors
     ///
@@ -447,11 +464,13 @@ pub trait Archive {
 /// A journal as far as its lines are whole, for a way back from a run that damage must not block.
 #[derive(Debug)]
 pub struct SalvagedJournal {
-    /// The head of the run: its first record, or what the files beside the journal say of it. None if nothing does.
+    /// The head of the run: its first record, or what the files beside the journal say of it. None
+    /// if nothing does.
     pub header: Option<RunHeader>,
     /// The whole records behind the head, in the order of their numbers, each once.
     pub records: Vec<JournalRecord>,
-    /// The problem of the journal, if it is damaged. It may be without a loss, such as a line that stands there twice.
+    /// The problem of the journal, if it is damaged. It may be without a loss, such as a line that
+    /// stands there twice.
     pub damage: Option<StoreError>,
     /// The records that the journal may have had more.
     pub lost: Lost,

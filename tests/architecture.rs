@@ -1,4 +1,5 @@
-//! The layers: who may know whom. A new edge is a decision, made here in the table and not by accident in an import.
+//! The layers: who may know whom. A new edge is a decision, made here in the table and not by
+//! accident in an import.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "the support code is shared by several tests")]
@@ -22,7 +23,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("portal", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
     ("store", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
     ("engine", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("report", &["language", "model", "diagnostic", "manifest", "plan", "port", "format", "engine"]),
+    (
+        "report",
+        &["language", "model", "diagnostic", "manifest", "plan", "port", "format", "engine"],
+    ),
     (
         "cli",
         &[
@@ -43,7 +47,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("emulator", &[]),
 ];
 
-/// Crates and parts of the standard library that have one owner, with the modules that may name them.
+/// Crates and parts of the standard library that have one owner, with the modules that may name
+/// them.
 const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
     ("polib::", &["language"]),
@@ -75,7 +80,8 @@ fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
 /// The modules of this crate that a line names.
 fn named(line: &str) -> impl Iterator<Item = &str> {
     line.split("crate::").skip(1).filter_map(|rest| {
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
         // A macro stands in no module.
         rest.get(..end).filter(|name| !name.is_empty() && !rest[end..].starts_with('!'))
     })
@@ -90,10 +96,16 @@ fn nobody_knows_a_module_above_or_beside_them() {
         if module == "lib" || module == "main" {
             continue;
         }
-        let known = table.get(module.as_str()).unwrap_or_else(|| panic!("module {module} stands in no layer"));
+        let known = table
+            .get(module.as_str())
+            .unwrap_or_else(|| panic!("module {module} stands in no layer"));
         for (file, line) in lines {
             for name in named(&line).filter(|name| *name != module) {
-                assert!(known.contains(name), "{}: {module} must not know {name}: {line}", file.display());
+                assert!(
+                    known.contains(name),
+                    "{}: {module} must not know {name}: {line}",
+                    file.display()
+                );
                 edges += 1;
             }
         }
@@ -107,7 +119,11 @@ fn what_has_one_owner_is_named_by_its_owner_alone() {
         for (file, line) in lines {
             for (thing, owners) in OWNED {
                 let allowed = owners.contains(&module.as_str());
-                assert!(allowed || !line.contains(thing), "{}: {thing} belongs to {owners:?}: {line}", file.display());
+                assert!(
+                    allowed || !line.contains(thing),
+                    "{}: {thing} belongs to {owners:?}: {line}",
+                    file.display()
+                );
             }
         }
     }
@@ -120,7 +136,8 @@ const WRITERS: &[&str] = &["apply", "restore", "resume"];
 fn only_commands_that_write_take_the_right_to_write() {
     let lines = modules().remove("cli").unwrap();
     let takes = lines.iter().filter(|(_, line)| line.contains(".writer()"));
-    let files: BTreeSet<&str> = takes.map(|(file, _)| file.file_stem().unwrap().to_str().unwrap()).collect();
+    let files: BTreeSet<&str> =
+        takes.map(|(file, _)| file.file_stem().unwrap().to_str().unwrap()).collect();
     let is_known = |file: &&str| WRITERS.iter().any(|writer| file.starts_with(writer));
     assert!(files.len() >= WRITERS.len() && files.iter().all(is_known), "{files:?}");
 }
@@ -130,7 +147,10 @@ fn the_layers_go_downward_only() {
     for (index, (module, known)) in MAY_KNOW.iter().enumerate() {
         for name in *known {
             let below = MAY_KNOW.iter().position(|(other, _)| other == name).unwrap();
-            assert!(below < index || *name == "emulator", "{module} stands below {name} and may not know it");
+            assert!(
+                below < index || *name == "emulator",
+                "{module} stands below {name} and may not know it"
+            );
         }
     }
 }

@@ -1,7 +1,13 @@
-//! A deliberately careless client: each carelessness raises the complaint meant for it, and a careful client raises none.
+//! A deliberately careless client: each carelessness raises the complaint meant for it, and a
+//! careful client raises none.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -14,7 +20,8 @@ use support::portal::Portal;
 const RESET: &str = "crm.lead.details.configuration.reset";
 const SET: &str = "crm.lead.details.configuration.set";
 const FORCE: &str = "crm.lead.details.configuration.forceCommonScopeForAll";
-const CAREFUL: &str = "crm.lead.details.configuration.reset?scope=P&userId=7&extras[leadCustomerType]=1";
+const CAREFUL: &str =
+    "crm.lead.details.configuration.reset?scope=P&userId=7&extras[leadCustomerType]=1";
 
 /// A careful reset with one part changed; a null takes it out.
 fn reset(part: &str, value: Value) -> Value {
@@ -41,12 +48,20 @@ async fn each_carelessness_raises_its_complaint_and_no_other() {
         (RESET, reset("extras", Value::Null), "missing-extras"),
         (RESET, reset("extras", json!({})), "missing-extras"),
         (RESET, reset("extras", json!({"leadCustomerType": 3})), "bad-lead-type"),
-        (RESET, reset("extras", json!({"leadCustomerType": 1, "CATEGORY_ID": 5})), "unknown-extras"),
+        (
+            RESET,
+            reset("extras", json!({"leadCustomerType": 1, "CATEGORY_ID": 5})),
+            "unknown-extras",
+        ),
         (FORCE, json!({"extras": {"leadCustomerType": 1}}), "force"),
         ("crm.lead.list", json!({}), "not-imitated"),
         ("crm.no.such", json!({}), "unknown-method"),
         ("user.get", json!({"sort": "ID"}), "unsorted-list"),
-        ("user.get", json!({"sort": "ID", "order": "ASC", "FILTER": {"DEPARTMENT": 41}}), "unknown-filter"),
+        (
+            "user.get",
+            json!({"sort": "ID", "order": "ASC", "FILTER": {"DEPARTMENT": 41}}),
+            "unknown-filter",
+        ),
         ("department.get", json!({"FILTER": {"id": 41}}), "unknown-filter"),
         ("department.get", json!({"START": 50}), "unknown-parameter"),
         ("batch", json!({}), "empty-batch"),
@@ -54,7 +69,11 @@ async fn each_carelessness_raises_its_complaint_and_no_other() {
         ("batch", json!({"cmd": [CAREFUL]}), "unnamed-commands"),
         ("batch", json!({"cmd": {"a": {"method": "profile"}}}), "bad-command"),
         ("batch", json!({"cmd": {"a": "user.get?sort=ID&order=ASC#x"}}), "unencoded-command"),
-        ("batch", json!({"cmd": {"a": format!("{CAREFUL}&entityTypeId=$result[u][0]")}}), "reference"),
+        (
+            "batch",
+            json!({"cmd": {"a": format!("{CAREFUL}&entityTypeId=$result[u][0]")}}),
+            "reference",
+        ),
         (
             "batch",
             json!({"cmd": {"a": CAREFUL.replace("reset", "set") + "&data[0][name]=m&data[0][title]=T"
@@ -81,12 +100,22 @@ async fn each_carelessness_raises_its_complaint_and_no_other() {
     let json = [("Content-Type", "application/json")];
     let address = format!("/1/adminsecret00001/{RESET}");
     portal.send("PUT", &address, &json, body.as_bytes());
-    assert_eq!(portal.complaints(), ["bad-scope", "bad-user-id", "lost-body", "missing-extras", "not-post"]);
-    portal.send("POST", &address, &[("Content-Type", "application/json; charset=utf-8")], body.as_bytes());
+    assert_eq!(
+        portal.complaints(),
+        ["bad-scope", "bad-user-id", "lost-body", "missing-extras", "not-post"]
+    );
+    portal.send(
+        "POST",
+        &address,
+        &[("Content-Type", "application/json; charset=utf-8")],
+        body.as_bytes(),
+    );
     assert_eq!(portal.complaints(), ["bad-content-type"]);
     portal.send("POST", &address, &json, body.replace('}', "").as_bytes());
     assert!(portal.complaints().contains(&"lost-body"));
-    let small = Portal::with("current", json!({}), json!({"php_max_input_vars": 2}), Limits::default()).await;
+    let small =
+        Portal::with("current", json!({}), json!({"php_max_input_vars": 2}), Limits::default())
+            .await;
     small.ask("batch", json!({"cmd": {"a": CAREFUL}}));
     assert_eq!(small.complaints(), ["dropped-values", "missing-extras"]);
 }
@@ -100,11 +129,17 @@ async fn a_careful_client_raises_none() {
         ("profile", json!({})),
         ("scope", json!({})),
         ("method.get", json!({"name": RESET})),
-        ("user.get", json!({"FILTER": {"ACTIVE": true, "!ID": [1]}, "sort": "ID", "order": "ASC", "start": 50})),
+        (
+            "user.get",
+            json!({"FILTER": {"ACTIVE": true, "!ID": [1]}, "sort": "ID", "order": "ASC", "start": 50}),
+        ),
         ("department.get", json!({"sort": "ID", "order": "ASC", "start": 0})),
         (RESET, json!({"scope": "C", "extras": lead})),
         (SET, json!({"scope": "P", "userId": 7, "extras": lead, "data": [section]})),
-        ("batch", json!({"cmd": {"a": CAREFUL, "b": CAREFUL.replace("userId=7", "userId=8")}, "halt": 0})),
+        (
+            "batch",
+            json!({"cmd": {"a": CAREFUL, "b": CAREFUL.replace("userId=7", "userId=8")}, "halt": 0}),
+        ),
     ] {
         assert_eq!(portal.ask(method, parameters.clone()).0, 200);
         assert_eq!(portal.complaints(), [] as [&str; 0], "{method} {parameters}");

@@ -1,8 +1,14 @@
-//! The pipelines that `recard init` writes, run from the very files: every shell step of every job, in the order in which the
-//! file has them, with the secrets that the file gives to it and no others, against an emulated portal.
+//! The pipelines that `recard init` writes, run from the very files: every shell step of every job,
+//! in the order in which the file has them, with the secrets that the file gives to it and no
+//! others, against an emulated portal.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -16,7 +22,8 @@ use recard::emulator::{Counters, Emulator};
 use serde_json::{Value, json};
 use support::recard::{Ended, Place};
 
-/// Stands in for GitHub's `gh`: keeps comments and one issue in files, and a list of what it was asked to do.
+/// Stands in for GitHub's `gh`: keeps comments and one issue in files, and a list of what it was
+/// asked to do.
 const GH: &str = r##"#!/bin/bash
 set -euo pipefail
 state="$HUB"
@@ -91,11 +98,14 @@ impl Repository {
     async fn new(system: &str) -> Self {
         let emulator = Emulator::start().await.unwrap();
         let place = Place::new();
-        let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+        let portal =
+            emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
         let written = place.run(&["init", "--ci", system, "--host", &portal]);
         assert_eq!(written.code, 0, "{written:?}");
         let manifest = place.path().join("manifests/lead-cards.yaml");
-        let text = fs::read_to_string(&manifest).unwrap().replace("emails: [anna@example.com]", "departments: [42]");
+        let text = fs::read_to_string(&manifest)
+            .unwrap()
+            .replace("emails: [anna@example.com]", "departments: [42]");
         fs::remove_file(&manifest).unwrap();
         place.file("manifests/lead-cards.yaml", &text);
         fs::create_dir_all(place.path().join("hub/comments")).unwrap();
@@ -128,17 +138,28 @@ impl Repository {
     /// Runs a script as a pipeline does, with these variables and no others.
     fn sh(&self, shell: &[&str], script: &str, variables: &BTreeMap<String, String>) -> Ended {
         let mut command = std::process::Command::new(shell[0]);
-        command.args(&shell[1..]).arg(script).current_dir(self.place.path()).env_clear().envs(variables);
-        let installed = fs::read_to_string(self.path("github-path")).unwrap_or_default().trim().to_owned();
+        command
+            .args(&shell[1..])
+            .arg(script)
+            .current_dir(self.place.path())
+            .env_clear()
+            .envs(variables);
+        let installed =
+            fs::read_to_string(self.path("github-path")).unwrap_or_default().trim().to_owned();
         command.env("PATH", format!("{}:/usr/bin:/bin:{installed}", self.path("bin").display()));
-        command.env("HUB", self.path("hub")).env("SERVED", &self.served).stdin(std::process::Stdio::null());
+        command
+            .env("HUB", self.path("hub"))
+            .env("SERVED", &self.served)
+            .stdin(std::process::Stdio::null());
         Ended::of(command.output().unwrap())
     }
 
     /// Both webhooks belong to the same person.
     fn secret(&self, name: &str) -> String {
         match name {
-            "RECARD_WEBHOOK_URL" | "RECARD_READ_WEBHOOK_URL" => self.emulator.webhook_url(1).unwrap(),
+            "RECARD_WEBHOOK_URL" | "RECARD_READ_WEBHOOK_URL" => {
+                self.emulator.webhook_url(1).unwrap()
+            }
             other => panic!("the pipeline asks for a secret {other}"),
         }
     }
@@ -167,7 +188,8 @@ impl Repository {
     }
 }
 
-/// GitHub: evaluates what the file's expressions mean here. An expression that is not known is a mistake in the file.
+/// GitHub: evaluates what the file's expressions mean here. An expression that is not known is a
+/// mistake in the file.
 fn evaluated(repository: &Repository, text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -188,7 +210,9 @@ fn evaluated(repository: &Repository, text: &str) -> String {
 
 fn variables(repository: &Repository, value: &Value) -> BTreeMap<String, String> {
     let variables = value.as_object().into_iter().flatten();
-    variables.map(|(name, value)| (name.clone(), evaluated(repository, value.as_str().unwrap()))).collect()
+    variables
+        .map(|(name, value)| (name.clone(), evaluated(repository, value.as_str().unwrap())))
+        .collect()
 }
 
 /// Runs the steps of a GitHub job; with what its last step put out.
@@ -210,10 +234,16 @@ fn github_job(repository: &Repository, job: &str) -> Ended {
         environment.extend(variables(repository, &job["env"]));
         environment.extend(variables(repository, &step["env"]));
         environment.insert("GITHUB_REPOSITORY".into(), "acme/crm".into());
-        environment.insert("RUNNER_TEMP".into(), repository.path("runner-temp").display().to_string());
-        environment.insert("GITHUB_PATH".into(), repository.path("github-path").display().to_string());
-        environment.insert("GITHUB_OUTPUT".into(), repository.path("github-output").display().to_string());
-        environment.insert("GITHUB_STEP_SUMMARY".into(), repository.path("github-summary").display().to_string());
+        environment
+            .insert("RUNNER_TEMP".into(), repository.path("runner-temp").display().to_string());
+        environment
+            .insert("GITHUB_PATH".into(), repository.path("github-path").display().to_string());
+        environment
+            .insert("GITHUB_OUTPUT".into(), repository.path("github-output").display().to_string());
+        environment.insert(
+            "GITHUB_STEP_SUMMARY".into(),
+            repository.path("github-summary").display().to_string(),
+        );
         // The shell that GitHub uses where none is named.
         let ended = repository.sh(&["bash", "-e", "-c"], script, &environment);
         if !failed {
@@ -229,10 +259,15 @@ fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> Ended {
     let lines = |value: &Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
     };
-    let script = [lines(&pipeline["default"]["before_script"]), lines(&pipeline[job]["script"])].concat().join("\n");
+    let script = [lines(&pipeline["default"]["before_script"]), lines(&pipeline[job]["script"])]
+        .concat()
+        .join("\n");
     let mut environment = variables(repository, &pipeline["variables"]);
-    let given =
-        [("CI_API_V4_URL", "https://gitlab.example/api/v4"), ("CI_PROJECT_ID", "3"), ("CI_MERGE_REQUEST_IID", "12")];
+    let given = [
+        ("CI_API_V4_URL", "https://gitlab.example/api/v4"),
+        ("CI_PROJECT_ID", "3"),
+        ("CI_MERGE_REQUEST_IID", "12"),
+    ];
     environment.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let installed = [
         ("RECARD_URL", "https://downloads.example/recard".to_owned()),
@@ -242,7 +277,11 @@ fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> Ended {
     ];
     environment.extend(installed.map(|(name, value)| (name.to_owned(), value)));
     for secret in secrets {
-        let value = if *secret == "RECARD_GITLAB_TOKEN" { "made-up-token".into() } else { repository.secret(secret) };
+        let value = if *secret == "RECARD_GITLAB_TOKEN" {
+            "made-up-token".into()
+        } else {
+            repository.secret(secret)
+        };
         environment.insert((*secret).to_owned(), value);
     }
     repository.sh(&["bash", "-eo", "pipefail", "-c"], &script, &environment)
@@ -270,7 +309,8 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     let comments = repository.comments();
     assert_eq!(comments.len(), 1, "one comment, edited in place: {:?}", calls());
     assert!(
-        comments[0].starts_with("<!-- recard:plan -->\n") && comments[0].contains("3 cards to reset"),
+        comments[0].starts_with("<!-- recard:plan -->\n")
+            && comments[0].contains("3 cards to reset"),
         "{comments:?}"
     );
     assert_eq!(calls().iter().filter(|call| call.contains("--method PATCH")).count(), 1);
@@ -279,7 +319,8 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     let removed = repository.rows_removed_by(|| drop(succeeds("plan-merged")));
     assert_eq!((removed, repository.read("github-output").as_str()), (0, "changes=true\n"));
     assert!(repository.read("github-summary").contains("3 cards to reset"));
-    let removed = repository.rows_removed_by(|| assert!(succeeds("apply").stdout.contains("Done: 3 of 3 cards")));
+    let removed = repository
+        .rows_removed_by(|| assert!(succeeds("apply").stdout.contains("Done: 3 of 3 cards")));
     assert_eq!(removed, 3);
     assert_eq!(job("apply").code, 5, "a plan file is used once");
     succeeds("plan-merged");
@@ -296,10 +337,16 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     succeeds("drift");
     let mut again = calls().split_off(so_far);
     again.retain(|call| !call.ends_with(" https://downloads.example/recard"));
-    assert!(again.iter().all(|call| call.starts_with("issue list") || call.starts_with("issue view")), "{again:?}");
+    assert!(
+        again.iter().all(|call| call.starts_with("issue list") || call.starts_with("issue view")),
+        "{again:?}"
+    );
     repository.arrange(24);
     succeeds("drift");
-    assert!(repository.read("hub/issue").contains("2 cards drifted"), "more drift stands in the same issue");
+    assert!(
+        repository.read("hub/issue").contains("2 cards drifted"),
+        "more drift stands in the same issue"
+    );
     succeeds("plan-merged");
     succeeds("apply");
     succeeds("drift");
@@ -311,7 +358,9 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_github_a_plan_that_fails_says_so_in_the_comment() {
     let repository = Repository::new("github").await;
-    let text = repository.read("manifests/lead-cards.yaml").replace("departments: [42]", "departments: [77]");
+    let text = repository
+        .read("manifests/lead-cards.yaml")
+        .replace("departments: [42]", "departments: [77]");
     repository.place.file("manifests/lead-cards.yaml", &text);
     assert_eq!(github_job(&repository, "plan").code, 1);
     let comments = repository.comments();
@@ -329,14 +378,21 @@ async fn on_gitlab_a_merge_request_is_planned_a_merge_applied_and_drift_fails_th
         let without_token = gitlab_job(&repository, "plan", &read);
         assert_eq!((without_token.code, repository.comments().len()), (0, 0), "{without_token:?}");
         for _ in 0..2 {
-            let planned = gitlab_job(&repository, "plan", &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"]);
+            let planned = gitlab_job(
+                &repository,
+                "plan",
+                &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"],
+            );
             assert_eq!(planned.code, 0, "{planned:?}");
         }
         assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
     });
     assert_eq!(removed, 0);
     let comments = repository.comments();
-    assert!(comments.len() == 1 && comments[0].contains("3 cards to reset"), "one note, edited in place: {comments:?}");
+    assert!(
+        comments.len() == 1 && comments[0].contains("3 cards to reset"),
+        "one note, edited in place: {comments:?}"
+    );
     assert!(
         repository
             .read("hub/calls")
@@ -367,7 +423,8 @@ async fn on_gitlab_a_merge_request_is_planned_a_merge_applied_and_drift_fails_th
 async fn the_shell_script_does_the_same_anywhere() {
     let repository = Repository::new("shell").await;
     let run = |what: &str, secrets: &[&str]| {
-        let secrets = secrets.iter().map(|name| ((*name).to_owned(), repository.secret(name))).collect();
+        let secrets =
+            secrets.iter().map(|name| ((*name).to_owned(), repository.secret(name))).collect();
         repository.sh(&["sh", "ci/recard.sh"], what, &secrets)
     };
     let read = ["RECARD_READ_WEBHOOK_URL"];
@@ -378,11 +435,17 @@ async fn the_shell_script_does_the_same_anywhere() {
         assert!(planned.code == 0 && planned.stdout.contains("3 to reset"), "{planned:?}");
         let without_the_right = run("apply", &read);
         assert_eq!(without_the_right.code, 1, "{without_the_right:?}");
-        assert!(without_the_right.stderr.starts_with("error: this command writes, and"), "{without_the_right:?}");
+        assert!(
+            without_the_right.stderr.starts_with("error: this command writes, and"),
+            "{without_the_right:?}"
+        );
     });
     assert_eq!(removed, 0);
     assert!(repository.read("plan.md").starts_with("<!-- recard:plan -->"));
-    assert_eq!(repository.rows_removed_by(|| assert_eq!(run("apply", &["RECARD_WEBHOOK_URL"]).code, 0)), 3);
+    assert_eq!(
+        repository.rows_removed_by(|| assert_eq!(run("apply", &["RECARD_WEBHOOK_URL"]).code, 0)),
+        3
+    );
     assert_eq!(run("drift", &read).code, 0);
     repository.arrange(19);
     assert_eq!(run("drift", &read).code, 2);
@@ -398,7 +461,8 @@ async fn a_program_with_another_checksum_is_never_started() {
     for system in ["github", "gitlab"] {
         let mut repository = Repository::new(system).await;
         let started = repository.path("started");
-        repository.served = repository.place.file("other", &format!("#!/bin/sh\ntouch '{}'\n", started.display()));
+        repository.served =
+            repository.place.file("other", &format!("#!/bin/sh\ntouch '{}'\n", started.display()));
         fs::set_permissions(&repository.served, fs::Permissions::from_mode(0o755)).unwrap();
         for sum in [repository.sum.clone(), String::new(), "0".repeat(64)] {
             repository.sum = sum;
@@ -413,7 +477,8 @@ async fn a_program_with_another_checksum_is_never_started() {
     }
 }
 
-/// Words that put a program onto a machine by its name, from a place where anybody may have registered that name.
+/// Words that put a program onto a machine by its name, from a place where anybody may have
+/// registered that name.
 const INSTALLERS: &[&str] = &[
     "cargo install",
     "cargo binstall",
@@ -464,25 +529,35 @@ const INSTALLERS: &[&str] = &[
     "uses:",
 ];
 
-/// Whether a line installs recard by a name. A path, or an address with a checksum beside it, is no name.
+/// Whether a line installs recard by a name. A path, or an address with a checksum beside it, is no
+/// name.
 fn installs_by_name(line: &str) -> bool {
     INSTALLERS.iter().any(|installer| {
         let Some((_, rest)) = line.split_once(installer) else { return false };
         let command = rest.split(['#', ';', '|', '&', '`']).next().unwrap();
-        let is_option = |word: &&str| !word.starts_with('-') && !word.starts_with('.') && !word.starts_with('$');
-        command.split_whitespace().filter(is_option).any(|word| word.trim_matches(['"', '\'']).contains("recard"))
+        let is_option = |word: &&str| {
+            !word.starts_with('-') && !word.starts_with('.') && !word.starts_with('$')
+        };
+        command
+            .split_whitespace()
+            .filter(is_option)
+            .any(|word| word.trim_matches(['"', '\'']).contains("recard"))
     })
 }
 
 #[test]
 fn no_pipeline_and_no_document_installs_recard_by_a_name() {
-    for line in ["run: cargo install --locked recard", "docker run ghcr.io/x/recard:1 plan", "- uses: recard/setup@v1"]
-    {
+    for line in [
+        "run: cargo install --locked recard",
+        "docker run ghcr.io/x/recard:1 plan",
+        "- uses: recard/setup@v1",
+    ] {
         assert!(installs_by_name(line), "{line}");
     }
-    for line in
-        ["cargo install --path . --locked` puts the program `recard`", "cargo install cargo-deny --locked # recard"]
-    {
+    for line in [
+        "cargo install --path . --locked` puts the program `recard`",
+        "cargo install cargo-deny --locked # recard",
+    ] {
         assert!(!installs_by_name(line), "{line}");
     }
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -513,7 +588,11 @@ fn no_pipeline_and_no_document_installs_recard_by_a_name() {
         let count = |word: &str| text.matches(word).count();
         let downloads = count("\"${RECARD_URL:?");
         assert!(downloads > 0 && downloads == count("sha256sum --check --strict"), "{template}");
-        assert_eq!(downloads, count("curl --fail --silent --show-error --location --proto '=https'"), "{template}");
+        assert_eq!(
+            downloads,
+            count("curl --fail --silent --show-error --location --proto '=https'"),
+            "{template}"
+        );
     }
 }
 
@@ -521,13 +600,15 @@ fn no_pipeline_and_no_document_installs_recard_by_a_name() {
 fn pipelines_fetch_the_whole_history() {
     let place = Place::new();
     assert_eq!(place.run(&["init", "--ci", "github", "--ci", "gitlab"]).code, 0);
-    let read =
-        |name: &str| -> Value { serde_yaml::from_str(&fs::read_to_string(place.path().join(name)).unwrap()).unwrap() };
+    let read = |name: &str| -> Value {
+        serde_yaml::from_str(&fs::read_to_string(place.path().join(name)).unwrap()).unwrap()
+    };
     let workflow = read(".github/workflows/recard.yml");
     for (name, job) in workflow["jobs"].as_object().unwrap() {
         let steps = job["steps"].as_array().unwrap();
-        let mut checkouts =
-            steps.iter().filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout")));
+        let mut checkouts = steps
+            .iter()
+            .filter(|step| step["uses"].as_str().is_some_and(|uses| uses.contains("checkout")));
         assert!(checkouts.all(|step| step["with"]["fetch-depth"] == 0), "{name}");
     }
     assert_eq!(read(".gitlab-ci.yml")["variables"]["GIT_DEPTH"], "0");
@@ -538,8 +619,9 @@ fn pipelines_fetch_the_whole_history() {
 fn only_the_protected_job_gets_the_right_to_write() {
     let place = Place::new();
     assert_eq!(place.run(&["init", "--ci", "github", "--ci", "gitlab"]).code, 0);
-    let read =
-        |name: &str| -> Value { serde_yaml::from_str(&fs::read_to_string(place.path().join(name)).unwrap()).unwrap() };
+    let read = |name: &str| -> Value {
+        serde_yaml::from_str(&fs::read_to_string(place.path().join(name)).unwrap()).unwrap()
+    };
     let workflow = read(".github/workflows/recard.yml");
     for (name, job) in workflow["jobs"].as_object().unwrap() {
         let writes = job.to_string().contains("secrets.RECARD_WEBHOOK_URL");
@@ -548,7 +630,10 @@ fn only_the_protected_job_gets_the_right_to_write() {
         assert_eq!(name == "validate", !job.to_string().contains("secrets."), "{name}");
     }
     let concurrency = &workflow["jobs"]["apply"]["concurrency"];
-    assert_eq!(*concurrency, json!({"group": "recard-apply-company.bitrix24.com", "cancel-in-progress": false}));
+    assert_eq!(
+        *concurrency,
+        json!({"group": "recard-apply-company.bitrix24.com", "cancel-in-progress": false})
+    );
     let apply = &read(".gitlab-ci.yml")["apply"];
     assert_eq!((&apply["environment"], &apply["interruptible"]), (&json!("recard"), &json!(false)));
     assert_eq!(
@@ -570,22 +655,34 @@ fn init_replaces_nothing_and_writes_all_or_none() {
 #[test]
 fn a_pipeline_is_written_for_manifests_that_are_there_already() {
     let place = Place::new();
-    place.file("manifests/mine.yaml", &support::company::manifest("crm.example.org", "{ ids: [7] }", ""));
+    place.file(
+        "manifests/mine.yaml",
+        &support::company::manifest("crm.example.org", "{ ids: [7] }", ""),
+    );
     let ended = place.run(&["init", "--ci", "github"]);
-    assert_eq!((ended.code, &*ended.stdout), (0, "wrote .github/workflows/recard.yml\n"), "{ended:?}");
+    assert_eq!(
+        (ended.code, &*ended.stdout),
+        (0, "wrote .github/workflows/recard.yml\n"),
+        "{ended:?}"
+    );
     assert_eq!(fs::read_dir(place.path().join("manifests")).unwrap().count(), 1);
     let workflow = fs::read_to_string(place.path().join(".github/workflows/recard.yml")).unwrap();
     assert!(workflow.contains("group: recard-apply-crm.example.org\n"), "{workflow}");
     // The other system later, and no manifest is needed for it either.
     assert_eq!(place.run(&["init", "--ci", "gitlab"]).code, 0);
-    // Without a pipeline there would be nothing left to do, and a second manifest is not written unasked.
-    place.file("manifests/lead-cards.yaml", &support::company::manifest("crm.example.org", "{ ids: [8] }", ""));
+    // Without a pipeline there would be nothing left to do, and a second manifest is not written
+    // unasked.
+    place.file(
+        "manifests/lead-cards.yaml",
+        &support::company::manifest("crm.example.org", "{ ids: [8] }", ""),
+    );
     assert_eq!(place.run(&["init"]).code, 1);
 }
 
 #[test]
 fn on_github_drift_is_kept_as_one_issue_in_every_language() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let repository = runtime.block_on(Repository::new("github"));
     let path = ".github/workflows/recard.yml";
     let russian = repository.read(path).replacen("env:\n", "env:\n  RECARD_LANG: ru\n", 1);
@@ -595,7 +692,10 @@ fn on_github_drift_is_kept_as_one_issue_in_every_language() {
         assert_eq!(github_job(&repository, "drift").code, 0);
     }
     let issue = repository.read("hub/issue");
-    assert!(issue.contains("Отпечаток") && issue.contains("personal/24/simple"), "more drift stands in it: {issue}");
+    assert!(
+        issue.contains("Отпечаток") && issue.contains("personal/24/simple"),
+        "more drift stands in it: {issue}"
+    );
 }
 
 #[test]
@@ -603,10 +703,14 @@ fn what_init_writes_is_valid_and_works_on_the_embedded_portal_at_once() {
     let place = Place::new();
     let embedded = ["--portal", "embedded"];
     assert_eq!(place.run(&[&["init"], &embedded[..]].concat()).code, 0);
-    let planned = place.run(&[&["plan", "-f", "manifests", "--detailed-exitcode"], &embedded[..]].concat());
+    let planned =
+        place.run(&[&["plan", "-f", "manifests", "--detailed-exitcode"], &embedded[..]].concat());
     assert_eq!(planned.code, 2, "{planned:?}");
     // For a real portal the manifest selects nobody until somebody has put in an address.
     assert_eq!(place.run(&["init", "real"]).code, 0);
     let valid = place.run(&["validate", "-f", "real/manifests"]);
-    assert_eq!(valid.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n", "{valid:?}");
+    assert_eq!(
+        valid.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n",
+        "{valid:?}"
+    );
 }

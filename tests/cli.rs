@@ -1,7 +1,12 @@
 //! The whole program against the emulator: exit code, stdout and stderr together.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -24,7 +29,8 @@ fn what_a_command_that_fails_has_used_of_the_limits_is_known_to_the_next_one() {
     let place = Place::new();
     place.file(
         "lead.yaml",
-        &QUICKSTART.replace("departments:", "emails: [nobody@company.example]\n        departments:"),
+        &QUICKSTART
+            .replace("departments:", "emails: [nobody@company.example]\n        departments:"),
     );
     for command in ["plan", "apply"] {
         let ended = place.run(&[command, "--portal", "embedded", "-f", "lead.yaml"]);
@@ -69,10 +75,16 @@ Apply takes under a second.
     let apply = ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"];
     let applied = place.run(&apply);
     assert_eq!(applied.code, 0, "{applied:?}");
-    assert!(applied.stdout.contains("Done: 9 of 9 cards; 0 skipped, 0 failed, 0 unknown."), "{applied:?}");
+    assert!(
+        applied.stdout.contains("Done: 9 of 9 cards; 0 skipped, 0 failed, 0 unknown."),
+        "{applied:?}"
+    );
     let again = place.run(&apply);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("Nothing to do: 26 cards are as the manifests want."), "{again:?}");
+    assert!(
+        again.stdout.contains("Nothing to do: 26 cards are as the manifests want."),
+        "{again:?}"
+    );
     assert_eq!(place.run(&plan).code, 0);
     let history = place.run(&["history", "--portal", "embedded"]);
     assert_data_eq!(
@@ -123,10 +135,15 @@ async fn every_selector_finds_exactly_the_customised_cards() {
         ),
     ] {
         place.file("lead.yaml", &manifest(&portal, users, ""));
-        let planned = place.run(&["plan", "-f", "lead.yaml", "--output", "json", "--detailed-exitcode"]);
+        let planned =
+            place.run(&["plan", "-f", "lead.yaml", "--output", "json", "--detailed-exitcode"]);
         assert_eq!(planned.code, 2, "{planned:?}");
         let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
-        let decided = plan["targets"].as_array().unwrap().iter().filter(|target| target["decision"] == "reset");
+        let decided = plan["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|target| target["decision"] == "reset");
         let found: Vec<&str> = decided.map(|target| target["target"].as_str().unwrap()).collect();
         assert_eq!(found.join(" "), resets, "{users}");
     }
@@ -138,8 +155,7 @@ async fn a_card_that_shows_what_was_set_for_everybody_is_at_its_default() {
     let emulator = Emulator::start().await.unwrap();
     let mut state = emulator.state();
     let value = json!([{"name": "default_column", "type": "column", "elements": [{"name": "m", "title": "M", "type": "section", "elements": []}]}]);
-    let row =
-        json!({"user_id": 0, "category": "crm.entity.editor", "name": "lead_details", "common": "Y", "value": value});
+    let row = json!({"user_id": 0, "category": "crm.entity.editor", "name": "lead_details", "common": "Y", "value": value});
     state["options"].as_array_mut().unwrap().push(row);
     emulator.set_state(&state).unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
@@ -159,14 +175,16 @@ async fn a_card_that_shows_what_was_set_for_everybody_is_at_its_default() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_portal_never_leads_to_a_wrong_reset_or_a_wrong_backup() {
-    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let portal = portal_of(&emulator);
     // The caller with a card of their own, and without one.
     for own in [false, true] {
         let mut state = emulator.state();
         if own {
-            let value = json!([{"name": "mine", "title": "Mine", "type": "section", "elements": []}]);
+            let value =
+                json!([{"name": "mine", "title": "Mine", "type": "section", "elements": []}]);
             let row = json!({"user_id": 1, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": value});
             state["options"].as_array_mut().unwrap().push(row);
             emulator.set_state(&state).unwrap();
@@ -179,7 +197,14 @@ async fn an_old_portal_never_leads_to_a_wrong_reset_or_a_wrong_backup() {
         assert!(applied.stdout.contains("0 to reset, 0 to keep, 6 held"), "{applied:?}");
         assert_eq!(emulator.state(), before);
         assert_eq!(resets_sent(&emulator), 0);
-        assert!(!place.path().join(".recard/portals").join(portal.replace(':', "_")).join("backups").exists());
+        assert!(
+            !place
+                .path()
+                .join(".recard/portals")
+                .join(portal.replace(':', "_"))
+                .join("backups")
+                .exists()
+        );
     }
 }
 
@@ -229,7 +254,10 @@ async fn another_portal_than_the_pinned_one_is_refused_before_anything_is_sent()
     place.file("lead.yaml", &manifest("company.bitrix24.com", "{ ids: [7] }", ""));
     let ended = place.run(&["plan", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("the manifests are for the portal company.bitrix24.com"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the manifests are for the portal company.bitrix24.com"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("lead.yaml:5:11"), "{ended:?}");
     assert_eq!(emulator.counters().requests, 0);
 }
@@ -241,13 +269,18 @@ fn nobody_is_asked_where_nobody_can_answer() {
     let ended = place.run(&["apply", "--portal", "embedded", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 4);
     assert!(ended.stderr.contains("nobody can be asked here"), "{ended:?}");
-    assert_eq!(place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code, 2);
+    assert_eq!(
+        place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code,
+        2
+    );
 }
 
 #[test]
 fn a_command_line_that_is_not_understood_ends_with_64() {
     let place = Place::new();
-    for arguments in [&["fly"][..], &["plan"], &["plan", "-f", "x", "--deadline", "soon"], &["apply", "--force"]] {
+    for arguments in
+        [&["fly"][..], &["plan"], &["plan", "-f", "x", "--deadline", "soon"], &["apply", "--force"]]
+    {
         let ended = place.run(arguments);
         assert_eq!(ended.code, 64, "{ended:?}");
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{ended:?}");
@@ -262,7 +295,10 @@ fn a_missing_webhook_is_explained() {
     place.file("lead.yaml", QUICKSTART);
     let ended = place.run(&["plan", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("RECARD_WEBHOOK_URL") && ended.stderr.contains("--portal embedded"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("RECARD_WEBHOOK_URL") && ended.stderr.contains("--portal embedded"),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,7 +319,10 @@ async fn the_secret_of_the_webhook_is_shown_nowhere() {
     let traced = |arguments: &[&str]| {
         let mut command = place.command(arguments);
         Ended::of(
-            command.env("RECARD_LOG", "trace,recard=trace,h2::codec=trace,hyper_util::client=trace").output().unwrap(),
+            command
+                .env("RECARD_LOG", "trace,recard=trace,h2::codec=trace,hyper_util::client=trace")
+                .output()
+                .unwrap(),
         )
     };
     tell(traced(&["plan", "-f", "lead.yaml", "--detail"]));
@@ -291,16 +330,19 @@ async fn the_secret_of_the_webhook_is_shown_nowhere() {
     tell(traced(&["plan", "-f", "wrong.yaml"]));
     tell(traced(&["apply", "-f", "lead.yaml", "--auto-approve"]));
     tell(traced(&["restore", "last", "--all", "--auto-approve"]));
-    for fault in ["redirect", "html-before", "cut-before", "truncate", "expire-webhook", "overload"] {
+    for fault in ["redirect", "html-before", "cut-before", "truncate", "expire-webhook", "overload"]
+    {
         emulator.set_faults(&json!([{"do": fault, "times": 1}])).unwrap();
         let ended = traced(&["plan", "-f", "lead.yaml", "--deadline", "2s"]);
         tell(ended);
         emulator.set_state(&emulator.state()).unwrap();
     }
     // An address where nobody listens, one that is not http, and one that is no webhook.
-    for url in
-        [format!("http://127.0.0.1:1/rest/1/{secret}/"), format!("http://example.com/rest/1/{secret}/"), secret.clone()]
-    {
+    for url in [
+        format!("http://127.0.0.1:1/rest/1/{secret}/"),
+        format!("http://example.com/rest/1/{secret}/"),
+        secret.clone(),
+    ] {
         let other = Place::with_webhook(&url);
         other.file("lead.yaml", &manifest(&portal, "{ ids: [7] }", ""));
         other.file("one.yaml", &manifest("127.0.0.1:1", "{ ids: [7] }", ""));
@@ -335,7 +377,8 @@ fn json_output_keeps_to_its_schema() {
         let schema: Value = serde_json::from_str(schema).unwrap();
         let value: Value = serde_json::from_str(&ended.stdout).unwrap();
         let validator = jsonschema::draft7::new(&schema).unwrap();
-        let problems: Vec<String> = validator.iter_errors(&value).map(|problem| problem.to_string()).collect();
+        let problems: Vec<String> =
+            validator.iter_errors(&value).map(|problem| problem.to_string()).collect();
         assert!(problems.is_empty(), "{problems:?}");
         value
     };
@@ -351,7 +394,10 @@ fn json_output_keeps_to_its_schema() {
     assert_eq!(plan["counts"], json!({"reset": 9, "keep": 17, "hold": 0, "people": 7}));
     assert!(plan["targets"][0]["loses"]["diff"].as_str().unwrap().contains("-section main"));
     let report = check(report_schema, &run(&["apply", "--auto-approve"]));
-    assert_eq!(report["totals"], json!({"planned": 9, "done": 9, "skipped": 0, "failed": 0, "unknown": 0}));
+    assert_eq!(
+        report["totals"],
+        json!({"planned": 9, "done": 9, "skipped": 0, "failed": 0, "unknown": 0})
+    );
     let nothing = check(report_schema, &run(&["apply", "--auto-approve"]));
     assert_eq!((nothing["totals"]["planned"].clone(), nothing.get("run")), (json!(0), None));
 }
@@ -372,12 +418,26 @@ fn colour_is_for_terminals_unless_asked_for() {
 fn an_output_that_cannot_be_written_is_found_before_anything_is_done() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    let apply =
-        ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve", "--output", "json=none/report.json"];
+    let apply = [
+        "apply",
+        "--portal",
+        "embedded",
+        "-f",
+        "lead.yaml",
+        "--auto-approve",
+        "--output",
+        "json=none/report.json",
+    ];
     let ended = place.run(&apply);
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.contains("cannot write none/report.json: there is no folder none\n"), "{ended:?}");
-    assert_eq!(place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code, 2);
+    assert!(
+        ended.stderr.contains("cannot write none/report.json: there is no folder none\n"),
+        "{ended:?}"
+    );
+    assert_eq!(
+        place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"]).code,
+        2
+    );
 }
 
 #[test]
@@ -385,7 +445,10 @@ fn the_demonstration_runs_and_leaves_nothing() {
     let place = Place::new();
     let ended = place.run(&["demo"]);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stdout.contains("Nothing to do: 26 cards are as the manifests want."), "{ended:?}");
+    assert!(
+        ended.stdout.contains("Nothing to do: 26 cards are as the manifests want."),
+        "{ended:?}"
+    );
     assert_eq!(ended.stdout.matches("Done: 9 of 9 cards").count(), 2, "{ended:?}");
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
 }
@@ -404,11 +467,13 @@ fn completions_and_the_manual_are_made_from_the_command_line() {
 fn the_manual_has_a_page_for_every_command_that_it_names() {
     let place = Place::new();
     assert_eq!(place.run(&["man", "--out", "man/man1"]).code, 0);
-    let read = |file: &str| std::fs::read_to_string(place.path().join("man/man1").join(file)).unwrap();
+    let read =
+        |file: &str| std::fs::read_to_string(place.path().join("man/man1").join(file)).unwrap();
     // A page names another as `recard\-plan(1)`.
     let named = |page: &str| -> Vec<String> {
         let page = page.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
-        let words = page.split([' ', '\n']).filter_map(|word| word.strip_suffix("(1)")).map(str::to_owned);
+        let words =
+            page.split([' ', '\n']).filter_map(|word| word.strip_suffix("(1)")).map(str::to_owned);
         words.filter(|word| word.starts_with("recard-")).collect()
     };
     let commands = named(&read("recard.1"));
@@ -416,7 +481,8 @@ fn the_manual_has_a_page_for_every_command_that_it_names() {
     for command in &commands {
         let words: Vec<&str> = command.split('-').skip(1).collect();
         // `help-exit-codes` is one word, `audit verify` two.
-        let words = if command == "recard-help-exit-codes" { vec!["help-exit-codes"] } else { words };
+        let words =
+            if command == "recard-help-exit-codes" { vec!["help-exit-codes"] } else { words };
         let printed = place.run(&[&["man"][..], &words].concat());
         assert_eq!(printed.stdout, read(&format!("{command}.1")), "{command}: {printed:?}");
         for below in named(&printed.stdout) {
@@ -440,7 +506,10 @@ async fn an_excepted_department_spares_a_dismissed_person_who_is_named_by_id() {
     users.iter_mut().find(|user| user["ID"] == 18).unwrap()["ACTIVE"] = json!(false);
     emulator.set_state(&state).unwrap();
     for (users, resets) in [
-        ("{ ids: [18, 7] }", "personal/7/simple personal/7/repeat personal/18/simple personal/18/repeat"),
+        (
+            "{ ids: [18, 7] }",
+            "personal/7/simple personal/7/repeat personal/18/simple personal/18/repeat",
+        ),
         ("{ ids: [18, 7], except: { departments: [42] } }", "personal/7/simple personal/7/repeat"),
         ("{ ids: [18, 7], except: { departments: [{ id: 41, recursive: true }] } }", ""),
     ] {

@@ -1,12 +1,17 @@
-//! recard killed in the middle of its work, at moments that nobody chose: nothing is lost, the report is true, and there is a
-//! way back.
+//! recard killed in the middle of its work, at moments that nobody chose: nothing is lost, the
+//! report is true, and there is a way back.
 //!
-//! The program runs as a process of its own and is killed for good; the portal lives on in this one. Each seed is another
-//! moment, from the first breath of the process to just behind its end. The nightly form has 200 seeds:
-//! `cargo test --test crash -- --ignored`.
+//! The program runs as a process of its own and is killed for good; the portal lives on in this
+//! one. Each seed is another moment, from the first breath of the process to just behind its end.
+//! The nightly form has 200 seeds: `cargo test --test crash -- --ignored`.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -34,7 +39,8 @@ async fn portal() -> (Emulator, Value) {
     let options = EmulatorOptions { seed: Seed::Users(600), ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let mut state = emulator.state();
-    let arranged: Vec<i64> = people(&state).into_iter().filter(|id| *id != 1).take(TARGETS).collect();
+    let arranged: Vec<i64> =
+        people(&state).into_iter().filter(|id| *id != 1).take(TARGETS).collect();
     let options = state["options"].as_array_mut().unwrap();
     options.retain(|row| row["user_id"] == 0);
     options.extend(arranged.iter().map(|id| row(*id, "lead_details", &format!("of {id}"))));
@@ -47,7 +53,8 @@ fn place(emulator: &Emulator) -> Place {
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let guards = format!("  guards:\n    acknowledge: {{ users: {TARGETS} }}\n");
     let users = "{ all: true, except: { ids: [1] } }";
-    let manifest = manifest(&portal_of(emulator), users, &guards).replace("[simple, repeat]", "[simple]");
+    let manifest =
+        manifest(&portal_of(emulator), users, &guards).replace("[simple, repeat]", "[simple]");
     place.file("lead.yaml", &manifest);
     place
 }
@@ -61,7 +68,8 @@ fn start(place: &Place, arguments: &[&str]) -> Child {
 /// Every card that is arranged, with the digest of its layout.
 fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
     let state = emulator.state();
-    let rows = state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
+    let rows =
+        state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
     let card = |row: &Value| {
         let key: CardKey = format!("personal/{}/simple", row["user_id"]).parse().unwrap();
         let value = &row["value"];
@@ -71,7 +79,8 @@ fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
     rows.map(card).collect()
 }
 
-/// Lets a command run until it is killed at a moment between its start and `longest`, or has come to its end.
+/// Lets a command run until it is killed at a moment between its start and `longest`, or has come
+/// to its end.
 fn run_and_kill(place: &Place, arguments: &[&str], chance: &mut StdRng, longest: Duration) {
     let mut child = start(place, arguments);
     // Not to wait for anything: the moment itself is what is tried.
@@ -89,24 +98,37 @@ fn time(place: &Place, arguments: &[&str]) -> Duration {
 }
 
 /// The whole life of an apply that is killed.
-fn survive(emulator: &Emulator, state: &Value, seed: u64, longest: (Duration, Duration)) -> &'static str {
+fn survive(
+    emulator: &Emulator,
+    state: &Value,
+    seed: u64,
+    longest: (Duration, Duration),
+) -> &'static str {
     emulator.set_state(state).unwrap();
     let before = cards(emulator);
     let place = place(emulator);
     let mut chance = StdRng::seed_from_u64(seed);
     run_and_kill(&place, &APPLY, &mut chance, longest.0);
 
-    let store = Store::open(&place.path().join(".recard"), &portal_of(emulator).parse::<PortalId>().unwrap()).unwrap();
+    let store = Store::open(
+        &place.path().join(".recard"),
+        &portal_of(emulator).parse::<PortalId>().unwrap(),
+    )
+    .unwrap();
     let Some(run) = store.run_ids().unwrap().pop() else {
         assert_eq!(cards(emulator), before, "seed {seed}: something was written without a journal");
         return "before the journal";
     };
 
-    // Every layout that is gone from the portal lies in a backup that can be read. Requests of the dead process may still
-    // arrive behind this, and are looked at once more below.
+    // Every layout that is gone from the portal lies in a backup that can be read. Requests of the
+    // dead process may still arrive behind this, and are looked at once more below.
     let all_backed_up = |left: &BTreeMap<CardKey, Digest>| {
         for (key, digest) in before.iter().filter(|(key, _)| !left.contains_key(key)) {
-            assert_eq!(store.backup(&run, *key, *digest).unwrap().digest(), *digest, "seed {seed}: {key}");
+            assert_eq!(
+                store.backup(&run, *key, *digest).unwrap().digest(),
+                *digest,
+                "seed {seed}: {key}"
+            );
         }
     };
     all_backed_up(&cards(emulator));
@@ -161,7 +183,8 @@ async fn survive_all(seeds: std::ops::Range<u64>) {
         for seed in seeds {
             *moments.entry(survive(&emulator, &state, seed, longest)).or_insert(0) += 1;
         }
-        // A machine whose speed changes on the way may shift the moments, but not all of them out of the run.
+        // A machine whose speed changes on the way may shift the moments, but not all of them out
+        // of the run.
         assert!(moments.contains_key("in the run"), "no moment was in the run: {moments:?}");
     });
 }
@@ -210,7 +233,8 @@ async fn every_intent_in_the_journal_of_a_killed_run_has_its_backup() {
             }
         }
         let left = cards(&emulator);
-        let gone: BTreeSet<CardKey> = cards_of(&state).into_iter().filter(|key| !left.contains_key(key)).collect();
+        let gone: BTreeSet<CardKey> =
+            cards_of(&state).into_iter().filter(|key| !left.contains_key(key)).collect();
         assert!(!gone.is_empty());
         assert!(gone.is_subset(&intended), "a reset left without an intent");
         // Whoever comes next is told of the dead owner.
@@ -220,6 +244,7 @@ async fn every_intent_in_the_journal_of_a_killed_run_has_its_backup() {
 }
 
 fn cards_of(state: &Value) -> BTreeSet<CardKey> {
-    let rows = state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
+    let rows =
+        state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
     rows.map(|row| format!("personal/{}/simple", row["user_id"]).parse().unwrap()).collect()
 }

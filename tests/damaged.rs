@@ -1,7 +1,13 @@
-//! What recard reads from a disk is not what it wrote, or never ends: the message names it, and everything else goes on.
+//! What recard reads from a disk is not what it wrote, or never ends: the message names it, and
+//! everything else goes on.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -74,7 +80,9 @@ async fn one_damaged_backup_keeps_its_card_and_no_other_from_being_restored() {
     let path = world.journal().with_file_name("backups.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     let wanted = digest.unwrap().to_string();
-    let half = |line: &str| if line.contains(&wanted) { line[..line.len() / 2].to_owned() } else { line.to_owned() };
+    let half = |line: &str| {
+        if line.contains(&wanted) { line[..line.len() / 2].to_owned() } else { line.to_owned() }
+    };
     let lines: String = whole.lines().map(|line| half(line) + "\n").collect();
     assert!(lines.len() < whole.len());
     write_whole(&path, lines.as_bytes()).unwrap();
@@ -94,7 +102,8 @@ async fn one_damaged_backup_keeps_its_card_and_no_other_from_being_restored() {
     let rest = world.place.run(&["restore", first, "--all", "--auto-approve"]);
     assert!(rest.code == 0 && rest.stdout.contains("Done: 1 of 1 card"), "{rest:?}");
     let rows = |state: &serde_json::Value| {
-        let mut rows: Vec<String> = state["options"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        let mut rows: Vec<String> =
+            state["options"].as_array().unwrap().iter().map(ToString::to_string).collect();
         rows.sort();
         rows
     };
@@ -109,7 +118,10 @@ async fn a_backup_that_is_gone_is_found_before_it_is_needed() {
     assert_eq!(restored.code, 0, "{restored:?}");
     let verify = || world.place.run(&["audit", "verify"]);
     let found = verify();
-    assert!(found.code == 0 && found.stdout.contains("the backups of 11 cards are whole"), "{found:?}");
+    assert!(
+        found.code == 0 && found.stdout.contains("the backups of 11 cards are whole"),
+        "{found:?}"
+    );
     let run = world.store().run_ids().unwrap().remove(0);
     let path = world.folder().join("runs").join(run.as_str()).join("backups.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
@@ -146,7 +158,8 @@ async fn a_trail_that_lost_its_last_line_is_an_error_and_a_run_that_was_cut_ther
     write_whole(&trail, whole.as_bytes()).unwrap();
     assert_eq!(verify().code, 0);
 
-    // What a process leaves that is cut between the two: the trail tells the end, the journal has all but its last line.
+    // What a process leaves that is cut between the two: the trail tells the end, the journal has
+    // all but its last line.
     let journal = world.journal();
     let closed = std::fs::read_to_string(&journal).unwrap();
     write_whole(&journal, without_the_last(&closed).as_bytes()).unwrap();
@@ -170,15 +183,21 @@ async fn what_is_kept_of_the_pace_may_be_damaged_and_nobody_is_kept_from_working
     let drift: &[&str] = &["drift", "-f", "lead.yaml"];
     let restore: &[&str] = &["restore", "last", "--all", "--auto-approve"];
     let commands = [drift, &["plan", "-f", "lead.yaml"], restore, &APPLY, &["inventory"]];
-    for (arguments, damage) in commands.into_iter().zip(["", "{", "[]", "{\"format\":\"recard.level/v9\"}", "\u{0}"]) {
+    for (arguments, damage) in
+        commands.into_iter().zip(["", "{", "[]", "{\"format\":\"recard.level/v9\"}", "\u{0}"])
+    {
         write_whole(&level, damage.as_bytes()).unwrap();
         let mut command = world.place.command(arguments);
         // A portal with a counter that is quickly empty: taken for full, it is waited for.
         command.env("RECARD_RATE", "100,50");
         let ended = support::recard::Ended::of(command.output().unwrap());
         assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
-        let told = ended.stderr.lines().filter(|line| line.contains("limiter.json")).collect::<Vec<_>>();
-        assert!(told.len() == 1 && told[0].contains("is taken for full"), "{arguments:?}: {ended:?}");
+        let told =
+            ended.stderr.lines().filter(|line| line.contains("limiter.json")).collect::<Vec<_>>();
+        assert!(
+            told.len() == 1 && told[0].contains("is taken for full"),
+            "{arguments:?}: {ended:?}"
+        );
         assert!(world.store().level().unwrap().is_some(), "it is written anew");
     }
     assert_eq!(world.emulator.complaints(), []);
@@ -192,9 +211,17 @@ async fn nothing_that_never_ends_is_read_for_ever() {
     let zero = "/dev/zero";
     let ledger = ["plan", "-f", "lead.yaml", "--ledger", zero];
     for (arguments, code, told) in [
-        (&["validate", "-f", zero][..], 1, "cannot read the manifest /dev/zero: it holds more than 8 MiB"),
+        (
+            &["validate", "-f", zero][..],
+            1,
+            "cannot read the manifest /dev/zero: it holds more than 8 MiB",
+        ),
         (&["plan", "-f", zero], 1, "cannot read the manifest /dev/zero: it holds more than 8 MiB"),
-        (&["apply", "/dev/zero"], 1, "cannot read the plan file /dev/zero: it holds more than 256 MiB"),
+        (
+            &["apply", "/dev/zero"],
+            1,
+            "cannot read the plan file /dev/zero: it holds more than 256 MiB",
+        ),
         (&["--webhook-url-file", zero, "doctor"], 1, "cannot read the webhook from /dev/zero: "),
         (&ledger, 1, "it is not a regular file"),
     ] {
@@ -212,13 +239,21 @@ async fn nothing_that_never_ends_is_read_for_ever() {
     let pipe = world.place.path().join("manifests/pipe.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let ended = world.place.run(&["validate", "-f", "manifests"]);
-    assert!(ended.code == 1 && ended.stderr.contains("pipe.yaml: it is not a regular file"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.stderr.contains("pipe.yaml: it is not a regular file"),
+        "{ended:?}"
+    );
 
     // Named itself it is read, if somebody writes into it.
     let text = std::fs::read(world.place.path().join("lead.yaml")).unwrap();
     let writer = std::thread::spawn({
         let pipe = pipe.clone();
-        move || std::io::Write::write_all(&mut std::fs::File::options().write(true).open(pipe).unwrap(), &text)
+        move || {
+            std::io::Write::write_all(
+                &mut std::fs::File::options().write(true).open(pipe).unwrap(),
+                &text,
+            )
+        }
     });
     let ended = world.place.run(&["validate", "-f", "manifests/pipe.yaml"]);
     writer.join().unwrap().unwrap();
@@ -244,12 +279,19 @@ fn soon(place: &Place, arguments: &[&str]) -> support::recard::Ended {
     let mut command = place.command(arguments);
     // A limiter state that cannot be read is taken for full, and would be waited for.
     command.env("RECARD_RATE", "unlimited");
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let begun = std::time::Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed().as_secs() > 30 {
             child.kill().unwrap();
-            panic!("{arguments:?} does not end: {:?}", support::recard::Ended::of(child.wait_with_output().unwrap()));
+            panic!(
+                "{arguments:?} does not end: {:?}",
+                support::recard::Ended::of(child.wait_with_output().unwrap())
+            );
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -281,7 +323,9 @@ async fn a_pipe_or_a_device_in_the_place_of_any_file_of_the_store_ends_every_com
         for kind in ["pipe", "device"] {
             std::fs::rename(&path, &aside).unwrap();
             match kind {
-                "pipe" => assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()),
+                "pipe" => assert!(
+                    std::process::Command::new("mkfifo").arg(&path).status().unwrap().success()
+                ),
                 _ => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
             }
             for arguments in commands {
@@ -308,7 +352,9 @@ async fn a_pipe_or_a_device_in_the_place_of_any_file_of_the_store_ends_every_com
 fn a_folder_is_looked_into_once_whatever_links_lead_to_it() {
     let place = Place::new();
     place.file("manifests/deep/lead.yaml", include_str!("../examples/quickstart.yaml"));
-    for (link, to) in [("a", "."), ("b", "."), ("c", "deep"), ("deep/up", ".."), ("deep/self", "../deep")] {
+    for (link, to) in
+        [("a", "."), ("b", "."), ("c", "deep"), ("deep/up", ".."), ("deep/self", "../deep")]
+    {
         std::os::unix::fs::symlink(to, place.path().join("manifests").join(link)).unwrap();
     }
     let ended = soon(&place, &["validate", "-f", "manifests"]);
@@ -323,5 +369,8 @@ async fn a_manifest_beyond_the_limit_is_refused_from_stdin_too() {
     let mut command = place.command(&["validate", "-f", "-"]);
     command.stdin(std::fs::File::open(place.path().join("large.yaml")).unwrap());
     let ended = support::recard::Ended::of(command.output().unwrap());
-    assert!(ended.code == 1 && ended.stderr.contains("from stdin: it holds more than 8 MiB"), "{ended:?}");
+    assert!(
+        ended.code == 1 && ended.stderr.contains("from stdin: it holds more than 8 MiB"),
+        "{ended:?}"
+    );
 }

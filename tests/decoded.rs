@@ -1,8 +1,13 @@
-//! recard's client reads every recorded answer to its right meaning. What is right is said here once more, from the recorded
-//! values alone.
+//! recard's client reads every recorded answer to its right meaning. What is right is said here
+//! once more, from the recorded values alone.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(clippy::print_stdout, reason = "a failure names its recording by the last line")]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
@@ -14,7 +19,8 @@ use recard::port::Rejection;
 use recard::portal::Limit;
 use recard::portal::wire::people::{self, TimeZoneOffset};
 use recard::portal::wire::{
-    BatchAnswer, Breakage, CommandOutcome, CommandTrouble, Success, Trouble, WholeSeconds, card, decode,
+    BatchAnswer, Breakage, CommandOutcome, CommandTrouble, Success, Trouble, WholeSeconds, card,
+    decode,
 };
 use serde_json::Value;
 
@@ -30,8 +36,15 @@ fn of_error(error: &Value) -> &'static str {
         Some("PORTAL_DELETED") => "portal closed",
         Some("ERROR_METHOD_NOT_FOUND") => "no such method",
         Some("OPERATION_TIME_LIMIT") => "time used up",
-        // The code is empty for every refusal of the cards, and a number, or its text, for those of the kernel.
-        Some("" | "100" | "22102051" | "ERROR_BATCH_LENGTH_EXCEEDED" | "ERROR_BATCH_METHOD_NOT_ALLOWED") => "refused",
+        // The code is empty for every refusal of the cards, and a number, or its text, for those of
+        // the kernel.
+        Some(
+            ""
+            | "100"
+            | "22102051"
+            | "ERROR_BATCH_LENGTH_EXCEEDED"
+            | "ERROR_BATCH_METHOD_NOT_ALLOWED",
+        ) => "refused",
         None if error["error"].is_u64() => "refused",
         other => panic!("nobody has said what {other:?} means"),
     }
@@ -78,9 +91,11 @@ fn of_command_trouble(trouble: &CommandTrouble) -> &'static str {
 /// The entries of one of a batch's maps, in whichever form it came.
 fn entries(map: &Value) -> BTreeMap<String, Value> {
     match map {
-        Value::Array(list) => {
-            list.iter().enumerate().map(|(index, value)| (index.to_string(), value.clone())).collect()
-        }
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value.clone()))
+            .collect(),
         Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         other => panic!("{other} is no map"),
     }
@@ -99,7 +114,9 @@ fn check_batch(success: &Success<'_>, recorded: &Value) {
             CommandOutcome::Answered(text) => {
                 assert_eq!(&serde_json::from_str::<Value>(text.get()).unwrap(), &results[key]);
             }
-            CommandOutcome::Failed(trouble) => assert_eq!(of_command_trouble(trouble), of_error(&errors[key])),
+            CommandOutcome::Failed(trouble) => {
+                assert_eq!(of_command_trouble(trouble), of_error(&errors[key]))
+            }
         }
         assert_eq!(result.total, totals.get(key).and_then(Value::as_u64));
         assert_eq!(result.next, nexts.get(key).and_then(Value::as_u64));
@@ -107,7 +124,11 @@ fn check_batch(success: &Success<'_>, recorded: &Value) {
 }
 
 fn ids(list: &Value) -> Vec<u64> {
-    list.as_array().unwrap().iter().map(|entry| entry["ID"].as_str().unwrap().parse().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["ID"].as_str().unwrap().parse().unwrap())
+        .collect()
 }
 
 fn check_success(case: &Case, method: &str, success: &Success<'_>, answer: &Value) {
@@ -123,11 +144,14 @@ fn check_success(case: &Case, method: &str, success: &Success<'_>, answer: &Valu
                 let found: Vec<u64> = found.iter().map(|person| person.id.get().into()).collect();
                 assert_eq!(found, ids(recorded));
             }
-            None => assert!(recorded.as_array().unwrap().iter().any(|entry| entry["ACTIVE"].is_null())),
+            None => {
+                assert!(recorded.as_array().unwrap().iter().any(|entry| entry["ACTIVE"].is_null()))
+            }
         },
         "department.get" => {
             let found = people::departments(success.result).unwrap();
-            let found: Vec<u64> = found.iter().map(|department| department.id.get().into()).collect();
+            let found: Vec<u64> =
+                found.iter().map(|department| department.id.get().into()).collect();
             assert_eq!(found, ids(recorded));
         }
         "profile" => {
@@ -138,7 +162,9 @@ fn check_success(case: &Case, method: &str, success: &Success<'_>, answer: &Valu
             assert_eq!(has, case.variant != "current");
         }
         get if get.ends_with("configuration.get") => match card::layout(success.result).unwrap() {
-            Some(layout) => assert_eq!(&serde_json::from_str::<Value>(layout.as_json()).unwrap(), recorded),
+            Some(layout) => {
+                assert_eq!(&serde_json::from_str::<Value>(layout.as_json()).unwrap(), recorded)
+            }
             None => assert!(recorded.is_null()),
         },
         change if change.contains("configuration.") => {

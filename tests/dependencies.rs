@@ -1,13 +1,19 @@
-//! The policy on dependencies, as far as it can be held without a network. The lists stand in `deny.toml`, where cargo-deny reads
-//! them too; it also knows the database of advisories.
+//! The policy on dependencies, as far as it can be held without a network. The lists stand in
+//! `deny.toml`, where cargo-deny reads them too; it also knows the database of advisories.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// Crates whose types or global state meet across crate borders: a second major version would not know the first.
+/// Crates whose types or global state meet across crate borders: a second major version would not
+/// know the first.
 const ONE_VERSION: &[&str] = &[
     "anstyle",
     "aws-lc-rs",
@@ -32,21 +38,35 @@ fn toml_of(name: &str) -> toml::Value {
     toml::from_str(&text).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
-/// Every crate of the lock file, whatever system or feature wants it, with its versions and where they come from.
+/// Every crate of the lock file, whatever system or feature wants it, with its versions and where
+/// they come from.
 fn locked() -> BTreeMap<String, Vec<(String, Option<String>)>> {
     let mut locked: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
     for package in toml_of("Cargo.lock")["package"].as_array().unwrap() {
         let text = |key: &str| package.get(key).map(|value| value.as_str().unwrap().to_owned());
-        locked.entry(text("name").unwrap()).or_default().push((text("version").unwrap(), text("source")));
+        locked
+            .entry(text("name").unwrap())
+            .or_default()
+            .push((text("version").unwrap(), text("source")));
     }
     assert!(locked.len() > 100, "the lock file has {} crates only", locked.len());
     locked
 }
 
-/// The crates that are built on this system, those for tests included, each with its licence. A crate that stands in the lock file
-/// for a feature that nobody asks for is not among them.
+/// The crates that are built on this system, those for tests included, each with its licence. A
+/// crate that stands in the lock file for a feature that nobody asks for is not among them.
 fn built() -> BTreeMap<String, String> {
-    let arguments = ["tree", "--locked", "--offline", "--edges", "all", "--prefix", "none", "--format", "{p}|{l}"];
+    let arguments = [
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges",
+        "all",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}|{l}",
+    ];
     let mut command = Command::new(env!("CARGO"));
     let ended = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -65,8 +85,12 @@ fn built() -> BTreeMap<String, String> {
 #[test]
 fn every_licence_is_one_that_asks_for_a_notice_only() {
     let policy = toml_of("deny.toml");
-    let allowed: BTreeSet<&str> =
-        policy["licenses"]["allow"].as_array().unwrap().iter().map(|licence| licence.as_str().unwrap()).collect();
+    let allowed: BTreeSet<&str> = policy["licenses"]["allow"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|licence| licence.as_str().unwrap())
+        .collect();
     let mut needed = BTreeSet::new();
     for (name, licence) in built() {
         // Old crates write `MIT/Apache-2.0`.
@@ -81,7 +105,10 @@ fn every_licence_is_one_that_asks_for_a_notice_only() {
                 fits
             })
         };
-        assert!(expression.evaluate(is_allowed), "{name} has the licence {licence}; deny.toml does not allow it");
+        assert!(
+            expression.evaluate(is_allowed),
+            "{name} has the licence {licence}; deny.toml does not allow it"
+        );
     }
     let unused: Vec<&&str> = allowed.difference(&needed).collect();
     assert!(unused.is_empty(), "deny.toml allows what nothing needs: {unused:?}");
@@ -102,7 +129,9 @@ fn no_banned_crate_is_built() {
 fn tls_has_one_provider() {
     let built = built();
     assert!(built.contains_key("aws-lc-rs") && built.contains_key("rustls"));
-    for other in ["ring", "native-tls", "openssl-sys", "boring-sys", "rustls-openssl", "wolfssl-sys"] {
+    for other in
+        ["ring", "native-tls", "openssl-sys", "boring-sys", "rustls-openssl", "wolfssl-sys"]
+    {
         assert!(!built.contains_key(other), "{other} is built beside aws-lc-rs");
     }
 }
@@ -111,7 +140,9 @@ fn tls_has_one_provider() {
 fn crates_whose_types_meet_have_one_version() {
     let locked = locked();
     for name in ONE_VERSION {
-        let versions = locked.get(*name).unwrap_or_else(|| panic!("{name} is not used any more; take it off the list"));
+        let versions = locked
+            .get(*name)
+            .unwrap_or_else(|| panic!("{name} is not used any more; take it off the list"));
         assert_eq!(versions.len(), 1, "{name}: {versions:?}");
     }
 }
@@ -120,7 +151,9 @@ fn crates_whose_types_meet_have_one_version() {
 fn every_crate_comes_from_the_registry() {
     for (name, versions) in locked() {
         for (version, source) in versions {
-            let known = source.as_deref().map_or(name == "recard", |source| source.starts_with("registry+"));
+            let known = source
+                .as_deref()
+                .map_or(name == "recard", |source| source.starts_with("registry+"));
             assert!(known, "{name} {version} comes from {source:?}");
         }
     }

@@ -1,16 +1,25 @@
 //! The documents are true.
 //!
-//! Every `console` block is typed into a shell, command by command, in an empty folder that holds the `examples/` of the
-//! repository, and what comes back is compared with what stands there. In the output `[..]` stands for any text in a line, and a
-//! line `...` for any lines. A block with `file=PATH` behind its kind is written to that file before the next commands. The
-//! commands of a page run in one folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a portal.
+//! Every `console` block is typed into a shell, command by command, in an empty folder that holds
+//! the `examples/` of the repository, and what comes back is compared with what stands there. In
+//! the output `[..]` stands for any text in a line, and a line `...` for any lines. A block with
+//! `file=PATH` behind its kind is written to that file before the next commands. The commands of a
+//! page run in one folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a
+//! portal.
 //!
-//! Every `sh` block is read by a shell, and its recard commands by the program's own command line, but it is not run.
+//! Every `sh` block is read by a shell, and its recard commands by the program's own command line,
+//! but it is not run.
 //!
-//! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test docs`, and look at the difference.
+//! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test docs`, and look at the
+//! difference.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -26,20 +35,22 @@ use snapbox::{Data, IntoData as _};
 use support::page::{Block, Shell, blocks, read, root, runs, steps};
 use support::recard::Place;
 
-/// The comment of a page whose commands want a real portal. An emulator stands in for it, under this name.
-const ON_A_PORTAL: &str =
-    "<!-- The commands of this page are tested on an emulator that stands in for company.bitrix24.com. -->";
+/// The comment of a page whose commands want a real portal. An emulator stands in for it, under
+/// this name.
+const ON_A_PORTAL: &str = "<!-- The commands of this page are tested on an emulator that stands in for company.bitrix24.com. -->";
 
 /// The name of the portal on such a page, and a webhook of it.
 const PORTAL: &str = "company.bitrix24.com";
 const WEBHOOK: &str = "https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/";
 
 /// The kinds of blocks that there are. `text` is for what no program reads.
-const KINDS: &[&str] = &["console", "json", "rust", "sh", "text", "toml", "xml", "yaml", "csv", "dockerfile"];
+const KINDS: &[&str] =
+    &["console", "json", "rust", "sh", "text", "toml", "xml", "yaml", "csv", "dockerfile"];
 
 /// All documents: those of the root, and those in `docs/`.
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned).into();
+    let mut pages: Vec<String> =
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(str::to_owned).into();
     for entry in std::fs::read_dir(root().join("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".md") {
@@ -71,7 +82,11 @@ impl Reader {
         }
         let portal = portal.map(|emulator| {
             place.file(".recard-webhook", &emulator.webhook_url(1).unwrap());
-            let name = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+            let name = emulator
+                .rest_url()
+                .trim_start_matches("http://")
+                .trim_end_matches("/rest")
+                .to_owned();
             (emulator, name)
         });
         let shell = Shell::start(place.path());
@@ -124,7 +139,8 @@ impl Reader {
         }
         for (block, text) in changed.into_iter().rev() {
             let indent = " ".repeat(block.indent);
-            let line = |line: &str| if line == "\n" { line.to_owned() } else { format!("{indent}{line}") };
+            let line =
+                |line: &str| if line == "\n" { line.to_owned() } else { format!("{indent}{line}") };
             lines.splice(block.lines, text.split_inclusive('\n').map(line));
         }
         lines.concat()
@@ -138,7 +154,8 @@ impl Reader {
             let printed = self.shell.run(&command);
             let printed = self.shown(&printed);
             let wanted = Data::text(step.printed.clone());
-            let fitted = NormalizeToExpected::new().redact().normalize(Data::text(printed), &wanted);
+            let fitted =
+                NormalizeToExpected::new().redact().normalize(Data::text(printed), &wanted);
             out.push_str(&step.typed);
             out.push_str(&fitted.to_string());
             if !out.ends_with('\n') {
@@ -153,7 +170,8 @@ impl Reader {
 async fn every_command_prints_what_its_page_shows() {
     for name in pages() {
         let page = read(&name);
-        let portal = if page.contains(ON_A_PORTAL) { Some(Emulator::start().await.unwrap()) } else { None };
+        let portal =
+            if page.contains(ON_A_PORTAL) { Some(Emulator::start().await.unwrap()) } else { None };
         let mut reader = Reader::new(&page, portal);
         let followed = tokio::task::block_in_place(|| reader.follow(&page));
         if let Some((emulator, _)) = &reader.portal {
@@ -169,7 +187,11 @@ fn every_block_has_a_kind_that_somebody_checks() {
     for name in pages() {
         for block in blocks(&read(&name)) {
             let line = block.lines.start;
-            assert!(KINDS.contains(&block.kind.as_str()), "{name}:{line}: a block of the kind {:?}", block.kind);
+            assert!(
+                KINDS.contains(&block.kind.as_str()),
+                "{name}:{line}: a block of the kind {:?}",
+                block.kind
+            );
             if block.kind == "json" {
                 let json: Result<serde_json::Value, _> = serde_json::from_str(&block.text);
                 assert!(json.is_ok(), "{name}:{line}: {json:?}");
@@ -183,11 +205,18 @@ fn every_manifest_is_valid() {
     let mut seen = 0;
     for name in pages() {
         for block in blocks(&read(&name)).into_iter().filter(|block| block.kind == "yaml") {
-            if block.text.contains("\napiVersion: recard/v1\n") || block.text.starts_with("apiVersion: recard/v1\n") {
+            if block.text.contains("\napiVersion: recard/v1\n")
+                || block.text.starts_with("apiVersion: recard/v1\n")
+            {
                 let place = Place::new();
                 place.file("lead.yaml", &block.text);
                 let ended = place.run(&["validate", "-f", "lead.yaml"]);
-                assert_eq!(ended.code, i32::from(block.wrong), "{name}:{}: {ended:?}", block.lines.start);
+                assert_eq!(
+                    ended.code,
+                    i32::from(block.wrong),
+                    "{name}:{}: {ended:?}",
+                    block.lines.start
+                );
                 seen += 1;
             }
         }
@@ -200,12 +229,14 @@ fn recard_commands(text: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for line in text.replace("\\\n", " ").lines() {
         let words: Vec<String> = shlex::Shlex::new(line).collect();
-        let ends =
-            |word: &String| ["|", "||", "&&", "&", ";", ">", ">>", "2>", "<", "then", "fi"].contains(&word.as_str());
+        let ends = |word: &String| {
+            ["|", "||", "&&", "&", ";", ">", ">>", "2>", "<", "then", "fi"].contains(&word.as_str())
+        };
         for command in words.split(ends) {
             // What stands before the program: settings, and words of the shell.
-            let is_program =
-                |word: &&String| !word.contains('=') && !["if", "!", "do", "else"].contains(&word.as_str());
+            let is_program = |word: &&String| {
+                !word.contains('=') && !["if", "!", "do", "else"].contains(&word.as_str())
+            };
             let at = command.iter().position(|word| is_program(&word)).unwrap_or(command.len());
             let command: Vec<&str> = command[at..].iter().map(String::as_str).collect();
             let arguments = match command.as_slice() {
@@ -213,7 +244,8 @@ fn recard_commands(text: &str) -> Vec<Vec<String>> {
                 ["cargo", "run", "--release", "--", rest @ ..] => rest,
                 _ => continue,
             };
-            commands.push(arguments.iter().map(|word| word.trim_end_matches(';').to_owned()).collect());
+            commands
+                .push(arguments.iter().map(|word| word.trim_end_matches(';').to_owned()).collect());
         }
     }
     commands
@@ -224,7 +256,11 @@ fn every_shell_block_can_be_read_and_its_recard_commands_exist() {
     for name in pages() {
         for block in blocks(&read(&name)).into_iter().filter(|block| block.kind == "sh") {
             let line = block.lines.start;
-            let ended = Command::new("sh").args(["-n", "-c", &block.text]).stdin(Stdio::null()).output().unwrap();
+            let ended = Command::new("sh")
+                .args(["-n", "-c", &block.text])
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
             assert!(ended.status.success(), "{name}:{line}: {ended:?}");
             for arguments in recard_commands(&block.text) {
                 assert_exists(&arguments, &format!("{name}:{line}"));
@@ -241,8 +277,14 @@ fn every_command_in_a_sentence_exists() {
         let mut inside = false;
         for (number, line) in (1..).zip(page.lines()) {
             inside ^= line.trim_start().starts_with("```");
-            let spans = line.split('`').skip(1).step_by(2).filter(|_| !inside && !line.trim_start().starts_with("```"));
-            for arguments in spans.flat_map(recard_commands).filter(|arguments| !arguments.is_empty()) {
+            let spans = line
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|_| !inside && !line.trim_start().starts_with("```"));
+            for arguments in
+                spans.flat_map(recard_commands).filter(|arguments| !arguments.is_empty())
+            {
                 assert_exists(&arguments, &format!("{name}:{number}"));
                 seen += 1;
             }
@@ -251,7 +293,8 @@ fn every_command_in_a_sentence_exists() {
     assert!(seen > 10, "{seen}");
 }
 
-/// Asks the program's own command line whether there is such a command. Arguments that a sentence leaves out may be missing.
+/// Asks the program's own command line whether there is such a command. Arguments that a sentence
+/// leaves out may be missing.
 fn assert_exists(arguments: &[String], place: &str) {
     let typed = ["recard"].into_iter().chain(arguments.iter().map(String::as_str));
     if let Err(problem) = recard::cli::command().try_get_matches_from(typed) {
@@ -269,8 +312,16 @@ fn links(page: &str) -> Vec<String> {
             inside = !inside;
         }
         if !inside {
-            found.extend(line.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())));
-            found.extend(line.split("src=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+            found.extend(
+                line.split("](")
+                    .skip(1)
+                    .filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())),
+            );
+            found.extend(
+                line.split("src=\"")
+                    .skip(1)
+                    .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())),
+            );
         }
     }
     found
@@ -303,10 +354,12 @@ fn every_link_leads_somewhere() {
             if link.starts_with("https://") {
                 continue;
             }
-            let (file, anchor) =
-                link.split_once('#').map_or((link.as_str(), None), |(file, anchor)| (file, Some(anchor)));
+            let (file, anchor) = link
+                .split_once('#')
+                .map_or((link.as_str(), None), |(file, anchor)| (file, Some(anchor)));
             let folder = Path::new(&name).parent().unwrap();
-            let target = if file.is_empty() { PathBuf::from(&name) } else { plain(&folder.join(file)) };
+            let target =
+                if file.is_empty() { PathBuf::from(&name) } else { plain(&folder.join(file)) };
             assert!(root().join(&target).exists(), "{name}: {link} leads nowhere");
             if let Some(anchor) = anchor {
                 let there = anchors(&read(target.to_str().unwrap()));
@@ -323,7 +376,9 @@ fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::ParentDir => assert!(plain.pop(), "{} leads out of the repository", path.display()),
+            Component::ParentDir => {
+                assert!(plain.pop(), "{} leads out of the repository", path.display())
+            }
             part => plain.push(part),
         }
     }
@@ -345,12 +400,17 @@ fn every_page_stands_in_the_index() {
 fn the_reference_says_what_the_schema_says() {
     let name = "docs/manifest.md";
     let page = read(name);
-    let schema: serde_json::Value = serde_json::from_str(&read("schemas/recard.v1.schema.json")).unwrap();
-    let (begin, end) = ("<!-- generated from schemas/recard.v1.schema.json", "<!-- end of the generated part -->");
+    let schema: serde_json::Value =
+        serde_json::from_str(&read("schemas/recard.v1.schema.json")).unwrap();
+    let (begin, end) =
+        ("<!-- generated from schemas/recard.v1.schema.json", "<!-- end of the generated part -->");
     let (before, rest) = page.split_once(begin).unwrap();
     let (mark, _) = rest.split_once('\n').unwrap();
     let (_, after) = rest.split_once(end).unwrap();
-    let wanted = format!("{before}{begin}{mark}\n\n{}\n{end}{after}", support::reference::reference(&schema));
+    let wanted = format!(
+        "{before}{begin}{mark}\n\n{}\n{end}{after}",
+        support::reference::reference(&schema)
+    );
     snapbox::Assert::new()
         .action_env("SNAPSHOTS")
         .eq(wanted.into_data().raw(), Data::read_from(&root().join(name), None).raw());

@@ -1,7 +1,13 @@
-//! `recard doctor` on portals that are well, and on portals that are not. Whatever it finds, it writes nothing to them.
+//! `recard doctor` on portals that are well, and on portals that are not. Whatever it finds, it
+//! writes nothing to them.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -28,8 +34,8 @@ fn look(place: &Place) -> (i32, Value) {
 fn assert_untouched(emulator: &Emulator) {
     let counters = emulator.counters();
     assert_eq!((counters.rows_written, counters.rows_removed), (0, 0));
-    let writes =
-        ["reset", "set", "forcecommonscopeforall"].map(|verb| format!("crm.lead.details.configuration.{verb}"));
+    let writes = ["reset", "set", "forcecommonscopeforall"]
+        .map(|verb| format!("crm.lead.details.configuration.{verb}"));
     assert!(writes.iter().all(|name| !counters.by_method.contains_key(name)), "{counters:?}");
     assert_eq!(emulator.complaints(), []);
 }
@@ -84,10 +90,17 @@ async fn who_may_not_read_others_is_told_to_become_an_administrator() {
     let emulator = Emulator::start().await.unwrap();
     for (user, verdict, code) in [(1, "ok", 0), (8, "failure", 1), (9, "ok", 0)] {
         let (ended, checks) = look(&Place::with_webhook(&emulator.webhook_url(user).unwrap()));
-        assert_eq!((&checks["administrator"]["verdict"], ended), (&json!(verdict), code), "{user}: {checks}");
+        assert_eq!(
+            (&checks["administrator"]["verdict"], ended),
+            (&json!(verdict), code),
+            "{user}: {checks}"
+        );
     }
     let (_, checks) = look(&Place::with_webhook(&emulator.webhook_url(8).unwrap()));
-    assert!(checks["administrator"]["help"][0].as_str().unwrap().contains("administrator of the CRM"), "{checks}");
+    assert!(
+        checks["administrator"]["help"][0].as_str().unwrap().contains("administrator of the CRM"),
+        "{checks}"
+    );
     assert_untouched(&emulator);
 }
 
@@ -108,23 +121,29 @@ async fn a_missing_right_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_portal_that_reads_the_wrong_card_is_found_out_by_reads_alone() {
-    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let (_, checks) = look(&place);
-    assert!(checks["reads"]["text"].as_str().unwrap().contains("nothing shows whose card"), "{checks}");
+    assert!(
+        checks["reads"]["text"].as_str().unwrap().contains("nothing shows whose card"),
+        "{checks}"
+    );
 
     // The caller's own card comes back for everybody.
     let mut state = emulator.state();
     let card = json!([{"name": "default_column", "type": "column", "elements":
         [{"name": "main", "title": "Main", "type": "section", "elements": []}]}]);
-    let row =
-        json!({"user_id": 1, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": card});
+    let row = json!({"user_id": 1, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": card});
     state["options"].as_array_mut().unwrap().push(row);
     emulator.set_state(&state).unwrap();
     let (code, checks) = look(&place);
     assert_eq!(code, 0, "{checks}");
-    assert_eq!((&checks["release"]["verdict"], &checks["reads"]["verdict"]), (&json!("warning"), &json!("warning")));
+    assert_eq!(
+        (&checks["release"]["verdict"], &checks["reads"]["verdict"]),
+        (&json!("warning"), &json!("warning"))
+    );
     assert!(checks["reads"]["text"].as_str().unwrap().contains("caller's own card"), "{checks}");
     assert_untouched(&emulator);
 }
@@ -135,7 +154,8 @@ async fn a_portal_on_which_both_kinds_of_lead_always_read_the_same_is_worth_a_wa
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let mut state = emulator.state();
     let options = state["options"].as_array_mut().unwrap();
-    let is_repeat = |row: &Value| row["name"].as_str().unwrap_or_default().starts_with("returning_");
+    let is_repeat =
+        |row: &Value| row["name"].as_str().unwrap_or_default().starts_with("returning_");
     options.retain(|row| !is_repeat(row));
     let twins: Vec<Value> = options
         .iter()
@@ -172,10 +192,17 @@ async fn the_reading_webhook_is_looked_at_when_asked_for_or_when_there_is_no_oth
     let (admin, employee) = (emulator.webhook_url(1).unwrap(), emulator.webhook_url(8).unwrap());
     let place = Place::new();
     let caller = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let ended = Ended::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap());
-        ended.stdout.lines().find(|line| line.contains("caller")).unwrap_or_else(|| panic!("{ended:?}")).to_owned()
+        let ended =
+            Ended::of(place.command(arguments).envs(variables.iter().copied()).output().unwrap());
+        ended
+            .stdout
+            .lines()
+            .find(|line| line.contains("caller"))
+            .unwrap_or_else(|| panic!("{ended:?}"))
+            .to_owned()
     };
-    let both = [("RECARD_WEBHOOK_URL", admin.as_str()), ("RECARD_READ_WEBHOOK_URL", employee.as_str())];
+    let both =
+        [("RECARD_WEBHOOK_URL", admin.as_str()), ("RECARD_READ_WEBHOOK_URL", employee.as_str())];
     assert!(caller(&["doctor"], &both).contains("user 1 "));
     assert!(caller(&["doctor", "--read"], &both).contains("user 8 "));
     assert!(caller(&["doctor"], &both[1..]).contains("user 8 "));
@@ -190,11 +217,23 @@ fn a_damaged_level_is_one_warning_and_is_mended() {
     place.file(".recard/portals/embedded/limiter.json", "{ damaged");
     let ended = place.run(&["doctor", "--portal", "embedded"]);
     assert_eq!(ended.code, 0, "{ended:?}");
-    let line = ended.stdout.lines().find(|line| line.contains("limiter.json")).unwrap_or_else(|| panic!("{ended:?}"));
-    assert!(line.starts_with("warn ") && line.contains("level") && line.contains("is damaged"), "{line}");
+    let line = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("limiter.json"))
+        .unwrap_or_else(|| panic!("{ended:?}"));
+    assert!(
+        line.starts_with("warn ") && line.contains("level") && line.contains("is damaged"),
+        "{line}"
+    );
     assert!(ended.stdout.contains("nothing needs to be done"), "{ended:?}");
     assert!(ended.stdout.contains("12 ok, 1 warning, 0 failures."), "{ended:?}");
-    assert!(place.run(&["doctor", "--portal", "embedded"]).stdout.contains("12 ok, 0 warnings, 0 failures."));
+    assert!(
+        place
+            .run(&["doctor", "--portal", "embedded"])
+            .stdout
+            .contains("12 ok, 0 warnings, 0 failures.")
+    );
 }
 
 struct Standing;
@@ -211,13 +250,18 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
     assert_eq!(place.run(&["doctor", "--portal", "embedded"]).code, 0);
     let lock = || {
         let ended = place.run(&["doctor", "--portal", "embedded", "--output", "json"]);
-        let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        let report: Value =
+            serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
         let checks = report["checks"].as_array().unwrap().iter();
-        let check = checks.into_iter().find(|check| check["check"] == "lock").unwrap_or_else(|| panic!("{report}"));
+        let check = checks
+            .into_iter()
+            .find(|check| check["check"] == "lock")
+            .unwrap_or_else(|| panic!("{report}"));
         (check["verdict"].as_str().unwrap().to_owned(), check["text"].as_str().unwrap().to_owned())
     };
     assert_eq!(lock(), ("ok".to_owned(), "free".to_owned()));
-    let store = Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let store =
+        Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
     let owner = |host: &str| LockOwner {
         process: std::process::id(),
         host: host.to_owned(),
@@ -230,7 +274,10 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
     let (locked, _) = store.lock(owner(here), Arc::new(Standing)).unwrap();
     let name = std::fs::read_to_string(place.path().join(".recard/portals/embedded/lock")).unwrap();
     let lives = |(verdict, text): (String, String)| {
-        assert!(verdict == "warning" && text.ends_with("; that process lives"), "{verdict}: {text}");
+        assert!(
+            verdict == "warning" && text.ends_with("; that process lives"),
+            "{verdict}: {text}"
+        );
     };
     lives(lock());
     drop(locked);
@@ -262,11 +309,18 @@ async fn doctor_on_every_release_and_for_every_caller_contradicts_itself_nowhere
             let place = Place::with_webhook(&emulator.webhook_url(user).unwrap());
             let (code, checks) = look(&place);
             let told = format!("{release:?}, user {user}, code {code}: {checks}");
-            let of =
-                |check: &str| (checks[check]["verdict"].as_str(), checks[check]["text"].as_str().unwrap_or_default());
+            let of = |check: &str| {
+                (
+                    checks[check]["verdict"].as_str(),
+                    checks[check]["text"].as_str().unwrap_or_default(),
+                )
+            };
             let others_are_refused = of("administrator").0 == Some("failure");
             assert!(!(others_are_refused && of("reads").1.contains("of others")), "{told}");
-            assert!(!(others_are_refused && of("reads").0 == Some("warning")), "advice that cannot help: {told}");
+            assert!(
+                !(others_are_refused && of("reads").0 == Some("warning")),
+                "advice that cannot help: {told}"
+            );
             // What proves the reads proves the release that they need.
             assert!(!(of("reads").0 == Some("ok") && of("release").0 != Some("ok")), "{told}");
             assert_eq!(code, i32::from(others_are_refused), "{told}");
@@ -304,12 +358,16 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
     drop(locked.start_run(run, header).unwrap());
     let told = place.run(&["doctor", "--portal", "embedded"]).stdout;
     assert!(
-        told.contains("that process lives") && told.contains("the run 20261101T090000Z-1a2b3c is in progress"),
+        told.contains("that process lives")
+            && told.contains("the run 20261101T090000Z-1a2b3c is in progress"),
         "{told}"
     );
     assert!(!told.contains("was cut"), "{told}");
     // The owner is gone: now it was cut, and nothing says that the next run simply takes over.
     drop(locked);
     let told = place.run(&["doctor", "--portal", "embedded"]).stdout;
-    assert!(told.contains("was cut before its end") && !told.contains("the next run takes over"), "{told}");
+    assert!(
+        told.contains("was cut before its end") && !told.contains("the next run takes over"),
+        "{told}"
+    );
 }

@@ -1,7 +1,13 @@
-//! `recard drift`: finds what nobody planned, tells its kinds apart, keeps one fingerprint, and cannot write.
+//! `recard drift`: finds what nobody planned, tells its kinds apart, keeps one fingerprint, and
+//! cannot write.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -25,7 +31,12 @@ impl World {
     }
 
     fn manifest(&self, blocks: &[&str]) {
-        let portal = self.emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+        let portal = self
+            .emulator
+            .rest_url()
+            .trim_start_matches("http://")
+            .trim_end_matches("/rest")
+            .to_owned();
         let blocks: Vec<String> = blocks.iter().map(|block| format!("    - {block}\n")).collect();
         let text = format!(
             "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
@@ -56,7 +67,8 @@ impl World {
 
     fn drift(&self) -> (i32, Value) {
         let ended = self.place.run(&["drift", "-f", "lead.yaml", "--output", "json"]);
-        let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        let report: Value =
+            serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
         assert_eq!(report["purpose"], "drift");
         (ended.code, report["drift"].clone())
     }
@@ -124,7 +136,8 @@ async fn the_same_drift_has_the_same_fingerprint_whatever_else_changes() {
     assert_eq!(fingerprint(), first, "what a drifted card holds");
     world.change(|state| {
         let people = state["portal"]["users"].as_array_mut().unwrap();
-        let person = people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
+        let person =
+            people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
         person["LAST_NAME"] = json!("Married");
     });
     assert_eq!(fingerprint(), first, "a name");
@@ -136,7 +149,9 @@ async fn the_same_drift_has_the_same_fingerprint_whatever_else_changes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apart() {
     let world = World::new(EmulatorOptions::default()).await;
-    world.manifest(&["{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }"]);
+    world.manifest(&[
+        "{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }",
+    ]);
     let (code, before) = world.drift();
     assert_eq!((code, &before["counts"]), (2, &json!({"not-yet-reset": 2})));
     let applied = world.apply();
@@ -151,14 +166,23 @@ async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apa
     // Somebody with a card of their own moves into the department.
     world.change(|state| {
         let people = state["portal"]["users"].as_array_mut().unwrap();
-        let person = people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
+        let person =
+            people.iter_mut().find(|person| person["ID"] == 26 || person["ID"] == "26").unwrap();
         person["UF_DEPARTMENT"] = json!([42]);
     });
     let (code, later) = world.drift();
-    assert_eq!((code, &later["counts"]), (2, &json!({"new-in-group": 1, "customised-again": 1})), "{later}");
+    assert_eq!(
+        (code, &later["counts"]),
+        (2, &json!({"new-in-group": 1, "customised-again": 1})),
+        "{later}"
+    );
     let text = world.place.run(&["drift", "-f", "lead.yaml"]);
     assert!(text.stdout.contains("new in group      personal/26/simple"), "{text:?}");
-    assert!(text.stdout.contains("1 card was customised again after the reset, which mode once allows."), "{text:?}");
+    assert!(
+        text.stdout
+            .contains("1 card was customised again after the reset, which mode once allows."),
+        "{text:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,7 +194,8 @@ async fn who_is_gone_is_drift_and_does_not_hide_the_others() {
     ]);
     let (code, drift) = world.drift();
     assert_eq!((code, &drift["counts"]), (2, &json!({"customised": 1})), "{drift}");
-    let gone: Vec<&str> = drift["gone"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    let gone: Vec<&str> =
+        drift["gone"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     assert_eq!(gone.len(), 3, "{gone:?}");
     assert!(gone.iter().any(|text| text.contains("no user 9999")), "{gone:?}");
     // A plan refuses such a manifest.
@@ -184,7 +209,8 @@ async fn the_card_of_a_dismissed_person_is_a_kind_of_its_own() {
     world.manifest(&["{ users: { ids: [12, 14] }, leadCustomerTypes: [simple] }"]);
     world.change(|state| {
         let people = state["portal"]["users"].as_array_mut().unwrap();
-        let person = people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
+        let person =
+            people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
         person["ACTIVE"] = json!(false);
     });
     let (code, drift) = world.drift();
@@ -193,7 +219,11 @@ async fn the_card_of_a_dismissed_person_is_a_kind_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_card_that_cannot_be_read_is_out_of_reach() {
-    let world = World::new(EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() }).await;
+    let world = World::new(EmulatorOptions {
+        release: Some(Release::LegacyRead),
+        ..EmulatorOptions::default()
+    })
+    .await;
     world.manifest(&["{ users: { ids: [12] }, leadCustomerTypes: [simple, repeat] }"]);
     let (code, drift) = world.drift();
     assert_eq!((code, &drift["counts"]), (2, &json!({"out-of-reach": 2})), "{drift}");
@@ -206,7 +236,13 @@ async fn a_job_that_has_only_the_reading_webhook_writes_nothing_and_apply_does_n
     let webhook = world.emulator.webhook_url(9).unwrap();
     let run = |arguments: &[&str]| {
         let mut command = world.place.command(arguments);
-        Ended::of(command.env_remove("RECARD_WEBHOOK_URL").env("RECARD_READ_WEBHOOK_URL", &webhook).output().unwrap())
+        Ended::of(
+            command
+                .env_remove("RECARD_WEBHOOK_URL")
+                .env("RECARD_READ_WEBHOOK_URL", &webhook)
+                .output()
+                .unwrap(),
+        )
     };
     let before = world.emulator.state();
     for command in ["plan", "drift"] {
@@ -218,11 +254,17 @@ async fn a_job_that_has_only_the_reading_webhook_writes_nothing_and_apply_does_n
         assert_eq!(ended.code, 0, "{ended:?}");
     }
     let refused = run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
-    assert!(refused.code == 1 && refused.stderr.contains("this command writes, and"), "{refused:?}");
+    assert!(
+        refused.code == 1 && refused.stderr.contains("this command writes, and"),
+        "{refused:?}"
+    );
     let counters = world.emulator.counters();
     assert!(counters.by_method["crm.lead.details.configuration.get"] > 10);
     let asked: Vec<&str> = counters.by_method.keys().map(String::as_str).collect();
-    assert!(!asked.iter().any(|name| name.ends_with(".reset") || name.ends_with(".set")), "{asked:?}");
+    assert!(
+        !asked.iter().any(|name| name.ends_with(".reset") || name.ends_with(".set")),
+        "{asked:?}"
+    );
     assert_eq!(world.emulator.state(), before);
     world.assert_nothing_was_written();
 }
@@ -232,9 +274,15 @@ fn a_drift_report_keeps_to_the_schema_of_plans_and_fits_a_comment() {
     let place = Place::new();
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
     let outputs = ["--output", "json=drift.json", "--output", "markdown=drift.md"];
-    assert_eq!(place.run(&[&["drift", "--portal", "embedded", "-f", "lead.yaml"], &outputs[..]].concat()).code, 2);
+    assert_eq!(
+        place
+            .run(&[&["drift", "--portal", "embedded", "-f", "lead.yaml"], &outputs[..]].concat())
+            .code,
+        2
+    );
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
-    let schema: Value = serde_json::from_str(include_str!("../schemas/plan.v1.schema.json")).unwrap();
+    let schema: Value =
+        serde_json::from_str(include_str!("../schemas/plan.v1.schema.json")).unwrap();
     let report: Value = serde_json::from_str(&read("drift.json")).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
     assert_eq!(
@@ -242,7 +290,10 @@ fn a_drift_report_keeps_to_the_schema_of_plans_and_fits_a_comment() {
         Vec::<String>::new()
     );
     let comment = read("drift.md");
-    assert!(comment.starts_with("<!-- recard:drift -->\n### ⚠️ recard drift: 9 cards drifted\n"), "{comment}");
+    assert!(
+        comment.starts_with("<!-- recard:drift -->\n### ⚠️ recard drift: 9 cards drifted\n"),
+        "{comment}"
+    );
     assert!(comment.contains(report["drift"]["fingerprint"].as_str().unwrap()), "{comment}");
 }
 
@@ -255,17 +306,23 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     ]);
     world.change(|state| {
         let people = state["portal"]["users"].as_array_mut().unwrap();
-        let person = people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
+        let person =
+            people.iter_mut().find(|person| person["ID"] == 12 || person["ID"] == "12").unwrap();
         person["ACTIVE"] = json!(false);
     });
-    let outputs =
-        ["json", "junit", "sarif", "github", "csv", "markdown"].map(|format| format!("{format}=out.{format}"));
+    let outputs = ["json", "junit", "sarif", "github", "csv", "markdown"]
+        .map(|format| format!("{format}=out.{format}"));
     let mut drift = vec!["drift", "-f", "lead.yaml"];
     drift.extend(outputs.iter().flat_map(|output| ["--output", output]));
     assert_eq!(world.place.run(&drift).code, 2);
-    let text = |format: &str| std::fs::read_to_string(world.place.path().join(format!("out.{format}"))).unwrap();
+    let text = |format: &str| {
+        std::fs::read_to_string(world.place.path().join(format!("out.{format}"))).unwrap()
+    };
     let report: Value = serde_json::from_str(&text("json")).unwrap();
-    assert_eq!(report["drift"]["counts"], json!({"customised": 1, "not-yet-reset": 2, "dismissed": 1}));
+    assert_eq!(
+        report["drift"]["counts"],
+        json!({"customised": 1, "not-yet-reset": 2, "dismissed": 1})
+    );
     let fingerprint = report["drift"]["fingerprint"].as_str().unwrap();
     for format in ["junit", "sarif", "github", "csv", "markdown"] {
         assert!(text(format).contains(fingerprint), "{format}: {}", text(format));
@@ -281,7 +338,8 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     let sarif: Value = serde_json::from_str(&sarif).unwrap();
     assert_eq!(sarif["runs"][0]["properties"]["driftFingerprint"], fingerprint);
     let results = sarif["runs"][0]["results"].as_array().unwrap();
-    let mut rules: Vec<&str> = results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    let mut rules: Vec<&str> =
+        results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
     rules.sort_unstable();
     assert_eq!(rules, ["RC0401", "RC0406", "customised", "dismissed", "not-yet-reset"]);
 
@@ -300,7 +358,9 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     assert!(rows[5].contains("\"gone\",\"yes\",\"the portal has no user 9999\""), "{table}");
 
     // What mode once allows is told, and is no failure.
-    world.manifest(&["{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }"]);
+    world.manifest(&[
+        "{ users: { departments: [42] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }",
+    ]);
     assert_eq!(world.apply().code, 0);
     world.arrange(18, "Mine again");
     assert_eq!(world.place.run(&drift).code, 0);

@@ -1,7 +1,13 @@
-//! `recard emulate` as programs in other languages use it: a file says where it listens, and the rest is HTTP.
+//! `recard emulate` as programs in other languages use it: a file says where it listens, and the
+//! rest is HTTP.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -33,7 +39,8 @@ impl Served {
     fn start(arguments: &[&str]) -> Self {
         let place = Place::new();
         let file = place.file("ready.json", "{\"rest\": \"of an earlier one\"}");
-        let mut command = place.command(&["emulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
+        let mut command =
+            place.command(&["emulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
         command.args(["--ready-file", "ready.json"]).args(arguments);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut served = Self { child, ready: Value::Null, _place: place };
@@ -47,7 +54,14 @@ impl Served {
 
     fn control(&self, verb: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = send(host_of(self.ready["control"].as_str().unwrap()), verb, path, &[], body.as_bytes()).unwrap();
+        let answer = send(
+            host_of(self.ready["control"].as_str().unwrap()),
+            verb,
+            path,
+            &[],
+            body.as_bytes(),
+        )
+        .unwrap();
         assert_eq!(answer.header("x-recard-emulator"), Some("1"));
         (answer.status, answer.json())
     }
@@ -55,7 +69,8 @@ impl Served {
     fn post(&self, path: &str, body: &str) -> Answer {
         let rest = self.ready["rest"].as_str().unwrap();
         assert!(rest.ends_with("/rest"), "{rest}");
-        send(host_of(rest), "POST", path, &[("Content-Type", "application/json")], body.as_bytes()).unwrap()
+        send(host_of(rest), "POST", path, &[("Content-Type", "application/json")], body.as_bytes())
+            .unwrap()
     }
 }
 
@@ -70,7 +85,9 @@ fn the_file_says_where_it_listens_and_the_state_is_replaced_whole() {
     let path = &url[url.find("/rest/").unwrap()..];
     assert_eq!(served.post(&format!("{path}profile"), "{}").status, 200);
 
-    let is_wanted = |case: &Case| ["mid-get-personal-correct", "batch-input-vars-1000"].contains(&case.name.as_str());
+    let is_wanted = |case: &Case| {
+        ["mid-get-personal-correct", "batch-input-vars-1000"].contains(&case.name.as_str())
+    };
     for case in cases().into_iter().filter(is_wanted) {
         assert_eq!(served.control("PUT", "/state", &case.state).0, 200);
         let (_, state) = served.control("GET", "/state", &Value::Null);
@@ -79,7 +96,10 @@ fn the_file_says_where_it_listens_and_the_state_is_replaced_whole() {
         assert_eq!(object["variant"], case.variant);
         let environment = case.state["environment"].as_object().cloned().unwrap_or_default();
         assert_eq!(object["environment"], Value::Object(environment));
-        assert_eq!(object["options"].as_array().unwrap().len(), case.state["options"].as_array().unwrap().len());
+        assert_eq!(
+            object["options"].as_array().unwrap().len(),
+            case.state["options"].as_array().unwrap().len()
+        );
         assert_eq!(
             object["portal"]["webhooks"][0]["secret"], "adminsecret00001",
             "parts left out are the base portal's"
@@ -87,7 +107,11 @@ fn the_file_says_where_it_listens_and_the_state_is_replaced_whole() {
         // What it gives, it takes.
         assert_eq!(served.control("PUT", "/state", &state).0, 200);
         assert_eq!(served.control("GET", "/state", &Value::Null).1, state);
-        assert_eq!(served.post(&format!("{path}profile"), "{}").status, 401, "the webhooks of before are gone");
+        assert_eq!(
+            served.post(&format!("{path}profile"), "{}").status,
+            401,
+            "the webhooks of before are gone"
+        );
     }
     assert_eq!(served.control("DELETE", "/state", &Value::Null).0, 200);
     assert_eq!(served.control("GET", "/state", &Value::Null).1, company);
@@ -100,7 +124,11 @@ fn the_file_says_where_it_listens_and_the_state_is_replaced_whole() {
     let (status, refused) = served.control("PUT", "/state", &json!({"variant": "old"}));
     assert_eq!(status, 400);
     assert!(refused["error"].as_str().unwrap().contains("unknown variant `old`"), "{refused}");
-    assert_eq!(served.control("GET", "/state", &Value::Null).1, state, "a state that is none changes nothing");
+    assert_eq!(
+        served.control("GET", "/state", &Value::Null).1,
+        state,
+        "a state that is none changes nothing"
+    );
 }
 
 #[test]
@@ -114,10 +142,17 @@ fn counters_complaints_and_faults_are_read_and_forgotten() {
     served.control("DELETE", "/counters", &Value::Null);
     assert_eq!(served.control("GET", "/counters", &Value::Null).1["requests"], 0);
     let (_, complaints) = served.control("GET", "/complaints", &Value::Null);
-    let kinds: Vec<&str> =
-        complaints.as_array().unwrap().iter().map(|complaint| complaint["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = complaints
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|complaint| complaint["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["bad-scope", "bad-user-id", "missing-extras"]);
-    assert!(complaints[0]["text"].as_str().unwrap().contains("counts as personal"), "each says why");
+    assert!(
+        complaints[0]["text"].as_str().unwrap().contains("counts as personal"),
+        "each says why"
+    );
     served.control("DELETE", "/complaints", &Value::Null);
     assert_eq!(served.control("GET", "/complaints", &Value::Null).1, json!([]));
     assert_eq!(served.control("PUT", "/faults", &json!([{"do": "rate-limit"}])).0, 200);
@@ -129,7 +164,11 @@ fn counters_complaints_and_faults_are_read_and_forgotten() {
     assert!(refused["error"].as_str().unwrap().contains("rule 1"));
     assert_eq!(served.control("POST", "/state", &Value::Null).0, 405);
     assert_eq!(served.control("GET", "/rest/1/emulator00000001/profile", &Value::Null).0, 404);
-    assert_eq!(served.post("/state", "{}").status, 404, "the control is nowhere on the portal's address");
+    assert_eq!(
+        served.post("/state", "{}").status,
+        404,
+        "the control is nowhere on the portal's address"
+    );
 }
 
 #[test]
@@ -141,7 +180,8 @@ fn the_control_is_closed_to_pages_in_browsers() {
     assert_eq!(answer.header("access-control-allow-origin"), None);
     // A name that its owner lets point to this machine.
     let mut stream = std::net::TcpStream::connect(host).unwrap();
-    let head = format!("GET /state HTTP/1.1\r\nHost: rebound.example:{}\r\nConnection: close\r\n\r\n", 80);
+    let head =
+        format!("GET /state HTTP/1.1\r\nHost: rebound.example:{}\r\nConnection: close\r\n\r\n", 80);
     std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
@@ -155,11 +195,19 @@ fn what_it_cannot_serve_it_says() {
     for (arguments, code, text) in [
         (["--listen", "0.0.0.0:0"], 1, "0.0.0.0:0 can be reached from other machines"),
         (["--control", "0.0.0.0:0"], 1, "--allow-remote"),
-        (["--seed", "compny"], 64, "there are company, empty and users=N; nor is there such a file"),
+        (
+            ["--seed", "compny"],
+            64,
+            "there are company, empty and users=N; nor is there such a file",
+        ),
         (["--seed", "users=many"], 64, "how many people is a whole number"),
         (["--limits", "some"], 64, "there are off, standard, enterprise, X,Y and X,Y,SECONDS"),
         (["--release", "new"], 64, "there are current, mid and legacy-read"),
-        (["--faults", "faults.json"], 1, "faults.json: not a script of faults: rule 1: ms goes with"),
+        (
+            ["--faults", "faults.json"],
+            1,
+            "faults.json: not a script of faults: rule 1: ms goes with",
+        ),
     ] {
         let ended = place.run(&["emulate", arguments[0], arguments[1]]);
         assert_eq!(ended.code, code, "{arguments:?}: {}", ended.stderr);

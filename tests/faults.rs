@@ -1,7 +1,13 @@
-//! The emulator fails in every way that a portal fails, where and as often as it is told, and keeps to the portal's limits.
+//! The emulator fails in every way that a portal fails, where and as often as it is told, and keeps
+//! to the portal's limits.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -19,11 +25,13 @@ const RESET: &str = "crm.lead.details.configuration.reset";
 /// Sends a script of faults to the control address.
 fn faults(portal: &Portal, script: &Value) {
     let control = portal.emulator.control_url();
-    let answer = raw::send(host_of(&control), "PUT", "/faults", &[], script.to_string().as_bytes()).unwrap();
+    let answer =
+        raw::send(host_of(&control), "PUT", "/faults", &[], script.to_string().as_bytes()).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.json());
 }
 
-/// Resets the simple card of user 7: status, body and whether the row is gone; no status if the connection ends.
+/// Resets the simple card of user 7: status, body and whether the row is gone; no status if the
+/// connection ends.
 fn reset(portal: &Portal) -> (Option<u16>, String, bool) {
     let path = format!("/1/adminsecret00001/{RESET}");
     let headers = [("Content-Type", "application/json")];
@@ -31,8 +39,15 @@ fn reset(portal: &Portal) -> (Option<u16>, String, bool) {
     if let Some(answer) = &answer {
         assert_eq!(answer.header("x-recard-emulator"), Some("1"));
     }
-    let body = answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body).into_owned()).unwrap_or_default();
-    (answer.map(|answer| answer.status), body, !portal.rows().contains(&"7 lead_details".to_owned()))
+    let body = answer
+        .as_ref()
+        .map(|answer| String::from_utf8_lossy(&answer.body).into_owned())
+        .unwrap_or_default();
+    (
+        answer.map(|answer| answer.status),
+        body,
+        !portal.rows().contains(&"7 lead_details".to_owned()),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,7 +82,11 @@ async fn a_request_fails_before_or_after_it_is_carried_out() {
         }
         let (again, body, _) = reset(&portal);
         let expected = if effect == "expire-webhook" { 401 } else { 200 };
-        assert_eq!(again, Some(expected), "only once, but a webhook stays invalid: {effect} {body}");
+        assert_eq!(
+            again,
+            Some(expected),
+            "only once, but a webhook stays invalid: {effect} {body}"
+        );
     }
     assert_eq!(portal.emulator.counters().faults, 16);
     portal.emulator.set_state(&whole).unwrap();
@@ -88,7 +107,10 @@ async fn a_burst_begins_and_ends_and_chance_repeats_itself() {
         let path = "/1/adminsecret00001/profile";
         (0..calls).map(|_| portal.send("GET", path, &[], b"").unwrap().status).collect()
     };
-    assert_eq!(statuses(&json!([{"from": 2, "times": 3, "do": "rate-limit"}]), 6), [200, 503, 503, 503, 200, 200]);
+    assert_eq!(
+        statuses(&json!([{"from": 2, "times": 3, "do": "rate-limit"}]), 6),
+        [200, 503, 503, 503, 200, 200]
+    );
     let by_chance = |seed: u64| json!([{"probability": 0.5, "seed": seed, "do": "html-before"}]);
     let first = statuses(&by_chance(7), 20);
     assert_eq!(first, statuses(&by_chance(7), 20));
@@ -126,14 +148,18 @@ async fn commands_of_a_batch_fail_one_by_one() {
     assert_eq!(portal.ask("batch", json!({"cmd": cmd})), (500, Value::Null));
     let left = portal.rows();
     let is_left = |row: &str| left.contains(&row.to_owned());
-    assert!(!is_left("1 lead_details") && is_left("7 lead_details") && is_left("8 lead_details"), "{left:?}");
+    assert!(
+        !is_left("1 lead_details") && is_left("7 lead_details") && is_left("8 lead_details"),
+        "{left:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_person_saves_between_two_requests_or_two_commands() {
     let portal = Portal::start("current").await;
     let get = "crm.lead.details.configuration.get";
-    let saved = json!([{"name": "m", "title": "saved meanwhile", "type": "section", "elements": []}]);
+    let saved =
+        json!([{"name": "m", "title": "saved meanwhile", "type": "section", "elements": []}]);
     let save = json!([{"method": get, "nth": 2, "do": "save",
         "row": {"user_id": 7, "name": "lead_details", "value": saved}}]);
     let whole = portal.emulator.state();
@@ -154,7 +180,11 @@ async fn too_many_requests_are_refused_and_do_nothing() {
     let limits = Limits { rate: Some((3.0, 0.0)), ..Limits::default() };
     let portal = Portal::with("current", json!({}), json!({}), limits).await;
     for _ in 0..3 {
-        assert_eq!(portal.ask("batch", json!({"cmd": {"a": "profile", "b": "profile"}})).0, 200, "a batch is one");
+        assert_eq!(
+            portal.ask("batch", json!({"cmd": {"a": "profile", "b": "profile"}})).0,
+            200,
+            "a batch is one"
+        );
     }
     let (status, body, gone) = reset(&portal);
     assert_eq!((status, gone), (Some(503), false));
@@ -166,18 +196,24 @@ async fn too_many_requests_are_refused_and_do_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_method_that_took_too_long_is_refused_for_its_webhook_alone() {
     let limits = Limits { operating_seconds: Some(0.15), ..Limits::default() };
-    let options = EmulatorOptions { limits, command_time: Duration::from_millis(100), ..EmulatorOptions::default() };
+    let options = EmulatorOptions {
+        limits,
+        command_time: Duration::from_millis(100),
+        ..EmulatorOptions::default()
+    };
     let portal = Portal { emulator: Emulator::start_with(options).await.unwrap() };
     let profile = |webhook: &str| portal.ask_as(webhook, "profile", json!({}));
     let (one, nine) = ("1/emulator00000001", "9/emulator00000009");
     assert_eq!(profile(one).1["time"]["operating"], 0.1);
     let (_, second) = profile(one);
     assert_eq!(second["time"]["operating"], 0.2);
-    let left = second["time"]["operating_reset_at"].as_f64().unwrap() - second["time"]["finish"].as_f64().unwrap();
+    let left = second["time"]["operating_reset_at"].as_f64().unwrap()
+        - second["time"]["finish"].as_f64().unwrap();
     assert!((0.0..=601.0).contains(&left), "{second}");
     let (status, refused) = profile(one);
     assert_eq!((status, &refused["error"]), (429, &json!("OPERATION_TIME_LIMIT")));
-    let (status, answer) = portal.ask_as(one, "batch", json!({"cmd": {"a": "profile", "b": "user.admin"}}));
+    let (status, answer) =
+        portal.ask_as(one, "batch", json!({"cmd": {"a": "profile", "b": "user.admin"}}));
     assert_eq!((status, &answer["result"]["result"]), (200, &json!({"b": true})));
     assert_eq!(answer["result"]["result_error"]["a"]["error"], "OPERATION_TIME_LIMIT");
     assert_eq!(answer["time"]["operating"], 0);
@@ -212,7 +248,8 @@ async fn a_fault_can_be_about_batches_that_hold_a_method() {
         .iter()
         .map(|happening| {
             let row = happening.row.as_ref();
-            let title = row.map(|row| row.value.pointer("/0/elements/0/title").cloned().unwrap_or_default());
+            let title = row
+                .map(|row| row.value.pointer("/0/elements/0/title").cloned().unwrap_or_default());
             let user = row.map_or(0, |row| row.user_id);
             format!("{} {} {user} {}", happening.request, happening.what, title.unwrap_or_default())
         })

@@ -1,8 +1,14 @@
-//! Secrets and foreign text in whatever leaves the process: no known secret is shown in any spelling, and nothing that a terminal or a
-//! build server obeys, whoever wrote it. And git, which reads repositories that others have made.
+//! Secrets and foreign text in whatever leaves the process: no known secret is shown in any
+//! spelling, and nothing that a terminal or a build server obeys, whoever wrote it. And git, which
+//! reads repositories that others have made.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -56,20 +62,32 @@ fn assert_hidden(secret: &str, text: &str, what: &str) {
     }
 }
 
-/// Fails if a text holds anything that a terminal or a build server obeys. Commands that recard itself gives to GitHub are left out.
+/// Fails if a text holds anything that a terminal or a build server obeys. Commands that recard
+/// itself gives to GitHub are left out.
 fn assert_safe(text: &str, what: &str) {
     for line in text.lines() {
         let foreign = match line.strip_prefix("::") {
-            Some(command) if ["error ", "warning ", "notice "].iter().any(|name| command.starts_with(name)) => {
-                command.split_once("::").map(|(properties, message)| format!("{properties} {message}")).unwrap()
+            Some(command)
+                if ["error ", "warning ", "notice "]
+                    .iter()
+                    .any(|name| command.starts_with(name)) =>
+            {
+                command
+                    .split_once("::")
+                    .map(|(properties, message)| format!("{properties} {message}"))
+                    .unwrap()
             }
             _ => line.to_owned(),
         };
         for sign in ["::", "##[", "##vso[", "##teamcity["] {
             assert!(!foreign.contains(sign), "{what}: {sign} in {line:?}");
         }
-        let is_disturbing = |c: char| (c.is_control() && c != '\r') || matches!(c, '\u{202a}'..='\u{202e}');
-        assert!(!line.trim_end_matches('\r').contains(|c| is_disturbing(c) || c == '\r'), "{what}: {line:?}");
+        let is_disturbing =
+            |c: char| (c.is_control() && c != '\r') || matches!(c, '\u{202a}'..='\u{202e}');
+        assert!(
+            !line.trim_end_matches('\r').contains(|c| is_disturbing(c) || c == '\r'),
+            "{what}: {line:?}"
+        );
     }
 }
 
@@ -85,7 +103,9 @@ fn gateway(status: &'static str, body: impl Fn(&str) -> String) -> String {
             let mut request = [0; 64 << 10];
             let _ = stream.read(&mut request);
             let length = body.len();
-            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+            );
             let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes());
         }
     });
@@ -134,11 +154,17 @@ fn a_secret_that_was_put_into_the_wrong_place_is_shown_nowhere() {
             assert_hidden(SECRET, &told, &arguments.join(" "));
             shown += usize::from(told.contains("***"));
         }
-        for variable in
-            ["RECARD_PORTAL", "RECARD_STORE", "RECARD_RATE", "RECARD_LOG", "RECARD_LANG", "RECARD_WEBHOOK_URL_FILE"]
-        {
+        for variable in [
+            "RECARD_PORTAL",
+            "RECARD_STORE",
+            "RECARD_RATE",
+            "RECARD_LOG",
+            "RECARD_LANG",
+            "RECARD_WEBHOOK_URL_FILE",
+        ] {
             for arguments in [&["plan", "-f", "lead.yaml"][..], &["plan", "--help"], &["doctor"]] {
-                let ended = Ended::of(place.command(arguments).env(variable, url).output().unwrap());
+                let ended =
+                    Ended::of(place.command(arguments).env(variable, url).output().unwrap());
                 let told = ended.stdout + &ended.stderr;
                 assert_hidden(SECRET, &told, &format!("{variable} {arguments:?}"));
                 shown += usize::from(told.contains("***"));
@@ -182,8 +208,16 @@ fn a_secret_in_a_damaged_address_or_one_of_rest_3_is_shown_nowhere() {
             assert_hidden(SECRET, &told, &arguments.join(" "));
             shown += usize::from(told.contains("***"));
         }
-        for variable in ["RECARD_PORTAL", "RECARD_RATE", "RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"] {
-            let ended = Ended::of(place.command(&["plan", "-f", "lead.yaml"]).env(variable, address).output().unwrap());
+        for variable in
+            ["RECARD_PORTAL", "RECARD_RATE", "RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"]
+        {
+            let ended = Ended::of(
+                place
+                    .command(&["plan", "-f", "lead.yaml"])
+                    .env(variable, address)
+                    .output()
+                    .unwrap(),
+            );
             let told = ended.stdout + &ended.stderr;
             assert_hidden(SECRET, &told, &format!("{variable} {address}"));
             shown += usize::from(told.contains("***"));
@@ -215,7 +249,10 @@ fn an_address_of_rest_3_in_a_manifest_is_refused_and_one_of_another_service_is_n
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stderr.contains("the secret of a webhook stands in the manifest"), "{ended:?}");
     assert_hidden(SECRET, &(ended.stdout + &ended.stderr), "the manifest");
-    place.file("lead.yaml", &format!("{quickstart}# https://h/rest/api/2/issue/ABC-1, rest/1/notes\n"));
+    place.file(
+        "lead.yaml",
+        &format!("{quickstart}# https://h/rest/api/2/issue/ABC-1, rest/1/notes\n"),
+    );
     let ended = place.run(&["validate", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 0, "{ended:?}");
 }
@@ -223,7 +260,9 @@ fn an_address_of_rest_3_in_a_manifest_is_refused_and_one_of_another_service_is_n
 #[test]
 fn a_secret_that_a_portal_or_a_gateway_repeats_is_shown_nowhere() {
     for index in 0..spellings("x").len() {
-        for (status, is_html) in [("403 Forbidden", false), ("400 Bad Request", false), ("502 Bad Gateway", true)] {
+        for (status, is_html) in
+            [("403 Forbidden", false), ("400 Bad Request", false), ("502 Bad Gateway", true)]
+        {
             let host = gateway(status, |url| match (&spellings(url)[index], is_html) {
                 (url, true) => format!("<html><title>{url}</title>\n{url}"),
                 // In JSON an escape is part of the text, or the text itself.
@@ -231,7 +270,8 @@ fn a_secret_that_a_portal_or_a_gateway_repeats_is_shown_nowhere() {
                     format!("{{\"error\":\"{url}\",\"error_description\":\"see {url}\"}}")
                 }
                 (url, false) => {
-                    serde_json::json!({"error": url, "error_description": format!("see {url}")}).to_string()
+                    serde_json::json!({"error": url, "error_description": format!("see {url}")})
+                        .to_string()
                 }
             });
             let place = Place::with_webhook(&format!("http://{host}/rest/1/{SECRET}/"));
@@ -270,12 +310,16 @@ fn write_on(emulator: &Emulator, text: &str) {
     }
 }
 
-/// Runs everything that shows what others wrote, and gives what was told and the files that were written beside the store.
+/// Runs everything that shows what others wrote, and gives what was told and the files that were
+/// written beside the store.
 fn everything_shown(place: &Place, manifest: &str, who: &str) -> Vec<(String, String)> {
     let mut shown = Vec::new();
     let mut run = |arguments: &[&str], code: i32| {
         let mut command = place.command(&[arguments, &["--rate", "unlimited"]].concat());
-        command.env("RECARD_ACTOR", who).env("RECARD_COMMIT", who).env("RECARD_LOG", "recard=trace");
+        command
+            .env("RECARD_ACTOR", who)
+            .env("RECARD_COMMIT", who)
+            .env("RECARD_LOG", "recard=trace");
         let ended = Ended::of(command.output().unwrap());
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         shown.push((format!("stdout of {arguments:?}"), ended.stdout));
@@ -321,17 +365,28 @@ async fn a_secret_in_names_and_titles_is_shown_nowhere_and_the_store_stays_whole
     std::fs::create_dir_all(place.path().join("out")).unwrap();
     let name = format!("{folder}.yaml");
     place.file(&name, &manifest(&portal_of(&emulator), "{ ids: [7, 8] }", ""));
-    // The trail was verified and the run restored by then: what was masked is sealed as it was written.
-    for (what, text) in everything_shown(&place, &name, &format!("anna {}", webhook.replace('e', "%65"))) {
+    // The trail was verified and the run restored by then: what was masked is sealed as it was
+    // written.
+    for (what, text) in
+        everything_shown(&place, &name, &format!("anna {}", webhook.replace('e', "%65")))
+    {
         assert_hidden(secret, &text, &what);
     }
     let kept = files(&place.path().join(".recard"));
     assert!(kept.len() > 8, "{kept:?}");
     // A backup is the layout as the portal sent it: there the secret that a person has saved stays.
     for path in kept.into_iter().filter(|path| !path.ends_with("backups.jsonl")) {
-        assert_hidden(secret, &std::fs::read_to_string(&path).unwrap(), &path.display().to_string());
+        assert_hidden(
+            secret,
+            &std::fs::read_to_string(&path).unwrap(),
+            &path.display().to_string(),
+        );
     }
-    assert_hidden(secret, &std::fs::read_to_string(place.path().join("reviewed.json")).unwrap(), "the plan file");
+    assert_hidden(
+        secret,
+        &std::fs::read_to_string(place.path().join("reviewed.json")).unwrap(),
+        "the plan file",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -339,11 +394,15 @@ async fn a_known_secret_in_a_manifest_is_refused_in_every_spelling() {
     let emulator = Emulator::start().await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     for spelling in spellings("emulator00000001") {
-        let text = manifest(&portal_of(&emulator), "{ ids: [7] }", "").replace("to try", &format!("'{spelling}'"));
+        let text = manifest(&portal_of(&emulator), "{ ids: [7] }", "")
+            .replace("to try", &format!("'{spelling}'"));
         place.file("lead.yaml", &text);
         let ended = place.run(&["validate", "-f", "lead.yaml"]);
         assert_eq!(ended.code, 1, "{spelling}: {ended:?}");
-        assert!(ended.stderr.contains("the secret of a webhook stands in the manifest"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("the secret of a webhook stands in the manifest"),
+            "{ended:?}"
+        );
         assert_hidden("emulator00000001", &ended.stderr, &spelling);
     }
 }
@@ -363,7 +422,9 @@ async fn nothing_that_others_wrote_commands_a_terminal_or_a_build_server() {
     for (what, text) in everything_shown(&place, &name, TRAP) {
         // The names of recard's own modules stand in front of a line of text.
         let text = if what.starts_with("stderr") && !what.contains("log-format") {
-            text.lines().map(|line| line.replacen("recard::", "recard.", 1).replacen("::", ".", 1) + "\n").collect()
+            text.lines()
+                .map(|line| line.replacen("recard::", "recard.", 1).replacen("::", ".", 1) + "\n")
+                .collect()
         } else {
             text
         };
@@ -383,8 +444,14 @@ async fn nothing_that_others_wrote_commands_a_terminal_or_a_build_server() {
 fn what_stands_in_arguments_and_manifests_commands_nothing() {
     let place = Place::new();
     let name = format!("{TRAP}.yaml");
-    place.file(&name, &format!("apiVersion: recard/v1\n{}: x\n? {{}}\n", serde_json::to_string(TRAP).unwrap()));
-    place.file("wrong.yaml", &format!("kind: x # {TRAP}\n\"{}\": y\n", TRAP.replace(['\u{1b}', '\u{9b}'], "")));
+    place.file(
+        &name,
+        &format!("apiVersion: recard/v1\n{}: x\n? {{}}\n", serde_json::to_string(TRAP).unwrap()),
+    );
+    place.file(
+        "wrong.yaml",
+        &format!("kind: x # {TRAP}\n\"{}\": y\n", TRAP.replace(['\u{1b}', '\u{9b}'], "")),
+    );
     for arguments in [
         &["validate", "-f", &name][..],
         &["validate", "-f", "wrong.yaml"],
@@ -399,15 +466,23 @@ fn what_stands_in_arguments_and_manifests_commands_nothing() {
         &["init", "--host", TRAP],
         &["init", TRAP],
     ] {
-        for format in [None, Some("json"), Some("junit"), Some("sarif"), Some("github"), Some("csv"), Some("markdown")]
-        {
+        for format in [
+            None,
+            Some("json"),
+            Some("junit"),
+            Some("sarif"),
+            Some("github"),
+            Some("csv"),
+            Some("markdown"),
+        ] {
             let output: Vec<&str> = format.iter().flat_map(|format| ["--output", format]).collect();
             let ended = place.run(&[arguments, &output].concat());
             assert_safe(&ended.stdout, &format!("{arguments:?} {format:?}"));
             assert_safe(&ended.stderr, &format!("{arguments:?} {format:?}"));
         }
     }
-    let ended = Ended::of(place.command(&["plan", "--help"]).env("RECARD_PORTAL", TRAP).output().unwrap());
+    let ended =
+        Ended::of(place.command(&["plan", "--help"]).env("RECARD_PORTAL", TRAP).output().unwrap());
     assert_safe(&ended.stdout, "help");
 }
 
@@ -416,13 +491,17 @@ fn a_step_summary_is_never_larger_than_what_github_shows() {
     const LIMIT: usize = 1 << 20;
     let place = Place::new();
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
-    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--output", "github"];
+    let plan =
+        ["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--output", "github"];
     let run = |taken: usize, arguments: &[&str]| {
         place.file("summary.md", &".".repeat(taken));
         let mut command = place.command(&[&plan[..], arguments].concat());
         let ended = Ended::of(command.env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
         assert_eq!(ended.code, 0, "{ended:?}");
-        (std::fs::metadata(place.path().join("summary.md")).unwrap().len() as usize - taken, ended.stderr)
+        (
+            std::fs::metadata(place.path().join("summary.md")).unwrap().len() as usize - taken,
+            ended.stderr,
+        )
     };
     // The limit of a comment is none for the summary.
     let (whole, told) = run(0, &["--markdown-limit", "1000"]);
@@ -432,7 +511,10 @@ fn a_step_summary_is_never_larger_than_what_github_shows() {
     assert!(less > 0 && less < whole && told.is_empty(), "{less} of {whole}: {told}");
     for taken in [LIMIT - 100, LIMIT, LIMIT + 1] {
         let (written, told) = run(taken, &[]);
-        assert!(written == 0 && told.contains("the step summary has no room for the report"), "{written}: {told}");
+        assert!(
+            written == 0 && told.contains("the step summary has no room for the report"),
+            "{written}: {told}"
+        );
     }
 }
 
@@ -444,9 +526,19 @@ fn system_path() -> String {
 
 fn git(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
-    command.args(["-c", "user.name=Anna", "-c", "user.email=anna@example.com", "-c", "commit.gpgsign=false"]);
-    command.args(["-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main"]).args(arguments);
-    let output = command.current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+    command.args([
+        "-c",
+        "user.name=Anna",
+        "-c",
+        "user.email=anna@example.com",
+        "-c",
+        "commit.gpgsign=false",
+    ]);
+    command
+        .args(["-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main"])
+        .args(arguments);
+    let output =
+        command.current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -475,7 +567,11 @@ fn git_names_nobody_from_the_boundary_of_a_shallow_clone() {
     let from = format!("file://{}", whole.display());
     git(place.path(), &["clone", "-q", "--depth", "2", &from, "shallow"]);
     assert_eq!(author(&place, "whole/lead.yaml")["author"], "Anna");
-    assert_eq!(author(&place, "shallow/lead.yaml"), Value::Null, "the boundary did not make the file");
+    assert_eq!(
+        author(&place, "shallow/lead.yaml"),
+        Value::Null,
+        "the boundary did not make the file"
+    );
     // Behind the boundary the history is known.
     place.file("shallow/lead.yaml", &(quickstart.to_owned() + "# changed\n"));
     git(&place.path().join("shallow"), &["commit", "-q", "-a", "-m", "changed"]);
@@ -495,7 +591,11 @@ fn git_starts_no_program_that_a_repository_names() {
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
     place.file(".gitattributes", "* diff=evil filter=evil\n");
     let started = place.path().join("started");
-    let evil = program(&place, "evil", &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", started.display()));
+    let evil = program(
+        &place,
+        "evil",
+        &format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", started.display()),
+    );
     git(place.path(), &["init", "-q"]);
     git(place.path(), &["add", "."]);
     git(place.path(), &["commit", "-q", "-m", "first"]);
@@ -528,7 +628,8 @@ fn git_starts_no_program_that_a_repository_names() {
     }
     let commit = author(&place, "lead.yaml");
     assert_eq!(commit["author"], "Anna", "{commit}");
-    // A clone that left out what the question needs would ask the program that it names as its origin.
+    // A clone that left out what the question needs would ask the program that it names as its
+    // origin.
     git(place.path(), &["config", "uploadpack.allowFilter", "true"]);
     let from = format!("file://{}", place.path().display());
     let filter = ["clone", "-q", "--filter=tree:0", "--no-checkout", &from, "partial"];
@@ -568,7 +669,10 @@ fn git_gets_the_path_and_the_home_and_nothing_else_of_the_environment() {
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
     assert_eq!(names, ["GIT_NO_LAZY_FETCH", "GIT_TERMINAL_PROMPT", "HOME", "PATH"], "{seen}");
-    assert!(seen.contains("GIT_TERMINAL_PROMPT=0\n") && seen.contains("GIT_NO_LAZY_FETCH=1\n"), "{seen}");
+    assert!(
+        seen.contains("GIT_TERMINAL_PROMPT=0\n") && seen.contains("GIT_NO_LAZY_FETCH=1\n"),
+        "{seen}"
+    );
 }
 
 #[test]
@@ -577,10 +681,15 @@ fn git_is_never_the_program_that_lies_beside_a_manifest() {
     place.file("manifests/lead.yaml", include_str!("../examples/quickstart.yaml"));
     let started = place.path().join("started");
     for folder in ["manifests", "manifests/bin", "."] {
-        program(&place, &format!("{folder}/git"), &format!("#!/bin/sh\necho x >> '{}'\n", started.display()));
+        program(
+            &place,
+            &format!("{folder}/git"),
+            &format!("#!/bin/sh\necho x >> '{}'\n", started.display()),
+        );
     }
     for path in [".", "", "bin", "./bin", ".:/usr/bin", ":/usr/bin", "/nowhere:"] {
-        let mut command = place.command(&["plan", "--portal", "embedded", "-f", "manifests/lead.yaml"]);
+        let mut command =
+            place.command(&["plan", "--portal", "embedded", "-f", "manifests/lead.yaml"]);
         let ended = Ended::of(command.env("PATH", path).output().unwrap());
         assert_eq!(ended.code, 0, "{path:?}: {ended:?}");
         assert!(!started.exists(), "{path:?}");
@@ -592,7 +701,11 @@ fn git_that_does_not_answer_is_killed_with_all_that_it_has_started() {
     let place = Place::new();
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
     let ids = place.path().join("ids");
-    program(&place, "bin/git", &format!("#!/bin/sh\nsleep 600 &\necho $$ $! >> '{}'\nwait\n", ids.display()));
+    program(
+        &place,
+        "bin/git",
+        &format!("#!/bin/sh\nsleep 600 &\necho $$ $! >> '{}'\nwait\n", ids.display()),
+    );
     let mut command = place.command(&["plan", "--portal", "embedded", "-f", "lead.yaml"]);
     let begun = Instant::now();
     let path = format!("{}:{}", place.path().join("bin").display(), system_path());
@@ -601,8 +714,14 @@ fn git_that_does_not_answer_is_killed_with_all_that_it_has_started() {
     assert!(begun.elapsed() < Duration::from_secs(60), "the plan waited for git");
     let ids = std::fs::read_to_string(ids).unwrap();
     for id in ids.split_whitespace() {
-        let is_alive =
-            || Command::new("kill").args(["-0", id]).stderr(std::process::Stdio::null()).status().unwrap().success();
+        let is_alive = || {
+            Command::new("kill")
+                .args(["-0", id])
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        };
         // The system may take a moment until it has cleared away what was killed.
         while is_alive() && begun.elapsed() < Duration::from_secs(120) {
             let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();

@@ -1,9 +1,16 @@
-//! The bodies of the fuzz targets over real files and recorded answers, and over thousands of damaged copies of them.
+//! The bodies of the fuzz targets over real files and recorded answers, and over thousands of
+//! damaged copies of them.
 //!
-//! A fuzzer looks longer and more cleverly; CONTRIBUTING.md says how to start one. Its seeds are those of this test.
+//! A fuzzer looks longer and more cleverly; CONTRIBUTING.md says how to start one. Its seeds are
+//! those of this test.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 #[path = "../fuzz/bodies.rs"]
@@ -30,7 +37,8 @@ const TARGETS: [(&str, Body); 6] = [
     ("wire", bodies::wire),
 ];
 
-/// How many damaged copies each target is given in a usual run: as many as take a few seconds in all.
+/// How many damaged copies each target is given in a usual run: as many as take a few seconds in
+/// all.
 const USUALLY: usize = 150;
 
 fn root() -> PathBuf {
@@ -38,7 +46,8 @@ fn root() -> PathBuf {
 }
 
 fn files(folder: &Path, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<Vec<u8>>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -49,7 +58,8 @@ fn files(folder: &Path, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<Vec<u8>
     }
 }
 
-/// What recard really writes in an apply and a restore, the manifests of the tests, and every recorded answer.
+/// What recard really writes in an apply and a restore, the manifests of the tests, and every
+/// recorded answer.
 fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let place = Place::new();
     let quickstart = include_str!("../examples/quickstart.yaml");
@@ -77,8 +87,14 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let mut recordings = Vec::new();
     files(&root().join("tests/wire"), &|name| name.ends_with(".jsonl"), &mut recordings);
     let is_sealed = |name: &str| {
-        let names =
-            ["lead.recard-plan.json", "report.json", "plan.json", "limiter.json", "selection.json", "layouts.json"];
+        let names = [
+            "lead.recard-plan.json",
+            "report.json",
+            "plan.json",
+            "limiter.json",
+            "selection.json",
+            "layouts.json",
+        ];
         names.contains(&name)
     };
     vec![
@@ -91,7 +107,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     ]
 }
 
-/// Files of backups, and for each a layout out of it: what a backup holds is read without its envelope, too.
+/// Files of backups, and for each a layout out of it: what a backup holds is read without its
+/// envelope, too.
 fn with_parts(files: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let layout = |file: &Vec<u8>| {
         let lines = recard::format::read_lines(file).unwrap().lines;
@@ -118,8 +135,9 @@ fn answers(text: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
-/// A copy with some damage: bytes that are flipped, gone, doubled, or from another file. Half of them are damaged so that they
-/// stay text: a letter or digit is another one, and it takes more than a parser to find it.
+/// A copy with some damage: bytes that are flipped, gone, doubled, or from another file. Half of
+/// them are damaged so that they stay text: a letter or digit is another one, and it takes more
+/// than a parser to find it.
 fn damaged(seeds: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
     let mut bytes = seeds[random.random_range(0..seeds.len())].clone();
     let is_gentle = random.random();
@@ -128,8 +146,10 @@ fn damaged(seeds: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
         let length = random.random_range(0..16).min(bytes.len() - at);
         match random.random_range(0..6) {
             _ if is_gentle => {
-                if let Some(byte) = bytes[at..].iter_mut().find(|byte| byte.is_ascii_alphanumeric()) {
-                    *byte = if byte.is_ascii_digit() { random.random_range(b'0'..=b'9') } else { b'e' };
+                if let Some(byte) = bytes[at..].iter_mut().find(|byte| byte.is_ascii_alphanumeric())
+                {
+                    *byte =
+                        if byte.is_ascii_digit() { random.random_range(b'0'..=b'9') } else { b'e' };
                 }
             }
             0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
@@ -165,12 +185,16 @@ fn try_damaged(times: usize) {
         for number in 0..times {
             let bytes = damaged(seeds, &mut random);
             let outcome = std::panic::catch_unwind(|| body(&bytes));
-            let read =
-                outcome.unwrap_or_else(|_| panic!("{target}, copy {number}: {:?}", bytes.escape_ascii().to_string()));
+            let read = outcome.unwrap_or_else(|_| {
+                panic!("{target}, copy {number}: {:?}", bytes.escape_ascii().to_string())
+            });
             came_through += usize::from(read);
         }
         // Where nothing comes through, nothing behind the seals was tried.
-        assert!(!is_guarded || came_through > times / 50, "{target}: only {came_through} copies come behind the seals");
+        assert!(
+            !is_guarded || came_through > times / 50,
+            "{target}: only {came_through} copies come behind the seals"
+        );
     }
 }
 

@@ -1,7 +1,13 @@
-//! Limits and acknowledgements belong to the manifest that states them, whatever else stands in the run.
+//! Limits and acknowledgements belong to the manifest that states them, whatever else stands in the
+//! run.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -35,7 +41,9 @@ impl World {
 
     /// A portal with so many people besides the caller, each with a customized card.
     async fn of(count: usize) -> (Self, Vec<i64>) {
-        let world = Self::with(EmulatorOptions { seed: Seed::Users(600), ..EmulatorOptions::default() }).await;
+        let world =
+            Self::with(EmulatorOptions { seed: Seed::Users(600), ..EmulatorOptions::default() })
+                .await;
         let mut state = world.emulator.state();
         let ids: Vec<i64> = people(&state).into_iter().filter(|id| *id != 1).take(count).collect();
         let options = state["options"].as_array_mut().unwrap();
@@ -47,7 +55,8 @@ impl World {
 
     /// Writes a manifest into the folder of manifests.
     fn manifest(&self, file: &str, name: &str, users: &str, more: &str) {
-        let text = manifest(&portal_of(&self.emulator), users, more).replace("name: test", &format!("name: {name}"));
+        let text = manifest(&portal_of(&self.emulator), users, more)
+            .replace("name: test", &format!("name: {name}"));
         self.place.file(&format!("manifests/{file}"), &text);
     }
 
@@ -96,9 +105,15 @@ async fn guards_of_one_manifest_are_not_lifted_by_another_one() {
     world.manifest("a.yaml", "many", &ids(&people[..30]), "");
     world.manifest("b.yaml", "few", &ids(&people[30..]), &acknowledging("users: 1000"));
     let told = world.is_refused(&APPLY);
-    assert!(told.contains("manifest many: 30 people would lose a card; the limit maxUsers is 25"), "{told}");
+    assert!(
+        told.contains("manifest many: 30 people would lose a card; the limit maxUsers is 25"),
+        "{told}"
+    );
     // The advice names the manifest, and does not touch the other one.
-    assert!(told.contains("# manifest many\n    guards:\n      acknowledge: { users: 30 }"), "{told}");
+    assert!(
+        told.contains("# manifest many\n    guards:\n      acknowledge: { users: 30 }"),
+        "{told}"
+    );
     assert!(!told.contains("# manifest few"), "{told}");
     world.manifest("a.yaml", "many", &ids(&people[..30]), &acknowledging("users: 30"));
     world.applies(&APPLY);
@@ -111,15 +126,27 @@ async fn guards_measure_the_run_against_the_smallest_limit() {
     world.manifest("a.yaml", "one", &ids(&people[..20]), "");
     world.manifest("b.yaml", "other", &ids(&people[20..]), "  guards: { maxUsers: 22 }\n");
     let told = world.is_refused(&APPLY);
-    assert!(told.contains("40 people of all manifests would lose a card; the smallest limit maxUsers is 22"), "{told}");
+    assert!(
+        told.contains(
+            "40 people of all manifests would lose a card; the smallest limit maxUsers is 22"
+        ),
+        "{told}"
+    );
     // The acknowledgement of one of them is not enough.
     world.manifest("a.yaml", "one", &ids(&people[..20]), &acknowledging("users: 40"));
     let told = world.is_refused(&APPLY);
     assert!(
-        told.contains("# manifest other\n    guards:\n      maxUsers: 22\n      acknowledge: { users: 20 }"),
+        told.contains(
+            "# manifest other\n    guards:\n      maxUsers: 22\n      acknowledge: { users: 20 }"
+        ),
         "{told}"
     );
-    world.manifest("b.yaml", "other", &ids(&people[20..]), "  guards: { maxUsers: 22, acknowledge: { users: 20 } }\n");
+    world.manifest(
+        "b.yaml",
+        "other",
+        &ids(&people[20..]),
+        "  guards: { maxUsers: 22, acknowledge: { users: 20 } }\n",
+    );
     world.applies(&APPLY);
     assert_eq!(world.emulator.counters().rows_removed, 40);
 }
@@ -131,22 +158,41 @@ async fn guards_of_both_manifests_hold_for_a_card_that_two_select() {
     world.manifest("a.yaml", "one", "{ ids: [1] }", &acknowledging("people: [1]"));
     world.manifest("b.yaml", "other", "{ emails: [anna.volkova@company.example] }", "");
     let mut state = world.emulator.state();
-    let first = state["portal"]["users"].as_array_mut().unwrap().iter_mut().find(|user| user["ID"] == 1).unwrap();
+    let first = state["portal"]["users"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .find(|user| user["ID"] == 1)
+        .unwrap();
     first["EMAIL"] = json!("anna.volkova@company.example");
     world.emulator.set_state(&state).unwrap();
     let told = world.is_refused(&APPLY);
-    assert!(told.contains("manifest other: user 1 would lose a card: the owner of the webhook"), "{told}");
-    assert!(told.contains("warning[RC0302]: personal/1/simple is selected twice (and 1 more card)"), "{told}");
-    world.manifest("b.yaml", "other", "{ emails: [anna.volkova@company.example] }", &acknowledging("people: [1]"));
+    assert!(
+        told.contains("manifest other: user 1 would lose a card: the owner of the webhook"),
+        "{told}"
+    );
+    assert!(
+        told.contains("warning[RC0302]: personal/1/simple is selected twice (and 1 more card)"),
+        "{told}"
+    );
+    world.manifest(
+        "b.yaml",
+        "other",
+        "{ emails: [anna.volkova@company.example] }",
+        &acknowledging("people: [1]"),
+    );
     world.applies(&APPLY);
     // With another once key it is an error.
-    let text = manifest(&portal_of(&world.emulator), "{ emails: [anna.volkova@company.example] }", "");
+    let text =
+        manifest(&portal_of(&world.emulator), "{ emails: [anna.volkova@company.example] }", "");
     let once = text.replace("name: test", "name: other") + "      mode: { once: 2026-11 }\n";
     world.place.file("manifests/b.yaml", &once);
     let ended = world.place.run(&APPLY);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(
-        ended.stderr.contains("error[RC0301]: personal/1/simple is selected twice, with different modes"),
+        ended
+            .stderr
+            .contains("error[RC0301]: personal/1/simple is selected twice, with different modes"),
         "{ended:?}"
     );
 }
@@ -163,7 +209,10 @@ async fn guards_on_shares_count_employees_and_not_guests() {
     world.emulator.set_state(&state).unwrap();
     world.manifest("a.yaml", "one", &ids(&people), "");
     let told = world.is_refused(&APPLY);
-    assert!(told.contains("11 of 109 employees would lose a card; the limit maxPercentOfUsers is 10 %"), "{told}");
+    assert!(
+        told.contains("11 of 109 employees would lose a card; the limit maxPercentOfUsers is 10 %"),
+        "{told}"
+    );
     let mut state = world.emulator.state();
     state["portal"]["users"].as_array_mut().unwrap()[200]["UF_DEPARTMENT"] = json!([100]);
     world.emulator.set_state(&state).unwrap();
@@ -191,7 +240,12 @@ async fn guards_on_shrinking_selections_follow_a_manifest_that_was_renamed() {
     world.manifest("a.yaml", "sales", &ids(&people[..5]), "");
     world.manifest("b.yaml", "other", "{ ids: [1] }", &acknowledging("people: [1]"));
     let told = world.is_refused(&APPLY);
-    assert!(told.contains("manifest sales: the manifests select 5 people, and selected 20 in the last run"), "{told}");
+    assert!(
+        told.contains(
+            "manifest sales: the manifests select 5 people, and selected 20 in the last run"
+        ),
+        "{told}"
+    );
     // One beside it, for a few of the same people, is measured by itself.
     world.manifest("a.yaml", "sales", &ids(&people), "");
     world.manifest("b.yaml", "one-off", &ids(&people[..1]), "");
@@ -203,7 +257,10 @@ async fn guards_name_the_flag_where_it_is_the_limit() {
     let (world, people) = World::of(6).await;
     world.manifest("a.yaml", "one", &ids(&people), &acknowledging("users: 100"));
     let told = world.is_refused(&[&APPLY[..], &["--max-users", "5"]].concat());
-    assert!(told.contains("6 people would lose a card; the limit maxUsers is 5, by --max-users"), "{told}");
+    assert!(
+        told.contains("6 people would lose a card; the limit maxUsers is 5, by --max-users"),
+        "{told}"
+    );
     assert!(told.contains("give --max-users 6, or leave it out"), "{told}");
     assert!(!told.contains("acknowledge:"), "{told}");
     // A plan file keeps the flag.
@@ -228,8 +285,10 @@ async fn guards_advise_the_complete_block_merged_with_what_is_there() {
     let indented: String = block.lines().map(|line| format!("  {line}\n")).collect();
     assert!(told.contains(indented.trim_end()), "{told}");
     assert!(told.contains("in place of `guards` under `spec`"), "{told}");
-    let json: Value =
-        serde_json::from_str(&world.place.run(&["plan", "-f", "manifests", "--output", "json"]).stdout).unwrap();
+    let json: Value = serde_json::from_str(
+        &world.place.run(&["plan", "-f", "manifests", "--output", "json"]).stdout,
+    )
+    .unwrap();
     let lines = json["guards"]["acknowledgement"].as_str().unwrap();
     // What is printed is what is pasted.
     let pasted: String = lines.lines().map(|line| format!("  {line}\n")).collect();
@@ -243,7 +302,9 @@ async fn guards_of_a_plan_file_are_those_of_the_manifests_beside_it() {
     let world = World::new().await;
     let more = "  guards: { maxUsers: 25 }\n  protect: { ids: [31] }\n";
     let users = "{ departments: [{ id: 41, recursive: true }], ids: [13] }";
-    let text = manifest(&portal_of(&world.emulator), users, "      mode: { once: 2026-11 }\n").to_owned() + more;
+    let text = manifest(&portal_of(&world.emulator), users, "      mode: { once: 2026-11 }\n")
+        .to_owned()
+        + more;
     world.place.file("manifests/a.yaml", &text);
     world.place.run(&["plan", "-f", "manifests", "--out", PLAN]);
     let good = world.content();
@@ -276,16 +337,26 @@ async fn guards_of_a_plan_file_are_those_of_the_manifests_beside_it() {
     );
     refused(
         &|content| {
-            let target = content.targets.iter_mut().find(|target| target.key.user().unwrap().get() != 13).unwrap();
+            let target = content
+                .targets
+                .iter_mut()
+                .find(|target| target.key.user().unwrap().get() != 13)
+                .unwrap();
             target.origin.selector = recard::model::Selector::Id;
         },
         foreign,
     );
     refused(
-        &|content| content.expires = content.created.checked_add(jiff::SignedDuration::from_hours(24 * 365)).unwrap(),
+        &|content| {
+            content.expires =
+                content.created.checked_add(jiff::SignedDuration::from_hours(24 * 365)).unwrap()
+        },
         "no plan may be used for longer than 31 days",
     );
-    refused(&|content| content.manifests[0].reason = "another".to_owned(), "made from other manifests");
+    refused(
+        &|content| content.manifests[0].reason = "another".to_owned(),
+        "made from other manifests",
+    );
     world.seal(good);
     assert_eq!(world.place.run(&["apply", PLAN, "-f", "manifests"]).code, 0);
     let late = world.place.run(&["plan", "-f", "manifests", "--out", PLAN, "--max-age", "745h"]);
@@ -306,14 +377,18 @@ async fn guards_of_a_plan_file_leave_out_whom_the_manifests_do_not_select() {
     // Somebody was slipped into the file, with the origin of another target.
     save(&world.emulator, row(1, "lead_details", "own"));
     let own: CardKey = "personal/1/simple".parse().unwrap();
-    let slipped = recard::format::plan_file::PlanFileTarget { key: own, ..content.targets[0].clone() };
+    let slipped =
+        recard::format::plan_file::PlanFileTarget { key: own, ..content.targets[0].clone() };
     content.targets.insert(0, slipped);
     content.counts.reset += 1;
     world.seal(content.clone());
     let ended = world.place.run(&["apply", PLAN, "-f", "manifests"]);
     assert_eq!(ended.code, 3, "{ended:?}");
-    let left: Vec<&str> =
-        ended.stdout.lines().filter(|line| line.contains("the manifests do not select the card any more")).collect();
+    let left: Vec<&str> = ended
+        .stdout
+        .lines()
+        .filter(|line| line.contains("the manifests do not select the card any more"))
+        .collect();
     assert!(left.iter().any(|line| line.contains("personal/1/simple")), "{ended:?}");
     assert!(left.iter().any(|line| line.contains(&format!("personal/{moved}/"))), "{ended:?}");
     let rows = world.emulator.state()["options"].clone();
@@ -327,13 +402,16 @@ async fn guards_hold_whom_an_exception_may_mean_where_the_tree_has_a_hole() {
     let world = World::new().await;
     let mut state = world.emulator.state();
     let departments = state["portal"]["departments"].as_array_mut().unwrap();
-    // 42 lies below 41; with 42 inactive nobody sees that 46 is below 41, nor where 42 itself belongs.
+    // 42 lies below 41; with 42 inactive nobody sees that 46 is below 41, nor where 42 itself
+    // belongs.
     let mut below = departments.iter().find(|one| one["ID"] == 42).unwrap().clone();
     below["ID"] = json!(46);
     below["PARENT"] = json!(42);
     departments.push(below);
     let users = state["portal"]["users"].as_array_mut().unwrap();
-    let of = |user: &Value, id: i64| user["UF_DEPARTMENT"].as_array().is_some_and(|all| all.contains(&json!(id)));
+    let of = |user: &Value, id: i64| {
+        user["UF_DEPARTMENT"].as_array().is_some_and(|all| all.contains(&json!(id)))
+    };
     let in_42: Vec<i64> = users
         .iter()
         .filter(|user| of(user, 42) && user["ACTIVE"] != false)
@@ -346,12 +424,15 @@ async fn guards_hold_whom_an_exception_may_mean_where_the_tree_has_a_hole() {
         save(&world.emulator, row(id, "lead_details", "mine"));
     }
     let except = |recursive: bool| {
-        format!("{{ ids: [{lower}, {upper}, 13], except: {{ departments: [{{ id: 41, recursive: {recursive} }}] }} }}")
+        format!(
+            "{{ ids: [{lower}, {upper}, 13], except: {{ departments: [{{ id: 41, recursive: {recursive} }}] }} }}"
+        )
     };
     save(&world.emulator, row(13, "lead_details", "mine"));
     let targets = |users: &str| {
         world.manifest("a.yaml", "one", users, "");
-        let planned = world.place.run(&["plan", "-f", "manifests", "--output", "json", "--unchanged"]);
+        let planned =
+            world.place.run(&["plan", "-f", "manifests", "--output", "json", "--unchanged"]);
         let json: Value = serde_json::from_str(&planned.stdout).unwrap();
         let of = |target: &Value| {
             (
@@ -371,14 +452,20 @@ async fn guards_hold_whom_an_exception_may_mean_where_the_tree_has_a_hole() {
     world.emulator.set_state(&state).unwrap();
     let holed = targets(&except(true));
     let held = |id: i64| {
-        let own: Vec<_> = holed.iter().filter(|(key, ..)| key.starts_with(&format!("personal/{id}/"))).collect();
+        let own: Vec<_> =
+            holed.iter().filter(|(key, ..)| key.starts_with(&format!("personal/{id}/"))).collect();
         own.len() == 2
-            && own.iter().all(|(_, decision, reason)| decision == "hold" && reason.contains("department-unknown"))
+            && own.iter().all(|(_, decision, reason)| {
+                decision == "hold" && reason.contains("department-unknown")
+            })
     };
     assert!(held(lower) && held(upper) && !held(13), "{holed:?}");
     let ended = world.place.run(&APPLY);
     assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.stdout.contains("may be excepted: the portal does not list department 42"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("may be excepted: the portal does not list department 42"),
+        "{ended:?}"
+    );
     assert_eq!(resets_sent(&world.emulator), 1);
     // A ring of departments has no place in the tree.
     let departments = state["portal"]["departments"].as_array_mut().unwrap();
@@ -387,7 +474,8 @@ async fn guards_hold_whom_an_exception_may_mean_where_the_tree_has_a_hole() {
     world.emulator.set_state(&state).unwrap();
     let ended = world.place.run(&["plan", "-f", "manifests"]);
     assert!(ended.stdout.contains("may be excepted: department 42 is above itself"), "{ended:?}");
-    // An exception of the department alone is known, and so is somebody whom another block selects for sure.
+    // An exception of the department alone is known, and so is somebody whom another block selects
+    // for sure.
     let alone = targets(&except(false));
     assert!(alone.iter().all(|(_, decision, _)| decision != "hold"), "{alone:?}");
 }

@@ -1,7 +1,13 @@
-//! Habits of the command line: what a word, an option or a variable means, and what a command says to type next.
+//! Habits of the command line: what a word, an option or a variable means, and what a command says
+//! to type next.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -74,7 +80,10 @@ fn restore_of_a_user_who_is_not_in_the_run_is_an_error_that_lists_who_is() {
         for run in [&run, "last"] {
             let refused = embedded(&place, &format!("restore {run} {selection} --auto-approve"));
             assert_eq!(refused.code, 1, "{selection}: {refused:?}");
-            assert!(refused.stderr.contains(problem) && refused.stderr.contains(list), "{selection}: {refused:?}");
+            assert!(
+                refused.stderr.contains(problem) && refused.stderr.contains(list),
+                "{selection}: {refused:?}"
+            );
         }
     }
     let json = embedded(&place, "restore last --user 99 --output json");
@@ -96,24 +105,33 @@ fn commands() -> Vec<String> {
     found
 }
 
-const VARIABLES: &[(&str, &str)] =
-    &[("RECARD_PORTAL", "embedded"), ("RECARD_STORE", "kept"), ("RECARD_RATE", "enterprise"), ("RECARD_LANG", "en")];
+const VARIABLES: &[(&str, &str)] = &[
+    ("RECARD_PORTAL", "embedded"),
+    ("RECARD_STORE", "kept"),
+    ("RECARD_RATE", "enterprise"),
+    ("RECARD_LANG", "en"),
+];
 
 #[test]
 fn usage_with_the_variables_of_options_set_is_the_usage_without_them() {
     let place = place();
     for command in commands() {
         for more in [&["--help"][..], &["--fly"], &["x", "y", "z"], &[]] {
-            let words: Vec<&str> =
-                command.split(' ').filter(|word| !word.is_empty()).chain(more.iter().copied()).collect();
+            let words: Vec<&str> = command
+                .split(' ')
+                .filter(|word| !word.is_empty())
+                .chain(more.iter().copied())
+                .collect();
             if more.is_empty()
-                && !["plan", "apply", "restore", "show", "audit", "ledger", ""].contains(&command.as_str())
+                && !["plan", "apply", "restore", "show", "audit", "ledger", ""]
+                    .contains(&command.as_str())
             {
                 // Without anything they would run.
                 continue;
             }
             let bare = place.run(&words);
-            let set = Ended::of(place.command(&words).envs(VARIABLES.iter().copied()).output().unwrap());
+            let set =
+                Ended::of(place.command(&words).envs(VARIABLES.iter().copied()).output().unwrap());
             assert_eq!(set.shown(), bare.shown(), "{words:?}");
         }
     }
@@ -122,13 +140,16 @@ fn usage_with_the_variables_of_options_set_is_the_usage_without_them() {
 /// Every variable that the sources name.
 fn variables() -> Vec<String> {
     let mut found = Vec::new();
-    let source = [include_str!("../src/cli/environment.rs"), include_str!("../src/cli/commands/man.rs")].concat();
+    let source =
+        [include_str!("../src/cli/environment.rs"), include_str!("../src/cli/commands/man.rs")]
+            .concat();
     for word in source.split(|c: char| !(c.is_ascii_uppercase() || c == '_')) {
         let is_known = ["RECARD_", "GITHUB_", "GITLAB_", "CI_", "B24_", "BITRIX24_", "SSL_"]
             .iter()
             .any(|start| word.starts_with(start));
         if is_known
-            || ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "LANG", "LC_ALL", "LC_MESSAGES"].contains(&word)
+            || ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NO_COLOR", "LANG", "LC_ALL", "LC_MESSAGES"]
+                .contains(&word)
         {
             found.push(word.to_owned());
         }
@@ -142,14 +163,22 @@ fn variables() -> Vec<String> {
 fn environment_variable_that_is_empty_or_blank_counts_as_unset() {
     let variables = variables();
     assert!(variables.len() > 15, "{variables:?}");
-    for line in ["plan -f lead.yaml --portal embedded", "history", "init new --ci github", "doctor --portal embedded"] {
+    for line in [
+        "plan -f lead.yaml --portal embedded",
+        "history",
+        "init new --ci github",
+        "doctor --portal embedded",
+    ] {
         let words: Vec<&str> = line.split(' ').collect();
         let run = |value: Option<&str>| {
             let place = place();
             let mut command = place.command(&words);
             if let Some(value) = value {
                 command.envs(variables.iter().map(|name| (name, value)));
-                command.envs(["https_proxy", "no_proxy", "TMPDIR", "USER", "HOSTNAME"].map(|name| (name, value)));
+                command.envs(
+                    ["https_proxy", "no_proxy", "TMPDIR", "USER", "HOSTNAME"]
+                        .map(|name| (name, value)),
+                );
             }
             let ended = Ended::of(command.output().unwrap());
             (ended.shown(), place.path().join(".recard").exists())
@@ -175,9 +204,13 @@ fn environment_variable_that_is_no_text_is_refused_by_its_name() {
     ] {
         let mut command = place.command(&["plan", "-f", "lead.yaml"]);
         command.env("RECARD_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/aaaaaaaa11111111/");
-        let ended = Ended::of(command.env(name, std::ffi::OsStr::from_bytes(value)).output().unwrap());
+        let ended =
+            Ended::of(command.env(name, std::ffi::OsStr::from_bytes(value)).output().unwrap());
         assert_eq!(ended.code, 64, "{name}: {ended:?}");
-        assert!(ended.stderr.contains(&format!("the variable {name} is not UTF-8")), "{name}: {ended:?}");
+        assert!(
+            ended.stderr.contains(&format!("the variable {name} is not UTF-8")),
+            "{name}: {ended:?}"
+        );
     }
 }
 
@@ -191,13 +224,18 @@ fn environment_option_that_is_set_means_what_the_option_means() {
     assert_eq!(with(&plan, &VARIABLES[..2]).code, 0);
     assert!(place.path().join("kept/portals").is_dir() && !place.path().join(".recard").exists());
     let typed = with(&[&plan[..], &["--store", ".recard"]].concat(), &VARIABLES[..2]);
-    assert!(typed.code == 0 && place.path().join(".recard").is_dir(), "the command line goes first: {typed:?}");
+    assert!(
+        typed.code == 0 && place.path().join(".recard").is_dir(),
+        "the command line goes first: {typed:?}"
+    );
     let rate = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_RATE", "fast")]);
     assert!(rate.code == 64 && rate.stderr.contains("a rate is `standard`"), "{rate:?}");
     let language = with(&plan, &[("RECARD_PORTAL", "embedded"), ("RECARD_LANG", "fr")]);
     assert!(
         language.code == 64
-            && language.stderr.contains("recard speaks en and ru\nhelp: the value comes from RECARD_LANG"),
+            && language
+                .stderr
+                .contains("recard speaks en and ru\nhelp: the value comes from RECARD_LANG"),
         "{language:?}"
     );
 }
@@ -243,24 +281,37 @@ fn demo_commands_as_printed_work_in_an_empty_folder_and_print_what_stands_below_
     assert_eq!(steps.len(), 5, "{printed}");
     let place = Place::new();
     let mut shell = support::page::Shell::start(place.path());
-    let manifest: String =
-        steps[0].printed.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
+    let manifest: String = steps[0]
+        .printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .map(|line| format!("{line}\n"))
+        .collect();
     for step in &steps {
         let mut output = support::recard::steady(&shell.run(step.command.trim_end()));
         if step.command.contains("> quickstart.yaml") {
             assert_eq!(output, "", "{step:?}");
             output = manifest.clone();
-            assert_eq!(std::fs::read_to_string(place.path().join("quickstart.yaml")).unwrap(), manifest);
+            assert_eq!(
+                std::fs::read_to_string(place.path().join("quickstart.yaml")).unwrap(),
+                manifest
+            );
         } else {
             // The way back is told beside the result.
-            let result: String =
-                output.split_inclusive('\n').filter(|line| !line.starts_with("To put everything back")).collect();
+            let result: String = output
+                .split_inclusive('\n')
+                .filter(|line| !line.starts_with("To put everything back"))
+                .collect();
             assert_eq!(result.trim(), step.printed.trim(), "{}", step.command);
         }
         assert_eq!(shell.run("echo $?").trim(), "0", "{step:?}: {output}");
     }
     // No other command is told, above all none about the folder that is gone.
-    assert_eq!((demo.stdout.matches("recard ").count(), demo.stderr.matches("recard ").count()), (5, 0), "{demo:?}");
+    assert_eq!(
+        (demo.stdout.matches("recard ").count(), demo.stderr.matches("recard ").count()),
+        (5, 0),
+        "{demo:?}"
+    );
     assert!(!demo.stdout.contains("/tmp") && !demo.stderr.contains("/tmp"), "{demo:?}");
 }
 
@@ -274,27 +325,46 @@ fn show_plan_renders_every_format() {
         ended.stdout
     };
     let text = shown("text");
-    assert!(text.starts_with("Plan ") && text.contains("Plan: 9 to reset, 17 to keep, 0 held."), "{text}");
+    assert!(
+        text.starts_with("Plan ") && text.contains("Plan: 9 to reset, 17 to keep, 0 held."),
+        "{text}"
+    );
     assert_eq!(shown("json"), std::fs::read_to_string(place.path().join("plan.json")).unwrap());
     let markdown = shown("markdown");
-    assert!(markdown.starts_with("<!-- recard:show -->\n### 📋 recard show: 9 cards to reset\n"), "{markdown}");
+    assert!(
+        markdown.starts_with("<!-- recard:show -->\n### 📋 recard show: 9 cards to reset\n"),
+        "{markdown}"
+    );
     assert_eq!(markdown.matches("| `personal/").count(), 9, "{markdown}");
     let junit = shown("junit");
     roxmltree::Document::parse(&junit).unwrap();
     assert!(junit.contains("<testsuite name=\"recard show guards\" tests=\"7\""), "{junit}");
-    assert!(junit.contains("<testsuite name=\"recard show targets\" tests=\"9\" failures=\"0\""), "{junit}");
+    assert!(
+        junit.contains("<testsuite name=\"recard show targets\" tests=\"9\" failures=\"0\""),
+        "{junit}"
+    );
     let csv = shown("csv");
-    assert_eq!((csv.lines().count(), csv.matches("\"reset\",\"customised\"").count()), (10, 9), "{csv}");
+    assert_eq!(
+        (csv.lines().count(), csv.matches("\"reset\",\"customised\"").count()),
+        (10, 9),
+        "{csv}"
+    );
     let sarif: Value = serde_json::from_str(&shown("sarif")).unwrap();
-    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]), "what is going to happen is no problem");
+    assert_eq!(
+        sarif["runs"][0]["results"],
+        serde_json::json!([]),
+        "what is going to happen is no problem"
+    );
     assert!(shown("github").starts_with("::notice file=lead.yaml,line="), "{}", shown("github"));
 
-    // What a guard refuses is told in every format, too, and a file of each form is written in one go.
+    // What a guard refuses is told in every format, too, and a file of each form is written in one
+    // go.
     let text = QUICKSTART.replacen("spec:\n", "spec:\n  guards: { maxUsers: 2 }\n", 1);
     place.file("lead.yaml", &text);
     embedded(&place, "plan -f lead.yaml --out plan.json");
     let formats = ["text", "json", "markdown", "junit", "csv", "sarif", "github"];
-    let outputs: Vec<String> = formats.iter().map(|format| format!("--output {format}={format}.out")).collect();
+    let outputs: Vec<String> =
+        formats.iter().map(|format| format!("--output {format}={format}.out")).collect();
     done(&place, &format!("show plan.json {}", outputs.join(" ")));
     for (format, wanted) in [
         ("text", "guard: 7 people"),
@@ -318,10 +388,12 @@ fn options_in(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("--") {
         let before = text[..at].chars().next_back().unwrap_or(' ');
-        let name: String = text[at + 2..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+        let name: String =
+            text[at + 2..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
         let name = name.trim_end_matches('-');
-        let is_option =
-            name.starts_with(|c: char| c.is_ascii_lowercase()) && !before.is_alphanumeric() && before != '-';
+        let is_option = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && !before.is_alphanumeric()
+            && before != '-';
         if is_option && text[..at].chars().rev().take(4).collect::<String>() != "--!<" {
             found.push(format!("--{name}"));
         }
@@ -343,12 +415,24 @@ fn documented_options_all_stand_in_the_help() {
             );
             let aliases = option.get_all_aliases().unwrap_or_default();
             let visible = option.get_visible_aliases().unwrap_or_default();
-            assert_eq!(aliases.len(), visible.len(), "{option} of {} has a hidden alias", command.get_name());
-            shown.extend(option.get_long().into_iter().chain(visible).map(|name| format!("--{name}")));
+            assert_eq!(
+                aliases.len(),
+                visible.len(),
+                "{option} of {} has a hidden alias",
+                command.get_name()
+            );
+            shown.extend(
+                option.get_long().into_iter().chain(visible).map(|name| format!("--{name}")),
+            );
         }
         for one in command.get_subcommands() {
             assert!(!one.is_hide_set(), "{} is hidden", one.get_name());
-            assert_eq!(one.get_all_aliases().count(), one.get_visible_aliases().count(), "{}", one.get_name());
+            assert_eq!(
+                one.get_all_aliases().count(),
+                one.get_visible_aliases().count(),
+                "{}",
+                one.get_name()
+            );
             walk(one, shown);
         }
     }
@@ -359,8 +443,10 @@ fn documented_options_all_stand_in_the_help() {
     let root = support::page::root();
     let mut texts = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
     for folder in ["docs", "examples", "src/cli/templates", "src/cli", "src/cli/commands"] {
-        for entry in
-            std::fs::read_dir(root.join(folder)).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file())
+        for entry in std::fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(Result::unwrap)
+            .filter(|entry| entry.path().is_file())
         {
             texts.push(format!("{folder}/{}", entry.file_name().to_string_lossy()));
         }
@@ -371,7 +457,8 @@ fn documented_options_all_stand_in_the_help() {
         let text = support::page::read(name);
         // The tests of a source file may try options that nobody has.
         let text = text.split("#[cfg(test)]").next().unwrap();
-        // Beside documents only what is told about recard counts: pipelines and sources start other programs, too.
+        // Beside documents only what is told about recard counts: pipelines and sources start other
+        // programs, too.
         let told = |line: &&str| name.ends_with(".md") || line.contains("recard ");
         let options = text.lines().filter(told).flat_map(options_in);
         for option in options {
@@ -395,7 +482,8 @@ async fn byte_order_mark_is_left_out_wherever_a_text_is_read() {
     use recard::emulator::{Emulator, EmulatorOptions};
 
     let emulator = Emulator::start_with(EmulatorOptions::default()).await.unwrap();
-    let host = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    let host =
+        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
     let place = Place::new();
     let marked = |name: &str| {
         let path = place.path().join(name);
@@ -404,7 +492,8 @@ async fn byte_order_mark_is_left_out_wherever_a_text_is_read() {
     };
     place.file("hook", &format!("{}\r\n", emulator.webhook_url(1).unwrap()));
     marked("hook");
-    place.file("lead.yaml", &QUICKSTART.replace("portal: embedded", &format!("portal: \"{host}\"")));
+    place
+        .file("lead.yaml", &QUICKSTART.replace("portal: embedded", &format!("portal: \"{host}\"")));
     marked("lead.yaml");
     let run = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
@@ -465,20 +554,34 @@ fn manifest_nested_too_deep_is_told_in_words() {
 fn webhook_of_an_sdk_is_named_in_the_error_and_never_taken() {
     let place = place();
     for variable in ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"] {
-        for line in ["plan -f lead.yaml", "apply -f lead.yaml --auto-approve", "history", "doctor"] {
+        for line in ["plan -f lead.yaml", "apply -f lead.yaml --auto-approve", "history", "doctor"]
+        {
             let words: Vec<&str> = line.split(' ').collect();
             // An address on which nothing listens: a request would fail in another way.
             let mut command = place.command(&words);
-            let ended = Ended::of(command.env(variable, "http://127.0.0.1:9/rest/1/s3cr3tvalue/").output().unwrap());
+            let ended = Ended::of(
+                command.env(variable, "http://127.0.0.1:9/rest/1/s3cr3tvalue/").output().unwrap(),
+            );
             assert_eq!(ended.code, 1, "{variable} {line}: {ended:?}");
             assert!(ended.stderr.contains("no portal is given"), "{variable} {line}: {ended:?}");
-            assert!(ended.stderr.contains(&format!("help: {variable} is set, and recard never takes it")), "{ended:?}");
-            assert!(!ended.stderr.contains("s3cr3t") && !ended.stdout.contains("s3cr3t"), "{ended:?}");
+            assert!(
+                ended
+                    .stderr
+                    .contains(&format!("help: {variable} is set, and recard never takes it")),
+                "{ended:?}"
+            );
+            assert!(
+                !ended.stderr.contains("s3cr3t") && !ended.stdout.contains("s3cr3t"),
+                "{ended:?}"
+            );
         }
         let mut command = place.command(&["apply", "-f", "lead.yaml"]);
         command.env(variable, "x").env("RECARD_READ_WEBHOOK_URL", "http://127.0.0.1:9/rest/1/key/");
         let ended = Ended::of(command.output().unwrap());
-        assert!(ended.stderr.contains("this command writes") && ended.stderr.contains(variable), "{ended:?}");
+        assert!(
+            ended.stderr.contains("this command writes") && ended.stderr.contains(variable),
+            "{ended:?}"
+        );
     }
     let ended = Ended::of(place.command(&["history"]).env("B24_HOOK", "").output().unwrap());
     assert!(!ended.stderr.contains("B24"), "{ended:?}");

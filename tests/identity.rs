@@ -1,7 +1,12 @@
 //! Files and hosts are told apart by what they are, and never by how they are displayed or spelled.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -31,7 +36,8 @@ impl World {
     }
 
     fn text(&self, name: &str, users: &str, more: &str) -> String {
-        manifest(&portal_of(&self.emulator), users, more).replace("name: test", &format!("name: {name}"))
+        manifest(&portal_of(&self.emulator), users, more)
+            .replace("name: test", &format!("name: {name}"))
     }
 
     fn at(&self, path: impl AsRef<Path>) -> PathBuf {
@@ -58,7 +64,10 @@ async fn identity_of_manifests_whose_names_are_no_text_is_kept_with_what_they_pr
     // A problem is shown in the file that it is in.
     file(b"a\xff.yaml", world.text("other", "{ ids: [0] }", ""));
     let broken = world.place.run(&["validate", "-f", "manifests"]);
-    assert!(broken.stderr.contains("a\\xff.yaml:") && broken.stderr.contains("ids: [0]"), "{broken:?}");
+    assert!(
+        broken.stderr.contains("a\\xff.yaml:") && broken.stderr.contains("ids: [0]"),
+        "{broken:?}"
+    );
     assert!(!broken.stderr.contains("a\\xfe.yaml:"), "{broken:?}");
 }
 
@@ -74,7 +83,16 @@ async fn identity_of_a_manifest_is_one_by_any_spelling_or_link() {
     for files in [
         &["-f", "m"][..],
         &["-f", "m", "-f", "n"],
-        &["-f", "m/lead.yaml", "-f", "./m/../m/lead.yaml", "-f", "m//soft.yaml", "-f", "n/hard.yaml"],
+        &[
+            "-f",
+            "m/lead.yaml",
+            "-f",
+            "./m/../m/lead.yaml",
+            "-f",
+            "m//soft.yaml",
+            "-f",
+            "n/hard.yaml",
+        ],
     ] {
         let ended = world.place.run(&[&["validate"], files].concat());
         assert_eq!(ended.code, 0, "{files:?}: {ended:?}");
@@ -109,15 +127,24 @@ async fn identity_of_outputs_is_compared_with_every_input_and_with_each_other() 
             .map(|name| (world.at(name), fs::read(world.at(name)).unwrap()))
             .collect()
     };
-    let before = (files(), fs::read_dir(world.place.path()).unwrap().count(), world.emulator.counters().requests);
+    let before = (
+        files(),
+        fs::read_dir(world.place.path()).unwrap().count(),
+        world.emulator.counters().requests,
+    );
     let plan = ["plan", "-f", "lead.yaml"];
-    let by_file = ["plan", "-f", "folder", "--webhook-url-file", "webhook", "--ledger", "once.json"];
+    let by_file =
+        ["plan", "-f", "folder", "--webhook-url-file", "webhook", "--ledger", "once.json"];
     let output = |path: &str| format!("json={path}");
     for path in ["lead.yaml", "./lead.yaml", "folder/../lead.yaml", "soft", "hard"] {
         is_refused(&world, &[&plan[..], &["--out", path]].concat(), "a manifest");
         is_refused(&world, &[&plan[..], &["--output", &output(path)]].concat(), "a manifest");
         is_refused(&world, &["validate", "-f", "lead.yaml", "-o", &output(path)], "a manifest");
-        is_refused(&world, &["apply", "plan.json", "-f", "lead.yaml", "-o", &output(path)], "a manifest");
+        is_refused(
+            &world,
+            &["apply", "plan.json", "-f", "lead.yaml", "-o", &output(path)],
+            "a manifest",
+        );
         is_refused(&world, &["drift", "-f", "lead.yaml", "-o", &output(path)], "a manifest");
         is_refused(&world, &["reconcile", "-f", "lead.yaml", "-o", &output(path)], "a manifest");
     }
@@ -133,24 +160,48 @@ async fn identity_of_outputs_is_compared_with_every_input_and_with_each_other() 
     }
     is_refused(&world, &["apply", "plan.json", "-o", &output("./plan.json")], "the plan file");
     is_refused(&world, &["show", "plan.json", "-o", &output("plan.json")], "the plan file");
-    is_refused(&world, &[&plan[..], &["--out", "x", "-o", "json=./x"]].concat(), "the plan file of --out");
-    is_refused(&world, &[&plan[..], &["-o", "json=x", "-o", "junit=folder/../x"]].concat(), "the output json");
-    is_refused(&world, &[&plan[..], &["-o", "json=new.json", "-o", "junit=dangling"]].concat(), "the output json");
+    is_refused(
+        &world,
+        &[&plan[..], &["--out", "x", "-o", "json=./x"]].concat(),
+        "the plan file of --out",
+    );
+    is_refused(
+        &world,
+        &[&plan[..], &["-o", "json=x", "-o", "junit=folder/../x"]].concat(),
+        "the output json",
+    );
+    is_refused(
+        &world,
+        &[&plan[..], &["-o", "json=new.json", "-o", "junit=dangling"]].concat(),
+        "the output json",
+    );
     let mut command = world.place.command(&["plan", "-f", "-", "--out", "lead.yaml"]);
-    let ended = Ended::of(command.stdin(fs::File::open(world.at("lead.yaml")).unwrap()).output().unwrap());
+    let ended =
+        Ended::of(command.stdin(fs::File::open(world.at("lead.yaml")).unwrap()).output().unwrap());
     assert_eq!(ended.code, 64, "{ended:?}");
     let mut command = world.place.command(&[&plan[..], &["--out", "webhook"]].concat());
-    let ended =
-        Ended::of(command.env_remove("RECARD_WEBHOOK_URL").env("RECARD_WEBHOOK_URL_FILE", "webhook").output().unwrap());
+    let ended = Ended::of(
+        command
+            .env_remove("RECARD_WEBHOOK_URL")
+            .env("RECARD_WEBHOOK_URL_FILE", "webhook")
+            .output()
+            .unwrap(),
+    );
     assert_eq!(ended.code, 64, "{ended:?}");
     // The embedded portal writes its state back, and so its file is an output, too.
     let embedded = |file: &str| format!("embedded:{file}");
-    for (file, other) in [("./lead.yaml", "a manifest"), (".recard/portals/x/audit.jsonl", "the store")] {
+    for (file, other) in
+        [("./lead.yaml", "a manifest"), (".recard/portals/x/audit.jsonl", "the store")]
+    {
         is_refused(&world, &[&plan[..], &["--portal", &embedded(file)]].concat(), other);
     }
     let ledger = ["--ledger", "once.json", "--portal", &embedded("./once.json")];
     is_refused(&world, &[&plan[..], &ledger].concat(), "the ledger");
-    let after = (files(), fs::read_dir(world.place.path()).unwrap().count(), world.emulator.counters().requests);
+    let after = (
+        files(),
+        fs::read_dir(world.place.path()).unwrap().count(),
+        world.emulator.counters().requests,
+    );
     assert_eq!(before, after);
     // A store that shares its folder with everything else keeps what it has.
     let here = [&plan[..], &["--store", "."]].concat();
@@ -158,14 +209,18 @@ async fn identity_of_outputs_is_compared_with_every_input_and_with_each_other() 
     is_refused(&world, &[&here[..], &["--out", "portals/x.json"]].concat(), "the store");
     is_refused(&world, &[&here[..], &["--out", "./.gitignore"]].concat(), "the store");
     // What keeps nothing may be named twice.
-    let ended = world.place.run(&[&plan[..], &["-o", "json=/dev/null", "-o", "junit=/dev/null"]].concat());
+    let ended =
+        world.place.run(&[&plan[..], &["-o", "json=/dev/null", "-o", "junit=/dev/null"]].concat());
     assert_eq!(ended.code, 0, "{ended:?}");
 }
 
 fn is_refused(world: &World, arguments: &[&str], other: &str) {
     let ended = world.place.run(arguments);
     assert_eq!(ended.code, 64, "{arguments:?}: {ended:?}");
-    assert!(ended.stderr.contains(&format!("would be written over {other}")), "{arguments:?}: {ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("would be written over {other}")),
+        "{arguments:?}: {ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,7 +231,10 @@ async fn identity_of_a_dangling_link_is_where_it_leads() {
     symlink("out/plan.json", world.at("link")).unwrap();
     let ended = world.place.run(&["plan", "-f", "lead.yaml", "--out", "link"]);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(world.at("out/plan.json").is_file() && fs::symlink_metadata(world.at("link")).unwrap().is_symlink());
+    assert!(
+        world.at("out/plan.json").is_file()
+            && fs::symlink_metadata(world.at("link")).unwrap().is_symlink()
+    );
     symlink("none/plan.json", world.at("nowhere")).unwrap();
     symlink("ring", world.at("ring")).unwrap();
     let requests = world.emulator.counters().requests;

@@ -1,7 +1,12 @@
-//! What people read can be said in every language: each text that the sources mark has a translation that fits it, and no
-//! translation is left of a text that is gone.
+//! What people read can be said in every language: each text that the sources mark has a
+//! translation that fits it, and no translation is left of a text that is gone.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, reason = "the support code is shared by several tests")]
 
 #[path = "support/sources.rs"]
@@ -76,8 +81,12 @@ fn placeholders(text: &str) -> Vec<String> {
     let mut rest = bare.as_str();
     let mut next = 0;
     while let Some((_, from)) = rest.split_once('{') {
-        let (name, behind) = from.split_once('}').unwrap_or_else(|| panic!("a brace is open: {text}"));
-        assert!(!name.contains(':'), "a placeholder has a form, which only std::format! knows: {text}");
+        let (name, behind) =
+            from.split_once('}').unwrap_or_else(|| panic!("a brace is open: {text}"));
+        assert!(
+            !name.contains(':'),
+            "a placeholder has a form, which only std::format! knows: {text}"
+        );
         found.push(if name.is_empty() { next.to_string() } else { name.to_owned() });
         next += usize::from(name.is_empty());
         rest = behind;
@@ -87,16 +96,20 @@ fn placeholders(text: &str) -> Vec<String> {
     found
 }
 
-/// What a translator must leave as it is: what stands in backticks, options, and names of variables.
+/// What a translator must leave as it is: what stands in backticks, options, and names of
+/// variables.
 fn untouchable(text: &str) -> BTreeSet<String> {
     let quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
-    let words = words.filter(|word| word.starts_with("--") || word.starts_with("RECARD_")).map(str::to_owned);
+    let words = words
+        .filter(|word| word.starts_with("--") || word.starts_with("RECARD_"))
+        .map(str::to_owned);
     quoted.chain(words).collect()
 }
 
 fn has_letters(text: &str) -> bool {
-    let outside = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, behind)| behind));
+    let outside =
+        text.split('{').map(|part| part.split_once('}').map_or(part, |(_, behind)| behind));
     outside.flat_map(str::chars).any(char::is_alphabetic)
 }
 
@@ -105,7 +118,9 @@ fn faults(marked: &Marked, translations: &[&str]) -> Vec<String> {
     let (one, several) = marked;
     let english = several.as_ref().unwrap_or(one);
     let mut faults = Vec::new();
-    let mut fault = |what: &str, translation: &str| faults.push(format!("{what}: {english:?}: {translation:?}"));
+    let mut fault = |what: &str, translation: &str| {
+        faults.push(format!("{what}: {english:?}: {translation:?}"))
+    };
     for translation in translations {
         if translation.is_empty() {
             fault("no translation", translation);
@@ -117,11 +132,14 @@ fn faults(marked: &Marked, translations: &[&str]) -> Vec<String> {
         if untouchable(translation) != untouchable(english) {
             fault("other options, keys or commands", translation);
         }
-        if has_letters(english) && !translation.chars().any(|c| ('а'..='я').contains(&c) || ('А'..='Я').contains(&c))
+        if has_letters(english)
+            && !translation.chars().any(|c| ('а'..='я').contains(&c) || ('А'..='Я').contains(&c))
         {
             fault("not Russian", translation);
         }
-        let edges = |text: &str| (text.starts_with(char::is_whitespace), text.ends_with(char::is_whitespace));
+        let edges = |text: &str| {
+            (text.starts_with(char::is_whitespace), text.ends_with(char::is_whitespace))
+        };
         if edges(translation) != edges(english) {
             fault("other blanks at its edges", translation);
         }
@@ -144,7 +162,11 @@ fn entry(marked: &Marked) -> String {
 #[test]
 fn every_text_has_a_translation_and_every_translation_a_text() {
     let marked = marked();
-    assert!(marked.len() > 100, "the test looks at the wrong place: only {} texts found", marked.len());
+    assert!(
+        marked.len() > 100,
+        "the test looks at the wrong place: only {} texts found",
+        marked.len()
+    );
     let (_, catalogue) = catalogue();
     let mut missing = Vec::new();
     for (text, file) in &marked {
@@ -153,11 +175,16 @@ fn every_text_has_a_translation_and_every_translation_a_text() {
         }
     }
     let is_marked = |message: &dyn MessageView| {
-        marked.contains_key(&(message.msgid().to_owned(), message.msgid_plural().ok().map(str::to_owned)))
+        marked.contains_key(&(
+            message.msgid().to_owned(),
+            message.msgid_plural().ok().map(str::to_owned),
+        ))
     };
     let messages = catalogue.messages();
-    let stale: Vec<String> =
-        messages.filter(|message| !is_marked(*message)).map(|message| message.msgid().to_owned()).collect();
+    let stale: Vec<String> = messages
+        .filter(|message| !is_marked(*message))
+        .map(|message| message.msgid().to_owned())
+        .collect();
     assert!(
         missing.is_empty() && stale.is_empty(),
         "add to src/language/ru.po:\n\n{}\nno longer said, remove: {stale:#?}",

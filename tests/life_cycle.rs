@@ -1,8 +1,13 @@
-//! plan, apply, plan, drift, apply, restore, plan on every release: idempotence and undo do not depend on who has a card, or on
-//! what the store knows of the portal.
+//! plan, apply, plan, drift, apply, restore, plan on every release: idempotence and undo do not
+//! depend on who has a card, or on what the store knows of the portal.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -47,7 +52,10 @@ impl World {
         let options = EmulatorOptions { release: Some(release), ..EmulatorOptions::default() };
         let emulator = Emulator::start_with(options).await.unwrap();
         let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
-        place.file("lead.yaml", &manifest(&portal_of(&emulator), "{ departments: [{ id: 41, recursive: true }] }", ""));
+        place.file(
+            "lead.yaml",
+            &manifest(&portal_of(&emulator), "{ departments: [{ id: 41, recursive: true }] }", ""),
+        );
         if caller == Caller::HasCard {
             for name in ["lead_details", "returning_lead_details"] {
                 save(&emulator, row(1, name, "of the caller"));
@@ -108,7 +116,8 @@ fn rows(emulator: &Emulator) -> Vec<String> {
     let shown = |row: &Value| {
         let value = &row["value"];
         let sections = if value[0]["type"] == "column" { &value[0]["elements"] } else { value };
-        let titles: Vec<&Value> = sections.as_array().into_iter().flatten().map(|section| &section["title"]).collect();
+        let titles: Vec<&Value> =
+            sections.as_array().into_iter().flatten().map(|section| &section["title"]).collect();
         format!("{} {} {titles:?}", row["user_id"], row["name"])
     };
     let mut rows: Vec<String> = state["options"].as_array().unwrap().iter().map(shown).collect();
@@ -117,7 +126,8 @@ fn rows(emulator: &Emulator) -> Vec<String> {
 }
 
 fn matrix() -> impl Iterator<Item = (Caller, Knowledge)> {
-    let knowledge = |caller| [Knowledge::Kept, Knowledge::Lost].map(|knowledge| (caller, knowledge));
+    let knowledge =
+        |caller| [Knowledge::Kept, Knowledge::Lost].map(|knowledge| (caller, knowledge));
     [Caller::HasCard, Caller::HasNone].into_iter().flat_map(knowledge)
 }
 
@@ -133,7 +143,11 @@ async fn every_release_that_apply_trusts_gets_the_whole_life_cycle() {
             let resets = first["counts"]["reset"].as_u64().unwrap();
             assert!(resets > 5, "{case}: {resets}");
             let applied = world.run(&APPLY);
-            assert_eq!((applied.code, resets_sent(&world.emulator)), (0, resets), "{case}: {applied:?}");
+            assert_eq!(
+                (applied.code, resets_sent(&world.emulator)),
+                (0, resets),
+                "{case}: {applied:?}"
+            );
             let after = world.rows();
 
             let (code, second) = world.plan();
@@ -141,12 +155,19 @@ async fn every_release_that_apply_trusts_gets_the_whole_life_cycle() {
             let drift = world.run(&DRIFT);
             assert_eq!(drift.code, 0, "{case}: {drift:?}");
             let again = world.run(&APPLY);
-            assert_eq!((again.code, resets_sent(&world.emulator)), (0, resets), "{case}: {again:?}");
+            assert_eq!(
+                (again.code, resets_sent(&world.emulator)),
+                (0, resets),
+                "{case}: {again:?}"
+            );
             assert_eq!(world.rows(), after, "{case}");
 
             let restored = world.run(&RESTORE);
             assert_eq!(restored.code, 0, "{case}: {restored:?}");
-            assert!(restored.stdout.contains(&format!("{resets} of {resets} cards")), "{case}: {restored:?}");
+            assert!(
+                restored.stdout.contains(&format!("{resets} of {resets} cards")),
+                "{case}: {restored:?}"
+            );
             assert_eq!(world.rows(), before, "{case}");
             let (code, last) = world.plan();
             assert_eq!((code, &last["counts"]), (2, &first["counts"]), "{case}: {last}");
@@ -194,7 +215,8 @@ async fn a_portal_put_back_to_an_old_release_is_not_trusted_for_what_an_earlier_
         assert_eq!(restored.code, 3, "{restored:?}");
         assert!(!restored.stdout.contains("Nothing"), "{restored:?}");
         assert!(!proof.exists(), "a sign of an old release deletes the proof");
-        // Neither a proof from another day nor the run's own record stands against what the portal shows now.
+        // Neither a proof from another day nor the run's own record stands against what the portal
+        // shows now.
         write_whole(&proof, kept.as_bytes()).unwrap();
         assert_eq!(world.run(&APPLY).code, 3);
         assert_eq!((resets_sent(&world.emulator), sets_sent(&world.emulator)), (resets, 0));

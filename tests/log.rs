@@ -1,4 +1,5 @@
-//! What is logged, in a process of its own: the subscriber is that of the whole process, so that no call is missed.
+//! What is logged, in a process of its own: the subscriber is that of the whole process, so that no
+//! call is missed.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -39,7 +40,9 @@ async fn no_log_line_shows_the_secret_down_to_the_lowest_level() {
     emulator.set_faults(&json!([{"nth": 1, "do": "cut-before"}])).unwrap();
     let webhook = emulator.webhook_url(1).unwrap();
     let secret = webhook.trim_end_matches('/').rsplit('/').next().unwrap().to_owned();
-    let portal = HttpPortal::connect(WebhookUrl::parse(&webhook).unwrap(), PortalSettings::default()).unwrap();
+    let portal =
+        HttpPortal::connect(WebhookUrl::parse(&webhook).unwrap(), PortalSettings::default())
+            .unwrap();
     portal.reader().identify().await.unwrap();
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

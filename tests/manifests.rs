@@ -1,6 +1,7 @@
 //! Whole manifests: the folder is the verdict, and what is said about each file stands beside it.
 //!
-//! After a wanted change of a message: `SNAPSHOTS=overwrite cargo test --test manifests`, and read the difference.
+//! After a wanted change of a message: `SNAPSHOTS=overwrite cargo test --test manifests`, and read
+//! the difference.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -37,7 +38,10 @@ fn told(path: &Path) -> (Loaded, String) {
 }
 
 fn compare(path: &Path, text: String) {
-    snapbox::assert_data_eq!(text, snapbox::Data::read_from(&path.with_extension("txt"), None).raw());
+    snapbox::assert_data_eq!(
+        text,
+        snapbox::Data::read_from(&path.with_extension("txt"), None).raw()
+    );
 }
 
 #[test]
@@ -48,7 +52,8 @@ fn every_invalid_manifest_is_refused_with_line_and_column() {
         let (loaded, text) = told(&path);
         assert!(loaded.declaration.is_none(), "{} is accepted", path.display());
         for found in &loaded.diagnostics {
-            let place = found.place().unwrap_or_else(|| panic!("{}: {found} has no place", path.display()));
+            let place =
+                found.place().unwrap_or_else(|| panic!("{}: {found} has no place", path.display()));
             assert!(place.line > 0 && place.column > 0, "{}: {found}", path.display());
         }
         assert!(!text.contains("abcdefgh12345678"), "{}: {text}", path.display());
@@ -69,7 +74,11 @@ fn every_valid_manifest_is_accepted() {
 fn every_example_is_accepted_without_a_word() {
     for path in files("examples") {
         let (loaded, text) = told(&path);
-        assert!(loaded.declaration.is_some() && loaded.diagnostics.is_empty(), "{}: {text}", path.display());
+        assert!(
+            loaded.declaration.is_some() && loaded.diagnostics.is_empty(),
+            "{}: {text}",
+            path.display()
+        );
     }
 }
 
@@ -79,7 +88,8 @@ fn documents(path: &Path) -> Vec<serde_json::Value> {
     let mut options = serde_yaml::Options::default();
     options.strict_booleans = true;
     let text = text.trim_start_matches('\u{feff}');
-    let documents: Vec<serde_json::Value> = serde_yaml::from_multiple_with_options(text, options).unwrap();
+    let documents: Vec<serde_json::Value> =
+        serde_yaml::from_multiple_with_options(text, options).unwrap();
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }
 
@@ -89,7 +99,8 @@ fn the_schema_accepts_what_is_accepted() {
     let validator = jsonschema::draft7::new(&schema).unwrap();
     for path in files("examples").into_iter().chain(files("tests/manifests/valid")) {
         for document in documents(&path) {
-            let problems: Vec<String> = validator.iter_errors(&document).map(|problem| problem.to_string()).collect();
+            let problems: Vec<String> =
+                validator.iter_errors(&document).map(|problem| problem.to_string()).collect();
             assert!(problems.is_empty(), "{}: {problems:?}", path.display());
         }
     }
@@ -134,6 +145,7 @@ fn the_schema_refuses_what_breaks_the_form() {
 fn a_problem_is_one_line_where_there_is_no_room_for_a_drawing() {
     let (loaded, _) = told(&root().join("tests/manifests/invalid/unknown-key-near.yaml"));
     let lines: Vec<String> = loaded.diagnostics.iter().map(Diagnostic::to_string).collect();
-    let start = "unknown-key-near.yaml:11:7: error[RC0201]: unknown key `leadCustomerType` in personal";
+    let start =
+        "unknown-key-near.yaml:11:7: error[RC0201]: unknown key `leadCustomerType` in personal";
     assert!(lines.iter().any(|line| line == start), "{lines:?}");
 }

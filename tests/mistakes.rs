@@ -1,8 +1,14 @@
-//! The ten commonest mistakes, as the whole program tells them: what is wrong, where, and how to mend it. Whatever it is,
-//! `plan` and `apply` end alike, nothing secret is shown, and nothing is written to the portal.
+//! The ten commonest mistakes, as the whole program tells them: what is wrong, where, and how to
+//! mend it. Whatever it is, `plan` and `apply` end alike, nothing secret is shown, and nothing is
+//! written to the portal.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -54,7 +60,8 @@ impl World {
     }
 }
 
-/// What plan says with a webhook and a manifest; apply says the same. `PORTAL` stands for the address of the portal.
+/// What plan says with a webhook and a manifest; apply says the same. `PORTAL` stands for the
+/// address of the portal.
 fn told(webhook: &str, portal: &str, manifest: &str) -> String {
     let place = Place::with_webhook(webhook);
     place.file("lead.yaml", manifest);
@@ -67,8 +74,13 @@ fn told(webhook: &str, portal: &str, manifest: &str) -> String {
         let applied = scope.spawn(|| run(&["apply", "--auto-approve"]));
         (run(&["plan"]), applied.join().unwrap())
     });
-    let end = |ended: &Ended| ended.stderr.find("error").map(|start| ended.stderr[start..].to_owned());
-    assert_eq!((planned.code, end(&planned)), (applied.code, end(&applied)), "plan and apply end alike");
+    let end =
+        |ended: &Ended| ended.stderr.find("error").map(|start| ended.stderr[start..].to_owned());
+    assert_eq!(
+        (planned.code, end(&planned)),
+        (applied.code, end(&applied)),
+        "plan and apply end alike"
+    );
     assert!(planned.code != 0 && planned.stdout.is_empty(), "{planned:?}");
     shown(&planned, portal)
 }
@@ -188,7 +200,11 @@ help: the portal shows it on its page Developer resources, under Inbound webhook
 fn an_address_where_nobody_listens() {
     // Whoever had this port has given it back.
     let host = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let told = told(&format!("http://{host}/rest/1/{SECRET}/"), &host, &manifest(&host, "{ ids: [7] }", ""));
+    let told = told(
+        &format!("http://{host}/rest/1/{SECRET}/"),
+        &host,
+        &manifest(&host, "{ ids: [7] }", ""),
+    );
     assert_data_eq!(
         &told[told.find("error: the portal").unwrap()..],
         str![[r#"
@@ -202,7 +218,8 @@ help: nothing was done; see that the address is right and that this machine reac
 #[test]
 fn an_address_that_answers_with_a_web_page() {
     // The page that people see who have not signed in.
-    let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>";
+    let page =
+        "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>";
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = server.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -219,7 +236,8 @@ fn an_address_that_answers_with_a_web_page() {
     });
     let address = format!("http://{host}/rest/1/{SECRET}/");
     let told = told(&address, &host, &manifest(&host, "{ ids: [7] }", ""));
-    // It may have been a short outage, so that recard tries for some seconds; the same words again and again are said once.
+    // It may have been a short outage, so that recard tries for some seconds; the same words again
+    // and again are said once.
     let (tries, end) = told.split_at(told.find("error:").unwrap());
     assert!((2..=4).contains(&tries.lines().count()), "{tries}");
     assert_data_eq!(
@@ -271,8 +289,10 @@ async fn an_owner_who_is_no_administrator() {
              \"{portal}\"\n{spec}  guards: {{ acknowledge: {{ common: [simple] }} }}\n"
         )
     };
-    // Everybody may read a common card: only the card of somebody else tells that its reset will be refused.
-    let (common, code) = planned(&world, &employee, &portal, &spec("  common: { leadCustomerTypes: [simple] }\n"));
+    // Everybody may read a common card: only the card of somebody else tells that its reset will be
+    // refused.
+    let (common, code) =
+        planned(&world, &employee, &portal, &spec("  common: { leadCustomerTypes: [simple] }\n"));
     assert_data_eq!(
         common,
         str![[r#"
@@ -300,7 +320,8 @@ warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CR
 "#]]
     );
     assert_eq!(code, 3);
-    let (personal, code) = planned(&world, &employee, &portal, &manifest(&portal, "{ ids: [7] }", ""));
+    let (personal, code) =
+        planned(&world, &employee, &portal, &manifest(&portal, "{ ids: [7] }", ""));
     assert_data_eq!(
         personal,
         str![[r#"
@@ -329,7 +350,10 @@ warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CR
     assert_eq!(code, 3);
     // An administrator of the CRM who is none of the portal may do both, and hears nothing of it.
     let administrator = world.emulator.webhook_url(9).unwrap();
-    for manifest in [spec("  common: { leadCustomerTypes: [simple] }\n"), manifest(&portal, "{ ids: [16] }", "")] {
+    for manifest in [
+        spec("  common: { leadCustomerTypes: [simple] }\n"),
+        manifest(&portal, "{ ids: [16] }", ""),
+    ] {
         let place = Place::with_webhook(&administrator);
         place.file("lead.yaml", &manifest);
         let ended = place.run(&["plan", "-f", "lead.yaml"]);
@@ -374,7 +398,8 @@ error: 1 problem in the manifests; nothing was written
 
 "#]]
     );
-    let reads = world.emulator.counters().by_method.get("crm.lead.details.configuration.get").copied();
+    let reads =
+        world.emulator.counters().by_method.get("crm.lead.details.configuration.get").copied();
     assert_eq!(reads, None, "no card is read for manifests that are wrong");
 }
 
@@ -383,7 +408,8 @@ async fn a_person_who_was_dismissed() {
     let world = World::new().await;
     // By id it is taken at its word, and worth a warning.
     let portal = portal_of(&world.emulator);
-    let (by_id, _) = planned(&world, &world.webhook(), &portal, &manifest(&portal, "{ ids: [10] }", ""));
+    let (by_id, _) =
+        planned(&world, &world.webhook(), &portal, &manifest(&portal, "{ ids: [10] }", ""));
     assert_data_eq!(
         by_id,
         str![[r#"
@@ -449,11 +475,18 @@ error: 1 problem in the manifests; nothing was written
 #[test]
 fn the_documents_tell_what_each_message_means() {
     let page = support::page::read("docs/faq.md");
-    let table = page.split("## What a message means").nth(1).unwrap().split("\n## ").next().unwrap();
-    let messages: Vec<&str> =
-        table.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|line| line.split('`').next()).collect();
+    let table =
+        page.split("## What a message means").nth(1).unwrap().split("\n## ").next().unwrap();
+    let messages: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split('`').next())
+        .collect();
     assert_eq!(messages.len(), 10, "{messages:?}");
     for message in messages {
-        assert!(include_str!("mistakes.rs").contains(message), "no test shows the message: {message}");
+        assert!(
+            include_str!("mistakes.rs").contains(message),
+            "no test shows the message: {message}"
+        );
     }
 }

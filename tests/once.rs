@@ -1,7 +1,13 @@
-//! Mode `once` in a plan: what is still to come, who came later, who is gone, what is out of reach, and what is allowed.
+//! Mode `once` in a plan: what is still to come, who came later, who is gone, what is out of reach,
+//! and what is allowed.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -38,9 +44,11 @@ fn plan(place: &Place) -> Value {
     let ended = place.run(&["plan", "-f", "lead.yaml", "--output", "json"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let plan: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let schema: Value = serde_json::from_str(include_str!("../schemas/plan.v1.schema.json")).unwrap();
+    let schema: Value =
+        serde_json::from_str(include_str!("../schemas/plan.v1.schema.json")).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
-    let problems: Vec<String> = validator.iter_errors(&plan).map(|problem| problem.to_string()).collect();
+    let problems: Vec<String> =
+        validator.iter_errors(&plan).map(|problem| problem.to_string()).collect();
     assert!(problems.is_empty(), "{problems:?}");
     plan
 }
@@ -60,7 +68,8 @@ async fn a_plan_tells_the_states_of_mode_once_apart() {
     assert_eq!(applied.code, 0, "{applied:?}");
     assert_eq!(plan(&place)["once"], json!({"2026-11": {"done": 5}}));
 
-    // One arranges the card again, one moves into the department, one who is named by id is dismissed.
+    // One arranges the card again, one moves into the department, one who is named by id is
+    // dismissed.
     save(&emulator, row(18, "lead_details", "Mine again"));
     change(&emulator, 26, "UF_DEPARTMENT", json!([42]));
     change(&emulator, 28, "ACTIVE", json!(false));
@@ -95,7 +104,9 @@ Apply takes under a second.
     let table = place.run(&["plan", "-f", "lead.yaml", "--output", "csv"]).stdout;
     assert!(table.lines().next().unwrap().ends_with(",\"once\""), "{table}");
     assert!(
-        table.lines().any(|row| row.contains("personal/26/simple") && row.ends_with("\"new-in-group\"")),
+        table
+            .lines()
+            .any(|row| row.contains("personal/26/simple") && row.ends_with("\"new-in-group\"")),
         "{table}"
     );
     assert_eq!(emulator.complaints(), []);
@@ -103,7 +114,8 @@ Apply takes under a second.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_card_of_mode_once_that_cannot_be_read_is_out_of_reach() {
-    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
     let blocks = "    - { users: { ids: [12, 14] }, leadCustomerTypes: [simple], mode: { once: 2026-11 } }\n";
     let (emulator, place) = world(options, blocks).await;
     let made = plan(&place);
@@ -117,8 +129,11 @@ async fn a_card_of_mode_once_that_cannot_be_read_is_out_of_reach() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ledger_new_over_a_file_that_exists_is_refused_and_leaves_the_file() {
-    let (_emulator, place) =
-        world(EmulatorOptions::default(), "    - { users: { ids: [7] }, leadCustomerTypes: [simple] }\n").await;
+    let (_emulator, place) = world(
+        EmulatorOptions::default(),
+        "    - { users: { ids: [7] }, leadCustomerTypes: [simple] }\n",
+    )
+    .await;
     let begun = place.run(&["ledger", "new", "once.json"]);
     assert_eq!(begun.code, 0, "{begun:?}");
     let ledger = std::fs::read(place.path().join("once.json")).unwrap();
@@ -130,7 +145,11 @@ async fn ledger_new_over_a_file_that_exists_is_refused_and_leaves_the_file() {
             "error: {name} exists already\nhelp: nothing was written; name another file, or keep this ledger with \
              --ledger\n"
         );
-        assert_eq!((refused.code, refused.stderr, refused.stdout), (1, told, String::new()), "{name}");
+        assert_eq!(
+            (refused.code, refused.stderr, refused.stdout),
+            (1, told, String::new()),
+            "{name}"
+        );
         assert_eq!(std::fs::read(place.path().join(name)).ok(), before, "{name}");
     }
     assert_eq!(std::fs::read(place.path().join("once.json")).unwrap(), ledger);

@@ -1,7 +1,12 @@
 //! What every command has: options before and after its name, colour, and how much it says.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -18,9 +23,13 @@ fn place() -> Place {
 
 /// A text without the numbers of a forecast, which follow how quickly the portal has just answered.
 fn without_forecast(text: &str) -> String {
-    let is_forecast =
-        |line: &&str| ["\"requests\": ", "\"seconds\": ", "Apply takes"].iter().any(|start| line.contains(start));
-    text.lines().map(|line| if is_forecast(&line) { "FORECAST" } else { line }).collect::<Vec<_>>().join("\n")
+    let is_forecast = |line: &&str| {
+        ["\"requests\": ", "\"seconds\": ", "Apply takes"].iter().any(|start| line.contains(start))
+    };
+    text.lines()
+        .map(|line| if is_forecast(&line) { "FORECAST" } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -41,7 +50,9 @@ fn options_of_every_command_do_the_same_before_and_after_its_name() {
     ] {
         let run = |arguments: &[&str]| {
             let mut command = place.command(arguments);
-            without_forecast(&Ended::of(command.env("RECARD_PORTAL", "embedded").output().unwrap()).shown())
+            without_forecast(
+                &Ended::of(command.env("RECARD_PORTAL", "embedded").output().unwrap()).shown(),
+            )
         };
         let plan = ["plan", "--detailed-exitcode", "-f", "lead.yaml"];
         let before = run(&[options, &plan[..]].concat());
@@ -52,7 +63,10 @@ fn options_of_every_command_do_the_same_before_and_after_its_name() {
             assert!(before.contains(ESCAPE), "{before}");
         }
     }
-    assert!(place.path().join("elsewhere/portals").is_dir() && place.path().join("other.json").is_file());
+    assert!(
+        place.path().join("elsewhere/portals").is_dir()
+            && place.path().join("other.json").is_file()
+    );
 }
 
 #[test]
@@ -73,11 +87,17 @@ fn an_option_that_no_command_knows_is_a_misunderstanding_wherever_it_stands() {
 #[test]
 fn a_limit_that_makes_no_sense_is_a_misunderstanding() {
     let place = place();
-    for (option, value) in
-        [("--rate", "fast"), ("--rate", "0,2"), ("--operating-share", "1.5"), ("--operating-share", "all")]
-    {
+    for (option, value) in [
+        ("--rate", "fast"),
+        ("--rate", "0,2"),
+        ("--operating-share", "1.5"),
+        ("--operating-share", "all"),
+    ] {
         let ended = place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", option, value]);
-        assert!(ended.code == 64 && ended.stderr.contains(option) && ended.stdout.is_empty(), "{ended:?}");
+        assert!(
+            ended.code == 64 && ended.stderr.contains(option) && ended.stdout.is_empty(),
+            "{ended:?}"
+        );
     }
 }
 
@@ -116,12 +136,19 @@ fn quiet_leaves_results_warnings_and_errors() {
     let place = place();
     place.file("gone.yaml", &support::company::manifest("embedded", "{ ids: [7, 10] }", ""));
     let plan = |file: &str, more: &[&str]| {
-        place.run(&[&["plan", "--portal", "embedded", "-f", file, "--out", "p.json"], more].concat())
+        place
+            .run(&[&["plan", "--portal", "embedded", "-f", file, "--out", "p.json"], more].concat())
     };
     let (normal, quiet) = (plan("gone.yaml", &[]), plan("gone.yaml", &["--quiet"]));
     assert_eq!(normal.stdout, quiet.stdout);
     assert!(normal.stderr.contains("The plan is in p.json"), "{normal:?}");
-    assert!(!quiet.stderr.contains("The plan is in") && quiet.stderr.contains("warning[RC0406]"), "{quiet:?}");
+    assert!(
+        !quiet.stderr.contains("The plan is in") && quiet.stderr.contains("warning[RC0406]"),
+        "{quiet:?}"
+    );
     let failed = plan("none.yaml", &["--quiet"]);
-    assert!(failed.code == 1 && failed.stderr.starts_with("error: cannot read the manifest none.yaml"), "{failed:?}");
+    assert!(
+        failed.code == 1 && failed.stderr.starts_with("error: cannot read the manifest none.yaml"),
+        "{failed:?}"
+    );
 }

@@ -1,7 +1,13 @@
-//! Every format at every end of a command: the exit code is the same, and every output holds what it promises.
+//! Every format at every end of a command: the exit code is the same, and every output holds what
+//! it promises.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -29,7 +35,8 @@ fn manifest(portal: &str, spec: &str) -> String {
 /// A file that an earlier run left, and that must not be taken for this run's report.
 const STALE: &str = "left by an earlier run";
 
-/// Runs a command in every format, to stdout and to a file, and requires one exit code and a report that can be read.
+/// Runs a command in every format, to stdout and to a file, and requires one exit code and a report
+/// that can be read.
 fn in_every_format(place: &Place, arguments: &[&str], code: i32) {
     // So many commands in a row would wait for the portal's rate limit.
     let arguments = &[arguments, &["--rate", "unlimited"]].concat()[..];
@@ -40,7 +47,8 @@ fn in_every_format(place: &Place, arguments: &[&str], code: i32) {
             check(format, &ended.stdout, arguments[0], code);
         }
     }
-    let files: Vec<String> = FORMATS.iter().map(|format| format!("{format}=out.{format}")).collect();
+    let files: Vec<String> =
+        FORMATS.iter().map(|format| format!("{format}=out.{format}")).collect();
     for format in FORMATS {
         place.file(&format!("out.{format}"), STALE);
     }
@@ -72,7 +80,8 @@ fn check(format: &str, text: &str, command: &str, code: i32) {
             };
             let schema: Value = serde_json::from_str(schema).unwrap();
             let validator = jsonschema::draft7::new(&schema).unwrap();
-            let problems: Vec<String> = validator.iter_errors(&value).map(|problem| problem.to_string()).collect();
+            let problems: Vec<String> =
+                validator.iter_errors(&value).map(|problem| problem.to_string()).collect();
             assert!(problems.is_empty(), "{problems:?}: {text}");
         }
         "sarif" => {
@@ -80,10 +89,17 @@ fn check(format: &str, text: &str, command: &str, code: i32) {
             assert_eq!(value["version"], "2.1.0");
             let run = &value["runs"][0];
             assert_eq!(run["automationDetails"]["id"], format!("recard/{command}/"));
-            let rules: Vec<&Value> =
-                run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+            let rules: Vec<&Value> = run["tool"]["driver"]["rules"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|rule| &rule["id"])
+                .collect();
             for result in run["results"].as_array().unwrap() {
-                assert!(rules.contains(&&result["ruleId"]) && result["message"]["text"].is_string(), "{text}");
+                assert!(
+                    rules.contains(&&result["ruleId"]) && result["message"]["text"].is_string(),
+                    "{text}"
+                );
             }
             // Changes that are planned are no problem; drift is one.
             let is_quiet = code == 0 || (code == 2 && command != "drift");
@@ -91,9 +107,14 @@ fn check(format: &str, text: &str, command: &str, code: i32) {
         }
         "junit" => {
             let document = roxmltree::Document::parse(text).unwrap();
-            assert_eq!(document.root_element().attribute("name"), Some(format!("recard {command}").as_str()));
+            assert_eq!(
+                document.root_element().attribute("name"),
+                Some(format!("recard {command}").as_str())
+            );
         }
-        "markdown" => assert!(text.starts_with(&format!("<!-- recard:{command} -->\n###")), "{text}"),
+        "markdown" => {
+            assert!(text.starts_with(&format!("<!-- recard:{command} -->\n###")), "{text}")
+        }
         "csv" => assert!(text.starts_with('"') && text.ends_with("\"\r\n"), "{text}"),
         "github" => assert!(text.lines().all(|line| line.starts_with("::")), "{text}"),
         "text" => assert!(code == 0 || !text.is_empty(), "{command} {code}"),
@@ -106,23 +127,45 @@ fn what_is_right_ends_with_0_and_what_is_pending_with_2() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
     in_every_format(&place, &["validate", "-f", "lead.yaml"], 0);
-    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--unchanged"], 0);
-    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"], 2);
+    in_every_format(
+        &place,
+        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--unchanged"],
+        0,
+    );
+    in_every_format(
+        &place,
+        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"],
+        2,
+    );
     in_every_format(&place, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 2);
     let apply = ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"];
     in_every_format(&place, &apply, 0);
     in_every_format(&place, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 0);
-    in_every_format(&place, &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"], 0);
+    in_every_format(
+        &place,
+        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"],
+        0,
+    );
     in_every_format(&place, &["show", "last", "--portal", "embedded"], 0);
-    in_every_format(&place, &["restore", "last", "--everything", "--portal", "embedded", "--auto-approve"], 0);
+    in_every_format(
+        &place,
+        &["restore", "last", "--everything", "--portal", "embedded", "--auto-approve"],
+        0,
+    );
 }
 
 #[test]
 fn errors_end_with_1_and_misunderstandings_with_64() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    place.file("wrong.yaml", &manifest("embedded", "  personal: [{ users: { ids: [0] }, leadCustomerTypes: [both] }]"));
-    place.file("nobody.yaml", &manifest("embedded", "  personal: [{ users: { ids: [999] }, leadCustomerTypes: [1] }]"));
+    place.file(
+        "wrong.yaml",
+        &manifest("embedded", "  personal: [{ users: { ids: [0] }, leadCustomerTypes: [both] }]"),
+    );
+    place.file(
+        "nobody.yaml",
+        &manifest("embedded", "  personal: [{ users: { ids: [999] }, leadCustomerTypes: [1] }]"),
+    );
     in_every_format(&place, &["validate", "-f", "wrong.yaml"], 1);
     in_every_format(&place, &["plan", "--portal", "embedded", "-f", "wrong.yaml"], 1);
     in_every_format(&place, &["plan", "--portal", "embedded", "-f", "nobody.yaml"], 1);
@@ -139,11 +182,16 @@ fn errors_end_with_1_and_misunderstandings_with_64() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_decided_ends_with_3() {
-    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
-    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
-    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    let portal =
+        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file(
+        "lead.yaml",
+        &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"),
+    );
     in_every_format(&place, &["apply", "-f", "lead.yaml", "--auto-approve"], 3);
 }
 
@@ -154,12 +202,21 @@ fn what_is_refused_ends_with_4_and_the_guards_stand_in_every_report() {
     place.file("common.yaml", &manifest("embedded", "  common: { leadCustomerTypes: [simple] }"));
     // Nobody can be asked.
     in_every_format(&place, &["apply", "--portal", "embedded", "-f", "lead.yaml"], 4);
-    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "common.yaml", "--auto-approve"], 4);
-    let text = |format: &str| std::fs::read_to_string(place.path().join(format!("out.{format}"))).unwrap();
+    in_every_format(
+        &place,
+        &["apply", "--portal", "embedded", "-f", "common.yaml", "--auto-approve"],
+        4,
+    );
+    let text =
+        |format: &str| std::fs::read_to_string(place.path().join(format!("out.{format}"))).unwrap();
     for format in ["json", "junit", "sarif", "github"] {
         assert!(text(format).contains("common-card"), "{format}");
     }
-    assert!(text("github").starts_with("::error file=common.yaml,line=6,col="), "{}", text("github"));
+    assert!(
+        text("github").starts_with("::error file=common.yaml,line=6,col="),
+        "{}",
+        text("github")
+    );
     assert!(text("markdown").contains("**Apply will refuse this plan.**"));
     assert!(text("text").contains("the common card for simple leads would be lost"));
 }
@@ -168,7 +225,8 @@ fn what_is_refused_ends_with_4_and_the_guards_stand_in_every_report() {
 fn a_plan_file_that_was_used_ends_with_5() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--out", "reviewed.recard-plan.json"];
+    let plan =
+        ["plan", "--portal", "embedded", "-f", "lead.yaml", "--out", "reviewed.recard-plan.json"];
     assert_eq!(place.run(&plan).code, 0);
     let apply = ["apply", "--portal", "embedded", "reviewed.recard-plan.json"];
     assert_eq!(place.run(&apply).code, 0);
@@ -187,7 +245,8 @@ impl Clock for Standing {
 fn a_portal_that_another_process_works_on_ends_with_6() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    let store = Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
+    let store =
+        Store::open(&place.path().join(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
     let owner = LockOwner {
         process: std::process::id(),
         host: "build".to_owned(),
@@ -196,7 +255,11 @@ fn a_portal_that_another_process_works_on_ends_with_6() {
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
     let _locked = store.lock(owner, Arc::new(Standing)).unwrap();
-    in_every_format(&place, &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"], 6);
+    in_every_format(
+        &place,
+        &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"],
+        6,
+    );
 }
 
 #[cfg(unix)]
@@ -204,20 +267,32 @@ fn a_portal_that_another_process_works_on_ends_with_6() {
 async fn a_signal_ends_with_its_own_code() {
     let emulator = Emulator::start().await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
-    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
-    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    let portal =
+        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file(
+        "lead.yaml",
+        &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"),
+    );
     for (format, signal, code) in
         FORMATS.map(|format| (format, "-INT", 130)).into_iter().chain([("json", "-TERM", 143)])
     {
         emulator.set_faults(&json!([{"do": "slow", "ms": 200}])).unwrap();
         let before = emulator.counters().requests;
-        let mut command = place.command(&["apply", "-f", "lead.yaml", "--auto-approve", "--output", format]);
-        let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut command =
+            place.command(&["apply", "-f", "lead.yaml", "--auto-approve", "--output", format]);
+        let child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         // The first request is under way: the program listens for signals.
         while emulator.counters().requests == before {
             std::thread::yield_now();
         }
-        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
         let ended = Ended::of(child.wait_with_output().unwrap());
         assert_eq!(ended.code, code, "{format}: {ended:?}");
         if format != "text" && format != "github" {
@@ -241,11 +316,15 @@ fn an_output_that_cannot_be_written_stops_every_command_before_it_does_anything(
             let output = format!("{format}=none/report");
             let ended = place.run(&[command, &["--output", &output]].concat());
             assert_eq!(ended.code, 1, "{ended:?}");
-            assert!(ended.stderr.contains("cannot write none/report") && ended.stdout.is_empty(), "{ended:?}");
+            assert!(
+                ended.stderr.contains("cannot write none/report") && ended.stdout.is_empty(),
+                "{ended:?}"
+            );
         }
     }
     assert!(!place.path().join(".recard").exists());
-    let mut command = place.command(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "github"]);
+    let mut command =
+        place.command(&["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "github"]);
     let ended = Ended::of(command.env("GITHUB_STEP_SUMMARY", "none/summary.md").output().unwrap());
     assert!(ended.code == 1 && ended.stderr.contains("none/summary.md"), "{ended:?}");
     assert!(!place.path().join(".recard").exists());
@@ -255,9 +334,14 @@ fn an_output_that_cannot_be_written_stops_every_command_before_it_does_anything(
 fn two_outputs_to_stdout_are_a_command_line_that_cannot_be_understood() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    let ended = place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "-o", "json", "-o", "text"]);
+    let ended =
+        place.run(&["plan", "--portal", "embedded", "-f", "lead.yaml", "-o", "json", "-o", "text"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (64, ""), "{ended:?}");
-    assert!(ended.stderr.contains("two outputs go to stdout") && ended.stderr.contains("json=plan.json"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("two outputs go to stdout")
+            && ended.stderr.contains("json=plan.json"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -265,15 +349,32 @@ fn github_gets_annotations_on_lines_and_a_summary_of_the_step() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
     place.file("summary.md", "what other steps wrote\n");
-    let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "text", "--output", "github"];
-    let ended = Ended::of(place.command(&plan).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
+    let plan = [
+        "plan",
+        "--portal",
+        "embedded",
+        "-f",
+        "lead.yaml",
+        "--output",
+        "text",
+        "--output",
+        "github",
+    ];
+    let ended =
+        Ended::of(place.command(&plan).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
     assert_eq!(ended.code, 0, "{ended:?}");
-    let notice = "::notice file=lead.yaml,line=17,col=23,title=recard plan%3A reset::9 cards to reset";
-    assert!(ended.stdout.contains("Plan: 9 to reset") && ended.stdout.contains(notice), "{ended:?}");
+    let notice =
+        "::notice file=lead.yaml,line=17,col=23,title=recard plan%3A reset::9 cards to reset";
+    assert!(
+        ended.stdout.contains("Plan: 9 to reset") && ended.stdout.contains(notice),
+        "{ended:?}"
+    );
     let summary = std::fs::read_to_string(place.path().join("summary.md")).unwrap();
     assert!(summary.starts_with("what other steps wrote\n<!-- recard:plan -->\n"), "{summary}");
     // Without the format the summary is left alone.
-    let ended = Ended::of(place.command(&plan[..5]).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
+    let ended = Ended::of(
+        place.command(&plan[..5]).env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap(),
+    );
     assert_eq!(ended.code, 0);
     assert_eq!(std::fs::read_to_string(place.path().join("summary.md")).unwrap(), summary);
 }
@@ -283,7 +384,8 @@ fn a_marker_and_a_limit_can_be_chosen() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
     let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--output", "markdown"];
-    let ended = place.run(&[&plan[..], &["--marker", "team-a", "--markdown-limit", "1000"]].concat());
+    let ended =
+        place.run(&[&plan[..], &["--marker", "team-a", "--markdown-limit", "1000"]].concat());
     assert!(ended.stdout.starts_with("<!-- recard:plan:team-a -->\n"), "{ended:?}");
     assert!(ended.stdout.len() <= 1000 && ended.stdout.contains("9 cards to reset"), "{ended:?}");
     assert_eq!(place.run(&[&plan[..], &["--marker", "a --> b"]].concat()).code, 64);
@@ -295,9 +397,11 @@ async fn a_plan_tells_what_people_will_see_afterwards() {
     let emulator = Emulator::start().await.unwrap();
     let mut state = emulator.state();
     let value = json!([{"name": "m", "title": "M", "type": "section", "elements": []}]);
-    for (user, name, common) in
-        [(0, "lead_details", "Y"), (0, "returning_lead_details_common", "Y"), (7, "lead_details", "N")]
-    {
+    for (user, name, common) in [
+        (0, "lead_details", "Y"),
+        (0, "returning_lead_details_common", "Y"),
+        (7, "lead_details", "N"),
+    ] {
         let rows = state["options"].as_array_mut().unwrap();
         rows.retain(|row| row["user_id"] != user || row["name"] != name);
         rows.push(
@@ -306,8 +410,12 @@ async fn a_plan_tells_what_people_will_see_afterwards() {
     }
     emulator.set_state(&state).unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
-    let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
-    place.file("lead.yaml", &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"));
+    let portal =
+        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+    place.file(
+        "lead.yaml",
+        &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"),
+    );
     let plan = ["plan", "-f", "lead.yaml", "--effective", "--unchanged"];
     let ended = place.run(&plan);
     for text in [
@@ -320,10 +428,16 @@ async fn a_plan_tells_what_people_will_see_afterwards() {
     let ended = place.run(&[&plan[..], &["--output", "json"]].concat());
     let value: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(value["targets"][0]["effective"]["ownView"], "set-for-all", "{value}");
-    assert_eq!(value["targets"][1]["effective"], json!({"ownView": "built-in", "commonView": "common-card"}));
+    assert_eq!(
+        value["targets"][1]["effective"],
+        json!({"ownView": "built-in", "commonView": "common-card"})
+    );
     check("json", &ended.stdout, "plan", 0);
     let ended = place.run(&[&plan[..], &["--output", "markdown"]].concat());
-    assert!(ended.stdout.contains("own view: the portal's built-in card; common view: the common card"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("own view: the portal's built-in card; common view: the common card"),
+        "{ended:?}"
+    );
     assert_eq!(emulator.complaints(), []);
 }
 
@@ -331,8 +445,19 @@ async fn a_plan_tells_what_people_will_see_afterwards() {
 fn committed(place: &Place) -> Option<()> {
     let git = |arguments: &[&str]| {
         let mut command = std::process::Command::new("git");
-        command.args(["-c", "user.name=Anna <b>@x", "-c", "user.email=anna@example.com", "-c", "commit.gpgsign=false"]);
-        let quiet = command.args(arguments).current_dir(place.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").output();
+        command.args([
+            "-c",
+            "user.name=Anna <b>@x",
+            "-c",
+            "user.email=anna@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
+        let quiet = command
+            .args(arguments)
+            .current_dir(place.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output();
         quiet.ok().filter(|output| output.status.success()).map(|_| ())
     };
     git(&["init", "-q"])?;
@@ -347,15 +472,23 @@ fn a_plan_tells_the_line_the_selector_the_reason_and_the_commit_behind_each_acti
     let plan = ["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail"];
     // Without git, and outside of a repository, the plan is the same without the commit.
     let ended = place.run(&plan);
-    for text in ["lead.yaml:17:23 department 41 and below\n", "because: New lead form since 1 November\n"] {
+    for text in
+        ["lead.yaml:17:23 department 41 and below\n", "because: New lead form since 1 November\n"]
+    {
         assert!(ended.stdout.contains(text), "{text}: {ended:?}");
     }
     assert!(!ended.stdout.contains("(commit"), "{ended:?}");
     if committed(&place).is_some() {
-        #[expect(clippy::disallowed_methods, reason = "git is found where the test itself has just found it")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "git is found where the test itself has just found it"
+        )]
         let path = std::env::var_os("PATH").unwrap();
         let ended = Ended::of(place.command(&plan).env("PATH", path).output().unwrap());
-        assert!(ended.stdout.contains("because: New lead form since 1 November (commit "), "{ended:?}");
+        assert!(
+            ended.stdout.contains("because: New lead form since 1 November (commit "),
+            "{ended:?}"
+        );
         assert!(ended.stdout.contains(" by Anna"), "{ended:?}");
     }
 }
@@ -375,10 +508,17 @@ fn a_history_is_a_text_a_table_a_comment_or_json() {
     let heading = "\"run\",\"command\",\"restores\",\"end\",\"planned\",\"done\",\"skipped\",\"failed\",\"unknown\",\
                    \"caller\",\"actor\",\"commit\",\"manifests\"\r\n";
     assert_eq!(history("csv"), heading);
-    let mut apply = place.command(&["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"]);
-    let traps = [("RECARD_ACTOR", "=HYPERLINK(1) | @all"), ("RECARD_COMMIT", "0123456789abcdef0123")];
+    let mut apply =
+        place.command(&["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"]);
+    let traps =
+        [("RECARD_ACTOR", "=HYPERLINK(1) | @all"), ("RECARD_COMMIT", "0123456789abcdef0123")];
     assert_eq!(Ended::of(apply.envs(traps).output().unwrap()).code, 0);
-    assert_eq!(place.run(&["restore", "last", "--user", "8", "--portal", "embedded", "--auto-approve"]).code, 0);
+    assert_eq!(
+        place
+            .run(&["restore", "last", "--user", "8", "--portal", "embedded", "--auto-approve"])
+            .code,
+        0
+    );
     assert_eq!(
         history("text"),
         "RUN  restore of RUN: 2 of 2 done, 0 skipped, 0 failed, 0 unknown\nRUN  apply: 9 of 9 done, 0 skipped, 0 failed, 0 \
@@ -388,10 +528,15 @@ fn a_history_is_a_text_a_table_a_comment_or_json() {
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
     assert!(
-        rows[2].starts_with("\"RUN\",\"apply\",\"\",\"complete\",\"9\",\"9\",\"0\",\"0\",\"0\",\"1\",\"'=HYPER"),
+        rows[2].starts_with(
+            "\"RUN\",\"apply\",\"\",\"complete\",\"9\",\"9\",\"0\",\"0\",\"0\",\"1\",\"'=HYPER"
+        ),
         "{table}"
     );
-    assert!(rows[1].starts_with("\"RUN\",\"restore\",\"RUN\",\"complete\",\"2\",\"2\","), "{table}");
+    assert!(
+        rows[1].starts_with("\"RUN\",\"restore\",\"RUN\",\"complete\",\"2\",\"2\","),
+        "{table}"
+    );
     let told = history("json");
     let json: Value = serde_json::from_str(&told).unwrap();
     assert!(
@@ -413,12 +558,26 @@ fn a_history_is_a_text_a_table_a_comment_or_json() {
 fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     let place = Place::new();
     place.file("lead.yaml", QUICKSTART);
-    assert_eq!(place.run(&["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"]).code, 0);
+    assert_eq!(
+        place.run(&["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"]).code,
+        0
+    );
     let shown = place.run(&["show", "last", "--portal", "embedded"]);
-    assert!(shown.stdout.contains("done   personal/8/simple   Ivan Petrov     reset, read back"), "{shown:?}");
+    assert!(
+        shown.stdout.contains("done   personal/8/simple   Ivan Petrov     reset, read back"),
+        "{shown:?}"
+    );
     let restore = |run: &str, more: &[&str]| {
-        let outputs =
-            ["--output", "text", "--output", "csv=out.csv", "--output", "json=out.json", "--output", "markdown=out.md"];
+        let outputs = [
+            "--output",
+            "text",
+            "--output",
+            "csv=out.csv",
+            "--output",
+            "json=out.json",
+            "--output",
+            "markdown=out.md",
+        ];
         let first = ["restore", run, "--portal", "embedded", "--auto-approve"];
         place.run(&[&first[..], more, &outputs].concat())
     };
@@ -448,5 +607,8 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     let restored: Value = serde_json::from_str(&text("out.json")).unwrap();
     let undone = restore(restored["run"].as_str().unwrap(), &["--all"]);
     assert_eq!(undone.code, 0, "{undone:?}");
-    assert!(undone.stdout.contains("reset  personal/8/simple   Ivan Petrov   was at its default"), "{undone:?}");
+    assert!(
+        undone.stdout.contains("reset  personal/8/simple   Ivan Petrov   was at its default"),
+        "{undone:?}"
+    );
 }

@@ -3,7 +3,12 @@
 //! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test picture`.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -72,7 +77,9 @@ fn the_picture_shows_what_the_program_prints() {
         text.push_str(&shell.run(&format!("{typed} --color always")));
         text.push('\n');
     }
-    for (run, shown) in runs(&text).iter().zip(["20261101T090000Z-1a2b3c", "20261101T090500Z-4d5e6f"]) {
+    for (run, shown) in
+        runs(&text).iter().zip(["20261101T090000Z-1a2b3c", "20261101T090500Z-4d5e6f"])
+    {
         text = text.replace(run, shown);
     }
     let picture = Term::new()

@@ -1,7 +1,12 @@
 //! Plan files: what was reviewed is carried out once, or less of it, and nothing else ever.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -87,7 +92,10 @@ async fn a_plan_file_is_carried_out_once_and_without_a_question() {
     let world = World::new().await;
     let applied = world.place.run(&APPLY);
     assert_eq!(applied.code, 0, "{applied:?}");
-    assert!(applied.stdout.contains("Done: 11 of 11 cards; 0 skipped, 0 failed, 0 unknown."), "{applied:?}");
+    assert!(
+        applied.stdout.contains("Done: 11 of 11 cards; 0 skipped, 0 failed, 0 unknown."),
+        "{applied:?}"
+    );
     assert_eq!(world.emulator.counters().rows_removed, 11);
     let again = world.place.run(&APPLY);
     assert_eq!(again.code, 5, "{again:?}");
@@ -111,7 +119,9 @@ async fn a_plan_file_that_was_edited_cut_or_is_something_else_is_refused() {
     let world = World::new().await;
     let bytes = std::fs::read(world.path()).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
-    for (old, new) in [("personal/8/simple", "personal/9/simple"), ("\"max_users\":25", "\"max_users\":99")] {
+    for (old, new) in
+        [("personal/8/simple", "personal/9/simple"), ("\"max_users\":25", "\"max_users\":99")]
+    {
         let edited = text.replace(old, new);
         assert_ne!(edited, text, "{old}");
         world.place.file(PLAN, &edited);
@@ -121,20 +131,35 @@ async fn a_plan_file_that_was_edited_cut_or_is_something_else_is_refused() {
         (String::new(), "this is not a plan file: it is not JSON"),
         (text[..text.len() / 2].to_owned(), "this is not a plan file: it is not JSON"),
         ("{}".to_owned(), "does not say recard.plan-file"),
-        (manifest("company.bitrix24.com", "{ ids: [7] }", ""), "this is not a plan file: it is not JSON"),
+        (
+            manifest("company.bitrix24.com", "{ ids: [7] }", ""),
+            "this is not a plan file: it is not JSON",
+        ),
         // Whoever looks at it may see the one, and recard would carry out the other.
-        (text.replacen('{', r#"{"plan":{"targets":[]},"#, 1), "the field \"plan\" stands there twice"),
-        (text.replace("recard.plan-file/v1", "recard.plan-file/v2"), "a newer recard wrote this plan file"),
+        (
+            text.replacen('{', r#"{"plan":{"targets":[]},"#, 1),
+            "the field \"plan\" stands there twice",
+        ),
+        (
+            text.replace("recard.plan-file/v1", "recard.plan-file/v2"),
+            "a newer recard wrote this plan file",
+        ),
     ] {
         world.place.file(PLAN, &damaged);
         world.is_refused(&APPLY, told);
     }
     // What `plan --output json` prints is for programs to read, and no plan file.
-    assert_eq!(world.place.run(&["plan", "-f", "lead.yaml", "--output", &format!("json={PLAN}")]).code, 0);
+    assert_eq!(
+        world.place.run(&["plan", "-f", "lead.yaml", "--output", &format!("json={PLAN}")]).code,
+        0
+    );
     world.is_refused(&APPLY, "does not say recard.plan-file");
     let missing = world.place.run(&["apply", "none.recard-plan.json"]);
     assert_eq!(missing.code, 1, "{missing:?}");
-    assert!(missing.stderr.contains("cannot read the plan file none.recard-plan.json"), "{missing:?}");
+    assert!(
+        missing.stderr.contains("cannot read the plan file none.recard-plan.json"),
+        "{missing:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,7 +170,11 @@ async fn a_plan_file_of_another_portal_or_another_caller_is_refused() {
     elsewhere.file(PLAN, &std::fs::read_to_string(world.path()).unwrap());
     let ended = elsewhere.run(&APPLY);
     assert_eq!(ended.code, 5, "{ended:?}");
-    assert!(ended.stderr.contains(&format!("the plan file is for the portal {}", portal_of(&world.emulator))));
+    assert!(
+        ended
+            .stderr
+            .contains(&format!("the plan file is for the portal {}", portal_of(&world.emulator)))
+    );
     assert_eq!((other.counters().requests, other.counters().rows_removed), (0, 0));
 
     let webhooks = world.emulator.webhooks();
@@ -153,7 +182,10 @@ async fn a_plan_file_of_another_portal_or_another_caller_is_refused() {
     let mut command = world.place.command(&APPLY);
     let ended = Ended::of(command.env("RECARD_WEBHOOK_URL", &colleague.url).output().unwrap());
     assert_eq!(ended.code, 5, "{ended:?}");
-    assert!(ended.stderr.contains(&format!("and this webhook acts as user {}", colleague.user)), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("and this webhook acts as user {}", colleague.user)),
+        "{ended:?}"
+    );
     assert_eq!(resets_sent(&world.emulator), 0);
     // It was not used up by that.
     assert_eq!(world.place.run(&APPLY).code, 0);
@@ -172,7 +204,10 @@ async fn an_expired_plan_file_is_refused_and_so_is_one_from_a_clock_far_ahead() 
     // A day is the time unless said.
     world.plan(&[]);
     let content = world.content();
-    assert_eq!(content.expires.duration_since(content.created), jiff::SignedDuration::from_hours(24));
+    assert_eq!(
+        content.expires.duration_since(content.created),
+        jiff::SignedDuration::from_hours(24)
+    );
     let alone = world.place.run(&["plan", "-f", "lead.yaml", "--max-age", "1h"]);
     assert_eq!(alone.code, 64, "{alone:?}");
 }
@@ -196,7 +231,8 @@ async fn of_fifty_cards_one_changed_is_left_alone_and_the_others_are_reset() {
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let mut state = emulator.state();
     let people = support::company::people(&state);
-    let fifty: Vec<String> = people.iter().filter(|id| **id != 1).take(50).map(ToString::to_string).collect();
+    let fifty: Vec<String> =
+        people.iter().filter(|id| **id != 1).take(50).map(ToString::to_string).collect();
     let options = state["options"].as_array_mut().unwrap();
     options.retain(|row| row["user_id"] == 0);
     options.extend(fifty.iter().map(|id| row(id.parse().unwrap(), "lead_details", "old")));
@@ -217,7 +253,11 @@ async fn of_fifty_cards_one_changed_is_left_alone_and_the_others_are_reset() {
     assert!(applied.stdout.contains("changed since the plan; not touched"), "{applied:?}");
     assert!(applied.stdout.contains(&format!("personal/{changed}/simple")), "{applied:?}");
     assert_eq!(emulator.counters().rows_removed, count as u64 - 1);
-    assert!(emulator.state()["options"].as_array().unwrap().contains(&row(changed, "lead_details", "new")));
+    assert!(emulator.state()["options"].as_array().unwrap().contains(&row(
+        changed,
+        "lead_details",
+        "new"
+    )));
     assert_eq!(emulator.complaints(), []);
     // And the run adds up in the store.
     let shown = place.run(&["show", "last", "--output", "json"]);
@@ -240,17 +280,30 @@ async fn plan_file_card_changed_since_is_skipped_in_every_format() {
     assert_eq!(applied.code, 3, "{applied:?}");
     assert!(applied.stdout.contains("; 1 skipped, 0 failed, 0 unknown."), "{applied:?}");
     assert!(applied.stdout.contains("skip   personal/12/simple"), "{applied:?}");
-    let of = |format: &str| std::fs::read_to_string(world.place.path().join(format!("{format}.out"))).unwrap();
+    let of = |format: &str| {
+        std::fs::read_to_string(world.place.path().join(format!("{format}.out"))).unwrap()
+    };
     let json: Value = serde_json::from_str(&of("json")).unwrap();
     assert_eq!((&json["totals"]["skipped"], &json["totals"]["failed"]), (&1.into(), &0.into()));
     assert!(of("junit").contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "{}", of("junit"));
     assert!(of("csv").contains("\"skipped\",\"changed\""), "{}", of("csv"));
     let markdown = of("markdown");
-    assert!(markdown.contains("#### Skipped: 1") && !markdown.contains("#### Failed"), "{markdown}");
+    assert!(
+        markdown.contains("#### Skipped: 1") && !markdown.contains("#### Failed"),
+        "{markdown}"
+    );
     let sarif: Value = serde_json::from_str(&of("sarif")).unwrap();
     let result = &sarif["runs"][0]["results"][0];
-    assert_eq!((&result["ruleId"], &result["level"]), (&"changed".into(), &"warning".into()), "{sarif}");
-    assert!(of("github").contains("::warning") && !of("github").contains("::error"), "{}", of("github"));
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"changed".into(), &"warning".into()),
+        "{sarif}"
+    );
+    assert!(
+        of("github").contains("::warning") && !of("github").contains("::error"),
+        "{}",
+        of("github")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,7 +318,10 @@ async fn what_reached_its_default_since_is_skipped_and_new_people_are_never_touc
     world.emulator.set_state(&state).unwrap();
     let applied = world.place.run(&APPLY);
     assert_eq!(applied.code, 0, "{applied:?}");
-    assert!(applied.stdout.contains("Done: 10 of 11 cards; 1 skipped, 0 failed, 0 unknown."), "{applied:?}");
+    assert!(
+        applied.stdout.contains("Done: 10 of 11 cards; 1 skipped, 0 failed, 0 unknown."),
+        "{applied:?}"
+    );
     assert!(world.emulator.state()["options"].as_array().unwrap().contains(&newcomer));
 }
 
@@ -293,7 +349,10 @@ async fn the_guards_are_measured_again_and_a_refused_plan_file_is_not_used_up() 
     world.plan(&[]);
     let refused = world.place.run(&["apply", PLAN, "--max-users", "1"]);
     assert_eq!(refused.code, 4, "{refused:?}");
-    assert!(refused.stderr.contains("2 people would lose a card; the limit maxUsers is 1"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("2 people would lose a card; the limit maxUsers is 1"),
+        "{refused:?}"
+    );
     assert_eq!(world.place.run(&APPLY).code, 0);
 }
 
@@ -302,14 +361,26 @@ async fn a_plan_file_shows_what_it_does_and_holds_neither_secret_nor_content() {
     let world = World::new().await;
     let shown = world.place.run(&["show", PLAN]);
     assert_eq!(shown.code, 0, "{shown:?}");
-    for text in ["as user 1 Olga Sokolova", "manifest test: to try (lead.yaml)", "not used here", "Plan: 11 to reset"] {
+    for text in [
+        "as user 1 Olga Sokolova",
+        "manifest test: to try (lead.yaml)",
+        "not used here",
+        "Plan: 11 to reset",
+    ] {
         assert!(shown.stdout.contains(text), "{text}: {}", shown.stdout);
     }
-    assert!(shown.stdout.contains("reset  personal/8/simple   Ivan Petrov      the layout "), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("reset  personal/8/simple   Ivan Petrov      the layout "),
+        "{}",
+        shown.stdout
+    );
     assert!(shown.stdout.contains("lead.yaml:7:30 department 41 and below"), "{}", shown.stdout);
     assert_eq!(world.place.run(&APPLY).code, 0);
     let used = world.place.run(&["show", PLAN]);
-    assert!(used.stdout.contains("used ") && used.stdout.contains("a plan is carried out once"), "{used:?}");
+    assert!(
+        used.stdout.contains("used ") && used.stdout.contains("a plan is carried out once"),
+        "{used:?}"
+    );
     let text = std::fs::read_to_string(world.path()).unwrap();
     for hidden in ["emulator00000001", "elements", "Start here"] {
         assert!(!text.contains(hidden), "{hidden}");
@@ -331,13 +402,18 @@ async fn a_plan_file_remembers_mode_once_as_an_apply_of_its_manifests_does() {
     }
     let again = world.place.run(&["plan", "-f", "lead.yaml", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{again:?}");
-    assert_eq!(again.stdout.matches("customised again after its reset for 2026-11").count(), 2, "{again:?}");
+    assert_eq!(
+        again.stdout.matches("customised again after its reset for 2026-11").count(),
+        2,
+        "{again:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_was_dismissed_after_the_review_is_out_of_the_plan() {
     let world = World::new().await;
-    let people: Vec<u32> = world.content().targets.iter().filter_map(|one| Some(one.key.user()?.get())).collect();
+    let people: Vec<u32> =
+        world.content().targets.iter().filter_map(|one| Some(one.key.user()?.get())).collect();
     let gone = people[0];
     let cards = people.iter().filter(|user| **user == gone).count();
     let mut state = world.emulator.state();
@@ -353,8 +429,14 @@ async fn whoever_was_dismissed_after_the_review_is_out_of_the_plan() {
     let applied = world.place.run(&APPLY);
     assert_eq!(applied.code, 3, "{applied:?}");
     let left = 11 - cards;
-    assert!(applied.stdout.contains(&format!("Done: {left} of 11 cards; 0 skipped, {cards} failed")), "{applied:?}");
-    assert!(applied.stdout.contains("the person was dismissed after the plan was made"), "{applied:?}");
+    assert!(
+        applied.stdout.contains(&format!("Done: {left} of 11 cards; 0 skipped, {cards} failed")),
+        "{applied:?}"
+    );
+    assert!(
+        applied.stdout.contains("the person was dismissed after the plan was made"),
+        "{applied:?}"
+    );
     assert_eq!(rows(&world.emulator), before);
     assert_eq!(resets_sent(&world.emulator), left as u64);
     assert_eq!(world.emulator.complaints(), []);

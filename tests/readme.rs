@@ -1,7 +1,12 @@
 //! The README is true: its commands print what stands there.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -23,11 +28,14 @@ fn place_with_examples() -> Place {
 fn the_first_command_does_the_main_job_and_then_finds_nothing_to_do() {
     let readme = read("README.md");
     let first = blocks(&readme, "sh").into_iter().next().unwrap();
-    let arguments: Vec<&str> = first.trim().strip_prefix("cargo run -- ").unwrap().split(' ').collect();
+    let arguments: Vec<&str> =
+        first.trim().strip_prefix("cargo run -- ").unwrap().split(' ').collect();
     let place = place_with_examples();
     let once = place.run(&arguments);
     assert_eq!(once.code, 0, "{once:?}");
-    for text in ["-section main \"Start here\"", "examples/quickstart.yaml:17:23", "Done: 9 of 9 cards"] {
+    for text in
+        ["-section main \"Start here\"", "examples/quickstart.yaml:17:23", "Done: 9 of 9 cards"]
+    {
         assert!(once.stdout.contains(text), "{text}: {}", once.stdout);
     }
     let again = place.run(&arguments);
@@ -50,5 +58,8 @@ fn the_manifest_in_the_readme_is_valid() {
     let place = Place::new();
     place.file("lead.yaml", &manifest);
     let ended = place.run(&["validate", "-f", "lead.yaml"]);
-    assert_eq!(ended.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n", "{ended:?}");
+    assert_eq!(
+        ended.stdout, "1 manifest for the portal company.bitrix24.com: valid, 0 warnings\n",
+        "{ended:?}"
+    );
 }

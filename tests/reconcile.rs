@@ -1,7 +1,13 @@
-//! `recard reconcile`: rounds of apply, one after the other, watched over HTTP and ended by a signal.
+//! `recard reconcile`: rounds of apply, one after the other, watched over HTTP and ended by a
+//! signal.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -26,7 +32,8 @@ struct World {
 impl World {
     async fn new(users: &str) -> Self {
         let emulator = Emulator::start().await.unwrap();
-        let portal = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+        let portal =
+            emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
         let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
         let text = format!(
             "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
@@ -69,7 +76,8 @@ async fn the_second_round_finds_nothing_left_to_do() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(world.removed(), 3);
     assert!(
-        ended.stdout.contains("Done: 3 of 3 cards") && ended.stdout.contains("Nothing to do: 10 cards"),
+        ended.stdout.contains("Done: 3 of 3 cards")
+            && ended.stdout.contains("Nothing to do: 10 cards"),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("round 1: done; the next one in"), "{ended:?}");
@@ -87,11 +95,16 @@ async fn a_round_that_a_guard_refuses_writes_nothing_and_the_loop_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_that_is_not_accepted_ends_the_loop() {
     let world = World::new("{ departments: [42] }").await;
-    let wrong = world.emulator.webhook_url(1).unwrap().replace("emulator00000001", "emulator99999999");
+    let wrong =
+        world.emulator.webhook_url(1).unwrap().replace("emulator00000001", "emulator99999999");
     let mut command = world.place.command(&["reconcile", "-f", "lead.yaml", "--every", "1h"]);
-    let ended = support::recard::Ended::of(command.env("RECARD_WEBHOOK_URL", wrong).output().unwrap());
+    let ended =
+        support::recard::Ended::of(command.env("RECARD_WEBHOOK_URL", wrong).output().unwrap());
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.stderr.contains("the loop ends here") && !ended.stderr.contains("emulator99999999"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the loop ends here") && !ended.stderr.contains("emulator99999999"),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +116,9 @@ async fn while_somebody_else_holds_the_lock_a_round_does_nothing() {
         }
     }
     let world = World::new("{ departments: [42] }").await;
-    let store = Store::open(&world.place.path().join(".recard"), &PortalId::new(&world.portal).unwrap()).unwrap();
+    let store =
+        Store::open(&world.place.path().join(".recard"), &PortalId::new(&world.portal).unwrap())
+            .unwrap();
     let owner = LockOwner {
         process: std::process::id(),
         host: "elsewhere".into(),
@@ -122,9 +137,17 @@ async fn while_somebody_else_holds_the_lock_a_round_does_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_can_be_watched_and_ends_in_order_when_asked() {
     let world = World::new("{ departments: [42] }").await;
-    let mut command =
-        world.place.command(&["reconcile", "-f", "lead.yaml", "--every", "1h", "--listen", "127.0.0.1:0"]);
-    let mut running = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut command = world.place.command(&[
+        "reconcile",
+        "-f",
+        "lead.yaml",
+        "--every",
+        "1h",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let mut running =
+        Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     let mut talk = BufReader::new(running.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let listening = talk.find(|line| line.starts_with("listening on ")).unwrap();
     let address = listening.split("http://").nth(1).unwrap().split(": ").next().unwrap().to_owned();
@@ -147,24 +170,38 @@ async fn it_can_be_watched_and_ends_in_order_when_asked() {
     assert!(metrics.contains("recard_last_success_timestamp_seconds 1"), "{metrics}");
 
     // The wait of an hour ends with the signal.
-    assert!(Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &running.0.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(running.0.wait().unwrap().code(), Some(143));
     assert_eq!(world.removed(), 3);
     let after = world.place.run(&["doctor", "--output", "json"]);
-    assert!(after.stdout.contains("none is unfinished") && after.stdout.contains("\"free\""), "{after:?}");
+    assert!(
+        after.stdout.contains("none is unfinished") && after.stdout.contains("\"free\""),
+        "{after:?}"
+    );
 }
 
 #[test]
 fn mistakes_of_the_command_line_are_told_before_the_first_round() {
     let place = Place::new();
     place.file("lead.yaml", include_str!("../examples/quickstart.yaml"));
-    let run = |more: &[&str]| place.run(&[&["reconcile", "--portal", "embedded", "--rounds", "1"], more].concat());
+    let run = |more: &[&str]| {
+        place.run(&[&["reconcile", "--portal", "embedded", "--rounds", "1"], more].concat())
+    };
     let reachable = run(&["-f", "lead.yaml", "--listen", "0.0.0.0:0"]);
     assert!(reachable.code == 1 && reachable.stderr.contains("--allow-remote"), "{reachable:?}");
     assert_eq!(run(&["-f", "lead.yaml", "--every", "0s"]).code, 64);
     assert_eq!(run(&["-f", "-"]).code, 64);
     assert_eq!(run(&["-f", "missing.yaml"]).code, 1);
-    place.file("other.yaml", &include_str!("../examples/quickstart.yaml").replace("embedded", "other.example"));
+    place.file(
+        "other.yaml",
+        &include_str!("../examples/quickstart.yaml").replace("embedded", "other.example"),
+    );
     let other = run(&["-f", "other.yaml"]);
     assert!(other.code == 1 && other.stderr.contains("nothing was sent"), "{other:?}");
 }

@@ -1,7 +1,13 @@
-//! The emulator answers every recorded exchange as the vendor's own code did, and leaves the same rows behind.
+//! The emulator answers every recorded exchange as the vendor's own code did, and leaves the same
+//! rows behind.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -17,7 +23,8 @@ use support::wire::{Case, Exchange, cases};
 /// Cases that cannot be reproduced, with the reason.
 const NOT_REPRODUCED: &[(&str, &str)] = &[];
 
-/// Takes out what differs from run to run; of `time.start` the kind of number is kept, which tells the release.
+/// Takes out what differs from run to run; of `time.start` the kind of number is kept, which tells
+/// the release.
 fn steady(value: &Value, path: &str) -> Value {
     match value {
         Value::Object(map) => map
@@ -25,7 +32,9 @@ fn steady(value: &Value, path: &str) -> Value {
             .filter(|(key, _)| *key != "result_time")
             .map(|(key, value)| {
                 let value = match (key.as_str(), value.get("start")) {
-                    ("time", Some(start)) => Value::String(if start.is_f64() { "fraction" } else { "whole" }.into()),
+                    ("time", Some(start)) => {
+                        Value::String(if start.is_f64() { "fraction" } else { "whole" }.into())
+                    }
                     ("result", _) if path.ends_with("server.time") => Value::String("*".into()),
                     _ => steady(value, path),
                 };
@@ -34,9 +43,11 @@ fn steady(value: &Value, path: &str) -> Value {
             .collect(),
         Value::Array(list) => list.iter().map(|value| steady(value, path)).collect(),
         // The moments of `server.time` in a batch.
-        Value::String(text) if text.len() == 25 && text.starts_with("20") && text.ends_with("+00:00") => {
-            let recorded_day =
-                text.starts_with("2026-11-") || !text.contains("T09:00:00") && !text.contains("T00:00:00");
+        Value::String(text)
+            if text.len() == 25 && text.starts_with("20") && text.ends_with("+00:00") =>
+        {
+            let recorded_day = text.starts_with("2026-11-")
+                || !text.contains("T09:00:00") && !text.contains("T00:00:00");
             if recorded_day { Value::String("*".into()) } else { value.clone() }
         }
         other => other.clone(),
@@ -58,7 +69,8 @@ fn replay(portal: &Emulator, case: &Case) -> Result<(), String> {
     let url = portal.rest_url();
     for (number, exchange) in case.exchanges.iter().enumerate() {
         let Exchange { verb, path, headers, body, status, content_type, answer, text } = exchange;
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let got = send(host_of(&url), verb, path, &headers, body).ok_or("no answer")?;
         let shown = String::from_utf8_lossy(&got.body).into_owned();
         if got.status != *status || got.header("content-type") != Some(content_type.as_str()) {
@@ -76,8 +88,12 @@ fn replay(portal: &Emulator, case: &Case) -> Result<(), String> {
                 }
             }
             None => {
-                let cut =
-                    |text: &str| text.split("<time>").next().unwrap_or_default().replace("<time/></response>", "");
+                let cut = |text: &str| {
+                    text.split("<time>")
+                        .next()
+                        .unwrap_or_default()
+                        .replace("<time/></response>", "")
+                };
                 if cut(&shown) != cut(text) {
                     return Err(format!("exchange {number}: {shown}\n   instead of {text}"));
                 }
@@ -88,13 +104,18 @@ fn replay(portal: &Emulator, case: &Case) -> Result<(), String> {
     if got == wanted {
         return Ok(());
     }
-    let differing = |one: &BTreeMap<(i64, String), Value>, other: &BTreeMap<(i64, String), Value>| {
+    let differing = |one: &BTreeMap<(i64, String), Value>,
+                     other: &BTreeMap<(i64, String), Value>| {
         one.iter()
             .filter(|(key, value)| other.get(*key) != Some(*value))
             .map(|(key, value)| format!("{key:?} {value}"))
             .collect::<Vec<_>>()
     };
-    Err(format!("rows: {:?}\n   instead of {:?}", differing(&got, &wanted), differing(&wanted, &got)))
+    Err(format!(
+        "rows: {:?}\n   instead of {:?}",
+        differing(&got, &wanted),
+        differing(&wanted, &got)
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,10 +127,18 @@ async fn the_emulator_answers_every_recording_as_the_portal_did() {
     for case in &cases {
         let known = NOT_REPRODUCED.iter().any(|(name, _)| *name == case.name);
         match replay(&portal, case) {
-            Ok(()) => assert!(!known, "{} is reproduced after all: take it off the list", case.name),
+            Ok(()) => {
+                assert!(!known, "{} is reproduced after all: take it off the list", case.name)
+            }
             Err(_) if known => {}
             Err(problem) => failures.push(format!("{} ({}): {problem}", case.name, case.variant)),
         }
     }
-    assert!(failures.is_empty(), "{} of {} cases differ:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases differ:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
 }

@@ -1,7 +1,12 @@
 //! Reports of runs: which outcomes they list, and runs whose report cannot be written.
 
 #![cfg(all(target_os = "linux", feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -39,7 +44,8 @@ impl World {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.place.path().join(".recard"), &portal_of(&self.emulator).parse().unwrap()).unwrap()
+        Store::open(&self.place.path().join(".recard"), &portal_of(&self.emulator).parse().unwrap())
+            .unwrap()
     }
 
     fn rows(&self) -> Value {
@@ -50,8 +56,11 @@ impl World {
     fn killed_apply(&self) -> RunId {
         self.faults(&json!([{"method": RESET, "nth": 1, "do": "slow", "ms": 60_000}]));
         let before = resets_sent(&self.emulator);
-        let mut child = self.place.command(&APPLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while resets_sent(&self.emulator) == before || self.store().unfinished().ok().flatten().is_none() {
+        let mut child =
+            self.place.command(&APPLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while resets_sent(&self.emulator) == before
+            || self.store().unfinished().ok().flatten().is_none()
+        {
             assert!(child.try_wait().unwrap().is_none(), "the apply must not end by itself");
             std::thread::yield_now();
         }
@@ -81,7 +90,8 @@ async fn apply_report_lists_resets_whose_layout_was_not_seen_before() {
     let seen = world.place.run(&APPLY);
     assert_eq!(seen.code, 0, "{seen:?}");
     assert!(!seen.stdout.contains("was not seen"), "{seen:?}");
-    let back = world.place.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
+    let back =
+        world.place.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
     assert_eq!(back.code, 0, "{back:?}");
     // The batch is executed, and its answer with the reads before the resets is lost.
     world.faults(&json!([{"method": "batch", "inside": RESET, "nth": 1, "do": "cut-after"}]));
@@ -90,7 +100,10 @@ async fn apply_report_lists_resets_whose_layout_was_not_seen_before() {
     let listed: Vec<&str> = unseen.stdout.lines().filter(|line| line.starts_with("done")).collect();
     let [line] = listed.as_slice() else { panic!("{unseen:?}") };
     assert!(line.contains("personal/12/simple"), "{line}");
-    assert!(line.ends_with("what it held just before was not seen, the backup is of the plan"), "{line}");
+    assert!(
+        line.ends_with("what it held just before was not seen, the backup is of the plan"),
+        "{line}"
+    );
     assert!(unseen.stdout.contains("Done: 2 of 2 cards"), "{unseen:?}");
 }
 
@@ -113,7 +126,14 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
             assert!(ended.stderr.contains(told), "{stdout}: {told}: {ended:?}");
         }
         assert_eq!(world.store().unfinished().unwrap(), None);
-        let back = world.place.run(&["restore", &run.to_string(), "--all", "--auto-approve", "--rate", "unlimited"]);
+        let back = world.place.run(&[
+            "restore",
+            &run.to_string(),
+            "--all",
+            "--auto-approve",
+            "--rate",
+            "unlimited",
+        ]);
         assert_eq!(back.code, 0, "{stdout}: {back:?}");
         assert_eq!(world.rows().as_array().unwrap().len(), before.as_array().unwrap().len());
     }
@@ -138,15 +158,24 @@ async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
 fn files_that_were_written_are_told_on_stderr_where_stdout_is_full() {
     let place = Place::new();
     for (line, files) in [
-        ("init made --ci github --ci shell", &["made/manifests/lead-cards.yaml", "made/ci/recard.sh"][..]),
+        (
+            "init made --ci github --ci shell",
+            &["made/manifests/lead-cards.yaml", "made/ci/recard.sh"][..],
+        ),
         ("export --out kept --portal embedded", &["kept/manifest.yaml", "kept/layouts.json"][..]),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let ended = unheard(place.command(&words), "full");
         assert_eq!(ended.code, 3, "{line}: {ended:?}");
-        assert!(ended.stderr.contains("the command is over, but its result could not be written"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("the command is over, but its result could not be written"),
+            "{ended:?}"
+        );
         for file in files {
-            assert!(ended.stderr.contains(file) && place.path().join(file).is_file(), "{file}: {ended:?}");
+            assert!(
+                ended.stderr.contains(file) && place.path().join(file).is_file(),
+                "{file}: {ended:?}"
+            );
         }
     }
 }

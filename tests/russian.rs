@@ -1,7 +1,12 @@
 //! The whole program in Russian: people read Russian, and programs read what they always read.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -30,7 +35,8 @@ impl Two {
         two
     }
 
-    /// Runs a command in both languages: the exit code is the same, and so is every file that it writes for programs.
+    /// Runs a command in both languages: the exit code is the same, and so is every file that it
+    /// writes for programs.
     fn run(&self, arguments: &[&str]) -> (Ended, Ended) {
         let with = |place: &Place, language| {
             let mut command = place.command(arguments);
@@ -40,16 +46,17 @@ impl Two {
         assert_eq!(english.code, russian.code, "{english:?} {russian:?}");
         for format in ["json", "sarif", "junit", "csv", "github"] {
             let name = format!("out.{format}");
-            let read =
-                |place: &Place| std::fs::read_to_string(place.path().join(&name)).ok().map(|text| timeless(&text));
+            let read = |place: &Place| {
+                std::fs::read_to_string(place.path().join(&name)).ok().map(|text| timeless(&text))
+            };
             assert_eq!(read(&self.english), read(&self.russian), "{name}");
         }
         (english, russian)
     }
 }
 
-/// A document without the names of runs, and without the number of requests of a forecast, which follows how quickly the portal
-/// has just answered.
+/// A document without the names of runs, and without the number of requests of a forecast, which
+/// follows how quickly the portal has just answered.
 fn timeless(text: &str) -> String {
     let line = |line: &str| match line.split_once("\"requests\": ") {
         Some((before, number)) if before.trim().is_empty() => {
@@ -116,7 +123,8 @@ exit 2
 "#]]
     );
     assert!(two.russian.path().join("out.json").exists());
-    let (_, applied) = two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve", "--unchanged"]));
+    let (_, applied) =
+        two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve", "--unchanged"]));
     let end = applied.stdout.split_once("\n\n\n").map_or(applied.stdout.as_str(), |(_, end)| end);
     assert_data_eq!(
         steady(&format!("exit {}\n{end}--- stderr\n{}", applied.code, applied.stderr)),
@@ -175,17 +183,23 @@ exit 0
     );
     let (_, again) = two.run(&plan);
     assert_eq!(again.code, 0);
-    assert!(again.stdout.contains("Делать нечего: 26 карточек соответствуют манифестам."), "{again:?}");
+    assert!(
+        again.stdout.contains("Делать нечего: 26 карточек соответствуют манифестам."),
+        "{again:?}"
+    );
     assert_eq!(kept(two.english.path()), kept(two.russian.path()));
 }
 
 #[test]
 fn a_guard_that_stands_against_a_plan() {
-    let everybody = manifest("embedded", "{ all: true }", "  common:\n    leadCustomerTypes: [repeat]\n");
+    let everybody =
+        manifest("embedded", "{ all: true }", "  common:\n    leadCustomerTypes: [repeat]\n");
     let two = Two::with(&everybody);
-    let (english, refused) = two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve"]));
+    let (english, refused) =
+        two.run(&with_machines(&["apply", "-f", "lead.yaml", "--auto-approve"]));
     assert_eq!(refused.code, 4);
-    let guards: Vec<&str> = refused.stdout.lines().skip_while(|line| !line.starts_with("План:")).collect();
+    let guards: Vec<&str> =
+        refused.stdout.lines().skip_while(|line| !line.starts_with("План:")).collect();
     assert_data_eq!(
         format!("{}\n--- stderr\n{}", guards.join("\n"), refused.stderr),
         str![[r#"
@@ -205,8 +219,14 @@ fn a_guard_that_stands_against_a_plan() {
 "#]]
     );
     // The lines to copy are the same.
-    let lines =
-        |ended: &Ended| ended.stderr.lines().skip_while(|line| line.trim() != "guards:").map(str::to_owned).collect();
+    let lines = |ended: &Ended| {
+        ended
+            .stderr
+            .lines()
+            .skip_while(|line| line.trim() != "guards:")
+            .map(str::to_owned)
+            .collect()
+    };
     let (english, russian): (Vec<String>, Vec<String>) = (lines(&english), lines(&refused));
     assert!(!english.is_empty() && english == russian, "{english:?} {russian:?}");
 }
@@ -277,7 +297,9 @@ fn a_comment_on_a_pull_request() {
     let told = |text: &str| russian.stdout.contains(text);
     assert!(told("### 📋 recard plan: к сбросу 9 карточек\n"), "{russian:?}");
     assert!(
-        told("| цель | сотрудник | что | откуда |\n|---|---|---|---|\n| `personal/8/simple` | Ivan Petrov |"),
+        told(
+            "| цель | сотрудник | что | откуда |\n|---|---|---|---|\n| `personal/8/simple` | Ivan Petrov |"
+        ),
         "{russian:?}"
     );
     assert!(told("Выполнение займёт: меньше секунды.\n"), "{russian:?}");
@@ -354,7 +376,9 @@ fn every_command_speaks_russian_and_does_the_same() {
             continue;
         }
         assert!(is_russian(&russian.stdout) || is_russian(&russian.stderr), "{line}: {russian:?}");
-        left.extend(untranslated(&english, &russian).into_iter().map(|text| format!("{line}: {text}")));
+        left.extend(
+            untranslated(&english, &russian).into_iter().map(|text| format!("{line}: {text}")),
+        );
     }
     assert_data_eq!(
         left.join("\n"),
@@ -395,7 +419,8 @@ fn a_language_is_chosen_by_the_option_or_the_environment() {
     let place = Place::new();
     let speaks_russian = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = place.command(&["history", "--portal", "embedded"]);
-        let ended = Ended::of(command.args(arguments).envs(variables.iter().copied()).output().unwrap());
+        let ended =
+            Ended::of(command.args(arguments).envs(variables.iter().copied()).output().unwrap());
         let failed = Ended::of(
             place
                 .command(&["plan", "-f", "missing.yaml"])
@@ -427,15 +452,19 @@ fn a_language_is_chosen_by_the_option_or_the_environment() {
 fn an_unknown_language_is_a_mistake_on_the_command_line() {
     let place = Place::new();
     let option = place.run(&["history", "--lang", "de"]);
-    let variable = Ended::of(place.command(&["history"]).env("RECARD_LANG", "de").output().unwrap());
+    let variable =
+        Ended::of(place.command(&["history"]).env("RECARD_LANG", "de").output().unwrap());
     for ended in [option, variable] {
         assert_eq!(ended.code, 64);
-        assert!(ended.stderr.contains("'de' for '--lang <LANGUAGE>': recard speaks en and ru"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("'de' for '--lang <LANGUAGE>': recard speaks en and ru"),
+            "{ended:?}"
+        );
     }
 }
 
-/// The names of all that a store keeps, with what differs from run to run made alike. Nothing of it is in Russian: it is
-/// read back by programs, perhaps in another language.
+/// The names of all that a store keeps, with what differs from run to run made alike. Nothing of it
+/// is in Russian: it is read back by programs, perhaps in another language.
 fn kept(folder: &Path) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     let mut folders = vec![folder.join(".recard")];
@@ -447,11 +476,18 @@ fn kept(folder: &Path) -> BTreeSet<String> {
                 continue;
             }
             let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-            assert!(!is_russian(&text) || path.ends_with("embedded.json"), "{}: {text}", path.display());
+            assert!(
+                !is_russian(&text) || path.ends_with("embedded.json"),
+                "{}: {text}",
+                path.display()
+            );
             kept.insert(steady(&path.strip_prefix(folder).unwrap().display().to_string()));
         }
     }
     let of_run = |end: &str| kept.iter().any(|name| name.ends_with(end));
-    assert!(["journal.jsonl", "backups.jsonl", "plan.json", "audit.jsonl"].into_iter().all(of_run), "{kept:?}");
+    assert!(
+        ["journal.jsonl", "backups.jsonl", "plan.json", "audit.jsonl"].into_iter().all(of_run),
+        "{kept:?}"
+    );
     kept
 }

@@ -1,7 +1,13 @@
-//! Nobody is touched by mistake: guards, locks, signals, people who save in the same moment, and disks that fail.
+//! Nobody is touched by mistake: guards, locks, signals, people who save in the same moment, and
+//! disks that fail.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -38,7 +44,9 @@ impl World {
 
     /// A portal with so many people besides the caller, each with an arranged card.
     async fn of(count: usize) -> (Self, Vec<i64>) {
-        let world = Self::with(EmulatorOptions { seed: Seed::Users(600), ..EmulatorOptions::default() }).await;
+        let world =
+            Self::with(EmulatorOptions { seed: Seed::Users(600), ..EmulatorOptions::default() })
+                .await;
         let mut state = world.emulator.state();
         let ids: Vec<i64> = people(&state).into_iter().filter(|id| *id != 1).take(count).collect();
         let options = state["options"].as_array_mut().unwrap();
@@ -53,7 +61,8 @@ impl World {
     }
 
     fn store(&self) -> Store {
-        Store::open(&self.place.path().join(".recard"), &portal_of(&self.emulator).parse().unwrap()).unwrap()
+        Store::open(&self.place.path().join(".recard"), &portal_of(&self.emulator).parse().unwrap())
+            .unwrap()
     }
 
     /// Where the store keeps what belongs to the portal.
@@ -69,10 +78,18 @@ impl World {
     /// An apply on a disk on which no file can grow beyond so many KiB.
     fn apply_with_files_of_at_most(&self, kibibytes: u32) -> Ended {
         let recard = env!("CARGO_BIN_EXE_recard");
-        let script = format!("trap '' XFSZ; ulimit -f {}; exec '{recard}' {}", 2 * kibibytes, APPLY.join(" "));
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {}; exec '{recard}' {}",
+            2 * kibibytes,
+            APPLY.join(" ")
+        );
         let mut command = Command::new("sh");
         let webhook = self.emulator.webhook_url(1).unwrap();
-        command.args(["-c", &script]).current_dir(self.place.path()).env_clear().env("RECARD_WEBHOOK_URL", webhook);
+        command
+            .args(["-c", &script])
+            .current_dir(self.place.path())
+            .env_clear()
+            .env("RECARD_WEBHOOK_URL", webhook);
         Ended::of(command.stdin(Stdio::null()).output().unwrap())
     }
 
@@ -115,7 +132,8 @@ fn ended(child: Child) -> Ended {
 
 /// Sends a signal to a process that the test started.
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    let sent =
+        Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -139,14 +157,16 @@ async fn a_guard_on_the_share_of_the_portal_writes_nothing() {
     // 36 employees work in the company: eleven of them are more than a tenth.
     let world = World::company().await;
     let mut state = world.emulator.state();
-    let eleven: Vec<i64> = people(&state).into_iter().filter(|id| (11..23).contains(id) && *id != 17).collect();
+    let eleven: Vec<i64> =
+        people(&state).into_iter().filter(|id| (11..23).contains(id) && *id != 17).collect();
     let options = state["options"].as_array_mut().unwrap();
     options.retain(|row| row["user_id"] == 0);
     options.extend(eleven.iter().map(|id| row(*id, "lead_details", "mine")));
     world.emulator.set_state(&state).unwrap();
     assert_eq!(eleven.len(), 11);
     world.manifest(&ids(&eleven), "");
-    let told = world.is_refused("11 of 36 employees would lose a card; the limit maxPercentOfUsers is 10 %");
+    let told = world
+        .is_refused("11 of 36 employees would lose a card; the limit maxPercentOfUsers is 10 %");
     assert!(told.contains("acknowledge: { users: 11 }"), "{told}");
 }
 
@@ -199,8 +219,7 @@ async fn guards_on_the_caller_and_on_user_1_write_nothing_until_they_are_named()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_protected_person_is_never_touched_whatever_is_acknowledged() {
     let world = World::company().await;
-    let more =
-        "  protect: { ids: [7] }\n  guards:\n    maxUsers: 1000\n    acknowledge: { users: 1000, people: [7] }\n";
+    let more = "  protect: { ids: [7] }\n  guards:\n    maxUsers: 1000\n    acknowledge: { users: 1000, people: [7] }\n";
     world.manifest("{ departments: [{ id: 41, recursive: true }] }", more);
     let told = world.is_refused("user 7 would lose a card, and is protected");
     assert!(!told.contains("acknowledge:"), "{told}");
@@ -220,7 +239,10 @@ async fn a_selection_that_shrank_writes_nothing_until_the_new_size_is_named() {
     let before = world.rows();
     let ended = world.place.run(&APPLY);
     assert_eq!(ended.code, 4, "{ended:?}");
-    assert!(ended.stderr.contains("the manifests select 5 people, and selected 10 in the last run"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("the manifests select 5 people, and selected 10 in the last run"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("acknowledge: { selection: 5 }"), "{ended:?}");
     assert_eq!((world.emulator.counters().rows_removed, world.rows()), (removed, before));
     world.manifest(&ids(&people[..5]), "  guards:\n    acknowledge: { selection: 5 }\n");
@@ -231,14 +253,21 @@ async fn a_selection_that_shrank_writes_nothing_until_the_new_size_is_named() {
 async fn of_two_applies_at_once_one_works_and_the_other_writes_nothing() {
     let (world, people) = World::of(20).await;
     world.manifest(&ids(&people), "");
-    // The first one meets a slow portal, so that it surely holds the lock when the second one comes.
-    world.emulator.set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 700}])).unwrap();
+    // The first one meets a slow portal, so that it surely holds the lock when the second one
+    // comes.
+    world
+        .emulator
+        .set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 700}]))
+        .unwrap();
     tokio::task::block_in_place(|| {
         let first = world.start(&APPLY);
         world.wait_until_locked();
         let second = world.place.run(&APPLY);
         assert_eq!(second.code, 6, "{second:?}");
-        assert!(second.stderr.contains(&format!("locked by process {} on", first.id())), "{second:?}");
+        assert!(
+            second.stderr.contains(&format!("locked by process {} on", first.id())),
+            "{second:?}"
+        );
         let unlocked = world.place.run(&["unlock", "--auto-approve"]);
         assert_eq!(unlocked.code, 6, "a living owner keeps its lock: {unlocked:?}");
         // Whoever waits gets their turn, and finds nothing to do.
@@ -259,7 +288,10 @@ async fn of_two_applies_at_once_one_works_and_the_other_writes_nothing() {
 async fn the_lock_of_a_killed_owner_is_taken_over_with_a_note() {
     let (world, people) = World::of(20).await;
     world.manifest(&ids(&people), "");
-    world.emulator.set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 60000}])).unwrap();
+    world
+        .emulator
+        .set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 60000}]))
+        .unwrap();
     tokio::task::block_in_place(|| {
         let mut first = world.start(&APPLY);
         world.wait_until_locked();
@@ -304,7 +336,8 @@ async fn a_lock_that_was_left_behind_is_shown_and_given_back_after_a_yes() {
     assert_eq!(world.place.run(&APPLY).code, 0);
     let trail = world.place.run(&["audit", "show"]);
     assert!(
-        trail.stdout.contains("process 4711 on elsewhere") && trail.stdout.contains("given back by hand"),
+        trail.stdout.contains("process 4711 on elsewhere")
+            && trail.stdout.contains("given back by hand"),
         "{trail:?}"
     );
 }
@@ -322,10 +355,15 @@ async fn a_person_who_saves_in_the_last_moment_keeps_what_they_saved() {
     let applied = world.place.run(&["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "4,3"]);
     assert_eq!(applied.code, 3, "{applied:?}");
     assert!(
-        applied.stdout.contains("saved by its owner in the same moment; their layout is there again"),
+        applied
+            .stdout
+            .contains("saved by its owner in the same moment; their layout is there again"),
         "{applied:?}"
     );
-    assert!(applied.stdout.contains("Done: 9 of 10 cards; 0 skipped, 1 failed, 0 unknown."), "{applied:?}");
+    assert!(
+        applied.stdout.contains("Done: 9 of 10 cards; 0 skipped, 1 failed, 0 unknown."),
+        "{applied:?}"
+    );
     let kept = world.rows();
     let kept = kept.as_array().unwrap().iter().find(|row| row["user_id"] == people[4]).unwrap();
     assert_eq!(kept["value"][0]["elements"][0]["title"], "saved in the last moment");
@@ -339,17 +377,20 @@ async fn a_person_who_saves_in_the_last_moment_keeps_what_they_saved() {
         _ => None,
     });
     let (target, digest) = set.unwrap();
-    assert!(store.backup(&run, target, digest).unwrap().as_json().contains("saved in the last moment"));
+    assert!(
+        store.backup(&run, target, digest).unwrap().as_json().contains("saved in the last moment")
+    );
 }
 
-/// Which of all reads is the one just before the reset of a person, as an apply counts them: learned from the same apply on
-/// the same portal.
+/// Which of all reads is the one just before the reset of a person, as an apply counts them:
+/// learned from the same apply on the same portal.
 fn first_read_of_reset(world: &World, people: &[i64], person: i64) -> u64 {
     let get = "crm.lead.details.configuration.get";
     let before = world.emulator.counters().by_method.get(get).copied().unwrap_or(0);
     assert_eq!(world.place.run(&["plan", "-f", "lead.yaml"]).code, 0);
     let of_plan = world.emulator.counters().by_method[get] - before;
-    // The reads of the apply's own plan, then a pair of reads for each person, in the order of their ids.
+    // The reads of the apply's own plan, then a pair of reads for each person, in the order of
+    // their ids.
     let place = people.iter().position(|id| *id == person).unwrap() as u64;
     of_plan + place * 2 + 1
 }
@@ -398,7 +439,8 @@ async fn the_second_signal_stops_at_once_and_the_journal_is_still_valid() {
     tokio::task::block_in_place(|| {
         // The first request that resets somebody takes a minute.
         let inside = "crm.lead.details.configuration.reset";
-        let script = json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 60000}]);
+        let script =
+            json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 60000}]);
         world.emulator.set_faults(&script).unwrap();
         let mut apply = world.start(&APPLY);
         while !world.store().unfinished().is_ok_and(|run| run.is_some()) {
@@ -444,8 +486,10 @@ async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_h
     let (world, people) = World::of(200).await;
     world.manifest(&ids(&people), "  guards:\n    acknowledge: { users: 200 }\n");
     let mut state = world.emulator.state();
-    for row in state["options"].as_array_mut().unwrap().iter_mut().filter(|row| row["user_id"] != 0) {
-        row["value"][0]["elements"][0]["title"] = json!(format!("{} {}", row["user_id"], "x".repeat(20_000)));
+    for row in state["options"].as_array_mut().unwrap().iter_mut().filter(|row| row["user_id"] != 0)
+    {
+        row["value"][0]["elements"][0]["title"] =
+            json!(format!("{} {}", row["user_id"], "x".repeat(20_000)));
     }
     world.emulator.set_state(&state).unwrap();
     // Room for the probe and for some seventy backups.
@@ -462,7 +506,8 @@ async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_h
     }
     let summary = store.summary(&run).unwrap();
     assert_eq!((summary.totals().planned(), u64::from(summary.totals().done)), (200, removed));
-    let restored = world.place.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
+    let restored =
+        world.place.run(&["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"]);
     assert_eq!(restored.code, 0, "{restored:?}");
     assert_eq!(world.emulator.counters().rows_written, removed);
 }
@@ -472,17 +517,24 @@ async fn nobody_elses_card_is_put_back_on_a_portal_whose_reads_are_not_trusted()
     let (world, people) = World::of(5).await;
     world.manifest(&ids(&people), "");
     assert_eq!(world.place.run(&APPLY).code, 0);
-    // The portal is put back to a release that reads and writes the caller's card, whoever is named.
+    // The portal is put back to a release that reads and writes the caller's card, whoever is
+    // named.
     let before = world.rows();
     let mut state = world.emulator.state();
-    let old =
-        Emulator::start_with(EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() });
+    let old = Emulator::start_with(EmulatorOptions {
+        release: Some(Release::LegacyRead),
+        ..EmulatorOptions::default()
+    });
     state["variant"] = old.await.unwrap().state()["variant"].clone();
     world.emulator.set_state(&state).unwrap();
     for more in [&[][..], &["--overwrite-newer"]] {
-        let restored = world.place.run(&[&["restore", "last", "--all", "--auto-approve"], more].concat());
+        let restored =
+            world.place.run(&[&["restore", "last", "--all", "--auto-approve"], more].concat());
         assert_eq!(restored.code, 3, "{restored:?}");
-        assert!(restored.stdout.contains("cannot be read, or the read cannot be believed"), "{restored:?}");
+        assert!(
+            restored.stdout.contains("cannot be read, or the read cannot be believed"),
+            "{restored:?}"
+        );
     }
     assert_eq!((sets_sent(&world.emulator), world.rows()), (0, before));
 }
@@ -492,8 +544,13 @@ async fn history_and_show_tell_who_did_what_from_which_commit_and_manifest() {
     let (world, people) = World::of(3).await;
     world.manifest(&ids(&people), "");
     let mut command = world.place.command(&APPLY);
-    let applied =
-        Ended::of(command.env("RECARD_ACTOR", "anna").env("RECARD_COMMIT", "1a2b3c4d5e6f7a8b").output().unwrap());
+    let applied = Ended::of(
+        command
+            .env("RECARD_ACTOR", "anna")
+            .env("RECARD_COMMIT", "1a2b3c4d5e6f7a8b")
+            .output()
+            .unwrap(),
+    );
     assert_eq!(applied.code, 0, "{applied:?}");
     let history = world.place.run(&["history"]);
     assert!(history.stdout.contains("3 of 3 done"), "{history:?}");
@@ -509,9 +566,12 @@ async fn history_and_show_tell_who_did_what_from_which_commit_and_manifest() {
     assert_eq!((&about["planned"], &report["totals"]["planned"]), (&json!(3), &json!(3)));
     // Plan and report lie beside the journal.
     let run = world.store().run_ids().unwrap().pop().unwrap();
-    let plan = recard::format::plan_file::PlanFile::parse(&world.store().plan(&run).unwrap().unwrap()).unwrap();
+    let plan =
+        recard::format::plan_file::PlanFile::parse(&world.store().plan(&run).unwrap().unwrap())
+            .unwrap();
     assert_eq!(plan.content.targets.len(), 3);
-    let kept = recard::format::decode_run_report(&world.store().report(&run).unwrap().unwrap()).unwrap();
+    let kept =
+        recard::format::decode_run_report(&world.store().report(&run).unwrap().unwrap()).unwrap();
     assert_eq!(kept, world.store().summary(&run).unwrap().into_report().unwrap());
 }
 
@@ -522,7 +582,10 @@ async fn an_audit_trail_that_was_edited_or_cut_off_is_found() {
     assert_eq!(world.place.run(&APPLY).code, 0);
     for store in ["elsewhere", "."] {
         let elsewhere = world.place.run(&["audit", "verify", "--store", store]);
-        assert!(elsewhere.code == 1 && elsewhere.stderr.contains("knows nothing of"), "{elsewhere:?}");
+        assert!(
+            elsewhere.code == 1 && elsewhere.stderr.contains("knows nothing of"),
+            "{elsewhere:?}"
+        );
     }
     let verified = world.place.run(&["audit", "verify"]);
     assert!(verified.code == 0 && verified.stdout.contains("2 events, 1 run"), "{verified:?}");
@@ -530,7 +593,10 @@ async fn an_audit_trail_that_was_edited_or_cut_off_is_found() {
     let trail = std::fs::read_to_string(&path).unwrap();
     for (damaged, told) in [
         (trail.replace("\"done\":3", "\"done\":2"), "line 2 was altered after it was written"),
-        (trail.lines().skip(1).map(|line| format!("{line}\n")).collect(), "does not follow the line before"),
+        (
+            trail.lines().skip(1).map(|line| format!("{line}\n")).collect(),
+            "does not follow the line before",
+        ),
         (String::new(), "the audit trail has no word of the run"),
     ] {
         assert_ne!(damaged, trail);
@@ -556,7 +622,11 @@ async fn mode_once_is_remembered_in_a_file_that_can_be_committed() {
     assert!(missing.stderr.contains("recard ledger new once.json"), "{missing:?}");
     assert_eq!(resets_sent(&world.emulator), 0);
     assert_eq!(world.place.run(&["ledger", "new", "once.json"]).code, 0);
-    assert_eq!(world.place.run(&["ledger", "new", "once.json"]).code, 1, "a ledger is never begun over another");
+    assert_eq!(
+        world.place.run(&["ledger", "new", "once.json"]).code,
+        1,
+        "a ledger is never begun over another"
+    );
     assert_eq!(with_ledger(&APPLY).code, 0);
     assert_eq!(world.emulator.counters().rows_removed, 3);
     let ledger = std::fs::read_to_string(world.place.path().join("once.json")).unwrap();
@@ -574,7 +644,9 @@ async fn mode_once_is_remembered_in_a_file_that_can_be_committed() {
     assert_eq!(turn.code, 0, "{turn:?}");
     assert_eq!(world.emulator.counters().rows_removed, 4);
     // Damage is an error and never an empty memory.
-    for damaged in [String::new(), text[..text.len() / 2].to_owned(), text.replace("simple", "repeat")] {
+    for damaged in
+        [String::new(), text[..text.len() / 2].to_owned(), text.replace("simple", "repeat")]
+    {
         world.place.file("once.json", &damaged);
         let ended = with_ledger(&APPLY);
         assert_eq!(ended.code, 1, "{ended:?}");
@@ -602,11 +674,16 @@ async fn a_report_that_cannot_be_written_does_not_hide_the_run() {
             std::fs::create_dir_all(world.place.path().join("reports")).unwrap();
             let inside = if command[0] == "apply" { "reset" } else { "set" };
             let inside = format!("crm.lead.details.configuration.{inside}");
-            world.emulator.set_faults(&json!([{"method": inside, "nth": 1, "do": "slow", "ms": 1500}])).unwrap();
+            world
+                .emulator
+                .set_faults(&json!([{"method": inside, "nth": 1, "do": "slow", "ms": 1500}]))
+                .unwrap();
             let mut command = world.place.command(&[command, output].concat());
             let (reader, writer) = std::io::pipe().unwrap();
             match stdout {
-                "full" => command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap()),
+                "full" => {
+                    command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap())
+                }
                 "gone" => command.stdout(writer),
                 _ => command.stdout(Stdio::piped()),
             };

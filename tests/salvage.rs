@@ -1,8 +1,13 @@
-//! One damaged line of a journal, or one damaged byte of the audit trail, keeps nothing from being restored, and nothing untrue
-//! is said of what stood in it.
+//! One damaged line of a journal, or one damaged byte of the audit trail, keeps nothing from being
+//! restored, and nothing untrue is said of what stood in it.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -19,7 +24,8 @@ use support::recard::{Ended, Place};
 
 const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
 
-/// A portal on which a run has reset the cards of a department, and what was there before and after.
+/// A portal on which a run has reset the cards of a department, and what was there before and
+/// after.
 struct World {
     emulator: Emulator,
     place: Place,
@@ -34,14 +40,24 @@ impl World {
     async fn after_a_run() -> Self {
         let emulator = Emulator::start_with(EmulatorOptions::default()).await.unwrap();
         let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
-        place.file("lead.yaml", &manifest(&portal_of(&emulator), "{ departments: [{ id: 41, recursive: true }] }", ""));
+        place.file(
+            "lead.yaml",
+            &manifest(&portal_of(&emulator), "{ departments: [{ id: 41, recursive: true }] }", ""),
+        );
         save(&emulator, row(12, "lead_details", "Only mine"));
         let before = emulator.state();
         let applied = place.run(&APPLY);
         assert_eq!(applied.code, 0, "{applied:?}");
         let after = emulator.state();
-        let mut world =
-            Self { emulator, place, before, after, run: String::new(), journal: String::new(), trail: String::new() };
+        let mut world = Self {
+            emulator,
+            place,
+            before,
+            after,
+            run: String::new(),
+            journal: String::new(),
+            trail: String::new(),
+        };
         let runs = std::fs::read_dir(world.folder().join("runs")).unwrap();
         world.run = runs.map(|run| run.unwrap().file_name().into_string().unwrap()).next().unwrap();
         world.journal = std::fs::read_to_string(world.journal_path()).unwrap();
@@ -99,7 +115,8 @@ fn cards(state: &Value) -> BTreeSet<String> {
     let shown = |row: &Value| {
         let value = &row["value"];
         let sections = if value[0]["type"] == "column" { &value[0]["elements"] } else { value };
-        let titles: Vec<&Value> = sections.as_array().into_iter().flatten().map(|section| &section["title"]).collect();
+        let titles: Vec<&Value> =
+            sections.as_array().into_iter().flatten().map(|section| &section["title"]).collect();
         format!("{} {} {titles:?}", row["user_id"], row["name"])
     };
     state["options"].as_array().unwrap().iter().map(shown).collect()
@@ -133,7 +150,10 @@ async fn one_damaged_line_of_a_journal_keeps_no_card_from_being_restored() {
             assert_eq!(verified.code, 1, "line {line}, {place}: {verified:?}");
             let restored = world.restore();
             assert_eq!(restored.code, 3, "line {line}, {place}: {restored:?}");
-            assert!(restored.stderr.contains("journal.jsonl is damaged"), "line {line}, {place}: {restored:?}");
+            assert!(
+                restored.stderr.contains("journal.jsonl is damaged"),
+                "line {line}, {place}: {restored:?}"
+            );
             assert_eq!(world.cards(), cards(&world.before), "line {line}, {place}: {restored:?}");
             assert_eq!(world.place.run(&["audit", "verify"]).code, 1, "line {line}, {place}");
         }
@@ -152,7 +172,11 @@ async fn journals_damaged_in_other_ways_are_restored_as_far_as_backups_go() {
         ("header gone", lines[1..].concat(), 3),
         ("every second line gone", lines.iter().step_by(2).copied().collect(), 3),
         ("two lines gone", [&lines[..1], &lines[3..]].concat().concat(), 3),
-        ("a block of zeros", [&lines[..2], &["\0".repeat(4096).as_str()], &lines[4..]].concat().concat(), 3),
+        (
+            "a block of zeros",
+            [&lines[..2], &["\0".repeat(4096).as_str()], &lines[4..]].concat().concat(),
+            3,
+        ),
         ("two lines changed places", swapped.concat(), 0),
         ("a line twice", [&lines[..2], &lines[1..]].concat().concat(), 0),
         ("a foreign line", [&lines[..2], &["hello\n"], &lines[2..]].concat().concat(), 0),
@@ -176,7 +200,11 @@ async fn a_journal_that_lost_its_end_is_resumed_by_reading_and_restored_whole() 
         ("the head alone", cut(1), world.trail.clone()),
         ("in an intent", world.journal[..torn].to_owned(), world.trail.clone()),
         // Of a run that was killed, no trail tells the end.
-        ("the head alone, killed", cut(1), world.trail.split_inclusive('\n').next().unwrap().to_owned()),
+        (
+            "the head alone, killed",
+            cut(1),
+            world.trail.split_inclusive('\n').next().unwrap().to_owned(),
+        ),
         (
             "in an intent, killed",
             world.journal[..torn].to_owned(),
@@ -184,7 +212,8 @@ async fn a_journal_that_lost_its_end_is_resumed_by_reading_and_restored_whole() 
         ),
     ] {
         world.with(journal.as_bytes(), trail.as_bytes());
-        std::fs::remove_file(world.journal_path().with_file_name("report.json")).unwrap_or_default();
+        std::fs::remove_file(world.journal_path().with_file_name("report.json"))
+            .unwrap_or_default();
         let refused = world.restore();
         assert_eq!(refused.code, 4, "{what}: {refused:?}");
         let resumed = world.resume();
@@ -202,7 +231,10 @@ async fn one_damaged_byte_of_the_audit_trail_keeps_nothing_from_being_restored()
             world.with(world.journal.as_bytes(), &damaged(&world.trail, line, place));
             let restored = world.restore();
             assert_eq!(restored.code, 0, "line {line}, {place}: {restored:?}");
-            assert!(restored.stderr.contains("audit.jsonl is damaged"), "line {line}, {place}: {restored:?}");
+            assert!(
+                restored.stderr.contains("audit.jsonl is damaged"),
+                "line {line}, {place}: {restored:?}"
+            );
             assert_eq!(world.cards(), cards(&world.before), "line {line}, {place}");
             assert_eq!(world.place.run(&["audit", "verify"]).code, 1, "line {line}, {place}");
         }
@@ -212,9 +244,12 @@ async fn one_damaged_byte_of_the_audit_trail_keeps_nothing_from_being_restored()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_resume_never_says_not_attempted_of_what_may_stand_in_a_lost_line() {
     let world = World::after_a_run().await;
-    // The run died with all requests sent and nothing settled: what is left are the header and the intents.
-    let kept: String =
-        lines(&world.journal).into_iter().filter(|line| line.contains("opened") || line.contains("intent")).collect();
+    // The run died with all requests sent and nothing settled: what is left are the header and the
+    // intents.
+    let kept: String = lines(&world.journal)
+        .into_iter()
+        .filter(|line| line.contains("opened") || line.contains("intent"))
+        .collect();
     let trail = lines(&world.trail)[0];
     let count = lines(&kept).len();
     assert!(count > 1, "{kept}");
@@ -227,17 +262,25 @@ async fn a_resume_never_says_not_attempted_of_what_may_stand_in_a_lost_line() {
             assert_eq!(refused.code, 4, "line {line}, {place}: {refused:?}");
             let resumed = world.resume();
             assert_eq!(resumed.code, 3, "line {line}, {place}: {resumed:?}");
-            assert!(resumed.stderr.contains("journal.jsonl is damaged"), "line {line}, {place}: {resumed:?}");
-            let shown = |user: &str| resumed.stdout.lines().find(|line| line.contains(user)).map(ToOwned::to_owned);
-            let gone = shown("personal/8/simple").unwrap_or_else(|| panic!("line {line}, {place}: {resumed:?}"));
+            assert!(
+                resumed.stderr.contains("journal.jsonl is damaged"),
+                "line {line}, {place}: {resumed:?}"
+            );
+            let shown = |user: &str| {
+                resumed.stdout.lines().find(|line| line.contains(user)).map(ToOwned::to_owned)
+            };
+            let gone = shown("personal/8/simple")
+                .unwrap_or_else(|| panic!("line {line}, {place}: {resumed:?}"));
             assert!(!gone.contains("not attempted"), "line {line}, {place}: {gone}");
             if line > 0 {
                 // Its intent stood in the line, or in another.
                 let there = shown("personal/12/simple").unwrap();
-                let lost = !String::from_utf8_lossy(&damaged(&kept, line, place)).lines().any(|kept_line| {
-                    lines(&kept).iter().any(|one| one.trim_end() == kept_line)
-                        && kept_line.contains("personal/12/simple\",\"digest")
-                });
+                let lost = !String::from_utf8_lossy(&damaged(&kept, line, place)).lines().any(
+                    |kept_line| {
+                        lines(&kept).iter().any(|one| one.trim_end() == kept_line)
+                            && kept_line.contains("personal/12/simple\",\"digest")
+                    },
+                );
                 assert!(!lost || !there.contains("not attempted"), "line {line}, {place}: {there}");
             }
             // It is closed, nothing else is in the way, and the way back is open.

@@ -1,8 +1,13 @@
-//! Signals: whatever a command waits for, the first one ends it within a second unless a run writes, and the second one ends it
-//! at once.
+//! Signals: whatever a command waits for, the first one ends it within a second unless a run
+//! writes, and the second one ends it at once.
 
 #![cfg(all(target_os = "linux", feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -20,7 +25,8 @@ use serde_json::json;
 use support::company::{manifest, portal_of, resets_sent};
 use support::recard::{Ended, Place};
 
-/// The promise is a second. A machine that does much else may take a little more, and what is stuck takes a minute.
+/// The promise is a second. A machine that does much else may take a little more, and what is stuck
+/// takes a minute.
 const SOON: Duration = Duration::from_secs(3);
 
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 143)];
@@ -34,15 +40,23 @@ impl Clock for Standing {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    let sent =
+        Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
-/// Waits until a process listens for SIGINT and SIGTERM, and then has begun to wait for something else.
+/// Waits until a process listens for SIGINT and SIGTERM, and then has begun to wait for something
+/// else.
 fn wait_until_it_waits(child: &Child) {
     let listens = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim().to_owned();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))
+            .unwrap_or("0")
+            .trim()
+            .to_owned();
         let caught = u64::from_str_radix(&caught, 16).unwrap();
         caught & (1 << 1) != 0 && caught & (1 << 14) != 0
     };
@@ -162,7 +176,9 @@ async fn reads_of_a_stuck_portal_end_soon_after_a_signal_and_every_output_tells_
             std::thread::yield_now();
         }
         signal(&child, name);
-        let ended = tokio::task::block_in_place(|| ends_soon(child, &format!("{arguments:?}, request {nth}")));
+        let ended = tokio::task::block_in_place(|| {
+            ends_soon(child, &format!("{arguments:?}, request {nth}"))
+        });
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
         if has_reports {
             let report = std::fs::read_to_string(place.path().join("report.json")).unwrap();
@@ -171,7 +187,9 @@ async fn reads_of_a_stuck_portal_end_soon_after_a_signal_and_every_output_tells_
         }
         emulator.set_faults(&json!([])).unwrap();
         // It has ended in order: its name is in no lock.
-        let store = Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
+        let store =
+            Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap())
+                .unwrap();
         assert_eq!(store.lock_owner().unwrap(), None, "{arguments:?}");
     }
     assert_eq!(resets_sent(&emulator), 0);
@@ -180,7 +198,8 @@ async fn reads_of_a_stuck_portal_end_soon_after_a_signal_and_every_output_tells_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_for_the_lock_or_for_git_ends_soon_after_a_signal() {
     let (emulator, place) = world().await;
-    let store = Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
+    let store =
+        Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
     let owner = LockOwner {
         process: std::process::id(),
         host: "build".to_owned(),
@@ -222,7 +241,8 @@ async fn the_wait_for_late_requests_ends_soon_after_a_signal() {
     let inside = "crm.lead.details.configuration.reset";
     let slow = json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 60_000}]);
     emulator.set_faults(&slow).unwrap();
-    let store = Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
+    let store =
+        Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
     let mut child = piped(&mut place.command(&["apply", "-f", "lead.yaml", "--auto-approve"]));
     wait_until_a_reset_is_sent(&store);
     child.kill().unwrap();
@@ -261,7 +281,13 @@ fn a_hangup_ends_a_command_unless_it_was_ignored_at_the_start() {
     for (ignored, code) in [("", 143), ("trap '' HUP; ", 130)] {
         let script = format!("{ignored}exec '{}' emulate", env!("CARGO_BIN_EXE_recard"));
         let mut command = Command::new("sh");
-        let child = piped(command.args(["-c", &script]).current_dir(place.path()).env_clear().stdin(Stdio::null()));
+        let child = piped(
+            command
+                .args(["-c", &script])
+                .current_dir(place.path())
+                .env_clear()
+                .stdin(Stdio::null()),
+        );
         wait_until_it_waits(&child);
         signal(&child, "HUP");
         std::thread::sleep(Duration::from_millis(300));
@@ -277,9 +303,12 @@ async fn a_write_in_flight_is_waited_for_and_the_second_signal_ends_the_wait() {
     for signals in [1, 2] {
         let (emulator, place) = world().await;
         let inside = "crm.lead.details.configuration.reset";
-        let slow = json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 3_000}]);
+        let slow =
+            json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 3_000}]);
         emulator.set_faults(&slow).unwrap();
-        let store = Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap()).unwrap();
+        let store =
+            Store::open(&place.path().join(".recard"), &portal_of(&emulator).parse().unwrap())
+                .unwrap();
         let child = piped(&mut place.command(&["apply", "-f", "lead.yaml", "--auto-approve"]));
         wait_until_a_reset_is_sent(&store);
         let begun = Instant::now();

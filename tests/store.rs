@@ -1,4 +1,5 @@
-//! The store between processes: a second one is kept out, and what a killed one left behind is taken up.
+//! The store between processes: a second one is kept out, and what a killed one left behind is
+//! taken up.
 //!
 //! The second process is this test program itself, told to run [`the_second_process`] alone.
 
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 use recard::model::{CardKey, Layout, LeadCustomerType, Outcome, PortalId, RunId, Totals, UserId};
 use recard::port::{
-    Archive as _, Clock, Interrupted, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog as _, RunPurpose,
-    StoreError,
+    Archive as _, Clock, Interrupted, JournalRecord, LockOwner, PlannedCard, RunHeader,
+    RunLog as _, RunPurpose, StoreError,
 };
 use recard::store::{RunEnd, Store};
 
@@ -63,7 +64,10 @@ fn second_process(folder: &Path) -> Child {
         .unwrap();
     writeln!(child.stdin.as_mut().unwrap(), "{}", folder.display()).unwrap();
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains(READY)), "the second process did not get ready");
+    assert!(
+        lines.any(|line| line.unwrap().contains(READY)),
+        "the second process did not get ready"
+    );
     child
 }
 
@@ -75,7 +79,9 @@ fn the_second_process() {
     if folder.trim().is_empty() {
         return;
     }
-    let (mut locked, _) = store(Path::new(folder.trim())).lock(owner(std::process::id()), Arc::new(Standing)).unwrap();
+    let (mut locked, _) = store(Path::new(folder.trim()))
+        .lock(owner(std::process::id()), Arc::new(Standing))
+        .unwrap();
     let header = RunHeader {
         purpose: RunPurpose::Apply,
         portal: PortalId::new("company.bitrix24.com").unwrap(),
@@ -85,11 +91,16 @@ fn the_second_process() {
         commit: None,
         reasons: Vec::new(),
         trust: None,
-        targets: vec![PlannedCard { key: target(), digest: Some(layout().digest()), generation: None }],
+        targets: vec![PlannedCard {
+            key: target(),
+            digest: Some(layout().digest()),
+            generation: None,
+        }],
     };
     let mut log = locked.start_run(run(), header).unwrap();
     log.back_up(&[(target(), &layout())]).unwrap();
-    log.append(&[JournalRecord::Intent { targets: vec![(target(), Some(layout().digest()))] }]).unwrap();
+    log.append(&[JournalRecord::Intent { targets: vec![(target(), Some(layout().digest()))] }])
+        .unwrap();
     // Written past the test harness, which would keep it until the end.
     let mut out = std::io::stdout();
     writeln!(out, "{READY}").unwrap();
@@ -103,7 +114,9 @@ fn a_second_process_is_kept_out_until_the_first_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = second_process(folder.path());
     let store = store(folder.path());
-    let Err(StoreError::Locked(holder)) = store.lock(owner(1), Arc::new(Standing)) else { panic!("two hold the lock") };
+    let Err(StoreError::Locked(holder)) = store.lock(owner(1), Arc::new(Standing)) else {
+        panic!("two hold the lock")
+    };
     assert_eq!(holder, owner(child.id()));
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
@@ -121,7 +134,10 @@ fn what_a_killed_process_left_is_taken_over_and_settled() {
     let (mut locked, note) = store.lock(owner(1), Arc::new(Standing)).unwrap();
     assert!(note.unwrap().starts_with(&format!("unclean end of process {} on build", child.id())));
     assert_eq!(store.unfinished().unwrap(), Some(run()));
-    assert_eq!(store.backup(&run(), target(), layout().digest()).unwrap().as_json(), layout().as_json());
+    assert_eq!(
+        store.backup(&run(), target(), layout().digest()).unwrap().as_json(),
+        layout().as_json()
+    );
     let mut log = locked.reopen_run(&run()).unwrap();
     log.append(&[
         JournalRecord::Settled { target: target(), outcome: Outcome::Reset },

@@ -1,7 +1,12 @@
 //! `recard inventory` and `recard export`: what is there, counted and written down.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -54,7 +59,10 @@ fn the_counts_are_the_same_in_every_format() {
     let counts: Value = serde_json::from_str(&read(&place, "counts.json")).unwrap();
     let validator = jsonschema::draft7::new(&serde_json::from_str(schema_text).unwrap()).unwrap();
     assert!(validator.is_valid(&counts), "{counts}");
-    assert_eq!(counts["all"], json!({"people": 37, "simple": 14, "repeat": 5, "either": 16, "unread": 0}));
+    assert_eq!(
+        counts["all"],
+        json!({"people": 37, "simple": 14, "repeat": 5, "either": 16, "unread": 0})
+    );
     assert_eq!(counts["departments"][1]["name"], "Sales");
     let table = read(&place, "counts.csv");
     assert_eq!(table.lines().nth(2), Some(r#""41","Sales","9","5","3","6","0""#));
@@ -68,25 +76,43 @@ async fn an_exported_manifest_selects_exactly_the_cards_that_are_there() {
     let exported = place.run(&["export", "--out", "found"]);
     assert_eq!(exported.code, 0, "{exported:?}");
     let planned = place.run(&["plan", "-f", "found/manifest.yaml", "--output", "json"]);
-    let plan: Value = serde_json::from_str(&planned.stdout).unwrap_or_else(|_| panic!("{planned:?}"));
-    assert_eq!(plan["counts"], json!({"reset": 19, "keep": 0, "hold": 0, "people": 16}), "{planned:?}");
+    let plan: Value =
+        serde_json::from_str(&planned.stdout).unwrap_or_else(|_| panic!("{planned:?}"));
+    assert_eq!(
+        plan["counts"],
+        json!({"reset": 19, "keep": 0, "hold": 0, "people": 16}),
+        "{planned:?}"
+    );
 
     let bundle = decode_bundle(read(&place, "found/layouts.json").as_bytes()).unwrap();
     assert_eq!(bundle.content, BundleContent::Original);
     let layouts: BTreeSet<String> = bundle.cards.iter().map(|(key, _)| key.to_string()).collect();
-    let targets =
-        plan["targets"].as_array().unwrap().iter().map(|target| target["target"].as_str().unwrap().to_owned());
+    let targets = plan["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| target["target"].as_str().unwrap().to_owned());
     let common = ["common/simple", "common/repeat"].map(str::to_owned);
     assert_eq!(layouts, targets.chain(common).collect());
-    let of_plan = plan["targets"].as_array().unwrap().iter().map(|target| target["loses"]["digest"].as_str().unwrap());
-    let of_bundle =
-        bundle.cards.iter().filter(|(key, _)| key.user().is_some()).map(|(_, card)| card.digest().to_string());
+    let of_plan = plan["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| target["loses"]["digest"].as_str().unwrap());
+    let of_bundle = bundle
+        .cards
+        .iter()
+        .filter(|(key, _)| key.user().is_some())
+        .map(|(_, card)| card.digest().to_string());
     assert_eq!(of_plan.collect::<Vec<_>>(), of_bundle.collect::<Vec<_>>());
 
     let again = place.run(&["export", "--out", "found"]);
     assert!(again.code == 1 && again.stderr.contains("replaces nothing"), "{again:?}");
     let counters = emulator.counters();
-    assert_eq!((counters.rows_written, counters.rows_removed, emulator.complaints()), (0, 0, vec![]));
+    assert_eq!(
+        (counters.rows_written, counters.rows_removed, emulator.complaints()),
+        (0, 0, vec![])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +122,8 @@ async fn a_sanitized_export_holds_no_name_and_no_title() {
     assert_eq!(place.run(&["export", "--out", "open"]).code, 0);
     assert_eq!(place.run(&["export", "--out", "clean", "--sanitize"]).code, 0);
     let both = |folder: &str| {
-        read(&place, &format!("{folder}/manifest.yaml")) + &read(&place, &format!("{folder}/layouts.json"))
+        read(&place, &format!("{folder}/manifest.yaml"))
+            + &read(&place, &format!("{folder}/layouts.json"))
     };
     let (open, clean) = (both("open"), both("clean"));
     let mut words: BTreeSet<String> = BTreeSet::new();
@@ -113,8 +140,9 @@ async fn a_sanitized_export_holds_no_name_and_no_title() {
         assert!(open.contains(word.as_str()), "{word}");
         assert!(!clean.contains(word.as_str()), "{word}");
     }
-    let [open, clean] = ["open", "clean"]
-        .map(|folder| decode_bundle(read(&place, &format!("{folder}/layouts.json")).as_bytes()).unwrap().cards);
+    let [open, clean] = ["open", "clean"].map(|folder| {
+        decode_bundle(read(&place, &format!("{folder}/layouts.json")).as_bytes()).unwrap().cards
+    });
     let shape = |cards: &[(recard::model::CardKey, recard::model::Layout)]| {
         cards.iter().map(|(key, card)| (*key, card.sections(), card.fields())).collect::<Vec<_>>()
     };
@@ -128,7 +156,9 @@ fn an_export_of_a_department_holds_those_below_and_nobody_else() {
     let ids = |department: &str| {
         let ended = place.run(&["export", "--portal", "embedded", "--department", department]);
         let lines = ended.stdout.lines().filter_map(|line| line.trim().strip_prefix("- "));
-        lines.filter_map(|line| line.split(' ').next()?.parse::<u32>().ok()).collect::<BTreeSet<_>>()
+        lines
+            .filter_map(|line| line.split(' ').next()?.parse::<u32>().ok())
+            .collect::<BTreeSet<_>>()
     };
     assert_eq!(ids("42"), BTreeSet::from([18, 20]));
     assert_eq!(ids("41"), BTreeSet::from([7, 8, 12, 14, 15, 18, 20, 22]));
@@ -138,13 +168,18 @@ fn an_export_of_a_department_holds_those_below_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cards_that_cannot_be_believed_are_counted_as_unread_and_not_as_missing() {
-    let options = EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let counted = place.run(&["inventory", "--output", "json"]);
     assert_eq!(counted.code, 3, "{counted:?}");
     let counts: Value = serde_json::from_str(&counted.stdout).unwrap();
-    assert_eq!((&counts["all"]["unread"], &counts["all"]["either"]), (&json!(36), &json!(0)), "{counts}");
+    assert_eq!(
+        (&counts["all"]["unread"], &counts["all"]["either"]),
+        (&json!(36), &json!(0)),
+        "{counts}"
+    );
     assert!(counted.stderr.contains("72 cards could not be read"), "{counted:?}");
     let exported = place.run(&["export"]);
     assert_eq!((exported.code, exported.stdout.as_str()), (3, ""), "{exported:?}");
@@ -152,7 +187,8 @@ async fn cards_that_cannot_be_believed_are_counted_as_unread_and_not_as_missing(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_nobody_has_a_card_there_is_no_manifest() {
-    let options = EmulatorOptions { seed: recard::emulator::Seed::Empty, ..EmulatorOptions::default() };
+    let options =
+        EmulatorOptions { seed: recard::emulator::Seed::Empty, ..EmulatorOptions::default() };
     let emulator = Emulator::start_with(options).await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let exported = place.run(&["export", "--out", "found"]);

@@ -1,6 +1,11 @@
 //! The promises of the threat model: each names a test, and the test exists.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, reason = "the support code is shared by several tests")]
 
 #[path = "support/sources.rs"]
@@ -16,7 +21,9 @@ fn tests_in(file: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut is_test = false;
     for line in text.lines().map(str::trim) {
-        is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test") || line == "proptest! {";
+        is_test |= line.starts_with("#[test]")
+            || line.starts_with("#[tokio::test")
+            || line == "proptest! {";
         let name = line.trim_start_matches("async ").strip_prefix("fn ");
         if let Some(name) = name.filter(|_| is_test) {
             found.insert(name.split(['(', '<']).next().unwrap().to_owned());
@@ -34,7 +41,9 @@ fn every_promise_names_a_test_that_exists() {
     let page = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
     let (promised, _) = page.split_once("## Not promised").unwrap();
     let mut promises = 0;
-    for line in promised.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Against")) {
+    for line in
+        promised.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Against"))
+    {
         let name = line.trim_end_matches(" |").rsplit("| ").next().unwrap().trim_matches('`');
         assert!(tests.contains(name), "there is no test {name:?}: {line}");
         promises += 1;

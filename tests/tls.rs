@@ -1,9 +1,16 @@
-//! TLS and proxies: what is trusted, which way requests take, and that what bars the way is told at once and by its name.
+//! TLS and proxies: what is trusted, which way requests take, and that what bars the way is told at
+//! once and by its name.
 //!
-//! Everything stands on this machine: an emulator behind TLS with a certificate of an authority of its own, and a proxy.
+//! Everything stands on this machine: an emulator behind TLS with a certificate of an authority of
+//! its own, and a proxy.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -57,7 +64,8 @@ impl World {
         let acceptor = TlsAcceptor::from(Arc::new(config));
 
         let emulator = Emulator::start().await.unwrap();
-        let behind = emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
+        let behind =
+            emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (connections, trusted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -65,7 +73,8 @@ impl World {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                let (acceptor, behind, stand) = (acceptor.clone(), behind.clone(), Arc::clone(&stand));
+                let (acceptor, behind, stand) =
+                    (acceptor.clone(), behind.clone(), Arc::clone(&stand));
                 tokio::spawn(async move {
                     let Ok(mut client) = acceptor.accept(stream).await else { return };
                     stand.fetch_add(1, Ordering::SeqCst);
@@ -95,7 +104,9 @@ impl World {
                     while !request.ends_with(b"\r\n\r\n") {
                         request.push(client.read_u8().await.unwrap());
                     }
-                    assert!(request.starts_with(format!("CONNECT {HOST}:443 HTTP/1.1\r\n").as_bytes()));
+                    assert!(
+                        request.starts_with(format!("CONNECT {HOST}:443 HTTP/1.1\r\n").as_bytes())
+                    );
                     match answer {
                         Answer::Says(status) => {
                             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
@@ -118,7 +129,9 @@ impl World {
         let webhook = self.emulator.webhook_url(1).unwrap();
         let path = webhook.split_once("/rest/").unwrap().1;
         let mut command = self.place.command(&["doctor"]);
-        command.env("RECARD_WEBHOOK_URL", format!("https://{host}/rest/{path}")).envs(variables.iter().copied());
+        command
+            .env("RECARD_WEBHOOK_URL", format!("https://{host}/rest/{path}"))
+            .envs(variables.iter().copied());
         let start = Instant::now();
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         (Ended::of(output), start.elapsed())
@@ -128,7 +141,8 @@ impl World {
 /// Far below the five seconds for which an address is tried that never answered.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// So many requests may be in flight before the first one has failed; a repeat of any would make them more in no time.
+/// So many requests may be in flight before the first one has failed; a repeat of any would make
+/// them more in no time.
 const CONNECTIONS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,15 +150,21 @@ async fn tls_certificate_of_another_authority_fails_at_once_with_its_own_hint() 
     let world = World::new().await;
     let here = format!("127.0.0.1:{}", world.port);
     // Trust in some authority: this machine may have none at all.
-    let stranger =
-        CertifiedIssuer::self_signed(CertificateParams::new(["x".to_owned()]).unwrap(), KeyPair::generate().unwrap());
+    let stranger = CertifiedIssuer::self_signed(
+        CertificateParams::new(["x".to_owned()]).unwrap(),
+        KeyPair::generate().unwrap(),
+    );
     let stranger = world.place.file("stranger.pem", &stranger.unwrap().pem());
     let (ended, took) = world.doctor(&here, &[("SSL_CERT_FILE", stranger.to_str().unwrap())]).await;
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stdout.contains("the certificate of the portal is not trusted"), "{ended:?}");
-    assert!(ended.stdout.contains("SSL_CERT_FILE") && !ended.stdout.contains("HTTPS_PROXY"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("SSL_CERT_FILE") && !ended.stdout.contains("HTTPS_PROXY"),
+        "{ended:?}"
+    );
     assert!(!ended.stderr.contains("it is repeated") && took < AT_ONCE, "{took:?} {ended:?}");
-    let (connections, trusted) = (world.connections.load(Ordering::SeqCst), world.trusted.load(Ordering::SeqCst));
+    let (connections, trusted) =
+        (world.connections.load(Ordering::SeqCst), world.trusted.load(Ordering::SeqCst));
     assert!(connections <= CONNECTIONS && trusted == 0, "{connections} {trusted}");
     assert_eq!(world.emulator.counters().requests, 0, "nothing was sent");
 }
@@ -154,14 +174,20 @@ async fn tls_authority_of_ssl_cert_file_or_ssl_cert_dir_is_trusted() {
     let world = World::new().await;
     let here = format!("127.0.0.1:{}", world.port);
     let path = |name: &str| world.place.path().join(name).to_str().unwrap().to_owned();
-    for (variable, value) in [("SSL_CERT_FILE", path("authority.pem")), ("SSL_CERT_DIR", path("folder"))] {
+    for (variable, value) in
+        [("SSL_CERT_FILE", path("authority.pem")), ("SSL_CERT_DIR", path("folder"))]
+    {
         let (ended, _) = world.doctor(&here, &[(variable, &value)]).await;
         assert!(ended.code == 0 && ended.stdout.contains("ok    portal"), "{variable}: {ended:?}");
     }
-    for (value, problem) in [("none.pem", "No such file"), ("folder/README", "holds no certificate")] {
+    for (value, problem) in
+        [("none.pem", "No such file"), ("folder/README", "holds no certificate")]
+    {
         let (ended, took) = world.doctor(&here, &[("SSL_CERT_FILE", &path(value))]).await;
         assert!(
-            ended.code == 1 && ended.stderr.contains(problem) && ended.stderr.contains("SSL_CERT_FILE"),
+            ended.code == 1
+                && ended.stderr.contains(problem)
+                && ended.stderr.contains("SSL_CERT_FILE"),
             "{ended:?}"
         );
         assert!(took < AT_ONCE, "{took:?}");
@@ -183,19 +209,26 @@ async fn proxy_of_the_environment_is_the_way_to_the_portal_but_for_no_proxy() {
         assert!(ended.code == 0 && ended.stdout.contains("ok    portal"), "{variable}: {ended:?}");
         assert!(asked.load(Ordering::SeqCst) > before, "{variable}");
     }
-    // An empty variable does not hide the other one, and the portal's certificate is that of the portal, not of the proxy.
-    let (ended, _) = world.doctor(HOST, &[trust, ("HTTPS_PROXY", ""), ("https_proxy", &proxy)]).await;
+    // An empty variable does not hide the other one, and the portal's certificate is that of the
+    // portal, not of the proxy.
+    let (ended, _) =
+        world.doctor(HOST, &[trust, ("HTTPS_PROXY", ""), ("https_proxy", &proxy)]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let before = asked.load(Ordering::SeqCst);
     for no_proxy in [HOST, ".test", "*", "other.example, portal.test"] {
         let mut command = world.place.command(&["doctor", "--deadline", "1s"]);
-        command.env("RECARD_WEBHOOK_URL", format!("https://{HOST}/rest/1/key/")).env("NO_PROXY", no_proxy);
+        command
+            .env("RECARD_WEBHOOK_URL", format!("https://{HOST}/rest/1/key/"))
+            .env("NO_PROXY", no_proxy);
         command.env("HTTPS_PROXY", &proxy).env(trust.0, trust.1);
-        let ended = tokio::task::spawn_blocking(move || Ended::of(command.output().unwrap())).await.unwrap();
+        let ended = tokio::task::spawn_blocking(move || Ended::of(command.output().unwrap()))
+            .await
+            .unwrap();
         assert!(ended.code == 1 && !ended.stdout.contains("proxy"), "{no_proxy}: {ended:?}");
     }
     // This machine is reached without a proxy.
-    let (ended, _) = world.doctor(&format!("127.0.0.1:{}", world.port), &[trust, ("HTTPS_PROXY", &proxy)]).await;
+    let (ended, _) =
+        world.doctor(&format!("127.0.0.1:{}", world.port), &[trust, ("HTTPS_PROXY", &proxy)]).await;
     assert_eq!((ended.code, asked.load(Ordering::SeqCst)), (0, before), "{ended:?}");
 }
 
@@ -216,15 +249,22 @@ async fn proxy_that_refuses_or_is_not_there_fails_at_once_with_its_own_hint() {
     for (address, asked, problem) in proxies {
         let (ended, took) = world.doctor(HOST, &[trust, ("HTTPS_PROXY", &address)]).await;
         assert_eq!(ended.code, 1, "{address}: {ended:?}");
-        assert!(ended.stdout.contains(problem) && ended.stdout.contains("HTTPS_PROXY"), "{address}: {ended:?}");
+        assert!(
+            ended.stdout.contains(problem) && ended.stdout.contains("HTTPS_PROXY"),
+            "{address}: {ended:?}"
+        );
         assert!(!ended.stdout.contains("SSL_CERT_FILE"), "{address}: {ended:?}");
         assert!(!ended.stderr.contains("it is repeated") && took < AT_ONCE, "{took:?} {ended:?}");
         assert!(!ended.stdout.contains("s3cr3t") && !ended.stderr.contains("s3cr3t"), "{ended:?}");
         let asked = asked.map(|asked| asked.load(Ordering::SeqCst));
         assert!(asked.is_none_or(|asked| asked <= CONNECTIONS), "{asked:?}: {address}");
     }
-    let (ended, _) = world.doctor(HOST, &[trust, ("HTTPS_PROXY", "http://user:s3cr3tword@:x:y")]).await;
-    assert!(ended.code == 1 && ended.stderr.contains("the address of the proxy cannot be used"), "{ended:?}");
+    let (ended, _) =
+        world.doctor(HOST, &[trust, ("HTTPS_PROXY", "http://user:s3cr3tword@:x:y")]).await;
+    assert!(
+        ended.code == 1 && ended.stderr.contains("the address of the proxy cannot be used"),
+        "{ended:?}"
+    );
     assert!(!ended.stderr.contains("s3cr3t"), "{ended:?}");
     assert_eq!(world.connections.load(Ordering::SeqCst), 0);
 }

@@ -1,7 +1,13 @@
-//! Files of another kind than the one that an option wants: the error names the file, and the help is about that option.
+//! Files of another kind than the one that an option wants: the error names the file, and the help
+//! is about that option.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod support;
@@ -53,7 +59,10 @@ fn ledger_that_is_no_regular_file_is_refused_with_help_about_ledgers() {
         let refused = embedded(&place, line);
         assert_eq!(refused.code, 1, "{line}: {refused:?}");
         assert!(refused.stderr.contains("it is not a regular file"), "{line}: {refused:?}");
-        assert!(refused.stderr.contains("help: a ledger is written again after each run"), "{line}: {refused:?}");
+        assert!(
+            refused.stderr.contains("help: a ledger is written again after each run"),
+            "{line}: {refused:?}"
+        );
         assert!(!refused.stderr.contains("--store"), "{line}: {refused:?}");
     }
     assert!(!embedded(&place, "history").stdout.contains("apply"));
@@ -70,7 +79,12 @@ fn plan_file_in_a_pipe_is_shown_and_applied_and_a_folder_is_refused_with_help_ab
     for (line, bytes, code, told) in [
         ("show pipe", plan.clone(), 0, ""),
         ("show pipe", b"hello".to_vec(), 5, "pipe: this is not a plan file"),
-        ("apply pipe --auto-approve", QUICKSTART.as_bytes().to_vec(), 5, "pipe: this is not a plan file"),
+        (
+            "apply pipe --auto-approve",
+            QUICKSTART.as_bytes().to_vec(),
+            5,
+            "pipe: this is not a plan file",
+        ),
         ("apply pipe --auto-approve", plan, 0, ""),
     ] {
         let writer = fed(&pipe, bytes);
@@ -86,7 +100,10 @@ fn plan_file_in_a_pipe_is_shown_and_applied_and_a_folder_is_refused_with_help_ab
         let refused = embedded(&place, line);
         assert_eq!(refused.code, 1, "{line}: {refused:?}");
         assert!(refused.stderr.contains("cannot read the plan file ."), "{line}: {refused:?}");
-        assert!(refused.stderr.contains("help: nothing was written; a plan file is what `recard plan"), "{line}");
+        assert!(
+            refused.stderr.contains("help: nothing was written; a plan file is what `recard plan"),
+            "{line}"
+        );
     }
 }
 
@@ -110,8 +127,16 @@ fn file_that_holds_no_state_is_refused_as_portal_and_as_seed_and_stays_as_it_is(
         ("parts.json", Some("[\"mid\", {}, {}, []]".to_owned()), "it is not an object"),
         ("number.json", Some("7".to_owned()), "it is not an object"),
         ("more.json", Some(changed(&|state| state["rows"] = 7.into())), "unknown field `rows`"),
-        ("inner.json", Some(changed(&|state| state["portal"]["people"] = 7.into())), "unknown field `people`"),
-        ("row.json", Some(changed(&|state| state["options"][0]["user"] = 7.into())), "unknown field `user`"),
+        (
+            "inner.json",
+            Some(changed(&|state| state["portal"]["people"] = 7.into())),
+            "unknown field `people`",
+        ),
+        (
+            "row.json",
+            Some(changed(&|state| state["options"][0]["user"] = 7.into())),
+            "unknown field `user`",
+        ),
         ("type.json", Some(changed(&|state| state["options"] = 7.into())), "invalid type"),
     ];
     for (name, text, told) in cases {
@@ -123,8 +148,14 @@ fn file_that_holds_no_state_is_refused_as_portal_and_as_seed_and_stays_as_it_is(
         let refused = place.run(&plan);
         assert_eq!(refused.code, 1, "{name}: {refused:?}");
         let found = format!("{name} does not hold the state of an embedded portal: ");
-        assert!(refused.stderr.contains(&found) && refused.stderr.contains(told), "{name}: {refused:?}");
-        assert!(refused.stderr.contains("help: nothing was changed; name a state"), "{name}: {refused:?}");
+        assert!(
+            refused.stderr.contains(&found) && refused.stderr.contains(told),
+            "{name}: {refused:?}"
+        );
+        assert!(
+            refused.stderr.contains("help: nothing was changed; name a state"),
+            "{name}: {refused:?}"
+        );
         assert_eq!(std::fs::read(place.path().join(name)).unwrap(), before, "{name}");
         let mut command = place.command(&["emulate", "--seed", name]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -135,8 +166,14 @@ fn file_that_holds_no_state_is_refused_as_portal_and_as_seed_and_stays_as_it_is(
         let _ = child.kill();
         let refused = Ended::of(child.wait_with_output().unwrap());
         assert_eq!(refused.code, 1, "{name}: {refused:?}");
-        assert!(refused.stderr.contains(&format!("the seed {name} cannot be used: ")), "{name}: {refused:?}");
-        assert!(refused.stderr.contains(told) && refused.stderr.contains("help: a state is"), "{name}: {refused:?}");
+        assert!(
+            refused.stderr.contains(&format!("the seed {name} cannot be used: ")),
+            "{name}: {refused:?}"
+        );
+        assert!(
+            refused.stderr.contains(told) && refused.stderr.contains("help: a state is"),
+            "{name}: {refused:?}"
+        );
     }
 }
 

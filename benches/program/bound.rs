@@ -2,10 +2,11 @@
 //!
 //! # The derivation
 //!
-//! The portal counts requests: the counter may rise to `X`, and `Y` a second leak away. It takes at most 50 commands in a
-//! request, and adds up the seconds that it spends in a method, at most `L` of them in ten minutes. A client that keeps `C`
-//! connections busy has `n` calls of `s` seconds each, which it packs into `k` requests. A request without commands takes
-//! `b0`, so one with its share of the calls takes
+//! The portal counts requests: the counter may rise to `X`, and `Y` a second leak away. It takes at
+//! most 50 commands in a request, and adds up the seconds that it spends in a method, at most `L`
+//! of them in ten minutes. A client that keeps `C` connections busy has `n` calls of `s` seconds
+//! each, which it packs into `k` requests. A request without commands takes `b0`, so one with its
+//! share of the calls takes
 //!
 //! ```text
 //! b = b0 + ceil(n / k) * s
@@ -17,24 +18,27 @@
 //! * The calls cost `n * s` seconds of operating time. `L` of them fit into every ten minutes, so that the last ones start
 //!   after `600 * (ceil(n * s / L) - 1)` seconds.
 //!
-//! The whole takes at least the largest of the three, for the best `k` of those that are possible, `k >= ceil(n / 50)`:
+//! The whole takes at least the largest of the three, for the best `k` of those that are possible,
+//! `k >= ceil(n / 50)`:
 //!
 //! ```text
 //! T = max( 600 * (ceil(n*s/L) - 1),  min over k of max( max(0, (k-X)/Y) + b,  ceil(k/C) * b ) )
 //! ```
 //!
-//! Reads and the resets behind them share the counter and the connections, but a reset waits for the reads: the first
-//! term has `k_read + k_write` requests and the `b` of the last kind, and the waves add up.
+//! Reads and the resets behind them share the counter and the connections, but a reset waits for
+//! the reads: the first term has `k_read + k_write` requests and the `b` of the last kind, and the
+//! waves add up.
 //!
-//! A card is read again, 50 in a request, if its reset leaves more than five minutes after the reads began: those reads count
-//! with the first kind.
+//! A card is read again, 50 in a request, if its reset leaves more than five minutes after the
+//! reads began: those reads count with the first kind.
 //!
-//! So: while the counter has room, small batches over several connections are quicker than full ones; once it is full, only
-//! full ones keep the pace.
+//! So: while the counter has room, small batches over several connections are quicker than full
+//! ones; once it is full, only full ones keep the pace.
 //!
-//! What the bound leaves out, in the client's disfavour: that a client first asks who it is, that the pages of a list cannot
-//! be asked for before the first has said how many there are, and that the counter steps down once a second at a moment that
-//! no client can know, which costs one that wants no refusal `Y` of its `X`, that is, one second.
+//! What the bound leaves out, in the client's disfavour: that a client first asks who it is, that
+//! the pages of a list cannot be asked for before the first has said how many there are, and that
+//! the counter steps down once a second at a moment that no client can know, which costs one that
+//! wants no refusal `Y` of its `X`, that is, one second.
 
 /// The limits of a portal.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +71,25 @@ pub(crate) struct Bound {
     pub(crate) requests: u64,
 }
 
-/// The bound of one phase, or of two phases in this order. `room` is how many requests the portal takes at once at the
-/// start: `X` for a counter that is empty.
-pub(crate) fn bound(phases: &[Phase], limits: Limits, room: f64, connections: u64, timing: Timing) -> Bound {
-    let each =
-        |phase: &Phase, requests: u64| timing.request + phase.calls.div_ceil(requests.max(1)) as f64 * timing.call;
-    let waves = |phase: &Phase, requests: u64| requests.div_ceil(connections) as f64 * each(phase, requests);
+/// The bound of one phase, or of two phases in this order. `room` is how many requests the portal
+/// takes at once at the start: `X` for a counter that is empty.
+pub(crate) fn bound(
+    phases: &[Phase],
+    limits: Limits,
+    room: f64,
+    connections: u64,
+    timing: Timing,
+) -> Bound {
+    let each = |phase: &Phase, requests: u64| {
+        timing.request + phase.calls.div_ceil(requests.max(1)) as f64 * timing.call
+    };
+    let waves = |phase: &Phase, requests: u64| {
+        requests.div_ceil(connections) as f64 * each(phase, requests)
+    };
     let choices = |phase: &Phase| {
         let least = phase.calls.div_ceil(phase.most).max(1);
-        // More requests than there is room for only wait for the counter, beyond those that fill the connections.
+        // More requests than there is room for only wait for the counter, beyond those that fill
+        // the connections.
         let most = least.max(room.min(1000.0) as u64) + 2 * connections;
         least..=most.min(phase.calls.max(least))
     };

@@ -1,5 +1,5 @@
-//! The whole program, as a process, against the emulated portal in another process: how near is it to the least time that the
-//! portal's limits allow?
+//! The whole program, as a process, against the emulated portal in another process: how near is it
+//! to the least time that the portal's limits allow?
 //!
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
@@ -8,9 +8,10 @@
 //! cargo bench --bench program -- 10000 enterprise    # of one size, the lines of one limit: standard or enterprise
 //! ```
 //!
-//! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound and its derivation stand in
-//! `bound.rs`. Where a line of the quick table says `×10`, the portal's limits and the time of a command were both made ten
-//! times as quick, to measure a long run in a short one; what recard itself costs then weighs ten times as much.
+//! Everything is a ratio of two times of one run, since machines differ and are noisy. The bound
+//! and its derivation stand in `bound.rs`. Where a line of the quick table says `×10`, the portal's
+//! limits and the time of a command were both made ten times as quick, to measure a long run in a
+//! short one; what recard itself costs then weighs ten times as much.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,13 +42,15 @@ const RESETS: u64 = 16;
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if let Some((first, rest)) = arguments.split_first()
         && first == "--alone"
     {
         std::process::exit(process::alone(rest));
     }
-    let wanted = |part: &str| arguments.iter().any(|argument| argument == part || argument == "all");
+    let wanted =
+        |part: &str| arguments.iter().any(|argument| argument == part || argument == "all");
     let quick = arguments.is_empty();
     let sizes_wanted: Vec<u64> =
         SIZES.into_iter().filter(|users| wanted("sizes") || wanted(&users.to_string())).collect();
@@ -56,7 +59,8 @@ async fn main() {
     } else if !sizes_wanted.is_empty() {
         // The name of a limit leaves out the other one.
         let named = KINDS.iter().any(|kind| wanted(kind.name));
-        let kinds: Vec<Kind> = KINDS.into_iter().filter(|kind| !named || wanted(kind.name)).collect();
+        let kinds: Vec<Kind> =
+            KINDS.into_iter().filter(|kind| !named || wanted(kind.name)).collect();
         let all = |users: u64| kinds.iter().map(move |kind| (users, *kind));
         sizes(&sizes_wanted.into_iter().flat_map(all).collect::<Vec<_>>()).await;
     }
@@ -80,10 +84,14 @@ async fn main() {
 /// How many people the portals have.
 const SIZES: [u64; 4] = [250, 1_000, 2_500, 10_000];
 
-/// The portals of the whole table: both limits, and quick and slow commands. They do not limit operating time, of which commands
-/// of less than 0.1 s cost nothing (behaviour notes, section 10).
-const KINDS: [Kind; 4] =
-    [Kind::standard(1.0, 10), Kind::enterprise(1.0, 10), Kind::standard(1.0, 50), Kind::enterprise(1.0, 50)];
+/// The portals of the whole table: both limits, and quick and slow commands. They do not limit
+/// operating time, of which commands of less than 0.1 s cost nothing (behaviour notes, section 10).
+const KINDS: [Kind; 4] = [
+    Kind::standard(1.0, 10),
+    Kind::enterprise(1.0, 10),
+    Kind::standard(1.0, 50),
+    Kind::enterprise(1.0, 50),
+];
 
 /// A portal with its limits.
 #[derive(Clone, Copy)]
@@ -105,7 +113,13 @@ impl Kind {
         Self::of("enterprise", 250.0, 5.0, scale, milliseconds)
     }
 
-    const fn of(name: &'static str, burst: f64, per_second: f64, scale: f64, milliseconds: u64) -> Self {
+    const fn of(
+        name: &'static str,
+        burst: f64,
+        per_second: f64,
+        scale: f64,
+        milliseconds: u64,
+    ) -> Self {
         Self { name, burst, per_second, scale, command: Duration::from_millis(milliseconds) }
     }
 
@@ -122,7 +136,8 @@ impl Kind {
     }
 
     fn bound(&self, phases: &[Phase], room: f64, request: f64) -> Bound {
-        let limits = Limits { rate: Some((self.burst, self.per_second * self.scale)), operating: None };
+        let limits =
+            Limits { rate: Some((self.burst, self.per_second * self.scale)), operating: None };
         let timing = Timing { request, call: self.scaled_command().as_secs_f64() };
         bound(phases, limits, room, CONNECTIONS, timing)
     }
@@ -157,7 +172,8 @@ fn resets(removed: u64) -> Phase {
     Phase { calls: 3 * removed, most: 3 * RESETS }
 }
 
-/// The cards that must be read again ahead of their resets, because these leave more than five minutes after the first read.
+/// The cards that must be read again ahead of their resets, because these leave more than five
+/// minutes after the first read.
 fn stale(removed: u64, reads_seconds: f64, all_seconds: f64) -> u64 {
     let late = (all_seconds - MAX_READ_AGE).max(0.0) / (all_seconds - reads_seconds).max(0.001);
     (removed as f64 * late.min(1.0)).ceil() as u64
@@ -174,7 +190,9 @@ struct Row {
 impl Row {
     fn head(what: &str) {
         println!("\n### {what}\n");
-        println!("| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |");
+        println!(
+            "| work | wall s | bound s | ratio | requests / least | refused | CPU s | peak MiB |"
+        );
         println!("|---|---|---|---|---|---|---|---|");
     }
 
@@ -202,12 +220,14 @@ async fn sizes(kinds: &[(u64, Kind)]) {
             let request = request_time(&portal).await;
             let place = Place::new(&portal, *users);
             let rate = kind.rate();
-            let mut arguments = vec!["plan", "-f", "bench.yaml", "--rate", &rate, "--operating-share", "1"];
+            let mut arguments =
+                vec!["plan", "-f", "bench.yaml", "--rate", &rate, "--operating-share", "1"];
             if apply {
                 arguments[0] = "apply";
                 arguments.push("--auto-approve");
             }
-            tokio::time::sleep(Duration::from_secs_f64(10.0 / (kind.per_second * kind.scale))).await;
+            tokio::time::sleep(Duration::from_secs_f64(10.0 / (kind.per_second * kind.scale)))
+                .await;
             let taken = place.measure(&portal.webhook, &arguments).await;
             assert_eq!(taken.code, 0, "{}", place.said());
             let removed = portal.counter("rows_removed").await;
@@ -219,7 +239,11 @@ async fn sizes(kinds: &[(u64, Kind)]) {
                 phases[0].calls += stale(removed, alone, all);
             }
             Row {
-                title: format!("{}: {}", kind.title(*users), if apply { "plan + apply" } else { "plan" }),
+                title: format!(
+                    "{}: {}",
+                    kind.title(*users),
+                    if apply { "plan + apply" } else { "plan" }
+                ),
                 taken,
                 bound: kind.bound(&phases, kind.burst, request),
                 requests: portal.counter("requests").await,
@@ -251,8 +275,12 @@ async fn foreign() {
             }
         })
     };
-    let taken =
-        place.measure(&portal.webhook, &["apply", "-f", "bench.yaml", "--rate", &kind.rate(), "--auto-approve"]).await;
+    let taken = place
+        .measure(
+            &portal.webhook,
+            &["apply", "-f", "bench.yaml", "--rate", &kind.rate(), "--auto-approve"],
+        )
+        .await;
     other.abort();
     assert_eq!(taken.code, 0, "{}", place.said());
     let foreign = FOREIGN.load(std::sync::atomic::Ordering::Relaxed);
@@ -281,16 +309,22 @@ async fn full() {
         let place = Place::new(&portal, users);
         let rate = kind.rate();
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let first = place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &rate]).await;
+        let first =
+            place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &rate]).await;
         assert_eq!(first.code, 0, "{}", place.said());
         let before = portal.counter("requests").await;
-        let room = kind.burst - (before as f64 - kind.per_second * first.wall).clamp(0.0, kind.burst);
+        let room =
+            kind.burst - (before as f64 - kind.per_second * first.wall).clamp(0.0, kind.burst);
         portal.forget().await;
         if !kept {
             forget_levels(&place.path().join(".recard"));
         }
-        let taken =
-            place.measure(&portal.webhook, &["apply", "-f", "bench.yaml", "--rate", &rate, "--auto-approve"]).await;
+        let taken = place
+            .measure(
+                &portal.webhook,
+                &["apply", "-f", "bench.yaml", "--rate", &rate, "--auto-approve"],
+            )
+            .await;
         assert_eq!(taken.code, 0, "{}", place.said());
         let removed = portal.counter("rows_removed").await;
         let phases = [reads(users), resets(removed)];
@@ -320,7 +354,9 @@ fn forget_levels(folder: &std::path::Path) {
 /// One fault at a time, and how much longer the run takes with it than without.
 async fn faults() {
     println!("\n### One fault in plan + apply of 250 users\n");
-    println!("| fault | at | seconds more than the quiet run | exit code | left after a further apply |");
+    println!(
+        "| fault | at | seconds more than the quiet run | exit code | left after a further apply |"
+    );
     println!("|---|---|---|---|---|");
     let kind = Kind::standard(1.0, 1);
     let users = 250;
@@ -357,10 +393,12 @@ async fn faults() {
         "skip-command",
         "fatal",
     ] {
-        for (at, request, method) in [("a read", 5, "get"), ("a reset", plan_requests + 2, "reset")] {
+        for (at, request, method) in [("a read", 5, "get"), ("a reset", plan_requests + 2, "reset")]
+        {
             let mut rule = match effect {
                 // These strike a command and not a request.
-                "fail-command" | "limit-command" | "rate-limit-command" | "skip-command" | "fatal" => {
+                "fail-command" | "limit-command" | "rate-limit-command" | "skip-command"
+                | "fatal" => {
                     json!({"method": format!("crm.lead.details.configuration.{method}"), "nth": 20})
                 }
                 _ => json!({"method": "batch", "nth": request}),
@@ -438,8 +476,13 @@ fn start() {
         stream.read_exact(&mut byte).unwrap();
         times.push(started.elapsed().as_secs_f64() * 1000.0);
         let refusal = br#"{"error":"INVALID_CREDENTIALS","error_description":"no"}"#;
-        let head = format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\nconnection: close\r\n", refusal.len());
-        stream.write_all(format!("{head}content-type: application/json\r\n\r\n").as_bytes()).unwrap();
+        let head = format!(
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\nconnection: close\r\n",
+            refusal.len()
+        );
+        stream
+            .write_all(format!("{head}content-type: application/json\r\n\r\n").as_bytes())
+            .unwrap();
         stream.write_all(refusal).unwrap();
         // The rest of the request is read, so that the answer is not cut.
         let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
@@ -447,11 +490,16 @@ fn start() {
         child.wait().unwrap();
     }
     times.sort_by(f64::total_cmp);
-    println!("{:.1} ms in the middle of {}, {:.1} ms at best.", times[times.len() / 2], times.len(), times[0]);
+    println!(
+        "{:.1} ms in the middle of {}, {:.1} ms at best.",
+        times[times.len() / 2],
+        times.len(),
+        times[0]
+    );
 }
 
-/// Processor and memory without limits, for three sizes. The state of a portal for 100,000 people is too large to be put
-/// into it anew, so that they have the cards of the seed.
+/// Processor and memory without limits, for three sizes. The state of a portal for 100,000 people
+/// is too large to be put into it anew, so that they have the cards of the seed.
 async fn memory() {
     println!("\n### Processor and memory, a portal without limits\n");
     println!("| users | layouts | work | CPU s | CPU ms per 1,000 cards | peak MiB |");

@@ -1,8 +1,8 @@
 //! Processes: one that is measured, and the emulated portal that it talks to.
 //!
-//! What a process took of processor and memory is known of all children of a process together. So every measured process is
-//! the only child of one of its own: this very program, started with `--alone`, which does nothing but start it, wait, and
-//! write down what the system says.
+//! What a process took of processor and memory is known of all children of a process together. So
+//! every measured process is the only child of one of its own: this very program, started with
+//! `--alone`, which does nothing but start it, wait, and write down what the system says.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,12 @@ pub(crate) fn alone(arguments: &[String]) -> i32 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let seconds = |time: nix::sys::time::TimeVal| time.num_microseconds() as f64 / 1e6;
     let code = status.code().unwrap_or(-1);
-    let text =
-        format!("{code} {wall} {} {} {}", seconds(usage.user_time()), seconds(usage.system_time()), usage.max_rss());
+    let text = format!(
+        "{code} {wall} {} {} {}",
+        seconds(usage.user_time()),
+        seconds(usage.system_time()),
+        usage.max_rss()
+    );
     recard::store::write_whole(Path::new(out), text.as_bytes()).unwrap();
     0
 }
@@ -80,7 +84,12 @@ impl Place {
         let taken = self.folder.path().join("taken");
         let file = |name: &str| std::fs::File::create(self.folder.path().join(name)).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("--alone").arg(&taken).arg(RECARD).args(arguments).current_dir(self.folder.path());
+        command
+            .arg("--alone")
+            .arg(&taken)
+            .arg(RECARD)
+            .args(arguments)
+            .current_dir(self.folder.path());
         command.env_clear().env("RECARD_WEBHOOK_URL", webhook).env("TMPDIR", std::env::temp_dir());
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
@@ -88,14 +97,28 @@ impl Place {
         let text = std::fs::read_to_string(&taken).unwrap();
         let numbers: Vec<f64> = text.split(' ').map(|number| number.parse().unwrap()).collect();
         let [code, wall, user, system, peak] = numbers.as_slice() else { panic!("{text:?}") };
-        Taken { code: *code as i32, wall: *wall, user: *user, system: *system, peak_mib: peak / 1024.0 }
+        Taken {
+            code: *code as i32,
+            wall: *wall,
+            user: *user,
+            system: *system,
+            peak_mib: peak / 1024.0,
+        }
     }
 
     /// The end of what the last measured process said.
     pub(crate) fn said(&self) -> String {
-        let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        let read =
+            |name: &str| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         let text = format!("{}\n{}", read("out"), read("err"));
-        text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        text.lines()
+            .rev()
+            .take(12)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -113,7 +136,8 @@ impl Drop for Running {
 /// Whether two people may have the same layout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cards {
-    /// No two cards are the same: the worst case, in which nothing is known from another card, and every backup is its own.
+    /// No two cards are the same: the worst case, in which nothing is known from another card, and
+    /// every backup is its own.
     Different,
     /// A few layouts that many people have, as the emulator's seed makes them.
     Shared,
@@ -135,7 +159,10 @@ impl Portal {
         let ready = folder.path().join("ready.json");
         let mut process = Command::new(RECARD);
         process.arg("emulate").args(["--seed", &format!("users={users}"), "--limits", limits]);
-        process.arg("--ready-file").arg(&ready).args(["--command-time", &format!("{}ms", command.as_millis())]);
+        process
+            .arg("--ready-file")
+            .arg(&ready)
+            .args(["--command-time", &format!("{}ms", command.as_millis())]);
         process.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = Running(process.spawn().unwrap());
         let document = loop {
@@ -146,7 +173,8 @@ impl Portal {
         };
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        let (control, webhook) = (text(&document["control"]), text(&document["webhooks"][0]["url"]));
+        let (control, webhook) =
+            (text(&document["control"]), text(&document["webhooks"][0]["url"]));
         let portal = Self { _process: process, _folder: folder, client, control, webhook };
         match cards {
             Cards::Shared => {}
@@ -175,7 +203,8 @@ impl Portal {
 
     pub(crate) async fn put(&self, what: &str, value: &serde_json::Value) {
         let body = serde_json::to_vec(value).unwrap();
-        let answer = self.client.put(format!("{}/{what}", self.control)).body(body).send().await.unwrap();
+        let answer =
+            self.client.put(format!("{}/{what}", self.control)).body(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
@@ -188,12 +217,16 @@ impl Portal {
         self.get("counters").await[name].as_u64().unwrap()
     }
 
-    /// Sends a request that counts, as another program would; tells whether it was taken, and how long it took.
+    /// Sends a request that counts, as another program would; tells whether it was taken, and how
+    /// long it took.
     pub(crate) async fn request(&self, commands: usize) -> (u16, f64) {
         let cmd: serde_json::Map<String, serde_json::Value> =
             (0..commands).map(|number| (format!("c{number}"), "profile".into())).collect();
         let body = serde_json::json!({ "halt": 0, "cmd": cmd }).to_string();
-        let request = self.client.post(format!("{}batch", self.webhook)).header("content-type", "application/json");
+        let request = self
+            .client
+            .post(format!("{}batch", self.webhook))
+            .header("content-type", "application/json");
         let started = Instant::now();
         let answer = request.body(body).send().await.unwrap();
         let status = answer.status().as_u16();

@@ -1,7 +1,8 @@
 //! The commands that recard tells people to type next, and what they need of the one before.
 //!
-//! Whoever has named the portal or the store on the command line would otherwise copy a command that ends with "no portal is
-//! given", or looks into another store. What comes from the environment is still there for the next command.
+//! Whoever has named the portal or the store on the command line would otherwise copy a command
+//! that ends with "no portal is given", or looks into another store. What comes from the
+//! environment is still there for the next command.
 
 use std::path::Path;
 
@@ -12,8 +13,8 @@ use crate::diagnostic::visible;
 /// Where the store is unless somebody says otherwise.
 pub(super) const DEFAULT_STORE: &str = ".recard";
 
-/// The options of a command that name the portal and the store, with a blank before each; nothing if the environment names
-/// them.
+/// The options of a command that name the portal and the store, with a blank before each; nothing
+/// if the environment names them.
 pub(super) fn options(global: &Global) -> String {
     let said = |variable: &str, value: &str| environment::says(variable, value);
     let store = global.store.display().to_string();
@@ -41,8 +42,9 @@ pub(super) fn word(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 
-/// Returns a text as one word for a shell. What a build server would take for a command is written so that only the shell puts
-/// it together again; a control character has no such form, and is shown as one.
+/// Returns a text as one word for a shell. What a build server would take for a command is written
+/// so that only the shell puts it together again; a control character has no such form, and is
+/// shown as one.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-:=,+@%".contains(c);
     let is_plain = !text.is_empty() && text.chars().all(plain) && visible(text) == text;
@@ -83,10 +85,25 @@ mod tests {
 
     #[test]
     fn a_shell_reads_a_word_as_it_was_meant() {
-        for text in
-            ["plan.json", "a b", "it's", "$HOME", "", "*", "план.json", r#"a"b\c"#, "a::b", ":::", "##[x]", "'::'"]
-        {
-            assert_eq!(visible(&word(Path::new(text))), word(Path::new(text)), "it is shown as it is");
+        for text in [
+            "plan.json",
+            "a b",
+            "it's",
+            "$HOME",
+            "",
+            "*",
+            "план.json",
+            r#"a"b\c"#,
+            "a::b",
+            ":::",
+            "##[x]",
+            "'::'",
+        ] {
+            assert_eq!(
+                visible(&word(Path::new(text))),
+                word(Path::new(text)),
+                "it is shown as it is"
+            );
             assert_eq!(shlex::split(&word(Path::new(text))), Some(vec![text.to_owned()]), "{text}");
         }
         assert_eq!(word(Path::new("plans/a-1.recard-plan.json")), "plans/a-1.recard-plan.json");

@@ -28,18 +28,19 @@ pub(super) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options for every command")]
 pub(super) struct Global {
-    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a real one (or
-    /// RECARD_PORTAL)
+    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a
+    /// real one (or RECARD_PORTAL)
     #[arg(long, global = true, value_name = "PORTAL")]
     pub(super) portal: Option<String>,
-    /// A file that holds the address of the webhook (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
+    /// A file that holds the address of the webhook (or RECARD_WEBHOOK_URL, or
+    /// RECARD_WEBHOOK_URL_FILE)
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) webhook_url_file: Option<PathBuf>,
     /// Where backups, journals and locks are kept (or RECARD_STORE)
     #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
     pub(super) store: PathBuf,
-    /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited, or X,Y
-    /// (or RECARD_RATE)
+    /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
+    /// or X,Y (or RECARD_RATE)
     #[arg(long, global = true, value_name = "RATE")]
     pub(super) rate: Option<String>,
     /// The share of the portal's budget of operating time that recard may use, 0.1 to 1
@@ -54,7 +55,8 @@ pub(super) struct Global {
     /// When to use colour; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
     pub(super) color: Colour,
-    /// The language of what people read: en or ru; else as RECARD_LANG, LC_ALL, LC_MESSAGES or LANG say
+    /// The language of what people read: en or ru; else as RECARD_LANG, LC_ALL, LC_MESSAGES or LANG
+    /// say
     #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
     pub(super) lang: Option<Language>,
     /// Say only warnings and errors on stderr
@@ -92,7 +94,8 @@ pub(super) enum Command {
     Init(InitArguments),
     /// Check manifests without a portal
     ///
-    /// Whether the people and departments that they name exist is known to the portal alone: `recard plan` asks it.
+    /// Whether the people and departments that they name exist is known to the portal alone:
+    /// `recard plan` asks it.
     Validate(ValidateArguments),
     /// Show what apply would do
     Plan(PlanArguments),
@@ -149,7 +152,8 @@ pub(super) struct Manifests {
 /// Where reports go, and in which form.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Written {
-    /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be repeated
+    /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
+    /// repeated
     #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
     pub(super) output: Vec<Output>,
     /// At most so many bytes of markdown; with less room there is less detail, never an error
@@ -198,8 +202,8 @@ pub(super) struct Rules {
 /// Where the memory of mode once is.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Memory {
-    /// A file that remembers mode once in place of the store, to be committed beside the manifests; `recard ledger new`
-    /// begins one
+    /// A file that remembers mode once in place of the store, to be committed beside the manifests;
+    /// `recard ledger new` begins one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) ledger: Option<PathBuf>,
 }
@@ -230,11 +234,12 @@ pub(super) struct PlanArguments {
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ApplyArguments {
-    /// A plan file of `plan --out`, in place of manifests: what was reviewed is done, or less of it, without a question
+    /// A plan file of `plan --out`, in place of manifests: what was reviewed is done, or less of
+    /// it, without a question
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
-    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration. With a plan file: the
-    /// manifests that it must have been made from
+    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration.
+    /// With a plan file: the manifests that it must have been made from
     #[arg(long = "file", short = 'f', value_name = "FILE", required_unless_present = "plan", value_hint = ValueHint::AnyPath)]
     pub(super) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -312,7 +317,8 @@ pub(super) struct ResumeArguments {
     /// The run; the unfinished one if none is given
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Wait this long before looking, for requests of the dead process that may still be on their way
+    /// Wait this long before looking, for requests of the dead process that may still be on their
+    /// way
     #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "3s")]
     pub(super) settle_time: Duration,
     #[command(flatten)]
@@ -342,7 +348,8 @@ pub(super) struct ShowArguments {
 pub(super) struct ReconcileArguments {
     #[command(flatten)]
     pub(super) manifests: Manifests,
-    /// How often; counted from beginning to beginning, but no round begins before the last one has ended
+    /// How often; counted from beginning to beginning, but no round begins before the last one has
+    /// ended
     #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "15m")]
     pub(super) every: Duration,
     /// Begin each round later by a random time up to this; a tenth of --every unless said
@@ -410,7 +417,8 @@ pub(super) struct InventoryArguments {
 /// Arguments of `export`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ExportArguments {
-    /// Write manifest.yaml and layouts.json into this folder; without it the manifest goes to stdout
+    /// Write manifest.yaml and layouts.json into this folder; without it the manifest goes to
+    /// stdout
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Only people of this department and those below; may be repeated
@@ -528,18 +536,20 @@ pub(super) struct EmulateArguments {
     /// The release: current, mid or legacy-read; that of the seed if none is given
     #[arg(long, value_name = "RELEASE")]
     pub(super) release: Option<String>,
-    /// The limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second, operating time in ten
-    /// minutes
+    /// The limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second,
+    /// operating time in ten minutes
     #[arg(long, value_name = "LIMITS", default_value = "off")]
     pub(super) limits: String,
     /// How long a command takes (for example 20ms)
     #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "0s")]
     pub(super) command_time: Duration,
     /// A script of faults (JSON): a list of rules such as {"method": "batch", "inside":
-    /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"}; docs/portal-behaviour.md lists what they can do
+    /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"};
+    /// docs/portal-behaviour.md lists what they can do
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) faults: Option<PathBuf>,
-    /// Allow addresses other than loopback: anybody who reaches them can use and control the emulator
+    /// Allow addresses other than loopback: anybody who reaches them can use and control the
+    /// emulator
     #[arg(long)]
     pub(super) allow_remote: bool,
 }
@@ -576,7 +586,11 @@ fn plan_age(text: &str) -> Result<Duration, String> {
     let age = number::duration(text)?;
     let longest = LONGEST_PLAN_AGE.unsigned_abs();
     let hours = longest.as_secs() / 3600;
-    if age > longest { Err(format!("a plan file may be used for {hours}h at most")) } else { Ok(age) }
+    if age > longest {
+        Err(format!("a plan file may be used for {hours}h at most"))
+    } else {
+        Ok(age)
+    }
 }
 
 /// Reads a language.

@@ -8,7 +8,10 @@ use crate::port::Clock;
 pub(super) struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks for the time of day")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks for the time of day"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

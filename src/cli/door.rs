@@ -1,4 +1,5 @@
-//! A small web server for those who watch a long-running recard: pages of text over HTTP, to be read and nothing else.
+//! A small web server for those who watch a long-running recard: pages of text over HTTP, to be
+//! read and nothing else.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -68,7 +69,8 @@ impl Drop for Door {
 
 async fn serve(listener: TcpListener, pages: Pages) {
     loop {
-        // A connection that could not be taken is not worth ending for; most likely there are too many of them.
+        // A connection that could not be taken is not worth ending for; most likely there are too
+        // many of them.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -96,6 +98,8 @@ fn answer(pages: &Pages, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     };
     let mut response = Response::new(Full::new(Bytes::from(mask(&page.text).into_owned())));
     *response.status_mut() = page.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
     response
 }

@@ -1,4 +1,5 @@
-//! `--portal embedded[:FILE]`: a portal inside this process, whose state lies in a file between commands.
+//! `--portal embedded[:FILE]`: a portal inside this process, whose state lies in a file between
+//! commands.
 
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -46,19 +47,28 @@ impl Embedded {
     pub(super) async fn start(file: PathBuf) -> Result<Self, Failure> {
         let options = match read_whole(&file, LARGEST_STATE) {
             Ok(bytes) => {
-                let state: Value = serde_json::from_slice(&bytes).map_err(|problem| no_state(&file, &problem))?;
+                let state: Value =
+                    serde_json::from_slice(&bytes).map_err(|problem| no_state(&file, &problem))?;
                 EmulatorOptions { seed: Seed::State(state), ..EmulatorOptions::default() }
             }
             Err(problem) if problem.kind() == ErrorKind::NotFound => {
                 EmulatorOptions { seed: Seed::Company, ..EmulatorOptions::default() }
             }
-            Err(problem) => return Err(Failure::error(tr!("cannot read {}: {problem}", file.display(), problem))),
+            Err(problem) => {
+                return Err(Failure::error(tr!(
+                    "cannot read {}: {problem}",
+                    file.display(),
+                    problem
+                )));
+            }
         };
-        let emulator = Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
-            ErrorKind::InvalidData => no_state(&file, &problem),
-            _ => Failure::error(tr!("the embedded portal does not start: {problem}", problem)),
-        })?;
-        // A file that is not there yet is written at the end even if nothing changed, so that people can look into it.
+        let emulator =
+            Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
+                ErrorKind::InvalidData => no_state(&file, &problem),
+                _ => Failure::error(tr!("the embedded portal does not start: {problem}", problem)),
+            })?;
+        // A file that is not there yet is written at the end even if nothing changed, so that
+        // people can look into it.
         let saved = if file.exists() { emulator.changes() } else { u64::MAX };
         Ok(Self { emulator, file, saved })
     }
@@ -77,11 +87,13 @@ impl Embedded {
             return Ok(());
         }
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|problem| Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem)))?;
+            std::fs::create_dir_all(folder).map_err(|problem| {
+                Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem))
+            })?;
         }
-        let mut bytes = serde_json::to_vec_pretty(&self.emulator.state())
-            .map_err(|problem| Failure::error(tr!("cannot write the embedded portal's state: {problem}", problem)))?;
+        let mut bytes = serde_json::to_vec_pretty(&self.emulator.state()).map_err(|problem| {
+            Failure::error(tr!("cannot write the embedded portal's state: {problem}", problem))
+        })?;
         bytes.push(b'\n');
         write_whole(&self.file, &bytes)?;
         self.saved = changed;

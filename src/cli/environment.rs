@@ -25,7 +25,8 @@ pub(super) enum Need {
     Write,
 }
 
-/// Returns a variable. One that is empty or blank counts as unset: pipelines set what they have no value for to an empty text.
+/// Returns a variable. One that is empty or blank counts as unset: pipelines set what they have no
+/// value for to an empty text.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
@@ -47,10 +48,12 @@ const TEXTS: [&str; 12] = [
     "no_proxy",
 ];
 
-/// Refuses variables whose value is not UTF-8: taken for unset, they would lead to another portal, or past a limit.
+/// Refuses variables whose value is not UTF-8: taken for unset, they would lead to another portal,
+/// or past a limit.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn check_texts() -> Result<(), Failure> {
-    let is_no_text = |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    let is_no_text =
+        |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
     match TEXTS.into_iter().find(is_no_text) {
         None => Ok(()),
         Some(name) => Err(Failure::new(exit::USAGE, tr!("the variable {name} is not UTF-8", name))
@@ -65,8 +68,9 @@ fn path_variable(name: &str) -> Option<PathBuf> {
     (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
 }
 
-/// Takes the options that the command line leaves open from the environment. They are no part of the command line's own
-/// definition, which would repeat them in every line of usage and take an empty variable for a value.
+/// Takes the options that the command line leaves open from the environment. They are no part of
+/// the command line's own definition, which would repeat them in every line of usage and take an
+/// empty variable for a value.
 pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Result<(), Failure> {
     check_texts()?;
     global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
@@ -80,7 +84,8 @@ pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Resul
         && let Some(word) = variable("RECARD_LANG")
     {
         let unknown = |problem| {
-            let text = tr!("invalid value '{word}' for '--lang <LANGUAGE>': {problem}", word, problem);
+            let text =
+                tr!("invalid value '{word}' for '--lang <LANGUAGE>': {problem}", word, problem);
             Failure::new(exit::USAGE, text).hint(tr!("the value comes from RECARD_LANG"))
         };
         global.lang = Some(args::language(&word).map_err(unknown)?);
@@ -91,8 +96,9 @@ pub(super) fn complete(global: &mut Global, store: Option<ValueSource>) -> Resul
 /// As much as is read of a file with root certificates. Those of a system have half a megabyte.
 const LARGEST_ROOTS: u64 = 16 << 20;
 
-/// How other machines are reached: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not, `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR`. The libraries would read them too, but an empty one would count.
+/// How other machines are reached: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not,
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`. The libraries would read them too, but an empty one would
+/// count.
 pub(super) fn network() -> Result<Network, Failure> {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
     Ok(Network {
@@ -109,14 +115,25 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, Failure> {
     let (file, folders) = (path_variable("SSL_CERT_FILE"), path_variable("SSL_CERT_DIR"));
     let mut files: Vec<PathBuf> = file.into_iter().collect();
     let cannot = |name: &str, path: &Path, problem: &dyn std::fmt::Display| {
-        Failure::error(tr!("cannot read root certificates from {}: {problem}", path.display(), problem))
-            .hint(tr!("it is what {name} names; nothing was sent", name))
+        Failure::error(tr!(
+            "cannot read root certificates from {}: {problem}",
+            path.display(),
+            problem
+        ))
+        .hint(tr!("it is what {name} names; nothing was sent", name))
     };
     let mut texts = Vec::new();
-    for folder in folders.iter().flat_map(std::env::split_paths).filter(|folder| !folder.as_os_str().is_empty()) {
-        let entries = std::fs::read_dir(&folder).map_err(|problem| cannot("SSL_CERT_DIR", &folder, &problem))?;
-        // Besides certificates such a folder holds lists of revoked ones, and links that lead nowhere.
-        let inside = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
+    for folder in folders
+        .iter()
+        .flat_map(std::env::split_paths)
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let entries = std::fs::read_dir(&folder)
+            .map_err(|problem| cannot("SSL_CERT_DIR", &folder, &problem))?;
+        // Besides certificates such a folder holds lists of revoked ones, and links that lead
+        // nowhere.
+        let inside =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
         texts.extend(inside.filter_map(|path| read_whole(&path, LARGEST_ROOTS).ok()));
     }
     if files.is_empty() && folders.is_none() {
@@ -130,12 +147,16 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, Failure> {
         }
     }
     for path in &files {
-        texts.push(read_whole(path, LARGEST_ROOTS).map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?);
+        texts.push(
+            read_whole(path, LARGEST_ROOTS)
+                .map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?,
+        );
     }
     Ok(Some(texts))
 }
 
-/// Makes the secrets known that stand in the environment or in the arguments, wherever a webhook address was put.
+/// Makes the secrets known that stand in the environment or in the arguments, wherever a webhook
+/// address was put.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn learn_secrets(arguments: &[OsString]) {
     for (_, value) in std::env::vars_os() {
@@ -148,14 +169,18 @@ pub(super) fn learn_secrets(arguments: &[OsString]) {
 
 /// Returns all that git gets of the environment: where programs are, and whose settings hold.
 ///
-/// Git runs in the folder of a manifest, so a relative folder in `PATH` would lead to a program that lies beside the manifest.
-/// Such folders are left out.
+/// Git runs in the folder of a manifest, so a relative folder in `PATH` would lead to a program
+/// that lies beside the manifest. Such folders are left out.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn of_git() -> impl Iterator<Item = (&'static str, OsString)> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let absolute = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
-    // An empty `PATH` means the folder that a program runs in. Without one the system takes its own.
-    let path = std::env::join_paths(absolute).ok().filter(|path| !path.is_empty()).map(|path| ("PATH", path));
+    // An empty `PATH` means the folder that a program runs in. Without one the system takes its
+    // own.
+    let path = std::env::join_paths(absolute)
+        .ok()
+        .filter(|path| !path.is_empty())
+        .map(|path| ("PATH", path));
     path.into_iter().chain(std::env::var_os("HOME").map(|home| ("HOME", home)))
 }
 
@@ -203,13 +228,21 @@ pub(super) fn commit() -> Option<String> {
 
 /// The name of this host.
 pub(super) fn host() -> String {
-    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
-    of_system.or_else(|| variable("HOSTNAME")).or_else(|| variable("COMPUTERNAME")).unwrap_or_else(|| "unknown".into())
+    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned());
+    of_system
+        .or_else(|| variable("HOSTNAME"))
+        .or_else(|| variable("COMPUTERNAME"))
+        .unwrap_or_else(|| "unknown".into())
 }
 
 /// Whether a webhook for writing is named at all.
 pub(super) fn names_a_writing_webhook(file: Option<&Path>) -> bool {
-    file.is_some() || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"].into_iter().any(|name| variable(name).is_some())
+    file.is_some()
+        || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"]
+            .into_iter()
+            .any(|name| variable(name).is_some())
 }
 
 /// Returns the files that variables name for webhooks.
@@ -226,19 +259,20 @@ pub(super) fn names_a_webhook(file: Option<&Path>) -> bool {
     names_a_writing_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
 }
 
-/// Variables that SDKs of Bitrix24 take a webhook from. It was given to another program, with rights of its own, so that recard
-/// never takes it.
+/// Variables that SDKs of Bitrix24 take a webhook from. It was given to another program, with
+/// rights of its own, so that recard never takes it.
 const OF_SDKS: [&str; 4] = ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"];
 
 /// No webhook is named, or none that the command may use.
 fn no_webhook(need: Need) -> Failure {
-    let put =
-        tr!("put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE");
+    let put = tr!(
+        "put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"
+    );
     let failure = match need {
-        Need::Write if variable("RECARD_READ_WEBHOOK_URL").is_some() => {
-            Failure::error(tr!("this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"))
-                .hint(put)
-        }
+        Need::Write if variable("RECARD_READ_WEBHOOK_URL").is_some() => Failure::error(tr!(
+            "this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"
+        ))
+        .hint(put),
         Need::Read | Need::Write => Failure::error(tr!("no portal is given"))
             .hint(put)
             .hint(tr!("to try recard without a portal, add --portal embedded")),
@@ -253,10 +287,12 @@ fn no_webhook(need: Need) -> Failure {
     }
 }
 
-/// The webhook, and the name of the variable or file that it was found in. Its text never occurs in an error.
+/// The webhook, and the name of the variable or file that it was found in. Its text never occurs in
+/// an error.
 pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, String), Failure> {
     let reading = match need {
-        Need::Read => variable("RECARD_READ_WEBHOOK_URL").map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
+        Need::Read => variable("RECARD_READ_WEBHOOK_URL")
+            .map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
         Need::Write => None,
     };
     let from_file = |path: &Path| match read_whole(path, LARGEST_WEBHOOK_FILE) {
@@ -266,23 +302,31 @@ pub(super) fn webhook(need: Need, file: Option<&Path>) -> Result<(WebhookUrl, St
             diagnostic::learn_secrets(&text);
             Ok((path.display().to_string(), text))
         }
-        Err(problem) => Err(Failure::error(tr!("cannot read the webhook from {}: {problem}", path.display(), problem))),
+        Err(problem) => Err(Failure::error(tr!(
+            "cannot read the webhook from {}: {problem}",
+            path.display(),
+            problem
+        ))),
     };
     let (from, text) = match (reading, file) {
         (Some(found), _) => found,
         (None, Some(path)) => from_file(path)?,
-        (None, None) => match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
-            (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
-            (None, Some(path)) => from_file(&path)?,
-            (None, None) => return Err(no_webhook(need)),
-        },
+        (None, None) => {
+            match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
+                (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
+                (None, Some(path)) => from_file(&path)?,
+                (None, None) => return Err(no_webhook(need)),
+            }
+        }
     };
     match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
         Ok(webhook) => Ok((webhook, from)),
-        Err(problem) => {
-            Err(Failure::error(tr!("{from} does not hold the address of a webhook: {problem}", from, problem))
-                .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
-                .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook")))
-        }
+        Err(problem) => Err(Failure::error(tr!(
+            "{from} does not hold the address of a webhook: {problem}",
+            from,
+            problem
+        ))
+        .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
+        .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook"))),
     }
 }

@@ -1,4 +1,5 @@
-//! The exit codes: a public promise. A code never means two things and never depends on the output format.
+//! The exit codes: a public promise. A code never means two things and never depends on the output
+//! format.
 
 /// Done, or nothing to do.
 pub const DONE: u8 = 0;
@@ -10,7 +11,8 @@ pub const CHANGES_PENDING: u8 = 2;
 pub const PARTIAL: u8 = 3;
 /// Refused: by a guard, by a rule, or by a "no" at the prompt. Nothing was written.
 pub const REFUSED: u8 = 4;
-/// The plan file is stale, expired, used, damaged, or for another portal or caller. Nothing was written.
+/// The plan file is stale, expired, used, damaged, or for another portal or caller. Nothing was
+/// written.
 pub const PLAN_FILE: u8 = 5;
 /// Another process works on this portal. Nothing was written.
 pub const LOCKED: u8 = 6;
@@ -25,10 +27,26 @@ pub const TERMINATED: u8 = 143;
 pub const TABLE: &[(u8, &str)] = &[
     (DONE, tr_later!("done, or nothing to do")),
     (ERROR, tr_later!("an error: bad input, or the portal or the store could not be used")),
-    (CHANGES_PENDING, tr_later!("changes are pending (only `plan --detailed-exitcode` and `drift`)")),
-    (PARTIAL, tr_later!("partial: some targets failed, had changed or are not known; the report names them")),
-    (REFUSED, tr_later!("refused by a guard, a rule or a \"no\" at the prompt; nothing was written")),
-    (PLAN_FILE, tr_later!("the plan file is stale, expired, used, damaged or for another portal; nothing was written")),
+    (
+        CHANGES_PENDING,
+        tr_later!("changes are pending (only `plan --detailed-exitcode` and `drift`)"),
+    ),
+    (
+        PARTIAL,
+        tr_later!(
+            "partial: some targets failed, had changed or are not known; the report names them"
+        ),
+    ),
+    (
+        REFUSED,
+        tr_later!("refused by a guard, a rule or a \"no\" at the prompt; nothing was written"),
+    ),
+    (
+        PLAN_FILE,
+        tr_later!(
+            "the plan file is stale, expired, used, damaged or for another portal; nothing was written"
+        ),
+    ),
     (LOCKED, tr_later!("another process works on this portal; nothing was written")),
     (USAGE, tr_later!("the command line could not be understood")),
     (INTERRUPTED, tr_later!("interrupted; the journal is complete")),

@@ -1,4 +1,5 @@
-//! Why a command failed: an exit code, what happened with its whole chain of causes, and what to do about it.
+//! Why a command failed: an exit code, what happened with its whole chain of causes, and what to do
+//! about it.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +15,8 @@ use crate::portal::ConnectError;
 pub(super) struct Failure {
     /// The exit code.
     pub(super) code: u8,
-    /// What happened; the first text is the outermost, each next one its cause. Empty if all was said already.
+    /// What happened; the first text is the outermost, each next one its cause. Empty if all was
+    /// said already.
     pub(super) chain: Vec<Text>,
     /// What may help.
     pub(super) hints: Vec<Text>,
@@ -74,7 +76,8 @@ impl fmt::Display for Failure {
 impl Failure {
     /// A failure of the store without advice.
     pub(super) fn of_store(problem: StoreError) -> Self {
-        let code = if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
+        let code =
+            if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
         Self::of(code, &problem)
     }
 
@@ -91,13 +94,13 @@ impl From<StoreError> for Failure {
             StoreError::Io { .. } => Some(tr!(
                 "recard writes a backup before every reset, so it needs a store it can write to (--store DIR)"
             )),
-            StoreError::Damaged { .. } => {
-                Some(tr!("nothing was guessed and nothing was written; keep the file, and look at it by hand"))
-            }
+            StoreError::Damaged { .. } => Some(tr!(
+                "nothing was guessed and nothing was written; keep the file, and look at it by hand"
+            )),
             StoreError::TooNew { .. } => Some(tr!("use the newer recard that wrote it")),
-            StoreError::Locked(_) => {
-                Some(tr!("wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"))
-            }
+            StoreError::Locked(_) => Some(tr!(
+                "wait for it, with --lock-timeout if you like; `recard unlock` shows who holds the lock"
+            )),
             StoreError::Missing(_) => Some(tr!("`recard history` lists the runs of the store")),
         };
         let failure = Self::of_store(problem);
@@ -138,8 +141,10 @@ impl From<PortalError> for Failure {
 fn rejection_hint(rejection: Rejection) -> Text {
     match rejection {
         Rejection::Credentials => {
-            tr!("the webhook may have been deleted, switched off or mistyped: compare it with the portal's page \
-             Developer resources, and remember that its number is the id of its owner")
+            tr!(
+                "the webhook may have been deleted, switched off or mistyped: compare it with the portal's page \
+             Developer resources, and remember that its number is the id of its owner"
+            )
         }
         Rejection::OwnerDismissed => tr!("make a new webhook as somebody who works there"),
         Rejection::MissingRight => {
@@ -149,10 +154,14 @@ fn rejection_hint(rejection: Rejection) -> Text {
             )
         }
         Rejection::NotAllowed => {
-            tr!("the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)")
+            tr!(
+                "the owner of the webhook must be an administrator of the CRM (of the portal, before release 25.100)"
+            )
         }
         Rejection::HttpsRequired => tr!("write the address of the webhook with https://"),
-        Rejection::Overload => tr!("the portal has switched the webhook off; an administrator must lift that"),
+        Rejection::Overload => {
+            tr!("the portal has switched the webhook off; an administrator must lift that")
+        }
         Rejection::PlanWithoutRest => tr!("the portal's tariff must include the REST interface"),
         Rejection::PortalClosed => tr!("the portal was closed by its owner"),
         Rejection::Redirect => {
@@ -180,7 +189,9 @@ fn rejection_hint(rejection: Rejection) -> Text {
                  portal in NO_PROXY"
             )
         }
-        Rejection::NotAPortal => tr!("is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?"),
+        Rejection::NotAPortal => {
+            tr!("is it the address of a webhook, https://company.bitrix24.com/rest/1/…/?")
+        }
     }
 }
 
@@ -190,15 +201,16 @@ impl From<ConnectError> for Failure {
             ConnectError::NoRoots => Some(tr!(
                 "install the package ca-certificates, or name a file with root certificates (PEM) in SSL_CERT_FILE; nothing was sent"
             )),
-            ConnectError::BadRoots => {
-                Some(tr!("SSL_CERT_FILE and SSL_CERT_DIR name files with root certificates in PEM; nothing was sent"))
-            }
-            ConnectError::BadProxy => {
-                Some(tr!("it is that of HTTPS_PROXY, https_proxy, ALL_PROXY or all_proxy; nothing was sent"))
-            }
+            ConnectError::BadRoots => Some(tr!(
+                "SSL_CERT_FILE and SSL_CERT_DIR name files with root certificates in PEM; nothing was sent"
+            )),
+            ConnectError::BadProxy => Some(tr!(
+                "it is that of HTTPS_PROXY, https_proxy, ALL_PROXY or all_proxy; nothing was sent"
+            )),
             ConnectError::Http(_) => None,
         };
-        let failure = Self::of(exit::ERROR, &problem).while_doing(tr!("cannot start the connection"));
+        let failure =
+            Self::of(exit::ERROR, &problem).while_doing(tr!("cannot start the connection"));
         hint.into_iter().fold(failure, Self::hint)
     }
 }
@@ -207,10 +219,16 @@ impl From<ResumeError> for Failure {
     fn from(problem: ResumeError) -> Self {
         match problem {
             ResumeError::NoHeader => Self::of(exit::ERROR, &problem),
-            ResumeError::OtherCaller { run, .. } => Self::of(exit::ERROR, &problem)
-                .hint(tr!("nothing was written; resume with a webhook that belongs to user {run}", run)),
-            ResumeError::Store(cause) => Self::from(cause).while_doing(tr!("the run is not settled")),
-            ResumeError::Portal(cause) => Self::from(cause).while_doing(tr!("the run is not settled")),
+            ResumeError::OtherCaller { run, .. } => Self::of(exit::ERROR, &problem).hint(tr!(
+                "nothing was written; resume with a webhook that belongs to user {run}",
+                run
+            )),
+            ResumeError::Store(cause) => {
+                Self::from(cause).while_doing(tr!("the run is not settled"))
+            }
+            ResumeError::Portal(cause) => {
+                Self::from(cause).while_doing(tr!("the run is not settled"))
+            }
         }
     }
 }
@@ -231,9 +249,8 @@ impl From<ApplyError> for Failure {
             ApplyError::Store { source, .. } => {
                 Self::from(source).while_doing(tr!("the store failed, and the run stopped"))
             }
-            ApplyError::Portal { source, .. } => {
-                Self::from(source).while_doing(tr!("the portal refuses to work with us, and the run stopped"))
-            }
+            ApplyError::Portal { source, .. } => Self::from(source)
+                .while_doing(tr!("the portal refuses to work with us, and the run stopped")),
         };
         match sent {
             None => failure,

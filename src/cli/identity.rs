@@ -1,7 +1,8 @@
-//! Identity of files: two paths lead to one file, whatever their spelling, if they have one identity.
+//! Identity of files: two paths lead to one file, whatever their spelling, if they have one
+//! identity.
 //!
-//! The text of a path is never an identity: a file has many spellings (`./a`, links), and two names that differ in bytes that are
-//! not UTF-8 are displayed alike.
+//! The text of a path is never an identity: a file has many spellings (`./a`, links), and two names
+//! that differ in bytes that are not UTF-8 are displayed alike.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -36,16 +37,19 @@ impl Identity {
             return Self::There(number);
         }
         let path = destination(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match (number(folder), path.file_name()) {
             (Some(folder), Some(name)) => Self::Missing(folder, name.to_owned()),
             _ => Self::Unknown(path),
         }
     }
 
-    /// Finds out what stdin is, where the system tells: it may come from a file that is named as well.
+    /// Finds out what stdin is, where the system tells: it may come from a file that is named as
+    /// well.
     pub(super) fn of_stdin() -> Self {
-        number(Path::new("/dev/stdin")).map_or_else(|| Self::Unknown(PathBuf::from("-")), Self::There)
+        number(Path::new("/dev/stdin"))
+            .map_or_else(|| Self::Unknown(PathBuf::from("-")), Self::There)
     }
 }
 
@@ -61,8 +65,8 @@ fn number(path: &Path) -> Option<Number> {
     }
 }
 
-/// Returns `true` if a path leads to a regular file, or to nothing yet. Others (a terminal, a pipe, `/dev/null`) are written as they
-/// are, and keep nothing that a second output could replace.
+/// Returns `true` if a path leads to a regular file, or to nothing yet. Others (a terminal, a pipe,
+/// `/dev/null`) are written as they are, and keep nothing that a second output could replace.
 pub(super) fn is_kept(path: &Path) -> bool {
     fs::metadata(path).as_ref().map_or(true, Metadata::is_file)
 }
@@ -74,16 +78,19 @@ pub(super) fn is_inside(path: &Path, folder: &Path) -> bool {
     if Identity::of(&path) == folder {
         return true;
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let parent = fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned());
     parent.ancestors().any(|one| Identity::of(one) == folder)
 }
 
-/// Returns `true` if a path leads to what a store keeps, or into a folder that is a store and nothing else.
+/// Returns `true` if a path leads to what a store keeps, or into a folder that is a store and
+/// nothing else.
 pub(super) fn is_of_store(path: &Path, store: &Path) -> bool {
     if is_inside(Path::new("."), store) {
         // The store shares its folder with everything else.
-        let kept = [store.join(".gitignore")].iter().any(|kept| Identity::of(kept) == Identity::of(path));
+        let kept =
+            [store.join(".gitignore")].iter().any(|kept| Identity::of(kept) == Identity::of(path));
         return kept || is_inside(path, &store.join("portals"));
     }
     is_inside(path, store)
@@ -166,10 +173,11 @@ mod tests {
     fn names_that_differ_in_bytes_that_are_no_text_are_displayed_differently() {
         let mut displayed = Displayed::default();
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
-        let names: Vec<String> = [b"a\xff.yaml".as_slice(), b"a\xfe.yaml", b"a\\xff.yaml", b"\xd0\xb0.yaml"]
-            .into_iter()
-            .map(|bytes| displayed.name(&path(bytes)))
-            .collect();
+        let names: Vec<String> =
+            [b"a\xff.yaml".as_slice(), b"a\xfe.yaml", b"a\\xff.yaml", b"\xd0\xb0.yaml"]
+                .into_iter()
+                .map(|bytes| displayed.name(&path(bytes)))
+                .collect();
         assert_eq!(names, ["a\\xff.yaml", "a\\xfe.yaml", "a\\xff.yaml (2)", "а.yaml"]);
     }
 }

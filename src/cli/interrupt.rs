@@ -1,10 +1,13 @@
 //! Signals: the first one stops the command in order, the second one ends it at once.
 //!
-//! The command works on a thread of its own, and the signals are heard on another one: whatever the command waits for (a pipe,
-//! a folder on a dead file system, a reader of stdout), a signal is always heard. After the first signal:
+//! The command works on a thread of its own, and the signals are heard on another one: whatever the
+//! command waits for (a pipe, a folder on a dead file system, a reader of stdout), a signal is
+//! always heard. After the first signal:
 //!
-//! - reads and waits are dropped ([`Interrupt::unless_stopped`], [`Interrupt::beside`]), and the command ends in order;
-//! - a run that writes ([`Interrupt::begin_writing`]) is waited for: its requests in flight, its journal and its report;
+//! - reads and waits are dropped ([`Interrupt::unless_stopped`], [`Interrupt::beside`]), and the
+//!   command ends in order;
+//! - a run that writes ([`Interrupt::begin_writing`]) is waited for: its requests in flight, its
+//!   journal and its report;
 //! - a command that writes nothing and does not come to its end within [`GRACE`] is left behind.
 
 use std::convert::Infallible;
@@ -20,8 +23,8 @@ use crate::engine::{StopHandle, StopSignal, stop_pair};
 use crate::language::Text;
 use crate::portal::HttpPortal;
 
-/// Time that a command without a run has to end in order after the first signal. With it and [`SAYING`], the process ends
-/// within a second.
+/// Time that a command without a run has to end in order after the first signal. With it and
+/// [`SAYING`], the process ends within a second.
 const GRACE: Duration = Duration::from_millis(600);
 
 /// Time that a word about a signal may take. Nobody may read stderr any more.
@@ -51,7 +54,8 @@ impl Drop for Writing {
 }
 
 impl Interrupt {
-    /// Nothing happened yet. What is said in reports about the end of the command is told the signal, too.
+    /// Nothing happened yet. What is said in reports about the end of the command is told the
+    /// signal, too.
     pub(super) fn new(ui: &Ui) -> Self {
         let (handle, signal) = stop_pair();
         let (heard, writing) = (Arc::default(), Arc::new(watch::Sender::new(0)));
@@ -95,8 +99,8 @@ impl Interrupt {
         if self.code().is_some() { Err(interrupted()) } else { Ok(writing) }
     }
 
-    /// Stops the command at the first signal, on the thread of the command: where a request has been made up, it is sent before
-    /// the command hears of the signal. Never comes to an end.
+    /// Stops the command at the first signal, on the thread of the command: where a request has
+    /// been made up, it is sent before the command hears of the signal. Never comes to an end.
     pub(super) async fn relay(&self) -> Infallible {
         self.heard.notified().await;
         self.handle.stop(tr_later!("interrupted"));
@@ -109,7 +113,10 @@ impl Interrupt {
     }
 
     /// Does work, and drops it if a stop is asked for while no run writes.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let stopped = async {
             self.wished().await;
             if *self.writing.borrow() > 0 {
@@ -142,7 +149,8 @@ impl Interrupt {
         }
     }
 
-    /// Waits for signals; returns with the exit code when the process is to end whatever the command does.
+    /// Waits for signals; returns with the exit code when the process is to end whatever the
+    /// command does.
     pub(super) async fn listen(&self, mut signals: Signals, ui: &Ui) -> u8 {
         let first = signals.next().await;
         let _ = self.code.set(first);
@@ -171,14 +179,16 @@ pub(super) fn interrupted() -> Failure {
     Failure::refused(tr!("interrupted; nothing was written"))
 }
 
-/// Says something about a signal. The command may be stuck with stderr in its hands, so it is said on a thread of its own.
+/// Says something about a signal. The command may be stuck with stderr in its hands, so it is said
+/// on a thread of its own.
 async fn say(ui: &Ui, text: Text) {
     let ui = ui.clone();
     let said = tokio::task::spawn_blocking(move || ui.warn(text));
     let _ = tokio::time::timeout(SAYING, said).await;
 }
 
-/// The signals that end the program. Made once, so that none is missed between the first and the second.
+/// The signals that end the program. Made once, so that none is missed between the first and the
+/// second.
 pub(super) struct Signals {
     #[cfg(unix)]
     streams: Option<Streams>,
@@ -242,12 +252,15 @@ impl Signals {
     }
 }
 
-/// Tells whether the process was started with SIGHUP ignored, as `nohup` does. Where the system does not tell, the signal is left
-/// as it is: by itself it ends a process, and one that was told to ignore it goes on.
+/// Tells whether the process was started with SIGHUP ignored, as `nohup` does. Where the system
+/// does not tell, the signal is left as it is: by itself it ends a process, and one that was told
+/// to ignore it goes on.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // A bit for each signal from the number 1 on, and SIGHUP is that one.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_none_or(|mask| mask & 1 == 1)
 }

@@ -21,8 +21,8 @@ use super::ui::Ui;
 use crate::diagnostic::{mask, visible};
 use crate::report::json_document;
 
-/// These crates print requests and headers at finer levels, and the address of a request holds the webhook's secret. No
-/// filter makes them speak.
+/// These crates print requests and headers at finer levels, and the address of a request holds the
+/// webhook's secret. No filter makes them speak.
 const SILENCED: &[&str] = &["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// Starts logging.
@@ -32,14 +32,16 @@ pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
         Failure::error(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
             .hint(tr!("for example RECARD_LOG=recard=debug"))
     })?;
-    let may_speak = filter_fn(|line| !is_silenced(line.target())).with_max_level_hint(LevelFilter::TRACE);
+    let may_speak =
+        filter_fn(|line| !is_silenced(line.target())).with_max_level_hint(LevelFilter::TRACE);
     let writer = AboveBars { bars: ui.bars().cloned(), format };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colours_stderr());
     let lines = match format {
         LogFormat::Text => lines.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let started = tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
+    let started =
+        tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
     started.map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))
 }
 
@@ -49,8 +51,8 @@ fn is_silenced(target: &str) -> bool {
     SILENCED.contains(&of)
 }
 
-/// Writes one field of a line of text. Its value may be foreign text; the names of modules in front of it, which have colons, are
-/// not.
+/// Writes one field of a line of text. Its value may be foreign text; the names of modules in front
+/// of it, which have colons, are not.
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let value = format!("{value:?}");
     match field.name() {

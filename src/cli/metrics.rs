@@ -35,17 +35,40 @@ impl Metrics {
         let rounds = Family::<Label, Counter>::default();
         registry.register("rounds", "Rounds, by how they ended", rounds.clone());
         let cards = Family::<Label, Gauge>::default();
-        registry.register("cards", "Cards that the last plan selected, by what it decided", cards.clone());
+        registry.register(
+            "cards",
+            "Cards that the last plan selected, by what it decided",
+            cards.clone(),
+        );
         let outcomes = Family::<Label, Counter>::default();
-        registry.register("outcomes", "Cards that were to be reset, by what became of them", outcomes.clone());
+        registry.register(
+            "outcomes",
+            "Cards that were to be reset, by what became of them",
+            outcomes.clone(),
+        );
         let duration = Gauge::<f64, AtomicU64>::default();
-        registry.register_with_unit("round_duration", "How long the last round took", Unit::Seconds, duration.clone());
+        registry.register_with_unit(
+            "round_duration",
+            "How long the last round took",
+            Unit::Seconds,
+            duration.clone(),
+        );
         let last_round = Gauge::default();
         let help = "When the last round ended, in seconds since 1970";
-        registry.register_with_unit("last_round_timestamp", help, Unit::Seconds, last_round.clone());
+        registry.register_with_unit(
+            "last_round_timestamp",
+            help,
+            Unit::Seconds,
+            last_round.clone(),
+        );
         let last_success = Gauge::default();
         let help = "When a round last ended well, in seconds since 1970";
-        registry.register_with_unit("last_success_timestamp", help, Unit::Seconds, last_success.clone());
+        registry.register_with_unit(
+            "last_success_timestamp",
+            help,
+            Unit::Seconds,
+            last_success.clone(),
+        );
         for result in RESULTS {
             // A counter that is there from the start can be watched for its first step.
             let _ = rounds.get_or_create(&[("result", result)]);
@@ -78,7 +101,9 @@ impl Metrics {
 
     fn planned(&self, plan: &Plan) {
         let counts = plan.counts();
-        for (decision, count) in [("keep", counts.keep), ("reset", counts.reset), ("hold", counts.hold)] {
+        for (decision, count) in
+            [("keep", counts.keep), ("reset", counts.reset), ("hold", counts.hold)]
+        {
             self.cards.get_or_create(&[("decision", decision)]).set(i64::from(count));
         }
     }
@@ -127,8 +152,12 @@ mod tests {
     #[test]
     fn metrics_card_changed_since_the_plan_counts_as_skipped() {
         let metrics = Metrics::new();
-        let targets = [Settled { key: CardKey::common(LeadCustomerType::Simple), outcome: Outcome::Changed }];
-        metrics.hear(Subject::Run(&SettledRun { targets: &targets, ..SettledRun::not_begun("embedded") }));
+        let targets =
+            [Settled { key: CardKey::common(LeadCustomerType::Simple), outcome: Outcome::Changed }];
+        metrics.hear(Subject::Run(&SettledRun {
+            targets: &targets,
+            ..SettledRun::not_begun("embedded")
+        }));
         let text = metrics.text();
         assert!(text.contains("recard_outcomes_total{outcome=\"skipped\"} 1"), "{text}");
         assert!(text.contains("recard_outcomes_total{outcome=\"failed\"} 0"), "{text}");

@@ -1,5 +1,5 @@
-//! The command line. It marries the portal, the store and the engine, and is the only module that prints, reads the
-//! environment, asks for the time of day or knows about exit codes.
+//! The command line. It marries the portal, the store and the engine, and is the only module that
+//! prints, reads the environment, asks for the time of day or knows about exit codes.
 
 mod again;
 mod args;
@@ -49,7 +49,8 @@ const COMMAND_STACK: usize = 8 << 20;
 /// Exit code of a program that has panicked.
 const PANICKED: u8 = 101;
 
-/// Runs a command line to its end and returns the exit code; the first argument is the program's name.
+/// Runs a command line to its end and returns the exit code; the first argument is the program's
+/// name.
 ///
 /// The codes are those of [`exit`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -57,7 +58,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     environment::learn_secrets(&arguments);
     ui::mask_panics();
     let read = Cli::command().try_get_matches_from(&arguments);
-    let read = read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
+    let read =
+        read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
     let (mut cli, store) = match read {
         Ok(read) => read,
         Err(problem) => {
@@ -76,7 +78,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let completed = environment::complete(&mut cli.global, store);
     language::speak(cli.global.lang.unwrap_or_else(environment::language));
     let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
-    let ended = completed.and_then(|()| log::start(&ui, cli.global.log_format)).and_then(|()| beside_signals(&ui, cli));
+    let ended = completed
+        .and_then(|()| log::start(&ui, cli.global.log_format))
+        .and_then(|()| beside_signals(&ui, cli));
     ended.unwrap_or_else(|failure| {
         ui.fail(&failure);
         failure.code
@@ -99,7 +103,8 @@ fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
                 let _ = done.send(code);
             }
         };
-        let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(COMMAND_STACK);
+        let thread =
+            std::thread::Builder::new().name("command".to_owned()).stack_size(COMMAND_STACK);
         thread.spawn(command).map_err(|problem| cannot_start(&problem))?;
         Ok(tokio::select! {
             biased;
@@ -114,7 +119,8 @@ fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
 
 /// Runs a command to its end, and tells why it failed if it did.
 fn end_of(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
-    let outcome = runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
+    let outcome =
+        runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
     let outcome = outcome.and_then(|runtime| {
         let outcome = runtime.block_on(async {
             tokio::select! {
@@ -142,13 +148,19 @@ fn cannot_start(problem: &std::io::Error) -> Failure {
     Failure::error(tr!("cannot start: {problem}", problem))
 }
 
-/// Prints what clap says of a command line. Help and version are results; everything else is a misunderstanding.
+/// Prints what clap says of a command line. Help and version are results; everything else is a
+/// misunderstanding.
 fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
     let ui = Ui::new(anstream::ColorChoice::Auto, Talk::Normal);
     let text = problem.render();
     // Colors that stand in an argument cannot be told from those of clap.
-    let is_plain = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_disturbing));
-    let text = if is_plain { visible_lines(&text.to_string()).into_owned() } else { text.ansi().to_string() };
+    let is_plain =
+        arguments.iter().any(|argument| argument.to_string_lossy().contains(is_disturbing));
+    let text = if is_plain {
+        visible_lines(&text.to_string()).into_owned()
+    } else {
+        text.ansi().to_string()
+    };
     if problem.use_stderr() {
         ui.diagnostics(&text);
     } else {
@@ -157,14 +169,16 @@ fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
     }
 }
 
-/// The command line as clap knows it: for manual pages, and for tests that read commands out of documents.
+/// The command line as clap knows it: for manual pages, and for tests that read commands out of
+/// documents.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it was just received, and nothing
-/// is handed from core to core. What serves others has threads for them: an emulated portal as many as there are cores, a loop
-/// one that says how it is while files are waited for.
+/// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it
+/// was just received, and nothing is handed from core to core. What serves others has threads for
+/// them: an emulated portal as many as there are cores, a loop one that says how it is while files
+/// are waited for.
 fn runtime_for(command: &Command) -> Builder {
     match command {
         #[cfg(feature = "emulator")]
@@ -178,25 +192,44 @@ fn runtime_for(command: &Command) -> Builder {
     }
 }
 
-async fn dispatch(ui: &Ui, global: &Global, command: Command, interrupt: &Interrupt) -> Result<u8, Failure> {
+async fn dispatch(
+    ui: &Ui,
+    global: &Global,
+    command: Command,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
     named_files::check(global, &command)?;
     match command {
         Command::Validate(arguments) => commands::validate::run(ui, &arguments, interrupt).await,
         Command::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,
         Command::Apply(arguments) => commands::apply::run(ui, global, &arguments, interrupt).await,
-        Command::Restore(arguments) => commands::restore::run(ui, global, &arguments, interrupt).await,
-        Command::Resume(arguments) => commands::resume::run(ui, global, &arguments, interrupt).await,
+        Command::Restore(arguments) => {
+            commands::restore::run(ui, global, &arguments, interrupt).await
+        }
+        Command::Resume(arguments) => {
+            commands::resume::run(ui, global, &arguments, interrupt).await
+        }
         Command::History(arguments) => commands::history::run(ui, global, &arguments),
         Command::Show(arguments) => commands::show::run(ui, global, &arguments),
-        Command::Reconcile(arguments) => commands::reconcile::run(ui, global, &arguments, interrupt).await,
+        Command::Reconcile(arguments) => {
+            commands::reconcile::run(ui, global, &arguments, interrupt).await
+        }
         Command::Init(arguments) => commands::init::run(ui, global, &arguments),
         Command::Drift(arguments) => commands::drift::run(ui, global, &arguments, interrupt).await,
-        Command::Inventory(arguments) => commands::inventory::run(ui, global, &arguments, interrupt).await,
-        Command::Export(arguments) => commands::export::run(ui, global, &arguments, interrupt).await,
-        Command::Doctor(arguments) => commands::doctor::run(ui, global, &arguments, interrupt).await,
+        Command::Inventory(arguments) => {
+            commands::inventory::run(ui, global, &arguments, interrupt).await
+        }
+        Command::Export(arguments) => {
+            commands::export::run(ui, global, &arguments, interrupt).await
+        }
+        Command::Doctor(arguments) => {
+            commands::doctor::run(ui, global, &arguments, interrupt).await
+        }
         Command::Audit(arguments) => commands::audit::run(ui, global, arguments.action),
         Command::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action),
-        Command::Unlock(arguments) => commands::unlock::run(ui, global, &arguments, interrupt).await,
+        Command::Unlock(arguments) => {
+            commands::unlock::run(ui, global, &arguments, interrupt).await
+        }
         Command::Schema(arguments) => commands::schema::run(ui, arguments.of),
         #[cfg(feature = "emulator")]
         Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,

@@ -1,7 +1,8 @@
 //! Files that a command line names, compared with each other before anything is done.
 //!
-//! An output over a manifest, a webhook file or the store would destroy it, and of two outputs to one file one would be lost. Nothing
-//! is written for such a command line, the outputs that tell of other failures included.
+//! An output over a manifest, a webhook file or the store would destroy it, and of two outputs to
+//! one file one would be lost. Nothing is written for such a command line, the outputs that tell of
+//! other failures included.
 
 use std::path::{Path, PathBuf};
 
@@ -80,9 +81,10 @@ impl Names {
             }
             Command::Resume(arguments) => self.memory(&arguments.memory),
             Command::Show(arguments) => {
-                self.input(Some(Path::new(&arguments.run)).filter(|path| path.exists() && !path.is_dir()), || {
-                    tr!("the plan file")
-                });
+                self.input(
+                    Some(Path::new(&arguments.run)).filter(|path| path.exists() && !path.is_dir()),
+                    || tr!("the plan file"),
+                );
             }
             Command::Export(arguments) => {
                 for path in arguments.out.iter().flat_map(|folder| export::files(folder)) {
@@ -123,12 +125,15 @@ impl Names {
     }
 
     fn of_global(&mut self, global: &Global) {
-        let webhooks = global.webhook_url_file.clone().into_iter().chain(environment::webhook_files());
+        let webhooks =
+            global.webhook_url_file.clone().into_iter().chain(environment::webhook_files());
         for path in webhooks {
             self.input(Some(&path), || tr!("the file of the webhook"));
         }
         #[cfg(feature = "emulator")]
-        if let Some(file) = global.portal.as_deref().and_then(|portal| embedded::file(portal, &global.store)) {
+        if let Some(file) =
+            global.portal.as_deref().and_then(|portal| embedded::file(portal, &global.store))
+        {
             let role = || tr!("the state of the embedded portal");
             let default = embedded::file(embedded::NAME, &global.store);
             // The portal writes its state back; its usual place is a file of the store.
@@ -169,8 +174,11 @@ impl Names {
         for Named { path, role } in &self.outputs {
             let shown = path.display();
             let refused = |other: &Text| {
-                Failure::new(exit::USAGE, tr!("{role} would be written over {other}: {shown}", role, other, shown))
-                    .hint(tr!("nothing was done; choose another path"))
+                Failure::new(
+                    exit::USAGE,
+                    tr!("{role} would be written over {other}: {shown}", role, other, shown),
+                )
+                .hint(tr!("nothing was done; choose another path"))
             };
             if identity::is_of_store(path, store) {
                 return Err(refused(&tr!("the store")));

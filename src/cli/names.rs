@@ -11,13 +11,14 @@ use crate::store::Store;
 /// How far a restore of a restore of a run is followed back.
 const DEPTH: usize = 10;
 
-/// The names that a run's plan holds; those of the run that it restores, if it is a restore. A name is never worth a
-/// failure: what cannot be read is left out.
+/// The names that a run's plan holds; those of the run that it restores, if it is a restore. A name
+/// is never worth a failure: what cannot be read is left out.
 pub(super) fn of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
     let mut run = run.clone();
     for _ in 0..DEPTH {
         if let Ok(Some(bytes)) = store.plan(&run) {
-            let targets = PlanFile::parse(&bytes).map(|file| file.content.targets).unwrap_or_default();
+            let targets =
+                PlanFile::parse(&bytes).map(|file| file.content.targets).unwrap_or_default();
             let named = targets.into_iter().filter(|target| !target.name.as_str().is_empty());
             return named.filter_map(|target| Some((target.key.user()?, target.name))).collect();
         }
@@ -29,15 +30,21 @@ pub(super) fn of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName>
     BTreeMap::new()
 }
 
-/// The names of the people behind these cards: those that the run's plan holds, and of the others what the portal says.
-pub(super) async fn of_cards(session: &Session, run: &RunId, keys: &[CardKey]) -> BTreeMap<UserId, PersonName> {
+/// The names of the people behind these cards: those that the run's plan holds, and of the others
+/// what the portal says.
+pub(super) async fn of_cards(
+    session: &Session,
+    run: &RunId,
+    keys: &[CardKey],
+) -> BTreeMap<UserId, PersonName> {
     let mut names = of_run(&session.store, run);
     let mut missing: Vec<UserId> = keys.iter().filter_map(|key| key.user()).collect();
     missing.retain(|user| !names.contains_key(user));
     missing.dedup();
     if !missing.is_empty() {
         let found = session.portal.reader().people(&PeopleQuery::Ids(missing.clone())).await;
-        let asked = found.unwrap_or_default().into_iter().filter(|person| missing.contains(&person.id));
+        let asked =
+            found.unwrap_or_default().into_iter().filter(|person| missing.contains(&person.id));
         names.extend(asked.map(|person| (person.id, person.name)));
     }
     names

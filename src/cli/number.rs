@@ -6,22 +6,29 @@ use crate::model::{DepartmentId, UserId, decimal};
 
 /// Reads the id of a user. A name is a common mistake here.
 pub(super) fn user(text: &str) -> Result<UserId, String> {
-    id(text).map_err(|problem| format!("{problem}; `recard show RUN` names the people of a run with their ids"))
+    id(text).map_err(|problem| {
+        format!("{problem}; `recard show RUN` names the people of a run with their ids")
+    })
 }
 
 /// Reads the id of a department.
 pub(super) fn department(text: &str) -> Result<DepartmentId, String> {
-    id(text).map_err(|problem| format!("{problem}; `recard inventory` lists the departments with their ids"))
+    id(text).map_err(|problem| {
+        format!("{problem}; `recard inventory` lists the departments with their ids")
+    })
 }
 
 fn id<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "an id is a whole number from 1 to 2147483646, in decimal digits".to_owned())
+    text.parse()
+        .map_err(|_| "an id is a whole number from 1 to 2147483646, in decimal digits".to_owned())
 }
 
 /// Reads how many people a run may affect at most.
 pub(super) fn people(text: &str) -> Result<u32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
-    number.ok_or_else(|| format!("a limit is a whole number from 0 to {}, in decimal digits", u32::MAX))
+    number.ok_or_else(|| {
+        format!("a limit is a whole number from 0 to {}, in decimal digits", u32::MAX)
+    })
 }
 
 /// Reads how many rounds there are.
@@ -40,13 +47,15 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number = decimal::whole(number).ok_or_else(|| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
+    let number = decimal::whole(number)
+        .ok_or_else(|| "a time is a number with a unit: 90s, 15m, 2h".to_owned())?;
     match unit {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
         "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("a time is digits and one of the units ms, s, m and h: 250ms, 90s, 15m or 2h".to_owned()),
+        _ => Err("a time is digits and one of the units ms, s, m and h: 250ms, 90s, 15m or 2h"
+            .to_owned()),
     }
 }
 

@@ -11,13 +11,16 @@ use super::{environment, exit};
 use crate::diagnostic::mask;
 use crate::language::{self, Text};
 use crate::model::decimal;
-use crate::report::{Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject};
+use crate::report::{
+    Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject,
+};
 use crate::store::{destination, write_whole};
 
 /// Less than this would not hold a headline.
 const SMALLEST_LIMIT: usize = 1_000;
 
-/// The largest summary of a step that GitHub shows, with what other commands of the step have written.
+/// The largest summary of a step that GitHub shows, with what other commands of the step have
+/// written.
 const SUMMARY_LIMIT: u64 = 1 << 20;
 
 /// A form of output and where it goes.
@@ -70,7 +73,11 @@ fn one_of(formats: &[Format], text: &str) -> Result<Output, String> {
     }
     let mut words: Vec<String> = formats.iter().map(ToString::to_string).collect();
     let last = words.pop().unwrap_or_default();
-    Err(format!("this command has no format {}; it has {} and {last}", output.format, words.join(", ")))
+    Err(format!(
+        "this command has no format {}; it has {} and {last}",
+        output.format,
+        words.join(", ")
+    ))
 }
 
 /// Reads the limit on the bytes of Markdown.
@@ -85,18 +92,21 @@ pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
 /// Reads the name in the marker of a comment.
 pub(super) fn marker(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
-    let right =
-        !text.is_empty() && text.len() <= 64 && text.split('-').all(|part| !part.is_empty() && part.chars().all(fits));
+    let right = !text.is_empty()
+        && text.len() <= 64
+        && text.split('-').all(|part| !part.is_empty() && part.chars().all(fits));
     if right {
         return Ok(text.to_owned());
     }
-    Err("a name has 1 to 64 letters, digits, dots, underscores, and single hyphens between them".to_owned())
+    Err("a name has 1 to 64 letters, digits, dots, underscores, and single hyphens between them"
+        .to_owned())
 }
 
-/// Where a command's reports go. Opened before anything else is done, so that nothing is done whose report is lost.
+/// Where a command's reports go. Opened before anything else is done, so that nothing is done whose
+/// report is lost.
 ///
-/// Every output gets exactly one report in the end, whatever becomes of the command: what it is about, or why it failed. A
-/// file of an earlier run never stays in place of it.
+/// Every output gets exactly one report in the end, whatever becomes of the command: what it is
+/// about, or why it failed. A file of an earlier run never stays in place of it.
 pub(super) struct Outputs<'a> {
     /// Who speaks.
     pub(super) ui: &'a Ui,
@@ -112,7 +122,11 @@ pub(super) struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     /// Finds out whether every file can be written.
-    pub(super) fn open(ui: &'a Ui, purpose: Purpose, written: &'a Written) -> Result<Self, Failure> {
+    pub(super) fn open(
+        ui: &'a Ui,
+        purpose: Purpose,
+        written: &'a Written,
+    ) -> Result<Self, Failure> {
         let Written { output: outputs, markdown_limit, marker } = written;
         check_paths(outputs)?;
         let has_github = outputs.iter().any(|output| output.format == Format::Github);
@@ -158,7 +172,8 @@ impl<'a> Outputs<'a> {
         self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_none())
     }
 
-    /// Writes what is going to happen, into outputs for people only: machines want one document, what became of it.
+    /// Writes what is going to happen, into outputs for people only: machines want one document,
+    /// what became of it.
     pub(super) fn preview(&self, subject: Subject<'_>) -> Result<(), Failure> {
         let text = self.report(subject).render(Format::Text, &self.options);
         self.preview_text(&text)
@@ -172,7 +187,8 @@ impl<'a> Outputs<'a> {
 
     /// Keeps what was said for the files that are to hold all of it, if there are any.
     fn keep_text(&self, text: &str) {
-        if self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_some()) {
+        if self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_some())
+        {
             self.text.borrow_mut().push_str(text);
         }
     }
@@ -194,7 +210,8 @@ impl<'a> Outputs<'a> {
         let mut problem = None;
         for output in self.outputs {
             let done = match (&output.path, output.format) {
-                // What stands against the manifests, and why a command failed, stands on stderr already.
+                // What stands against the manifests, and why a command failed, stands on stderr
+                // already.
                 (None, Format::Text) => self.ui.result(text),
                 (None, format) => self.ui.document(&report.render(format, &self.options)),
                 (Some(path), Format::Text) => write_text(path, &self.text.borrow()),
@@ -209,11 +226,15 @@ impl<'a> Outputs<'a> {
         problem.map_or(Ok(()), Err)
     }
 
-    /// Adds the report to the summary of a step, as far as there is room: GitHub shows nothing of a summary that is too large.
+    /// Adds the report to the summary of a step, as far as there is room: GitHub shows nothing of a
+    /// summary that is too large.
     fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), Failure> {
         let there = path.metadata().map_or(0, |there| there.len());
         let room = SUMMARY_LIMIT.saturating_sub(there);
-        let options = Options { markdown_limit: usize::try_from(room).unwrap_or(usize::MAX), ..self.options.clone() };
+        let options = Options {
+            markdown_limit: usize::try_from(room).unwrap_or(usize::MAX),
+            ..self.options.clone()
+        };
         let text = report.render(Format::Markdown, &options);
         let text = mask(&text);
         if room < SMALLEST_LIMIT as u64 || text.len() as u64 > room {
@@ -253,7 +274,8 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// Finds out whether every file can be written, before anything is done whose report would be lost otherwise.
+/// Finds out whether every file can be written, before anything is done whose report would be lost
+/// otherwise.
 pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
     // Workflow commands are lines of a log; they may stand below a text.
     let is_document = |output: &&Output| output.path.is_none() && output.format != Format::Github;
@@ -273,12 +295,14 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Err(cannot(tr!("it is a folder")));
     }
-    // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its reader.
+    // A terminal, a pipe or `/dev/null` is written as it is. Opening a pipe now would wait for its
+    // reader.
     if path.metadata().is_ok_and(|there| !there.is_file()) {
         return Ok(());
     }
     let leads_to = destination(path).map_err(|problem| cannot(problem.to_string().into()))?;
-    let folder = leads_to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        leads_to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         return Err(cannot(tr!("there is no folder {}", folder.display())));
     }
@@ -287,8 +311,13 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes every output of a command whose result is no report; `text` makes the form that is asked for.
-pub(super) fn write(ui: &Ui, outputs: &[Output], text: impl Fn(Format) -> String) -> Result<(), Failure> {
+/// Writes every output of a command whose result is no report; `text` makes the form that is asked
+/// for.
+pub(super) fn write(
+    ui: &Ui,
+    outputs: &[Output],
+    text: impl Fn(Format) -> String,
+) -> Result<(), Failure> {
     for Output { format, path } in outputs {
         let text = language::within(format.language(ui.language()), || text(*format));
         match path {
@@ -307,7 +336,8 @@ fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(write_whole(path, plain.as_bytes())?)
 }
 
-/// Writes a document, whose format has made foreign text safe by its own escapes, into a file. Known secrets are covered.
+/// Writes a document, whose format has made foreign text safe by its own escapes, into a file.
+/// Known secrets are covered.
 pub(super) fn write_document(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(write_whole(path, mask(text).as_bytes())?)
 }
@@ -317,10 +347,15 @@ fn append(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut opened = std::fs::File::options().append(true).create(true).open(path);
     let done = opened.as_mut().map_err(|problem| problem.to_string());
-    done.and_then(|file| file.write_all(text.as_bytes()).map_err(|problem| problem.to_string())).map_err(|problem| {
-        Failure::error(tr!("cannot write the step summary {}: {problem}", path.display(), problem))
+    done.and_then(|file| file.write_all(text.as_bytes()).map_err(|problem| problem.to_string()))
+        .map_err(|problem| {
+            Failure::error(tr!(
+                "cannot write the step summary {}: {problem}",
+                path.display(),
+                problem
+            ))
             .hint(tr!("it is where GITHUB_STEP_SUMMARY points to"))
-    })
+        })
 }
 
 #[cfg(test)]
@@ -344,7 +379,10 @@ mod tests {
     fn a_command_says_which_formats_it_has() {
         let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
         assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
-        assert_eq!(other(of_history), "this command has no format sarif; it has text, json, markdown and csv");
+        assert_eq!(
+            other(of_history),
+            "this command has no format sarif; it has text, json, markdown and csv"
+        );
         assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(Format::Csv));
     }
 

@@ -1,4 +1,5 @@
-//! Plan files on the command line: writing one, reading one, and whether it may be used here and now.
+//! Plan files on the command line: writing one, reading one, and whether it may be used here and
+//! now.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +15,9 @@ use super::planning::Planned;
 use super::session::Session;
 use super::sources::Manifest;
 use crate::engine;
-use crate::format::plan_file::{LONGEST_PLAN_AGE, PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
+use crate::format::plan_file::{
+    LONGEST_PLAN_AGE, PlanFile, PlanFileContent, PlanManifest, plan_file_targets,
+};
 use crate::manifest::Document;
 use crate::model::{PortalId, UserId};
 use crate::plan::Plan;
@@ -31,8 +34,9 @@ pub(super) fn made(
     planned: &Planned,
     max_age: Duration,
 ) -> Result<PlanFile, Failure> {
-    let unwritable =
-        |problem: &dyn std::fmt::Display| Failure::error(tr!("cannot make a plan file: {problem}", problem));
+    let unwritable = |problem: &dyn std::fmt::Display| {
+        Failure::error(tr!("cannot make a plan file: {problem}", problem))
+    };
     let created = SystemClock.now();
     let plan = &planned.plan;
     let (targets, marks) = plan_file_targets(plan);
@@ -67,7 +71,8 @@ fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
     measured.map(|(name, measure)| (Arc::clone(name), measure.selected.clone())).collect()
 }
 
-/// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another question.
+/// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another
+/// question.
 pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
     let bytes = read_whole(path, LARGEST_PLAN_FILE).map_err(|problem| {
         Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem))
@@ -79,8 +84,13 @@ pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
     }
 }
 
-/// Whether a plan file may be used now, for this portal and, if there are some, with these manifests. Nothing is sent.
-pub(super) fn check(content: &PlanFileContent, portal: &PortalId, manifest: Option<&Manifest>) -> Result<(), Failure> {
+/// Whether a plan file may be used now, for this portal and, if there are some, with these
+/// manifests. Nothing is sent.
+pub(super) fn check(
+    content: &PlanFileContent,
+    portal: &PortalId,
+    manifest: Option<&Manifest>,
+) -> Result<(), Failure> {
     if content.portal != *portal {
         return Err(Failure::plan_file(tr!(
             "the plan file is for the portal {}, and the webhook is one of {portal}",
@@ -97,7 +107,10 @@ pub(super) fn check(content: &PlanFileContent, portal: &PortalId, manifest: Opti
         )));
     }
     if content.is_expired(now) {
-        return Err(Failure::plan_file(tr!("the plan file expired at {}", moment(content.expires))));
+        return Err(Failure::plan_file(tr!(
+            "the plan file expired at {}",
+            moment(content.expires)
+        )));
     }
     if content.lasts_too_long() {
         let days = LONGEST_PLAN_AGE.as_hours() / 24;

@@ -45,11 +45,17 @@ pub(super) async fn make(
     let (resolution, snapshot) = look(outputs, session, manifest, whole).await?;
     match snapshot {
         Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot, git).await,
-        None => Err(sources::refuse(outputs, &resolution.warnings, &manifest.sources, &tr!("nothing was written"))),
+        None => Err(sources::refuse(
+            outputs,
+            &resolution.warnings,
+            &manifest.sources,
+            &tr!("nothing was written"),
+        )),
     }
 }
 
-/// Resolves the manifests, then reads the cards of all targets. `worth` decides by the warnings whether the cards are read.
+/// Resolves the manifests, then reads the cards of all targets. `worth` decides by the warnings
+/// whether the cards are read.
 pub(super) async fn look(
     outputs: &Outputs<'_>,
     session: &Session,
@@ -58,7 +64,8 @@ pub(super) async fn look(
 ) -> Result<(Resolution, Option<Snapshot>), Failure> {
     let reader = session.portal.reader();
     let progress = Progress::new(outputs.ui, session.forecast());
-    let failed = |problem: PortalError, doing| session.told(Failure::from(problem).while_doing(doing));
+    let failed =
+        |problem: PortalError, doing| session.told(Failure::from(problem).while_doing(doing));
     progress.looking_up();
     let resolution = engine::resolve_existing(&reader, &manifest.declaration)
         .await
@@ -66,7 +73,8 @@ pub(super) async fn look(
     if !worth(&resolution.warnings) {
         return Ok((resolution, None));
     }
-    let targets: Vec<CardKey> = resolution.desired.targets.iter().map(|target| target.key).collect();
+    let targets: Vec<CardKey> =
+        resolution.desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &session.caller, &targets, &progress)
         .await
         .map_err(|problem| failed(problem, tr!("cannot read the cards")))?;
@@ -90,27 +98,36 @@ pub(super) async fn of_snapshot(
     let policy = Policy {
         blind,
         ledger: ledger(&session.store, &rules.memory)?,
-        previous_selections: previous_selections(&session.store, &manifest.files(), &desired.selected())?,
+        previous_selections: previous_selections(
+            &session.store,
+            &manifest.files(),
+            &desired.selected(),
+        )?,
     };
     let made = plan::plan(&desired, snapshot, &policy);
     second_opinion(&desired, snapshot, &policy, &made)?;
     let made = with_employees(session, made, employees).await?;
-    let not_allowed = rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
+    let not_allowed =
+        rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
     let commits = session.interrupt().unless_stopped(async { Ok(git.answer().await) }).await?;
     Ok(Planned { plan: made, warnings, commits, limits: desired.guards })
 }
 
-/// Counts the employees, unless their number is known, and measures the guards again, where the share of the portal counts.
-pub(super) async fn with_employees(session: &Session, made: Plan, known: Option<u32>) -> Result<Plan, Failure> {
-    let employees =
-        match known {
-            Some(employees) => employees,
-            None if !made.guards.lacks_employees() => return Ok(made),
-            None => session.portal.reader().employees().await.map_err(|problem| {
-                session.told(Failure::from(problem).while_doing(tr!("cannot count the employees")))
-            })?,
-        };
+/// Counts the employees, unless their number is known, and measures the guards again, where the
+/// share of the portal counts.
+pub(super) async fn with_employees(
+    session: &Session,
+    made: Plan,
+    known: Option<u32>,
+) -> Result<Plan, Failure> {
+    let employees = match known {
+        Some(employees) => employees,
+        None if !made.guards.lacks_employees() => return Ok(made),
+        None => session.portal.reader().employees().await.map_err(|problem| {
+            session.told(Failure::from(problem).while_doing(tr!("cannot count the employees")))
+        })?,
+    };
     Ok(Plan { guards: made.guards.with_employees(employees), ..made })
 }
 
@@ -151,21 +168,28 @@ pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> 
     }
 }
 
-/// Returns how many people each manifest selected in its last run; `files` are its name and its file.
+/// Returns how many people each manifest selected in its last run; `files` are its name and its
+/// file.
 pub(super) fn previous_selections(
     store: &Store,
     files: &[(String, String)],
     selected: &BTreeMap<Arc<str>, Vec<UserId>>,
 ) -> Result<BTreeMap<Arc<str>, u32>, Failure> {
-    let run: Vec<Selecting<'_>> =
-        files.iter().map(|(manifest, file)| selecting(manifest, file, selected.get(manifest.as_str()))).collect();
+    let run: Vec<Selecting<'_>> = files
+        .iter()
+        .map(|(manifest, file)| selecting(manifest, file, selected.get(manifest.as_str())))
+        .collect();
     let is_gone = |file: &str| !file.is_empty() && !Path::new(file).exists();
     let previous = store.selections()?.previous(&run, is_gone);
     Ok(previous.into_iter().map(|(name, people)| (name.into(), people)).collect())
 }
 
 /// Returns what a manifest selects, for comparing and for keeping.
-pub(super) fn selecting<'a>(manifest: &'a str, file: &'a str, people: Option<&'a Vec<UserId>>) -> Selecting<'a> {
+pub(super) fn selecting<'a>(
+    manifest: &'a str,
+    file: &'a str,
+    people: Option<&'a Vec<UserId>>,
+) -> Selecting<'a> {
     Selecting { manifest, file, people: people.map_or(&[], Vec::as_slice) }
 }
 
@@ -174,7 +198,8 @@ pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
     cost_of(session, Task::Resets(resets(plan)))
 }
 
-/// What a later apply costs, which reads so many cards first. If there is nothing to reset, there is none.
+/// What a later apply costs, which reads so many cards first. If there is nothing to reset, there
+/// is none.
 pub(super) fn cost_of_apply(session: &Session, plan: &Plan, reads: usize) -> Cost {
     match resets(plan) {
         0 => cost(session, plan),
@@ -193,12 +218,20 @@ fn cost_of(session: &Session, task: Task) -> Cost {
 
 impl Planned {
     /// The plan with what its readers want to know around it, and what carrying it out costs.
-    pub(super) fn report<'a>(&'a self, session: &'a Session, manifest: &'a Manifest, cost: Cost) -> PlanReport<'a> {
+    pub(super) fn report<'a>(
+        &'a self,
+        session: &'a Session,
+        manifest: &'a Manifest,
+        cost: Cost,
+    ) -> PlanReport<'a> {
         let documents = &manifest.declaration.documents;
         PlanReport {
             plan: &self.plan,
             caller: &session.caller,
-            manifests: documents.iter().map(|document| (&*document.name, &*document.reason)).collect(),
+            manifests: documents
+                .iter()
+                .map(|document| (&*document.name, &*document.reason))
+                .collect(),
             commits: &self.commits,
             cost,
             warnings: &self.warnings,

@@ -1,8 +1,9 @@
-//! How far a command is: a bar on a terminal, a line every ten seconds elsewhere, each with the time that is left.
+//! How far a command is: a bar on a terminal, a line every ten seconds elsewhere, each with the
+//! time that is left.
 //!
-//! The time that is left comes from the model of the portal's limits, which knows what a bar cannot: that the first requests
-//! are free and the rest have to wait. A clock of its own keeps both going while everything waits for the portal, so that
-//! nobody takes a long wait for the end.
+//! The time that is left comes from the model of the portal's limits, which knows what a bar
+//! cannot: that the first requests are free and the rest have to wait. A clock of its own keeps
+//! both going while everything waits for the portal, so that nobody takes a long wait for the end.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +63,11 @@ impl Progress {
         Self::shown(ui.bars().cloned(), Box::new(move |text| say.note(text)), forecast)
     }
 
-    fn shown(bars: Option<MultiProgress>, say: Box<dyn Fn(Text) + Send + Sync>, forecast: Forecast) -> Self {
+    fn shown(
+        bars: Option<MultiProgress>,
+        say: Box<dyn Fn(Text) + Send + Sync>,
+        forecast: Forecast,
+    ) -> Self {
         let shared = Arc::new(Shared { bars, say, forecast, state: Mutex::default() });
         let clock = tokio::spawn(Arc::clone(&shared).keep_going());
         Self { shared, clock }
@@ -94,7 +99,9 @@ impl Listener for Progress {
                 tracing::debug!(targets, "resolved");
                 shared.begin(tr!("reading cards"), Task::Reads, Some(targets));
             }
-            Event::Read { done, total } => shared.advance(|step| (step.done, step.total) = (done, Some(total))),
+            Event::Read { done, total } => {
+                shared.advance(|step| (step.done, step.total) = (done, Some(total)))
+            }
             Event::Applying { total } => {
                 tracing::debug!(total, "applying");
                 shared.begin(tr!("resetting cards"), Task::Resets, Some(total));
@@ -214,7 +221,9 @@ mod tests {
         Arc::new(|work| match work {
             Task::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
             Task::Resets(0) => None,
-            Task::Resets(left) | Task::ReadsThenResets(_, left) => Some(Duration::from_secs(left as u64)),
+            Task::Resets(left) | Task::ReadsThenResets(_, left) => {
+                Some(Duration::from_secs(left as u64))
+            }
         })
     }
 
@@ -223,7 +232,14 @@ mod tests {
     fn in_a_pipeline() -> (Progress, Said) {
         let said = Said::default();
         let heard = Arc::clone(&said);
-        (Progress::shown(None, Box::new(move |text| heard.lock().unwrap().push(text.to_string())), forecast()), said)
+        (
+            Progress::shown(
+                None,
+                Box::new(move |text| heard.lock().unwrap().push(text.to_string())),
+                forecast(),
+            ),
+            said,
+        )
     }
 
     /// Lets the paused clock run; the task that beats is heard before this goes on.
@@ -306,7 +322,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_terminal_has_a_bar_with_the_time_that_is_left_and_none_in_the_end() {
         let terminal = Terminal::default();
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(
+            terminal.clone(),
+        )));
         let silent = Box::new(|text: Text| panic!("a bar says all there is to say: {text}"));
         let progress = Progress::shown(Some(bars), silent, forecast());
         let drawn = || terminal.0.lock().unwrap().trim_end().to_owned();
@@ -316,7 +334,10 @@ mod tests {
         progress.hear(Event::Read { done: 40, total: 104 });
         pass(1).await;
         let bar = drawn();
-        assert!(bar.starts_with("reading cards ") && bar.ends_with(" 40/104 about 32 s left"), "{bar}");
+        assert!(
+            bar.starts_with("reading cards ") && bar.ends_with(" 40/104 about 32 s left"),
+            "{bar}"
+        );
         assert_eq!(bar.chars().count(), 80, "{bar}");
         progress.hear(Event::Applying { total: 20 });
         (0..5).for_each(|_| progress.hear(settled()));

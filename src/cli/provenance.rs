@@ -1,8 +1,10 @@
-//! Who changed the manifests last, as git tells: asked once a file, while the portal is being asked, and never an error.
+//! Who changed the manifests last, as git tells: asked once a file, while the portal is being
+//! asked, and never an error.
 //!
-//! Manifests may lie in a repository that somebody else has made. So git gets nothing of the environment that could hold a secret,
-//! asks for no password, fetches nothing, starts no program that the repository's settings name, and is killed with everything
-//! that it has started if it takes too long.
+//! Manifests may lie in a repository that somebody else has made. So git gets nothing of the
+//! environment that could hold a secret, asks for no password, fetches nothing, starts no program
+//! that the repository's settings name, and is killed with everything that it has started if it
+//! takes too long.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,8 +29,9 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// An answer has an id, a name, a date and the names of a few refs.
 const LARGEST_ANSWER: u64 = 64 << 10;
 
-/// Options of git itself: no program, no lock, no fetch, and the history as it was made. The options of `-c` go before the
-/// settings of the repository, so that none of these can start a program.
+/// Options of git itself: no program, no lock, no fetch, and the history as it was made. The
+/// options of `-c` go before the settings of the repository, so that none of these can start a
+/// program.
 const OPTIONS: &[&str] = &[
     "--no-pager",
     "--no-optional-locks",
@@ -95,15 +98,18 @@ const QUESTION: &[&str] = &[
     "--",
 ];
 
-/// The name that git shows beside a commit whose parents are not there: the boundary of a shallow clone.
+/// The name that git shows beside a commit whose parents are not there: the boundary of a shallow
+/// clone.
 const BOUNDARY: &str = "grafted";
 
 /// Git, as it was asked.
 pub(super) struct Asked(JoinHandle<BTreeMap<String, Commit>>);
 
-/// Asks git for the last commit of each file, beside whatever else is done meanwhile. Must be called within a runtime.
+/// Asks git for the last commit of each file, beside whatever else is done meanwhile. Must be
+/// called within a runtime.
 pub(super) fn ask(sources: &[Source]) -> Asked {
-    let names: Vec<Arc<str>> = sources.iter().take(MOST_FILES).map(|source| Arc::clone(&source.name)).collect();
+    let names: Vec<Arc<str>> =
+        sources.iter().take(MOST_FILES).map(|source| Arc::clone(&source.name)).collect();
     Asked(tokio::spawn(async move {
         let mut commits = BTreeMap::new();
         let asking = async {
@@ -137,7 +143,11 @@ async fn last_commit(file: &Path) -> Option<Commit> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut command = Command::new("git");
     command.args(OPTIONS).args(QUESTION).arg(name).current_dir(folder);
-    command.env_clear().envs(environment::of_git()).env("GIT_TERMINAL_PROMPT", "0").env("GIT_NO_LAZY_FETCH", "1");
+    command
+        .env_clear()
+        .envs(environment::of_git())
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
@@ -154,9 +164,12 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A child that has ended has no number any more. What is not Unix has no groups; there tokio kills the child.
+        // A child that has ended has no number any more. What is not Unix has no groups; there
+        // tokio kills the child.
         #[cfg(unix)]
-        if let Some(group) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)) {
+        if let Some(group) =
+            self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
@@ -168,7 +181,11 @@ fn read(text: &str) -> Option<Commit> {
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     // A boundary seems to have made every file that is older than it.
     let is_boundary = lines.next().unwrap_or_default().split(", ").any(|name| name == BOUNDARY);
-    (is_id && !is_boundary).then(|| Commit { id: id.to_owned(), author: author.to_owned(), date: date.to_owned() })
+    (is_id && !is_boundary).then(|| Commit {
+        id: id.to_owned(),
+        author: author.to_owned(),
+        date: date.to_owned(),
+    })
 }
 
 #[cfg(test)]

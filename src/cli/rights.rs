@@ -1,8 +1,9 @@
 //! Whether the owner of the webhook may do what a plan says, as far as reads can tell.
 //!
-//! The portal lets everybody read the common cards, but only an administrator of the CRM reset them, and its profile tells
-//! administrators of the portal alone. Without a look at the card of somebody else, the plan of an employee would seem well,
-//! and every one of its resets would be refused.
+//! The portal lets everybody read the common cards, but only an administrator of the CRM reset
+//! them, and its profile tells administrators of the portal alone. Without a look at the card of
+//! somebody else, the plan of an employee would seem well, and every one of its resets would be
+//! refused.
 
 use super::session::Session;
 use crate::diagnostic::{Code, Diagnostic};
@@ -10,16 +11,23 @@ use crate::model::{CardKey, LeadCustomerType, UnreadableReason, UserId};
 use crate::plan::{Decision, HoldReason, Plan, PlannedTarget};
 use crate::port::{CardRead, PortalError, ReadPortal as _};
 
-/// A warning if the portal treats the owner of the webhook as somebody who may not do it. Asks one thing more than the plan
-/// did only if it says nothing about it.
-pub(super) async fn warning(session: &Session, plan: &Plan) -> Result<Option<Diagnostic>, PortalError> {
+/// A warning if the portal treats the owner of the webhook as somebody who may not do it. Asks one
+/// thing more than the plan did only if it says nothing about it.
+pub(super) async fn warning(
+    session: &Session,
+    plan: &Plan,
+) -> Result<Option<Diagnostic>, PortalError> {
     let caller = &session.caller;
     if caller.portal_admin {
         return Ok(None);
     }
-    let of_others = |target: &&PlannedTarget| target.key.user().is_some_and(|user| user != caller.user);
+    let of_others =
+        |target: &&PlannedTarget| target.key.user().is_some_and(|user| user != caller.user);
     let refused = |target: &PlannedTarget| {
-        matches!(target.decision, Decision::Hold(HoldReason::Unreadable(UnreadableReason::Refused { .. })))
+        matches!(
+            target.decision,
+            Decision::Hold(HoldReason::Unreadable(UnreadableReason::Refused { .. }))
+        )
     };
     let others: Vec<&PlannedTarget> = plan.targets.iter().filter(of_others).collect();
     let found = match others.iter().find(|target| refused(target)) {

@@ -15,14 +15,22 @@ use super::ui::Ui;
 use crate::engine::{self, ApplyReport, MendedJournal, Settled};
 use crate::language::Text;
 use crate::model::{PortalId, ReadTrust, RunId};
-use crate::port::{Clock as _, LockOwner, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
+use crate::port::{
+    Clock as _, LockOwner, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
+};
 use crate::report::{RunText, SettledRun, Subject};
 use crate::store::Locked;
 
 /// Takes the lock of the session's portal, waiting for it if the command line says so.
-pub(super) async fn lock(ui: &Ui, global: &Global, session: &Session, command: &str) -> Result<Locked, Failure> {
+pub(super) async fn lock(
+    ui: &Ui,
+    global: &Global,
+    session: &Session,
+    command: &str,
+) -> Result<Locked, Failure> {
     let clock = std::sync::Arc::new(SystemClock);
-    let (locked, note) = session.store.lock_waiting(owner(command), clock, global.lock_timeout).await?;
+    let (locked, note) =
+        session.store.lock_waiting(owner(command), clock, global.lock_timeout).await?;
     if let Some(note) = &note {
         ui.note(note);
     }
@@ -49,14 +57,22 @@ pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Failure> {
             if let Some(header) = salvaged.header {
                 refuse_other_portal(session, &run, &header.portal)?;
             }
-            Err(Failure::refused(tr!("the run {run} was cut before its end; nothing was written", run))
-                .hint(tr!("`recard resume` finds out what became of it, and closes it")))
+            Err(Failure::refused(tr!(
+                "the run {run} was cut before its end; nothing was written",
+                run
+            ))
+            .hint(tr!("`recard resume` finds out what became of it, and closes it")))
         }
     }
 }
 
-/// Refuses to write for a run of another portal, in whatever folder it lies: the same number is another person there.
-pub(super) fn refuse_other_portal(session: &Session, run: &RunId, portal: &PortalId) -> Result<(), Failure> {
+/// Refuses to write for a run of another portal, in whatever folder it lies: the same number is
+/// another person there.
+pub(super) fn refuse_other_portal(
+    session: &Session,
+    run: &RunId,
+    portal: &PortalId,
+) -> Result<(), Failure> {
     let here = session.store.portal();
     if portal == here {
         return Ok(());
@@ -70,8 +86,13 @@ pub(super) fn refuse_other_portal(session: &Session, run: &RunId, portal: &Porta
     .hint(tr!("move the folder of the run back to the store of {portal}, and use a webhook of that portal", portal)))
 }
 
-/// Reads the journal of a run of this portal for a way back, damaged or not, and tells what is lost.
-pub(super) fn salvage(ui: &Ui, session: &Session, run: &RunId) -> Result<(SalvagedJournal, MendedJournal), Failure> {
+/// Reads the journal of a run of this portal for a way back, damaged or not, and tells what is
+/// lost.
+pub(super) fn salvage(
+    ui: &Ui,
+    session: &Session,
+    run: &RunId,
+) -> Result<(SalvagedJournal, MendedJournal), Failure> {
     let mut salvaged = session.store.salvage(run, session.caller.user)?;
     let Some(header) = salvaged.header.take() else {
         let failure = match salvaged.damage {
@@ -127,7 +148,8 @@ pub(super) fn go_on_over_damage(ui: &Ui, locked: &mut Locked) -> Result<(), Fail
     Ok(())
 }
 
-/// A name for a run that starts now. It sorts behind every run of the store: `last` means the last one.
+/// A name for a run that starts now. It sorts behind every run of the store: `last` means the last
+/// one.
 pub(super) fn new_run(locked: &Locked) -> Result<RunId, Failure> {
     let started = run_time(SystemClock.now());
     let run = RunId::new(&started, rand::random())
@@ -144,7 +166,12 @@ fn run_time(now: Timestamp) -> String {
 }
 
 /// The first record of a run's journal.
-pub(super) fn header(session: &Session, purpose: RunPurpose, trust: ReadTrust, targets: Vec<PlannedCard>) -> RunHeader {
+pub(super) fn header(
+    session: &Session,
+    purpose: RunPurpose,
+    trust: ReadTrust,
+    targets: Vec<PlannedCard>,
+) -> RunHeader {
     RunHeader {
         purpose,
         portal: crate::port::ReadPortal::portal(&session.portal.reader()).clone(),
@@ -165,7 +192,11 @@ pub(super) fn exit_code(report: &ApplyReport) -> u8 {
 
 /// Returns the exit code that the outcomes of a run mean.
 pub(super) fn exit_code_of(targets: &[Settled]) -> u8 {
-    if targets.iter().all(|settled| settled.outcome.is_settled()) { exit::DONE } else { exit::PARTIAL }
+    if targets.iter().all(|settled| settled.outcome.is_settled()) {
+        exit::DONE
+    } else {
+        exit::PARTIAL
+    }
 }
 
 /// Whether a run is approved beforehand.
@@ -213,7 +244,8 @@ pub(super) fn remember(locked: &mut Locked, memory: &Memory) {
     }
 }
 
-/// Finds out whether the store takes what is coming, and keeps the plan of the run that is about to begin under its name.
+/// Finds out whether the store takes what is coming, and keeps the plan of the run that is about to
+/// begin under its name.
 pub(super) fn begin(locked: &mut Locked, plan_file: &[u8]) -> Result<RunId, Failure> {
     probe(locked)?;
     let run = new_run(locked)?;
@@ -221,8 +253,8 @@ pub(super) fn begin(locked: &mut Locked, plan_file: &[u8]) -> Result<RunId, Fail
     Ok(run)
 }
 
-/// Keeps the report of a run beside its journal. The journal is what counts, and a report can be made from it at any time,
-/// so that a report that cannot be kept is worth a warning and no more.
+/// Keeps the report of a run beside its journal. The journal is what counts, and a report can be
+/// made from it at any time, so that a report that cannot be kept is worth a warning and no more.
 pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: &RunId) {
     let kept = session.store.summary(run).and_then(|summary| match summary.into_report() {
         None => Ok(()),
@@ -236,8 +268,9 @@ pub(super) fn keep_report(ui: &Ui, session: &Session, locked: &mut Locked, run: 
     }
 }
 
-/// Writes the report of a run into all outputs, and gives back why the run failed, if it did. A report that cannot be written
-/// does not hide the run: stderr has it in its place, with the way back, and the exit code is 3.
+/// Writes the report of a run into all outputs, and gives back why the run failed, if it did. A
+/// report that cannot be written does not hide the run: stderr has it in its place, with the way
+/// back, and the exit code is 3.
 pub(super) fn report(
     outputs: &Outputs<'_>,
     session: &Session,
@@ -245,12 +278,14 @@ pub(super) fn report(
     failure: Option<Failure>,
 ) -> Result<(), Failure> {
     let ui = outputs.ui;
-    let written = outputs.write(Subject::Run(settled)).and_then(|()| ui.unread().map_or(Ok(()), Err));
+    let written =
+        outputs.write(Subject::Run(settled)).and_then(|()| ui.unread().map_or(Ok(()), Err));
     let unwritten = match (written, settled.run) {
         (Ok(()), _) => None,
         (Err(problem), None) => Some(problem),
         (Err(problem), Some(run)) => {
-            let text = RunText::new(run, settled.targets, settled.totals()).with_reason(settled.stopped);
+            let text =
+                RunText::new(run, settled.targets, settled.totals()).with_reason(settled.stopped);
             Some(unreported(ui, &text, problem, run, session.again()))
         }
     };
@@ -265,7 +300,13 @@ pub(super) fn report(
 }
 
 /// Tells on stderr of a run whose report could not be written.
-pub(super) fn unreported(ui: &Ui, text: &RunText<'_>, problem: Failure, run: &RunId, again: &str) -> Failure {
+pub(super) fn unreported(
+    ui: &Ui,
+    text: &RunText<'_>,
+    problem: Failure,
+    run: &RunId,
+    again: &str,
+) -> Failure {
     ui.diagnostics(&text.to_string());
     // The hints of the problem are about outputs before a run.
     Failure { code: exit::PARTIAL, hints: Vec::new(), ..problem }

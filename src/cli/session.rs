@@ -19,7 +19,9 @@ use crate::format::{ReadProof, StoredLevel};
 use crate::language::Text;
 use crate::model::{Identity, PortalId, ReadTrust, ReleaseSign, TrustEvidence};
 use crate::port::{Clock as _, ReadPortal as _, StoreError};
-use crate::portal::{HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl};
+use crate::portal::{
+    HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl,
+};
 use crate::store::Store;
 
 /// A wait of this many seconds is worth a word.
@@ -41,7 +43,8 @@ pub(super) struct Session {
     webhook: Text,
     again: String,
     interrupt: Interrupt,
-    /// Held from the begin of a run to the end of the session: what is kept and told of the run is waited for as well.
+    /// Held from the begin of a run to the end of the session: what is kept and told of the run is
+    /// waited for as well.
     writing: OnceLock<Writing>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
@@ -77,8 +80,9 @@ pub(super) fn named_portal(global: &Global) -> Result<PortalId, Failure> {
     let portal = global.portal.as_deref().unwrap_or_default();
     #[cfg(feature = "emulator")]
     if embedded::file(portal, &global.store).is_some() {
-        return PortalId::new(embedded::NAME)
-            .map_err(|problem| Failure::error(tr!("the embedded portal has no usable name: {problem}", problem)));
+        return PortalId::new(embedded::NAME).map_err(|problem| {
+            Failure::error(tr!("the embedded portal has no usable name: {problem}", problem))
+        });
     }
     Err(unknown_portal(portal))
 }
@@ -99,10 +103,15 @@ fn unknown_portal(portal: &str) -> Failure {
 
 impl Address {
     /// Finds the portal that the command line and the environment name.
-    pub(super) async fn find(global: &Global, need: Need, interrupt: &Interrupt) -> Result<Self, Failure> {
+    pub(super) async fn find(
+        global: &Global,
+        need: Need,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
         let Some(portal) = &global.portal else {
             let file = global.webhook_url_file.clone();
-            let (webhook, from) = interrupt.beside(move || environment::webhook(need, file.as_deref())).await??;
+            let (webhook, from) =
+                interrupt.beside(move || environment::webhook(need, file.as_deref())).await??;
             let name = webhook.portal();
             return Ok(Self {
                 webhook,
@@ -115,11 +124,17 @@ impl Address {
         #[cfg(feature = "emulator")]
         if let Some(file) = embedded::file(portal, &global.store) {
             let running = Embedded::start(file).await?;
-            let unusable =
-                |problem| Failure::error(tr!("the embedded portal has no usable webhook: {problem}", problem));
+            let unusable = |problem| {
+                Failure::error(tr!("the embedded portal has no usable webhook: {problem}", problem))
+            };
             let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
             let name = named_portal(global)?;
-            return Ok(Self { webhook, from: "--portal".to_owned(), name, embedded: Some(running) });
+            return Ok(Self {
+                webhook,
+                from: "--portal".to_owned(),
+                name,
+                embedded: Some(running),
+            });
         }
         Err(unknown_portal(portal))
     }
@@ -147,10 +162,18 @@ impl Address {
     }
 
     /// Opens the store, connects, and asks who we are.
-    pub(super) async fn connect(self, global: &Global, ui: &Ui, interrupt: &Interrupt) -> Result<Session, Failure> {
+    pub(super) async fn connect(
+        self,
+        global: &Global,
+        ui: &Ui,
+        interrupt: &Interrupt,
+    ) -> Result<Session, Failure> {
         let (connection, unread) = self.open(global, ui, interrupt)?;
         if let Some(problem) = unread {
-            ui.warn(tr!("{problem}; it only tells what the portal's limits stood at, and is taken for full", problem));
+            ui.warn(tr!(
+                "{problem}; it only tells what the portal's limits stood at, and is taken for full",
+                problem
+            ));
         }
         let reader = connection.portal.reader();
         match interrupt.unless_stopped(async { Ok(reader.identify().await?) }).await {
@@ -170,8 +193,9 @@ impl Address {
 
     /// Opens the store and gets ready to connect. Sends nothing.
     ///
-    /// What the portal's limits stood at is pacing, and never content: if it cannot be read, nobody is kept from working.
-    /// The portal's counter is then taken for full, so that nothing is refused, and why comes back.
+    /// What the portal's limits stood at is pacing, and never content: if it cannot be read, nobody
+    /// is kept from working. The portal's counter is then taken for full, so that nothing is
+    /// refused, and why comes back.
     pub(super) fn open(
         self,
         global: &Global,
@@ -187,10 +211,13 @@ impl Address {
         Ok((self.open_at(global, ui, interrupt, store, level)?, unread))
     }
 
-    /// The portal's limit on requests: that of the command line; none for an embedded portal, which counts nothing.
+    /// The portal's limit on requests: that of the command line; none for an embedded portal, which
+    /// counts nothing.
     fn rate(&self, global: &Global) -> Result<Rate, Failure> {
         if let Some(rate) = &global.rate {
-            return rate.parse().map_err(|problem| Failure::new(exit::USAGE, tr!("--rate: {problem}", problem)));
+            return rate
+                .parse()
+                .map_err(|problem| Failure::new(exit::USAGE, tr!("--rate: {problem}", problem)));
         }
         #[cfg(feature = "emulator")]
         if self.embedded.is_some() {
@@ -250,8 +277,8 @@ impl Connection {
         about(failure, &self.webhook)
     }
 
-    /// Adds the proof that the store keeps to the release that the answers show, and brings that proof up to date. A proof
-    /// that cannot be read proves nothing; why comes back.
+    /// Adds the proof that the store keeps to the release that the answers show, and brings that
+    /// proof up to date. A proof that cannot be read proves nothing; why comes back.
     pub(super) fn with_proof(&self, ui: &Ui, caller: Identity) -> (Identity, Option<StoreError>) {
         let (kept, unread) = match self.store.read_proof() {
             Ok(kept) => (kept, None),
@@ -283,7 +310,8 @@ impl Connection {
         }
     }
 
-    /// Keeps what later commands want to know: the embedded portal's state, and the level of the rate limit's counter.
+    /// Keeps what later commands want to know: the embedded portal's state, and the level of the
+    /// rate limit's counter.
     pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
         if let Err(problem) = self.store.keep_level(&kept(self.portal.level())) {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
@@ -307,10 +335,12 @@ impl Session {
         about(failure, &self.webhook)
     }
 
-    /// Keeps the proof that the reads of a command showed, for later commands that may find no card to compare.
+    /// Keeps the proof that the reads of a command showed, for later commands that may find no card
+    /// to compare.
     pub(super) fn keep_proof(&self, ui: &Ui, trust: ReadTrust) {
         match (trust, self.caller.release_sign) {
-            (_, ReleaseSign::Trusted(_) | ReleaseSign::Old) | (ReadTrust::NotTrusted | ReadTrust::Unproven, _) => {}
+            (_, ReleaseSign::Trusted(_) | ReleaseSign::Old)
+            | (ReadTrust::NotTrusted | ReadTrust::Unproven, _) => {}
             (ReadTrust::Trusted(evidence), _) if !evidence.is_seen() => {}
             (ReadTrust::Trusted(evidence), ReleaseSign::Earlier(_) | ReleaseSign::Unknown) => {
                 let kept = self.store.read_proof().ok().flatten();
@@ -319,7 +349,8 @@ impl Session {
         }
     }
 
-    /// What a command that is told to the reader needs of this one's options, with a blank before each.
+    /// What a command that is told to the reader needs of this one's options, with a blank before
+    /// each.
     pub(super) fn again(&self) -> &str {
         &self.again
     }
@@ -341,8 +372,8 @@ impl Session {
         Ok(())
     }
 
-    /// Works in the session and closes it, however the work ends: what a run has used up before it failed is used up. Work that
-    /// only reads is dropped at a stop.
+    /// Works in the session and closes it, however the work ends: what a run has used up before it
+    /// failed is used up. Work that only reads is dropped at a stop.
     pub(super) async fn during<T>(
         self,
         ui: &Ui,
@@ -354,7 +385,8 @@ impl Session {
         closed.map(|()| done)
     }
 
-    /// How long work is going to take by the model of the portal's limits, counted from the moment of the question.
+    /// How long work is going to take by the model of the portal's limits, counted from the moment
+    /// of the question.
     pub(super) fn forecast(&self) -> Forecast {
         let portal = self.portal.clone();
         Arc::new(move |task| Some(portal.forecast(task).time))
@@ -377,7 +409,11 @@ impl Session {
 }
 
 /// Keeps a proof, unless the same was kept within a day.
-fn keep_proof(store: &Store, kept: Option<&ReadProof>, evidence: TrustEvidence) -> Result<(), StoreError> {
+fn keep_proof(
+    store: &Store,
+    kept: Option<&ReadProof>,
+    evidence: TrustEvidence,
+) -> Result<(), StoreError> {
     let at = SystemClock.now();
     let is_fresh = |kept: &ReadProof| {
         let age = at.duration_since(kept.at);
@@ -409,17 +445,20 @@ fn worth_telling(event: &PortalEvent) -> Option<Text> {
         Limit::OperatingTime => tr!("operating time"),
     };
     match event {
-        PortalEvent::Waiting { limit: which, time } if time.as_secs() >= LONG_WAIT_SECONDS => {
-            Some(tr!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)))
-        }
+        PortalEvent::Waiting { limit: which, time } if time.as_secs() >= LONG_WAIT_SECONDS => Some(
+            tr!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)),
+        ),
         PortalEvent::Waiting { .. } => None,
-        PortalEvent::RefusedByLimit(which) => {
-            Some(tr!("the portal refused a request for its limit on {}; it is repeated", limit(which)))
-        }
+        PortalEvent::RefusedByLimit(which) => Some(tr!(
+            "the portal refused a request for its limit on {}; it is repeated",
+            limit(which)
+        )),
         PortalEvent::Repeated { reason, .. } => {
             Some(tr!("a request had no usable answer ({reason}); it is repeated", reason))
         }
-        PortalEvent::AskedAgain { reason } => Some(tr!("{reason}; asking again", reason = Text::known(reason))),
+        PortalEvent::AskedAgain { reason } => {
+            Some(tr!("{reason}; asking again", reason = Text::known(reason)))
+        }
         PortalEvent::Narrowed { commands, reason } => Some(tr!(
             "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame",
             commands,
@@ -435,6 +474,7 @@ fn kept(level: LimiterLevel) -> StoredLevel {
 
 /// Returns what a kept level stands at by now.
 fn revived(stored: &StoredLevel, rate: Rate) -> LimiterLevel {
-    let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at)).unwrap_or_default();
+    let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at))
+        .unwrap_or_default();
     LimiterLevel { level: stored.level }.aged(age, rate)
 }

@@ -36,7 +36,8 @@ impl Manifest {
 
     /// Returns name and file of each document, by which a later run knows what they selected.
     pub(super) fn files(&self) -> Vec<(String, String)> {
-        let file = |document: &Document| (document.name.to_string(), selection_file(&document.place.file));
+        let file =
+            |document: &Document| (document.name.to_string(), selection_file(&document.place.file));
         self.declaration.documents.iter().map(file).collect()
     }
 
@@ -47,8 +48,13 @@ impl Manifest {
     }
 }
 
-/// Reads and checks manifests. All problems are shown here; the failure says only that there were some.
-pub(super) async fn load(outputs: &Outputs<'_>, files: &[PathBuf], interrupt: &Interrupt) -> Result<Manifest, Failure> {
+/// Reads and checks manifests. All problems are shown here; the failure says only that there were
+/// some.
+pub(super) async fn load(
+    outputs: &Outputs<'_>,
+    files: &[PathBuf],
+    interrupt: &Interrupt,
+) -> Result<Manifest, Failure> {
     let files = files.to_vec();
     let sources = interrupt.beside(move || read(&files)).await??;
     check(outputs, sources)
@@ -59,7 +65,9 @@ pub(super) fn check(outputs: &Outputs<'_>, sources: Vec<Source>) -> Result<Manif
     let Loaded { declaration, diagnostics } = manifest::load(&sources);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
-        Some(declaration) if errors == 0 => Ok(Manifest { declaration, sources, warnings: diagnostics }),
+        Some(declaration) if errors == 0 => {
+            Ok(Manifest { declaration, sources, warnings: diagnostics })
+        }
         _ => Err(refuse(outputs, &diagnostics, &sources, &tr!("nothing was sent to a portal"))),
     }
 }
@@ -72,14 +80,24 @@ pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     }
 }
 
-/// Shows problems that stop the command, and writes them into its outputs; `harm` says what was not done because of them.
-pub(super) fn refuse(outputs: &Outputs<'_>, found: &[Diagnostic], sources: &[Source], harm: &Text) -> Failure {
+/// Shows problems that stop the command, and writes them into its outputs; `harm` says what was not
+/// done because of them.
+pub(super) fn refuse(
+    outputs: &Outputs<'_>,
+    found: &[Diagnostic],
+    sources: &[Source],
+    harm: &Text,
+) -> Failure {
     show(outputs.ui, found, sources);
     let checked = Checked { portal: None, documents: None, diagnostics: found, sources };
     outputs.without_stdout_text(Subject::Validation(&checked));
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
     Failure::new(exit::ERROR, {
-        tr!("{n} problem in the manifests; {harm}" | "{n} problems in the manifests; {harm}" % errors, harm)
+        tr!(
+            "{n} problem in the manifests; {harm}"
+                | "{n} problems in the manifests; {harm}" % errors,
+            harm
+        )
     })
 }
 
@@ -88,7 +106,8 @@ pub(super) fn lying_in(folder: &Path) -> Option<Vec<Source>> {
     read(&[folder.to_owned()]).ok()
 }
 
-/// Returns a file of a manifest without detours, as selections keep it. Empty for a manifest that came by stdin.
+/// Returns a file of a manifest without detours, as selections keep it. Empty for a manifest that
+/// came by stdin.
 pub(super) fn selection_file(file: &str) -> String {
     if file == STDIN {
         return String::new();
@@ -105,9 +124,13 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     for path in files {
         if path.as_os_str() == "-" {
             if seen.insert(Identity::of_stdin()) {
-                let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64).map_err(|problem| {
-                    Failure::error(tr!("cannot read the manifest from stdin: {problem}", problem))
-                })?;
+                let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
+                    .map_err(|problem| {
+                        Failure::error(tr!(
+                            "cannot read the manifest from stdin: {problem}",
+                            problem
+                        ))
+                    })?;
                 sources.push(Source {
                     name: displayed.name(Path::new(STDIN)).into(),
                     bytes: manifest::without_byte_order_marks(bytes),
@@ -135,7 +158,10 @@ pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let mut inside = Vec::new();
         folder(path, &mut inside, &mut BTreeSet::new())?;
         if inside.is_empty() {
-            return Err(Failure::error(tr!("the folder {} holds no .yaml or .yml file", path.display())));
+            return Err(Failure::error(tr!(
+                "the folder {} holds no .yaml or .yml file",
+                path.display()
+            )));
         }
         all.extend(inside);
     }
@@ -143,11 +169,17 @@ pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// Walks through a folder. A folder that several links lead to is walked through once.
-fn folder(path: &Path, found: &mut Vec<PathBuf>, seen: &mut BTreeSet<Identity>) -> Result<(), Failure> {
+fn folder(
+    path: &Path,
+    found: &mut Vec<PathBuf>,
+    seen: &mut BTreeSet<Identity>,
+) -> Result<(), Failure> {
     if !seen.insert(Identity::of(path)) {
         return Ok(());
     }
-    let cannot = |problem| Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem));
+    let cannot = |problem| {
+        Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem))
+    };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(cannot)? {
         entries.push(entry.map_err(cannot)?.path());
@@ -157,17 +189,19 @@ fn folder(path: &Path, found: &mut Vec<PathBuf>, seen: &mut BTreeSet<Identity>) 
         if let Some(name) = entry.file_name() {
             diagnostic::learn_secrets(&name.to_string_lossy());
         }
-        let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let yaml = entry
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml"));
+        let hidden =
+            entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let yaml = entry.extension().is_some_and(|extension| {
+            extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+        });
         if hidden {
             continue;
         }
         if entry.is_dir() {
             folder(&entry, found, seen)?;
         } else if yaml {
-            // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody keeps there.
+            // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody
+            // keeps there.
             if entry.exists() && !entry.is_file() {
                 return Err(Failure::error(tr!(
                     "cannot read the manifest {}: it is not a regular file",

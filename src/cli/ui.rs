@@ -1,7 +1,8 @@
 //! The only place that prints. The result goes to stdout, talk goes to stderr.
 //!
-//! Every text that is printed here has its known secrets covered ([`mask`]), and nothing that a terminal or a build server would
-//! obey ([`guarded`]), but for documents whose format has taken care of that by its own escapes.
+//! Every text that is printed here has its known secrets covered ([`mask`]), and nothing that a
+//! terminal or a build server would obey ([`guarded`]), but for documents whose format has taken
+//! care of that by its own escapes.
 
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
@@ -51,7 +52,13 @@ impl Ui {
     pub(super) fn new(choice: ColorChoice, talk: Talk) -> Self {
         // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
         choice.write_global();
-        Self { talk, choice, bars: MultiProgress::new(), signal: Arc::default(), unread: Arc::default() }
+        Self {
+            talk,
+            choice,
+            bars: MultiProgress::new(),
+            signal: Arc::default(),
+            unread: Arc::default(),
+        }
     }
 
     /// The same speaker without notes, for a command that is part of another one.
@@ -60,7 +67,8 @@ impl Ui {
         Self { talk: Talk::Quiet, ..self.clone() }
     }
 
-    /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how the command ends.
+    /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how
+    /// the command ends.
     pub(super) fn signal(&self) -> Arc<OnceLock<u8>> {
         Arc::clone(&self.signal)
     }
@@ -94,7 +102,8 @@ impl Ui {
         self.print(&safe(&text.to_string()))
     }
 
-    /// Prints what a command has changed. If that cannot be written, stderr has it in its place, and the exit code is 3.
+    /// Prints what a command has changed. If that cannot be written, stderr has it in its place,
+    /// and the exit code is 3.
     pub(super) fn changed(&self, text: &str) -> Result<(), Failure> {
         self.result(text).map_err(|problem| {
             self.diagnostics(text);
@@ -113,36 +122,44 @@ impl Ui {
         self.print(&mask(text))
     }
 
-    /// Prints a text that recard itself has made and that must stay as it is: a completion script, a schema, the made-up
-    /// webhooks of an emulator.
+    /// Prints a text that recard itself has made and that must stay as it is: a completion script,
+    /// a schema, the made-up webhooks of an emulator.
     pub(super) fn verbatim(&self, text: &str) -> Result<(), Failure> {
         self.print(text)
     }
 
     fn print(&self, text: &str) -> Result<(), Failure> {
         self.bars.suspend(|| {
-            // By themselves both the stream and what takes colours off it write line by line, and a result may have a line for
-            // each of thousands of cards.
+            // By themselves both the stream and what takes colours off it write line by line, and a
+            // result may have a line for each of thousands of cards.
             let stdout = io::stdout().lock();
             let plain = anstream::AutoStream::choice(&stdout) == ColorChoice::Never;
-            let out: &mut dyn Write =
-                if plain { &mut Plain::new(stdout) } else { &mut anstream::AutoStream::auto(stdout) };
+            let out: &mut dyn Write = if plain {
+                &mut Plain::new(stdout)
+            } else {
+                &mut anstream::AutoStream::auto(stdout)
+            };
             let mut out = io::BufWriter::with_capacity(PIECE, out);
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
                     self.unread.store(true, Ordering::Relaxed);
                     Ok(())
                 }
-                Err(problem) => Err(Failure::error(tr!("cannot write the result: {problem}", problem))),
+                Err(problem) => {
+                    Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
+                }
                 Ok(()) => Ok(()),
             }
         })
     }
 
-    /// Returns the failure to write a result whose reader has gone away, if that happened: the report of a run must not be lost.
+    /// Returns the failure to write a result whose reader has gone away, if that happened: the
+    /// report of a run must not be lost.
     pub(super) fn unread(&self) -> Option<Failure> {
         let unread = self.unread.load(Ordering::Relaxed);
-        unread.then(|| Failure::error(tr!("cannot write the result: the reader of stdout has gone away")))
+        unread.then(|| {
+            Failure::error(tr!("cannot write the result: the reader of stdout has gone away"))
+        })
     }
 
     /// Says something in passing.
@@ -154,7 +171,11 @@ impl Ui {
 
     /// Warns.
     pub(super) fn warn(&self, text: impl fmt::Display) {
-        self.say(format_args!("{WARNING}{}{WARNING:#} {}", tr!("warning:"), visible_lines(&text.to_string())));
+        self.say(format_args!(
+            "{WARNING}{}{WARNING:#} {}",
+            tr!("warning:"),
+            visible_lines(&text.to_string())
+        ));
     }
 
     /// Tells why the command failed.
@@ -169,16 +190,20 @@ impl Ui {
         }
         for hint in hints {
             // What is to be copied stands below, apart from the margin.
-            self.say(format_args!("{HINT}{help}{HINT:#} {}", visible_lines(hint).replace('\n', "\n    ")));
+            self.say(format_args!(
+                "{HINT}{help}{HINT:#} {}",
+                visible_lines(hint).replace('\n', "\n    ")
+            ));
         }
     }
 
-    /// Asks for a word; anything else is a no. The answer is waited for on a thread of its own, so that signals are heard
-    /// meanwhile.
+    /// Asks for a word; anything else is a no. The answer is waited for on a thread of its own, so
+    /// that signals are heard meanwhile.
     pub(super) async fn confirm(&self, question: &Text, word: &'static str) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            let asked = format!("{} {} ", visible_lines(question), tr!("Type {word} to go on:", word));
+            let asked =
+                format!("{} {} ", visible_lines(question), tr!("Type {word} to go on:", word));
             write!(stderr, "{}", safe(&asked)).and_then(|()| stderr.flush())
         });
         if asked.is_err() {
@@ -239,7 +264,8 @@ pub(super) fn mask_panics() {
     }));
 }
 
-/// Returns a finished text as it may be printed: secrets covered, and nothing in it that commands a terminal or a build server.
+/// Returns a finished text as it may be printed: secrets covered, and nothing in it that commands a
+/// terminal or a build server.
 pub(super) fn safe(text: &str) -> String {
     guarded(&mask(text)).into_owned()
 }

@@ -4,10 +4,11 @@ use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What kind of problem. The text form never changes and is never used again for something else.
+        /// What kind of problem. The text form never changes and is never used again for something
+        /// else.
         ///
-        /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning, `RC04` about what the portal
-        /// knows of the people and departments named.
+        /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning,
+        /// `RC04` about what the portal knows of the people and departments named.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $text, "`")] #[doc = ""] $(#[$doc])* $name,)*

@@ -1,7 +1,8 @@
-//! Finds the secrets of webhook addresses that were damaged on their way: with the slashes of Windows, with blanks from a wrapped copy,
-//! without the beginning.
+//! Finds the secrets of webhook addresses that were damaged on their way: with the slashes of
+//! Windows, with blanks from a wrapped copy, without the beginning.
 //!
-//! The rule is too wide for manifests, where `rest` may be a word of a sentence. It looks at arguments and variables alone.
+//! The rule is too wide for manifests, where `rest` may be a word of a sentence. It looks at
+//! arguments and variables alone.
 
 use super::mask::is_invisible;
 
@@ -27,8 +28,11 @@ pub(super) fn loose_secrets(text: &str) -> Vec<String> {
         let of_api = after_separators(tail).and_then(|(tail, _)| tail.strip_prefix("api"));
         for tail in [Some(tail), of_api].into_iter().flatten() {
             let candidates = candidates(tail, has_scheme);
-            // `forest/1/…` ends in the same letters, and so does an option that is written together with its value.
-            found.extend(candidates.into_iter().filter(|secret| is_word || secret.len() == OF_PORTAL));
+            // `forest/1/…` ends in the same letters, and so does an option that is written together
+            // with its value.
+            found.extend(
+                candidates.into_iter().filter(|secret| is_word || secret.len() == OF_PORTAL),
+            );
         }
     }
     found
@@ -39,7 +43,8 @@ fn candidates(text: &str, has_scheme: bool) -> Vec<String> {
     let behind_owner = || {
         let (text, first) = after_separators(text)?;
         let fits = |c: char| {
-            c.is_ascii_digit() || (has_scheme && (c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@')))
+            c.is_ascii_digit()
+                || (has_scheme && (c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@')))
         };
         let owner = text.trim_start_matches(fits);
         let (rest, second) = after_separators(owner)?;
@@ -47,7 +52,8 @@ fn candidates(text: &str, has_scheme: bool) -> Vec<String> {
         (owner.len() < text.len() && (first || second)).then_some(rest)
     };
     let Some(text) = behind_owner() else { return Vec::new() };
-    let is_secret = |word: &str| word.len() >= SHORTEST && word.contains(|c: char| c.is_ascii_digit());
+    let is_secret =
+        |word: &str| word.len() >= SHORTEST && word.contains(|c: char| c.is_ascii_digit());
     // A blank may stand inside the secret as well.
     let mut joined = String::new();
     let mut found = Vec::new();

@@ -1,13 +1,16 @@
 //! Mask of the known secrets, for every text that leaves the process.
 //!
-//! A secret becomes known when a webhook address is read, whatever it was given as: a variable, a file, an argument that should
-//! have been something else. From then on [`mask`] covers it in any spelling: in capitals, percent-encoded, as an escape of
-//! JSON, JavaScript or HTML, several of these on top of each other, with invisible characters, blanks or line breaks in between, or cut
-//! off at the end. Base64 and other codings of more than one character at a time are not recognized.
+//! A secret becomes known when a webhook address is read, whatever it was given as: a variable, a
+//! file, an argument that should have been something else. From then on [`mask`] covers it in any
+//! spelling: in capitals, percent-encoded, as an escape of JSON, JavaScript or HTML, several of
+//! these on top of each other, with invisible characters, blanks or line breaks in between, or cut
+//! off at the end. Base64 and other codings of more than one character at a time are not
+//! recognized.
 //!
-//! The portal's own secrets have 16 random letters and digits, which no other text has by accident. Shorter ones do exist on
-//! emulators. They are covered where they stand as a whole word, and words without a digit only within `/rest/USER/`, because
-//! covering every `test` in a report would damage it.
+//! The portal's own secrets have 16 random letters and digits, which no other text has by accident.
+//! Shorter ones do exist on emulators. They are covered where they stand as a whole word, and words
+//! without a digit only within `/rest/USER/`, because covering every `test` in a report would
+//! damage it.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -38,7 +41,8 @@ struct Secret(Vec<char>);
 
 /// Makes the secrets of all webhook addresses in a text known, whatever the spelling of the text.
 ///
-/// The search is wider than that in manifests: an address that was damaged on its way counts as well.
+/// The search is wider than that in manifests: an address that was damaged on its way counts as
+/// well.
 pub fn learn_secrets(text: &str) {
     let decoded = |backslash| Cow::Owned(decoded(text, backslash));
     let whole = [Cow::Borrowed(text), decoded(Backslash::Escape)];
@@ -108,7 +112,8 @@ fn found(known: &[Secret], text: &str) -> Vec<std::ops::Range<usize>> {
         }
     };
     for secret in known {
-        let first = secret.0.first().copied().and_then(|c| u8::try_from(c).ok()).unwrap_or_default();
+        let first =
+            secret.0.first().copied().and_then(|c| u8::try_from(c).ok()).unwrap_or_default();
         add(first);
         add(first.to_ascii_uppercase());
     }
@@ -147,13 +152,15 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
     ends.max().map(|end| at..end)
 }
 
-/// The secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an index. A beginning of it is enough.
+/// The secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an index. A
+/// beginning of it is enough.
 fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let is_slash = |c| matches!(c, '/' | '\\');
     let owner = run(text, word(text, at, "rest")?, is_slash)?;
     let owner_of_api = word(text, owner, "api").and_then(|end| run(text, end, is_slash));
     [Some(owner), owner_of_api].into_iter().flatten().find_map(|owner| {
-        let end = run(text, owner, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
+        let end =
+            run(text, owner, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
         let start = run(text, end, is_slash)?;
         let ends = known.iter().filter_map(|secret| {
             let Match { count, end } = matched(text, start, secret);
@@ -209,7 +216,8 @@ fn matched(text: &str, at: usize, secret: &Secret) -> Match {
 }
 
 impl Secret {
-    /// Tests whether a short secret is covered as a word of its own: only if it looks like no word of a language.
+    /// Tests whether a short secret is covered as a word of its own: only if it looks like no word
+    /// of a language.
     fn is_covered_as_word(&self) -> bool {
         let has = |fits: fn(&char) -> bool| self.0.iter().any(fits);
         self.0.len() >= SHORTEST_WORD && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
@@ -225,7 +233,9 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     let before = text.get(..start).unwrap_or_default();
     let is_escape = |length: usize, sign: &str| {
         let escape = before.len().checked_sub(length).and_then(|from| before.get(from..));
-        escape.is_some_and(|escape| escape.starts_with(sign) && next(escape, 0).is_some_and(|(_, end)| end == length))
+        escape.is_some_and(|escape| {
+            escape.starts_with(sign) && next(escape, 0).is_some_and(|(_, end)| end == length)
+        })
     };
     let begins = before.chars().next_back().is_none_or(|c| !is_part_of_word(c))
         || is_escape(3, "%")
@@ -241,7 +251,8 @@ fn is_cut(text: &str, end: usize) -> bool {
 
 /// Tests whether a character may stand inside a secret without being seen.
 pub(super) fn is_invisible(c: char) -> bool {
-    is_disturbing(c) || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
+    is_disturbing(c)
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
 }
 
 /// Skips the rest of a color sequence, behind its escape character.
@@ -261,7 +272,8 @@ mod tests {
     const SECRET: &str = "s3cr3t0123456789";
 
     fn masked(secrets: &[&str], text: &str) -> String {
-        let known: Vec<Secret> = secrets.iter().map(|secret| Secret(secret.chars().collect())).collect();
+        let known: Vec<Secret> =
+            secrets.iter().map(|secret| Secret(secret.chars().collect())).collect();
         masked_by(&known, text).into_owned()
     }
 
@@ -309,7 +321,9 @@ mod tests {
             spelled(SECRET, |c| format!("\\{:03o}", u32::from(c))),
             spelled(SECRET, |c| format!("{c}\0")).trim_end_matches('\0').to_owned(),
         ] {
-            for (before, after) in [("", ""), ("/rest/1/", "/batch"), ("x", "x"), ("\"", "\\\""), ("é%", "%é")] {
+            for (before, after) in
+                [("", ""), ("/rest/1/", "/batch"), ("x", "x"), ("\"", "\\\""), ("é%", "%é")]
+            {
                 let text = format!("{before}{spelling}{after}");
                 assert_eq!(masked(&[SECRET], &text), format!("{before}***{after}"), "{text:?}");
             }
@@ -336,8 +350,16 @@ mod tests {
     #[test]
     fn mask_covers_a_short_secret_as_a_word_and_in_an_address() {
         for (secret, text, covered) in [
-            ("k3y", "/rest/1/k3y/user.get, k3y; k3yhole, %2Fk3y%2F", "/rest/1/***/user.get, ***; k3yhole, %2F***%2F"),
-            ("k3y", "https%3A%2F%2Fa%2FREST%2Fanna%2FK3Y%2F", "https%3A%2F%2Fa%2FREST%2Fanna%2F***%2F"),
+            (
+                "k3y",
+                "/rest/1/k3y/user.get, k3y; k3yhole, %2Fk3y%2F",
+                "/rest/1/***/user.get, ***; k3yhole, %2F***%2F",
+            ),
+            (
+                "k3y",
+                "https%3A%2F%2Fa%2FREST%2Fanna%2FK3Y%2F",
+                "https%3A%2F%2Fa%2FREST%2Fanna%2F***%2F",
+            ),
             ("k3y", "\\u002fk3y, \\nk3y", "\\u002f***, \\n***"),
             ("test", "a test of /rest/1/test/: tests", "a test of /rest/1/***/: tests"),
             ("x", "https://a/rest/1/x/xx", "https://a/rest/1/***/xx"),
@@ -350,7 +372,10 @@ mod tests {
 
     #[test]
     fn mask_covers_the_longest_of_several_secrets() {
-        assert_eq!(masked(&["abcdefgh", "abcdefgh12345678"], "abcdefgh12345678 abcdefgh"), "*** ***");
+        assert_eq!(
+            masked(&["abcdefgh", "abcdefgh12345678"], "abcdefgh12345678 abcdefgh"),
+            "*** ***"
+        );
         assert_eq!(masked(&[], "abcdefgh12345678"), "abcdefgh12345678");
     }
 
@@ -374,8 +399,14 @@ mod tests {
             ("a.bitrix24.com/rest/7/without-a-scheme".to_owned(), "without-a-scheme"),
             ("https:/a.example/rest/7/0ne".to_owned(), "0ne"),
             ("https://a.example/rest/api/7/tw0/".to_owned(), "tw0"),
-            ("https://a.example/rest/api/7/aB3dE5fG7hJ9kL1a/user.get".to_owned(), "aB3dE5fG7hJ9kL1a"),
-            ("https:%5C%5Ca.example%5Crest%5C1%5CaB3dE5fG7hJ9kL1b%5C".to_owned(), "aB3dE5fG7hJ9kL1b"),
+            (
+                "https://a.example/rest/api/7/aB3dE5fG7hJ9kL1a/user.get".to_owned(),
+                "aB3dE5fG7hJ9kL1a",
+            ),
+            (
+                "https:%5C%5Ca.example%5Crest%5C1%5CaB3dE5fG7hJ9kL1b%5C".to_owned(),
+                "aB3dE5fG7hJ9kL1b",
+            ),
             (json("https:\\\\a.example\\rest\\1\\aB3dE5fG7hJ9kL1c\\"), "aB3dE5fG7hJ9kL1c"),
             ("https:\\\\a.example\\rest\\123\\x41dE5fG7hJ9kL1d".to_owned(), "x41dE5fG7hJ9kL1d"),
         ] {

@@ -1,12 +1,14 @@
 //! A problem in the text that people write: what is wrong, where, and how to mend it.
 //!
-//! A [`Diagnostic`] is a value: a stable code for machines and searches, a message, one or more places, a help. Those who
-//! find a problem (`manifest` in the text, `engine::resolve` on the portal) know places only; [`render()`] draws them into
-//! the text. Every text that enters a diagnostic has its webhook secrets masked on the way in, and so has every line that
-//! is drawn: no output made of diagnostics can hold one, whatever the output.
+//! A [`Diagnostic`] is a value: a stable code for machines and searches, a message, one or more
+//! places, a help. Those who find a problem (`manifest` in the text, `engine::resolve` on the
+//! portal) know places only; [`render()`] draws them into the text. Every text that enters a
+//! diagnostic has its webhook secrets masked on the way in, and so has every line that is drawn: no
+//! output made of diagnostics can hold one, whatever the output.
 //!
-//! Two functions for every text that leaves the process stand here as well, below all that write: [`mask()`] covers the secrets
-//! that are known, and [`visible`] makes foreign text safe for terminals and build servers.
+//! Two functions for every text that leaves the process stand here as well, below all that write:
+//! [`mask()`] covers the secrets that are known, and [`visible`] makes foreign text safe for
+//! terminals and build servers.
 
 mod code;
 mod foreign;
@@ -33,7 +35,8 @@ pub(crate) use secret::secrets;
 /// A text that was read: a file of a manifest, or the standard input.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file as it was named on the command line, or found in a folder named there. Stands in every [`Place`].
+    /// The file as it was named on the command line, or found in a folder named there. Stands in
+    /// every [`Place`].
     pub name: Arc<str>,
     /// Its content, unchecked.
     pub bytes: Vec<u8>,
@@ -91,7 +94,8 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong: a lower-case fragment without a full stop.
     pub message: Text,
-    /// Where. The first is the primary place; the others explain. Empty only where there is no text at all.
+    /// Where. The first is the primary place; the others explain. Empty only where there is no text
+    /// at all.
     pub labels: Vec<Label>,
     /// How to mend it, where that is known.
     pub help: Option<Text>,
@@ -151,7 +155,13 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: Code, message: impl Into<Text>) -> Self {
-        Self { code, severity, message: message.into().map(secret::masked), labels: Vec::new(), help: None }
+        Self {
+            code,
+            severity,
+            message: message.into().map(secret::masked),
+            labels: Vec::new(),
+            help: None,
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use super::foreign::{Signs, is_disturbing, visible, visible_lines};
 use super::secret::secrets;
 use super::{Diagnostic, Label, Severity, Source};
 
-/// How many problems of one file are drawn. A file with more has usually one mistake that is seen everywhere.
+/// How many problems of one file are drawn. A file with more has usually one mistake that is seen
+/// everywhere.
 pub const SHOWN_PER_FILE: usize = 50;
 
 /// A line that is longer than this is not drawn; its place is told all the same.
@@ -33,7 +34,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle
         RenderStyle::Plain => Renderer::plain(),
         RenderStyle::Ansi => Renderer::styled(),
     };
-    let texts: BTreeMap<&str, &Source> = sources.iter().map(|source| (&*source.name, source)).collect();
+    let texts: BTreeMap<&str, &Source> =
+        sources.iter().map(|source| (&*source.name, source)).collect();
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
     let mut text = String::new();
     for diagnostic in diagnostics {
@@ -81,17 +83,20 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
         text: visible(&label.text).into_owned(),
         line: texts.get(&*label.place.file).and_then(|source| line(source, label)),
     };
-    let labels: Vec<(&Label, DrawnLabel)> = diagnostic.labels.iter().map(|label| (label, drawn(label))).collect();
+    let labels: Vec<(&Label, DrawnLabel)> =
+        diagnostic.labels.iter().map(|label| (label, drawn(label))).collect();
     let message = visible(&diagnostic.message);
     let help = diagnostic.help.as_ref().map(|help| visible_lines(help));
-    let mut group: Group<'_> = Group::with_title(level.primary_title(message.as_ref()).id(diagnostic.code.as_str()));
+    let mut group: Group<'_> =
+        Group::with_title(level.primary_title(message.as_ref()).id(diagnostic.code.as_str()));
     for (index, (label, DrawnLabel { file, text: said, line })) in labels.iter().enumerate() {
         let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let number = usize::try_from(label.place.line).unwrap_or(1);
         match line {
             Some(DrawnLine { text, underlined }) => {
                 let annotation = kind.span(underlined.clone());
-                let annotation = if said.is_empty() { annotation } else { annotation.label(said.as_str()) };
+                let annotation =
+                    if said.is_empty() { annotation } else { annotation.label(said.as_str()) };
                 let snippet = Snippet::source(text.as_str()).path(file.as_str()).line_start(number);
                 group = group.element(snippet.annotation(annotation));
             }
@@ -105,8 +110,8 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
     if let Some(help) = &help {
         group = group.element(Level::HELP.with_name(help_word.as_str()).message(help.as_ref()));
     }
-    // The renderer marks a second place with colons, with which a command to a build server begins. No other text has them
-    // by now.
+    // The renderer marks a second place with colons, with which a command to a build server begins.
+    // No other text has them by now.
     renderer.render(&[group]).replace(":::", "-->")
 }
 
@@ -125,16 +130,19 @@ fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
         Some(span) => span.len().min(raw.len() - start),
         None => word(raw.get(start..).unwrap_or_default()),
     };
-    let end = (start..=raw.len()).find(|index| *index >= start + length && raw.is_char_boundary(*index));
+    let end =
+        (start..=raw.len()).find(|index| *index >= start + length && raw.is_char_boundary(*index));
     Some(drawn(raw, start..end.unwrap_or(raw.len())))
 }
 
 /// The length of the word at the beginning of a text.
 fn word(text: &str) -> usize {
-    text.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#')).unwrap_or(text.len())
+    text.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#'))
+        .unwrap_or(text.len())
 }
 
-/// The line with its secrets covered and made safe for a terminal, and where the underlined bytes are in it by then.
+/// The line with its secrets covered and made safe for a terminal, and where the underlined bytes
+/// are in it by then.
 fn drawn(line: &str, underlined: Range<usize>) -> DrawnLine {
     let secrets = secrets(line);
     let mut out = String::with_capacity(line.len());
@@ -205,8 +213,16 @@ error[RC0201]: unknown key `portl`
 
     #[test]
     fn a_secret_is_covered_in_every_line_that_is_drawn() {
-        let found = Diagnostic::error(Code::WrongType, place(1, 9), "not https://a/rest/1/secret0123456789/");
-        let text = render(&[found], &source("portal: https://a/rest/1/secret0123456789/\n"), RenderStyle::Plain);
+        let found = Diagnostic::error(
+            Code::WrongType,
+            place(1, 9),
+            "not https://a/rest/1/secret0123456789/",
+        );
+        let text = render(
+            &[found],
+            &source("portal: https://a/rest/1/secret0123456789/\n"),
+            RenderStyle::Plain,
+        );
         assert!(!text.contains("secret0123456789"), "{text}");
         assert!(text.contains("rest/1/****************/"), "{text}");
     }
@@ -220,8 +236,13 @@ error[RC0201]: unknown key `portl`
             .label(place(9), format!("here {trap}"))
             .help(format!("one {trap}\ntwo {trap}"));
         for drawn in [true, false] {
-            let sources = vec![Source { name: name.clone(), bytes: format!("{trap} key: x\n").into() }];
-            let text = render(std::slice::from_ref(&found), if drawn { &sources } else { &[] }, RenderStyle::Plain);
+            let sources =
+                vec![Source { name: name.clone(), bytes: format!("{trap} key: x\n").into() }];
+            let text = render(
+                std::slice::from_ref(&found),
+                if drawn { &sources } else { &[] },
+                RenderStyle::Plain,
+            );
             for sign in ["::", "##[", "##vso[", "\u{1b}", "\u{202e}", "\u{9b}"] {
                 assert!(!text.contains(sign), "{sign:?}: {text}");
             }

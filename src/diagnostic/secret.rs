@@ -1,21 +1,23 @@
 //! Finds the secrets of webhooks in any text, and covers them.
 //!
-//! A webhook's address is `https://HOST/rest/USER/SECRET/…`, or `https://HOST/rest/api/USER/SECRET/…` in REST 3. Who has it, has the portal. People paste it where it does not
-//! belong, with and without the scheme, in comments too; so the search looks at the raw text, not at YAML, and errs on the
-//! side of covering.
+//! A webhook's address is `https://HOST/rest/USER/SECRET/…`, or
+//! `https://HOST/rest/api/USER/SECRET/…` in REST 3. Who has it, has the portal. People paste it
+//! where it does not belong, with and without the scheme, in comments too; so the search looks at
+//! the raw text, not at YAML, and errs on the side of covering.
 
 use std::ops::Range;
 
 use super::mask::known_secrets;
 
-/// Without `http` in front, a path counts as a webhook's only with a secret of this length: the portal's own have 16
-/// characters, and `/rest/1/fields` in a sentence is none.
+/// Without `http` in front, a path counts as a webhook's only with a secret of this length: the
+/// portal's own have 16 characters, and `/rest/1/fields` in a sentence is none.
 const SHORTEST_BARE: usize = 8;
 
 /// What stands in place of a secret.
 pub(super) const COVER: &str = "***";
 
-/// Returns the bytes of every secret in a text, in order: those of webhook addresses, and those that are known.
+/// Returns the bytes of every secret in a text, in order: those of webhook addresses, and those
+/// that are known.
 pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = found(text, Owner::Id);
     for known in known_secrets(text) {
@@ -27,8 +29,9 @@ pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Returns the bytes of what may be the secret of a webhook address, in order. The owner may be named by a login, as some
-/// addresses do: too wide for manifests, where the address of another service may stand.
+/// Returns the bytes of what may be the secret of a webhook address, in order. The owner may be
+/// named by a login, as some addresses do: too wide for manifests, where the address of another
+/// service may stand.
 pub(super) fn webhook_secrets(text: &str) -> Vec<Range<usize>> {
     found(text, Owner::IdOrLogin)
 }
@@ -69,14 +72,16 @@ fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
     bytes.get(from..)?.iter().position(|byte| *byte == b'/').map(|index| from + index)
 }
 
-/// Returns the secret of `/rest/USER/SECRET` or `/rest/api/USER/SECRET` whose first slash stands at an index.
+/// Returns the secret of `/rest/USER/SECRET` or `/rest/api/USER/SECRET` whose first slash stands at
+/// an index.
 fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>> {
     let at = word(bytes, slash + 1, b"rest")?;
     let at = slashes(bytes, at)?;
     let of_api = word(bytes, at, b"api").and_then(|end| slashes(bytes, end)).and_then(|at| {
         let secret = secret_of(bytes, slash, at, Owner::Id)?;
         // Other services have such paths too: `/rest/api/2/issue`.
-        let is_random = secret.len() >= SHORTEST_BARE && bytes.get(secret.clone())?.iter().any(u8::is_ascii_digit);
+        let is_random = secret.len() >= SHORTEST_BARE
+            && bytes.get(secret.clone())?.iter().any(u8::is_ascii_digit);
         (is_random || owner == Owner::IdOrLogin).then_some(secret)
     });
     of_api.or_else(|| secret_of(bytes, slash, at, owner))
@@ -86,7 +91,8 @@ fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>
 fn secret_of(bytes: &[u8], slash: usize, at: usize, owner: Owner) -> Option<Range<usize>> {
     let is_login = owner == Owner::IdOrLogin && has_scheme(bytes, slash);
     let is_wide = |byte: u8| is_login && matches!(byte, b'.' | b'@');
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || is_wide(byte);
+    let is_word =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || is_wide(byte);
     let user = run(bytes, at, |byte| byte.is_ascii_digit() || (is_login && is_word(byte)));
     if user == at {
         return None;
@@ -103,7 +109,8 @@ fn has_scheme(bytes: &[u8], end: usize) -> bool {
     // No host name is longer than 253 bytes; the rest is for a folder in front of `rest`.
     let window = bytes.get(end.saturating_sub(400)..end).unwrap_or_default();
     let address = window.rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-    let address: Vec<u8> = address.iter().filter(|byte| **byte != b'\\').map(u8::to_ascii_lowercase).collect();
+    let address: Vec<u8> =
+        address.iter().filter(|byte| **byte != b'\\').map(u8::to_ascii_lowercase).collect();
     let starts = |scheme: &[u8]| address.windows(scheme.len()).any(|part| part == scheme);
     // A path with two slashes in a row may be shown with one.
     starts(b"http:/") || starts(b"https:/")
@@ -133,11 +140,17 @@ mod tests {
     fn the_secret_of_a_webhook_is_covered_wherever_it_stands() {
         for (text, covered) in [
             ("https://a.bitrix24.com/rest/1/abc123", "https://a.bitrix24.com/rest/1/***"),
-            ("http://localhost/rest/1/x/crm.lead.list.json?a=/", "http://localhost/rest/1/***/crm.lead.list.json?a=/"),
+            (
+                "http://localhost/rest/1/x/crm.lead.list.json?a=/",
+                "http://localhost/rest/1/***/crm.lead.list.json?a=/",
+            ),
             ("HTTPS://A/REST/77/s3cr3t_-x, and", "HTTPS://A/REST/77/***, and"),
             (r#""https:\/\/a\/rest\/1\/abc""#, r#""https:\/\/a\/rest\/1\/***""#),
             ("# a.bitrix24.com/rest/12/abcdefgh12345678/", "# a.bitrix24.com/rest/12/***/"),
-            ("https://a/sub/rest/1/x https://b/rest/2/y", "https://a/sub/rest/1/*** https://b/rest/2/***"),
+            (
+                "https://a/sub/rest/1/x https://b/rest/2/y",
+                "https://a/sub/rest/1/*** https://b/rest/2/***",
+            ),
             ("(https://a//rest//1//x)", "(https://a//rest//1//***)"),
             ("https://a/rest/api/1/aB3dE5fG7hJ9kL1m/", "https://a/rest/api/1/***/"),
             ("https://a/REST/API/1/aB3dE5fG7hJ9kL1m/user.get", "https://a/REST/API/1/***/user.get"),

@@ -1,5 +1,5 @@
-//! Spellings of a character: percent-encoding, escapes of JSON and JavaScript, references of HTML, and several of these on top of each
-//! other.
+//! Spellings of a character: percent-encoding, escapes of JSON and JavaScript, references of HTML,
+//! and several of these on top of each other.
 
 /// How many spellings may lie on top of each other: `%252573` has three.
 const DEPTH: u32 = 6;
@@ -9,7 +9,8 @@ const DEPTH: u32 = 6;
 pub(super) enum Backslash {
     /// Begins any escape of JSON or JavaScript.
     Escape,
-    /// Begins an escape with the number of a character in base 16, and separates the parts of a path otherwise.
+    /// Begins an escape with the number of a character in base 16, and separates the parts of a
+    /// path otherwise.
     NumberOrSeparator,
     /// Separates the parts of a path.
     Separator,

@@ -1,7 +1,7 @@
 //! `batch`: up to fifty calls in one request.
 //!
-//! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way back, and a command that
-//! breaks down takes the answers of all others with it.
+//! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way
+//! back, and a command that breaks down takes the answers of all others with it.
 
 use super::complaint::Witness;
 use super::encode;
@@ -35,7 +35,8 @@ pub(super) async fn run(portal: &Portal, call: &Call, parameters: &Array) -> Res
     let (commands, halt) = plan(portal, call, parameters);
     let pause = portal.inside().command_time;
     let mut results = Results::default();
-    // The ends of the commands, and not their lengths: what a timer is late would add up over a batch.
+    // The ends of the commands, and not their lengths: what a timer is late would add up over a
+    // batch.
     let mut end = tokio::time::Instant::now();
     for (index, command) in commands.into_iter().enumerate() {
         let Some(command) = command else { continue };
@@ -56,7 +57,8 @@ pub(super) fn methods(state: &State, incoming: &Incoming) -> Vec<String> {
     let parameters = request::parameters(state, incoming).values;
     let list = parameters.iter().find(|(key, _)| key.to_string().eq_ignore_ascii_case("cmd"));
     let commands = list.and_then(|(_, value)| value.array()).into_iter().flat_map(Array::values);
-    let method = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let method =
+        |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
     commands.filter_map(Php::text).map(method).collect()
 }
 
@@ -76,11 +78,15 @@ fn nested(portal: &Portal, call: &Call, parameters: &Array, depth: usize) -> Res
 /// Takes the parameters apart. What is no text leaves no trace, but keeps its place in the count.
 fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command>>, bool) {
     let named = |wanted: &str| {
-        parameters.iter().find(|(key, _)| key.to_string().eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+        parameters
+            .iter()
+            .find(|(key, _)| key.to_string().eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
     };
     let halt = named("halt").is_some_and(Php::to_bool);
     let mut inside = portal.inside();
-    let mut witness = Witness { request: call.request, method: "batch", complaints: &mut inside.complaints };
+    let mut witness =
+        Witness { request: call.request, method: "batch", complaints: &mut inside.complaints };
     if let Some(value) = named("halt")
         && !matches!(value, Php::Int(0 | 1))
     {
@@ -94,16 +100,25 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
         return (Vec::new(), halt);
     };
     if list.len() > LONGEST {
-        witness.complain("long-batch", format!("{} commands; the 51st and later are refused", list.len()));
+        witness.complain(
+            "long-batch",
+            format!("{} commands; the 51st and later are refused", list.len()),
+        );
     }
     if list.iter().any(|(key, _)| !key.to_string().starts_with(|c: char| c.is_ascii_alphabetic())) {
-        witness.complain("unnamed-commands", "keys without a letter in front change the form of the answer");
+        witness.complain(
+            "unnamed-commands",
+            "keys without a letter in front change the form of the answer",
+        );
     }
     let commands = list
         .iter()
         .map(|(key, value)| {
             let Some(text) = value.text() else {
-                witness.complain("bad-command", "a command that is no text is skipped without a trace");
+                witness.complain(
+                    "bad-command",
+                    "a command that is no text is skipped without a trace",
+                );
                 return None;
             };
             let whole = text.split('#').next().unwrap_or_default();
@@ -172,7 +187,8 @@ fn carry_out(
         let mut inside = portal.inside();
         let parsed = query::parse(query.as_bytes(), inside.state.input_limit());
         let mut values = parsed.values;
-        let mut witness = Witness { request: call.request, method: name, complaints: &mut inside.complaints };
+        let mut witness =
+            Witness { request: call.request, method: name, complaints: &mut inside.complaints };
         if parsed.dropped > 0 {
             let text = format!("{} values beyond the portal's limit were dropped", parsed.dropped);
             witness.complain("dropped-values", text);

@@ -1,5 +1,5 @@
-//! The methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for leads by their own names and for all
-//! kinds of entries by `crm.item.*`.
+//! The methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for leads by their
+//! own names and for all kinds of entries by `crm.item.*`.
 //!
 //! Behaviour notes, sections 3 to 7: every silent fall-back is imitated.
 
@@ -56,12 +56,14 @@ pub(super) fn call(
     match operation {
         Operation::Get => Ok(get(state, &address)),
         Operation::Reset => {
-            let name = if address.common { format!("{}_common", address.name) } else { address.name };
+            let name =
+                if address.common { format!("{}_common", address.name) } else { address.name };
             state.remove(address.user, &name);
             Ok(Php::Bool(true))
         }
         Operation::Set => {
-            let value = stored(state.release, first(parameters, &["data", "DATA", "Data", "arData"]))?;
+            let value =
+                stored(state.release, first(parameters, &["data", "DATA", "Data", "arData"]))?;
             if address.common {
                 state.store(0, &format!("{}_common", address.name), true, value);
             } else {
@@ -70,7 +72,10 @@ pub(super) fn call(
             Ok(Php::Bool(true))
         }
         Operation::Force => {
-            state.remove_everywhere(&[address.name.to_lowercase(), format!("{}_scope", address.name).to_lowercase()]);
+            state.remove_everywhere(&[
+                address.name.to_lowercase(),
+                format!("{}_scope", address.name).to_lowercase(),
+            ]);
             Ok(Php::Bool(true))
         }
     }
@@ -88,7 +93,8 @@ pub(super) fn addressed(
         Family::Lead => "lead_details",
         Family::Item => entity(parameters).ok()?,
     };
-    let Address { user, name, common, .. } = address(state, caller, base, operation, parameters).ok()?;
+    let Address { user, name, common, .. } =
+        address(state, caller, base, operation, parameters).ok()?;
     Some((user, if common { format!("{name}_common") } else { name }))
 }
 
@@ -100,8 +106,9 @@ fn first<'p>(parameters: &'p Array, names: &[&str]) -> Option<&'p Php> {
 /// The name of the rows of an entry type.
 fn entity(parameters: &Array) -> Result<&'static str, Failure> {
     let number = first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, Php::to_int);
-    let unsupported =
-        |name: &str| Failure::crm(format!("The entity type '{name}' is not supported in current context."));
+    let unsupported = |name: &str| {
+        Failure::crm(format!("The entity type '{name}' is not supported in current context."))
+    };
     match number {
         1 => Ok("lead_details"),
         2 => Ok("deal_details"),
@@ -133,17 +140,20 @@ fn address(
     parameters: &Array,
 ) -> Result<Address, Failure> {
     let common = first(parameters, &["scope", "SCOPE", "Scope"]).and_then(Php::text) == Some("C");
-    let named = match first(parameters, &["userid", "USERID", "userId", "UserId"]).map_or(0, Php::to_int) {
-        number if number > 0 => number,
-        _ => caller,
-    };
-    // Old releases read and write the caller's own row, whoever is named; only reset takes the name seriously.
+    let named =
+        match first(parameters, &["userid", "USERID", "userId", "UserId"]).map_or(0, Php::to_int) {
+            number if number > 0 => number,
+            _ => caller,
+        };
+    // Old releases read and write the caller's own row, whoever is named; only reset takes the name
+    // seriously.
     let user = match (state.release, operation) {
         _ if common => 0,
         (Release::LegacyRead, Operation::Get | Operation::Set) => caller,
         _ => named,
     };
-    let extras = first(parameters, &["extras", "EXTRAS", "Extras", "arExtras"]).and_then(Php::array);
+    let extras =
+        first(parameters, &["extras", "EXTRAS", "Extras", "arExtras"]).and_then(Php::array);
     let mut name = base.to_owned();
     if let Some(extras) = extras {
         if base == "lead_details" {
@@ -153,7 +163,9 @@ fn address(
             Some(category) if state.release == Release::Current && !category.passes_as_int() => {
                 return Err(Failure::Fatal);
             }
-            Some(category) if category.to_int() > 0 => name = format!("{name}_c_{}", category.to_int()),
+            Some(category) if category.to_int() > 0 => {
+                name = format!("{name}_c_{}", category.to_int())
+            }
             Some(_) | None => {}
         }
     }
@@ -161,7 +173,13 @@ fn address(
 }
 
 fn lead_name(release: Release, extras: &Array) -> &'static str {
-    let names = ["leadcustomertype", "LEADCUSTOMERTYPE", "leadCustomerType", "LeadCustomerType", "LEAD_CUSTOMER_TYPE"];
+    let names = [
+        "leadcustomertype",
+        "LEADCUSTOMERTYPE",
+        "leadCustomerType",
+        "LeadCustomerType",
+        "LEAD_CUSTOMER_TYPE",
+    ];
     let Some(value) = first(extras, &names) else { return "lead_details" };
     match value.to_int() {
         2 => "returning_lead_details",
@@ -171,7 +189,12 @@ fn lead_name(release: Release, extras: &Array) -> &'static str {
     }
 }
 
-fn check_permission(state: &State, caller: i64, operation: Operation, address: &Address) -> Result<(), Failure> {
+fn check_permission(
+    state: &State,
+    caller: i64,
+    operation: Operation,
+    address: &Address,
+) -> Result<(), Failure> {
     let over_others = match state.release {
         Release::Current => state.is_crm_admin(caller),
         Release::Mid | Release::LegacyRead => state.is_portal_admin(caller),
@@ -180,7 +203,9 @@ fn check_permission(state: &State, caller: i64, operation: Operation, address: &
         Operation::Force => over_others,
         Operation::Get if address.common => true,
         Operation::Set | Operation::Reset if address.common => state.is_crm_admin(caller),
-        Operation::Get | Operation::Set | Operation::Reset => address.named == caller || over_others,
+        Operation::Get | Operation::Set | Operation::Reset => {
+            address.named == caller || over_others
+        }
     };
     if allowed { Ok(()) } else { Err(Failure::access_denied()) }
 }
@@ -190,7 +215,9 @@ fn get(state: &State, address: &Address) -> Php {
         state.row(0, &format!("{}_common", address.name))
     } else {
         // Without a row of one's own, the row that was set for everybody stands in.
-        state.row(address.user, &address.name).or_else(|| state.row(0, &address.name).filter(|row| row.common))
+        state
+            .row(address.user, &address.name)
+            .or_else(|| state.row(0, &address.name).filter(|row| row.common))
     };
     let Some(row) = row else { return Php::Null };
     let first = row.value.array().and_then(|array| array.values().next());
@@ -203,8 +230,8 @@ fn get(state: &State, address: &Address) -> Php {
     }
 }
 
-/// Checks what `set` was given and makes the value that is stored: one column around the sections, and of everything only
-/// what the portal knows.
+/// Checks what `set` was given and makes the value that is stored: one column around the sections,
+/// and of everything only what the portal knows.
 fn stored(release: Release, data: Option<&Php>) -> Result<Php, Failure> {
     let Some(Php::Array(data)) = data else {
         return Err(Failure::crm("Parameter 'data' must be array."));
@@ -229,9 +256,13 @@ fn stored(release: Release, data: Option<&Php>) -> Result<Php, Failure> {
         .collect::<Result<Vec<Php>, Failure>>()?
         .into_iter()
         .collect();
-    let column: Php = [("name", Php::from("default_column")), ("type", Php::from("column")), ("elements", sections)]
-        .into_iter()
-        .collect();
+    let column: Php = [
+        ("name", Php::from("default_column")),
+        ("type", Php::from("column")),
+        ("elements", sections),
+    ]
+    .into_iter()
+    .collect();
     Ok([column].into_iter().collect())
 }
 
@@ -243,7 +274,8 @@ fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure
         Some(kind) => kind.forced_text(),
     };
     if kind != "section" {
-        let text = format!("Section at index {index} have type '{kind}'. The expected type is 'section'.");
+        let text =
+            format!("Section at index {index} have type '{kind}'. The expected type is 'section'.");
         return Err(Failure::crm(text));
     }
     let name = name(section)?;
@@ -254,7 +286,9 @@ fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure
     let title = match (section.at("title"), release) {
         (Some(Php::Text(title)), Release::Current) => Php::Text(title.clone()),
         (_, Release::Current) => return Err(untitled()),
-        (Some(Php::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => Php::Text(title.clone()),
+        (Some(Php::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => {
+            Php::Text(title.clone())
+        }
         (Some(number @ (Php::Int(_) | Php::Float(_) | Php::Bool(true))), _) => number.clone(),
         (Some(Php::Array(_)), _) => return Err(Failure::Fatal),
         (_, Release::Mid | Release::LegacyRead) => return Err(untitled()),
@@ -262,14 +296,22 @@ fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure
     let mut elements = Array::default();
     if let Some(Php::Array(given)) = section.at("elements") {
         for number in 0..given.len() {
-            let unnamed =
-                || Failure::crm(format!("Element at index {number} in section at index {index} does not have name."));
-            let element = given.get(&Key::Int(number as i64)).and_then(Php::array).ok_or_else(unnamed)?;
+            let unnamed = || {
+                Failure::crm(format!(
+                    "Element at index {number} in section at index {index} does not have name."
+                ))
+            };
+            let element =
+                given.get(&Key::Int(number as i64)).and_then(Php::array).ok_or_else(unnamed)?;
             elements.push(self::element(element)?.ok_or_else(unnamed)?);
         }
     }
-    let entries =
-        [("type", Php::from("section")), ("name", name), ("title", title), ("elements", Php::Array(elements))];
+    let entries = [
+        ("type", Php::from("section")),
+        ("name", name),
+        ("title", title),
+        ("elements", Php::Array(elements)),
+    ];
     Ok(entries.into_iter().collect())
 }
 
@@ -286,7 +328,8 @@ fn element(element: &Array) -> Result<Option<Php>, Failure> {
     Ok(Some(Php::Array(kept)))
 }
 
-/// The name of a section or an element; nothing if it is missing or blank. A list in its place breaks the handler down.
+/// The name of a section or an element; nothing if it is missing or blank. A list in its place
+/// breaks the handler down.
 fn name(entry: &Array) -> Result<Option<Php>, Failure> {
     match entry.at("name") {
         None | Some(Php::Null) => Ok(None),

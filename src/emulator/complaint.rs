@@ -1,6 +1,7 @@
 //! What a careful client would never send.
 //!
-//! The portal answers all of it with `true`, so only a witness can tell. Tests require the list to be empty.
+//! The portal answers all of it with `true`, so only a witness can tell. Tests require the list to
+//! be empty.
 
 use serde::Serialize;
 
@@ -59,7 +60,9 @@ fn known_parameters(method: Method) -> &'static [&'static str] {
             "ACTIVE",
             "UF_DEPARTMENT",
         ],
-        Method::DepartmentGet => &["FILTER", "sort", "order", "start", "ID", "NAME", "SORT", "PARENT", "UF_HEAD"],
+        Method::DepartmentGet => {
+            &["FILTER", "sort", "order", "start", "ID", "NAME", "SORT", "PARENT", "UF_HEAD"]
+        }
         Method::Scope => &["full"],
         Method::Methods => &["scope", "full"],
         Method::LookUp => &["name"],
@@ -79,22 +82,29 @@ impl Witness<'_> {
     pub(super) fn look_at_form(&mut self, incoming: &Incoming, parameters: &Parameters) {
         let Parameters { values: _, lost_body, dropped } = parameters;
         if incoming.verb != "POST" {
-            let text = format!("{} instead of POST: a redirect or a proxy can repeat it", incoming.verb);
+            let text =
+                format!("{} instead of POST: a redirect or a proxy can repeat it", incoming.verb);
             self.complain("not-post", text);
         } else if incoming.content_type.as_deref() != Some("application/json") {
             let sent = incoming.content_type.as_deref().unwrap_or("missing");
-            let text = format!("the content type is {sent}: only application/json is read by every release");
+            let text = format!(
+                "the content type is {sent}: only application/json is read by every release"
+            );
             self.complain("bad-content-type", text);
         }
         if let Some(why) = lost_body {
             self.complain("lost-body", format!("{why}: the portal takes it for an empty one"));
         }
         if *dropped > 0 {
-            self.complain("dropped-values", format!("{dropped} values beyond the portal's limit were dropped"));
+            self.complain(
+                "dropped-values",
+                format!("{dropped} values beyond the portal's limit were dropped"),
+            );
         }
     }
 
-    /// Looks at the parameters of a call. References are still in them; only in a batch do they mean anything.
+    /// Looks at the parameters of a call. References are still in them; only in a batch do they
+    /// mean anything.
     pub(super) fn look(&mut self, method: Method, parameters: &Array, alone: Alone) {
         let known = known_parameters(method);
         for (key, value) in parameters.iter() {
@@ -110,13 +120,25 @@ impl Witness<'_> {
         match method {
             Method::Card(_, operation) => self.card(operation, parameters),
             Method::UserGet => {
-                let filter = parameters.at("FILTER").or_else(|| parameters.at("filter")).and_then(Php::array);
+                let filter = parameters
+                    .at("FILTER")
+                    .or_else(|| parameters.at("filter"))
+                    .and_then(Php::array);
                 let names = filter.into_iter().flat_map(Array::iter);
                 for (key, _) in names {
                     let key = key.to_string();
-                    let name = key.trim_start_matches(['!', '@', '%', '>', '<', '=']).to_ascii_uppercase();
-                    let known =
-                        ["ID", "ACTIVE", "EMAIL", "UF_DEPARTMENT", "NAME", "LAST_NAME", "USER_TYPE", "HAS_DEPARTAMENT"];
+                    let name =
+                        key.trim_start_matches(['!', '@', '%', '>', '<', '=']).to_ascii_uppercase();
+                    let known = [
+                        "ID",
+                        "ACTIVE",
+                        "EMAIL",
+                        "UF_DEPARTMENT",
+                        "NAME",
+                        "LAST_NAME",
+                        "USER_TYPE",
+                        "HAS_DEPARTAMENT",
+                    ];
                     if !known.contains(&name.as_str()) {
                         self.complain(
                             "unknown-filter",
@@ -125,14 +147,22 @@ impl Witness<'_> {
                     }
                 }
                 if parameters.at("sort").is_none() || parameters.at("order").is_none() {
-                    self.complain("unsorted-list", "without sort and order the pages have no order at all");
+                    self.complain(
+                        "unsorted-list",
+                        "without sort and order the pages have no order at all",
+                    );
                 }
             }
             Method::DepartmentGet => {
-                for (key, _) in parameters.at("FILTER").and_then(Php::array).into_iter().flat_map(Array::iter) {
+                for (key, _) in
+                    parameters.at("FILTER").and_then(Php::array).into_iter().flat_map(Array::iter)
+                {
                     let key = key.to_string();
                     if !["ID", "NAME", "SORT", "PARENT", "UF_HEAD"].contains(&key.as_str()) {
-                        self.complain("unknown-filter", format!("the filter {key:?} is ignored: all are returned"));
+                        self.complain(
+                            "unknown-filter",
+                            format!("the filter {key:?} is ignored: all are returned"),
+                        );
                     }
                 }
             }
@@ -157,30 +187,45 @@ impl Witness<'_> {
 
     fn card(&mut self, operation: Operation, parameters: &Array) {
         if operation == Operation::Force {
-            self.complain("force", "the personal cards of everybody are removed, whatever else the request says");
+            self.complain(
+                "force",
+                "the personal cards of everybody are removed, whatever else the request says",
+            );
         } else {
             self.scope_and_user(parameters);
         }
         match parameters.at("extras").and_then(Php::array) {
-            None => self.complain("missing-extras", "without extras.leadCustomerType the portal takes simple leads"),
+            None => self.complain(
+                "missing-extras",
+                "without extras.leadCustomerType the portal takes simple leads",
+            ),
             Some(extras) => {
                 for (key, value) in extras.iter() {
                     match key.to_string().as_str() {
                         "leadCustomerType" => {
-                            let right = matches!(value, Php::Int(1 | 2)) || matches!(value.text(), Some("1" | "2"));
+                            let right = matches!(value, Php::Int(1 | 2))
+                                || matches!(value.text(), Some("1" | "2"));
                             if !right {
-                                let text = format!("leadCustomerType {} is neither 1 nor 2", encode::json(value));
+                                let text = format!(
+                                    "leadCustomerType {} is neither 1 nor 2",
+                                    encode::json(value)
+                                );
                                 self.complain("bad-lead-type", text);
                             }
                         }
                         other => {
-                            let text = format!("the key {other:?} in extras is unknown, or addresses another row");
+                            let text = format!(
+                                "the key {other:?} in extras is unknown, or addresses another row"
+                            );
                             self.complain("unknown-extras", text);
                         }
                     }
                 }
                 if extras.at("leadCustomerType").is_none() {
-                    self.complain("missing-extras", "without extras.leadCustomerType the portal takes simple leads");
+                    self.complain(
+                        "missing-extras",
+                        "without extras.leadCustomerType the portal takes simple leads",
+                    );
                 }
             }
         }
@@ -192,16 +237,19 @@ impl Witness<'_> {
             Some("C") => return,
             Some("P") => {}
             _ => {
-                let text = format!("the scope is {}: what is not exactly C counts as personal", shown(scope));
+                let text = format!(
+                    "the scope is {}: what is not exactly C counts as personal",
+                    shown(scope)
+                );
                 self.complain("bad-scope", text);
             }
         }
         let plain = match parameters.at("userId") {
             Some(Php::Int(number)) => (1..=2_147_483_646).contains(number),
             // In a command of a batch everything is text.
-            Some(Php::Text(text)) => text
-                .parse::<u32>()
-                .is_ok_and(|number| number.to_string() == *text && (1..=2_147_483_646).contains(&number)),
+            Some(Php::Text(text)) => text.parse::<u32>().is_ok_and(|number| {
+                number.to_string() == *text && (1..=2_147_483_646).contains(&number)
+            }),
             _ => false,
         };
         if !plain {

@@ -1,7 +1,9 @@
-//! The control address: the emulator's state, counters, complaints and faults. Never mixed with the portal's own address.
+//! The control address: the emulator's state, counters, complaints and faults. Never mixed with the
+//! portal's own address.
 //!
-//! A page in a browser gets nothing from it: whatever comes from a page says so (`Origin`), and whatever was led here by a
-//! name of its own says that (`Host`); both are refused while the address is one of this machine alone.
+//! A page in a browser gets nothing from it: whatever comes from a page says so (`Origin`), and
+//! whatever was led here by a name of its own says that (`Host`); both are refused while the
+//! address is one of this machine alone.
 //!
 //! | request | what it does |
 //! |---|---|
@@ -36,12 +38,19 @@ pub(super) fn answer(portal: &Portal, method: &Method, path: &str, body: &[u8]) 
     (status, value.to_string())
 }
 
-fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<Value, (u16, String)> {
+fn handle(
+    portal: &Portal,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Value, (u16, String)> {
     let read = || -> Result<Value, (u16, String)> {
-        serde_json::from_slice(body).map_err(|problem| (400, format!("the body is not JSON: {problem}")))
+        serde_json::from_slice(body)
+            .map_err(|problem| (400, format!("the body is not JSON: {problem}")))
     };
     let mut inside = portal.inside();
-    let value = |part: serde_json::Result<Value>| part.map_err(|problem| (500, problem.to_string()));
+    let value =
+        |part: serde_json::Result<Value>| part.map_err(|problem| (500, problem.to_string()));
     match (method.as_str(), path.trim_end_matches('/')) {
         ("GET", "/state") => Ok(inside.state.to_json()),
         ("PUT", "/state") => {
@@ -94,16 +103,22 @@ fn handle(portal: &Portal, method: &Method, path: &str, body: &[u8]) -> Result<V
         (_, "/state" | "/seed" | "/counters" | "/complaints" | "/faults" | "/history") => {
             Err((405, "not with this method".into()))
         }
-        _ => Err((404, "there are /state, /seed, /counters, /complaints, /faults and /history".into())),
+        _ => Err((
+            404,
+            "there are /state, /seed, /counters, /complaints, /faults and /history".into(),
+        )),
     }
 }
 
-/// Whether a request may come from a page in a browser, or by way of a name that somebody else gave to this machine.
+/// Whether a request may come from a page in a browser, or by way of a name that somebody else gave
+/// to this machine.
 pub(super) fn comes_from_a_page(headers: &HeaderMap) -> bool {
     if headers.contains_key(header::ORIGIN) {
         return true;
     }
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
     let Ok(authority) = host.parse::<Authority>() else { return true };
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');
     name != "localhost" && name.parse::<IpAddr>().is_err()

@@ -1,7 +1,7 @@
 //! `department.get`.
 //!
-//! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and beyond the last page the
-//! first one comes again.
+//! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and
+//! beyond the last page the first one comes again.
 
 use super::listing::{Listed, Page, whole_page};
 use super::people::like;
@@ -13,13 +13,16 @@ const FILTERS: &[&str] = &["ID", "NAME", "SORT", "PARENT", "UF_HEAD"];
 /// The departments that fit, a page of them.
 pub(super) fn get(state: &State, parameters: &Array, start: Option<&Php>) -> Listed {
     let wrapped = parameters.at("FILTER").and_then(Php::array);
-    let filter = |name: &str| wrapped.and_then(|filter| filter.at(name)).or_else(|| parameters.at(name));
+    let filter =
+        |name: &str| wrapped.and_then(|filter| filter.at(name)).or_else(|| parameters.at(name));
     let mut found: Vec<&Department> = state
         .departments
         .iter()
         .filter(|department| department.active)
         .filter(|department| {
-            FILTERS.iter().all(|name| filter(name).is_none_or(|wanted| fits(department, name, wanted)))
+            FILTERS
+                .iter()
+                .all(|name| filter(name).is_none_or(|wanted| fits(department, name, wanted)))
         })
         .collect();
     let named = |wanted: &str| {
@@ -38,7 +41,12 @@ pub(super) fn get(state: &State, parameters: &Array, start: Option<&Php>) -> Lis
         None => found.sort_by_key(|department| (department.left_margin, department.id)),
     }
     let Page { from, to, total, next } = whole_page(start, found.len());
-    let rows = found.get(from..to).unwrap_or_default().iter().map(|department| record(department)).collect();
+    let rows = found
+        .get(from..to)
+        .unwrap_or_default()
+        .iter()
+        .map(|department| record(department))
+        .collect();
     Listed { rows, total: Some(total), next }
 }
 

@@ -82,7 +82,9 @@ pub(super) fn value(value: &Php) -> Value {
         Php::Text(text) => Value::String(text.clone()),
         Php::EmptyObject => Value::Object(serde_json::Map::new()),
         Php::Array(array) if array.is_list() => array.values().map(self::value).collect(),
-        Php::Array(array) => array.iter().map(|(key, item)| (key.to_string(), self::value(item))).collect(),
+        Php::Array(array) => {
+            array.iter().map(|(key, item)| (key.to_string(), self::value(item))).collect()
+        }
     }
 }
 

@@ -37,7 +37,11 @@ impl Failure {
 
     /// A refusal with any code.
     pub(super) fn any(code: String) -> Self {
-        Self::Refused(Refused { status: 400, code: Code::Any(code), text: "A fault by script.".to_owned() })
+        Self::Refused(Refused {
+            status: 400,
+            code: Code::Any(code),
+            text: "A fault by script.".to_owned(),
+        })
     }
 
     /// A refusal of the CRM: its code is always empty.
@@ -57,8 +61,8 @@ impl Failure {
         Self::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
     }
 
-    /// What is no method is looked for in the portal's modules, by the part before the first dot; some marks cannot be in
-    /// the name of a module.
+    /// What is no method is looked for in the portal's modules, by the part before the first dot;
+    /// some marks cannot be in the name of a module.
     pub(super) fn no_method_in_batch(name: &str) -> Self {
         let module = name.split('.').next().unwrap_or_default().to_lowercase();
         if module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {

@@ -39,7 +39,8 @@ impl Portal {
     }
 
     pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
-        // A panic in another request does not spoil the state: every change is made whole under one lock.
+        // A panic in another request does not spoil the state: every change is made whole under one
+        // lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,7 +63,8 @@ impl Portal {
                 return self.refusal(&target, inside.state.release, &Failure::too_many_requests());
             }
             let looks_inside = lower == "batch" && inside.faults.look_inside();
-            let commands = if looks_inside { batch::methods(&inside.state, &incoming) } else { Vec::new() };
+            let commands =
+                if looks_inside { batch::methods(&inside.state, &incoming) } else { Vec::new() };
             let strikes = inside.faults.strike_request(&lower, &commands);
             inside.counters.faults += strikes.len() as u64;
             for strike in &strikes {
@@ -77,7 +79,9 @@ impl Portal {
         }
         let reply = if self.inside().limits.cut_long_requests {
             // What was done until then stays done.
-            match tokio::time::timeout(LONGEST_REQUEST, self.carry_out(number, &target, &incoming)).await {
+            match tokio::time::timeout(LONGEST_REQUEST, self.carry_out(number, &target, &incoming))
+                .await
+            {
                 Ok(reply) => reply,
                 Err(_) => Reply::page(504),
             }
@@ -92,9 +96,13 @@ impl Portal {
         let release = self.inside().state.release;
         match strike.effect {
             Effect::RateLimit => Some(self.refusal(target, release, &Failure::too_many_requests())),
-            Effect::OperatingTime => Some(self.refusal(target, release, &Failure::operating_time())),
+            Effect::OperatingTime => {
+                Some(self.refusal(target, release, &Failure::operating_time()))
+            }
             Effect::Overload => Some(self.refusal(target, release, &Failure::overloaded())),
-            Effect::AccessDenied => Some(self.refusal(target, release, &Failure::not_in_the_plan(release))),
+            Effect::AccessDenied => {
+                Some(self.refusal(target, release, &Failure::not_in_the_plan(release)))
+            }
             Effect::ExpireWebhook => {
                 let secret = target.webhook.as_ref().map(|(_, secret)| secret.to_ascii_lowercase());
                 self.inside().expired.extend(secret);
@@ -121,7 +129,11 @@ impl Portal {
         };
         let started = now();
         let answer = if known.method == Some(Method::Batch) {
-            batch::run(self, &call, &parameters).await.map(|rows| Listed { rows, total: None, next: None })
+            batch::run(self, &call, &parameters).await.map(|rows| Listed {
+                rows,
+                total: None,
+                next: None,
+            })
         } else {
             let result = self.command(&call, known, &parameters, Alone::Yes);
             let pause = self.inside().command_time;
@@ -148,7 +160,8 @@ impl Portal {
         }
     }
 
-    /// Everything before the call itself: the portal's state, the method, the credential, the right, the parameters.
+    /// Everything before the call itself: the portal's state, the method, the credential, the
+    /// right, the parameters.
     fn open(
         &self,
         number: u64,
@@ -159,13 +172,16 @@ impl Portal {
         let inside = &mut *inside;
         let release = inside.state.release;
         let refuse = |failure| Err((failure, release));
-        if inside.state.setting("main.site_stopped").and_then(serde_json::Value::as_str) == Some("Y") {
+        if inside.state.setting("main.site_stopped").and_then(serde_json::Value::as_str)
+            == Some("Y")
+        {
             return refuse(Failure::portal_closed());
         }
         let parameters = request::parameters(&inside.state, incoming);
         let has_token = parameters.values.at("token").is_some_and(|token| *token != Php::Null);
         let known = method::find(&target.method).filter(|_| !has_token);
-        let mut witness = Witness { request: number, method: &target.method, complaints: &mut inside.complaints };
+        let mut witness =
+            Witness { request: number, method: &target.method, complaints: &mut inside.complaints };
         let Some(known) = known else {
             witness.complain("unknown-method", "there is no such method");
             return refuse(Failure::no_method());
@@ -196,7 +212,8 @@ impl Portal {
         Ok((known, Call { request: number, caller, webhook: secret }, parameters.values, release))
     }
 
-    /// Whether a fault leaves a command of a batch out: it is not carried out, and the answer does not name it.
+    /// Whether a fault leaves a command of a batch out: it is not carried out, and the answer does
+    /// not name it.
     pub(super) fn leaves_out(&self, call: &Call, method: &str) -> bool {
         let mut inside = self.inside();
         let strikes = inside.faults.strike_command_of_batch(&method.to_ascii_lowercase());
@@ -220,13 +237,22 @@ impl Portal {
         inside.counters.commands += 1;
         *inside.counters.by_method.entry(known.name.to_owned()).or_default() += 1;
         let limit = inside.operating_limit();
-        if limit.is_some_and(|limit| inside.levels.operating(&call.webhook, known.name, self.age()) > limit) {
+        if limit.is_some_and(|limit| {
+            inside.levels.operating(&call.webhook, known.name, self.age()) > limit
+        }) {
             inside.counters.refused_by_operating_time += 1;
             return Err(Failure::operating_time());
         }
         let Some(method) = known.method else {
-            let mut witness = Witness { request: call.request, method: known.name, complaints: &mut inside.complaints };
-            witness.complain("not-imitated", "the portal has this method, and the emulator does not imitate it");
+            let mut witness = Witness {
+                request: call.request,
+                method: known.name,
+                complaints: &mut inside.complaints,
+            };
+            witness.complain(
+                "not-imitated",
+                "the portal has this method, and the emulator does not imitate it",
+            );
             return Err(Failure::no_method());
         };
         let strikes = inside.faults.strike_command(known.name);
@@ -237,7 +263,9 @@ impl Portal {
             match (effect, row) {
                 (Effect::AnswerCommand, _) if executed => failure = Some(Failure::any(code)),
                 (Effect::AnswerCommand, _) => return Err(Failure::any(code)),
-                (Effect::Save, Some(row)) => inside.state.store(row.user_id, &row.name, row.common, row.value),
+                (Effect::Save, Some(row)) => {
+                    inside.state.store(row.user_id, &row.name, row.common, row.value)
+                }
                 (Effect::FailCommand, _) => return Err(Failure::database()),
                 (Effect::LimitCommand, _) => return Err(Failure::operating_time()),
                 (Effect::RateLimitCommand, _) => return Err(Failure::too_many_requests()),
@@ -248,20 +276,28 @@ impl Portal {
         if let (Method::Card(_, Operation::Set), Alone::No) = (method, alone)
             && parameters.leaves() > MAX_SET_VALUES
         {
-            let mut witness = Witness { request: call.request, method: known.name, complaints: &mut inside.complaints };
-            witness.complain("set-in-batch", "a large card is cut in a batch, and the answer is true");
+            let mut witness = Witness {
+                request: call.request,
+                method: known.name,
+                complaints: &mut inside.complaints,
+            };
+            witness
+                .complain("set-in-batch", "a large card is cut in a batch, and the answer is true");
         }
         let started = now();
         let watched = inside.history.watch(&inside.state, call.caller.user, method, parameters);
         let before = inside.state.changes;
-        let listed = method::call(&mut inside.state, &call.caller, method, parameters, &clock_text(started));
+        let listed =
+            method::call(&mut inside.state, &call.caller, method, parameters, &clock_text(started));
         let changed = inside.state.changes - before;
         if let Some(watched) = watched.filter(|_| listed.is_ok()) {
             inside.history.note(call.request, &inside.state, watched);
         }
         match method {
             Method::Card(_, Operation::Set) => inside.counters.rows_written += changed,
-            Method::Card(_, Operation::Reset | Operation::Force) => inside.counters.rows_removed += changed,
+            Method::Card(_, Operation::Reset | Operation::Force) => {
+                inside.counters.rows_removed += changed
+            }
             _ => {}
         }
         let spent = inside.command_time.as_secs_f64();
@@ -279,7 +315,9 @@ impl Portal {
     fn refusal(&self, target: &Target, release: Release, failure: &Failure) -> Reply {
         match failure {
             Failure::Fatal => Reply::html(500, ""),
-            Failure::Refused(refused @ Refused { status, .. }) => self.encoded(target, *status, &refused.body(release)),
+            Failure::Refused(refused @ Refused { status, .. }) => {
+                self.encoded(target, *status, &refused.body(release))
+            }
         }
     }
 
@@ -293,7 +331,8 @@ impl Portal {
     }
 }
 
-/// The number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a command.
+/// The number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a
+/// command.
 const MAX_SET_VALUES: usize = 900;
 
 /// Whether a call is a request of its own.

@@ -1,6 +1,7 @@
 //! Faults by script: everything that goes wrong between a client and a portal, at a chosen request.
 //!
-//! The form of a script stands in the documentation of [the emulator](super#how-it-fails), where users find it.
+//! The form of a script stands in the documentation of [the emulator](super#how-it-fails), where
+//! users find it.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -129,8 +130,10 @@ impl Faults {
         };
         let mut rules = Vec::new();
         for (index, rule) in list.iter().enumerate() {
-            let wrong = |problem: String| FaultScriptError(format!("rule {}: {problem}", index + 1));
-            let rule: Rule = serde_json::from_value(rule.clone()).map_err(|problem| wrong(problem.to_string()))?;
+            let wrong =
+                |problem: String| FaultScriptError(format!("rule {}: {problem}", index + 1));
+            let rule: Rule = serde_json::from_value(rule.clone())
+                .map_err(|problem| wrong(problem.to_string()))?;
             rule.check().map_err(|problem| wrong(problem.to_owned()))?;
             rules.push(rule);
         }
@@ -142,7 +145,8 @@ impl Faults {
         self.rules.iter().any(|rule| rule.inside.is_some())
     }
 
-    /// The faults that strike a request as a whole; `commands` are the methods in it, if it is a batch.
+    /// The faults that strike a request as a whole; `commands` are the methods in it, if it is a
+    /// batch.
     pub(super) fn strike_request(&mut self, method: &str, commands: &[String]) -> Vec<Strike> {
         self.strike(method, commands, Struck::Request)
     }
@@ -221,7 +225,12 @@ impl Effect {
 impl Rule {
     /// A rule that can never strike, or does nothing when it does, is a mistake in the script.
     fn check(&self) -> Result<(), &'static str> {
-        let places = [self.nth.is_some(), self.from.is_some(), self.every.is_some(), self.probability.is_some()];
+        let places = [
+            self.nth.is_some(),
+            self.from.is_some(),
+            self.every.is_some(),
+            self.probability.is_some(),
+        ];
         if places.into_iter().filter(|given| *given).count() > 1 {
             return Err("only one of nth, from, every and probability can say where it strikes");
         }
@@ -235,7 +244,9 @@ impl Rule {
             return Err("seed goes with probability");
         }
         if self.inside.is_some() && self.effect.strikes() != Struck::Request {
-            return Err("inside goes with what happens to a whole request; method names the command");
+            return Err(
+                "inside goes with what happens to a whole request; method names the command",
+            );
         }
         if (self.effect == Effect::Save) != self.row.is_some() {
             return Err("row goes with the effect save, which needs one");
@@ -270,7 +281,9 @@ impl Rule {
         let strikes = self.nth.is_none_or(|nth| self.met == nth)
             && self.from.is_none_or(|from| self.met >= from)
             && self.every.is_none_or(|every| self.met.is_multiple_of(every))
-            && self.probability.is_none_or(|probability| chance(self.seed.unwrap_or(0), self.met) < probability);
+            && self
+                .probability
+                .is_none_or(|probability| chance(self.seed.unwrap_or(0), self.met) < probability);
         if !strikes || self.times.is_some_and(|times| self.struck >= times) {
             return None;
         }
@@ -330,8 +343,12 @@ mod tests {
     #[test]
     fn a_rule_can_be_about_batches_that_hold_a_command() {
         let struck = |rule: serde_json::Value, method: &str, commands: &[&str]| {
-            let commands: Vec<String> = commands.iter().map(|command| (*command).to_owned()).collect();
-            !Faults::read(&serde_json::json!([rule])).unwrap().strike_request(method, &commands).is_empty()
+            let commands: Vec<String> =
+                commands.iter().map(|command| (*command).to_owned()).collect();
+            !Faults::read(&serde_json::json!([rule]))
+                .unwrap()
+                .strike_request(method, &commands)
+                .is_empty()
         };
         let rule = |inside: &str| serde_json::json!({"method": "batch", "inside": inside, "do": "cut-after"});
         assert!(struck(rule("x.Reset"), "batch", &["x.get", "x.reset", "x.get"]));
@@ -341,9 +358,16 @@ mod tests {
         let any = serde_json::json!({"inside": "x.reset", "do": "cut-after"});
         assert!(!struck(any.clone(), "x.reset", &[]), "that is what method is for");
         assert!(struck(any, "batch", &["x.reset"]));
-        let mut faults = Faults::read(&serde_json::json!([{"inside": "b", "nth": 2, "do": "cut-after"}])).unwrap();
-        let mut met = |command: &str| !faults.strike_request("batch", &[command.to_owned()]).is_empty();
-        assert_eq!([met("b"), met("a"), met("b")], [false, false, true], "only batches that hold it are counted");
+        let mut faults =
+            Faults::read(&serde_json::json!([{"inside": "b", "nth": 2, "do": "cut-after"}]))
+                .unwrap();
+        let mut met =
+            |command: &str| !faults.strike_request("batch", &[command.to_owned()]).is_empty();
+        assert_eq!(
+            [met("b"), met("a"), met("b")],
+            [false, false, true],
+            "only batches that hold it are counted"
+        );
     }
 
     #[test]
@@ -396,14 +420,20 @@ mod tests {
             (serde_json::json!({"do": "save"}), "row goes with the effect save"),
             (serde_json::json!({"do": "answer"}), "status goes with the effect answer"),
             (serde_json::json!({"do": "answer", "status": 100}), "from 200 to 599"),
-            (serde_json::json!({"do": "answer-command"}), "code goes with the effect answer-command"),
+            (
+                serde_json::json!({"do": "answer-command"}),
+                "code goes with the effect answer-command",
+            ),
             (serde_json::json!({"do": "fatal", "executed": true}), "executed goes with"),
             (serde_json::json!({"do": "fatal", "body": ""}), "body goes with"),
             (serde_json::json!({"do": "fatal", "nth": 1, "every": 2}), "only one of"),
             (serde_json::json!({"do": "fatal", "nth": 0}), "count from 1"),
             (serde_json::json!({"do": "fatal", "probability": 2}), "from 0 to 1"),
             (serde_json::json!({"do": "fatal", "seed": 2}), "seed goes with probability"),
-            (serde_json::json!({"do": "fatal", "inside": "x"}), "inside goes with what happens to a whole request"),
+            (
+                serde_json::json!({"do": "fatal", "inside": "x"}),
+                "inside goes with what happens to a whole request",
+            ),
             (serde_json::json!({"do": "fatal", "often": true}), "unknown field `often`"),
         ] {
             let shown = problem(serde_json::json!([{"do": "fatal"}, rule]));

@@ -1,7 +1,8 @@
-//! The portal's protective filter: text that looks like an attack is broken up with blanks before it is stored.
+//! The portal's protective filter: text that looks like an attack is broken up with blanks before
+//! it is stored.
 //!
-//! The vendor's filter knows hundreds of words. Here stand the kinds of rule that were observed (behaviour notes, section
-//! 5.6), enough to show that what was written is not what is stored.
+//! The vendor's filter knows hundreds of words. Here stand the kinds of rule that were observed
+//! (behaviour notes, section 5.6), enough to show that what was written is not what is stored.
 
 use super::php::{Array, Php};
 
@@ -16,8 +17,17 @@ const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 /// Attributes that run a script.
-const EVENTS: &[&str] =
-    &["onclick", "onload", "onerror", "onmouseover", "onfocus", "onblur", "onchange", "onsubmit", "onkeyup"];
+const EVENTS: &[&str] = &[
+    "onclick",
+    "onload",
+    "onerror",
+    "onmouseover",
+    "onfocus",
+    "onblur",
+    "onchange",
+    "onsubmit",
+    "onkeyup",
+];
 
 /// Tags that run or load something.
 const TAGS: &[&str] = &["script", "iframe", "object", "embed", "style", "meta", "link", "form"];
@@ -70,8 +80,8 @@ fn find(text: &str, word: &str, from: usize) -> Option<usize> {
 fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
     let at = find(text, word, from)?;
     let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-    let alone =
-        !is_letter(text.get(..at)?.chars().next_back()) && !is_letter(text.get(at + word.len()..)?.chars().next());
+    let alone = !is_letter(text.get(..at)?.chars().next_back())
+        && !is_letter(text.get(at + word.len()..)?.chars().next());
     if alone { Some(at) } else { find_word(text, word, at + word.len()) }
 }
 

@@ -1,7 +1,8 @@
-//! What happened to the cards, call by call: for a test that wants to know the truth behind an answer that was lost.
+//! What happened to the cards, call by call: for a test that wants to know the truth behind an
+//! answer that was lost.
 //!
-//! The end of a state tells neither which layout a reset removed, nor whether a person saved before or after a read. Kept only
-//! when somebody asks for it, because it grows with every call.
+//! The end of a state tells neither which layout a reset removed, nor whether a person saved before
+//! or after a read. Kept only when somebody asks for it, because it grows with every call.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +19,8 @@ use super::state::State;
 pub struct Happening {
     /// The number of the HTTP request in which it happened, from 1.
     pub request: u64,
-    /// `get`, `set`, `reset` or `force` of a card, or the fault that struck, in the words of a script: `save`, `cut-after`, …
+    /// `get`, `set`, `reset` or `force` of a card, or the fault that struck, in the words of a
+    /// script: `save`, `cut-after`, …
     pub what: &'static str,
     /// The row that it happened to; none for faults of whole requests.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +34,8 @@ pub struct HappenedTo {
     pub user_id: i64,
     /// Its name, in lower case.
     pub name: String,
-    /// What it held before a `get` or a `reset`, and what it holds after a `set` or a `save`; null if there was no such row.
+    /// What it held before a `get` or a `reset`, and what it holds after a `set` or a `save`; null
+    /// if there was no such row.
     pub value: Value,
 }
 
@@ -72,7 +75,13 @@ impl History {
     }
 
     /// Looks at a row before a call is carried out.
-    pub(super) fn watch(&self, state: &State, caller: i64, method: Method, parameters: &Array) -> Option<Watched> {
+    pub(super) fn watch(
+        &self,
+        state: &State,
+        caller: i64,
+        method: Method,
+        parameters: &Array,
+    ) -> Option<Watched> {
         self.0.as_ref()?;
         let Method::Card(family, operation) = method else { return None };
         let (user_id, name) = card::addressed(state, caller, family, operation, parameters)?;

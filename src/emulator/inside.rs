@@ -12,7 +12,8 @@ use super::limits::{Levels, Limits};
 use super::state::State;
 use super::time::Operating;
 
-/// The seconds that a method may take in ten minutes, where the portal's settings switch the limit on and do not say how many.
+/// The seconds that a method may take in ten minutes, where the portal's settings switch the limit
+/// on and do not say how many.
 const USUAL_OPERATING_SECONDS: f64 = 420.0;
 
 /// What the emulator has seen so far.
@@ -83,15 +84,21 @@ impl Inside {
         self.expired.clear();
     }
 
-    /// The time that a method has taken; nothing while the limit is off. A batch takes none: its commands do.
-    pub(super) fn operating(&self, webhook: &str, method: &str, now: Duration) -> Option<Operating> {
+    /// The time that a method has taken; nothing while the limit is off. A batch takes none: its
+    /// commands do.
+    pub(super) fn operating(
+        &self,
+        webhook: &str,
+        method: &str,
+        now: Duration,
+    ) -> Option<Operating> {
         self.operating_limit()?;
         let seconds = self.levels.operating(webhook, method, now);
         Some(Operating { seconds, forgotten_in: self.levels.forgets_in(webhook, method, now) })
     }
 
-    /// How many seconds a method may take in ten minutes, by the state's settings or by what was asked for; nothing while the
-    /// limit is off.
+    /// How many seconds a method may take in ten minutes, by the state's settings or by what was
+    /// asked for; nothing while the limit is off.
     pub(super) fn operating_limit(&self) -> Option<f64> {
         let text = |name: &str| {
             let value = self.state.setting(name)?;

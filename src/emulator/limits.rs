@@ -17,8 +17,8 @@ pub(super) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 /// Which limits are imitated.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// The counter of requests: above the first number a request is refused, the second leaks away each second. By source
-    /// address.
+    /// The counter of requests: above the first number a request is refused, the second leaks away
+    /// each second. By source address.
     pub rate: Option<(f64, f64)>,
     /// The seconds that one method may take in ten minutes, by webhook.
     pub operating_seconds: Option<f64>,
@@ -115,7 +115,9 @@ mod tests {
             content_type: Some("application/json".into()),
             body: serde_json::json!({ "cmd": cmd }).to_string().into_bytes(),
         };
-        let Reply::Answer(answer) = portal.answer("127.0.0.1", incoming).await else { panic!("no answer") };
+        let Reply::Answer(answer) = portal.answer("127.0.0.1", incoming).await else {
+            panic!("no answer")
+        };
         assert_eq!(answer.status, 504);
         // The ninth began after 56 seconds.
         assert_eq!(portal.inside().counters.commands, 9);

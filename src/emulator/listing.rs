@@ -33,8 +33,8 @@ pub(super) fn page(start: Option<&Php>, rows: usize) -> Page {
     Page { from, to, total: rows, next: (to < rows).then_some(to) }
 }
 
-/// As [`page`], for lists that are read by whole pages: a `start` within a page gives that page, and one beyond the end the
-/// first.
+/// As [`page`], for lists that are read by whole pages: a `start` within a page gives that page,
+/// and one beyond the end the first.
 pub(super) fn whole_page(start: Option<&Php>, rows: usize) -> Page {
     let start = start.map_or(0, Php::to_int);
     let begin = start - start.rem_euclid(PAGE as i64);

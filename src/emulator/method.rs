@@ -24,7 +24,8 @@ pub(super) enum Method {
     ServerTime,
 }
 
-/// Methods with their names, all in lower case, and the section whose right they need; empty for none.
+/// Methods with their names, all in lower case, and the section whose right they need; empty for
+/// none.
 const METHODS: &[(&str, &str, Option<Method>)] = &[
     ("batch", "", Some(Method::Batch)),
     ("scope", "", Some(Method::Scope)),
@@ -52,7 +53,11 @@ const METHODS: &[(&str, &str, Option<Method>)] = &[
     ("crm.lead.delete", "crm", None),
     ("crm.lead.details.configuration.get", "crm", Some(Method::Card(Family::Lead, Operation::Get))),
     ("crm.lead.details.configuration.set", "crm", Some(Method::Card(Family::Lead, Operation::Set))),
-    ("crm.lead.details.configuration.reset", "crm", Some(Method::Card(Family::Lead, Operation::Reset))),
+    (
+        "crm.lead.details.configuration.reset",
+        "crm",
+        Some(Method::Card(Family::Lead, Operation::Reset)),
+    ),
     (
         "crm.lead.details.configuration.forcecommonscopeforall",
         "crm",
@@ -60,7 +65,11 @@ const METHODS: &[(&str, &str, Option<Method>)] = &[
     ),
     ("crm.item.details.configuration.get", "crm", Some(Method::Card(Family::Item, Operation::Get))),
     ("crm.item.details.configuration.set", "crm", Some(Method::Card(Family::Item, Operation::Set))),
-    ("crm.item.details.configuration.reset", "crm", Some(Method::Card(Family::Item, Operation::Reset))),
+    (
+        "crm.item.details.configuration.reset",
+        "crm",
+        Some(Method::Card(Family::Item, Operation::Reset)),
+    ),
     (
         "crm.item.details.configuration.forcecommonscopeforall",
         "crm",
@@ -112,7 +121,9 @@ impl Known {
     pub(super) fn is_allowed(&self, rights: &[String]) -> bool {
         match self.section {
             "" => true,
-            "user" => rights.iter().any(|right| matches!(right.as_str(), "user" | "user_brief" | "user_basic")),
+            "user" => rights
+                .iter()
+                .any(|right| matches!(right.as_str(), "user" | "user_brief" | "user_basic")),
             section => rights.iter().any(|right| right == section),
         }
     }
@@ -136,7 +147,9 @@ pub(super) fn call(
     let plain = |rows: Php| Listed { rows, total: None, next: None };
     let start = parameters.at("start");
     Ok(match method {
-        Method::Card(family, operation) => plain(card::call(state, caller.user, family, operation, parameters)?),
+        Method::Card(family, operation) => {
+            plain(card::call(state, caller.user, family, operation, parameters)?)
+        }
         Method::UserGet => people::get(state, &caller.rights, parameters, start)?,
         Method::DepartmentGet => departments::get(state, parameters, start),
         Method::UserCurrent => plain(people::current(state, &caller.rights, caller.user)),
@@ -165,7 +178,9 @@ fn methods(caller: &Caller, parameters: &Array) -> Php {
         .iter()
         .filter(|(_, section, _)| match wanted {
             Some(wanted) => section == &wanted,
-            None => full || section.is_empty() || caller.rights.iter().any(|right| right == section),
+            None => {
+                full || section.is_empty() || caller.rights.iter().any(|right| right == section)
+            }
         })
         .map(|(name, _, _)| Php::from(*name))
         .collect()
@@ -176,5 +191,7 @@ fn method_get(caller: &Caller, parameters: &Array) -> Php {
     let name = parameters.at("name").and_then(Php::text).unwrap_or_default();
     let known = find(name).filter(|known| known.name == name);
     let available = known.is_some_and(|known| known.is_allowed(&caller.rights));
-    [("isExisting", Php::Bool(known.is_some())), ("isAvailable", Php::Bool(available))].into_iter().collect()
+    [("isExisting", Php::Bool(known.is_some())), ("isAvailable", Php::Bool(available))]
+        .into_iter()
+        .collect()
 }

@@ -1,8 +1,9 @@
 //! A stand-in for a Bitrix24 portal, over HTTP.
 //!
-//! It answers the REST methods that deal with lead cards as the portal does: every silent fall-back, every odd form of an
-//! answer, in three releases. It shares nothing with recard's client, not a type and not the name of a method, so that it can
-//! be a witness; and it keeps a list of *complaints*, requests that a careful client would never send.
+//! It answers the REST methods that deal with lead cards as the portal does: every silent
+//! fall-back, every odd form of an answer, in three releases. It shares nothing with recard's
+//! client, not a type and not the name of a method, so that it can be a witness; and it keeps a
+//! list of *complaints*, requests that a careful client would never send.
 //!
 //! # In a test
 //!
@@ -21,9 +22,10 @@
 //! # }
 //! ```
 //!
-//! It listens on a free port of the loopback address and ends when it is dropped. From other languages:
-//! `recard emulate --ready-file FILE` writes the addresses and webhooks into a file once it listens, and everything below is
-//! had over its control address (`GET /complaints`, `PUT /faults`, …).
+//! It listens on a free port of the loopback address and ends when it is dropped. From other
+//! languages: `recard emulate --ready-file FILE` writes the addresses and webhooks into a file once
+//! it listens, and everything below is had over its control address (`GET /complaints`, `PUT
+//! /faults`, …).
 //!
 //! # What is imitated
 //!
@@ -45,16 +47,18 @@
 //! | `profile`, `scope`, `methods`, `method.get`, `server.time`, `user.current`, `user.admin` | 12 |
 //! | three releases: 26.250, 24.300, 24.200 | 13 |
 //!
-//! Not imitated: other methods (they are refused, with a complaint); OAuth; custom views, and what the interface itself writes;
-//! the front servers of the cloud; translated texts; guests as callers; the order in which people come when nobody asks for one
-//! (here it is by id); answers that cannot be encoded; most of the words that the protective filter knows.
+//! Not imitated: other methods (they are refused, with a complaint); OAuth; custom views, and what
+//! the interface itself writes; the front servers of the cloud; translated texts; guests as
+//! callers; the order in which people come when nobody asks for one (here it is by id); answers
+//! that cannot be encoded; most of the words that the protective filter knows.
 //!
 //! # How it fails
 //!
-//! A script is a JSON list of rules. A rule says which requests it is about, at which of them it strikes (`nth`, from 1; `from`
-//! that one on; `every` so many; `probability` with a `seed`, the same faults each time; none of these: each), how often at
-//! most (`times`), and what happens (`do`). Which requests is said by `method`, and for a batch by what is `inside` it; in both,
-//! `*` at the end stands for anything. Only requests that a rule is about are counted.
+//! A script is a JSON list of rules. A rule says which requests it is about, at which of them it
+//! strikes (`nth`, from 1; `from` that one on; `every` so many; `probability` with a `seed`, the
+//! same faults each time; none of these: each), how often at most (`times`), and what happens
+//! (`do`). Which requests is said by `method`, and for a batch by what is `inside` it; in both, `*`
+//! at the end stands for anything. Only requests that a rule is about are counted.
 //!
 //! | `do`, of a whole request: `method` is that of the request, `batch` included, and `inside` that of a command in the batch | what happens |
 //! |---|---|
@@ -218,8 +222,9 @@ impl Emulator {
     /// If an address cannot be had, or the seed is not the state of a portal.
     pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
         let EmulatorOptions { listen, control, seed, release, limits, command_time } = options;
-        let mut state =
-            seed.state().map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem.to_string()))?;
+        let mut state = seed
+            .state()
+            .map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem.to_string()))?;
         if let Some(release) = release {
             state.release = release;
         }
@@ -227,10 +232,13 @@ impl Emulator {
         let (stop, stopped) = watch::channel(false);
         let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
         let addresses = (rest.local_addr()?, control.local_addr()?);
-        let callers = if addresses.1.ip().is_loopback() { Callers::ThisMachine } else { Callers::Anybody };
+        let callers =
+            if addresses.1.ip().is_loopback() { Callers::ThisMachine } else { Callers::Anybody };
         let doors = [(rest, Door::Rest), (control, Door::Control(callers))]
             .into_iter()
-            .map(|(listener, door)| tokio::spawn(server::serve(listener, Arc::clone(&portal), door, stopped.clone())))
+            .map(|(listener, door)| {
+                tokio::spawn(server::serve(listener, Arc::clone(&portal), door, stopped.clone()))
+            })
             .collect();
         Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, doors })
     }
@@ -248,8 +256,15 @@ impl Emulator {
     /// All webhooks of the portal.
     pub fn webhooks(&self) -> Vec<Webhook> {
         let inside = self.portal.inside();
-        let url = |row: &state::WebhookRow| format!("{}/{}/{}/", self.rest_url(), row.user_id, row.secret);
-        inside.state.webhooks.iter().map(|row| Webhook { user: row.user_id, url: url(row) }).collect()
+        let url = |row: &state::WebhookRow| {
+            format!("{}/{}/{}/", self.rest_url(), row.user_id, row.secret)
+        };
+        inside
+            .state
+            .webhooks
+            .iter()
+            .map(|row| Webhook { user: row.user_id, url: url(row) })
+            .collect()
     }
 
     /// The first webhook of a person.
@@ -288,9 +303,10 @@ impl Emulator {
         self.portal.inside().state.changes
     }
 
-    /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes. Each rule has `do` (what
-    /// happens), and may have `method`, `inside`, `nth`, `from`, `every`, `probability` with `seed`, and `times` (where it
-    /// strikes). Webhooks that an earlier script has made invalid are valid again.
+    /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes.
+    /// Each rule has `do` (what happens), and may have `method`, `inside`, `nth`, `from`, `every`,
+    /// `probability` with `seed`, and `times` (where it strikes). Webhooks that an earlier script
+    /// has made invalid are valid again.
     ///
     /// # Errors
     ///

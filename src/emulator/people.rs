@@ -1,6 +1,7 @@
 //! `user.get`, `user.current`, `user.admin` and `profile`.
 //!
-//! Behaviour notes, section 11.1: a filter that is not known is ignored, and the answer is everybody.
+//! Behaviour notes, section 11.1: a filter that is not known is ignored, and the answer is
+//! everybody.
 
 use super::error::Failure;
 use super::listing::{Listed, Page, page};
@@ -8,8 +9,17 @@ use super::php::{Array, Php};
 use super::state::{Person, Release, State};
 
 /// People of these kinds are no people: bots, mail and network users and the like.
-const LEFT_OUT: &[&str] =
-    &["bot", "email", "imconnector", "replica", "shop", "sale", "saleanonymous", "call", "__controller"];
+const LEFT_OUT: &[&str] = &[
+    "bot",
+    "email",
+    "imconnector",
+    "replica",
+    "shop",
+    "sale",
+    "saleanonymous",
+    "call",
+    "__controller",
+];
 
 /// The people of the base portal; only they have a value for the inner phone number.
 const BASE_PEOPLE: &[i64] = &[1, 7, 8, 9, 10];
@@ -85,7 +95,8 @@ const BRIEF_FIELDS: &[&str] = &[
     "USER_TYPE",
 ];
 
-/// The value of a field; nothing where the portal's database has nothing, and the field is left out.
+/// The value of a field; nothing where the portal's database has nothing, and the field is left
+/// out.
 fn field(person: &Person, name: &str) -> Option<Php> {
     let text = |text: &str| Some(Php::from(text));
     match name {
@@ -102,11 +113,11 @@ fn field(person: &Person, name: &str) -> Option<Php> {
         "TIMESTAMP_X" => Some(Php::EmptyObject),
         "PERSONAL_GENDER" => text(&person.personal_gender),
         "WORK_POSITION" => text(&person.work_position),
-        "UF_DEPARTMENT" => {
-            (!person.uf_department.is_empty()).then(|| person.uf_department.iter().copied().map(Php::Int).collect())
-        }
+        "UF_DEPARTMENT" => (!person.uf_department.is_empty())
+            .then(|| person.uf_department.iter().copied().map(Php::Int).collect()),
         "UF_PHONE_INNER" => BASE_PEOPLE.contains(&person.id).then(|| Php::from("")),
-        // Without the module for guests, people without a department count as customers of the shop.
+        // Without the module for guests, people without a department count as customers of the
+        // shop.
         "USER_TYPE" => text(if person.uf_department.is_empty() { "shop" } else { "employee" }),
         _ => None,
     }
@@ -141,14 +152,21 @@ pub(super) fn get(
     let mut found: Vec<&Person> = state
         .people
         .values()
-        .filter(|person| person.external_auth_id.as_deref().is_none_or(|kind| !LEFT_OUT.contains(&kind)))
+        .filter(|person| {
+            person.external_auth_id.as_deref().is_none_or(|kind| !LEFT_OUT.contains(&kind))
+        })
         .filter(|person| filter.iter().all(|(key, wanted)| fits(person, &key.to_string(), wanted)))
         .collect();
     let text = |name: &str| upper.at(name).filter(|value| value.to_bool()).and_then(Php::text);
     if let (Some(sort), Some(order)) = (text("SORT"), text("ORDER")) {
         let field = sort.to_uppercase();
-        if field != "LOGIN" && !FIELDS.contains(&field.as_str()) && !UNUSED_FIELDS.contains(&field.as_str()) {
-            let text = format!("Unknown field definition `{sort}` ({sort}) for \\Bitrix\\Intranet\\User Entity.");
+        if field != "LOGIN"
+            && !FIELDS.contains(&field.as_str())
+            && !UNUSED_FIELDS.contains(&field.as_str())
+        {
+            let text = format!(
+                "Unknown field definition `{sort}` ({sort}) for \\Bitrix\\Intranet\\User Entity."
+            );
             return Err(Failure::kernel(100, text));
         }
         found.sort_by(|one, other| compare(one, other, &field));
@@ -159,12 +177,16 @@ pub(super) fn get(
         }
     }
     let mut fields: Vec<&str> = visible_fields(rights).to_vec();
-    if let (Some(select), Release::Current | Release::Mid) = (upper.at("SELECT").and_then(Php::array), state.release) {
-        let wanted: Vec<String> = select.values().filter_map(Php::text).map(str::to_uppercase).collect();
+    if let (Some(select), Release::Current | Release::Mid) =
+        (upper.at("SELECT").and_then(Php::array), state.release)
+    {
+        let wanted: Vec<String> =
+            select.values().filter_map(Php::text).map(str::to_uppercase).collect();
         fields.retain(|field| wanted.iter().any(|name| name == field));
     }
-    let record =
-        |person: &&Person| -> Php { fields.iter().filter_map(|name| Some((*name, field(person, name)?))).collect() };
+    let record = |person: &&Person| -> Php {
+        fields.iter().filter_map(|name| Some((*name, field(person, name)?))).collect()
+    };
     let Page { from, to, total, next } = page(start, found.len());
     let rows: Vec<Php> = found.get(from..to).unwrap_or_default().iter().map(record).collect();
     // Beyond the end there is neither a row nor a total.
@@ -185,7 +207,9 @@ fn compare(one: &Person, other: &Person, sort: &str) -> std::cmp::Ordering {
         "ID" => one.id.cmp(&other.id),
         "ACTIVE" => one.active.cmp(&other.active),
         _ => {
-            let text = |person| field(person, sort).and_then(|value| value.scalar_text()).unwrap_or_default();
+            let text = |person| {
+                field(person, sort).and_then(|value| value.scalar_text()).unwrap_or_default()
+            };
             text(one).to_lowercase().cmp(&text(other).to_lowercase())
         }
     }
@@ -212,7 +236,8 @@ fn fits(person: &Person, key: &str, wanted: &Php) -> bool {
         // Moments are not compared; nobody should ask for people by them.
         "LAST_LOGIN" | "DATE_REGISTER" | "TIMESTAMP_X" => return true,
         known if FIELDS.contains(&known) || UNUSED_FIELDS.contains(&known) => {
-            let text = field(person, name).and_then(|value| value.scalar_text()).unwrap_or_default();
+            let text =
+                field(person, name).and_then(|value| value.scalar_text()).unwrap_or_default();
             by_text(&text, operator, wanted)
         }
         _ => return true,
@@ -249,7 +274,9 @@ fn by_number(number: i64, operator: &str, wanted: &Php) -> bool {
 fn by_text(text: &str, operator: &str, wanted: &Php) -> bool {
     let text = text.to_lowercase();
     let one = |wanted: &Php| {
-        let Some(wanted) = wanted.scalar_text().map(|wanted| wanted.to_lowercase()) else { return false };
+        let Some(wanted) = wanted.scalar_text().map(|wanted| wanted.to_lowercase()) else {
+            return false;
+        };
         match operator.trim_start_matches('!') {
             "%" => text.contains(wanted.trim_matches('%')),
             "=" | "@" => text == wanted,
@@ -275,15 +302,19 @@ pub(super) fn like(text: &str, pattern: &str) -> bool {
     text.ends_with(last)
 }
 
-/// `user.current`: one record, without the kind of user, and with the time in the portal's own form.
+/// `user.current`: one record, without the kind of user, and with the time in the portal's own
+/// form.
 pub(super) fn current(state: &State, rights: &[String], caller: i64) -> Php {
     let Some(person) = state.people.get(&caller) else { return Php::Null };
     visible_fields(rights)
         .iter()
         .filter(|name| **name != "USER_TYPE")
         .filter_map(|name| {
-            let value =
-                if *name == "TIMESTAMP_X" { Some(Php::from("01.05.2026 09:00:00")) } else { field(person, name) };
+            let value = if *name == "TIMESTAMP_X" {
+                Some(Php::from("01.05.2026 09:00:00"))
+            } else {
+                field(person, name)
+            };
             Some((*name, value?))
         })
         .collect()

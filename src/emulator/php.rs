@@ -1,7 +1,8 @@
 //! Values as the portal's own language has them.
 //!
-//! A list and an object are the same there, an ordered map; an empty one has forgotten which it was; and every value can be
-//! read as a number or a truth, by rules that make most of the portal's traps. This type keeps those rules in one place.
+//! A list and an object are the same there, an ordered map; an empty one has forgotten which it
+//! was; and every value can be read as a number or a truth, by rules that make most of the portal's
+//! traps. This type keeps those rules in one place.
 
 use std::fmt;
 
@@ -92,7 +93,8 @@ impl Array {
     pub(super) fn get(&self, key: &Key) -> Option<&Php> {
         // Lists are asked by their index, which is where the entry stands.
         if let Key::Int(number) = key
-            && let Some((known, value)) = usize::try_from(*number).ok().and_then(|index| self.entries.get(index))
+            && let Some((known, value)) =
+                usize::try_from(*number).ok().and_then(|index| self.entries.get(index))
             && known == key
         {
             return Some(value);
@@ -112,14 +114,16 @@ impl Array {
                 .filter(|index| self.entries.get(*index).is_some_and(|(known, _)| *known == key)),
             Key::Text(_) => None,
         };
-        let index = index.or_else(|| self.entries.iter().position(|(known, _)| *known == key)).unwrap_or_else(|| {
-            if let Key::Int(number) = key {
-                let after = number.saturating_add(1);
-                self.next = Some(self.next.map_or(after, |next| next.max(after)));
-            }
-            self.entries.push((key, Php::Null));
-            self.entries.len() - 1
-        });
+        let index = index
+            .or_else(|| self.entries.iter().position(|(known, _)| *known == key))
+            .unwrap_or_else(|| {
+                if let Key::Int(number) = key {
+                    let after = number.saturating_add(1);
+                    self.next = Some(self.next.map_or(after, |next| next.max(after)));
+                }
+                self.entries.push((key, Php::Null));
+                self.entries.len() - 1
+            });
         #[expect(clippy::indexing_slicing, reason = "the index was found or made just now")]
         &mut self.entries[index].1
     }
@@ -239,7 +243,8 @@ impl Php {
             Self::Text(text) => {
                 let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
                 let number = text.strip_prefix(['+', '-']).unwrap_or(text);
-                number.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.parse::<f64>().is_ok()
+                number.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+                    && text.parse::<f64>().is_ok()
             }
             _ => false,
         }
@@ -247,7 +252,9 @@ impl Php {
 
     /// Whether a handler that asks for a whole number takes it.
     pub(super) fn passes_as_int(&self) -> bool {
-        let fits = |number: f64| (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number);
+        let fits = |number: f64| {
+            (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number)
+        };
         match self {
             Self::Bool(_) | Self::Int(_) => true,
             Self::Float(number) => fits(*number),
@@ -261,7 +268,9 @@ impl Php {
         match self {
             Self::Bool(value) => if *value { "1" } else { "" }.into(),
             Self::Array(_) | Self::EmptyObject => "Array".into(),
-            Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) => self.scalar_text().unwrap_or_default(),
+            Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) => {
+                self.scalar_text().unwrap_or_default()
+            }
         }
     }
 
@@ -288,8 +297,8 @@ fn wrapped(number: f64) -> i64 {
     (number.trunc().rem_euclid(RANGE) as u64).cast_signed()
 }
 
-/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too large ones stop at the limit,
-/// and those that not even a fraction can hold are 0.
+/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too
+/// large ones stop at the limit, and those that not even a fraction can hold are 0.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
     let digits = |from: usize| {
@@ -306,7 +315,8 @@ fn leading_number(text: &str) -> i64 {
         return 0;
     }
     if text.get(end..).unwrap_or_default().starts_with(['e', 'E']) {
-        let exponent_sign = end + 1 + usize::from(text.get(end + 1..).unwrap_or_default().starts_with(['+', '-']));
+        let exponent_sign =
+            end + 1 + usize::from(text.get(end + 1..).unwrap_or_default().starts_with(['+', '-']));
         let exponent = digits(exponent_sign);
         if exponent > exponent_sign {
             end = exponent;
@@ -320,8 +330,10 @@ fn leading_number(text: &str) -> i64 {
         };
     }
     // The conversion stops at the limits by itself.
-    text.get(..end).and_then(|number| number.parse::<f64>().ok()).filter(|number| number.is_finite()).unwrap_or(0.0)
-        as i64
+    text.get(..end)
+        .and_then(|number| number.parse::<f64>().ok())
+        .filter(|number| number.is_finite())
+        .unwrap_or(0.0) as i64
 }
 
 /// How many digits a fraction is written with.
@@ -345,7 +357,8 @@ pub(super) fn float_text(number: f64, digits: Digits) -> String {
     };
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let (sign, mantissa) =
+        mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
     let mantissa = mantissa.replace('.', "");
     let mantissa = match mantissa.trim_end_matches('0') {
         "" => "0",

@@ -12,7 +12,9 @@ pub(super) fn parse(text: &[u8], limit: usize) -> Parsed {
             continue;
         }
         let (name, value) = match part.iter().position(|byte| *byte == b'=') {
-            Some(at) => (part.get(..at).unwrap_or_default(), part.get(at + 1..).unwrap_or_default()),
+            Some(at) => {
+                (part.get(..at).unwrap_or_default(), part.get(at + 1..).unwrap_or_default())
+            }
             None => (part, &[][..]),
         };
         insert(&mut parsed.values, &decode(name), Php::Text(decode(value)));
@@ -38,7 +40,8 @@ pub(super) fn decode(text: &[u8]) -> String {
             b'+' => bytes.push(b' '),
             b'%' => match tail {
                 [high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u8;
+                    let digit =
+                        |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default() as u8;
                     bytes.push(digit(high) * 16 + digit(low));
                     rest = after;
                 }
@@ -112,9 +115,11 @@ pub(super) fn multipart(body: &[u8], content_type: &str, limit: usize) -> Parsed
         let ends = [("\r\n\r\n", part.find("\r\n\r\n")), ("\n\n", part.find("\n\n"))];
         let first = ends.into_iter().filter_map(|(end, at)| Some((at?, end.len()))).min();
         let Some((at, length)) = first else { break };
-        let (head, behind) = (part.get(..at).unwrap_or_default(), part.get(at + length..).unwrap_or_default());
-        let (value, next) =
-            behind.split_once(delimiter.as_str()).map_or((behind, None), |(value, next)| (value, Some(next)));
+        let (head, behind) =
+            (part.get(..at).unwrap_or_default(), part.get(at + length..).unwrap_or_default());
+        let (value, next) = behind
+            .split_once(delimiter.as_str())
+            .map_or((behind, None), |(value, next)| (value, Some(next)));
         rest = next;
         let disposition = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
@@ -141,7 +146,8 @@ fn parameter(header: &str, wanted: &str) -> Option<String> {
     loop {
         let (_, tail) = rest.split_once(';')?;
         let (name, value) = tail.split_once('=')?;
-        let (value, after) = match value.chars().next().filter(|quote| matches!(quote, '"' | '\'')) {
+        let (value, after) = match value.chars().next().filter(|quote| matches!(quote, '"' | '\''))
+        {
             Some(quote) => quoted(value.get(1..).unwrap_or_default(), quote),
             None => {
                 let plain = value.split([';', ',']).next().unwrap_or_default();
@@ -210,7 +216,10 @@ mod tests {
             --B\r\ncontent-disposition: form-data; name=plain\r\nContent-Type: text/plain\r\n\r\nx\r\n\r\ny\r\n\
             --B\r\nContent-Disposition: form-data; filename=\"name=q\"; name=\"f\"\r\n\r\nfile\r\n\
             --B\r\nContent-Disposition: form-data; name='d[]'\r\n\r\n--B not\r\n--B--\r\n";
-        for kind in ["multipart/form-data; boundary=B", "Multipart/Form-Data; charset=utf-8; boundary=\"B\""] {
+        for kind in [
+            "multipart/form-data; boundary=B",
+            "Multipart/Form-Data; charset=utf-8; boundary=\"B\"",
+        ] {
             let values = multipart(body.as_bytes(), kind, 100).values;
             let wanted = r#"{"a_b":{"c d":"1"},"plain":"x\r\n\r\ny","d":["--B not"]}"#;
             assert_eq!(json(&Php::Array(values)), wanted, "{kind}");

@@ -1,6 +1,7 @@
 //! References of a batch to the results of earlier commands: `$result[user][0][ID]`.
 //!
-//! Behaviour notes, section 9.5: a path that does not lead to its end gives the last thing that was found on it.
+//! Behaviour notes, section 9.5: a path that does not lead to its end gives the last thing that was
+//! found on it.
 
 use super::php::{Array, Key, Php};
 
@@ -44,7 +45,10 @@ fn replaced(text: &str, results: &Results) -> Option<Php> {
         out.push_str(before);
         let end = from.find(char::is_whitespace).unwrap_or(from.len());
         let (word, after) = from.split_at(end);
-        match reference(word).map(|(kind, path)| look_up(results, kind, path)).and_then(|found| found.scalar_text()) {
+        match reference(word)
+            .map(|(kind, path)| look_up(results, kind, path))
+            .and_then(|found| found.scalar_text())
+        {
             Some(found) => {
                 out.push_str(&found);
                 changed = true;
@@ -65,7 +69,9 @@ fn reference(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix('$')?;
     let at = rest.find('[')?;
     let (kind, path) = rest.split_at(at);
-    let known = ["result", "error", "total", "next", "time"].iter().any(|name| kind.eq_ignore_ascii_case(name));
+    let known = ["result", "error", "total", "next", "time"]
+        .iter()
+        .any(|name| kind.eq_ignore_ascii_case(name));
     (known && path.contains(']')).then_some((kind, path))
 }
 

@@ -7,7 +7,8 @@ pub(super) const XML: &str = "text/xml; charset=utf-8";
 const HTML: &str = "text/html; charset=UTF-8";
 
 /// A page as a proxy in front of the portal would send it.
-const PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
+const PAGE: &str =
+    "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 
 /// What goes back over the wire.
 #[derive(Debug)]
@@ -37,7 +38,12 @@ impl Reply {
 
     /// A redirect.
     pub(super) fn elsewhere(location: &'static str) -> Self {
-        Self::Answer(Answer { status: 302, content_type: HTML, body: String::new(), location: Some(location) })
+        Self::Answer(Answer {
+            status: 302,
+            content_type: HTML,
+            body: String::new(),
+            location: Some(location),
+        })
     }
 
     /// The answer that a fault puts in place of the portal's own.

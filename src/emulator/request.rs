@@ -1,6 +1,7 @@
 //! A request as the portal reads it.
 //!
-//! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a call works on the caller.
+//! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a
+//! call works on the caller.
 
 use super::filter;
 use super::php::{Array, Php};
@@ -46,7 +47,8 @@ pub(super) struct Parameters {
 
 /// Takes the address apart; nothing if it does not lead to the interface.
 pub(super) fn target(path: &str) -> Option<Target> {
-    let rest = path.strip_prefix("/rest").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    let rest =
+        path.strip_prefix("/rest").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let parts: Vec<String> = rest
         .split('/')
         .filter(|part| !part.is_empty())
@@ -59,7 +61,8 @@ pub(super) fn target(path: &str) -> Option<Target> {
         [user, secret, method @ ..] => (Some((user.clone(), secret.clone())), method.join("/")),
     };
     let lower = method.to_ascii_lowercase();
-    let cut = |suffix: &str| method.get(..method.len() - suffix.len()).unwrap_or_default().to_owned();
+    let cut =
+        |suffix: &str| method.get(..method.len() - suffix.len()).unwrap_or_default().to_owned();
     let (method, format) = if lower.ends_with(".json") {
         (cut(".json"), Format::Json)
     } else if lower.ends_with(".xml") {
@@ -74,7 +77,8 @@ pub(super) fn target(path: &str) -> Option<Target> {
 pub(super) fn parameters(state: &State, incoming: &Incoming) -> Parameters {
     let limit = state.input_limit();
     let of_query = query::parse(incoming.query.as_bytes(), limit);
-    let mut parameters = Parameters { values: Array::default(), lost_body: None, dropped: of_query.dropped };
+    let mut parameters =
+        Parameters { values: Array::default(), lost_body: None, dropped: of_query.dropped };
     merge(&mut parameters.values, of_query.values, state, Kind::Form);
     if incoming.verb == "POST" {
         let content_type = incoming.content_type.as_deref().unwrap_or_default();
@@ -91,7 +95,8 @@ pub(super) fn parameters(state: &State, incoming: &Incoming) -> Parameters {
                 if !lower.starts_with(FORM) && !incoming.body.is_empty() {
                     parameters.lost_body = Some("the content type is neither JSON nor a form");
                 }
-                // A form has room for one value more than the limit says; the portal's language counts too late there.
+                // A form has room for one value more than the limit says; the portal's language
+                // counts too late there.
                 let room = if lower.starts_with(FORM) { limit.saturating_add(1) } else { limit };
                 query::parse(trimmed(&incoming.body), room)
             };
@@ -132,7 +137,8 @@ fn is_json(release: Release, content_type: &str) -> bool {
     match release {
         Release::Current => {
             let kind = kind.to_ascii_lowercase();
-            kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+            kind == "application/json"
+                || (kind.starts_with("application/") && kind.ends_with("+json"))
         }
         Release::Mid | Release::LegacyRead => kind == "application/json",
     }
@@ -168,12 +174,22 @@ mod tests {
     fn addresses_are_taken_apart_whatever_their_letter_case() {
         let shown = |path: &str| {
             let target = target(path).unwrap();
-            (target.webhook.map(|(user, secret)| format!("{user}:{secret}")), target.method, target.format)
+            (
+                target.webhook.map(|(user, secret)| format!("{user}:{secret}")),
+                target.method,
+                target.format,
+            )
         };
         let webhook = Some("1:abc".to_owned());
         assert_eq!(shown("/rest/1/abc/profile"), (webhook.clone(), "profile".into(), Format::Json));
-        assert_eq!(shown("/rest/1/abc/PROFILE.JSON/"), (webhook.clone(), "PROFILE".into(), Format::Json));
-        assert_eq!(shown("/rest/1/abc/profile.xml"), (webhook.clone(), "profile".into(), Format::Xml));
+        assert_eq!(
+            shown("/rest/1/abc/PROFILE.JSON/"),
+            (webhook.clone(), "PROFILE".into(), Format::Json)
+        );
+        assert_eq!(
+            shown("/rest/1/abc/profile.xml"),
+            (webhook.clone(), "profile".into(), Format::Xml)
+        );
         assert_eq!(shown("/rest/1/abc/"), (webhook, String::new(), Format::Json));
         assert_eq!(shown("/rest/profile"), (None, "profile".into(), Format::Json));
         assert_eq!(target("/elsewhere"), None);

@@ -1,4 +1,5 @@
-//! Portals to start with: a small company, or as many people as one likes. Every secret in them is made up.
+//! Portals to start with: a small company, or as many people as one likes. Every secret in them is
+//! made up.
 
 use serde_json::{Value, json};
 
@@ -7,12 +8,14 @@ use super::state::{State, StateError};
 /// What a portal holds at its start.
 #[derive(Clone, Debug, Default)]
 pub enum Seed {
-    /// A company of about forty people in five departments, a third of whom have arranged their cards.
+    /// A company of about forty people in five departments, a third of whom have arranged their
+    /// cards.
     #[default]
     Company,
     /// An administrator with a webhook, one department, and no card.
     Empty,
-    /// So many people, of whom three in ten have arranged both of their cards. The same number gives the same portal.
+    /// So many people, of whom three in ten have arranged both of their cards. The same number
+    /// gives the same portal.
     Users(u32),
     /// A state as `GET /state` of the control address gives it.
     State(Value),
@@ -27,12 +30,16 @@ impl std::str::FromStr for Seed {
             ("company", _) => Ok(Self::Company),
             ("empty", _) => Ok(Self::Empty),
             (_, Some(number)) => {
-                let digits =
-                    number.bytes().all(|byte| byte.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
+                let digits = number.bytes().all(|byte| byte.is_ascii_digit())
+                    && (number == "0" || !number.starts_with('0'));
                 let people = if digits { number.parse().ok() } else { None };
-                people.map(Self::Users).ok_or_else(|| format!("users={number}: how many people is a whole number"))
+                people
+                    .map(Self::Users)
+                    .ok_or_else(|| format!("users={number}: how many people is a whole number"))
             }
-            (other, None) => Err(format!("there is no seed {other:?}; there are company, empty and users=N")),
+            (other, None) => {
+                Err(format!("there is no seed {other:?}; there are company, empty and users=N"))
+            }
         }
     }
 }
@@ -87,7 +94,8 @@ const PEOPLE: &[Row] = &[
 ];
 
 /// People who work there no longer.
-const DISMISSED: &[Row] = &[(10, "Fedor", "Orlov", "M", 41, "Sales"), (38, "Lisa", "Krause", "F", 43, "Support")];
+const DISMISSED: &[Row] =
+    &[(10, "Fedor", "Orlov", "M", 41, "Sales"), (38, "Lisa", "Krause", "F", 43, "Support")];
 
 /// Who has arranged which card: id, kinds of lead, and which arrangement.
 const ARRANGED: &[(i64, &[&str], usize)] = &[
@@ -109,17 +117,28 @@ const ARRANGED: &[(i64, &[&str], usize)] = &[
     (35, &["lead_details"], 0),
 ];
 
-/// Arrangements of a card: the title of each section, and its fields with the flag that the portal stores.
-type Arrangement = &'static [(&'static str, &'static str, &'static [(&'static str, &'static str)])];
+/// Arrangements of a card: the title of each section, and its fields with the flag that the portal
+/// stores.
+type Arrangement =
+    &'static [(&'static str, &'static str, &'static [(&'static str, &'static str)])];
 
 const ARRANGEMENTS: &[Arrangement] = &[
     &[
         (
             "main",
             "About the lead",
-            &[("TITLE", "1"), ("STATUS_ID", "1"), ("OPPORTUNITY_WITH_CURRENCY", "1"), ("SOURCE_ID", "0")],
+            &[
+                ("TITLE", "1"),
+                ("STATUS_ID", "1"),
+                ("OPPORTUNITY_WITH_CURRENCY", "1"),
+                ("SOURCE_ID", "0"),
+            ],
         ),
-        ("person", "Who asks", &[("CLIENT", "1"), ("NAME", "0"), ("PHONE", "1"), ("EMAIL", "1"), ("POST", "0")]),
+        (
+            "person",
+            "Who asks",
+            &[("CLIENT", "1"), ("NAME", "0"), ("PHONE", "1"), ("EMAIL", "1"), ("POST", "0")],
+        ),
         ("notes", "Notes", &[("COMMENTS", "0"), ("ASSIGNED_BY_ID", "0"), ("OBSERVER", "0")]),
     ],
     &[
@@ -143,11 +162,21 @@ const ARRANGEMENTS: &[Arrangement] = &[
         ],
     )],
     &[
-        ("call", "For the first call", &[("NAME", "1"), ("PHONE", "1"), ("SOURCE_DESCRIPTION", "1")]),
+        (
+            "call",
+            "For the first call",
+            &[("NAME", "1"), ("PHONE", "1"), ("SOURCE_DESCRIPTION", "1")],
+        ),
         (
             "main",
             "Everything else",
-            &[("TITLE", "0"), ("STATUS_ID", "0"), ("ADDRESS", "0"), ("WEB", "0"), ("ASSIGNED_BY_ID", "0")],
+            &[
+                ("TITLE", "0"),
+                ("STATUS_ID", "0"),
+                ("ADDRESS", "0"),
+                ("WEB", "0"),
+                ("ASSIGNED_BY_ID", "0"),
+            ],
         ),
         ("old", "Fair 2024", &[("UF_CRM_1712345678", "0"), ("UF_CRM_1712345679", "0")]),
     ],
@@ -224,7 +253,9 @@ fn card(arrangement: Arrangement) -> Value {
 }
 
 fn arrangement(number: usize) -> Value {
-    ARRANGEMENTS.get(number % ARRANGEMENTS.len()).map_or(Value::Null, |arrangement| card(arrangement))
+    ARRANGEMENTS
+        .get(number % ARRANGEMENTS.len())
+        .map_or(Value::Null, |arrangement| card(arrangement))
 }
 
 fn company() -> Value {

@@ -1,7 +1,7 @@
 //! The emulator over HTTP: one address for the portal, another for its control.
 //!
-//! It stands on hyper itself and not on a framework, because a fault may be the end of a connection without an answer, and
-//! because nothing may read the body before the rules of the portal do.
+//! It stands on hyper itself and not on a framework, because a fault may be the end of a connection
+//! without an answer, and because nothing may read the body before the rules of the portal do.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -44,7 +44,12 @@ pub(super) enum Callers {
 }
 
 /// Serves connections until the stop is wished.
-pub(super) async fn serve(listener: TcpListener, portal: Arc<Portal>, door: Door, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    portal: Arc<Portal>,
+    door: Door,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -54,7 +59,8 @@ pub(super) async fn serve(listener: TcpListener, portal: Arc<Portal>, door: Door
         let _ = stream.set_nodelay(true);
         let (portal, mut stop) = (Arc::clone(&portal), stop.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&portal), door, source, request));
+            let service =
+                service_fn(move |request| answer(Arc::clone(&portal), door, source, request));
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
@@ -80,11 +86,12 @@ async fn answer(
         .map_err(|problem| std::io::Error::other(problem.to_string()))?
         .to_bytes();
     if let Door::Control(callers) = door {
-        let (status, text) = if callers == Callers::ThisMachine && control::comes_from_a_page(&head.headers) {
-            (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
-        } else {
-            control::answer(&portal, &head.method, head.uri.path(), &body)
-        };
+        let (status, text) =
+            if callers == Callers::ThisMachine && control::comes_from_a_page(&head.headers) {
+                (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
+            } else {
+                control::answer(&portal, &head.method, head.uri.path(), &body)
+            };
         return Ok(response(status, JSON, full(text), None));
     }
     let content_type = head.headers.get(header::CONTENT_TYPE);
@@ -92,7 +99,8 @@ async fn answer(
         verb: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        content_type: content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        content_type: content_type
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
         // Nobody unpacks a compressed body: its bytes are read as they came.
         body: body.to_vec(),
     };
@@ -110,7 +118,10 @@ async fn answer(
                 Err(std::io::Error::other("cut by a fault"))
             };
             let beginning = futures_util::stream::iter([Ok(Frame::data(beginning))]);
-            let stream = StreamBody::new(futures_util::StreamExt::chain(beginning, futures_util::stream::once(broken)));
+            let stream = StreamBody::new(futures_util::StreamExt::chain(
+                beginning,
+                futures_util::stream::once(broken),
+            ));
             Ok(of_portal(response(status, content_type, stream.boxed(), None)))
         }
         // An error here ends the connection before a byte of an answer.
@@ -129,9 +140,15 @@ fn full(text: String) -> Body {
     Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed()
 }
 
-fn response(status: u16, content_type: &'static str, body: Body, location: Option<&'static str>) -> Response<Body> {
+fn response(
+    status: u16,
+    content_type: &'static str,
+    body: Body,
+    location: Option<&'static str>,
+) -> Response<Body> {
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
     headers.insert("x-recard-emulator", header::HeaderValue::from_static("1"));

@@ -14,7 +14,8 @@ const BASE_PORTAL: &str = include_str!("base_portal.json");
 /// The category of all rows that belong to cards.
 pub(super) const CATEGORY: &str = "crm.entity.editor";
 
-/// The largest user id that the portal's database can hold; larger ones are cut down to it on writing.
+/// The largest user id that the portal's database can hold; larger ones are cut down to it on
+/// writing.
 pub(super) const LARGEST_USER: i64 = 2_147_483_647;
 
 /// Which release of the portal is imitated.
@@ -38,7 +39,9 @@ impl std::str::FromStr for Release {
             "current" => Ok(Self::Current),
             "mid" => Ok(Self::Mid),
             "legacy-read" => Ok(Self::LegacyRead),
-            other => Err(format!("there is no release {other:?}; there are current, mid and legacy-read")),
+            other => Err(format!(
+                "there is no release {other:?}; there are current, mid and legacy-read"
+            )),
         }
     }
 }
@@ -198,8 +201,8 @@ fn nothing() -> Php {
 }
 
 impl State {
-    /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that are left out come from the
-    /// base portal.
+    /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that
+    /// are left out come from the base portal.
     pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
         let wrong = |problem: serde_json::Error| StateError(problem.to_string());
         // The derived form would take a list for the parts in their order.
@@ -209,7 +212,9 @@ impl State {
         let StateForm { variant, environment, portal: given, options } =
             StateForm::deserialize(state).map_err(wrong)?;
         if variant.is_none() && environment.is_none() && given.is_none() && options.is_none() {
-            return Err(StateError("it has none of the parts `variant`, `environment`, `portal` and `options`".into()));
+            return Err(StateError(
+                "it has none of the parts `variant`, `environment`, `portal` and `options`".into(),
+            ));
         }
         let mut portal: Value = serde_json::from_str(BASE_PORTAL).map_err(wrong)?;
         if let (Some(base), Some(given)) = (portal.as_object_mut(), given) {
@@ -306,7 +311,8 @@ impl State {
         self.environment.server_settings.get(name)
     }
 
-    /// The webhook that an address names: by its secret, in any case of letters, and by the id or the login of its owner.
+    /// The webhook that an address names: by its secret, in any case of letters, and by the id or
+    /// the login of its owner.
     pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {
         self.webhooks.iter().find(|row| {
             // What is written like a number is an id, and anything else a login.
@@ -314,18 +320,23 @@ impl State {
                 Key::Int(id) => row.user_id == id,
                 Key::Text(login) => {
                     let person = self.people.get(&row.user_id);
-                    person.is_some_and(|one| !login.is_empty() && one.login.to_lowercase() == login.to_lowercase())
+                    person.is_some_and(|one| {
+                        !login.is_empty() && one.login.to_lowercase() == login.to_lowercase()
+                    })
                 }
             };
             row.active && row.secret.eq_ignore_ascii_case(secret) && is_owner
         })
     }
 
-    /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those that are held.
+    /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those
+    /// that are held.
     pub(super) fn is_held(&self, secret: &str) -> bool {
         let names_it = |value: &Value| value.to_string().to_ascii_lowercase().contains(secret);
         let mut settings = self.environment.server_settings.iter();
-        settings.any(|(name, value)| name.starts_with("rest.") && name.contains("hold") && names_it(value))
+        settings.any(|(name, value)| {
+            name.starts_with("rest.") && name.contains("hold") && names_it(value)
+        })
     }
 
     /// Whether a person administers the portal.
@@ -335,7 +346,8 @@ impl State {
 
     /// Whether a person may change the settings of the CRM.
     pub(super) fn is_crm_admin(&self, user: i64) -> bool {
-        self.is_portal_admin(user) || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
+        self.is_portal_admin(user)
+            || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
     }
 
     /// Whether a person may read anything in the CRM.

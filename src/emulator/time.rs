@@ -3,7 +3,8 @@
 use super::php::Php;
 use super::state::Release;
 
-/// The time that a method has taken in the last ten minutes, and when the oldest of it is forgotten, in seconds from now.
+/// The time that a method has taken in the last ten minutes, and when the oldest of it is
+/// forgotten, in seconds from now.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operating {
     pub(super) seconds: f64,
@@ -24,8 +25,13 @@ pub(super) fn clock_text(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
 }
 
-/// The part `time` of an answer. Current releases cut the start to whole seconds, and so count up to one too many.
-pub(super) fn time(release: Release, started: jiff::Timestamp, operating: Option<Operating>) -> Php {
+/// The part `time` of an answer. Current releases cut the start to whole seconds, and so count up
+/// to one too many.
+pub(super) fn time(
+    release: Release,
+    started: jiff::Timestamp,
+    operating: Option<Operating>,
+) -> Php {
     let seconds = |at: jiff::Timestamp| at.as_microsecond() as f64 / 1e6;
     let (start, finish) = (seconds(started), seconds(now()));
     let (start, processing) = match release {

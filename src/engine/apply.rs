@@ -12,12 +12,14 @@ use crate::port::{RunLog, WritePortal};
 
 /// Resets what the plan says, by the protocol of [the module](super).
 ///
-/// The journal must be open: the log was made with the run's header. Every target of the plan gets exactly one outcome, and
-/// so do those that were settled beforehand: targets of the header that the plan does not touch any more.
+/// The journal must be open: the log was made with the run's header. Every target of the plan gets
+/// exactly one outcome, and so do those that were settled beforehand: targets of the header that
+/// the plan does not touch any more.
 ///
 /// # Errors
 ///
-/// If the store fails or the portal turns the caller away. Failures of single targets are outcomes, not errors.
+/// If the store fails or the portal turns the caller away. Failures of single targets are outcomes,
+/// not errors.
 pub async fn apply<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,
@@ -50,8 +52,12 @@ fn task(target: &PlannedTarget, options: ExecuteOptions) -> Task {
     Task { blind, ..Task::new(target.key, Goal::Reset, expected, options.freshness.read_at()) }
 }
 
-/// Returns what is to be remembered of targets in mode `once`: those that were verified in this run, and no others.
-fn marks(plan: &Plan, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)> {
+/// Returns what is to be remembered of targets in mode `once`: those that were verified in this
+/// run, and no others.
+fn marks(
+    plan: &Plan,
+    outcomes: &BTreeMap<CardKey, Outcome>,
+) -> Vec<(Generation, CardKey, LedgerEntry)> {
     let mark = |target: &PlannedTarget| {
         let generation = target.generation.clone()?;
         let removed = match &target.decision {

@@ -1,7 +1,8 @@
 //! A plan file compared with the manifests that it must have been made from.
 //!
-//! The seal of a plan file finds accidents and is no signature. So where the manifests are given, nothing that the file says of them is
-//! believed: their limits are those of the guards, and each target must be one that they select.
+//! The seal of a plan file finds accidents and is no signature. So where the manifests are given,
+//! nothing that the file says of them is believed: their limits are those of the guards, and each
+//! target must be one that they select.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use crate::language::Text;
 use crate::manifest::{Declaration, Document, PersonalBlock};
 use crate::model::{CardKey, DesiredState, Mode, Origin, Outcome, Selector};
 
-/// Returns what a plan file says that its manifests do not; nothing if they agree. The portal is not asked.
+/// Returns what a plan file says that its manifests do not; nothing if they agree. The portal is
+/// not asked.
 pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<Text> {
     let other = || tr!("the plan file was made from other manifests, or they have changed since");
     if file.manifest != declaration.digest || file.manifests.len() != declaration.documents.len() {
@@ -18,25 +20,32 @@ pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<T
     }
     let documents: BTreeMap<&str, &Document> =
         declaration.documents.iter().map(|document| (&*document.name, document)).collect();
-    let is_same = |name: &str, reason: &str| documents.get(name).is_some_and(|document| *document.reason == *reason);
+    let is_same = |name: &str, reason: &str| {
+        documents.get(name).is_some_and(|document| *document.reason == *reason)
+    };
     if !file.manifests.iter().all(|one| is_same(&one.name, &one.reason)) {
         return Some(other());
     }
     if file.limits.manifests != declaration.guards().manifests {
-        return Some(tr!("the plan file holds other guards, or another `protect`, than the manifests"));
+        return Some(tr!(
+            "the plan file holds other guards, or another `protect`, than the manifests"
+        ));
     }
     let targets = file.targets.iter().map(|PlanFileTarget { key, generation, origin, .. }| {
         (*key, generation.clone().map_or(Mode::Enforce, Mode::Once), origin)
     });
-    let marks = file
-        .marks
-        .iter()
-        .map(|PlanFileMark { key, generation, origin }| (*key, Mode::Once(generation.clone()), origin));
+    let marks = file.marks.iter().map(|PlanFileMark { key, generation, origin }| {
+        (*key, Mode::Once(generation.clone()), origin)
+    });
     let is_stated = |key, mode: &Mode, origin: &Origin| {
-        documents.get(&*origin.manifest).is_some_and(|document| states(document, key, mode, &origin.selector))
+        documents
+            .get(&*origin.manifest)
+            .is_some_and(|document| states(document, key, mode, &origin.selector))
     };
     let foreign = targets.chain(marks).find(|(key, mode, origin)| !is_stated(*key, mode, origin));
-    foreign.map(|(key, ..)| tr!("the plan file names {key}, and the manifests do not select it so", key))
+    foreign.map(|(key, ..)| {
+        tr!("the plan file names {key}, and the manifests do not select it so", key)
+    })
 }
 
 /// Returns `true` if a document has this selector for this kind of card in this mode.
@@ -48,13 +57,15 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
     let has = |block: &PersonalBlock| {
         let users = &block.users;
         let excepted = users.except.ids.iter().any(|id| id.value == user);
-        let fits = block.lead_customer_types.contains(&key.lead) && block.mode == *mode && !excepted;
+        let fits =
+            block.lead_customer_types.contains(&key.lead) && block.mode == *mode && !excepted;
         fits && match selector {
             Selector::Id => users.ids.iter().any(|id| id.value == user),
             Selector::Email(email) => users.emails.iter().any(|one| one.value == *email),
-            Selector::Department { id, recursive } => {
-                users.departments.iter().any(|one| (one.value.id, one.value.recursive) == (*id, *recursive))
-            }
+            Selector::Department { id, recursive } => users
+                .departments
+                .iter()
+                .any(|one| (one.value.id, one.value.recursive) == (*id, *recursive)),
             Selector::All => users.all.is_some(),
             Selector::Common => false,
         }
@@ -62,7 +73,8 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
     document.personal.iter().any(has)
 }
 
-/// Returns why a target of a plan file is left alone if the manifests mean this on the portal now; nothing if they select it.
+/// Returns why a target of a plan file is left alone if the manifests mean this on the portal now;
+/// nothing if they select it.
 pub(super) fn unselected(target: &PlanFileTarget, now: &DesiredState) -> Option<Outcome> {
     let mode = target.generation.clone().map_or(Mode::Enforce, Mode::Once);
     let index = now.targets.binary_search_by_key(&target.key, |one| one.key).ok();
@@ -71,7 +83,9 @@ pub(super) fn unselected(target: &PlanFileTarget, now: &DesiredState) -> Option<
         Some(_) if now.gaps.contains_key(&target.key) => {
             tr_later!("the manifests may except the person: the tree of departments has a hole")
         }
-        Some(found) if found.mode != mode => tr_later!("the manifests select the card in another mode now"),
+        Some(found) if found.mode != mode => {
+            tr_later!("the manifests select the card in another mode now")
+        }
         Some(_) => return None,
     };
     Some(Outcome::NotAttempted(reason.to_owned()))
@@ -127,10 +141,13 @@ mod tests {
 
     #[test]
     fn a_plan_file_of_the_manifests_agrees_with_them() {
-        let department = |id, recursive| Selector::Department { id: DepartmentId::new(id).unwrap(), recursive };
-        for (user, selector) in
-            [(7, Selector::Id), (12, Selector::Email("anna@company.example".into())), (12, department(41, true))]
-        {
+        let department =
+            |id, recursive| Selector::Department { id: DepartmentId::new(id).unwrap(), recursive };
+        for (user, selector) in [
+            (7, Selector::Id),
+            (12, Selector::Email("anna@company.example".into())),
+            (12, department(41, true)),
+        ] {
             assert_eq!(told(&file(user, selector)), None);
         }
         for (user, selector) in [
@@ -145,7 +162,9 @@ mod tests {
             let text = told(&file(user, selector)).unwrap();
             assert_eq!(
                 text,
-                format!("the plan file names personal/{user}/simple, and the manifests do not select it so")
+                format!(
+                    "the plan file names personal/{user}/simple, and the manifests do not select it so"
+                )
             );
         }
     }
@@ -158,20 +177,39 @@ mod tests {
             told(&file).unwrap()
         };
         let guards = "the plan file holds other guards, or another `protect`, than the manifests";
-        let limits = |file: &mut PlanFileContent| file.limits.manifests.get_mut("sales").unwrap().max_users = Some(99);
+        let limits = |file: &mut PlanFileContent| {
+            file.limits.manifests.get_mut("sales").unwrap().max_users = Some(99)
+        };
         assert_eq!(with(limits), guards);
-        assert_eq!(with(|file| file.limits.manifests.get_mut("sales").unwrap().protected.clear()), guards);
+        assert_eq!(
+            with(|file| file.limits.manifests.get_mut("sales").unwrap().protected.clear()),
+            guards
+        );
         assert_eq!(
             with(|file| {
-                file.limits.manifests.get_mut("sales").unwrap().acknowledged_people.insert(UserId::FIRST);
+                file.limits
+                    .manifests
+                    .get_mut("sales")
+                    .unwrap()
+                    .acknowledged_people
+                    .insert(UserId::FIRST);
             }),
             guards
         );
         assert_eq!(with(|file| file.limits.manifests.clear()), guards);
-        assert!(with(|file| file.targets[0].generation = Generation::new("2026-12")).contains("do not select it so"));
+        assert!(
+            with(|file| file.targets[0].generation = Generation::new("2026-12"))
+                .contains("do not select it so")
+        );
         assert!(with(|file| file.targets[0].generation = None).contains("do not select it so"));
-        assert!(with(|file| file.targets[0].origin.manifest = "other".into()).contains("do not select it so"));
-        assert!(with(|file| file.manifests[0].reason = "another".to_owned()).contains("other manifests"));
+        assert!(
+            with(|file| file.targets[0].origin.manifest = "other".into())
+                .contains("do not select it so")
+        );
+        assert!(
+            with(|file| file.manifests[0].reason = "another".to_owned())
+                .contains("other manifests")
+        );
         assert!(with(|file| file.manifest = Digest::of(b"other")).contains("other manifests"));
     }
 }

@@ -1,8 +1,8 @@
 //! What the portal says of the people and departments that the manifests name.
 //!
-//! The portal ignores a filter that it does not understand and returns everybody. So nothing that comes back is believed
-//! because it came back: every person is checked against what was asked, and the tree of departments is walked here and
-//! not by the portal.
+//! The portal ignores a filter that it does not understand and returns everybody. So nothing that
+//! comes back is believed because it came back: every person is checked against what was asked, and
+//! the tree of departments is walked here and not by the portal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,10 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Asks the portal for everything that the manifests name, each thing once.
-    pub(super) async fn read<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Self, PortalError> {
+    pub(super) async fn read<P: ReadPortal>(
+        portal: &P,
+        declaration: &Declaration,
+    ) -> Result<Self, PortalError> {
         Questions::of(declaration).ask(portal).await
     }
 
@@ -34,7 +37,8 @@ impl Directory {
         self.people.insert(person.id, person);
     }
 
-    /// The department and, if asked for, all below it; empty if it does not exist. A ring of departments ends by itself.
+    /// The department and, if asked for, all below it; empty if it does not exist. A ring of
+    /// departments ends by itself.
     pub(super) fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
         let mut found = BTreeSet::new();
         if !self.departments.contains_key(&selector.id) {
@@ -43,23 +47,32 @@ impl Directory {
         let mut open = vec![selector.id];
         while let Some(id) = open.pop() {
             if found.insert(id) && selector.recursive {
-                let below = self.departments.values().filter(|department| department.parent == Some(id));
+                let below =
+                    self.departments.values().filter(|department| department.parent == Some(id));
                 open.extend(below.map(|department| department.id));
             }
         }
         found
     }
 
-    /// Returns the hole in the tree because of which it is not known if somebody is below a department; nothing if it is known.
+    /// Returns the hole in the tree because of which it is not known if somebody is below a
+    /// department; nothing if it is known.
     ///
-    /// The portal lists active departments alone. A department that it does not list may be below any other one, and so may those
-    /// that are below it. A ring has no root, so that its true place in the tree is not known either.
+    /// The portal lists active departments alone. A department that it does not list may be below
+    /// any other one, and so may those that are below it. A ring has no root, so that its true
+    /// place in the tree is not known either.
     pub(super) fn gap(&self, user: UserId, excepted: DepartmentId) -> Option<TreeGap> {
         let missing = |department: DepartmentId| {
             let (mut id, mut seen) = (department, BTreeSet::new());
             while seen.insert(id) {
                 match self.departments.get(&id) {
-                    None => return Some(TreeGap { excepted, department, hole: TreeHole::NotListed(id) }),
+                    None => {
+                        return Some(TreeGap {
+                            excepted,
+                            department,
+                            hole: TreeHole::NotListed(id),
+                        });
+                    }
                     Some(found) => id = found.parent?,
                 }
             }
@@ -75,8 +88,13 @@ impl Directory {
     }
 
     /// The active people who belong directly to one of the departments.
-    pub(super) fn members<'a>(&'a self, departments: &'a BTreeSet<DepartmentId>) -> impl Iterator<Item = UserId> + 'a {
-        let fits = |person: &&Person| person.active && person.departments.iter().any(|id| departments.contains(id));
+    pub(super) fn members<'a>(
+        &'a self,
+        departments: &'a BTreeSet<DepartmentId>,
+    ) -> impl Iterator<Item = UserId> + 'a {
+        let fits = |person: &&Person| {
+            person.active && person.departments.iter().any(|id| departments.contains(id))
+        };
         self.people.values().filter(fits).map(|person| person.id)
     }
 }
@@ -96,9 +114,13 @@ impl Questions {
         for block in declaration.documents.iter().flat_map(|document| &document.personal) {
             let users = &block.users;
             questions.ids.extend(users.ids.iter().chain(&users.except.ids).map(|id| id.value));
-            questions
-                .emails
-                .extend(users.emails.iter().chain(&users.except.emails).map(|email| Arc::clone(&email.value)));
+            questions.emails.extend(
+                users
+                    .emails
+                    .iter()
+                    .chain(&users.except.emails)
+                    .map(|email| Arc::clone(&email.value)),
+            );
             let departments = users.departments.iter().chain(&users.except.departments);
             questions.departments.extend(departments.map(|department| department.value));
             questions.everybody |= users.all.is_some();
@@ -109,9 +131,13 @@ impl Questions {
     async fn ask<P: ReadPortal>(self, portal: &P) -> Result<Directory, PortalError> {
         let mut directory = Directory::default();
         if !self.departments.is_empty() {
-            directory.departments = portal.departments().await?.into_iter().map(|found| (found.id, found)).collect();
-            let wanted: BTreeSet<DepartmentId> =
-                self.departments.iter().flat_map(|selector| directory.department_tree(selector)).collect();
+            directory.departments =
+                portal.departments().await?.into_iter().map(|found| (found.id, found)).collect();
+            let wanted: BTreeSet<DepartmentId> = self
+                .departments
+                .iter()
+                .flat_map(|selector| directory.department_tree(selector))
+                .collect();
             // One listing of everybody answers for all departments as well.
             if !wanted.is_empty() && !self.everybody {
                 let query = PeopleQuery::Departments(wanted.iter().copied().collect());
@@ -133,7 +159,8 @@ impl Questions {
             let employees = directory.people.values().filter(|person| person.is_employee()).count();
             directory.employees = Some(u32::try_from(employees).unwrap_or(u32::MAX));
         }
-        let missing: Vec<UserId> = self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
+        let missing: Vec<UserId> =
+            self.ids.iter().copied().filter(|id| !directory.people.contains_key(id)).collect();
         if !missing.is_empty() {
             directory.people.extend(look_up(portal, missing).await?);
         }
@@ -142,7 +169,11 @@ impl Questions {
             for person in portal.people(&query).await? {
                 match person.email.as_deref().map(str::to_lowercase) {
                     Some(email) if self.emails.contains(email.as_str()) => {
-                        directory.by_email.entry(email.into()).or_default().push((person.id, person.active));
+                        directory
+                            .by_email
+                            .entry(email.into())
+                            .or_default()
+                            .push((person.id, person.active));
                         directory.add(person);
                     }
                     _ => return Err(filter_ignored("e-mail", &person)),
@@ -153,12 +184,16 @@ impl Questions {
     }
 }
 
-/// The people with these ids, as the portal describes them now, dismissed ones included. Whom it does not know is missing.
+/// The people with these ids, as the portal describes them now, dismissed ones included. Whom it
+/// does not know is missing.
 ///
 /// # Errors
 ///
 /// If the portal cannot be asked, or answers with somebody else.
-pub async fn look_up<P: ReadPortal>(portal: &P, ids: Vec<UserId>) -> Result<BTreeMap<UserId, Person>, PortalError> {
+pub async fn look_up<P: ReadPortal>(
+    portal: &P,
+    ids: Vec<UserId>,
+) -> Result<BTreeMap<UserId, Person>, PortalError> {
     let wanted: BTreeSet<UserId> = ids.iter().copied().collect();
     let mut people = BTreeMap::new();
     if ids.is_empty() {
@@ -173,7 +208,8 @@ pub async fn look_up<P: ReadPortal>(portal: &P, ids: Vec<UserId>) -> Result<BTre
     Ok(people)
 }
 
-/// An answer that holds somebody who was not asked for means that the portal did not understand the question.
+/// An answer that holds somebody who was not asked for means that the portal did not understand the
+/// question.
 fn filter_ignored(what: &str, person: &Person) -> PortalError {
     PortalError::Unexpected(format!(
         "asked for people by {what}, the portal also returned user {}, who does not fit; the filter was ignored, and \

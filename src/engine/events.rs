@@ -1,4 +1,5 @@
-//! What the engine tells while it works: for progress bars and logs. Nothing depends on who listens.
+//! What the engine tells while it works: for progress bars and logs. Nothing depends on who
+//! listens.
 
 use crate::language::Text;
 use crate::model::{CardKey, Outcome};

@@ -7,8 +7,9 @@ use crate::port::JournalRecord;
 
 /// Returns the evidence that the records of a run hold.
 ///
-/// Its head says how reads were trusted when it was planned. A run of a recard that did not record it shows the same by its
-/// backups, if they differ between users: an old release answers with one card for all of them.
+/// Its head says how reads were trusted when it was planned. A run of a recard that did not record
+/// it shows the same by its backups, if they differ between users: an old release answers with one
+/// card for all of them.
 pub fn evidence_of_run(records: &[JournalRecord]) -> Option<TrustEvidence> {
     let is_recorded = records.iter().any(|record| match record {
         JournalRecord::Opened(header) => header.trust.is_some(),
@@ -41,7 +42,10 @@ mod tests {
     use crate::model::CardKey;
     use crate::port::RunHeader;
 
-    fn run(trust: Option<TrustEvidence>, backups: &[(CardKey, Option<&str>)]) -> Vec<JournalRecord> {
+    fn run(
+        trust: Option<TrustEvidence>,
+        backups: &[(CardKey, Option<&str>)],
+    ) -> Vec<JournalRecord> {
         let header = RunHeader { trust, ..samples::header(&[]) };
         let intent = |(key, name): &(CardKey, Option<&str>)| JournalRecord::Intent {
             targets: vec![(*key, name.map(|name| samples::layout(name).digest()))],
@@ -59,7 +63,8 @@ mod tests {
             (None, vec![(one, Some("mine"))], false),
             (None, vec![(one, Some("mine")), (two, Some("mine"))], false),
             (None, vec![(one, Some("mine")), (two, Some("yours"))], true),
-            // The same person twice, another kind of lead, the common card, and a blind reset prove nothing.
+            // The same person twice, another kind of lead, the common card, and a blind reset prove
+            // nothing.
             (None, vec![(one, Some("mine")), (one, Some("yours"))], false),
             (None, vec![(one, Some("mine")), (repeat, Some("yours"))], false),
             (None, vec![(one, Some("mine")), (samples::common(), Some("yours"))], false),

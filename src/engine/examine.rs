@@ -2,7 +2,9 @@
 
 use super::observe::read_all;
 use super::{Event, observe};
-use crate::model::{CardKey, Identity, LeadCustomerType, Observed, ReadTrust, UnreadableReason, UserId};
+use crate::model::{
+    CardKey, Identity, LeadCustomerType, Observed, ReadTrust, UnreadableReason, UserId,
+};
 use crate::port::{CardRead, PortalError, ReadPortal};
 
 /// What reads of some cards showed.
@@ -29,8 +31,8 @@ pub enum Access {
 
 /// Whether the portal obeys the parameter that chooses the kind of lead.
 ///
-/// A name that the portal does not know is ignored without a word, and then every question is about simple leads. If for
-/// anybody the two answers differ, the parameter was understood.
+/// A name that the portal does not know is ignored without a word, and then every question is about
+/// simple leads. If for anybody the two answers differ, the parameter was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectorFinding {
     /// For this card the two kinds of lead read differently.
@@ -52,22 +54,28 @@ pub async fn examine_cards<P: ReadPortal>(
     people: &[UserId],
 ) -> Result<CardsExamined, PortalError> {
     let silent = |_: Event| {};
-    // The card of a user who cannot exist belongs to nobody, and may be read only by those who may read everybody's.
+    // The card of a user who cannot exist belongs to nobody, and may be read only by those who may
+    // read everybody's.
     let nobody = [CardKey::personal(UserId::IMPOSSIBLE, LeadCustomerType::Simple)];
     let snapshot = observe(portal, caller, &nobody, &silent).await?;
     let access = match snapshot.cards.first() {
         Some((_, Observed::Unreadable(UnreadableReason::Refused { code, message }))) => {
             Access::Refused([code.as_str(), message.as_str()].join(" ").trim().to_owned())
         }
-        Some((_, Observed::Unreadable(UnreadableReason::NoAnswer(text)))) => Access::Unknown(text.clone()),
+        Some((_, Observed::Unreadable(UnreadableReason::NoAnswer(text)))) => {
+            Access::Unknown(text.clone())
+        }
         Some((_, Observed::Known(_) | Observed::Unreadable(_))) => Access::Allowed,
         None => Access::Unknown("the portal was not asked".to_owned()),
     };
 
     let others = people.iter().copied().filter(|_| access == Access::Allowed);
-    let whose: Vec<UserId> = [caller.user].into_iter().chain(others.filter(|user| *user != caller.user)).collect();
+    let whose: Vec<UserId> =
+        [caller.user].into_iter().chain(others.filter(|user| *user != caller.user)).collect();
     let mut pairs = vec![LeadCustomerType::ALL.map(CardKey::common)];
-    pairs.extend(whose.iter().map(|user| LeadCustomerType::ALL.map(|lead| CardKey::personal(*user, lead))));
+    pairs.extend(
+        whose.iter().map(|user| LeadCustomerType::ALL.map(|lead| CardKey::personal(*user, lead))),
+    );
     let keys: Vec<CardKey> = pairs.iter().flatten().copied().collect();
     let reads = read_all(portal, &keys, &silent).await?;
     let selector = selector(pairs.iter().map(|pair| (pair, pair.map(|key| reads.get(&key)))));
@@ -75,7 +83,8 @@ pub async fn examine_cards<P: ReadPortal>(
     // What observation of one card could not prove, the cards of many may.
     let trust = match snapshot.trust {
         ReadTrust::Unproven => {
-            let keys: Vec<CardKey> = keys.iter().copied().filter(|key| key.user().is_some()).collect();
+            let keys: Vec<CardKey> =
+                keys.iter().copied().filter(|key| key.user().is_some()).collect();
             observe(portal, caller, &keys, &silent).await?.trust
         }
         found => found,
@@ -83,7 +92,9 @@ pub async fn examine_cards<P: ReadPortal>(
     Ok(CardsExamined { trust, access, selector })
 }
 
-fn selector<'a>(pairs: impl Iterator<Item = (&'a [CardKey; 2], [Option<&'a CardRead>; 2])>) -> SelectorFinding {
+fn selector<'a>(
+    pairs: impl Iterator<Item = (&'a [CardKey; 2], [Option<&'a CardRead>; 2])>,
+) -> SelectorFinding {
     let mut same = 0;
     for ([simple, _], reads) in pairs {
         let [Some(CardRead::Read(one)), Some(CardRead::Read(other))] = reads else { continue };
@@ -108,7 +119,8 @@ mod tests {
     fn two_answers_that_differ_prove_that_the_portal_tells_the_kinds_of_lead_apart() {
         let pair = LeadCustomerType::ALL.map(CardKey::common);
         let (none, one, other) = (card(None), card(Some("[]")), card(Some("[1]")));
-        let found = |reads: &[[&CardRead; 2]]| selector(reads.iter().map(|reads| (&pair, reads.map(Some))));
+        let found =
+            |reads: &[[&CardRead; 2]]| selector(reads.iter().map(|reads| (&pair, reads.map(Some))));
         assert_eq!(found(&[[&none, &none]]), SelectorFinding::NothingToCompare);
         assert_eq!(found(&[[&one, &one], [&none, &none]]), SelectorFinding::AlwaysTheSame(1));
         assert_eq!(found(&[[&one, &one], [&one, &other]]), SelectorFinding::Obeyed(pair[0]));

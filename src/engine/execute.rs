@@ -1,10 +1,12 @@
-//! Executor of approved plans: the protocol of [the module above](super), in its order, for apply and restore alike.
+//! Executor of approved plans: the protocol of [the module above](super), in its order, for apply
+//! and restore alike.
 //!
-//! This file says what is sent, written and asked, and when. [`verdict`](super::verdict) says what an answer means.
+//! This file says what is sent, written and asked, and when. [`verdict`](super::verdict) says what
+//! an answer means.
 //!
-//! Guarantees: no write leaves without its backup and its intent on disk; no write is repeated before a read has shown that
-//! it was not executed; a layout that a write has overwritten by accident is stored again ahead of all other requests, and also
-//! after a stop.
+//! Guarantees: no write leaves without its backup and its intent on disk; no write is repeated
+//! before a read has shown that it was not executed; a layout that a write has overwritten by
+//! accident is stored again ahead of all other requests, and also after a stop.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,17 +18,21 @@ use tokio::time::Instant;
 
 use super::late_writes::{LateVerdict, LateWrite, LateWrites};
 use super::observe::read_all;
-use super::requests::{Alone, Done, Unproved, intents, is_final, layouts, read_back, unusable, write_alone};
+use super::requests::{
+    Alone, Done, Unproved, intents, is_final, layouts, read_back, unusable, write_alone,
+};
 use super::run_report::{ApplyError, ApplyReport, Settled};
 use super::verdict::{
-    Goal, MAX_ROUNDS, PreImage, Reason, Task, Verdict, judge_evidence, judge_read_ahead, judge_read_back, shown,
+    Goal, MAX_ROUNDS, PreImage, Reason, Task, Verdict, judge_evidence, judge_read_ahead,
+    judge_read_back, shown,
 };
 use super::{Event, Listener, StopSignal};
 use crate::language::{Text, english};
 use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, Totals, UserId};
 use crate::port::{
-    CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane, MAX_WRITES_PER_REQUEST, PortalError,
-    RunLog, SetPurpose, StoreError, WriteError, WriteEvidence, WritePortal,
+    CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane,
+    MAX_WRITES_PER_REQUEST, PortalError, RunLog, SetPurpose, StoreError, WriteError, WriteEvidence,
+    WritePortal,
 };
 
 /// The number of planned requests in flight.
@@ -41,7 +47,8 @@ const CARDS_PER_READ: usize = 50;
 /// The age from which a read is repeated ahead of its write.
 const MAX_READ_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// The time for which a limit is waited for: longer than the ten minutes over which the portal adds up its operating time.
+/// The time for which a limit is waited for: longer than the ten minutes over which the portal adds
+/// up its operating time.
 const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Age of the reads that a plan was made from.
@@ -49,7 +56,8 @@ const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 pub enum Freshness {
     /// This process began to read at this moment, and waited for nothing but the portal since.
     ReadAt(Instant),
-    /// A question, a lock, an approval or another process lies in between: every card is read again ahead of its write.
+    /// A question, a lock, an approval or another process lies in between: every card is read again
+    /// ahead of its write.
     ReadAgain,
 }
 
@@ -72,8 +80,8 @@ impl Freshness {
 pub struct ExecuteOptions {
     /// Age of the plan's reads.
     pub freshness: Freshness,
-    /// The time for which a request without an answer may still be executed by the portal. Its cards are looked at once more
-    /// after that.
+    /// The time for which a request without an answer may still be executed by the portal. Its
+    /// cards are looked at once more after that.
     pub late_writes: Duration,
 }
 
@@ -114,7 +122,8 @@ pub(super) struct Executor<'a, P, L> {
     /// Tasks that met a layout which may have been set for everybody since the plan.
     suspects: Vec<(Task, Verdict)>,
     late_writes: LateWrites,
-    /// Halved when the portal breaks down on a request, so that one bad card does not take others with it.
+    /// Halved when the portal breaks down on a request, so that one bad card does not take others
+    /// with it.
     max_per_request: usize,
     in_flight: usize,
     sent: BTreeSet<CardKey>,
@@ -174,7 +183,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     pub(super) async fn work(&mut self, stop: &StopSignal) {
         self.send_all(stop).await;
         self.settle_unsent();
-        // A request without an answer may be executed after its card was read back. Compensations of that may be lost in turn.
+        // A request without an answer may be executed after its card was read back. Compensations
+        // of that may be lost in turn.
         for _ in 0..=MAX_ROUNDS {
             let Some(last) = self.late_writes.last_moment() else { break };
             self.look_at_late_writes(last, stop).await;
@@ -186,12 +196,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(held_back.into_iter().filter_map(outcome).collect());
     }
 
-    /// Settles what waits for another try that will not come, and whose earlier try may still be executed.
+    /// Settles what waits for another try that will not come, and whose earlier try may still be
+    /// executed.
     fn settle_unsent(&mut self) {
         let reason = self.reason();
         let late_writes = &self.late_writes;
-        let (open, waiting): (VecDeque<Task>, VecDeque<Task>) =
-            std::mem::take(&mut self.planned).into_iter().partition(|task| late_writes.contains(task.key));
+        let (open, waiting): (VecDeque<Task>, VecDeque<Task>) = std::mem::take(&mut self.planned)
+            .into_iter()
+            .partition(|task| late_writes.contains(task.key));
         self.planned = waiting;
         self.settle(open.iter().map(|task| (task.key, task.left(&reason))).collect());
     }
@@ -266,7 +278,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     /// Takes the tasks of one request of the plan, with their backups and their intents on disk.
     fn take_planned(&mut self) -> Result<Vec<Task>, StoreError> {
         let waiting = self.planned.len();
-        let size = self.portal.targets_per_request(waiting).min(self.max_per_request).clamp(1, waiting.max(1));
+        let size = self
+            .portal
+            .targets_per_request(waiting)
+            .min(self.max_per_request)
+            .clamp(1, waiting.max(1));
         let is_alone = |task: &Task| task.alone;
         let size = match self.planned.iter().take(size).position(is_alone) {
             Some(0) => 1,
@@ -279,7 +295,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Ok(self.planned.drain(..size).collect())
     }
 
-    /// Writes the backups of so many tasks at the front, and if some are missing, of more than those.
+    /// Writes the backups of so many tasks at the front, and if some are missing, of more than
+    /// those.
     fn back_up_planned(&mut self, count: usize) -> Result<(), StoreError> {
         if self.planned.iter().take(count).all(|task| task.backed_up) {
             return Ok(());
@@ -292,8 +309,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Ok(())
     }
 
-    /// Takes compensations for one request. A store that fails does not hold them up: without its backup the layout is nowhere
-    /// but in this process.
+    /// Takes compensations for one request. A store that fails does not hold them up: without its
+    /// backup the layout is nowhere but in this process.
     fn take_compensations(&mut self) -> Vec<Task> {
         let size = match self.compensations.iter().position(|task| task.alone) {
             Some(0) => 1,
@@ -312,11 +329,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
 
     /// Takes cards at the front whose read is too old, if the next one's is.
     fn take_stale(&mut self) -> Option<Vec<Task>> {
-        let is_stale = |task: &Task| !task.blind && task.read_at.is_none_or(|read| read.elapsed() > MAX_READ_AGE);
+        let is_stale = |task: &Task| {
+            !task.blind && task.read_at.is_none_or(|read| read.elapsed() > MAX_READ_AGE)
+        };
         if !is_stale(self.planned.front()?) {
             return None;
         }
-        let count = self.planned.iter().take(CARDS_PER_READ).take_while(|task| is_stale(task)).count();
+        let count =
+            self.planned.iter().take(CARDS_PER_READ).take_while(|task| is_stale(task)).count();
         Some(self.planned.drain(..count).collect())
     }
 
@@ -353,13 +373,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         })
     }
 
-    /// Reads the layouts that are set for everybody now, as the card of a user that cannot exist shows them.
+    /// Reads the layouts that are set for everybody now, as the card of a user that cannot exist
+    /// shows them.
     fn read_defaults(&mut self) -> BoxFuture<'a, Done> {
         let portal = self.portal;
         let suspects = std::mem::take(&mut self.suspects);
         self.in_flight += 1;
         Box::pin(async move {
-            let leads: BTreeSet<LeadCustomerType> = suspects.iter().map(|(task, _)| task.key.lead).collect();
+            let leads: BTreeSet<LeadCustomerType> =
+                suspects.iter().map(|(task, _)| task.key.lead).collect();
             let keys: Vec<CardKey> =
                 leads.into_iter().map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead)).collect();
             let reads = read_back(portal, &keys).await;
@@ -367,7 +389,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         })
     }
 
-    /// Acts on the verdicts on unexpected layouts, now that it is known which of them are set for everybody.
+    /// Acts on the verdicts on unexpected layouts, now that it is known which of them are set for
+    /// everybody.
     fn take_defaults(
         &mut self,
         suspects: Vec<(Task, Verdict)>,
@@ -382,7 +405,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             }
         }
         let judged = suspects.into_iter().map(|(task, verdict)| {
-            let is_default = verdict.unexpected().is_some() && verdict.unexpected() == self.common_default(task.key);
+            let is_default = verdict.unexpected().is_some()
+                && verdict.unexpected() == self.common_default(task.key);
             let verdict = if is_default { verdict.at_default(&task) } else { verdict };
             (task, verdict)
         });
@@ -448,8 +472,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     judged.push((task, verdict));
                 }
                 None => {
-                    let reason = tr_later!("the answer left it out, or did not tell what became of it").to_owned();
-                    unproved.push(Unproved { task, answer: CommandAnswer::Unclear(reason), refusal: None });
+                    let reason =
+                        tr_later!("the answer left it out, or did not tell what became of it")
+                            .to_owned();
+                    unproved.push(Unproved {
+                        task,
+                        answer: CommandAnswer::Unclear(reason),
+                        refusal: None,
+                    });
                 }
             }
         }
@@ -468,10 +498,13 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             WriteError::Indeterminate { reason, cause } => {
                 let (answer, refusal) = match cause {
                     IndeterminateCause::Limit => (CommandAnswer::Limited(reason), None),
-                    IndeterminateCause::Refusal(problem) => (CommandAnswer::Unclear(reason), Some(problem)),
+                    IndeterminateCause::Refusal(problem) => {
+                        (CommandAnswer::Unclear(reason), Some(problem))
+                    }
                     IndeterminateCause::NoAnswer => {
                         if !tasks.iter().any(Task::is_compensation) {
-                            self.max_per_request = (tasks.len() / 2).max(1).min(self.max_per_request);
+                            self.max_per_request =
+                                (tasks.len() / 2).max(1).min(self.max_per_request);
                         }
                         self.late_writes.add(&tasks);
                         (CommandAnswer::Unclear(reason), None)
@@ -479,7 +512,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                 };
                 let unproved = tasks.into_iter().map(|task| {
                     let pre_image = before.clone().unwrap_or(PreImage::Unseen);
-                    Unproved { task: Task { pre_image, ..task }, answer: answer.clone(), refusal: refusal.clone() }
+                    Unproved {
+                        task: Task { pre_image, ..task },
+                        answer: answer.clone(),
+                        refusal: refusal.clone(),
+                    }
                 });
                 self.ask(unproved.collect());
             }
@@ -490,7 +527,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let common_default = self.common_default(task.key);
         match end {
             Alone::NotSent(read) => {
-                let verdict = match (shown(Some(&read), &task.goal, common_default), task.is_compensation()) {
+                let verdict = match (
+                    shown(Some(&read), &task.goal, common_default),
+                    task.is_compensation(),
+                ) {
                     // The person has saved once more: that one stays.
                     (Some(Some(_)), true) => Verdict::Final(Outcome::NewerKept),
                     (_, true) => Verdict::Retry(Reason::Failed(unusable(&read))),
@@ -513,7 +553,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    fn take_read_backs(&mut self, tasks: Vec<Unproved>, reads: Result<BTreeMap<CardKey, CardRead>, PortalError>) {
+    fn take_read_backs(
+        &mut self,
+        tasks: Vec<Unproved>,
+        reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
+    ) {
         let (reads, failure) = match reads {
             Ok(reads) => (reads, None),
             Err(problem) => (BTreeMap::new(), Some(problem)),
@@ -523,8 +567,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             if let Some(read) = reads.get(&task.key) {
                 self.see(task.key, read);
             }
-            let verdict = judge_read_back(&task, reads.get(&task.key), &answer, self.common_default(task.key));
-            // The write was refused twice, while the portal answers reads: no further write will fare better.
+            let verdict = judge_read_back(
+                &task,
+                reads.get(&task.key),
+                &answer,
+                self.common_default(task.key),
+            );
+            // The write was refused twice, while the portal answers reads: no further write will
+            // fare better.
             let verdict = match (verdict, refusal) {
                 (Verdict::Retry(reason), Some(problem)) if task.tries > 0 || is_final(&problem) => {
                     self.end.get_or_insert(problem.into());
@@ -540,7 +590,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    fn take_reads_ahead(&mut self, tasks: Vec<Task>, reads: Result<BTreeMap<CardKey, CardRead>, PortalError>) {
+    fn take_reads_ahead(
+        &mut self,
+        tasks: Vec<Task>,
+        reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
+    ) {
         let reads = match reads {
             Ok(reads) => reads,
             Err(problem) => {
@@ -562,10 +616,12 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(settled);
     }
 
-    /// Does what the verdicts say, once unexpected layouts of persons are told from those that were set for everybody.
+    /// Does what the verdicts say, once unexpected layouts of persons are told from those that were
+    /// set for everybody.
     fn act(&mut self, judged: Vec<(Task, Verdict)>) {
-        let is_suspect =
-            |(task, verdict): &(Task, Verdict)| task.key.user().is_some() && verdict.unexpected().is_some();
+        let is_suspect = |(task, verdict): &(Task, Verdict)| {
+            task.key.user().is_some() && verdict.unexpected().is_some()
+        };
         let (suspects, judged): (Vec<_>, Vec<_>) = judged.into_iter().partition(is_suspect);
         self.suspects.extend(suspects);
         self.act_on(judged);
@@ -584,14 +640,23 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                         None => tr_later!("the card is at its default"),
                     };
                     let reason = Reason::Failed(reason.to_owned());
-                    again.push((Task { expected: over, alone: true, backed_up: false, ..task }, reason));
+                    again.push((
+                        Task { expected: over, alone: true, backed_up: false, ..task },
+                        reason,
+                    ));
                 }
                 Verdict::ReadBack(pre_image, answer) => {
-                    unproved.push(Unproved { task: Task { pre_image, ..task }, answer, refusal: None });
+                    unproved.push(Unproved {
+                        task: Task { pre_image, ..task },
+                        answer,
+                        refusal: None,
+                    });
                 }
                 Verdict::LostUpdate(newer) if task.round < MAX_ROUNDS => {
-                    self.listener
-                        .hear(Event::Note(tr!("{key} was saved in the same moment; putting the layout back", key)));
+                    self.listener.hear(Event::Note(tr!(
+                        "{key} was saved in the same moment; putting the layout back",
+                        key
+                    )));
                     let alone = !self.portal.fits_batch(key, &newer);
                     self.compensations.push(Task { alone, ..task.compensation(newer) });
                 }
@@ -603,7 +668,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     settled.extend(self.keep(key, &there).then_some((key, Outcome::NewerKept)));
                 }
                 Verdict::Changed(newer) => {
-                    let outcome = if task.is_compensation() { Outcome::NewerKept } else { Outcome::Changed };
+                    let outcome =
+                        if task.is_compensation() { Outcome::NewerKept } else { Outcome::Changed };
                     settled.extend(self.keep(key, &newer).then_some((key, outcome)));
                 }
             }
@@ -630,13 +696,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
         if let Some(reason) = reasons.first() {
             self.listener.hear(Event::Note(tr!(
-                "{n} card is written again ({reason})" | "{n} cards are written again ({reason})" % reasons.len(),
+                "{n} card is written again ({reason})"
+                    | "{n} cards are written again ({reason})" % reasons.len(),
                 reason = Text::known(reason.text())
             )));
         }
     }
 
-    /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it had no backup to begin with.
+    /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it had no
+    /// backup to begin with.
     fn ask(&mut self, tasks: Vec<Unproved>) {
         let Some(first) = tasks.first() else { return };
         let reason = match &first.answer {
@@ -644,7 +712,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             CommandAnswer::Refused(refusal) => refusal.message.clone(),
             CommandAnswer::Limited(reason) | CommandAnswer::Unclear(reason) => reason.clone(),
         };
-        let (blind, readable): (Vec<Unproved>, Vec<Unproved>) = tasks.into_iter().partition(|one| one.task.blind);
+        let (blind, readable): (Vec<Unproved>, Vec<Unproved>) =
+            tasks.into_iter().partition(|one| one.task.blind);
         let (mut settled, mut again) = (Vec::new(), Vec::new());
         for Unproved { task, answer, refusal } in blind {
             let task = Task { indeterminate: true, ..task };
@@ -653,7 +722,9 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     settled.push((task.key, task.left(&reason)));
                     self.end.get_or_insert(problem.into());
                 }
-                (CommandAnswer::Limited(reason), None) => again.push((task, Reason::Limited(reason))),
+                (CommandAnswer::Limited(reason), None) => {
+                    again.push((task, Reason::Limited(reason)))
+                }
                 (_, None) => again.push((task, Reason::Failed(reason.clone()))),
             }
         }
@@ -662,14 +733,16 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         if !readable.is_empty() {
             self.listener.hear(Event::Note(tr!(
                 "nobody knows what became of {n} card ({reason}); reading it back"
-                    | "nobody knows what became of {n} cards ({reason}); reading them back" % readable.len(),
+                    | "nobody knows what became of {n} cards ({reason}); reading them back"
+                        % readable.len(),
                 reason = Text::known(&reason)
             )));
             self.read_backs.extend(readable);
         }
     }
 
-    /// Backs up a newer layout and names it in the journal, so that a restore of the run has it. Returns whether that worked.
+    /// Backs up a newer layout and names it in the journal, so that a restore of the run has it.
+    /// Returns whether that worked.
     fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
         let (digest, purpose) = (newer.digest(), SetPurpose::Compensation);
         let record = JournalRecord::SetIntent { target: key, digest, purpose };
@@ -689,8 +762,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Looks once more at cards of requests without an answer, and settles them or stores again what a late write removed.
-    /// After a stop the look is made at once.
+    /// Looks once more at cards of requests without an answer, and settles them or stores again
+    /// what a late write removed. After a stop the look is made at once.
     async fn look_at_late_writes(&mut self, last: Instant, stop: &StopSignal) {
         tokio::select! {
             () = tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())) => {}
@@ -704,16 +777,19 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             let key = late.key();
             match late.judge(shown(reads.get(&key), &Goal::Reset, self.common_default(key))) {
                 Some(LateVerdict::Final(outcome)) => settled.push((key, outcome)),
-                Some(LateVerdict::LostUpdate(task, newer)) => self.act(vec![(*task, Verdict::LostUpdate(newer))]),
+                Some(LateVerdict::LostUpdate(task, newer)) => {
+                    self.act(vec![(*task, Verdict::LostUpdate(newer))])
+                }
                 None => {}
             }
         }
         self.settle(settled);
     }
 
-    /// Journals outcomes, and tells them. Proved resets are synced with the next intent, or at the end: if a system that goes down
-    /// takes them, reading the card tells the same, and a sync costs as much as sending a request. Other outcomes are synced at
-    /// once, because reading would not tell. The outcome of a write that may be executed late is held back.
+    /// Journals outcomes, and tells them. Proved resets are synced with the next intent, or at the
+    /// end: if a system that goes down takes them, reading the card tells the same, and a sync
+    /// costs as much as sending a request. Other outcomes are synced at once, because reading would
+    /// not tell. The outcome of a write that may be executed late is held back.
     pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
         let mut records = Vec::new();
         for (target, outcome) in settled {
@@ -725,20 +801,27 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         if records.is_empty() {
             return;
         }
-        let is_proved =
-            |record: &JournalRecord| matches!(record, JournalRecord::Settled { outcome: Outcome::Reset, .. });
-        let kept = if records.iter().all(is_proved) { self.log.note(&records) } else { self.log.append(&records) };
+        let is_proved = |record: &JournalRecord| {
+            matches!(record, JournalRecord::Settled { outcome: Outcome::Reset, .. })
+        };
+        let kept = if records.iter().all(is_proved) {
+            self.log.note(&records)
+        } else {
+            self.log.append(&records)
+        };
         if let Err(problem) = kept {
             self.end.get_or_insert(End::Store(problem));
         }
     }
 
-    /// Returns the layout that the portal shows for a card at its default, if one is set for everybody.
+    /// Returns the layout that the portal shows for a card at its default, if one is set for
+    /// everybody.
     fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
     }
 
-    /// Settles what was not reached, closes the journal, and adds up. `marks` is written ahead of the end of the journal.
+    /// Settles what was not reached, closes the journal, and adds up. `marks` is written ahead of
+    /// the end of the journal.
     pub(super) fn finish(
         mut self,
         planned: &[CardKey],
@@ -747,16 +830,26 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     ) -> Result<ApplyReport, ApplyError> {
         let text = self.reason();
         let reason = self.end.is_some().then(|| text.clone());
-        let waiting: Vec<(CardKey, Outcome)> = self.planned.iter().map(|task| (task.key, task.left(&text))).collect();
-        let interrupted =
-            if waiting.is_empty() && stop.reason().is_none() { Interrupted::No } else { Interrupted::Yes };
+        let waiting: Vec<(CardKey, Outcome)> =
+            self.planned.iter().map(|task| (task.key, task.left(&text))).collect();
+        let interrupted = if waiting.is_empty() && stop.reason().is_none() {
+            Interrupted::No
+        } else {
+            Interrupted::Yes
+        };
         self.settle(waiting);
         // These were in a request whose answer could not be kept, because the store failed.
-        let open: Vec<CardKey> = planned.iter().copied().filter(|key| !self.outcomes.contains_key(key)).collect();
+        let open: Vec<CardKey> =
+            planned.iter().copied().filter(|key| !self.outcomes.contains_key(key)).collect();
         let closing = self.log.sync().and_then(|()| {
             marks(&self.outcomes, self.log)?;
-            // The journal of a run with an indeterminate target stays open: only the portal can tell.
-            if open.is_empty() { self.log.append(&[JournalRecord::Closed { interrupted }]) } else { Ok(()) }
+            // The journal of a run with an indeterminate target stays open: only the portal can
+            // tell.
+            if open.is_empty() {
+                self.log.append(&[JournalRecord::Closed { interrupted }])
+            } else {
+                Ok(())
+            }
         });
         if let Err(problem) = closing {
             self.end.get_or_insert(End::Store(problem));
@@ -764,13 +857,17 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let in_doubt = format!("sent, and not settled: {text}; `recard resume` asks the portal");
         self.outcomes.extend(open.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));
         let totals = Totals::of(self.outcomes.values());
-        let targets = self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
+        let targets =
+            self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
         let sent = !self.sent.is_empty();
-        let report = ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason, sent };
+        let report =
+            ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason, sent };
         match self.end {
             None | Some(End::Cancelled(_)) => Ok(report),
             Some(End::Store(source)) => Err(ApplyError::Store { source, report: Box::new(report) }),
-            Some(End::Portal(source)) => Err(ApplyError::Portal { source, report: Box::new(report) }),
+            Some(End::Portal(source)) => {
+                Err(ApplyError::Portal { source, report: Box::new(report) })
+            }
         }
     }
 }

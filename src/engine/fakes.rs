@@ -15,7 +15,9 @@ pub(super) fn simple(id: u64) -> CardKey {
 }
 
 pub(super) fn layout(name: &str) -> Layout {
-    let json = format!(r#"[{{"name":"{name}","title":"Title","type":"section","elements":[{{"name":"TITLE"}}]}}]"#);
+    let json = format!(
+        r#"[{{"name":"{name}","title":"Title","type":"section","elements":[{{"name":"TITLE"}}]}}]"#
+    );
     Layout::from_json(&json).unwrap()
 }
 
@@ -32,7 +34,8 @@ pub(super) enum Fault {
     SavedTwice(CardKey, Layout, Layout),
     /// The same, and the read after the reset of that card has no answer.
     SavedBeforeAndHidden(CardKey, Layout),
-    /// The same as `SavedBefore`, and a limit keeps the portal from resetting that card, or from storing it.
+    /// The same as `SavedBefore`, and a limit keeps the portal from resetting that card, or from
+    /// storing it.
     SavedBeforeAndLimited(CardKey, Layout),
     /// The portal refuses to reset this card.
     Refuses(CardKey),
@@ -56,8 +59,8 @@ pub(super) enum Fault {
     Limited,
     /// The same, and it was executed.
     LimitedAfter,
-    /// The answer is lost, and the resets of the request are executed just before this many further reads. Meanwhile
-    /// somebody saves a card.
+    /// The answer is lost, and the resets of the request are executed just before this many further
+    /// reads. Meanwhile somebody saves a card.
     Late(usize, CardKey, Layout),
     /// Each write of the request is executed, and answered as if a limit had kept it from that.
     ExecutedAndLimited,
@@ -229,21 +232,28 @@ impl ReadPortal for FakePortal {
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
         let fits = |person: &&Person| match query {
             PeopleQuery::Ids(ids) => ids.contains(&person.id),
-            PeopleQuery::Emails(emails) => {
-                person.email.as_ref().is_some_and(|one| emails.iter().any(|email| **email == one.to_lowercase()))
-            }
+            PeopleQuery::Emails(emails) => person
+                .email
+                .as_ref()
+                .is_some_and(|one| emails.iter().any(|email| **email == one.to_lowercase())),
             PeopleQuery::Departments(wanted) => {
-                person.active && person.departments.iter().any(|department| wanted.contains(department))
+                person.active
+                    && person.departments.iter().any(|department| wanted.contains(department))
             }
             PeopleQuery::AllActive => person.active,
         };
         Ok(self.world().people.iter().filter(fits).cloned().collect())
     }
 
-    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         self.wait().await;
         let read = |key: &CardKey| (*key, self.world().read(*key, self.caller));
-        let Some(reads) = self.fuse.step(self.cut, || keys.iter().map(read).collect::<Vec<_>>()) else {
+        let Some(reads) = self.fuse.step(self.cut, || keys.iter().map(read).collect::<Vec<_>>())
+        else {
             return Self::dead();
         };
         for (key, read) in reads {
@@ -291,7 +301,11 @@ impl WritePortal for FakePortal {
         SingleSet::Sent(before, answer)
     }
 
-    async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_back(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         if self.world().dead {
             return Err(expired());
         }
@@ -318,7 +332,9 @@ impl FakePortal {
         let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
         let act = || self.world().write(&[(key, CardWrite::Set(layout))], self.caller);
         let mut evidence = self.fuse.step(self.cut, act).unwrap_or_else(dead)?;
-        Ok(evidence.pop().map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
+        Ok(evidence
+            .pop()
+            .map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
     }
 }
 
@@ -362,7 +378,9 @@ impl World {
         let mut answers = Vec::new();
         for (key, write) in writes {
             let before = match &fault {
-                Some(Fault::HidesBefore(hidden)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                Some(Fault::HidesBefore(hidden)) if hidden == key => {
+                    CardRead::NoAnswer("cut".into())
+                }
                 _ => self.read(*key, caller),
             };
             let answer = match &fault {
@@ -379,23 +397,32 @@ impl World {
                             self.rows.remove(key);
                             self.resets.push(*key);
                         }
-                        (CardWrite::Set(_), Some(Fault::Keeps(part))) => drop(self.rows.insert(*key, part.clone())),
-                        (CardWrite::Set(layout), _) => drop(self.rows.insert(*key, (*layout).clone())),
+                        (CardWrite::Set(_), Some(Fault::Keeps(part))) => {
+                            drop(self.rows.insert(*key, part.clone()))
+                        }
+                        (CardWrite::Set(layout), _) => {
+                            drop(self.rows.insert(*key, (*layout).clone()))
+                        }
                     }
                     match &fault {
-                        Some(Fault::BreaksDown(broken)) if broken == key => CommandAnswer::Unclear("broken".into()),
+                        Some(Fault::BreaksDown(broken)) if broken == key => {
+                            CommandAnswer::Unclear("broken".into())
+                        }
                         Some(Fault::ExecutedAndLimited) => CommandAnswer::Limited("a limit".into()),
                         _ => CommandAnswer::Done,
                     }
                 }
             };
-            if let Some(Fault::SavedTwice(saved, _, layout) | Fault::SavedAfter(saved, layout)) = &fault
+            if let Some(Fault::SavedTwice(saved, _, layout) | Fault::SavedAfter(saved, layout)) =
+                &fault
                 && saved == key
             {
                 self.rows.insert(*key, layout.clone());
             }
             let after = match &fault {
-                Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => CardRead::NoAnswer("cut".into()),
+                Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => {
+                    CardRead::NoAnswer("cut".into())
+                }
                 _ => self.read(*key, caller),
             };
             answers.push((*key, WriteEvidence { before, answer, after }));
@@ -403,7 +430,9 @@ impl World {
         match fault {
             Some(Fault::LostAfter) => return indeterminate(IndeterminateCause::NoAnswer),
             Some(Fault::LimitedAfter) => return indeterminate(IndeterminateCause::Limit),
-            Some(Fault::RefusedAfter) => return indeterminate(IndeterminateCause::Refusal(expired())),
+            Some(Fault::RefusedAfter) => {
+                return indeterminate(IndeterminateCause::Refusal(expired()));
+            }
             Some(Fault::DiesAfter) => {
                 self.dead = true;
                 return indeterminate(IndeterminateCause::Refusal(expired()));
@@ -436,7 +465,12 @@ pub(super) struct FakeLog {
 
 impl FakeLog {
     /// Opens a journal with its header; the header itself is no step.
-    pub(super) fn open(disk: &Arc<Mutex<Disk>>, number: u32, purpose: RunPurpose, targets: Vec<PlannedCard>) -> Self {
+    pub(super) fn open(
+        disk: &Arc<Mutex<Disk>>,
+        number: u32,
+        purpose: RunPurpose,
+        targets: Vec<PlannedCard>,
+    ) -> Self {
         let run = RunId::new("20261101T090000Z", number).unwrap();
         let header = RunHeader {
             purpose,
@@ -450,12 +484,24 @@ impl FakeLog {
             targets,
         };
         disk.lock().unwrap().journals.insert(run.clone(), vec![JournalRecord::Opened(header)]);
-        Self { run, disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before, noted: Vec::new() }
+        Self {
+            run,
+            disk: Arc::clone(disk),
+            fuse: Fuse::default(),
+            cut: Cut::Before,
+            noted: Vec::new(),
+        }
     }
 
     /// The log of a run that was opened before.
     pub(super) fn again(disk: &Arc<Mutex<Disk>>, run: &RunId) -> Self {
-        Self { run: run.clone(), disk: Arc::clone(disk), fuse: Fuse::default(), cut: Cut::Before, noted: Vec::new() }
+        Self {
+            run: run.clone(),
+            disk: Arc::clone(disk),
+            fuse: Fuse::default(),
+            cut: Cut::Before,
+            noted: Vec::new(),
+        }
     }
 
     pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
@@ -489,7 +535,10 @@ impl RunLog for FakeLog {
     }
 
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-        self.write(|disk| disk.backups.extend(cards.iter().map(|(_, layout)| (layout.digest(), (*layout).clone()))))
+        self.write(|disk| {
+            disk.backups
+                .extend(cards.iter().map(|(_, layout)| (layout.digest(), (*layout).clone())))
+        })
     }
 
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
@@ -521,10 +570,18 @@ impl RunLog for FakeLog {
 
 impl Archive for FakeLog {
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        self.disk().journals.get(run).cloned().ok_or_else(|| StoreError::Missing(format!("run {run}")))
+        self.disk()
+            .journals
+            .get(run)
+            .cloned()
+            .ok_or_else(|| StoreError::Missing(format!("run {run}")))
     }
 
     fn backup(&self, _run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-        self.disk().backups.get(&digest).cloned().ok_or_else(|| StoreError::Missing(format!("backup of {target}")))
+        self.disk()
+            .backups
+            .get(&digest)
+            .cloned()
+            .ok_or_else(|| StoreError::Missing(format!("backup of {target}")))
     }
 }

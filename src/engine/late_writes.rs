@@ -1,6 +1,7 @@
 //! Writes without an answer, which the portal may execute after their cards were read back.
 //!
-//! The outcome of such a card is held back until the card was looked at once more at the end of the run.
+//! The outcome of such a card is held back until the card was looked at once more at the end of the
+//! run.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +38,8 @@ pub(super) enum LateVerdict {
 }
 
 impl LateWrites {
-    /// Adds the writes of a request without an answer. Blind resets, which no read can prove, are left out.
+    /// Adds the writes of a request without an answer. Blind resets, which no read can prove, are
+    /// left out.
     pub(super) fn add(&mut self, tasks: &[Task]) {
         for task in tasks.iter().filter(|task| !task.blind) {
             let late = self.0.entry(task.key).or_insert_with(|| LateWrite {
@@ -98,13 +100,18 @@ impl LateWrite {
         self.outcome
     }
 
-    /// Returns the verdict by a look at the card; `now` is none if it cannot be read. None if the card has no outcome yet.
+    /// Returns the verdict by a look at the card; `now` is none if it cannot be read. None if the
+    /// card has no outcome yet.
     pub(super) fn judge(self, now: Option<Option<Layout>>) -> Option<LateVerdict> {
         let Self { key, goals, expected, last_seen, outcome, .. } = self;
         let outcome = outcome?;
         let Some(now) = now else {
             let is_proved = outcome.class() == OutcomeClass::Done;
-            return Some(LateVerdict::Final(if is_proved { outcome } else { unseen_in_the_end(&outcome) }));
+            return Some(LateVerdict::Final(if is_proved {
+                outcome
+            } else {
+                unseen_in_the_end(&outcome)
+            }));
         };
         let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
         Some(match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {

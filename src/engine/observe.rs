@@ -1,25 +1,29 @@
-//! From a portal to a snapshot: what is known of each target, and how far the portal can be believed.
+//! From a portal to a snapshot: what is known of each target, and how far the portal can be
+//! believed.
 //!
-//! Releases up to 24.200 answer a read of anybody's card with the caller's own (behaviour notes, section 5.5). Whether this
-//! portal does is found out by reads alone: the card of a user who cannot exist is compared with the caller's own.
+//! Releases up to 24.200 answer a read of anybody's card with the caller's own (behaviour notes,
+//! section 5.5). Whether this portal does is found out by reads alone: the card of a user who
+//! cannot exist is compared with the caller's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Event, Listener};
 use crate::model::{
-    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign, Snapshot, TrustEvidence,
-    UnreadableReason, UserId,
+    CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign,
+    Snapshot, TrustEvidence, UnreadableReason, UserId,
 };
 use crate::port::{CardRead, PortalError, ReadPortal};
 
-/// How many cards that differ from the caller's are read again: some of them may be saved just then.
+/// How many cards that differ from the caller's are read again: some of them may be saved just
+/// then.
 const WITNESSES: usize = 3;
 
 /// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
 ///
 /// # Errors
 ///
-/// If the portal cannot be used at all. A single card that cannot be read is a hole in the snapshot, not an error.
+/// If the portal cannot be used at all. A single card that cannot be read is a hole in the
+/// snapshot, not an error.
 pub async fn observe<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
@@ -35,11 +39,14 @@ pub async fn observe<P: ReadPortal>(
     let witnesses = witnesses(reads, caller.user);
     let trust = match caller.release_sign {
         ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
-        // A difference may be the caller's own saving in the middle of the reads, and then proves nothing.
+        // A difference may be the caller's own saving in the middle of the reads, and then proves
+        // nothing.
         _ if !witnesses.is_empty() && are_still(portal, reads, &witnesses, caller.user).await? => {
             ReadTrust::Trusted(TrustEvidence::DifferingRead)
         }
-        _ if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => ReadTrust::NotTrusted,
+        _ if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => {
+            ReadTrust::NotTrusted
+        }
         ReleaseSign::Earlier(evidence) => ReadTrust::Trusted(evidence),
         ReleaseSign::Old | ReleaseSign::Unknown => ReadTrust::Unproven,
     };
@@ -47,9 +54,17 @@ pub async fn observe<P: ReadPortal>(
     let stand_ins = stand_ins(reads, trust);
     let cards = targets
         .iter()
-        .map(|key| (*key, believe(*key, reads.get(key), trust, caller.user, stand_ins.get(&key.lead))))
+        .map(|key| {
+            (*key, believe(*key, reads.get(key), trust, caller.user, stand_ins.get(&key.lead)))
+        })
         .collect();
-    Ok(Snapshot { portal: portal.portal().clone(), caller: caller.clone(), trust, common_defaults: stand_ins, cards })
+    Ok(Snapshot {
+        portal: portal.portal().clone(),
+        caller: caller.clone(),
+        trust,
+        common_defaults: stand_ins,
+        cards,
+    })
 }
 
 /// The probes for the kinds of leads that matter to some targets.
@@ -58,9 +73,11 @@ pub(super) fn probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
     probes(&personal.map(|key| key.lead).collect(), caller)
 }
 
-/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that matters.
+/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that
+/// matters.
 pub(super) fn probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
-    let both = |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
+    let both =
+        |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
     leads.iter().copied().flat_map(both).collect()
 }
 
@@ -87,7 +104,8 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
     }
 }
 
-/// Some cards of others that read differently from the caller's own: first of all that of nobody, since nobody saves it.
+/// Some cards of others that read differently from the caller's own: first of all that of nobody,
+/// since nobody saves it.
 fn witnesses(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
     let differs = |key: &CardKey| {
         let own = read_layout(reads, CardKey::personal(caller, key.lead));
@@ -109,15 +127,17 @@ fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserI
     })
 }
 
-/// Whether the caller's own cards and at least one of the witnesses read the same as before. The witnesses are read first this
-/// time, and may have been before: the caller would have to save in between both times, and the same two layouts.
+/// Whether the caller's own cards and at least one of the witnesses read the same as before. The
+/// witnesses are read first this time, and may have been before: the caller would have to save in
+/// between both times, and the same two layouts.
 async fn are_still<P: ReadPortal>(
     portal: &P,
     reads: &BTreeMap<CardKey, CardRead>,
     witnesses: &[CardKey],
     caller: UserId,
 ) -> Result<bool, PortalError> {
-    let own: Vec<CardKey> = reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
+    let own: Vec<CardKey> =
+        reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
     let keys: Vec<CardKey> = witnesses.iter().chain(&own).copied().collect();
     let silent = |_: Event| {};
     let again = read_all(portal, &keys, &silent).await?;
@@ -125,7 +145,10 @@ async fn are_still<P: ReadPortal>(
     Ok(own.iter().all(is_still) && witnesses.iter().any(is_still))
 }
 
-fn stand_ins(reads: &BTreeMap<CardKey, CardRead>, trust: ReadTrust) -> BTreeMap<LeadCustomerType, Layout> {
+fn stand_ins(
+    reads: &BTreeMap<CardKey, CardRead>,
+    trust: ReadTrust,
+) -> BTreeMap<LeadCustomerType, Layout> {
     match trust {
         ReadTrust::Trusted(_) => {}
         // What came back for nobody may be the caller's own card.
@@ -151,8 +174,14 @@ fn believe(
             let (code, message) = (refusal.code.clone(), refusal.message.clone());
             return Observed::Unreadable(UnreadableReason::Refused { code, message });
         }
-        Some(CardRead::NoAnswer(what)) => return Observed::Unreadable(UnreadableReason::NoAnswer(what.clone())),
-        None => return Observed::Unreadable(UnreadableReason::NoAnswer(tr_later!("the portal was not asked").into())),
+        Some(CardRead::NoAnswer(what)) => {
+            return Observed::Unreadable(UnreadableReason::NoAnswer(what.clone()));
+        }
+        None => {
+            return Observed::Unreadable(UnreadableReason::NoAnswer(
+                tr_later!("the portal was not asked").into(),
+            ));
+        }
     };
     match (key.user(), trust) {
         (None, _) => Observed::Known(CardState::of_read(layout, None)),

@@ -1,4 +1,5 @@
-//! Requests of the [executor](super::execute): what they carry, how they end, and what must be on disk before they leave.
+//! Requests of the [executor](super::execute): what they carry, how they end, and what must be on
+//! disk before they leave.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,8 @@ use super::verdict::{Goal, Task, Verdict, shown};
 use crate::language::english;
 use crate::model::{CardKey, Layout};
 use crate::port::{
-    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteError,
-    WriteEvidence, WritePortal,
+    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet,
+    WriteError, WriteEvidence, WritePortal,
 };
 
 /// A request that came to its end.
@@ -30,7 +31,8 @@ pub(super) enum Alone {
 pub(super) struct Unproved {
     pub(super) task: Task,
     pub(super) answer: CommandAnswer,
-    /// The whole request was refused; the run ends if the read-back shows that the write was not executed.
+    /// The whole request was refused; the run ends if the read-back shows that the write was not
+    /// executed.
     pub(super) refusal: Option<PortalError>,
 }
 
@@ -38,7 +40,10 @@ pub(super) struct Unproved {
 pub(super) fn is_final(problem: &PortalError) -> bool {
     match problem {
         PortalError::Rejected { rejection, .. } => {
-            matches!(rejection, Rejection::Overload | Rejection::PortalClosed | Rejection::PlanWithoutRest)
+            matches!(
+                rejection,
+                Rejection::Overload | Rejection::PortalClosed | Rejection::PlanWithoutRest
+            )
         }
         _ => false,
     }
@@ -64,8 +69,16 @@ pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalR
         match &task.goal {
             Goal::Reset => resets.push((task.key, task.expected.as_ref().map(Layout::digest))),
             Goal::Set(layout) => {
-                let purpose = if task.is_compensation() { SetPurpose::Compensation } else { SetPurpose::Planned };
-                records.push(JournalRecord::SetIntent { target: task.key, digest: layout.digest(), purpose });
+                let purpose = if task.is_compensation() {
+                    SetPurpose::Compensation
+                } else {
+                    SetPurpose::Planned
+                };
+                records.push(JournalRecord::SetIntent {
+                    target: task.key,
+                    digest: layout.digest(),
+                    purpose,
+                });
             }
         }
     }

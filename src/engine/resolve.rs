@@ -1,7 +1,8 @@
 //! From selectors to people: which targets do the manifests mean?
 //!
-//! Everything that the manifests name is looked up first ([`directory`](super::directory)); then it is worked out who is
-//! meant, and what the manifests name and the portal does not have is a problem with its place.
+//! Everything that the manifests name is looked up first ([`directory`](super::directory)); then it
+//! is worked out who is meant, and what the manifests name and the portal does not have is a
+//! problem with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use thiserror::Error;
 use super::directory::Directory;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::language::Text;
-use crate::manifest::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
+use crate::manifest::{
+    Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection,
+};
 use crate::model::{
-    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, TreeGap, UserId,
+    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, TreeGap,
+    UserId,
 };
 use crate::port::{PortalError, ReadPortal};
 
@@ -43,8 +47,12 @@ pub struct Resolution {
 ///
 /// # Errors
 ///
-/// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a block selects nobody.
-pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, ResolveError> {
+/// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a
+/// block selects nobody.
+pub async fn resolve<P: ReadPortal>(
+    portal: &P,
+    declaration: &Declaration,
+) -> Result<Resolution, ResolveError> {
     let resolution = resolve_existing(portal, declaration).await?;
     if resolution.warnings.iter().any(Diagnostic::is_error) {
         return Err(ResolveError::Manifest(resolution.warnings));
@@ -52,13 +60,17 @@ pub async fn resolve<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Re
     Ok(resolution)
 }
 
-/// Resolves what the portal still has. What the portal no longer has is left out of the targets and stands among the
-/// warnings as an error: such a resolution may be shown, and must never be acted on.
+/// Resolves what the portal still has. What the portal no longer has is left out of the targets and
+/// stands among the warnings as an error: such a resolution may be shown, and must never be acted
+/// on.
 ///
 /// # Errors
 ///
 /// If the portal cannot be asked.
-pub async fn resolve_existing<P: ReadPortal>(portal: &P, declaration: &Declaration) -> Result<Resolution, PortalError> {
+pub async fn resolve_existing<P: ReadPortal>(
+    portal: &P,
+    declaration: &Declaration,
+) -> Result<Resolution, PortalError> {
     let directory = Directory::read(portal, declaration).await?;
     let mut resolver = Resolver {
         directory,
@@ -74,7 +86,8 @@ pub async fn resolve_existing<P: ReadPortal>(portal: &P, declaration: &Declarati
     resolver.tell_repeated();
     let Resolver { directory, diagnostics, targets, shared, gaps, repeated: _ } = resolver;
     let targets: Vec<DesiredTarget> = targets.into_values().collect();
-    let selected: BTreeSet<UserId> = targets.iter().filter_map(|target| target.key.user()).collect();
+    let selected: BTreeSet<UserId> =
+        targets.iter().filter_map(|target| target.key.user()).collect();
     let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();
     let desired = DesiredState { targets, people, guards: declaration.guards(), shared, gaps };
     Ok(Resolution { desired, warnings: diagnostics, employees: directory.employees })
@@ -116,21 +129,34 @@ impl Resolver {
         let errors_before = self.diagnostics.len();
         let mut selected = self.selected(&block.users);
         let gaps = self.leave_out(&block.users.except, &mut selected);
-        let new_errors = self.diagnostics.iter().skip(errors_before).any(|found| found.severity == Severity::Error);
+        let new_errors = self
+            .diagnostics
+            .iter()
+            .skip(errors_before)
+            .any(|found| found.severity == Severity::Error);
         if selected.is_empty() && !new_errors {
             let text = tr!("this block selects nobody on the portal");
-            let help =
-                tr!("an empty selection is more often a mistake than a wish: mend the selectors or remove the block");
-            self.diagnostics.push(Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help));
+            let help = tr!(
+                "an empty selection is more often a mistake than a wish: mend the selectors or remove the block"
+            );
+            self.diagnostics.push(
+                Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help),
+            );
         }
         let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
         for (user, (selector, place)) in selected {
-            let origin = origins
-                .entry((selector, place))
-                .or_insert_with_key(|(selector, place)| self.origin(document, place, selector.clone()));
+            let origin =
+                origins.entry((selector, place)).or_insert_with_key(|(selector, place)| {
+                    self.origin(document, place, selector.clone())
+                });
             let origin = Arc::clone(origin);
             for lead in &block.lead_customer_types {
-                self.target(CardKey::personal(user, *lead), block.mode.clone(), &origin, gaps.get(&user).copied());
+                self.target(
+                    CardKey::personal(user, *lead),
+                    block.mode.clone(),
+                    &origin,
+                    gaps.get(&user).copied(),
+                );
             }
         }
     }
@@ -146,20 +172,28 @@ impl Resolver {
         }
         for email in &users.emails {
             if let Some(user) = self.person_of(email) {
-                selected.entry(user).or_insert((Selector::Email(Arc::clone(&email.value)), email.place.clone()));
+                selected
+                    .entry(user)
+                    .or_insert((Selector::Email(Arc::clone(&email.value)), email.place.clone()));
             }
         }
         for department in &users.departments {
             let members = self.members_of(department);
             if members.is_empty() && self.directory.departments.contains_key(&department.value.id) {
                 let text = tr!("nobody active is in department {}", department.value.id);
-                let help = tr!("people of the departments below count only with `{{ id: …, recursive: true }}`");
-                self.diagnostics
-                    .push(Diagnostic::warning(Code::EmptyDepartment, department.place.clone(), text).help(help));
+                let help = tr!(
+                    "people of the departments below count only with `{{ id: …, recursive: true }}`"
+                );
+                self.diagnostics.push(
+                    Diagnostic::warning(Code::EmptyDepartment, department.place.clone(), text)
+                        .help(help),
+                );
             }
             let DepartmentSelector { id, recursive } = department.value;
             for user in members {
-                selected.entry(user).or_insert((Selector::Department { id, recursive }, department.place.clone()));
+                selected
+                    .entry(user)
+                    .or_insert((Selector::Department { id, recursive }, department.place.clone()));
             }
         }
         if let Some(place) = &users.all {
@@ -171,8 +205,8 @@ impl Resolver {
         selected
     }
 
-    /// Takes out those whom a block excepts. Returns those of whom that is not known: an exception that is computed from a tree with
-    /// holes excepts too few.
+    /// Takes out those whom a block excepts. Returns those of whom that is not known: an exception
+    /// that is computed from a tree with holes excepts too few.
     fn leave_out(
         &mut self,
         except: &Exceptions,
@@ -189,13 +223,20 @@ impl Resolver {
             }
         }
         for department in &except.departments {
-            // A dismissed person still belongs to their department, and may have been selected by id.
+            // A dismissed person still belongs to their department, and may have been selected by
+            // id.
             let tree = self.tree_of(department);
             selected.retain(|user, _| !self.directory.belongs(*user, &tree));
         }
-        let recursive = except.departments.iter().map(|one| one.value).filter(|department| department.recursive);
+        let recursive = except
+            .departments
+            .iter()
+            .map(|one| one.value)
+            .filter(|department| department.recursive);
         let recursive: Vec<DepartmentId> = recursive.map(|department| department.id).collect();
-        let gap = |user: UserId| recursive.iter().find_map(|excepted| self.directory.gap(user, *excepted));
+        let gap = |user: UserId| {
+            recursive.iter().find_map(|excepted| self.directory.gap(user, *excepted))
+        };
         selected.keys().filter_map(|user| Some((*user, gap(*user)?))).collect()
     }
 
@@ -204,7 +245,8 @@ impl Resolver {
         Arc::new(Origin { manifest, reason, place: place.clone(), selector })
     }
 
-    /// Adds a target. The first mention stays; a later one with another mode contradicts it, and any other one is a repetition.
+    /// Adds a target. The first mention stays; a later one with another mode contradicts it, and
+    /// any other one is a repetition.
     fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>, gap: Option<TreeGap>) {
         let Some(known) = self.targets.get(&key) else {
             self.gaps.extend(gap.map(|gap| (key, gap)));
@@ -223,15 +265,21 @@ impl Resolver {
         if contradicts || known.origin.selector != origin.selector {
             let places = (origin.place.clone(), known.origin.place.clone());
             let manifests = [Arc::clone(&known.origin.manifest), Arc::clone(&origin.manifest)];
-            let repeated =
-                self.repeated.entry(places).or_insert(Repeated { first: key, count: 0, contradicts, manifests });
+            let repeated = self.repeated.entry(places).or_insert(Repeated {
+                first: key,
+                count: 0,
+                contradicts,
+                manifests,
+            });
             repeated.count += 1;
         }
     }
 
     /// Tells of targets that are selected twice: one problem for each pair of places.
     fn tell_repeated(&mut self) {
-        for ((place, first_place), Repeated { first: key, count, contradicts, manifests }) in &self.repeated {
+        for ((place, first_place), Repeated { first: key, count, contradicts, manifests }) in
+            &self.repeated
+        {
             let more = match count.saturating_sub(1) {
                 0 => Text::default(),
                 more => tr!(" (and {n} more card)" | " (and {n} more cards)" % more),
@@ -243,11 +291,13 @@ impl Resolver {
             } else {
                 let text = tr!("{key} is selected twice{more}", key, more);
                 let [one, other] = manifests;
-                Diagnostic::warning(Code::DuplicateTarget, place.clone(), text).help(if one == other {
-                    tr!("one of them can go; the card is reset once")
-                } else {
-                    tr!("the card is reset once, and counts for the guards of both manifests")
-                })
+                Diagnostic::warning(Code::DuplicateTarget, place.clone(), text).help(
+                    if one == other {
+                        tr!("one of them can go; the card is reset once")
+                    } else {
+                        tr!("the card is reset once, and counts for the guards of both manifests")
+                    },
+                )
             };
             self.diagnostics.push(found.label(first_place.clone(), tr!("first selected here")));
         }
@@ -257,26 +307,34 @@ impl Resolver {
         let known = self.directory.people.contains_key(&id.value);
         if !known {
             let text = tr!("the portal has no user {}", id.value);
-            let help =
-                tr!("bots and guests have no lead cards and are not found; check the number in the person's profile");
-            self.diagnostics.push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
+            let help = tr!(
+                "bots and guests have no lead cards and are not found; check the number in the person's profile"
+            );
+            self.diagnostics
+                .push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
         }
         known
     }
 
-    /// An explicit id is taken at its word, but nobody should reset the card of somebody who has left without knowing it.
+    /// An explicit id is taken at its word, but nobody should reset the card of somebody who has
+    /// left without knowing it.
     fn warn_of_dismissed(&mut self, id: &Placed<UserId>) {
         if self.directory.people.get(&id.value).is_some_and(|person| !person.active) {
             let text = tr!("user {} was dismissed, and is selected by id", id.value);
-            let help = tr!("the card is treated like any other; remove the id if that is not what you want");
-            self.diagnostics.push(Diagnostic::warning(Code::DismissedPerson, id.place.clone(), text).help(help));
+            let help = tr!(
+                "the card is treated like any other; remove the id if that is not what you want"
+            );
+            self.diagnostics.push(
+                Diagnostic::warning(Code::DismissedPerson, id.place.clone(), text).help(help),
+            );
         }
     }
 
     /// The one active person with an e-mail address.
     fn person_of(&mut self, email: &Placed<Arc<str>>) -> Option<UserId> {
         let found = self.directory.by_email.get(&email.value).map_or(&[][..], Vec::as_slice);
-        let active: Vec<UserId> = found.iter().filter(|(_, active)| *active).map(|(user, _)| *user).collect();
+        let active: Vec<UserId> =
+            found.iter().filter(|(_, active)| *active).map(|(user, _)| *user).collect();
         let problem = match active.as_slice() {
             [one] => return Some(*one),
             [] if !found.is_empty() => {
@@ -292,7 +350,8 @@ impl Resolver {
             several => {
                 let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let text = tr!("several people have the e-mail {}: users {ids}", email.value, ids);
-                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text).help(tr!("select the person by id"))
+                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text)
+                    .help(tr!("select the person by id"))
             }
         };
         self.diagnostics.push(problem);
@@ -310,15 +369,18 @@ impl Resolver {
         if tree.is_empty() {
             let text = tr!("the portal has no active department {}", department.value.id);
             let help = self.similar_departments();
-            self.diagnostics
-                .push(Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text).help(help));
+            self.diagnostics.push(
+                Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text)
+                    .help(help),
+            );
         }
         tree
     }
 
     fn similar_departments(&self) -> Text {
         let all = self.directory.departments.values();
-        let shown: Vec<String> = all.take(8).map(|one| format!("{} ({})", one.id, one.name)).collect();
+        let shown: Vec<String> =
+            all.take(8).map(|one| format!("{} ({})", one.id, one.name)).collect();
         let more = self.directory.departments.len().saturating_sub(shown.len());
         let more = if more == 0 { Text::default() } else { tr!(" and {more} more", more) };
         tr!("departments that the webhook can see: {}{more}", shown.join(", "), more)

@@ -1,8 +1,9 @@
 //! Restore: a restore plan as tasks of the [executor](super::execute).
 //!
-//! A restore is a run of its own: planned, shown, journaled, recoverable, and undone by restoring it in turn. Layouts that a
-//! command of a batch carries unchanged travel in batches; the portal cuts or changes others there (behavior notes, sections
-//! 9.5 and 9.6), so that they are sent as single calls.
+//! A restore is a run of its own: planned, shown, journaled, recoverable, and undone by restoring
+//! it in turn. Layouts that a command of a batch carries unchanged travel in batches; the portal
+//! cuts or changes others there (behavior notes, sections 9.5 and 9.6), so that they are sent as
+//! single calls.
 
 use super::execute::{ExecuteOptions, Executor};
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
@@ -16,7 +17,8 @@ use crate::port::{RunLog, WritePortal};
 ///
 /// # Errors
 ///
-/// If the store fails or the portal turns the caller away. What was done until then is in the report.
+/// If the store fails or the portal turns the caller away. What was done until then is in the
+/// report.
 pub async fn restore<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,
@@ -26,7 +28,8 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     listener: &dyn Listener,
 ) -> Result<ApplyReport, ApplyError> {
     let mut executor = Executor::new(portal, log, &plan.stand_ins, options, listener);
-    let tasks: Vec<Task> = plan.actions().filter_map(|target| task(portal, target, options)).collect();
+    let tasks: Vec<Task> =
+        plan.actions().filter_map(|target| task(portal, target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     listener.hear(Event::Applying { total: tasks.len() });
     executor.plan(tasks);
@@ -34,7 +37,11 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     executor.finish(&planned, stop, |_, _| Ok(()))
 }
 
-fn task<P: WritePortal>(portal: &P, target: &RestoreTarget, options: ExecuteOptions) -> Option<Task> {
+fn task<P: WritePortal>(
+    portal: &P,
+    target: &RestoreTarget,
+    options: ExecuteOptions,
+) -> Option<Task> {
     let (goal, expected) = match &target.decision {
         RestoreDecision::PutBack { wanted, over } => (Goal::Set(wanted.clone()), over.clone()),
         RestoreDecision::Remove(layout) => (Goal::Reset, Some(layout.clone())),

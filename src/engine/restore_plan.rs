@@ -1,15 +1,21 @@
-//! Works out what it takes to put back what a run removed: from its journal, and from what stands there now.
+//! Works out what it takes to put back what a run removed: from its journal, and from what stands
+//! there now.
 //!
-//! Pure. What the run changed is read from its journal; a card that somebody has arranged anew since stays as it is, unless
-//! the caller says otherwise.
+//! Pure. What the run changed is read from its journal; a card that somebody has arranged anew
+//! since stays as it is, unless the caller says otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 use crate::language::english;
-use crate::model::{CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, RunId, Snapshot, UnreadableReason};
-use crate::port::{Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError};
+use crate::model::{
+    CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, RunId, Snapshot,
+    UnreadableReason,
+};
+use crate::port::{
+    Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError,
+};
 
 /// Whether a layout that is newer than the backup may be overwritten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,19 +72,21 @@ pub struct RestorePlan {
 }
 
 impl RestorePlan {
-    /// The layout that the portal shows in place of a card that is at its default, if one is set for everybody.
+    /// The layout that the portal shows in place of a card that is at its default, if one is set
+    /// for everybody.
     pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.stand_ins.get(&key.lead))
     }
 
     /// The targets that the portal is written to for.
     pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
-        self.targets
-            .iter()
-            .filter(|target| matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_)))
+        self.targets.iter().filter(|target| {
+            matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_))
+        })
     }
 
-    /// The targets as the header of the restore's own journal names them, each with what stands there now.
+    /// The targets as the header of the restore's own journal names them, each with what stands
+    /// there now.
     pub fn planned_cards(&self) -> Vec<PlannedCard> {
         let planned = |target: &RestoreTarget| {
             let digest = match &target.decision {
@@ -115,7 +123,8 @@ enum Before {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Touched {
     before: Before,
-    /// The layout that it left there; nothing if it reset the card. Any other that stands there now is newer.
+    /// The layout that it left there; nothing if it reset the card. Any other that stands there now
+    /// is newer.
     left: Option<Digest>,
 }
 
@@ -128,7 +137,8 @@ pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreErro
     Ok(touched(records)?.into_keys().collect())
 }
 
-/// The layouts that it takes to undo a run, each with its card, sorted: what must be among its backups.
+/// The layouts that it takes to undo a run, each with its card, sorted: what must be among its
+/// backups.
 ///
 /// # Errors
 ///
@@ -141,8 +151,9 @@ pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)
     Ok(needed.collect())
 }
 
-/// What each card that the run has sent a write for held before, and what the run left there. The intents decide, and not the
-/// outcomes: a report can be wrong about a request whose answer was lost.
+/// What each card that the run has sent a write for held before, and what the run left there. The
+/// intents decide, and not the outcomes: a report can be wrong about a request whose answer was
+/// lost.
 fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);
@@ -151,7 +162,8 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
         RunPurpose::Apply => false,
         RunPurpose::Restore(_) => true,
     };
-    let planned: BTreeMap<CardKey, Option<Digest>> = targets.iter().map(|target| (target.key, target.digest)).collect();
+    let planned: BTreeMap<CardKey, Option<Digest>> =
+        targets.iter().map(|target| (target.key, target.digest)).collect();
     let mut touched = BTreeMap::new();
     let mut reset = BTreeSet::new();
     for record in records {
@@ -159,7 +171,13 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
             JournalRecord::Intent { targets } => {
                 reset.extend(targets.iter().map(|(key, _)| *key));
                 touched.extend(targets.iter().map(|(key, digest)| {
-                    (*key, Touched { before: digest.map_or(Before::NotKnown, Before::Layout), left: None })
+                    (
+                        *key,
+                        Touched {
+                            before: digest.map_or(Before::NotKnown, Before::Layout),
+                            left: None,
+                        },
+                    )
                 }));
             }
             JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned }
@@ -169,18 +187,22 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
                 let before = over.map_or(Before::Empty, Before::Layout);
                 touched.insert(*target, Touched { before, left: Some(*digest) });
             }
-            // The write hit a newer layout than the one of the plan; that one is what the person lost.
+            // The write hit a newer layout than the one of the plan; that one is what the person
+            // lost.
             JournalRecord::SetIntent { target, digest, .. } => {
                 let left = touched.get(target).and_then(|touched: &Touched| touched.left);
                 touched.insert(*target, Touched { before: Before::Layout(*digest), left });
             }
-            JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
+            JournalRecord::Opened(_)
+            | JournalRecord::Settled { .. }
+            | JournalRecord::Closed { .. } => {}
         }
     }
     Ok(touched)
 }
 
-/// Works out what it takes to put back what a run removed, for those of its targets that the snapshot holds.
+/// Works out what it takes to put back what a run removed, for those of its targets that the
+/// snapshot holds.
 ///
 /// # Errors
 ///
@@ -199,15 +221,23 @@ pub fn plan_restore<A: Archive>(
         let decision = match (before, observed) {
             (Before::NotKnown, _) => RestoreDecision::NoBackup,
             (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
-            (Before::Layout(digest), Observed::Known(CardState::Customised(layout))) if layout.digest() == digest => {
+            (Before::Layout(digest), Observed::Known(CardState::Customised(layout)))
+                if layout.digest() == digest =>
+            {
                 RestoreDecision::AsBefore
             }
-            (Before::Empty, Observed::Known(CardState::Default | CardState::Inherited)) => RestoreDecision::AsBefore,
+            (Before::Empty, Observed::Known(CardState::Default | CardState::Inherited)) => {
+                RestoreDecision::AsBefore
+            }
             (_, Observed::Known(CardState::Customised(layout))) if stays(layout) => {
                 RestoreDecision::NewerKept(layout.clone())
             }
-            (Before::Empty, Observed::Known(CardState::Customised(layout))) => RestoreDecision::Remove(layout.clone()),
-            (Before::Layout(digest), Observed::Known(state)) => match archive.backup(of, key, digest) {
+            (Before::Empty, Observed::Known(CardState::Customised(layout))) => {
+                RestoreDecision::Remove(layout.clone())
+            }
+            (Before::Layout(digest), Observed::Known(state)) => match archive
+                .backup(of, key, digest)
+            {
                 Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
                 // One damaged backup is no reason to leave the others where they are.
                 Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),

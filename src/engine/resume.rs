@@ -1,4 +1,5 @@
-//! Settles a run that was cut: what surely happened, what surely did not, and what must be asked of the portal.
+//! Settles a run that was cut: what surely happened, what surely did not, and what must be asked of
+//! the portal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use super::salvage::MendedJournal;
 use super::verdict::{Goal, Task};
 use super::{Event, Listener, Settled, stop_pair};
 use crate::model::{
-    CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome, RunId, Snapshot, Totals,
-    UnreadableReason, UserId,
+    CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome,
+    RunId, Snapshot, Totals, UnreadableReason, UserId,
 };
 use crate::port::{
-    Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, SetPurpose, StoreError, WritePortal,
+    Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, SetPurpose, StoreError,
+    WritePortal,
 };
 
 /// What became of a run, after it was settled.
@@ -38,7 +40,8 @@ pub enum ResumeError {
     /// The journal does not begin as every journal of recard does.
     #[error("{}", tr!("the journal does not begin with a run's header"))]
     NoHeader,
-    /// The run was somebody else's, and what is in doubt must be looked at or put back as that person.
+    /// The run was somebody else's, and what is in doubt must be looked at or put back as that
+    /// person.
     #[error("{}", tr!("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled", run, now))]
     OtherCaller {
         /// Who made the run.
@@ -86,14 +89,20 @@ impl<'a> Story<'a> {
         let Some(JournalRecord::Opened(header)) = records.first() else { return None };
         let mut story = Self {
             header,
-            progress: header.targets.iter().map(|target| (target.key, Progress::Untouched)).collect(),
+            progress: header
+                .targets
+                .iter()
+                .map(|target| (target.key, Progress::Untouched))
+                .collect(),
             closed: false,
         };
         for record in records {
             match record {
                 JournalRecord::Opened(_) => {}
                 JournalRecord::Intent { targets } => {
-                    let intents = targets.iter().map(|(key, digest)| (*key, Progress::ResetIntended(*digest)));
+                    let intents = targets
+                        .iter()
+                        .map(|(key, digest)| (*key, Progress::ResetIntended(*digest)));
                     story.progress.extend(intents);
                 }
                 JournalRecord::SetIntent { target, digest, purpose } => {
@@ -101,7 +110,9 @@ impl<'a> Story<'a> {
                     let left = match (story.progress.get(target), purpose) {
                         (Some(Progress::ResetIntended(_)), _) => Some(None),
                         (Some(Progress::PutBackIntended { newer, .. }), _) => Some(Some(*newer)),
-                        (Some(Progress::SetIntended(wanted)), SetPurpose::Compensation) => Some(Some(*wanted)),
+                        (Some(Progress::SetIntended(wanted)), SetPurpose::Compensation) => {
+                            Some(Some(*wanted))
+                        }
                         (_, SetPurpose::Compensation) => Some(None),
                         (_, SetPurpose::Planned) => None,
                     };
@@ -128,16 +139,16 @@ impl<'a> Story<'a> {
     /// The targets of which only the portal can tell what became of them.
     fn in_doubt(&self) -> Vec<CardKey> {
         let in_doubt = |(key, progress): (&CardKey, &Progress)| match progress {
-            Progress::ResetIntended(Some(_)) | Progress::SetIntended(_) | Progress::PutBackIntended { .. } => {
-                Some(*key)
-            }
+            Progress::ResetIntended(Some(_))
+            | Progress::SetIntended(_)
+            | Progress::PutBackIntended { .. } => Some(*key),
             Progress::ResetIntended(None) | Progress::Untouched | Progress::Settled(_) => None,
         };
         self.progress.iter().filter_map(in_doubt).collect()
     }
 
-    /// Whether the run must be settled by the person who made it: a layout may have to be put back, or their own card is in
-    /// doubt, which every portal shows to themselves alone.
+    /// Whether the run must be settled by the person who made it: a layout may have to be put back,
+    /// or their own card is in doubt, which every portal shows to themselves alone.
     fn needs_its_caller(&self) -> bool {
         let puts_back = |progress: &Progress| matches!(progress, Progress::PutBackIntended { .. });
         self.progress.values().any(puts_back)
@@ -148,25 +159,27 @@ impl<'a> Story<'a> {
 /// The targets of a journal that have no outcome yet; empty for a run that came to its end.
 pub fn unsettled(records: &[JournalRecord]) -> Vec<CardKey> {
     let Some(story) = Story::of(records) else { return Vec::new() };
-    let open = |(key, progress): (&CardKey, &Progress)| (!matches!(progress, Progress::Settled(_))).then_some(*key);
+    let open = |(key, progress): (&CardKey, &Progress)| {
+        (!matches!(progress, Progress::Settled(_))).then_some(*key)
+    };
     story.progress.iter().filter_map(open).collect()
 }
 
 /// Gives every target of an unfinished run its outcome, and closes the journal.
 ///
-/// What the dead process had sent may still be on its way, and would make a card that reads as before another one a moment
-/// later. So nothing in doubt is read before `settling` has passed.
+/// What the dead process had sent may still be on its way, and would make a card that reads as
+/// before another one a moment later. So nothing in doubt is read before `settling` has passed.
 ///
-/// Reads of other people's cards are believed only as far as [`observe`](super::observe()) believes them; what cannot be believed
-/// is an unknown outcome.
+/// Reads of other people's cards are believed only as far as [`observe`](super::observe()) believes
+/// them; what cannot be believed is an unknown outcome.
 ///
-/// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the very moment of a reset,
-/// and that the run was about to put back, is put back.
+/// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the
+/// very moment of a reset, and that the run was about to put back, is put back.
 ///
 /// # Errors
 ///
-/// If the portal cannot be asked, the store fails, or the caller is not the one whom the run needs. Then nothing is lost, and
-/// it can be tried again.
+/// If the portal cannot be asked, the store fails, or the caller is not the one whom the run needs.
+/// Then nothing is lost, and it can be tried again.
 pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     portal: &P,
     log: &mut L,
@@ -180,10 +193,11 @@ pub async fn resume<P: WritePortal, L: RunLog, A: Archive>(
     resume_mended(portal, log, archive, &whole, caller, settling, listener).await
 }
 
-/// Resumes a run whose journal lost lines, as [`resume`] does, with the intents that [`mend`](super::mend()) added.
+/// Resumes a run whose journal lost lines, as [`resume`] does, with the intents that
+/// [`mend`](super::mend()) added.
 ///
-/// The intent of a doubtful target may stand in a lost line. So such a target is never called not attempted: a card that is as
-/// before leaves it unknown.
+/// The intent of a doubtful target may stand in a lost line. So such a target is never called not
+/// attempted: a card that is as before leaves it unknown.
 ///
 /// # Errors
 ///
@@ -223,13 +237,20 @@ pub async fn resume_mended<P: WritePortal, L: RunLog, A: Archive>(
                 outcomes.insert(*key, outcome.clone());
                 continue;
             }
-            Progress::Untouched => Outcome::NotAttempted(tr_later!("the run was cut before").into()),
+            Progress::Untouched => {
+                Outcome::NotAttempted(tr_later!("the run was cut before").into())
+            }
             Progress::ResetIntended(None) => Outcome::Unknown(
-                tr_later!("the run was cut in a reset without a read; it may have been carried out").into(),
+                tr_later!(
+                    "the run was cut in a reset without a read; it may have been carried out"
+                )
+                .into(),
             ),
             Progress::ResetIntended(Some(backup)) => reads.after_reset(*key, *backup),
             Progress::SetIntended(wanted) => reads.after_set(*key, *wanted, story.planned(*key)),
-            Progress::PutBackIntended { newer, left } => match reads.after_put_back(*key, *newer, *left) {
+            Progress::PutBackIntended { newer, left } => match reads
+                .after_put_back(*key, *newer, *left)
+            {
                 AfterPutBack::Settled(outcome) => outcome,
                 AfterPutBack::Again(there) => {
                     let layout = archive.backup(&run, *key, *newer)?;
@@ -248,16 +269,20 @@ pub async fn resume_mended<P: WritePortal, L: RunLog, A: Archive>(
         };
         // An added intent stands in the journal from now on, since a restore goes by intents.
         let settled = JournalRecord::Settled { target: *key, outcome: outcome.clone() };
-        log.append(&mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>())?;
+        log.append(
+            &mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>(),
+        )?;
         listener.hear(Event::Settled { target: *key, outcome: outcome.clone() });
         settled_now.push(*key);
         outcomes.insert(*key, outcome);
     }
 
     if !again.is_empty() {
-        let common_defaults = reads.snapshot.map(|snapshot| snapshot.common_defaults).unwrap_or_default();
+        let common_defaults =
+            reads.snapshot.map(|snapshot| snapshot.common_defaults).unwrap_or_default();
         let (_, stop) = stop_pair();
-        let options = ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(Freshness::ReadAgain) };
+        let options =
+            ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(Freshness::ReadAgain) };
         let mut executor = Executor::new(portal, log, &common_defaults, options, listener);
         executor.compensate(again);
         executor.work(&stop).await;
@@ -271,7 +296,8 @@ pub async fn resume_mended<P: WritePortal, L: RunLog, A: Archive>(
         outcomes.extend(stored);
     }
 
-    // What the dead process has written may not be synced, and what is remembered must not be ahead of it.
+    // What the dead process has written may not be synced, and what is remembered must not be ahead
+    // of it.
     log.sync()?;
     let marks = marks(story.header, &outcomes);
     if !marks.is_empty() {
@@ -308,9 +334,9 @@ impl Reads {
             Some(Observed::Unreadable(UnreadableReason::NoAnswer(what))) => {
                 unknown(format!("it could not be read: {what}"))
             }
-            Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted)) => {
-                unknown("this portal answers reads of other people's cards with the caller's own".into())
-            }
+            Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted)) => unknown(
+                "this portal answers reads of other people's cards with the caller's own".into(),
+            ),
             Some(Observed::Unreadable(UnreadableReason::ReadsUnproven)) => {
                 unknown("nothing proves that this portal shows other people's cards".into())
             }
@@ -324,10 +350,15 @@ impl Reads {
             // What the reset removed was in an answer that the dead process may never have had.
             Ok(CardState::Default | CardState::Inherited) => Outcome::ResetUnseen,
             Ok(CardState::Customised(layout)) if layout.digest() == backup => {
-                Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
+                Outcome::NotAttempted(
+                    tr_later!("the run was cut, and the card is as before").into(),
+                )
             }
             Ok(CardState::Customised(_)) => Outcome::Unknown(
-                tr_later!("the run was cut, and the card now holds another layout, which was left alone").into(),
+                tr_later!(
+                    "the run was cut, and the card now holds another layout, which was left alone"
+                )
+                .into(),
             ),
         }
     }
@@ -349,8 +380,9 @@ impl Reads {
             );
             Outcome::Unknown(text.into())
         } else {
-            let text =
-                tr_later!("the run was cut, and the card holds another layout than the backup; plan the restore again");
+            let text = tr_later!(
+                "the run was cut, and the card holds another layout than the backup; plan the restore again"
+            );
             Outcome::Unknown(text.into())
         }
     }
@@ -359,7 +391,9 @@ impl Reads {
     fn after_put_back(&self, key: CardKey, newer: Digest, left: Option<Digest>) -> AfterPutBack {
         match self.state(key) {
             Err(unknown) => AfterPutBack::Settled(unknown),
-            Ok(CardState::Customised(layout)) if layout.digest() == newer => AfterPutBack::Settled(Outcome::PutBack),
+            Ok(CardState::Customised(layout)) if layout.digest() == newer => {
+                AfterPutBack::Settled(Outcome::PutBack)
+            }
             Ok(CardState::Customised(layout)) if Some(layout.digest()) == left => {
                 AfterPutBack::Again(Some(layout.clone()))
             }
@@ -370,7 +404,10 @@ impl Reads {
 }
 
 /// What is to be remembered of targets in mode `once`: the run may have been cut before it could.
-fn marks(header: &RunHeader, outcomes: &BTreeMap<CardKey, Outcome>) -> Vec<(Generation, CardKey, LedgerEntry)> {
+fn marks(
+    header: &RunHeader,
+    outcomes: &BTreeMap<CardKey, Outcome>,
+) -> Vec<(Generation, CardKey, LedgerEntry)> {
     let mark = |target: &crate::port::PlannedCard| {
         let generation = target.generation.clone()?;
         let removed = match outcomes.get(&target.key)? {

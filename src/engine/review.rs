@@ -1,9 +1,11 @@
 //! A plan file met with what is there now.
 //!
-//! What was reviewed may be carried out in part, and never more of it, nor anything else. So the plan that is carried out is
-//! made anew from what stands in the file and what the portal holds now, and then cut down to the targets that still hold
-//! exactly the layout that was reviewed. Everything else is settled at once, with the reason. So are the cards of people who
-//! were dismissed since: a manifest does not select them, unless it names them by id, and neither does what was made from it.
+//! What was reviewed may be carried out in part, and never more of it, nor anything else. So the
+//! plan that is carried out is made anew from what stands in the file and what the portal holds
+//! now, and then cut down to the targets that still hold exactly the layout that was reviewed.
+//! Everything else is settled at once, with the reason. So are the cards of people who were
+//! dismissed since: a manifest does not select them, unless it names them by id, and neither does
+//! what was made from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,12 +28,14 @@ pub struct Reviewed {
 
 /// The people whose cards a plan file resets, to be looked up again.
 pub fn reviewed_people(file: &PlanFileContent) -> Vec<UserId> {
-    let people: BTreeSet<UserId> = file.targets.iter().filter_map(|target| target.key.user()).collect();
+    let people: BTreeSet<UserId> =
+        file.targets.iter().filter_map(|target| target.key.user()).collect();
     people.into_iter().collect()
 }
 
-/// The targets of a plan file as if manifests had named them, to look at and to plan again; `people` are those of
-/// [`reviewed_people`] whom the portal still knows, and `manifests` is what the manifests mean now, where they are given.
+/// The targets of a plan file as if manifests had named them, to look at and to plan again;
+/// `people` are those of [`reviewed_people`] whom the portal still knows, and `manifests` is what
+/// the manifests mean now, where they are given.
 pub fn reviewed_targets(
     file: &PlanFileContent,
     people: &BTreeMap<UserId, Person>,
@@ -44,7 +48,11 @@ pub fn reviewed_targets(
     });
     let marks = file.marks.iter().map(|mark| {
         let PlanFileMark { key, generation, origin } = mark;
-        DesiredTarget { key: *key, mode: Mode::Once(generation.clone()), origin: Arc::new(origin.clone()) }
+        DesiredTarget {
+            key: *key,
+            mode: Mode::Once(generation.clone()),
+            origin: Arc::new(origin.clone()),
+        }
     });
     let mut targets: Vec<DesiredTarget> = resets.chain(marks).collect();
     targets.sort_by_key(|target| target.key);
@@ -65,8 +73,8 @@ pub fn reviewed_targets(
     DesiredState { targets, people: named, guards, shared, ..DesiredState::default() }
 }
 
-/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so. Where manifests are given, only
-/// what they select now is left, and their limits count.
+/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so.
+/// Where manifests are given, only what they select now is left, and their limits count.
 pub fn review(
     file: &PlanFileContent,
     people: &BTreeMap<UserId, Person>,
@@ -86,9 +94,11 @@ pub fn review(
             Some(outcome) => settled.push(Settled { key: target.key, outcome }),
         }
     }
-    // What is at its default is remembered in mode once, whether its reset stood in the file or not.
-    let at_default =
-        |decision: &Decision| matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
+    // What is at its default is remembered in mode once, whether its reset stood in the file or
+    // not.
+    let at_default = |decision: &Decision| {
+        matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn))
+    };
     left.extend(decisions.iter().filter(|(_, decision)| at_default(decision)).map(|(key, _)| *key));
     let plan = match manifests {
         Some(manifests) => now.narrowed(&left, &manifests.selected(), &manifests.guards),
@@ -97,13 +107,17 @@ pub fn review(
     Reviewed { plan, settled }
 }
 
-/// Whose card is not touched any more, whatever it holds: those whom the manifest would not select now.
+/// Whose card is not touched any more, whatever it holds: those whom the manifest would not select
+/// now.
 fn out_of_the_plan(target: &PlanFileTarget, people: &BTreeMap<UserId, Person>) -> Option<Outcome> {
     let person = people.get(&target.key.user()?);
     let reason = match (person, &target.origin.selector) {
         (None, _) => tr_later!("the portal does not know the person any more"),
         (Some(Person { active: true, .. }), _) | (Some(_), Selector::Id) => return None,
-        (Some(_), Selector::Email(_) | Selector::Department { .. } | Selector::All | Selector::Common) => {
+        (
+            Some(_),
+            Selector::Email(_) | Selector::Department { .. } | Selector::All | Selector::Common,
+        ) => {
             tr_later!("the person was dismissed after the plan was made, and is not selected by id")
         }
     };
@@ -133,8 +147,8 @@ mod tests {
     use super::*;
     use crate::format::samples;
     use crate::model::{
-        CardState, Identity, ManifestLimits, Observed, PersonName, ReadTrust, ReleaseSign, Snapshot, TreeGap, TreeHole,
-        TrustEvidence,
+        CardState, Identity, ManifestLimits, Observed, PersonName, ReadTrust, ReleaseSign,
+        Snapshot, TreeGap, TreeHole, TrustEvidence,
     };
     use crate::model::{PortalId, UnreadableReason};
     use crate::plan::{BlindReset, BreachKind, Policy, plan};
@@ -171,7 +185,8 @@ mod tests {
             targets: people.iter().map(target).collect(),
             marks: Vec::new(),
             limits: Default::default(),
-            selected: [("sales".into(), (2..102).map(|id| UserId::new(id).unwrap()).collect())].into(),
+            selected: [("sales".into(), (2..102).map(|id| UserId::new(id).unwrap()).collect())]
+                .into(),
             ..sample.clone()
         }
     }
@@ -189,9 +204,18 @@ mod tests {
         Observed::Known(CardState::Customised(samples::layout(layout)))
     }
 
-    fn reviewed(file: &PlanFileContent, cards: Vec<(CardKey, Observed)>, policy: &Policy) -> Reviewed {
+    fn reviewed(
+        file: &PlanFileContent,
+        cards: Vec<(CardKey, Observed)>,
+        policy: &Policy,
+    ) -> Reviewed {
         let people = everybody(file);
-        review(file, &people, None, plan(&reviewed_targets(file, &people, None), &snapshot(cards), policy))
+        review(
+            file,
+            &people,
+            None,
+            plan(&reviewed_targets(file, &people, None), &snapshot(cards), policy),
+        )
     }
 
     fn kinds(plan: &Plan) -> Vec<BreachKind> {
@@ -229,7 +253,8 @@ mod tests {
         let one = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("newer"))];
         assert!(reviewed(&file, one.clone(), &Policy::default()).plan.guards.holds());
         // The selection is that of the manifests, not that of the file.
-        let policy = Policy { previous_selections: [("sales".into(), 126)].into(), ..Policy::default() };
+        let policy =
+            Policy { previous_selections: [("sales".into(), 126)].into(), ..Policy::default() };
         let shrunk = reviewed(&file, one, &policy).plan;
         assert_eq!(kinds(&shrunk), [BreachKind::Shrunk { now: 100, before: 126 }]);
     }
@@ -244,17 +269,21 @@ mod tests {
         }
         people.remove(&UserId::new(4).unwrap());
         let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
-        let now = plan(&reviewed_targets(&file, &people, None), &snapshot(cards), &Policy::default());
+        let now =
+            plan(&reviewed_targets(&file, &people, None), &snapshot(cards), &Policy::default());
         let Reviewed { plan, settled } = review(&file, &people, None, now);
         let resets: Vec<CardKey> = plan.resets().map(|target| target.key).collect();
         assert_eq!(resets, [samples::personal(3), samples::personal(5)]);
-        let told: Vec<String> = settled.iter().map(|one| format!("{} {}", one.key, one.outcome)).collect();
-        let dismissed = "the person was dismissed after the plan was made, and is not selected by id";
+        let told: Vec<String> =
+            settled.iter().map(|one| format!("{} {}", one.key, one.outcome)).collect();
+        let dismissed =
+            "the person was dismissed after the plan was made, and is not selected by id";
         assert_eq!(
             told,
             [
                 format!("personal/2/simple not attempted: {dismissed}"),
-                "personal/4/simple not attempted: the portal does not know the person any more".to_owned(),
+                "personal/4/simple not attempted: the portal does not know the person any more"
+                    .to_owned(),
             ]
         );
         assert_eq!(plan.guards.measure.people.len(), 2);
@@ -271,14 +300,18 @@ mod tests {
         // User 3 left the department, user 4 may be excepted, and user 5 has another mode now.
         manifests.targets.remove(1);
         let department = crate::model::DepartmentId::new(41).unwrap();
-        let gap = TreeGap { excepted: department, department, hole: TreeHole::NotListed(department) };
+        let gap =
+            TreeGap { excepted: department, department, hole: TreeHole::NotListed(department) };
         manifests.gaps.insert(samples::personal(4), gap);
         manifests.targets[2].mode = Mode::Once(crate::model::Generation::new("2026-11").unwrap());
         let cards = (2..6).map(|id| (samples::personal(id), seen("mine"))).collect();
         let desired = reviewed_targets(&file, &people, Some(&manifests));
         let now = plan(&desired, &snapshot(cards), &Policy::default());
         let Reviewed { plan, settled } = review(&file, &people, Some(&manifests), now);
-        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(2)]);
+        assert_eq!(
+            plan.resets().map(|target| target.key).collect::<Vec<_>>(),
+            [samples::personal(2)]
+        );
         let left: Vec<CardKey> = settled.iter().map(|one| one.key).collect();
         assert_eq!(left, [samples::personal(3), samples::personal(4), samples::personal(5)]);
         assert_eq!(kinds(&plan), [BreachKind::TooManyPeople { people: 1, limit: 0 }]);
@@ -290,13 +323,21 @@ mod tests {
         blind.targets[0].removal = PlannedRemoval::Unread;
         let unreadable = || Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
         let policy = Policy { blind: BlindReset::Allowed, ..Policy::default() };
-        let cards = vec![(samples::personal(2), unreadable()), (samples::personal(3), unreadable())];
+        let cards =
+            vec![(samples::personal(2), unreadable()), (samples::personal(3), unreadable())];
         let Reviewed { plan, settled } = reviewed(&blind, cards, &policy);
-        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(2)]);
+        assert_eq!(
+            plan.resets().map(|target| target.key).collect::<Vec<_>>(),
+            [samples::personal(2)]
+        );
         assert_eq!(settled, [Settled { key: samples::personal(3), outcome: Outcome::Changed }]);
-        let readable = vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("mine"))];
+        let readable =
+            vec![(samples::personal(2), seen("mine")), (samples::personal(3), seen("mine"))];
         let Reviewed { plan, settled } = reviewed(&blind, readable, &policy);
-        assert_eq!(plan.resets().map(|target| target.key).collect::<Vec<_>>(), [samples::personal(3)]);
+        assert_eq!(
+            plan.resets().map(|target| target.key).collect::<Vec<_>>(),
+            [samples::personal(3)]
+        );
         assert_eq!(settled, [Settled { key: samples::personal(2), outcome: Outcome::Changed }]);
     }
 
@@ -305,7 +346,8 @@ mod tests {
         let mut file = samples::plan();
         file.targets = Vec::new();
         let key = file.marks[0].key;
-        let kept = reviewed(&file, vec![(key, Observed::Known(CardState::Default))], &Policy::default());
+        let kept =
+            reviewed(&file, vec![(key, Observed::Known(CardState::Default))], &Policy::default());
         assert_eq!(kept.plan.new_marks(), 1);
         let arranged = reviewed(&file, vec![(key, seen("mine"))], &Policy::default());
         assert_eq!((arranged.plan.targets.len(), arranged.settled.len()), (0, 0));

@@ -1,6 +1,7 @@
 //! What became of a run, of an apply as well as of a restore.
 //!
-//! True whatever happened: the report of a run that failed tells of every target, and its sums are those of the targets.
+//! True whatever happened: the report of a run that failed tells of every target, and its sums are
+//! those of the targets.
 
 use thiserror::Error;
 
@@ -16,7 +17,8 @@ pub struct Settled {
     pub outcome: Outcome,
 }
 
-/// What became of a run. True whatever happened: the sums come from the single outcomes and add up to what was planned.
+/// What became of a run. True whatever happened: the sums come from the single outcomes and add up
+/// to what was planned.
 #[derive(Clone, Debug)]
 pub struct ApplyReport {
     /// The run.

@@ -1,13 +1,17 @@
-//! The story of a run whose journal lost lines, as far as whole lines, the head and the backups tell it.
+//! The story of a run whose journal lost lines, as far as whole lines, the head and the backups
+//! tell it.
 //!
-//! A write is sent only behind its intent. So where promised lines are lost, any target without an intent in a whole line may
-//! have been written to: it gets an intent, which says exactly that. Only the portal can tell more.
+//! A write is sent only behind its intent. So where promised lines are lost, any target without an
+//! intent in a whole line may have been written to: it gets an intent, which says exactly that.
+//! Only the portal can tell more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::restore_plan::needed_backups;
 use crate::model::{CardKey, Digest};
-use crate::port::{Archive, JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, SetPurpose};
+use crate::port::{
+    Archive, JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, SetPurpose,
+};
 
 /// The records of a run with an intent for every target that may have been written to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,38 +20,53 @@ pub struct MendedJournal {
     pub records: Vec<JournalRecord>,
     /// The intents that no whole line holds.
     pub added: BTreeMap<CardKey, JournalRecord>,
-    /// The targets of the added intents that may stand in a lost line. A card that is as before proves nothing of them.
+    /// The targets of the added intents that may stand in a lost line. A card that is as before
+    /// proves nothing of them.
     pub doubtful: BTreeSet<CardKey>,
-    /// The cards that a restore wrote to, and whose earlier layout the lost head named: undoing it could only guess.
+    /// The cards that a restore wrote to, and whose earlier layout the lost head named: undoing it
+    /// could only guess.
     pub unplanned: BTreeSet<CardKey>,
     /// The number of backups that no whole line and no planned target names.
     pub unnamed_backups: usize,
 }
 
-/// Adds the intents that lost lines may have held. `header` is the head that the journal was found to have.
+/// Adds the intents that lost lines may have held. `header` is the head that the journal was found
+/// to have.
 ///
-/// A torn line and an unfinished run are treated alike where a backup shows that a request was prepared: such a card is read,
-/// though a crash explains both.
-pub fn mend<A: Archive>(header: RunHeader, salvaged: &SalvagedJournal, archive: &A) -> MendedJournal {
+/// A torn line and an unfinished run are treated alike where a backup shows that a request was
+/// prepared: such a card is read, though a crash explains both.
+pub fn mend<A: Archive>(
+    header: RunHeader,
+    salvaged: &SalvagedJournal,
+    archive: &A,
+) -> MendedJournal {
     let intended = intended(&salvaged.records);
     let mut named: BTreeSet<Digest> = intended.iter().filter_map(|(_, digest)| *digest).collect();
     let intended: BTreeSet<CardKey> = intended.into_iter().map(|(key, _)| key).collect();
     let settled: BTreeSet<CardKey> = salvaged.records.iter().filter_map(settled_target).collect();
     let kept: BTreeSet<Digest> = salvaged.backups.iter().map(|(_, digest)| *digest).collect();
-    let is_closed = salvaged.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+    let is_closed =
+        salvaged.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
 
     let may_be_sent = |target: &&PlannedCard| match (salvaged.lost, target.digest) {
         _ if intended.contains(&target.key) => false,
         (Lost::Lines, _) => true,
         _ if is_closed || settled.contains(&target.key) => false,
         (Lost::TornLine, digest) => digest.is_none_or(|digest| kept.contains(&digest)),
-        (Lost::Nothing, digest) => digest.is_some_and(|digest| kept.contains(&digest) && !named.contains(&digest)),
+        (Lost::Nothing, digest) => {
+            digest.is_some_and(|digest| kept.contains(&digest) && !named.contains(&digest))
+        }
     };
-    let mut missing: BTreeMap<CardKey, Option<Digest>> =
-        header.targets.iter().filter(may_be_sent).map(|target| (target.key, target.digest)).collect();
+    let mut missing: BTreeMap<CardKey, Option<Digest>> = header
+        .targets
+        .iter()
+        .filter(may_be_sent)
+        .map(|target| (target.key, target.digest))
+        .collect();
     if salvaged.lost == Lost::Lines {
         // A backup with the name of its target is there because a request with it was prepared.
-        let with_target = salvaged.backups.iter().filter_map(|(target, digest)| Some((target.as_ref()?, digest)));
+        let with_target =
+            salvaged.backups.iter().filter_map(|(target, digest)| Some((target.as_ref()?, digest)));
         for (key, digest) in with_target.filter(|(key, _)| !intended.contains(*key)) {
             missing.entry(*key).or_insert(Some(*digest));
         }
@@ -60,7 +79,10 @@ pub fn mend<A: Archive>(header: RunHeader, salvaged: &SalvagedJournal, archive: 
         }
     };
     let intent = |(key, digest): (&CardKey, &Option<Digest>)| match sent_back.get(key) {
-        Some(sent) => (*key, JournalRecord::SetIntent { target: *key, digest: *sent, purpose: SetPurpose::Planned }),
+        Some(sent) => (
+            *key,
+            JournalRecord::SetIntent { target: *key, digest: *sent, purpose: SetPurpose::Planned },
+        ),
         None => (*key, JournalRecord::Intent { targets: vec![(*key, *digest)] }),
     };
     let added: BTreeMap<CardKey, JournalRecord> = missing.iter().map(intent).collect();
@@ -74,7 +96,11 @@ pub fn mend<A: Archive>(header: RunHeader, salvaged: &SalvagedJournal, archive: 
     };
     MendedJournal {
         unplanned,
-        doubtful: if salvaged.lost == Lost::Lines { missing.into_keys().collect() } else { BTreeSet::new() },
+        doubtful: if salvaged.lost == Lost::Lines {
+            missing.into_keys().collect()
+        } else {
+            BTreeSet::new()
+        },
         unnamed_backups: kept.difference(&named).count(),
         records: std::iter::once(JournalRecord::Opened(header))
             .chain(added.values().cloned())
@@ -90,8 +116,12 @@ fn intended(records: &[JournalRecord]) -> Vec<(CardKey, Option<Digest>)> {
     for record in records {
         match record {
             JournalRecord::Intent { targets } => intended.extend(targets.iter().copied()),
-            JournalRecord::SetIntent { target, digest, .. } => intended.push((*target, Some(*digest))),
-            JournalRecord::Opened(_) | JournalRecord::Settled { .. } | JournalRecord::Closed { .. } => {}
+            JournalRecord::SetIntent { target, digest, .. } => {
+                intended.push((*target, Some(*digest)))
+            }
+            JournalRecord::Opened(_)
+            | JournalRecord::Settled { .. }
+            | JournalRecord::Closed { .. } => {}
         }
     }
     intended

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Listener, observe};
 use crate::model::{
-    CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed, Person, Snapshot,
-    UserId,
+    CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed,
+    Person, Snapshot, UserId,
 };
 use crate::port::{PeopleQuery, PortalError, ReadPortal};
 
@@ -43,12 +43,17 @@ pub async fn survey<P: ReadPortal>(
 ) -> Result<Survey, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
     let people = portal.people(&PeopleQuery::AllActive).await?;
-    // A portal that ignores the filter returns dismissed people too, whose cards are of no interest.
-    let people: BTreeMap<UserId, Person> =
-        people.into_iter().filter(|person| person.active).map(|person| (person.id, person)).collect();
+    // A portal that ignores the filter returns dismissed people too, whose cards are of no
+    // interest.
+    let people: BTreeMap<UserId, Person> = people
+        .into_iter()
+        .filter(|person| person.active)
+        .map(|person| (person.id, person))
+        .collect();
     let personal = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
     let common = LeadCustomerType::ALL.map(CardKey::common);
-    let targets: Vec<CardKey> = common.into_iter().chain(people.keys().copied().flat_map(personal)).collect();
+    let targets: Vec<CardKey> =
+        common.into_iter().chain(people.keys().copied().flat_map(personal)).collect();
     let snapshot = observe(portal, caller, &targets, listener).await?;
     Ok(Survey { people, departments, snapshot })
 }
@@ -73,7 +78,8 @@ impl Survey {
 
     /// How many cards could not be read.
     pub fn unread(&self) -> u32 {
-        let unread = self.snapshot.cards.iter().filter(|(key, _)| self.card(*key) == Found::Unread).count();
+        let unread =
+            self.snapshot.cards.iter().filter(|(key, _)| self.card(*key) == Found::Unread).count();
         u32::try_from(unread).unwrap_or(u32::MAX)
     }
 
@@ -81,13 +87,21 @@ impl Survey {
     pub fn retain_departments(&mut self, wanted: &[DepartmentId]) {
         let is_below = |id: &DepartmentId| {
             // A ring of departments ends by itself: no way is longer than there are departments.
-            let up = std::iter::successors(Some(*id), |id| self.departments.get(id).and_then(|one| one.parent));
+            let up = std::iter::successors(Some(*id), |id| {
+                self.departments.get(id).and_then(|one| one.parent)
+            });
             up.take(self.departments.len() + 1).any(|id| wanted.contains(&id))
         };
         let stays = |person: &Person| person.departments.iter().any(is_below);
-        let people: BTreeMap<UserId, Person> =
-            self.people.iter().filter(|(_, person)| stays(person)).map(|(id, person)| (*id, person.clone())).collect();
-        self.snapshot.cards.retain(|(key, _)| key.user().is_none_or(|user| people.contains_key(&user)));
+        let people: BTreeMap<UserId, Person> = self
+            .people
+            .iter()
+            .filter(|(_, person)| stays(person))
+            .map(|(id, person)| (*id, person.clone()))
+            .collect();
+        self.snapshot
+            .cards
+            .retain(|(key, _)| key.user().is_none_or(|user| people.contains_key(&user)));
         self.people = people;
     }
 }

@@ -42,7 +42,11 @@ fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
         place: Place { file: "test.yaml".into(), line: 1, column: 1 },
         selector: Selector::Id,
     });
-    let target = |key: &CardKey| DesiredTarget { key: *key, mode: mode.clone(), origin: Arc::clone(&origin) };
+    let target = |key: &CardKey| DesiredTarget {
+        key: *key,
+        mode: mode.clone(),
+        origin: Arc::clone(&origin),
+    };
     let limits = ManifestLimits {
         acknowledged_common: LeadCustomerType::ALL.into(),
         acknowledged_people: [user(1)].into(),
@@ -108,7 +112,8 @@ async fn carry_out(portal: &FakePortal, made: &Plan, options: ExecuteOptions) ->
     let (_, stop) = stop_pair();
     let approved = approve(made);
     let notes = Mutex::new(Vec::new());
-    let applied = async { apply(portal, &mut log, approved, &[], options, &stop, &noting(&notes)).await };
+    let applied =
+        async { apply(portal, &mut log, approved, &[], options, &stop, &noting(&notes)).await };
     // Nothing here takes time: whoever is not done by then waits for something that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {
@@ -116,7 +121,8 @@ async fn carry_out(portal: &FakePortal, made: &Plan, options: ExecuteOptions) ->
         Err(problem) => problem.report().clone(),
     };
     assert_eq!(report.totals.planned() as usize, made.resets().count());
-    let outcomes = report.targets.into_iter().map(|settled| (settled.key, settled.outcome)).collect();
+    let outcomes =
+        report.targets.into_iter().map(|settled| (settled.key, settled.outcome)).collect();
     Done { outcomes, notes: notes.into_inner().unwrap(), log }
 }
 
@@ -131,7 +137,10 @@ async fn run_again(portal: &FakePortal, keys: &[CardKey]) -> bool {
 fn restore_plan(targets: Vec<(CardKey, RestoreDecision)>) -> RestorePlan {
     RestorePlan {
         of: RunId::new("20261101T090000Z", 1).unwrap(),
-        targets: targets.into_iter().map(|(key, decision)| RestoreTarget { key, decision }).collect(),
+        targets: targets
+            .into_iter()
+            .map(|(key, decision)| RestoreTarget { key, decision })
+            .collect(),
         stand_ins: BTreeMap::new(),
     }
 }

@@ -1,8 +1,9 @@
 //! Verdicts on answers of the portal: values in, values out.
 //!
-//! A portal answers `true` whatever it did, leaves commands out and breaks down in the middle of a batch. So the reads of the
-//! card decide: those that stand beside the write in its own request, and where they do not tell, one made afterwards.
-//! This module sends nothing and stores nothing; [`execute`](super::execute) acts on the verdicts.
+//! A portal answers `true` whatever it did, leaves commands out and breaks down in the middle of a
+//! batch. So the reads of the card decide: those that stand beside the write in its own request,
+//! and where they do not tell, one made afterwards. This module sends nothing and stores nothing;
+//! [`execute`](super::execute) acts on the verdicts.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -98,7 +99,8 @@ pub(super) enum Verdict {
     Final(Outcome),
     /// Surely not executed, for this reason; a repeat is safe.
     Retry(Reason),
-    /// The portal kept only a part of a layout, which stands there now; a single call may keep all of it.
+    /// The portal kept only a part of a layout, which stands there now; a single call may keep all
+    /// of it.
     RetryAlone(Option<Layout>),
     /// The reads of the request do not tell: the card must be read back.
     ReadBack(PreImage, CommandAnswer),
@@ -106,9 +108,11 @@ pub(super) enum Verdict {
     LostUpdate(Layout),
     /// A newer layout was seen and is still there. It stays, and goes into a backup.
     Changed(Layout),
-    /// A newer layout was seen, and by now yet another one stands there, which stays. The first goes into a backup.
+    /// A newer layout was seen, and by now yet another one stands there, which stays. The first
+    /// goes into a backup.
     Superseded(Layout),
-    /// After the write, another layout stands there than before, and it is not the goal. It stays, and goes into a backup.
+    /// After the write, another layout stands there than before, and it is not the goal. It stays,
+    /// and goes into a backup.
     Other(Layout, PreImage),
 }
 
@@ -116,15 +120,16 @@ impl Verdict {
     /// Returns the layout that nobody expected.
     pub(super) fn unexpected(&self) -> Option<&Layout> {
         match self {
-            Self::LostUpdate(layout) | Self::Changed(layout) | Self::Superseded(layout) | Self::Other(layout, _) => {
-                Some(layout)
-            }
+            Self::LostUpdate(layout)
+            | Self::Changed(layout)
+            | Self::Superseded(layout)
+            | Self::Other(layout, _) => Some(layout),
             Self::Final(_) | Self::Retry(_) | Self::RetryAlone(_) | Self::ReadBack(..) => None,
         }
     }
 
-    /// Returns the verdict if the unexpected layout turns out to be one that was set for everybody since the plan: the card was,
-    /// or is, at its default then.
+    /// Returns the verdict if the unexpected layout turns out to be one that was set for everybody
+    /// since the plan: the card was, or is, at its default then.
     pub(super) fn at_default(self, task: &Task) -> Self {
         match (self, &task.goal) {
             (Self::LostUpdate(_), _) | (Self::Changed(_), Goal::Reset) => {
@@ -158,7 +163,12 @@ impl Reason {
 
 impl Task {
     /// A target of which nothing was sent yet.
-    pub(super) fn new(key: CardKey, goal: Goal, expected: Option<Layout>, read_at: Option<Instant>) -> Self {
+    pub(super) fn new(
+        key: CardKey,
+        goal: Goal,
+        expected: Option<Layout>,
+        read_at: Option<Instant>,
+    ) -> Self {
         Self {
             key,
             goal,
@@ -196,7 +206,11 @@ impl Task {
     }
 
     /// Returns the task for another try, or its outcome if it was tried too often.
-    pub(super) fn again(self, reason: &Reason, limit_patience: std::time::Duration) -> Result<Self, Outcome> {
+    pub(super) fn again(
+        self,
+        reason: &Reason,
+        limit_patience: std::time::Duration,
+    ) -> Result<Self, Outcome> {
         let text = reason.text();
         match reason {
             Reason::Limited(_) => {
@@ -209,12 +223,17 @@ impl Task {
             Reason::Failed(_) => {
                 let tries = self.tries + 1;
                 if tries < MAX_TRIES {
-                    return Ok(Self { tries, limited_since: None, pre_image: PreImage::Unseen, ..self });
+                    return Ok(Self {
+                        tries,
+                        limited_since: None,
+                        pre_image: PreImage::Unseen,
+                        ..self
+                    });
                 }
                 Err(match self.left(text) {
-                    Outcome::NotAttempted(_) => {
-                        Outcome::NotAttempted(format!("tried {tries} times, and the card is as before: {text}"))
-                    }
+                    Outcome::NotAttempted(_) => Outcome::NotAttempted(format!(
+                        "tried {tries} times, and the card is as before: {text}"
+                    )),
                     other => other,
                 })
             }
@@ -233,17 +252,26 @@ impl Task {
     }
 }
 
-/// Returns what a usable read shows of a card: its layout, or none at the default. A layout that equals both the goal of a write
-/// and the common default counts as the goal.
-pub(super) fn shown(read: Option<&CardRead>, goal: &Goal, common_default: Option<&Layout>) -> Option<Option<Layout>> {
+/// Returns what a usable read shows of a card: its layout, or none at the default. A layout that
+/// equals both the goal of a write and the common default counts as the goal.
+pub(super) fn shown(
+    read: Option<&CardRead>,
+    goal: &Goal,
+    common_default: Option<&Layout>,
+) -> Option<Option<Layout>> {
     match read {
-        Some(CardRead::Read(Some(layout))) if goal.target() == Some(layout) => Some(Some(layout.clone())),
-        Some(CardRead::Read(read)) => Some(CardState::of_read(read.clone(), common_default).layout().cloned()),
+        Some(CardRead::Read(Some(layout))) if goal.target() == Some(layout) => {
+            Some(Some(layout.clone()))
+        }
+        Some(CardRead::Read(read)) => {
+            Some(CardState::of_read(read.clone(), common_default).layout().cloned())
+        }
         Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => None,
     }
 }
 
-/// Returns nothing if a read ahead of the write shows the card as expected, else the outcome: it is left alone.
+/// Returns nothing if a read ahead of the write shows the card as expected, else the outcome: it is
+/// left alone.
 pub(super) fn judge_read_ahead(
     task: &Task,
     read: Option<&CardRead>,
@@ -267,7 +295,11 @@ pub(super) fn judge_read_ahead(
 }
 
 /// Returns the verdict on a write by the evidence of its own request.
-pub(super) fn judge_evidence(task: &Task, evidence: WriteEvidence, common_default: Option<&Layout>) -> Verdict {
+pub(super) fn judge_evidence(
+    task: &Task,
+    evidence: WriteEvidence,
+    common_default: Option<&Layout>,
+) -> Verdict {
     let WriteEvidence { before, answer, after } = evidence;
     if task.blind {
         return judge_blind(task, answer);
@@ -305,12 +337,19 @@ pub(super) fn judge_read_back(
             }
             Goal::Reset => Verdict::Final(task.left(&reason())),
         },
-        (None, _) => Verdict::Final(Outcome::Unknown(format!("{}; and could not be read back", reason()))),
+        (None, _) => {
+            Verdict::Final(Outcome::Unknown(format!("{}; and could not be read back", reason())))
+        }
     }
 }
 
 /// Returns the verdict by the state of the card after the write.
-fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Option<Layout>) -> Verdict {
+fn judge_state(
+    task: &Task,
+    pre_image: PreImage,
+    answer: &CommandAnswer,
+    now: Option<Layout>,
+) -> Verdict {
     let is_reached = now.as_ref() == task.goal.target();
     let is_unchanged = now == task.expected;
     if let PreImage::Newer(newer) = pre_image {
@@ -327,10 +366,13 @@ fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Op
     }
     if is_unchanged {
         return match answer {
-            // A portal that accepts a layout and keeps nothing of it may have been about to fail: once more tells.
-            CommandAnswer::Done if task.tries == 0 && task.goal.target().is_some() => Verdict::Retry(Reason::Failed(
-                tr_later!("the portal accepted it, and the card is as before").to_owned(),
-            )),
+            // A portal that accepts a layout and keeps nothing of it may have been about to fail:
+            // once more tells.
+            CommandAnswer::Done if task.tries == 0 && task.goal.target().is_some() => {
+                Verdict::Retry(Reason::Failed(
+                    tr_later!("the portal accepted it, and the card is as before").to_owned(),
+                ))
+            }
             CommandAnswer::Done => Verdict::Final(without_effect(task)),
             CommandAnswer::Refused(refusal) => Verdict::Final(refused(task, refusal)),
             CommandAnswer::Limited(reason) => Verdict::Retry(Reason::Limited(reason.clone())),
@@ -341,21 +383,32 @@ fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Op
         (Goal::Reset, _) if matches!(pre_image, PreImage::AtGoal | PreImage::Emptied) => {
             Verdict::Final(Outcome::Changed)
         }
-        (Goal::Set(_), None) if *answer == CommandAnswer::Done => Verdict::Final(without_effect(task)),
+        (Goal::Set(_), None) if *answer == CommandAnswer::Done => {
+            Verdict::Final(without_effect(task))
+        }
         (Goal::Reset | Goal::Set(_), None) => Verdict::RetryAlone(None),
         (Goal::Reset, Some(there)) => Verdict::Other(there, pre_image),
-        (Goal::Set(wanted), Some(there)) if !can_become(wanted, &there) => Verdict::Other(there, pre_image),
-        // The reads of this very request show that the portal changed the layout, as its filter does in batches.
+        (Goal::Set(wanted), Some(there)) if !can_become(wanted, &there) => {
+            Verdict::Other(there, pre_image)
+        }
+        // The reads of this very request show that the portal changed the layout, as its filter
+        // does in batches.
         (Goal::Set(_), Some(there))
-            if !task.alone && *answer == CommandAnswer::Done && matches!(pre_image, PreImage::AsExpected) =>
+            if !task.alone
+                && *answer == CommandAnswer::Done
+                && matches!(pre_image, PreImage::AsExpected) =>
         {
             Verdict::RetryAlone(Some(there))
         }
-        (Goal::Set(wanted), Some(_)) if task.is_compensation() => Verdict::Final(Outcome::Lost(format!(
-            "stored again, but the portal did not keep all of it; the backup {} holds it",
-            wanted.digest().short()
-        ))),
-        (Goal::Set(wanted), Some(there)) => Verdict::Final(Outcome::RestoredInPart(missing(wanted, &there))),
+        (Goal::Set(wanted), Some(_)) if task.is_compensation() => {
+            Verdict::Final(Outcome::Lost(format!(
+                "stored again, but the portal did not keep all of it; the backup {} holds it",
+                wanted.digest().short()
+            )))
+        }
+        (Goal::Set(wanted), Some(there)) => {
+            Verdict::Final(Outcome::RestoredInPart(missing(wanted, &there)))
+        }
     }
 }
 
@@ -363,7 +416,9 @@ fn judge_state(task: &Task, pre_image: PreImage, answer: &CommandAnswer, now: Op
 fn reached(task: &Task, pre_image: &PreImage) -> Outcome {
     match (&task.goal, pre_image) {
         (Goal::Set(_), _) if task.is_compensation() => Outcome::PutBack,
-        (Goal::Reset, PreImage::AtGoal | PreImage::Emptied) if task.tries == 0 && task.limited_since.is_none() => {
+        (Goal::Reset, PreImage::AtGoal | PreImage::Emptied)
+            if task.tries == 0 && task.limited_since.is_none() =>
+        {
             Outcome::AlreadyDefault
         }
         (Goal::Reset, PreImage::AsExpected) => Outcome::Reset,
@@ -402,7 +457,9 @@ fn refused(task: &Task, refusal: &Refusal) -> Outcome {
 /// The outcome of a newer layout that could not be stored again.
 fn lost(reason: &str, newer: &Layout) -> Outcome {
     let backup = newer.digest().short();
-    Outcome::Lost(format!("it could not be put back ({reason}); restore it from the backup {backup}"))
+    Outcome::Lost(format!(
+        "it could not be put back ({reason}); restore it from the backup {backup}"
+    ))
 }
 
 /// Returns the verdict on a reset without reads: the portal's word is all there is.
@@ -410,15 +467,22 @@ fn judge_blind(task: &Task, answer: CommandAnswer) -> Verdict {
     match answer {
         CommandAnswer::Done => Verdict::Final(Outcome::ResetBlind),
         // The refusal is of this try alone.
-        CommandAnswer::Refused(refusal) if task.indeterminate => Verdict::Final(Outcome::Unknown(refusal.message)),
-        CommandAnswer::Refused(Refusal { code, message }) => Verdict::Final(Outcome::Refused { code, message }),
-        CommandAnswer::Limited(_) | CommandAnswer::Unclear(_) => Verdict::ReadBack(PreImage::Unseen, answer),
+        CommandAnswer::Refused(refusal) if task.indeterminate => {
+            Verdict::Final(Outcome::Unknown(refusal.message))
+        }
+        CommandAnswer::Refused(Refusal { code, message }) => {
+            Verdict::Final(Outcome::Refused { code, message })
+        }
+        CommandAnswer::Limited(_) | CommandAnswer::Unclear(_) => {
+            Verdict::ReadBack(PreImage::Unseen, answer)
+        }
     }
 }
 
-/// Returns whether a portal that was sent one layout can keep the other: its filter inserts blanks and `*` into texts, and `set`
-/// keeps the known keys of sections and fields alone (behavior notes, sections 5.3 and 5.6). It drops neither sections nor fields,
-/// so that a layout with fewer of them is one that a person saved.
+/// Returns whether a portal that was sent one layout can keep the other: its filter inserts blanks
+/// and `*` into texts, and `set` keeps the known keys of sections and fields alone (behavior notes,
+/// sections 5.3 and 5.6). It drops neither sections nor fields, so that a layout with fewer of them
+/// is one that a person saved.
 fn can_become(sent: &Layout, there: &Layout) -> bool {
     let json = |layout: &Layout| serde_json::from_str::<Value>(layout.as_json()).ok();
     json(sent).zip(json(there)).is_some_and(|(sent, there)| value_can_become(&sent, &there))
@@ -427,13 +491,16 @@ fn can_become(sent: &Layout, there: &Layout) -> bool {
 fn value_can_become(sent: &Value, there: &Value) -> bool {
     match (sent, there) {
         (Value::Array(sent), Value::Array(there)) => {
-            sent.len() == there.len() && sent.iter().zip(there).all(|(sent, there)| value_can_become(sent, there))
+            sent.len() == there.len()
+                && sent.iter().zip(there).all(|(sent, there)| value_can_become(sent, there))
         }
         (Value::Object(sent), Value::Object(there)) => {
             let is_kept = |(name, sent): (&String, &Value)| match name.as_str() {
                 "name" | "title" | "type" | "elements" => true,
                 "optionFlags" => text(sent).is_some_and(|text| text.parse::<f64>().is_ok()),
-                "options" => sent.as_array().is_some_and(|list| !list.is_empty()) || sent.is_object(),
+                "options" => {
+                    sent.as_array().is_some_and(|list| !list.is_empty()) || sent.is_object()
+                }
                 _ => false,
             };
             let is_there = |name: &String| there.contains_key(name);
@@ -441,7 +508,9 @@ fn value_can_become(sent: &Value, there: &Value) -> bool {
                 && there.iter().all(|(name, there)| match sent.get(name) {
                     Some(sent) => value_can_become(sent, there),
                     // The portal adds these where they were missing.
-                    None => name == "type" || (name == "elements" && *there == Value::Array(Vec::new())),
+                    None => {
+                        name == "type" || (name == "elements" && *there == Value::Array(Vec::new()))
+                    }
                 })
         }
         // An empty object comes back as an empty list.

@@ -1,8 +1,9 @@
 //! The audit trail: one JSON object a line, each bound to the one before.
 //!
-//! A line carries the digest of the line before and its own, over everything else in it. So an edited line, a line taken
-//! out of the middle, two lines changed about and a trail of another portal are all found. Lines cut off at the end are
-//! not: nothing in a file can tell that it was longer once, unless somebody notes the last digest elsewhere.
+//! A line carries the digest of the line before and its own, over everything else in it. So an
+//! edited line, a line taken out of the middle, two lines changed about and a trail of another
+//! portal are all found. Lines cut off at the end are not: nothing in a file can tell that it was
+//! longer once, unless somebody notes the last digest elsewhere.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -91,11 +92,29 @@ struct LineForm {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum EventForm {
-    RunStarted { run: String, restores: Option<String>, targets: u32 },
-    RunReopened { run: String, torn: u32 },
-    RunClosed { run: String, done: u32, skipped: u32, failed: u32, unknown: u32, end: super::journal::EndForm },
-    PlanUsed { plan: String },
-    LockTakenOver { owner: String },
+    RunStarted {
+        run: String,
+        restores: Option<String>,
+        targets: u32,
+    },
+    RunReopened {
+        run: String,
+        torn: u32,
+    },
+    RunClosed {
+        run: String,
+        done: u32,
+        skipped: u32,
+        failed: u32,
+        unknown: u32,
+        end: super::journal::EndForm,
+    },
+    PlanUsed {
+        plan: String,
+    },
+    LockTakenOver {
+        owner: String,
+    },
 }
 
 /// What the first line of a portal's trail names in place of a line before.
@@ -103,7 +122,8 @@ pub fn audit_anchor(portal: &PortalId) -> Digest {
     Digest::of(format!("recard.audit {portal}").as_bytes())
 }
 
-/// An entry as one JSON object on one line, after the line with the digest `previous`; with the digest of the new line.
+/// An entry as one JSON object on one line, after the line with the digest `previous`; with the
+/// digest of the new line.
 ///
 /// # Errors
 ///
@@ -134,7 +154,8 @@ pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Dig
 ///
 /// # Errors
 ///
-/// If a line was altered. A line of a newer recard counts as right here, and is refused when it is decoded.
+/// If a line was altered. A line of a newer recard counts as right here, and is refused when it is
+/// decoded.
 pub fn audit_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
     split(file, |line| {
         let json = std::str::from_utf8(line).ok()?;
@@ -166,11 +187,15 @@ pub fn find_audit(file: &[u8]) -> Result<FoundTrail, FormatError> {
             Some(line) => match read(line) {
                 Some(Ok(line)) => found.lines.push(line),
                 // A damaged number is no newer version: then the digest does not fit.
-                Some(Err(problem @ FormatError::TooNew { .. })) if fits_its_digest(line) => return Err(problem),
+                Some(Err(problem @ FormatError::TooNew { .. })) if fits_its_digest(line) => {
+                    return Err(problem);
+                }
                 Some(Err(_)) | None => {}
             },
             // What has no end is torn, unless it is a right line but for its end.
-            None if part.split_last().is_some_and(|(_, line)| matches!(read(line), Some(Ok(_)))) => {}
+            None if part
+                .split_last()
+                .is_some_and(|(_, line)| matches!(read(line), Some(Ok(_)))) => {}
             None => break,
         }
         found.kept = at;
@@ -215,10 +240,19 @@ impl From<&AuditEvent> for EventForm {
                 restores: restores.as_ref().map(ToString::to_string),
                 targets: *targets,
             },
-            AuditEvent::RunReopened { run, torn } => Self::RunReopened { run: run.to_string(), torn: *torn },
+            AuditEvent::RunReopened { run, torn } => {
+                Self::RunReopened { run: run.to_string(), torn: *torn }
+            }
             AuditEvent::RunClosed { run, totals, interrupted } => {
                 let Totals { done, skipped, failed, unknown } = *totals;
-                Self::RunClosed { run: run.to_string(), done, skipped, failed, unknown, end: (*interrupted).into() }
+                Self::RunClosed {
+                    run: run.to_string(),
+                    done,
+                    skipped,
+                    failed,
+                    unknown,
+                    end: (*interrupted).into(),
+                }
             }
             AuditEvent::PlanUsed(plan) => Self::PlanUsed { plan: plan.to_string() },
             AuditEvent::LockTakenOver(owner) => Self::LockTakenOver { owner: owner.clone() },
@@ -231,9 +265,11 @@ impl TryFrom<EventForm> for AuditEvent {
 
     fn try_from(form: EventForm) -> Result<Self, FormatError> {
         Ok(match form {
-            EventForm::RunStarted { run, restores, targets } => {
-                Self::RunStarted { run: parsed(&run)?, restores: super::parsed_if_there(restores.as_ref())?, targets }
-            }
+            EventForm::RunStarted { run, restores, targets } => Self::RunStarted {
+                run: parsed(&run)?,
+                restores: super::parsed_if_there(restores.as_ref())?,
+                targets,
+            },
             EventForm::RunReopened { run, torn } => Self::RunReopened { run: parsed(&run)?, torn },
             EventForm::RunClosed { run, done, skipped, failed, unknown, end } => Self::RunClosed {
                 run: parsed(&run)?,

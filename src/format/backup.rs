@@ -1,9 +1,10 @@
 //! A backup: the layout that a reset removes, byte for byte as the portal sent it.
 //!
-//! The JSON text of the layout stands as a string inside a small envelope, so that no tool that lays JSON out anew can
-//! touch it. Two digests guard it: that of the bytes, by which damage is found, and that of the canonical form, by which
-//! the journal names it. An envelope names no target, because people with equal layouts share one; but where two layouts
-//! mean the same in other bytes, the second one names whose it is.
+//! The JSON text of the layout stands as a string inside a small envelope, so that no tool that
+//! lays JSON out anew can touch it. Two digests guard it: that of the bytes, by which damage is
+//! found, and that of the canonical form, by which the journal names it. An envelope names no
+//! target, because people with equal layouts share one; but where two layouts mean the same in
+//! other bytes, the second one names whose it is.
 
 use std::borrow::Cow;
 
@@ -62,7 +63,8 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
 ///
 /// # Errors
 ///
-/// If it is not JSON, of another kind or a newer version, or its layout is not the one that its digests tell.
+/// If it is not JSON, of another kind or a newer version, or its layout is not the one that its
+/// digests tell.
 pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     let object = strict::object(json)?;
     FORMAT.check_object(&object)?;
@@ -78,8 +80,8 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     Ok(Backup { target: parsed_if_there(target.as_ref())?, layout })
 }
 
-/// By what a backup is found: its target, if it has one of its own, and the digest of its layout. Looks at neither the layout
-/// nor whether the digests are right.
+/// By what a backup is found: its target, if it has one of its own, and the digest of its layout.
+/// Looks at neither the layout nor whether the digests are right.
 ///
 /// # Errors
 ///
@@ -95,7 +97,8 @@ pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError
         digest: String,
     }
 
-    let NameForm { format, target, digest } = serde_json::from_slice(json).map_err(FormatError::NotJson)?;
+    let NameForm { format, target, digest } =
+        serde_json::from_slice(json).map_err(FormatError::NotJson)?;
     FORMAT.check(&format)?;
     Ok((parsed_if_there(target.as_ref())?, parsed(&digest)?))
 }
@@ -107,7 +110,14 @@ mod tests {
 
     #[test]
     fn every_byte_that_the_portal_sent_comes_back() {
-        for text in ["[]", "{}", "false", " [ 1.0 , 9007199254740993 ] ", "\"a\\/b\\u00e9 \u{e9}\"", "[\n{}\r\n]"] {
+        for text in [
+            "[]",
+            "{}",
+            "false",
+            " [ 1.0 , 9007199254740993 ] ",
+            "\"a\\/b\\u00e9 \u{e9}\"",
+            "[\n{}\r\n]",
+        ] {
             let layout = Layout::from_json(text).unwrap();
             for target in [None, Some(samples::personal(7)), Some(samples::common())] {
                 let json = encode_backup(&Backup { target, layout: layout.clone() }).unwrap();
@@ -121,20 +131,28 @@ mod tests {
 
     #[test]
     fn a_backup_with_a_field_twice_is_refused() {
-        let json = encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() }).unwrap();
-        for field in [r#""digest":"x""#, r#""target":"personal/8/simple","target":null"#, r#""layout":"{}""#] {
+        let json =
+            encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() })
+                .unwrap();
+        for field in
+            [r#""digest":"x""#, r#""target":"personal/8/simple","target":null"#, r#""layout":"{}""#]
+        {
             let twice = format!("{{{field},{}", &json[1..]);
             let problem = decode_backup(twice.as_bytes()).unwrap_err().to_string();
             assert!(problem.contains("stands there twice"), "{field}: {problem}");
         }
         for json in ["{}", "[]", "7", r#"{"format":7}"#, r#"{"format":"recard.backup/v1"}"#] {
-            assert!(backup_name(json.as_bytes()).is_err() && decode_backup(json.as_bytes()).is_err(), "{json}");
+            assert!(
+                backup_name(json.as_bytes()).is_err() && decode_backup(json.as_bytes()).is_err(),
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn a_flipped_bit_gives_an_error_or_the_same_layout() {
-        let layout = Layout::from_json(r#"[{"name":"main","elements":[{"name":"TITLE"}]}]"#).unwrap();
+        let layout =
+            Layout::from_json(r#"[{"name":"main","elements":[{"name":"TITLE"}]}]"#).unwrap();
         let backup = Backup { target: None, layout: layout.clone() };
         samples::flip_every_bit(encode_backup(&backup).unwrap().as_bytes(), |damaged| {
             if let Ok(read) = decode_backup(damaged) {

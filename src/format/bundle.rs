@@ -1,7 +1,8 @@
 //! A bundle of layouts: what `recard export` found, for people and programs to look at.
 //!
-//! Unlike a backup it is laid out to be read, and its layouts stand in it as JSON, not as text: what means the same to the
-//! portal may be written otherwise. The digest of each tells whether it means what the portal sent.
+//! Unlike a backup it is laid out to be read, and its layouts stand in it as JSON, not as text:
+//! what means the same to the portal may be written otherwise. The digest of each tells whether it
+//! means what the portal sent.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,8 @@ pub fn encode_bundle(bundle: &Bundle) -> Result<Vec<u8>, FormatError> {
         cards: cards.iter().map(card).collect::<Result<_, FormatError>>()?,
     };
     // The seal is one of the canonical form, so it holds whatever the white space.
-    let sealed: Value = serde_json::from_slice(&seal(FORMAT, &form)?).map_err(FormatError::NotJson)?;
+    let sealed: Value =
+        serde_json::from_slice(&seal(FORMAT, &form)?).map_err(FormatError::NotJson)?;
     let mut bytes = serde_json::to_vec_pretty(&sealed).map_err(FormatError::not_writable)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -116,7 +118,9 @@ mod tests {
                 ("common/repeat".parse().unwrap(), layout("[]")),
                 (
                     "personal/7/simple".parse().unwrap(),
-                    layout(r#"[{"name":"main","title":"Привет","elements":[{"name":"A","optionFlags":"1"}]}]"#),
+                    layout(
+                        r#"[{"name":"main","title":"Привет","elements":[{"name":"A","optionFlags":"1"}]}]"#,
+                    ),
                 ),
                 ("personal/8/simple".parse().unwrap(), layout("false")),
             ],

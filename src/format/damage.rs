@@ -1,8 +1,9 @@
-//! One law for everything that recard reads back: cut at any byte, with any bit flipped, or empty, it gives an error or what was
-//! written, and never anything else.
+//! One law for everything that recard reads back: cut at any byte, with any bit flipped, or empty,
+//! it gives an error or what was written, and never anything else.
 //!
-//! The table names every decoder of [`format`](super), and a test sees to it that none is missing. What a file of lines gives
-//! when its end is cut off are the lines before, all of them and nothing more: its last line was promised to nobody.
+//! The table names every decoder of [`format`](super), and a test sees to it that none is missing.
+//! What a file of lines gives when its end is cut off are the lines before, all of them and nothing
+//! more: its last line was promised to nobody.
 
 use super::plan_file::{PlanFile, PlanFileError};
 use super::*;
@@ -51,13 +52,18 @@ fn plan_file(bytes: &[u8]) -> Result<Vec<String>, FormatError> {
 fn journal() -> Vec<u8> {
     let target = samples::personal(7);
     let digest = samples::layout("mine").digest();
-    let restore = crate::port::RunHeader { purpose: RunPurpose::Restore(samples::run()), ..samples::header(&[target]) };
+    let restore = crate::port::RunHeader {
+        purpose: RunPurpose::Restore(samples::run()),
+        ..samples::header(&[target])
+    };
     let mut records = vec![
         JournalRecord::Opened(restore),
         JournalRecord::Intent { targets: vec![(target, Some(digest)), (samples::common(), None)] },
         JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Compensation },
     ];
-    records.extend(samples::outcomes().into_iter().map(|outcome| JournalRecord::Settled { target, outcome }));
+    records.extend(
+        samples::outcomes().into_iter().map(|outcome| JournalRecord::Settled { target, outcome }),
+    );
     records.push(JournalRecord::Closed { interrupted: Interrupted::Yes });
     let line = |(number, record)| checked_line(&encode_record(number, record).unwrap());
     (1..).zip(&records).map(line).collect::<String>().into_bytes()
@@ -65,7 +71,10 @@ fn journal() -> Vec<u8> {
 
 fn used_plans() -> Vec<u8> {
     let used = |text: &str| UsedPlan { plan: Digest::of(text.as_bytes()), at: samples::level().at };
-    ["one", "two"].map(|text| checked_line(&encode_used_plan(used(text)).unwrap())).concat().into_bytes()
+    ["one", "two"]
+        .map(|text| checked_line(&encode_used_plan(used(text)).unwrap()))
+        .concat()
+        .into_bytes()
 }
 
 /// A trail with every kind of event.
@@ -83,7 +92,13 @@ fn audit() -> Vec<u8> {
     let mut text = String::new();
     for event in events {
         let at = samples::level().at;
-        let entry = AuditEntry { at, actor: "anna".to_owned(), host: "build".to_owned(), process: 4711, event };
+        let entry = AuditEntry {
+            at,
+            actor: "anna".to_owned(),
+            host: "build".to_owned(),
+            process: 4711,
+            event,
+        };
         let (line, digest) = encode_audit(&entry, previous).unwrap();
         previous = digest;
         text.push_str(&line);
@@ -102,7 +117,9 @@ fn bundle() -> Bundle {
 }
 
 fn backups() -> Vec<u8> {
-    let of = |target, name| checked_line(&encode_backup(&Backup { target, layout: samples::layout(name) }).unwrap());
+    let of = |target, name| {
+        checked_line(&encode_backup(&Backup { target, layout: samples::layout(name) }).unwrap())
+    };
     (of(None, "mine") + &of(Some(samples::personal(7)), "yours")).into_bytes()
 }
 
@@ -114,29 +131,53 @@ fn written() -> Vec<Sample> {
     let mut selections = Selections::default();
     selections.keep(&[Selecting { manifest: "sales", file: "sales.yaml", people: &people }]);
     vec![
-        grows("decode_backup", backups(), |bytes| lines(bytes, |_, json| decode_backup(json.as_bytes()))),
-        document("decode_bundle", encode_bundle(&bundle()).unwrap(), |bytes| one(decode_bundle(bytes))),
-        document("decode_ledger", encode_ledger(&samples::portal(), &samples::ledger()).unwrap(), |bytes| {
-            one(decode_ledger(&samples::portal(), bytes))
+        grows("decode_backup", backups(), |bytes| {
+            lines(bytes, |_, json| decode_backup(json.as_bytes()))
         }),
-        document("decode_level", encode_level(&samples::level()).unwrap(), |bytes| one(decode_level(bytes))),
-        document("decode_lock", encode_lock(&samples::lock()).unwrap(), |bytes| one(decode_lock(bytes))),
+        document("decode_bundle", encode_bundle(&bundle()).unwrap(), |bytes| {
+            one(decode_bundle(bytes))
+        }),
+        document(
+            "decode_ledger",
+            encode_ledger(&samples::portal(), &samples::ledger()).unwrap(),
+            |bytes| one(decode_ledger(&samples::portal(), bytes)),
+        ),
+        document("decode_level", encode_level(&samples::level()).unwrap(), |bytes| {
+            one(decode_level(bytes))
+        }),
+        document("decode_lock", encode_lock(&samples::lock()).unwrap(), |bytes| {
+            one(decode_lock(bytes))
+        }),
         document("decode_lock_owner", encode_lock_owner(&samples::owner()).unwrap(), |bytes| {
             one(decode_lock_owner(bytes))
         }),
-        document("decode_read_proof", encode_read_proof(&samples::read_proof()).unwrap(), |bytes| {
-            one(decode_read_proof(bytes))
-        }),
+        document(
+            "decode_read_proof",
+            encode_read_proof(&samples::read_proof()).unwrap(),
+            |bytes| one(decode_read_proof(bytes)),
+        ),
         document("decode_run_report", encode_run_report(&samples::report()).unwrap(), |bytes| {
             one(decode_run_report(bytes))
         }),
-        document("decode_selections", encode_selections(&selections).unwrap(), |bytes| one(decode_selections(bytes))),
-        document("PlanFile::parse", PlanFile::new(samples::plan()).unwrap().encode().unwrap(), plan_file),
+        document("decode_selections", encode_selections(&selections).unwrap(), |bytes| {
+            one(decode_selections(bytes))
+        }),
+        document(
+            "PlanFile::parse",
+            PlanFile::new(samples::plan()).unwrap().encode().unwrap(),
+            plan_file,
+        ),
         grows("decode_record", journal(), |bytes| lines(bytes, decode_record)),
-        grows("decode_used_plan", used_plans(), |bytes| lines(bytes, |_, json| decode_used_plan(json))),
+        grows("decode_used_plan", used_plans(), |bytes| {
+            lines(bytes, |_, json| decode_used_plan(json))
+        }),
         grows("decode_audit", audit(), |bytes| {
             let found = audit_lines(bytes).map_err(FormatError::senseless)?;
-            found.lines.iter().map(|line| decode_audit(line.json).map(|read| format!("{read:?}"))).collect()
+            found
+                .lines
+                .iter()
+                .map(|line| decode_audit(line.json).map(|read| format!("{read:?}")))
+                .collect()
         }),
     ]
 }
@@ -191,13 +232,19 @@ fn any_flipped_bit_is_an_error_or_changes_nothing() {
         let whole = read(&bytes).unwrap();
         let mut found = 0;
         samples::flip_every_bit(&bytes, |damaged| match read(damaged) {
-            Ok(parts) => assert_eq!(parts, whole, "{decoder}: {}", String::from_utf8_lossy(damaged)),
+            Ok(parts) => {
+                assert_eq!(parts, whole, "{decoder}: {}", String::from_utf8_lossy(damaged))
+            }
             Err(problem) => {
                 assert!(!problem.to_string().is_empty());
                 found += 1;
             }
         });
-        assert!(found > bytes.len() * 7, "{decoder}: only {found} of {} flipped bits were found", bytes.len() * 8);
+        assert!(
+            found > bytes.len() * 7,
+            "{decoder}: only {found} of {} flipped bits were found",
+            bytes.len() * 8
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! A sealed document: one JSON object that says its format and version and proves that it is whole.
 //!
-//! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object. So the order of keys and
-//! the white space between them do not count, and everything that means something does.
+//! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object.
+//! So the order of keys and the white space between them do not count, and everything that means
+//! something does.
 
 use std::borrow::Cow;
 
@@ -36,7 +37,9 @@ impl Format {
             .strip_prefix("recard.")
             .and_then(|rest| rest.strip_prefix(name))
             .and_then(|rest| rest.strip_prefix("/v"))
-            .filter(|digits| !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()));
+            .filter(|digits| {
+                !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+            });
         match digits.and_then(|digits| digits.parse::<u32>().ok()) {
             Some(version) if version <= known => Ok(()),
             Some(found) => Err(FormatError::TooNew { found, known }),
@@ -67,19 +70,25 @@ pub(super) fn seal(format: Format, content: &impl Serialize) -> Result<Vec<u8>, 
     finished(bytes)
 }
 
-/// Writes a sealed document from a form whose fields are declared in the order of their names, throughout, `format` and the
-/// seal included. Then what serde writes is the canonical form, and nothing has to be held to be sorted: what is about many
-/// people is long. `form` makes the form with the given seal.
-pub(super) fn seal_sorted<T: Serialize>(form: impl Fn(Option<String>) -> T) -> Result<Vec<u8>, FormatError> {
+/// Writes a sealed document from a form whose fields are declared in the order of their names,
+/// throughout, `format` and the seal included. Then what serde writes is the canonical form, and
+/// nothing has to be held to be sorted: what is about many people is long. `form` makes the form
+/// with the given seal.
+pub(super) fn seal_sorted<T: Serialize>(
+    form: impl Fn(Option<String>) -> T,
+) -> Result<Vec<u8>, FormatError> {
     let seal = sorted_digest(&form(None))?;
-    let bytes = serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
+    let bytes =
+        serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
     finished(bytes)
 }
 
-/// Ends a sealed document in canonical form. Known secrets are covered, and the document is sealed anew if there was one.
+/// Ends a sealed document in canonical form. Known secrets are covered, and the document is sealed
+/// anew if there was one.
 fn finished(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     if let Some(masked) = masked(&bytes) {
-        let mut object: Map<String, Value> = serde_json::from_str(&masked).map_err(FormatError::not_writable)?;
+        let mut object: Map<String, Value> =
+            serde_json::from_str(&masked).map_err(FormatError::not_writable)?;
         object.remove("seal");
         let seal = canonical_digest(&object)?;
         object.insert("seal".to_owned(), Value::String(seal.to_string()));
@@ -89,7 +98,8 @@ fn finished(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     Ok(bytes)
 }
 
-/// Returns JSON with its known secrets covered, if it holds one. The mask covers whole escapes, so that the result is JSON.
+/// Returns JSON with its known secrets covered, if it holds one. The mask covers whole escapes, so
+/// that the result is JSON.
 pub(super) fn masked(json: &[u8]) -> Option<String> {
     match mask(std::str::from_utf8(json).ok()?) {
         Cow::Borrowed(_) => None,
@@ -97,14 +107,19 @@ pub(super) fn masked(json: &[u8]) -> Option<String> {
     }
 }
 
-/// Writes a value with the fields of all its objects in the order of their names, whatever the order of their declaration.
-pub(super) fn sorted<S: Serializer>(value: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a value with the fields of all its objects in the order of their names, whatever the
+/// order of their declaration.
+pub(super) fn sorted<S: Serializer>(
+    value: &impl Serialize,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut value = serde_json::to_value(value).map_err(S::Error::custom)?;
     value.sort_all_objects();
     value.serialize(serializer)
 }
 
-/// The digest of the canonical form of a value whose fields are declared in the order of their names, throughout.
+/// The digest of the canonical form of a value whose fields are declared in the order of their
+/// names, throughout.
 pub(super) fn sorted_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
     Digest::of_json(value).map_err(FormatError::not_writable)
 }
@@ -114,7 +129,8 @@ pub(super) fn unseal<T: DeserializeOwned>(format: Format, bytes: &[u8]) -> Resul
     let Value::Object(mut object) = strict::value(bytes)? else {
         return Err(FormatError::OtherFormat { found: String::new(), wanted: format.name });
     };
-    // The version comes before the seal: a newer recard may seal in another way, and is to be called newer, not damaged.
+    // The version comes before the seal: a newer recard may seal in another way, and is to be
+    // called newer, not damaged.
     format.check_object(&object)?;
     let seal = object.remove("seal");
     let wanted = seal.as_ref().and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok());
@@ -153,19 +169,26 @@ mod tests {
         let read: Value = unseal(FORMAT, pretty.as_bytes()).unwrap();
         assert_eq!(read, serde_json::json!({"a": "x", "b": [1, 2]}));
         let edited = pretty.replace("\"x\"", "\"y\"");
-        assert!(matches!(unseal::<Value>(FORMAT, edited.as_bytes()), Err(FormatError::Altered("seal"))));
+        assert!(matches!(
+            unseal::<Value>(FORMAT, edited.as_bytes()),
+            Err(FormatError::Altered("seal"))
+        ));
     }
 
     #[test]
     fn a_document_holds_no_known_secret_and_fits_its_seal() {
         crate::diagnostic::learn_secret("d0cument-s3cret-0001");
-        let content = serde_json::json!({"a": "x%64%30cument-s3cret-0001\"", "z": ["D0CUMENT-S3CRET-0001"]});
+        let content =
+            serde_json::json!({"a": "x%64%30cument-s3cret-0001\"", "z": ["D0CUMENT-S3CRET-0001"]});
         let masked = serde_json::json!({"a": "x***\"", "z": ["***"]});
         let read: Value = unseal(FORMAT, &seal(FORMAT, &content).unwrap()).unwrap();
         assert_eq!(read, masked);
         let form = |seal: Option<String>| {
-            let mut form = serde_json::json!({"a": content["a"], "format": FORMAT.text(), "z": content["z"]});
-            form.as_object_mut().unwrap().extend(seal.map(|seal| ("seal".to_owned(), Value::String(seal))));
+            let mut form =
+                serde_json::json!({"a": content["a"], "format": FORMAT.text(), "z": content["z"]});
+            form.as_object_mut()
+                .unwrap()
+                .extend(seal.map(|seal| ("seal".to_owned(), Value::String(seal))));
             form.sort_all_objects();
             form
         };
@@ -177,8 +200,18 @@ mod tests {
     fn older_versions_are_read_and_newer_ones_are_refused_by_name() {
         assert!(FORMAT.check("recard.test/v1").is_ok());
         assert!(FORMAT.check("recard.test/v2").is_ok());
-        assert!(matches!(FORMAT.check("recard.test/v3"), Err(FormatError::TooNew { found: 3, known: 2 })));
-        for text in ["", "recard.test", "recard.test/v", "recard.test/v01", "recard.test/v+1", "recard.tests/v1"] {
+        assert!(matches!(
+            FORMAT.check("recard.test/v3"),
+            Err(FormatError::TooNew { found: 3, known: 2 })
+        ));
+        for text in [
+            "",
+            "recard.test",
+            "recard.test/v",
+            "recard.test/v01",
+            "recard.test/v+1",
+            "recard.tests/v1",
+        ] {
             assert!(matches!(FORMAT.check(text), Err(FormatError::OtherFormat { .. })), "{text}");
         }
     }
@@ -186,7 +219,13 @@ mod tests {
     #[test]
     fn what_is_no_object_is_of_no_format() {
         for text in ["[]", "null", "7", "\"recard.test/v1\"", "{}"] {
-            assert!(matches!(unseal::<Value>(FORMAT, text.as_bytes()), Err(FormatError::OtherFormat { .. })), "{text}");
+            assert!(
+                matches!(
+                    unseal::<Value>(FORMAT, text.as_bytes()),
+                    Err(FormatError::OtherFormat { .. })
+                ),
+                "{text}"
+            );
         }
         assert!(matches!(unseal::<Value>(FORMAT, b""), Err(FormatError::NotJson(_))));
     }

@@ -1,4 +1,5 @@
-//! The records of a run's journal: one JSON object a line, numbered, so that a missing line is noticed.
+//! The records of a run's journal: one JSON object a line, numbered, so that a missing line is
+//! noticed.
 
 use std::collections::BTreeMap;
 
@@ -144,9 +145,9 @@ pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, Form
 pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatError> {
     match numbered_record(json)? {
         (found, record) if found == number => Ok(record),
-        (found, _) => {
-            Err(FormatError::Senseless(format!("record {number} is missing; record {found} stands in its place")))
-        }
+        (found, _) => Err(FormatError::Senseless(format!(
+            "record {number} is missing; record {found} stands in its place"
+        ))),
     }
 }
 
@@ -157,10 +158,13 @@ pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatErr
 /// If it is not JSON, of another kind or a newer version, or is damaged.
 pub fn numbered_record(json: &str) -> Result<(u32, JournalRecord), FormatError> {
     // The version comes first: a newer record is to be called newer, whatever its fields.
-    let object: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(FormatError::NotJson)?;
-    let format = object.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
+    let object: BTreeMap<String, &RawValue> =
+        serde_json::from_str(json).map_err(FormatError::NotJson)?;
+    let format =
+        object.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
     FORMAT.check(format.as_deref().unwrap_or_default())?;
-    let LineForm { format: _, number, record } = serde_json::from_str(json).map_err(FormatError::senseless)?;
+    let LineForm { format: _, number, record } =
+        serde_json::from_str(json).map_err(FormatError::senseless)?;
     Ok((number, record.try_into()?))
 }
 
@@ -175,18 +179,22 @@ impl<'a> From<&'a JournalRecord> for RecordForm<'a> {
                 };
                 Self::Intent(IntentForm { targets: targets.iter().map(form).collect() })
             }
-            JournalRecord::SetIntent { target, digest, purpose } => Self::SetIntent(SetIntentForm {
-                target: target.to_string(),
-                digest: digest.to_string(),
-                purpose: match purpose {
-                    SetPurpose::Planned => None,
-                    SetPurpose::Compensation => Some(SetPurposeForm::Compensation),
-                },
-            }),
+            JournalRecord::SetIntent { target, digest, purpose } => {
+                Self::SetIntent(SetIntentForm {
+                    target: target.to_string(),
+                    digest: digest.to_string(),
+                    purpose: match purpose {
+                        SetPurpose::Planned => None,
+                        SetPurpose::Compensation => Some(SetPurposeForm::Compensation),
+                    },
+                })
+            }
             JournalRecord::Settled { target, outcome } => {
                 Self::Settled(SettledForm { target: target.to_string(), result: outcome.into() })
             }
-            JournalRecord::Closed { interrupted } => Self::Closed(ClosedForm { end: (*interrupted).into() }),
+            JournalRecord::Closed { interrupted } => {
+                Self::Closed(ClosedForm { end: (*interrupted).into() })
+            }
         }
     }
 }
@@ -201,7 +209,9 @@ impl TryFrom<RecordForm<'_>> for JournalRecord {
                 let read = |BackedUpForm { target, digest }: BackedUpForm| {
                     Ok((parsed(&target)?, parsed_if_there(digest.as_ref())?))
                 };
-                Self::Intent { targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()? }
+                Self::Intent {
+                    targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()?,
+                }
             }
             RecordForm::SetIntent(SetIntentForm { target, digest, purpose }) => Self::SetIntent {
                 target: parsed(&target)?,
@@ -221,8 +231,12 @@ impl TryFrom<RecordForm<'_>> for JournalRecord {
 
 impl<'a> From<&'a RunHeader> for HeaderForm<'a> {
     fn from(header: &'a RunHeader) -> Self {
-        let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, trust, targets } = header;
-        let reason = |(name, reason): &(String, String)| ReasonForm { name: name.clone(), reason: reason.clone() };
+        let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, trust, targets } =
+            header;
+        let reason = |(name, reason): &(String, String)| ReasonForm {
+            name: name.clone(),
+            reason: reason.clone(),
+        };
         Self {
             purpose: match purpose {
                 RunPurpose::Apply => PurposeForm::Apply,
@@ -253,7 +267,9 @@ impl From<&PlannedCard> for PlannedForm {
 impl TryFrom<PlannedForm> for PlannedCard {
     type Error = FormatError;
 
-    fn try_from(PlannedForm { target, digest, generation }: PlannedForm) -> Result<Self, FormatError> {
+    fn try_from(
+        PlannedForm { target, digest, generation }: PlannedForm,
+    ) -> Result<Self, FormatError> {
         Ok(Self {
             key: parsed(&target)?,
             digest: parsed_if_there(digest.as_ref())?,
@@ -266,7 +282,17 @@ impl TryFrom<HeaderForm<'_>> for RunHeader {
     type Error = FormatError;
 
     fn try_from(form: HeaderForm<'_>) -> Result<Self, FormatError> {
-        let HeaderForm { purpose, portal, caller, actor, manifest, commit, manifests, targets, trust } = form;
+        let HeaderForm {
+            purpose,
+            portal,
+            caller,
+            actor,
+            manifest,
+            commit,
+            manifests,
+            targets,
+            trust,
+        } = form;
         Ok(Self {
             purpose: match purpose {
                 PurposeForm::Apply => RunPurpose::Apply,
@@ -277,7 +303,10 @@ impl TryFrom<HeaderForm<'_>> for RunHeader {
             actor,
             manifest: parsed_if_there(manifest.as_ref())?,
             commit,
-            reasons: manifests.into_iter().map(|ReasonForm { name, reason }| (name, reason)).collect(),
+            reasons: manifests
+                .into_iter()
+                .map(|ReasonForm { name, reason }| (name, reason))
+                .collect(),
             trust: parsed_if_there(trust.as_ref())?,
             targets: targets.into_items(),
         })

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::plan_file::{PlanFile, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
+use super::plan_file::{
+    PlanFile, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
+};
 use super::*;
 use crate::model::*;
 use crate::plan::{Breach, BreachKind, LimitSource, PlanCounts, SpecialPerson};
@@ -35,7 +37,8 @@ fn generations() -> impl Strategy<Value = Generation> {
 }
 
 fn portals() -> impl Strategy<Value = PortalId> {
-    "[a-z][a-z0-9]{0,10}(\\.[a-z][a-z0-9]{0,10}){0,2}(:[1-9][0-9]{0,3})?".prop_map(|text| PortalId::new(&text).unwrap())
+    "[a-z][a-z0-9]{0,10}(\\.[a-z][a-z0-9]{0,10}){0,2}(:[1-9][0-9]{0,3})?"
+        .prop_map(|text| PortalId::new(&text).unwrap())
 }
 
 fn runs() -> impl Strategy<Value = RunId> {
@@ -61,14 +64,16 @@ fn ends() -> impl Strategy<Value = Interrupted> {
 
 fn outcomes() -> impl Strategy<Value = Outcome> {
     let texts = (any::<String>(), any::<String>());
-    (prop::sample::select(samples::outcomes()), texts).prop_map(|(outcome, (text, other))| match outcome {
-        Outcome::RestoredInPart(_) => Outcome::RestoredInPart(text),
-        Outcome::Refused { .. } => Outcome::Refused { code: text, message: other },
-        Outcome::NewerInBackup(_) => Outcome::NewerInBackup(text),
-        Outcome::Lost(_) => Outcome::Lost(text),
-        Outcome::Unknown(_) => Outcome::Unknown(text),
-        Outcome::NotAttempted(_) => Outcome::NotAttempted(text),
-        plain => plain,
+    (prop::sample::select(samples::outcomes()), texts).prop_map(|(outcome, (text, other))| {
+        match outcome {
+            Outcome::RestoredInPart(_) => Outcome::RestoredInPart(text),
+            Outcome::Refused { .. } => Outcome::Refused { code: text, message: other },
+            Outcome::NewerInBackup(_) => Outcome::NewerInBackup(text),
+            Outcome::Lost(_) => Outcome::Lost(text),
+            Outcome::Unknown(_) => Outcome::Unknown(text),
+            Outcome::NotAttempted(_) => Outcome::NotAttempted(text),
+            plain => plain,
+        }
     })
 }
 
@@ -80,19 +85,22 @@ fn headers() -> impl Strategy<Value = RunHeader> {
     let reasons = prop::collection::vec((any::<String>(), any::<String>()), 0..3);
     let targets = prop::collection::vec(planned, 0..5);
     let trust = prop::option::of(prop::sample::select(TrustEvidence::ALL.to_vec()));
-    (purposes, portals(), users(), texts, prop::option::of(digests()), reasons, trust, targets).prop_map(
-        |(purpose, portal, caller, (actor, commit), manifest, reasons, trust, targets)| RunHeader {
-            purpose,
-            portal,
-            caller,
-            actor,
-            manifest,
-            commit,
-            reasons,
-            trust,
-            targets,
-        },
-    )
+    (purposes, portals(), users(), texts, prop::option::of(digests()), reasons, trust, targets)
+        .prop_map(
+            |(purpose, portal, caller, (actor, commit), manifest, reasons, trust, targets)| {
+                RunHeader {
+                    purpose,
+                    portal,
+                    caller,
+                    actor,
+                    manifest,
+                    commit,
+                    reasons,
+                    trust,
+                    targets,
+                }
+            },
+        )
 }
 
 fn records() -> impl Strategy<Value = JournalRecord> {
@@ -100,12 +108,11 @@ fn records() -> impl Strategy<Value = JournalRecord> {
         headers().prop_map(JournalRecord::Opened),
         prop::collection::vec((keys(), prop::option::of(digests())), 0..4)
             .prop_map(|targets| JournalRecord::Intent { targets }),
-        (keys(), digests(), set_purposes()).prop_map(|(target, digest, purpose)| JournalRecord::SetIntent {
-            target,
-            digest,
-            purpose
+        (keys(), digests(), set_purposes()).prop_map(|(target, digest, purpose)| {
+            JournalRecord::SetIntent { target, digest, purpose }
         }),
-        (keys(), outcomes()).prop_map(|(target, outcome)| JournalRecord::Settled { target, outcome }),
+        (keys(), outcomes())
+            .prop_map(|(target, outcome)| JournalRecord::Settled { target, outcome }),
         ends().prop_map(|interrupted| JournalRecord::Closed { interrupted }),
     ]
 }
@@ -113,11 +120,10 @@ fn records() -> impl Strategy<Value = JournalRecord> {
 fn breaches() -> impl Strategy<Value = Breach> {
     let number = any::<u32>;
     let kinds = prop_oneof![
-        (number(), number()).prop_map(|(people, limit)| BreachKind::TooManyPeople { people, limit }),
-        (number(), number(), any::<u8>()).prop_map(|(people, employees, limit)| BreachKind::TooLargeShare {
-            people,
-            employees,
-            limit
+        (number(), number())
+            .prop_map(|(people, limit)| BreachKind::TooManyPeople { people, limit }),
+        (number(), number(), any::<u8>()).prop_map(|(people, employees, limit)| {
+            BreachKind::TooLargeShare { people, employees, limit }
         }),
         leads().prop_map(BreachKind::CommonCard),
         users().prop_map(|user| BreachKind::SpecialPerson(user, SpecialPerson::FirstUser)),
@@ -135,8 +141,9 @@ fn breaches() -> impl Strategy<Value = Breach> {
 }
 
 fn origins() -> impl Strategy<Value = Origin> {
-    let departments = (1_u64..2_000_000_000, any::<bool>())
-        .prop_map(|(id, recursive)| Selector::Department { id: DepartmentId::new(id).unwrap(), recursive });
+    let departments = (1_u64..2_000_000_000, any::<bool>()).prop_map(|(id, recursive)| {
+        Selector::Department { id: DepartmentId::new(id).unwrap(), recursive }
+    });
     let selectors = prop_oneof![
         Just(Selector::Id),
         any::<String>().prop_map(|email| Selector::Email(email.into())),
@@ -153,37 +160,40 @@ fn origins() -> impl Strategy<Value = Origin> {
 }
 
 fn limits() -> impl Strategy<Value = GuardLimits> {
-    let manifests = prop::collection::btree_map(any::<String>().prop_map(Arc::from), manifest_limits(), 0..3);
-    (manifests, any::<Option<u32>>()).prop_map(|(manifests, max_users)| GuardLimits { manifests, max_users })
+    let manifests =
+        prop::collection::btree_map(any::<String>().prop_map(Arc::from), manifest_limits(), 0..3);
+    (manifests, any::<Option<u32>>())
+        .prop_map(|(manifests, max_users)| GuardLimits { manifests, max_users })
 }
 
 fn manifest_limits() -> impl Strategy<Value = ManifestLimits> {
     let people = || prop::collection::btree_set(users(), 0..3);
     let common = prop::collection::btree_set(leads(), 0..3);
     let numbers = any::<(Option<u32>, Option<u8>, Option<u32>, Option<u32>)>();
-    (numbers, common, people(), people()).prop_map(|(numbers, acknowledged_common, acknowledged_people, protected)| {
-        let (max_users, max_percent_of_users, acknowledged_users, acknowledged_selection) = numbers;
-        ManifestLimits {
-            max_users,
-            max_percent_of_users,
-            acknowledged_users,
-            acknowledged_selection,
-            acknowledged_common,
-            acknowledged_people,
-            protected,
-        }
-    })
+    (numbers, common, people(), people()).prop_map(
+        |(numbers, acknowledged_common, acknowledged_people, protected)| {
+            let (max_users, max_percent_of_users, acknowledged_users, acknowledged_selection) =
+                numbers;
+            ManifestLimits {
+                max_users,
+                max_percent_of_users,
+                acknowledged_users,
+                acknowledged_selection,
+                acknowledged_common,
+                acknowledged_people,
+                protected,
+            }
+        },
+    )
 }
 
 fn plans() -> impl Strategy<Value = PlanFileContent> {
-    let removals = prop_oneof![digests().prop_map(PlannedRemoval::Layout), Just(PlannedRemoval::Unread)];
+    let removals =
+        prop_oneof![digests().prop_map(PlannedRemoval::Layout), Just(PlannedRemoval::Unread)];
     let names = prop::collection::btree_set(any::<String>().prop_map(Arc::from), 0..2);
     let target = (removals, prop::option::of(generations()), origins(), any::<String>(), names);
-    let manifest = (any::<String>(), any::<String>(), any::<String>()).prop_map(|(name, reason, file)| PlanManifest {
-        name,
-        reason,
-        file,
-    });
+    let manifest = (any::<String>(), any::<String>(), any::<String>())
+        .prop_map(|(name, reason, file)| PlanManifest { name, reason, file });
     let head = (moments(), moments(), portals(), users(), any::<String>(), digests());
     let manifests = prop::collection::vec(manifest, 0..3);
     let targets = prop::collection::btree_map(keys(), target, 0..5);
@@ -193,7 +203,13 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
     let selected = prop::collection::btree_map(any::<String>().prop_map(Arc::from), people, 0..3);
     let guards = (limits(), found(), found(), selected, any::<[u32; 2]>());
     (head, manifests, prop::option::of(any::<String>()), (targets, marks), guards).prop_map(
-        |(head, manifests, commit, (targets, mut marks), (limits, breaches, acknowledged, selected, numbers))| {
+        |(
+            head,
+            manifests,
+            commit,
+            (targets, mut marks),
+            (limits, breaches, acknowledged, selected, numbers),
+        )| {
             let (one, other, portal, caller, caller_name, manifest) = head;
             marks.retain(|key, _| !targets.contains_key(key));
             let reset = u32::try_from(targets.len()).unwrap();
@@ -230,27 +246,17 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
 fn selections() -> impl Strategy<Value = Selection> {
     // A number beyond 2^53 is none that JSON keeps, and no store has as many runs.
     let people = prop::collection::vec(users(), 0..4);
-    (any::<u32>(), people, any::<String>(), any::<u32>()).prop_map(|(count, people, file, order)| Selection {
-        count,
-        people,
-        file,
-        order: order.into(),
-    })
+    (any::<u32>(), people, any::<String>(), any::<u32>()).prop_map(
+        |(count, people, file, order)| Selection { count, people, file, order: order.into() },
+    )
 }
 
 fn events() -> impl Strategy<Value = AuditEvent> {
-    let totals = (0_u32..9, 0_u32..9, 0_u32..9, any::<u32>()).prop_map(|(done, skipped, failed, unknown)| Totals {
-        done,
-        skipped,
-        failed,
-        unknown,
-    });
+    let totals = (0_u32..9, 0_u32..9, 0_u32..9, any::<u32>())
+        .prop_map(|(done, skipped, failed, unknown)| Totals { done, skipped, failed, unknown });
     prop_oneof![
-        (runs(), prop::option::of(runs()), any::<u32>()).prop_map(|(run, restores, targets)| AuditEvent::RunStarted {
-            run,
-            restores,
-            targets
-        }),
+        (runs(), prop::option::of(runs()), any::<u32>())
+            .prop_map(|(run, restores, targets)| AuditEvent::RunStarted { run, restores, targets }),
         (runs(), any::<u32>()).prop_map(|(run, torn)| AuditEvent::RunReopened { run, torn }),
         (runs(), totals, ends()).prop_map(|(run, totals, interrupted)| AuditEvent::RunClosed {
             run,

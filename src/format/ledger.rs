@@ -1,8 +1,9 @@
 //! The ledger of `mode: once`: which target had its reset for which generation. No card content.
 //!
-//! It may be committed, and merged by people: so it has a line for each entry, sorted, and each entry carries its own
-//! checksum in place of a seal over the whole. Taking an entry out is allowed, and gives its target another turn. The
-//! ledger of another portal is refused: the same number is another person there.
+//! It may be committed, and merged by people: so it has a line for each entry, sorted, and each
+//! entry carries its own checksum in place of a seal over the whole. Taking an entry out is
+//! allowed, and gives its target another turn. The ledger of another portal is refused: the same
+//! number is another person there.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,9 +58,13 @@ pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, Form
             check: String::new(),
         };
         form.check = form.checksum(portal.as_str())?;
-        lines.push(format!("    {}", serde_json::to_string(&form).map_err(FormatError::not_writable)?));
+        lines.push(format!(
+            "    {}",
+            serde_json::to_string(&form).map_err(FormatError::not_writable)?
+        ));
     }
-    let entries = if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
+    let entries =
+        if lines.is_empty() { "[]".to_owned() } else { format!("[\n{}\n  ]", lines.join(",\n")) };
     let portal = serde_json::to_string(portal.as_str()).map_err(FormatError::not_writable)?;
     let format = FORMAT.text();
     let head = format!("  \"format\": \"{format}\",\n  \"portal\": {portal}");
@@ -68,18 +73,22 @@ pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, Form
 
 /// The ledger of a portal from JSON.
 ///
-/// Where a target is marked twice for a generation, which a merge of two branches may lead to, the first mark counts.
+/// Where a target is marked twice for a generation, which a merge of two branches may lead to, the
+/// first mark counts.
 ///
 /// # Errors
 ///
-/// If it is not JSON, of another kind or a newer version, of another portal, or an entry is damaged.
+/// If it is not JSON, of another kind or a newer version, of another portal, or an entry is
+/// damaged.
 pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatError> {
     let object = strict::object(bytes)?;
     FORMAT.check_object(&object)?;
     let LedgerForm { _format: _, portal: found, entries } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::senseless)?;
     if found != portal.as_str() {
-        return Err(FormatError::Senseless(format!("it is the ledger of the portal {found}, not of {portal}")));
+        return Err(FormatError::Senseless(format!(
+            "it is the ledger of the portal {found}, not of {portal}"
+        )));
     }
     let mut ledger = Ledger::default();
     for form in entries {
@@ -99,7 +108,13 @@ impl CheckedEntryForm {
     /// The checksum that fits everything else in the entry.
     fn checksum(&self, portal: &str) -> Result<String, FormatError> {
         let Self { generation, target, removed, check: _ } = self;
-        let mut sum = canonical_digest(&EntryForm { portal, generation, target, removed: removed.as_deref() })?.hex();
+        let mut sum = canonical_digest(&EntryForm {
+            portal,
+            generation,
+            target,
+            removed: removed.as_deref(),
+        })?
+        .hex();
         sum.truncate(CHECKSUM_DIGITS);
         Ok(sum)
     }
@@ -115,7 +130,8 @@ mod tests {
         let ledger = samples::ledger();
         let text = String::from_utf8(encode_ledger(&samples::portal(), &ledger).unwrap()).unwrap();
         assert_eq!(decode_ledger(&samples::portal(), text.as_bytes()).unwrap(), ledger);
-        let shorter: Vec<&str> = text.lines().filter(|line| !line.contains("common/simple")).collect();
+        let shorter: Vec<&str> =
+            text.lines().filter(|line| !line.contains("common/simple")).collect();
         let read = decode_ledger(&samples::portal(), shorter.join("\n").as_bytes()).unwrap();
         assert_eq!(read.iter().count(), ledger.iter().count() - 1);
     }
@@ -134,7 +150,9 @@ mod tests {
 
     #[test]
     fn two_lists_of_entries_are_refused_and_neither_is_forgotten() {
-        let text = String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap()).unwrap();
+        let text =
+            String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap())
+                .unwrap();
         let merged = text.replacen("\"entries\"", "\"entries\": [], \"entries\"", 1);
         let problem = decode_ledger(&samples::portal(), merged.as_bytes()).unwrap_err();
         assert!(problem.to_string().contains("\"entries\" stands there twice"), "{problem}");
@@ -142,20 +160,31 @@ mod tests {
 
     #[test]
     fn an_edited_entry_is_found() {
-        let text = String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap()).unwrap();
-        let problem = decode_ledger(&samples::portal(), text.replace("common/simple", "personal/9/simple").as_bytes())
-            .unwrap_err();
-        assert_eq!(problem.to_string(), "the entry of personal/9/simple for 2026-11 does not fit its checksum");
+        let text =
+            String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap())
+                .unwrap();
+        let problem = decode_ledger(
+            &samples::portal(),
+            text.replace("common/simple", "personal/9/simple").as_bytes(),
+        )
+        .unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "the entry of personal/9/simple for 2026-11 does not fit its checksum"
+        );
     }
 
     #[test]
     fn a_flipped_bit_gives_an_error_or_the_same_ledger() {
         for ledger in [Ledger::default(), samples::ledger()] {
-            samples::flip_every_bit(&encode_ledger(&samples::portal(), &ledger).unwrap(), |damaged| {
-                if let Ok(read) = decode_ledger(&samples::portal(), damaged) {
-                    assert_eq!(read, ledger);
-                }
-            });
+            samples::flip_every_bit(
+                &encode_ledger(&samples::portal(), &ledger).unwrap(),
+                |damaged| {
+                    if let Ok(read) = decode_ledger(&samples::portal(), damaged) {
+                        assert_eq!(read, ledger);
+                    }
+                },
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Level of the portal's request limit when a process ended, so that the next one does not run into it.
+//! Level of the portal's request limit when a process ended, so that the next one does not run into
+//! it.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! Files that grow by lines, and lines that know whether they are whole.
 //!
-//! A line is sixteen hexadecimal digits, a blank, a JSON object and a line end. A process may be killed, or a disk may fill
-//! up, in the middle of a line. Such a torn line is the beginning of a right one, stands at the very end of the file and
-//! has no line end; it was never promised to anybody and is left out. Whatever else does not fit is damage.
+//! A line is sixteen hexadecimal digits, a blank, a JSON object and a line end. A process may be
+//! killed, or a disk may fill up, in the middle of a line. Such a torn line is the beginning of a
+//! right one, stands at the very end of the file and has no line end; it was never promised to
+//! anybody and is left out. Whatever else does not fit is damage.
 
 use thiserror::Error;
 
@@ -60,7 +61,8 @@ pub fn check_line(line: &[u8]) -> Option<&str> {
 ///
 /// # Errors
 ///
-/// If a line is damaged that was once whole: any line with an end, or a last one whose end is another byte now.
+/// If a line is damaged that was once whole: any line with an end, or a last one whose end is
+/// another byte now.
 pub fn read_lines(file: &[u8]) -> Result<Lines<'_>, LineError> {
     split(file, check_line)
 }
@@ -79,8 +81,8 @@ pub enum FoundLine<'a> {
     Damaged(LineError),
 }
 
-/// Takes a file of checked lines apart where one damaged line is no reason to give up the others. With them comes how many
-/// bytes of the file may stay when it grows: all but a torn last line.
+/// Takes a file of checked lines apart where one damaged line is no reason to give up the others.
+/// With them comes how many bytes of the file may stay when it grows: all but a torn last line.
 pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
     let (mut found, mut at, mut kept) = (Vec::new(), 0, 0);
     for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -91,7 +93,9 @@ pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
             break;
         }
         found.push(match whole.and_then(check_line) {
-            Some(json) => FoundLine::Whole { at: at + CHECKSUM_DIGITS + 1, line: Line { number, json } },
+            Some(json) => {
+                FoundLine::Whole { at: at + CHECKSUM_DIGITS + 1, line: Line { number, json } }
+            }
             None => FoundLine::Damaged(LineError { number }),
         });
         at += part.len();
@@ -100,14 +104,18 @@ pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
     (found, kept)
 }
 
-/// Splits a file of lines that are right if `check` says so; it is given a line without its end, and gives its JSON object.
-pub(super) fn split<'a>(file: &'a [u8], check: impl Fn(&'a [u8]) -> Option<&'a str>) -> Result<Lines<'a>, LineError> {
+/// Splits a file of lines that are right if `check` says so; it is given a line without its end,
+/// and gives its JSON object.
+pub(super) fn split<'a>(
+    file: &'a [u8],
+    check: impl Fn(&'a [u8]) -> Option<&'a str>,
+) -> Result<Lines<'a>, LineError> {
     let mut found = Lines::default();
     for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
         let Some(line) = part.strip_suffix(b"\n") else {
-            // A torn line is the beginning of a right one. One byte more than a right line is a right line with a
-            // damaged end.
+            // A torn line is the beginning of a right one. One byte more than a right line is a
+            // right line with a damaged end.
             if part.split_last().is_some_and(|(_, line)| check(line).is_some()) {
                 return Err(LineError { number });
             }
@@ -146,7 +154,8 @@ mod tests {
 
     #[test]
     fn whole_lines_are_found_beside_damaged_ones() {
-        let (one, other, last) = (checked_line("{\"a\":1}"), checked_line("{\"b\":2}"), checked_line("{\"c\":3}"));
+        let (one, other, last) =
+            (checked_line("{\"a\":1}"), checked_line("{\"b\":2}"), checked_line("{\"c\":3}"));
         let file = format!("{one}{}{last}torn", other.replace("\"b\"", "\"x\""));
         let (found, kept) = find_lines(file.as_bytes());
         assert_eq!(kept, file.len() - 4);
@@ -158,11 +167,17 @@ mod tests {
         else {
             panic!("{found:?}")
         };
-        assert_eq!((a.json, a.number, damaged.number, c.json, c.number), ("{\"a\":1}", 1, 2, "{\"c\":3}", 3));
+        assert_eq!(
+            (a.json, a.number, damaged.number, c.json, c.number),
+            ("{\"a\":1}", 1, 2, "{\"c\":3}", 3)
+        );
         assert!(file[*first..].starts_with(a.json) && file[*third..].starts_with(c.json));
         // A line whose end alone is damaged is no torn one: it stays, and is told.
         let odd = one.replace('\n', "?");
-        assert_eq!(find_lines(odd.as_bytes()), (vec![FoundLine::Damaged(LineError { number: 1 })], odd.len()));
+        assert_eq!(
+            find_lines(odd.as_bytes()),
+            (vec![FoundLine::Damaged(LineError { number: 1 })], odd.len())
+        );
     }
 
     #[test]
@@ -183,7 +198,9 @@ mod tests {
     #[test]
     fn a_line_in_capitals_or_without_its_blank_is_damaged() {
         let line = checked_line("{}");
-        for text in [line.to_uppercase(), line.replace(' ', ""), line.replace(' ', "  "), "\n".to_owned()] {
+        for text in
+            [line.to_uppercase(), line.replace(' ', ""), line.replace(' ', "  "), "\n".to_owned()]
+        {
             assert_eq!(read_lines(text.as_bytes()), Err(LineError { number: 1 }), "{text:?}");
         }
     }

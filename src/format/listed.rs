@@ -1,7 +1,8 @@
 //! Long lists in forms.
 //!
-//! A form of everything that is written would hold it a second time, in texts, and a plan or a journal of many people is long.
-//! So each item of a long list is put into its form when it is written, and taken out of it when it is read.
+//! A form of everything that is written would hold it a second time, in texts, and a plan or a
+//! journal of many people is long. So each item of a long list is put into its form when it is
+//! written, and taken out of it when it is read.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Content of the file of a portal's lock: its owner, and the process behind the owner.
 //!
-//! The file cannot be replaced while it is locked, so it is written in place, and the seal tells a half-written owner from a
-//! whole one. Version 1 has no process.
+//! The file cannot be replaced while it is locked, so it is written in place, and the seal tells a
+//! half-written owner from a whole one. Version 1 has no process.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,15 @@ use crate::port::LockOwner;
 
 const FORMAT: Format = Format { name: "lock", version: 2 };
 
-/// Identity of a process, by which it is told from another one with the same number. A text is empty where the system does
-/// not tell.
+/// Identity of a process, by which it is told from another one with the same number. A text is
+/// empty where the system does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessIdentity {
     /// The process id, in its namespace.
     pub process: u32,
-    /// Boot id of the system: another machine has another one, and so has the same machine after a restart.
+    /// Boot id of the system: another machine has another one, and so has the same machine after a
+    /// restart.
     pub boot: String,
     /// Namespace of process ids.
     pub namespace: String,
@@ -33,7 +34,8 @@ pub struct LockRecord {
     pub owner: LockOwner,
     /// The owner's process; nothing in files of earlier versions.
     pub process: Option<ProcessIdentity>,
-    /// Device and inode of the file that the process has locked; empty where the system does not tell.
+    /// Device and inode of the file that the process has locked; empty where the system does not
+    /// tell.
     pub file: String,
 }
 
@@ -69,7 +71,11 @@ pub fn encode_lock(record: &LockRecord) -> Result<Vec<u8>, FormatError> {
 /// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_lock(bytes: &[u8]) -> Result<LockRecord, FormatError> {
     let LockForm { process, host, actor, command, since, identity, file } = unseal(FORMAT, bytes)?;
-    Ok(LockRecord { owner: LockOwner { process, host, actor, command, since }, process: identity, file })
+    Ok(LockRecord {
+        owner: LockOwner { process, host, actor, command, since },
+        process: identity,
+        file,
+    })
 }
 
 /// Returns an owner without a process as a sealed document.

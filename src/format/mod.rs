@@ -1,24 +1,32 @@
-//! Everything that recard itself writes and reads back: journals, backups, plan files, ledgers, levels, reports.
+//! Everything that recard itself writes and reads back: journals, backups, plan files, ledgers,
+//! levels, reports.
 //!
-//! These are formats of our own, apart from what people write (YAML) and from what the portal speaks (HTTP). Domain types
-//! know nothing of serde; here they are turned into plain structs with named fields and back. The module touches no file
-//! and knows no path: bytes come in, values go out.
+//! These are formats of our own, apart from what people write (YAML) and from what the portal
+//! speaks (HTTP). Domain types know nothing of serde; here they are turned into plain structs with
+//! named fields and back. The module touches no file and knows no path: bytes come in, values go
+//! out.
 //!
 //! # Compatibility
 //!
-//! 1. Every document, and every line of a file that grows by lines, says its format and version in the field `format`
+//! 1. Every document, and every line of a file that grows by lines, says its format and version in
+//!    the field `format`
 //!    (`recard.journal/v1`). A line carries its own, because a run may be settled by a newer recard than the one that
 //!    began it.
-//! 2. A reader accepts its own version and all earlier ones, and refuses later ones by name ([`FormatError::TooNew`]): what
+//! 2. A reader accepts its own version and all earlier ones, and refuses later ones by name
+//!    ([`FormatError::TooNew`]): what
 //!    a newer recard wrote may mean something that this one does not know, and a way back is nothing to guess about.
-//! 3. Unknown fields are refused, for the same reason: within a version the set of fields is fixed and none changes its
+//! 3. Unknown fields are refused, for the same reason: within a version the set of fields is fixed
+//!    and none changes its
 //!    meaning, so an unknown field is an edit or damage, and leaving it out could leave out a condition. Whoever adds a
 //!    field raises the version.
-//! 4. What is read back is what was written, or an error. Documents end with a seal over their canonical form, lines begin
+//! 4. What is read back is what was written, or an error. Documents end with a seal over their
+//!    canonical form, lines begin
 //!    with a checksum, entries of the ledger carry one each, and a backup has the digest of its bytes. A flipped bit never
 //!    gives another value. None of this is a signature: who can write the file can also seal it anew.
-//! 5. An object that names a field twice is refused: to one reader it says this, and to another that.
-//! 6. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider numbers are texts,
+//! 5. An object that names a field twice is refused: to one reader it says this, and to another
+//!    that.
+//! 6. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider
+//!    numbers are texts,
 //!    because canonical JSON (RFC 8785) knows only doubles.
 
 mod audit;
@@ -41,15 +49,20 @@ mod strict;
 mod used_plan;
 
 pub use audit::{
-    AuditEntry, AuditEvent, AuditLine, FoundTrail, audit_anchor, audit_lines, decode_audit, encode_audit, find_audit,
+    AuditEntry, AuditEvent, AuditLine, FoundTrail, audit_anchor, audit_lines, decode_audit,
+    encode_audit, find_audit,
 };
 pub use backup::{Backup, backup_name, decode_backup, encode_backup};
 pub use bundle::{Bundle, BundleContent, decode_bundle, encode_bundle};
 pub use journal::{decode_record, encode_record, numbered_record};
 pub use ledger::{decode_ledger, encode_ledger};
 pub use level::{StoredLevel, decode_level, encode_level};
-pub use lines::{FoundLine, Line, LineError, Lines, check_line, checked_line, find_lines, read_lines};
-pub use lock::{LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner};
+pub use lines::{
+    FoundLine, Line, LineError, Lines, check_line, checked_line, find_lines, read_lines,
+};
+pub use lock::{
+    LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner,
+};
 pub use read_proof::{ReadProof, decode_read_proof, encode_read_proof};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
 pub use sanitize::Sanitizer;
@@ -129,5 +142,6 @@ fn generation_if_there(text: Option<&String>) -> Result<Option<Generation>, Form
 }
 
 fn generation(text: &str) -> Result<Generation, FormatError> {
-    Generation::new(text).ok_or_else(|| FormatError::Senseless(format!("{text:?} is no generation")))
+    Generation::new(text)
+        .ok_or_else(|| FormatError::Senseless(format!("{text:?} is no generation")))
 }

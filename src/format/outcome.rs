@@ -1,12 +1,14 @@
 //! Outcomes as they stand in journals and reports.
 //!
-//! The field `outcome` is the word of [`Outcome::word`]; further fields are the texts that some outcomes carry.
+//! The field `outcome` is the word of [`Outcome::word`]; further fields are the texts that some
+//! outcomes carry.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Outcome;
 
-// The variants without texts are written with braces: only then does serde refuse unknown fields beside the word.
+// The variants without texts are written with braces: only then does serde refuse unknown fields
+// beside the word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum OutcomeForm {
@@ -91,7 +93,11 @@ mod tests {
 
     #[test]
     fn a_text_that_an_outcome_does_not_have_is_refused() {
-        for text in [r#"{"outcome":"reset","reason":"x"}"#, r#"{"outcome":"gone"}"#, r#"{"outcome":"lost"}"#] {
+        for text in [
+            r#"{"outcome":"reset","reason":"x"}"#,
+            r#"{"outcome":"gone"}"#,
+            r#"{"outcome":"lost"}"#,
+        ] {
             assert!(serde_json::from_str::<OutcomeForm>(text).is_err(), "{text}");
         }
     }

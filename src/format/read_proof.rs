@@ -1,7 +1,7 @@
 //! Proof that a portal answers reads of other people's cards with their cards.
 //!
-//! An old release answers with the caller's own card, and after a full apply no read tells both apart. A proof is dated, and
-//! names its portal: in the folder of another one it proves nothing.
+//! An old release answers with the caller's own card, and after a full apply no read tells both
+//! apart. A proof is dated, and names its portal: in the folder of another one it proves nothing.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,16 +46,23 @@ pub fn encode_read_proof(proof: &ReadProof) -> Result<Vec<u8>, FormatError> {
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, changed since it was written, or without evidence.
+/// If it is no sealed document of this kind, of a newer version, changed since it was written, or
+/// without evidence.
 pub fn decode_read_proof(bytes: &[u8]) -> Result<ReadProof, FormatError> {
     let ProofForm { at, evidence, portal } = unseal(FORMAT, bytes)?;
-    Ok(ReadProof { at: parsed(&at)?, portal: parsed(&portal)?, evidence: seen(parsed(&evidence)?)? })
+    Ok(ReadProof {
+        at: parsed(&at)?,
+        portal: parsed(&portal)?,
+        evidence: seen(parsed(&evidence)?)?,
+    })
 }
 
 fn seen(evidence: TrustEvidence) -> Result<TrustEvidence, FormatError> {
     match evidence.is_seen() {
         true => Ok(evidence),
-        false => Err(FormatError::Senseless(format!("{} is no evidence by itself", evidence.word()))),
+        false => {
+            Err(FormatError::Senseless(format!("{} is no evidence by itself", evidence.word())))
+        }
     }
 }
 
@@ -79,7 +86,10 @@ mod tests {
             portal: samples::portal().to_string(),
         };
         for evidence in ["kept-proof", "run-record", "", "seen"] {
-            assert!(decode_read_proof(&seal(FORMAT, &form(evidence)).unwrap()).is_err(), "{evidence}");
+            assert!(
+                decode_read_proof(&seal(FORMAT, &form(evidence)).unwrap()).is_err(),
+                "{evidence}"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! The report of a run: what `recard show` prints, made from the journal alone.
 //!
-//! Fields are declared in the order of their names, as in plan files: a report has an entry for each of many people, and is
-//! written as it is sealed.
+//! Fields are declared in the order of their names, as in plan files: a report has an entry for
+//! each of many people, and is written as it is sealed.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,13 +100,16 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     })
 }
 
-/// A report from a sealed document. Totals that do not add up are refused, however well they are sealed.
+/// A report from a sealed document. Totals that do not add up are refused, however well they are
+/// sealed.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, changed since it was written, or does not add up.
+/// If it is no sealed document of this kind, of a newer version, changed since it was written, or
+/// does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
-    let ReportForm { end, format: _, header, run, seal: _, targets, totals } = unseal(FORMAT, bytes)?;
+    let ReportForm { end, format: _, header, run, seal: _, targets, totals } =
+        unseal(FORMAT, bytes)?;
     let report = RunReport {
         run: parsed(&run)?,
         header: header.try_into()?,
@@ -115,7 +118,9 @@ pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
     };
     let TotalsForm { done, skipped, failed, unknown } = totals;
     if report.totals() != (Totals { done, skipped, failed, unknown }) {
-        return Err(FormatError::Senseless("its totals are not the sums of its targets".to_owned()));
+        return Err(FormatError::Senseless(
+            "its totals are not the sums of its targets".to_owned(),
+        ));
     }
     Ok(report)
 }

@@ -1,11 +1,14 @@
 //! Values for the tests of formats and of the store.
 
 use super::{LockRecord, ProcessIdentity};
-use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
+use crate::format::plan_file::{
+    PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
+};
 use crate::format::{ReadProof, RunReport, StoredLevel};
 use crate::model::{
-    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, LedgerEntry,
-    ManifestLimits, Origin, Outcome, PersonName, Place, PortalId, RunId, Selector, TrustEvidence, UserId,
+    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger,
+    LedgerEntry, ManifestLimits, Origin, Outcome, PersonName, Place, PortalId, RunId, Selector,
+    TrustEvidence, UserId,
 };
 use crate::plan::{Breach, BreachKind, LimitSource, PlanCounts};
 use crate::port::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
@@ -27,7 +30,10 @@ pub(crate) fn personal(id: u64) -> CardKey {
 }
 
 pub(crate) fn layout(title: &str) -> Layout {
-    Layout::from_json(&format!(r#"[{{"name":"main","title":"{title}","type":"section","elements":[]}}]"#)).unwrap()
+    Layout::from_json(&format!(
+        r#"[{{"name":"main","title":"{title}","type":"section","elements":[]}}]"#
+    ))
+    .unwrap()
 }
 
 pub(crate) fn header(targets: &[CardKey]) -> RunHeader {
@@ -40,7 +46,10 @@ pub(crate) fn header(targets: &[CardKey]) -> RunHeader {
         commit: None,
         reasons: vec![("sales".to_owned(), "a new form".to_owned())],
         trust: Some(TrustEvidence::SelectObeyed),
-        targets: targets.iter().map(|key| PlannedCard { key: *key, digest: None, generation: None }).collect(),
+        targets: targets
+            .iter()
+            .map(|key| PlannedCard { key: *key, digest: None, generation: None })
+            .collect(),
     }
 }
 
@@ -108,7 +117,10 @@ pub(crate) fn report() -> RunReport {
         run: run(),
         header: header(&targets),
         interrupted: Interrupted::No,
-        targets: vec![(common(), Outcome::Reset), (personal(7), Outcome::Unknown("no answer".to_owned()))],
+        targets: vec![
+            (common(), Outcome::Reset),
+            (personal(7), Outcome::Unknown("no answer".to_owned())),
+        ],
     }
 }
 
@@ -122,8 +134,11 @@ fn origin(line: u32, selector: Selector) -> Origin {
 }
 
 pub(crate) fn plan() -> PlanFileContent {
-    let limits =
-        ManifestLimits { acknowledged_users: Some(30), protected: [UserId::FIRST].into(), ..ManifestLimits::default() };
+    let limits = ManifestLimits {
+        acknowledged_users: Some(30),
+        protected: [UserId::FIRST].into(),
+        ..ManifestLimits::default()
+    };
     let breach = |kind| Breach { source: LimitSource::OnlyManifest, kind };
     PlanFileContent {
         created: "2026-11-01T09:00:00Z".parse().unwrap(),
@@ -159,9 +174,15 @@ pub(crate) fn plan() -> PlanFileContent {
         marks: vec![PlanFileMark {
             key: personal(8),
             generation: Generation::new("2026-11").unwrap(),
-            origin: origin(8, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true }),
+            origin: origin(
+                8,
+                Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true },
+            ),
         }],
-        limits: GuardLimits { manifests: [("sales".into(), limits)].into(), ..GuardLimits::default() },
+        limits: GuardLimits {
+            manifests: [("sales".into(), limits)].into(),
+            ..GuardLimits::default()
+        },
         breaches: vec![breach(BreachKind::CommonCard(LeadCustomerType::Simple))],
         acknowledged: vec![breach(BreachKind::TooManyPeople { people: 30, limit: 25 })],
         selected: [("sales".into(), vec![UserId::new(7).unwrap(), UserId::new(8).unwrap()])].into(),

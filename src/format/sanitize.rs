@@ -1,9 +1,10 @@
 //! What of a layout may leave the house.
 //!
-//! A company's section titles and field names tell about its business. A sanitizer puts a salted hash in the place of every
-//! text, and keeps what makes a layout a layout: how many sections and fields there are, their order, flags and numbers.
-//! Equal texts get equal hashes within one export, so that two people's layouts can still be compared; the salt is made for
-//! the export and kept nowhere, so that a guess at a name cannot be tried out.
+//! A company's section titles and field names tell about its business. A sanitizer puts a salted
+//! hash in the place of every text, and keeps what makes a layout a layout: how many sections and
+//! fields there are, their order, flags and numbers. Equal texts get equal hashes within one
+//! export, so that two people's layouts can still be compared; the salt is made for the export and
+//! kept nowhere, so that a guess at a name cannot be tried out.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +13,8 @@ use crate::model::{Digest, Layout, LayoutError, PortalId};
 /// How many hexadecimal digits of a hash are shown: enough to tell the names of one company apart.
 const DIGITS: usize = 10;
 
-/// The keys that the portal itself gives to the parts of a layout. Any other key may be somebody's word.
+/// The keys that the portal itself gives to the parts of a layout. Any other key may be somebody's
+/// word.
 const KEYS: [&str; 6] = ["elements", "name", "optionFlags", "options", "title", "type"];
 
 /// The portal's own words for the kind of a part.
@@ -55,11 +57,14 @@ impl Sanitizer {
     fn value(&self, key: &str, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(key, &text)),
-            Value::Array(values) => Value::Array(values.into_iter().map(|value| self.value(key, value)).collect()),
+            Value::Array(values) => {
+                Value::Array(values.into_iter().map(|value| self.value(key, value)).collect())
+            }
             Value::Object(fields) => {
                 let field = |(key, value): (String, Value)| {
                     // A key that is a number is a place in a list with gaps.
-                    let own = KEYS.contains(&key.as_str()) || key.bytes().all(|byte| byte.is_ascii_digit());
+                    let own = KEYS.contains(&key.as_str())
+                        || key.bytes().all(|byte| byte.is_ascii_digit());
                     let value = self.value(&key, value);
                     (if own { key } else { self.replaced("key", &key) }, value)
                 };
@@ -96,7 +101,11 @@ mod tests {
     use super::*;
 
     fn sanitized(text: &str) -> String {
-        Sanitizer::new([7; 16]).layout(&Layout::from_json(text).unwrap()).unwrap().as_json().to_owned()
+        Sanitizer::new([7; 16])
+            .layout(&Layout::from_json(text).unwrap())
+            .unwrap()
+            .as_json()
+            .to_owned()
     }
 
     #[test]
@@ -105,7 +114,13 @@ mod tests {
             {"name":"UF_SECRET","optionFlags":"1","options":{"secretOption":"secret","defaultCountry":2}}]}]"#;
         let clean = sanitized(text);
         assert!(!clean.to_lowercase().contains("secret"), "{clean}");
-        for kept in [r#""type":"section""#, r#""optionFlags":"1""#, ":2", r#""title":"title-"#, r#""name":"name-"#] {
+        for kept in [
+            r#""type":"section""#,
+            r#""optionFlags":"1""#,
+            ":2",
+            r#""title":"title-"#,
+            r#""name":"name-"#,
+        ] {
             assert!(clean.contains(kept), "{kept} {clean}");
         }
     }

@@ -1,7 +1,8 @@
-//! What the manifests of a portal selected in their last runs; for the guard on shrinking selections.
+//! What the manifests of a portal selected in their last runs; for the guard on shrinking
+//! selections.
 //!
-//! Version 1 kept the numbers of people alone, by the names of all manifests of a run. It is still read: the number of a run of one
-//! manifest is the number of that manifest.
+//! Version 1 kept the numbers of people alone, by the names of all manifests of a run. It is still
+//! read: the number of a run of one manifest is the number of that manifest.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,10 @@ pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError
     let form = |(name, selection): (&str, &Selection)| {
         let Selection { count, people, file, order } = selection;
         let people = people.iter().map(|user| user.get()).collect();
-        (name.to_owned(), SelectionForm { count: *count, file: file.clone(), order: *order, people })
+        (
+            name.to_owned(),
+            SelectionForm { count: *count, file: file.clone(), order: *order, people },
+        )
     };
     seal(FORMAT, &SelectionsForm::Now(NowForm { manifests: selections.iter().map(form).collect() }))
 }
@@ -66,9 +70,10 @@ pub fn decode_selections(bytes: &[u8]) -> Result<Selections, FormatError> {
             .into_iter()
             .map(|(name, form)| Ok((name, form.selection()?)))
             .collect::<Result<_, FormatError>>()?,
-        SelectionsForm::Earlier(EarlierForm { people }) => {
-            people.into_iter().map(|(name, count)| (name, Selection { count, ..Selection::default() })).collect()
-        }
+        SelectionsForm::Earlier(EarlierForm { people }) => people
+            .into_iter()
+            .map(|(name, count)| (name, Selection { count, ..Selection::default() }))
+            .collect(),
     };
     Ok(Selections::new(selections))
 }

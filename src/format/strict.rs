@@ -1,8 +1,9 @@
 //! JSON in which no object names a field twice.
 //!
-//! Most parsers let the last of two fields with one name count, and some the first. So an object with both says different things
-//! to different readers: to a person or a tool that looks at a plan file, and to recard, which carries it out. And whoever
-//! merges two ledgers by hand may leave two lists in one, of which one would be forgotten without a word.
+//! Most parsers let the last of two fields with one name count, and some the first. So an object
+//! with both says different things to different readers: to a person or a tool that looks at a plan
+//! file, and to recard, which carries it out. And whoever merges two ledgers by hand may leave two
+//! lists in one, of which one would be forgotten without a word.
 
 use std::fmt;
 
@@ -11,12 +12,17 @@ use serde_json::{Map, Number, Value};
 
 use super::FormatError;
 
-/// Reads JSON, and refuses a field that stands twice in an object, however deep. Editors put a byte order mark in front.
+/// Reads JSON, and refuses a field that stands twice in an object, however deep. Editors put a byte
+/// order mark in front.
 pub(super) fn value(bytes: &[u8]) -> Result<Value, FormatError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     serde_json::from_slice::<Strict>(bytes).map(|Strict(value)| value).map_err(|problem| {
         // What is said below is about data; the rest is about what is no JSON.
-        if problem.is_data() { FormatError::senseless(problem) } else { FormatError::NotJson(problem) }
+        if problem.is_data() {
+            FormatError::senseless(problem)
+        } else {
+            FormatError::NotJson(problem)
+        }
     })
 }
 
@@ -110,9 +116,13 @@ mod tests {
 
     #[test]
     fn a_field_that_stands_twice_is_refused_however_deep_and_however_written() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#] {
+        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
+        {
             let problem = value(text.as_bytes()).unwrap_err().to_string();
-            assert!(problem.starts_with("the field \"a\" stands there twice at line 1"), "{problem}");
+            assert!(
+                problem.starts_with("the field \"a\" stands there twice at line 1"),
+                "{problem}"
+            );
         }
     }
 }

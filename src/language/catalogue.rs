@@ -13,7 +13,8 @@ use super::Language;
 pub(super) type Value<'a> = (&'a str, &'a dyn fmt::Display);
 
 /// The Russian translations, read when they are first asked for.
-static RUSSIAN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(include_str!("ru.po"), russian));
+static RUSSIAN: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::read(include_str!("ru.po"), russian));
 
 /// One language's translations.
 pub(super) struct Catalogue {
@@ -30,13 +31,17 @@ pub(super) fn spoken() -> Option<&'static Catalogue> {
 }
 
 impl Catalogue {
-    /// The file is part of the program, and a test reads it: that it cannot be read never happens, and would mean English.
+    /// The file is part of the program, and a test reads it: that it cannot be read never happens,
+    /// and would mean English.
     fn read(file: &str, form: fn(u64) -> usize) -> Self {
         Self { messages: po_file::parse_from_reader(file.as_bytes()).ok(), form }
     }
 
     fn message(&self, text: &str, several: Option<&str>) -> Option<&dyn MessageView> {
-        self.messages.as_ref()?.find_message(None, text, several).filter(|message| message.is_translated())
+        self.messages
+            .as_ref()?
+            .find_message(None, text, several)
+            .filter(|message| message.is_translated())
     }
 
     /// The translation of a text, or the text.
@@ -45,14 +50,21 @@ impl Catalogue {
     }
 
     /// The translation of a text for a number, or its English form.
-    pub(super) fn find_counted<'a>(&'a self, one: &'a str, several: &'a str, number: u64) -> &'a str {
-        let forms = self.message(one, Some(several)).and_then(|message| message.msgstr_plural().ok());
+    pub(super) fn find_counted<'a>(
+        &'a self,
+        one: &'a str,
+        several: &'a str,
+        number: u64,
+    ) -> &'a str {
+        let forms =
+            self.message(one, Some(several)).and_then(|message| message.msgstr_plural().ok());
         let english = if number == 1 { one } else { several };
         forms.and_then(|forms| forms.get((self.form)(number))).map_or(english, String::as_str)
     }
 }
 
-/// Which form a Russian noun has behind a number: 1 карточка, 2 карточки, 5 карточек. The catalogue's `Plural-Forms` in Rust.
+/// Which form a Russian noun has behind a number: 1 карточка, 2 карточки, 5 карточек. The
+/// catalogue's `Plural-Forms` in Rust.
 fn russian(number: u64) -> usize {
     match (number % 10, number % 100) {
         (1, last) if last != 11 => 0,
@@ -108,7 +120,8 @@ mod tests {
     fn the_catalogue_can_be_read_and_counts_as_russian_does() {
         let catalogue = po_file::parse_from_reader(include_str!("ru.po").as_bytes()).unwrap();
         let rules = &catalogue.metadata.plural_rules;
-        let standard = "(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2)";
+        let standard =
+            "(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2)";
         assert_eq!((rules.nplurals, rules.expr.as_str()), (3, standard));
         assert_eq!(catalogue.metadata.language, "ru");
     }
@@ -119,7 +132,10 @@ mod tests {
         for (numbers, form) in [
             (&[1, 21, 31, 101, 1001, 1_000_021][..], "карточка"),
             (&[2, 3, 4, 22, 24, 33, 102, 1004][..], "карточки"),
-            (&[0, 5, 9, 10, 11, 12, 13, 14, 15, 20, 25, 100, 111, 112, 114, 1011, 11_112][..], "карточек"),
+            (
+                &[0, 5, 9, 10, 11, 12, 13, 14, 15, 20, 25, 100, 111, 112, 114, 1011, 11_112][..],
+                "карточек",
+            ),
         ] {
             for number in numbers {
                 assert_eq!(forms[russian(*number)], form, "{number}");

@@ -1,14 +1,17 @@
 //! The language of what people read.
 //!
-//! English stands in the code where it is said, marked by [`tr!`](macro@crate::tr); other languages stand in catalogues in the
-//! form of gettext (`ru.po` beside this file), which translators know and have programs for. A catalogue is part of the binary,
-//! and is read only once its language is asked for. What is not translated is said in English.
+//! English stands in the code where it is said, marked by [`tr!`](macro@crate::tr); other languages
+//! stand in catalogues in the form of gettext (`ru.po` beside this file), which translators know
+//! and have programs for. A catalogue is part of the binary, and is read only once its language is
+//! asked for. What is not translated is said in English.
 //!
-//! What programs read is the same in every language, and one run speaks to both: Russian on the terminal, English in JSON
-//! and in the journal. So a translated text is a [`Text`], which has kept its English form, and everything that is written
-//! for programs or to be read back is made [`within`] English. That is why the macro is our own and not that of the crate
-//! `tr`, whose syntax it has: that one knows one language a process, and finds a placeholder without a value only when it is
-//! said. Here the compiler finds it, and `tests/language.rs` finds what has no translation.
+//! What programs read is the same in every language, and one run speaks to both: Russian on the
+//! terminal, English in JSON and in the journal. So a translated text is a [`Text`], which has kept
+//! its English form, and everything that is written for programs or to be read back is made
+//! [`within`] English. That is why the macro is our own and not that of the crate `tr`, whose
+//! syntax it has: that one knows one language a process, and finds a placeholder without a value
+//! only when it is said. Here the compiler finds it, and `tests/language.rs` finds what has no
+//! translation.
 
 mod catalogue;
 mod text;
@@ -33,10 +36,14 @@ impl Language {
     /// All languages, with the words that name them on the command line.
     pub const ALL: [(&'static str, Self); 2] = [("en", Self::English), ("ru", Self::Russian)];
 
-    /// The language that a locale of POSIX names, such as `ru_RU.UTF-8`; English for all that recard does not speak.
+    /// The language that a locale of POSIX names, such as `ru_RU.UTF-8`; English for all that
+    /// recard does not speak.
     pub fn of_locale(locale: &str) -> Self {
         let word = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|(known, _)| *known == word).map_or(Self::English, |(_, language)| language)
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == word)
+            .map_or(Self::English, |(_, language)| language)
     }
 }
 
@@ -50,7 +57,8 @@ impl fmt::Display for Language {
 static SPEAKS_RUSSIAN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The language of what is being made on this thread right now, where it is not that of the process.
+    /// The language of what is being made on this thread right now, where it is not that of the
+    /// process.
     static WITHIN: Cell<Option<Language>> = const { Cell::new(None) };
 }
 
@@ -61,7 +69,11 @@ pub fn speak(language: Language) {
 
 /// The language that is spoken here and now.
 pub fn spoken() -> Language {
-    WITHIN.get().unwrap_or(if SPEAKS_RUSSIAN.load(Ordering::Relaxed) { Language::Russian } else { Language::English })
+    WITHIN.get().unwrap_or(if SPEAKS_RUSSIAN.load(Ordering::Relaxed) {
+        Language::Russian
+    } else {
+        Language::English
+    })
 }
 
 /// Makes something in a language, whatever the process speaks.
@@ -82,10 +94,12 @@ pub fn english(what: &impl fmt::Display) -> String {
     within(Language::English, || what.to_string())
 }
 
-/// Says something in the language of the reader: a [`Text`] from an English text and its catalogue entry.
+/// Says something in the language of the reader: a [`Text`] from an English text and its catalogue
+/// entry.
 ///
-/// The text is a literal with placeholders as in [`std::format!`], but without a form behind a colon; every value is passed,
-/// by its name or in order. What depends on a number has both English forms, named placeholders, and `{n}` for the number:
+/// The text is a literal with placeholders as in [`std::format!`], but without a form behind a
+/// colon; every value is passed, by its name or in order. What depends on a number has both English
+/// forms, named placeholders, and `{n}` for the number:
 ///
 /// ```
 /// use recard::tr;
@@ -104,7 +118,8 @@ pub fn english(what: &impl fmt::Display) -> String {
 #[macro_export]
 macro_rules! tr {
     (@values $text:literal [$($checked:tt)*] [$($value:tt)*]) => {{
-        // Never runs: has the compiler compare placeholders and values. `concat` keeps it from capturing variables.
+        // Never runs: has the compiler compare placeholders and values. `concat` keeps it from
+        // capturing variables.
         if false {
             let _ = ::std::format_args!(::std::concat!($text) $($checked)*);
         }
@@ -140,7 +155,8 @@ macro_rules! tr {
     };
 }
 
-/// Marks an English text that is said later by [`Text::known`]: it stays as it is here, and translators find it.
+/// Marks an English text that is said later by [`Text::known`]: it stays as it is here, and
+/// translators find it.
 #[macro_export]
 macro_rules! tr_later {
     ($text:literal) => {
@@ -170,14 +186,17 @@ mod tests {
             within(Language::English, || assert_eq!(spoken(), Language::English));
             assert_eq!(spoken(), Language::Russian);
         });
-        let ended = std::panic::catch_unwind(|| within(Language::Russian, || std::panic::panic_any(())));
+        let ended =
+            std::panic::catch_unwind(|| within(Language::Russian, || std::panic::panic_any(())));
         assert!(ended.is_err() && spoken() == Language::English);
     }
 
     #[test]
     fn other_threads_speak_on_as_they_did() {
         within(Language::Russian, || {
-            std::thread::scope(|scope| scope.spawn(|| assert_eq!(spoken(), Language::English)).join().unwrap());
+            std::thread::scope(|scope| {
+                scope.spawn(|| assert_eq!(spoken(), Language::English)).join().unwrap()
+            });
         });
     }
 }

@@ -8,8 +8,9 @@ use serde::{Serialize, Serializer};
 use super::catalogue::{self, Value};
 use super::{Language, spoken, within};
 
-/// A text for people. It is made by [`tr!`](macro@crate::tr) in the language that is spoken then, and reads as that language
-/// wherever it is spoken; [`within`] English, and by [`Text::english`], it reads as English.
+/// A text for people. It is made by [`tr!`](macro@crate::tr) in the language that is spoken then,
+/// and reads as that language wherever it is spoken; [`within`] English, and by [`Text::english`],
+/// it reads as English.
 ///
 /// A text that came from elsewhere, such as the portal's own words, is the same in every language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +23,23 @@ impl Text {
     /// A text with its values filled in; made by `tr!`.
     #[doc(hidden)]
     pub fn said(text: &'static str, values: &[Value<'_>]) -> Self {
-        let translated = catalogue::spoken().map(|catalogue| catalogue::filled(catalogue.find(text), values));
+        let translated =
+            catalogue::spoken().map(|catalogue| catalogue::filled(catalogue.find(text), values));
         Self { english: within(Language::English, || catalogue::filled(text, values)), translated }
     }
 
     /// A text that depends on a number; made by `tr!`.
     #[doc(hidden)]
-    pub fn counted(one: &'static str, several: &'static str, number: impl TryInto<u64>, values: &[Value<'_>]) -> Self {
+    pub fn counted(
+        one: &'static str,
+        several: &'static str,
+        number: impl TryInto<u64>,
+        values: &[Value<'_>],
+    ) -> Self {
         let number = number.try_into().unwrap_or(u64::MAX);
         let text = if number == 1 { one } else { several };
-        let found = catalogue::spoken().map(|catalogue| catalogue.find_counted(one, several, number));
+        let found =
+            catalogue::spoken().map(|catalogue| catalogue.find_counted(one, several, number));
         let translated = found.map(|found| catalogue::filled(found, values));
         Self { english: within(Language::English, || catalogue::filled(text, values)), translated }
     }
@@ -42,8 +50,9 @@ impl Text {
         Self { english: within(Language::English, || what.to_string()), translated }
     }
 
-    /// A text that was made in English, translated if it is one of those that are marked by `tr!` or `tr_later!` and have no
-    /// placeholders: texts of a journal, for example, which keeps them in English.
+    /// A text that was made in English, translated if it is one of those that are marked by `tr!`
+    /// or `tr_later!` and have no placeholders: texts of a journal, for example, which keeps them
+    /// in English.
     pub fn known(english: &str) -> Self {
         let english = english.to_owned();
         let translated = catalogue::spoken().map(|catalogue| catalogue.find(&english).to_owned());
@@ -66,7 +75,10 @@ impl Text {
     /// Texts in a row, with something between them.
     pub fn joined(texts: &[Self], between: &str) -> Self {
         let all = || texts.iter().map(Self::as_str).collect::<Vec<_>>().join(between);
-        Self { english: within(Language::English, all), translated: (spoken() != Language::English).then(all) }
+        Self {
+            english: within(Language::English, all),
+            translated: (spoken() != Language::English).then(all),
+        }
     }
 
     /// The text with something done to every form of it.
@@ -134,7 +146,12 @@ mod tests {
     /// Made as `tr!` makes it, whose text stands where it is said.
     fn takes(requests: u32) -> Text {
         let (one, several) = ("{n} request, {time}", "{n} requests, {time}");
-        Text::counted(one, several, requests, &[("n", &requests), ("time", &Text::said("under a second", &[]))])
+        Text::counted(
+            one,
+            several,
+            requests,
+            &[("n", &requests), ("time", &Text::said("under a second", &[]))],
+        )
     }
 
     #[test]

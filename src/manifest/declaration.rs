@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::model::{
-    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, Place, PortalId, UserId,
+    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, Place, PortalId,
+    UserId,
 };
 
 /// A value and where it stands.
@@ -122,16 +123,19 @@ impl Declaration {
     }
 }
 
-/// The digest of what documents mean: a sorted list of statements, whatever order they were written in.
+/// The digest of what documents mean: a sorted list of statements, whatever order they were written
+/// in.
 fn digest(documents: &[Document]) -> Digest {
     let mut statements: Vec<String> = documents.iter().map(statement).collect();
     statements.sort();
     Digest::of(statements.concat().as_bytes())
 }
 
-/// Everything that a document states, in one form. Every field is named, so that a new one is not forgotten.
+/// Everything that a document states, in one form. Every field is named, so that a new one is not
+/// forgotten.
 fn statement(document: &Document) -> String {
-    let Document { place: _, name, reason, owner, ticket, portal, personal, common, guards } = document;
+    let Document { place: _, name, reason, owner, ticket, portal, personal, common, guards } =
+        document;
     let mut text = format!("document {name:?} {reason:?} {owner:?} {ticket:?} {}\n", portal.value);
     let mut lines: Vec<String> = personal.iter().map(block_statement).collect();
     lines.extend(common.iter().map(|lead| format!("common {}\n", lead.value)));
@@ -160,11 +164,15 @@ fn block_statement(block: &PersonalBlock) -> String {
     leads.sort();
     let mut text = format!("personal {leads:?} {mode:?} all={}\n", all.is_some());
     let mut lines: Vec<String> = Vec::new();
-    let mut lists = |sign: char, ids: &[Placed<UserId>], emails: &[Placed<Arc<str>>], departments: &[Placed<_>]| {
+    let mut lists = |sign: char,
+                     ids: &[Placed<UserId>],
+                     emails: &[Placed<Arc<str>>],
+                     departments: &[Placed<_>]| {
         lines.extend(ids.iter().map(|id| format!(" {sign}id {}\n", id.value)));
         lines.extend(emails.iter().map(|email| format!(" {sign}email {:?}\n", email.value)));
-        let department =
-            |one: &Placed<DepartmentSelector>| format!(" {sign}department {} {}\n", one.value.id, one.value.recursive);
+        let department = |one: &Placed<DepartmentSelector>| {
+            format!(" {sign}department {} {}\n", one.value.id, one.value.recursive)
+        };
         lines.extend(departments.iter().map(department));
     };
     lists('+', ids, emails, departments);

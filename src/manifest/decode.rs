@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::declaration::{Document, Exceptions, PersonalBlock, Placed, UserSelection};
 use super::fields::{Fields, Finder};
 use super::node::{Node, Value};
-use super::value::{Empty, department, email, leads, line, list, number, optional_list, text, user};
+use super::value::{
+    Empty, department, email, leads, line, list, number, optional_list, text, user,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Generation, LeadCustomerType, ManifestLimits, Mode, PortalId};
 
@@ -19,23 +21,44 @@ const LONGEST_NAME: usize = 100;
 const LONGEST_REASON: usize = 500;
 
 /// Decodes one document; nothing if it is too broken to be one.
-pub(super) fn document(node: &Node, file: &Arc<str>, found: &mut Vec<Diagnostic>) -> Option<Document> {
+pub(super) fn document(
+    node: &Node,
+    file: &Arc<str>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Document> {
     let finder = &mut Finder { file, found };
-    let mut top = Fields::of(finder, node, tr_later!("the manifest"), &["apiVersion", "kind", "metadata", "spec"])?;
+    let mut top = Fields::of(
+        finder,
+        node,
+        tr_later!("the manifest"),
+        &["apiVersion", "kind", "metadata", "spec"],
+    )?;
     if let Some(version) = top.require(finder, "apiVersion", tr!("write `apiVersion: recard/v1`")) {
         exactly(finder, version, API_VERSION, "apiVersion", Code::UnsupportedVersion);
     }
     if let Some(kind) = top.require(finder, "kind", tr!("write `kind: LeadCardReset`")) {
         exactly(finder, kind, KIND, "kind", Code::UnsupportedKind);
     }
-    let metadata = top.require(finder, "metadata", tr!("write `metadata: {{ name: …, reason: … }}`"));
-    let spec = top.require(finder, "spec", tr!("write `spec:` with `portal` and `personal` or `common`"));
+    let metadata =
+        top.require(finder, "metadata", tr!("write `metadata: {{ name: …, reason: … }}`"));
+    let spec =
+        top.require(finder, "spec", tr!("write `spec:` with `portal` and `personal` or `common`"));
     let metadata = metadata.and_then(|node| self::metadata(finder, node));
     let spec = spec.and_then(|node| self::spec(finder, node));
     let (Some(metadata), Some(spec)) = (metadata, spec) else { return None };
     let Metadata { name, reason, owner, ticket } = metadata;
     let Spec { portal, personal, common, guards } = spec;
-    Some(Document { place: finder.place(node), name, reason, owner, ticket, portal, personal, common, guards })
+    Some(Document {
+        place: finder.place(node),
+        name,
+        reason,
+        owner,
+        ticket,
+        portal,
+        personal,
+        common,
+        guards,
+    })
 }
 
 struct Metadata {
@@ -65,8 +88,16 @@ fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code:
 
 fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
     let mut fields = Fields::of(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
-    let name = fields.require(finder, "name", tr!("give the manifest a short name, such as sales-back-to-standard"));
-    let reason = fields.require(finder, "reason", tr!("say why: it stands in every plan, report and audit line"));
+    let name = fields.require(
+        finder,
+        "name",
+        tr!("give the manifest a short name, such as sales-back-to-standard"),
+    );
+    let reason = fields.require(
+        finder,
+        "reason",
+        tr!("say why: it stands in every plan, report and audit line"),
+    );
     let name = name.and_then(|node| line(finder, node, "name", LONGEST_NAME));
     let reason = reason.and_then(|node| line(finder, node, "reason", LONGEST_REASON));
     let owner = fields.take("owner").and_then(|node| line(finder, node, "owner", LONGEST_NAME));
@@ -75,9 +106,11 @@ fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
 }
 
 fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
-    let mut fields = Fields::of(finder, node, "spec", &["portal", "personal", "common", "guards", "protect"])?;
-    let help =
-        tr!("name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other");
+    let mut fields =
+        Fields::of(finder, node, "spec", &["portal", "personal", "common", "guards", "protect"])?;
+    let help = tr!(
+        "name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other"
+    );
     let portal = fields.require(finder, "portal", help).and_then(|node| self::portal(finder, node));
     let (personal_node, common_node) = (fields.take("personal"), fields.take("common"));
     if personal_node.is_none() && common_node.is_none() && !fields.has_unknown() {
@@ -85,15 +118,20 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
         let help = tr!("a manifest that declares nothing is more often a mistake than a wish");
         finder.error(Code::NothingDeclared, node, message, Some(help));
     }
-    let personal = personal_node.map(|node| list(finder, node, "personal", Empty::Refused, block)).unwrap_or_default();
+    let personal = personal_node
+        .map(|node| list(finder, node, "personal", Empty::Refused, block))
+        .unwrap_or_default();
     let common = common_node.map(|node| self::common(finder, node)).unwrap_or_default();
-    let mut guards = fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
+    let mut guards =
+        fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
     if let Some(node) = fields.take("protect")
         && let Some(mut protect) = Fields::of(finder, node, "protect", &["ids"])
         && let Some(ids) = protect.require(finder, "ids", tr!("write `protect: {{ ids: [ … ] }}`"))
     {
-        guards.protected =
-            list(finder, ids, "protect.ids", Empty::Refused, user).into_iter().map(|id| id.value).collect();
+        guards.protected = list(finder, ids, "protect.ids", Empty::Refused, user)
+            .into_iter()
+            .map(|id| id.value)
+            .collect();
     }
     Some(Spec { portal: portal?, personal, common, guards })
 }
@@ -104,12 +142,21 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
     match PortalId::new(text) {
         Ok(value) => Some(Placed { value, place }),
         Err(problem) => {
-            let host = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '?', '#', '@']).next();
+            let host = text
+                .split_once("://")
+                .map_or(text, |(_, rest)| rest)
+                .split(['/', '?', '#', '@'])
+                .next();
             let help = match host.and_then(|host| PortalId::new(host).ok()) {
                 Some(host) => tr!("write the host alone: `portal: {host}`", host),
                 None => tr!("write the host of the portal, such as company.bitrix24.com"),
             };
-            finder.error(Code::InvalidPortal, node, tr!("this is no portal: {problem}", problem), Some(help));
+            finder.error(
+                Code::InvalidPortal,
+                node,
+                tr!("this is no portal: {problem}", problem),
+                Some(help),
+            );
             None
         }
     }
@@ -117,20 +164,30 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
 
 fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
     let mut fields = Fields::of(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
-    let help = tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
+    let help =
+        tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
     let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
     let help = tr!("say for which leads: `leadCustomerTypes: [simple, repeat]`");
-    let leads = fields.require(finder, "leadCustomerTypes", help).map(|node| leads(finder, node, "leadCustomerTypes"));
+    let leads = fields
+        .require(finder, "leadCustomerTypes", help)
+        .map(|node| leads(finder, node, "leadCustomerTypes"));
     let mode = match fields.take("mode") {
         None => Some(Mode::Enforce),
         Some(node) => mode(finder, node),
     };
     let lead_customer_types = leads?.into_iter().map(|lead| lead.value).collect();
-    Some(PersonalBlock { place: finder.place(node), users: users?, lead_customer_types, mode: mode? })
+    Some(PersonalBlock {
+        place: finder.place(node),
+        users: users?,
+        lead_customer_types,
+        mode: mode?,
+    })
 }
 
 fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
-    let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else {
+        return Vec::new();
+    };
     let help = tr!("say which common cards: `leadCustomerTypes: [repeat]`");
     fields
         .require(finder, "leadCustomerTypes", help)
@@ -143,15 +200,23 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
         Value::Text(text) if text == "enforce" => Some(Mode::Enforce),
         Value::Text(text) => {
             let help = match text.as_str() {
-                "once" => tr!("a reset that happens once needs a name: `mode: {{ once: 2026-11 }}`"),
+                "once" => {
+                    tr!("a reset that happens once needs a name: `mode: {{ once: 2026-11 }}`")
+                }
                 _ => tr!("there are `enforce`, and `{{ once: GENERATION }}`"),
             };
-            finder.error(Code::UnknownValue, node, tr!("there is no mode `{text}`", text), Some(help));
+            finder.error(
+                Code::UnknownValue,
+                node,
+                tr!("there is no mode `{text}`", text),
+                Some(help),
+            );
             None
         }
         Value::Map(_) => {
             let mut fields = Fields::of(finder, node, "mode", &["once"])?;
-            let generation = fields.require(finder, "once", tr!("write `mode: {{ once: 2026-11 }}`"))?;
+            let generation =
+                fields.require(finder, "once", tr!("write `mode: {{ once: 2026-11 }}`"))?;
             let name = match &generation.value {
                 Value::Text(text) => text.clone(),
                 Value::Whole(number) => number.to_string(),
@@ -162,8 +227,10 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
             };
             let known = Generation::new(&name);
             if known.is_none() {
-                let help = tr!("1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11");
-                let message = tr!("{name} cannot name a generation", name = format_args!("{name:?}"));
+                let help =
+                    tr!("1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11");
+                let message =
+                    tr!("{name} cannot name a generation", name = format_args!("{name:?}"));
                 finder.error(Code::InvalidGeneration, generation, message, Some(help));
             }
             known.map(Mode::Once)
@@ -176,11 +243,18 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
 }
 
 fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
-    let mut fields = Fields::of(finder, node, "users", &["ids", "emails", "departments", "all", "except"])?;
+    let mut fields =
+        Fields::of(finder, node, "users", &["ids", "emails", "departments", "all", "except"])?;
     let mut selection = UserSelection {
         ids: optional_list(finder, fields.take("ids"), "ids", Empty::Refused, user),
         emails: optional_list(finder, fields.take("emails"), "emails", Empty::Refused, email),
-        departments: optional_list(finder, fields.take("departments"), "departments", Empty::Refused, department),
+        departments: optional_list(
+            finder,
+            fields.take("departments"),
+            "departments",
+            Empty::Refused,
+            department,
+        ),
         ..UserSelection::default()
     };
     if let Some(all) = fields.take("all") {
@@ -191,11 +265,18 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
         }
     }
     if let Some(except) = fields.take("except")
-        && let Some(mut fields) = Fields::of(finder, except, "except", &["ids", "emails", "departments"])
+        && let Some(mut fields) =
+            Fields::of(finder, except, "except", &["ids", "emails", "departments"])
     {
         selection.except = Exceptions {
             ids: optional_list(finder, fields.take("ids"), "except.ids", Empty::Allowed, user),
-            emails: optional_list(finder, fields.take("emails"), "except.emails", Empty::Allowed, email),
+            emails: optional_list(
+                finder,
+                fields.take("emails"),
+                "except.emails",
+                Empty::Allowed,
+                email,
+            ),
             departments: optional_list(
                 finder,
                 fields.take("departments"),
@@ -206,13 +287,17 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
         };
     }
     let misspelt = fields.has_unknown();
-    let named = !selection.ids.is_empty() || !selection.emails.is_empty() || !selection.departments.is_empty();
+    let named = !selection.ids.is_empty()
+        || !selection.emails.is_empty()
+        || !selection.departments.is_empty();
     // A list that was refused has its own problem already.
     let stated = matches!(&node.value, Value::Map(map) if map.iter().any(|(key, _)| {
         matches!(&key.value, Value::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
     }));
     if !named && !stated && !misspelt && selection.all.is_none() {
-        let help = tr!("name people by ids, emails or departments, or write `all: true` for every active employee");
+        let help = tr!(
+            "name people by ids, emails or departments, or write `all: true` for every active employee"
+        );
         finder.error(Code::EmptySelection, node, tr!("this selects nobody"), Some(help));
     }
     Some(selection)
@@ -220,20 +305,27 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
 
 fn guards(finder: &mut Finder<'_>, node: &Node) -> ManifestLimits {
     let mut guards = ManifestLimits::default();
-    let Some(mut fields) = Fields::of(finder, node, "guards", &["maxUsers", "maxPercentOfUsers", "acknowledge"]) else {
+    let Some(mut fields) =
+        Fields::of(finder, node, "guards", &["maxUsers", "maxPercentOfUsers", "acknowledge"])
+    else {
         return guards;
     };
-    guards.max_users = fields.take("maxUsers").and_then(|node| number(finder, node, "maxUsers", u32::MAX));
-    let percent = fields.take("maxPercentOfUsers").and_then(|node| number(finder, node, "maxPercentOfUsers", 100));
+    guards.max_users =
+        fields.take("maxUsers").and_then(|node| number(finder, node, "maxUsers", u32::MAX));
+    let percent = fields
+        .take("maxPercentOfUsers")
+        .and_then(|node| number(finder, node, "maxPercentOfUsers", 100));
     guards.max_percent_of_users = percent.and_then(|percent| u8::try_from(percent).ok());
     let known = &["users", "selection", "common", "people"];
     if let Some(node) = fields.take("acknowledge")
         && let Some(mut fields) = Fields::of(finder, node, "acknowledge", known)
     {
-        guards.acknowledged_users = fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));
+        guards.acknowledged_users =
+            fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));
         guards.acknowledged_selection =
             fields.take("selection").and_then(|node| number(finder, node, "selection", u32::MAX));
-        let common = fields.take("common").map(|node| leads(finder, node, "common")).unwrap_or_default();
+        let common =
+            fields.take("common").map(|node| leads(finder, node, "common")).unwrap_or_default();
         guards.acknowledged_common = common.into_iter().map(|lead| lead.value).collect();
         let people = optional_list(finder, fields.take("people"), "people", Empty::Refused, user);
         guards.acknowledged_people = people.into_iter().map(|id| id.value).collect();

@@ -26,7 +26,13 @@ impl Finder<'_> {
     }
 
     /// Reports a problem with a node.
-    pub(super) fn error(&mut self, code: Code, node: &Node, message: impl Into<Text>, help: Option<Text>) {
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        node: &Node,
+        message: impl Into<Text>,
+        help: Option<Text>,
+    ) {
         let mut found = Diagnostic::error(code, self.place(node), message).span(node.span.clone());
         if let Some(help) = help {
             found = found.help(help);
@@ -40,17 +46,29 @@ impl Finder<'_> {
         let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
         let help = match &node.value {
             Value::Null => Some(tr!("give it a value, or remove the key")),
-            Value::Whole(number) if is("a text") => Some(tr!("put it in quotes: \"{number}\"", number)),
-            Value::Odd(number) if is("a text") => Some(tr!("put it in quotes: \"{number}\"", number)),
+            Value::Whole(number) if is("a text") => {
+                Some(tr!("put it in quotes: \"{number}\"", number))
+            }
+            Value::Odd(number) if is("a text") => {
+                Some(tr!("put it in quotes: \"{number}\"", number))
+            }
             Value::Bool(value) if is("a text") => Some(tr!("put it in quotes: \"{value}\"", value)),
-            Value::Text(_) if is("true or false") => Some(tr!("write true or false, without quotes")),
+            Value::Text(_) if is("true or false") => {
+                Some(tr!("write true or false, without quotes"))
+            }
             _ => None,
         };
         self.error(Code::WrongType, node, message, help);
     }
 
     /// Reports a value of a wrong type, with what may be meant.
-    pub(super) fn wrong_type_with(&mut self, node: &Node, wanted: Text, what: impl Into<Text>, help: Text) {
+    pub(super) fn wrong_type_with(
+        &mut self,
+        node: &Node,
+        wanted: Text,
+        what: impl Into<Text>,
+        help: Text,
+    ) {
         let what = what.into();
         let message = tr!("{what} is {wanted}, and here stands {}", node.kind(), what, wanted);
         self.error(Code::WrongType, node, message, Some(help));
@@ -68,7 +86,8 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
-    /// Takes a mapping with known keys apart. Unknown and duplicate keys are reported here, and left out.
+    /// Takes a mapping with known keys apart. Unknown and duplicate keys are reported here, and
+    /// left out.
     pub(super) fn of(
         finder: &mut Finder<'_>,
         node: &'n Node,
@@ -80,10 +99,16 @@ impl<'n> Fields<'n> {
             match &node.value {
                 Value::Null => finder.wrong_type(node, wanted, name),
                 Value::List(_) => {
-                    let help = tr!("write its keys without hyphens and brackets: {}", known.join(", "));
+                    let help =
+                        tr!("write its keys without hyphens and brackets: {}", known.join(", "));
                     finder.wrong_type_with(node, wanted, name, help);
                 }
-                _ => finder.wrong_type_with(node, wanted, name, tr!("write its keys below it: {}", known.join(", "))),
+                _ => finder.wrong_type_with(
+                    node,
+                    wanted,
+                    name,
+                    tr!("write its keys below it: {}", known.join(", ")),
+                ),
             }
             return None;
         };
@@ -102,12 +127,15 @@ impl<'n> Fields<'n> {
             }
             if let Some((_, earlier)) = first.iter().find(|(known, _)| known == text) {
                 let place = finder.place(earlier);
-                let found =
-                    Diagnostic::error(Code::DuplicateKey, finder.place(key), tr!("`{text}` stands twice", text))
-                        .span(key.span.clone())
-                        .help(tr!("keep one of them; recard does not guess which"))
-                        .label(place, tr!("first here"))
-                        .span(earlier.span.clone());
+                let found = Diagnostic::error(
+                    Code::DuplicateKey,
+                    finder.place(key),
+                    tr!("`{text}` stands twice", text),
+                )
+                .span(key.span.clone())
+                .help(tr!("keep one of them; recard does not guess which"))
+                .label(place, tr!("first here"))
+                .span(earlier.span.clone());
                 finder.found.push(found);
                 continue;
             }
@@ -140,7 +168,12 @@ impl<'n> Fields<'n> {
         match self.take(key) {
             // To remove the key would be the next mistake.
             Some(node) if matches!(node.value, Value::Null) => {
-                finder.error(Code::WrongType, node, tr!("`{key}` has no value", key), Some(help.into()));
+                finder.error(
+                    Code::WrongType,
+                    node,
+                    tr!("`{key}` has no value", key),
+                    Some(help.into()),
+                );
                 None
             }
             Some(node) => Some(node),
@@ -173,26 +206,37 @@ pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
 fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
     let close = || {
-        let by_closeness =
-            known.iter().map(|word| (closeness(text, word), *word)).filter(|(closeness, _)| *closeness >= CLOSE);
-        by_closeness.max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.cmp(a))).map(|(_, word)| word)
+        let by_closeness = known
+            .iter()
+            .map(|word| (closeness(text, word), *word))
+            .filter(|(closeness, _)| *closeness >= CLOSE);
+        by_closeness
+            .max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.cmp(a)))
+            .map(|(_, word)| word)
     };
     same_letters.or_else(close)
 }
 
-/// How much of two words is the same, from 0 to 1: twice the letters that they share in the same order, of all that they have.
+/// How much of two words is the same, from 0 to 1: twice the letters that they share in the same
+/// order, of all that they have.
 fn closeness(one: &str, other: &str) -> f64 {
     let letters = |word: &str| -> Vec<char> { word.chars().collect() };
     let (one, other) = (letters(one), letters(other));
     let share = |same: usize| 2.0 * same as f64 / (one.len() + other.len()).max(1) as f64;
-    // Whatever they hold, words of such lengths are not close. So a key of a million letters costs nothing.
+    // Whatever they hold, words of such lengths are not close. So a key of a million letters costs
+    // nothing.
     if share(one.len().min(other.len())) < CLOSE {
         return 0.0;
     }
     let mut found = Capture::new();
-    let Ok(()) = myers::diff(&mut found, one.as_slice(), 0..one.len(), other.as_slice(), 0..other.len());
-    let same: usize =
-        found.ops().iter().filter(|part| part.tag() == DiffTag::Equal).map(|part| part.old_range().len()).sum();
+    let Ok(()) =
+        myers::diff(&mut found, one.as_slice(), 0..one.len(), other.as_slice(), 0..other.len());
+    let same: usize = found
+        .ops()
+        .iter()
+        .filter(|part| part.tag() == DiffTag::Equal)
+        .map(|part| part.old_range().len())
+        .sum();
     share(same)
 }
 
@@ -203,13 +247,19 @@ mod tests {
     #[test]
     fn a_word_is_close_to_what_it_was_meant_to_be() {
         let known = ["departments", "emails", "except", "ids", "all"];
-        for (typed, meant) in
-            [("departements", "departments"), ("Emails", "emails"), ("exept", "except"), ("id", "ids")]
-        {
+        for (typed, meant) in [
+            ("departements", "departments"),
+            ("Emails", "emails"),
+            ("exept", "except"),
+            ("id", "ids"),
+        ] {
             assert_eq!(suggestion(typed, &known).english(), format!("did you mean `{meant}`?"));
         }
         for typed in ["people", "x", "", &"departments".repeat(100_000)] {
-            assert!(suggestion(typed, &known).english().starts_with("there are: departments, "), "{typed}");
+            assert!(
+                suggestion(typed, &known).english().starts_with("there are: departments, "),
+                "{typed}"
+            );
         }
         // Of two that are as close, the first one in the order of the alphabet.
         assert_eq!(suggestion("ac", &["ad", "ab"]).english(), "there are: ad, ab");

@@ -1,11 +1,13 @@
 //! What people write: YAML in git, read into a [`Declaration`].
 //!
-//! Reading is strict and complete: whatever is not known is an error, and all problems of all files are reported in one go,
-//! each with its place and how to mend it. Nothing is ever sent to a portal for a declaration with an error, because there is
-//! none: [`load`] returns a declaration or errors, never both.
+//! Reading is strict and complete: whatever is not known is an error, and all problems of all files
+//! are reported in one go, each with its place and how to mend it. Nothing is ever sent to a portal
+//! for a declaration with an error, because there is none: [`load`] returns a declaration or
+//! errors, never both.
 //!
-//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places (`node`), the tree is
-//! decoded by hand (`decode`, `fields`, `value`), and what the documents say together is checked at the end (`together`).
+//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places
+//! (`node`), the tree is decoded by hand (`decode`, `fields`, `value`), and what the documents say
+//! together is checked at the end (`together`).
 
 mod declaration;
 mod decode;
@@ -14,15 +16,17 @@ mod node;
 mod together;
 mod value;
 
-pub use declaration::{Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection};
+pub use declaration::{
+    Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection,
+};
 
 pub use crate::diagnostic::Source;
 
 use crate::diagnostic::{Code, Diagnostic, secrets};
 use crate::model::Place;
 
-/// JSON Schema of a manifest, draft-07, for editors and other programs. Tests hold it to the decoder: every valid example
-/// validates, and every file that breaks the form does not.
+/// JSON Schema of a manifest, draft-07, for editors and other programs. Tests hold it to the
+/// decoder: every valid example validates, and every file that breaks the form does not.
 pub const SCHEMA: &str = include_str!("../../schemas/recard.v1.schema.json");
 
 /// A file may have this many bytes: room for half a million ids. More is not even read.
@@ -45,7 +49,11 @@ pub fn load(sources: &[Source]) -> Loaded {
         documents.extend(read(source, &mut diagnostics));
     }
     if documents.is_empty() && diagnostics.is_empty() {
-        let place = Place { file: sources.first().map_or("".into(), |source| source.name.clone()), line: 1, column: 1 };
+        let place = Place {
+            file: sources.first().map_or("".into(), |source| source.name.clone()),
+            line: 1,
+            column: 1,
+        };
         diagnostics.push(
             Diagnostic::error(Code::Empty, place, tr!("there is no manifest here")).help(tr!(
                 "`recard schema` describes what belongs into one; an empty manifest never means \"nothing\""
@@ -60,11 +68,13 @@ pub fn load(sources: &[Source]) -> Loaded {
     Loaded { declaration, diagnostics }
 }
 
-/// Takes the byte order marks out of a text: that in front of it, and those in front of a document that was joined to others.
+/// Takes the byte order marks out of a text: that in front of it, and those in front of a document
+/// that was joined to others.
 pub fn without_byte_order_marks(bytes: Vec<u8>) -> Vec<u8> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     let begins = |rest: &[u8], word: &[u8]| {
-        rest.strip_prefix(word).is_some_and(|rest| !matches!(rest.first(), Some(byte) if !byte.is_ascii_whitespace()))
+        rest.strip_prefix(word)
+            .is_some_and(|rest| !matches!(rest.first(), Some(byte) if !byte.is_ascii_whitespace()))
     };
     if !bytes.windows(MARK.len()).any(|window| window == MARK) {
         return bytes;
@@ -96,7 +106,8 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         Err(problem) => {
             let good = source.bytes.get(..problem.valid_up_to()).unwrap_or_default();
             let (line, column) = position(&String::from_utf8_lossy(good));
-            let text = tr!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
+            let text =
+                tr!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
             let help = tr!("save the file in the encoding UTF-8");
             diagnostics.push(Diagnostic::error(Code::NotUtf8, at(line, column), text).help(help));
             return Vec::new();
@@ -126,7 +137,8 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         }
         Err(problem) => {
             let node::Problem { code, line, column, message } = problem;
-            let mut found = Diagnostic::error(code, Place { file: source.name.clone(), line, column }, message);
+            let mut found =
+                Diagnostic::error(code, Place { file: source.name.clone(), line, column }, message);
             if let Some(help) = node::help(code) {
                 found = found.help(help);
             }

@@ -1,7 +1,7 @@
 //! YAML as a tree of values, each with its place.
 //!
-//! Decoding by hand from such a tree, and not by derived code, is what makes it possible to report every problem at once,
-//! with its place, duplicate keys and wrong types included.
+//! Decoding by hand from such a tree, and not by derived code, is what makes it possible to report
+//! every problem at once, with its place, duplicate keys and wrong types included.
 
 use std::fmt;
 use std::ops::Range;
@@ -69,10 +69,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, Problem> {
 /// What helps against a kind of problem with the text as a whole.
 pub(super) fn help(code: Code) -> Option<Text> {
     match code {
-        Code::TooManyNodes => Some(tr!("write the values out: aliases that multiply have no use in a manifest")),
-        Code::BadAlias => {
-            Some(tr!("an alias (*name) repeats what stands behind an anchor (&name) further up in the document"))
+        Code::TooManyNodes => {
+            Some(tr!("write the values out: aliases that multiply have no use in a manifest"))
         }
+        Code::BadAlias => Some(tr!(
+            "an alias (*name) repeats what stands behind an anchor (&name) further up in the document"
+        )),
         Code::Tag => Some(tr!("remove the tag: values say by themselves what they are")),
         _ => None,
     }
@@ -102,8 +104,8 @@ fn options() -> Options {
     options
 }
 
-/// What an error of the parser means, in words of the manifest's readers. The parser's own words are kept where they name what
-/// stands in the text; names of its types and its counters are not.
+/// What an error of the parser means, in words of the manifest's readers. The parser's own words
+/// are kept where they name what stands in the text; names of its types and its counters are not.
 fn problem(error: &serde_yaml::Error) -> Problem {
     let place = error.location();
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
@@ -116,9 +118,15 @@ fn problem(error: &serde_yaml::Error) -> Problem {
         serde_yaml::Error::RecursiveReferencesRequireWeakTypes { .. } => {
             (Code::BadAlias, tr!("the alias stands inside of what its anchor names"))
         }
-        serde_yaml::Error::UnsupportedTag { tag, .. } => (Code::Tag, tr!("the tag {tag} is not read", tag)),
-        serde_yaml::Error::NonFiniteFloat { value, .. } => (Code::Syntax, tr!("{value} is no number", value)),
-        serde_yaml::Error::InvalidScalar { .. } => (Code::Tag, tr!("the value does not fit its tag")),
+        serde_yaml::Error::UnsupportedTag { tag, .. } => {
+            (Code::Tag, tr!("the tag {tag} is not read", tag))
+        }
+        serde_yaml::Error::NonFiniteFloat { value, .. } => {
+            (Code::Syntax, tr!("{value} is no number", value))
+        }
+        serde_yaml::Error::InvalidScalar { .. } => {
+            (Code::Tag, tr!("the value does not fit its tag"))
+        }
         other => syntax(&other.to_string()),
     };
     Problem {
@@ -131,8 +139,12 @@ fn problem(error: &serde_yaml::Error) -> Problem {
 
 fn too_much(breach: &BudgetBreach) -> Text {
     match breach {
-        BudgetBreach::Depth { .. } => tr!("lists and mappings are nested deeper than {DEPTH} levels", DEPTH),
-        BudgetBreach::Documents { .. } => tr!("the file has more than {DOCUMENTS} documents", DOCUMENTS),
+        BudgetBreach::Depth { .. } => {
+            tr!("lists and mappings are nested deeper than {DEPTH} levels", DEPTH)
+        }
+        BudgetBreach::Documents { .. } => {
+            tr!("the file has more than {DOCUMENTS} documents", DOCUMENTS)
+        }
         _ => tr!("the file holds more values than any manifest has"),
     }
 }
@@ -141,13 +153,18 @@ fn too_much(breach: &BudgetBreach) -> Text {
 fn syntax(said: &str) -> (Code, Text) {
     // The text ends with the place, which stands in front already.
     let said = said.split(" at line ").next().unwrap_or(said).lines().next().unwrap_or_default();
-    if let Some(sign) = said.strip_prefix("unexpected character: `").and_then(|rest| rest.strip_suffix('\'')) {
+    if let Some(sign) =
+        said.strip_prefix("unexpected character: `").and_then(|rest| rest.strip_suffix('\''))
+    {
         return match sign.starts_with("\\u{") {
             true => (Code::Syntax, tr!("here stands a control character")),
             false => (Code::Syntax, tr!("no value begins with {sign}; put it in quotes", sign)),
         };
     }
-    let known = SYNTAX.iter().find(|(start, _)| said.starts_with(start)).map(|(_, words)| Text::known(words));
+    let known = SYNTAX
+        .iter()
+        .find(|(start, _)| said.starts_with(start))
+        .map(|(_, words)| Text::known(words));
     let lower = said.to_lowercase();
     // Inside of what an alias repeats, the parser hands its errors on as texts.
     if lower.starts_with("alias ") && (lower.contains("exceeded") || lower.contains("overflow")) {
@@ -167,33 +184,46 @@ fn syntax(said: &str) -> (Code, Text) {
 const SYNTAX: &[(&str, &str)] = &[
     (
         "a BOM must not appear",
-        tr_later!("a byte order mark stands inside of a document; it may stand at the beginning alone"),
+        tr_later!(
+            "a byte order mark stands inside of a document; it may stand at the beginning alone"
+        ),
     ),
-    ("did not find expected <document start>", tr_later!("this line belongs to nothing above it: see its indentation")),
+    (
+        "did not find expected <document start>",
+        tr_later!("this line belongs to nothing above it: see its indentation"),
+    ),
     (
         "while parsing a block mapping, did not find expected key",
         tr_later!("this line fits no mapping above it: see its indentation"),
     ),
     (
         "while parsing a block collection, did not find expected '-'",
-        tr_later!("this line fits no list above it: begin it with a hyphen, or see its indentation"),
+        tr_later!(
+            "this line fits no list above it: begin it with a hyphen, or see its indentation"
+        ),
     ),
     ("simple key expected ':'", tr_later!("there is no colon behind the key")),
     (
         "mapping values are not allowed",
-        tr_later!("a colon stands where no key can be: put a value that holds one in quotes, or see the indentation"),
+        tr_later!(
+            "a colon stands where no key can be: put a value that holds one in quotes, or see the indentation"
+        ),
     ),
     ("mapping keys are not allowed", tr_later!("no key can stand here: see the indentation")),
     (
         "block sequence entries are not allowed",
         tr_later!("no list can begin here: put its hyphens on lines of their own"),
     ),
-    ("comment intercepting", tr_later!("a comment stands inside of a text of several lines: put the text in quotes")),
+    (
+        "comment intercepting",
+        tr_later!("a comment stands inside of a text of several lines: put the text in quotes"),
+    ),
 ];
 
 impl Node {
-    /// Tells the numbers in plain decimal digits from all others. YAML reads `0x10`, `0o20` and `+16` as the same number, and
-    /// programs that read another version of YAML do not: the id of a user must not depend on that.
+    /// Tells the numbers in plain decimal digits from all others. YAML reads `0x10`, `0o20` and
+    /// `+16` as the same number, and programs that read another version of YAML do not: the id of a
+    /// user must not depend on that.
     fn read_numbers(&mut self, text: &str) {
         match &mut self.value {
             Value::Whole(_) | Value::Odd(_) => {
@@ -230,7 +260,9 @@ impl Node {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, referenced, defined } = Spanned::<Value>::deserialize(deserializer)?;
-        let index = |bytes: Option<u64>| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+        let index = |bytes: Option<u64>| {
+            bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default()
+        };
         let bytes = |place: serde_yaml::Location| {
             let start = index(place.span().byte_offset());
             start..start.saturating_add(index(place.span().byte_len()))

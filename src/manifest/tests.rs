@@ -51,13 +51,20 @@ fn a_whole_manifest_is_read_value_by_value() {
     let declaration = declaration.unwrap();
     assert_eq!(declaration.portal().as_str(), "company.bitrix24.com");
     let document = &declaration.documents[0];
-    assert_eq!((&*document.name, document.owner.as_deref()), ("sales-back-to-standard", Some("crm-team")));
+    assert_eq!(
+        (&*document.name, document.owner.as_deref()),
+        ("sales-back-to-standard", Some("crm-team"))
+    );
     let block = &document.personal[0];
     assert_eq!(block.users.ids.iter().map(|id| id.value.get()).collect::<Vec<_>>(), [7, 42]);
     assert_eq!(block.users.ids[1].place.to_string(), "lead.yaml:12:18");
     assert_eq!(&*block.users.emails[0].value, "anna@example.com");
-    let recursive: Vec<_> =
-        block.users.departments.iter().map(|one| (one.value.id.get(), one.value.recursive)).collect();
+    let recursive: Vec<_> = block
+        .users
+        .departments
+        .iter()
+        .map(|one| (one.value.id.get(), one.value.recursive))
+        .collect();
     assert_eq!(recursive, [(41, true), (43, false)]);
     assert_eq!(block.users.all, None);
     assert_eq!(block.lead_customer_types, LeadCustomerType::ALL);
@@ -78,7 +85,14 @@ fn all_problems_of_a_file_are_found_in_one_go() {
         .replace("maxUsers: 20", "maxUsers: many");
     assert_eq!(
         codes(&broken),
-        [Code::UnknownKey, Code::InvalidId, Code::WrongType, Code::WrongType, Code::UnknownValue, Code::WrongType,]
+        [
+            Code::UnknownKey,
+            Code::InvalidId,
+            Code::WrongType,
+            Code::WrongType,
+            Code::UnknownValue,
+            Code::WrongType,
+        ]
     );
 }
 
@@ -116,8 +130,8 @@ fn a_secret_is_found_anywhere_and_shown_nowhere() {
         let loaded = load(&sources);
         assert!(loaded.diagnostics.iter().any(|found| found.code == Code::WebhookUrl), "{text}");
         let style = crate::diagnostic::RenderStyle::Plain;
-        let shown =
-            crate::diagnostic::render(&loaded.diagnostics, &sources, style) + &format!("{:?}", loaded.diagnostics);
+        let shown = crate::diagnostic::render(&loaded.diagnostics, &sources, style)
+            + &format!("{:?}", loaded.diagnostics);
         assert!(!shown.contains("abcdefgh12345678"), "{shown}");
     }
 }
@@ -125,21 +139,31 @@ fn a_secret_is_found_anywhere_and_shown_nowhere() {
 #[test]
 fn aliases_that_multiply_are_refused_with_a_place() {
     let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x, x]\n");
-    for (name, before) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+    for (name, before) in ["b", "c", "d", "e", "f", "g", "h", "i"]
+        .iter()
+        .zip(["a", "b", "c", "d", "e", "f", "g", "h"])
     {
         let ten = vec![format!("*{before}"); 10].join(", ");
         bomb.push_str(&format!("{name}: &{name} [{ten}]\n"));
     }
     let found = load_text(&bomb).diagnostics;
-    assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [Code::TooManyNodes], "{found:?}");
+    assert_eq!(
+        found.iter().map(|one| one.code).collect::<Vec<_>>(),
+        [Code::TooManyNodes],
+        "{found:?}"
+    );
     assert!(found[0].place().unwrap().line > 1);
 }
 
 #[test]
 fn a_file_that_is_no_text_or_too_large_is_refused() {
-    let latin = Source { name: "lead.yaml".into(), bytes: b"apiVersion: recard/v1\nkind: \xe4\n".to_vec() };
+    let latin =
+        Source { name: "lead.yaml".into(), bytes: b"apiVersion: recard/v1\nkind: \xe4\n".to_vec() };
     let found = load(&[latin]).diagnostics;
-    assert_eq!((found[0].code, found[0].place().unwrap().to_string()), (Code::NotUtf8, "lead.yaml:2:7".to_owned()));
+    assert_eq!(
+        (found[0].code, found[0].place().unwrap().to_string()),
+        (Code::NotUtf8, "lead.yaml:2:7".to_owned())
+    );
     let large = Source { name: "lead.yaml".into(), bytes: vec![b'#'; LARGEST_FILE + 1] };
     assert_eq!(load(&[large]).diagnostics[0].code, Code::TooLarge);
 }
@@ -147,7 +171,9 @@ fn a_file_that_is_no_text_or_too_large_is_refused() {
 #[test]
 fn a_selector_in_two_documents_is_a_repetition_or_a_contradiction() {
     let second = WHOLE.replace("name: sales-back-to-standard", "name: other");
-    assert!(codes(&format!("{WHOLE}---{second}")).iter().all(|code| *code == Code::DuplicateTarget));
+    assert!(
+        codes(&format!("{WHOLE}---{second}")).iter().all(|code| *code == Code::DuplicateTarget)
+    );
     let enforced = second.replace("mode: { once: 2026-11 }", "mode: enforce");
     let found = codes(&format!("{WHOLE}---{enforced}"));
     assert!(found.contains(&Code::Contradiction), "{found:?}");
@@ -246,23 +272,48 @@ fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
     }
     for typed in ["0b11x", "1:30", ".5", "7.5", "-7", "0", "99999999999999999999"] {
         let text = with_ids(&format!("[{typed}]"));
-        assert!(matches!(codes(&text).as_slice(), [Code::InvalidId | Code::WrongType]), "{typed}: {:?}", codes(&text));
+        assert!(
+            matches!(codes(&text).as_slice(), [Code::InvalidId | Code::WrongType]),
+            "{typed}: {:?}",
+            codes(&text)
+        );
     }
-    // A generation is kept as it was written, or refused: never as another notation of the same number.
-    for (typed, code) in [("0x10", Code::WrongType), ("+7", Code::WrongType), ("2026.10", Code::WrongType)] {
+    // A generation is kept as it was written, or refused: never as another notation of the same
+    // number.
+    for (typed, code) in
+        [("0x10", Code::WrongType), ("+7", Code::WrongType), ("2026.10", Code::WrongType)]
+    {
         let text = with_ids("[7]") + &format!("      mode: {{ once: {typed} }}\n");
         let Loaded { diagnostics, .. } = load_text(&text);
-        assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code], "{typed}");
-        assert_eq!(diagnostics[0].help.as_ref().unwrap().english(), format!("put it in quotes: \"{typed}\""));
+        assert_eq!(
+            diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(),
+            [code],
+            "{typed}"
+        );
+        assert_eq!(
+            diagnostics[0].help.as_ref().unwrap().english(),
+            format!("put it in quotes: \"{typed}\"")
+        );
     }
 }
 
 #[test]
 fn manifest_help_for_one_value_in_place_of_a_list_is_right_the_first_time() {
-    for (typed, list) in [("8", "[8]"), ("\"8\"", "[8]"), ("7, 42", "[7, 42]"), ("\"010\"", "[10]"), ("0x10", "[16]")] {
-        let Loaded { diagnostics, .. } = load_text(&with_ids(&format!("{typed:?}").replace("\\\"", "").to_owned()));
+    for (typed, list) in [
+        ("8", "[8]"),
+        ("\"8\"", "[8]"),
+        ("7, 42", "[7, 42]"),
+        ("\"010\"", "[10]"),
+        ("0x10", "[16]"),
+    ] {
+        let Loaded { diagnostics, .. } =
+            load_text(&with_ids(&format!("{typed:?}").replace("\\\"", "").to_owned()));
         let [found] = diagnostics.as_slice() else { panic!("{typed}: {diagnostics:?}") };
-        assert_eq!(found.help.as_ref().unwrap().english(), format!("put it in brackets: {list}"), "{typed}");
+        assert_eq!(
+            found.help.as_ref().unwrap().english(),
+            format!("put it in brackets: {list}"),
+            "{typed}"
+        );
         assert_eq!(load_text(&with_ids(list)).diagnostics, []);
     }
     let help = |text: &str| {
@@ -272,12 +323,19 @@ fn manifest_help_for_one_value_in_place_of_a_list_is_right_the_first_time() {
     };
     assert_eq!(help(&with_ids("anna@example.com")), "e-mail addresses stand under `emails`");
     assert_eq!(help(&with_ids("anna")), "ids are numbers in brackets, such as [7, 42]");
-    let mapping = with_ids("[7]").replace("    - users", "    users").replace("      lead", "    lead");
-    assert_eq!(help(&mapping), "begin it with a hyphen: `- users: …`, and indent its other keys as far as `users`");
+    let mapping =
+        with_ids("[7]").replace("    - users", "    users").replace("      lead", "    lead");
+    assert_eq!(
+        help(&mapping),
+        "begin it with a hyphen: `- users: …`, and indent its other keys as far as `users`"
+    );
     let lead = with_ids("[7]").replace("[simple]", "simple, repeat");
     assert_eq!(help(&lead), "put it in brackets: [simple, repeat]");
     // Who follows the help on a key that is needed does not find it missing next.
-    assert!(help(&with_ids("[7]").replace("portal: a.example", "portal:")).starts_with("name the portal"));
+    assert!(
+        help(&with_ids("[7]").replace("portal: a.example", "portal:"))
+            .starts_with("name the portal")
+    );
     assert!(help(&with_ids("[7]").replace("[simple]", "")).starts_with("say for which leads"));
 }
 
@@ -332,9 +390,19 @@ fn manifest_error_of_the_parser_has_no_names_of_its_types_and_counters() {
         let found = &diagnostics[0];
         let start: String = text.chars().take(40).collect();
         assert!(found.message.english().starts_with("cannot read the YAML: "), "{start}: {found}");
-        for sign in
-            ["breach", "{ ", "=", "\\u{", "<", "policy", "weak", " u64", "i128", "Options", "did not find expected"]
-        {
+        for sign in [
+            "breach",
+            "{ ",
+            "=",
+            "\\u{",
+            "<",
+            "policy",
+            "weak",
+            " u64",
+            "i128",
+            "Options",
+            "did not find expected",
+        ] {
             assert!(!found.message.english().contains(sign), "{start}: {found}");
         }
     }
@@ -350,7 +418,10 @@ fn manifest_byte_order_marks_in_front_of_joined_files_are_left_out() {
     ] {
         let bytes = without_byte_order_marks(joined.into_bytes());
         let Loaded { declaration, diagnostics } = load(&[Source { name: "-".into(), bytes }]);
-        assert_eq!((declaration.map(|found| found.documents.len()), diagnostics), (Some(2), Vec::new()));
+        assert_eq!(
+            (declaration.map(|found| found.documents.len()), diagnostics),
+            (Some(2), Vec::new())
+        );
     }
     // Inside of a text it is content.
     let text = "a: |\n  b\n\u{feff}c".as_bytes().to_vec();

@@ -8,7 +8,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::language::Text;
 use crate::model::{LeadCustomerType, Mode, Place, UserId};
 
-/// A selector as it was written. Different words that mean the same people are compared when the portal was asked.
+/// A selector as it was written. Different words that mean the same people are compared when the
+/// portal was asked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Words {
     Id(UserId),
@@ -48,7 +49,11 @@ pub(super) fn check(documents: &[Document]) -> Vec<Diagnostic> {
 fn portals(documents: &[Document], found: &mut Vec<Diagnostic>) {
     let Some((first, rest)) = documents.split_first() else { return };
     for document in rest.iter().filter(|document| document.portal.value != first.portal.value) {
-        let message = tr!("this manifest is for {}, another one for {}", document.portal.value, first.portal.value);
+        let message = tr!(
+            "this manifest is for {}, another one for {}",
+            document.portal.value,
+            first.portal.value
+        );
         found.push(
             Diagnostic::error(Code::DifferentPortals, document.portal.place.clone(), message)
                 .label(first.portal.place.clone(), tr!("the other one"))
@@ -87,8 +92,12 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
         for block in &document.personal {
             let users = &block.users;
             let ids = users.ids.iter().map(|id| (Words::Id(id.value), &id.place));
-            let emails = users.emails.iter().map(|email| (Words::Email(Arc::clone(&email.value)), &email.place));
-            let departments = users.departments.iter().map(|one| (Words::Department(one.value), &one.place));
+            let emails = users
+                .emails
+                .iter()
+                .map(|email| (Words::Email(Arc::clone(&email.value)), &email.place));
+            let departments =
+                users.departments.iter().map(|one| (Words::Department(one.value), &one.place));
             let all = users.all.iter().map(|place| (Words::All, place));
             for (words, place) in ids.chain(emails).chain(departments).chain(all) {
                 for lead in &block.lead_customer_types {
@@ -117,9 +126,13 @@ fn add<'d>(
             known.insert(key, (mode, place));
         }
         Some((other, first)) if *other == mode => found.push(
-            Diagnostic::warning(Code::DuplicateTarget, place.clone(), tr!("{what} is selected twice", what))
-                .label((*first).clone(), tr!("first here"))
-                .help(tr!("one of them can go; the card is reset once")),
+            Diagnostic::warning(
+                Code::DuplicateTarget,
+                place.clone(),
+                tr!("{what} is selected twice", what),
+            )
+            .label((*first).clone(), tr!("first here"))
+            .help(tr!("one of them can go; the card is reset once")),
         ),
         Some((_, first)) => found.push(
             Diagnostic::error(
@@ -144,7 +157,8 @@ fn exceptions(block: &PersonalBlock, found: &mut Vec<Diagnostic>) {
         .label(except.clone(), tr!("left out here"))
         .help(tr!("exceptions win; remove one of them"))
     };
-    let excepted: BTreeMap<UserId, &Place> = users.except.ids.iter().map(|id| (id.value, &id.place)).collect();
+    let excepted: BTreeMap<UserId, &Place> =
+        users.except.ids.iter().map(|id| (id.value, &id.place)).collect();
     for Placed { value, place } in &users.ids {
         if let Some(except) = excepted.get(value) {
             found.push(both(place, except, tr!("user {value}", value)));
@@ -160,7 +174,8 @@ fn exceptions(block: &PersonalBlock, found: &mut Vec<Diagnostic>) {
 }
 
 fn protection(block: &PersonalBlock, protected: &BTreeSet<UserId>, found: &mut Vec<Diagnostic>) {
-    for Placed { value, place } in block.users.ids.iter().filter(|id| protected.contains(&id.value)) {
+    for Placed { value, place } in block.users.ids.iter().filter(|id| protected.contains(&id.value))
+    {
         found.push(
             Diagnostic::error(
                 Code::ProtectedSelected,

@@ -1,4 +1,5 @@
-//! The values that fields of a manifest hold: lists, ids, addresses, numbers and texts. Each is read into its type or told.
+//! The values that fields of a manifest hold: lists, ids, addresses, numbers and texts. Each is
+//! read into its type or told.
 
 use std::sync::Arc;
 
@@ -68,13 +69,20 @@ fn as_list(node: &Node, what: &str) -> Text {
         Value::Whole(number) => tr!("put it in brackets: {}", format_args!("[{number}]")),
         Value::Odd(text) | Value::Text(text) => {
             let words: Vec<&str> = text.split(',').map(str::trim).collect();
-            let numbers: Option<Vec<String>> =
-                words.iter().map(|word| decimal::meant(word).map(|number| number.to_string())).collect();
-            let is_plain =
-                |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "@._+-".contains(c));
+            let numbers: Option<Vec<String>> = words
+                .iter()
+                .map(|word| decimal::meant(word).map(|number| number.to_string()))
+                .collect();
+            let is_plain = |word: &&str| {
+                !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "@._+-".contains(c))
+            };
             match numbers {
-                Some(numbers) if takes_ids => tr!("put it in brackets: {}", format_args!("[{}]", numbers.join(", "))),
-                _ if takes_ids && text.contains('@') => tr!("e-mail addresses stand under `emails`"),
+                Some(numbers) if takes_ids => {
+                    tr!("put it in brackets: {}", format_args!("[{}]", numbers.join(", ")))
+                }
+                _ if takes_ids && text.contains('@') => {
+                    tr!("e-mail addresses stand under `emails`")
+                }
                 _ if takes_ids => tr!("ids are numbers in brackets, such as [7, 42]"),
                 _ if words.iter().all(is_plain) => {
                     tr!("put it in brackets: {}", format_args!("[{}]", words.join(", ")))
@@ -87,7 +95,11 @@ fn as_list(node: &Node, what: &str) -> Text {
 }
 
 /// Kinds of leads; one that stands twice is told and counts once.
-pub(super) fn leads(finder: &mut Finder<'_>, node: &Node, what: &str) -> Vec<Placed<LeadCustomerType>> {
+pub(super) fn leads(
+    finder: &mut Finder<'_>,
+    node: &Node,
+    what: &str,
+) -> Vec<Placed<LeadCustomerType>> {
     let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
     for lead in list(finder, node, what, Empty::Refused, lead) {
         match leads.iter().find(|known| known.value == lead.value) {
@@ -96,7 +108,8 @@ pub(super) fn leads(finder: &mut Finder<'_>, node: &Node, what: &str) -> Vec<Pla
                 let message = tr!("`{}` stands twice", lead.value);
                 let first = known.place.clone();
                 finder.found.push(
-                    Diagnostic::warning(Code::DuplicateTarget, lead.place, message).label(first, tr!("first here")),
+                    Diagnostic::warning(Code::DuplicateTarget, lead.place, message)
+                        .label(first, tr!("first here")),
                 );
             }
         }
@@ -112,15 +125,26 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
             "repeat" => LeadCustomerType::Repeat,
             other => {
                 let message = tr!("there is no kind of lead `{other}`", other);
-                finder.error(Code::UnknownValue, node, message, Some(suggestion(other, &["simple", "repeat"])));
+                finder.error(
+                    Code::UnknownValue,
+                    node,
+                    message,
+                    Some(suggestion(other, &["simple", "repeat"])),
+                );
                 return None;
             }
         },
         Value::Whole(1) => LeadCustomerType::Simple,
         Value::Whole(2) => LeadCustomerType::Repeat,
         Value::Whole(number) => {
-            let help = tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
-            finder.error(Code::UnknownValue, node, tr!("there is no kind of lead {number}", number), Some(help));
+            let help =
+                tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
+            finder.error(
+                Code::UnknownValue,
+                node,
+                tr!("there is no kind of lead {number}", number),
+                Some(help),
+            );
             return None;
         }
         _ => {
@@ -138,10 +162,14 @@ pub(super) fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId
 }
 
 /// A department: its id, or `{ id: …, recursive: … }`.
-pub(super) fn department(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<DepartmentSelector>> {
+pub(super) fn department(
+    finder: &mut Finder<'_>,
+    node: &Node,
+) -> Option<Placed<DepartmentSelector>> {
     let (number, recursive) = match &node.value {
         Value::Map(_) => {
-            let mut fields = Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
+            let mut fields =
+                Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
             let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
             let number = number.and_then(|node| id(finder, node, &DEPARTMENT));
             let recursive = match fields.take("recursive") {
@@ -171,15 +199,20 @@ struct Whose {
 
 const PERSON: Whose = Whose {
     words: tr_later!("of a person"),
-    named: tr_later!("ids are numbers, such as 7; people can also be named by their addresses, under `emails`"),
+    named: tr_later!(
+        "ids are numbers, such as 7; people can also be named by their addresses, under `emails`"
+    ),
 };
 
 const DEPARTMENT: Whose = Whose {
     words: tr_later!("of a department"),
-    named: tr_later!("departments are named by their ids, such as 41; `recard inventory` lists them"),
+    named: tr_later!(
+        "departments are named by their ids, such as 41; `recard inventory` lists them"
+    ),
 };
 
-/// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the caller or for user 1.
+/// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the
+/// caller or for user 1.
 fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
     let whose = &Text::known(of.words);
     match &node.value {
@@ -187,7 +220,12 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
             let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
             if known.is_none() {
                 let help = tr!("ids are whole numbers from 1 to 2147483646");
-                finder.error(Code::InvalidId, node, tr!("{number} is not the id {whose}", number, whose), Some(help));
+                finder.error(
+                    Code::InvalidId,
+                    node,
+                    tr!("{number} is not the id {whose}", number, whose),
+                    Some(help),
+                );
             }
             known
         }
@@ -202,7 +240,9 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
                 _ => tr!("the id {whose} is not in plain decimal digits: {text}", whose, text),
             };
             let help = match &node.value {
-                Value::Text(text) if decimal::is_plain(text) => tr!("write it without quotes: {text}", text),
+                Value::Text(text) if decimal::is_plain(text) => {
+                    tr!("write it without quotes: {text}", text)
+                }
                 _ => in_plain_digits(text, number),
             };
             finder.error(Code::WrongType, node, message, Some(help));
@@ -210,11 +250,21 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
         }
         Value::Text(text) if text.contains('@') => {
             let help = tr!("e-mail addresses stand under `emails`");
-            finder.error(Code::InvalidId, node, tr!("an e-mail address is not the id {whose}", whose), Some(help));
+            finder.error(
+                Code::InvalidId,
+                node,
+                tr!("an e-mail address is not the id {whose}", whose),
+                Some(help),
+            );
             None
         }
         Value::Text(_) => {
-            finder.wrong_type_with(node, tr!("a number"), tr!("the id {whose}", whose), Text::known(of.named));
+            finder.wrong_type_with(
+                node,
+                tr!("a number"),
+                tr!("the id {whose}", whose),
+                Text::known(of.named),
+            );
             None
         }
         Value::Odd(text) => {
@@ -234,7 +284,8 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
     }
 }
 
-/// Returns the help for a number in another notation. Digits behind a zero may be decimal or octal, and the help names both.
+/// Returns the help for a number in another notation. Digits behind a zero may be decimal or octal,
+/// and the help names both.
 fn in_plain_digits(text: &str, number: u64) -> Text {
     match decimal::octal(text) {
         Some(octal) if octal != number => tr!(
@@ -251,8 +302,10 @@ fn in_plain_digits(text: &str, number: u64) -> Text {
 pub(super) fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<str>>> {
     let text = text(finder, node, tr!("an e-mail address"))?;
     let parts = text.split_once('@');
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"');
-    let right = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    let odd =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>' | '"');
+    let right = parts
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     if !right || text.contains(odd) || text.len() > 254 {
         let help = tr!("write the address alone, such as anna@example.com");
         finder.error(
@@ -267,13 +320,23 @@ pub(super) fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<s
 }
 
 /// A whole number up to the largest that makes sense.
-pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: u32) -> Option<u32> {
+pub(super) fn number(
+    finder: &mut Finder<'_>,
+    node: &Node,
+    what: &str,
+    largest: u32,
+) -> Option<u32> {
     match &node.value {
         Value::Whole(number) => {
             let known = u32::try_from(*number).ok().filter(|number| *number <= largest);
             if known.is_none() {
                 let message = tr!("{number} is outside of the range of `{what}`", number, what);
-                finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
+                finder.error(
+                    Code::OutOfRange,
+                    node,
+                    message,
+                    Some(tr!("a whole number from 0 to {largest}", largest)),
+                );
             }
             known
         }
@@ -284,16 +347,22 @@ pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: 
                     tr!("`{what}` is a number, and here stands a text", what),
                     tr!("write it without quotes: {text}", text),
                 ),
-                _ => {
-                    (tr!("`{what}` is not in plain decimal digits: {text}", what, text), in_plain_digits(text, number))
-                }
+                _ => (
+                    tr!("`{what}` is not in plain decimal digits: {text}", what, text),
+                    in_plain_digits(text, number),
+                ),
             };
             finder.error(Code::WrongType, node, message, Some(help));
             None
         }
         Value::Odd(number) => {
             let message = tr!("{number} is outside of the range of `{what}`", number, what);
-            finder.error(Code::OutOfRange, node, message, Some(tr!("a whole number from 0 to {largest}", largest)));
+            finder.error(
+                Code::OutOfRange,
+                node,
+                message,
+                Some(tr!("a whole number from 0 to {largest}", largest)),
+            );
             None
         }
         _ => {
@@ -304,7 +373,11 @@ pub(super) fn number(finder: &mut Finder<'_>, node: &Node, what: &str, largest: 
 }
 
 /// A text, whatever stands in it.
-pub(super) fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: impl Into<Text>) -> Option<&'n str> {
+pub(super) fn text<'n>(
+    finder: &mut Finder<'_>,
+    node: &'n Node,
+    what: impl Into<Text>,
+) -> Option<&'n str> {
     match &node.value {
         Value::Text(text) => Some(text),
         _ => {
@@ -315,7 +388,12 @@ pub(super) fn text<'n>(finder: &mut Finder<'_>, node: &'n Node, what: impl Into<
 }
 
 /// A text of one line that is not empty.
-pub(super) fn line(finder: &mut Finder<'_>, node: &Node, what: &str, longest: usize) -> Option<Arc<str>> {
+pub(super) fn line(
+    finder: &mut Finder<'_>,
+    node: &Node,
+    what: &str,
+    longest: usize,
+) -> Option<Arc<str>> {
     let text = text(finder, node, format!("`{what}`"))?.trim();
     if text.is_empty() {
         finder.error(Code::EmptyText, node, tr!("`{what}` is empty", what), None);

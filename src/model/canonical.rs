@@ -1,9 +1,11 @@
 //! The canonical form of JSON (RFC 8785), of which digests are made.
 //!
-//! Every layout that is read needs it, and to find it is the most that is done for a card. So a text is taken apart into
-//! [`Node`]s, which borrow from it, and not into the values of `serde_json`, which own a text for every name. Nearly all
-//! layouts have plain keys and whole numbers; then what `serde_json` writes is the canonical form, once the keys are sorted.
-//! Everything else is left to the library for it, which lays every key and value out in a buffer of its own.
+//! Every layout that is read needs it, and to find it is the most that is done for a card. So a
+//! text is taken apart into [`Node`]s, which borrow from it, and not into the values of
+//! `serde_json`, which own a text for every name. Nearly all layouts have plain keys and whole
+//! numbers; then what `serde_json` writes is the canonical form, once the keys are sorted.
+//! Everything else is left to the library for it, which lays every key and value out in a buffer of
+//! its own.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +16,8 @@ use serde_json::Number;
 
 use super::Digest;
 
-/// The largest whole number up to which a double, which is what canonical numbers are, is exact (RFC 8785, section 6).
+/// The largest whole number up to which a double, which is what canonical numbers are, is exact
+/// (RFC 8785, section 6).
 const EXACT: u64 = 1 << 53;
 
 /// A value as it stands in a text, but for the order of keys, which says nothing.
@@ -25,7 +28,8 @@ pub(super) enum Node<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
-    /// Sorted by keys, byte by byte. Of entries with the same key the last one counts, as everywhere in `serde_json`.
+    /// Sorted by keys, byte by byte. Of entries with the same key the last one counts, as
+    /// everywhere in `serde_json`.
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
 }
 
@@ -55,7 +59,9 @@ impl<'a> Node<'a> {
     /// The value of a key, if this is an object that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Self::Object(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Object(entries) => {
+                entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+            }
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::List(_) => None,
         }
     }
@@ -68,14 +74,18 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is another order than that
-    /// of bytes for letters beyond ASCII, and writes numbers as doubles.
+    /// Whether writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is
+    /// another order than that of bytes for letters beyond ASCII, and writes numbers as doubles.
     fn is_plain(&self) -> bool {
         match self {
             Self::Null | Self::Bool(_) | Self::Text(_) => true,
-            Self::Number(number) => number.as_i64().is_some_and(|number| number.unsigned_abs() <= EXACT),
+            Self::Number(number) => {
+                number.as_i64().is_some_and(|number| number.unsigned_abs() <= EXACT)
+            }
             Self::List(items) => items.iter().all(Self::is_plain),
-            Self::Object(entries) => entries.iter().all(|(key, value)| key.is_ascii() && value.is_plain()),
+            Self::Object(entries) => {
+                entries.iter().all(|(key, value)| key.is_ascii() && value.is_plain())
+            }
         }
     }
 }
@@ -88,7 +98,9 @@ impl Serialize for Node<'_> {
             Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
-            Self::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+            Self::Object(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
+            }
         }
     }
 }
@@ -200,12 +212,16 @@ mod tests {
             let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
             format!("\"{units}\"")
         };
-        prop_oneof![words().prop_map(|text| Value::from(text).to_string()), words().prop_map(escaped)]
+        prop_oneof![
+            words().prop_map(|text| Value::from(text).to_string()),
+            words().prop_map(escaped)
+        ]
     }
 
     /// JSON texts, with keys that come twice.
     fn texts() -> impl Strategy<Value = String> {
-        let number = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number).to_string();
+        let number =
+            |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number).to_string();
         let leaf = prop_oneof![
             Just("null".to_owned()),
             any::<bool>().prop_map(|value| value.to_string()),
@@ -217,10 +233,13 @@ mod tests {
             strings(),
         ];
         leaf.prop_recursive(4, 40, 6, |inner| {
-            let entry = (strings(), inner.clone()).prop_map(|(key, value)| format!("{key} : {value}"));
+            let entry =
+                (strings(), inner.clone()).prop_map(|(key, value)| format!("{key} : {value}"));
             prop_oneof![
-                prop::collection::vec(inner, 0..6).prop_map(|items| format!("[{}]", items.join(" ,"))),
-                prop::collection::vec(entry, 0..6).prop_map(|entries| format!("{{{}}}", entries.join(", "))),
+                prop::collection::vec(inner, 0..6)
+                    .prop_map(|items| format!("[{}]", items.join(" ,"))),
+                prop::collection::vec(entry, 0..6)
+                    .prop_map(|entries| format!("{{{}}}", entries.join(", "))),
             ]
         })
     }
@@ -265,7 +284,8 @@ mod tests {
         assert_eq!(quickly(text), quickly(r#"{"a":3,"b":4,"c":0}"#));
         assert_eq!(quickly(text), slowly(text));
         // Short lists are sorted in another way than long ones.
-        let many: Vec<String> = (0..300).map(|number| format!("\"{}\":{number}", number * 7 % 31)).collect();
+        let many: Vec<String> =
+            (0..300).map(|number| format!("\"{}\":{number}", number * 7 % 31)).collect();
         let text = format!("{{{}}}", many.join(","));
         assert_eq!(quickly(&text), slowly(&text));
     }
@@ -274,7 +294,10 @@ mod tests {
     fn what_is_no_json_is_none_here_either() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for text in ["", "[1,]", "{\"a\"}", "[1] 2", "\"\\ud800\"", "nul", "1e999", &deep] {
-            assert!(Node::of(text).is_err() && serde_json::from_str::<Value>(text).is_err(), "{text}");
+            assert!(
+                Node::of(text).is_err() && serde_json::from_str::<Value>(text).is_err(),
+                "{text}"
+            );
         }
     }
 

@@ -54,8 +54,9 @@ pub enum CardScope {
 
 /// A target: one card of one person, or one common card.
 ///
-/// The order is: common cards first, then people by id, and `simple` before `repeat`. The text form is
-/// `common/repeat` or `personal/42/simple`; it is stable, and stands in plan files, journals and reports.
+/// The order is: common cards first, then people by id, and `simple` before `repeat`. The text form
+/// is `common/repeat` or `personal/42/simple`; it is stable, and stands in plan files, journals and
+/// reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CardKey {
     /// Whose card.
@@ -105,7 +106,9 @@ impl FromStr for CardKey {
         let mut parts = text.split('/');
         let scope = match parts.next() {
             Some("common") => Some(CardScope::Common),
-            Some("personal") => parts.next().and_then(|id| id.parse().ok()).map(CardScope::Personal),
+            Some("personal") => {
+                parts.next().and_then(|id| id.parse().ok()).map(CardScope::Personal)
+            }
             _ => None,
         };
         let lead = match parts.next() {
@@ -132,7 +135,14 @@ mod tests {
                 assert_eq!(key.to_string().parse::<CardKey>().unwrap(), key);
             }
         }
-        for text in ["", "common", "personal/42", "personal/0/simple", "common/simple/x", "personal/42/both"] {
+        for text in [
+            "",
+            "common",
+            "personal/42",
+            "personal/0/simple",
+            "common/simple/x",
+            "personal/42/both",
+        ] {
             assert!(text.parse::<CardKey>().is_err(), "{text:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Numbers as people write them: decimal digits and nothing else.
 //!
-//! A sign, a blank, a leading zero, an underscore, an exponent or a prefix such as `0x` is refused: other programs read `010` as
-//! 8, and a number that is read in two ways names two users.
+//! A sign, a blank, a leading zero, an underscore, an exponent or a prefix such as `0x` is refused:
+//! other programs read `010` as 8, and a number that is read in two ways names two users.
 
 /// Returns the whole number that a text writes in decimal digits, if it is one that fits.
 pub fn whole(text: &str) -> Option<u64> {
@@ -11,7 +11,8 @@ pub fn whole(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
-/// Returns the number that a text writes in decimal digits, with at most one decimal point between them.
+/// Returns the number that a text writes in decimal digits, with at most one decimal point between
+/// them.
 pub fn fraction(text: &str) -> Option<f64> {
     let (before, behind) = text.split_once('.').unwrap_or((text, "0"));
     let digits = !behind.is_empty() && behind.bytes().all(|byte| byte.is_ascii_digit());
@@ -21,8 +22,9 @@ pub fn fraction(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Returns the number that a text in another notation stands for, to be suggested: with a sign, blanks, underscores, leading zeros,
-/// a prefix, an exponent or a fraction of nothing. Returns nothing for a text that is no whole number in any.
+/// Returns the number that a text in another notation stands for, to be suggested: with a sign,
+/// blanks, underscores, leading zeros, a prefix, an exponent or a fraction of nothing. Returns
+/// nothing for a text that is no whole number in any.
 pub fn meant(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");
     let text = text.strip_prefix('+').unwrap_or(&text);
@@ -35,12 +37,17 @@ pub fn meant(text: &str) -> Option<u64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    let number: f64 = if text.starts_with(|c: char| c.is_ascii_digit()) { text.parse().ok()? } else { return None };
+    let number: f64 = if text.starts_with(|c: char| c.is_ascii_digit()) {
+        text.parse().ok()?
+    } else {
+        return None;
+    };
     let fits = number.fract() == 0.0 && (0.0..9e15).contains(&number);
     fits.then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
-/// Returns the number that a reader of YAML 1.1 takes a text with a leading zero for, or nothing if it is not octal.
+/// Returns the number that a reader of YAML 1.1 takes a text with a leading zero for, or nothing if
+/// it is not octal.
 pub fn octal(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");
     let digits = text.strip_prefix('+').unwrap_or(&text).strip_prefix('0')?;
@@ -61,7 +68,9 @@ mod tests {
 
     #[test]
     fn octal_digits_behind_a_zero_result_in_their_octal_number() {
-        for (text, number) in [("010", 8), ("+010", 8), ("0_10", 8), ("0010", 8), ("07", 7), ("00", 0)] {
+        for (text, number) in
+            [("010", 8), ("+010", 8), ("0_10", 8), ("0010", 8), ("07", 7), ("00", 0)]
+        {
             assert_eq!(octal(text), Some(number), "{text:?}");
         }
         for text in ["0", "10", "08", "0x10", "0o10", "0+10", "0-1", "", "010.0"] {
@@ -71,7 +80,9 @@ mod tests {
 
     #[test]
     fn decimal_another_notation_is_understood_for_a_suggestion() {
-        for text in ["+16", " 16 ", "016", "0x10", "0X10", "0o20", "0b10000", "1_6", "16.0", "1.6e1", "16"] {
+        for text in
+            ["+16", " 16 ", "016", "0x10", "0X10", "0o20", "0b10000", "1_6", "16.0", "1.6e1", "16"]
+        {
             assert_eq!(meant(text), Some(16), "{text:?}");
         }
         for text in ["", "anna", "1.5", "-16", "0x", "1e400", "nan", "inf", "1:30", "0xg"] {
@@ -81,8 +92,14 @@ mod tests {
 
     #[test]
     fn decimal_anything_but_plain_digits_is_refused() {
-        assert_eq!((whole("0"), whole("7"), whole("2147483646")), (Some(0), Some(7), Some(2_147_483_646)));
-        assert_eq!((fraction("0.5"), fraction("50"), fraction("2.50")), (Some(0.5), Some(50.0), Some(2.5)));
+        assert_eq!(
+            (whole("0"), whole("7"), whole("2147483646")),
+            (Some(0), Some(7), Some(2_147_483_646))
+        );
+        assert_eq!(
+            (fraction("0.5"), fraction("50"), fraction("2.50")),
+            (Some(0.5), Some(50.0), Some(2.5))
+        );
         for text in [
             "",
             "+7",
@@ -102,7 +119,10 @@ mod tests {
         ] {
             assert_eq!(whole(text), None, "{text:?}");
         }
-        for text in ["", ".", ".5", "5.", "+0.5", "05.5", "1e-1", "inf", "NaN", "0.5.5", "0x1.8", "0_1.5", "-0.5"] {
+        for text in [
+            "", ".", ".5", "5.", "+0.5", "05.5", "1e-1", "inf", "NaN", "0.5.5", "0x1.8", "0_1.5",
+            "-0.5",
+        ] {
             assert_eq!(fraction(text), None, "{text:?}");
         }
     }

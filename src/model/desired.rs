@@ -32,7 +32,8 @@ pub enum Mode {
     Once(Generation),
 }
 
-/// The name of a generation of `mode: {once: …}`: 1 to 64 letters, digits, dots, hyphens and underscores.
+/// The name of a generation of `mode: {once: …}`: 1 to 64 letters, digits, dots, hyphens and
+/// underscores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(Arc<str>);
 
@@ -81,7 +82,9 @@ impl fmt::Display for Selector {
         match self {
             Self::Id => f.write_str(&tr!("id")),
             Self::Email(email) => f.write_str(&tr!("e-mail {email}", email)),
-            Self::Department { id, recursive: true } => f.write_str(&tr!("department {id} and below", id)),
+            Self::Department { id, recursive: true } => {
+                f.write_str(&tr!("department {id} and below", id))
+            }
             Self::Department { id, recursive: false } => f.write_str(&tr!("department {id}", id)),
             Self::All => f.write_str(&tr!("all")),
             Self::Common => f.write_str(&tr!("common")),
@@ -116,7 +119,8 @@ pub struct DesiredTarget {
 /// Limits on the blast radius of a run: those of its manifests and that of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardLimits {
-    /// Limits and acknowledgements of each manifest, by its name. They hold for the targets of that manifest.
+    /// Limits and acknowledgements of each manifest, by its name. They hold for the targets of that
+    /// manifest.
     pub manifests: BTreeMap<Arc<str>, ManifestLimits>,
     /// Limit of `--max-users` on the people of the whole run. No acknowledgement lifts it.
     pub max_users: Option<u32>,
@@ -143,7 +147,8 @@ pub struct ManifestLimits {
     pub max_percent_of_users: Option<u8>,
     /// `acknowledge.users`: up to this many people are allowed whatever the two limits say.
     pub acknowledged_users: Option<u32>,
-    /// `acknowledge.selection`: a selection that shrank is allowed if it has at least this many people.
+    /// `acknowledge.selection`: a selection that shrank is allowed if it has at least this many
+    /// people.
     pub acknowledged_selection: Option<u32>,
     /// `acknowledge.common`: the common cards that may be reset.
     pub acknowledged_common: BTreeSet<LeadCustomerType>,
@@ -219,14 +224,16 @@ pub struct DesiredState {
     pub people: BTreeMap<UserId, Person>,
     /// The limits on the blast radius.
     pub guards: GuardLimits,
-    /// Targets of several manifests, with the names of those beyond the one that the origin of the target names.
+    /// Targets of several manifests, with the names of those beyond the one that the origin of the
+    /// target names.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
     /// Targets of which it is not known if the manifests except them.
     pub gaps: BTreeMap<CardKey, TreeGap>,
 }
 
 impl DesiredState {
-    /// Returns the people whom each manifest selects, by the name of the manifest; each list is sorted.
+    /// Returns the people whom each manifest selects, by the name of the manifest; each list is
+    /// sorted.
     pub fn selected(&self) -> BTreeMap<Arc<str>, Vec<UserId>> {
         let mut selected: BTreeMap<Arc<str>, Vec<UserId>> = BTreeMap::new();
         for target in &self.targets {

@@ -18,12 +18,15 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of what is written piece by piece, so that a long form need not be held as a whole.
+    /// The digest of what is written piece by piece, so that a long form need not be held as a
+    /// whole.
     ///
     /// # Errors
     ///
     /// What `write` fails with.
-    pub fn of_written<E>(write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>) -> Result<Self, E> {
+    pub fn of_written<E>(
+        write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let mut sum = Sum(Sha256::new());
         write(&mut sum)?;
         Ok(Self(sum.0.finalize().into()))
@@ -103,18 +106,30 @@ mod tests {
 
     #[test]
     fn written_in_pieces_or_given_as_a_whole_it_is_the_same() {
-        let written =
-            Digest::of_written(|sum| [&b"a"[..], b"", b"bc"].iter().try_for_each(|piece| sum.write_all(piece)));
+        let written = Digest::of_written(|sum| {
+            [&b"a"[..], b"", b"bc"].iter().try_for_each(|piece| sum.write_all(piece))
+        });
         assert_eq!(written.unwrap(), Digest::of(b"abc"));
     }
 
     #[test]
     fn a_digest_is_what_sha256sum_prints_and_can_be_read_back() {
         let digest = Digest::of(b"abc");
-        assert_eq!(digest.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            digest.hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         let (short, long) = (&digest.to_string()[..69], format!("{digest}00"));
-        for text in ["", "sha256:", "sha256:zz", short, &long, &digest.hex(), &digest.to_string().to_uppercase()] {
+        for text in [
+            "",
+            "sha256:",
+            "sha256:zz",
+            short,
+            &long,
+            &digest.hex(),
+            &digest.to_string().to_uppercase(),
+        ] {
             assert_eq!(text.parse::<Digest>(), Err(ParseDigestError));
         }
     }

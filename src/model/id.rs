@@ -1,7 +1,8 @@
 //! Identifiers that cannot hold a value the portal would misread.
 //!
-//! The portal never refuses an id: what it cannot read becomes the caller, or user 1, and the answer is `true` all the
-//! same. So the range is checked once, here, and a request can only be built from a checked id.
+//! The portal never refuses an id: what it cannot read becomes the caller, or user 1, and the
+//! answer is `true` all the same. So the range is checked once, here, and a request can only be
+//! built from a checked id.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,8 +13,8 @@ use url::Host;
 
 /// The largest id that a user of a portal can have: 2^31 - 2.
 ///
-/// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any larger id is clamped to
-/// it, so that a row there may be anybody's.
+/// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any
+/// larger id is clamped to it, so that a row there may be anybody's.
 const LARGEST: u32 = 2_147_483_646;
 
 /// A name of the domain name system has at most this many characters.
@@ -94,10 +95,12 @@ number_id! {
 }
 
 impl UserId {
-    /// Usually the portal's first administrator, and whom the portal takes when it is sent an id of a wrong type.
+    /// Usually the portal's first administrator, and whom the portal takes when it is sent an id of
+    /// a wrong type.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// An id that no user has: the last of the range. A read of its personal card shows what stands in for everybody.
+    /// An id that no user has: the last of the range. A read of its personal card shows what stands
+    /// in for everybody.
     pub const IMPOSSIBLE: Self = match NonZeroU32::new(LARGEST) {
         Some(number) => Self(number),
         None => Self(NonZeroU32::MIN),
@@ -106,9 +109,10 @@ impl UserId {
 
 /// Which portal: the normal form of its host, and the port where it is not that of https.
 ///
-/// The normal form is that of web addresses: lower case, international names in ASCII (punycode), no final dot. So one portal has one
-/// name, however a manifest or a webhook spells it. It stands in manifests (`portal: company.bitrix24.com`), plan files and the store,
-/// and never holds a secret.
+/// The normal form is that of web addresses: lower case, international names in ASCII (punycode),
+/// no final dot. So one portal has one name, however a manifest or a webhook spells it. It stands
+/// in manifests (`portal: company.bitrix24.com`), plan files and the store, and never holds a
+/// secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortalId(Box<str>);
 
@@ -145,9 +149,11 @@ impl PortalId {
         &self.0
     }
 
-    /// The address as the name of a folder: everything but letters, digits, dots and hyphens becomes `_`.
+    /// The address as the name of a folder: everything but letters, digits, dots and hyphens
+    /// becomes `_`.
     pub fn folder_name(&self) -> String {
-        let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        let keep =
+            |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
         self.0.chars().map(keep).collect()
     }
 }
@@ -159,7 +165,9 @@ fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
         Some(end) if text.starts_with('[') => text.split_at(end.saturating_add(1)),
         _ => text.split_at(text.find(':').unwrap_or(text.len())),
     };
-    let Some(digits) = port.strip_prefix(':') else { return port.is_empty().then_some((host, None)) };
+    let Some(digits) = port.strip_prefix(':') else {
+        return port.is_empty().then_some((host, None));
+    };
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let port = is_number.then(|| digits.parse::<u16>().ok()).flatten().filter(|port| *port > 0)?;
     Some((host, Some(port)))
@@ -186,7 +194,8 @@ impl FromStr for PortalId {
 pub struct RunId(Box<str>);
 
 impl RunId {
-    /// Builds an id from the start of the run (`20261101T090000Z`) and a random number, of which 24 bits are used.
+    /// Builds an id from the start of the run (`20261101T090000Z`) and a random number, of which 24
+    /// bits are used.
     ///
     /// # Errors
     ///
@@ -195,8 +204,8 @@ impl RunId {
         Self::from_str(&format!("{started}-{:06x}", random & 0x00ff_ffff))
     }
 
-    /// This id, or the one right behind `last` if this one would sort before it: two runs may begin in one second, and a clock
-    /// may be set back, yet the last run must be the last in the list.
+    /// This id, or the one right behind `last` if this one would sort before it: two runs may begin
+    /// in one second, and a clock may be set back, yet the last run must be the last in the list.
     #[must_use]
     pub fn behind(self, last: &Self) -> Self {
         if self > *last {
@@ -204,7 +213,9 @@ impl RunId {
         }
         let Some((started, number)) = last.0.split_once('-') else { return self };
         let next = u32::from_str_radix(number, 16).ok().and_then(|number| number.checked_add(1));
-        next.filter(|next| *next <= 0x00ff_ffff).and_then(|next| Self::new(started, next).ok()).unwrap_or(self)
+        next.filter(|next| *next <= 0x00ff_ffff)
+            .and_then(|next| Self::new(started, next).ok())
+            .unwrap_or(self)
     }
 
     /// The id as text.
@@ -307,7 +318,10 @@ mod tests {
                 ][..],
                 "company.bitrix24.com",
             ),
-            (&["company.bitrix24.com:8443", "company.bitrix24.com.:08443"], "company.bitrix24.com:8443"),
+            (
+                &["company.bitrix24.com:8443", "company.bitrix24.com.:08443"],
+                "company.bitrix24.com:8443",
+            ),
             (
                 &[
                     "компания.рф",
@@ -318,7 +332,10 @@ mod tests {
                 ],
                 "xn--80aqeigdi5k.xn--p1ai",
             ),
-            (&["bücher.example", "BÜCHER.example", "bu\u{308}cher.example"], "xn--bcher-kva.example"),
+            (
+                &["bücher.example", "BÜCHER.example", "bu\u{308}cher.example"],
+                "xn--bcher-kva.example",
+            ),
             (&["[::1]:8080", "[0:0:0:0:0:0:0:1]:8080"], "[::1]:8080"),
             (&["127.0.0.1", "127.1"], "127.0.0.1"),
         ] {

@@ -1,12 +1,13 @@
 //! The content of one card.
 //!
-//! A layout is JSON that belongs to the portal: recard never invents one, and must be able to give back every byte of what
-//! it took away. So the type keeps the text exactly as it came and derives the rest from it: a digest of the canonical
-//! form (keys sorted, numbers and texts as RFC 8785 writes them), by which two layouts are compared, and an [`Outline`] of
-//! sections and fields, which is made only when somebody wants to look.
+//! A layout is JSON that belongs to the portal: recard never invents one, and must be able to give
+//! back every byte of what it took away. So the type keeps the text exactly as it came and derives
+//! the rest from it: a digest of the canonical form (keys sorted, numbers and texts as RFC 8785
+//! writes them), by which two layouts are compared, and an [`Outline`] of sections and fields,
+//! which is made only when somebody wants to look.
 //!
-//! With its helper `canonical`, this is the one module of `model` that reads JSON, because here JSON is the matter itself and
-//! not a format of ours.
+//! With its helper `canonical`, this is the one module of `model` that reads JSON, because here
+//! JSON is the matter itself and not a format of ours.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,11 +20,13 @@ use super::canonical::Node;
 
 /// The content of one card, as the portal's `get` returned it.
 ///
-/// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is escaped do not count;
-/// list or object, text or number, `[]` or `null` do. Usually a list of sections; older portals may hold anything, `false`
-/// and objects included, and nothing of it is lost here.
+/// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is
+/// escaped do not count; list or object, text or number, `[]` or `null` do. Usually a list of
+/// sections; older portals may hold anything, `false` and objects included, and nothing of it is
+/// lost here.
 ///
-/// A clone is a pointer: most cards of a large portal have no layout, and the place for one should cost next to nothing.
+/// A clone is a pointer: most cards of a large portal have no layout, and the place for one should
+/// cost next to nothing.
 #[derive(Clone)]
 pub struct Layout(Arc<Content>);
 
@@ -97,9 +100,16 @@ impl PartialEq for Layout {
 impl Eq for Layout {}
 
 impl fmt::Debug for Layout {
-    /// Shows counts and digest. The content may hold what a company keeps to itself, and does not belong in logs.
+    /// Shows counts and digest. The content may hold what a company keeps to itself, and does not
+    /// belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Layout({} sections, {} fields, {})", self.sections(), self.fields(), self.digest().short())
+        write!(
+            f,
+            "Layout({} sections, {} fields, {})",
+            self.sections(),
+            self.fields(),
+            self.digest().short()
+        )
     }
 }
 
@@ -121,7 +131,8 @@ pub struct Section {
     pub title: String,
     /// The fields from top to bottom.
     pub fields: Vec<Field>,
-    /// Everything else that the portal sent for the section: name and canonical JSON, sorted by name.
+    /// Everything else that the portal sent for the section: name and canonical JSON, sorted by
+    /// name.
     pub other: Vec<(String, String)>,
 }
 
@@ -130,14 +141,16 @@ pub struct Section {
 pub struct Field {
     /// The name of the lead's field.
     pub name: String,
-    /// Everything else that the portal sent for the field (`optionFlags`, `options`, …): name and canonical JSON, sorted
-    /// by name.
+    /// Everything else that the portal sent for the field (`optionFlags`, `options`, …): name and
+    /// canonical JSON, sorted by name.
     pub other: Vec<(String, String)>,
 }
 
 impl Outline {
     fn of(value: &Value) -> Self {
-        let sections = value.as_array().and_then(|items| items.iter().map(Section::of).collect::<Option<Vec<_>>>());
+        let sections = value
+            .as_array()
+            .and_then(|items| items.iter().map(Section::of).collect::<Option<Vec<_>>>());
         match sections {
             Some(sections) => Self { sections, other: None },
             None => Self { sections: Vec::new(), other: Some(canonical(value)) },
@@ -145,7 +158,8 @@ impl Outline {
     }
 }
 
-/// How many sections and fields an [`Outline`] would have, without making one: every card that is read is counted.
+/// How many sections and fields an [`Outline`] would have, without making one: every card that is
+/// read is counted.
 fn counts(content: &Node<'_>) -> (u32, u32) {
     let is_named = |item: &Node<'_>| matches!(item.get("name"), Some(Node::Text(_)));
     let named = |list: Option<&Node<'_>>| {
@@ -167,7 +181,8 @@ impl Section {
         let entry = value.as_object()?;
         let name = entry.get("name")?.as_str()?;
         let elements = entry.get("elements").and_then(Value::as_array);
-        let fields = elements.and_then(|fields| fields.iter().map(Field::of).collect::<Option<Vec<_>>>());
+        let fields =
+            elements.and_then(|fields| fields.iter().map(Field::of).collect::<Option<Vec<_>>>());
         let kept_apart = |key: &str, value: &Value| match key {
             "name" => true,
             "title" => value.is_string(),
@@ -193,7 +208,10 @@ impl Field {
 }
 
 /// The entries that are not shown in a place of their own, sorted by name.
-fn rest(entry: &serde_json::Map<String, Value>, kept_apart: impl Fn(&str, &Value) -> bool) -> Vec<(String, String)> {
+fn rest(
+    entry: &serde_json::Map<String, Value>,
+    kept_apart: impl Fn(&str, &Value) -> bool,
+) -> Vec<(String, String)> {
     let mut rest: Vec<_> = entry
         .iter()
         .filter(|(key, value)| !kept_apart(key, value))
@@ -216,17 +234,30 @@ mod tests {
         let sent = r#"[{"title":"a\/b","name":"main","type":"section","elements":[]}]"#;
         let layout = Layout::from_json(sent).unwrap();
         assert_eq!(layout.as_json(), sent);
-        let same = Layout::from_json(r#"[ {"name":"main","type":"section","title":"a/b","elements":[]} ]"#).unwrap();
+        let same = Layout::from_json(
+            r#"[ {"name":"main","type":"section","title":"a/b","elements":[]} ]"#,
+        )
+        .unwrap();
         assert_eq!(layout, same);
     }
 
     #[test]
     fn what_differs_for_the_portal_differs_here() {
-        let texts =
-            ["[]", "{}", "false", "\"\"", r#"[{"name":"m","optionFlags":1}]"#, r#"[{"name":"m","optionFlags":"1"}]"#];
+        let texts = [
+            "[]",
+            "{}",
+            "false",
+            "\"\"",
+            r#"[{"name":"m","optionFlags":1}]"#,
+            r#"[{"name":"m","optionFlags":"1"}]"#,
+        ];
         for (index, one) in texts.iter().enumerate() {
             for other in &texts[index + 1..] {
-                assert_ne!(Layout::from_json(one).unwrap(), Layout::from_json(other).unwrap(), "{one} {other}");
+                assert_ne!(
+                    Layout::from_json(one).unwrap(),
+                    Layout::from_json(other).unwrap(),
+                    "{one} {other}"
+                );
             }
         }
         assert!(matches!(Layout::from_json("null"), Err(LayoutError::Null)));
@@ -251,7 +282,11 @@ mod tests {
             let layout = Layout::from_json(text).unwrap();
             let Outline { sections, other: _ } = layout.outline();
             let fields: usize = sections.iter().map(|section| section.fields.len()).sum();
-            assert_eq!((layout.sections() as usize, layout.fields() as usize), (sections.len(), fields), "{text}");
+            assert_eq!(
+                (layout.sections() as usize, layout.fields() as usize),
+                (sections.len(), fields),
+                "{text}"
+            );
         }
     }
 
@@ -265,11 +300,16 @@ mod tests {
         let section = &outline.sections[0];
         assert_eq!((section.name.as_str(), section.title.as_str()), ("main", "Main"));
         assert_eq!(section.other, [("colour".to_owned(), "\"red\"".to_owned())]);
-        assert_eq!(section.fields[1].other, [("options".to_owned(), r#"{"defaultCountry":"DE"}"#.to_owned())]);
+        assert_eq!(
+            section.fields[1].other,
+            [("options".to_owned(), r#"{"defaultCountry":"DE"}"#.to_owned())]
+        );
 
         let odd = Layout::from_json(r#"{"1":{"name":"main"}}"#).unwrap();
         assert_eq!(odd.outline().other.as_deref(), Some(r#"{"1":{"name":"main"}}"#));
-        let odd_elements = Layout::from_json(r#"[{"name":"main","elements":"x","title":7,"type":"column"}]"#).unwrap();
+        let odd_elements =
+            Layout::from_json(r#"[{"name":"main","elements":"x","title":7,"type":"column"}]"#)
+                .unwrap();
         assert_eq!(odd_elements.outline().sections[0].other.len(), 3);
     }
 }

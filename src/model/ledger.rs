@@ -13,7 +13,8 @@ pub struct Ledger {
 /// One verified target of one generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerEntry {
-    /// The digest of the layout that was removed; none if the card was at its default when the generation came by.
+    /// The digest of the layout that was removed; none if the card was at its default when the
+    /// generation came by.
     pub removed: Option<Digest>,
 }
 

@@ -1,11 +1,12 @@
 //! The nouns of recard: what a person, a card, a layout and a snapshot are.
 //!
-//! Everything else speaks in these words. The module does no I/O, knows no file format and derives no serde: what people
-//! write (`manifest`), what the portal speaks (`portal`) and what recard keeps (`format`) are three families of formats
-//! that change for different reasons, and each converts to and from the types here at its own border.
+//! Everything else speaks in these words. The module does no I/O, knows no file format and derives
+//! no serde: what people write (`manifest`), what the portal speaks (`portal`) and what recard
+//! keeps (`format`) are three families of formats that change for different reasons, and each
+//! converts to and from the types here at its own border.
 //!
-//! A value of a type in this module is right by construction: an id is in range, a layout is JSON, a target names exactly
-//! one stored row of the portal. Nobody checks again after the border.
+//! A value of a type in this module is right by construction: an id is in range, a layout is JSON,
+//! a target names exactly one stored row of the portal. Nobody checks again after the border.
 
 mod canonical;
 mod card;
@@ -23,8 +24,8 @@ mod state;
 
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
 pub use desired::{
-    DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Place, Selector, TreeGap,
-    TreeHole,
+    DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Place,
+    Selector, TreeGap, TreeHole,
 };
 pub use digest::{Digest, ParseDigestError};
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};

@@ -4,35 +4,39 @@ use std::fmt;
 
 use crate::language::Text;
 
-/// What became of one target of a run. More than done or failed: what the portal may have done without telling is neither.
+/// What became of one target of a run. More than done or failed: what the portal may have done
+/// without telling is neither.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The card was reset, and a read afterwards shows it at its default.
     Reset,
-    /// The card was reset, and a read afterwards shows it at its default; but the read just before, which tells what the reset
-    /// removed, has no answer. The backup holds what the plan saw.
+    /// The card was reset, and a read afterwards shows it at its default; but the read just before,
+    /// which tells what the reset removed, has no answer. The backup holds what the plan saw.
     ResetUnseen,
-    /// The portal accepted the reset; nothing was read, because its reads of other people's cards are not theirs. There is
-    /// no backup.
+    /// The portal accepted the reset; nothing was read, because its reads of other people's cards
+    /// are not theirs. There is no backup.
     ResetBlind,
     /// The card was at its default already; nothing was sent.
     AlreadyDefault,
     /// The card is not the one that was planned: it changed since. Nothing was sent.
     Changed,
-    /// The person saved between the last read and the reset. What they saved is there again, and reads back the same: it was
-    /// put back, or they have saved the very same once more, which nobody can tell from it.
+    /// The person saved between the last read and the reset. What they saved is there again, and
+    /// reads back the same: it was put back, or they have saved the very same once more, which
+    /// nobody can tell from it.
     PutBack,
     /// The layout of the backup is on the portal again, and reads back the same.
     Restored,
-    /// The layout of the backup is on the portal again, and reads back the same; but the read just before, which tells what was
-    /// overwritten, has no answer.
+    /// The layout of the backup is on the portal again, and reads back the same; but the read just
+    /// before, which tells what was overwritten, has no answer.
     RestoredUnseen,
-    /// The layout of the backup was put back, but the portal did not keep all of it. The text names what is missing.
+    /// The layout of the backup was put back, but the portal did not keep all of it. The text names
+    /// what is missing.
     RestoredInPart(String),
     /// The card holds a layout already that is newer than the backup; nothing was sent.
     NewerKept,
-    /// The person saved while the run wrote to the card, and that layout is not on the portal: another one is, or it was
-    /// overwritten three times in a row. It lies in a backup of the run, whose digest this is, shortened.
+    /// The person saved while the run wrote to the card, and that layout is not on the portal:
+    /// another one is, or it was overwritten three times in a row. It lies in a backup of the run,
+    /// whose digest this is, shortened.
     NewerInBackup(String),
     /// The portal refused. The texts are the portal's; the code may be empty.
     Refused {
@@ -43,9 +47,11 @@ pub enum Outcome {
     },
     /// The portal accepted the reset, but the card still reads as customised.
     StillCustomised,
-    /// The card was lost in the last moment and could not be put back by recard. The text says what to do.
+    /// The card was lost in the last moment and could not be put back by recard. The text says what
+    /// to do.
     Lost(String),
-    /// The request was sent and may have been carried out; the portal could not be asked since. The text says why.
+    /// The request was sent and may have been carried out; the portal could not be asked since. The
+    /// text says why.
     Unknown(String),
     /// Nothing was sent, because the run stopped before. The text says why.
     NotAttempted(String),
@@ -68,9 +74,11 @@ impl Outcome {
     /// Under which sum it counts.
     pub fn class(&self) -> OutcomeClass {
         match self {
-            Self::Reset | Self::ResetUnseen | Self::ResetBlind | Self::Restored | Self::RestoredUnseen => {
-                OutcomeClass::Done
-            }
+            Self::Reset
+            | Self::ResetUnseen
+            | Self::ResetBlind
+            | Self::Restored
+            | Self::RestoredUnseen => OutcomeClass::Done,
             Self::AlreadyDefault | Self::Changed => OutcomeClass::Skipped,
             Self::PutBack
             | Self::RestoredInPart(_)
@@ -84,8 +92,8 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the target needs no further look. A card that changed since the plan was rightly skipped, and still
-    /// needs one.
+    /// Returns whether the target needs no further look. A card that changed since the plan was
+    /// rightly skipped, and still needs one.
     pub fn is_settled(&self) -> bool {
         match self.class() {
             OutcomeClass::Done => true,

@@ -11,7 +11,8 @@ pub struct Person {
     pub id: UserId,
     /// First and last name.
     pub name: PersonName,
-    /// The address they sign in with, if the webhook may see it (the right `user_brief` does not show it).
+    /// The address they sign in with, if the webhook may see it (the right `user_brief` does not
+    /// show it).
     pub email: Option<Box<str>>,
     /// False for people who were dismissed.
     pub active: bool,
@@ -20,7 +21,8 @@ pub struct Person {
 }
 
 impl Person {
-    /// Whether they work here: people without a department are guests of the portal, not its employees.
+    /// Whether they work here: people without a department are guests of the portal, not its
+    /// employees.
     pub fn is_employee(&self) -> bool {
         self.active && !self.departments.is_empty()
     }
@@ -31,7 +33,8 @@ impl Person {
 pub struct PersonName(Box<str>);
 
 impl PersonName {
-    /// Joins first and last name, without what could disturb a terminal: control characters become blanks.
+    /// Joins first and last name, without what could disturb a terminal: control characters become
+    /// blanks.
     pub fn new(first: &str, last: &str) -> Self {
         let joined = format!("{} {}", first.trim(), last.trim());
         let clean: String = joined.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -68,7 +71,8 @@ pub struct Identity {
     pub user: UserId,
     /// Their name.
     pub name: PersonName,
-    /// Whether they administer the portal. Administrators of the CRM alone are not told apart from anybody else.
+    /// Whether they administer the portal. Administrators of the CRM alone are not told apart from
+    /// anybody else.
     pub portal_admin: bool,
     /// How many active people the portal has, guests included.
     pub active_users: u32,

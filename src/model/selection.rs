@@ -6,7 +6,8 @@ use super::UserId;
 
 /// What the manifests of a portal selected in their last runs, by the name of the manifest.
 ///
-/// A manifest that was renamed continues the selection of the manifest that it was before; see [`Selections::previous`].
+/// A manifest that was renamed continues the selection of the manifest that it was before; see
+/// [`Selections::previous`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selections(BTreeMap<String, Selection>);
 
@@ -47,18 +48,28 @@ impl Selections {
 
     /// Returns how many people each manifest of a run selected the last time, where that is known.
     ///
-    /// A manifest whose name is new continues the selection of a name that the run does not have any more, if that one came from the
-    /// same file; or if its file is gone, and at least half of the people were selected there. `is_gone` tells the latter.
-    pub fn previous(&self, run: &[Selecting<'_>], is_gone: impl Fn(&str) -> bool) -> BTreeMap<String, u32> {
+    /// A manifest whose name is new continues the selection of a name that the run does not have
+    /// any more, if that one came from the same file; or if its file is gone, and at least half of
+    /// the people were selected there. `is_gone` tells the latter.
+    pub fn previous(
+        &self,
+        run: &[Selecting<'_>],
+        is_gone: impl Fn(&str) -> bool,
+    ) -> BTreeMap<String, u32> {
         let names: BTreeSet<&str> = run.iter().map(|one| one.manifest).collect();
-        let left: Vec<&Selection> =
-            self.0.iter().filter(|(name, _)| !names.contains(name.as_str())).map(|(_, selection)| selection).collect();
+        let left: Vec<&Selection> = self
+            .0
+            .iter()
+            .filter(|(name, _)| !names.contains(name.as_str()))
+            .map(|(_, selection)| selection)
+            .collect();
         let previous = |one: &Selecting<'_>| match self.0.get(one.manifest) {
             Some(known) => Some(known.count),
             None => {
                 let continued = left.iter().filter(|selection| {
                     let same_file = !one.file.is_empty() && one.file == selection.file;
-                    same_file || (is_gone(&selection.file) && shares_half(one.people, &selection.people))
+                    same_file
+                        || (is_gone(&selection.file) && shares_half(one.people, &selection.people))
                 });
                 merged(continued.copied())
             }
@@ -68,13 +79,23 @@ impl Selections {
 
     /// Keeps what the manifests of a run selected. Returns `false` if that was known already.
     pub fn keep(&mut self, run: &[Selecting<'_>]) -> bool {
-        let order = self.0.values().map(|selection| selection.order).max().unwrap_or_default().saturating_add(1);
+        let order = self
+            .0
+            .values()
+            .map(|selection| selection.order)
+            .max()
+            .unwrap_or_default()
+            .saturating_add(1);
         let mut changed = false;
         for Selecting { manifest, file, people } in run {
-            let same = self.0.get(*manifest).is_some_and(|known| known.people == *people && known.file == *file);
+            let same = self
+                .0
+                .get(*manifest)
+                .is_some_and(|known| known.people == *people && known.file == *file);
             if !same {
                 let count = u32::try_from(people.len()).unwrap_or(u32::MAX);
-                let selection = Selection { count, people: people.to_vec(), file: (*file).to_owned(), order };
+                let selection =
+                    Selection { count, people: people.to_vec(), file: (*file).to_owned(), order };
                 self.0.insert((*manifest).to_owned(), selection);
                 changed = true;
             }
@@ -93,8 +114,10 @@ fn shares_half(people: &[UserId], others: &[UserId]) -> bool {
 fn merged<'a>(selections: impl Iterator<Item = &'a Selection>) -> Option<u32> {
     let all: Vec<&Selection> = selections.collect();
     let newest = all.iter().map(|selection| selection.order).max()?;
-    let newest: Vec<&Selection> = all.into_iter().filter(|selection| selection.order == newest).collect();
-    let people: BTreeSet<UserId> = newest.iter().flat_map(|selection| selection.people.iter().copied()).collect();
+    let newest: Vec<&Selection> =
+        all.into_iter().filter(|selection| selection.order == newest).collect();
+    let people: BTreeSet<UserId> =
+        newest.iter().flat_map(|selection| selection.people.iter().copied()).collect();
     let counted: u32 = newest.iter().map(|selection| selection.count).max().unwrap_or_default();
     Some(u32::try_from(people.len()).unwrap_or(u32::MAX).max(counted))
 }
@@ -123,10 +146,12 @@ mod tests {
         assert_eq!(previous("sales", "other.yaml", &few, false), Some(100));
         assert_eq!(previous("renamed", "sales.yaml", &others, false), Some(100));
         assert_eq!(previous("renamed", "moved.yaml", &few, true), Some(100));
-        // A second manifest beside the first one is measured by itself, and so is one of other people.
+        // A second manifest beside the first one is measured by itself, and so is one of other
+        // people.
         assert_eq!(previous("second", "second.yaml", &few, false), None);
         assert_eq!(previous("second", "second.yaml", &others, true), None);
-        let both = kept.previous(&[one("sales", "a.yaml", &many), one("new", "sales.yaml", &few)], |_| true);
+        let both = kept
+            .previous(&[one("sales", "a.yaml", &many), one("new", "sales.yaml", &few)], |_| true);
         assert_eq!(both, BTreeMap::from([("sales".to_owned(), 100)]));
     }
 
@@ -138,7 +163,10 @@ mod tests {
         kept.keep(&[one("second", "a.yaml", &some)]);
         assert_eq!(kept.previous(&[one("third", "a.yaml", &few)], |_| false)["third"], 90);
         // Two that became one are counted together.
-        kept.keep(&[one("left", "a.yaml", &people(2..52)), one("right", "a.yaml", &people(40..92))]);
+        kept.keep(&[
+            one("left", "a.yaml", &people(2..52)),
+            one("right", "a.yaml", &people(40..92)),
+        ]);
         assert_eq!(kept.previous(&[one("third", "a.yaml", &few)], |_| false)["third"], 90);
     }
 }

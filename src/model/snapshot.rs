@@ -9,8 +9,8 @@ use super::{CardKey, Identity, Layout, LeadCustomerType, Observed, PortalId};
 
 /// Whether the portal's answers about other people's cards are theirs.
 ///
-/// Releases up to 24.200 answer a read of anybody's card with the caller's own, while a reset works on the person named.
-/// A backup made there is of the wrong person.
+/// Releases up to 24.200 answer a read of anybody's card with the caller's own, while a reset works
+/// on the person named. A backup made there is of the wrong person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadTrust {
     /// Something proves that the portal reads the card of the person named.
@@ -71,10 +71,14 @@ impl TrustEvidence {
         }
     }
 
-    /// Returns whether an answer of the portal itself showed it, and not a record of an earlier answer.
+    /// Returns whether an answer of the portal itself showed it, and not a record of an earlier
+    /// answer.
     pub fn is_seen(self) -> bool {
         match self {
-            Self::WholeSeconds | Self::NoTimeZoneOffset | Self::SelectObeyed | Self::DifferingRead => true,
+            Self::WholeSeconds
+            | Self::NoTimeZoneOffset
+            | Self::SelectObeyed
+            | Self::DifferingRead => true,
             Self::KeptProof | Self::RunRecord => false,
         }
     }
@@ -108,7 +112,8 @@ pub enum ReleaseSign {
 }
 
 impl ReleaseSign {
-    /// Adds a proof of an earlier command or run. A sign in the answers of this command goes first, an old release included.
+    /// Adds a proof of an earlier command or run. A sign in the answers of this command goes first,
+    /// an old release included.
     #[must_use]
     pub fn or_earlier(self, evidence: Option<TrustEvidence>) -> Self {
         match (self, evidence) {

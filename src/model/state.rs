@@ -7,8 +7,8 @@ use super::Layout;
 pub enum CardState {
     /// The portal has no row for it.
     Default,
-    /// The portal has no row for it, but answers with the row that stands in for everybody. No reset can remove that one,
-    /// and there is nothing of this person's to remove.
+    /// The portal has no row for it, but answers with the row that stands in for everybody. No
+    /// reset can remove that one, and there is nothing of this person's to remove.
     Inherited,
     /// The portal has a row, with this layout.
     Customised(Layout),
@@ -17,8 +17,8 @@ pub enum CardState {
 impl CardState {
     /// What a trusted read means, given the layout that stands in for everybody.
     ///
-    /// A person's own row that happens to equal the stand-in cannot be told from it; removing it would change nothing that
-    /// anybody sees, so it counts as inherited.
+    /// A person's own row that happens to equal the stand-in cannot be told from it; removing it
+    /// would change nothing that anybody sees, so it counts as inherited.
     pub fn of_read(read: Option<Layout>, common_default: Option<&Layout>) -> Self {
         match read {
             None => Self::Default,
@@ -63,9 +63,11 @@ pub enum UnreadableReason {
         /// The description.
         message: String,
     },
-    /// The portal answers reads of other people's cards with the caller's own (releases up to 24.200).
+    /// The portal answers reads of other people's cards with the caller's own (releases up to
+    /// 24.200).
     ReadsNotTrusted,
-    /// The read was empty, and nothing proves that the portal reads the named person's card and not the caller's.
+    /// The read was empty, and nothing proves that the portal reads the named person's card and not
+    /// the caller's.
     ReadsUnproven,
     /// The portal was asked but gave no usable answer.
     NoAnswer(String),

@@ -1,4 +1,5 @@
-//! What would allow a plan that a guard blocks: the complete lines for the manifests, or the flag that is the limit.
+//! What would allow a plan that a guard blocks: the complete lines for the manifests, or the flag
+//! that is the limit.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -46,16 +47,19 @@ impl GuardReport {
         } else if let Some((lines, replace)) = self.lines() {
             advice.push(Advice::Lines { lines, replace });
         }
-        advice.extend(self.breaches.iter().find_map(|breach| match (&breach.source, &breach.kind) {
-            (LimitSource::CommandLine, BreachKind::TooManyPeople { people, limit }) => {
-                Some(Advice::Flag { limit: *limit, people: *people })
+        advice.extend(self.breaches.iter().find_map(|breach| {
+            match (&breach.source, &breach.kind) {
+                (LimitSource::CommandLine, BreachKind::TooManyPeople { people, limit }) => {
+                    Some(Advice::Flag { limit: *limit, people: *people })
+                }
+                _ => None,
             }
-            _ => None,
         }));
         advice
     }
 
-    /// Returns the lines that would allow what the plan does, to be put under `spec` of a manifest; nothing if no line can.
+    /// Returns the lines that would allow what the plan does, to be put under `spec` of a manifest;
+    /// nothing if no line can.
     pub fn acknowledgement(&self) -> Option<String> {
         self.advice().into_iter().find_map(|advice| match advice {
             Advice::Lines { lines, .. } => Some(lines),
@@ -65,7 +69,8 @@ impl GuardReport {
 
     /// Returns the complete blocks `guards` of the manifests that have to acknowledge something.
     fn lines(&self) -> Option<(String, Replaces)> {
-        let names: BTreeSet<&Arc<str>> = self.limits.manifests.keys().chain(self.measure.manifests.keys()).collect();
+        let names: BTreeSet<&Arc<str>> =
+            self.limits.manifests.keys().chain(self.measure.manifests.keys()).collect();
         let several = names.len() > 1;
         let mut replace = Replaces::Nothing;
         let mut blocks = Vec::new();
@@ -93,7 +98,9 @@ impl GuardReport {
                 LimitSource::OnlyManifest => {}
                 LimitSource::Manifest(manifest) if manifest == name => {}
                 LimitSource::AllManifests if own > 0 => {}
-                LimitSource::Manifest(_) | LimitSource::AllManifests | LimitSource::CommandLine => continue,
+                LimitSource::Manifest(_) | LimitSource::AllManifests | LimitSource::CommandLine => {
+                    continue;
+                }
             }
             match kind {
                 BreachKind::TooManyPeople { .. } | BreachKind::TooLargeShare { .. } => {
@@ -165,9 +172,15 @@ impl fmt::Display for Advice {
                 tr!("These lines in place of `guards` under `spec` would allow exactly this:")
             }
             Self::Flag { limit, people } => {
-                tr!("--max-users {limit} is the limit: give --max-users {people}, or leave it out.", limit, people)
+                tr!(
+                    "--max-users {limit} is the limit: give --max-users {people}, or leave it out.",
+                    limit,
+                    people
+                )
             }
-            Self::LeaveOut => tr!("Nothing lifts a protection; leave the person out with `except`."),
+            Self::LeaveOut => {
+                tr!("Nothing lifts a protection; leave the person out with `except`.")
+            }
         })
     }
 }

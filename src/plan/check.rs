@@ -1,13 +1,16 @@
 //! A second opinion on a plan.
 //!
-//! Written against the requirements and not against the planner: it shares none of the planner's code, looks everything up
-//! anew, and is slower for it. A finding means a fault in recard, and stops the run before anything is sent.
+//! Written against the requirements and not against the planner: it shares none of the planner's
+//! code, looks everything up anew, and is slower for it. A finding means a fault in recard, and
+//! stops the run before anything is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{BlindReset, Decision, KeepReason, Plan, PlannedTarget, Policy, Removal};
-use crate::model::{CardKey, CardState, DesiredState, Mode, Observed, ReadTrust, Snapshot, UnreadableReason};
+use crate::model::{
+    CardKey, CardState, DesiredState, Mode, Observed, ReadTrust, Snapshot, UnreadableReason,
+};
 
 /// Something in a plan that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +28,16 @@ impl fmt::Display for Finding {
 }
 
 /// Looks for whatever must not be in a plan; empty if all is well.
-pub fn check(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy, plan: &Plan) -> Vec<Finding> {
+pub fn check(
+    desired: &DesiredState,
+    snapshot: &Snapshot,
+    policy: &Policy,
+    plan: &Plan,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut object = |key, problem| findings.push(Finding { key, problem });
-    let wanted: BTreeMap<CardKey, &Mode> = desired.targets.iter().map(|target| (target.key, &target.mode)).collect();
+    let wanted: BTreeMap<CardKey, &Mode> =
+        desired.targets.iter().map(|target| (target.key, &target.mode)).collect();
     let mut planned = BTreeSet::new();
     for target in &plan.targets {
         if !planned.insert(target.key) {
@@ -84,7 +93,9 @@ fn decision(
         Decision::Reset(Removal::Unread) => {
             let unreadable = matches!(
                 seen,
-                Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven))
+                Some(Observed::Unreadable(
+                    UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven
+                ))
             );
             if !unreadable {
                 object(key, "would be reset unread, but could be read");

@@ -21,7 +21,8 @@ pub enum Decision {
 pub enum KeepReason {
     /// The portal has no row for the card.
     AtDefault,
-    /// The portal answers with the row that stands in for everybody; there is nothing of this person's.
+    /// The portal answers with the row that stands in for everybody; there is nothing of this
+    /// person's.
     StandIn,
     /// The card had its reset for this generation, and is at its default.
     HadItsTurn(Generation),
@@ -34,7 +35,8 @@ pub enum KeepReason {
 pub enum Removal {
     /// This layout.
     Layout(Layout),
-    /// Nobody knows: the portal's reads cannot be trusted, and the run was told to reset without reading.
+    /// Nobody knows: the portal's reads cannot be trusted, and the run was told to reset without
+    /// reading.
     Unread,
 }
 
@@ -128,8 +130,12 @@ impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtDefault => f.write_str(&tr!("already at its default")),
-            Self::StandIn => f.write_str(&tr!("already at its default (shows the card set for all)")),
-            Self::HadItsTurn(generation) => f.write_str(&tr!("had its reset for {generation}", generation)),
+            Self::StandIn => {
+                f.write_str(&tr!("already at its default (shows the card set for all)"))
+            }
+            Self::HadItsTurn(generation) => {
+                f.write_str(&tr!("had its reset for {generation}", generation))
+            }
             Self::CustomisedAgain(generation) => {
                 f.write_str(&tr!("customised again after its reset for {generation}", generation))
             }
@@ -140,7 +146,9 @@ impl fmt::Display for KeepReason {
 impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Layout(layout) if layout.sections() == 0 => f.write_str(&tr!("loses a card without sections")),
+            Self::Layout(layout) if layout.sections() == 0 => {
+                f.write_str(&tr!("loses a card without sections"))
+            }
             Self::Layout(layout) => {
                 let sections = tr!("{n} section" | "{n} sections" % layout.sections());
                 let fields = tr!("{n} field" | "{n} fields" % layout.fields());

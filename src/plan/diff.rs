@@ -1,7 +1,7 @@
 //! Layouts as text, and what lies between two of them.
 //!
-//! The text is canonical: equal layouts give equal text, whatever order their keys came in, so that a diff shows only what
-//! somebody would see on the screen, and nothing that is mere notation.
+//! The text is canonical: equal layouts give equal text, whatever order their keys came in, so that
+//! a diff shows only what somebody would see on the screen, and nothing that is mere notation.
 
 use std::fmt::Write as _;
 
@@ -37,7 +37,8 @@ pub enum Change {
     Gap,
 }
 
-/// A layout as lines: a section a line, its fields below it, indented; flags and options behind their field.
+/// A layout as lines: a section a line, its fields below it, indented; flags and options behind
+/// their field.
 ///
 /// No layout gives no lines.
 pub fn text(layout: Option<&Layout>) -> String {
@@ -48,7 +49,12 @@ pub fn text(layout: Option<&Layout>) -> String {
         let _ = writeln!(text, "(not a list of sections) {}", without_controls(&other));
     }
     for section in sections {
-        let _ = write!(text, "section {} {:?}", without_controls(&section.name), without_controls(&section.title));
+        let _ = write!(
+            text,
+            "section {} {:?}",
+            without_controls(&section.name),
+            without_controls(&section.title)
+        );
         attributes(&mut text, &section.other);
         for field in section.fields {
             let _ = write!(text, "  {}", without_controls(&field.name));
@@ -70,13 +76,24 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let (before, after) = (text(before), text(after));
     let before: Vec<&str> = before.lines().collect();
     let after: Vec<&str> = after.lines().collect();
-    // One algorithm by name: `TextDiff` chooses at run time among all that there are, and would bring them into the program.
+    // One algorithm by name: `TextDiff` chooses at run time among all that there are, and would
+    // bring them into the program.
     let mut found = Compact::new(Replace::new(Capture::new()), before.as_slice(), after.as_slice());
-    let Ok(()) = myers::diff(&mut found, before.as_slice(), 0..before.len(), after.as_slice(), 0..after.len());
+    let Ok(()) = myers::diff(
+        &mut found,
+        before.as_slice(),
+        0..before.len(),
+        after.as_slice(),
+        0..after.len(),
+    );
     let mut lines = Vec::new();
     for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), CONTEXT) {
-        lines.push(DiffLine { change: Change::Gap, text: UnifiedHunkHeader::new(&hunk).to_string() });
-        let changes = hunk.iter().flat_map(|part| part.iter_changes(before.as_slice(), after.as_slice()));
+        lines.push(DiffLine {
+            change: Change::Gap,
+            text: UnifiedHunkHeader::new(&hunk).to_string(),
+        });
+        let changes =
+            hunk.iter().flat_map(|part| part.iter_changes(before.as_slice(), after.as_slice()));
         lines.extend(changes.map(|change| DiffLine {
             change: match change.tag() {
                 ChangeTag::Equal => Change::Same,
@@ -90,7 +107,8 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
 }
 
 impl Change {
-    /// The sign at the beginning of the line in a unified diff; none for the line that tells the place.
+    /// The sign at the beginning of the line in a unified diff; none for the line that tells the
+    /// place.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Same => " ",
@@ -110,7 +128,10 @@ mod tests {
     }
 
     fn shown(before: Option<&Layout>, after: Option<&Layout>) -> String {
-        diff(before, after).iter().map(|line| format!("{}{}\n", line.change.sign(), line.text)).collect()
+        diff(before, after)
+            .iter()
+            .map(|line| format!("{}{}\n", line.change.sign(), line.text))
+            .collect()
     }
 
     const CARD: &str = r#"[{"name":"main","title":"About","type":"section","elements":[
@@ -132,7 +153,9 @@ mod tests {
 
     #[test]
     fn a_change_shows_itself_and_its_surroundings() {
-        let changed = CARD.replace("About", "About the lead").replace(r#""optionFlags":"1""#, r#""optionFlags":1"#);
+        let changed = CARD
+            .replace("About", "About the lead")
+            .replace(r#""optionFlags":"1""#, r#""optionFlags":1"#);
         snapbox::assert_data_eq!(
             shown(Some(&layout(CARD)), Some(&layout(&changed))),
             snapbox::str![[r#"
@@ -149,14 +172,20 @@ mod tests {
 
     #[test]
     fn notation_makes_no_difference() {
-        let other = CARD.replace(r#""b":1,"a":2"#, r#""a":2,"b":1"#).replace("TITLE", "TI\\u0054LE");
+        let other =
+            CARD.replace(r#""b":1,"a":2"#, r#""a":2,"b":1"#).replace("TITLE", "TI\\u0054LE");
         assert!(diff(Some(&layout(CARD)), Some(&layout(&other))).is_empty());
     }
 
     #[test]
     fn nothing_odd_reaches_a_terminal_and_nothing_is_left_out() {
-        let odd = layout("[{\"name\":\"a\",\"title\":\"x\\u001b[31m\",\"data\":{},\"type\":\"included_area\"}]");
-        assert_eq!(text(Some(&odd)), "section a \"x\u{fffd}[31m\"  data={}  type=\"included_area\"\n");
+        let odd = layout(
+            "[{\"name\":\"a\",\"title\":\"x\\u001b[31m\",\"data\":{},\"type\":\"included_area\"}]",
+        );
+        assert_eq!(
+            text(Some(&odd)),
+            "section a \"x\u{fffd}[31m\"  data={}  type=\"included_area\"\n"
+        );
         let odd = layout("{\"x\":\"\u{9b}31m\u{202e}\"}");
         assert_eq!(text(Some(&odd)), "(not a list of sections) {\"x\":\"\u{fffd}31m\u{fffd}\"}\n");
         assert_eq!(text(Some(&layout("false"))), "(not a list of sections) false\n");

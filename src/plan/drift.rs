@@ -1,8 +1,8 @@
 //! Drift: what differs from the manifests although nobody planned it, told apart by kind.
 //!
-//! Pure, like everything in `plan`. Drift is read off a plan, so that `drift` can never disagree with what `apply` would do.
-//! It has a fingerprint: the same drift has the same one, whenever and by whomever it is looked at, so that a scheduler can
-//! keep one alert, and close it.
+//! Pure, like everything in `plan`. Drift is read off a plan, so that `drift` can never disagree
+//! with what `apply` would do. It has a fingerprint: the same drift has the same one, whenever and
+//! by whomever it is looked at, so that a scheduler can keep one alert, and close it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,13 +45,15 @@ pub enum DriftKind {
     Customised,
     /// Mode `once`: it has not had its reset, and neither has anybody else's card of that kind.
     NotYetReset,
-    /// Mode `once`: others had their reset; this person came into the selection later, or arranged the card in between.
+    /// Mode `once`: others had their reset; this person came into the selection later, or arranged
+    /// the card in between.
     NewInGroup,
     /// The person was dismissed, and their card is still there.
     Dismissed,
     /// It cannot be read, or the read cannot be believed.
     OutOfReach,
-    /// Mode `once`: it had its reset, and somebody has arranged it since. That is allowed, and no reason for an alert.
+    /// Mode `once`: it had its reset, and somebody has arranged it since. That is allowed, and no
+    /// reason for an alert.
     CustomisedAgain,
 }
 
@@ -93,7 +95,11 @@ impl DriftKind {
     /// Whether it is drift, and not only worth knowing.
     pub fn is_pending(self) -> bool {
         match self {
-            Self::Customised | Self::NotYetReset | Self::NewInGroup | Self::Dismissed | Self::OutOfReach => true,
+            Self::Customised
+            | Self::NotYetReset
+            | Self::NewInGroup
+            | Self::Dismissed
+            | Self::OutOfReach => true,
             Self::CustomisedAgain => false,
         }
     }
@@ -113,8 +119,8 @@ impl fmt::Display for DriftKind {
 }
 
 impl Drift {
-    /// Whether a problem with the manifests means that the portal has changed under them: somebody or something that they
-    /// name is no longer there.
+    /// Whether a problem with the manifests means that the portal has changed under them: somebody
+    /// or something that they name is no longer there.
     pub fn is_gone(problem: &Diagnostic) -> bool {
         matches!(
             problem.code,
@@ -133,7 +139,9 @@ impl Drift {
             (_, Some(state)) => DriftKind::of_once(state),
             (Decision::Hold(_), None) => Some(DriftKind::OutOfReach),
             (Decision::Keep(_), None) => None,
-            (Decision::Reset(_), None) if is_dismissed(plan, target.key) => Some(DriftKind::Dismissed),
+            (Decision::Reset(_), None) if is_dismissed(plan, target.key) => {
+                Some(DriftKind::Dismissed)
+            }
             (Decision::Reset(_), None) => Some(DriftKind::Customised),
         };
         let card = |target: &PlannedTarget| {
@@ -158,13 +166,15 @@ impl Drift {
 
     /// How many cards are of a kind.
     pub fn count(&self, kind: DriftKind) -> u32 {
-        u32::try_from(self.cards.iter().filter(|card| card.kind == kind).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.cards.iter().filter(|card| card.kind == kind).count())
+            .unwrap_or(u32::MAX)
     }
 
     /// The fingerprint of what is pending; nothing if nothing is.
     ///
-    /// It covers the portal, the cards, and how each drifted. It does not cover what a card holds, lines of manifests,
-    /// names or time: whoever arranges a drifted card once more, or adds a comment to a manifest, makes no new drift.
+    /// It covers the portal, the cards, and how each drifted. It does not cover what a card holds,
+    /// lines of manifests, names or time: whoever arranges a drifted card once more, or adds a
+    /// comment to a manifest, makes no new drift.
     pub fn fingerprint(&self) -> Option<Digest> {
         if self.is_none() {
             return None;
@@ -174,7 +184,8 @@ impl Drift {
             format!("{} {} {generation}", card.key, card.kind.word())
         };
         let gone = |problem: &Diagnostic| format!("{} {}", problem.code, problem.message.english());
-        let lines: BTreeSet<String> = self.pending().map(card).chain(self.gone.iter().map(gone)).collect();
+        let lines: BTreeSet<String> =
+            self.pending().map(card).chain(self.gone.iter().map(gone)).collect();
         let mut text = format!("recard drift of {}\n", self.portal);
         for line in lines {
             text.push_str(&line);

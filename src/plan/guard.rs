@@ -1,12 +1,14 @@
 //! The guards: limits on how much a run may remove, whatever the manifests select.
 //!
-//! A guard never blocks a plan. It says what it found and which lines in a manifest would allow exactly that; a plan with a
-//! breach cannot become an [`super::ApprovedPlan`]. There is no general way around them, on purpose: a switch that turns
-//! all guards off is switched on once and stays on.
+//! A guard never blocks a plan. It says what it found and which lines in a manifest would allow
+//! exactly that; a plan with a breach cannot become an [`super::ApprovedPlan`]. There is no general
+//! way around them, on purpose: a switch that turns all guards off is switched on once and stays
+//! on.
 //!
-//! Limits and acknowledgements belong to the manifest that states them. Each manifest's own count is measured against its own limits
-//! and acknowledgements; the count of the run is measured against the smallest limit, unless every manifest that contributes to it
-//! acknowledges its part. A target of two manifests needs both.
+//! Limits and acknowledgements belong to the manifest that states them. Each manifest's own count
+//! is measured against its own limits and acknowledgements; the count of the run is measured
+//! against the smallest limit, unless every manifest that contributes to it acknowledges its part.
+//! A target of two manifests needs both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +16,8 @@ use std::sync::Arc;
 
 use crate::model::{GuardLimits, LeadCustomerType, ManifestLimits, UserId};
 
-/// Below this many people the share of the portal does not count: in a company of thirty, four are a normal change.
+/// Below this many people the share of the portal does not count: in a company of thirty, four are
+/// a normal change.
 const FEW_PEOPLE: u32 = 10;
 
 /// A selection may shrink by this share from one run to the next, in percent.
@@ -33,7 +36,8 @@ pub struct Measure {
     pub previous_selections: BTreeMap<Arc<str>, u32>,
     /// Active users of the portal, guests included.
     pub active_users: u32,
-    /// Employees of the portal: active users with a department. None if they were not counted; a share that counts is then too large.
+    /// Employees of the portal: active users with a department. None if they were not counted; a
+    /// share that counts is then too large.
     pub employees: Option<u32>,
     /// Whose webhook it is.
     pub caller: UserId,
@@ -110,7 +114,8 @@ pub enum BreachKind {
     SpecialPerson(UserId, SpecialPerson),
     /// A card of a protected person. Nothing lifts this.
     Protected(UserId),
-    /// A manifest selects far fewer people than in its last run: a department or a filter may have gone wrong.
+    /// A manifest selects far fewer people than in its last run: a department or a filter may have
+    /// gone wrong.
     Shrunk {
         /// The people selected now.
         now: u32,
@@ -134,13 +139,18 @@ type Found = Vec<(Breach, bool)>;
 /// Measures a plan against the limits.
 pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
     let mut found = Found::new();
-    let names: BTreeSet<&Arc<str>> = limits.manifests.keys().chain(measure.manifests.keys()).collect();
+    let names: BTreeSet<&Arc<str>> =
+        limits.manifests.keys().chain(measure.manifests.keys()).collect();
     let several = names.len() > 1;
     let (stated, nothing) = (ManifestLimits::default(), ManifestMeasure::default());
     let parties: Vec<Party<'_>> = names
         .into_iter()
         .map(|name| Party {
-            source: if several { LimitSource::Manifest(Arc::clone(name)) } else { LimitSource::OnlyManifest },
+            source: if several {
+                LimitSource::Manifest(Arc::clone(name))
+            } else {
+                LimitSource::OnlyManifest
+            },
             limits: limits.manifests.get(name).unwrap_or(&stated),
             measure: measure.manifests.get(name).unwrap_or(&nothing),
             before: measure.previous_selections.get(name).copied(),
@@ -163,9 +173,15 @@ pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
         let source = by.map_or(LimitSource::AllManifests, |party| party.source.clone());
         found.push((Breach { source, kind: BreachKind::Protected(*user) }, false));
     }
-    let (acknowledged, breaches): (Found, Found) = found.into_iter().partition(|(_, acknowledged)| *acknowledged);
+    let (acknowledged, breaches): (Found, Found) =
+        found.into_iter().partition(|(_, acknowledged)| *acknowledged);
     let bare = |found: Found| found.into_iter().map(|(breach, _)| breach).collect();
-    GuardReport { measure, limits: limits.clone(), breaches: bare(breaches), acknowledged: bare(acknowledged) }
+    GuardReport {
+        measure,
+        limits: limits.clone(),
+        breaches: bare(breaches),
+        acknowledged: bare(acknowledged),
+    }
 }
 
 /// A manifest of the run: what it allows, and what it hits.
@@ -211,12 +227,16 @@ impl Party<'_> {
                 UserId::FIRST => SpecialPerson::FirstUser,
                 _ => continue,
             };
-            add(BreachKind::SpecialPerson(*user, special), self.limits.acknowledged_people.contains(user));
+            add(
+                BreachKind::SpecialPerson(*user, special),
+                self.limits.acknowledged_people.contains(user),
+            );
         }
         if let Some(before) = self.before {
             let now = count(&self.measure.selected);
             if u64::from(now) * 100 < u64::from(before) * u64::from(100 - MAX_SHRINK_PERCENT) {
-                let acknowledged = self.limits.acknowledged_selection.is_some_and(|number| number <= now);
+                let acknowledged =
+                    self.limits.acknowledged_selection.is_some_and(|number| number <= now);
                 add(BreachKind::Shrunk { now, before }, acknowledged);
             }
         }
@@ -237,11 +257,14 @@ fn together(parties: &[Party<'_>], run: &Measure, found: &mut Found) {
         [one] => Some(one.limits),
         _ => None,
     };
-    let mut add = |kind| found.push((Breach { source: LimitSource::AllManifests, kind }, acknowledged));
+    let mut add =
+        |kind| found.push((Breach { source: LimitSource::AllManifests, kind }, acknowledged));
     if let Some(limit) = least.filter(|limit| alone.is_none_or(|alone| alone.people() > *limit)) {
         too_many(people, limit).into_iter().for_each(&mut add);
     }
-    if let Some(limit) = least_percent.filter(|limit| alone.is_none_or(|alone| alone.percent() > *limit)) {
+    if let Some(limit) =
+        least_percent.filter(|limit| alone.is_none_or(|alone| alone.percent() > *limit))
+    {
         too_large_a_share(people, run.employees, limit).into_iter().for_each(&mut add);
     }
 }
@@ -253,7 +276,11 @@ fn too_many(people: u32, limit: u32) -> Option<BreachKind> {
 fn too_large_a_share(people: u32, employees: Option<u32>, limit: u8) -> Option<BreachKind> {
     let employees = employees.unwrap_or_default();
     let broken = u64::from(people) * 100 > u64::from(employees) * u64::from(limit);
-    (people > FEW_PEOPLE && broken).then_some(BreachKind::TooLargeShare { people, employees, limit })
+    (people > FEW_PEOPLE && broken).then_some(BreachKind::TooLargeShare {
+        people,
+        employees,
+        limit,
+    })
 }
 
 pub(super) fn count(people: &[UserId]) -> u32 {
@@ -296,7 +323,9 @@ impl Breach {
     pub fn manifest(&self) -> Option<&str> {
         match &self.source {
             LimitSource::Manifest(name) => Some(name),
-            LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine => None,
+            LimitSource::OnlyManifest | LimitSource::AllManifests | LimitSource::CommandLine => {
+                None
+            }
         }
     }
 }

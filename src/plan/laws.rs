@@ -13,7 +13,9 @@ fn user(id: u64) -> UserId {
 }
 
 fn layout(number: u8) -> Layout {
-    let json = format!(r#"[{{"name":"s{number}","title":"t","type":"section","elements":[{{"name":"TITLE"}}]}}]"#);
+    let json = format!(
+        r#"[{{"name":"s{number}","title":"t","type":"section","elements":[{{"name":"TITLE"}}]}}]"#
+    );
     Layout::from_json(&json).unwrap()
 }
 
@@ -32,7 +34,10 @@ fn observations() -> impl Strategy<Value = Observed> {
         Just(Observed::Unreadable(UnreadableReason::ReadsNotTrusted)),
         Just(Observed::Unreadable(UnreadableReason::ReadsUnproven)),
         Just(Observed::Unreadable(UnreadableReason::NoAnswer("nothing".into()))),
-        Just(Observed::Unreadable(UnreadableReason::Refused { code: String::new(), message: "Access denied.".into() })),
+        Just(Observed::Unreadable(UnreadableReason::Refused {
+            code: String::new(),
+            message: "Access denied.".into()
+        })),
     ]
 }
 
@@ -77,7 +82,8 @@ prop_compose! {
         let gaps = targets.iter().filter(|target| gaps.contains(&target.key)).map(|target| (target.key, gap)).collect();
         let desired = DesiredState { targets, guards, gaps, ..DesiredState::default() };
         let previous_selections = previous_selection.map(|people| (manifest, people)).into_iter().collect();
-        // A portal whose reads are not trusted never shows another person's card as customised: observation sees to it.
+        // A portal whose reads are not trusted never shows another person's card as customised:
+        // observation sees to it.
         let believable = |(key, observed): (CardKey, Observed)| match (&observed, key.user()) {
             (Observed::Known(CardState::Customised(_)), Some(id)) if untrusted && id != user(caller) => {
                 (key, Observed::Unreadable(UnreadableReason::ReadsNotTrusted))

@@ -1,11 +1,12 @@
 //! The decisions: what to keep, what to reset, what to hold, and why.
 //!
-//! Pure. [`plan`] takes what people want, what was seen and the rules, and returns a value; it asks nobody, knows no clock
-//! and no chance, and cannot fail: what cannot be decided is a decision too, [`Decision::Hold`]. Every target gets one, so
-//! that "why is nothing happening?" has an answer.
+//! Pure. [`plan`] takes what people want, what was seen and the rules, and returns a value; it asks
+//! nobody, knows no clock and no chance, and cannot fail: what cannot be decided is a decision too,
+//! [`Decision::Hold`]. Every target gets one, so that "why is nothing happening?" has an answer.
 //!
-//! Beside the planner stand a checker, which looks at a plan with other code and other eyes ([`check()`]), the guards, which
-//! measure how many people a plan hits ([`GuardReport`]), and the approval, without which nobody can apply ([`ApprovedPlan`]).
+//! Beside the planner stand a checker, which looks at a plan with other code and other eyes
+//! ([`check()`]), the guards, which measure how many people a plan hits ([`GuardReport`]), and the
+//! approval, without which nobody can apply ([`ApprovedPlan`]).
 
 mod advice;
 mod approval;
@@ -22,7 +23,9 @@ pub use approval::{ApprovedPlan, NotApproved};
 pub use check::{Finding, check};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
-pub use guard::{Breach, BreachKind, GuardReport, LimitSource, ManifestMeasure, Measure, SpecialPerson};
+pub use guard::{
+    Breach, BreachKind, GuardReport, LimitSource, ManifestMeasure, Measure, SpecialPerson,
+};
 pub use once::OnceState;
 pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
 

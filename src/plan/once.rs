@@ -1,8 +1,9 @@
 //! How a card stands in mode `once`: five ways to need somebody's eyes, and one to need nothing.
 //!
-//! A plan says *reset*, *keep* or *hold*, which is not the whole answer for a reset that is to happen once: whoever reviews it
-//! wants to know whether a reset is the one that was announced, or that of somebody who came later. The state is decided
-//! together with the decision, from the same ledger, and [`Drift`](super::Drift) only repeats it.
+//! A plan says *reset*, *keep* or *hold*, which is not the whole answer for a reset that is to
+//! happen once: whoever reviews it wants to know whether a reset is the one that was announced, or
+//! that of somebody who came later. The state is decided together with the decision, from the same
+//! ledger, and [`Drift`](super::Drift) only repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,7 +16,8 @@ use crate::model::{CardKey, Generation, LeadCustomerType};
 pub enum OnceState {
     /// It has not had its reset, and neither has anybody else's card of that kind.
     NotYetReset,
-    /// Others had their reset; this person came into the selection later, or arranged the card in between.
+    /// Others had their reset; this person came into the selection later, or arranged the card in
+    /// between.
     NewInGroup,
     /// It has not had its reset, and the person was dismissed.
     GoneUser,
@@ -29,10 +31,17 @@ pub enum OnceState {
 
 impl OnceState {
     /// All states, those that need somebody first.
-    pub const ALL: [Self; 6] =
-        [Self::NotYetReset, Self::NewInGroup, Self::GoneUser, Self::OutOfReach, Self::CustomisedAgain, Self::Done];
+    pub const ALL: [Self; 6] = [
+        Self::NotYetReset,
+        Self::NewInGroup,
+        Self::GoneUser,
+        Self::OutOfReach,
+        Self::CustomisedAgain,
+        Self::Done,
+    ];
 
-    /// The word for machine output; never changes. The words of drift are the same for the same thing.
+    /// The word for machine output; never changes. The words of drift are the same for the same
+    /// thing.
     pub fn word(self) -> &'static str {
         match self {
             Self::NotYetReset => "not-yet-reset",
@@ -44,8 +53,8 @@ impl OnceState {
         }
     }
 
-    /// How many of these targets are in which state, for each generation. The sums of a generation add up to its targets;
-    /// states without a target are left out.
+    /// How many of these targets are in which state, for each generation. The sums of a generation
+    /// add up to its targets; states without a target are left out.
     pub fn count<'a>(
         targets: impl IntoIterator<Item = &'a PlannedTarget>,
     ) -> BTreeMap<Generation, BTreeMap<Self, u32>> {
@@ -78,7 +87,13 @@ pub(super) struct Begun<'a>(BTreeSet<(&'a Generation, CardKind)>);
 impl<'a> Begun<'a> {
     /// Reads it off the ledger.
     pub(super) fn of(policy: &'a Policy) -> Self {
-        Self(policy.ledger.iter().map(|(generation, key, _)| (generation, CardKind::of(key))).collect())
+        Self(
+            policy
+                .ledger
+                .iter()
+                .map(|(generation, key, _)| (generation, CardKind::of(key)))
+                .collect(),
+        )
     }
 
     /// How a card stands, by its decision.
@@ -92,11 +107,16 @@ impl<'a> Begun<'a> {
         match (decision, standing) {
             (Decision::Hold(_), _) => OnceState::OutOfReach,
             (Decision::Keep(KeepReason::CustomisedAgain(_)), _) => OnceState::CustomisedAgain,
-            (Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)), _) => {
-                OnceState::Done
-            }
+            (
+                Decision::Keep(
+                    KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_),
+                ),
+                _,
+            ) => OnceState::Done,
             (Decision::Reset(_), Standing::Dismissed) => OnceState::GoneUser,
-            (Decision::Reset(_), Standing::Active) if self.0.contains(&(generation, CardKind::of(key))) => {
+            (Decision::Reset(_), Standing::Active)
+                if self.0.contains(&(generation, CardKind::of(key))) =>
+            {
                 OnceState::NewInGroup
             }
             (Decision::Reset(_), Standing::Active) => OnceState::NotYetReset,
@@ -111,7 +131,8 @@ pub(super) enum Standing {
     Dismissed,
 }
 
-/// Personal or common, and for which kind of lead: a generation reaches each of these groups by itself.
+/// Personal or common, and for which kind of lead: a generation reaches each of these groups by
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CardKind(bool, LeadCustomerType);
 
@@ -142,15 +163,22 @@ mod tests {
     }
 
     fn layout() -> Layout {
-        Layout::from_json(r#"[{"name":"main","title":"t","type":"section","elements":[]}]"#).unwrap()
+        Layout::from_json(r#"[{"name":"main","title":"t","type":"section","elements":[]}]"#)
+            .unwrap()
     }
 
     fn customised() -> Observed {
         Observed::Known(CardState::Customised(layout()))
     }
 
-    /// A plan for cards in a mode, with some of them marked in the ledger and some of their people dismissed.
-    fn planned(cards: &[(CardKey, Observed)], mode: &Mode, marked: &[CardKey], dismissed: &[u64]) -> Plan {
+    /// A plan for cards in a mode, with some of them marked in the ledger and some of their people
+    /// dismissed.
+    fn planned(
+        cards: &[(CardKey, Observed)],
+        mode: &Mode,
+        marked: &[CardKey],
+        dismissed: &[u64],
+    ) -> Plan {
         let origin = Arc::new(Origin {
             manifest: "test".into(),
             reason: "to try".into(),
@@ -171,7 +199,11 @@ mod tests {
         };
         let desired = DesiredState {
             targets: cards.iter().map(target).collect(),
-            people: cards.iter().filter_map(|(key, _)| key.user()).map(|id| (id, person(id))).collect(),
+            people: cards
+                .iter()
+                .filter_map(|(key, _)| key.user())
+                .map(|id| (id, person(id)))
+                .collect(),
             ..DesiredState::default()
         };
         let snapshot = Snapshot {
@@ -195,12 +227,17 @@ mod tests {
         plan(&desired, &snapshot, &Policy { ledger, ..Policy::default() })
     }
 
-    fn once(cards: &[(CardKey, Observed)], marked: &[CardKey], dismissed: &[u64]) -> Vec<OnceState> {
+    fn once(
+        cards: &[(CardKey, Observed)],
+        marked: &[CardKey],
+        dismissed: &[u64],
+    ) -> Vec<OnceState> {
         let made = planned(cards, &Mode::Once(generation()), marked, dismissed);
         made.targets.iter().map(|target| target.once.unwrap()).collect()
     }
 
-    /// Cards that their owners have arranged, one that is at its default, and one that cannot be read.
+    /// Cards that their owners have arranged, one that is at its default, and one that cannot be
+    /// read.
     fn a_group() -> [(CardKey, Observed); 5] {
         [
             (simple(2), customised()),
@@ -225,7 +262,10 @@ mod tests {
     fn another_kind_of_card_or_another_generation_does_not_begin_a_group() {
         let repeat = CardKey::personal(user(3), LeadCustomerType::Repeat);
         let common = CardKey::common(LeadCustomerType::Simple);
-        assert_eq!(once(&[(simple(2), customised())], &[repeat, common], &[]), [OnceState::NotYetReset]);
+        assert_eq!(
+            once(&[(simple(2), customised())], &[repeat, common], &[]),
+            [OnceState::NotYetReset]
+        );
         let other = Mode::Once(Generation::new("2026-12").unwrap());
         let made = planned(&[(simple(2), customised())], &other, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, Some(OnceState::NotYetReset));
@@ -233,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_card_that_was_arranged_anew_is_customised_again_and_kept() {
-        let made = planned(&[(simple(2), customised())], &Mode::Once(generation()), &[simple(2)], &[]);
+        let made =
+            planned(&[(simple(2), customised())], &Mode::Once(generation()), &[simple(2)], &[]);
         assert_eq!(made.targets[0].once, Some(OnceState::CustomisedAgain));
         assert_eq!(made.resets().count(), 0);
     }
@@ -244,7 +285,10 @@ mod tests {
             assert_eq!(once(&[(simple(2), customised())], &marked, &[2]), [OnceState::GoneUser]);
         }
         // Whose card is done needs nobody, whether they are still there or not.
-        assert_eq!(once(&[(simple(2), Observed::Known(CardState::Default))], &[], &[2]), [OnceState::Done]);
+        assert_eq!(
+            once(&[(simple(2), Observed::Known(CardState::Default))], &[], &[2]),
+            [OnceState::Done]
+        );
     }
 
     #[test]
@@ -267,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_card_of_mode_enforce_is_in_no_such_state() {
-        let made = planned(&[(simple(2), customised())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
+        let made =
+            planned(&[(simple(2), customised())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, None);
         assert!(OnceState::count(&made.targets).is_empty());
     }
@@ -278,7 +323,8 @@ mod tests {
             let made = planned(&a_group(), &Mode::Once(generation()), &marked, &[4]);
             let drift = Drift::of(&made, Vec::new());
             for target in &made.targets {
-                let kind = drift.cards.iter().find(|card| card.key == target.key).map(|card| card.kind);
+                let kind =
+                    drift.cards.iter().find(|card| card.key == target.key).map(|card| card.kind);
                 let state = target.once.filter(|state| *state != OnceState::Done);
                 assert_eq!(kind.map(DriftKind::word), state.map(OnceState::word));
             }

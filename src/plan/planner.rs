@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::once::{Begun, Standing};
-use super::{Decision, GuardReport, HoldReason, KeepReason, ManifestMeasure, Measure, OnceState, Removal, guard};
+use super::{
+    Decision, GuardReport, HoldReason, KeepReason, ManifestMeasure, Measure, OnceState, Removal,
+    guard,
+};
 use crate::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout, LeadCustomerType, Ledger, Mode,
-    Observed, Origin, Person, PortalId, ReadTrust, Snapshot, UnreadableReason, UserId,
+    CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout,
+    LeadCustomerType, Ledger, Mode, Observed, Origin, Person, PortalId, ReadTrust, Snapshot,
+    UnreadableReason, UserId,
 };
 
 /// Whether cards that cannot be read may be reset all the same.
@@ -16,7 +20,8 @@ pub enum BlindReset {
     /// No: they are held.
     #[default]
     Never,
-    /// Yes, where the portal is of a release whose reads cannot be trusted. There will be no backup of them.
+    /// Yes, where the portal is of a release whose reads cannot be trusted. There will be no backup
+    /// of them.
     Allowed,
 }
 
@@ -27,7 +32,8 @@ pub struct Policy {
     pub blind: BlindReset,
     /// Which targets had their reset in mode `once`.
     pub ledger: Ledger,
-    /// How many people each manifest selected in its last run on this portal, if that is known; for the guard on shrinking selections.
+    /// How many people each manifest selected in its last run on this portal, if that is known; for
+    /// the guard on shrinking selections.
     pub previous_selections: BTreeMap<Arc<str>, u32>,
 }
 
@@ -46,7 +52,8 @@ pub struct Plan {
     pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
-    /// Targets of several manifests, with the names of those beyond the one that the origin of the target names.
+    /// Targets of several manifests, with the names of those beyond the one that the origin of the
+    /// target names.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
     /// How many people it hits, and which guards that breaks.
     pub guards: GuardReport,
@@ -97,7 +104,8 @@ impl Plan {
         self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
     }
 
-    /// The layout that the portal shows in place of a card that is at its default, if one is set for everybody.
+    /// The layout that the portal shows in place of a card that is at its default, if one is set
+    /// for everybody.
     pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.stand_ins.get(&key.lead))
     }
@@ -105,7 +113,10 @@ impl Plan {
     /// How many targets in mode `once` are at their default and not remembered as done yet.
     pub fn new_marks(&self) -> usize {
         let is_new = |target: &&PlannedTarget| {
-            let at_default = matches!(target.decision, Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn));
+            let at_default = matches!(
+                target.decision,
+                Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn)
+            );
             target.generation.is_some() && at_default
         };
         self.targets.iter().filter(is_new).count()
@@ -123,8 +134,8 @@ impl Plan {
 }
 
 impl Plan {
-    /// The plan with these targets alone. How many people are hit is measured anew; whom the manifests select is told, because
-    /// the targets that are left are not the selection.
+    /// The plan with these targets alone. How many people are hit is measured anew; whom the
+    /// manifests select is told, because the targets that are left are not the selection.
     #[must_use]
     pub fn narrowed(
         self,
@@ -132,7 +143,8 @@ impl Plan {
         selected: &BTreeMap<Arc<str>, Vec<UserId>>,
         limits: &GuardLimits,
     ) -> Self {
-        let targets: Vec<PlannedTarget> = self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
+        let targets: Vec<PlannedTarget> =
+            self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
         let mut hit = Hit::of(&targets, &self.shared);
         for own in hit.manifests.values_mut() {
             own.selected.clear();
@@ -148,8 +160,8 @@ impl Plan {
 
 /// Decides about every target.
 ///
-/// Total and deterministic: the same input gives the same plan, byte for byte. Targets and cards are both sorted by key,
-/// so one walk over both is enough.
+/// Total and deterministic: the same input gives the same plan, byte for byte. Targets and cards
+/// are both sorted by key, so one walk over both is enough.
 pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut cards = snapshot.cards.iter().peekable();
     let begun = Begun::of(policy);
@@ -158,7 +170,8 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
         .iter()
         .map(|target| {
             while cards.next_if(|(key, _)| *key < target.key).is_some() {}
-            let seen = cards.peek().filter(|(key, _)| *key == target.key).map(|(_, observed)| observed);
+            let seen =
+                cards.peek().filter(|(key, _)| *key == target.key).map(|(_, observed)| observed);
             let decision = match desired.gaps.get(&target.key) {
                 Some(gap) => Decision::Hold(HoldReason::TreeGap(*gap)),
                 None => decide(target, seen, policy),
@@ -167,10 +180,22 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
                 Mode::Enforce => None,
                 Mode::Once(generation) => Some(generation.clone()),
             };
-            let is_gone = target.key.user().and_then(|user| desired.people.get(&user)).is_some_and(|one| !one.active);
+            let is_gone = target
+                .key
+                .user()
+                .and_then(|user| desired.people.get(&user))
+                .is_some_and(|one| !one.active);
             let standing = if is_gone { Standing::Dismissed } else { Standing::Active };
-            let once = generation.as_ref().map(|generation| begun.state(generation, target.key, &decision, standing));
-            PlannedTarget { key: target.key, decision, generation, once, origin: Arc::clone(&target.origin) }
+            let once = generation
+                .as_ref()
+                .map(|generation| begun.state(generation, target.key, &decision, standing));
+            PlannedTarget {
+                key: target.key,
+                decision,
+                generation,
+                once,
+                origin: Arc::clone(&target.origin),
+            }
         })
         .collect();
     let Hit { people, common, manifests } = Hit::of(&targets, &desired.shared);
@@ -198,7 +223,9 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
 fn decide(target: &DesiredTarget, seen: Option<&Observed>, policy: &Policy) -> Decision {
     let had_its_turn = match &target.mode {
         Mode::Enforce => None,
-        Mode::Once(generation) => policy.ledger.get(generation, target.key).map(|_| generation.clone()),
+        Mode::Once(generation) => {
+            policy.ledger.get(generation, target.key).map(|_| generation.clone())
+        }
     };
     let state = match (seen, had_its_turn) {
         (Some(Observed::Known(CardState::Customised(_))), Some(generation)) => {
@@ -216,12 +243,14 @@ fn decide(target: &DesiredTarget, seen: Option<&Observed>, policy: &Policy) -> D
     }
 }
 
-/// A card that the portal refuses to show is not reset blindly: the refusal says that the caller may not touch it.
+/// A card that the portal refuses to show is not reset blindly: the refusal says that the caller
+/// may not touch it.
 fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
     match (reason, blind) {
-        (UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven, BlindReset::Allowed) => {
-            Decision::Reset(Removal::Unread)
-        }
+        (
+            UnreadableReason::ReadsNotTrusted | UnreadableReason::ReadsUnproven,
+            BlindReset::Allowed,
+        ) => Decision::Reset(Removal::Unread),
         (reason, _) => Decision::Hold(HoldReason::Unreadable(reason.clone())),
     }
 }
@@ -241,7 +270,8 @@ impl Hit {
                 people.push(user);
             }
         };
-        let mut hit = Self { people: Vec::new(), common: BTreeSet::new(), manifests: BTreeMap::new() };
+        let mut hit =
+            Self { people: Vec::new(), common: BTreeSet::new(), manifests: BTreeMap::new() };
         for target in targets {
             let is_reset = matches!(target.decision, Decision::Reset(_));
             match target.key.user() {

@@ -1,7 +1,7 @@
 //! Admission of requests: each waits for the limits, and none is admitted once the run is to stop.
 //!
-//! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or if the deadline would pass
-//! before its end. Requests in flight finish.
+//! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or
+//! if the deadline would pass before its end. Requests in flight finish.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,8 +13,9 @@ use super::rate_limiter::{Admission, CallWeights, RateLimiter};
 use super::{EventHook, PortalEvent, PortalSettings};
 use crate::port::{Lane, PortalError};
 
-/// Time after a stop or the deadline in which read-backs and compensations are still admitted: longer than the answer to a write
-/// in flight may take. A portal that refuses everything for its limits must not keep a run from its end.
+/// Time after a stop or the deadline in which read-backs and compensations are still admitted:
+/// longer than the answer to a write in flight may take. A portal that refuses everything for its
+/// limits must not keep a run from its end.
 const COMPENSATION_TIME: Duration = Duration::from_secs(90);
 
 /// Queue in front of the rate limiter of one client.
@@ -51,9 +52,14 @@ impl AdmissionQueue {
         }
     }
 
-    /// Waits until a request may leave, and counts it. Returns the time for which it has waited for the limits. Compensations are
-    /// admitted ahead of all others, and for [`COMPENSATION_TIME`] after a stop or the deadline.
-    pub(crate) async fn admit(&self, weights: &CallWeights, lane: Lane) -> Result<Duration, PortalError> {
+    /// Waits until a request may leave, and counts it. Returns the time for which it has waited for
+    /// the limits. Compensations are admitted ahead of all others, and for [`COMPENSATION_TIME`]
+    /// after a stop or the deadline.
+    pub(crate) async fn admit(
+        &self,
+        weights: &CallWeights,
+        lane: Lane,
+    ) -> Result<Duration, PortalError> {
         match lane {
             Lane::Planned => self.admit_planned(weights).await,
             Lane::Compensation => self.admit_compensation(weights).await,
@@ -119,7 +125,9 @@ impl AdmissionQueue {
     pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
         self.check()?;
         if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
-            return Err(PortalError::Stopped(tr_later!("the deadline would pass while waiting").to_owned()));
+            return Err(PortalError::Stopped(
+                tr_later!("the deadline would pass while waiting").to_owned(),
+            ));
         }
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
@@ -135,7 +143,8 @@ impl AdmissionQueue {
         }
     }
 
-    /// Waits in the lane of compensations. A stop during the wait ends it early if [`COMPENSATION_TIME`] would pass.
+    /// Waits in the lane of compensations. A stop during the wait ends it early if
+    /// [`COMPENSATION_TIME`] would pass.
     async fn pause_compensation(&self, time: Duration) -> Result<(), PortalError> {
         self.check_compensation(time)?;
         let until = Instant::now() + time;
@@ -154,7 +163,8 @@ impl AdmissionQueue {
         let ended = self.stopped_at.get().copied().into_iter().chain(self.deadline).min();
         let end = ended.and_then(|ended| ended.checked_add(COMPENSATION_TIME));
         if end.is_some_and(|end| Instant::now() + time >= end) {
-            let text = tr_later!("the portal's limits still hold up requests after the end of the run");
+            let text =
+                tr_later!("the portal's limits still hold up requests after the end of the run");
             return Err(PortalError::Stopped(text.to_owned()));
         }
         Ok(())
@@ -188,7 +198,8 @@ impl AdmissionQueue {
 
     /// Locks the limiter. The lock is never held while waiting.
     pub(crate) fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
-        // The limiter holds estimates only: a panic while it was locked cannot have left it in a harmful state.
+        // The limiter holds estimates only: a panic while it was locked cannot have left it in a
+        // harmful state.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -203,7 +214,12 @@ impl AdmissionQueue {
     pub(crate) async fn stop_asked(&self) -> String {
         let mut stopped = self.stopped.subscribe();
         // The sender lives as long as the queue, so that there is always a reason in the end.
-        stopped.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+        stopped
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|reason| reason.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -231,7 +247,12 @@ mod tests {
 
     fn queue(level: f64, deadline: Option<Duration>) -> AdmissionQueue {
         let level = Some(LimiterLevel { level });
-        AdmissionQueue::new(&PortalSettings { rate: Rate::STANDARD, level, deadline, ..PortalSettings::default() })
+        AdmissionQueue::new(&PortalSettings {
+            rate: Rate::STANDARD,
+            level,
+            deadline,
+            ..PortalSettings::default()
+        })
     }
 
     fn weights() -> CallWeights {
@@ -251,7 +272,8 @@ mod tests {
             order.lock().unwrap().push((number, queue.now().as_millis()));
         });
         futures_util::future::join_all(requests).await;
-        let expected: Vec<(u128, u128)> = (0..10).map(|number| (number, 500 * (number + 1))).collect();
+        let expected: Vec<(u128, u128)> =
+            (0..10).map(|number| (number, 500 * (number + 1))).collect();
         assert_eq!(*order.lock().unwrap(), expected);
     }
 
@@ -269,21 +291,33 @@ mod tests {
                 queue.stop("interrupted");
                 queue.stop("again");
             };
-            let (first, second, ()) =
-                tokio::join!(queue.admit(&one, Lane::Planned), queue.admit(&other, Lane::Planned), stop);
+            let (first, second, ()) = tokio::join!(
+                queue.admit(&one, Lane::Planned),
+                queue.admit(&other, Lane::Planned),
+                stop
+            );
             assert_eq!((first, second), (stopped("interrupted"), stopped("interrupted")));
             assert_eq!(queue.now().as_millis(), 100);
-            assert_eq!(queue.pause(Duration::ZERO).await, Err(PortalError::Stopped("interrupted".to_owned())));
+            assert_eq!(
+                queue.pause(Duration::ZERO).await,
+                Err(PortalError::Stopped("interrupted".to_owned()))
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn admission_wait_beyond_the_deadline_ends_at_once() {
         let queue = queue(50.0, Some(Duration::from_secs(1)));
-        assert_eq!(queue.admit(&weights(), Lane::Planned).await, stopped("the deadline would pass while waiting"));
+        assert_eq!(
+            queue.admit(&weights(), Lane::Planned).await,
+            stopped("the deadline would pass while waiting")
+        );
         assert_eq!(queue.now(), Duration::ZERO);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(queue.admit(&weights(), Lane::Planned).await, stopped("the deadline has passed"));
+        assert_eq!(
+            queue.admit(&weights(), Lane::Planned).await,
+            stopped("the deadline has passed")
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -293,7 +327,10 @@ mod tests {
         let now = queue.now();
         queue.limiter().record_usage("user.get", usage, now);
         assert_eq!(queue.admit(&weights(), Lane::Planned).await, Ok(Duration::ZERO));
-        assert_eq!(queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Planned).await, Ok(Duration::from_secs(42)));
+        assert_eq!(
+            queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Planned).await,
+            Ok(Duration::from_secs(42))
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -354,7 +391,12 @@ mod tests {
                         return error;
                     }
                     let now = queue.now();
-                    queue.limiter().on_throttled(Limit::Rate, "batch", now, now + Duration::from_millis(1));
+                    queue.limiter().on_throttled(
+                        Limit::Rate,
+                        "batch",
+                        now,
+                        now + Duration::from_millis(1),
+                    );
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };

@@ -1,8 +1,8 @@
 //! The body of a batch request.
 //!
-//! Commands have keys with a letter in front, so that the portal answers with maps and not with lists, and they stand in
-//! the order in which they are to run: the portal runs them as they are written. `halt` is always 0, and no command
-//! refers to the result of another.
+//! Commands have keys with a letter in front, so that the portal answers with maps and not with
+//! lists, and they stand in the order in which they are to run: the portal runs them as they are
+//! written. `halt` is always 0, and no command refers to the result of another.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,13 @@ pub(crate) struct Batch {
 impl Batch {
     /// Commands with the keys `c0`, `c1`, …
     pub(crate) fn numbered(commands: impl IntoIterator<Item = Command>) -> Self {
-        Self { commands: commands.into_iter().enumerate().map(|(index, command)| (key(index), command)).collect() }
+        Self {
+            commands: commands
+                .into_iter()
+                .enumerate()
+                .map(|(index, command)| (key(index), command))
+                .collect(),
+        }
     }
 
     /// Adds a command under a key of its own.

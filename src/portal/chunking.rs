@@ -17,11 +17,11 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Returns the chunk size of the list, chosen once when it begins. `available` is how many requests the rate limit lets
-    /// through at once.
+    /// Returns the chunk size of the list, chosen once when it begins. `available` is how many
+    /// requests the rate limit lets through at once.
     ///
-    /// All connections carry equal requests if there is room for whole waves of them and for what follows. Otherwise the rate
-    /// limit is the bottleneck, and full requests use it best.
+    /// All connections carry equal requests if there is room for whole waves of them and for what
+    /// follows. Otherwise the rate limit is the bottleneck, and full requests use it best.
     pub(crate) fn chunk_size(&self, connections: usize, available: f64) -> usize {
         let Self { items, commands_each, max, reserved } = *self;
         let max = max.max(1);

@@ -7,7 +7,8 @@
 //! * rejected: no request can succeed. The client remembers it and sends nothing more.
 //! * anything unclear: a call that only reads is sent again after a pause.
 //!
-//! A call that writes is sent again only if it surely was not processed. Any other answer without a result is given back.
+//! A call that writes is sent again only if it surely was not processed. Any other answer without a
+//! result is given back.
 //!
 //! All repeats draw on one [`RetryBudget`], whoever asks for them.
 
@@ -31,15 +32,16 @@ use super::{EventHook, Limit, PortalEvent, PortalSettings, RetryBudget, Statisti
 use crate::model::PortalId;
 use crate::port::{IndeterminateCause, Lane, PortalError, Refusal, Rejection};
 
-/// How long a limit may stand in the way of one call: longer than the ten minutes over which the portal adds up its
-/// operating time.
+/// How long a limit may stand in the way of one call: longer than the ten minutes over which the
+/// portal adds up its operating time.
 pub(super) const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// How long an address is tried that has never answered, or with nothing but web pages that call themselves a success: it
-/// is more likely misspelt than down.
+/// How long an address is tried that has never answered, or with nothing but web pages that call
+/// themselves a success: it is more likely misspelt than down.
 const FIRST_CONTACT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// After how many failures of one call, while others succeed, it is the call that is to blame and not the portal.
+/// After how many failures of one call, while others succeed, it is the call that is to blame and
+/// not the portal.
 const FAILURES_OF_ITS_OWN: u32 = 3;
 
 /// What every reader and writer of one portal shares.
@@ -73,7 +75,8 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) body: Vec<u8>,
     pub(crate) charges: CallWeights,
-    /// The rate limiter has admitted the request already: it leaves at once, or its caller admits it anew.
+    /// The rate limiter has admitted the request already: it leaves at once, or its caller admits
+    /// it anew.
     pub(crate) admitted: bool,
 }
 
@@ -107,7 +110,11 @@ pub(crate) enum CallError {
 }
 
 impl Client {
-    pub(crate) fn new(portal: PortalId, transport: Box<dyn Transport>, settings: &PortalSettings) -> Self {
+    pub(crate) fn new(
+        portal: PortalId,
+        transport: Box<dyn Transport>,
+        settings: &PortalSettings,
+    ) -> Self {
         let most_connections = settings.connections.clamp(1, 64);
         Self {
             transport,
@@ -124,8 +131,8 @@ impl Client {
         }
     }
 
-    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is given the times of the
-    /// request.
+    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is
+    /// given the times of the request.
     pub(crate) async fn call<T>(
         &self,
         request: &Request,
@@ -134,10 +141,12 @@ impl Client {
         read: impl Fn(&Success<'_>, RoundTrip) -> Result<T, Trouble>,
     ) -> Result<T, CallError> {
         loop {
-            let (trip, answer) = self.send(request, repeat, trial.lane()).await.map_err(CallError::Portal)?;
+            let (trip, answer) =
+                self.send(request, repeat, trial.lane()).await.map_err(CallError::Portal)?;
             let (trouble, sent) = match answer {
                 Ok(answer) => {
-                    let success = decode(answer.status, answer.content_type.as_deref(), &answer.body);
+                    let success =
+                        decode(answer.status, answer.content_type.as_deref(), &answer.body);
                     match success.and_then(|success| read(&success, trip)) {
                         Ok(value) => {
                             self.succeeded(trip.sent);
@@ -146,16 +155,28 @@ impl Client {
                         Err(trouble) => (trouble, true),
                     }
                 }
-                Err(TransportError::NotSent(text)) => (Trouble::Broken(Breakage::Passing, text), false),
+                Err(TransportError::NotSent(text)) => {
+                    (Trouble::Broken(Breakage::Passing, text), false)
+                }
                 Err(TransportError::Barred(rejection, text)) => {
                     match self.is_stranger() || rejection == Rejection::Certificate {
-                        true => (Trouble::Rejected(rejection, Refusal { code: String::new(), message: text }), false),
+                        true => (
+                            Trouble::Rejected(
+                                rejection,
+                                Refusal { code: String::new(), message: text },
+                            ),
+                            false,
+                        ),
                         // A proxy that has let requests pass may be starting anew.
                         false => (Trouble::Broken(Breakage::Passing, text), false),
                     }
                 }
-                Err(error @ TransportError::Lost(_)) => (Trouble::Broken(Breakage::Passing, error.to_string()), true),
-                Err(error @ TransportError::TimedOut(_)) => (Trouble::Broken(Breakage::Fatal, error.to_string()), true),
+                Err(error @ TransportError::Lost(_)) => {
+                    (Trouble::Broken(Breakage::Passing, error.to_string()), true)
+                }
+                Err(error @ TransportError::TimedOut(_)) => {
+                    (Trouble::Broken(Breakage::Fatal, error.to_string()), true)
+                }
             };
             if repeat == Repeat::IfNotExecuted && sent {
                 return Err(self.indeterminate(request, trouble, trip.sent));
@@ -176,13 +197,16 @@ impl Client {
                     return Err(CallError::Portal(PortalError::NotExecuted(text)));
                 }
                 Trouble::Broken(_, text) if !sent => self.try_again_unsent(text, trial).await?,
-                Trouble::Broken(breakage, text) => self.try_again(request, breakage, text, trial).await?,
+                Trouble::Broken(breakage, text) => {
+                    self.try_again(request, breakage, text, trial).await?
+                }
             }
         }
     }
 
-    /// Returns the error for an answer to a request that writes. No refusal proves that the portal executed none of it, so that
-    /// nothing is concluded from one here, not even that the credential is dead: the read-back that follows tells.
+    /// Returns the error for an answer to a request that writes. No refusal proves that the portal
+    /// executed none of it, so that nothing is concluded from one here, not even that the
+    /// credential is dead: the read-back that follows tells.
     fn indeterminate(&self, request: &Request, trouble: Trouble, sent: Duration) -> CallError {
         match trouble {
             Trouble::Limited(limit, refusal) => {
@@ -197,7 +221,10 @@ impl Client {
             }
             Trouble::Refused(refusal) => {
                 let text = words(&refusal);
-                CallError::Indeterminate(text.clone(), IndeterminateCause::Refusal(PortalError::Unexpected(text)))
+                CallError::Indeterminate(
+                    text.clone(),
+                    IndeterminateCause::Refusal(PortalError::Unexpected(text)),
+                )
             }
             Trouble::Broken(_, text) => {
                 self.with(|state| state.statistics.http_errors += 1);
@@ -206,8 +233,8 @@ impl Client {
         }
     }
 
-    /// Sends a request once, when the limits allow it. A stop drops a read in flight, and never a write or a read of a
-    /// compensation.
+    /// Sends a request once, when the limits allow it. A stop drops a read in flight, and never a
+    /// write or a read of a compensation.
     async fn send(
         &self,
         request: &Request,
@@ -219,7 +246,8 @@ impl Client {
             Lane::Planned if !request.admitted => Some(self.connections.acquire().await),
             Lane::Planned | Lane::Compensation => None,
         };
-        // A compensation is tried all the same: the answer that is remembered may have been a stray one.
+        // A compensation is tried all the same: the answer that is remembered may have been a stray
+        // one.
         let rejected = || self.rejected.get().filter(|_| lane == Lane::Planned).cloned();
         if let Some(error) = rejected() {
             return Err(error);
@@ -262,12 +290,21 @@ impl Client {
     }
 
     /// Records how long a batch took: see [`Latency::record`].
-    pub(super) fn record_latency(&self, commands: usize, time: Duration, finishes: impl Iterator<Item = f64> + Clone) {
+    pub(super) fn record_latency(
+        &self,
+        commands: usize,
+        time: Duration,
+        finishes: impl Iterator<Item = f64> + Clone,
+    ) {
         self.with(|state| state.latency.record(commands, time, finishes));
     }
 
     /// Pauses before a request that never left is tried again.
-    pub(super) async fn try_again_unsent(&self, text: String, trial: &mut Trial) -> Result<(), CallError> {
+    pub(super) async fn try_again_unsent(
+        &self,
+        text: String,
+        trial: &mut Trial,
+    ) -> Result<(), CallError> {
         let pause = trial.failed(&self.budget);
         let last_success = self.with(|state| {
             state.statistics.http_errors += 1;
@@ -280,7 +317,8 @@ impl Client {
         self.repeat_after(text, pause, trial.lane()).await
     }
 
-    /// Pauses before a request that may have been carried out, and only reads, is sent again; or gives it back.
+    /// Pauses before a request that may have been carried out, and only reads, is sent again; or
+    /// gives it back.
     async fn try_again(
         &self,
         request: &Request,
@@ -298,10 +336,13 @@ impl Client {
         let own_fault = match breakage {
             // The same commands will break the portal again: better find the one at once.
             Breakage::Fatal => commands > 1 || trial.attempts() >= FAILURES_OF_ITS_OWN,
-            Breakage::Foreign | Breakage::Passing => trial.attempts() >= FAILURES_OF_ITS_OWN && others_succeed,
+            Breakage::Foreign | Breakage::Passing => {
+                trial.attempts() >= FAILURES_OF_ITS_OWN && others_succeed
+            }
         };
         // Half of the patience is kept for the halves.
-        let worn = trial.is_long(&self.budget) && trial.attempts() >= FAILURES_OF_ITS_OWN && commands > 1;
+        let worn =
+            trial.is_long(&self.budget) && trial.attempts() >= FAILURES_OF_ITS_OWN && commands > 1;
         if own_fault || worn {
             return Err(CallError::Broken(text));
         }
@@ -311,7 +352,11 @@ impl Client {
         };
         if trial.duration() + pause > patience {
             let error = PortalError::MaybeExecuted(text.clone());
-            return Err(if others_succeed { CallError::Broken(text) } else { CallError::Portal(error) });
+            return Err(if others_succeed {
+                CallError::Broken(text)
+            } else {
+                CallError::Portal(error)
+            });
         }
         if !self.owe() {
             return Err(CallError::Portal(PortalError::MaybeExecuted(text)));
@@ -324,7 +369,8 @@ impl Client {
         self.with(|state| state.last_success.is_none())
     }
 
-    /// How long to try an address of which nothing shows that a portal is there, unless it has answered before.
+    /// How long to try an address of which nothing shows that a portal is there, unless it has
+    /// answered before.
     fn patience_with_a_stranger(&self, last_success: Option<Instant>) -> Duration {
         match last_success {
             Some(_) => self.budget.patience,
@@ -332,7 +378,12 @@ impl Client {
         }
     }
 
-    async fn repeat_after(&self, reason: String, pause: Duration, lane: Lane) -> Result<(), CallError> {
+    async fn repeat_after(
+        &self,
+        reason: String,
+        pause: Duration,
+        lane: Lane,
+    ) -> Result<(), CallError> {
         self.with(|state| state.statistics.repeated += 1);
         (self.events)(PortalEvent::Repeated { reason, pause });
         self.admission.pause_in(pause, lane).await.map_err(CallError::Portal)
@@ -344,7 +395,8 @@ impl Client {
         (self.events)(PortalEvent::AskedAgain { reason });
     }
 
-    /// Takes one repeat from the budget. False if there is none left: the portal fails more than it answers.
+    /// Takes one repeat from the budget. False if there is none left: the portal fails more than it
+    /// answers.
     pub(super) fn owe(&self) -> bool {
         self.with(|state| {
             let left = state.owed < f64::from(self.budget.repeats);
@@ -355,9 +407,11 @@ impl Client {
 
     /// Remembers that nothing can succeed, and puts it into the port's words.
     pub(super) fn reject(&self, rejection: Rejection, refusal: Refusal) -> PortalError {
-        let error = PortalError::Rejected { rejection, code: refusal.code, message: refusal.message };
+        let error =
+            PortalError::Rejected { rejection, code: refusal.code, message: refusal.message };
         match rejection {
-            // The right to one section, or the section itself, may be missing while others are there.
+            // The right to one section, or the section itself, may be missing while others are
+            // there.
             Rejection::MissingRight | Rejection::NotAllowed | Rejection::NotAPortal => error,
             Rejection::Credentials
             | Rejection::OwnerDismissed
@@ -372,8 +426,8 @@ impl Client {
         }
     }
 
-    /// Records that the portal refused a method in a request that was sent at `sent`, because of a limit. The limiter makes all
-    /// requests that it concerns wait.
+    /// Records that the portal refused a method in a request that was sent at `sent`, because of a
+    /// limit. The limiter makes all requests that it concerns wait.
     pub(super) fn on_throttled(&self, limit: Limit, method: &str, sent: Duration) {
         let now = self.admission.now();
         self.admission.limiter().on_throttled(limit, method, sent, now);
@@ -435,7 +489,11 @@ impl Client {
 impl Statistics {
     fn count(&mut self, request: &Request, waited: Duration) {
         let of = |wanted: &str| -> u64 {
-            let counts = request.charges.iter().filter(|(method, _)| *method == wanted).map(|(_, count)| *count as u64);
+            let counts = request
+                .charges
+                .iter()
+                .filter(|(method, _)| *method == wanted)
+                .map(|(_, count)| *count as u64);
             counts.sum()
         };
         self.requests += 1;
@@ -449,7 +507,8 @@ impl Statistics {
 /// A refusal of one command, with the method in its message.
 pub(super) fn of_method(method: &str, refusal: Refusal) -> Refusal {
     let Refusal { code, message } = refusal;
-    let message = if message.is_empty() { method.to_owned() } else { format!("{method}: {message}") };
+    let message =
+        if message.is_empty() { method.to_owned() } else { format!("{method}: {message}") };
     Refusal { code, message }
 }
 

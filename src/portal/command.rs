@@ -1,7 +1,7 @@
 //! One call of a method, as it stands in a batch; and the few that recard makes.
 //!
-//! A command is built from checked types alone. It always names everything: the portal reads whatever is missing or odd
-//! as "the caller", "personal" or "simple leads", and answers `true`.
+//! A command is built from checked types alone. It always names everything: the portal reads
+//! whatever is missing or odd as "the caller", "personal" or "simple leads", and answers `true`.
 
 use super::encode::push_encoded;
 use crate::model::{CardKey, CardScope};
@@ -40,7 +40,8 @@ impl Command {
         Self { method, query: String::new() }
     }
 
-    /// Adds a parameter. The name is the program's own and may have brackets; the value may be anything.
+    /// Adds a parameter. The name is the program's own and may have brackets; the value may be
+    /// anything.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         if !self.query.is_empty() {
             self.query.push('&');
@@ -51,11 +52,14 @@ impl Command {
         self
     }
 
-    /// A call for one card. Scope and user come first: a portal that drops parameters drops the last.
+    /// A call for one card. Scope and user come first: a portal that drops parameters drops the
+    /// last.
     pub(crate) fn for_card(method: &'static str, key: CardKey) -> Self {
         let command = match key.scope {
             CardScope::Common => Self::new(method).with("scope", "C"),
-            CardScope::Personal(user) => Self::new(method).with("scope", "P").with("userId", &user.to_string()),
+            CardScope::Personal(user) => {
+                Self::new(method).with("scope", "P").with("userId", &user.to_string())
+            }
         };
         command.with("extras[leadCustomerType]", &key.lead.number().to_string())
     }
@@ -67,7 +71,11 @@ impl Command {
 
     /// The text that stands in a batch.
     pub(crate) fn text(&self) -> String {
-        if self.query.is_empty() { self.method.to_owned() } else { format!("{}?{}", self.method, self.query) }
+        if self.query.is_empty() {
+            self.method.to_owned()
+        } else {
+            format!("{}?{}", self.method, self.query)
+        }
     }
 }
 
@@ -91,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_become_another_parameter() {
-        let command = Command::new(USERS).with("FILTER[EMAIL]", "a&userId=1@b.example").with("start", "0");
+        let command =
+            Command::new(USERS).with("FILTER[EMAIL]", "a&userId=1@b.example").with("start", "0");
         assert_eq!(command.text(), "user.get?FILTER[EMAIL]=a%26userId%3D1%40b.example&start=0");
         assert_eq!(Command::new(PROFILE).text(), "profile");
     }

@@ -1,8 +1,9 @@
 //! Percent-encoding for the command strings of a batch.
 //!
-//! A raw `&` ends a value and starts another parameter, a raw `#` drops everything after it, a raw `+` is a blank, and
-//! `$result[…]` is looked up in earlier answers. All of these end with the caller's own card being reset. So every byte
-//! that is not plainly harmless is encoded, and nothing is ever passed through because it "looks fine".
+//! A raw `&` ends a value and starts another parameter, a raw `#` drops everything after it, a raw
+//! `+` is a blank, and `$result[…]` is looked up in earlier answers. All of these end with the
+//! caller's own card being reset. So every byte that is not plainly harmless is encoded, and
+//! nothing is ever passed through because it "looks fine".
 
 /// Appends a value, every byte but ASCII letters, digits and `-._~` encoded.
 pub(crate) fn push_encoded(query: &mut String, value: &str) {
@@ -12,7 +13,9 @@ pub(crate) fn push_encoded(query: &mut String, value: &str) {
         } else {
             query.push('%');
             for digit in [byte >> 4, byte & 0x0f] {
-                query.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
+                query.push(
+                    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase(),
+                );
             }
         }
     }
@@ -31,7 +34,10 @@ mod tests {
     #[test]
     fn nothing_that_has_a_meaning_in_a_command_passes_through() {
         assert_eq!(encoded("a+b@c.example"), "a%2Bb%40c.example");
-        assert_eq!(encoded("&userId=1#x%$result[u] /"), "%26userId%3D1%23x%25%24result%5Bu%5D%20%2F");
+        assert_eq!(
+            encoded("&userId=1#x%$result[u] /"),
+            "%26userId%3D1%23x%25%24result%5Bu%5D%20%2F"
+        );
         assert_eq!(encoded("ключ\n\0"), "%D0%BA%D0%BB%D1%8E%D1%87%0A%00");
     }
 

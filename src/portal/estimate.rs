@@ -29,8 +29,9 @@ pub struct Forecast {
     pub requests: u32,
     /// Time that they take.
     pub time: Duration,
-    /// Share of the operating time that the portal grants a method in ten minutes, of the method that takes most: 0.1 is a tenth.
-    /// May be more than 1. Zero on a portal that does not limit operating time.
+    /// Share of the operating time that the portal grants a method in ten minutes, of the method
+    /// that takes most: 0.1 is a tenth. May be more than 1. Zero on a portal that does not limit
+    /// operating time.
     pub operating_share: f64,
 }
 
@@ -43,7 +44,10 @@ struct Phase {
 
 impl Phase {
     fn new(items: usize, commands_each: usize, max: usize, command_seconds: f64) -> Self {
-        Self { requests: items.div_ceil(max), seconds: (items.min(max) * commands_each) as f64 * command_seconds }
+        Self {
+            requests: items.div_ceil(max),
+            seconds: (items.min(max) * commands_each) as f64 * command_seconds,
+        }
     }
 }
 
@@ -67,12 +71,15 @@ impl Client {
         let Budget { available, refill_rate } = self.budget();
         let waiting = requests as f64 - available;
         let paced = if waiting > 0.0 { waiting / refill_rate } else { 0.0 };
-        let last = phases.iter().rev().find(|phase| phase.requests > 0).map_or(0.0, |phase| phase.seconds);
-        let busy = |phase: &Phase| phase.requests.div_ceil(self.connections()) as f64 * phase.seconds;
+        let last =
+            phases.iter().rev().find(|phase| phase.requests > 0).map_or(0.0, |phase| phase.seconds);
+        let busy =
+            |phase: &Phase| phase.requests.div_ceil(self.connections()) as f64 * phase.seconds;
         let seconds = (paced + last).max(phases.iter().map(busy).sum());
         // The method that reads has the most commands.
         let commands = reads + READS_OF_A_RESET * resets;
-        let operating = if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
+        let operating =
+            if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
         let (operating_share, pauses) = self.admission.limiter().operating_estimate(operating);
         let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).max(pauses);
         Forecast { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }

@@ -1,7 +1,8 @@
-//! What the portal says about itself and about the webhook, for whoever wants to know before they rely on it.
+//! What the portal says about itself and about the webhook, for whoever wants to know before they
+//! rely on it.
 //!
-//! Small methods that need no right, in a request or two. Each is read by itself: a portal that does not answer one of them is
-//! still worth hearing about the others.
+//! Small methods that need no right, in a request or two. Each is read by itself: a portal that
+//! does not answer one of them is still worth hearing about the others.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,9 @@ impl Client {
         // The portal finds a method by its name in lower case only.
         let look_up = |name: &&str| Command::new(LOOK_UP).with("name", &name.to_ascii_lowercase());
         let commands: Vec<Command> = small.into_iter().chain(METHODS.iter().map(look_up)).collect();
-        let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(SERVER_TIME));
+        let command = |number: usize| {
+            commands.get(number).cloned().unwrap_or_else(|| Command::new(SERVER_TIME))
+        };
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
         self.read_all(commands.len(), 0, &command, &mut take).await?;
@@ -72,7 +75,8 @@ impl Client {
         let rights = answer(0).and_then(|json| rights(&json).ok_or_else(|| senseless(&json)));
         let server_time = answer(1).and_then(|json| time(&json).ok_or_else(|| senseless(&json)));
         let method = |(index, name): (usize, &&'static str)| {
-            let found = answer(index + 2).and_then(|json| availability(&json).ok_or_else(|| senseless(&json)));
+            let found = answer(index + 2)
+                .and_then(|json| availability(&json).ok_or_else(|| senseless(&json)));
             (*name, found.unwrap_or_else(Availability::Unknown))
         };
         let methods = METHODS.iter().enumerate().map(method).collect();
@@ -118,15 +122,27 @@ mod tests {
     #[test]
     fn a_method_is_there_or_not_and_allowed_or_not() {
         let read = |text: &str| availability(&raw(text));
-        assert_eq!(read(r#"{"isExisting":true,"isAvailable":true}"#), Some(Availability::Available));
-        assert_eq!(read(r#"{"isExisting":true,"isAvailable":false}"#), Some(Availability::NotAllowed));
-        assert_eq!(read(r#"{"isExisting":false,"isAvailable":false}"#), Some(Availability::Missing));
+        assert_eq!(
+            read(r#"{"isExisting":true,"isAvailable":true}"#),
+            Some(Availability::Available)
+        );
+        assert_eq!(
+            read(r#"{"isExisting":true,"isAvailable":false}"#),
+            Some(Availability::NotAllowed)
+        );
+        assert_eq!(
+            read(r#"{"isExisting":false,"isAvailable":false}"#),
+            Some(Availability::Missing)
+        );
         assert_eq!(read("[]"), None);
     }
 
     #[test]
     fn the_time_has_an_offset() {
-        assert_eq!(time(&raw(r#""2026-11-01T12:00:00+03:00""#)), "2026-11-01T09:00:00Z".parse().ok());
+        assert_eq!(
+            time(&raw(r#""2026-11-01T12:00:00+03:00""#)),
+            "2026-11-01T09:00:00Z".parse().ok()
+        );
         assert_eq!(time(&raw(r#""noon""#)), None);
         assert_eq!(rights(&raw(r#"["crm","user"]"#)).unwrap(), ["crm", "user"]);
         assert_eq!(rights(&raw("[]")).unwrap(), Vec::<String>::new());

@@ -47,7 +47,12 @@ impl Client {
         repeat: Repeat,
         trial: &mut Trial,
     ) -> Result<CommandEnds, CallError> {
-        let request = Request { method: BATCH, body: batch.body(), charges: batch.charges(), admitted: false };
+        let request = Request {
+            method: BATCH,
+            body: batch.body(),
+            charges: batch.charges(),
+            admitted: false,
+        };
         let read = |success: &Success<'_>, trip: RoundTrip| {
             let answer = BatchAnswer::of(success)?;
             let finishes = answer.results.values().filter_map(|result| result.times.finish);
@@ -58,7 +63,8 @@ impl Client {
         self.call(&request, repeat, trial, read).await
     }
 
-    /// Tells the limiter the operating times that an answer names, and which methods were refused because of a limit.
+    /// Tells the limiter the operating times that an answer names, and which methods were refused
+    /// because of a limit.
     fn record_limits(&self, batch: &Batch, trip: RoundTrip, answer: &BatchAnswer<'_>) {
         let (methods, now) = (batch.methods(), self.admission.now());
         let mut refused: Vec<(Limit, &str)> = Vec::new();
@@ -90,12 +96,18 @@ fn owned(answer: BatchAnswer<'_>) -> CommandEnds {
     let batch_times = answer.times;
     let end = |outcome, total, next, times| match outcome {
         CommandOutcome::Failed(trouble) => CommandEnd::Failed(trouble),
-        CommandOutcome::Answered(json) => {
-            CommandEnd::Answered(Answer { json: RawValue::to_owned(json), total, next, times, batch_times })
-        }
+        CommandOutcome::Answered(json) => CommandEnd::Answered(Answer {
+            json: RawValue::to_owned(json),
+            total,
+            next,
+            times,
+            batch_times,
+        }),
     };
     let results = answer.results.into_iter();
     results
-        .map(|(key, CommandResult { outcome, total, next, times })| (key, end(outcome, total, next, times)))
+        .map(|(key, CommandResult { outcome, total, next, times })| {
+            (key, end(outcome, total, next, times))
+        })
         .collect()
 }

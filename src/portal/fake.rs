@@ -74,7 +74,11 @@ impl FakePortal {
 }
 
 impl Transport for FakePortal {
-    fn send<'a>(&'a self, method: &'static str, body: Vec<u8>) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
+    fn send<'a>(
+        &'a self,
+        method: &'static str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
         Box::pin(async move {
             let (answer, delay) = self.with(|state| {
                 state.arrivals.push((method, Instant::now()));
@@ -117,7 +121,8 @@ impl FakeState {
     /// Runs the commands one after the other; none if the portal breaks down.
     fn batch(&mut self, commands: &[(String, String)], left_out: &[&str]) -> Option<String> {
         self.log.push(commands.iter().map(|(_, command)| command.clone()).collect());
-        let (mut results, mut errors, mut totals, mut nexts) = (json!({}), json!({}), json!({}), json!({}));
+        let (mut results, mut errors, mut totals, mut nexts) =
+            (json!({}), json!({}), json!({}), json!({}));
         let mut times = json!({});
         for ((key, command), number) in commands.iter().zip(1_u32..) {
             if left_out.contains(&key.as_str()) {
@@ -126,7 +131,10 @@ impl FakeState {
             if self.poison.as_ref().is_some_and(|poison| command.contains(poison)) {
                 return None;
             }
-            let failure = self.failures.iter_mut().find(|(text, _, left)| *left > 0 && command.contains(text.as_str()));
+            let failure = self
+                .failures
+                .iter_mut()
+                .find(|(text, _, left)| *left > 0 && command.contains(text.as_str()));
             if let Some((_, code, left)) = failure {
                 *left -= 1;
                 errors[key] = json!({"error": code, "error_description": ""});
@@ -141,8 +149,9 @@ impl FakeState {
                 times[key] = json!({"start": 1_795_437_623, "finish": finish, "duration": 0.9, "processing": 0});
             }
         }
-        let list_if_empty =
-            |map: Value| if map.as_object().is_some_and(serde_json::Map::is_empty) { json!([]) } else { map };
+        let list_if_empty = |map: Value| {
+            if map.as_object().is_some_and(serde_json::Map::is_empty) { json!([]) } else { map }
+        };
         let maps = json!({
             "result": list_if_empty(results), "result_error": list_if_empty(errors), "result_total": totals,
             "result_next": nexts, "result_time": list_if_empty(times),
@@ -152,16 +161,27 @@ impl FakeState {
 
     fn command(&mut self, command: &str) -> (Value, Value, Value) {
         let (method, query) = command.split_once('?').unwrap_or((command, ""));
-        let start: usize = query.rsplit_once("start=").map_or(0, |(_, start)| start.parse().unwrap());
+        let start: usize =
+            query.rsplit_once("start=").map_or(0, |(_, start)| start.parse().unwrap());
         let list = match method {
             "crm.lead.details.configuration.get" => {
-                return (self.rows.get(query).cloned().unwrap_or(Value::Null), Value::Null, Value::Null);
+                return (
+                    self.rows.get(query).cloned().unwrap_or(Value::Null),
+                    Value::Null,
+                    Value::Null,
+                );
             }
             "crm.lead.details.configuration.reset" => {
                 self.rows.remove(query);
                 return (json!(true), Value::Null, Value::Null);
             }
-            "profile" => return (json!({"ID": "1", "ADMIN": true, "NAME": "Anna"}), Value::Null, Value::Null),
+            "profile" => {
+                return (
+                    json!({"ID": "1", "ADMIN": true, "NAME": "Anna"}),
+                    Value::Null,
+                    Value::Null,
+                );
+            }
             "user.get" => &self.users,
             "department.get" => &self.departments,
             other => panic!("the client never asks for {other}"),
@@ -176,7 +196,8 @@ impl FakeState {
 
 /// The commands of a batch in the order in which they are written: a JSON map would sort them.
 fn commands(body: &str) -> Vec<(String, String)> {
-    let inner = body.strip_prefix(r#"{"halt":0,"cmd":{"#).and_then(|rest| rest.strip_suffix("}}")).unwrap();
+    let inner =
+        body.strip_prefix(r#"{"halt":0,"cmd":{"#).and_then(|rest| rest.strip_suffix("}}")).unwrap();
     let texts: Vec<&str> = inner.split('"').skip(1).step_by(2).collect();
     texts.chunks(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect()
 }

@@ -1,4 +1,5 @@
-//! What the rest of the program holds: a connected portal, and the two rights that can be taken from it.
+//! What the rest of the program holds: a connected portal, and the two rights that can be taken
+//! from it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use super::transport::{ConnectError, HttpTransport};
 use super::{PortalSettings, Statistics, WebhookUrl};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
 use crate::port::{
-    CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet, WriteError, WriteEvidence,
-    WritePortal,
+    CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet,
+    WriteError, WriteEvidence, WritePortal,
 };
 
 /// A portal reached over HTTP. A clone shares connections, limits and numbers.
@@ -41,14 +42,20 @@ pub struct PortalWriter {
 }
 
 impl HttpPortal {
-    /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose clock it uses.
+    /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose
+    /// clock it uses.
     ///
     /// # Errors
     ///
     /// If the HTTP client cannot be made.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
         let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
-        let transport = HttpTransport::new(webhook, settings.request_timeout, settings.connections, &settings.network)?;
+        let transport = HttpTransport::new(
+            webhook,
+            settings.request_timeout,
+            settings.connections,
+            &settings.network,
+        )?;
         Ok(Self { client: Arc::new(Client::new(portal, Box::new(transport), &settings)) })
     }
 
@@ -78,8 +85,8 @@ impl HttpPortal {
         self.client.admission.limiter().level(now)
     }
 
-    /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Reads in flight are dropped, and
-    /// writes in flight finish.
+    /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Reads in flight
+    /// are dropped, and writes in flight finish.
     pub fn stop(&self, reason: &str) {
         self.client.admission.stop(reason);
     }
@@ -90,7 +97,10 @@ impl HttpPortal {
     }
 
     #[cfg(test)]
-    pub(crate) fn over(transport: impl super::transport::Transport + 'static, settings: &PortalSettings) -> Self {
+    pub(crate) fn over(
+        transport: impl super::transport::Transport + 'static,
+        settings: &PortalSettings,
+    ) -> Self {
         let portal = PortalId::new("portal.example").unwrap();
         Self { client: Arc::new(Client::new(portal, Box::new(transport), settings)) }
     }
@@ -123,7 +133,11 @@ impl ReadPortal for PortalReader {
         self.client.employees().await
     }
 
-    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         self.client.read_cards(keys, sink).await
     }
 }
@@ -149,7 +163,11 @@ impl ReadPortal for PortalWriter {
         self.client.employees().await
     }
 
-    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         self.client.read_cards(keys, sink).await
     }
 }
@@ -181,7 +199,11 @@ impl WritePortal for PortalWriter {
         self.client.set_card(key, layout, lane, proceed).await
     }
 
-    async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_back(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         self.client.read_back(keys, sink).await
     }
 }

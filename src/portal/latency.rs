@@ -20,15 +20,21 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// Records a batch of so many commands that took `time`. `finishes` are the moments at which the portal finished each of
-    /// them, by its own clock, as far as the answer names them.
-    pub(crate) fn record(&mut self, commands: usize, time: Duration, finishes: impl Iterator<Item = f64> + Clone) {
+    /// Records a batch of so many commands that took `time`. `finishes` are the moments at which
+    /// the portal finished each of them, by its own clock, as far as the answer names them.
+    pub(crate) fn record(
+        &mut self,
+        commands: usize,
+        time: Duration,
+        finishes: impl Iterator<Item = f64> + Clone,
+    ) {
         // The time of a single command is mostly that of the way to the portal.
         if commands < 2 {
             return;
         }
         let (whole, time) = (commands as f64, time.as_secs_f64());
-        let between = finishes.clone().fold(f64::MIN, f64::max) - finishes.clone().fold(f64::MAX, f64::min);
+        let between =
+            finishes.clone().fold(f64::MIN, f64::max) - finishes.clone().fold(f64::MAX, f64::min);
         let is_usable = finishes.count() == commands && (0.0..=time).contains(&between);
         let each = if is_usable { between / (whole - 1.0) } else { time / whole };
         self.seconds = DECAY * self.seconds + each * whole;
@@ -47,18 +53,22 @@ mod tests {
 
     fn average(finishes: &[f64]) -> f64 {
         let mut latency = Latency::default();
-        (0..50).for_each(|_| latency.record(3, Duration::from_millis(300), finishes.iter().copied()));
+        (0..50)
+            .for_each(|_| latency.record(3, Duration::from_millis(300), finishes.iter().copied()));
         latency.command_seconds()
     }
 
     #[test]
     fn latency_is_the_time_between_the_ends_of_commands() {
-        assert!((average(&[1_795_437_623.5, 1_795_437_623.51, 1_795_437_623.52]) - 0.01).abs() < 0.001);
+        assert!(
+            (average(&[1_795_437_623.5, 1_795_437_623.51, 1_795_437_623.52]) - 0.01).abs() < 0.001
+        );
     }
 
     #[test]
     fn latency_without_usable_clock_is_the_time_of_the_request() {
-        let odd = [1e300, f64::INFINITY, -1e300].map(|end| vec![1_795_437_623.5, 1_795_437_623.6, end]);
+        let odd =
+            [1e300, f64::INFINITY, -1e300].map(|end| vec![1_795_437_623.5, 1_795_437_623.6, end]);
         for finishes in odd.into_iter().chain([vec![], vec![1_795_437_623.5]]) {
             assert!((average(&finishes) - 0.1).abs() < 0.001, "{finishes:?}");
         }

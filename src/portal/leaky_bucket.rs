@@ -1,16 +1,19 @@
 //! Leaky bucket of the portal's request limit, as far as one client can know it.
 //!
-//! The portal's counter rises by 1 with each request and falls by Y once a second, at a moment that no client knows; a request
-//! that would lift it above X is refused. This bucket leaks evenly and is Y smaller. The portal's counter is therefore always
-//! lower than this one plus Y, and a client that is alone is never refused. The portal counts in whole numbers, so that this holds for
+//! The portal's counter rises by 1 with each request and falls by Y once a second, at a moment that
+//! no client knows; a request that would lift it above X is refused. This bucket leaks evenly and
+//! is Y smaller. The portal's counter is therefore always lower than this one plus Y, and a client
+//! that is alone is never refused. The portal counts in whole numbers, so that this holds for
 //! requests that arrive up to 1/Y seconds later than others, too.
 //!
-//! Refusals come in rows: a row ends when the portal accepts a request that was sent after its last refusal. The first refusal of a
-//! row pauses all requests for a second. The second one sets the level to full. Each further one reduces the rate by 10 %.
+//! Refusals come in rows: a row ends when the portal accepts a request that was sent after its last
+//! refusal. The first refusal of a row pauses all requests for a second. The second one sets the
+//! level to full. Each further one reduces the rate by 10 %.
 //!
-//! The first row may be a mistake of a server on the way. When it ends, level and rate are again those of this client's own
-//! requests. A refusal within a minute of the last one means that other clients share the counter: it sets the level to full at
-//! once, further ones reduce the rate, and neither is undone. The rate recovers within minutes.
+//! The first row may be a mistake of a server on the way. When it ends, level and rate are again
+//! those of this client's own requests. A refusal within a minute of the last one means that other
+//! clients share the counter: it sets the level to full at once, further ones reduce the rate, and
+//! neither is undone. The rate recovers within minutes.
 //!
 //! Pure state machine: the time is passed in, as the time since any fixed moment.
 
@@ -18,7 +21,8 @@ use std::time::Duration;
 
 use super::Rate;
 
-/// Pause after the first refusal of a row. Also the pause after each refusal by a portal whose limits are not known.
+/// Pause after the first refusal of a row. Also the pause after each refusal by a portal whose
+/// limits are not known.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Factor of the rate for each refusal after the second.
@@ -74,7 +78,8 @@ enum Row {
 }
 
 impl LeakyBucket {
-    /// Makes a bucket that stands at `level` at the moment zero. A level that no portal can have counts as full.
+    /// Makes a bucket that stands at `level` at the moment zero. A level that no portal can have
+    /// counts as full.
     pub(crate) fn new(rate: Rate, level: f64) -> Self {
         let most = match rate {
             Rate::Limited { burst, per_second: _ } => {
@@ -87,7 +92,14 @@ impl LeakyBucket {
             Rate::Unlimited => 0.0,
         };
         let level = if level.is_nan() { most } else { level.clamp(0.0, most) };
-        Self { rate, level, share: 1.0, at: Duration::ZERO, paused_until: Duration::ZERO, refusals: None }
+        Self {
+            rate,
+            level,
+            share: 1.0,
+            at: Duration::ZERO,
+            paused_until: Duration::ZERO,
+            refusals: None,
+        }
     }
 
     /// Adds a request, or returns how long it has to wait.
@@ -98,7 +110,8 @@ impl LeakyBucket {
         }
         let excess = self.level + 1.0 - self.capacity();
         if excess > EPSILON {
-            // Rounded up to a millisecond, so that a request that has waited never comes a moment too early.
+            // Rounded up to a millisecond, so that a request that has waited never comes a moment
+            // too early.
             let seconds = (excess / self.refill_rate() * 1000.0).ceil() / 1000.0;
             return Err(Duration::from_secs_f64(seconds.clamp(0.001, LONGEST_WAIT)));
         }
@@ -111,7 +124,11 @@ impl LeakyBucket {
     /// Records that the portal refused a request that was sent at `sent`.
     pub(crate) fn on_throttled(&mut self, sent: Duration, now: Duration) {
         self.advance_to(now);
-        let new = Refusals { row: Row::First { added: 0.0, share_before: self.share }, last: now, count: 0 };
+        let new = Refusals {
+            row: Row::First { added: 0.0, share_before: self.share },
+            last: now,
+            count: 0,
+        };
         let mut refusals = match self.refusals.take() {
             // Requests that were in flight together are refused together: that is one refusal.
             Some(refusals) if sent <= refusals.last => return self.refusals = Some(refusals),
@@ -122,7 +139,9 @@ impl LeakyBucket {
         refusals.last = now;
         let missing = (self.capacity() - self.level).max(0.0);
         match &mut refusals.row {
-            Row::First { added, .. } if refusals.count > 1 && missing.is_finite() => *added += missing,
+            Row::First { added, .. } if refusals.count > 1 && missing.is_finite() => {
+                *added += missing
+            }
             Row::Ended => refusals.row = Row::Later,
             Row::First { .. } | Row::Later => {}
         }
@@ -137,8 +156,8 @@ impl LeakyBucket {
         self.refusals = Some(refusals);
     }
 
-    /// Records that the portal accepted a request that was sent at `sent`. Returns `true` if waiting requests may leave earlier
-    /// than they were told.
+    /// Records that the portal accepted a request that was sent at `sent`. Returns `true` if
+    /// waiting requests may leave earlier than they were told.
     pub(crate) fn on_accepted(&mut self, sent: Duration) -> bool {
         let Some(refusals) = self.refusals.as_mut().filter(|refusals| sent > refusals.last) else {
             return false;
@@ -202,7 +221,8 @@ mod tests {
 
     use super::*;
 
-    /// Portal's counter as the recordings and the vendor's words describe it: it steps down once a second.
+    /// Portal's counter as the recordings and the vendor's words describe it: it steps down once a
+    /// second.
     struct Portal {
         burst: f64,
         per_second: f64,
@@ -230,8 +250,8 @@ mod tests {
         }
     }
 
-    /// Sends a request, repeated until it is accepted. Requests arrive `late` milliseconds after they were sent. Returns the
-    /// number of refusals.
+    /// Sends a request, repeated until it is accepted. Requests arrive `late` milliseconds after
+    /// they were sent. Returns the number of refusals.
     fn send(bucket: &mut LeakyBucket, portal: &mut Portal, now: &mut Duration, late: u64) -> usize {
         let mut refused = 0;
         loop {
@@ -257,7 +277,8 @@ mod tests {
             enterprise: bool,
         ) {
             let rate = if enterprise { Rate::ENTERPRISE } else { Rate::STANDARD };
-            // The portal counts in whole numbers, which leaves one request of room for those that are late.
+            // The portal counts in whole numbers, which leaves one request of room for those that
+            // are late.
             let latest = if enterprise { 200.0 } else { 500.0 };
             let (mut bucket, mut portal) = (LeakyBucket::new(rate, 0.0), Portal::new(rate, f64::from(phase) / 40.0, 0.0));
             let mut now = Duration::ZERO;
@@ -271,18 +292,25 @@ mod tests {
     #[test]
     fn bucket_pace_loses_at_most_a_second() {
         for phase in 0..40 {
-            for (rate, per_second, burst) in [(Rate::STANDARD, 2.0, 50.0), (Rate::ENTERPRISE, 5.0, 250.0)] {
+            for (rate, per_second, burst) in
+                [(Rate::STANDARD, 2.0, 50.0), (Rate::ENTERPRISE, 5.0, 250.0)]
+            {
                 let mut portal = Portal::new(rate, f64::from(phase) / 40.0, 0.0);
                 let (mut bucket, mut now) = (LeakyBucket::new(rate, 0.0), Duration::ZERO);
-                let refused: usize = (0..1000).map(|_| send(&mut bucket, &mut portal, &mut now, 0)).sum();
+                let refused: usize =
+                    (0..1000).map(|_| send(&mut bucket, &mut portal, &mut now, 0)).sum();
                 let best = (1000.0 - burst) / per_second;
                 assert_eq!(refused, 0, "{rate} {phase}");
-                assert!(now.as_secs_f64() <= best + 1.1, "{rate} {phase}: {now:?} instead of {best}");
+                assert!(
+                    now.as_secs_f64() <= best + 1.1,
+                    "{rate} {phase}: {now:?} instead of {best}"
+                );
             }
         }
     }
 
-    /// Refuses `refusals` requests that are sent one after the other, and returns when the next one may leave.
+    /// Refuses `refusals` requests that are sent one after the other, and returns when the next one
+    /// may leave.
     fn row(bucket: &mut LeakyBucket, refusals: u32, mut now: Duration) -> Duration {
         for _ in 0..refusals {
             while let Err(wait) = bucket.admit(now) {
@@ -362,7 +390,11 @@ mod tests {
             }
             worst = worst.max(now.as_secs_f64() / ((600.0 - 50.0) / 1.5));
         }
-        assert!(refused <= 40 * 60 && worst <= 1.10, "{refused} of {} were refused, {worst}", 40 * 600);
+        assert!(
+            refused <= 40 * 60 && worst <= 1.10,
+            "{refused} of {} were refused, {worst}",
+            40 * 600
+        );
     }
 
     #[test]
@@ -388,7 +420,8 @@ mod tests {
         }
         assert_eq!(LeakyBucket::new(Rate::STANDARD, -1e300).admit(Duration::ZERO), Ok(()));
         for rate in [(1e300, 1e-300), (f64::MAX, f64::MAX), (2.0, 2.0), (f64::NAN, f64::NAN)] {
-            let mut bucket = LeakyBucket::new(Rate::Limited { burst: rate.0, per_second: rate.1 }, 1e300);
+            let mut bucket =
+                LeakyBucket::new(Rate::Limited { burst: rate.0, per_second: rate.1 }, 1e300);
             for _ in 0..3 {
                 let wait = bucket.admit(Duration::from_secs(1)).err().unwrap_or_default();
                 assert!(wait <= Duration::from_secs(3600), "{rate:?}");

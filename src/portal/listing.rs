@@ -1,8 +1,9 @@
 //! Lists that come in pages: people and departments.
 //!
-//! The first page of a query says how many entries there are; the other pages are then asked for by their offsets, many in
-//! one batch and in any order. A page beyond the end is never asked for: there, the portal returns the first one again.
-//! What came is counted: a list with a hole would look like people who are not to be touched, or like people who are gone.
+//! The first page of a query says how many entries there are; the other pages are then asked for by
+//! their offsets, many in one batch and in any order. A page beyond the end is never asked for:
+//! there, the portal returns the first one again. What came is counted: a list with a hole would
+//! look like people who are not to be touched, or like people who are gone.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ const MOST_ROUNDS: u32 = 3;
 pub(crate) struct Listing {
     /// The query, without a start.
     pub(crate) command: Command,
-    /// How many entries there can be at most, if that is known. More mean that the portal ignored the filter.
+    /// How many entries there can be at most, if that is known. More mean that the portal ignored
+    /// the filter.
     pub(crate) at_most: Option<u64>,
     /// Entries that are likely: what follows the list is reckoned with them.
     pub(crate) likely: u64,
@@ -76,14 +78,19 @@ impl From<PortalError> for Failure {
 
 impl Client {
     /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
-    pub(crate) async fn list<T: Entry>(&self, listings: &[Listing]) -> Result<BTreeMap<u32, T>, PortalError> {
+    pub(crate) async fn list<T: Entry>(
+        &self,
+        listings: &[Listing],
+    ) -> Result<BTreeMap<u32, T>, PortalError> {
         let mut rounds = 1;
         loop {
             match self.list_once(listings).await {
                 Ok(entries) => return Ok(entries),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Changed(text)) if rounds == MOST_ROUNDS => {
-                    return Err(PortalError::Unexpected(format!("{text}, however often it is read")));
+                    return Err(PortalError::Unexpected(format!(
+                        "{text}, however often it is read"
+                    )));
                 }
                 Err(Failure::Changed(text)) => {
                     self.asked_again(text);
@@ -103,7 +110,8 @@ impl Client {
             if let Some(slot) = totals.get_mut(page.listing) {
                 *slot = total;
             }
-            // A page that contradicts its own total must not make this client ask for thousands of others.
+            // A page that contradicts its own total must not make this client ask for thousands of
+            // others.
             if !fits(page, total) {
                 return Err(changed::<T>());
             }
@@ -122,7 +130,9 @@ impl Client {
         let command = |number: usize| {
             let (listing, start) = starts.get(number).copied().unwrap_or_default();
             let command = listings.get(listing).map(|listing| listing.command.clone());
-            command.unwrap_or_else(|| Command::new(super::command::PROFILE)).with("start", &start.to_string())
+            command
+                .unwrap_or_else(|| Command::new(super::command::PROFILE))
+                .with("start", &start.to_string())
         };
         let mut pages: BTreeMap<usize, Page<T>> = BTreeMap::new();
         let mut failure = None;
@@ -131,17 +141,29 @@ impl Client {
             match end {
                 ReadEnd::Answered(answer) => match T::page(&answer.json) {
                     Some(entries) => {
-                        let page = Page { listing, start, entries, total: answer.total, next: answer.next };
+                        let page = Page {
+                            listing,
+                            start,
+                            entries,
+                            total: answer.total,
+                            next: answer.next,
+                        };
                         pages.insert(number, page);
                     }
-                    None => failure = Some(PortalError::Unexpected(format!("this is no list of {}", T::WHAT))),
+                    None => {
+                        failure =
+                            Some(PortalError::Unexpected(format!("this is no list of {}", T::WHAT)))
+                    }
                 },
-                ReadEnd::Refused(refusal) => failure = Some(PortalError::Unexpected(words(&refusal))),
+                ReadEnd::Refused(refusal) => {
+                    failure = Some(PortalError::Unexpected(words(&refusal)))
+                }
                 ReadEnd::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
             }
         };
-        let likely =
-            |(listing, _): &(usize, u64)| listings.get(*listing).map_or(PAGE, |listing| listing.likely.min(PAGE));
+        let likely = |(listing, _): &(usize, u64)| {
+            listings.get(*listing).map_or(PAGE, |listing| listing.likely.min(PAGE))
+        };
         let following = starts.iter().map(likely).sum::<u64>() * T::REQUESTS_AFTER_A_PAGE;
         let reserved = usize::try_from(following.div_ceil(PAGE)).unwrap_or(usize::MAX);
         self.read_all(starts.len(), reserved, &command, &mut take).await?;
@@ -163,15 +185,20 @@ fn total<T: Entry>(page: &Page<T>, listing: Option<&Listing>) -> Result<u64, Fai
         }
     };
     if total > listing.and_then(|listing| listing.at_most).unwrap_or(MOST_ENTRIES) {
-        let text =
-            format!("the portal returns {total} {}, many more than were asked for: it ignored the filter", T::WHAT);
+        let text = format!(
+            "the portal returns {total} {}, many more than were asked for: it ignored the filter",
+            T::WHAT
+        );
         return Err(Failure::Final(PortalError::Unexpected(text)));
     }
     Ok(total)
 }
 
 /// Puts pages together, and checks that nothing is missing.
-fn gather<T: Entry>(pages: impl Iterator<Item = Page<T>>, totals: &[u64]) -> Result<BTreeMap<u32, T>, Failure> {
+fn gather<T: Entry>(
+    pages: impl Iterator<Item = Page<T>>,
+    totals: &[u64],
+) -> Result<BTreeMap<u32, T>, Failure> {
     let mut seen: Vec<BTreeMap<u32, ()>> = totals.iter().map(|_| BTreeMap::new()).collect();
     let mut entries = BTreeMap::new();
     for page in pages {

@@ -1,5 +1,5 @@
-//! Tests of the transport over real connections to this machine: what leaves, what is made of odd answers, and that the
-//! secret shows nowhere.
+//! Tests of the transport over real connections to this machine: what leaves, what is made of odd
+//! answers, and that the secret shows nowhere.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::transport::{HttpTransport, Sender, Transport, TransportError};
 use super::{HttpPortal, Network, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{
-    CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError, WriteEvidence,
-    WritePortal,
+    CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError,
+    WriteEvidence, WritePortal,
 };
 
 const SECRET: &str = "s3cr3tkey";
@@ -25,7 +25,8 @@ struct Server {
 }
 
 impl Server {
-    /// Starts a server that gives these answers, byte for byte, one after the other, and closes after each.
+    /// Starts a server that gives these answers, byte for byte, one after the other, and closes
+    /// after each.
     async fn giving(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -53,7 +54,8 @@ impl Server {
 
     fn portal(&self) -> HttpPortal {
         let pause = Duration::from_millis(1);
-        let retry_budget = RetryBudget { first_pause: pause, longest_pause: pause, ..RetryBudget::default() };
+        let retry_budget =
+            RetryBudget { first_pause: pause, longest_pause: pause, ..RetryBudget::default() };
         HttpPortal::connect(
             self.webhook(),
             PortalSettings { retry_budget, rate: Rate::Unlimited, ..PortalSettings::default() },
@@ -75,8 +77,9 @@ async fn receive(stream: &mut TcpStream) -> String {
         bytes.extend_from_slice(&chunk[..length]);
         let text = String::from_utf8(bytes.clone()).unwrap();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let announced =
-                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+            let announced = head.lines().find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned)
+            });
             if body.len() >= announced.unwrap().parse::<usize>().unwrap() {
                 return text;
             }
@@ -87,7 +90,9 @@ async fn receive(stream: &mut TcpStream) -> String {
 
 fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
+    )
 }
 
 fn json(body: &str) -> String {
@@ -116,7 +121,11 @@ async fn a_request_is_a_plain_post_of_json() {
     let request = server.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with(&format!("POST /rest/1/{SECRET}/batch HTTP/1.1\r\n")), "{head}");
-    assert_eq!(head.lines().filter(|line| *line == "content-type: application/json").count(), 1, "{head}");
+    assert_eq!(
+        head.lines().filter(|line| *line == "content-type: application/json").count(),
+        1,
+        "{head}"
+    );
     assert!(!head.contains("content-encoding") && !head.contains("referer"), "{head}");
     assert_eq!(
         body,
@@ -126,15 +135,22 @@ async fn a_request_is_a_plain_post_of_json() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+    for status in
+        ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+    {
         let server = Server::giving(Vec::new()).await;
-        let target = format!("location: http://127.0.0.1:{}/rest/1/{SECRET}/batch\r\n", server.port);
+        let target =
+            format!("location: http://127.0.0.1:{}/rest/1/{SECRET}/batch\r\n", server.port);
         let first = Server::giving(vec![answer(status, &target, "")]).await;
         let error = reset(&first.portal()).await.unwrap_err();
-        let WriteError::Indeterminate { cause: IndeterminateCause::Refusal(error), .. } = error else {
+        let WriteError::Indeterminate { cause: IndeterminateCause::Refusal(error), .. } = error
+        else {
             panic!("{error:?}")
         };
-        assert!(matches!(&error, PortalError::Rejected { rejection: Rejection::Redirect, .. }), "{error:?}");
+        assert!(
+            matches!(&error, PortalError::Rejected { rejection: Rejection::Redirect, .. }),
+            "{error:?}"
+        );
         assert_eq!((first.requests().len(), server.requests().len()), (1, 0));
     }
 }
@@ -145,10 +161,18 @@ async fn a_read_survives_pages_cuts_and_limits() {
     let cut = whole[..whole.len() - 10].to_owned();
     let short = json(&OK[..OK.len() - 10]);
     let page = answer("502 Bad Gateway", "content-type: text/html\r\n", "<html></html>");
-    let limit = answer("503 Service Unavailable", "", r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"x"}"#);
+    let limit = answer(
+        "503 Service Unavailable",
+        "",
+        r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"x"}"#,
+    );
     for trouble in [String::new(), cut, short, page, limit] {
         let server = Server::giving(vec![trouble.clone(), json(OK)]).await;
-        assert_eq!(read(&server.portal()).await.unwrap(), Some(CardRead::Read(None)), "{trouble:?}");
+        assert_eq!(
+            read(&server.portal()).await.unwrap(),
+            Some(CardRead::Read(None)),
+            "{trouble:?}"
+        );
         assert_eq!(server.requests().len(), 2, "{trouble:?}");
     }
 }
@@ -168,7 +192,9 @@ async fn what_may_have_been_carried_out_is_told_from_what_was_not() {
 
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server { port: silent.local_addr().unwrap().port(), requests: Arc::default() };
-    let transport = HttpTransport::new(server.webhook(), Duration::from_millis(50), 8, &Network::default()).unwrap();
+    let transport =
+        HttpTransport::new(server.webhook(), Duration::from_millis(50), 8, &Network::default())
+            .unwrap();
     let sent = transport.send("batch", b"{}".to_vec()).await;
     assert_eq!(sent, Err(TransportError::TimedOut(Duration::from_millis(50))));
 }
@@ -183,12 +209,19 @@ async fn an_emulator_is_known_by_its_header() {
     read(&portal).await.unwrap();
     assert!(portal.is_emulator());
     let server = Server::giving(vec![marked]).await;
-    assert_eq!(server.transport().send("batch", b"{}".to_vec()).await.unwrap().sender, Sender::Emulator);
+    assert_eq!(
+        server.transport().send("batch", b"{}".to_vec()).await.unwrap().sender,
+        Sender::Emulator
+    );
 }
 
 #[tokio::test]
 async fn no_error_shows_the_secret() {
-    let page = answer("403 Forbidden", "content-type: text/html\r\n", &format!("<html>/rest/1/{SECRET}/</html>"));
+    let page = answer(
+        "403 Forbidden",
+        "content-type: text/html\r\n",
+        &format!("<html>/rest/1/{SECRET}/</html>"),
+    );
     let server = Server::giving(vec![String::new(), page]).await;
     let portal = server.portal();
     let lost = reset(&portal).await.unwrap_err();

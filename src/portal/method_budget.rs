@@ -1,8 +1,9 @@
 //! Budgets of the portal's second limit: the time that it spends in each method for this webhook.
 //!
-//! The portal adds up the execution time of each method over ten minutes and names the sum (`operating`) in its answers, and the
-//! moment at which the oldest minute of the sum drops out (`operating_reset_at`). A method whose sum has passed this program's
-//! share of the limit pauses until that moment. A method that the portal refuses pauses for 1, 2, 4, ... 30 seconds.
+//! The portal adds up the execution time of each method over ten minutes and names the sum
+//! (`operating`) in its answers, and the moment at which the oldest minute of the sum drops out
+//! (`operating_reset_at`). A method whose sum has passed this program's share of the limit pauses
+//! until that moment. A method that the portal refuses pauses for 1, 2, 4, ... 30 seconds.
 //!
 //! Pure state machine: the time is passed in, as the time since any fixed moment.
 
@@ -11,14 +12,15 @@ use std::time::Duration;
 
 use super::wire::Times;
 
-/// The portal's limit for a method in ten minutes, in seconds. The documentation's example shows 480, the code's default is 420;
-/// the smaller one is safe for both (behaviour notes, section 10).
+/// The portal's limit for a method in ten minutes, in seconds. The documentation's example shows
+/// 480, the code's default is 420; the smaller one is safe for both (behaviour notes, section 10).
 pub(crate) const LIMIT_SECONDS: f64 = 420.0;
 
 /// Time over which the portal adds up.
 pub(crate) const WINDOW: Duration = Duration::from_secs(600);
 
-/// Pause of a method over its share if the portal names no usable moment: the length of one of the portal's ten buckets.
+/// Pause of a method over its share if the portal names no usable moment: the length of one of the
+/// portal's ten buckets.
 const BUCKET: Duration = Duration::from_secs(60);
 
 /// Largest sum that is believed: ten minutes of 64 connections, the most that this program opens.
@@ -43,10 +45,11 @@ pub(crate) struct MethodUsage {
 }
 
 impl MethodUsage {
-    /// Reads the operating time out of the times of an answer or of one command, if they name it. Both moments are of the
-    /// portal's clock.
+    /// Reads the operating time out of the times of an answer or of one command, if they name it.
+    /// Both moments are of the portal's clock.
     pub(crate) fn from_times(times: &Times) -> Option<Self> {
-        let reset_in = times.operating_reset_at.zip(times.finish).map(|(reset_at, finish)| reset_at - finish);
+        let reset_in =
+            times.operating_reset_at.zip(times.finish).map(|(reset_at, finish)| reset_at - finish);
         Some(Self { operating: times.operating?, reset_in })
     }
 }
@@ -79,7 +82,8 @@ impl MethodBudgets {
         (paused_until > now).then(|| paused_until - now)
     }
 
-    /// Records the operating time that an answer names for a method. Sums that no portal can have are ignored.
+    /// Records the operating time that an answer names for a method. Sums that no portal can have
+    /// are ignored.
     pub(crate) fn record_usage(&mut self, method: &str, usage: MethodUsage, now: Duration) {
         if !(0.0..=MAX_SECONDS).contains(&usage.operating) {
             return;
@@ -99,8 +103,11 @@ impl MethodBudgets {
         if budget.refused_at.is_some_and(|refused_at| sent <= refused_at) {
             return;
         }
-        let again = budget.refused_at.is_some_and(|at| now.saturating_sub(at + budget.cooldown) < FORGOTTEN);
-        budget.cooldown = if again { (budget.cooldown * 2).min(LONGEST_COOLDOWN) } else { FIRST_COOLDOWN };
+        let again = budget
+            .refused_at
+            .is_some_and(|at| now.saturating_sub(at + budget.cooldown) < FORGOTTEN);
+        budget.cooldown =
+            if again { (budget.cooldown * 2).min(LONGEST_COOLDOWN) } else { FIRST_COOLDOWN };
         budget.refused_at = Some(now);
         budget.pause_until(now + budget.cooldown);
     }
@@ -110,7 +117,8 @@ impl MethodBudgets {
         self.share
     }
 
-    /// Returns `true` if the portal has named an operating time, which it does only if it limits it.
+    /// Returns `true` if the portal has named an operating time, which it does only if it limits
+    /// it.
     pub(crate) fn is_metered(&self) -> bool {
         !self.methods.is_empty()
     }
@@ -152,7 +160,9 @@ mod tests {
 
     #[test]
     fn budget_without_usable_reset_pauses_a_minute() {
-        for reset_in in [None, Some(-1.0), Some(1e300), Some(600.1), Some(f64::NAN), Some(f64::INFINITY)] {
+        for reset_in in
+            [None, Some(-1.0), Some(1e300), Some(600.1), Some(f64::NAN), Some(f64::INFINITY)]
+        {
             let mut budgets = MethodBudgets::new(0.8);
             budgets.record_usage(METHOD, MethodUsage { operating: 400.0, reset_in }, seconds(10));
             assert_eq!(budgets.wait(METHOD, seconds(10)), Some(seconds(60)), "{reset_in:?}");
@@ -161,7 +171,9 @@ mod tests {
 
     #[test]
     fn budget_impossible_sum_is_ignored() {
-        for operating in [1e300, f64::MAX, 38_400.1, -1.0, -1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        for operating in
+            [1e300, f64::MAX, 38_400.1, -1.0, -1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY]
+        {
             let mut budgets = MethodBudgets::new(0.8);
             budgets.record_usage(METHOD, usage(operating, 1e300), seconds(10));
             assert_eq!(budgets.wait(METHOD, seconds(10)), None, "{operating}");

@@ -1,12 +1,15 @@
 //! The HTTP adapter: a portal as [`crate::port::ReadPortal`] and [`crate::port::WritePortal`].
 //!
-//! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `reading` and `writing` put questions
-//! into the portal's words; `listing` and `reads` bring many commands through, page by page and batch by batch; `client`
-//! makes one call and repeats it where that is safe; `chunking` says how much a request carries; `admission` lets each wait for
-//! the limits, which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport` alone touches the network; [`wire`] alone knows what answers look like.
+//! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `reading` and
+//! `writing` put questions into the portal's words; `listing` and `reads` bring many commands
+//! through, page by page and batch by batch; `client` makes one call and repeats it where that is
+//! safe; `chunking` says how much a request carries; `admission` lets each wait for the limits,
+//! which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport` alone touches
+//! the network; [`wire`] alone knows what answers look like.
 //!
-//! Promises: every request is complete in itself and names whose card it means; a write is never sent again once it may
-//! have been carried out; results are matched by key; the webhook's secret is in no error, no log and no event.
+//! Promises: every request is complete in itself and names whose card it means; a write is never
+//! sent again once it may have been carried out; results are matched by key; the webhook's secret
+//! is in no error, no log and no event.
 
 mod admission;
 mod batch;

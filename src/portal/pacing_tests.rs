@@ -1,4 +1,5 @@
-//! Tests of how the whole client paces its requests, over a portal in memory: seconds, sizes and refusals.
+//! Tests of how the whole client paces its requests, over a portal in memory: seconds, sizes and
+//! refusals.
 
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ use super::fake::{FakePortal, Fault};
 use super::{Forecast, HttpPortal, LimiterLevel, PortalSettings, PortalWriter, Rate, Task};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::port::{
-    CardRead, CardWrite, IndeterminateCause, Lane, PeopleQuery, PortalError, ReadPortal, WriteError, WritePortal,
+    CardRead, CardWrite, IndeterminateCause, Lane, PeopleQuery, PortalError, ReadPortal,
+    WriteError, WritePortal,
 };
 
-const LIMIT: Fault = Fault::Answer(503, r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#);
+const LIMIT: Fault = Fault::Answer(
+    503,
+    r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#,
+);
 
 /// A portal of so many people whose commands take a time.
 fn portal(people: u64, command: u64) -> FakePortal {
@@ -30,7 +35,9 @@ fn client(portal: &FakePortal, rate: Rate) -> HttpPortal {
 }
 
 fn cards(people: u64) -> Vec<CardKey> {
-    let both = |user| LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::new(user).unwrap(), lead));
+    let both = |user| {
+        LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::new(user).unwrap(), lead))
+    };
     (1..=people).flat_map(both).collect()
 }
 
@@ -41,13 +48,15 @@ fn sizes(portal: &FakePortal) -> Vec<usize> {
 
 async fn read(client: &HttpPortal, keys: &[CardKey]) -> Result<(), PortalError> {
     let mut read = 0;
-    let mut sink = |_: CardKey, answer: CardRead| read += usize::from(matches!(answer, CardRead::Read(_)));
+    let mut sink =
+        |_: CardKey, answer: CardRead| read += usize::from(matches!(answer, CardRead::Read(_)));
     client.reader().read_cards(keys, &mut sink).await?;
     assert_eq!(read, keys.len());
     Ok(())
 }
 
-/// Finds out who the caller is, lists all people and reads their cards. Returns the seconds that it took.
+/// Finds out who the caller is, lists all people and reads their cards. Returns the seconds that it
+/// took.
 async fn plan(client: &HttpPortal) -> f64 {
     let start = Instant::now();
     let reader = client.reader();
@@ -58,16 +67,21 @@ async fn plan(client: &HttpPortal) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Resets cards as an engine does: a request that a limit refused is read back before it is sent again.
+/// Resets cards as an engine does: a request that a limit refused is read back before it is sent
+/// again.
 async fn reset(writer: &PortalWriter, chunk: &[CardKey]) {
     let writes: Vec<_> = chunk.iter().map(|card| (*card, CardWrite::Reset)).collect();
     while let Err(error) = writer.write_cards(&writes, Lane::Planned).await {
-        assert!(matches!(error, WriteError::Indeterminate { cause: IndeterminateCause::Limit, .. }), "{error:?}");
+        assert!(
+            matches!(error, WriteError::Indeterminate { cause: IndeterminateCause::Limit, .. }),
+            "{error:?}"
+        );
         writer.read_back(chunk, &mut |_: CardKey, _: CardRead| {}).await.unwrap();
     }
 }
 
-/// Resets both cards of so many people, as an engine does that asks for the size of each request. Returns the seconds.
+/// Resets both cards of so many people, as an engine does that asks for the size of each request.
+/// Returns the seconds.
 async fn apply(client: &HttpPortal, people: u64) -> f64 {
     let start = Instant::now();
     let (writer, keys) = (client.writer(), cards(people));
@@ -106,7 +120,9 @@ async fn throttled_in_a_row_costs_seconds_wherever_the_row_begins() {
                 });
                 let client = client(&portal, rate);
                 let more = plan(&client).await - quiet;
-                let what = format!("{people} people, {command} ms, {rate}, {refusals} from {quiet_requests} on");
+                let what = format!(
+                    "{people} people, {command} ms, {rate}, {refusals} from {quiet_requests} on"
+                );
                 assert!(more <= most, "{what}: {more} s");
                 assert_eq!(client.statistics().refused_by_limit as usize, refusals, "{what}");
             }
@@ -137,7 +153,9 @@ async fn throttled_commands_of_a_batch_cost_seconds() {
     for (times, most) in [(1, 3.0), (5, 7.0), (12, 15.0)] {
         let portal = portal(38, 1);
         let quiet = plan(&client(&portal, Rate::STANDARD)).await;
-        portal.with(|state| state.failures.push(("configuration.get".to_owned(), "QUERY_LIMIT_EXCEEDED", times)));
+        portal.with(|state| {
+            state.failures.push(("configuration.get".to_owned(), "QUERY_LIMIT_EXCEEDED", times))
+        });
         let more = plan(&client(&portal, Rate::STANDARD)).await - quiet;
         assert!(more <= most, "{times}: {more} s");
     }
@@ -158,7 +176,8 @@ async fn list_is_sent_in_equal_chunks_of_whole_waves_or_in_full_ones() {
     apply(&client(&resets, Rate::STANDARD), 90).await;
     assert_eq!(sizes(&resets), [[36; 15].as_slice()].concat());
     let level = Some(LimiterLevel::full(Rate::STANDARD));
-    let full = HttpPortal::over(resets.clone(), &PortalSettings { level, ..PortalSettings::default() });
+    let full =
+        HttpPortal::over(resets.clone(), &PortalSettings { level, ..PortalSettings::default() });
     apply(&full, 90).await;
     assert_eq!(sizes(&resets), [[48; 11].as_slice(), &[12]].concat());
 }
@@ -175,7 +194,8 @@ async fn list_of_addresses_uses_all_connections() {
 
 #[tokio::test(start_paused = true)]
 async fn whole_run_takes_hardly_longer_than_it_must() {
-    // Seconds: of the pages, then waves of full requests, or requests that the bucket lets through, whichever is longer.
+    // Seconds: of the pages, then waves of full requests, or requests that the bucket lets through,
+    // whichever is longer.
     for (people, command, rate, bound) in [
         (250, 10, Rate::STANDARD, 0.64),
         (250, 50, Rate::STANDARD, 3.2),
@@ -197,7 +217,8 @@ async fn deadline_and_stop_end_the_wait_after_a_refusal() {
     let portal = portal(38, 1);
     portal.with(|state| state.faults.push_back(LIMIT));
     let deadline = Some(Duration::from_millis(500));
-    let client = HttpPortal::over(portal.clone(), &PortalSettings { deadline, ..PortalSettings::default() });
+    let client =
+        HttpPortal::over(portal.clone(), &PortalSettings { deadline, ..PortalSettings::default() });
     let start = Instant::now();
     assert!(matches!(read(&client, &cards(1)).await, Err(PortalError::Stopped(_))));
     assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
@@ -230,8 +251,12 @@ async fn with_time(time: &'static str) -> f64 {
     for _ in 0..2 {
         read(&client, &[CardKey::common(LeadCustomerType::Simple)]).await.unwrap();
     }
-    let Forecast { time, operating_share, .. } = client.forecast(Task::ReadsThenResets(10_000, 3000));
-    assert!(time < Duration::from_secs(3600) && (0.0..10.0).contains(&operating_share), "{time:?} {operating_share}");
+    let Forecast { time, operating_share, .. } =
+        client.forecast(Task::ReadsThenResets(10_000, 3000));
+    assert!(
+        time < Duration::from_secs(3600) && (0.0..10.0).contains(&operating_share),
+        "{time:?} {operating_share}"
+    );
     start.elapsed().as_secs_f64()
 }
 
@@ -252,12 +277,28 @@ async fn numbers_of_the_portal_that_cannot_be_are_ignored() {
 
 #[tokio::test(start_paused = true)]
 async fn method_over_its_share_waits_until_the_portal_forgets() {
-    let close = |found: f64, expected: f64| assert!((found - expected).abs() < 0.01, "{found} instead of {expected}");
-    close(with_time(r#"{"operating":336.5,"operating_reset_at":1795437660,"finish":1795437623.5}"#).await, 36.5);
-    close(with_time(r#"{"operating":336,"operating_reset_at":1795437660,"finish":1795437623.5}"#).await, 0.0);
+    let close = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 0.01, "{found} instead of {expected}")
+    };
+    close(
+        with_time(r#"{"operating":336.5,"operating_reset_at":1795437660,"finish":1795437623.5}"#)
+            .await,
+        36.5,
+    );
+    close(
+        with_time(r#"{"operating":336,"operating_reset_at":1795437660,"finish":1795437623.5}"#)
+            .await,
+        0.0,
+    );
     // A moment that cannot be: the length of one bucket.
-    close(with_time(r#"{"operating":400,"operating_reset_at":1e300,"finish":1795437623.5}"#).await, 60.0);
-    close(with_time(r#"{"operating":400,"operating_reset_at":1,"finish":1795437623.5}"#).await, 60.0);
+    close(
+        with_time(r#"{"operating":400,"operating_reset_at":1e300,"finish":1795437623.5}"#).await,
+        60.0,
+    );
+    close(
+        with_time(r#"{"operating":400,"operating_reset_at":1,"finish":1795437623.5}"#).await,
+        60.0,
+    );
 }
 
 #[tokio::test(start_paused = true)]

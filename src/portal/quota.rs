@@ -1,7 +1,8 @@
 //! How many requests a portal takes: a counter that leaks.
 //!
-//! Every request adds 1 to a counter of the portal and the client's address; it leaks `per_second` in a second, and a
-//! request that would lift it above `burst` is refused. The portal's plan decides the numbers.
+//! Every request adds 1 to a counter of the portal and the client's address; it leaks `per_second`
+//! in a second, and a request that would lift it above `burst` is refused. The portal's plan
+//! decides the numbers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,10 +34,12 @@ pub enum Rate {
 pub struct ParseRateError;
 
 impl Rate {
-    /// What the cloud grants to all plans but Enterprise (vendor's documentation): 50 at once, 2 a second.
+    /// What the cloud grants to all plans but Enterprise (vendor's documentation): 50 at once, 2 a
+    /// second.
     pub const STANDARD: Self = Self::Limited { burst: 50.0, per_second: 2.0 };
 
-    /// What the cloud grants to the plan Enterprise (vendor's documentation): 250 at once, 5 a second.
+    /// What the cloud grants to the plan Enterprise (vendor's documentation): 250 at once, 5 a
+    /// second.
     pub const ENTERPRISE: Self = Self::Limited { burst: 250.0, per_second: 5.0 };
 }
 
@@ -59,8 +62,8 @@ impl FromStr for Rate {
         let (burst, per_second) = text.split_once(',').ok_or(ParseRateError)?;
         let number = |text: &str| decimal::fraction(text.trim()).ok_or(ParseRateError);
         let (burst, per_second) = (number(burst)?, number(per_second)?);
-        // A client that does not know when the counter leaks paces itself on the difference of the two, so that there
-        // must be room for at least one request.
+        // A client that does not know when the counter leaks paces itself on the difference of the
+        // two, so that there must be room for at least one request.
         let usable = per_second > 0.0 && burst - per_second >= 1.0;
         if usable { Ok(Self::Limited { burst, per_second }) } else { Err(ParseRateError) }
     }
@@ -92,8 +95,8 @@ mod tests {
     #[test]
     fn a_rate_that_would_never_let_a_request_through_is_refused() {
         for text in [
-            "", "fast", "50", "50,0", "50,-1", "2,2", "2,1.5", "inf,2", "NaN,2", "50,NaN", "50,2,1", "5e1,2", "+50,2",
-            "050,2",
+            "", "fast", "50", "50,0", "50,-1", "2,2", "2,1.5", "inf,2", "NaN,2", "50,NaN",
+            "50,2,1", "5e1,2", "+50,2", "050,2",
         ] {
             assert_eq!(text.parse::<Rate>(), Err(ParseRateError), "{text}");
         }

@@ -1,6 +1,7 @@
 //! Rate limiter of one portal: both limits in one pure state machine.
 //!
-//! Decides whether a request may leave, and if not, how long it has to wait. [`super::admission`] does the waiting.
+//! Decides whether a request may leave, and if not, how long it has to wait. [`super::admission`]
+//! does the waiting.
 
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ impl LimiterLevel {
     }
 }
 
-/// Methods of a request with their numbers of commands. A batch weighs on its commands and on itself.
+/// Methods of a request with their numbers of commands. A batch weighs on its commands and on
+/// itself.
 pub(crate) type CallWeights = Vec<(&'static str, usize)>;
 
 /// Decision about one request.
@@ -63,12 +65,17 @@ pub(crate) struct RateLimiter {
 impl RateLimiter {
     /// Makes a limiter at the moment zero.
     pub(crate) fn new(rate: Rate, operating_share: f64, level: LimiterLevel) -> Self {
-        Self { bucket: LeakyBucket::new(rate, level.level), methods: MethodBudgets::new(operating_share) }
+        Self {
+            bucket: LeakyBucket::new(rate, level.level),
+            methods: MethodBudgets::new(operating_share),
+        }
     }
 
     /// Counts a request, or returns how long it has to wait and why.
     pub(crate) fn admit(&mut self, weights: &CallWeights, now: Duration) -> Admission {
-        if let Some(wait) = weights.iter().filter_map(|(method, _)| self.methods.wait(method, now)).max() {
+        if let Some(wait) =
+            weights.iter().filter_map(|(method, _)| self.methods.wait(method, now)).max()
+        {
             return Admission::RetryAfter(wait, Limit::OperatingTime);
         }
         match self.bucket.admit(now) {
@@ -77,7 +84,8 @@ impl RateLimiter {
         }
     }
 
-    /// Records that the portal accepted a request. Returns `true` if waiting requests may leave earlier than they were told.
+    /// Records that the portal accepted a request. Returns `true` if waiting requests may leave
+    /// earlier than they were told.
     pub(crate) fn on_accepted(&mut self, sent: Duration) -> bool {
         self.bucket.on_accepted(sent)
     }
@@ -87,8 +95,15 @@ impl RateLimiter {
         self.bucket.on_not_sent(now);
     }
 
-    /// Records that the portal refused a request, or commands of a method in it, because of a limit.
-    pub(crate) fn on_throttled(&mut self, limit: Limit, method: &str, sent: Duration, now: Duration) {
+    /// Records that the portal refused a request, or commands of a method in it, because of a
+    /// limit.
+    pub(crate) fn on_throttled(
+        &mut self,
+        limit: Limit,
+        method: &str,
+        sent: Duration,
+        now: Duration,
+    ) {
         match limit {
             Limit::Rate => self.bucket.on_throttled(sent, now),
             Limit::OperatingTime => self.methods.on_throttled(method, sent, now),
@@ -105,8 +120,9 @@ impl RateLimiter {
         Budget { available: self.bucket.available(now), refill_rate: self.bucket.refill_rate() }
     }
 
-    /// Returns the share of the portal's operating time that so many seconds of one method take, and how long the pauses are that
-    /// they make necessary. Both are zero on a portal that names no operating time.
+    /// Returns the share of the portal's operating time that so many seconds of one method take,
+    /// and how long the pauses are that they make necessary. Both are zero on a portal that names
+    /// no operating time.
     pub(crate) fn operating_estimate(&self, seconds: f64) -> (f64, Duration) {
         if !self.methods.is_metered() || !seconds.is_finite() {
             return (0.0, Duration::ZERO);
@@ -140,10 +156,14 @@ mod tests {
     fn limiter_unknown_level_waits_before_the_first_request() {
         for rate in [Rate::STANDARD, Rate::ENTERPRISE] {
             let mut limiter = RateLimiter::new(rate, 0.8, LimiterLevel::full(rate));
-            assert!(matches!(limiter.admit(&weights(), Duration::ZERO), Admission::RetryAfter(_, Limit::Rate)));
+            assert!(matches!(
+                limiter.admit(&weights(), Duration::ZERO),
+                Admission::RetryAfter(_, Limit::Rate)
+            ));
             assert_eq!(limiter.admit(&weights(), Duration::from_secs(2)), Admission::Admitted);
         }
-        let mut limiter = RateLimiter::new(Rate::Unlimited, 0.8, LimiterLevel::full(Rate::Unlimited));
+        let mut limiter =
+            RateLimiter::new(Rate::Unlimited, 0.8, LimiterLevel::full(Rate::Unlimited));
         assert_eq!(limiter.admit(&weights(), Duration::ZERO), Admission::Admitted);
     }
 

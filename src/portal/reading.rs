@@ -15,16 +15,19 @@ use crate::language::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
 use crate::port::{CardRead, CardSink, PeopleQuery, PortalError};
 
-/// The most values that are put into the list of one filter, so that its answer fits on one page of 50.
+/// The most values that are put into the list of one filter, so that its answer fits on one page of
+/// 50.
 const FILTER_VALUES: usize = 50;
 
-/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is asked.
+/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is
+/// asked.
 const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
 
 impl Entry for Person {
     const WHAT: &'static str = "people";
     const CHANGED: &'static str = tr_later!("the list of people does not fit together");
-    /// Each of 50 people has two cards, and a request reads 50. As many requests of resets may follow.
+    /// Each of 50 people has two cards, and a request reads 50. As many requests of resets may
+    /// follow.
     const REQUESTS_AFTER_A_PAGE: u64 = 4;
 
     fn number(&self) -> u32 {
@@ -56,31 +59,43 @@ impl Client {
         // The first page of everybody's list, which tells how many there are.
         let count = active_people().with("start", "0");
         let commands = [Command::new(PROFILE), count];
-        let command = |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
+        let command =
+            |number: usize| commands.get(number).cloned().unwrap_or_else(|| Command::new(PROFILE));
         let mut ends = BTreeMap::new();
         let mut take = |number: usize, end: ReadEnd| drop(ends.insert(number, end));
         self.read_all(commands.len(), 0, &command, &mut take).await?;
         let mut answer = |number: usize, method: &str| match ends.remove(&number) {
             Some(ReadEnd::Answered(answer)) => Ok(answer),
-            Some(ReadEnd::Refused(refusal)) => Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal)))),
-            Some(ReadEnd::NoAnswer(text)) => Err(PortalError::MaybeExecuted(format!("{method}: {text}"))),
+            Some(ReadEnd::Refused(refusal)) => {
+                Err(PortalError::Unexpected(format!("{method}: {}", words(&refusal))))
+            }
+            Some(ReadEnd::NoAnswer(text)) => {
+                Err(PortalError::MaybeExecuted(format!("{method}: {text}")))
+            }
             None => Err(PortalError::MaybeExecuted(format!("{method}: no answer"))),
         };
         let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
-        let profile =
-            profile(&caller.json).ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
+        let profile = profile(&caller.json)
+            .ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
         let listed = people(&count.json);
-        let listed = listed.ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
+        let listed = listed
+            .ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
         let active_users = count.total.unwrap_or(listed.len() as u64);
         // Every start must be whole: a single fraction can by chance be none.
         let starts = [caller.batch_times.start, caller.times.start, count.times.start];
-        let whole = starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
-        // `user.get` belongs to another module than the cards; both are of one release unless their owner mixed them.
+        let whole =
+            starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
+        // `user.get` belongs to another module than the cards; both are of one release unless their
+        // owner mixed them.
         let select = select(&count.json, &PERSON_FIELDS);
         let release_sign = match (whole, profile.time_zone_offset, select) {
             (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
-            (false, TimeZoneOffset::Absent, _) => ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset),
-            (false, TimeZoneOffset::Present, Select::Obeyed) => ReleaseSign::Trusted(TrustEvidence::SelectObeyed),
+            (false, TimeZoneOffset::Absent, _) => {
+                ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset)
+            }
+            (false, TimeZoneOffset::Present, Select::Obeyed) => {
+                ReleaseSign::Trusted(TrustEvidence::SelectObeyed)
+            }
             (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
             (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
         };
@@ -94,13 +109,16 @@ impl Client {
         })
     }
 
-    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored the filter, and everybody is listed.
+    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
+    /// the filter, and everybody is listed.
     pub(crate) async fn employees(&self) -> Result<u32, PortalError> {
         let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
         let mut end = None;
         self.read_all(1, 0, &|_| command.clone(), &mut |_, answered| end = Some(answered)).await?;
         let counted = match &end {
-            Some(ReadEnd::Answered(answer)) => people(&answer.json).map(|listed| (listed, answer.total, answer.next)),
+            Some(ReadEnd::Answered(answer)) => {
+                people(&answer.json).map(|listed| (listed, answer.total, answer.next))
+            }
             Some(ReadEnd::Refused(_) | ReadEnd::NoAnswer(_)) | None => None,
         };
         let count = match counted {
@@ -121,7 +139,8 @@ impl Client {
 
     /// Lists all departments.
     pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        let listing = Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, likely: PAGE };
+        let listing =
+            Listing { command: sorted(Command::new(DEPARTMENTS)), at_most: None, likely: PAGE };
         Ok(self.list(&[listing]).await?.into_values().collect())
     }
 
@@ -131,8 +150,13 @@ impl Client {
     }
 
     /// Reads cards.
-    pub(crate) async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
-        // A number that is not in the list cannot come; the caller's profile would be the harmless thing to ask.
+    pub(crate) async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
+        // A number that is not in the list cannot come; the caller's profile would be the harmless
+        // thing to ask.
         let command = |number: usize| match keys.get(number) {
             Some(key) => Command::for_card(GET, *key),
             None => Command::new(PROFILE),
@@ -142,8 +166,8 @@ impl Client {
                 sink.take(*key, self.card_read(end));
             }
         };
-        // A reset is three commands, and about a third of the cards are customized: as many requests of resets may follow, in this
-        // process or in the next one.
+        // A reset is three commands, and about a third of the cards are customized: as many
+        // requests of resets may follow, in this process or in the next one.
         let resets = keys.len().div_ceil(MOST_COMMANDS);
         self.read_all(keys.len(), resets, &command, &mut take).await
     }
@@ -181,7 +205,11 @@ fn listings(query: &PeopleQuery) -> Vec<Listing> {
         // One command each: that the filter takes a list of addresses is promised nowhere.
         PeopleQuery::Emails(emails) => emails
             .iter()
-            .map(|email| Listing { command: person_query().with("FILTER[EMAIL]", email), at_most: None, likely: 1 })
+            .map(|email| Listing {
+                command: person_query().with("FILTER[EMAIL]", email),
+                at_most: None,
+                likely: 1,
+            })
             .collect(),
         PeopleQuery::Departments(departments) => departments
             .chunks(FILTER_VALUES)
@@ -206,10 +234,9 @@ fn active_people() -> Command {
 }
 
 fn person_query() -> Command {
-    PERSON_FIELDS
-        .iter()
-        .enumerate()
-        .fold(sorted(Command::new(USERS)), |command, (index, field)| command.with(&format!("select[{index}]"), field))
+    PERSON_FIELDS.iter().enumerate().fold(sorted(Command::new(USERS)), |command, (index, field)| {
+        command.with(&format!("select[{index}]"), field)
+    })
 }
 
 /// Asks for an order. Without one the portal promises none, and pages may overlap.
@@ -226,7 +253,10 @@ mod tests {
     fn at_most_fifty_ids_stand_in_one_filter() {
         let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
         let listings = listings(&PeopleQuery::Ids(ids));
-        assert_eq!(listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(), [Some(50), Some(50), Some(20)]);
+        assert_eq!(
+            listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(),
+            [Some(50), Some(50), Some(20)]
+        );
         let text = listings[2].command.text();
         assert!(text.starts_with("user.get?sort=ID&order=ASC&select[0]=ID&"), "{text}");
         assert!(text.ends_with("&FILTER[ID][18]=119&FILTER[ID][19]=120"), "{text}");
@@ -234,16 +264,25 @@ mod tests {
 
     #[test]
     fn addresses_are_asked_for_one_by_one_and_dismissed_people_too() {
-        let listings = listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
+        let listings =
+            listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
         assert_eq!(listings.len(), 2);
         let text = listings[0].command.text();
-        assert!(text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"), "{text}");
+        assert!(
+            text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"),
+            "{text}"
+        );
     }
 
     #[test]
     fn of_departments_only_active_people_are_asked_for() {
         let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
         let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
-        assert!(text.ends_with("&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"), "{text}");
+        assert!(
+            text.ends_with(
+                "&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"
+            ),
+            "{text}"
+        );
     }
 }

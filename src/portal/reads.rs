@@ -1,8 +1,10 @@
-//! Any number of commands that only read, in batches over several connections, until each has its end.
+//! Any number of commands that only read, in batches over several connections, until each has its
+//! end.
 //!
-//! The work is named by numbers from 0, and a command is made when it is sent, so that nothing is held for commands that
-//! wait for their turn. What comes back is matched by key. A batch that the portal cannot get through is cut in two, and
-//! again, until the one bad command stands alone and all others are answered.
+//! The work is named by numbers from 0, and a command is made when it is sent, so that nothing is
+//! held for commands that wait for their turn. What comes back is matched by key. A batch that the
+//! portal cannot get through is cut in two, and again, until the one bad command stands alone and
+//! all others are answered.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,8 +53,9 @@ struct Rest<'a> {
 }
 
 impl Client {
-    /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`, in no particular order
-    /// and each exactly once, unless the whole fails. `reserved` is how many requests are expected to follow.
+    /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`,
+    /// in no particular order and each exactly once, unless the whole fails. `reserved` is how many
+    /// requests are expected to follow.
     pub(crate) async fn read_all(
         &self,
         count: usize,
@@ -61,7 +64,13 @@ impl Client {
         take: &mut (dyn FnMut(usize, ReadEnd) + Send),
     ) -> Result<(), PortalError> {
         let workload = Workload { items: count, commands_each: 1, max: MOST_COMMANDS, reserved };
-        let mut rest = Rest { client: self, count, next: 0, chunk: self.chunk_size(&workload), again: VecDeque::new() };
+        let mut rest = Rest {
+            client: self,
+            count,
+            next: 0,
+            chunk: self.chunk_size(&workload),
+            again: VecDeque::new(),
+        };
         let mut in_flight = FuturesUnordered::new();
         loop {
             while in_flight.len() < self.connections()
@@ -79,8 +88,12 @@ impl Client {
             match sent {
                 Ok(ends) => rest.sort(&job, ends, command, take)?,
                 Err(CallError::Portal(error)) => return Err(error),
-                Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
-                Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => rest.narrow(job, text, take)?,
+                Err(CallError::Refused(refusal)) => {
+                    return Err(PortalError::Unexpected(words(&refusal)));
+                }
+                Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
+                    rest.narrow(job, text, take)?
+                }
             }
         }
     }
@@ -126,14 +139,20 @@ impl Rest<'_> {
         for (index, &number) in job.numbers.iter().enumerate() {
             match ends.remove(&key(index)) {
                 Some(CommandEnd::Answered(answer)) => take(number, ReadEnd::Answered(answer)),
-                Some(CommandEnd::Failed(CommandTrouble::Refused(refusal))) => take(number, ReadEnd::Refused(refusal)),
+                Some(CommandEnd::Failed(CommandTrouble::Refused(refusal))) => {
+                    take(number, ReadEnd::Refused(refusal))
+                }
                 Some(CommandEnd::Failed(CommandTrouble::Rejected(rejection, refusal))) => {
-                    return Err(self.client.reject(rejection, of_method(command(number).method(), refusal)));
+                    return Err(self
+                        .client
+                        .reject(rejection, of_method(command(number).method(), refusal)));
                 }
                 Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => {
                     limited.push((number, words(&refusal)));
                 }
-                Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => failed.push((number, words(&refusal))),
+                Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => {
+                    failed.push((number, words(&refusal)))
+                }
                 None => failed.push((number, LEFT_OUT.to_owned())),
             }
         }
@@ -142,7 +161,11 @@ impl Rest<'_> {
     }
 
     /// Puts back what a limit has refused; the limiter does the waiting.
-    fn wait_out(&mut self, mut trial: Trial, limited: Vec<(usize, String)>) -> Result<(), PortalError> {
+    fn wait_out(
+        &mut self,
+        mut trial: Trial,
+        limited: Vec<(usize, String)>,
+    ) -> Result<(), PortalError> {
         let Some((_, text)) = limited.first() else {
             return Ok(());
         };

@@ -1,4 +1,5 @@
-//! Tests of the whole client over a portal in memory: trouble of every kind, and what is told of it.
+//! Tests of the whole client over a portal in memory: trouble of every kind, and what is told of
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,12 +14,13 @@ use super::writing::LEFT_OUT;
 use super::{HttpPortal, LimiterLevel, PortalEvent, PortalSettings, PortalWriter, Rate};
 use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
 use crate::port::{
-    CardRead, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, Rejection, SingleSet, WriteError,
-    WriteEvidence, WritePortal,
+    CardRead, CardWrite, CommandAnswer, Lane, PeopleQuery, PortalError, ReadPortal, Rejection,
+    SingleSet, WriteError, WriteEvidence, WritePortal,
 };
 
 const LIMIT: &str = r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#;
-const TIME_LIMIT: &str = r#"{"error":"OPERATION_TIME_LIMIT","error_description":"Method is blocked"}"#;
+const TIME_LIMIT: &str =
+    r#"{"error":"OPERATION_TIME_LIMIT","error_description":"Method is blocked"}"#;
 const PAGE: &str = "<html>502</html>";
 
 fn card(user: u64) -> CardKey {
@@ -38,7 +40,10 @@ fn company(count: u64, faults: Vec<Fault>) -> FakePortal {
     let portal = FakePortal::failing(faults);
     portal.with(|state| {
         for user in (3..=count).step_by(3) {
-            state.rows.insert(query(card(user)), json!([{"name": "main", "title": user.to_string(), "elements": []}]));
+            state.rows.insert(
+                query(card(user)),
+                json!([{"name": "main", "title": user.to_string(), "elements": []}]),
+            );
         }
     });
     portal
@@ -52,14 +57,20 @@ fn client(portal: &FakePortal) -> HttpPortal {
 fn telling(portal: &FakePortal) -> (HttpPortal, Arc<Mutex<Vec<PortalEvent>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&events);
-    let settings =
-        PortalSettings { events: Arc::new(move |event| log.lock().unwrap().push(event)), ..PortalSettings::default() };
+    let settings = PortalSettings {
+        events: Arc::new(move |event| log.lock().unwrap().push(event)),
+        ..PortalSettings::default()
+    };
     (HttpPortal::over(portal.clone(), &settings), events)
 }
 
-async fn read(client: &HttpPortal, keys: &[CardKey]) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
+async fn read(
+    client: &HttpPortal,
+    keys: &[CardKey],
+) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
     let mut reads = BTreeMap::new();
-    let mut sink = |key, read| assert!(reads.insert(key, read).is_none(), "{key} was answered twice");
+    let mut sink =
+        |key, read| assert!(reads.insert(key, read).is_none(), "{key} was answered twice");
     client.reader().read_cards(keys, &mut sink).await?;
     Ok(reads)
 }
@@ -79,7 +90,10 @@ fn assert_true_reads(reads: &BTreeMap<CardKey, CardRead>, count: u64, except: &[
 }
 
 /// Resets cards in one request of the plan.
-async fn reset_cards(writer: &PortalWriter, targets: &[CardKey]) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+async fn reset_cards(
+    writer: &PortalWriter,
+    targets: &[CardKey],
+) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
     let writes: Vec<_> = targets.iter().map(|target| (*target, CardWrite::Reset)).collect();
     writer.write_cards(&writes, Lane::Planned).await
 }
@@ -92,7 +106,10 @@ async fn every_card_is_read_once_and_is_its_own() {
     let most = portal.with(|state| state.log.iter().map(Vec::len).max().unwrap());
     assert!(most <= 50, "{most}");
     let statistics = client.statistics();
-    assert_eq!((statistics.commands, statistics.repeated, statistics.refused_by_limit), (500, 0, 0));
+    assert_eq!(
+        (statistics.commands, statistics.repeated, statistics.refused_by_limit),
+        (500, 0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +137,9 @@ async fn a_single_fault_of_any_kind_is_read_over() {
     for fault in faults {
         let portal = company(400, vec![Fault::None, fault.clone(), fault.clone()]);
         let start = Instant::now();
-        let reads = read(&client(&portal), &cards(400)).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        let reads = read(&client(&portal), &cards(400))
+            .await
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
         assert_true_reads(&reads, 400, &[]);
         assert!(start.elapsed() < Duration::from_secs(6), "{fault:?} took {:?}", start.elapsed());
     }
@@ -134,7 +153,9 @@ async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
     let start = Instant::now();
     assert_true_reads(&read(&client, &cards(200)).await.unwrap(), 200, &[77]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    assert!(events.lock().unwrap().iter().any(|event| matches!(event, PortalEvent::Narrowed { .. })));
+    assert!(
+        events.lock().unwrap().iter().any(|event| matches!(event, PortalEvent::Narrowed { .. }))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +183,11 @@ async fn whatever_is_sent_again_is_told_and_counted() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_limits_does_not_wear_out_the_patience_with_lost_answers() {
     let limited = std::iter::repeat_n(Fault::Answer(503, LIMIT), 18);
-    let faults = [Fault::None, Fault::LostAfter].into_iter().chain(limited).chain([Fault::LostAfter]).collect();
+    let faults = [Fault::None, Fault::LostAfter]
+        .into_iter()
+        .chain(limited)
+        .chain([Fault::LostAfter])
+        .collect();
     let client = client(&company(20, faults));
     client.reader().identify().await.unwrap();
     let start = Instant::now();
@@ -191,10 +216,14 @@ async fn nothing_is_asked_again_once_the_portal_rejects_the_webhook() {
         ("authorization_error", Rejection::OwnerDismissed),
     ] {
         let portal = company(2000, Vec::new());
-        portal.with(|state| state.failures.push(("configuration.get".to_owned(), code, usize::MAX)));
+        portal
+            .with(|state| state.failures.push(("configuration.get".to_owned(), code, usize::MAX)));
         let client = client(&portal);
         let error = read(&client, &cards(2000)).await.unwrap_err();
-        assert!(matches!(&error, PortalError::Rejected { rejection: found, .. } if *found == rejection), "{error:?}");
+        assert!(
+            matches!(&error, PortalError::Rejected { rejection: found, .. } if *found == rejection),
+            "{error:?}"
+        );
         let sent = client.statistics().requests;
         assert!(sent <= 8, "{sent} requests");
         let refused = reset_cards(&client.writer(), &cards(1)).await.unwrap_err();
@@ -253,7 +282,8 @@ async fn an_outage_of_ten_seconds_is_sat_out() {
     for status in [502, 200] {
         let portal = company(1000, Vec::new());
         let client = client(&portal);
-        // A portal in trouble may call its error page a success. That it is a portal was seen before.
+        // A portal in trouble may call its error page a success. That it is a portal was seen
+        // before.
         client.reader().identify().await.unwrap();
         portal.with(|state| state.delay = Duration::from_millis(300));
         portal.with(|state| state.faults = (0..30).map(|_| Fault::Answer(status, PAGE)).collect());
@@ -266,10 +296,14 @@ async fn a_reset_reads_before_and_after_in_neighbouring_commands() {
     let portal = company(9, Vec::new());
     let answers = reset_cards(&client(&portal).writer(), &[card(3), card(4)]).await.unwrap();
     assert!(matches!(&answers[0].1.before, CardRead::Read(Some(_))));
-    assert_eq!((&answers[0].1.answer, &answers[0].1.after), (&CommandAnswer::Done, &CardRead::Read(None)));
+    assert_eq!(
+        (&answers[0].1.answer, &answers[0].1.after),
+        (&CommandAnswer::Done, &CardRead::Read(None))
+    );
     assert_eq!((answers[1].0, &answers[1].1.before), (card(4), &CardRead::Read(None)));
     let commands = portal.with(|state| state.log[0].clone());
-    let methods: Vec<&str> = commands.iter().map(|text| text.split(['?', '.']).nth(4).unwrap()).collect();
+    let methods: Vec<&str> =
+        commands.iter().map(|text| text.split(['?', '.']).nth(4).unwrap()).collect();
     assert_eq!(methods, ["get", "reset", "get", "get", "reset", "get"]);
     assert!(commands[0].ends_with(&query(card(3))) && commands[5].ends_with(&query(card(4))));
 }
@@ -323,7 +357,9 @@ async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
         state.failures.push((query(card(9)), "INVALID_CREDENTIALS", 3));
         state.faults.push_back(Fault::LeftOut(&["b3"]));
     });
-    let answers = reset_cards(&client(&portal).writer(), &[card(3), card(6), card(9), card(7)]).await.unwrap();
+    let answers = reset_cards(&client(&portal).writer(), &[card(3), card(6), card(9), card(7)])
+        .await
+        .unwrap();
     let resets: Vec<&CommandAnswer> = answers.iter().map(|(_, answer)| &answer.answer).collect();
     assert_eq!(resets[0], &CommandAnswer::Done);
     assert!(matches!(resets[1], CommandAnswer::Limited(_)), "{resets:?}");
@@ -333,7 +369,11 @@ async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
 }
 
 /// Stores a layout whatever the read ahead of it shows.
-async fn set(client: &HttpPortal, key: CardKey, layout: &Layout) -> Result<CommandAnswer, WriteError> {
+async fn set(
+    client: &HttpPortal,
+    key: CardKey,
+    layout: &Layout,
+) -> Result<CommandAnswer, WriteError> {
     match client.writer().set_card(key, layout, Lane::Planned, &|_| true).await {
         SingleSet::Sent(_, answer) => answer,
         SingleSet::NotSent(read) => panic!("{read:?}"),
@@ -346,8 +386,12 @@ async fn single_set_leaves_one_round_trip_after_its_read_at_a_full_bucket() {
     let portal = company(100, Vec::new());
     portal.with(|state| state.delay = Duration::from_millis(20));
     let level = LimiterLevel { level: 48.0 };
-    let settings =
-        PortalSettings { rate: Rate::STANDARD, level: Some(level), connections: 2, ..PortalSettings::default() };
+    let settings = PortalSettings {
+        rate: Rate::STANDARD,
+        level: Some(level),
+        connections: 2,
+        ..PortalSettings::default()
+    };
     let client = HttpPortal::over(portal.clone(), &settings);
     let (writer, own) = (client.writer(), [[card(3)], [card(4)], [card(5)]]);
     // Others wait for the limiter and for a connection, ahead of the single call and behind it.
@@ -360,7 +404,10 @@ async fn single_set_leaves_one_round_trip_after_its_read_at_a_full_bucket() {
     );
     assert_eq!(answer, Ok(CommandAnswer::Done));
     let arrivals = portal.with(|state| state.arrivals.clone());
-    let set = arrivals.iter().position(|(method, _)| *method == "crm.lead.details.configuration.set").unwrap();
+    let set = arrivals
+        .iter()
+        .position(|(method, _)| *method == "crm.lead.details.configuration.set")
+        .unwrap();
     let window = arrivals[set].1 - arrivals[set - 1].1;
     let read = portal.with(|state| state.log[set - 1].clone());
     assert!(read.len() == 1 && read[0].contains("configuration.get"), "{read:?}");
@@ -373,7 +420,8 @@ async fn single_set_that_was_not_sent_is_sent_again_behind_a_new_read() {
     let portal = FakePortal::failing([Fault::None, Fault::NotSent]);
     let client = client(&portal);
     assert_eq!(set(&client, card(7), &layout).await, Ok(CommandAnswer::Done));
-    let methods: Vec<&str> = portal.with(|state| state.arrivals.iter().map(|(method, _)| *method).collect());
+    let methods: Vec<&str> =
+        portal.with(|state| state.arrivals.iter().map(|(method, _)| *method).collect());
     let single = "crm.lead.details.configuration.set";
     assert_eq!(methods, ["batch", single, "batch", single]);
 }
@@ -414,8 +462,10 @@ async fn lists_are_read_to_their_end_and_no_further() {
     for count in [0, 1, 49, 50, 51, 100, 125, 3210] {
         let portal = FakePortal::default();
         portal.with(|state| {
-            state.users = (1..=count).map(|id| json!({"ID": id.to_string(), "ACTIVE": true})).collect();
-            state.departments = (1..=count).map(|id| json!({"ID": id.to_string(), "NAME": "x"})).collect();
+            state.users =
+                (1..=count).map(|id| json!({"ID": id.to_string(), "ACTIVE": true})).collect();
+            state.departments =
+                (1..=count).map(|id| json!({"ID": id.to_string(), "NAME": "x"})).collect();
         });
         let reader = client(&portal).reader();
         let people = reader.people(&PeopleQuery::AllActive).await.unwrap();
@@ -428,7 +478,9 @@ async fn lists_are_read_to_their_end_and_no_further() {
 #[tokio::test(start_paused = true)]
 async fn an_ignored_filter_is_noticed_before_everybody_is_listed() {
     let portal = FakePortal::default();
-    portal.with(|state| state.users = (1..=5000).map(|id| json!({"ID": id, "ACTIVE": true})).collect());
+    portal.with(|state| {
+        state.users = (1..=5000).map(|id| json!({"ID": id, "ACTIVE": true})).collect()
+    });
     let ids = PeopleQuery::Ids(vec![UserId::new(7).unwrap()]);
     let client = client(&portal);
     let error = client.reader().people(&ids).await.unwrap_err();
@@ -447,7 +499,9 @@ async fn a_list_with_the_same_person_twice_has_a_hole() {
 #[tokio::test(start_paused = true)]
 async fn a_missing_right_names_the_method() {
     let portal = company(3, Vec::new());
-    portal.with(|state| state.failures.push(("user.get".to_owned(), "insufficient_scope", usize::MAX)));
+    portal.with(|state| {
+        state.failures.push(("user.get".to_owned(), "insufficient_scope", usize::MAX))
+    });
     let client = client(&portal);
     let error = client.reader().identify().await.unwrap_err();
     assert!(
@@ -462,7 +516,8 @@ async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
     let portal = company(1000, Vec::new());
     portal.with(|state| state.delay = Duration::from_secs(1));
     let level = LimiterLevel { level: 46.0 };
-    let settings = PortalSettings { rate: Rate::STANDARD, level: Some(level), ..PortalSettings::default() };
+    let settings =
+        PortalSettings { rate: Rate::STANDARD, level: Some(level), ..PortalSettings::default() };
     let client = HttpPortal::over(portal, &settings);
     let keys = cards(1000);
     let stop = async {
@@ -493,7 +548,10 @@ async fn a_stop_drops_a_read_in_flight_and_no_write() {
     let ((reset, written), (seen, dropped), ()) = tokio::join!(reset, seen, stop);
     assert_eq!(reset.unwrap()[0].1.answer, CommandAnswer::Done);
     assert_eq!(seen.unwrap_err(), PortalError::Stopped("interrupted".to_owned()));
-    assert!(written >= Duration::from_secs(50) && dropped < Duration::from_secs(1), "{written:?}, {dropped:?}");
+    assert!(
+        written >= Duration::from_secs(50) && dropped < Duration::from_secs(1),
+        "{written:?}, {dropped:?}"
+    );
 }
 
 fn any_fault() -> impl Strategy<Value = Fault> {
@@ -527,7 +585,8 @@ proptest! {
             // Every run begins with who we are, and less trouble is put up with there.
             client.reader().identify().await.unwrap();
             portal.with(|state| state.faults = read_faults.into());
-            // A bad command is found after three failures: a long script can make an innocent one look like it.
+            // A bad command is found after three failures: a long script can make an innocent one
+            // look like it.
             for (key, read) in read(&client, &cards(120)).await.unwrap() {
                 match read {
                     CardRead::Read(layout) => assert_eq!(layout.is_some(), key.user().unwrap().get() % 3 == 0),

@@ -1,7 +1,8 @@
 //! Layouts that were read before, so that what comes again is not taken apart again.
 //!
-//! A card that is reset is read twice, most often with the same text, and people of one department often have the same
-//! layout. To find the canonical form of a layout takes longer than everything else that is done for a card.
+//! A card that is reset is read twice, most often with the same text, and people of one department
+//! often have the same layout. To find the canonical form of a layout takes longer than everything
+//! else that is done for a card.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -13,8 +14,8 @@ use serde_json::value::RawValue;
 use super::wire::card;
 use crate::model::{Layout, LayoutError};
 
-/// How many layouts are remembered. All of them are forgotten when there are more, so that a program which runs for weeks does
-/// not grow.
+/// How many layouts are remembered. All of them are forgotten when there are more, so that a
+/// program which runs for weeks does not grow.
 const MOST: usize = 1 << 16;
 
 /// Layouts by their text, byte for byte.
@@ -39,7 +40,8 @@ impl SeenLayouts {
     }
 }
 
-/// A layout that is looked up by its text. Two texts may mean the same, and are two layouts here: each is given back as it came.
+/// A layout that is looked up by its text. Two texts may mean the same, and are two layouts here:
+/// each is given back as it came.
 struct ByText(Layout);
 
 impl Borrow<str> for ByText {
@@ -75,7 +77,8 @@ mod tests {
     #[test]
     fn what_comes_again_is_the_same_and_what_only_means_the_same_keeps_its_own_text() {
         let seen = SeenLayouts::default();
-        let read = |text: &str| seen.layout(&RawValue::from_string(text.to_owned()).unwrap()).unwrap();
+        let read =
+            |text: &str| seen.layout(&RawValue::from_string(text.to_owned()).unwrap()).unwrap();
         let (tight, loose) = (r#"[{"name":"a"}]"#, r#"[ {"name":"a"} ]"#);
         let first = read(tight).unwrap();
         let again = read(tight).unwrap();

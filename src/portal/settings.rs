@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{LimiterLevel, Rate};
 use crate::model::PortalId;
 
-/// Who is told what the client does beside its work. Called from the client's tasks: it must return at once.
+/// Who is told what the client does beside its work. Called from the client's tasks: it must return
+/// at once.
 pub type EventHook = Arc<dyn Fn(PortalEvent) + Send + Sync>;
 
 /// How a client works. The defaults are for a cloud portal on a standard plan.
@@ -17,12 +18,13 @@ pub struct PortalSettings {
     pub portal: Option<PortalId>,
     /// How many requests the portal takes.
     pub rate: Rate,
-    /// Which share of the portal's operating time this program takes for itself; the rest is left to others.
+    /// Which share of the portal's operating time this program takes for itself; the rest is left
+    /// to others.
     pub operating_share: f64,
     /// How many requests may be in flight at once.
     pub connections: usize,
-    /// How long to wait for an answer. The cloud cuts a request after 60 seconds; a client that gives up earlier does not
-    /// learn what became of it.
+    /// How long to wait for an answer. The cloud cuts a request after 60 seconds; a client that
+    /// gives up earlier does not learn what became of it.
     pub request_timeout: Duration,
     /// How much trouble is put up with.
     pub retry_budget: RetryBudget,
@@ -43,7 +45,8 @@ pub struct Network {
     pub proxy: Option<String>,
     /// The hosts that are reached without it, in the form of `NO_PROXY`.
     pub no_proxy: String,
-    /// Texts with root certificates (PEM) that are trusted in place of those of the system; none if those are trusted.
+    /// Texts with root certificates (PEM) that are trusted in place of those of the system; none if
+    /// those are trusted.
     pub roots: Option<Vec<Vec<u8>>>,
 }
 
@@ -103,18 +106,23 @@ impl fmt::Debug for PortalSettings {
     }
 }
 
-/// How much trouble is put up with: the one budget that all layers draw on, so that repeats never multiply.
+/// How much trouble is put up with: the one budget that all layers draw on, so that repeats never
+/// multiply.
 ///
-/// A refusal because of a limit is no trouble: the portal is well, and the request only has to wait.
+/// A refusal because of a limit is no trouble: the portal is well, and the request only has to
+/// wait.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryBudget {
-    /// How many repeats the client can owe. A repeat or a narrowing takes one, every success gives a half back, so that
-    /// single faults in a long run do not add up, and a portal that fails all the time is given up soon.
+    /// How many repeats the client can owe. A repeat or a narrowing takes one, every success gives
+    /// a half back, so that single faults in a long run do not add up, and a portal that fails all
+    /// the time is given up soon.
     pub repeats: u32,
-    /// How long one request may be in trouble before it is given up. Twenty seconds outlast a restart of the portal's
-    /// servers, and nobody who looks at the progress thinks that the program hangs.
+    /// How long one request may be in trouble before it is given up. Twenty seconds outlast a
+    /// restart of the portal's servers, and nobody who looks at the progress thinks that the
+    /// program hangs.
     pub patience: Duration,
-    /// The first pause before a repeat; each further one is twice as long, with jitter, up to `longest_pause`.
+    /// The first pause before a repeat; each further one is twice as long, with jitter, up to
+    /// `longest_pause`.
     pub first_pause: Duration,
     /// The longest pause before a repeat.
     pub longest_pause: Duration,
@@ -159,12 +167,14 @@ pub enum PortalEvent {
         /// How long it waits before.
         pause: Duration,
     },
-    /// Some commands of a batch had no usable answer, or a list changed while it was read: what only reads is asked once more.
+    /// Some commands of a batch had no usable answer, or a list changed while it was read: what
+    /// only reads is asked once more.
     AskedAgain {
         /// Why.
         reason: String,
     },
-    /// A batch did not succeed and is sent again in two halves, to find the command that is to blame.
+    /// A batch did not succeed and is sent again in two halves, to find the command that is to
+    /// blame.
     Narrowed {
         /// How many commands it had.
         commands: usize,

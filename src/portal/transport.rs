@@ -1,8 +1,10 @@
-//! The one place that sends anything: a POST of JSON to a method of the webhook, and what came back.
+//! The one place that sends anything: a POST of JSON to a method of the webhook, and what came
+//! back.
 //!
-//! Promises: the content type is exactly `application/json`, the body is never compressed, no redirect is followed, no
-//! referrer is sent, a request leaves at most once for each call, an answer is read up to a bound, and neither an error
-//! nor a log line has the address, because the address is the secret.
+//! Promises: the content type is exactly `application/json`, the body is never compressed, no
+//! redirect is followed, no referrer is sent, a request leaves at most once for each call, an
+//! answer is read up to a bound, and neither an error nor a log line has the address, because the
+//! address is the secret.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -21,8 +23,8 @@ use crate::port::Rejection;
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. Front servers close theirs after 15 to 75 seconds without saying so, and a
-/// request on a closed connection may or may not have been taken.
+/// How long an idle connection is kept. Front servers close theirs after 15 to 75 seconds without
+/// saying so, and a request on a closed connection may or may not have been taken.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The largest answer that is read: 32 MiB. Fifty layouts of six hundred fields are below 4.
@@ -84,7 +86,11 @@ pub enum ConnectError {
 /// Sends requests. The tests of the layers above bring their own.
 pub(crate) trait Transport: Send + Sync {
     /// Sends one request, once.
-    fn send<'a>(&'a self, method: &'static str, body: Vec<u8>) -> BoxFuture<'a, Result<HttpAnswer, TransportError>>;
+    fn send<'a>(
+        &'a self,
+        method: &'static str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<HttpAnswer, TransportError>>;
 }
 
 /// The real one.
@@ -114,10 +120,13 @@ impl HttpTransport {
             .tcp_nodelay(true)
             .no_proxy();
         let builder = match webhook.channel() {
-            // Nothing here needs certificates, and loading those of the system takes longer than the first request.
+            // Nothing here needs certificates, and loading those of the system takes longer than
+            // the first request.
             Channel::PlainLocal => builder.tls_certs_only([]),
             Channel::Local => trusting(builder.https_only(true), network)?,
-            Channel::Remote => through_proxy(trusting(builder.https_only(true), network)?, network)?,
+            Channel::Remote => {
+                through_proxy(trusting(builder.https_only(true), network)?, network)?
+            }
         };
         // Without roots of its own reqwest asks the system, and fails only if that has none.
         let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();
@@ -128,17 +137,34 @@ impl HttpTransport {
         Ok(Self { client, webhook, timeout })
     }
 
-    async fn exchange(&self, method: &'static str, body: Vec<u8>) -> Result<HttpAnswer, TransportError> {
+    async fn exchange(
+        &self,
+        method: &'static str,
+        body: Vec<u8>,
+    ) -> Result<HttpAnswer, TransportError> {
         let Some(address) = self.webhook.address_of(method) else {
-            return Err(TransportError::NotSent("the address of the method cannot be built".to_owned()));
+            return Err(TransportError::NotSent(
+                "the address of the method cannot be built".to_owned(),
+            ));
         };
         let json = HeaderValue::from_static("application/json");
-        let request = self.client.post(address).header(CONTENT_TYPE, json.clone()).header(ACCEPT, json).body(body);
+        let request = self
+            .client
+            .post(address)
+            .header(CONTENT_TYPE, json.clone())
+            .header(ACCEPT, json)
+            .body(body);
         let answer = request.send().await.map_err(|error| self.error(error))?;
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
         let status = answer.status().as_u16();
         let content_type = header(CONTENT_TYPE.as_str());
-        let sender = if answer.headers().contains_key(EMULATOR_HEADER) { Sender::Emulator } else { Sender::Portal };
+        let sender = if answer.headers().contains_key(EMULATOR_HEADER) {
+            Sender::Emulator
+        } else {
+            Sender::Portal
+        };
         let body = self.body(answer).await?;
         Ok(HttpAnswer { status, content_type, body, sender })
     }
@@ -147,7 +173,9 @@ impl HttpTransport {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.error(error))? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(TransportError::Lost(format!("an answer of more than {LARGEST_ANSWER} bytes")));
+                return Err(TransportError::Lost(format!(
+                    "an answer of more than {LARGEST_ANSWER} bytes"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
@@ -176,9 +204,10 @@ impl HttpTransport {
     }
 }
 
-/// Returns whether an error says that the server surely did not process the request: no connection was made; the connection was
-/// closed before the request was written to it (`Canceled` in hyper); or an HTTP/2 server refused the stream, or named a lower
-/// last stream when it went away (RFC 9113, sections 5.1.1, 6.8 and 8.7).
+/// Returns whether an error says that the server surely did not process the request: no connection
+/// was made; the connection was closed before the request was written to it (`Canceled` in hyper);
+/// or an HTTP/2 server refused the stream, or named a lower last stream when it went away (RFC
+/// 9113, sections 5.1.1, 6.8 and 8.7).
 fn is_unprocessed(error: &reqwest::Error) -> bool {
     if error.is_connect() || error.is_builder() {
         return true;
@@ -218,8 +247,8 @@ fn through_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuil
     Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(&network.no_proxy))))
 }
 
-/// What bars the way to the portal, if a repeat cannot help. The errors of tunnels have no public type: their words are
-/// those of hyper-util, and tests hold them.
+/// What bars the way to the portal, if a repeat cannot help. The errors of tunnels have no public
+/// type: their words are those of hyper-util, and tests hold them.
 fn barrier(error: &reqwest::Error) -> Option<Rejection> {
     let mut source = error.source();
     while let Some(cause) = source {
@@ -238,7 +267,8 @@ fn barrier(error: &reqwest::Error) -> Option<Rejection> {
     None
 }
 
-/// The error of TLS in an error of input and output, which may be wrapped more than once and leaves it out of its sources.
+/// The error of TLS in an error of input and output, which may be wrapped more than once and leaves
+/// it out of its sources.
 fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     match error.downcast_ref::<std::io::Error>() {
         Some(outer) => of_tls(outer.get_ref()?),
@@ -247,7 +277,11 @@ fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
 }
 
 impl Transport for HttpTransport {
-    fn send<'a>(&'a self, method: &'static str, body: Vec<u8>) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
+    fn send<'a>(
+        &'a self,
+        method: &'static str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
         Box::pin(async move {
             let (start, sent) = (Instant::now(), body.len());
             let answer = self.exchange(method, body).await;
@@ -255,7 +289,14 @@ impl Transport for HttpTransport {
             match &answer {
                 Ok(answer) => {
                     let received = answer.body.len();
-                    tracing::debug!(method, status = answer.status, milliseconds, sent, received, "answered");
+                    tracing::debug!(
+                        method,
+                        status = answer.status,
+                        milliseconds,
+                        sent,
+                        received,
+                        "answered"
+                    );
                 }
                 Err(error) => tracing::debug!(method, milliseconds, sent, %error, "not answered"),
             }
@@ -277,7 +318,8 @@ mod tests {
         [&length[1..], &[kind, 0], &stream.to_be_bytes(), payload].concat()
     }
 
-    /// Sends one request to an HTTP/2 server that answers its stream with these frames and hangs up, and returns the error.
+    /// Sends one request to an HTTP/2 server that answers its stream with these frames and hangs
+    /// up, and returns the error.
     async fn error_of(frames: Vec<u8>) -> reqwest::Error {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -306,8 +348,12 @@ mod tests {
             socket.shutdown().await.unwrap();
             while socket.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
         };
-        let client =
-            Client::builder().http2_prior_knowledge().retry(reqwest::retry::never()).no_proxy().build().unwrap();
+        let client = Client::builder()
+            .http2_prior_knowledge()
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .build()
+            .unwrap();
         let request = client.post(format!("http://127.0.0.1:{port}/")).body("{}").send();
         let (answer, ()) = tokio::join!(request, serve);
         answer.unwrap_err()
@@ -316,7 +362,8 @@ mod tests {
     #[tokio::test]
     async fn http2_request_that_the_server_did_not_process_is_told_from_one_that_it_may_have() {
         let reset = |code: u32| frame(3, 1, &code.to_be_bytes());
-        let go_away = |last: u32, code: u32| frame(7, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat());
+        let go_away =
+            |last: u32, code: u32| frame(7, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat());
         let (refused_stream, internal_error, no_error, calm) = (7, 2, 0, 11);
         for (frames, unprocessed) in [
             (reset(refused_stream), true),

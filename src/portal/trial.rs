@@ -1,6 +1,8 @@
-//! The trouble that one piece of work has had so far: how often, since when, and how long to pause before the next try.
+//! The trouble that one piece of work has had so far: how often, since when, and how long to pause
+//! before the next try.
 //!
-//! When a batch is narrowed down its halves inherit the trial, so that patience is not given anew at each halving.
+//! When a batch is narrowed down its halves inherit the trial, so that patience is not given anew
+//! at each halving.
 
 use std::time::Duration;
 
@@ -50,15 +52,21 @@ impl Trial {
 
     /// Records a refusal because of a limit. The rate limiter does the waiting.
     pub(crate) fn limited(&mut self) {
-        // A portal that refuses is there, and waiting for its limits is no failure: patience begins anew.
+        // A portal that refuses is there, and waiting for its limits is no failure: patience begins
+        // anew.
         self.since = None;
         self.limited_since.get_or_insert_with(Instant::now);
     }
 
-    /// What one half of a batch starts with: the patience that is left, and attempts of its own. After long trouble the
-    /// pauses stay long: then it is rather the portal that is to blame, and half a batch will hardly fare better.
+    /// What one half of a batch starts with: the patience that is left, and attempts of its own.
+    /// After long trouble the pauses stay long: then it is rather the portal that is to blame, and
+    /// half a batch will hardly fare better.
     pub(crate) fn half(self, budget: &RetryBudget) -> Self {
-        if self.is_long(budget) { Self { halved_at: self.attempts, ..self } } else { Self { attempts: 0, ..self } }
+        if self.is_long(budget) {
+            Self { halved_at: self.attempts, ..self }
+        } else {
+            Self { attempts: 0, ..self }
+        }
     }
 
     /// Whether half of the patience is used up.
@@ -87,7 +95,8 @@ impl Trial {
     }
 }
 
-/// The pause after so many failures: exponential, with jitter, so that many clients do not come back together.
+/// The pause after so many failures: exponential, with jitter, so that many clients do not come
+/// back together.
 fn pause(budget: &RetryBudget, failures: u32) -> Duration {
     let pauses = ExponentialBuilder::new()
         .with_min_delay(budget.first_pause)
@@ -125,7 +134,10 @@ mod tests {
         trial.limited();
         tokio::time::advance(budget.patience).await;
         trial.failed(&budget);
-        assert_eq!((trial.attempts(), trial.duration(), trial.is_long(&budget)), (2, Duration::ZERO, false));
+        assert_eq!(
+            (trial.attempts(), trial.duration(), trial.is_long(&budget)),
+            (2, Duration::ZERO, false)
+        );
         assert_eq!(trial.limited_for(), budget.patience);
     }
 }

@@ -1,10 +1,11 @@
 //! The webhook address: the one secret of the whole program.
 //!
-//! Whoever has it can do with the portal what its owner can do. So the text is checked once, here, and then kept in a type
-//! that cannot be shown: `Debug` and `Display` print `https://host/rest/<user>/***/`, and no error repeats what was typed. The
-//! secret is also made known to the mask of everything that is written, because a portal may repeat it in an answer.
-//! Plain http is accepted for this machine alone, because the portal refuses it anyway and a redirect to https would turn
-//! a call into one without parameters.
+//! Whoever has it can do with the portal what its owner can do. So the text is checked once, here,
+//! and then kept in a type that cannot be shown: `Debug` and `Display` print
+//! `https://host/rest/<user>/***/`, and no error repeats what was typed. The secret is also made
+//! known to the mask of everything that is written, because a portal may repeat it in an answer.
+//! Plain http is accepted for this machine alone, because the portal refuses it anyway and a
+//! redirect to https would turn a call into one without parameters.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -36,7 +37,8 @@ pub(crate) enum Channel {
     Remote,
 }
 
-/// Why a text is no webhook address. The text is never repeated, since a misspelt secret is still most of a secret.
+/// Why a text is no webhook address. The text is never repeated, since a misspelt secret is still
+/// most of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
     /// It is not a web address at all.
@@ -54,11 +56,13 @@ pub enum WebhookUrlError {
 }
 
 impl WebhookUrl {
-    /// Checks an address. White space around it and a method name behind the secret are tolerated and cut.
+    /// Checks an address. White space around it and a method name behind the secret are tolerated
+    /// and cut.
     ///
     /// # Errors
     ///
-    /// If it is no web address, not safe, or not of the form of a webhook. The error never holds the secret.
+    /// If it is no web address, not safe, or not of the form of a webhook. The error never holds
+    /// the secret.
     pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
         let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {
@@ -74,15 +78,22 @@ impl WebhookUrl {
         }
         let segments: Vec<&str> = url.path_segments().map(Iterator::collect).unwrap_or_default();
         let (user, secret) = match segments.as_slice() {
-            ["rest", user, secret] | ["rest", user, secret, _] | ["rest", user, secret, _, ""] => (*user, *secret),
+            ["rest", user, secret] | ["rest", user, secret, _] | ["rest", user, secret, _, ""] => {
+                (*user, *secret)
+            }
             _ => return Err(WebhookUrlError::NotAWebhook),
         };
         // In `/rest/api/1/SECRET/`, the address of REST 3, neither is what stands in its place.
         if user.eq_ignore_ascii_case("api") && secret.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(WebhookUrlError::NotAWebhook);
         }
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
-        if user.is_empty() || secret.is_empty() || !user.bytes().all(fits) || !secret.bytes().all(fits) {
+        let fits =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
+        if user.is_empty()
+            || secret.is_empty()
+            || !user.bytes().all(fits)
+            || !secret.bytes().all(fits)
+        {
             return Err(WebhookUrlError::NotAWebhook);
         }
         learn_secret(secret);
@@ -115,7 +126,8 @@ impl WebhookUrl {
         self.channel
     }
 
-    /// The full address of a method. It holds the secret: only the transport may call this, and nothing may print it.
+    /// The full address of a method. It holds the secret: only the transport may call this, and
+    /// nothing may print it.
     pub(crate) fn address_of(&self, method: &str) -> Option<Url> {
         Url::parse(self.address.expose_secret()).ok()?.join(method).ok()
     }
@@ -133,11 +145,14 @@ impl fmt::Display for WebhookUrl {
     }
 }
 
-/// Whether an address is of this machine; none if it has no host. A name other than `localhost` is never looked up.
+/// Whether an address is of this machine; none if it has no host. A name other than `localhost` is
+/// never looked up.
 fn is_local(url: &Url) -> Option<bool> {
     let host = url.host_str()?;
     let literal = host.trim_start_matches('[').trim_end_matches(']');
-    Some(host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+    Some(
+        host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+    )
 }
 
 #[cfg(test)]
@@ -146,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_webhook_is_shown_without_its_secret() {
-        let webhook = WebhookUrl::parse("https://Company.Bitrix24.com/rest/1/s3cr3tvalue/").unwrap();
+        let webhook =
+            WebhookUrl::parse("https://Company.Bitrix24.com/rest/1/s3cr3tvalue/").unwrap();
         assert_eq!(webhook.to_string(), "https://company.bitrix24.com/rest/1/***/");
         assert!(!format!("{webhook:?}").contains("s3cr3t"));
         assert_eq!(webhook.portal().as_str(), "company.bitrix24.com");
@@ -173,8 +189,14 @@ mod tests {
             let webhook = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap();
             assert_eq!((webhook.channel(), webhook.portal().as_str()), (Channel::PlainLocal, host));
         }
-        assert_eq!(WebhookUrl::parse("https://localhost/rest/1/key/").unwrap().channel(), Channel::Local);
-        assert_eq!(WebhookUrl::parse("https://a.example/rest/1/key/").unwrap().channel(), Channel::Remote);
+        assert_eq!(
+            WebhookUrl::parse("https://localhost/rest/1/key/").unwrap().channel(),
+            Channel::Local
+        );
+        assert_eq!(
+            WebhookUrl::parse("https://a.example/rest/1/key/").unwrap().channel(),
+            Channel::Remote
+        );
         for host in ["company.bitrix24.com", "10.0.0.1", "localhost.example", "127.0.0.1.example"] {
             let error = WebhookUrl::parse(&format!("http://{host}/rest/1/key/")).unwrap_err();
             assert_eq!(error, WebhookUrlError::NotHttps, "{host}");
@@ -198,7 +220,10 @@ mod tests {
             "https:///rest/1/s3cr3t/",
         ] {
             let error = WebhookUrl::parse(text).unwrap_err();
-            assert!(!error.to_string().contains("s3cr3t") && !format!("{error:?}").contains("s3cr3t"), "{text}");
+            assert!(
+                !error.to_string().contains("s3cr3t") && !format!("{error:?}").contains("s3cr3t"),
+                "{text}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Requests that write: resets and layouts in batches with a read on either side, and single layouts.
+//! Requests that write: resets and layouts in batches with a read on either side, and single
+//! layouts.
 //!
 //! A request that writes is sent again only if the portal surely did not process it.
 
@@ -14,8 +15,8 @@ use super::wire::{Breakage, CommandTrouble, Success, Trouble, card};
 use crate::language::english;
 use crate::model::{CardKey, Layout};
 use crate::port::{
-    CardRead, CardSink, CardWrite, CommandAnswer, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PortalError,
-    SingleSet, WriteError, WriteEvidence,
+    CardRead, CardSink, CardWrite, CommandAnswer, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST,
+    PortalError, SingleSet, WriteError, WriteEvidence,
 };
 
 /// The number of times that a command of a read-back is sent.
@@ -33,8 +34,12 @@ pub(super) const LEFT_OUT: &str = tr_later!("the portal left the command out");
 impl Client {
     /// How many targets the next request of resets should carry.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        let workload =
-            Workload { items: remaining, commands_each: COMMANDS_EACH, max: MAX_WRITES_PER_REQUEST, reserved: 0 };
+        let workload = Workload {
+            items: remaining,
+            commands_each: COMMANDS_EACH,
+            max: MAX_WRITES_PER_REQUEST,
+            reserved: 0,
+        };
         self.next_resets(&workload)
     }
 
@@ -49,8 +54,10 @@ impl Client {
         }
         let not_sent = |text: String| WriteError::NotSent(PortalError::NotExecuted(text));
         if writes.len() > MAX_WRITES_PER_REQUEST {
-            let text =
-                format!("{} targets were given for one request, which takes {MAX_WRITES_PER_REQUEST}", writes.len());
+            let text = format!(
+                "{} targets were given for one request, which takes {MAX_WRITES_PER_REQUEST}",
+                writes.len()
+            );
             return Err(not_sent(text));
         }
         let mut batch = Batch::default();
@@ -59,7 +66,11 @@ impl Client {
                 CardWrite::Reset => Command::for_card(RESET, *target),
                 CardWrite::Set(layout) => match card_form::set_command(*target, layout) {
                     Some(command) => command,
-                    None => return Err(not_sent(format!("the layout of {target} does not fit into a batch"))),
+                    None => {
+                        return Err(not_sent(format!(
+                            "the layout of {target} does not fit into a batch"
+                        )));
+                    }
                 },
             };
             batch.push(format!("a{index}"), Command::for_card(GET, *target));
@@ -67,7 +78,8 @@ impl Client {
             batch.push(format!("c{index}"), Command::for_card(GET, *target));
         }
         let mut trial = Trial::in_lane(lane);
-        let mut ends = self.batch(&batch, Repeat::IfNotExecuted, &mut trial).await.map_err(write_error)?;
+        let mut ends =
+            self.batch(&batch, Repeat::IfNotExecuted, &mut trial).await.map_err(write_error)?;
         let answers = writes.iter().enumerate().map(|(index, (target, _))| {
             let evidence = WriteEvidence {
                 before: self.read(ends.remove(&format!("a{index}"))),
@@ -79,8 +91,9 @@ impl Client {
         Ok(answers.collect())
     }
 
-    /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its types. Both are admitted before
-    /// the read leaves: a wait for the limits in between would leave more time for a save that nothing sees.
+    /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its
+    /// types. Both are admitted before the read leaves: a wait for the limits in between would
+    /// leave more time for a save that nothing sees.
     pub(crate) async fn set_card(
         &self,
         key: CardKey,
@@ -89,7 +102,9 @@ impl Client {
         proceed: &(dyn Fn(&CardRead) -> bool + Sync),
     ) -> SingleSet {
         let Some(body) = card::set_body(key, layout) else {
-            return SingleSet::NotSent(CardRead::NoAnswer("the layout cannot be written as JSON".to_owned()));
+            return SingleSet::NotSent(CardRead::NoAnswer(
+                "the layout cannot be written as JSON".to_owned(),
+            ));
         };
         let request = Request { method: SET, body, charges: vec![(SET, 1)], admitted: true };
         let mut trial = Trial::in_lane(lane);
@@ -134,15 +149,21 @@ impl Client {
         let batch = Batch::numbered([Command::for_card(GET, key)]);
         match self.batch(&batch, Repeat::Always, &mut Trial::in_lane(lane)).await {
             Ok(mut ends) => self.read(ends.remove(&key_of_command(0))),
-            Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => CardRead::NoAnswer(text),
+            Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
+                CardRead::NoAnswer(text)
+            }
             Err(CallError::Portal(error)) => CardRead::NoAnswer(english(&error)),
             Err(CallError::Refused(refusal)) => CardRead::NoAnswer(words(&refusal)),
         }
     }
 
-    /// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut in two, and again; a command
-    /// without an answer is sent again a few times.
-    pub(crate) async fn read_back(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    /// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut
+    /// in two, and again; a command without an answer is sent again a few times.
+    pub(crate) async fn read_back(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         let mut waiting: Vec<(Vec<CardKey>, u32)> =
             keys.chunks(MOST_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
         while let Some((chunk, attempt)) = waiting.pop() {
@@ -156,11 +177,15 @@ impl Client {
                     continue;
                 }
                 Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
-                    chunk.iter().for_each(|card| sink.take(*card, CardRead::NoAnswer(text.clone())));
+                    chunk
+                        .iter()
+                        .for_each(|card| sink.take(*card, CardRead::NoAnswer(text.clone())));
                     continue;
                 }
                 Err(CallError::Portal(error)) => return Err(error),
-                Err(CallError::Refused(refusal)) => return Err(PortalError::Unexpected(words(&refusal))),
+                Err(CallError::Refused(refusal)) => {
+                    return Err(PortalError::Unexpected(words(&refusal)));
+                }
             };
             let mut again = Vec::new();
             for (index, card) in chunk.iter().enumerate() {
@@ -180,12 +205,12 @@ impl Client {
     fn read(&self, end: Option<CommandEnd>) -> CardRead {
         match end {
             Some(CommandEnd::Answered(answer)) => self.layout_read(&answer.json),
-            Some(CommandEnd::Failed(CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal))) => {
-                CardRead::Refused(refusal)
-            }
-            Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal) | CommandTrouble::Broken(refusal))) => {
-                CardRead::NoAnswer(words(&refusal))
-            }
+            Some(CommandEnd::Failed(
+                CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal),
+            )) => CardRead::Refused(refusal),
+            Some(CommandEnd::Failed(
+                CommandTrouble::Limited(_, refusal) | CommandTrouble::Broken(refusal),
+            )) => CardRead::NoAnswer(words(&refusal)),
             None => CardRead::NoAnswer(LEFT_OUT.to_owned()),
         }
     }
@@ -201,7 +226,9 @@ fn write_error(error: CallError) -> WriteError {
             let cause = IndeterminateCause::Refusal(PortalError::Unexpected(reason.clone()));
             WriteError::Indeterminate { reason, cause }
         }
-        CallError::Broken(reason) => WriteError::Indeterminate { reason, cause: IndeterminateCause::NoAnswer },
+        CallError::Broken(reason) => {
+            WriteError::Indeterminate { reason, cause: IndeterminateCause::NoAnswer }
+        }
     }
 }
 
@@ -212,11 +239,15 @@ fn answer(end: Option<CommandEnd>) -> CommandAnswer {
         Some(CommandEnd::Answered(_)) => {
             CommandAnswer::Unclear("the portal answered neither true nor an error".to_owned())
         }
-        Some(CommandEnd::Failed(CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal))) => {
-            CommandAnswer::Refused(refusal)
+        Some(CommandEnd::Failed(
+            CommandTrouble::Refused(refusal) | CommandTrouble::Rejected(_, refusal),
+        )) => CommandAnswer::Refused(refusal),
+        Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => {
+            CommandAnswer::Unclear(words(&refusal))
         }
-        Some(CommandEnd::Failed(CommandTrouble::Broken(refusal))) => CommandAnswer::Unclear(words(&refusal)),
-        Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => CommandAnswer::Limited(words(&refusal)),
+        Some(CommandEnd::Failed(CommandTrouble::Limited(_, refusal))) => {
+            CommandAnswer::Limited(words(&refusal))
+        }
         None => CommandAnswer::Unclear(LEFT_OUT.to_owned()),
     }
 }

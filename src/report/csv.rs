@@ -31,7 +31,9 @@ pub(super) const PLAN_HEADINGS: [&str; 15] = [
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut table = Table(String::new());
     match &report.subject {
-        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => of_drift(&mut table, plan, drift),
+        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
+            of_drift(&mut table, plan, drift)
+        }
         Subject::Plan(plan) => of_plan(&mut table, plan),
         Subject::Run(run) => of_run(&mut table, run),
         Subject::PlanFile(shown) => shown.csv(&mut table),
@@ -109,7 +111,8 @@ fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
         &"selector",
         &"fingerprint",
     ]);
-    let fingerprint = drift.fingerprint().map(|fingerprint| fingerprint.to_string()).unwrap_or_default();
+    let fingerprint =
+        drift.fingerprint().map(|fingerprint| fingerprint.to_string()).unwrap_or_default();
     for DriftedCard { key, kind, generation, origin } in &drift.cards {
         let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
         table.row(&[
@@ -129,7 +132,8 @@ fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
         ]);
     }
     for found in &drift.gone {
-        let (file, line) = found.place().map(|place| (&*place.file, place.line.to_string())).unwrap_or_default();
+        let (file, line) =
+            found.place().map(|place| (&*place.file, place.line.to_string())).unwrap_or_default();
         let none = "";
         table.row(&[
             &none,
@@ -158,7 +162,15 @@ fn of_run(table: &mut Table, run: &SettledRun<'_>) {
             OutcomeClass::Failed => "failed",
             OutcomeClass::Unknown => "unknown",
         };
-        table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &class, &outcome.word(), outcome]);
+        table.row(&[
+            key,
+            &user(*key),
+            &run.person_name(*key),
+            &key.lead,
+            &class,
+            &outcome.word(),
+            outcome,
+        ]);
     }
     for Held { key, reason, text } in &run.held {
         table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &"held", reason, text]);
@@ -168,8 +180,9 @@ fn of_run(table: &mut Table, run: &SettledRun<'_>) {
 fn of_problems(table: &mut Table, checked: &Checked<'_>) {
     table.row(&[&"severity", &"code", &"file", &"line", &"column", &"message", &"help"]);
     for found in checked.diagnostics {
-        let number =
-            |number: fn(&Place) -> u32| found.place().map(|place| number(place).to_string()).unwrap_or_default();
+        let number = |number: fn(&Place) -> u32| {
+            found.place().map(|place| number(place).to_string()).unwrap_or_default()
+        };
         table.row(&[
             &found.severity,
             &found.code,

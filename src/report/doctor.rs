@@ -108,7 +108,13 @@ impl Verdict {
 impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADING}{}{HEADING:#}\n", portal(&self.portal, self.emulator))?;
-        let word_width = self.checks.iter().map(|check| check.verdict.word().chars().count()).max().unwrap_or(0).max(4);
+        let word_width = self
+            .checks
+            .iter()
+            .map(|check| check.verdict.word().chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(4);
         let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
         for Check { check, verdict, text, help } in &self.checks {
             let style = verdict.style();
@@ -119,7 +125,8 @@ impl fmt::Display for DoctorReport {
                 writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
             }
             for help in help {
-                for (index, line) in wrapped(&visible(help), WIDTH - margin - 3).iter().enumerate() {
+                for (index, line) in wrapped(&visible(help), WIDTH - margin - 3).iter().enumerate()
+                {
                     let arrow = if index == 0 { "->" } else { "  " };
                     writeln!(f, "{:margin$}{FAINT}{arrow} {line}{FAINT:#}", "")?;
                 }
@@ -127,8 +134,14 @@ impl fmt::Display for DoctorReport {
         }
         let (warnings, failures) = (self.count(Verdict::Warning), self.count(Verdict::Failure));
         let style = self.verdict().style();
-        let (warnings, failures) = (warnings_of(warnings), tr!("{n} failure" | "{n} failures" % failures));
-        let sums = tr!("{ok} ok, {warnings}, {failures}.", ok = self.count(Verdict::Ok), warnings, failures);
+        let (warnings, failures) =
+            (warnings_of(warnings), tr!("{n} failure" | "{n} failures" % failures));
+        let sums = tr!(
+            "{ok} ok, {warnings}, {failures}.",
+            ok = self.count(Verdict::Ok),
+            warnings,
+            failures
+        );
         writeln!(f, "\n{style}{sums}{style:#}")
     }
 }

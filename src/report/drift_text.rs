@@ -20,15 +20,22 @@ impl fmt::Display for DriftText<'_> {
         let Self { report, drift } = self;
         let plan = report.plan;
         let portal = portal(plan.portal.as_str(), report.caller.emulator);
-        writeln!(f, "{HEADING}{portal}{HEADING:#}, {}\n", tr!("read as user {}", report.caller.user))?;
+        writeln!(
+            f,
+            "{HEADING}{portal}{HEADING:#}, {}\n",
+            tr!("read as user {}", report.caller.user)
+        )?;
         let mut cards: Vec<&DriftedCard> = drift.cards.iter().collect();
         cards.sort_by_key(|card| (card.kind, card.key));
-        let kind_width = cards.iter().map(|card| card.kind.to_string().chars().count()).max().unwrap_or(0);
+        let kind_width =
+            cards.iter().map(|card| card.kind.to_string().chars().count()).max().unwrap_or(0);
         let key_width = cards.iter().map(|card| card.key.to_string().len()).max().unwrap_or(0);
-        let name_width = column_width(cards.iter().map(|card| plan.person_name(card.key)), NAME_WIDTH);
+        let name_width =
+            column_width(cards.iter().map(|card| plan.person_name(card.key)), NAME_WIDTH);
         for card in &cards {
             let style = if card.kind.is_pending() { WARNING } else { FAINT };
-            let (key, name) = (card.key.to_string(), fitted(plan.person_name(card.key), name_width));
+            let (key, name) =
+                (card.key.to_string(), fitted(plan.person_name(card.key), name_width));
             let place = &card.origin.place;
             write!(f, "{style}{:<kind_width$}{style:#}  {key:<key_width$}  ", card.kind)?;
             if name_width > 0 {
@@ -37,7 +44,10 @@ impl fmt::Display for DriftText<'_> {
             writeln!(f, "{PLACE}{}:{}{PLACE:#}", visible(&place.file), place.line)?;
         }
         for problem in &drift.gone {
-            let place = problem.place().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+            let place = problem
+                .place()
+                .map(|place| format!("{}:{}", place.file, place.line))
+                .unwrap_or_default();
             let (gone, message, place) = (tr!("gone"), visible(&problem.message), visible(&place));
             writeln!(f, "{BAD}{gone}{BAD:#}  {message}  {PLACE}{place}{PLACE:#}")?;
         }
@@ -46,8 +56,10 @@ impl fmt::Display for DriftText<'_> {
         }
         let again = drift.count(DriftKind::CustomisedAgain);
         if again > 0 {
-            let cards = tr!("{n} card was customised again after the reset, which mode once allows."
-                | "{n} cards were customised again after the reset, which mode once allows." % again);
+            let cards =
+                tr!("{n} card was customised again after the reset, which mode once allows."
+                    | "{n} cards were customised again after the reset, which mode once allows."
+                        % again);
             writeln!(f, "{FAINT}{cards}{FAINT:#}")?;
         }
         let Some(fingerprint) = drift.fingerprint() else {

@@ -1,8 +1,9 @@
 //! What people will see after a plan is applied, as far as it can be known.
 //!
-//! Everybody looks at one of several views of the card: their own, the common one, or one made for some. Which one is a switch
-//! that the portal shows to nobody, so both answers are told. In their own view people without a card see what was set for all,
-//! else the card that is built into the portal; in the common view the common card, else the built-in one.
+//! Everybody looks at one of several views of the card: their own, the common one, or one made for
+//! some. Which one is a switch that the portal shows to nobody, so both answers are told. In their
+//! own view people without a card see what was set for all, else the card that is built into the
+//! portal; in the common view the common card, else the built-in one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,10 +58,14 @@ impl fmt::Display for Sight {
 }
 
 impl Effective {
-    /// The common cards that a plan says nothing of, and that must be read to know what people will see.
+    /// The common cards that a plan says nothing of, and that must be read to know what people will
+    /// see.
     pub fn missing(plan: &Plan) -> Vec<CardKey> {
         let common = LeadCustomerType::ALL.map(CardKey::common);
-        common.into_iter().filter(|key| plan.targets.iter().all(|target| target.key != *key)).collect()
+        common
+            .into_iter()
+            .filter(|key| plan.targets.iter().all(|target| target.key != *key))
+            .collect()
     }
 
     /// From a plan, and a look at the common cards that it says nothing of.
@@ -70,7 +75,9 @@ impl Effective {
             match plan.targets.iter().find(|target| target.key == key) {
                 Some(target) => after(target, Sight::BuiltIn, Sight::CommonCard),
                 None => match seen.card(key) {
-                    Some(Observed::Known(CardState::Default | CardState::Inherited)) => Sight::BuiltIn,
+                    Some(Observed::Known(CardState::Default | CardState::Inherited)) => {
+                        Sight::BuiltIn
+                    }
                     Some(Observed::Known(CardState::Customised(_))) => Sight::CommonCard,
                     Some(Observed::Unreadable(_)) | None => Sight::Unknown,
                 },
@@ -84,7 +91,8 @@ impl Effective {
         self.common.get(&lead).copied().unwrap_or(Sight::Unknown)
     }
 
-    /// What a person's own view will show; nothing for a common card, which nobody's own view shows.
+    /// What a person's own view will show; nothing for a common card, which nobody's own view
+    /// shows.
     pub fn own_view(plan: &Plan, target: &PlannedTarget) -> Option<Sight> {
         target.key.user()?;
         let fallback = match plan.stand_ins.contains_key(&target.key.lead) {
@@ -99,7 +107,9 @@ impl Effective {
 fn after(target: &PlannedTarget, fallback: Sight, arranged: Sight) -> Sight {
     match &target.decision {
         Decision::Reset(_) => fallback,
-        Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)) => fallback,
+        Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)) => {
+            fallback
+        }
         Decision::Keep(KeepReason::CustomisedAgain(_)) => arranged,
         Decision::Hold(_) => Sight::Unknown,
     }

@@ -1,8 +1,9 @@
 //! Text that other people wrote, made harmless for where it is about to stand.
 //!
-//! Names of people, titles of sections, reasons in manifests and the portal's own messages can hold anything: an escape
-//! sequence that rewrites the terminal, a link or a mention in a comment, a formula in a spreadsheet, a command to a build
-//! server. Each format has its own traps, and its own function here.
+//! Names of people, titles of sections, reasons in manifests and the portal's own messages can hold
+//! anything: an escape sequence that rewrites the terminal, a link or a mention in a comment, a
+//! formula in a spreadsheet, a command to a build server. Each format has its own traps, and its
+//! own function here.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -18,8 +19,9 @@ pub(super) fn visible_line(line: &str) -> String {
 
 /// Text for Markdown as GitHub and GitLab read it, on one line, safe in a table too.
 ///
-/// Plain words stay as they are. Everything else goes into a `code` element with each sign as a character reference: there
-/// nothing is a link, a mention, a reference to an issue or commit, an emoji, a table cell or HTML.
+/// Plain words stay as they are. Everything else goes into a `code` element with each sign as a
+/// character reference: there nothing is a link, a mention, a reference to an issue or commit, an
+/// emoji, a table cell or HTML.
 pub(super) fn markdown(text: &str) -> String {
     let text = without_controls(text);
     if text.is_empty() || is_plain(&text) {
@@ -41,11 +43,14 @@ pub(super) fn references(text: &str) -> String {
     out
 }
 
-/// Whether a text is made of words, numbers and signs that no Markdown gives a meaning where they stand.
+/// Whether a text is made of words, numbers and signs that no Markdown gives a meaning where they
+/// stand.
 fn is_plain(text: &str) -> bool {
     // Seven hexadecimal digits and more may be taken for a commit.
     let may_be_a_commit = |word: &str| {
-        word.len() >= 7 && word.chars().all(|c| c.is_ascii_hexdigit()) && word.chars().any(|c| c.is_ascii_digit())
+        word.len() >= 7
+            && word.chars().all(|c| c.is_ascii_hexdigit())
+            && word.chars().any(|c| c.is_ascii_digit())
     };
     let mut before = ' ';
     let mut signs = text.chars().peekable();
@@ -63,13 +68,17 @@ fn is_plain(text: &str) -> bool {
         }
         before = sign;
     }
-    // Words at the beginning can mean something to Markdown only with a sign behind them: `1. x` makes a list.
-    let first_is_a_number = text.split(' ').next().is_some_and(|word| word.ends_with('.') || word.ends_with(')'));
-    before != ' ' && !first_is_a_number && !text.split([' ', '(', ')', ',', ';']).any(may_be_a_commit)
+    // Words at the beginning can mean something to Markdown only with a sign behind them: `1. x`
+    // makes a list.
+    let first_is_a_number =
+        text.split(' ').next().is_some_and(|word| word.ends_with('.') || word.ends_with(')'));
+    before != ' '
+        && !first_is_a_number
+        && !text.split([' ', '(', ')', ',', ';']).any(may_be_a_commit)
 }
 
-/// Returns a JSON document that says the same, with nothing in it that a terminal or a build server obeys: that is written as
-/// escapes, so that the decoded values stay exact.
+/// Returns a JSON document that says the same, with nothing in it that a terminal or a build server
+/// obeys: that is written as escapes, so that the decoded values stay exact.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     let mut signs = Signs::default();
@@ -84,8 +93,9 @@ pub fn json(document: &str) -> String {
     out
 }
 
-/// Text for XML, in an element or an attribute. What a terminal or a build server obeys is written as references, so that the
-/// decoded value stays exact. Characters that XML cannot hold are replaced.
+/// Text for XML, in an element or an attribute. What a terminal or a build server obeys is written
+/// as references, so that the decoded value stays exact. Characters that XML cannot hold are
+/// replaced.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut signs = Signs::default();
@@ -110,14 +120,15 @@ fn reference(out: &mut String, c: char) {
     let _ = write!(out, "&#{};", u32::from(c));
 }
 
-/// The message of a workflow command of GitHub Actions. Line breaks are kept, in the form that the format gives them.
+/// The message of a workflow command of GitHub Actions. Line breaks are kept, in the form that the
+/// format gives them.
 pub(super) fn command_message(text: &str) -> String {
     let clean: Vec<Cow<'_, str>> = text.split('\n').map(visible).collect();
     clean.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
-/// A property of a workflow command of GitHub Actions. The format has escapes for the signs that end a property, and none for
-/// a hash.
+/// A property of a workflow command of GitHub Actions. The format has escapes for the signs that
+/// end a property, and none for a hash.
 pub(super) fn command_property(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut signs = Signs::default();
@@ -135,12 +146,14 @@ pub(super) fn command_property(text: &str) -> String {
     out
 }
 
-/// A field of a table for spreadsheets, quoted. A text that a spreadsheet would take for a formula gets an apostrophe in
-/// front, as spreadsheets themselves write such texts.
+/// A field of a table for spreadsheets, quoted. A text that a spreadsheet would take for a formula
+/// gets an apostrophe in front, as spreadsheets themselves write such texts.
 pub(super) fn csv(text: &str) -> String {
     let text = visible(text);
     // A spreadsheet may look for the formula behind blanks.
-    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '\u{fffd}']);
+    let formula = text
+        .trim_start()
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '\u{fffd}']);
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
 }
 
@@ -182,10 +195,19 @@ mod tests {
 
     #[test]
     fn other_formats_show_nothing_that_is_obeyed() {
-        for safe in [markdown(TRAP), csv(TRAP), command_property(TRAP), command_message(TRAP), visible_line(TRAP)] {
+        for safe in [
+            markdown(TRAP),
+            csv(TRAP),
+            command_property(TRAP),
+            command_message(TRAP),
+            visible_line(TRAP),
+        ] {
             assert!(is_safe(&safe) && !safe.contains('\n'), "{safe}");
         }
-        assert!(markdown("##[x] ::y").contains("&#35;&#35;&#91;x&#93; &#58;&#58;y"), "a reference decodes to the sign");
+        assert!(
+            markdown("##[x] ::y").contains("&#35;&#35;&#91;x&#93; &#58;&#58;y"),
+            "a reference decodes to the sign"
+        );
     }
 
     #[test]
@@ -214,7 +236,8 @@ mod tests {
             "x\n# y",
         ] {
             let safe = markdown(trap);
-            let inner = safe.strip_prefix("<code>").and_then(|rest| rest.strip_suffix("</code>")).unwrap();
+            let inner =
+                safe.strip_prefix("<code>").and_then(|rest| rest.strip_suffix("</code>")).unwrap();
             let bare = inner.chars().filter(char::is_ascii_punctuation).all(|c| "&#;".contains(c));
             assert!(bare, "{trap}: {safe}");
         }

@@ -53,9 +53,14 @@ impl fmt::Display for ExportedManifest {
             "# Applied as it stands, it puts all of these cards back to their defaults. Take out the lines of those who"
         )?;
         writeln!(f, "# are to keep theirs, and look at `recard plan` first.")?;
-        let common: Vec<&str> = cards.iter().filter(|key| key.user().is_none()).map(|key| key.lead.word()).collect();
+        let common: Vec<&str> =
+            cards.iter().filter(|key| key.user().is_none()).map(|key| key.lead.word()).collect();
         if !common.is_empty() {
-            writeln!(f, "#\n# The common card is arranged for: {}. It is left out on purpose.", common.join(", "))?;
+            writeln!(
+                f,
+                "#\n# The common card is arranged for: {}. It is left out on purpose.",
+                common.join(", ")
+            )?;
         }
         writeln!(f, "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata:\n  name: exported")?;
         writeln!(f, "  reason: \"Exported on {day}; say here why these cards are reset\"")?;
@@ -81,11 +86,13 @@ impl fmt::Display for ExportedManifest {
     }
 }
 
-/// A name as a comment of YAML. What a manifest must not hold anywhere is taken out: a line break, a character that YAML does not
-/// know, and what reads as the secret of a webhook.
+/// A name as a comment of YAML. What a manifest must not hold anywhere is taken out: a line break,
+/// a character that YAML does not know, and what reads as the secret of a webhook.
 fn comment(name: &str) -> String {
-    let known: String =
-        visible(name).chars().map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }).collect();
+    let known: String = visible(name)
+        .chars()
+        .map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c })
+        .collect();
     let mut text = fitted(known.trim(), LONGEST_NAME);
     while let Some(secret) = secrets(&text).pop() {
         text.replace_range(secret, "***");
@@ -102,10 +109,13 @@ mod tests {
 
     fn problems(manifest: &ExportedManifest) -> Vec<String> {
         let text = manifest.to_string();
-        let loaded = load(&[Source { name: "exported.yaml".into(), bytes: text.clone().into_bytes() }]);
-        let declared =
-            loaded.declaration.map(|found| found.documents.iter().map(|one| one.personal.len()).sum::<usize>());
-        let mut problems: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        let loaded =
+            load(&[Source { name: "exported.yaml".into(), bytes: text.clone().into_bytes() }]);
+        let declared = loaded
+            .declaration
+            .map(|found| found.documents.iter().map(|one| one.personal.len()).sum::<usize>());
+        let mut problems: Vec<String> =
+            loaded.diagnostics.iter().map(ToString::to_string).collect();
         if declared.is_none() || !problems.is_empty() {
             problems.push(text);
         }
@@ -114,8 +124,9 @@ mod tests {
 
     fn exported(names: &[(u32, &str)], portal: &str) -> ExportedManifest {
         let user = |id: u32| UserId::new(u64::from(id)).unwrap();
-        let key =
-            |(index, (id, _)): (usize, &(u32, &str))| CardKey::personal(user(*id), LeadCustomerType::ALL[index % 2]);
+        let key = |(index, (id, _)): (usize, &(u32, &str))| {
+            CardKey::personal(user(*id), LeadCustomerType::ALL[index % 2])
+        };
         ExportedManifest {
             portal: PortalId::new(portal).unwrap(),
             day: "2026-11-01".to_owned(),
@@ -140,8 +151,18 @@ mod tests {
             &"x".repeat(10_000),
         ];
         let people: Vec<(u32, &str)> = (1..).zip(names).chain([(2_147_483_646, "last")]).collect();
-        for portal in ["a.example", "embedded", "[::1]:8080", "127.0.0.1:80", "0", "1.5", "true", "null", "0x10", "a_b"]
-        {
+        for portal in [
+            "a.example",
+            "embedded",
+            "[::1]:8080",
+            "127.0.0.1:80",
+            "0",
+            "1.5",
+            "true",
+            "null",
+            "0x10",
+            "a_b",
+        ] {
             assert_eq!(problems(&exported(&people, portal)), Vec::<String>::new(), "{portal}");
         }
     }
@@ -169,8 +190,7 @@ mod tests {
             " ",
             "\"",
         ];
-        let piece =
-            prop_oneof![4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), 1 => any::<String>()];
+        let piece = prop_oneof![4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), 1 => any::<String>()];
         prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 

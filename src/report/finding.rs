@@ -1,7 +1,8 @@
-//! What of a report needs somebody's attention, each with its place in the manifests: for formats that mark lines.
+//! What of a report needs somebody's attention, each with its place in the manifests: for formats
+//! that mark lines.
 //!
-//! Many targets come from one line. What is the same about them is one finding with a count, so that a plan with thousands
-//! of changes marks as many lines as the manifests have selectors.
+//! Many targets come from one line. What is the same about them is one finding with a count, so
+//! that a plan with thousands of changes marks as many lines as the manifests have selectors.
 
 use std::collections::BTreeMap;
 
@@ -48,9 +49,16 @@ pub(super) fn findings(report: &Report<'_>) -> Vec<Finding> {
         Subject::PlanFile(shown) => shown.findings(),
         Subject::Validation(checked) => checked.diagnostics.iter().map(of_diagnostic).collect(),
         Subject::Failure(failed) => {
-            let help = (!failed.hints.is_empty()).then(|| Text::joined(failed.hints, "\n").to_string());
+            let help =
+                (!failed.hints.is_empty()).then(|| Text::joined(failed.hints, "\n").to_string());
             let message = Text::joined(failed.chain, ": ").to_string();
-            vec![Finding { level: Level::Error, rule: "failure".to_owned(), message, help, place: None }]
+            vec![Finding {
+                level: Level::Error,
+                rule: "failure".to_owned(),
+                message,
+                help,
+                place: None,
+            }]
         }
     };
     findings.sort_by_key(|finding| finding.level);
@@ -72,7 +80,8 @@ fn of_diagnostic(found: &Diagnostic) -> Finding {
 
 fn of_plan(report: &PlanReport<'_>) -> Vec<Finding> {
     let plan = report.plan;
-    let mut findings: Vec<Finding> = plan.guards.breaches.iter().map(|breach| of_breach(plan, breach)).collect();
+    let mut findings: Vec<Finding> =
+        plan.guards.breaches.iter().map(|breach| of_breach(plan, breach)).collect();
     findings.extend(report.warnings.iter().map(of_diagnostic));
     findings.extend(held(&Held::of(plan), |key| origin(plan, key)));
     let mut resets: BTreeMap<&Place, (&Origin, u32)> = BTreeMap::new();
@@ -89,7 +98,8 @@ fn of_plan(report: &PlanReport<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What drifted, by line and kind. Guards are about resets, which drift never does; so they are no part of it.
+/// What drifted, by line and kind. Guards are about resets, which drift never does; so they are no
+/// part of it.
 fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(fingerprint) = drift.fingerprint() {
@@ -109,7 +119,11 @@ fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Finding> {
     findings.extend(groups.into_iter().map(|((place, kind), (first, count))| Finding {
         level: if kind.is_pending() { Level::Warning } else { Level::Note },
         rule: kind.word().to_owned(),
-        message: format!("{} ({})", several(first.key, count, &kind.to_string()), first.origin.selector),
+        message: format!(
+            "{} ({})",
+            several(first.key, count, &kind.to_string()),
+            first.origin.selector
+        ),
         help: None,
         place: Some(place.clone()),
     }));
@@ -123,7 +137,9 @@ fn of_breach(plan: &Plan, breach: &Breach) -> Finding {
         None => true,
     };
     let place = match &breach.kind {
-        BreachKind::CommonCard(lead) => origin(plan, CardKey::common(*lead)).map(|origin| origin.place.clone()),
+        BreachKind::CommonCard(lead) => {
+            origin(plan, CardKey::common(*lead)).map(|origin| origin.place.clone())
+        }
         BreachKind::SpecialPerson(user, _) | BreachKind::Protected(user) => reset_of(plan, *user),
         BreachKind::TooManyPeople { .. } | BreachKind::TooLargeShare { .. } => {
             largest(plan.resets().filter(|target| target.key.user().is_some()).filter(is_its))
@@ -134,12 +150,21 @@ fn of_breach(plan: &Plan, breach: &Breach) -> Finding {
     };
     let help: Vec<String> = plan.guards.advice().iter().map(advised).collect();
     let help = (!help.is_empty()).then(|| help.join("\n"));
-    Finding { level: Level::Error, rule: breach.word().to_owned(), message: breach.to_string(), help, place }
+    Finding {
+        level: Level::Error,
+        rule: breach.word().to_owned(),
+        message: breach.to_string(),
+        help,
+        place,
+    }
 }
 
 /// Returns an advice with its lines.
 fn advised(advice: &Advice) -> String {
-    std::iter::once(advice.to_string()).chain(advice.lines().map(str::to_owned)).collect::<Vec<_>>().join("\n")
+    std::iter::once(advice.to_string())
+        .chain(advice.lines().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn origin(plan: &Plan, key: CardKey) -> Option<&Origin> {
@@ -168,13 +193,14 @@ fn held<'a>(held: &'a [Held], origin: impl Fn(CardKey) -> Option<&'a Origin>) ->
         let place = origin(target.key).map(|origin| &origin.place);
         groups.entry((place, target.reason)).or_insert((target, 0)).1 += 1;
     }
-    let finding = |((place, word), (first, count)): ((Option<&Place>, &str), (&Held, u32))| Finding {
-        level: Level::Warning,
-        rule: word.to_owned(),
-        message: format!("held: {}", several(first.key, count, &first.text)),
-        help: None,
-        place: place.cloned(),
-    };
+    let finding =
+        |((place, word), (first, count)): ((Option<&Place>, &str), (&Held, u32))| Finding {
+            level: Level::Warning,
+            rule: word.to_owned(),
+            message: format!("held: {}", several(first.key, count, &first.text)),
+            help: None,
+            place: place.cloned(),
+        };
     groups.into_iter().map(finding).collect()
 }
 
@@ -185,7 +211,13 @@ fn of_run(run: &SettledRun<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(reason) = run.stopped {
         let message = format!("the run ended early: {reason}");
-        findings.push(Finding { level: Level::Error, rule: "stopped".to_owned(), message, help: None, place: None });
+        findings.push(Finding {
+            level: Level::Error,
+            rule: "stopped".to_owned(),
+            message,
+            help: None,
+            place: None,
+        });
     }
     let mut groups: BTreeMap<Group<'_>, (CardKey, String, u32)> = BTreeMap::new();
     for settled in run.targets.iter().filter(|settled| !settled.outcome.is_settled()) {

@@ -12,8 +12,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let findings = findings(report);
     let mut text = String::new();
     for level in [Level::Error, Level::Warning, Level::Note] {
-        let of_level: Vec<&Finding> = findings.iter().filter(|finding| finding.level == level).collect();
-        let room = if of_level.len() > SHOWN_PER_LEVEL { SHOWN_PER_LEVEL - 1 } else { SHOWN_PER_LEVEL };
+        let of_level: Vec<&Finding> =
+            findings.iter().filter(|finding| finding.level == level).collect();
+        let room =
+            if of_level.len() > SHOWN_PER_LEVEL { SHOWN_PER_LEVEL - 1 } else { SHOWN_PER_LEVEL };
         for finding in of_level.iter().take(room) {
             text.push_str(&command(report, finding));
         }
@@ -30,7 +32,8 @@ fn command(report: &Report<'_>, finding: &Finding) -> String {
     let mut properties = String::new();
     if let Some(place) = &finding.place {
         let file = place.file.strip_prefix("./").unwrap_or(&place.file);
-        properties = format!("file={},line={},col={},", command_property(file), place.line, place.column);
+        properties =
+            format!("file={},line={},col={},", command_property(file), place.line, place.column);
     }
     let help = finding.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     let message = command_message(&format!("{}{help}", finding.message));

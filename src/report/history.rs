@@ -23,15 +23,20 @@ pub struct History<'a> {
 }
 
 impl History<'_> {
-    /// The formats that a history has: there is nothing in it that a line of a manifest could be marked for.
+    /// The formats that a history has: there is nothing in it that a line of a manifest could be
+    /// marked for.
     pub const FORMATS: [Format; 4] = [Format::Text, Format::Json, Format::Markdown, Format::Csv];
 
     /// The history in one of its formats; as text in any other.
     pub fn render(&self, format: Format) -> String {
         match format {
-            Format::Json => {
-                pretty(&self.runs.iter().map(|run| ReportJson::new(run, Purpose::Show)).collect::<Vec<_>>())
-            }
+            Format::Json => pretty(
+                &self
+                    .runs
+                    .iter()
+                    .map(|run| ReportJson::new(run, Purpose::Show))
+                    .collect::<Vec<_>>(),
+            ),
             Format::Markdown => self.markdown(),
             Format::Csv => self.csv(),
             Format::Text | Format::Junit | Format::Sarif | Format::Github => self.to_string(),
@@ -85,7 +90,8 @@ impl History<'_> {
         if self.runs.is_empty() {
             return text;
         }
-        let columns = tr!("run | what | done | skipped | failed | unknown | by | commit | manifests");
+        let columns =
+            tr!("run | what | done | skipped | failed | unknown | by | commit | manifests");
         let _ = writeln!(text, "\n| {columns} |\n|---|---|--:|--:|--:|--:|---|---|---|");
         for (shown, run) in self.runs.iter().enumerate() {
             let Totals { done, skipped, failed, unknown } = run.totals();

@@ -1,4 +1,5 @@
-//! How many people of which department have arranged their cards: as text, JSON and a table for spreadsheets.
+//! How many people of which department have arranged their cards: as text, JSON and a table for
+//! spreadsheets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,8 +29,8 @@ pub struct Inventory {
     portal: String,
     /// Whether the portal is an emulator.
     emulator: bool,
-    /// A line for each department with people, sorted by id; those without a department stand last. Whoever belongs to
-    /// several departments counts in each.
+    /// A line for each department with people, sorted by id; those without a department stand last.
+    /// Whoever belongs to several departments counts in each.
     departments: Vec<InventoryLine>,
     /// Everybody, each once.
     all: Counts,
@@ -128,7 +129,8 @@ impl Counts {
     fn of(survey: &Survey, belongs: impl Fn(&Person) -> bool) -> Self {
         let mut counts = Self::default();
         for person in survey.people.values().filter(|person| belongs(person)) {
-            let [simple, repeat] = LeadCustomerType::ALL.map(|lead| survey.card(CardKey::personal(person.id, lead)));
+            let [simple, repeat] =
+                LeadCustomerType::ALL.map(|lead| survey.card(CardKey::personal(person.id, lead)));
             let has = |found: Found<'_>| u32::from(matches!(found, Found::Card(_)));
             counts.people += 1;
             counts.simple += has(simple);
@@ -147,9 +149,12 @@ impl Counts {
 
 impl fmt::Display for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let people = tr!("lead cards of {n} active person" | "lead cards of {n} active people" % self.all.people);
+        let people =
+            tr!("lead cards of {n} active person"
+                | "lead cards of {n} active people" % self.all.people);
         writeln!(f, "{HEADING}{}{HEADING:#}: {people}\n", portal(&self.portal, self.emulator))?;
-        let id = |line: &InventoryLine| line.department.map(|id| id.to_string()).unwrap_or_default();
+        let id =
+            |line: &InventoryLine| line.department.map(|id| id.to_string()).unwrap_or_default();
         let name = |line: &InventoryLine| match line.department {
             Some(_) => visible(&line.name).into_owned(),
             None => Text::known(&line.name).to_string(),
@@ -171,7 +176,11 @@ impl fmt::Display for Inventory {
         let mut line = |label: &str, counts: Counts| {
             let Counts { people, simple, repeat, either, unread } = counts;
             write!(f, "{label:<label_width$}  {people:>people_width$}  {simple:>simple_width$}")?;
-            write!(f, "  {repeat:>repeat_width$}  {either:>either_width$}  {:>3} %", counts.percent())?;
+            write!(
+                f,
+                "  {repeat:>repeat_width$}  {either:>either_width$}  {:>3} %",
+                counts.percent()
+            )?;
             if unread > 0 {
                 write!(f, "  {WARNING}{}{WARNING:#}", tr!("{unread} not read", unread))?;
             }
@@ -183,7 +192,12 @@ impl fmt::Display for Inventory {
         }
         line(&format!("{:<id_width$}  {}", "", all), self.all)?;
         let common = |card: &CommonCard| {
-            tr!("{lead} {state}", lead = Text::known(card.lead_type), state = Text::known(card.state)).to_string()
+            tr!(
+                "{lead} {state}",
+                lead = Text::known(card.lead_type),
+                state = Text::known(card.state)
+            )
+            .to_string()
         };
         let common: Vec<String> = self.common.iter().map(common).collect();
         writeln!(f, "\n{}", tr!("Common cards: {}", common.join(", ")))

@@ -10,8 +10,15 @@ use crate::model::{CardKey, OutcomeClass};
 use crate::plan::{Breach, Decision, Drift, DriftKind, PlannedTarget};
 
 /// Every guard, as test cases: those that hold are told too.
-const GUARDS: &[&str] =
-    &["too-many-people", "too-large-share", "common-card", "first-user", "caller", "protected", "selection-shrank"];
+const GUARDS: &[&str] = &[
+    "too-many-people",
+    "too-large-share",
+    "common-card",
+    "first-user",
+    "caller",
+    "protected",
+    "selection-shrank",
+];
 
 /// One test case.
 pub(super) struct Case {
@@ -35,31 +42,46 @@ pub(super) enum Verdict {
 /// The report as one `testsuites` element.
 pub(super) fn render(report: &Report<'_>) -> String {
     let suites = match &report.subject {
-        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => vec![("targets", of_drift(plan, drift))],
+        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
+            vec![("targets", of_drift(plan, drift))]
+        }
         Subject::Plan(report) => {
-            let guards = self::guards(&report.plan.guards.breaches, &report.plan.guards.acknowledged);
+            let guards =
+                self::guards(&report.plan.guards.breaches, &report.plan.guards.acknowledged);
             vec![("guards", guards), ("targets", of_plan(report))]
         }
         Subject::Run(run) => vec![("targets", of_run(run))],
         Subject::PlanFile(shown) => {
             let content = &shown.file.content;
-            vec![("guards", guards(&content.breaches, &content.acknowledged)), ("targets", shown.cases())]
+            vec![
+                ("guards", guards(&content.breaches, &content.acknowledged)),
+                ("targets", shown.cases()),
+            ]
         }
         Subject::Validation(checked) => vec![("manifests", of_problems(checked))],
         Subject::Failure(failed) => vec![("command", vec![of_failure(failed, report.purpose)])],
     };
     let fingerprint = match report.subject {
         Subject::Plan(plan) => plan.drift.and_then(Drift::fingerprint),
-        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => None,
+        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => {
+            None
+        }
     };
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let all = || suites.iter().flat_map(|(_, cases)| cases);
-    let _ = writeln!(text, "<testsuites name=\"recard {}\" {}>", report.purpose.word(), sums(all()));
+    let _ =
+        writeln!(text, "<testsuites name=\"recard {}\" {}>", report.purpose.word(), sums(all()));
     for (name, cases) in &suites {
-        let _ = writeln!(text, "  <testsuite name=\"recard {} {name}\" {}>", report.purpose.word(), sums(cases.iter()));
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"recard {} {name}\" {}>",
+            report.purpose.word(),
+            sums(cases.iter())
+        );
         if let Some(fingerprint) = fingerprint {
             text.push_str("    <properties>\n");
-            let _ = writeln!(text, "      <property name=\"fingerprint\" value=\"{fingerprint}\"/>");
+            let _ =
+                writeln!(text, "      <property name=\"fingerprint\" value=\"{fingerprint}\"/>");
             text.push_str("    </properties>\n");
         }
         for case in cases {
@@ -82,11 +104,18 @@ fn sums<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
             Verdict::Broken(..) => errors += 1,
         }
     }
-    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\"")
+    format!(
+        "tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\""
+    )
 }
 
 fn write_case(text: &mut String, case: &Case) {
-    let _ = write!(text, "    <testcase classname=\"{}\" name=\"{}\" time=\"0\">", xml(&case.class), xml(&case.name));
+    let _ = write!(
+        text,
+        "    <testcase classname=\"{}\" name=\"{}\" time=\"0\">",
+        xml(&case.class),
+        xml(&case.name)
+    );
     let _ = match &case.verdict {
         Verdict::Passed(said) if said.is_empty() => Ok(()),
         Verdict::Passed(said) => write!(text, "<system-out>{}</system-out>", xml(said)),
@@ -94,7 +123,9 @@ fn write_case(text: &mut String, case: &Case) {
         Verdict::Failed(kind, said) => {
             write!(text, "<failure type=\"{kind}\" message=\"{0}\">{0}</failure>", xml(said))
         }
-        Verdict::Broken(kind, said) => write!(text, "<error type=\"{kind}\" message=\"{0}\">{0}</error>", xml(said)),
+        Verdict::Broken(kind, said) => {
+            write!(text, "<error type=\"{kind}\" message=\"{0}\">{0}</error>", xml(said))
+        }
     };
     text.push_str("</testcase>\n");
 }
@@ -121,7 +152,9 @@ fn of_plan(report: &PlanReport<'_>) -> Vec<Case> {
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
         let verdict = match &target.decision {
-            Decision::Keep(_) | Decision::Reset(_) => Verdict::Passed(format!("{}: {said}", target.decision.word())),
+            Decision::Keep(_) | Decision::Reset(_) => {
+                Verdict::Passed(format!("{}: {said}", target.decision.word()))
+            }
             Decision::Hold(_) => Verdict::Skipped(said),
         };
         Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
@@ -131,11 +164,14 @@ fn of_plan(report: &PlanReport<'_>) -> Vec<Case> {
 
 /// Every target, and whoever is gone. What drifted fails, with its kind.
 fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Case> {
-    let kinds: BTreeMap<CardKey, DriftKind> = drift.cards.iter().map(|card| (card.key, card.kind)).collect();
+    let kinds: BTreeMap<CardKey, DriftKind> =
+        drift.cards.iter().map(|card| (card.key, card.kind)).collect();
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
         let verdict = match kinds.get(&target.key) {
-            Some(kind) if kind.is_pending() => Verdict::Failed(kind.word(), format!("{kind}: {said}")),
+            Some(kind) if kind.is_pending() => {
+                Verdict::Failed(kind.word(), format!("{kind}: {said}"))
+            }
             Some(_) | None => Verdict::Passed(said),
         };
         Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
@@ -152,13 +188,17 @@ fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Case> {
 /// The file, and what and where in it.
 fn place_of(found: &Diagnostic) -> (String, String) {
     match found.place() {
-        Some(place) => (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column)),
+        Some(place) => {
+            (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column))
+        }
         None => ("recard".to_owned(), found.code.to_string()),
     }
 }
 
 fn of_run(run: &SettledRun<'_>) -> Vec<Case> {
-    let class = |key| run.origin(key).map_or_else(|| "recard".to_owned(), |origin| origin.manifest.to_string());
+    let class = |key| {
+        run.origin(key).map_or_else(|| "recard".to_owned(), |origin| origin.manifest.to_string())
+    };
     let mut cases: Vec<Case> = Vec::new();
     for settled in run.targets {
         let (said, word) = (settled.outcome.to_string(), settled.outcome.word());
@@ -176,7 +216,11 @@ fn of_run(run: &SettledRun<'_>) -> Vec<Case> {
     }
     if let Some(reason) = run.stopped {
         let verdict = Verdict::Broken("stopped", reason.to_owned());
-        cases.push(Case { class: "recard".to_owned(), name: "the run came to its end".to_owned(), verdict });
+        cases.push(Case {
+            class: "recard".to_owned(),
+            name: "the run came to its end".to_owned(),
+            verdict,
+        });
     }
     cases
 }
@@ -194,13 +238,16 @@ fn of_problems(checked: &Checked<'_>) -> Vec<Case> {
         cases.push(Case { class, name, verdict });
     }
     for source in checked.sources {
-        let is_wrong = checked
-            .diagnostics
-            .iter()
-            .any(|found| found.is_error() && found.place().is_some_and(|place| place.file == source.name));
+        let is_wrong = checked.diagnostics.iter().any(|found| {
+            found.is_error() && found.place().is_some_and(|place| place.file == source.name)
+        });
         if !is_wrong {
             let verdict = Verdict::Passed(String::new());
-            cases.push(Case { class: source.name.to_string(), name: "is valid".to_owned(), verdict });
+            cases.push(Case {
+                class: source.name.to_string(),
+                name: "is valid".to_owned(),
+                verdict,
+            });
         }
     }
     cases

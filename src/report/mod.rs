@@ -1,12 +1,15 @@
-//! From values to text: plans, runs, checked manifests and failures, as people and programs read them.
+//! From values to text: plans, runs, checked manifests and failures, as people and programs read
+//! them.
 //!
-//! Everything here returns text, and prints nothing. A [`Report`] says what it is about and what the command was for;
-//! [`Report::render`] gives it any [`Format`], all from the same value, so that two formats of one run cannot disagree.
+//! Everything here returns text, and prints nothing. A [`Report`] says what it is about and what
+//! the command was for; [`Report::render`] gives it any [`Format`], all from the same value, so
+//! that two formats of one run cannot disagree.
 //!
-//! Text carries styles; whoever prints it takes them away where there is no terminal. Machine formats have a version in their
-//! first field and a schema in `schemas/`; what stands in them never depends on the language or width of a terminal. What
-//! people and the portal wrote goes through `escape`, whatever the format: it must not become markup, a mention, a formula,
-//! a workflow command or an escape sequence.
+//! Text carries styles; whoever prints it takes them away where there is no terminal. Machine
+//! formats have a version in their first field and a schema in `schemas/`; what stands in them
+//! never depends on the language or width of a terminal. What people and the portal wrote goes
+//! through `escape`, whatever the format: it must not become markup, a mention, a formula, a
+//! workflow command or an escape sequence.
 
 mod csv;
 mod doctor;
@@ -50,7 +53,9 @@ pub use plan_file::ShownPlan;
 pub use plan_text::{Content, Listing, PlanText};
 pub use restore_text::RestoreText;
 pub use run_text::RunText;
-pub use subject::{Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject};
+pub use subject::{
+    Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject,
+};
 pub use words::Seconds;
 
 /// A form of output.
@@ -84,7 +89,8 @@ impl Format {
         ("csv", Self::Csv),
     ];
 
-    /// The language of a form: that of its readers if they are people, and always English for programs.
+    /// The language of a form: that of its readers if they are people, and always English for
+    /// programs.
     pub fn language(self, wanted: Language) -> Language {
         match self {
             Self::Text | Self::Markdown => wanted,
@@ -108,7 +114,8 @@ pub struct Options {
     pub marker: String,
 }
 
-/// The longest comment that GitHub takes, counted in bytes to be on the safe side of its characters.
+/// The longest comment that GitHub takes, counted in bytes to be on the safe side of its
+/// characters.
 pub const MARKDOWN_LIMIT: usize = 65_536;
 
 impl Default for Options {
@@ -139,11 +146,15 @@ impl Report<'_> {
 
     fn text(&self, options: &Options) -> String {
         match &self.subject {
-            Subject::Plan(report @ PlanReport { drift: Some(drift), .. }) => DriftText { report, drift }.to_string(),
+            Subject::Plan(report @ PlanReport { drift: Some(drift), .. }) => {
+                DriftText { report, drift }.to_string()
+            }
             Subject::Plan(report) => {
                 PlanText { report, listing: options.listing, content: options.content }.to_string()
             }
-            Subject::Run(run) => run.text(options.listing).map(|text| text.to_string()).unwrap_or_default(),
+            Subject::Run(run) => {
+                run.text(options.listing).map(|text| text.to_string()).unwrap_or_default()
+            }
             Subject::PlanFile(shown) => shown.to_string(),
             Subject::Validation(checked) => checked.to_string(),
             Subject::Failure(failed) => failed.to_string(),
@@ -163,7 +174,9 @@ impl Report<'_> {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::ALL.iter().find(|(_, format)| format == self).map_or("", |(word, _)| word))
+        f.write_str(
+            Self::ALL.iter().find(|(_, format)| format == self).map_or("", |(word, _)| word),
+        )
     }
 }
 

@@ -14,7 +14,8 @@ use crate::language::Text;
 use crate::model::{Origin, Place};
 use crate::plan::PlanCounts;
 
-/// A plan file, as `recard show` tells of it. It names layouts by their digests alone, so that no format has their content.
+/// A plan file, as `recard show` tells of it. It names layouts by their digests alone, so that no
+/// format has their content.
 #[derive(Clone, Copy, Debug)]
 pub struct ShownPlan<'a> {
     /// The plan file.
@@ -33,7 +34,13 @@ impl ShownPlan<'_> {
     /// Where it comes from, how long it may be used, and whether it was used.
     fn heading(&self) -> Text {
         let PlanFileContent { portal, caller: user, caller_name: name, .. } = self.content();
-        tr!("Plan {plan} for {portal}, as user {user} {name}", plan = self.file.id.short(), portal, user, name)
+        tr!(
+            "Plan {plan} for {portal}, as user {user} {name}",
+            plan = self.file.id.short(),
+            portal,
+            user,
+            name
+        )
     }
 
     fn lines(&self) -> Vec<Text> {
@@ -59,7 +66,8 @@ impl ShownPlan<'_> {
     pub(super) fn markdown(&self, text: &mut String, rows: usize, listed: usize) {
         let content = self.content();
         if !content.breaches.is_empty() {
-            let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
+            let _ =
+                writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
             content.breaches.iter().take(listed).for_each(|breach| {
                 let _ = writeln!(text, "> - {breach}");
             });
@@ -74,14 +82,22 @@ impl ShownPlan<'_> {
             let _ = writeln!(text, "\n#### {}: {}", tr!("To reset"), content.targets.len());
         }
         if !content.targets.is_empty() && rows > 0 {
-            let _ = writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
+            let _ =
+                writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
             for target in content.targets.iter().take(rows) {
-                let (name, what) = (markdown::short(target.name.as_str()), markdown::short(&removal(target)));
-                let _ = writeln!(text, "| `{}` | {name} | {what} | {} |", target.key, markdown::place(&target.origin));
+                let (name, what) =
+                    (markdown::short(target.name.as_str()), markdown::short(&removal(target)));
+                let _ = writeln!(
+                    text,
+                    "| `{}` | {name} | {what} | {} |",
+                    target.key,
+                    markdown::place(&target.origin)
+                );
             }
         }
         if let Some(left @ 1..) = content.targets.len().checked_sub(rows) {
-            let more = tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
+            let more =
+                tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
             let _ = writeln!(text, "\n{more}");
         }
         let _ = writeln!(text, "\n{}\n", markdown::short(&self.heading()));
@@ -99,7 +115,9 @@ impl ShownPlan<'_> {
     /// The targets as rows, with the headings of a plan.
     pub(super) fn csv(&self, table: &mut csv::Table) {
         table.row(&csv::PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn fmt::Display));
-        for PlanFileTarget { key, removal: what, generation, origin, name, also: _ } in &self.content().targets {
+        for PlanFileTarget { key, removal: what, generation, origin, name, also: _ } in
+            &self.content().targets
+        {
             let reason = match what {
                 PlannedRemoval::Layout(_) => "customised",
                 PlannedRemoval::Unread => "unread",
@@ -170,9 +188,14 @@ impl fmt::Display for ShownPlan<'_> {
             writeln!(f, "  {}", visible(&line))?;
         }
         writeln!(f)?;
-        let width = content.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let names =
-            content.targets.iter().map(|target| visible(target.name.as_str()).chars().count()).max().unwrap_or(0);
+        let width =
+            content.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+        let names = content
+            .targets
+            .iter()
+            .map(|target| visible(target.name.as_str()).chars().count())
+            .max()
+            .unwrap_or(0);
         for target in &content.targets {
             let (key, name) = (target.key.to_string(), visible(target.name.as_str()));
             writeln!(f, "{}  {key:<width$}  {name:<names$}  {}", tr!("reset"), removal(target))?;
@@ -192,7 +215,8 @@ impl fmt::Display for ShownPlan<'_> {
 
 /// What the reset of a target removes, and for which generation.
 fn removal(target: &PlanFileTarget) -> String {
-    let once = target.generation.as_ref().map(|generation| tr!(", once for {generation}", generation));
+    let once =
+        target.generation.as_ref().map(|generation| tr!(", once for {generation}", generation));
     format!("{}{}", removal_text(target.removal), once.unwrap_or_default())
 }
 

@@ -46,27 +46,47 @@ pub struct PlanText<'a> {
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The warnings stand on stderr already, with the lines that they are about.
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings: _, drift: _, effective } = self.report;
+        let PlanReport {
+            plan,
+            caller,
+            manifests,
+            commits: _,
+            cost,
+            warnings: _,
+            drift: _,
+            effective,
+        } = self.report;
         let portal = portal(plan.portal.as_str(), caller.emulator);
-        let who = tr!("as user {user} {name}", user = caller.user, name = visible(caller.name.as_str()));
+        let who =
+            tr!("as user {user} {name}", user = caller.user, name = visible(caller.name.as_str()));
         writeln!(f, "{HEADING}{portal}{HEADING:#}, {who}")?;
         writeln!(f, "{FAINT}{}{FAINT:#}", tr!("Reads of other users: {}", trust(plan.trust)))?;
         for (name, reason) in manifests {
-            let manifest = tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
+            let manifest =
+                tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
             writeln!(f, "{FAINT}{manifest}{FAINT:#}")?;
         }
         writeln!(f)?;
 
-        let shown: Vec<&PlannedTarget> = plan.targets.iter().filter(|target| self.shows(target)).collect();
+        let shown: Vec<&PlannedTarget> =
+            plan.targets.iter().filter(|target| self.shows(target)).collect();
         let key_width = shown.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let name_width = column_width(shown.iter().map(|target| plan.person_name(target.key)), NAME_WIDTH);
-        let word_width = shown.iter().map(|target| word(&target.decision).chars().count()).max().unwrap_or(0).max(5);
+        let name_width =
+            column_width(shown.iter().map(|target| plan.person_name(target.key)), NAME_WIDTH);
+        let word_width = shown
+            .iter()
+            .map(|target| word(&target.decision).chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(5);
         for target in &shown {
             self.line(f, target, [word_width, key_width, name_width])?;
         }
         if !shown.is_empty() {
             if effective.is_some() {
-                let unread = tr!("Which view a person looks at cannot be read, nor can views made for some.");
+                let unread = tr!(
+                    "Which view a person looks at cannot be read, nor can views made for some."
+                );
                 writeln!(f, "{FAINT}{unread}{FAINT:#}")?;
             }
             writeln!(f)?;
@@ -91,7 +111,9 @@ impl fmt::Display for PlanText<'_> {
 impl PlanText<'_> {
     fn shows(&self, target: &PlannedTarget) -> bool {
         match (self.listing, &target.decision) {
-            (Listing::Targets, _) | (Listing::Changes, Decision::Reset(_) | Decision::Hold(_)) => true,
+            (Listing::Targets, _) | (Listing::Changes, Decision::Reset(_) | Decision::Hold(_)) => {
+                true
+            }
             (Listing::Changes, Decision::Keep(reason)) => match reason {
                 KeepReason::CustomisedAgain(_) => true,
                 KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_) => false,
@@ -133,7 +155,12 @@ impl PlanText<'_> {
         }
         let origin = &target.origin;
         let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
-        writeln!(f, "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}", visible(&place), visible(&selector))?;
+        writeln!(
+            f,
+            "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}",
+            visible(&place),
+            visible(&selector)
+        )?;
         write!(f, "       {FAINT}{}", tr!("because: {}", visible(&origin.reason)))?;
         if let Some(Commit { id, author, date }) = self.report.commit(origin) {
             let (id, author) = (format_args!("{id:.10}"), visible(author));
@@ -148,17 +175,28 @@ impl PlanText<'_> {
                     Change::Gap => PLACE,
                     Change::Same => FAINT,
                 };
-                writeln!(f, "       {style}{}{}{style:#}", line.change.sign(), visible_line(&line.text))?;
+                writeln!(
+                    f,
+                    "       {style}{}{}{style:#}",
+                    line.change.sign(),
+                    visible_line(&line.text)
+                )?;
             }
         }
         Ok(())
     }
 }
 
-/// The guards: what stands against a plan and what would allow it, and what a manifest has acknowledged.
+/// The guards: what stands against a plan and what would allow it, and what a manifest has
+/// acknowledged.
 fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
-        writeln!(f, "{WARNING}{}{WARNING:#} {}", tr!("acknowledged:"), visible(&breach.to_string()))?;
+        writeln!(
+            f,
+            "{WARNING}{}{WARNING:#} {}",
+            tr!("acknowledged:"),
+            visible(&breach.to_string())
+        )?;
     }
     if guards.holds() {
         return Ok(());
@@ -199,7 +237,8 @@ pub(super) fn sums(plan: &Plan) -> Text {
         0 => tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold),
         people => tr!(
             "{reset} to reset ({n} person of {active}), {keep} to keep, {hold} held."
-                | "{reset} to reset ({n} people of {active}), {keep} to keep, {hold} held." % people,
+                | "{reset} to reset ({n} people of {active}), {keep} to keep, {hold} held."
+                    % people,
             reset,
             active,
             keep,
@@ -224,17 +263,25 @@ fn word(decision: &Decision) -> Text {
 
 fn trust(trust: ReadTrust) -> Text {
     match trust {
-        ReadTrust::Trusted(TrustEvidence::WholeSeconds) => tr!("trusted (the answers show a release from 25.700 on)"),
+        ReadTrust::Trusted(TrustEvidence::WholeSeconds) => {
+            tr!("trusted (the answers show a release from 25.700 on)")
+        }
         ReadTrust::Trusted(TrustEvidence::NoTimeZoneOffset) => {
             tr!("trusted (the profile shows a release from 25.550 on)")
         }
         ReadTrust::Trusted(TrustEvidence::SelectObeyed) => {
             tr!("trusted (the list of people shows a release from 24.300 on)")
         }
-        ReadTrust::Trusted(TrustEvidence::DifferingRead) => tr!("trusted (other people's cards read differently)"),
-        ReadTrust::Trusted(TrustEvidence::KeptProof) => tr!("trusted (an earlier command proved it, see the store)"),
+        ReadTrust::Trusted(TrustEvidence::DifferingRead) => {
+            tr!("trusted (other people's cards read differently)")
+        }
+        ReadTrust::Trusted(TrustEvidence::KeptProof) => {
+            tr!("trusted (an earlier command proved it, see the store)")
+        }
         ReadTrust::Trusted(TrustEvidence::RunRecord) => tr!("trusted (the run recorded a proof)"),
-        ReadTrust::NotTrusted => tr!("not trusted (the portal answers with the caller's own card, as up to 24.200)"),
+        ReadTrust::NotTrusted => {
+            tr!("not trusted (the portal answers with the caller's own card, as up to 24.200)")
+        }
         ReadTrust::Unproven => tr!("unproven (nothing shows whose card the portal reads)"),
     }
 }

@@ -26,9 +26,13 @@ impl fmt::Display for RestoreText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plan, names, content } = *self;
         writeln!(f, "{}\n", tr!("Restore of the run {of}", of = plan.of))?;
-        let name = |key: CardKey| key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str);
-        let width = plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let name_width = column_width(plan.targets.iter().map(|target| name(target.key)), NAME_WIDTH);
+        let name = |key: CardKey| {
+            key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str)
+        };
+        let width =
+            plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
+        let name_width =
+            column_width(plan.targets.iter().map(|target| name(target.key)), NAME_WIDTH);
         let length = |target: &RestoreTarget| words(&target.decision).0.chars().count();
         let words_width = plan.targets.iter().map(length).max().unwrap_or(0).max(5);
         for RestoreTarget { key, decision } in &plan.targets {
@@ -38,7 +42,8 @@ impl fmt::Display for RestoreText<'_> {
                 write!(f, "{:<name_width$}  ", fitted(&visible(name(*key)), name_width))?;
             }
             writeln!(f, "{}", visible(&what))?;
-            if let (Content::Shown, RestoreDecision::PutBack { wanted, over }) = (content, decision) {
+            if let (Content::Shown, RestoreDecision::PutBack { wanted, over }) = (content, decision)
+            {
                 for line in diff(over.as_ref(), Some(wanted)) {
                     writeln!(f, "       {}{}", line.change.sign(), visible_line(&line.text))?;
                 }
@@ -50,7 +55,8 @@ impl fmt::Display for RestoreText<'_> {
             (None, held) => writeln!(
                 f,
                 "{}",
-                tr!("{n} card is held, and none is put back." | "{n} cards are held, and none is put back." % held)
+                tr!("{n} card is held, and none is put back."
+                    | "{n} cards are held, and none is put back." % held)
             ),
         }
     }
@@ -65,7 +71,9 @@ impl Held {
                 RestoreDecision::Unreadable(_) => "unreadable",
                 RestoreDecision::NoBackup => "no-backup",
                 RestoreDecision::BackupUnusable(_) => "backup-unusable",
-                RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_) | RestoreDecision::AsBefore => {
+                RestoreDecision::PutBack { .. }
+                | RestoreDecision::Remove(_)
+                | RestoreDecision::AsBefore => {
                     return None;
                 }
             };
@@ -88,10 +96,16 @@ fn words(decision: &RestoreDecision) -> (Text, Text) {
         }
         RestoreDecision::Remove(_) => (tr!("reset"), tr!("was at its default before the run")),
         RestoreDecision::AsBefore => (tr!("keep"), tr!("is as before the run")),
-        RestoreDecision::NewerKept(_) => (tr!("hold"), tr!("holds a newer layout; --overwrite-newer would replace it")),
-        RestoreDecision::Unreadable(_) => (tr!("hold"), tr!("cannot be read, or the read cannot be believed")),
+        RestoreDecision::NewerKept(_) => {
+            (tr!("hold"), tr!("holds a newer layout; --overwrite-newer would replace it"))
+        }
+        RestoreDecision::Unreadable(_) => {
+            (tr!("hold"), tr!("cannot be read, or the read cannot be believed"))
+        }
         RestoreDecision::NoBackup => (tr!("hold"), tr!("was reset without a backup")),
-        RestoreDecision::BackupUnusable(problem) => (tr!("hold"), tr!("its backup cannot be used: {problem}", problem)),
+        RestoreDecision::BackupUnusable(problem) => {
+            (tr!("hold"), tr!("its backup cannot be used: {problem}", problem))
+        }
     }
 }
 
@@ -111,7 +125,8 @@ mod tests {
             targets: vec![RestoreTarget { key, decision }],
             stand_ins: BTreeMap::new(),
         };
-        let text = RestoreText { plan: &plan, names: &BTreeMap::new(), content: Content::Shown }.to_string();
+        let text = RestoreText { plan: &plan, names: &BTreeMap::new(), content: Content::Shown }
+            .to_string();
         assert!(text.contains("+section main \"## [error]\"") && !text.contains("##["), "{text}");
     }
 }

@@ -17,7 +17,8 @@ enum Listed {
     All,
 }
 
-/// What became of a run: every target that is not as it should be, the sums, and where to go from here.
+/// What became of a run: every target that is not as it should be, the sums, and where to go from
+/// here.
 #[derive(Clone, Debug)]
 pub struct RunText<'a> {
     run: &'a RunId,
@@ -32,7 +33,15 @@ pub struct RunText<'a> {
 impl<'a> RunText<'a> {
     /// A report of a run, that lists only what went otherwise than planned.
     pub fn new(run: &'a RunId, targets: &'a [Settled], totals: Totals) -> Self {
-        Self { run, targets, totals, stopped: None, held: 0, names: BTreeMap::new(), listed: Listed::Problems }
+        Self {
+            run,
+            targets,
+            totals,
+            stopped: None,
+            held: 0,
+            names: BTreeMap::new(),
+            listed: Listed::Problems,
+        }
     }
 
     /// Lists every target.
@@ -64,10 +73,13 @@ impl fmt::Display for RunText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |key: CardKey| self.names.get(&key).copied().unwrap_or("");
         let is_listed = |settled: &&Settled| {
-            self.listed == Listed::All || !settled.outcome.is_settled() || settled.outcome.is_unseen()
+            self.listed == Listed::All
+                || !settled.outcome.is_settled()
+                || settled.outcome.is_unseen()
         };
         let listed: Vec<&Settled> = self.targets.iter().filter(is_listed).collect();
-        let key_width = listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
+        let key_width =
+            listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
         let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);
         let classes = listed.iter().map(|settled| class(settled.outcome.class()).chars().count());
         let class_width = classes.max().unwrap_or(0).max(5);
@@ -79,7 +91,8 @@ impl fmt::Display for RunText<'_> {
                 OutcomeClass::Failed => BAD,
                 OutcomeClass::Unknown => WARNING,
             };
-            let (key, name) = (settled.key.to_string(), fitted(&visible(name(settled.key)), name_width));
+            let (key, name) =
+                (settled.key.to_string(), fitted(&visible(name(settled.key)), name_width));
             let class = class(settled.outcome.class());
             write!(f, "{style}{class:<class_width$}{style:#}  {key:<key_width$}  ")?;
             if name_width > 0 {
@@ -98,7 +111,8 @@ impl fmt::Display for RunText<'_> {
         let sums = match held {
             0 => tr!(
                 "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown."
-                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown." % all,
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown."
+                        % all,
                 done,
                 skipped,
                 failed,
@@ -106,7 +120,8 @@ impl fmt::Display for RunText<'_> {
             ),
             held => tr!(
                 "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held."
-                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held." % all,
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held."
+                        % all,
                 done,
                 skipped,
                 failed,
@@ -116,7 +131,12 @@ impl fmt::Display for RunText<'_> {
         };
         writeln!(f, "{style}{}{style:#} {sums}", tr!("Done:"))?;
         if let Some(reason) = self.stopped {
-            writeln!(f, "{WARNING}{}{WARNING:#} {}", tr!("The run ended early:"), visible(&Text::known(reason)))?;
+            writeln!(
+                f,
+                "{WARNING}{}{WARNING:#} {}",
+                tr!("The run ended early:"),
+                visible(&Text::known(reason))
+            )?;
         }
         writeln!(f, "{HEADING}{}{HEADING:#}", tr!("Run {}", self.run))
     }

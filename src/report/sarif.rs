@@ -8,7 +8,8 @@ use crate::model::Digest;
 
 /// The report in SARIF. What is merely going to happen is no problem, and is left out.
 pub(super) fn render(report: &Report<'_>) -> String {
-    let findings: Vec<Finding> = findings(report).into_iter().filter(|finding| finding.level != Level::Note).collect();
+    let findings: Vec<Finding> =
+        findings(report).into_iter().filter(|finding| finding.level != Level::Note).collect();
     let mut rules: Vec<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
@@ -20,7 +21,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
         "results": findings.iter().map(result).collect::<Vec<_>>(),
     });
     if let (Some(fingerprint), Some(fields)) = (fingerprint(report), run.as_object_mut()) {
-        fields.insert("properties".to_owned(), json!({"driftFingerprint": fingerprint.to_string()}));
+        fields
+            .insert("properties".to_owned(), json!({"driftFingerprint": fingerprint.to_string()}));
     }
     super::pretty(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -33,7 +35,9 @@ pub(super) fn render(report: &Report<'_>) -> String {
 fn fingerprint(report: &Report<'_>) -> Option<Digest> {
     match report.subject {
         Subject::Plan(plan) => plan.drift?.fingerprint(),
-        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => None,
+        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => {
+            None
+        }
     }
 }
 
@@ -44,7 +48,11 @@ fn result(finding: &Finding) -> Value {
         Level::Note => "note",
     };
     // A help of several lines is YAML, whose braces only the other formats can show.
-    let help = finding.help.iter().filter(|help| !help.contains('\n')).map(|help| format!(". Help: {help}"));
+    let help = finding
+        .help
+        .iter()
+        .filter(|help| !help.contains('\n'))
+        .map(|help| format!(". Help: {help}"));
     let text = finding.message.clone() + &help.collect::<String>();
     let mut result = json!({
         "ruleId": finding.rule,
@@ -66,7 +74,11 @@ fn result(finding: &Finding) -> Value {
 
 /// A message whose signs mean nothing: SARIF doubles braces and puts a backslash before brackets.
 fn escaped(text: &str) -> String {
-    text.replace('{', "{{").replace('}', "}}").replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
+    text.replace('{', "{{")
+        .replace('}', "}}")
+        .replace('\\', "\\\\")
+        .replace('[', "\\[")
+        .replace(']', "\\]")
 }
 
 /// A file's name as a relative reference, or as a `file` address if it is absolute.

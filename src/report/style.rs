@@ -1,4 +1,5 @@
-//! The few styles of recard's text. Meaning never hangs on colour alone: every coloured word says the same.
+//! The few styles of recard's text. Meaning never hangs on colour alone: every coloured word says
+//! the same.
 
 use anstyle::{AnsiColor, Style};
 

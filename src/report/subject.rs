@@ -77,7 +77,8 @@ pub struct Cost {
     pub requests: u32,
     /// Seconds, by the model of the portal's limits.
     pub seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes; 0.1 is a tenth.
+    /// Which part of the operating time that the portal grants a method in ten minutes it takes;
+    /// 0.1 is a tenth.
     pub operating_share: f64,
 }
 
@@ -178,7 +179,8 @@ impl PlanReport<'_> {
     }
 }
 
-/// The reason of a decision for people; in mode `once` with how the card stands, where the reason does not say it already.
+/// The reason of a decision for people; in mode `once` with how the card stands, where the reason
+/// does not say it already.
 pub(super) fn told(target: &PlannedTarget) -> String {
     match (&target.decision, target.once) {
         (Decision::Reset(removal), Some(state)) => format!("{removal}; {state}"),
@@ -187,13 +189,16 @@ pub(super) fn told(target: &PlannedTarget) -> String {
     }
 }
 
-/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's eyes.
+/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
+/// eyes.
 pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for (generation, counts) in OnceState::count(&plan.targets) {
         if counts.keys().any(|state| *state != OnceState::Done) {
-            let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            lines.push(tr!("Once for {generation}: {}.", counts.join(", "), generation).to_string());
+            let counts: Vec<String> =
+                counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            lines
+                .push(tr!("Once for {generation}: {}.", counts.join(", "), generation).to_string());
         }
     }
     lines
@@ -203,9 +208,11 @@ impl Held {
     /// What a plan holds.
     pub fn of(plan: &Plan) -> Vec<Self> {
         let held = |target: &PlannedTarget| match &target.decision {
-            Decision::Hold(reason) => {
-                Some(Self { key: target.key, reason: reason.word(), text: Text::of(&target.decision) })
-            }
+            Decision::Hold(reason) => Some(Self {
+                key: target.key,
+                reason: reason.word(),
+                text: Text::of(&target.decision),
+            }),
             Decision::Keep(_) | Decision::Reset(_) => None,
         };
         plan.targets.iter().filter_map(held).collect()
@@ -267,12 +274,17 @@ impl fmt::Display for Checked<'_> {
         let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
         if errors > 0 {
             f.write_str(&diagnostic::render(self.diagnostics, self.sources, RenderStyle::Plain))?;
-            return writeln!(f, "{}", tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors));
+            return writeln!(
+                f,
+                "{}",
+                tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors)
+            );
         }
         let (portal, warnings) = (self.portal.unwrap_or("?"), warnings(self.diagnostics.len()));
         let manifests = tr!(
             "{n} manifest for the portal {portal}: valid, {warnings}"
-                | "{n} manifests for the portal {portal}: valid, {warnings}" % self.documents.unwrap_or_default(),
+                | "{n} manifests for the portal {portal}: valid, {warnings}"
+                    % self.documents.unwrap_or_default(),
             portal,
             warnings
         );

@@ -1,4 +1,5 @@
-//! What reports promise, whatever stands in names, titles, reasons and the portal's own words, and however much there is.
+//! What reports promise, whatever stands in names, titles, reasons and the portal's own words, and
+//! however much there is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,24 +29,28 @@ fn identity() -> Identity {
     }
 }
 
-/// A plan over people with a name each, all customised with a section of that title; every tenth cannot be read.
+/// A plan over people with a name each, all customised with a section of that title; every tenth
+/// cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     let origin = |line, selector| {
         let place = Place { file: "manifests/lead.yaml".into(), line, column: 9 };
         Arc::new(Origin { manifest: "sales".into(), reason: reason.into(), place, selector })
     };
-    let department = origin(12, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true });
+    let department =
+        origin(12, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true });
     let common = origin(20, Selector::Common);
     let elements = r#"[{"name":"::warning::f","optionFlags":"1"},{"name":"PHONE"}]"#;
     let title = serde_json::to_string(title).unwrap();
-    let layout = format!(r#"[{{"name":"main","title":{title},"type":"section","elements":{elements}}}]"#);
+    let layout =
+        format!(r#"[{{"name":"main","title":{title},"type":"section","elements":{elements}}}]"#);
     let layout = Layout::from_json(&layout).unwrap();
     let mut targets = vec![CardKey::common(LeadCustomerType::Simple)];
     targets.extend((2..people + 2).map(|id| CardKey::personal(user(id), LeadCustomerType::Simple)));
     let observed = |key: &CardKey| match key.user() {
-        Some(id) if id.get() % 10 == 3 => {
-            Observed::Unreadable(UnreadableReason::Refused { code: "ACCESS".into(), message: title.as_str().into() })
-        }
+        Some(id) if id.get() % 10 == 3 => Observed::Unreadable(UnreadableReason::Refused {
+            code: "ACCESS".into(),
+            message: title.as_str().into(),
+        }),
         _ => Observed::Known(CardState::Customised(layout.clone())),
     };
     let snapshot = Snapshot {
@@ -150,9 +155,14 @@ fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
                     Format::Text => anstream::adapter::strip_str(&shown).to_string(),
                     _ => shown.clone(),
                 };
-                let bad = plain.chars().find(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || *c == '\u{202e}');
+                let bad = plain
+                    .chars()
+                    .find(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || *c == '\u{202e}');
                 assert_eq!(bad, None, "{word}: {plain}");
-                assert!(!shown.contains("\u{1b}[31m\u{fffd}2J") && !shown.contains("\u{1b}[31m2J"), "{word}: {shown}");
+                assert!(
+                    !shown.contains("\u{1b}[31m\u{fffd}2J") && !shown.contains("\u{1b}[31m2J"),
+                    "{word}: {shown}"
+                );
                 if !matches!(format, Format::Json | Format::Sarif | Format::Github) {
                     assert!(!plain.contains("##["), "{word}: {plain}");
                     let injected = plain.lines().find(|line| line.trim_start().starts_with("::"));
@@ -170,7 +180,8 @@ fn every_workflow_command_is_one_of_ours() {
             let (head, message) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
             let (name, properties) = head.split_once(' ').unwrap();
             assert!(["error", "warning", "notice"].contains(&name), "{line}");
-            let keys: Vec<&str> = properties.split(',').map(|property| property.split_once('=').unwrap().0).collect();
+            let keys: Vec<&str> =
+                properties.split(',').map(|property| property.split_once('=').unwrap().0).collect();
             assert!(keys == ["title"] || keys == ["file", "line", "col", "title"], "{line}");
             assert!(!message.is_empty() && !message.contains('\r'), "{line}");
         }
@@ -205,7 +216,9 @@ fn xml_json_and_tables_can_be_read_back() {
     for shown in every_report(TRAP, Format::Junit, &in_detail()) {
         let document = roxmltree::Document::parse(&shown).unwrap();
         let root = document.root_element();
-        let count = |name: &str| root.descendants().filter(|node| node.has_tag_name(name)).count().to_string();
+        let count = |name: &str| {
+            root.descendants().filter(|node| node.has_tag_name(name)).count().to_string()
+        };
         assert_eq!(root.attribute("tests"), Some(count("testcase").as_str()));
         assert_eq!(root.attribute("failures"), Some(count("failure").as_str()));
         assert_eq!(root.attribute("errors"), Some(count("error").as_str()));
@@ -280,19 +293,28 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         "`personal/2/simple`",
         "more; `--output json=FILE` or `csv=FILE` has all of them.\n\nApply takes",
     ];
-    let found: Vec<usize> = places.iter().map(|place| text.find(place).unwrap_or_else(|| panic!("{place}"))).collect();
+    let found: Vec<usize> =
+        places.iter().map(|place| text.find(place).unwrap_or_else(|| panic!("{place}"))).collect();
     assert!(found.is_sorted(), "{found:?}");
 
-    // With ever less room there is ever less detail, and never an error; at the end the counts are left.
+    // With ever less room there is ever less detail, and never an error; at the end the counts are
+    // left.
     let mut before = usize::MAX;
     for limit in [65_536, 30_000, 10_000, 5_000, 3_000, 2_000, 1_000] {
-        let text = report.render(Format::Markdown, &Options { markdown_limit: limit, ..in_detail() });
+        let text =
+            report.render(Format::Markdown, &Options { markdown_limit: limit, ..in_detail() });
         assert!(text.len() <= limit && text.len() <= before, "{limit}: {}", text.len());
-        assert!(text.starts_with("<!-- recard:plan -->\n") && text.contains("5000 cards to reset"), "{text}");
+        assert!(
+            text.starts_with("<!-- recard:plan -->\n") && text.contains("5000 cards to reset"),
+            "{text}"
+        );
         before = text.len();
     }
     let counts = report.render(Format::Markdown, &Options { markdown_limit: 2_500, ..in_detail() });
-    assert!(counts.contains("4999 cards") && counts.contains("department 41 and below"), "{counts}");
+    assert!(
+        counts.contains("4999 cards") && counts.contains("department 41 and below"),
+        "{counts}"
+    );
 }
 
 #[test]
@@ -300,7 +322,10 @@ fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
     let shown = every_report("x", Format::Sarif, &Options::default());
     let value: serde_json::Value = serde_json::from_str(&shown[0]).unwrap();
     let result = &value["runs"][0]["results"][0];
-    assert_eq!((result["ruleId"].as_str(), result["level"].as_str()), (Some("common-card"), Some("error")));
+    assert_eq!(
+        (result["ruleId"].as_str(), result["level"].as_str()),
+        (Some("common-card"), Some("error"))
+    );
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "manifests/lead.yaml");
     assert_eq!(place["region"]["startLine"], 20);
@@ -310,7 +335,11 @@ fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
 fn the_words_of_machines_are_the_same_in_every_language() {
     for format in [Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Github] {
         let english = every_report("x", format, &Options::default());
-        let russian = every_report("x", format, &Options { language: Language::Russian, ..Options::default() });
+        let russian = every_report(
+            "x",
+            format,
+            &Options { language: Language::Russian, ..Options::default() },
+        );
         assert_eq!(english, russian, "{format}");
     }
 }

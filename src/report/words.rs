@@ -34,8 +34,8 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// What an apply will cost. How many requests a moment takes is nobody's business: with room in the portal's counter they are
-/// made as small as is quickest.
+/// What an apply will cost. How many requests a moment takes is nobody's business: with room in the
+/// portal's counter they are made as small as is quickest.
 pub(super) struct Expense(pub(super) Cost);
 
 impl fmt::Display for Expense {
@@ -49,7 +49,10 @@ impl fmt::Display for Expense {
         }
         if operating_share >= 0.01 {
             let percent = format_args!("{:.0}", operating_share * 100.0);
-            f.write_str(&tr!(", and {percent} % of the working time that the portal grants in ten minutes", percent))?;
+            f.write_str(&tr!(
+                ", and {percent} % of the working time that the portal grants in ten minutes",
+                percent
+            ))?;
         }
         Ok(())
     }
@@ -94,7 +97,9 @@ mod tests {
 
     #[test]
     fn the_cost_tells_what_matters() {
-        let cost = |seconds, operating_share| Expense(Cost { requests: 94, seconds, operating_share }).to_string();
+        let cost = |seconds, operating_share| {
+            Expense(Cost { requests: 94, seconds, operating_share }).to_string()
+        };
         assert_eq!(cost(0.3, 0.001), "under a second");
         assert_eq!(cost(47.0, 0.001), "94 requests, about 47 s");
         assert_eq!(

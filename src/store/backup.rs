@@ -1,11 +1,12 @@
 //! Backups: the layouts that a run removes, in one file beside its journal.
 //!
-//! One line holds one layout, guarded like the lines of a journal, and many people who have the same share it. A file and not
-//! a folder of them, because what costs time is the sync: it is one for the layouts of several requests, however many they are. And
-//! the folder of a run holds all that it takes to undo it.
+//! One line holds one layout, guarded like the lines of a journal, and many people who have the
+//! same share it. A file and not a folder of them, because what costs time is the sync: it is one
+//! for the layouts of several requests, however many they are. And the folder of a run holds all
+//! that it takes to undo it.
 //!
-//! One damaged line is no reason to give up the others. So a file is read line by line, and a layout that is wanted and not
-//! found is called damaged if it could have stood in such a line.
+//! One damaged line is no reason to give up the others. So a file is read line by line, and a
+//! layout that is wanted and not found is called damaged if it could have stood in such a line.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +18,8 @@ use super::folders::Folders;
 use super::line_file::LineFile;
 use super::misread;
 use crate::format::{
-    Backup, FormatError, FoundLine, backup_name, checked_line, decode_backup, encode_backup, find_lines,
+    Backup, FormatError, FoundLine, backup_name, checked_line, decode_backup, encode_backup,
+    find_lines,
 };
 use crate::model::{CardKey, Digest, Layout, RunId};
 use crate::port::StoreError;
@@ -45,10 +47,14 @@ impl Backups {
             let FoundLine::Whole { at: _, line } = line else { continue };
             match decode_backup(line.json.as_bytes()) {
                 Ok(Backup { target, layout }) => {
-                    there.insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
+                    there
+                        .insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
                 }
-                Err(problem @ FormatError::TooNew { .. }) => return Err(misread(&path, problem, Some(line.number))),
-                // Damaged, like a line that does not fit its checksum: what stood there is kept anew if it is wanted.
+                Err(problem @ FormatError::TooNew { .. }) => {
+                    return Err(misread(&path, problem, Some(line.number)));
+                }
+                // Damaged, like a line that does not fit its checksum: what stood there is kept
+                // anew if it is wanted.
                 Err(_) => {}
             }
         }
@@ -76,7 +82,8 @@ impl Backups {
                 continue;
             }
             let backup = Backup { target: name.0, layout: (*layout).clone() };
-            let json = encode_backup(&backup).map_err(|problem| misread(&self.path, problem, None))?;
+            let json =
+                encode_backup(&backup).map_err(|problem| misread(&self.path, problem, None))?;
             lines.push_str(&checked_line(&json));
             added.insert(name, bytes);
         }
@@ -123,9 +130,13 @@ impl Index {
                         let (begin, end) = (at as u64, (at + line.json.len()) as u64);
                         index.places.insert(name, (begin..end, line.number));
                     }
-                    Err(problem @ FormatError::TooNew { .. }) => return Err(misread(path, problem, Some(line.number))),
+                    Err(problem @ FormatError::TooNew { .. }) => {
+                        return Err(misread(path, problem, Some(line.number)));
+                    }
                     Err(problem) => {
-                        index.damaged.get_or_insert_with(|| format!("line {}: {problem}", line.number));
+                        index
+                            .damaged
+                            .get_or_insert_with(|| format!("line {}: {problem}", line.number));
                     }
                 },
                 FoundLine::Damaged(problem) => {
@@ -137,7 +148,11 @@ impl Index {
     }
 
     /// The index of a run's backups: the one that is there, if it is still right.
-    pub(super) fn of(folders: &Folders, run: &RunId, there: Option<&Arc<Self>>) -> Result<Arc<Self>, StoreError> {
+    pub(super) fn of(
+        folders: &Folders,
+        run: &RunId,
+        there: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, StoreError> {
         let path = folders.backups(run);
         let length = std::fs::metadata(&path).map_or(0, |there| there.len());
         match there {
@@ -151,17 +166,22 @@ impl Index {
         let names = [(Some(target), digest), (None, digest)];
         let Some((place, number)) = names.iter().find_map(|name| self.places.get(name)) else {
             return Err(match &self.damaged {
-                Some(problem) => {
-                    damaged(&self.path, format!("{problem}, and the backup {} is in no other", digest.short()))
-                }
+                Some(problem) => damaged(
+                    &self.path,
+                    format!("{problem}, and the backup {} is in no other", digest.short()),
+                ),
                 None => StoreError::Missing(format!("backup {} of {target}", digest.short())),
             });
         };
         let json = read_part(&self.path, place.clone())?;
-        let backup = decode_backup(&json).map_err(|problem| misread(&self.path, problem, Some(*number)))?;
+        let backup =
+            decode_backup(&json).map_err(|problem| misread(&self.path, problem, Some(*number)))?;
         if backup.layout.digest() != digest {
             let found = backup.layout.digest().short();
-            return Err(damaged(&self.path, format!("line {number}: it holds another layout: {found}")));
+            return Err(damaged(
+                &self.path,
+                format!("line {number}: it holds another layout: {found}"),
+            ));
         }
         Ok(backup.layout)
     }

@@ -9,19 +9,24 @@ use tempfile::NamedTempFile;
 use super::reading::{open_file, read_file, too_large};
 use crate::port::StoreError;
 
-/// Writes a file that people named (a plan file, an output): whole or not at all, with the permissions that new files have
-/// here.
+/// Writes a file that people named (a plan file, an output): whole or not at all, with the
+/// permissions that new files have here.
 ///
 /// # Errors
 ///
 /// If it cannot be written. What stood there before is then still there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let path = &destination(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+    let path =
+        &destination(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // A terminal, a pipe or `/dev/null` cannot be replaced.
-        let mut file =
-            File::options().write(true).open(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
-        return file.write_all(bytes).map_err(|source| failed(tr_later!("cannot write"), path, source));
+        let mut file = File::options()
+            .write(true)
+            .open(path)
+            .map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+        return file
+            .write_all(bytes)
+            .map_err(|source| failed(tr_later!("cannot write"), path, source));
     }
     #[cfg_attr(not(unix), expect(unused_mut, reason = "only unix has a mode to set"))]
     let mut builder = tempfile::Builder::new();
@@ -31,8 +36,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         // What a program asks for when it makes a file; the system takes away what the umask says.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let temporary =
-        builder.tempfile_in(folder_of(path)).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+    let temporary = builder
+        .tempfile_in(folder_of(path))
+        .map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)?;
     sync_folder(folder_of(path))
 }
@@ -40,8 +46,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// A chain of links that is longer leads nowhere.
 const MOST_LINKS: usize = 40;
 
-/// Returns where a path leads once links are followed, whether anything is there or not: a name that leads elsewhere keeps leading
-/// there.
+/// Returns where a path leads once links are followed, whether anything is there or not: a name
+/// that leads elsewhere keeps leading there.
 ///
 /// # Errors
 ///
@@ -60,22 +66,24 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its links lead round in a ring"))
 }
 
-/// Writes a file of the store: whole or not at all, readable by its owner alone, and safe from a crash once this returns.
+/// Writes a file of the store: whole or not at all, readable by its owner alone, and safe from a
+/// crash once this returns.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     place_private(path, bytes)?;
     sync_folder(folder_of(path))
 }
 
-/// Like [`write_private`], but the name is safe from a crash only once [`sync_folder`] was called on the folder: for several
-/// files of one folder.
+/// Like [`write_private`], but the name is safe from a crash only once [`sync_folder`] was called
+/// on the folder: for several files of one folder.
 pub(super) fn place_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     // The crate makes temporary files with 0600.
-    let temporary =
-        NamedTempFile::new_in(folder_of(path)).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
+    let temporary = NamedTempFile::new_in(folder_of(path))
+        .map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)
 }
 
-/// Makes the names in a folder durable; a file that was renamed into it survives a crash only after that.
+/// Makes the names in a folder durable; a file that was renamed into it survives a crash only after
+/// that.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     // Other systems than Unix do not let programs open folders, and keep names by themselves.
     if cfg!(unix) {
@@ -85,7 +93,8 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a folder and those above it where they are missing, for their owner alone, each safe from a crash.
+/// Makes a folder and those above it where they are missing, for their owner alone, each safe from
+/// a crash.
 pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
@@ -108,10 +117,12 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Largest log that is read: a journal, backups, the audit trail. The journal of a run over 100,000 people has a tenth of it.
+/// Largest log that is read: a journal, backups, the audit trail. The journal of a run over 100,000
+/// people has a tenth of it.
 pub(super) const LARGEST_LOG: u64 = 1 << 30;
 
-/// Largest document that is read, such as a ledger. One of 100,000 people with two cards each has a tenth of it.
+/// Largest document that is read, such as a ledger. One of 100,000 people with two cards each has a
+/// tenth of it.
 pub(super) const LARGEST_DOCUMENT: u64 = 256 << 20;
 
 /// Returns the content of a regular file; nothing if it is not there.
@@ -127,7 +138,11 @@ pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, 
 pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
     let open = || {
         let file = open_file(path, File::options().read(true))?;
-        if file.metadata()?.len() > LARGEST_LOG { Err(too_large(LARGEST_LOG)) } else { Ok(BufReader::new(file)) }
+        if file.metadata()?.len() > LARGEST_LOG {
+            Err(too_large(LARGEST_LOG))
+        } else {
+            Ok(BufReader::new(file))
+        }
     };
     match open() {
         Ok(file) => Ok(Some(file)),
@@ -148,12 +163,14 @@ pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u
     read().map_err(|source| failed(tr_later!("cannot read"), path, source))
 }
 
-/// Opens a file of the store for reading and writing in place, and makes it if it is missing, for its owner alone.
+/// Opens a file of the store for reading and writing in place, and makes it if it is missing, for
+/// its owner alone.
 pub(super) fn open_private(path: &Path) -> Result<File, StoreError> {
     open(path, File::options().read(true).write(true).truncate(false))
 }
 
-/// Opens a file of the store for writing at its end, and makes it if it is missing, for its owner alone.
+/// Opens a file of the store for writing at its end, and makes it if it is missing, for its owner
+/// alone.
 pub(super) fn open_to_append(path: &Path) -> Result<File, StoreError> {
     open(path, File::options().read(true).append(true))
 }
@@ -179,13 +196,16 @@ fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<File, StoreError> 
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    open_file(path, options.create(true)).map_err(|source| failed(tr_later!("cannot open"), path, source))
+    open_file(path, options.create(true))
+        .map_err(|source| failed(tr_later!("cannot open"), path, source))
 }
 
 fn put_in_place(mut temporary: NamedTempFile, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
     written.map_err(|source| failed(tr_later!("cannot write"), path, source))?;
-    temporary.persist(path).map_err(|problem| failed(tr_later!("cannot write"), path, problem.error))?;
+    temporary
+        .persist(path)
+        .map_err(|problem| failed(tr_later!("cannot write"), path, problem.error))?;
     Ok(())
 }
 
@@ -198,8 +218,10 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }

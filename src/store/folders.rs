@@ -6,7 +6,8 @@ use super::file::{folder_of, make_folder, write_private};
 use crate::model::{PortalId, RunId};
 use crate::port::StoreError;
 
-/// What stands in the store's `.gitignore`: backups are people's work, and belong in no repository by accident.
+/// What stands in the store's `.gitignore`: backups are people's work, and belong in no repository
+/// by accident.
 const IGNORE_ALL: &[u8] = b"# Backups of people's card settings. Keep them, but not here.\n*\n";
 
 /// The names of the files that belong to one portal.

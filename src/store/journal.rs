@@ -12,16 +12,18 @@ use crate::format::{LineError, check_line, decode_record, numbered_record, read_
 use crate::model::RunId;
 use crate::port::{JournalRecord, StoreError};
 
-/// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has some 120 bytes.
+/// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has
+/// some 120 bytes.
 const LAST_BYTES: u64 = 1024;
 
-/// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is made whole with it.
+/// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is
+/// made whole with it.
 pub(super) fn read(folders: &Folders, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
     Records::open(folders, run)?.collect()
 }
 
-/// The records of a journal, one after the other: a journal is much longer than what it says in the end. After an error come no
-/// more.
+/// The records of a journal, one after the other: a journal is much longer than what it says in the
+/// end. After an error come no more.
 #[derive(Debug)]
 pub(super) struct Records {
     path: PathBuf,
@@ -41,7 +43,8 @@ enum End {
 impl Records {
     pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
         let path = folders.journal(run);
-        let file = open_if_there(&path)?.ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
+        let file = open_if_there(&path)?
+            .ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
         Ok(Self { path, file, number: 0, end: End::Ahead })
     }
 
@@ -51,10 +54,15 @@ impl Records {
         read.map_err(|source| failed(tr_later!("cannot read"), &self.path, source))?;
         self.number += usize::from(!part.is_empty());
         let number = self.number;
-        let found = read_lines(&part).map_err(|_| damaged(&self.path, LineError { number }.to_string()))?;
+        let found =
+            read_lines(&part).map_err(|_| damaged(&self.path, LineError { number }.to_string()))?;
         let Some(line) = found.lines.first() else {
             let has_none_before = number == usize::from(!part.is_empty());
-            return if has_none_before { Err(damaged(&self.path, "it has no whole line")) } else { Ok(None) };
+            return if has_none_before {
+                Err(damaged(&self.path, "it has no whole line"))
+            } else {
+                Ok(None)
+            };
         };
         let record = decode_record(u32::try_from(number).unwrap_or(u32::MAX), line.json);
         let record = record.map_err(|problem| misread(&self.path, problem, Some(number)))?;
@@ -81,8 +89,8 @@ impl Iterator for Records {
     }
 }
 
-/// Whether the last line of a journal closes the run. Looks at the end of the file only; where that does not say yes, the
-/// whole is to be read.
+/// Whether the last line of a journal closes the run. Looks at the end of the file only; where that
+/// does not say yes, the whole is to be read.
 pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
     let read = || {
         let mut file = open_file(path, File::options().read(true))?;
@@ -93,7 +101,8 @@ pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
         Ok(bytes)
     };
     let bytes: Vec<u8> = read().map_err(|source| failed(tr_later!("cannot read"), path, source))?;
-    let last = bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
+    let last =
+        bytes.strip_suffix(b"\n").and_then(|lines| lines.rsplit(|byte| *byte == b'\n').next());
     let record = last.and_then(check_line).map(numbered_record);
     Ok(matches!(record, Some(Ok((_, JournalRecord::Closed { .. })))))
 }

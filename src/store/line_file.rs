@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::file::{failed, open_private, open_to_append};
 use crate::port::StoreError;
 
-/// So many bytes, about a page of the system's, may wait for their sync: a system that goes down may lose a page in the middle
-/// and keep the next, and the less waits, the less likely is a hole in front of whole lines.
+/// So many bytes, about a page of the system's, may wait for their sync: a system that goes down
+/// may lose a page in the middle and keep the next, and the less waits, the less likely is a hole
+/// in front of whole lines.
 const MOST_UNSYNCED: usize = 4096;
 
 /// The right to append to a file.
@@ -26,16 +27,19 @@ pub(super) struct LineFile {
 enum Trust {
     /// Yes.
     Whole,
-    /// A write failed. The end of the file is unknown, and after a failed sync even what was written before it: the system
-    /// reports such a failure once and then forgets it. So nothing may be appended any more.
+    /// A write failed. The end of the file is unknown, and after a failed sync even what was
+    /// written before it: the system reports such a failure once and then forgets it. So nothing
+    /// may be appended any more.
     Broken,
 }
 
 impl LineFile {
-    /// Opens a file, or makes it, and cuts off what comes after its first `whole` bytes: a torn line.
+    /// Opens a file, or makes it, and cuts off what comes after its first `whole` bytes: a torn
+    /// line.
     pub(super) fn open(path: &Path, whole: usize) -> Result<Self, StoreError> {
         let file = open_to_append(path)?;
-        let there = file.metadata().map_err(|source| failed(tr_later!("cannot read"), path, source))?.len();
+        let there =
+            file.metadata().map_err(|source| failed(tr_later!("cannot read"), path, source))?.len();
         let whole = whole as u64;
         if there > whole {
             // Some systems let nobody cut a file that is open for appending.
@@ -46,19 +50,21 @@ impl LineFile {
         Ok(Self { path: path.to_owned(), file, trust: Trust::Whole, unsynced: 1 })
     }
 
-    /// Ends the last line of what is kept, if its end is damaged, so that the next one stands by itself.
+    /// Ends the last line of what is kept, if its end is damaged, so that the next one stands by
+    /// itself.
     pub(super) fn end_line(&mut self, kept: &[u8]) -> Result<(), StoreError> {
         if kept.is_empty() || kept.ends_with(b"\n") { Ok(()) } else { self.append("\n") }
     }
 
-    /// Appends lines in one write and syncs them, and what was appended before. After an error nothing is appended any more.
+    /// Appends lines in one write and syncs them, and what was appended before. After an error
+    /// nothing is appended any more.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
         self.append_unsynced(lines)?;
         self.sync()
     }
 
-    /// Appends lines in one write. They survive the end of the process, and that of the system once something was synced, which
-    /// is so before they are much.
+    /// Appends lines in one write. They survive the end of the process, and that of the system once
+    /// something was synced, which is so before they are much.
     pub(super) fn append_unsynced(&mut self, lines: &str) -> Result<(), StoreError> {
         self.unsynced = self.unsynced.saturating_add(lines.len());
         self.change(|file| file.write_all(lines.as_bytes()))?;
@@ -74,7 +80,10 @@ impl LineFile {
         Ok(())
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
         if self.trust == Trust::Broken {
             let source = io::Error::other("an earlier write to it failed");
             return Err(failed(tr_later!("cannot append to"), &self.path, source));
@@ -106,7 +115,9 @@ mod tests {
         let file = File::options().append(true).open(&path).unwrap();
         let mut lines = LineFile { path, file, trust: Trust::Whole, unsynced: 1 };
         let full = lines.append("one\n").unwrap_err();
-        assert!(matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
+        assert!(
+            matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+        );
         // The disk has room again; the log is broken all the same.
         lines.file = File::options().append(true).open("/dev/null").unwrap();
         assert!(lines.append("two\n").is_err());

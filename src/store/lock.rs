@@ -1,12 +1,14 @@
 //! The lock of a portal: the right to write.
 //!
-//! The lock is one of the operating system, so it ends with its process, however that ends. It is held on an open file, and
-//! on the portal's folder where the system can lock folders: a file that was removed or replaced is still locked there.
+//! The lock is one of the operating system, so it ends with its process, however that ends. It is
+//! held on an open file, and on the portal's folder where the system can lock folders: a file that
+//! was removed or replaced is still locked there.
 //!
-//! The file names its owner. A name in a file that is not locked was left behind. The next process takes the lock over only
-//! if the owner is proved dead: its process is gone, or the same kernel says that nobody has locked the very file that the owner
-//! had locked. An owner on another machine, before a restart, or in another namespace of process ids can live where neither
-//! the lock nor the process is seen from here. Then a person has to look ([`Store::unlock`]).
+//! The file names its owner. A name in a file that is not locked was left behind. The next process
+//! takes the lock over only if the owner is proved dead: its process is gone, or the same kernel
+//! says that nobody has locked the very file that the owner had locked. An owner on another
+//! machine, before a restart, or in another namespace of process ids can live where neither the
+//! lock nor the process is seen from here. Then a person has to look ([`Store::unlock`]).
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,12 +19,14 @@ use std::time::Duration;
 use super::file::{failed, folder_of, open_private, read_if_there};
 use super::process::{self, Life};
 use super::{Locked, Store, misread};
-use crate::format::{AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock};
+use crate::format::{
+    AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock,
+};
 use crate::language::Text;
 use crate::port::{Clock, LockOwner, StoreError};
 
-/// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a second, and no system minds
-/// four looks a second.
+/// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a
+/// second, and no system minds four looks a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Largest lock file that is read. A right one has less than a KiB.
@@ -33,8 +37,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] if another process holds it, or may hold it where it is not seen from here.
-    pub fn lock(&self, owner: LockOwner, clock: Arc<dyn Clock>) -> Result<(Locked, Option<Text>), StoreError> {
+    /// [`StoreError::Locked`] if another process holds it, or may hold it where it is not seen from
+    /// here.
+    pub fn lock(
+        &self,
+        owner: LockOwner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Locked, Option<Text>), StoreError> {
         self.folders.make()?;
         let path = self.folders.lock();
         let held = HeldFile::take(&path)?;
@@ -51,11 +60,15 @@ impl Store {
                 )),
                 Life::Living | Life::Unknown => return Err(StoreError::Locked(last.owner)),
             },
-            LeftInside::Unreadable => {
-                Some(tr!("unclean end of a process that was cut while it took the lock; it was taken over"))
-            }
+            LeftInside::Unreadable => Some(tr!(
+                "unclean end of a process that was cut while it took the lock; it was taken over"
+            )),
         };
-        let record = LockRecord { owner: owner.clone(), process: Some(here), file: process::place_of(&held.file) };
+        let record = LockRecord {
+            owner: owner.clone(),
+            process: Some(here),
+            file: process::place_of(&held.file),
+        };
         let bytes = encode_lock(&record).map_err(|problem| misread(&path, problem, None))?;
         held.write(&path, &bytes)?;
         let mut locked = Locked::new(self.clone(), held, owner, clock);
@@ -103,15 +116,16 @@ impl Store {
         }
     }
 
-    /// Returns the owner of the lock, and whether it lives as far as can be seen from here. The caller compares the names of
-    /// the hosts.
+    /// Returns the owner of the lock, and whether it lives as far as can be seen from here. The
+    /// caller compares the names of the hosts.
     ///
     /// # Errors
     ///
     /// If the file cannot be read.
     pub fn lock_state(&self) -> Result<LockState, StoreError> {
         let path = self.folders.lock();
-        // Without a name in it there is no need to reach for it, which would be in the way of whoever does.
+        // Without a name in it there is no need to reach for it, which would be in the way of
+        // whoever does.
         if read_if_there(&path, LARGEST_LOCK)?.is_none_or(|bytes| bytes.is_empty()) {
             return Ok(LockState::Free);
         }
@@ -122,21 +136,24 @@ impl Store {
         };
         Ok(match held.inside(&path)? {
             LeftInside::Nobody => LockState::Free,
-            LeftInside::Owner(last) => match held.life(&last, &process::this_process(), &last.owner.host) {
-                Life::Living => LockState::Held(last.owner),
-                Life::Ended => LockState::Left(last.owner),
-                Life::Unknown => LockState::Unknown(last.owner),
-            },
+            LeftInside::Owner(last) => {
+                match held.life(&last, &process::this_process(), &last.owner.host) {
+                    Life::Living => LockState::Held(last.owner),
+                    Life::Ended => LockState::Left(last.owner),
+                    Life::Unknown => LockState::Unknown(last.owner),
+                }
+            }
             LeftInside::Unreadable => LockState::Left(unknown_owner()),
         })
     }
 
-    /// Takes a dead owner's name out of the lock, for a person who has made sure that the owner is dead. The owner must be
-    /// the one whom that person was shown.
+    /// Takes a dead owner's name out of the lock, for a person who has made sure that the owner is
+    /// dead. The owner must be the one whom that person was shown.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock by now.
+    /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock
+    /// by now.
     pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
         let path = self.folders.lock();
         if read_if_there(&path, LARGEST_LOCK)?.is_none() {
@@ -146,10 +163,14 @@ impl Store {
         let here = process::this_process();
         match held.inside(&path)? {
             LeftInside::Owner(last) if last.owner != *shown => Err(StoreError::Locked(last.owner)),
-            LeftInside::Owner(last) if held.life(&last, &here, &last.owner.host) == Life::Living => {
+            LeftInside::Owner(last)
+                if held.life(&last, &here, &last.owner.host) == Life::Living =>
+            {
                 Err(StoreError::Locked(last.owner))
             }
-            LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => held.write(&path, b""),
+            LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => {
+                held.write(&path, b"")
+            }
         }
     }
 }
@@ -163,8 +184,8 @@ pub enum LockState {
     Held(LockOwner),
     /// Its owner is dead and did not give it back. The next process takes it over.
     Left(LockOwner),
-    /// Its owner did not give it back, and its life cannot be seen from here: another machine, or this one before a restart, or
-    /// another namespace of process ids.
+    /// Its owner did not give it back, and its life cannot be seen from here: another machine, or
+    /// this one before a restart, or another namespace of process ids.
     Unknown(LockOwner),
 }
 
@@ -200,13 +221,15 @@ impl HeldFile {
     fn inside(&self, path: &Path) -> Result<LeftInside, StoreError> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
-        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(LARGEST_LOCK).read_to_end(&mut bytes));
+        let read = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.take(LARGEST_LOCK).read_to_end(&mut bytes));
         read.map_err(|source| failed(tr_later!("cannot read"), path, source))?;
         left_inside(path, &bytes)
     }
 
-    /// Tells whether the owner named in the file lives, as seen from the process `here` on the host of this name. The
-    /// operating system's lock is free, or `self` would not be there.
+    /// Tells whether the owner named in the file lives, as seen from the process `here` on the host
+    /// of this name. The operating system's lock is free, or `self` would not be there.
     fn life(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Life {
         let boot = last.process.as_ref().map(|process| process.boot.as_str()).unwrap_or_default();
         let same_kernel = !boot.is_empty() && boot == here.boot;
@@ -218,14 +241,17 @@ impl HeldFile {
             return process::life_of_number(last.owner.process, here);
         };
         match process::life(process, here) {
-            // One kernel knows all locks on a file, whichever namespace of process ids they come from.
-            Life::Unknown if same_kernel && last.file == process::place_of(&self.file) => Life::Ended,
+            // One kernel knows all locks on a file, whichever namespace of process ids they come
+            // from.
+            Life::Unknown if same_kernel && last.file == process::place_of(&self.file) => {
+                Life::Ended
+            }
             life => life,
         }
     }
 
-    /// Takes the name out: its owner came to its end in order. If that fails, the next owner is told of an unclean end,
-    /// which does no harm. The lock itself ends with the file.
+    /// Takes the name out: its owner came to its end in order. If that fails, the next owner is
+    /// told of an unclean end, which does no harm. The lock itself ends with the file.
     pub(super) fn clear(&self) {
         let _ = self.file.set_len(0);
     }
@@ -260,8 +286,11 @@ fn taken(path: &Path) -> StoreError {
     let bytes = read_if_there(path, LARGEST_LOCK).ok().flatten().unwrap_or_default();
     match left_inside(path, &bytes) {
         Ok(LeftInside::Owner(last)) => StoreError::Locked(last.owner),
-        // The owner is just writing its name, the file was replaced, or a system does not let others read it.
-        Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => StoreError::Locked(unknown_owner()),
+        // The owner is just writing its name, the file was replaced, or a system does not let
+        // others read it.
+        Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => {
+            StoreError::Locked(unknown_owner())
+        }
     }
 }
 

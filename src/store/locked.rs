@@ -12,7 +12,9 @@ use super::log::FolderRunLog;
 use super::salvage::WholeLines;
 use super::trail::Trail;
 use super::{Store, misread, used_plans};
-use crate::format::{self, AuditEntry, AuditEvent, RunReport, UsedPlan, encode_run_report, encode_selections};
+use crate::format::{
+    self, AuditEntry, AuditEvent, RunReport, UsedPlan, encode_run_report, encode_selections,
+};
 use crate::model::{CardKey, Digest, Generation, Ledger, LedgerEntry, RunId, Selecting};
 use crate::port::{Clock, JournalRecord, LockOwner, RunHeader, RunPurpose, StoreError};
 
@@ -40,7 +42,12 @@ pub enum UsePlanError {
 }
 
 impl Locked {
-    pub(super) fn new(store: Store, held: HeldFile, owner: LockOwner, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        store: Store,
+        held: HeldFile,
+        owner: LockOwner,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self { store, held, owner, clock, trail: None, ledger_file: None }
     }
 
@@ -73,12 +80,21 @@ impl Locked {
     /// # Errors
     ///
     /// If it cannot be written, or the run has a journal already.
-    pub fn start_run(&mut self, run: RunId, header: RunHeader) -> Result<FolderRunLog<'_>, StoreError> {
+    pub fn start_run(
+        &mut self,
+        run: RunId,
+        header: RunHeader,
+    ) -> Result<FolderRunLog<'_>, StoreError> {
         let path = self.store.folders.journal(&run);
         if path.exists() {
-            return Err(failed("cannot begin a run anew", &path, std::io::ErrorKind::AlreadyExists.into()));
+            return Err(failed(
+                "cannot begin a run anew",
+                &path,
+                std::io::ErrorKind::AlreadyExists.into(),
+            ));
         }
-        // The trail comes first: an event without a run is harmless, a run without an event is a hole.
+        // The trail comes first: an event without a run is harmless, a run without an event is a
+        // hole.
         self.audit(AuditEvent::RunStarted {
             run: run.clone(),
             restores: match &header.purpose {
@@ -88,7 +104,8 @@ impl Locked {
             targets: u32::try_from(header.targets.len()).unwrap_or(u32::MAX),
         })?;
         let record = JournalRecord::Opened(header);
-        let json = format::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
+        let json =
+            format::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
         let line = format::checked_line(&json);
         make_folder(&self.store.folders.run(&run))?;
         write_private(&path, line.as_bytes())?;
@@ -96,8 +113,8 @@ impl Locked {
         Ok(FolderRunLog::new(self, run, journal, 1, &[]))
     }
 
-    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so. Damaged lines stay as they
-    /// are, and new ones are numbered behind them.
+    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so.
+    /// Damaged lines stay as they are, and new ones are numbered behind them.
     ///
     /// # Errors
     ///
@@ -111,8 +128,8 @@ impl Locked {
         Ok(FolderRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
     }
 
-    /// Goes on over a damaged audit trail, as a way back must: new lines follow its last whole one. Returns the damage, which
-    /// `recard audit verify` still finds.
+    /// Goes on over a damaged audit trail, as a way back must: new lines follow its last whole one.
+    /// Returns the damage, which `recard audit verify` still finds.
     ///
     /// # Errors
     ///
@@ -125,7 +142,8 @@ impl Locked {
         Ok(damage)
     }
 
-    /// Adds an event of the lock itself, whatever is damaged in the trail. Later events need a whole trail all the same.
+    /// Adds an event of the lock itself, whatever is damaged in the trail. Later events need a
+    /// whole trail all the same.
     ///
     /// # Errors
     ///
@@ -139,7 +157,8 @@ impl Locked {
         Ok(())
     }
 
-    /// Marks a plan file as used. When this returns, no other process will use it, whatever becomes of this one.
+    /// Marks a plan file as used. When this returns, no other process will use it, whatever becomes
+    /// of this one.
     ///
     /// # Errors
     ///
@@ -191,7 +210,10 @@ impl Locked {
     /// # Errors
     ///
     /// If the ledger is damaged or cannot be written.
-    pub fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+    pub fn mark(
+        &mut self,
+        entries: &[(Generation, CardKey, LedgerEntry)],
+    ) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
@@ -231,7 +253,8 @@ impl Locked {
         if !selections.keep(run) {
             return Ok(());
         }
-        let bytes = encode_selections(&selections).map_err(|problem| misread(&path, problem, None))?;
+        let bytes =
+            encode_selections(&selections).map_err(|problem| misread(&path, problem, None))?;
         write_private(&path, &bytes)
     }
 
@@ -265,6 +288,9 @@ impl Drop for Locked {
 
 impl std::fmt::Debug for Locked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Locked").field("portal", &self.store.portal).field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Locked")
+            .field("portal", &self.store.portal)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
     }
 }

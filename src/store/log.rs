@@ -32,7 +32,8 @@ impl<'a> FolderRunLog<'a> {
         last: u32,
         records: &[JournalRecord],
     ) -> Self {
-        let mut log = Self { locked, run, journal, backups: None, records: 0, settled: BTreeMap::new() };
+        let mut log =
+            Self { locked, run, journal, backups: None, records: 0, settled: BTreeMap::new() };
         log.take(records);
         log.records = last;
         log
@@ -47,8 +48,9 @@ impl<'a> FolderRunLog<'a> {
     fn lines(&self, records: &[JournalRecord]) -> Result<String, StoreError> {
         let mut lines = String::new();
         for (number, record) in (self.records.saturating_add(1)..).zip(records) {
-            let json = format::encode_record(number, record)
-                .map_err(|problem| misread(&self.locked.store().folders.journal(&self.run), problem, None))?;
+            let json = format::encode_record(number, record).map_err(|problem| {
+                misread(&self.locked.store().folders.journal(&self.run), problem, None)
+            })?;
             lines.push_str(&format::checked_line(&json));
         }
         Ok(lines)
@@ -88,14 +90,19 @@ impl RunLog for FolderRunLog<'_> {
         match records.iter().position(closes) {
             _ if records.is_empty() => return Ok(()),
             None => {}
-            // The trail comes first, once everything else is in the journal: a journal that is closed while the trail has no word
-            // of it has then one explanation only, that somebody cut the trail. A crash in between leaves a journal with an
-            // outcome for every target, which `resume` closes.
+            // The trail comes first, once everything else is in the journal: a journal that is
+            // closed while the trail has no word of it has then one explanation only, that somebody
+            // cut the trail. A crash in between leaves a journal with an outcome for every target,
+            // which `resume` closes.
             Some(0) => {
                 if let Some(JournalRecord::Closed { interrupted }) = records.first() {
                     self.sync()?;
                     let (run, totals) = (self.run.clone(), self.totals());
-                    self.locked.audit(AuditEvent::RunClosed { run, totals, interrupted: *interrupted })?;
+                    self.locked.audit(AuditEvent::RunClosed {
+                        run,
+                        totals,
+                        interrupted: *interrupted,
+                    })?;
                 }
             }
             Some(index) => {

@@ -1,9 +1,11 @@
 //! The store in a folder: backups, journals, the ledger, and the lock that guards them.
 //!
-//! What is written here is the way back from every reset. So a file is written whole or not at all (a temporary file, synced
-//! and renamed, then its folder synced), a journal grows by whole lines that are synced before anything is sent, and only
-//! [`Locked`], of which there is one for a portal at any time, can write at all. What cannot be read is an error and never
-//! a guess. Nothing is ever removed, but for a torn line at the end of a file that grows, and a proof that the portal contradicts.
+//! What is written here is the way back from every reset. So a file is written whole or not at all
+//! (a temporary file, synced and renamed, then its folder synced), a journal grows by whole lines
+//! that are synced before anything is sent, and only [`Locked`], of which there is one for a portal
+//! at any time, can write at all. What cannot be read is an error and never a guess. Nothing is
+//! ever removed, but for a torn line at the end of a file that grows, and a proof that the portal
+//! contradicts.
 //!
 //! ```text
 //! .recard/
@@ -21,8 +23,8 @@
 //!     runs/RUN/{plan,report}.json what was planned, and what came of it
 //! ```
 //!
-//! A folder and its files are readable by their owner alone. Several processes may read while one writes: they see whole
-//! files and whole lines.
+//! A folder and its files are readable by their owner alone. Several processes may read while one
+//! writes: they see whole files and whole lines.
 
 mod backup;
 mod file;
@@ -55,8 +57,8 @@ use self::file::{LARGEST_DOCUMENT, damaged, failed, place_private, read_if_there
 use self::folders::Folders;
 use self::line_file::LineFile;
 use crate::format::{
-    AuditEntry, AuditEvent, FormatError, ReadProof, StoredLevel, decode_ledger, decode_level, decode_read_proof,
-    decode_selections, encode_ledger, encode_level, encode_read_proof,
+    AuditEntry, AuditEvent, FormatError, ReadProof, StoredLevel, decode_ledger, decode_level,
+    decode_read_proof, decode_selections, encode_ledger, encode_level, encode_read_proof,
 };
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId, Selections};
 use crate::port::{Archive, JournalRecord, StoreError};
@@ -74,7 +76,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Names the part of a store that belongs to a portal. Nothing is written; a store that is not there yet is empty.
+    /// Names the part of a store that belongs to a portal. Nothing is written; a store that is not
+    /// there yet is empty.
     ///
     /// # Errors
     ///
@@ -88,7 +91,11 @@ impl Store {
         };
         match problem {
             Some(problem) => Err(failed(tr_later!("cannot use as a store:"), root, problem)),
-            None => Ok(Self { folders: Folders::new(root, portal), portal: portal.clone(), backups: Arc::default() }),
+            None => Ok(Self {
+                folders: Folders::new(root, portal),
+                portal: portal.clone(),
+                backups: Arc::default(),
+            }),
         }
     }
 
@@ -102,8 +109,8 @@ impl Store {
         self.folders.portal().is_dir()
     }
 
-    /// Finds out, before the first reset, whether the store can be written to and has room: writes a file of some size,
-    /// syncs it and removes it.
+    /// Finds out, before the first reset, whether the store can be written to and has room: writes
+    /// a file of some size, syncs it and removes it.
     ///
     /// # Errors
     ///
@@ -133,10 +140,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there is none, or it cannot be read, is damaged or belongs to another portal. A ledger that is not there is not
-    /// an empty one: everybody would have another turn because of a name that was mistyped.
+    /// If there is none, or it cannot be read, is damaged or belongs to another portal. A ledger
+    /// that is not there is not an empty one: everybody would have another turn because of a name
+    /// that was mistyped.
     pub fn ledger_file(&self, path: &Path) -> Result<Ledger, StoreError> {
-        self.read_ledger(path)?.ok_or_else(|| StoreError::Missing(format!("ledger {}", path.display())))
+        self.read_ledger(path)?
+            .ok_or_else(|| StoreError::Missing(format!("ledger {}", path.display())))
     }
 
     /// Begins a ledger in a file elsewhere.
@@ -146,7 +155,11 @@ impl Store {
     /// If something stands there already, or it cannot be written.
     pub fn begin_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
         if path.exists() {
-            return Err(failed(tr_later!("cannot begin a ledger in"), path, io::ErrorKind::AlreadyExists.into()));
+            return Err(failed(
+                tr_later!("cannot begin a ledger in"),
+                path,
+                io::ErrorKind::AlreadyExists.into(),
+            ));
         }
         write_whole(path, &self.ledger_bytes(path, ledger)?)
     }
@@ -177,8 +190,9 @@ impl Store {
         read_document(&self.folders.level(), decode_level)
     }
 
-    /// Keeps what the portal's limits stand at. Like the proof for reads, it is written without the lock: a plan fills the portal's
-    /// counter too, and of two that write at once the later one is right enough.
+    /// Keeps what the portal's limits stand at. Like the proof for reads, it is written without the
+    /// lock: a plan fills the portal's counter too, and of two that write at once the later one is
+    /// right enough.
     ///
     /// # Errors
     ///
@@ -195,7 +209,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is damaged, or is the proof of another portal. That is never a reason to trust.
+    /// If the file cannot be read, is damaged, or is the proof of another portal. That is never a
+    /// reason to trust.
     pub fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
         let path = self.folders.read_proof();
         match read_document(&path, decode_read_proof)? {
@@ -206,7 +221,8 @@ impl Store {
         }
     }
 
-    /// Keeps a proof, without the lock: every command that reads may see one, and each is as good as the other.
+    /// Keeps a proof, without the lock: every command that reads may see one, and each is as good
+    /// as the other.
     ///
     /// # Errors
     ///
@@ -262,8 +278,11 @@ impl Store {
         };
         let mut runs = Vec::new();
         for entry in entries {
-            let name = entry.map_err(|source| failed(tr_later!("cannot read"), &folder, source))?.file_name();
-            // What has not the name of a run is not ours, and a run that was cut before it had a journal sent nothing.
+            let name = entry
+                .map_err(|source| failed(tr_later!("cannot read"), &folder, source))?
+                .file_name();
+            // What has not the name of a run is not ours, and a run that was cut before it had a
+            // journal sent nothing.
             let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
             runs.extend(run.filter(|run| self.folders.journal(run).exists()));
         }
@@ -279,12 +298,18 @@ impl Store {
     pub fn find_run(&self, text: &str) -> Result<RunId, StoreError> {
         let runs = self.run_ids()?;
         if text == "last" {
-            return runs.into_iter().next_back().ok_or_else(|| StoreError::Missing("run in the store".to_owned()));
+            return runs
+                .into_iter()
+                .next_back()
+                .ok_or_else(|| StoreError::Missing("run in the store".to_owned()));
         }
-        let mut fitting = runs.into_iter().filter(|run| !text.is_empty() && run.as_str().starts_with(text));
+        let mut fitting =
+            runs.into_iter().filter(|run| !text.is_empty() && run.as_str().starts_with(text));
         match (fitting.next(), fitting.next()) {
             (Some(run), None) => Ok(run),
-            (Some(_), Some(_)) => Err(StoreError::Missing(format!("single run whose name begins with {text:?}"))),
+            (Some(_), Some(_)) => {
+                Err(StoreError::Missing(format!("single run whose name begins with {text:?}")))
+            }
             (None, _) => Err(StoreError::Missing(format!("run {text:?} in the store"))),
         }
     }
@@ -299,7 +324,8 @@ impl Store {
             .ok_or_else(|| damaged(&self.folders.journal(run), "it has no head of a run"))
     }
 
-    /// All runs, the oldest first. Whoever wants to show the good ones beside a damaged one asks for each by itself.
+    /// All runs, the oldest first. Whoever wants to show the good ones beside a damaged one asks
+    /// for each by itself.
     ///
     /// # Errors
     ///
@@ -339,7 +365,8 @@ impl Store {
         read_if_there(&self.folders.plan(run), LARGEST_DOCUMENT)
     }
 
-    /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from the journal.
+    /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from
+    /// the journal.
     ///
     /// # Errors
     ///
@@ -381,7 +408,10 @@ impl Archive for Store {
     }
 }
 
-fn read_document<T>(path: &Path, decode: impl Fn(&[u8]) -> Result<T, FormatError>) -> Result<Option<T>, StoreError> {
+fn read_document<T>(
+    path: &Path,
+    decode: impl Fn(&[u8]) -> Result<T, FormatError>,
+) -> Result<Option<T>, StoreError> {
     let Some(bytes) = read_if_there(path, LARGEST_DOCUMENT)? else { return Ok(None) };
     decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
 }

@@ -1,7 +1,8 @@
 //! Identity of this process, and the life of another one as far as it can be seen from here.
 //!
-//! A number alone names no process: it is used again, another machine with the same host name has the same numbers, and so
-//! has another namespace of process ids on the same machine. So a process that cannot be seen from here is never called dead.
+//! A number alone names no process: it is used again, another machine with the same host name has
+//! the same numbers, and so has another namespace of process ids on the same machine. So a process
+//! that cannot be seen from here is never called dead.
 
 use std::fs::{self, File};
 #[cfg(unix)]
@@ -20,11 +21,14 @@ pub(super) enum Life {
 /// Returns the identity of this process.
 pub(super) fn this_process() -> ProcessIdentity {
     let process = std::process::id();
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+    let boot =
+        fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
     if !sees_itself(process) {
         return ProcessIdentity { process, boot, ..ProcessIdentity::default() };
     }
-    let namespace = fs::read_link("/proc/self/ns/pid").map(|name| name.display().to_string()).unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/pid")
+        .map(|name| name.display().to_string())
+        .unwrap_or_default();
     let started = status(process).map(|(_, started)| started).unwrap_or_default();
     ProcessIdentity { process, boot, namespace, started }
 }
@@ -45,7 +49,8 @@ pub(super) fn life(process: &ProcessIdentity, here: &ProcessIdentity) -> Life {
     }
 }
 
-/// Tells whether a process lives of which only the number on this host is known: that of a lock file of version 1.
+/// Tells whether a process lives of which only the number on this host is known: that of a lock
+/// file of version 1.
 pub(super) fn life_of_number(process: u32, here: &ProcessIdentity) -> Life {
     if !cfg!(target_os = "linux") {
         return Life::Ended;
@@ -78,13 +83,15 @@ fn sees_itself(process: u32) -> bool {
 /// Returns state and start time of a process, if there is one with this number.
 fn status(process: u32) -> Option<(char, String)> {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in front may hold blanks and parentheses. The state is field 3 of proc(5), the start time field 22.
+    // The name in front may hold blanks and parentheses. The state is field 3 of proc(5), the start
+    // time field 22.
     let mut fields = line.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((state, fields.nth(18)?.to_owned()))
 }
 
-/// Tells whether a process in this state has ended and only waits for its parent; it holds no files any more.
+/// Tells whether a process in this state has ended and only waits for its parent; it holds no files
+/// any more.
 fn is_dead(state: char) -> bool {
     matches!(state, 'Z' | 'X' | 'x')
 }
@@ -98,7 +105,10 @@ mod tests {
     #[test]
     fn a_process_lives_for_those_who_see_it_and_is_unknown_to_all_others() {
         let here = this_process();
-        assert!([&here.boot, &here.namespace, &here.started].into_iter().all(|text| !text.is_empty()), "{here:?}");
+        assert!(
+            [&here.boot, &here.namespace, &here.started].into_iter().all(|text| !text.is_empty()),
+            "{here:?}"
+        );
         assert_eq!(life(&here, &here), Life::Living);
         let another = ProcessIdentity { started: "1".to_owned(), ..here.clone() };
         assert_eq!(life(&another, &here), Life::Ended, "the number was used again");
@@ -106,7 +116,11 @@ mod tests {
         for hidden in [
             ProcessIdentity { boot: "another".to_owned(), ..here.clone() },
             ProcessIdentity { namespace: "pid:[1]".to_owned(), ..here.clone() },
-            ProcessIdentity { process: here.process, boot: here.boot.clone(), ..ProcessIdentity::default() },
+            ProcessIdentity {
+                process: here.process,
+                boot: here.boot.clone(),
+                ..ProcessIdentity::default()
+            },
         ] {
             for process in [&here, &another] {
                 assert_eq!(life(process, &hidden), Life::Unknown, "{hidden:?}");
@@ -120,12 +134,18 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
         let started = status(child.id()).unwrap().1;
         let identity = ProcessIdentity { process: child.id(), started, ..here.clone() };
-        assert_eq!((life(&identity, &here), life_of_number(child.id(), &here)), (Life::Living, Life::Unknown));
+        assert_eq!(
+            (life(&identity, &here), life_of_number(child.id(), &here)),
+            (Life::Living, Life::Unknown)
+        );
         child.kill().unwrap();
         while status(child.id()).is_some_and(|(state, _)| state != 'Z') {
             std::thread::yield_now();
         }
-        assert_eq!((life(&identity, &here), life_of_number(child.id(), &here)), (Life::Ended, Life::Ended));
+        assert_eq!(
+            (life(&identity, &here), life_of_number(child.id(), &here)),
+            (Life::Ended, Life::Ended)
+        );
         child.wait().unwrap();
     }
 }

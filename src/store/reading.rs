@@ -1,7 +1,8 @@
 //! Reading what people name, without ever waiting or growing for ever.
 //!
-//! A name on the command line may lead to anything: a device that never ends, a pipe into which nobody writes, a file of
-//! another kind. So every read has a limit that no right file comes near, and a pipe has a time as well.
+//! A name on the command line may lead to anything: a device that never ends, a pipe into which
+//! nobody writes, a file of another kind. So every read has a limit that no right file comes near,
+//! and a pipe has a time as well.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -10,7 +11,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long a pipe may take until its end. Whoever makes a manifest while recard waits for it takes seconds.
+/// How long a pipe may take until its end. Whoever makes a manifest while recard waits for it takes
+/// seconds.
 const PIPE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The byte order mark of UTF-8, which editors and shells put in front of what they write.
@@ -20,7 +22,8 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 ///
 /// # Errors
 ///
-/// If it cannot be read, or holds more than `limit` bytes, or is a pipe whose end does not come within a minute.
+/// If it cannot be read, or holds more than `limit` bytes, or is a pipe whose end does not come
+/// within a minute.
 pub fn read_whole(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = read_patiently(path, limit, PIPE_PATIENCE)?;
     if bytes.starts_with(MARK) {
@@ -41,13 +44,15 @@ pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 /// Reads a file of the store. Anything but a regular file is an error at once.
 pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_file(path, File::options().read(true))?;
-    // The buffer is allocated once, by the length that the system tells. The file may grow meanwhile.
+    // The buffer is allocated once, by the length that the system tells. The file may grow
+    // meanwhile.
     let room = usize::try_from(file.metadata()?.len().min(limit)).unwrap_or_default();
     read_into(Vec::with_capacity(room), file, limit)
 }
 
-/// Opens a regular file without waiting, or makes it if the options say so. A pipe, a device or a folder in its place is an
-/// error: a pipe would wait for its other end, and a device may never end.
+/// Opens a regular file without waiting, or makes it if the options say so. A pipe, a device or a
+/// folder in its place is an error: a pipe would wait for its other end, and a device may never
+/// end.
 pub(super) fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let no_file = || Err(io::Error::other("it is not a regular file"));
     // The first look is for devices, where opening alone may have an effect.
@@ -82,12 +87,16 @@ fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec
     if fs::metadata(path)?.is_file() {
         return read_file(path, limit);
     }
-    // Even the opening of a pipe waits for its other end. A thread that waits for ever ends with the process.
+    // Even the opening of a pipe waits for its other end. A thread that waits for ever ends with
+    // the process.
     let (told, result) = mpsc::channel();
     let path = path.to_owned();
     thread::spawn(move || told.send(File::open(path).and_then(|file| read_to_limit(file, limit))));
     result.recv_timeout(patience).unwrap_or_else(|_| {
-        let text = format!("it is not a regular file, and its end did not come within {} s", patience.as_secs());
+        let text = format!(
+            "it is not a regular file, and its end did not come within {} s",
+            patience.as_secs()
+        );
         Err(io::Error::new(io::ErrorKind::TimedOut, text))
     })
 }
@@ -121,15 +130,24 @@ mod tests {
         assert_eq!(read_whole(&path, 8).unwrap(), b"12345678");
         let problem = read_whole(&path, 7).unwrap_err();
         assert_eq!(problem.kind(), io::ErrorKind::FileTooLarge);
-        assert_eq!(problem.to_string(), "it holds more than 7 bytes, which is as much as is read of it");
-        assert_eq!(read_whole(&folder.path().join("none"), 7).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            problem.to_string(),
+            "it holds more than 7 bytes, which is as much as is read of it"
+        );
+        assert_eq!(
+            read_whole(&folder.path().join("none"), 7).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 
     #[cfg(unix)]
     #[test]
     fn a_device_that_never_ends_is_left_at_the_limit() {
         let problem = read_whole(Path::new("/dev/zero"), 8 << 20).unwrap_err();
-        assert_eq!(problem.to_string(), "it holds more than 8 MiB, which is as much as is read of it");
+        assert_eq!(
+            problem.to_string(),
+            "it holds more than 8 MiB, which is as much as is read of it"
+        );
         assert_eq!(read_whole(Path::new("/dev/null"), 1).unwrap(), b"");
     }
 
@@ -140,12 +158,17 @@ mod tests {
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let problem = read_patiently(&path, 100, Duration::ZERO).unwrap_err();
-        assert_eq!(problem.to_string(), "it is not a regular file, and its end did not come within 0 s");
+        assert_eq!(
+            problem.to_string(),
+            "it is not a regular file, and its end did not come within 0 s"
+        );
         let path = folder.path().join("other");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let writer = {
             let path = path.clone();
-            thread::spawn(move || io::Write::write_all(&mut File::options().write(true).open(path).unwrap(), b"text"))
+            thread::spawn(move || {
+                io::Write::write_all(&mut File::options().write(true).open(path).unwrap(), b"text")
+            })
         };
         assert_eq!(read_whole(&path, 100).unwrap(), b"text");
         writer.join().unwrap().unwrap();

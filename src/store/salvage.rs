@@ -1,16 +1,20 @@
 //! Journals with damaged lines: what is whole in them, and what the files beside them add.
 //!
-//! A run is no less undone for one damaged line of its journal: the other lines and the backups are whole. What stood in the
-//! line is not guessed; the caller learns that something is lost.
+//! A run is no less undone for one damaged line of its journal: the other lines and the backups are
+//! whole. What stood in the line is not guessed; the caller learns that something is lost.
 
 use std::collections::BTreeSet;
 
 use super::file::{LARGEST_LOG, damaged, read_if_there};
 use super::{Store, backup, misread};
 use crate::format::plan_file::{PlanFile, PlanFileTarget};
-use crate::format::{AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record};
+use crate::format::{
+    AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record,
+};
 use crate::model::{CardKey, PortalId, RunId, UserId};
-use crate::port::{JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError};
+use crate::port::{
+    JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
+};
 
 /// The whole lines of a journal.
 #[derive(Debug)]
@@ -48,13 +52,18 @@ impl WholeLines {
             let (number, found) = match line {
                 FoundLine::Damaged(damage) => (damage.number, Err(damage.to_string())),
                 FoundLine::Whole { at: _, line } => match numbered_record(line.json) {
-                    Ok((number, record)) if matches!(record, JournalRecord::Opened(_)) == (number == 1) => {
+                    Ok((number, record))
+                        if matches!(record, JournalRecord::Opened(_)) == (number == 1) =>
+                    {
                         (line.number, Ok((number, record)))
                     }
-                    Ok(_) => {
-                        (line.number, Err("the head of the run does not stand in the first line alone".to_owned()))
+                    Ok(_) => (
+                        line.number,
+                        Err("the head of the run does not stand in the first line alone".to_owned()),
+                    ),
+                    Err(newer @ FormatError::TooNew { .. }) => {
+                        return Err(misread(&path, newer, Some(line.number)));
                     }
-                    Err(newer @ FormatError::TooNew { .. }) => return Err(misread(&path, newer, Some(line.number))),
                     Err(other) => (line.number, Err(format!("line {}: {other}", line.number))),
                 },
             };
@@ -68,7 +77,8 @@ impl WholeLines {
         }
         let last_place = numbered.iter().map(|(place, _)| *place).max();
         let is_damaged_behind = tail > last_place;
-        let mut records: Vec<(u32, JournalRecord)> = numbered.into_iter().map(|(_, record)| record).collect();
+        let mut records: Vec<(u32, JournalRecord)> =
+            numbered.into_iter().map(|(_, record)| record).collect();
         for (expected, (number, _)) in (1..).zip(&records) {
             if *number != expected {
                 problem.get_or_insert_with(|| {
@@ -116,14 +126,16 @@ impl Store {
     pub fn salvage(&self, run: &RunId, caller: UserId) -> Result<SalvagedJournal, StoreError> {
         let whole = WholeLines::read(self, run)?;
         let told = self.told_of(run);
-        let is_closed = whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+        let is_closed =
+            whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
         let header = match whole.header {
             Some(header) => Some(header),
             None => self.header_elsewhere(run, &told, caller, &whole.records),
         };
         let settled: BTreeSet<CardKey> = whole.records.iter().filter_map(settled_target).collect();
         let is_settled = |target: &PlannedCard| settled.contains(&target.key);
-        // A run tells the trail of its end when every target has its outcome in the journal, and keeps its report after that.
+        // A run tells the trail of its end when every target has its outcome in the journal, and
+        // keeps its report after that.
         let lost_its_end = !is_closed
             && (told.is_closed || self.folders.report(run).exists())
             && header.as_ref().is_some_and(|header| !header.targets.iter().all(is_settled));
@@ -140,30 +152,37 @@ impl Store {
         Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
     }
 
-    /// Returns whether a run with a damaged journal came to its end, by its journal or by the trail.
+    /// Returns whether a run with a damaged journal came to its end, by its journal or by the
+    /// trail.
     pub(super) fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
         let whole = WholeLines::read(self, run)?;
-        let closed = whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
+        let closed =
+            whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
         Ok(closed || self.told_of(run).is_closed)
     }
 
-    /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has none.
+    /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has
+    /// none.
     fn told_of(&self, run: &RunId) -> Told {
-        let bytes = read_if_there(&self.folders.audit(), LARGEST_LOG).ok().flatten().unwrap_or_default();
+        let bytes =
+            read_if_there(&self.folders.audit(), LARGEST_LOG).ok().flatten().unwrap_or_default();
         let mut told = Told::default();
         for line in find_audit(&bytes).map(|found| found.lines).unwrap_or_default() {
             match line.entry.event {
                 AuditEvent::RunStarted { run: started, restores, .. } if started == *run => {
                     told.started = Some(restores);
                 }
-                AuditEvent::RunClosed { run: closed, .. } if closed == *run => told.is_closed = true,
+                AuditEvent::RunClosed { run: closed, .. } if closed == *run => {
+                    told.is_closed = true
+                }
                 _ => {}
             }
         }
         told
     }
 
-    /// Returns the head of a run from the files beside its journal: its report, its plan, or the trail, which is this portal's.
+    /// Returns the head of a run from the files beside its journal: its report, its plan, or the
+    /// trail, which is this portal's.
     fn header_elsewhere(
         &self,
         run: &RunId,
@@ -171,7 +190,8 @@ impl Store {
         caller: UserId,
         records: &[JournalRecord],
     ) -> Option<RunHeader> {
-        let report = self.report(run).ok().flatten().and_then(|bytes| decode_run_report(&bytes).ok());
+        let report =
+            self.report(run).ok().flatten().and_then(|bytes| decode_run_report(&bytes).ok());
         if let Some(report) = report.filter(|report| report.run == *run) {
             return Some(report.header);
         }
@@ -214,14 +234,24 @@ fn header_of_plan(plan: &PlanFile) -> RunHeader {
         actor: String::new(),
         manifest: Some(content.manifest),
         commit: content.commit.clone(),
-        reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
+        reasons: content
+            .manifests
+            .iter()
+            .map(|one| (one.name.clone(), one.reason.clone()))
+            .collect(),
         trust: None,
         targets: content.targets.iter().map(planned).collect(),
     }
 }
 
-/// Makes the head of a run of which no file but the trail tells: its targets are those that whole lines name.
-fn header_of_records(portal: &PortalId, purpose: RunPurpose, caller: UserId, records: &[JournalRecord]) -> RunHeader {
+/// Makes the head of a run of which no file but the trail tells: its targets are those that whole
+/// lines name.
+fn header_of_records(
+    portal: &PortalId,
+    purpose: RunPurpose,
+    caller: UserId,
+    records: &[JournalRecord],
+) -> RunHeader {
     let mut targets: Vec<PlannedCard> = Vec::new();
     for record in records {
         if let JournalRecord::Intent { targets: intended } = record {

@@ -21,7 +21,10 @@ pub(super) fn read(path: &Path) -> Result<ReadList, StoreError> {
     let found = read_lines(&bytes).map_err(|problem| damaged(path, problem.to_string()))?;
     let mut plans = Vec::with_capacity(found.lines.len());
     for line in &found.lines {
-        plans.push(decode_used_plan(line.json).map_err(|problem| misread(path, problem, Some(line.number)))?);
+        plans.push(
+            decode_used_plan(line.json)
+                .map_err(|problem| misread(path, problem, Some(line.number)))?,
+        );
     }
     Ok(ReadList { plans, whole: found.whole })
 }

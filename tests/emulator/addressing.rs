@@ -1,4 +1,5 @@
-//! How the portal reads whom and what a request means: user ids, scopes, kinds of leads, bodies, addresses.
+//! How the portal reads whom and what a request means: user ids, scopes, kinds of leads, bodies,
+//! addresses.
 
 use recard::emulator::Limits;
 use serde_json::{Value, json};
@@ -27,7 +28,9 @@ async fn a_user_id_is_read_by_the_rules_of_php() {
     ] {
         assert_eq!(resets_by_nine(&portal, &json!({"scope": "P", "userId": id})), [who], "{id}");
     }
-    for nobody in [json!("1e30"), json!("99999999999999999999"), json!(2_147_483_648_u64), json!(4096)] {
+    for nobody in
+        [json!("1e30"), json!("99999999999999999999"), json!(2_147_483_648_u64), json!(4096)]
+    {
         assert!(resets(&portal, json!({"scope": "P", "userId": nobody})).is_empty(), "{nobody}");
     }
     // The first name that is not null counts, in the portal's own order.
@@ -51,16 +54,22 @@ async fn a_scope_is_common_only_as_the_one_letter() {
         assert_eq!(resets(&portal, json!({"scope": scope, "userId": 7})), [who], "{scope}");
     }
     assert_eq!(resets(&portal, json!({"scope": null, "SCOPE": "C"})), ["0 lead_details_common"]);
-    assert_eq!(resets(&portal, json!({"scope": "P", "Scope": "C", "userId": 7})), ["7 lead_details"]);
+    assert_eq!(
+        resets(&portal, json!({"scope": "P", "Scope": "C", "userId": 7})),
+        ["7 lead_details"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_kind_of_lead_depends_on_spelling_and_release() {
     let again = "7 returning_lead_details";
     let simple = "7 lead_details";
-    for (release, three) in [("current", None), ("mid", Some(simple)), ("legacy-read", Some(simple))] {
+    for (release, three) in
+        [("current", None), ("mid", Some(simple)), ("legacy-read", Some(simple))]
+    {
         let portal = Portal::start(release).await;
-        let by = |extras: Value| resets(&portal, json!({"scope": "P", "userId": 7, "extras": extras}));
+        let by =
+            |extras: Value| resets(&portal, json!({"scope": "P", "userId": 7, "extras": extras}));
         for (extras, who) in [
             (json!({"leadCustomerType": 2}), again),
             (json!({"leadCustomerType": "2x"}), again),
@@ -83,9 +92,13 @@ async fn the_kind_of_lead_depends_on_spelling_and_release() {
         for extras in [json!({"CATEGORY_ID": 5}), json!({"DEAL_CATEGORY_ID": "5"})] {
             assert!(by(extras.clone()).is_empty(), "{release} {extras}");
         }
-        let bad = portal.ask(RESET, json!({"scope": "P", "userId": 7, "extras": {"CATEGORY_ID": "5a"}}));
+        let bad =
+            portal.ask(RESET, json!({"scope": "P", "userId": 7, "extras": {"CATEGORY_ID": "5a"}}));
         assert_eq!(bad.0, if release == "current" { 500 } else { 200 });
-        assert_eq!(resets(&portal, json!({"userId": 7, "arExtras": {"leadCustomerType": 2}})), [again]);
+        assert_eq!(
+            resets(&portal, json!({"userId": 7, "arExtras": {"leadCustomerType": 2}})),
+            [again]
+        );
     }
 }
 
@@ -115,16 +128,24 @@ async fn a_body_that_cannot_be_read_is_an_empty_one() {
         // The address counts for every verb, and the body goes over it for POST alone.
         let path = format!("{RESET}?userId=7");
         assert_eq!(resets_by(&portal, "PUT", &path, "application/json", b"{\"userId\":8}"), seven);
-        assert_eq!(resets_by(&portal, "POST", &path, "application/json", b"{\"userId\":8}"), ["8 lead_details"]);
+        assert_eq!(
+            resets_by(&portal, "POST", &path, "application/json", b"{\"userId\":8}"),
+            ["8 lead_details"]
+        );
         assert_eq!(resets_by(&portal, "POST", &path, "application/json", b"{"), seven);
-        assert_eq!(resets_by(&portal, "GET", &format!("{RESET}?user%49d=7&scope[]=C"), "x", b""), seven);
+        assert_eq!(
+            resets_by(&portal, "GET", &format!("{RESET}?user%49d=7&scope[]=C"), "x", b""),
+            seven
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_is_read_whatever_its_spelling() {
     let portal = Portal::start("current").await;
-    let status = |path: &str| portal.send("POST", path, &[("Content-Type", "application/json")], b"{}").unwrap();
+    let status = |path: &str| {
+        portal.send("POST", path, &[("Content-Type", "application/json")], b"{}").unwrap()
+    };
     for path in [
         "/1/adminsecret00001/PROFILE",
         "/1/ADMINSECRET00001/profile.JSON/",
@@ -146,12 +167,20 @@ async fn an_address_is_read_whatever_its_spelling() {
     assert_eq!(refused("/profile"), error(401, "NO_AUTH_FOUND"));
     assert_eq!(refused("/7/adminsecret00001/profile"), error(401, "INVALID_CREDENTIALS"));
     assert_eq!(refused("/01/adminsecret00001/profile"), error(401, "INVALID_CREDENTIALS"));
-    assert_eq!(refused("/1/adminsecret00001/profile.json.json"), error(404, "ERROR_METHOD_NOT_FOUND"));
+    assert_eq!(
+        refused("/1/adminsecret00001/profile.json.json"),
+        error(404, "ERROR_METHOD_NOT_FOUND")
+    );
     let off = json!({"webhooks": [{"user_id": 1, "secret": "off", "active": false, "scope": ["crm"]},
         {"user_id": 10, "secret": "gone", "scope": []}, {"user_id": 99, "secret": "nobody", "scope": ["crm"]}]});
-    let portal = Portal::with("current", off, json!({"https_required": true}), Limits::default()).await;
+    let portal =
+        Portal::with("current", off, json!({"https_required": true}), Limits::default()).await;
     let (status, answer) = portal.ask_as("1/off", "no.such", json!({}));
-    assert_eq!((status, &answer["error"]), (404, &json!("ERROR_METHOD_NOT_FOUND")), "known before anything else");
+    assert_eq!(
+        (status, &answer["error"]),
+        (404, &json!("ERROR_METHOD_NOT_FOUND")),
+        "known before anything else"
+    );
     let mut state = portal.emulator.state();
     assert_eq!(portal.ask_as("1/off", "profile", json!({})).1["error"], "INVALID_REQUEST");
     state["environment"] = json!({"server_settings": {"rest.hold_entity": "{\"W\":[\"gone\"]}"}});

@@ -11,11 +11,21 @@ async fn who_may_do_what_depends_on_the_release() {
         let portal = Portal::start(release).await;
         let over_others = if release == "current" { 200 } else { 400 };
         let data = json!([{"name": "main", "title": "new"}]);
-        let status = |webhook: &str, method: &str, parameters: Value| portal.ask_as(webhook, method, parameters).0;
+        let status = |webhook: &str, method: &str, parameters: Value| {
+            portal.ask_as(webhook, method, parameters).0
+        };
         let crm = "9/crmadminsecret09";
         assert_eq!(status(crm, GET, json!({"scope": "P", "userId": 7})), over_others, "{release}");
-        assert_eq!(status(crm, RESET, json!({"scope": "P", "userId": 7})), over_others, "{release}");
-        assert_eq!(status(crm, SET, json!({"scope": "P", "userId": 7, "data": data})), over_others, "{release}");
+        assert_eq!(
+            status(crm, RESET, json!({"scope": "P", "userId": 7})),
+            over_others,
+            "{release}"
+        );
+        assert_eq!(
+            status(crm, SET, json!({"scope": "P", "userId": 7, "data": data})),
+            over_others,
+            "{release}"
+        );
         assert_eq!(status(crm, FORCE, json!({})), over_others, "{release}");
         assert_eq!(status(crm, SET, json!({"scope": "C", "data": data})), 200);
         assert_eq!(status(crm, RESET, json!({"scope": "C"})), 200);
@@ -32,7 +42,11 @@ async fn who_may_do_what_depends_on_the_release() {
             (RESET, json!({"scope": "P", "user_id": 8}), 200),
             (FORCE, json!({}), 400),
         ] {
-            assert_eq!(status(plain, method, parameters.clone()), expected, "{release} {method} {parameters}");
+            assert_eq!(
+                status(plain, method, parameters.clone()),
+                expected,
+                "{release} {method} {parameters}"
+            );
         }
         // Whoever may not write does not learn what is wrong with the data.
         let (_, refused) = portal.ask_as(plain, SET, json!({"scope": "C", "data": 5}));
@@ -47,9 +61,14 @@ async fn an_old_portal_reads_and_writes_the_caller_and_resets_the_named() {
     assert_eq!(portal.result(GET, json!({"scope": "P", "userId": 7}))[0]["title"], "one");
     assert_eq!(portal.result(GET, json!({"scope": "C", "userId": 7}))[0]["title"], "all");
     let item = "crm.item.details.configuration.set";
-    portal.result(item, json!({"entityTypeId": 1, "userId": 8, "data": [{"name": "main", "title": "new"}]}));
+    portal.result(
+        item,
+        json!({"entityTypeId": 1, "userId": 8, "data": [{"name": "main", "title": "new"}]}),
+    );
     let state = portal.emulator.state();
-    let row = |user: i64| state["options"].as_array().unwrap().iter().find(|row| row["user_id"] == user).unwrap();
+    let row = |user: i64| {
+        state["options"].as_array().unwrap().iter().find(|row| row["user_id"] == user).unwrap()
+    };
     assert_eq!((title(row(1)), title(row(8))), (json!("new"), json!("eight")));
     assert_eq!(resets(&portal, json!({"scope": "P", "userId": 8})), ["8 lead_details"]);
     let force = portal.removed(|portal| assert_eq!(portal.ask(FORCE, json!({})).0, 200));
@@ -62,7 +81,8 @@ async fn set_refuses_in_the_portals_order_and_words() {
         let portal = Portal::start(release).await;
         let old = release != "current";
         let text = |data: Value| {
-            let (status, answer) = portal.ask(SET, json!({"scope": "P", "userId": 7, "data": data}));
+            let (status, answer) =
+                portal.ask(SET, json!({"scope": "P", "userId": 7, "data": data}));
             match status {
                 200 => String::new(),
                 400 => answer["error_description"].as_str().unwrap().to_owned(),
@@ -95,8 +115,14 @@ async fn set_refuses_in_the_portals_order_and_words() {
             (json!([{"name": "a", "title": "A", "elements": "X"}]), ""),
             (json!([{"name": ["a"], "title": "A"}]), "500"),
             (json!(["a"]), "500"),
-            (json!([{"name": "a", "title": ""}]), if old { "Section at index 0 does not have title." } else { "" }),
-            (json!([{"name": "a", "title": 5}]), if old { "" } else { "Section at index 0 does not have title." }),
+            (
+                json!([{"name": "a", "title": ""}]),
+                if old { "Section at index 0 does not have title." } else { "" },
+            ),
+            (
+                json!([{"name": "a", "title": 5}]),
+                if old { "" } else { "Section at index 0 does not have title." },
+            ),
         ] {
             assert_eq!(text(data.clone()), wanted, "{release} {data}");
         }
@@ -129,9 +155,15 @@ async fn set_keeps_what_the_portal_knows_and_drops_the_rest() {
         &data[0][elements][0][optionFlags]=1&data[0][elements][0][options][x]=";
     assert_eq!(portal.form(SET, form).1["result"], true);
     let shown = portal.result(GET, json!({"scope": "P", "userId": 7}));
-    assert_eq!(shown[0]["elements"], json!([{"name": "A", "optionFlags": "1", "options": {"x": ""}}]));
+    assert_eq!(
+        shown[0]["elements"],
+        json!([{"name": "A", "optionFlags": "1", "options": {"x": ""}}])
+    );
     // A write for an id that no column can hold goes to the largest that one can.
-    portal.result(SET, json!({"userId": "99999999999999999999", "data": [{"name": "m", "title": "T"}]}));
+    portal.result(
+        SET,
+        json!({"userId": "99999999999999999999", "data": [{"name": "m", "title": "T"}]}),
+    );
     assert!(portal.rows().contains(&"2147483647 lead_details".to_owned()));
     assert_eq!(portal.result(GET, json!({"userId": 99_999_999_999_u64})), Value::Null);
 }
@@ -147,7 +179,12 @@ async fn what_is_stored_is_found_whatever_its_letter_case_and_the_common_default
         row(7, "Lead_Details_Scope", "N", json!("P")),
         row(7, "lead_details_scope_on_add", "N", json!("P")),
         row(7, "lead_details_opts", "N", json!({})),
-        row(8, "lead_details", "N", json!([{"type": "column"}, {"type": "column", "elements": [1]}])),
+        row(
+            8,
+            "lead_details",
+            "N",
+            json!([{"type": "column"}, {"type": "column", "elements": [1]}])
+        ),
         row(8, "RETURNING_LEAD_DETAILS", "N", json!(false)),
     ]);
     portal.emulator.set_state(&state).unwrap();
@@ -159,9 +196,11 @@ async fn what_is_stored_is_found_whatever_its_letter_case_and_the_common_default
     assert_eq!(get(json!({"userId": 8, "extras": repeat})), json!(false));
     assert_eq!(get(json!({"scope": "C"})), Value::Null);
     assert_eq!(resets(&portal, json!({"userId": 7})), [] as [&str; 0]);
-    let force = portal.removed(|portal| assert_eq!(portal.ask(FORCE, json!({"userId": 7, "scope": "C"})).0, 200));
+    let force = portal
+        .removed(|portal| assert_eq!(portal.ask(FORCE, json!({"userId": 7, "scope": "C"})).0, 200));
     assert_eq!(force, ["0 LEAD_DETAILS", "7 Lead_Details_Scope", "8 lead_details"]);
-    let force = portal.removed(|portal| assert_eq!(portal.ask(FORCE, json!({"extras": repeat})).0, 200));
+    let force =
+        portal.removed(|portal| assert_eq!(portal.ask(FORCE, json!({"extras": repeat})).0, 200));
     assert_eq!(force, ["0 returning_lead_details", "8 RETURNING_LEAD_DETAILS"]);
 }
 
@@ -169,19 +208,23 @@ async fn what_is_stored_is_found_whatever_its_letter_case_and_the_common_default
 async fn crm_item_wants_to_know_of_what() {
     let portal = Portal::start("current").await;
     let item = "crm.item.details.configuration.get";
-    let text = |parameters: Value| portal.ask(item, parameters).1["error_description"].as_str().map(str::to_owned);
+    let text = |parameters: Value| {
+        portal.ask(item, parameters).1["error_description"].as_str().map(str::to_owned)
+    };
     let undefined = Some("Parameter 'entityTypeID' is not defined".to_owned());
     for id in [json!(0), json!("lead"), json!(null), json!([]), json!(999), json!(-1)] {
         assert_eq!(text(json!({"entityTypeId": id, "userId": 7})), undefined, "{id}");
     }
     assert_eq!(text(json!({"userId": 7})), undefined);
-    let unsupported = |name: &str| Some(format!("The entity type '{name}' is not supported in current context."));
+    let unsupported =
+        |name: &str| Some(format!("The entity type '{name}' is not supported in current context."));
     assert_eq!(text(json!({"entityTypeId": 5})), unsupported("INVOICE"));
     assert_eq!(text(json!({"entityTypeId": "8"})), unsupported("REQUISITE"));
     assert_eq!(text(json!({"entityTypeId": 1.9, "userId": 7})), None);
     assert_eq!(portal.result(item, json!({"entityTypeId": 2, "userId": 7})), Value::Null);
     assert_eq!(
-        portal.result(item, json!({"entityTypeId": null, "ENTITY_TYPE_ID": true, "userId": 7}))[0]["title"],
+        portal.result(item, json!({"entityTypeId": null, "ENTITY_TYPE_ID": true, "userId": 7}))[0]
+            ["title"],
         "seven"
     );
 }

@@ -47,13 +47,20 @@ async fn user_get_filters_and_sorts_with_all_its_traps() {
     }
     let (_, nobody) = portal.ask("user.get", json!({"ID": 4711}));
     assert_eq!((&nobody["result"], nobody.get("total")), (&json!([]), None));
-    let order = |sort: Value, order: Value| portal.ask("user.get", json!({"sort": sort, "order": order, "ID": [7, 8]}));
+    let order = |sort: Value, order: Value| {
+        portal.ask("user.get", json!({"sort": sort, "order": order, "ID": [7, 8]}))
+    };
     assert_eq!(ids(&order(json!("last_name"), json!("DESC")).1["result"]), ["8", "7"]);
     assert_eq!(ids(&order(json!({"ID": "DESC"}), json!("DESC")).1["result"]), ["7", "8"]);
     assert_eq!(ids(&order(json!(""), json!("DESC")).1["result"]), ["7", "8"]);
     let (status, refused) = order(json!("nope"), json!("ASC"));
     assert_eq!((status, &refused["error"]), (400, &json!("100")));
-    assert!(refused["error_description"].as_str().unwrap().starts_with("Unknown field definition `nope` (nope)"));
+    assert!(
+        refused["error_description"]
+            .as_str()
+            .unwrap()
+            .starts_with("Unknown field definition `nope` (nope)")
+    );
     assert_eq!(order(json!("ID"), json!("up")).0, 400);
     let only = json!({"ID": 7, "SELECT": ["NAME", "nope"]});
     assert_eq!(portal.result("user.get", only.clone()), json!([{"NAME": "Ivan"}]));
@@ -64,15 +71,19 @@ async fn user_get_filters_and_sorts_with_all_its_traps() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn department_get_knows_capitals_only_and_reads_whole_pages() {
-    let department =
-        |id: i64| json!({"ID": id, "NAME": format!("D{id}"), "PARENT": (id > 1).then_some(1), "LEFT_MARGIN": -id});
+    let department = |id: i64| json!({"ID": id, "NAME": format!("D{id}"), "PARENT": (id > 1).then_some(1), "LEFT_MARGIN": -id});
     let departments: Vec<Value> = (1..=60).map(department).collect();
     let parts = json!({"departments": departments});
     let portal = Portal::with("current", parts, json!({}), Limits::default()).await;
     let page = |parameters: Value| {
         let (_, answer) = portal.ask("department.get", parameters);
         let shown = ids(&answer["result"]);
-        (shown.first().map(|id| (*id).to_owned()), shown.len(), answer["total"].clone(), answer["next"].clone())
+        (
+            shown.first().map(|id| (*id).to_owned()),
+            shown.len(),
+            answer["total"].clone(),
+            answer["next"].clone(),
+        )
     };
     let first = || Some("60".to_owned());
     assert_eq!(page(json!({})), (first(), 50, json!(60), json!(50)));
@@ -107,5 +118,8 @@ async fn the_small_methods_answer_by_right_and_release() {
     assert_eq!(known("USER.get"), (json!(false), json!(false)));
     assert_eq!(known("user.get"), (json!(true), json!(true)));
     assert_eq!(portal.result("method.get", json!({"NAME": "user.get"}))["isExisting"], false);
-    assert_eq!(portal.ask_as("1/adminnocrm000001", "scope", json!({})).1["result"], json!(["user"]));
+    assert_eq!(
+        portal.ask_as("1/adminnocrm000001", "scope", json!({})).1["result"],
+        json!(["user"])
+    );
 }

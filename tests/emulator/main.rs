@@ -1,8 +1,13 @@
-//! The rules of the portal that its recordings show, where no recording looks: other values, other ways to send them, other
-//! releases.
+//! The rules of the portal that its recordings show, where no recording looks: other values, other
+//! ways to send them, other releases.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, dead_code, reason = "the support code is shared by several tests")]
 
 mod addressing;
@@ -23,7 +28,8 @@ const FORCE: &str = "crm.lead.details.configuration.forceCommonScopeForAll";
 
 /// Who loses a card by a reset with these parameters.
 fn resets(portal: &Portal, parameters: Value) -> Vec<String> {
-    portal.removed(|portal| assert_eq!(portal.ask(RESET, parameters.clone()).0, 200, "{parameters}"))
+    portal
+        .removed(|portal| assert_eq!(portal.ask(RESET, parameters.clone()).0, 200, "{parameters}"))
 }
 
 /// The same with the webhook of user 9, so that the caller and user 1 are two.
@@ -35,7 +41,13 @@ fn resets_by_nine(portal: &Portal, parameters: &Value) -> Vec<String> {
 }
 
 /// Who loses a card by a reset with a body that is no JSON of its own.
-fn resets_by(portal: &Portal, verb: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<String> {
+fn resets_by(
+    portal: &Portal,
+    verb: &str,
+    path: &str,
+    content_type: &str,
+    body: &[u8],
+) -> Vec<String> {
     portal.removed(|portal| {
         let path = format!("/1/adminsecret00001/{path}");
         let answer = portal.send(verb, &path, &[("Content-Type", content_type)], body).unwrap();

@@ -1,5 +1,5 @@
-//! A person who saves between any two commands, with lost and refused answers on top: no save is lost outside of the documented
-//! windows, and no outcome is untrue.
+//! A person who saves between any two commands, with lost and refused answers on top: no save is
+//! lost outside of the documented windows, and no outcome is untrue.
 
 use std::sync::Arc;
 
@@ -20,16 +20,25 @@ const INTERLEAVINGS: u64 = 1_000;
 const INTERLEAVINGS_AT_NIGHT: u64 = 100_000;
 
 /// Faults after which the evidence of a request is gone.
-const SILENCING: [&str; 7] =
-    ["html-after", "cut-after", "truncate", "answer", "answer-command", "limit-command", "skip-command"];
+const SILENCING: [&str; 7] = [
+    "html-after",
+    "cut-after",
+    "truncate",
+    "answer",
+    "answer-command",
+    "limit-command",
+    "skip-command",
+];
 
 /// Faults that may refuse a write and its read-back.
 const REJECTING: [&str; 1] = ["answer"];
 
-/// The number of requests that may leave between the two calls of a layout that goes alone: one for each connection.
+/// The number of requests that may leave between the two calls of a layout that goes alone: one for
+/// each connection.
 const IN_FLIGHT: u64 = 8;
 
-/// One to four saves anywhere among the commands for cards, and in two of five scripts one or two faults.
+/// One to four saves anywhere among the commands for cards, and in two of five scripts one or two
+/// faults.
 fn script(numbers: &mut Numbers, commands: u64) -> Value {
     let saves = numbers.below(4) + 1;
     let row = numbers.below(4);
@@ -77,15 +86,17 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// Walks through all that happened to the card in a run; every layout that recard removed or overwrote must be in a backup,
-    /// unless it was saved in a documented window.
+    /// Walks through all that happened to the card in a run; every layout that recard removed or
+    /// overwrote must be in a backup, unless it was saved in a documented window.
     fn nothing_is_lost(&self, history: &[Happening], planned: Option<Digest>) -> Option<Digest> {
         let row: Row = row_of(self.key);
         let mut now = planned;
         // The number of the request in which the current layout was saved, if a person did.
         let mut saved: Option<usize> = None;
         for (index, happening) in history.iter().enumerate() {
-            let Some(of) = happening.row.as_ref().filter(|of| of.user_id == row.0 && of.name == row.1) else {
+            let Some(of) =
+                happening.row.as_ref().filter(|of| of.user_id == row.0 && of.name == row.1)
+            else {
                 continue;
             };
             let held = digest(&of.value);
@@ -114,17 +125,22 @@ impl Story<'_> {
         now
     }
 
-    /// Returns whether a save fell between the read and the write of one request, or between a read of its own and a single
-    /// `set`, or whether the answer that would have shown it was lost.
+    /// Returns whether a save fell between the read and the write of one request, or between a read
+    /// of its own and a single `set`, or whether the answer that would have shown it was lost.
     fn is_in_a_window(&self, history: &[Happening], write: usize, saved: Option<usize>) -> bool {
         let Some(saved) = saved else { return false };
         let request = history[write].request;
         let row: Row = row_of(self.key);
-        let of_card =
-            |happening: &Happening| happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1);
-        let last_look = history[..write].iter().rposition(|happening| happening.what == "get" && of_card(happening));
-        let silenced = history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
-        // A single call has its read in a request of its own, one round trip earlier; others are in flight beside it.
+        let of_card = |happening: &Happening| {
+            happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1)
+        };
+        let last_look = history[..write]
+            .iter()
+            .rposition(|happening| happening.what == "get" && of_card(happening));
+        let silenced =
+            history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
+        // A single call has its read in a request of its own, one round trip earlier; others are in
+        // flight beside it.
         let is_batch = history.iter().any(|one| one.request == request && one.what == "get");
         let is_beside = |look: usize| {
             let earlier = history[look].request;
@@ -134,14 +150,23 @@ impl Story<'_> {
     }
 
     /// Compares an outcome with all that happened to the card in a run.
-    fn is_true(&self, outcome: &Outcome, history: &[Happening], before: Option<Digest>, now: Option<Digest>) {
+    fn is_true(
+        &self,
+        outcome: &Outcome,
+        history: &[Happening],
+        before: Option<Digest>,
+        now: Option<Digest>,
+    ) {
         let steps = steps_of(history, &row_of(self.key));
         let is_save = |step: &Step| step.what == "save";
         let last = |what: &str| steps.iter().rposition(|step| step.what == what);
-        let saved_since = |step: Option<usize>| steps[step.map_or(0, |step| step + 1)..].iter().any(is_save);
-        let is_save_of = |held: Option<Digest>| steps.iter().any(|step| is_save(step) && step.held == held);
+        let saved_since =
+            |step: Option<usize>| steps[step.map_or(0, |step| step + 1)..].iter().any(is_save);
+        let is_save_of =
+            |held: Option<Digest>| steps.iter().any(|step| is_save(step) && step.held == held);
         let was_read = |from: usize, held: Option<Digest>| {
-            let until = steps[from..].iter().position(is_save).map_or(steps.len(), |save| from + save);
+            let until =
+                steps[from..].iter().position(is_save).map_or(steps.len(), |save| from + save);
             steps[from..until].iter().any(|step| step.what == "get" && step.held == held)
         };
         let removal = steps.iter().rposition(|step| step.what == "reset" && step.held.is_some());
@@ -165,17 +190,28 @@ impl Story<'_> {
             }
             // Nothing of this run stands behind the save of the person.
             Outcome::Changed => removal.is_none() && now != before && is_save_of(now),
-            Outcome::NewerKept => now.is_some() && now != self.wanted() && (now == before || is_save_of(now)),
-            // The layout that the last set stored was there before a write of this run, and a read behind the set showed it.
+            Outcome::NewerKept => {
+                now.is_some() && now != self.wanted() && (now == before || is_save_of(now))
+            }
+            // The layout that the last set stored was there before a write of this run, and a read
+            // behind the set showed it.
             Outcome::PutBack => set.is_some_and(|set| {
                 let stored = steps[set].held;
-                let write = steps[..set].iter().position(|step| matches!(step.what, "reset" | "set"));
+                let write =
+                    steps[..set].iter().position(|step| matches!(step.what, "reset" | "set"));
                 let was_there = before == stored || is_save_of(stored);
-                write.is_some() && was_there && was_read(set, stored) && (now == stored || saved_since(Some(set)))
+                write.is_some()
+                    && was_there
+                    && was_read(set, stored)
+                    && (now == stored || saved_since(Some(set)))
             }),
             Outcome::NewerInBackup(named) => {
                 let disk = self.log.disk();
-                let of_card = disk.backups.keys().filter(|(of, _)| *of == self.key).map(|(_, digest)| *digest);
+                let of_card = disk
+                    .backups
+                    .keys()
+                    .filter(|(of, _)| *of == self.key)
+                    .map(|(_, digest)| *digest);
                 let kept: Vec<Digest> = of_card.filter(|digest| digest.short() == *named).collect();
                 kept.iter().any(|kept| now != Some(*kept) && is_save_of(Some(*kept)))
             }
@@ -188,14 +224,20 @@ impl Story<'_> {
             }
             Outcome::Lost(_) | Outcome::RestoredInPart(_) | Outcome::ResetBlind => false,
         };
-        assert!(holds, "{} is said to be {outcome:?}, was {before:?}, is {now:?}; {steps:?}: {}", self.key, self.said);
+        assert!(
+            holds,
+            "{} is said to be {outcome:?}, was {before:?}, is {now:?}; {steps:?}: {}",
+            self.key, self.said
+        );
     }
 
     /// The layout that the plan of a restore wanted.
     fn wanted(&self) -> Option<Digest> {
         use recard::port::{JournalRecord, SetPurpose};
         self.log.disk().records.iter().find_map(|record| match record {
-            JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned } if *target == self.key => {
+            JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned }
+                if *target == self.key =>
+            {
                 Some(*digest)
             }
             _ => None,
@@ -229,7 +271,8 @@ fn judge(life: &Life, ended: &Ended, before: &super::life::Layouts, said: &str) 
         assert_eq!(end, now.get(key).copied(), "the history is whole: {said}");
         story.is_true(outcome, &history, before.get(key).copied(), now.get(key).copied());
     }
-    let written = history.iter().filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
+    let written =
+        history.iter().filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
     for of in written.filter_map(|happening| happening.row.as_ref()) {
         let key = key_of(&(of.user_id, of.name.clone()));
         assert!(ended.outcomes.contains_key(&key), "{key} is not of the run: {said}");
@@ -247,7 +290,10 @@ async fn try_out_all(count: u64) {
         })
     });
     let ended: Vec<_> = tries.buffer_unordered(12).collect().await;
-    assert!(ended.iter().all(Result::is_ok), "some interleavings failed; what they said stands above");
+    assert!(
+        ended.iter().all(Result::is_ok),
+        "some interleavings failed; what they said stands above"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

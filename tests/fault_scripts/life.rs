@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use recard::emulator::Emulator;
-use recard::engine::{self, ApplyError, Event, ExecuteOptions, Freshness, NewerLayouts, RestorePlan};
+use recard::engine::{
+    self, ApplyError, Event, ExecuteOptions, Freshness, NewerLayouts, RestorePlan,
+};
 use recard::model::{CardKey, Digest, Outcome};
 use recard::plan::ApprovedPlan;
 use recard::port::{JournalRecord, ReadPortal as _, RunHeader, RunPurpose};
@@ -68,11 +70,14 @@ impl Life {
         let approved = ApprovedPlan::new(&plan, Vec::new()).unwrap();
         let (_stop, signal) = engine::stop_pair();
         let silent = |_: Event| {};
-        let ended = engine::apply(&portal.writer(), &mut log, approved, &[], options(), &signal, &silent).await;
+        let ended =
+            engine::apply(&portal.writer(), &mut log, approved, &[], options(), &signal, &silent)
+                .await;
         Some(Ended::of(ended, log))
     }
 
-    /// Restores what a run wrote to, under a script. None if the cards could not be read, or there is nothing to do.
+    /// Restores what a run wrote to, under a script. None if the cards could not be read, or there
+    /// is nothing to do.
     pub async fn restore(&self, of: &Log, restoring: &Value) -> Option<Ended> {
         let portal = connect(&self.emulator);
         let plan = self.restore_plan(of).await?;
@@ -86,7 +91,8 @@ impl Life {
         let (_stop, signal) = engine::stop_pair();
         self.emulator.set_faults(restoring).unwrap();
         let silent = |_: Event| {};
-        let ended = engine::restore(&portal.writer(), &mut log, &plan, options(), &signal, &silent).await;
+        let ended =
+            engine::restore(&portal.writer(), &mut log, &plan, options(), &signal, &silent).await;
         Some(Ended::of(ended, log))
     }
 
@@ -110,7 +116,8 @@ impl Ended {
             Ok(report) => (report, false),
             Err(problem) => (problem.report().clone(), true),
         };
-        let outcomes = report.targets.into_iter().map(|settled| (settled.key, settled.outcome)).collect();
+        let outcomes =
+            report.targets.into_iter().map(|settled| (settled.key, settled.outcome)).collect();
         Self { outcomes, log, failed, sent: report.sent }
     }
 
@@ -139,10 +146,13 @@ fn opened(of: &Log) -> RunHeader {
 pub fn layouts(state: &Value) -> Layouts {
     let rows = state["options"].as_array().unwrap().iter();
     let personal = rows.filter(|row| row["user_id"] != 0);
-    let named = personal.filter(|row| matches!(row["name"].as_str(), Some("lead_details" | "returning_lead_details")));
+    let named = personal.filter(|row| {
+        matches!(row["name"].as_str(), Some("lead_details" | "returning_lead_details"))
+    });
     named
         .filter_map(|row| {
-            let of: Row = (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned());
+            let of: Row =
+                (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned());
             Some((key_of(&of), digest(&row["value"])?))
         })
         .collect()

@@ -1,4 +1,5 @@
-//! A log in memory that insists on the order, can be read like a store, and can end a run in the middle.
+//! A log in memory that insists on the order, can be read like a store, and can end a run in the
+//! middle.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +26,11 @@ pub struct Log {
 impl Log {
     pub fn open(number: u32, header: JournalRecord, cut: Option<(usize, Arc<Notify>)>) -> Self {
         let disk = Disk { records: vec![header], ..Disk::default() };
-        Self { run: RunId::new("20261101T090000Z", number).unwrap(), disk: Arc::new(Mutex::new(disk)), cut }
+        Self {
+            run: RunId::new("20261101T090000Z", number).unwrap(),
+            disk: Arc::new(Mutex::new(disk)),
+            cut,
+        }
     }
 
     pub fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -44,7 +49,9 @@ impl RunLog for Log {
     }
 
     fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-        self.disk().backups.extend(cards.iter().map(|(key, layout)| ((*key, layout.digest()), (*layout).clone())));
+        self.disk()
+            .backups
+            .extend(cards.iter().map(|(key, layout)| ((*key, layout.digest()), (*layout).clone())));
         Ok(())
     }
 

@@ -1,14 +1,22 @@
-//! Two hundred scripts of faults, over real HTTP: whatever goes wrong between recard and the portal, the report is true, no
-//! card outside of the plan is touched, nothing that was seen is lost, and further runs bring everything to its default.
+//! Two hundred scripts of faults, over real HTTP: whatever goes wrong between recard and the
+//! portal, the report is true, no card outside of the plan is touched, nothing that was seen is
+//! lost, and further runs bring everything to its default.
 //!
-//! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and settled by `resume`; one
-//! with what is left of the script; one when the trouble is over; and one that must find nothing to do. What is true is not
-//! guessed from the end: the portal tells what happened to each card, call by call.
+//! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and
+//! settled by `resume`; one with what is left of the script; one when the trouble is over; and one
+//! that must find nothing to do. What is true is not guessed from the end: the portal tells what
+//! happened to each card, call by call.
 //!
-//! `matrix` meets every answer that a server can give to a write, and `editor` a person who saves between any two commands.
+//! `matrix` meets every answer that a server can give to a write, and `editor` a person who saves
+//! between any two commands.
 
 #![cfg(feature = "emulator")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 #![allow(unreachable_pub, reason = "the parts of this test are modules")]
 
 mod editor;
@@ -58,7 +66,8 @@ fn connect(emulator: &Emulator) -> HttpPortal {
         deadline: Some(Duration::from_secs(30)),
         ..PortalSettings::default()
     };
-    HttpPortal::connect(WebhookUrl::parse(&emulator.webhook_url(1).unwrap()).unwrap(), settings).unwrap()
+    HttpPortal::connect(WebhookUrl::parse(&emulator.webhook_url(1).unwrap()).unwrap(), settings)
+        .unwrap()
 }
 
 /// Resolves, observes and plans; nothing if the portal could not be used.
@@ -66,14 +75,16 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let text = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: test, reason: to try }\nspec:\n  portal: \
                 company.bitrix24.com\n  personal:\n    - users: { departments: [{ id: 41, recursive: true }] }\n      \
                 leadCustomerTypes: [simple, repeat]\n  guards: { acknowledge: { users: 100 } }\n";
-    let declaration = load(&[Source { name: "test.yaml".into(), bytes: text.into() }]).declaration.unwrap();
+    let declaration =
+        load(&[Source { name: "test.yaml".into(), bytes: text.into() }]).declaration.unwrap();
     let reader = portal.reader();
     let caller = reader.identify().await.ok()?;
     let silent = |_: Event| {};
     let desired = engine::resolve_existing(&reader, &declaration).await.ok()?.desired;
     let targets: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let snapshot = engine::observe(&reader, &caller, &targets, &silent).await.ok()?;
-    let policy = Policy { blind: BlindReset::Never, ledger: Ledger::default(), ..Policy::default() };
+    let policy =
+        Policy { blind: BlindReset::Never, ledger: Ledger::default(), ..Policy::default() };
     let plan = plan::plan(&desired, &snapshot, &policy);
     assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());
     Some(plan)
@@ -106,15 +117,22 @@ fn header(portal: &HttpPortal, plan: &Plan) -> JournalRecord {
 /// The rows of the portal.
 fn rows(state: &Value) -> BTreeMap<Row, Value> {
     let rows = state["options"].as_array().unwrap().iter();
-    rows.map(|row| ((row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()), row["value"].clone()))
-        .collect()
+    rows.map(|row| {
+        (
+            (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()),
+            row["value"].clone(),
+        )
+    })
+    .collect()
 }
 
 /// The whole state of the portal without some rows.
 fn without(state: &Value, rows: &BTreeSet<Row>) -> Value {
     let mut state = state.clone();
-    let is_left =
-        |row: &Value| !rows.contains(&(row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()));
+    let is_left = |row: &Value| {
+        !rows
+            .contains(&(row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()))
+    };
     state["options"].as_array_mut().unwrap().retain(is_left);
     state
 }
@@ -164,7 +182,8 @@ impl Trial {
         self.emulator.set_state(&self.emulator.state()).unwrap();
     }
 
-    /// Plans and applies, and compares the report with the truth. Gives the outcomes, or nothing if there was no plan.
+    /// Plans and applies, and compares the report with the truth. Gives the outcomes, or nothing if
+    /// there was no plan.
     async fn run(&mut self, freshness: Freshness, way: Way) -> Option<Vec<Settled>> {
         self.forgive();
         self.emulator.keep_history();
@@ -186,7 +205,9 @@ impl Trial {
         let writer = portal.writer();
         let mut writing = log.clone();
         let apply = async {
-            match engine::apply(&writer, &mut writing, approved, &[], options, &signal, &silent).await {
+            match engine::apply(&writer, &mut writing, approved, &[], options, &signal, &silent)
+                .await
+            {
                 Ok(report) => report,
                 Err(problem) => problem.report().clone(),
             }
@@ -225,13 +246,18 @@ impl Trial {
         };
         let found = run.judge(&targets, totals);
         if !self.rejected() && saved_in(&history).is_empty() && saved_in(&before).is_empty() {
-            assert!(found.unknown.is_empty(), "the faults ended, and nobody saved: {targets:?}; {}", self.said);
+            assert!(
+                found.unknown.is_empty(),
+                "the faults ended, and nobody saved: {targets:?}; {}",
+                self.said
+            );
         }
         self.findings.add(found);
         Some(targets)
     }
 
-    /// Settles a run that was cut, in processes of their own: under what is left of the script, and then without.
+    /// Settles a run that was cut, in processes of their own: under what is left of the script, and
+    /// then without.
     async fn settle(&mut self, log: &mut Log) -> (Vec<Settled>, Totals) {
         for last in [false, true] {
             if last {
@@ -241,7 +267,16 @@ impl Trial {
             let Ok(caller) = portal.reader().identify().await else { continue };
             let (archive, silent) = (log.clone(), |_: Event| {});
             let records = log.disk().records.clone();
-            let report = engine::resume(&portal.writer(), log, &archive, &records, &caller, SETTLING, &silent).await;
+            let report = engine::resume(
+                &portal.writer(),
+                log,
+                &archive,
+                &records,
+                &caller,
+                SETTLING,
+                &silent,
+            )
+            .await;
             if let Ok(report) = report {
                 assert!(engine::unsettled(&log.disk().records).is_empty(), "{}", self.said);
                 return (report.targets, report.totals);
@@ -253,8 +288,18 @@ impl Trial {
     /// The whole portal is as it was, but for what was planned and what people saved.
     fn nothing_else_changed(&self) {
         let after = self.emulator.state();
-        assert_eq!(without(&after, &self.may_change), without(&self.before, &self.may_change), "{}", self.said);
-        assert!(self.emulator.complaints().is_empty(), "{:?}; {}", self.emulator.complaints(), self.said);
+        assert_eq!(
+            without(&after, &self.may_change),
+            without(&self.before, &self.may_change),
+            "{}",
+            self.said
+        );
+        assert!(
+            self.emulator.complaints().is_empty(),
+            "{:?}; {}",
+            self.emulator.complaints(),
+            self.said
+        );
     }
 }
 
@@ -267,7 +312,8 @@ fn saved_in(history: &[Happening]) -> BTreeSet<Row> {
 async fn try_out(seed: u64) -> (u64, Findings) {
     let mut trial = Trial::begin(seed).await;
     let mut numbers = Numbers::of(seed ^ 0x5EED);
-    let way = if seed % 4 == 3 { Way::CutAfter(1 + numbers.below(12) as usize) } else { Way::Whole };
+    let way =
+        if seed % 4 == 3 { Way::CutAfter(1 + numbers.below(12) as usize) } else { Way::Whole };
     let freshness = if seed.is_multiple_of(2) { Freshness::now() } else { Freshness::ReadAgain };
     trial.run(freshness, way).await;
     trial.run(freshness, Way::Whole).await;
@@ -276,26 +322,38 @@ async fn try_out(seed: u64) -> (u64, Findings) {
 
     // The trouble is over.
     trial.emulator.set_faults(&json!([])).unwrap();
-    let targets =
-        trial.run(freshness, Way::Whole).await.unwrap_or_else(|| panic!("the portal is well; {}", trial.said));
-    assert!(targets.iter().all(|settled| settled.outcome == Outcome::Reset), "{targets:?}; {}", trial.said);
+    let targets = trial
+        .run(freshness, Way::Whole)
+        .await
+        .unwrap_or_else(|| panic!("the portal is well; {}", trial.said));
+    assert!(
+        targets.iter().all(|settled| settled.outcome == Outcome::Reset),
+        "{targets:?}; {}",
+        trial.said
+    );
     let (settled, changes) = (trial.emulator.state(), trial.emulator.changes());
     let targets = trial.run(freshness, Way::Whole).await.unwrap();
     assert!(targets.is_empty(), "a further run does not converge: {targets:?}; {}", trial.said);
     let written = |happening: &&Happening| matches!(happening.what, "set" | "reset" | "force");
     assert_eq!(trial.emulator.history().iter().find(written), None, "{}", trial.said);
     // Being forgiven counts as one change of the whole.
-    assert_eq!((trial.emulator.state(), trial.emulator.changes()), (settled, changes + 1), "{}", trial.said);
+    assert_eq!(
+        (trial.emulator.state(), trial.emulator.changes()),
+        (settled, changes + 1),
+        "{}",
+        trial.said
+    );
     trial.nothing_else_changed();
     (struck, trial.findings)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_converges() {
-    let results: Vec<_> = futures_util::stream::iter((0..SCRIPTS).map(|seed| tokio::spawn(try_out(seed))))
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+    let results: Vec<_> =
+        futures_util::stream::iter((0..SCRIPTS).map(|seed| tokio::spawn(try_out(seed))))
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
     let mut findings = Findings::default();
     let mut struck = 0;
     let mut failed = 0;
@@ -309,7 +367,10 @@ async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_conve
             Err(_) => failed += 1,
         }
     }
-    assert_eq!(failed, 0, "so many scripts failed; what they said stands above; {struck} faults, {findings:?}");
+    assert_eq!(
+        failed, 0,
+        "so many scripts failed; what they said stands above; {struck} faults, {findings:?}"
+    );
     // The scripts do strike, and lead to all kinds of ends: else nothing was tried.
     assert!(struck > 2 * SCRIPTS, "{struck}");
     // A command that breaks down is no refusal: it is read back, and tried again.

@@ -1,5 +1,5 @@
-//! Every answer that a server can give, executed or not, to every request: the outcome is true in every cell, and a restore gives
-//! everything back.
+//! Every answer that a server can give, executed or not, to every request: the outcome is true in
+//! every cell, and a restore gives everything back.
 
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use super::script::{GET, RESET, SET};
 
 /// Statuses that servers, proxies and content networks send.
 const STATUSES: [u16; 79] = [
-    200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404,
-    405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431,
-    440, 444, 449, 451, 460, 463, 494, 495, 496, 497, 498, 499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511,
-    520, 521, 522, 523, 524, 525, 526, 527, 530, 599,
+    200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308, 400,
+    401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421,
+    422, 423, 424, 425, 426, 428, 429, 431, 440, 444, 449, 451, 460, 463, 494, 495, 496, 497, 498,
+    499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 521, 522, 523, 524, 525, 526,
+    527, 530, 599,
 ];
 
 /// Error codes of the portal (behavior notes, section 8.2), and some that it does not have.
@@ -115,22 +116,32 @@ fn all_cells() -> Vec<Cell> {
     let of_requests = STATUSES
         .into_iter()
         .map(|status| answer(status, if status.is_multiple_of(2) { page } else { "" }))
-        .chain(CODES.into_iter().zip([200, 400].into_iter().cycle()).map(|(code, status)| answer(status, &error(code))))
+        .chain(
+            CODES
+                .into_iter()
+                .zip([200, 400].into_iter().cycle())
+                .map(|(code, status)| answer(status, &error(code))),
+        )
         .chain(BODIES.into_iter().map(|body| answer(200, body)))
         .chain(["cut-before", "cut-after", "truncate"].into_iter().map(|cut| json!({"do": cut})));
     let of_commands = CODES.into_iter().map(|code| json!({"do": "answer-command", "code": code}));
     let faults: Vec<Value> = of_requests.chain(of_commands).collect();
     let places = [Place::List, Place::Get, Place::Reset, Place::Set, Place::SingleSet];
-    places.into_iter().flat_map(|place| faults.iter().flat_map(move |fault| cells(place, fault))).collect()
+    places
+        .into_iter()
+        .flat_map(|place| faults.iter().flat_map(move |fault| cells(place, fault)))
+        .collect()
 }
 
-/// Plans, applies and restores with one fault at one place, and compares every report with the portal.
+/// Plans, applies and restores with one fault at one place, and compares every report with the
+/// portal.
 async fn try_out(life: &Life, cell: &Cell) {
     life.reset();
     let none = json!([]);
     let at = |places: &[Place]| if places.contains(&cell.place) { &cell.script } else { &none };
     let before = life.layouts();
-    let Some(applied) = life.apply(at(&[Place::List, Place::Get]), at(&[Place::Reset])).await else {
+    let Some(applied) = life.apply(at(&[Place::List, Place::Get]), at(&[Place::Reset])).await
+    else {
         assert!(matches!(cell.place, Place::List | Place::Get), "{cell:?}");
         assert_eq!(life.layouts(), before, "a plan writes nothing: {cell:?}");
         return;
@@ -140,7 +151,9 @@ async fn try_out(life: &Life, cell: &Cell) {
         let (was, is) = (before.get(key), after.get(key));
         let holds = match outcome {
             Outcome::Reset | Outcome::ResetUnseen => is.is_none(),
-            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => is == was,
+            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => {
+                is == was
+            }
             Outcome::Unknown(_) => cell.times > 1,
             _ => false,
         };
@@ -155,7 +168,9 @@ async fn try_out(life: &Life, cell: &Cell) {
         for (key, outcome) in &restored.outcomes {
             let holds = match outcome {
                 Outcome::Restored | Outcome::RestoredUnseen => now.get(key) == before.get(key),
-                Outcome::NotAttempted(_) | Outcome::Refused { .. } => now.get(key) == after.get(key),
+                Outcome::NotAttempted(_) | Outcome::Refused { .. } => {
+                    now.get(key) == after.get(key)
+                }
                 Outcome::Unknown(_) => cell.times > 1,
                 _ => false,
             };
@@ -171,7 +186,11 @@ async fn try_out(life: &Life, cell: &Cell) {
 fn untouched(before: &Layouts, after: &Layouts, ended: &Ended, cell: &Cell) {
     let touched = |key: &CardKey| ended.intended(*key);
     let left = |layouts: &Layouts| {
-        layouts.iter().filter(|(key, _)| !touched(key)).map(|(key, one)| (*key, *one)).collect::<Vec<_>>()
+        layouts
+            .iter()
+            .filter(|(key, _)| !touched(key))
+            .map(|(key, one)| (*key, *one))
+            .collect::<Vec<_>>()
     };
     assert_eq!(left(before), left(after), "{cell:?}");
 }

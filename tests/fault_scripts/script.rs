@@ -1,4 +1,5 @@
-//! Scripts of faults, made from a number: every effect of the emulator comes up, alone and together with others.
+//! Scripts of faults, made from a number: every effect of the emulator comes up, alone and together
+//! with others.
 
 use std::collections::BTreeSet;
 
@@ -49,10 +50,19 @@ const OF_REQUEST: [&str; 15] = [
 ];
 
 /// What happens to single commands.
-const OF_COMMAND: [&str; 8] =
-    ["fail-command", "limit-command", "rate-limit-command", "skip-command", "fatal", "fatal", "save", "save"];
+const OF_COMMAND: [&str; 8] = [
+    "fail-command",
+    "limit-command",
+    "rate-limit-command",
+    "skip-command",
+    "fatal",
+    "fatal",
+    "save",
+    "save",
+];
 
-/// Faults after which a portal takes nothing more from the process that met them: it must not even ask.
+/// Faults after which a portal takes nothing more from the process that met them: it must not even
+/// ask.
 pub const REJECTING: [&str; 4] = ["overload", "access-denied", "expire-webhook", "redirect"];
 
 /// Faults that let something be carried out, or not, without a word of it.
@@ -69,8 +79,8 @@ pub fn script(seed: u64) -> Value {
     Value::Array((0..rules).map(|_| rule(&mut numbers)).collect())
 }
 
-/// Answers to resets are lost, and then the portal turns the process away or people save: what nobody can find out. Or
-/// somebody saves once, from the first read to the last.
+/// Answers to resets are lost, and then the portal turns the process away or people save: what
+/// nobody can find out. Or somebody saves once, from the first read to the last.
 fn doubt(numbers: &mut Numbers) -> Value {
     if numbers.below(3) == 0 {
         // Nothing is lost, but the plan is not what stands there any more.
@@ -83,7 +93,8 @@ fn doubt(numbers: &mut Numbers) -> Value {
     let then = if numbers.below(2) == 0 {
         json!({"nth": numbers.below(10) + 10, "do": numbers.one_of(&REJECTING)})
     } else {
-        let mut save = json!({"method": GET, "every": numbers.below(5) + 3, "times": 12, "do": "save"});
+        let mut save =
+            json!({"method": GET, "every": numbers.below(5) + 3, "times": 12, "do": "save"});
         save["row"] = row(numbers);
         save
     };
@@ -100,8 +111,12 @@ fn row(numbers: &mut Numbers) -> Value {
 
 fn rule(numbers: &mut Numbers) -> Value {
     let mut rule = match numbers.below(4) {
-        0 => json!({"method": numbers.one_of(&["batch", "*", SET]), "do": numbers.one_of(&OF_REQUEST)}),
-        1 => json!({"inside": numbers.one_of(&[RESET, RESET, GET]), "do": numbers.one_of(&OF_REQUEST)}),
+        0 => {
+            json!({"method": numbers.one_of(&["batch", "*", SET]), "do": numbers.one_of(&OF_REQUEST)})
+        }
+        1 => {
+            json!({"inside": numbers.one_of(&[RESET, RESET, GET]), "do": numbers.one_of(&OF_REQUEST)})
+        }
         _ => {
             let methods = [GET, RESET, RESET, SET, "user.get", "department.get", "profile"];
             json!({"method": numbers.one_of(&methods), "do": numbers.one_of(&OF_COMMAND)})
@@ -130,6 +145,12 @@ pub type Row = (i64, String);
 
 /// The rows that people save in a script.
 pub fn saved(script: &Value) -> BTreeSet<Row> {
-    let rows = script.as_array().unwrap().iter().filter(|rule| rule["do"] == "save").map(|rule| &rule["row"]);
-    rows.map(|row| (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned())).collect()
+    let rows = script
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|rule| rule["do"] == "save")
+        .map(|rule| &rule["row"]);
+    rows.map(|row| (row["user_id"].as_i64().unwrap(), row["name"].as_str().unwrap().to_owned()))
+        .collect()
 }

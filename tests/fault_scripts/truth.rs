@@ -16,7 +16,8 @@ use super::script::{REJECTING, Row, SILENCING};
 pub enum Unknowable {
     /// An answer was lost or a refusal, and then the portal took nothing more from this process.
     Rejected,
-    /// Somebody saved this very card while the answer was under way or lost: the portal keeps no record of what was before.
+    /// Somebody saved this very card while the answer was under way or lost: the portal keeps no
+    /// record of what was before.
     SavedMeanwhile,
 }
 
@@ -25,7 +26,8 @@ pub enum Unknowable {
 pub struct Findings {
     pub ends: BTreeMap<&'static str, u64>,
     pub unknown: BTreeMap<Unknowable, u64>,
-    /// Saved layouts that were removed unseen, in one of the ways that the threat model does not promise against.
+    /// Saved layouts that were removed unseen, in one of the ways that the threat model does not
+    /// promise against.
     pub unseen: u64,
 }
 
@@ -64,7 +66,8 @@ pub fn row_of(key: CardKey) -> Row {
 }
 
 pub fn key_of(row: &Row) -> CardKey {
-    let lead = if row.1 == "lead_details" { LeadCustomerType::Simple } else { LeadCustomerType::Repeat };
+    let lead =
+        if row.1 == "lead_details" { LeadCustomerType::Simple } else { LeadCustomerType::Repeat };
     CardKey::personal(UserId::new(u64::try_from(row.0).unwrap()).unwrap(), lead)
 }
 
@@ -87,28 +90,38 @@ pub struct Step {
 
 /// Returns the steps of one card, in their order.
 pub fn steps_of(history: &[Happening], row: &Row) -> Vec<Step> {
-    let of_row = history.iter().enumerate().filter_map(|(index, one)| Some((index, one, one.row.as_ref()?)));
+    let of_row =
+        history.iter().enumerate().filter_map(|(index, one)| Some((index, one, one.row.as_ref()?)));
     of_row
         .filter(|(_, _, of)| of.user_id == row.0 && of.name == row.1)
-        .map(|(index, one, of)| Step { index, request: one.request, what: one.what, held: digest(&of.value) })
+        .map(|(index, one, of)| Step {
+            index,
+            request: one.request,
+            what: one.what,
+            held: digest(&of.value),
+        })
         .collect()
 }
 
-/// Returns whether the portal hid from the process what its last write to a card did: a fault of `rejecting` struck the request
-/// of that write or a later one, and no undisturbed request has read the card since.
+/// Returns whether the portal hid from the process what its last write to a card did: a fault of
+/// `rejecting` struck the request of that write or a later one, and no undisturbed request has read
+/// the card since.
 ///
-/// A write that was refused and not executed leaves no step; the last fault of `rejecting` stands for it.
+/// A write that was refused and not executed leaves no step; the last fault of `rejecting` stands
+/// for it.
 pub fn is_hidden(history: &[Happening], steps: &[Step], rejecting: &[&str], was_cut: bool) -> bool {
     let write = steps.iter().rev().find(|step| matches!(step.what, "reset" | "set"));
     let rejections = || history.iter().enumerate().filter(|(_, one)| rejecting.contains(&one.what));
-    let rejected = rejections().any(|(_, one)| write.is_none_or(|write| one.request >= write.request));
+    let rejected =
+        rejections().any(|(_, one)| write.is_none_or(|write| one.request >= write.request));
     let since = match write {
         Some(write) => Some(write.index),
         None => rejections().map(|(index, _)| index).next_back(),
     };
     let disturbed = |request: u64| {
         let is_fault = |one: &Happening| one.request == request && one.row.is_none();
-        history.iter().any(is_fault) || (was_cut && write.is_some_and(|write| write.request == request))
+        history.iter().any(is_fault)
+            || (was_cut && write.is_some_and(|write| write.request == request))
     };
     let is_read = |step: &Step| step.what == "get" && since.is_some_and(|since| step.index > since);
     rejected && !steps.iter().any(|step| is_read(step) && !disturbed(step.request))
@@ -119,7 +132,11 @@ impl Run<'_> {
     pub fn judge(&self, targets: &[Settled], totals: Totals) -> Findings {
         let Self { planned, said, log, .. } = self;
         let keys: Vec<CardKey> = targets.iter().map(|settled| settled.key).collect();
-        assert_eq!(keys, planned.keys().copied().collect::<Vec<_>>(), "each target once, and sorted; {said}");
+        assert_eq!(
+            keys,
+            planned.keys().copied().collect::<Vec<_>>(),
+            "each target once, and sorted; {said}"
+        );
         assert_eq!(totals, Totals::of(targets.iter().map(|settled| &settled.outcome)), "{said}");
         assert_eq!(totals.planned() as usize, planned.len(), "{said}");
         self.touches_nobody_else();
@@ -142,12 +159,19 @@ impl Run<'_> {
 
     /// Every reset and every `set` of this run was for a target of its plan.
     fn touches_nobody_else(&self) {
-        let written = self.history.iter().filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
+        let written = self
+            .history
+            .iter()
+            .filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
         for happening in written {
             let row = happening.row.as_ref().unwrap();
             let row = (row.user_id, row.name.clone());
             assert!(row.0 > 0 && !row.1.ends_with("_common"), "{happening:?}; {}", self.said);
-            assert!(self.planned.contains_key(&key_of(&row)), "{happening:?} is not in the plan; {}", self.said);
+            assert!(
+                self.planned.contains_key(&key_of(&row)),
+                "{happening:?} is not in the plan; {}",
+                self.said
+            );
         }
     }
 
@@ -157,7 +181,11 @@ impl Run<'_> {
         let mut told: BTreeMap<CardKey, Outcome> = BTreeMap::new();
         for record in &records {
             if let JournalRecord::Settled { target, outcome } = record {
-                assert!(told.insert(*target, outcome.clone()).is_none(), "{target} is settled twice; {}", self.said);
+                assert!(
+                    told.insert(*target, outcome.clone()).is_none(),
+                    "{target} is settled twice; {}",
+                    self.said
+                );
             }
         }
         let reported: BTreeMap<CardKey, Outcome> =
@@ -172,11 +200,13 @@ impl Run<'_> {
 
     /// Returns whether any fault of these kinds struck in a request.
     fn struck(&self, kinds: &[&str], request: u64) -> bool {
-        self.history.iter().any(|happening| kinds.contains(&happening.what) && happening.request == request)
+        self.history
+            .iter()
+            .any(|happening| kinds.contains(&happening.what) && happening.request == request)
     }
 
-    /// Counts the layouts that were removed, are not on the disk, and could not be seen. Any other that is not on the disk
-    /// is lost by recard's fault.
+    /// Counts the layouts that were removed, are not on the disk, and could not be seen. Any other
+    /// that is not on the disk is lost by recard's fault.
     fn removed_without_backup(&self, key: CardKey, steps: &[Step]) -> u64 {
         let mut unseen = 0;
         for (index, step) in steps.iter().enumerate() {
@@ -195,7 +225,9 @@ impl Run<'_> {
                 "{key}: what recard saw is not on the disk; {steps:?}; {}",
                 self.said
             );
-            let seen = before.iter().rposition(|other| other.what == "get" && other.request == step.request);
+            let seen = before
+                .iter()
+                .rposition(|other| other.what == "get" && other.request == step.request);
             let in_the_window = seen.is_none_or(|seen| saved.is_some_and(|saved| seen < saved));
             assert!(
                 in_the_window || self.was_cut || self.struck(&SILENCING, step.request),
@@ -208,14 +240,24 @@ impl Run<'_> {
     }
 
     /// Whether an outcome is what happened; with a reason, if it is that nobody can know.
-    fn is_true(&self, key: CardKey, outcome: &Outcome, steps: &[Step]) -> Result<Option<Unknowable>, String> {
+    fn is_true(
+        &self,
+        key: CardKey,
+        outcome: &Outcome,
+        steps: &[Step],
+    ) -> Result<Option<Unknowable>, String> {
         let now = self.now.get(&row_of(key)).and_then(digest);
         let planned = self.planned.get(&key).copied();
-        let removals: Vec<usize> =
-            (0..steps.len()).filter(|index| steps[*index].what == "reset" && steps[*index].held.is_some()).collect();
+        let removals: Vec<usize> = (0..steps.len())
+            .filter(|index| steps[*index].what == "reset" && steps[*index].held.is_some())
+            .collect();
         let early = steps_of(self.before, &row_of(key));
-        let saved: BTreeSet<Digest> =
-            early.iter().chain(steps).filter(|step| step.what == "save").filter_map(|step| step.held).collect();
+        let saved: BTreeSet<Digest> = early
+            .iter()
+            .chain(steps)
+            .filter(|step| step.what == "save")
+            .filter_map(|step| step.held)
+            .collect();
         let was_saved = |held: Option<Digest>| held.is_some_and(|held| saved.contains(&held));
         let untouched = || if removals.is_empty() { Ok(()) } else { Err("it was removed") };
         let check = |holds: bool, why: &str| if holds { Ok(()) } else { Err(why.to_owned()) };
@@ -223,8 +265,10 @@ impl Run<'_> {
             Outcome::Reset | Outcome::ResetUnseen => {
                 let last = *removals.last().ok_or("it was never removed")?;
                 let behind = &steps[last + 1..];
-                let save = behind.iter().position(|step| step.what == "save").unwrap_or(behind.len());
-                let seen = behind[..save].iter().any(|step| step.what == "get" && step.held.is_none());
+                let save =
+                    behind.iter().position(|step| step.what == "save").unwrap_or(behind.len());
+                let seen =
+                    behind[..save].iter().any(|step| step.what == "get" && step.held.is_none());
                 check(seen, "no read showed it at its default")?;
                 check(now.is_none() || save < behind.len(), "it is there")?;
                 check(!behind.iter().any(|step| step.what == "set"), "it was put back")?;
@@ -238,24 +282,38 @@ impl Run<'_> {
                 let set = steps.iter().rposition(|step| step.what == "set");
                 let back = set.or_else(|| {
                     let last = *removals.last()?;
-                    steps.iter().rposition(|step| step.what == "save" && step.held == steps[last].held)
+                    steps
+                        .iter()
+                        .rposition(|step| step.what == "save" && step.held == steps[last].held)
                 });
                 let back = back.ok_or("nothing was put back")?;
-                let removed = removals.iter().rev().find(|index| **index < back).ok_or("nothing was removed")?;
+                let removed = removals
+                    .iter()
+                    .rev()
+                    .find(|index| **index < back)
+                    .ok_or("nothing was removed")?;
                 check(steps[back].held == steps[*removed].held, "another layout was put back")?;
-                check(now.is_some() && (now == steps[back].held || was_saved(now)), "it is not there")?;
+                check(
+                    now.is_some() && (now == steps[back].held || was_saved(now)),
+                    "it is not there",
+                )?;
             }
             Outcome::Lost(_) => {
                 let last = *removals.last().ok_or("nothing was removed")?;
                 let held = steps[last].held.ok_or("nothing was removed")?;
                 check(self.log.disk().backups.contains_key(&(key, held)), "there is no backup")?;
                 check(now.is_none() || was_saved(now), "it is there")?;
-                check(outcome.to_string().contains(&held.short().to_string()), "the backup is not named")?;
+                check(
+                    outcome.to_string().contains(&held.short().to_string()),
+                    "the backup is not named",
+                )?;
             }
             Outcome::NotAttempted(_) | Outcome::Refused { .. } => {
-                // Whoever saves the very same again leaves it as before, for everybody who can look.
-                let saved_again =
-                    |last: &usize| steps[*last..].iter().any(|step| step.what == "save" && step.held == planned);
+                // Whoever saves the very same again leaves it as before, for everybody who can
+                // look.
+                let saved_again = |last: &usize| {
+                    steps[*last..].iter().any(|step| step.what == "save" && step.held == planned)
+                };
                 if !removals.last().is_some_and(saved_again) {
                     untouched()?;
                 }
@@ -265,19 +323,34 @@ impl Run<'_> {
                 check(now.is_some() && now == planned, "it is not as planned")?;
                 check(removals.is_empty() || was_saved(now), "it was removed")?;
             }
-            Outcome::Unknown(_) => return self.is_unknowable(now, planned, &was_saved, steps).map(Some),
+            Outcome::Unknown(_) => {
+                return self.is_unknowable(now, planned, &was_saved, steps).map(Some);
+            }
             Outcome::NewerInBackup(named) => {
-                let backups: Vec<Digest> =
-                    self.log.disk().backups.keys().filter(|(of, _)| *of == key).map(|(_, digest)| *digest).collect();
-                let kept = backups.iter().find(|digest| digest.short() == *named).ok_or("there is no such backup")?;
+                let backups: Vec<Digest> = self
+                    .log
+                    .disk()
+                    .backups
+                    .keys()
+                    .filter(|(of, _)| *of == key)
+                    .map(|(_, digest)| *digest)
+                    .collect();
+                let kept = backups
+                    .iter()
+                    .find(|digest| digest.short() == *named)
+                    .ok_or("there is no such backup")?;
                 check(saved.contains(kept) && now != Some(*kept), "it was not saved, or is there")?;
             }
-            Outcome::NewerKept => check(now.is_some() && now != planned && was_saved(now), "nobody changed it")?,
+            Outcome::NewerKept => {
+                check(now.is_some() && now != planned && was_saved(now), "nobody changed it")?
+            }
             Outcome::ResetBlind
             | Outcome::AlreadyDefault
             | Outcome::Restored
             | Outcome::RestoredUnseen
-            | Outcome::RestoredInPart(_) => return Err("nothing of the kind can have happened".to_owned()),
+            | Outcome::RestoredInPart(_) => {
+                return Err("nothing of the kind can have happened".to_owned());
+            }
         }
         Ok(None)
     }

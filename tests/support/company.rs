@@ -45,5 +45,10 @@ pub fn save(emulator: &Emulator, row: Value) {
 
 /// The ids of all people of a state.
 pub fn people(state: &Value) -> Vec<i64> {
-    state["portal"]["users"].as_array().unwrap().iter().map(|user| user["ID"].as_i64().unwrap()).collect()
+    state["portal"]["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["ID"].as_i64().unwrap())
+        .collect()
 }

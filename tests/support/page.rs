@@ -46,7 +46,14 @@ pub fn blocks(page: &str) -> Vec<Block> {
                 let kind = words.next().unwrap_or_default().to_owned();
                 let file = words.find_map(|word| word.strip_prefix("file=")).map(str::to_owned);
                 let wrong = about.split(' ').any(|word| word == "wrong");
-                open = Some(Block { kind, file, wrong, lines: number + 1..number + 1, indent, text: String::new() });
+                open = Some(Block {
+                    kind,
+                    file,
+                    wrong,
+                    lines: number + 1..number + 1,
+                    indent,
+                    text: String::new(),
+                });
             }
             (Some(_), Some("")) => {
                 let mut block = open.take().unwrap();
@@ -85,11 +92,20 @@ pub fn steps(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for line in text.split_inclusive('\n') {
         if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(Step { typed: line.to_owned(), command: command.to_owned(), printed: String::new() });
+            steps.push(Step {
+                typed: line.to_owned(),
+                command: command.to_owned(),
+                printed: String::new(),
+            });
             continue;
         }
-        let step = steps.last_mut().unwrap_or_else(|| panic!("a transcript begins with a command: {text}"));
-        match line.strip_prefix("> ").filter(|_| step.printed.is_empty() && step.command.ends_with("\\\n")) {
+        let step = steps
+            .last_mut()
+            .unwrap_or_else(|| panic!("a transcript begins with a command: {text}"));
+        match line
+            .strip_prefix("> ")
+            .filter(|_| step.printed.is_empty() && step.command.ends_with("\\\n"))
+        {
             Some(more) => {
                 step.typed.push_str(line);
                 step.command.push_str(more);
@@ -112,8 +128,9 @@ pub fn runs(text: &str) -> Vec<String> {
     found
 }
 
-/// A shell in a folder of its own, with recard in its path and an environment that holds nothing else. It hears one command
-/// after the other, as from a person who reads a page, and both of its outputs come back as one text.
+/// A shell in a folder of its own, with recard in its path and an environment that holds nothing
+/// else. It hears one command after the other, as from a person who reads a page, and both of its
+/// outputs come back as one text.
 pub struct Shell {
     child: Child,
     input: Option<ChildStdin>,
@@ -147,12 +164,19 @@ impl Shell {
     pub fn run(&mut self, command: &str) -> String {
         let quoted = command.replace('\'', r"'\''");
         let input = self.input.as_mut().unwrap();
-        writeln!(input, "eval '{quoted}' </dev/null; ended=$?; printf '\\n%s\\n' '{END}'; (exit $ended)").unwrap();
+        writeln!(
+            input,
+            "eval '{quoted}' </dev/null; ended=$?; printf '\\n%s\\n' '{END}'; (exit $ended)"
+        )
+        .unwrap();
         input.flush().unwrap();
         let mut text = String::new();
         loop {
             let mut line = String::new();
-            assert!(self.output.read_line(&mut line).unwrap() > 0, "the shell has gone: {command}{text}");
+            assert!(
+                self.output.read_line(&mut line).unwrap() > 0,
+                "the shell has gone: {command}{text}"
+            );
             if line.trim_end() == END {
                 break;
             }

@@ -37,12 +37,20 @@ impl Portal {
     /// A portal with parts and an environment of its own.
     pub async fn with(release: &str, portal: Value, environment: Value, limits: Limits) -> Self {
         let state = json!({"variant": release, "environment": environment, "portal": portal, "options": rows()});
-        let options = EmulatorOptions { seed: Seed::State(state), limits, ..EmulatorOptions::default() };
+        let options =
+            EmulatorOptions { seed: Seed::State(state), limits, ..EmulatorOptions::default() };
         Self { emulator: Emulator::start_with(options).await.unwrap() }
     }
 
-    /// Sends a request to an address behind `/rest`; nothing if the connection ends without an answer.
-    pub fn send(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<raw::Answer> {
+    /// Sends a request to an address behind `/rest`; nothing if the connection ends without an
+    /// answer.
+    pub fn send(
+        &self,
+        verb: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<raw::Answer> {
         raw::send(host_of(&self.emulator.rest_url()), verb, &format!("/rest{path}"), headers, body)
     }
 
@@ -68,7 +76,9 @@ impl Portal {
     /// Sends a form as user 1.
     pub fn form(&self, method: &str, body: &str) -> (u16, Value) {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-        let answer = self.send("POST", &format!("/1/adminsecret00001/{method}"), &headers, body.as_bytes()).unwrap();
+        let answer = self
+            .send("POST", &format!("/1/adminsecret00001/{method}"), &headers, body.as_bytes())
+            .unwrap();
         (answer.status, answer.json())
     }
 
@@ -91,7 +101,8 @@ impl Portal {
 
     /// The kinds of complaints so far, in order and each once; they are forgotten.
     pub fn complaints(&self) -> Vec<&'static str> {
-        let mut kinds: Vec<&str> = self.emulator.complaints().into_iter().map(|complaint| complaint.kind).collect();
+        let mut kinds: Vec<&str> =
+            self.emulator.complaints().into_iter().map(|complaint| complaint.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
         let control = self.emulator.control_url();

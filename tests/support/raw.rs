@@ -1,4 +1,5 @@
-//! HTTP by hand, so that a test can send what no client would: no content type, a broken body, any verb.
+//! HTTP by hand, so that a test can send what no client would: no content type, a broken body, any
+//! verb.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,8 +26,15 @@ impl Answer {
     }
 }
 
-/// Sends one request to `host:port` and reads the answer to its end; nothing if the connection ends without one.
-pub fn send(host: &str, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+/// Sends one request to `host:port` and reads the answer to its end; nothing if the connection ends
+/// without one.
+pub fn send(
+    host: &str,
+    verb: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
     let mut stream = TcpStream::connect(host).unwrap();
     let mut head = format!("{verb} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -52,7 +60,10 @@ pub fn send(host: &str, verb: &str, path: &str, headers: &[(&str, &str)], body: 
         let (name, value) = text.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok());
     let mut body = Vec::new();
     match length {
         Some(length) => {

@@ -1,4 +1,5 @@
-//! The program itself, in a folder of its own and an environment that holds nothing but what the test says.
+//! The program itself, in a folder of its own and an environment that holds nothing but what the
+//! test says.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -65,9 +66,13 @@ impl Ended {
         }
     }
 
-    /// Everything in one text, for comparing: exit code, stdout, stderr; names of runs are told alike.
+    /// Everything in one text, for comparing: exit code, stdout, stderr; names of runs are told
+    /// alike.
     pub fn shown(&self) -> String {
-        steady(&format!("exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr))
+        steady(&format!(
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        ))
     }
 }
 

@@ -22,7 +22,9 @@ impl<'a> Reference<'a> {
         loop {
             let all = schema.get("allOf").and_then(|all| all.get(0)).unwrap_or(schema);
             match all.get("$ref").and_then(Value::as_str) {
-                Some(name) => schema = &self.schema["definitions"][name.trim_start_matches("#/definitions/")],
+                Some(name) => {
+                    schema = &self.schema["definitions"][name.trim_start_matches("#/definitions/")]
+                }
                 None => return all,
             }
         }
@@ -47,9 +49,15 @@ impl<'a> Reference<'a> {
                 .flatten()
                 .map(|example| format!("`{}`", plain(example)))
                 .collect();
-            let example =
-                if examples.is_empty() { String::new() } else { format!(" For example {}.", examples.join(", ")) };
-            text.push_str(&format!("| `{key}` | {kind}{must} | {}{example} |\n", description(value)));
+            let example = if examples.is_empty() {
+                String::new()
+            } else {
+                format!(" For example {}.", examples.join(", "))
+            };
+            text.push_str(&format!(
+                "| `{key}` | {kind}{must} | {}{example} |\n",
+                description(value)
+            ));
         }
         self.sections.push(text);
         let inside: Vec<_> = self.objects[known..].to_vec();
@@ -65,10 +73,12 @@ impl<'a> Reference<'a> {
             return format!("`{}`", plain(value));
         }
         if let Some(values) = meant["enum"].as_array() {
-            let values: Vec<String> = values.iter().map(|value| format!("`{}`", plain(value))).collect();
+            let values: Vec<String> =
+                values.iter().map(|value| format!("`{}`", plain(value))).collect();
             return values.join(", ");
         }
-        if let Some(ways) = meant["anyOf"].as_array().filter(|_| meant.get("properties").is_none()) {
+        if let Some(ways) = meant["anyOf"].as_array().filter(|_| meant.get("properties").is_none())
+        {
             return ways.iter().map(|way| self.kind(path, way)).collect::<Vec<_>>().join(" or ");
         }
         match &meant["type"] {
@@ -98,7 +108,11 @@ impl<'a> Reference<'a> {
     }
 
     fn link(&mut self, path: &str, object: &'a Value) -> String {
-        let known = self.objects.iter().find(|(_, known)| std::ptr::eq(*known, object)).map(|(title, _)| title.clone());
+        let known = self
+            .objects
+            .iter()
+            .find(|(_, known)| std::ptr::eq(*known, object))
+            .map(|(title, _)| title.clone());
         let title = known.unwrap_or_else(|| {
             self.objects.push((path.to_owned(), object));
             path.to_owned()
@@ -120,6 +134,7 @@ fn plain(value: &Value) -> String {
 /// The rule of an object that needs one of several keys.
 fn at_least_one(object: &Value) -> Option<String> {
     let ways = object["anyOf"].as_array()?;
-    let keys: Vec<String> = ways.iter().filter_map(|way| Some(format!("`{}`", way["required"][0].as_str()?))).collect();
+    let keys: Vec<String> =
+        ways.iter().filter_map(|way| Some(format!("`{}`", way["required"][0].as_str()?))).collect();
     Some(format!("At least one of {} is given.", keys.join(", ")))
 }

@@ -1,5 +1,6 @@
-//! Recorded exchanges of the vendor's own code, in a compact form: one case a line, with rows and people by their numbers in
-//! `rows.jsonl` and `people.jsonl`. What differs from run to run (times) was taken out; of `time.start` its kind was kept.
+//! Recorded exchanges of the vendor's own code, in a compact form: one case a line, with rows and
+//! people by their numbers in `rows.jsonl` and `people.jsonl`. What differs from run to run (times)
+//! was taken out; of `time.start` its kind was kept.
 
 use std::path::Path;
 
@@ -41,7 +42,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Bytes that are no text are written as hexadecimal digits in base 64's place; the recordings use base 64.
+/// Bytes that are no text are written as hexadecimal digits in base 64's place; the recordings use
+/// base 64.
 fn base64(text: &str) -> Vec<u8> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -81,7 +83,8 @@ pub fn cases() -> Vec<Case> {
 
 fn read(mut case: Value, rows: &[Value], people: &[Value]) -> Case {
     let pick = |numbers: &Value, table: &[Value]| -> Vec<Value> {
-        let number = |number: &Value| table[usize::try_from(number.as_u64().unwrap()).unwrap()].clone();
+        let number =
+            |number: &Value| table[usize::try_from(number.as_u64().unwrap()).unwrap()].clone();
         numbers.as_array().unwrap().iter().map(number).collect()
     };
     let before = pick(&case["before"], rows);

@@ -18,8 +18,10 @@ pub(in crate::cli) fn completions(ui: &Ui, shell: clap_complete::Shell) -> Resul
 
 /// Prints the exit codes.
 pub(in crate::cli) fn exit_codes(ui: &Ui) -> Result<u8, Failure> {
-    let lines: String =
-        exit::TABLE.iter().map(|(code, meaning)| format!("{code:>3}  {}\n", Text::known(meaning))).collect();
+    let lines: String = exit::TABLE
+        .iter()
+        .map(|(code, meaning)| format!("{code:>3}  {}\n", Text::known(meaning)))
+        .collect();
     ui.result(lines)?;
     Ok(exit::DONE)
 }

@@ -62,13 +62,17 @@ pub(in crate::cli) async fn with(
         running::remember(&mut locked, &arguments.rules.memory);
         let freshness = Freshness::now();
         let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
-        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, freshness).await
+        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, freshness)
+            .await
     };
     session.during(ui, work).await
 }
 
 /// Shows the plan and carries it out, if it may be.
-#[expect(clippy::too_many_arguments, reason = "the parts of one command, which belong to nothing smaller")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one command, which belong to nothing smaller"
+)]
 async fn decide(
     outputs: &Outputs<'_>,
     arguments: &ApplyArguments,
@@ -97,7 +101,8 @@ async fn decide(
         keep_selections(locked, &files, plan)?;
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
-    let approved = approved(plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
+    let approved = approved(plan)
+        .inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
     if counts.reset > 0 {
         if !arguments.auto_approve && ui.can_ask() && !outputs.has_text() {
             let shown = Report { purpose: Purpose::Apply, subject: Subject::Plan(&planned_report) };
@@ -120,7 +125,8 @@ async fn decide(
     let plan_file = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?
         .encode()
         .map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
-    let undertaking = Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
+    let undertaking =
+        Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
     let code = undertaking.carry_out(outputs, interrupt, session, locked, &files).await?;
     Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
 }
@@ -139,7 +145,8 @@ pub(super) struct Undertaking<'a> {
 }
 
 impl Undertaking<'_> {
-    /// Begins the run, carries the plan out, writes and keeps the report, and keeps whom the manifests selected, which have these files.
+    /// Begins the run, carries the plan out, writes and keeps the report, and keeps whom the
+    /// manifests selected, which have these files.
     pub(super) async fn carry_out(
         self,
         outputs: &Outputs<'_>,
@@ -156,7 +163,9 @@ impl Undertaking<'_> {
         let progress = Progress::new(outputs.ui, session.forecast());
         let writer = session.portal.writer();
         let (signal, options) = (interrupt.signal(), ExecuteOptions::new(freshness));
-        let applied = engine::apply(&writer, &mut log, approved, beforehand, options, signal, &progress).await;
+        let applied =
+            engine::apply(&writer, &mut log, approved, beforehand, options, signal, &progress)
+                .await;
         progress.finish();
         drop(log);
         running::keep_report(outputs.ui, session, locked, &run);
@@ -169,7 +178,8 @@ impl Undertaking<'_> {
             None => keep_selections(locked, files, approved.plan()),
             Some(_) => Ok(()),
         };
-        let settled = SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
+        let settled =
+            SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
         finish(outputs, session, &settled, failure)?;
         // The run has written, whatever becomes of the number of people.
         kept.map_err(|problem| Failure { code: exit::PARTIAL, ..problem })?;
@@ -183,7 +193,9 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
         Ok(approved) => Ok(approved),
         Err(NotApproved::Guards(report)) => {
             let refused = Failure::refused(match report.breaches.first() {
-                Some(first) => tr!("a guard stands against the plan: {first}; nothing was written", first),
+                Some(first) => {
+                    tr!("a guard stands against the plan: {first}; nothing was written", first)
+                }
                 None => tr!("the guards stand against the plan; nothing was written"),
             });
             Err(report.advice().iter().fold(refused, |refused, advice| {
@@ -204,21 +216,33 @@ fn finish(
     settled: &SettledRun<'_>,
     failure: Option<Failure>,
 ) -> Result<(), Failure> {
-    // An empty line between the plan and what became of it. If it cannot be written, neither can the report.
+    // An empty line between the plan and what became of it. If it cannot be written, neither can
+    // the report.
     let _ = outputs.preview_text("\n");
     let told = running::report(outputs, session, settled, failure);
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
-        outputs.ui.note(tr!("To put everything back: recard restore {run} --all{again}", run, again = session.again()));
+        outputs.ui.note(tr!(
+            "To put everything back: recard restore {run} --all{again}",
+            run,
+            again = session.again()
+        ));
     }
     told
 }
 
-/// Keeps whom the manifests selected, for the guard of the next run. A second apply finds it there and writes nothing.
-fn keep_selections(locked: &mut Locked, files: &[(String, String)], plan: &Plan) -> Result<(), Failure> {
+/// Keeps whom the manifests selected, for the guard of the next run. A second apply finds it there
+/// and writes nothing.
+fn keep_selections(
+    locked: &mut Locked,
+    files: &[(String, String)],
+    plan: &Plan,
+) -> Result<(), Failure> {
     let measured = &plan.guards.measure.manifests;
     let people = |manifest: &str| measured.get(manifest).map(|measure| &measure.selected);
-    let run: Vec<Selecting<'_>> =
-        files.iter().map(|(manifest, file)| planning::selecting(manifest, file, people(manifest))).collect();
+    let run: Vec<Selecting<'_>> = files
+        .iter()
+        .map(|(manifest, file)| planning::selecting(manifest, file, people(manifest)))
+        .collect();
     Ok(locked.keep_selections(&run)?)
 }
 
@@ -228,5 +252,7 @@ fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {
         digest: layout.map(Layout::digest),
         generation,
     };
-    plan.resets().map(|target| card((target.key, target.decision.layout(), target.generation.clone()))).collect()
+    plan.resets()
+        .map(|target| card((target.key, target.decision.layout(), target.generation.clone())))
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! `recard apply PLAN`: carries out a plan file, as it was reviewed or less of it.
 //!
-//! Nobody is asked: whoever passes the file has reviewed it. Before the first reset the file is marked as used, so that it is
-//! carried out once, whatever becomes of this process.
+//! Nobody is asked: whoever passes the file has reviewed it. Before the first reset the file is
+//! marked as used, so that it is carried out once, whatever becomes of this process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,8 +35,11 @@ pub(super) async fn with(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     if arguments.rules.blind_reset {
-        return Err(Failure::new(exit::USAGE, tr!("a plan file says itself which cards are reset blindly"))
-            .hint(tr!("leave out --blind-reset here, and give it to plan")));
+        return Err(Failure::new(
+            exit::USAGE,
+            tr!("a plan file says itself which cards are reset blindly"),
+        )
+        .hint(tr!("leave out --blind-reset here, and give it to plan")));
     }
     let plan = path.to_owned();
     let (mut file, bytes) = interrupt.beside(move || plan_files::read(&plan)).await??;
@@ -74,7 +77,8 @@ struct Reviewing<'a> {
     manifests: Option<&'a DesiredState>,
 }
 
-/// Returns what the manifests beside a plan file mean on the portal now. What the portal has no more is selected by none of them.
+/// Returns what the manifests beside a plan file mean on the portal now. What the portal has no
+/// more is selected by none of them.
 async fn resolve(
     outputs: &Outputs<'_>,
     session: &Session,
@@ -83,10 +87,16 @@ async fn resolve(
 ) -> Result<DesiredState, Failure> {
     let resolved = engine::resolve_existing(&session.portal.reader(), &manifest.declaration).await;
     let Resolution { mut desired, warnings, employees: _ } = resolved.map_err(|problem| {
-        session.told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
+        session
+            .told(Failure::from(problem).while_doing(tr!("cannot look up people and departments")))
     })?;
     if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
-        return Err(sources::refuse(outputs, &warnings, &manifest.sources, &tr!("nothing was written")));
+        return Err(sources::refuse(
+            outputs,
+            &warnings,
+            &manifest.sources,
+            &tr!("nothing was written"),
+        ));
     }
     sources::show(outputs.ui, &warnings, &manifest.sources);
     desired.guards.lower(content.limits.max_users);
@@ -110,14 +120,22 @@ async fn carry_out(
     let planned_report = PlanReport {
         plan: &plan,
         caller: &session.caller,
-        manifests: content.manifests.iter().map(|one| (one.name.as_str(), one.reason.as_str())).collect(),
+        manifests: content
+            .manifests
+            .iter()
+            .map(|one| (one.name.as_str(), one.reason.as_str()))
+            .collect(),
         commits: &commits,
         cost: planning::cost(session, &plan),
         warnings: &[],
         drift: None,
         effective: None,
     };
-    outputs.preview_text(&tr!("Plan {} of {}\n", file.id.short(), plan_files::moment(content.created)))?;
+    outputs.preview_text(&tr!(
+        "Plan {} of {}\n",
+        file.id.short(),
+        plan_files::moment(content.created)
+    ))?;
     // Where nothing of the plan is left, the report says why.
     if plan.counts().reset > 0 || content.targets.is_empty() {
         outputs.preview(Subject::Plan(&planned_report))?;
@@ -132,8 +150,8 @@ async fn carry_out(
         outputs.write(Subject::Run(&report))?;
         return Ok(held);
     }
-    let approved =
-        apply::approved(&plan).inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
+    let approved = apply::approved(&plan)
+        .inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
     session.begin_writing()?;
     running::probe(locked)?;
     locked.use_plan(file.id).map_err(|problem| match problem {
@@ -148,10 +166,20 @@ async fn carry_out(
     let header = RunHeader {
         manifest: Some(content.manifest),
         commit: content.commit.clone(),
-        reasons: content.manifests.iter().map(|one| (one.name.clone(), one.reason.clone())).collect(),
-        ..running::header(session, RunPurpose::Apply, plan.trust, content.targets.iter().map(planned).collect())
+        reasons: content
+            .manifests
+            .iter()
+            .map(|one| (one.name.clone(), one.reason.clone()))
+            .collect(),
+        ..running::header(
+            session,
+            RunPurpose::Apply,
+            plan.trust,
+            content.targets.iter().map(planned).collect(),
+        )
     };
-    let undertaking = Undertaking { approved, beforehand: &settled, header, plan_file: bytes, freshness, report };
+    let undertaking =
+        Undertaking { approved, beforehand: &settled, header, plan_file: bytes, freshness, report };
     let files = manifest_files(content);
     let code = undertaking.carry_out(outputs, interrupt, session, locked, &files).await?;
     Ok(if code == exit::DONE { held } else { code })
@@ -170,30 +198,45 @@ async fn review(
     let desired = engine::reviewed_targets(content, &people, manifests);
     let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
     let progress = Progress::new(ui, session.forecast());
-    let snapshot = engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
+    let snapshot =
+        engine::observe(&session.portal.reader(), &session.caller, &keys, &progress).await;
     progress.finish();
-    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
+    let snapshot = snapshot
+        .map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
     session.keep_proof(ui, snapshot.trust);
     let selected = manifests.map_or_else(|| content.selected.clone(), DesiredState::selected);
     let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
     let policy = Policy {
-        blind: if content.targets.iter().any(is_blind) { BlindReset::Allowed } else { BlindReset::Never },
+        blind: if content.targets.iter().any(is_blind) {
+            BlindReset::Allowed
+        } else {
+            BlindReset::Never
+        },
         ledger: planning::ledger(&session.store, &arguments.rules.memory)?,
-        previous_selections: planning::previous_selections(&session.store, &manifest_files(content), &selected)?,
+        previous_selections: planning::previous_selections(
+            &session.store,
+            &manifest_files(content),
+            &selected,
+        )?,
     };
     let now = plan::plan(&desired, &snapshot, &policy);
     planning::second_opinion(&desired, &snapshot, &policy, &now)?;
     let Reviewed { plan, settled } = engine::review(content, &people, manifests, now);
     let reviewed = Reviewed { plan: planning::with_employees(session, plan, None).await?, settled };
-    // A second opinion on the cut: whatever is about to be reset stands in the file, with the very layout.
-    let allowed: BTreeSet<_> = content.targets.iter().map(|target| (target.key, target.removal)).collect();
+    // A second opinion on the cut: whatever is about to be reset stands in the file, with the very
+    // layout.
+    let allowed: BTreeSet<_> =
+        content.targets.iter().map(|target| (target.key, target.removal)).collect();
     for target in reviewed.plan.resets() {
         let removal = match target.decision.layout() {
             Some(layout) => PlannedRemoval::Layout(layout.digest()),
             None => PlannedRemoval::Unread,
         };
         if !allowed.contains(&(target.key, removal)) {
-            return Err(planning::untrusted(&tr!("{} would be reset, but was not reviewed so", target.key)));
+            return Err(planning::untrusted(&tr!(
+                "{} would be reset, but was not reviewed so",
+                target.key
+            )));
         }
     }
     Ok(reviewed)
@@ -201,7 +244,11 @@ async fn review(
 
 /// Returns name and file of each manifest, by which a later run knows what they selected.
 fn manifest_files(content: &PlanFileContent) -> Vec<(String, String)> {
-    content.manifests.iter().map(|one| (one.name.clone(), sources::selection_file(&one.file))).collect()
+    content
+        .manifests
+        .iter()
+        .map(|one| (one.name.clone(), sources::selection_file(&one.file)))
+        .collect()
 }
 
 fn used_before(problem: &UsePlanError) -> Failure {

@@ -18,7 +18,8 @@ use crate::store::{RunEnd, RunSummary, Store};
 /// Shows the trail, or finds out whether it can be believed.
 pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
     let store = session::store(global)?;
-    // Nothing holds where there is nothing: a folder that was mistyped, or not brought back by a pipeline, must not pass.
+    // Nothing holds where there is nothing: a folder that was mistyped, or not brought back by a
+    // pipeline, must not pass.
     if matches!(action, AuditAction::Verify) && !store.is_there() {
         let (store, portal) = (global.store.display(), store.portal());
         return Err(Failure::error(tr!(
@@ -42,7 +43,8 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
                 runs
             );
             let kept = tr!("What they removed can be put back: the backup of {n} card is whole."
-                | "What they removed can be put back: the backups of {n} cards are whole." % backups);
+                | "What they removed can be put back: the backups of {n} cards are whole."
+                    % backups);
             ui.result(format_args!("{holds}\n{kept}\n"))?;
         }
     }
@@ -56,8 +58,8 @@ struct Compared {
     backups: usize,
 }
 
-/// Compares the trail with the journals, since the chain alone cannot tell that its end was cut off, and the journals with the
-/// backups.
+/// Compares the trail with the journals, since the chain alone cannot tell that its end was cut
+/// off, and the journals with the backups.
 fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, Failure> {
     let mut started = BTreeSet::new();
     let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
@@ -69,23 +71,34 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, F
             AuditEvent::RunClosed { run, totals, .. } => {
                 closed.insert(run, *totals);
             }
-            AuditEvent::RunReopened { .. } | AuditEvent::PlanUsed(_) | AuditEvent::LockTakenOver(_) => {}
+            AuditEvent::RunReopened { .. }
+            | AuditEvent::PlanUsed(_)
+            | AuditEvent::LockTakenOver(_) => {}
         }
     }
-    let broken = |text: Text| Failure::error(text).hint(tr!("the store was changed by something else than recard"));
+    let broken = |text: Text| {
+        Failure::error(text).hint(tr!("the store was changed by something else than recard"))
+    };
     let runs = store.runs()?;
     for run in &runs {
         if !started.contains(&run.run) {
-            return Err(broken(tr!("the audit trail has no word of the run {}: its end was cut off", run.run)));
+            return Err(broken(tr!(
+                "the audit trail has no word of the run {}: its end was cut off",
+                run.run
+            )));
         }
         match (run.end, closed.get(&run.run)) {
             (RunEnd::Closed(_), Some(totals)) if *totals != run.totals() => {
-                return Err(broken(tr!("the audit trail and the journal of the run {} differ in their sums", run.run)));
+                return Err(broken(tr!(
+                    "the audit trail and the journal of the run {} differ in their sums",
+                    run.run
+                )));
             }
             (RunEnd::Unfinished, Some(totals)) if *totals != run.totals() => {
                 return Err(broken(tr!("the journal of the run {} lost its end", run.run)));
             }
-            // The trail is told of the end just before the journal, and a process may have been cut in between.
+            // The trail is told of the end just before the journal, and a process may have been cut
+            // in between.
             (RunEnd::Unfinished, Some(_)) => {
                 ui.warn(tr!(
                     "the audit trail tells the end of the run {}, and its journal is not closed: `recard resume` closes it",
@@ -131,11 +144,15 @@ fn line(entry: &AuditEntry) -> String {
     let who = if actor.is_empty() { Text::default() } else { tr!("{actor} on ", actor) };
     let what = match event {
         AuditEvent::RunStarted { run, restores: None, targets } => {
-            tr!("run {run} begun: apply, {n} card" | "run {run} begun: apply, {n} cards" % *targets, run)
+            tr!(
+                "run {run} begun: apply, {n} card" | "run {run} begun: apply, {n} cards" % *targets,
+                run
+            )
         }
         AuditEvent::RunStarted { run, restores: Some(of), targets } => {
             tr!(
-                "run {run} begun: restore of {of}, {n} card" | "run {run} begun: restore of {of}, {n} cards" % *targets,
+                "run {run} begun: restore of {of}, {n} card"
+                    | "run {run} begun: restore of {of}, {n} cards" % *targets,
                 run,
                 of
             )

@@ -1,10 +1,11 @@
 //! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
 //!
-//! Every command that it prints works as it stands, typed into an empty folder from top to bottom, and prints what stands below it.
+//! Every command that it prints works as it stands, typed into an empty folder from top to bottom,
+//! and prints what stands below it.
 
 use crate::cli::args::{
-    ApplyArguments, DemoArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments, Rules, Shown, Which,
-    Written,
+    ApplyArguments, DemoArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments,
+    Rules, Shown, Which, Written,
 };
 use crate::cli::commands::{apply, plan, restore};
 use crate::cli::failure::Failure;
@@ -15,7 +16,8 @@ use crate::cli::{environment, exit, sources};
 use crate::manifest::Source;
 use crate::report::{Format, MARKDOWN_LIMIT, Purpose};
 
-/// The manifest of the demonstration; the one that the documents show, with comments on top that are about its file.
+/// The manifest of the demonstration; the one that the documents show, with comments on top that
+/// are about its file.
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.yaml");
 
 /// The file that the manifest stands in, by the commands that are printed.
@@ -39,7 +41,9 @@ pub(in crate::cli) async fn run(
         ui.result(&text)?;
         return Ok(exit::DONE);
     }
-    let cannot = |problem: std::io::Error| Failure::error(tr!("cannot make a folder to play in: {problem}", problem));
+    let cannot = |problem: std::io::Error| {
+        Failure::error(tr!("cannot make a folder to play in: {problem}", problem))
+    };
     let place = tempfile::tempdir_in(environment::temporary_folder()).map_err(cannot)?;
     let source = Source { name: FILE.into(), bytes: text.clone().into_bytes() };
     let written = || Written {
@@ -65,7 +69,10 @@ pub(in crate::cli) async fn run(
     let rules = Rules { blind_reset: false, max_users: None, memory: Memory::default() };
     let on = format!("--portal embedded -f {FILE}");
 
-    ui.result(format_args!("{}\n\n", tr!("An emulated portal with a small company, and this manifest:")))?;
+    ui.result(format_args!(
+        "{}\n\n",
+        tr!("An emulated portal with a small company, and this manifest:")
+    ))?;
     ui.result(format_args!("$ recard demo --manifest > {FILE}\n\n"))?;
     ui.result(text.lines().map(|line| format!("    {line}\n")).collect::<String>())?;
     ui.result(format_args!("\n$ recard plan {on} --detail\n\n"))?;
@@ -81,8 +88,13 @@ pub(in crate::cli) async fn run(
     plan::with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
 
     ui.result(format_args!("\n$ recard apply {on} --auto-approve\n\n"))?;
-    let applying =
-        ApplyArguments { plan: None, files: Vec::new(), shown: shown(false), rules: rules.clone(), auto_approve: true };
+    let applying = ApplyArguments {
+        plan: None,
+        files: Vec::new(),
+        shown: shown(false),
+        rules: rules.clone(),
+        auto_approve: true,
+    };
     let code = apply::with(&applied, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
@@ -102,7 +114,9 @@ pub(in crate::cli) async fn run(
     restore::run(part, &global, &restoring, interrupt).await?;
     ui.note(format_args!(
         "\n{}",
-        tr!("Nothing of this is left. To go on by yourself, type these commands in an empty folder.")
+        tr!(
+            "Nothing of this is left. To go on by yourself, type these commands in an empty folder."
+        )
     ));
     Ok(exit::DONE)
 }

@@ -1,5 +1,6 @@
-//! `recard doctor`: would recard work here? Looks at the portal, the webhook and the store, and says how to mend what is
-//! wrong. It reads the portal only, by type: nothing here has a right to write to it.
+//! `recard doctor`: would recard work here? Looks at the portal, the webhook and the store, and
+//! says how to mend what is wrong. It reads the portal only, by type: nothing here has a right to
+//! write to it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,7 +21,8 @@ use crate::portal::{Availability, Examination, Rate};
 use crate::report::{Check, DoctorJson, DoctorReport, Format, Verdict, pretty};
 use crate::store::{LockState, Store};
 
-/// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of what selectors ask for.
+/// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of
+/// what selectors ask for.
 const RIGHTS: [&str; 3] = ["crm", "user", "department"];
 
 /// A portal's clock may differ by this much before anybody notices: plan files expire by the hour.
@@ -65,7 +67,8 @@ pub(in crate::cli) async fn run(
     })
 }
 
-/// What needs an answer of the portal. Each check builds on those before; what cannot be known is left out.
+/// What needs an answer of the portal. Each check builds on those before; what cannot be known is
+/// left out.
 async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
@@ -98,12 +101,19 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
             checks.extend(reads(&cards));
             checks.push(lead_types(&cards));
         }
-        Err(problem) => checks.extend([release(&caller, None), failed("cards", Failure::from(problem))]),
+        Err(problem) => {
+            checks.extend([release(&caller, None), failed("cards", Failure::from(problem))])
+        }
     }
 }
 
 fn failed(check: &'static str, failure: Failure) -> Check {
-    Check { check, verdict: Verdict::Failure, text: Text::joined(&failure.chain, ": "), help: failure.hints }
+    Check {
+        check,
+        verdict: Verdict::Failure,
+        text: Text::joined(&failure.chain, ": "),
+        help: failure.hints,
+    }
 }
 
 fn rights(examination: &Examination) -> Check {
@@ -121,7 +131,9 @@ fn rights(examination: &Examination) -> Check {
     let missing: Vec<&str> = RIGHTS.into_iter().filter(|right| !has(right)).collect();
     if !missing.is_empty() {
         let text = tr!("the webhook lacks {}", missing.join(", "));
-        let help = tr!("edit the webhook on the portal's page Developer resources and tick crm, user and department");
+        let help = tr!(
+            "edit the webhook on the portal's page Developer resources and tick crm, user and department"
+        );
         return Check::failure("rights", text, help);
     }
     let more: Vec<&str> = rights
@@ -134,7 +146,11 @@ fn rights(examination: &Examination) -> Check {
         return Check::ok("rights", "crm, user, department");
     }
     let text = tr!("crm, user, department, and more than recard needs: {}", more.join(", "));
-    Check::warning("rights", text, tr!("whoever finds the webhook can use all of them: untick what is not needed"))
+    Check::warning(
+        "rights",
+        text,
+        tr!("whoever finds the webhook can use all of them: untick what is not needed"),
+    )
 }
 
 fn methods(examination: &Examination) -> Option<Check> {
@@ -150,7 +166,11 @@ fn methods(examination: &Examination) -> Option<Check> {
         return None;
     }
     let text = tr!("the portal has no {}", missing.join(", "));
-    Some(Check::failure("methods", text, tr!("the CRM must be installed on the portal, and not older than 2023")))
+    Some(Check::failure(
+        "methods",
+        text,
+        tr!("the CRM must be installed on the portal, and not older than 2023"),
+    ))
 }
 
 fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Check {
@@ -188,7 +208,11 @@ fn limits(connection: &Connection) -> Check {
     let level = connection.portal.level();
     let text = match rate {
         Rate::Limited { .. } => {
-            tr!("rate {rate}, the counter stands at {}", format_args!("{:.0}", level.level.ceil()), rate)
+            tr!(
+                "rate {rate}, the counter stands at {}",
+                format_args!("{:.0}", level.level.ceil()),
+                rate
+            )
         }
         Rate::Unlimited => tr!("rate {rate}", rate),
     };
@@ -197,8 +221,9 @@ fn limits(connection: &Connection) -> Check {
 
 /// The level of the rate limit's counter cannot be read.
 fn level(problem: StoreError) -> Check {
-    let help =
-        tr!("nothing needs to be done: the counter was taken for full, and what it stands at was now written anew");
+    let help = tr!(
+        "nothing needs to be done: the counter was taken for full, and what it stands at was now written anew"
+    );
     Check::warning("level", Text::of(&Failure::of_store(problem)), help)
 }
 
@@ -209,7 +234,9 @@ fn lock(state: LockState, host: &str) -> Check {
         LockState::Held(owner) => Check::warning(
             "lock",
             tr!("{owner}; that process lives", owner),
-            tr!("wait for it, with --lock-timeout if you like; until then commands that write end with 6"),
+            tr!(
+                "wait for it, with --lock-timeout if you like; until then commands that write end with 6"
+            ),
         ),
         LockState::Left(owner) if owner.host == host => Check::warning(
             "lock",
@@ -241,7 +268,9 @@ fn who(caller: &Identity) -> Check {
 fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
     let is_proved = matches!(trust, Some(ReadTrust::Trusted(_)));
     match caller.release_sign {
-        ReleaseSign::Unknown if is_proved => Check::ok("release", tr!("24.300 or newer, by its reads")),
+        ReleaseSign::Unknown if is_proved => {
+            Check::ok("release", tr!("24.300 or newer, by its reads"))
+        }
         ReleaseSign::Trusted(TrustEvidence::WholeSeconds) => {
             Check::ok("release", tr!("25.700 or newer, by the form of its answers"))
         }
@@ -252,52 +281,68 @@ fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
             Check::ok("release", tr!("24.300 or newer, by its list of people"))
         }
         ReleaseSign::Trusted(_) => Check::ok("release", tr!("24.300 or newer, by its reads")),
-        ReleaseSign::Earlier(_) => {
-            Check::ok("release", tr!("24.300 or newer, by a proof that the store keeps; no answer shows it now"))
-        }
+        ReleaseSign::Earlier(_) => Check::ok(
+            "release",
+            tr!("24.300 or newer, by a proof that the store keeps; no answer shows it now"),
+        ),
         ReleaseSign::Old => Check::warning(
             "release",
             tr!("24.200 or older, by its list of people"),
-            tr!("up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"),
+            tr!(
+                "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"
+            ),
         ),
         ReleaseSign::Unknown => Check::warning(
             "release",
             tr!("no sign of 24.300 or newer"),
-            tr!("up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"),
+            tr!(
+                "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"
+            ),
         ),
     }
 }
 
 /// The proof of the portal's release that the store keeps cannot be read.
 fn proof(problem: StoreError) -> Check {
-    let help =
-        tr!("nothing needs to be done: it proves nothing, and is written anew once the portal shows its release");
+    let help = tr!(
+        "nothing needs to be done: it proves nothing, and is written anew once the portal shows its release"
+    );
     Check::warning("proof", Text::of(&Failure::of_store(problem)), help)
 }
 
 fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
     match &cards.access {
         Access::Allowed if caller.portal_admin => Check::ok("administrator", tr!("of the portal")),
-        Access::Allowed => Check::ok("administrator", tr!("of the CRM: the cards of others are not refused")),
+        Access::Allowed => {
+            Check::ok("administrator", tr!("of the CRM: the cards of others are not refused"))
+        }
         Access::Refused(words) => Check::failure(
             "administrator",
             tr!("the cards of others are refused: {words}", words),
-            tr!("the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)"),
+            tr!(
+                "the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)"
+            ),
         ),
-        Access::Unknown(text) => {
-            Check::warning("administrator", tr!("could not be found out: {text}", text), tr!("try again later"))
-        }
+        Access::Unknown(text) => Check::warning(
+            "administrator",
+            tr!("could not be found out: {text}", text),
+            tr!("try again later"),
+        ),
     }
 }
 
-/// Whose card the portal reads. Left out where others are refused and nothing is proved: there is nothing to compare then.
+/// Whose card the portal reads. Left out where others are refused and nothing is proved: there is
+/// nothing to compare then.
 fn reads(cards: &CardsExamined) -> Option<Check> {
     let others_are_read = cards.access == Access::Allowed;
     Some(match cards.trust {
-        ReadTrust::Trusted(_) if others_are_read => Check::ok("reads", tr!("the cards of others are theirs")),
-        ReadTrust::Trusted(_) => {
-            Check::ok("reads", tr!("the portal reads the card that it is asked for, where it may be read"))
+        ReadTrust::Trusted(_) if others_are_read => {
+            Check::ok("reads", tr!("the cards of others are theirs"))
         }
+        ReadTrust::Trusted(_) => Check::ok(
+            "reads",
+            tr!("the portal reads the card that it is asked for, where it may be read"),
+        ),
         ReadTrust::NotTrusted | ReadTrust::Unproven if !others_are_read => return None,
         ReadTrust::NotTrusted => Check::warning(
             "reads",
@@ -309,7 +354,9 @@ fn reads(cards: &CardsExamined) -> Option<Check> {
         ReadTrust::Unproven => Check::warning(
             "reads",
             tr!("nothing shows whose card the portal reads"),
-            tr!("arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest"),
+            tr!(
+                "arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest"
+            ),
         ),
     })
 }
@@ -327,11 +374,14 @@ fn lead_types(cards: &CardsExamined) -> Check {
         SelectorFinding::AlwaysTheSame(number) => Check::warning(
             "lead types",
             tr!("simple and repeat read the same for all {number} cards looked at", number),
-            tr!("arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead"),
+            tr!(
+                "arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead"
+            ),
         ),
-        SelectorFinding::NothingToCompare => {
-            Check::ok("lead types", tr!("no card to compare simple and repeat by; nothing speaks against it"))
-        }
+        SelectorFinding::NothingToCompare => Check::ok(
+            "lead types",
+            tr!("no card to compare simple and repeat by; nothing speaks against it"),
+        ),
     }
 }
 
@@ -365,12 +415,17 @@ mod tests {
     use super::*;
 
     fn told(time: &str) -> Examination {
-        Examination { rights: Ok(Vec::new()), server_time: Ok(time.parse().unwrap()), methods: Vec::new() }
+        Examination {
+            rights: Ok(Vec::new()),
+            server_time: Ok(time.parse().unwrap()),
+            methods: Vec::new(),
+        }
     }
 
     #[test]
     fn a_clock_that_is_off_by_minutes_is_worth_a_word() {
-        let (asked, answered) = ("2026-11-01T09:00:00Z".parse().unwrap(), "2026-11-01T09:00:05Z".parse().unwrap());
+        let (asked, answered) =
+            ("2026-11-01T09:00:00Z".parse().unwrap(), "2026-11-01T09:00:05Z".parse().unwrap());
         let verdict = |time| clock(&told(time), asked, answered).verdict;
         assert_eq!(verdict("2026-11-01T12:00:03+03:00"), Verdict::Ok);
         assert_eq!(verdict("2026-11-01T08:58:30Z"), Verdict::Ok);
@@ -388,7 +443,10 @@ mod tests {
         let more = rights(&with(&["user", "crm", "department", "task"]));
         assert!(more.verdict == Verdict::Warning && more.text.ends_with(": task"), "{more:?}");
         let fewer = rights(&with(&["crm", "user_brief"]));
-        assert!(fewer.verdict == Verdict::Failure && fewer.text.ends_with("lacks user, department"), "{fewer:?}");
+        assert!(
+            fewer.verdict == Verdict::Failure && fewer.text.ends_with("lacks user, department"),
+            "{fewer:?}"
+        );
     }
 
     #[test]

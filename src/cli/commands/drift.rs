@@ -1,5 +1,5 @@
-//! `recard drift`: what differs from the manifests although nobody planned it? For a schedule: it reads only, by type, and
-//! ends with 2 if there is drift.
+//! `recard drift`: what differs from the manifests although nobody planned it? For a schedule: it
+//! reads only, by type, and ends with 2 if there is drift.
 
 use crate::cli::args::{DriftArguments, Global, Rules};
 use crate::cli::environment::Need;
@@ -35,16 +35,24 @@ async fn look(
     address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = address.connect(global, outputs.ui, interrupt).await?;
     let work = async |session: &Session| {
-        let worth = |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
+        let worth =
+            |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
         let git = provenance::ask(&manifest.sources);
         let (resolution, snapshot) = planning::look(outputs, session, &manifest, worth).await?;
         let found = &resolution.warnings;
         let Some(snapshot) = snapshot else {
-            return Err(sources::refuse(outputs, found, &manifest.sources, &tr!("the cards were not looked at")));
+            return Err(sources::refuse(
+                outputs,
+                found,
+                &manifest.sources,
+                &tr!("the cards were not looked at"),
+            ));
         };
-        let gone: Vec<Diagnostic> = found.iter().filter(|found| found.is_error()).cloned().collect();
+        let gone: Vec<Diagnostic> =
+            found.iter().filter(|found| found.is_error()).cloned().collect();
         let rules = Rules { blind_reset: false, max_users: None, memory: arguments.memory.clone() };
-        let planned = planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot, git).await?;
+        let planned =
+            planning::of_snapshot(session, &manifest, &rules, resolution, &snapshot, git).await?;
         let drift = Drift::of(&planned.plan, gone);
         sources::show(outputs.ui, &planned.warnings, &manifest.sources);
         let cost = planning::cost_of_apply(session, &planned.plan, planned.plan.targets.len());

@@ -17,8 +17,14 @@ use crate::report::pretty as json;
 use crate::store::{read_whole, write_whole};
 
 /// Serves until somebody ends it.
-pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt: &Interrupt) -> Result<u8, Failure> {
-    let remote = [arguments.listen, arguments.control].into_iter().find(|address| !address.ip().is_loopback());
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    arguments: &EmulateArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let remote = [arguments.listen, arguments.control]
+        .into_iter()
+        .find(|address| !address.ip().is_loopback());
     if let Some(address) = remote
         && !arguments.allow_remote
     {
@@ -28,7 +34,9 @@ pub(in crate::cli) async fn run(ui: &Ui, arguments: &EmulateArguments, interrupt
     }
     let release = match arguments.release.as_deref() {
         None => None,
-        Some(name) => Some(name.parse::<Release>().map_err(|problem| Failure::new(exit::USAGE, problem))?),
+        Some(name) => {
+            Some(name.parse::<Release>().map_err(|problem| Failure::new(exit::USAGE, problem))?)
+        }
     };
     let options = EmulatorOptions {
         listen: arguments.listen,
@@ -77,18 +85,20 @@ fn remove(path: &Path) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
-    let bytes = read_whole(path, LARGEST_STATE)
-        .map_err(|problem| Failure::error(tr!("cannot read {}: {problem}", path.display(), problem)))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|problem| Failure::error(tr!("{} is not JSON: {problem}", path.display(), problem)))
+    let bytes = read_whole(path, LARGEST_STATE).map_err(|problem| {
+        Failure::error(tr!("cannot read {}: {problem}", path.display(), problem))
+    })?;
+    serde_json::from_slice(&bytes).map_err(|problem| {
+        Failure::error(tr!("{} is not JSON: {problem}", path.display(), problem))
+    })
 }
 
 fn seed(text: &str) -> Result<Seed, Failure> {
     match text.parse() {
         Ok(seed) => Ok(seed),
-        Err(problem) if text.starts_with("users=") || !Path::new(text).exists() => {
-            Err(Failure::new(exit::USAGE, tr!("--seed: {problem}; nor is there such a file", problem)))
-        }
+        Err(problem) if text.starts_with("users=") || !Path::new(text).exists() => Err(
+            Failure::new(exit::USAGE, tr!("--seed: {problem}; nor is there such a file", problem)),
+        ),
         Err(_) => read(Path::new(text)).map(Seed::State),
     }
 }
@@ -99,21 +109,31 @@ fn limits(text: &str) -> Result<Limits, Failure> {
         "standard" => Ok(Limits::standard()),
         "enterprise" => Ok(Limits::enterprise()),
         other => own_limits(other).ok_or_else(|| {
-            let text = tr!("--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS", other);
-            Failure::new(exit::USAGE, text)
-                .hint(tr!("X requests at once, Y a second, SECONDS of operating time in ten minutes"))
+            let text = tr!(
+                "--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS",
+                other
+            );
+            Failure::new(exit::USAGE, text).hint(tr!(
+                "X requests at once, Y a second, SECONDS of operating time in ten minutes"
+            ))
         }),
     }
 }
 
-/// Limits by their numbers: those of the requests, and the operating time where it is to be limited as well.
+/// Limits by their numbers: those of the requests, and the operating time where it is to be limited
+/// as well.
 fn own_limits(text: &str) -> Option<Limits> {
-    let numbers: Vec<f64> = text.split(',').map(|number| decimal::fraction(number.trim())).collect::<Option<_>>()?;
+    let numbers: Vec<f64> =
+        text.split(',').map(|number| decimal::fraction(number.trim())).collect::<Option<_>>()?;
     let (burst, per_second, operating_seconds) = match numbers.as_slice() {
         [burst, per_second] => (*burst, *per_second, None),
         [burst, per_second, seconds] => (*burst, *per_second, Some(*seconds)),
         _ => return None,
     };
     let usable = numbers.iter().all(|number| *number > 0.0) && burst >= 1.0;
-    usable.then(|| Limits { rate: Some((burst, per_second)), operating_seconds, ..Limits::default() })
+    usable.then(|| Limits {
+        rate: Some((burst, per_second)),
+        operating_seconds,
+        ..Limits::default()
+    })
 }

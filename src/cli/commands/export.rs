@@ -1,4 +1,5 @@
-//! `recard export`: a manifest of everybody who has a card of their own, and the layouts of all cards. Reads only, by type.
+//! `recard export`: a manifest of everybody who has a card of their own, and the layouts of all
+//! cards. Reads only, by type.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,10 @@ pub(in crate::cli) async fn run(
     if let Some(folder) = &arguments.out {
         refuse_existing(folder)?;
     }
-    let session = Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
-    let mut survey = session.during(ui, async |session| super::inventory::take(ui, session).await).await?;
+    let session =
+        Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
+    let mut survey =
+        session.during(ui, async |session| super::inventory::take(ui, session).await).await?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
         return Err(Failure::error(tr!("the portal has no active department {unknown}", unknown))
             .hint(tr!("`recard inventory` lists the departments with people")));
@@ -63,17 +66,23 @@ pub(in crate::cli) async fn run(
 }
 
 /// The manifest and the layouts, with or without people's own words.
-fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManifest, Bundle), Failure> {
+fn made(
+    survey: &Survey,
+    sanitizer: Option<&Sanitizer>,
+) -> Result<(ExportedManifest, Bundle), Failure> {
     let now = SystemClock.now();
     let portal = &survey.snapshot.portal;
     let portal = sanitizer.map_or_else(|| portal.clone(), |sanitizer| sanitizer.portal(portal));
     let layout = |layout: &Layout| match sanitizer {
         None => Ok(layout.clone()),
-        Some(sanitizer) => sanitizer
-            .layout(layout)
-            .map_err(|problem| Failure::error(tr!("a layout cannot be sanitized: {problem}", problem))),
+        Some(sanitizer) => sanitizer.layout(layout).map_err(|problem| {
+            Failure::error(tr!("a layout cannot be sanitized: {problem}", problem))
+        }),
     };
-    let cards = survey.cards().map(|(key, found)| Ok((key, layout(found)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let cards = survey
+        .cards()
+        .map(|(key, found)| Ok((key, layout(found)?)))
+        .collect::<Result<Vec<_>, Failure>>()?;
     let name = |name: &str| match sanitizer {
         Some(sanitizer) if !name.is_empty() => sanitizer.person(name),
         _ => name.to_owned(),
@@ -84,11 +93,13 @@ fn made(survey: &Survey, sanitizer: Option<&Sanitizer>) -> Result<(ExportedManif
         cards: cards.iter().map(|(key, _)| *key).collect(),
         names: survey.people.iter().map(|(id, person)| (*id, name(person.name.as_str()))).collect(),
     };
-    let content = if sanitizer.is_some() { BundleContent::Sanitized } else { BundleContent::Original };
+    let content =
+        if sanitizer.is_some() { BundleContent::Sanitized } else { BundleContent::Original };
     Ok((manifest, Bundle { portal, read: now, content, cards }))
 }
 
-/// The text of the manifest, as `recard validate` accepts it: without the names where they make it too large.
+/// The text of the manifest, as `recard validate` accepts it: without the names where they make it
+/// too large.
 fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
     let mut text = manifest.to_string();
     if text.len() > manifest::LARGEST_FILE {
@@ -104,13 +115,15 @@ fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
     if manifest.people().is_empty() {
         return Ok(text);
     }
-    let found = manifest::load(&[Source { name: MANIFEST.into(), bytes: text.clone().into_bytes() }]);
+    let found =
+        manifest::load(&[Source { name: MANIFEST.into(), bytes: text.clone().into_bytes() }]);
     match found.diagnostics.iter().find(|found| found.is_error()) {
         None => Ok(text),
-        Some(problem) => {
-            Err(Failure::error(tr!("the manifest would not be valid, and was not written: {problem}", problem))
-                .hint(tr!("this is a mistake of recard: please report it")))
-        }
+        Some(problem) => Err(Failure::error(tr!(
+            "the manifest would not be valid, and was not written: {problem}",
+            problem
+        ))
+        .hint(tr!("this is a mistake of recard: please report it"))),
     }
 }
 
@@ -123,24 +136,37 @@ pub(in crate::cli) fn files(folder: &Path) -> [PathBuf; 2] {
 fn refuse_existing(folder: &Path) -> Result<(), Failure> {
     match files(folder).into_iter().find(|path| path.exists()) {
         None => Ok(()),
-        Some(path) => Err(Failure::error(tr!("{} is there already, and export replaces nothing", path.display()))
-            .hint(tr!("name another folder with --out, or move the file away"))),
+        Some(path) => Err(Failure::error(tr!(
+            "{} is there already, and export replaces nothing",
+            path.display()
+        ))
+        .hint(tr!("name another folder with --out, or move the file away"))),
     }
 }
 
-fn write(ui: &Ui, folder: &PathBuf, people: usize, manifest: &str, bundle: &Bundle) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .map_err(|problem| Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem)))?;
+fn write(
+    ui: &Ui,
+    folder: &PathBuf,
+    people: usize,
+    manifest: &str,
+    bundle: &Bundle,
+) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|problem| {
+        Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem))
+    })?;
     let mut wrote = String::new();
     if people > 0 {
         let path = folder.join(MANIFEST);
         output::write_document(&path, manifest)?;
-        let people = tr!("{n} person with a card of their own" | "{n} people with a card of their own" % people);
+        let people =
+            tr!("{n} person with a card of their own"
+                | "{n} people with a card of their own" % people);
         let _ = writeln!(wrote, "{}", visible(&format!("{}: {people}", path.display())));
     }
     let path = folder.join(LAYOUTS);
-    let bytes = encode_bundle(bundle)
-        .map_err(|problem| Failure::error(tr!("the layouts cannot be written: {problem}", problem)))?;
+    let bytes = encode_bundle(bundle).map_err(|problem| {
+        Failure::error(tr!("the layouts cannot be written: {problem}", problem))
+    })?;
     write_whole(&path, &bytes)?;
     let cards = tr!("{n} layout" | "{n} layouts" % bundle.cards.len());
     let _ = writeln!(wrote, "{}", visible(&format!("{}: {cards}", path.display())));

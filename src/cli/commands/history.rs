@@ -13,7 +13,11 @@ use crate::report::{History, SettledRun};
 use crate::store::{RunEnd, RunSummary};
 
 /// Lists the runs of the store.
-pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &HistoryArguments,
+) -> Result<u8, Failure> {
     output::check_paths(&arguments.output)?;
     let store = session::store(global)?;
     let mut runs = Vec::new();
@@ -25,15 +29,19 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &HistoryArguments
         }
     }
     let targets: Vec<Vec<Settled>> = runs.iter().map(targets).collect();
-    let history =
-        History { runs: runs.iter().zip(&targets).map(|(run, targets)| settled(run, targets, None)).collect() };
+    let history = History {
+        runs: runs.iter().zip(&targets).map(|(run, targets)| settled(run, targets, None)).collect(),
+    };
     output::write(ui, &arguments.output, |format| history.render(format))?;
     Ok(exit::DONE)
 }
 
 /// Every target of a run that has an outcome.
 pub(super) fn targets(run: &RunSummary) -> Vec<Settled> {
-    run.settled.iter().map(|(key, outcome)| Settled { key: *key, outcome: outcome.clone() }).collect()
+    run.settled
+        .iter()
+        .map(|(key, outcome)| Settled { key: *key, outcome: outcome.clone() })
+        .collect()
 }
 
 /// A run of the store, for its report.
@@ -45,7 +53,12 @@ pub(super) fn settled<'a>(
     SettledRun {
         run: Some(&run.run),
         portal: run.header.portal.as_str(),
-        manifests: run.header.reasons.iter().map(|(name, reason)| (name.as_str(), reason.as_str())).collect(),
+        manifests: run
+            .header
+            .reasons
+            .iter()
+            .map(|(name, reason)| (name.as_str(), reason.as_str()))
+            .collect(),
         targets,
         stopped: match run.end {
             RunEnd::Closed(Interrupted::No) => None,

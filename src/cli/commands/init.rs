@@ -1,5 +1,5 @@
-//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces nothing and sends nothing;
-//! where manifests are already, only the pipeline is written.
+//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces
+//! nothing and sends nothing; where manifests are already, only the pipeline is written.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,8 +25,10 @@ const FOLDER: &str = "manifests";
 /// Stands in the manifest where no portal is known yet.
 const SOME_PORTAL: &str = "company.bitrix24.com";
 
-/// Whom the manifest selects on a portal that nobody knows yet: nobody, until somebody has put in an address.
-const SOMEBODY: &str = "        # By e-mail, id or department; `recard inventory` shows where to look.
+/// Whom the manifest selects on a portal that nobody knows yet: nobody, until somebody has put in
+/// an address.
+const SOMEBODY: &str =
+    "        # By e-mail, id or department; `recard inventory` shows where to look.
         emails: [anna@example.com]
         # ids: [7, 42]
         # departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
@@ -47,31 +49,46 @@ struct Template {
     text: &'static str,
 }
 
-const MANIFEST: Template =
-    Template { path: "manifests/lead-cards.yaml", text: include_str!("../templates/manifest.yaml") };
+const MANIFEST: Template = Template {
+    path: "manifests/lead-cards.yaml",
+    text: include_str!("../templates/manifest.yaml"),
+};
 
 impl CiSystem {
     fn template(self) -> Template {
         match self {
-            Self::Github => {
-                Template { path: ".github/workflows/recard.yml", text: include_str!("../templates/github.yml") }
+            Self::Github => Template {
+                path: ".github/workflows/recard.yml",
+                text: include_str!("../templates/github.yml"),
+            },
+            Self::Gitlab => {
+                Template { path: ".gitlab-ci.yml", text: include_str!("../templates/gitlab.yml") }
             }
-            Self::Gitlab => Template { path: ".gitlab-ci.yml", text: include_str!("../templates/gitlab.yml") },
-            Self::Shell => Template { path: "ci/recard.sh", text: include_str!("../templates/recard.sh") },
+            Self::Shell => {
+                Template { path: "ci/recard.sh", text: include_str!("../templates/recard.sh") }
+            }
         }
     }
 
     fn next_step(self) -> Text {
         match self {
-            Self::Github => tr!("make the environment and the two secrets that the head of the file names"),
-            Self::Gitlab => tr!("make the environment and the variables that the head of the file names"),
+            Self::Github => {
+                tr!("make the environment and the two secrets that the head of the file names")
+            }
+            Self::Gitlab => {
+                tr!("make the environment and the variables that the head of the file names")
+            }
             Self::Shell => tr!("call it as `sh ci/recard.sh check|plan|apply|drift`"),
         }
     }
 }
 
 /// Writes the files; none of them if one is there already.
-pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &InitArguments,
+) -> Result<u8, Failure> {
     let here = arguments.folder == Path::new(".");
     let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
     let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
@@ -80,28 +97,45 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
     let portal = portal(global, arguments, kept.as_deref())?;
     let users = if portal == "embedded" { SALES } else { SOMEBODY };
     let manifest = if kept.is_some() { None } else { Some(MANIFEST) };
-    let templates: Vec<Template> = manifest.into_iter().chain(systems.iter().map(|system| system.template())).collect();
-    let path =
-        |template: &Template| if here { PathBuf::from(template.path) } else { arguments.folder.join(template.path) };
-    let there: Vec<String> =
-        templates.iter().map(path).filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    let templates: Vec<Template> =
+        manifest.into_iter().chain(systems.iter().map(|system| system.template())).collect();
+    let path = |template: &Template| {
+        if here { PathBuf::from(template.path) } else { arguments.folder.join(template.path) }
+    };
+    let there: Vec<String> = templates
+        .iter()
+        .map(path)
+        .filter(|path| path.exists())
+        .map(|path| path.display().to_string())
+        .collect();
     if !there.is_empty() {
-        return Err(Failure::error(tr!("{}: there already, and init replaces nothing", there.join(", ")))
-            .hint(tr!("nothing was written; name another folder, and take over from there what you need")));
+        return Err(Failure::error(tr!(
+            "{}: there already, and init replaces nothing",
+            there.join(", ")
+        ))
+        .hint(tr!(
+            "nothing was written; name another folder, and take over from there what you need"
+        )));
     }
     let mut wrote = String::new();
     for template in &templates {
         let path = path(template);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|problem| {
-                Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem))
+                Failure::error(tr!(
+                    "cannot make the folder {}: {problem}",
+                    folder.display(),
+                    problem
+                ))
             })?;
         }
         let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", FOLDER);
         // These files are for everybody who sees the repository, unlike what the store holds.
-        let written =
-            File::create_new(&path).and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
-        written.map_err(|problem| Failure::error(tr!("cannot write {}: {problem}", path.display(), problem)))?;
+        let written = File::create_new(&path)
+            .and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
+        written.map_err(|problem| {
+            Failure::error(tr!("cannot write {}: {problem}", path.display(), problem))
+        })?;
         let _ = writeln!(wrote, "{}", visible(&tr!("wrote {}", path.display())));
     }
     ui.changed(&wrote)?;
@@ -123,13 +157,20 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &InitArguments) -
     Ok(exit::DONE)
 }
 
-/// The portal that the files are for: the one that is named, that of the manifests that are there, or that of the webhook at
-/// hand.
-fn portal(global: &Global, arguments: &InitArguments, kept: Option<&[Source]>) -> Result<String, Failure> {
+/// The portal that the files are for: the one that is named, that of the manifests that are there,
+/// or that of the webhook at hand.
+fn portal(
+    global: &Global,
+    arguments: &InitArguments,
+    kept: Option<&[Source]>,
+) -> Result<String, Failure> {
     if let Some(host) = &arguments.host {
         let portal = PortalId::new(host).map_err(|problem| {
-            Failure::new(exit::USAGE, tr!("--host {host}: {problem}", host = format_args!("{host:?}"), problem))
-                .hint(tr!("for example company.bitrix24.com"))
+            Failure::new(
+                exit::USAGE,
+                tr!("--host {host}: {problem}", host = format_args!("{host:?}"), problem),
+            )
+            .hint(tr!("for example company.bitrix24.com"))
         })?;
         return Ok(portal.to_string());
     }

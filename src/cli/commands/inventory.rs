@@ -1,4 +1,5 @@
-//! `recard inventory`: how many people of which department have arranged their cards. Reads only, by type.
+//! `recard inventory`: how many people of which department have arranged their cards. Reads only,
+//! by type.
 
 use crate::cli::args::{Global, InventoryArguments};
 use crate::cli::environment::Need;
@@ -19,7 +20,8 @@ pub(in crate::cli) async fn run(
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
     output::check_paths(&arguments.output)?;
-    let session = Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
+    let session =
+        Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
     let survey = session.during(ui, async |session| take(ui, session).await).await?;
     let inventory = Inventory::new(&survey);
     output::write(ui, &arguments.output, |format| match format {
@@ -35,8 +37,9 @@ pub(super) async fn take(ui: &Ui, session: &Session) -> Result<Survey, Failure> 
     let progress = Progress::new(ui, session.forecast());
     let survey = engine::survey(&session.portal.reader(), &session.caller, &progress).await;
     progress.finish();
-    let survey =
-        survey.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot look at everybody's cards")))?;
+    let survey = survey.map_err(|problem| {
+        Failure::from(problem).while_doing(tr!("cannot look at everybody's cards"))
+    })?;
     session.keep_proof(ui, survey.snapshot.trust);
     Ok(survey)
 }
@@ -46,8 +49,11 @@ pub(super) fn ended(ui: &Ui, survey: &Survey) -> u8 {
     match survey.unread() {
         0 => exit::DONE,
         unread => {
-            ui.warn(tr!("{n} card could not be read, or not be believed; `recard doctor` says why"
-                | "{n} cards could not be read, or not be believed; `recard doctor` says why" % unread));
+            ui.warn(tr!(
+                "{n} card could not be read, or not be believed; `recard doctor` says why"
+                    | "{n} cards could not be read, or not be believed; `recard doctor` says why"
+                        % unread
+            ));
             exit::PARTIAL
         }
     }

@@ -20,7 +20,9 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
         LedgerAction::New { file } => {
             if file.exists() {
                 return Err(Failure::error(tr!("{file} exists already", file = file.display()))
-                    .hint(tr!("nothing was written; name another file, or keep this ledger with --ledger")));
+                    .hint(tr!(
+                        "nothing was written; name another file, or keep this ledger with --ledger"
+                    )));
             }
             let ledger = store.ledger()?;
             store.begin_ledger_file(file, &ledger)?;

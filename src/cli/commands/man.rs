@@ -1,4 +1,5 @@
-//! `recard man`: the manual, made from the command line's own definition: a page for recard, and one for each command.
+//! `recard man`: the manual, made from the command line's own definition: a page for recard, and
+//! one for each command.
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -10,7 +11,8 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::store::write_whole;
 
-/// What recard takes from the environment, for the page of recard itself. Options name their own variables, too.
+/// What recard takes from the environment, for the page of recard itself. Options name their own
+/// variables, too.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("RECARD_WEBHOOK_URL", "The address of the webhook, which is a secret."),
     ("RECARD_WEBHOOK_URL_FILE", "The name of a file that holds it."),
@@ -18,7 +20,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "RECARD_READ_WEBHOOK_URL",
         "The address of the webhook for commands that only read. Commands that write never use it.",
     ),
-    ("RECARD_PORTAL, RECARD_STORE, RECARD_RATE, RECARD_LANG", "In place of the options of these names."),
+    (
+        "RECARD_PORTAL, RECARD_STORE, RECARD_RATE, RECARD_LANG",
+        "In place of the options of these names.",
+    ),
     (
         "HTTPS_PROXY, ALL_PROXY, NO_PROXY",
         "The proxy on the way to the portal, and the hosts that are reached without it.",
@@ -32,7 +37,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "RECARD_ACTOR, RECARD_COMMIT",
         "Who starts a run and from which commit, for the record; else as the pipeline says.",
     ),
-    ("NO_COLOR", "No colour, whatever it is set to. An empty variable counts as unset, this one and all others."),
+    (
+        "NO_COLOR",
+        "No colour, whatever it is set to. An empty variable counts as unset, this one and all others.",
+    ),
 ];
 
 /// A page.
@@ -44,10 +52,13 @@ struct Page {
 
 /// Prints the page of a command, or of recard itself; or writes all pages into a folder.
 pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArguments) -> Result<u8, Failure> {
-    let pages = pages().map_err(|problem| Failure::error(tr!("cannot make the manual page: {problem}", problem)))?;
+    let pages = pages().map_err(|problem| {
+        Failure::error(tr!("cannot make the manual page: {problem}", problem))
+    })?;
     if let Some(folder) = &arguments.out {
-        std::fs::create_dir_all(folder)
-            .map_err(|problem| Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem)))?;
+        std::fs::create_dir_all(folder).map_err(|problem| {
+            Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem))
+        })?;
         for page in &pages {
             write_whole(&folder.join(&page.file), page.text.as_bytes())?;
         }
@@ -72,10 +83,16 @@ fn pages() -> Result<Vec<Page>, std::io::Error> {
     let mut pages = Vec::new();
     take(&program, &mut pages)?;
     if let Some(own) = pages.last_mut() {
-        own.text.push_str(&section("ENVIRONMENT", ENVIRONMENT.iter().map(|(name, what)| ((*name).to_owned(), *what))));
+        own.text.push_str(&section(
+            "ENVIRONMENT",
+            ENVIRONMENT.iter().map(|(name, what)| ((*name).to_owned(), *what)),
+        ));
     }
     for page in &mut pages {
-        page.text.push_str(&section("EXIT STATUS", exit::TABLE.iter().map(|(code, what)| (code.to_string(), *what))));
+        page.text.push_str(&section(
+            "EXIT STATUS",
+            exit::TABLE.iter().map(|(code, what)| (code.to_string(), *what)),
+        ));
     }
     Ok(pages)
 }
@@ -85,10 +102,15 @@ fn take(command: &Command, pages: &mut Vec<Page>) -> Result<(), std::io::Error> 
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         take(below, pages)?;
     }
-    let page = Man::new(command.clone()).source(concat!("recard ", env!("CARGO_PKG_VERSION"))).manual("recard");
+    let page = Man::new(command.clone())
+        .source(concat!("recard ", env!("CARGO_PKG_VERSION")))
+        .manual("recard");
     let mut text = Vec::new();
     page.render(&mut text)?;
-    pages.push(Page { file: page.get_filename(), text: String::from_utf8_lossy(&text).into_owned() });
+    pages.push(Page {
+        file: page.get_filename(),
+        text: String::from_utf8_lossy(&text).into_owned(),
+    });
     Ok(())
 }
 

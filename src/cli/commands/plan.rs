@@ -1,4 +1,5 @@
-//! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to the portal.
+//! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to
+//! the portal.
 
 use crate::cli::again;
 use crate::cli::args::{Global, PlanArguments};
@@ -55,15 +56,21 @@ pub(in crate::cli) async fn with(
             None => planned.plan.targets.len(),
         };
         let cost = planning::cost_of_apply(session, &planned.plan, reads);
-        let report = PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest, cost) };
+        let report =
+            PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest, cost) };
         outputs.write(Subject::Plan(&report))?;
         if let Some(path) = &arguments.out {
             let file = plan_files::made(session, manifest, &planned, arguments.max_age)?;
-            let bytes =
-                file.encode().map_err(|problem| Failure::error(tr!("cannot make a plan file: {problem}", problem)))?;
+            let bytes = file.encode().map_err(|problem| {
+                Failure::error(tr!("cannot make a plan file: {problem}", problem))
+            })?;
             write_whole(path, &bytes)?;
             let (plan, again) = (again::word(path), session.again());
-            outputs.ui.note(tr!("The plan is in {plan}; to carry it out: recard apply {plan}{again}", plan, again));
+            outputs.ui.note(tr!(
+                "The plan is in {plan}; to carry it out: recard apply {plan}{again}",
+                plan,
+                again
+            ));
         }
         let settled = planned.plan.is_settled();
         Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
@@ -76,6 +83,8 @@ async fn effective(session: &Session, plan: &Plan) -> Result<Effective, Failure>
     let keys = Effective::missing(plan);
     let silent = |_: Event| {};
     let seen = engine::observe(&session.portal.reader(), &session.caller, &keys, &silent).await;
-    let seen = seen.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the common cards")))?;
+    let seen = seen.map_err(|problem| {
+        Failure::from(problem).while_doing(tr!("cannot read the common cards"))
+    })?;
     Ok(Effective::of(plan, &seen))
 }

@@ -1,8 +1,9 @@
 //! `recard reconcile`: an apply every so often, for those without a scheduler.
 //!
-//! A round is an apply, with all of its guards and its lock, and nothing more. Rounds never overlap: the next one is waited
-//! for only once this one has ended. A round that fails does not end the loop, because the next one may find the portal up
-//! again; a webhook that the portal does not accept does, because asking again and again would be pointless and harmful.
+//! A round is an apply, with all of its guards and its lock, and nothing more. Rounds never
+//! overlap: the next one is waited for only once this one has ended. A round that fails does not
+//! end the loop, because the next one may find the portal up again; a webhook that the portal does
+//! not accept does, because asking again and again would be pointless and harmful.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,8 @@ use crate::language::Text;
 use crate::port::{Clock as _, Rejection};
 use crate::report::{Purpose, Subject};
 
-/// A loop in which nothing has ended for so many rounds' time, and the longest wait for the portal's limits, is stuck.
+/// A loop in which nothing has ended for so many rounds' time, and the longest wait for the
+/// portal's limits, is stuck.
 const STUCK_AFTER_ROUNDS: u32 = 3;
 
 /// The longest that a request may wait for the portal's limits.
@@ -63,14 +65,20 @@ impl Watched {
         };
         let last = code.map_or("none yet", result);
         match path {
-            "/metrics" => Page { status: StatusCode::OK, content_type: OPEN_METRICS, text: self.metrics.text() },
+            "/metrics" => Page {
+                status: StatusCode::OK,
+                content_type: OPEN_METRICS,
+                text: self.metrics.text(),
+            },
             "/healthz" if quiet > self.patience => {
                 let text = format!("stuck: nothing has happened for {} s\n", quiet.as_secs());
                 Page::plain(StatusCode::SERVICE_UNAVAILABLE, text)
             }
             "/healthz" => Page::plain(StatusCode::OK, "ok\n"),
             "/readyz" if code == Some(exit::DONE) => Page::plain(StatusCode::OK, "ok\n"),
-            "/readyz" => Page::plain(StatusCode::SERVICE_UNAVAILABLE, format!("the last round: {last}\n")),
+            "/readyz" => {
+                Page::plain(StatusCode::SERVICE_UNAVAILABLE, format!("the last round: {last}\n"))
+            }
             _ => Page::plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"),
         }
     }
@@ -132,7 +140,9 @@ pub(in crate::cli) async fn run(
         }
         if let Err(failure) = outcome {
             if failure.rejection.is_some_and(ends_everything) {
-                return Err(failure.hint(tr!("the loop ends here: no further round could succeed with this webhook")));
+                return Err(failure.hint(tr!(
+                    "the loop ends here: no further round could succeed with this webhook"
+                )));
             }
             ui.fail(&failure);
         }
@@ -141,7 +151,12 @@ pub(in crate::cli) async fn run(
         }
         let next = begun + arguments.every + jitter.mul_f64(rand::random::<f64>());
         let wait = next.saturating_duration_since(Instant::now());
-        ui.note(tr!("round {number}: {}; the next one in {} s", Text::known(result(code)), wait.as_secs(), number));
+        ui.note(tr!(
+            "round {number}: {}; the next one in {} s",
+            Text::known(result(code)),
+            wait.as_secs(),
+            number
+        ));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = interrupt.wished() => return Ok(interrupt.code().unwrap_or(exit::DONE)),
@@ -173,7 +188,8 @@ async fn open(ui: &Ui, address: SocketAddr, watched: &Arc<Watched>) -> Result<Do
     Ok(door)
 }
 
-/// One apply. The manifests are read anew, so that a change in the folder counts from the next round on.
+/// One apply. The manifests are read anew, so that a change in the folder counts from the next
+/// round on.
 async fn round(
     ui: &Ui,
     global: &Global,
@@ -203,7 +219,8 @@ fn shown(arguments: &ReconcileArguments) -> Shown {
     Shown { written: Written { output, markdown_limit, marker }, detail: false, unchanged: false }
 }
 
-/// Whether no later request can succeed with this webhook. What a front server says while the portal is being mended passes.
+/// Whether no later request can succeed with this webhook. What a front server says while the
+/// portal is being mended passes.
 fn ends_everything(rejection: Rejection) -> bool {
     match rejection {
         Rejection::Credentials

@@ -73,9 +73,11 @@ async fn restore(
     let caller = Identity { release_sign, ..session.caller.clone() };
     let snapshot = engine::observe(&session.portal.reader(), &caller, &keys, &progress).await;
     progress.finish();
-    let snapshot = snapshot.map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
+    let snapshot = snapshot
+        .map_err(|problem| Failure::from(problem).while_doing(tr!("cannot read the cards")))?;
     session.keep_proof(ui, snapshot.trust);
-    let newer = if arguments.overwrite_newer { NewerLayouts::Overwrite } else { NewerLayouts::Keep };
+    let newer =
+        if arguments.overwrite_newer { NewerLayouts::Overwrite } else { NewerLayouts::Keep };
     let plan = engine::plan_restore(&of, &records, &session.store, &snapshot, newer)?;
 
     let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
@@ -92,20 +94,24 @@ async fn restore(
         outputs.write(Subject::Run(&settled))?;
         return Ok(if kept_back { exit::PARTIAL } else { exit::DONE });
     }
-    let question =
-        tr!("Write {n} card on {portal}?" | "Write {n} cards on {portal}?" % actions, portal = snapshot.portal);
+    let question = tr!(
+        "Write {n} card on {portal}?" | "Write {n} cards on {portal}?" % actions,
+        portal = snapshot.portal
+    );
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     // A person may have taken their time for the answer.
     let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
     let options = ExecuteOptions::new(freshness);
     session.begin_writing()?;
     running::probe(locked)?;
-    let header = running::header(session, RunPurpose::Restore(of), snapshot.trust, plan.planned_cards());
+    let header =
+        running::header(session, RunPurpose::Restore(of), snapshot.trust, plan.planned_cards());
     let run = running::new_run(locked)?;
     let mut log = locked.start_run(run.clone(), header)?;
     let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
-    let restored = engine::restore(&writer, &mut log, &plan, options, interrupt.signal(), &progress).await;
+    let restored =
+        engine::restore(&writer, &mut log, &plan, options, interrupt.signal(), &progress).await;
     progress.finish();
     drop(log);
     running::keep_report(ui, session, locked, &run);
@@ -113,14 +119,19 @@ async fn restore(
         Ok(report) => (report, None),
         Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
     };
-    let settled =
-        SettledRun { run: Some(&report.run), targets: &report.targets, stopped: report.stopped.as_deref(), ..settled };
+    let settled = SettledRun {
+        run: Some(&report.run),
+        targets: &report.targets,
+        stopped: report.stopped.as_deref(),
+        ..settled
+    };
     running::report(outputs, session, &settled, failure)?;
     Ok(if kept_back { exit::PARTIAL } else { running::exit_code(&report) })
 }
 
-/// Finds the run that a text names. `last` is the newest apply that sent a write, whatever was restored since: a restore is undone
-/// by its name. A damaged journal counts as far as it is whole; lost lines may have held a write.
+/// Finds the run that a text names. `last` is the newest apply that sent a write, whatever was
+/// restored since: a restore is undone by its name. A damaged journal counts as far as it is whole;
+/// lost lines may have held a write.
 fn chosen(session: &Session, text: &str) -> Result<RunId, Failure> {
     let store = &session.store;
     if text != "last" {
@@ -128,9 +139,11 @@ fn chosen(session: &Session, text: &str) -> Result<RunId, Failure> {
     }
     for run in store.run_ids()?.into_iter().rev() {
         let salvaged = store.salvage(&run, session.caller.user)?;
-        let is_apply = salvaged.header.as_ref().is_none_or(|header| header.purpose == RunPurpose::Apply);
-        let is_intent =
-            |record: &JournalRecord| matches!(record, JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. });
+        let is_apply =
+            salvaged.header.as_ref().is_none_or(|header| header.purpose == RunPurpose::Apply);
+        let is_intent = |record: &JournalRecord| {
+            matches!(record, JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. })
+        };
         if is_apply && (salvaged.lost == Lost::Lines || salvaged.records.iter().any(is_intent)) {
             return Ok(run);
         }
@@ -139,9 +152,14 @@ fn chosen(session: &Session, text: &str) -> Result<RunId, Failure> {
         .hint(tr!("a restore is undone by its name: `recard history` lists the runs of the store")))
 }
 
-/// Refuses a selection that the run has no card for, and lists the people whose cards it has: a mistyped id must not end with
-/// "nothing to put back".
-fn refuse_strangers(session: &Session, run: &RunId, records: &[JournalRecord], which: &Which) -> Result<(), Failure> {
+/// Refuses a selection that the run has no card for, and lists the people whose cards it has: a
+/// mistyped id must not end with "nothing to put back".
+fn refuse_strangers(
+    session: &Session,
+    run: &RunId,
+    records: &[JournalRecord],
+    which: &Which,
+) -> Result<(), Failure> {
     let mut cards: BTreeSet<CardKey> = engine::restorable(records)?.into_iter().collect();
     if let Some(JournalRecord::Opened(header)) = records.first() {
         cards.extend(header.targets.iter().map(|target| target.key));
@@ -173,7 +191,12 @@ fn refuse_strangers(session: &Session, run: &RunId, records: &[JournalRecord], w
     let listed = people.iter().take(MOST_LISTED).map(named).collect::<Vec<_>>().join(", ");
     let hint = match people.len().checked_sub(MOST_LISTED) {
         Some(more @ 1..) => {
-            tr!("the run has cards of {listed}, and {more} more; `recard show {run}` lists all", listed, more, run)
+            tr!(
+                "the run has cards of {listed}, and {more} more; `recard show {run}` lists all",
+                listed,
+                more,
+                run
+            )
         }
         Some(0) | None => tr!("the run has cards of {listed}", listed),
     };

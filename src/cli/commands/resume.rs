@@ -23,7 +23,9 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, Failure> {
     let address = Address::find(global, Need::Write, interrupt).await?;
     let session = address.connect(global, ui, interrupt).await?;
-    session.during(ui, async |session| settle(ui, global, arguments, session, interrupt).await).await
+    session
+        .during(ui, async |session| settle(ui, global, arguments, session, interrupt).await)
+        .await
 }
 
 /// Asks the portal what became of the run, in a session.
@@ -54,7 +56,8 @@ async fn settle(
     let mut log = locked.reopen_run(&run)?;
     let progress = Progress::new(ui, session.forecast());
     let writer = session.portal.writer();
-    // Before the time for late requests has passed, nothing is read or written, and the wait can be dropped.
+    // Before the time for late requests has passed, nothing is read or written, and the wait can be
+    // dropped.
     let waits_until = Instant::now() + arguments.settle_time;
     let stopped_while_waiting = async {
         interrupt.wished().await;
@@ -85,11 +88,13 @@ async fn settle(
     }
     let code = match &resumed {
         Ok(report) => {
-            let text = RunText::new(&report.run, &report.targets, report.totals).with_every_target();
-            ui.result(&text)
-                .and_then(|()| ui.unread().map_or(Ok(()), Err))
-                .map_err(|problem| running::unreported(ui, &text, problem, &report.run, session.again()))?;
-            let is_whole = salvaged.lost != Lost::Lines || (salvaged.damage.is_none() && mended.doubtful.is_empty());
+            let text =
+                RunText::new(&report.run, &report.targets, report.totals).with_every_target();
+            ui.result(&text).and_then(|()| ui.unread().map_or(Ok(()), Err)).map_err(|problem| {
+                running::unreported(ui, &text, problem, &report.run, session.again())
+            })?;
+            let is_whole = salvaged.lost != Lost::Lines
+                || (salvaged.damage.is_none() && mended.doubtful.is_empty());
             if is_whole { running::exit_code_of(&report.targets) } else { exit::PARTIAL }
         }
         Err(_) => exit::ERROR,

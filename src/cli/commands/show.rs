@@ -14,11 +14,16 @@ use crate::report::{Purpose, RunText, ShownPlan, Subject, visible};
 use crate::store::Store;
 
 /// Shows one run, or a plan file.
-pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &ShowArguments) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    ui: &Ui,
+    global: &Global,
+    arguments: &ShowArguments,
+) -> Result<u8, Failure> {
     let outputs = Outputs::open(ui, Purpose::Show, &arguments.written)?;
     let path = Path::new(&arguments.run);
     // A pipe may hold a plan, and the name of a run has no separator.
-    let is_path = arguments.run.contains(std::path::is_separator) || arguments.run.ends_with(".json");
+    let is_path =
+        arguments.run.contains(std::path::is_separator) || arguments.run.ends_with(".json");
     let shown = match is_path || (path.exists() && !path.is_dir()) {
         true => show_plan(&outputs, global, path),
         false => show_run(&outputs, global, arguments),
@@ -26,7 +31,11 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, arguments: &ShowArguments) -
     outputs.finish(shown)
 }
 
-fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -> Result<u8, Failure> {
+fn show_run(
+    outputs: &Outputs<'_>,
+    global: &Global,
+    arguments: &ShowArguments,
+) -> Result<u8, Failure> {
     let store = session::store(global)?;
     let summary = store.summary(&store.find_run(&arguments.run)?)?;
     let targets = history::targets(&summary);
@@ -46,10 +55,15 @@ fn show_run(outputs: &Outputs<'_>, global: &Global, arguments: &ShowArguments) -
     if !header.actor.is_empty() {
         push(&mut text, &tr!("by {}", header.actor));
     }
-    push(&mut text, &tr!("as user {user} of {portal}", user = header.caller, portal = header.portal));
+    push(
+        &mut text,
+        &tr!("as user {user} of {portal}", user = header.caller, portal = header.portal),
+    );
     text.push('\n');
     let named = targets.iter().map(|settled| (settled.key, run.person_name(settled.key)));
-    let shown = RunText::new(&summary.run, &targets, summary.totals()).with_names(named).with_every_target();
+    let shown = RunText::new(&summary.run, &targets, summary.totals())
+        .with_names(named)
+        .with_every_target();
     text.push_str(&shown.to_string());
     outputs.write_with(Subject::Run(&run), &text)?;
     Ok(exit::DONE)

@@ -1,7 +1,8 @@
 //! `recard unlock`: gives back a lock whose owner is dead, after a person has made sure of it.
 //!
-//! On one host the command is not needed: the lock ends with its process, and the next run takes over. Where several hosts
-//! share a store, or after a restart of the machine, the life of the owner cannot be seen, and a person has to look.
+//! On one host the command is not needed: the lock ends with its process, and the next run takes
+//! over. Where several hosts share a store, or after a restart of the machine, the life of the
+//! owner cannot be seen, and a person has to look.
 
 use std::sync::Arc;
 
@@ -31,8 +32,9 @@ pub(in crate::cli) async fn run(
             return Ok(exit::DONE);
         }
         LockState::Held(owner) => {
-            return Err(Failure::of_store(StoreError::Locked(owner))
-                .hint(tr!("this process lives; wait for it, or end it, and its lock ends with it")));
+            return Err(Failure::of_store(StoreError::Locked(owner)).hint(tr!(
+                "this process lives; wait for it, or end it, and its lock ends with it"
+            )));
         }
         LockState::Left(owner) | LockState::Unknown(owner) => owner,
     };
@@ -40,9 +42,16 @@ pub(in crate::cli) async fn run(
     let question = tr!("Is that process dead, and may its lock be given back?");
     running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
     store.unlock(&owner)?;
-    // The trail says who did it. Whoever takes the lock in this very moment is told by the error that somebody holds it.
+    // The trail says who did it. Whoever takes the lock in this very moment is told by the error
+    // that somebody holds it.
     let (mut locked, _) = store.lock(running::owner("unlock"), Arc::new(SystemClock))?;
-    locked.audit_lock(AuditEvent::LockTakenOver(format!("{}; given back by hand", english(&owner))))?;
-    ui.changed(&format!("{}\n", tr!("The lock was given back. If a run was cut, `recard resume` settles it.")))?;
+    locked.audit_lock(AuditEvent::LockTakenOver(format!(
+        "{}; given back by hand",
+        english(&owner)
+    )))?;
+    ui.changed(&format!(
+        "{}\n",
+        tr!("The lock was given back. If a run was cut, `recard resume` settles it.")
+    ))?;
     Ok(exit::DONE)
 }

@@ -10,12 +10,20 @@ use crate::cli::ui::Ui;
 use crate::report::{Checked, Purpose, Subject};
 
 /// Checks manifests and says how many there are.
-pub(in crate::cli) async fn run(ui: &Ui, arguments: &ValidateArguments, interrupt: &Interrupt) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(
+    ui: &Ui,
+    arguments: &ValidateArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
     let outputs = Outputs::open(ui, Purpose::Validate, &arguments.written)?;
     outputs.finish(validate(&outputs, arguments, interrupt).await)
 }
 
-async fn validate(outputs: &Outputs<'_>, arguments: &ValidateArguments, interrupt: &Interrupt) -> Result<u8, Failure> {
+async fn validate(
+    outputs: &Outputs<'_>,
+    arguments: &ValidateArguments,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
     let manifest = sources::load(outputs, &arguments.manifests.files, interrupt).await?;
     sources::show(outputs.ui, &manifest.warnings, &manifest.sources);
     outputs.write(Subject::Validation(&Checked {

@@ -21,18 +21,26 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     world.lock().unwrap().faults.insert(0, Fault::LostAfter);
     let done = run(&world, &[simple(2), simple(3)]).await;
     let records = done.log.records();
-    let intent = records.iter().position(|record| matches!(record, JournalRecord::Intent { .. })).unwrap();
-    let settled = records.iter().position(|record| matches!(record, JournalRecord::Settled { .. })).unwrap();
+    let intent =
+        records.iter().position(|record| matches!(record, JournalRecord::Intent { .. })).unwrap();
+    let settled =
+        records.iter().position(|record| matches!(record, JournalRecord::Settled { .. })).unwrap();
     assert!(intent < settled);
     for name in ["two", "three"] {
         assert!(done.log.disk().backups.contains_key(&layout(name).digest()));
     }
 }
 
-/// Applies two hundred resets on a portal with faults, in requests of these sizes, and looks at every intent.
-async fn two_hundred(sizes: &'static [usize], faults: &[(usize, Fault)], fails_at: Option<usize>) -> Resets {
+/// Applies two hundred resets on a portal with faults, in requests of these sizes, and looks at
+/// every intent.
+async fn two_hundred(
+    sizes: &'static [usize],
+    faults: &[(usize, Fault)],
+    fails_at: Option<usize>,
+) -> Resets {
     let names: Vec<String> = (0..200).map(|number| format!("card {number}")).collect();
-    let rows: Vec<(CardKey, &str)> = (2..).map(simple).zip(names.iter().map(String::as_str)).collect();
+    let rows: Vec<(CardKey, &str)> =
+        (2..).map(simple).zip(names.iter().map(String::as_str)).collect();
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
     let world = world(&rows);
     world.lock().unwrap().faults.extend(faults.iter().cloned());
@@ -43,7 +51,12 @@ async fn two_hundred(sizes: &'static [usize], faults: &[(usize, Fault)], fails_a
     let (_, stop) = stop_pair();
     let ended = apply(&portal, &mut watched, approve(&made), &[], just_read(), &stop, &quiet).await;
     let left = world.lock().unwrap().rows.len();
-    Resets { back_ups: watched.back_ups, backups: watched.log.disk().backups.len(), left, failed: ended.is_err() }
+    Resets {
+        back_ups: watched.back_ups,
+        backups: watched.log.disk().backups.len(),
+        left,
+        failed: ended.is_err(),
+    }
 }
 
 struct Resets {
@@ -55,7 +68,12 @@ struct Resets {
 
 #[tokio::test]
 async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
-    let faults = [(0, Fault::LostBefore), (31, Fault::LostBefore), (40, Fault::LostAfter), (90, Fault::LostBefore)];
+    let faults = [
+        (0, Fault::LostBefore),
+        (31, Fault::LostBefore),
+        (40, Fault::LostAfter),
+        (90, Fault::LostBefore),
+    ];
     let late = [(9, Fault::LostBefore), (12, Fault::LostAfter)];
     for sizes in [&[2][..], &[3], &[16], &[1, 16, 3, 5]] {
         for faults in [&[][..], &faults, &late] {
@@ -75,7 +93,8 @@ async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
     assert!(failed && left == 200 - 63, "{left}");
 }
 
-/// A log that takes no intent without its backup, and counts how often backups are synced, of which one may fail.
+/// A log that takes no intent without its backup, and counts how often backups are synced, of which
+/// one may fail.
 struct Watched {
     log: FakeLog,
     back_ups: usize,
@@ -92,7 +111,11 @@ impl RunLog for Watched {
         self.back_ups += 1;
         if self.fails_at == Some(number) {
             let source = std::io::ErrorKind::StorageFull.into();
-            return Err(StoreError::Io { doing: "cannot write", path: "backups.jsonl".to_owned(), source });
+            return Err(StoreError::Io {
+                doing: "cannot write",
+                path: "backups.jsonl".to_owned(),
+                source,
+            });
         }
         self.log.back_up(cards)
     }
@@ -139,7 +162,11 @@ async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost
     let keys: Vec<CardKey> = (2..=11).map(simple).collect();
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
     let world = world(&rows);
-    world.lock().unwrap().faults.extend([(0, Fault::LostAfter), (3, Fault::LostBefore), (4, Fault::LostAfter)]);
+    world.lock().unwrap().faults.extend([
+        (0, Fault::LostAfter),
+        (3, Fault::LostBefore),
+        (4, Fault::LostAfter),
+    ]);
     let done = run(&world, &keys).await;
     assert_eq!(done.outcomes.len(), keys.len());
     for (key, outcome) in done.outcomes {
@@ -159,7 +186,11 @@ async fn a_lost_answer_is_settled_by_reading() {
         let world = world(&[(simple(2), "two"), (simple(3), "three")]);
         world.lock().unwrap().faults.insert(0, fault.clone());
         let done = run(&world, &[simple(2), simple(3)]).await;
-        assert_eq!(done.outcomes, [(simple(2), two.clone()), (simple(3), three.clone())], "{fault:?}");
+        assert_eq!(
+            done.outcomes,
+            [(simple(2), two.clone()), (simple(3), three.clone())],
+            "{fault:?}"
+        );
         assert!(world.lock().unwrap().rows.is_empty());
     }
 }
@@ -213,7 +244,11 @@ async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     world.lock().unwrap().faults.extend([(0, Fault::DiesAfter), (1, Fault::Expired)]);
     let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
-    assert!(done.outcomes.iter().all(|(_, outcome)| outcome.word() == "unknown"), "{:?}", done.outcomes);
+    assert!(
+        done.outcomes.iter().all(|(_, outcome)| outcome.word() == "unknown"),
+        "{:?}",
+        done.outcomes
+    );
     assert_eq!(world.lock().unwrap().rows.len(), 1);
     assert!(unsettled(&done.log.records()).is_empty());
     assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2), simple(3), simple(4)]);
@@ -223,7 +258,9 @@ async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
 async fn a_card_that_changed_since_the_plan_is_not_touched() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     let portal = FakePortal::new(&world);
-    let made = make_plan(&portal, &[simple(2), simple(3), simple(4)], &Mode::Enforce, Ledger::default()).await;
+    let made =
+        make_plan(&portal, &[simple(2), simple(3), simple(4)], &Mode::Enforce, Ledger::default())
+            .await;
     world.lock().unwrap().rows.insert(simple(2), layout("newer"));
     world.lock().unwrap().rows.remove(&simple(3));
     let done = carry_out(&portal, &made, read_again()).await;
@@ -237,7 +274,9 @@ async fn a_portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_o
     let world = world(&[(simple(1), "own"), (simple(2), "two")]);
     world.lock().unwrap().legacy = true;
     let portal = FakePortal::new(&world);
-    let made = make_plan(&portal, &[simple(1), simple(2), simple(3)], &Mode::Enforce, Ledger::default()).await;
+    let made =
+        make_plan(&portal, &[simple(1), simple(2), simple(3)], &Mode::Enforce, Ledger::default())
+            .await;
     assert_eq!(made.trust, ReadTrust::NotTrusted);
     let words: Vec<_> = made.targets.iter().map(|target| target.decision.word()).collect();
     assert_eq!(words, ["reset", "hold", "hold"]);
@@ -259,11 +298,15 @@ async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
     let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let (handle, stop) = stop_pair();
     handle.stop("interrupted");
-    let report = apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &quiet).await.unwrap();
+    let report =
+        apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &quiet).await.unwrap();
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
     assert_eq!(report.totals.failed, 2);
     assert!(world.lock().unwrap().resets.is_empty());
-    assert!(matches!(log.records().last(), Some(JournalRecord::Closed { interrupted: Interrupted::Yes })));
+    assert!(matches!(
+        log.records().last(),
+        Some(JournalRecord::Closed { interrupted: Interrupted::Yes })
+    ));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Restores that are cut before or after any single step of portal or store.
 //!
-//! Two restores are tried at every step number: one that puts back what an apply removed, over an empty card and over a newer
-//! layout, and the undoing of that restore, which removes a card as well. After the cut two ways lead on: `resume` first, as the
-//! command line demands it, or a second restore at once. Both must come to the same cards, with reports that are true and add
-//! up, and undoing everything must lead back to what was there before.
+//! Two restores are tried at every step number: one that puts back what an apply removed, over an
+//! empty card and over a newer layout, and the undoing of that restore, which removes a card as
+//! well. After the cut two ways lead on: `resume` first, as the command line demands it, or a
+//! second restore at once. Both must come to the same cards, with reports that are true and add up,
+//! and undoing everything must lead back to what was there before.
 
 use super::*;
 
@@ -60,7 +61,12 @@ impl Scene {
 
     fn open(&mut self, plan: &RestorePlan) -> FakeLog {
         let number = self.next_run();
-        FakeLog::open(&self.disk, number, RunPurpose::Restore(plan.of.clone()), plan.planned_cards())
+        FakeLog::open(
+            &self.disk,
+            number,
+            RunPurpose::Restore(plan.of.clone()),
+            plan.planned_cards(),
+        )
     }
 
     /// Restores a run to its end. Nothing if there is nothing to put back.
@@ -69,19 +75,28 @@ impl Scene {
         plan.actions().next()?;
         let log = self.open(&plan);
         let (_, stop) = stop_pair();
-        let report = restore(&self.portal, &mut log.clone(), &plan, just_read(), &stop, &quiet).await.unwrap();
+        let report = restore(&self.portal, &mut log.clone(), &plan, just_read(), &stop, &quiet)
+            .await
+            .unwrap();
         Some((log, report))
     }
 
     async fn resume(&self, log: &FakeLog) -> ResumeReport {
         let (records, caller) = (log.records(), self.portal.identity());
-        resume(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet).await.unwrap()
+        resume(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet)
+            .await
+            .unwrap()
     }
 }
 
 /// The world just before the restore that is cut, and the run that it restores.
 async fn scene(story: Story) -> (Scene, FakeLog) {
-    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")]);
+    let world = world(&[
+        (simple(2), "two"),
+        (simple(3), "three"),
+        (simple(4), "four"),
+        (simple(5), "five"),
+    ]);
     let portal = FakePortal::new(&world);
     let made = make_plan(&portal, &KEYS.map(simple), &Mode::Enforce, Ledger::default()).await;
     let applied = carry_out(&portal, &made, just_read()).await;
@@ -100,7 +115,13 @@ async fn scene(story: Story) -> (Scene, FakeLog) {
 }
 
 /// Cuts one restore at one step and leads it to its end; whether the step was reached.
-async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
+async fn survive(
+    story: Story,
+    way: Way,
+    steps: usize,
+    cut: Cut,
+    faults: &[(usize, Fault)],
+) -> bool {
     let told = format!("{story:?}, {way:?}, {cut:?} step {steps}, {faults:?}");
     let (mut scene, of) = scene(story).await;
     let before = scene.rows();
@@ -120,16 +141,26 @@ async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usiz
     let fuse = Fuse::after(steps);
     let (_, stop) = stop_pair();
     let mut mortal = survivor.clone().cut(&fuse, cut);
-    let _ = restore(&scene.portal.clone().cut(&fuse, cut), &mut mortal, &plan, just_read(), &stop, &quiet).await;
+    let _ = restore(
+        &scene.portal.clone().cut(&fuse, cut),
+        &mut mortal,
+        &plan,
+        just_read(),
+        &stop,
+        &quiet,
+    )
+    .await;
 
     // The cable is mended.
     scene.world.lock().unwrap().faults.clear();
     let lost = faults.iter().any(|(_, fault)| matches!(fault, Fault::LostBefore));
 
-    // Every layout of before and after is on the portal or in a backup, at whatever moment the process died.
+    // Every layout of before and after is on the portal or in a backup, at whatever moment the
+    // process died.
     let there = scene.rows();
     for (key, layout) in before.iter().chain(&wanted) {
-        let kept = there.get(key) == Some(layout) || survivor.disk().backups.contains_key(&layout.digest());
+        let kept = there.get(key) == Some(layout)
+            || survivor.disk().backups.contains_key(&layout.digest());
         assert!(kept, "{key} is lost: {told}");
     }
 
@@ -139,12 +170,19 @@ async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usiz
             for settled in &resumed.targets {
                 let now = there.get(&settled.key);
                 match &settled.outcome {
-                    Outcome::Restored | Outcome::RestoredUnseen | Outcome::Reset | Outcome::ResetUnseen => {
+                    Outcome::Restored
+                    | Outcome::RestoredUnseen
+                    | Outcome::Reset
+                    | Outcome::ResetUnseen => {
                         assert_eq!(now, wanted.get(&settled.key), "{settled:?}: {told}")
                     }
-                    Outcome::NotAttempted(_) => assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}"),
+                    Outcome::NotAttempted(_) => {
+                        assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}")
+                    }
                     // Sent, and not seen to arrive: it may be on its way still.
-                    Outcome::Unknown(_) if lost => assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}"),
+                    Outcome::Unknown(_) if lost => {
+                        assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}")
+                    }
                     other => panic!("{other:?}: {told}"),
                 }
             }
@@ -161,13 +199,21 @@ async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usiz
     };
     assert_eq!(scene.rows(), wanted, "{told}");
     assert_eq!(resumed.totals.planned() as usize, planned, "{told}");
-    assert_eq!(resumed.targets.iter().map(|one| one.key).collect::<Vec<_>>(), KEYS.map(simple), "{told}");
+    assert_eq!(
+        resumed.targets.iter().map(|one| one.key).collect::<Vec<_>>(),
+        KEYS.map(simple),
+        "{told}"
+    );
     assert!(unsettled(&survivor.records()).is_empty(), "{told}");
     assert!(matches!(survivor.records().last(), Some(JournalRecord::Closed { .. })), "{told}");
-    assert!(scene.plan_restore(&of).await.actions().next().is_none(), "a further restore has nothing to do: {told}");
+    assert!(
+        scene.plan_restore(&of).await.actions().next().is_none(),
+        "a further restore has nothing to do: {told}"
+    );
 
     // Undone, the newest first, there is again what was there before.
-    let mut runs: Vec<RunId> = survivor.disk().journals.keys().filter(|run| *run >= survivor.run()).cloned().collect();
+    let mut runs: Vec<RunId> =
+        survivor.disk().journals.keys().filter(|run| *run >= survivor.run()).cloned().collect();
     runs.reverse();
     for run in runs {
         let log = FakeLog::again(&scene.disk, &run);
@@ -180,8 +226,12 @@ async fn survive(story: Story, way: Way, steps: usize, cut: Cut, faults: &[(usiz
 
 #[tokio::test]
 async fn a_restore_killed_at_any_step_can_be_resumed_repeated_and_undone() {
-    let scripts: [&[(usize, Fault)]; 4] =
-        [&[], &[(0, Fault::LostAfter)], &[(1, Fault::LostBefore)], &[(2, Fault::LostAfter), (3, Fault::LostBefore)]];
+    let scripts: [&[(usize, Fault)]; 4] = [
+        &[],
+        &[(0, Fault::LostAfter)],
+        &[(1, Fault::LostBefore)],
+        &[(2, Fault::LostAfter), (3, Fault::LostBefore)],
+    ];
     for story in [Story::PutsBack, Story::Undoes] {
         for way in [Way::ResumeFirst, Way::RestoreAgainFirst] {
             for faults in scripts {

@@ -1,4 +1,5 @@
-//! `resume` itself cut before or after any single step, after an apply or a restore that was cut before or after any single step.
+//! `resume` itself cut before or after any single step, after an apply or a restore that was cut
+//! before or after any single step.
 //!
 //! However often it dies, the next one comes to the end that an undisturbed one would have come to.
 
@@ -38,13 +39,15 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, Fault)]
             world.lock().unwrap().faults = faults.iter().cloned().collect();
             let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
             let mut dying = log.clone().cut(&fuse, cut);
-            let _ = apply(&mortal, &mut dying, approve(&made), &[], read_again(), &stop, &quiet).await;
+            let _ =
+                apply(&mortal, &mut dying, approve(&made), &[], read_again(), &stop, &quiet).await;
             log
         }
         Cutting::Restore => {
             world.lock().unwrap().rows.remove(&simple(2));
             world.lock().unwrap().faults = faults.iter().cloned().collect();
-            let over = RestoreDecision::PutBack { wanted: layout("old"), over: Some(layout("three")) };
+            let over =
+                RestoreDecision::PutBack { wanted: layout("old"), over: Some(layout("three")) };
             let remove = RestoreDecision::Remove(layout("four"));
             let plan = restore_plan(vec![gone(simple(2)), (simple(3), over), (simple(4), remove)]);
             let log = restore_log(&plan);
@@ -56,14 +59,23 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, Fault)]
     Dead { world, portal, log, burnt: fuse.is_burnt() }
 }
 
-/// What there is after a resume: the cards, what became of each target, and what mode `once` remembers.
+/// What there is after a resume: the cards, what became of each target, and what mode `once`
+/// remembers.
 type End = (BTreeMap<CardKey, Layout>, Vec<Settled>, Ledger);
 
 async fn resume_to_the_end(dead: &Dead) -> End {
     let (records, caller) = (dead.log.records(), dead.portal.identity());
-    let report = resume(&dead.portal, &mut dead.log.clone(), &dead.log, &records, &caller, Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let report = resume(
+        &dead.portal,
+        &mut dead.log.clone(),
+        &dead.log,
+        &records,
+        &caller,
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     assert_eq!(report.totals.planned(), 3);
     assert!(unsettled(&dead.log.records()).is_empty());
     assert!(matches!(dead.log.records().last(), Some(JournalRecord::Closed { .. })));
@@ -86,7 +98,8 @@ async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
             for steps in 0.. {
                 let undisturbed = die(cutting, steps, cut, faults).await;
                 let wanted = resume_to_the_end(&undisturbed).await;
-                put_back += wanted.1.iter().filter(|settled| settled.outcome == Outcome::PutBack).count();
+                put_back +=
+                    wanted.1.iter().filter(|settled| settled.outcome == Outcome::PutBack).count();
                 for resume_cut in [Cut::Before, Cut::After] {
                     for resume_steps in 0.. {
                         let dead = die(cutting, steps, cut, faults).await;
@@ -94,8 +107,16 @@ async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
                         let portal = dead.portal.clone().cut(&fuse, resume_cut);
                         let (records, caller) = (dead.log.records(), dead.portal.identity());
                         let mut log = dead.log.clone().cut(&fuse, resume_cut);
-                        let cut_short =
-                            resume(&portal, &mut log, &dead.log, &records, &caller, Duration::ZERO, &quiet).await;
+                        let cut_short = resume(
+                            &portal,
+                            &mut log,
+                            &dead.log,
+                            &records,
+                            &caller,
+                            Duration::ZERO,
+                            &quiet,
+                        )
+                        .await;
                         let told = format!(
                             "{cutting:?} {cut:?} step {steps}, resume {resume_cut:?} step {resume_steps}, {faults:?}"
                         );

@@ -1,4 +1,5 @@
-//! Cuts: a process that dies before or after any single step of portal or store, for every step number.
+//! Cuts: a process that dies before or after any single step of portal or store, for every step
+//! number.
 
 use super::*;
 
@@ -17,20 +18,34 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let (_, stop) = stop_pair();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let mortal_portal = portal.clone().cut(&fuse, cut);
-    let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], read_again(), &stop, &quiet).await;
+    let _ =
+        apply(&mortal_portal, &mut mortal, approve(&made), &[], read_again(), &stop, &quiet).await;
     drop(mortal);
 
-    // Every layout that is gone from the portal has its backup, at whatever moment the process died.
-    let mut saved: BTreeMap<CardKey, Layout> = rows.iter().map(|(key, name)| (*key, layout(name))).collect();
+    // Every layout that is gone from the portal has its backup, at whatever moment the process
+    // died.
+    let mut saved: BTreeMap<CardKey, Layout> =
+        rows.iter().map(|(key, name)| (*key, layout(name))).collect();
     for (key, layout) in &saved {
         let there = world.lock().unwrap().rows.contains_key(key);
-        assert!(there || survivor.disk().backups.contains_key(&layout.digest()), "{key} at step {steps} {cut:?}");
+        assert!(
+            there || survivor.disk().backups.contains_key(&layout.digest()),
+            "{key} at step {steps} {cut:?}"
+        );
     }
 
     let mut log = survivor.clone();
-    let report = resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let report = resume(
+        &portal,
+        &mut log,
+        &survivor,
+        &survivor.records(),
+        &portal.identity(),
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
     assert!(unsettled(&survivor.records()).is_empty());
     for settled in &report.targets {
@@ -42,10 +57,12 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
         }
     }
 
-    // Restoring the run brings back what was there, and what was saved in between stays or comes back.
+    // Restoring the run brings back what was there, and what was saved in between stays or comes
+    // back.
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let run = survivor.run().clone();
-    let plan = plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
+    let plan =
+        plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
     let restored = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     assert!(restored.totals.is_clean(), "{restored:?} at step {steps} {cut:?}");
@@ -95,16 +112,28 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let made = make_plan(&portal, &[simple(2)], &Mode::Enforce, Ledger::default()).await;
             world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
             let fuse = Fuse::after(steps);
-            let survivor = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+            let survivor =
+                FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let mortal_portal = portal.clone().cut(&fuse, cut);
-            let _ = apply(&mortal_portal, &mut mortal, approve(&made), &[], just_read(), &stop, &quiet).await;
-            let intended = survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
+            let _ =
+                apply(&mortal_portal, &mut mortal, approve(&made), &[], just_read(), &stop, &quiet)
+                    .await;
+            let intended =
+                survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
-            resume(&portal, &mut log, &survivor, &survivor.records(), &portal.identity(), Duration::ZERO, &quiet)
-                .await
-                .unwrap();
+            resume(
+                &portal,
+                &mut log,
+                &survivor,
+                &survivor.records(),
+                &portal.identity(),
+                Duration::ZERO,
+                &quiet,
+            )
+            .await
+            .unwrap();
             if intended {
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
                 assert_eq!(there.as_ref(), Some(&newer), "at step {steps} {cut:?}");
@@ -132,11 +161,27 @@ async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_t
             let fuse = Fuse::after(steps);
             let (_, stop) = stop_pair();
             let mut mortal = survivor.clone().cut(&fuse, cut);
-            let _ = restore(&portal.clone().cut(&fuse, cut), &mut mortal, &plan, just_read(), &stop, &quiet).await;
+            let _ = restore(
+                &portal.clone().cut(&fuse, cut),
+                &mut mortal,
+                &plan,
+                just_read(),
+                &stop,
+                &quiet,
+            )
+            .await;
             let records = survivor.records();
-            resume(&portal, &mut survivor.clone(), &survivor, &records, &portal.identity(), Duration::ZERO, &quiet)
-                .await
-                .unwrap();
+            resume(
+                &portal,
+                &mut survivor.clone(),
+                &survivor,
+                &records,
+                &portal.identity(),
+                Duration::ZERO,
+                &quiet,
+            )
+            .await
+            .unwrap();
             if records.iter().any(|one| matches!(one, JournalRecord::SetIntent { .. })) {
                 intended += 1;
                 let there = world.lock().unwrap().rows.get(&simple(2)).cloned();

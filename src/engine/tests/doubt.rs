@@ -1,5 +1,5 @@
-//! Answers that leave a doubt, and stores that fail in the wrong moment: the report never says more than what is known, and
-//! whatever was removed can be put back.
+//! Answers that leave a doubt, and stores that fail in the wrong moment: the report never says more
+//! than what is known, and whatever was removed can be put back.
 
 use super::*;
 
@@ -14,9 +14,14 @@ async fn a_reset_whose_answer_breaks_down_is_judged_by_the_read_behind_it() {
 }
 
 #[tokio::test]
-async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_reset_and_can_be_restored() {
+async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_reset_and_can_be_restored()
+ {
     let world = world(&[(simple(2), "two")]);
-    world.lock().unwrap().faults.insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
+    world
+        .lock()
+        .unwrap()
+        .faults
+        .insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
     let done = run(&world, &[simple(2)]).await;
     assert_eq!(done.outcomes, [(simple(2), Outcome::Reset)]);
     assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)]);
@@ -25,7 +30,11 @@ async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_r
 #[tokio::test]
 async fn what_was_saved_before_a_reset_is_kept_even_if_somebody_saves_again_behind_it() {
     let world = world(&[(simple(2), "two")]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedTwice(simple(2), layout("between"), layout("last")));
+    world
+        .lock()
+        .unwrap()
+        .faults
+        .insert(0, Fault::SavedTwice(simple(2), layout("between"), layout("last")));
     let done = run(&world, &[simple(2)]).await;
     let between = layout("between");
     assert_eq!(done.outcomes, [(simple(2), Outcome::NewerInBackup(between.digest().short()))]);
@@ -57,7 +66,9 @@ async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let policy = Policy { blind: crate::plan::BlindReset::Allowed, ..Policy::default() };
     let made = plan(&desired, &snapshot, &policy);
     let done = carry_out(&portal, &made, just_read()).await;
-    let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else { panic!("{:?}", done.outcomes) };
+    let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else {
+        panic!("{:?}", done.outcomes)
+    };
     assert_eq!(done.notes, ["1 card is written again (cut)"], "nothing can be read back");
 }
 
@@ -83,7 +94,11 @@ async fn what_a_reset_removed_is_called_unseen_unless_a_read_has_shown_it() {
 #[tokio::test]
 async fn a_layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedBeforeAndLimited(simple(2), layout("newer")));
+    world
+        .lock()
+        .unwrap()
+        .faults
+        .insert(0, Fault::SavedBeforeAndLimited(simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
     assert_eq!(done.outcomes, [(simple(2), Outcome::Changed), (simple(3), Outcome::Reset)]);
     assert_eq!(world.lock().unwrap().resets, [simple(3)]);
@@ -91,7 +106,8 @@ async fn a_layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
 }
 
 #[tokio::test]
-async fn what_the_read_before_a_reset_has_shown_is_put_back_even_if_the_read_behind_it_has_no_answer() {
+async fn what_the_read_before_a_reset_has_shown_is_put_back_even_if_the_read_behind_it_has_no_answer()
+ {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, Fault::SavedBeforeAndHidden(simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
@@ -128,7 +144,8 @@ impl RunLog for Full {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor_what_is_known_of_the_others() {
+async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor_what_is_known_of_the_others()
+ {
     let keys = [simple(2), simple(3)];
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
@@ -138,10 +155,17 @@ async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_n
     let log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
     let mut full = Full { log, refused: layout("newer").digest() };
     let (_, stop) = stop_pair();
-    let problem = apply(&portal, &mut full, approve(&made), &[], just_read(), &stop, &quiet).await.unwrap_err();
-    let outcomes: Vec<&Outcome> = problem.report().targets.iter().map(|settled| &settled.outcome).collect();
+    let problem = apply(&portal, &mut full, approve(&made), &[], just_read(), &stop, &quiet)
+        .await
+        .unwrap_err();
+    let outcomes: Vec<&Outcome> =
+        problem.report().targets.iter().map(|settled| &settled.outcome).collect();
     assert_eq!(outcomes, [&Outcome::PutBack, &Outcome::Reset]);
-    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into(), "the person has their card");
+    assert_eq!(
+        world.lock().unwrap().rows,
+        [(simple(2), layout("newer"))].into(),
+        "the person has their card"
+    );
     assert_eq!(unsettled(&full.log.records()), [], "the rest of the store still works");
 }
 

@@ -1,5 +1,5 @@
-//! Saves of people around a write, refusals of writes, and writes that are executed late: no layout is lost that could be seen,
-//! and no report is untrue.
+//! Saves of people around a write, refusals of writes, and writes that are executed late: no layout
+//! is lost that could be seen, and no report is untrue.
 
 use super::*;
 
@@ -23,12 +23,16 @@ async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_resto
     world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
     let (words, log) = restored(&world, false).await;
     assert_eq!(words, ["put-back", "restored"]);
-    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer")), (simple(3), layout("old"))].into());
+    assert_eq!(
+        world.lock().unwrap().rows,
+        [(simple(2), layout("newer")), (simple(3), layout("old"))].into()
+    );
     assert!(log.disk().backups.contains_key(&layout("newer").digest()));
     // The restore of this restore leaves the newer layout where it is.
     let portal = FakePortal::new(&world);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
-    let undo = plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).unwrap();
+    let undo =
+        plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).unwrap();
     assert_eq!(undo.targets[0].decision, RestoreDecision::AsBefore);
 }
 
@@ -46,28 +50,44 @@ async fn restore_large_layout_looks_before_its_set_and_leaves_a_newer_layout() {
 async fn compensation_save_before_each_round_keeps_the_newest_layout_or_its_backup() {
     for rounds in 1..=5 {
         let world = world(&[(simple(2), "two")]);
-        let saves = (0..rounds).map(|round| (round, Fault::SavedBefore(simple(2), layout(&format!("save {round}")))));
+        let saves = (0..rounds)
+            .map(|round| (round, Fault::SavedBefore(simple(2), layout(&format!("save {round}")))));
         world.lock().unwrap().faults.extend(saves);
         let done = run(&world, &[simple(2)]).await;
         let saved = |round: usize| layout(&format!("save {round}"));
         for round in 0..rounds.min(4) {
-            assert!(done.log.disk().backups.contains_key(&saved(round).digest()), "save {round} of {rounds}");
+            assert!(
+                done.log.disk().backups.contains_key(&saved(round).digest()),
+                "save {round} of {rounds}"
+            );
         }
         let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
         if rounds <= 3 {
             assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack)], "{rounds}");
             assert_eq!(there, Some(saved(rounds - 1)), "{rounds}");
         } else {
-            assert_eq!(done.outcomes, [(simple(2), Outcome::NewerInBackup(saved(3).digest().short()))], "{rounds}");
+            assert_eq!(
+                done.outcomes,
+                [(simple(2), Outcome::NewerInBackup(saved(3).digest().short()))],
+                "{rounds}"
+            );
             assert_eq!(there, Some(saved(2)), "{rounds}");
-            assert_eq!(needed_backups(&done.log.records()).unwrap(), [(simple(2), saved(3).digest())]);
+            assert_eq!(
+                needed_backups(&done.log.records()).unwrap(),
+                [(simple(2), saved(3).digest())]
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn compensation_after_a_stop_is_sent() {
-    let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")]);
+    let world = world(&[
+        (simple(2), "two"),
+        (simple(3), "three"),
+        (simple(4), "four"),
+        (simple(5), "five"),
+    ]);
     world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
     let portal = FakePortal::new(&world).in_sizes(&[1]);
     let keys = [2, 3, 4, 5].map(simple);
@@ -80,7 +100,9 @@ async fn compensation_after_a_stop_is_sent() {
             handle.stop("interrupted");
         }
     };
-    let report = apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &interrupt).await.unwrap();
+    let report = apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &interrupt)
+        .await
+        .unwrap();
     assert_eq!(report.targets[0].outcome, Outcome::PutBack);
     assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
@@ -123,7 +145,11 @@ async fn restore_refused_as_a_whole_is_read_back_before_it_is_reported() {
             // The read ahead of a single call shows what it overwrites.
             let first = if alone && outcome == "restored-unseen" { "restored" } else { outcome };
             assert_eq!(words[0], first, "{fault:?} {alone}");
-            assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("old")), "{fault:?} {alone}");
+            assert_eq!(
+                world.lock().unwrap().rows.get(&simple(2)),
+                Some(&layout("old")),
+                "{fault:?} {alone}"
+            );
         }
     }
 }
@@ -138,15 +164,19 @@ async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
     // The portal was slow: the reset that it refused is executed all the same.
     world.lock().unwrap().rows.remove(&simple(2));
     let portal = FakePortal::new(&world);
-    let snapshot = observe(&portal, &portal.identity(), &[simple(2), simple(3)], &quiet).await.unwrap();
-    let plan = plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    let snapshot =
+        observe(&portal, &portal.identity(), &[simple(2), simple(3)], &quiet).await.unwrap();
+    let plan =
+        plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep)
+            .unwrap();
     assert_eq!(plan.actions().count(), 2);
 }
 
 #[tokio::test]
 async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    // The first read-back shows the newer layout, the second the common default; the reset is executed before the look at the end.
+    // The first read-back shows the newer layout, the second the common default; the reset is
+    // executed before the look at the end.
     world.lock().unwrap().faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
     let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
@@ -157,7 +187,9 @@ async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along()
 
 #[tokio::test(start_paused = true)]
 async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
-    for (age, changed) in [(Duration::from_secs(299), "put-back"), (Duration::from_secs(301), "changed")] {
+    for (age, changed) in
+        [(Duration::from_secs(299), "put-back"), (Duration::from_secs(301), "changed")]
+    {
         let world = world(&[(simple(2), "two"), (simple(3), "three")]);
         let portal = FakePortal::new(&world);
         let keys = [simple(2), simple(3)];
@@ -174,15 +206,19 @@ async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
 
 #[tokio::test]
 async fn restore_shorter_layout_that_a_person_saves_behind_the_set_stays_and_is_backed_up() {
-    let two_fields =
-        r#"[{"name":"old","title":"Title","type":"section","elements":[{"name":"TITLE"},{"name":"PHONE"}]}]"#;
+    let two_fields = r#"[{"name":"old","title":"Title","type":"section","elements":[{"name":"TITLE"},{"name":"PHONE"}]}]"#;
     let wanted = Layout::from_json(two_fields).unwrap();
     // The layout of the backup, less a field: only a person can have saved that.
-    for fault in [Fault::SavedAfter(simple(2), layout("old")), Fault::SavedTwice(simple(2), layout("x"), layout("old"))]
-    {
+    for fault in [
+        Fault::SavedAfter(simple(2), layout("old")),
+        Fault::SavedTwice(simple(2), layout("x"), layout("old")),
+    ] {
         let world = world(&[]);
         world.lock().unwrap().faults.insert(0, fault.clone());
-        let plan = restore_plan(vec![(simple(2), RestoreDecision::PutBack { wanted: wanted.clone(), over: None })]);
+        let plan = restore_plan(vec![(
+            simple(2),
+            RestoreDecision::PutBack { wanted: wanted.clone(), over: None },
+        )]);
         let mut log = restore_log(&plan);
         let (_, stop) = stop_pair();
         let portal = FakePortal::new(&world);
@@ -199,7 +235,8 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
     let world = world(&[(simple(2), "two")]);
     {
         let mut world = world.lock().unwrap();
-        // The first read-back shows the newer layout, the second the common default, and the look at the end is refused.
+        // The first read-back shows the newer layout, the second the common default, and the look
+        // at the end is refused.
         world.faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
         world.dies_after_reads = Some(3);
     }
@@ -209,14 +246,20 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
     let portal = FakePortal::new(&world);
     world.lock().unwrap().rows.clear();
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
-    let plan = plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
-    assert_eq!(plan.targets[0].decision, RestoreDecision::PutBack { wanted: layout("newer"), over: None });
+    let plan =
+        plan_restore(done.log.run(), &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep)
+            .unwrap();
+    assert_eq!(
+        plan.targets[0].decision,
+        RestoreDecision::PutBack { wanted: layout("newer"), over: None }
+    );
 }
 
 #[tokio::test]
 async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for() {
     let world = world(&[(simple(2), "two")]);
-    // The first reset is executed just before the look at the end, after the layout was stored again.
+    // The first reset is executed just before the look at the end, after the layout was stored
+    // again.
     let faults = [
         (0, Fault::Late(4, simple(2), layout("two"))),
         (1, Fault::SavedBefore(simple(2), layout("newer"))),
@@ -232,10 +275,17 @@ async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for(
 #[tokio::test]
 async fn restore_layout_set_for_everybody_meanwhile_is_stored_as_no_personal_card() {
     let world = world(&[]);
-    world.lock().unwrap().faults.insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
+    world
+        .lock()
+        .unwrap()
+        .faults
+        .insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
     let (words, _) = restored(&world, false).await;
     assert_eq!(words, ["restored", "restored"]);
-    assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("old")), (simple(3), layout("old"))].into());
+    assert_eq!(
+        world.lock().unwrap().rows,
+        [(simple(2), layout("old")), (simple(3), layout("old"))].into()
+    );
 }
 
 #[tokio::test]

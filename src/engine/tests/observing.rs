@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// A release that answers every read with the caller's card, which the caller saves after the first cards were read.
+/// A release that answers every read with the caller's card, which the caller saves after the first
+/// cards were read.
 struct SavingCaller {
     id: PortalId,
     requests: AtomicU32,
@@ -27,11 +28,18 @@ impl ReadPortal for SavingCaller {
         Ok(Vec::new())
     }
 
-    async fn read_cards(&self, keys: &[CardKey], sink: &mut dyn CardSink) -> Result<(), PortalError> {
+    async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
         let first = self.requests.fetch_add(1, Ordering::Relaxed) == 0;
         for key in keys {
             let before_the_save = first && key.user() == Some(user(2));
-            sink.take(*key, CardRead::Read(Some(layout(if before_the_save { "old" } else { "new" }))));
+            sink.take(
+                *key,
+                CardRead::Read(Some(layout(if before_the_save { "old" } else { "new" }))),
+            );
         }
         Ok(())
     }
@@ -39,8 +47,12 @@ impl ReadPortal for SavingCaller {
 
 #[tokio::test]
 async fn observe_caller_saves_between_reads_proves_nothing() {
-    let portal = SavingCaller { id: PortalId::new("company.bitrix24.com").unwrap(), requests: AtomicU32::new(0) };
-    let caller = Identity { release_sign: ReleaseSign::Unknown, ..portal.identify().await.unwrap() };
+    let portal = SavingCaller {
+        id: PortalId::new("company.bitrix24.com").unwrap(),
+        requests: AtomicU32::new(0),
+    };
+    let caller =
+        Identity { release_sign: ReleaseSign::Unknown, ..portal.identify().await.unwrap() };
     let snapshot = observe(&portal, &caller, &[simple(1), simple(2)], &quiet).await.unwrap();
     assert_eq!(snapshot.trust, ReadTrust::Unproven);
 }

@@ -19,7 +19,8 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
     let archive = FakeLog::open(&disk, 3, RunPurpose::Apply, Vec::new());
-    let told = plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
+    let told =
+        plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
     let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), told.planned_cards());
     let (_, stop) = stop_pair();
     let report = restore(&portal, &mut log, &told, just_read(), &stop, &quiet).await.unwrap();
@@ -28,8 +29,10 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let second = log.run().clone();
-    // What the restore itself has left is no newer layout, and nobody has to be told twice to take it back.
-    let undo = plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
+    // What the restore itself has left is no newer layout, and nobody has to be told twice to take
+    // it back.
+    let undo =
+        plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = FakeLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
     let report = restore(&portal, &mut log, &undo, just_read(), &stop, &quiet).await.unwrap();
     assert!(report.totals.is_clean());
@@ -47,11 +50,16 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
     world.lock().unwrap().rows.insert(simple(4), layout("older"));
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let first = done.log.run().clone();
-    let plan = plan_restore(&first, &done.log.records(), &done.log, &snapshot, NewerLayouts::Overwrite).unwrap();
+    let plan =
+        plan_restore(&first, &done.log.records(), &done.log, &snapshot, NewerLayouts::Overwrite)
+            .unwrap();
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
     let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), plan.planned_cards());
     let (_, stop) = stop_pair();
-    assert_eq!(restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap().totals.done, 3);
+    assert_eq!(
+        restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap().totals.done,
+        3
+    );
 
     for (key, saved) in [(simple(3), "saved"), (simple(4), "saved too")] {
         world.lock().unwrap().rows.insert(key, layout(saved));
@@ -64,8 +72,12 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
     let remove = RestoreDecision::Remove(layout("two"));
     let kept = ["saved", "saved too"].map(|name| RestoreDecision::NewerKept(layout(name)));
     assert_eq!(decisions(NewerLayouts::Keep), [remove.clone(), kept[0].clone(), kept[1].clone()]);
-    let back = RestoreDecision::PutBack { wanted: layout("older"), over: Some(layout("saved too")) };
-    assert_eq!(decisions(NewerLayouts::Overwrite), [remove, RestoreDecision::Remove(layout("saved")), back]);
+    let back =
+        RestoreDecision::PutBack { wanted: layout("older"), over: Some(layout("saved too")) };
+    assert_eq!(
+        decisions(NewerLayouts::Overwrite),
+        [remove, RestoreDecision::Remove(layout("saved")), back]
+    );
 }
 
 #[tokio::test]
@@ -78,12 +90,16 @@ async fn a_restore_names_what_the_portal_did_not_keep() {
     world.lock().unwrap().faults.extend([(writes, kept()), (writes + 1, kept())]);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let run = done.log.run().clone();
-    let plan = plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
+    let plan =
+        plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = FakeLog::open(&Arc::default(), 2, RunPurpose::Restore(run), plan.planned_cards());
     let (_, stop) = stop_pair();
     let report = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     let outcome = &report.targets[0].outcome;
-    assert!(matches!(outcome, Outcome::RestoredInPart(text) if text.contains("section two")), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::RestoredInPart(text) if text.contains("section two")),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -95,7 +111,9 @@ async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
     let plan = restore_plan(keys.iter().copied().map(gone).collect());
     let mut log = restore_log(&plan);
     let (_, stop) = stop_pair();
-    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
+        .await
+        .unwrap();
     assert_eq!(report.targets.last().unwrap().outcome, Outcome::PutBack);
     assert_eq!(report.totals.done, 29);
     assert_eq!(world.lock().unwrap().rows.get(&simple(31)), Some(&layout("newer")));
@@ -110,7 +128,9 @@ async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
     let plan = restore_plan(vec![removed(2, "two"), removed(3, "three")]);
     let mut log = restore_log(&plan);
     let (_, stop) = stop_pair();
-    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
+    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
+        .await
+        .unwrap();
     assert_eq!(words(&report), ["put-back", "reset"]);
     assert_eq!(world.lock().unwrap().rows, BTreeMap::from([(simple(2), layout("newer"))]));
     assert!(log.disk().backups.contains_key(&layout("newer").digest()));
@@ -129,8 +149,16 @@ async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() 
     world.lock().unwrap().faults.insert(0, Fault::HidesBefore(simple(2)));
     let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
     let (_, stop) = stop_pair();
-    let report =
-        restore(&FakePortal::new(&world), &mut restore_log(&plan), &plan, just_read(), &stop, &quiet).await.unwrap();
+    let report = restore(
+        &FakePortal::new(&world),
+        &mut restore_log(&plan),
+        &plan,
+        just_read(),
+        &stop,
+        &quiet,
+    )
+    .await
+    .unwrap();
     assert_eq!(report.targets[0].outcome, Outcome::ResetUnseen);
 }
 
@@ -146,11 +174,14 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
         let fuse = Fuse::after(steps);
         let (_, stop) = stop_pair();
         let mut mortal = survivor.clone().cut(&fuse, Cut::Before);
-        let restored = restore(&FakePortal::new(&world), &mut mortal, &plan, just_read(), &stop, &quiet).await;
+        let restored =
+            restore(&FakePortal::new(&world), &mut mortal, &plan, just_read(), &stop, &quiet).await;
         if !fuse.is_burnt() {
             break;
         }
-        let Err(problem @ ApplyError::Store { .. }) = restored else { panic!("{restored:?} at step {steps}") };
+        let Err(problem @ ApplyError::Store { .. }) = restored else {
+            panic!("{restored:?} at step {steps}")
+        };
         failed += 1;
         let report = problem.report();
         assert_eq!(report.totals.planned(), 3);
@@ -181,7 +212,10 @@ async fn a_restore_tells_of_which_request_the_answer_was_lost() {
     world.lock().unwrap().faults.insert(0, Fault::LostAfter);
     let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
     let (_, stop) = stop_pair();
-    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes)).await.unwrap();
+    let report =
+        restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
+            .await
+            .unwrap();
     assert_eq!(words(&report), ["restored-unseen", "restored-unseen"]);
     let notes = notes.into_inner().unwrap();
     assert_eq!(notes, ["nobody knows what became of 2 cards (cut); reading them back"]);
@@ -192,13 +226,17 @@ async fn a_restore_tells_of_which_reset_the_answer_says_nothing() {
     let left_out = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading \
                     it back";
     // The read behind a reset tells what became of it, whatever the portal says of the reset.
-    for (fault, wanted) in [(Fault::LeavesOut(simple(2)), vec![left_out]), (Fault::BreaksDown(simple(2)), vec![])] {
+    for (fault, wanted) in
+        [(Fault::LeavesOut(simple(2)), vec![left_out]), (Fault::BreaksDown(simple(2)), vec![])]
+    {
         let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
         let world = world(&[(simple(2), "two")]);
         world.lock().unwrap().faults.insert(0, fault.clone());
         let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
         let (_, stop) = stop_pair();
-        restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes)).await.unwrap();
+        restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
+            .await
+            .unwrap();
         let notes = notes.into_inner().unwrap();
         assert_eq!(notes, wanted, "{fault:?}");
     }

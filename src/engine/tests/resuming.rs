@@ -5,9 +5,13 @@ use super::*;
 /// A run of user 1 that was cut in the reset of some cards that read "two".
 fn cut_in_reset(keys: &[CardKey]) -> FakeLog {
     let digest = Some(layout("two").digest());
-    let planned = keys.iter().map(|key| PlannedCard { key: *key, digest, generation: None }).collect();
+    let planned =
+        keys.iter().map(|key| PlannedCard { key: *key, digest, generation: None }).collect();
     let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned);
-    log.append(&[JournalRecord::Intent { targets: keys.iter().map(|key| (*key, digest)).collect() }]).unwrap();
+    log.append(&[JournalRecord::Intent {
+        targets: keys.iter().map(|key| (*key, digest)).collect(),
+    }])
+    .unwrap();
     log
 }
 
@@ -17,26 +21,49 @@ async fn a_resume_does_not_believe_a_portal_that_answers_with_the_callers_card()
     let portal = FakePortal::new(&world);
     world.lock().unwrap().legacy = true;
     let log = cut_in_reset(&[simple(1), simple(2)]);
-    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let resumed = resume(
+        &portal,
+        &mut log.clone(),
+        &log,
+        &log.records(),
+        &portal.identity(),
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     let [own, other] = &resumed.targets[..] else { panic!("{resumed:?}") };
     assert_eq!(own.outcome.word(), "not-attempted");
-    assert!(matches!(&other.outcome, Outcome::Unknown(text) if text.contains("the caller's own")), "{other:?}");
+    assert!(
+        matches!(&other.outcome, Outcome::Unknown(text) if text.contains("the caller's own")),
+        "{other:?}"
+    );
     // And if the caller's card is gone, nothing proves anything about the others.
     world.lock().unwrap().rows.remove(&simple(1));
     let log = cut_in_reset(&[simple(1), simple(2)]);
-    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let resumed = resume(
+        &portal,
+        &mut log.clone(),
+        &log,
+        &log.records(),
+        &portal.identity(),
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     let [own, other] = &resumed.targets[..] else { panic!("{resumed:?}") };
     assert_eq!(own.outcome, Outcome::ResetUnseen);
-    assert!(matches!(&other.outcome, Outcome::Unknown(text) if text.contains("nothing proves")), "{other:?}");
+    assert!(
+        matches!(&other.outcome, Outcome::Unknown(text) if text.contains("nothing proves")),
+        "{other:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_layout_that_is_there_again_is_not_put_back_by_a_resume_whoever_stored_it() {
-    // The run died before its `set` left, and the person has saved the very same once more; or it died behind the `set`.
+    // The run died before its `set` left, and the person has saved the very same once more; or it
+    // died behind the `set`.
     let world = world(&[(simple(1), "own"), (simple(3), "newer")]);
     let portal = FakePortal::new(&world);
     let mut log = cut_in_reset(&[simple(3)]);
@@ -46,9 +73,17 @@ async fn a_layout_that_is_there_again_is_not_put_back_by_a_resume_whoever_stored
         purpose: SetPurpose::Compensation,
     }])
     .unwrap();
-    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let resumed = resume(
+        &portal,
+        &mut log.clone(),
+        &log,
+        &log.records(),
+        &portal.identity(),
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     assert_eq!(resumed.targets, [Settled { key: simple(3), outcome: Outcome::PutBack }]);
     assert_eq!(world.lock().unwrap().writes, 0);
 }
@@ -69,8 +104,16 @@ async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
         .unwrap();
     for log in [own, put_back] {
         let before = log.records();
-        let refused =
-            resume(&portal, &mut log.clone(), &log, &before, &portal.identity(), Duration::ZERO, &quiet).await;
+        let refused = resume(
+            &portal,
+            &mut log.clone(),
+            &log,
+            &before,
+            &portal.identity(),
+            Duration::ZERO,
+            &quiet,
+        )
+        .await;
         assert!(
             matches!(&refused, Err(ResumeError::OtherCaller { run, now }) if (*run, *now) == (user(1), user(9))),
             "{refused:?}"
@@ -80,9 +123,17 @@ async fn a_resume_as_somebody_else_is_refused_where_it_needs_the_one_who_made_th
     }
     // What every administrator sees alike needs nobody in particular.
     let log = cut_in_reset(&[simple(2), simple(3)]);
-    let resumed = resume(&portal, &mut log.clone(), &log, &log.records(), &portal.identity(), Duration::ZERO, &quiet)
-        .await
-        .unwrap();
+    let resumed = resume(
+        &portal,
+        &mut log.clone(),
+        &log,
+        &log.records(),
+        &portal.identity(),
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     let words: Vec<_> = resumed.targets.iter().map(|settled| settled.outcome.word()).collect();
     assert_eq!(words, ["not-attempted", "reset-unseen"]);
 }

@@ -1,4 +1,5 @@
-//! Journals that lost lines: a target without an intent in a whole line may have been written to, and only the portal tells.
+//! Journals that lost lines: a target without an intent in a whole line may have been written to,
+//! and only the portal tells.
 
 use super::*;
 
@@ -28,7 +29,8 @@ fn head(purpose: RunPurpose, targets: Vec<PlannedCard>) -> (RunHeader, FakeLog) 
 
 #[test]
 fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else() {
-    let (header, log) = head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
+    let (header, log) =
+        head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
     let records = [intent(2, "two"), settled(2, Outcome::Reset)];
     let kept = ["two", "three"];
     for (lost, added, doubtful) in [
@@ -53,7 +55,9 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
     assert!(mended.added.is_empty(), "{mended:?}");
     let mut closed = records.to_vec();
     closed.push(JournalRecord::Closed { interrupted: Interrupted::Yes });
-    assert!(mend(header.clone(), &salvaged(&closed, Lost::TornLine, &["two"]), &log).added.is_empty());
+    assert!(
+        mend(header.clone(), &salvaged(&closed, Lost::TornLine, &["two"]), &log).added.is_empty()
+    );
     // What lies there and nobody names is counted.
     let mended = mend(header, &salvaged(&records, Lost::Lines, &["two", "newer"]), &log);
     assert_eq!(mended.unnamed_backups, 1);
@@ -66,25 +70,38 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
     let targets = [2, 3].map(|id| PlannedCard { key: simple(id), digest: None, generation: None });
     let (header, _) = head(RunPurpose::Restore(applied.run().clone()), targets.to_vec());
     let mended = mend(header.clone(), &salvaged(&[], Lost::Lines, &[]), &applied);
-    let sent =
-        JournalRecord::SetIntent { target: simple(2), digest: layout("two").digest(), purpose: SetPurpose::Planned };
+    let sent = JournalRecord::SetIntent {
+        target: simple(2),
+        digest: layout("two").digest(),
+        purpose: SetPurpose::Planned,
+    };
     assert_eq!(mended.added[&simple(2)], sent);
-    assert_eq!(mended.added[&simple(3)], JournalRecord::Intent { targets: vec![(simple(3), None)] });
+    assert_eq!(
+        mended.added[&simple(3)],
+        JournalRecord::Intent { targets: vec![(simple(3), None)] }
+    );
     assert!(mended.unplanned.is_empty());
-    let mended = mend(RunHeader { targets: Vec::new(), ..header }, &salvaged(&[sent], Lost::Lines, &[]), &applied);
+    let mended = mend(
+        RunHeader { targets: Vec::new(), ..header },
+        &salvaged(&[sent], Lost::Lines, &[]),
+        &applied,
+    );
     assert_eq!(mended.unplanned, [simple(2)].into());
 }
 
 #[tokio::test]
 async fn a_resume_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
-    let (header, log) = head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
+    let (header, log) =
+        head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
     // One is gone, one is as before, one was arranged anew.
     let world = world(&[(simple(3), "three"), (simple(4), "newer")]);
     let portal = FakePortal::new(&world);
     let mended = mend(header, &salvaged(&[], Lost::Lines, &["two", "three", "four"]), &log);
     let identity = portal.identity();
     let report =
-        resume_mended(&portal, &mut log.clone(), &log, &mended, &identity, Duration::ZERO, &quiet).await.unwrap();
+        resume_mended(&portal, &mut log.clone(), &log, &mended, &identity, Duration::ZERO, &quiet)
+            .await
+            .unwrap();
     let words: Vec<_> = report.targets.iter().map(|settled| settled.outcome.word()).collect();
     assert_eq!(words, ["reset-unseen", "unknown", "unknown"]);
     // From now on the journal tells it by itself.
@@ -109,14 +126,20 @@ async fn a_run_record_is_believed_where_nothing_else_tells_and_not_against_an_ol
         // The answers are the caller's own card: a read contradicts the record.
         world.lock().unwrap().rows.insert(simple(1), layout("own"));
         world.lock().unwrap().legacy = true;
-        assert_eq!(observe(&portal, &earlier, &keys, &quiet).await.unwrap().trust, ReadTrust::NotTrusted);
+        assert_eq!(
+            observe(&portal, &earlier, &keys, &quiet).await.unwrap().trust,
+            ReadTrust::NotTrusted
+        );
         world.lock().unwrap().legacy = false;
         // On a release that tells people apart the same reads prove it.
         let differing = observe(&portal, &old, &keys, &quiet).await.unwrap().trust;
         assert_eq!(differing, ReadTrust::Trusted(TrustEvidence::DifferingRead));
         world.lock().unwrap().rows.clear();
     }
-    let signed = with(ReleaseSign::Trusted(TrustEvidence::SelectObeyed).or_earlier(Some(TrustEvidence::KeptProof)));
+    let signed = with(
+        ReleaseSign::Trusted(TrustEvidence::SelectObeyed)
+            .or_earlier(Some(TrustEvidence::KeptProof)),
+    );
     let seen = observe(&portal, &signed, &keys, &quiet).await.unwrap();
     assert_eq!(seen.trust, ReadTrust::Trusted(TrustEvidence::SelectObeyed));
 }

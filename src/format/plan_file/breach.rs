@@ -6,7 +6,8 @@ use super::form::{LeadForm, user};
 use crate::format::FormatError;
 use crate::plan::{Breach, BreachKind, LimitSource, SpecialPerson};
 
-/// A breach. Its fields stand in the order of their names; those that its kind has not are left out.
+/// A breach. Its fields stand in the order of their names; those that its kind has not are left
+/// out.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BreachForm {
@@ -63,9 +64,12 @@ impl From<&Breach> for BreachForm {
         };
         let form = Self { source, manifest, ..Self::default() };
         match breach.kind {
-            BreachKind::TooManyPeople { people, limit } => {
-                Self { breach: BreachWord::TooManyPeople, people: Some(people), limit: Some(limit), ..form }
-            }
+            BreachKind::TooManyPeople { people, limit } => Self {
+                breach: BreachWord::TooManyPeople,
+                people: Some(people),
+                limit: Some(limit),
+                ..form
+            },
             BreachKind::TooLargeShare { people, employees, limit } => Self {
                 breach: BreachWord::TooLargeShare,
                 people: Some(people),
@@ -73,17 +77,24 @@ impl From<&Breach> for BreachForm {
                 limit: Some(limit.into()),
                 ..form
             },
-            BreachKind::CommonCard(lead) => Self { breach: BreachWord::CommonCard, lead: Some(lead.into()), ..form },
+            BreachKind::CommonCard(lead) => {
+                Self { breach: BreachWord::CommonCard, lead: Some(lead.into()), ..form }
+            }
             BreachKind::SpecialPerson(user, SpecialPerson::FirstUser) => {
                 Self { breach: BreachWord::FirstUser, user: Some(user.get()), ..form }
             }
             BreachKind::SpecialPerson(user, SpecialPerson::Caller) => {
                 Self { breach: BreachWord::Caller, user: Some(user.get()), ..form }
             }
-            BreachKind::Protected(user) => Self { breach: BreachWord::Protected, user: Some(user.get()), ..form },
-            BreachKind::Shrunk { now, before } => {
-                Self { breach: BreachWord::SelectionShrank, now: Some(now), earlier: Some(before), ..form }
+            BreachKind::Protected(user) => {
+                Self { breach: BreachWord::Protected, user: Some(user.get()), ..form }
             }
+            BreachKind::Shrunk { now, before } => Self {
+                breach: BreachWord::SelectionShrank,
+                now: Some(now),
+                earlier: Some(before),
+                ..form
+            },
         }
     }
 }
@@ -92,7 +103,18 @@ impl TryFrom<BreachForm> for Breach {
     type Error = FormatError;
 
     fn try_from(form: BreachForm) -> Result<Self, FormatError> {
-        let BreachForm { breach, earlier, lead, limit, manifest, now, of, people, source, user: id } = form;
+        let BreachForm {
+            breach,
+            earlier,
+            lead,
+            limit,
+            manifest,
+            now,
+            of,
+            people,
+            source,
+            user: id,
+        } = form;
         let lacks = || FormatError::senseless("a breach of a guard lacks a number");
         let number = |number: Option<u32>| number.ok_or_else(lacks);
         let person = || number(id).and_then(user);
@@ -101,10 +123,16 @@ impl TryFrom<BreachForm> for Breach {
             (SourceWord::Manifest, Some(name)) => LimitSource::Manifest(name.into()),
             (SourceWord::AllManifests, None) => LimitSource::AllManifests,
             (SourceWord::CommandLine, None) => LimitSource::CommandLine,
-            _ => return Err(FormatError::senseless("a breach of a guard does not say whose limit it is")),
+            _ => {
+                return Err(FormatError::senseless(
+                    "a breach of a guard does not say whose limit it is",
+                ));
+            }
         };
         let kind = match breach {
-            BreachWord::TooManyPeople => BreachKind::TooManyPeople { people: number(people)?, limit: number(limit)? },
+            BreachWord::TooManyPeople => {
+                BreachKind::TooManyPeople { people: number(people)?, limit: number(limit)? }
+            }
             BreachWord::TooLargeShare => BreachKind::TooLargeShare {
                 people: number(people)?,
                 employees: number(of)?,
@@ -114,7 +142,9 @@ impl TryFrom<BreachForm> for Breach {
             BreachWord::FirstUser => BreachKind::SpecialPerson(person()?, SpecialPerson::FirstUser),
             BreachWord::Caller => BreachKind::SpecialPerson(person()?, SpecialPerson::Caller),
             BreachWord::Protected => BreachKind::Protected(person()?),
-            BreachWord::SelectionShrank => BreachKind::Shrunk { now: number(now)?, before: number(earlier)? },
+            BreachWord::SelectionShrank => {
+                BreachKind::Shrunk { now: number(now)?, before: number(earlier)? }
+            }
         };
         Ok(Self { source, kind })
     }

@@ -1,8 +1,9 @@
 //! The fields of a plan file, as they stand in it.
 //!
-//! They are declared in the order of their names, which is the order of the canonical form. So a file can be written as it is
-//! sealed, one target after the other: as a whole it would be the largest thing that a run for many people holds. A field
-//! in another place would be found by whoever reads the file back, since readers sort before they compare with the seal.
+//! They are declared in the order of their names, which is the order of the canonical form. So a
+//! file can be written as it is sealed, one target after the other: as a whole it would be the
+//! largest thing that a run for many people holds. A field in another place would be found by
+//! whoever reads the file back, since readers sort before they compare with the seal.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, Planned
 use crate::format::listed::Listed;
 use crate::format::{FormatError, generation, generation_if_there, parsed};
 use crate::model::{
-    DepartmentId, GuardLimits, LeadCustomerType, ManifestLimits, Origin, PersonName, Place, Selector, UserId,
+    DepartmentId, GuardLimits, LeadCustomerType, ManifestLimits, Origin, PersonName, Place,
+    Selector, UserId,
 };
 use crate::plan::{Breach, PlanCounts};
 
@@ -242,7 +244,10 @@ impl TryFrom<ContentForm<'_>> for PlanFileContent {
             marks: marks.into_items(),
             limits: limits.try_into()?,
             breaches: breaches.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
-            acknowledged: acknowledged.into_iter().map(Breach::try_from).collect::<Result<_, _>>()?,
+            acknowledged: acknowledged
+                .into_iter()
+                .map(Breach::try_from)
+                .collect::<Result<_, _>>()?,
             selected: selected.into_iter().map(SelectedForm::people).collect::<Result<_, _>>()?,
             counts: PlanCounts { keep, reset, hold },
         })
@@ -251,7 +256,10 @@ impl TryFrom<ContentForm<'_>> for PlanFileContent {
 
 impl From<(&Arc<str>, &Vec<UserId>)> for SelectedForm {
     fn from((manifest, people): (&Arc<str>, &Vec<UserId>)) -> Self {
-        Self { manifest: manifest.to_string(), people: people.iter().map(|user| user.get()).collect() }
+        Self {
+            manifest: manifest.to_string(),
+            people: people.iter().map(|user| user.get()).collect(),
+        }
     }
 }
 
@@ -291,7 +299,14 @@ impl TryFrom<TargetForm> for PlanFileTarget {
         };
         let generation = generation_if_there(generation.as_ref())?;
         let name = PersonName::new(&name, "");
-        Ok(Self { key: parsed(&target)?, removal, generation, origin: origin.try_into()?, name, also })
+        Ok(Self {
+            key: parsed(&target)?,
+            removal,
+            generation,
+            origin: origin.try_into()?,
+            name,
+            also,
+        })
     }
 }
 
@@ -307,7 +322,11 @@ impl TryFrom<MarkForm> for PlanFileMark {
 
     fn try_from(form: MarkForm) -> Result<Self, FormatError> {
         let MarkForm { target, generation: text, origin } = form;
-        Ok(Self { key: parsed(&target)?, generation: generation(&text)?, origin: origin.try_into()? })
+        Ok(Self {
+            key: parsed(&target)?,
+            generation: generation(&text)?,
+            origin: origin.try_into()?,
+        })
     }
 }
 
@@ -359,7 +378,10 @@ impl TryFrom<OriginForm> for Origin {
 impl From<&GuardLimits> for LimitsForm {
     fn from(limits: &GuardLimits) -> Self {
         let GuardLimits { manifests, max_users } = limits;
-        Self { manifests: manifests.iter().map(ManifestLimitsForm::from).collect(), max_users_of_run: *max_users }
+        Self {
+            manifests: manifests.iter().map(ManifestLimitsForm::from).collect(),
+            max_users_of_run: *max_users,
+        }
     }
 }
 
@@ -368,7 +390,8 @@ impl TryFrom<LimitsForm> for GuardLimits {
 
     fn try_from(form: LimitsForm) -> Result<Self, FormatError> {
         let LimitsForm { manifests, max_users_of_run } = form;
-        let manifests = manifests.into_iter().map(ManifestLimitsForm::limits).collect::<Result<_, _>>()?;
+        let manifests =
+            manifests.into_iter().map(ManifestLimitsForm::limits).collect::<Result<_, _>>()?;
         Ok(Self { manifests, max_users: max_users_of_run })
     }
 }
@@ -414,11 +437,19 @@ impl ManifestLimitsForm {
         } = self;
         let limits = ManifestLimits {
             max_users: stated.contains(&StatedForm::MaxUsers).then_some(max_users),
-            max_percent_of_users: stated.contains(&StatedForm::MaxPercentOfUsers).then_some(max_percent_of_users),
+            max_percent_of_users: stated
+                .contains(&StatedForm::MaxPercentOfUsers)
+                .then_some(max_percent_of_users),
             acknowledged_users,
             acknowledged_selection,
-            acknowledged_common: acknowledged_common.into_iter().map(LeadCustomerType::from).collect(),
-            acknowledged_people: acknowledged_people.into_iter().map(user).collect::<Result<_, _>>()?,
+            acknowledged_common: acknowledged_common
+                .into_iter()
+                .map(LeadCustomerType::from)
+                .collect(),
+            acknowledged_people: acknowledged_people
+                .into_iter()
+                .map(user)
+                .collect::<Result<_, _>>()?,
             protected: protected.into_iter().map(user).collect::<Result<_, _>>()?,
         };
         // A limit that is not stated is the usual one, whatever the file says.

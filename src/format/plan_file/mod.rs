@@ -1,11 +1,13 @@
 //! The plan file: what was reviewed, and may be carried out once.
 //!
-//! It is bound to a portal, to the caller whose webhook made it, to the intent of the manifests and to the digest of every
-//! layout that it removes, and it expires. It holds no secret and no card content, so it may be an artifact of a pipeline.
+//! It is bound to a portal, to the caller whose webhook made it, to the intent of the manifests and
+//! to the digest of every layout that it removes, and it expires. It holds no secret and no card
+//! content, so it may be an artifact of a pipeline.
 //!
-//! The file is canonical JSON (RFC 8785) with a seal: the SHA-256 sum of everything else in it. The seal finds an edited
-//! file; it is no signature, and does not find a file that somebody sealed anew. The plan's id is the digest of what it
-//! says, without format, id and seal: laid out anew it is the same plan, and was used all the same.
+//! The file is canonical JSON (RFC 8785) with a seal: the SHA-256 sum of everything else in it. The
+//! seal finds an edited file; it is no signature, and does not find a file that somebody sealed
+//! anew. The plan's id is the digest of what it says, without format, id and seal: laid out anew it
+//! is the same plan, and was used all the same.
 
 mod breach;
 mod form;
@@ -18,7 +20,9 @@ use thiserror::Error;
 
 use super::FormatError;
 use super::document::{Format, masked, seal_sorted, sorted_digest, unseal};
-use crate::model::{CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId};
+use crate::model::{
+    CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId,
+};
 use crate::plan::{Breach, Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal};
 use form::{ContentForm, FileForm};
 
@@ -60,8 +64,8 @@ pub struct PlanFileContent {
     pub commit: Option<String>,
     /// What is to be reset, sorted by key, each key once.
     pub targets: Vec<PlanFileTarget>,
-    /// What is at its default already and has mode `once`: nothing is sent for it, it is only remembered. Sorted by key, and
-    /// none of them stands in `targets`.
+    /// What is at its default already and has mode `once`: nothing is sent for it, it is only
+    /// remembered. Sorted by key, and none of them stands in `targets`.
     pub marks: Vec<PlanFileMark>,
     /// The limits of the manifests. They are measured again when the plan is carried out.
     pub limits: GuardLimits,
@@ -153,7 +157,8 @@ impl PlanFile {
     ///
     /// # Errors
     ///
-    /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an end before the beginning.
+    /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an
+    /// end before the beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
         Self::of(content.masked()?)
     }
@@ -178,11 +183,13 @@ impl PlanFile {
         })
     }
 
-    /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller to find out.
+    /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller
+    /// to find out.
     ///
     /// # Errors
     ///
-    /// If it is no sealed plan file, of a newer version, changed since it was written, or says what no plan says.
+    /// If it is no sealed plan file, of a newer version, changed since it was written, or says what
+    /// no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
         let FileForm { id, plan, format: _, seal: _ } = unseal(FORMAT, bytes)?;
         let file = Self::of(plan.try_into()?)?;
@@ -193,12 +200,13 @@ impl PlanFile {
 impl PlanFileContent {
     /// The content with its known secrets covered: the id must be that of what is written.
     fn masked(self) -> Result<Self, FormatError> {
-        let json = serde_json::to_vec(&ContentForm::from(&self)).map_err(FormatError::not_writable)?;
+        let json =
+            serde_json::to_vec(&ContentForm::from(&self)).map_err(FormatError::not_writable)?;
         match masked(&json) {
             None => Ok(self),
-            Some(masked) => {
-                serde_json::from_str::<ContentForm<'_>>(&masked).map_err(FormatError::not_writable)?.try_into()
-            }
+            Some(masked) => serde_json::from_str::<ContentForm<'_>>(&masked)
+                .map_err(FormatError::not_writable)?
+                .try_into(),
         }
     }
 
@@ -217,7 +225,8 @@ impl PlanFileContent {
         self.expires.duration_since(self.created) > LONGEST_PLAN_AGE
     }
 
-    /// The layout of a target that may be removed; nothing for a blind reset, and for what is no target.
+    /// The layout of a target that may be removed; nothing for a blind reset, and for what is no
+    /// target.
     pub fn digest_of(&self, key: CardKey) -> Option<Digest> {
         let index = self.targets.binary_search_by_key(&key, |target| target.key).ok()?;
         match self.targets.get(index)?.removal {
@@ -231,13 +240,19 @@ impl PlanFileContent {
         let target_keys: Vec<CardKey> = self.targets.iter().map(|target| target.key).collect();
         let mark_keys: Vec<CardKey> = self.marks.iter().map(|mark| mark.key).collect();
         if !is_sorted(&target_keys) || !is_sorted(&mark_keys) {
-            return Err(FormatError::senseless("its targets are not sorted, or one stands there twice"));
+            return Err(FormatError::senseless(
+                "its targets are not sorted, or one stands there twice",
+            ));
         }
         if mark_keys.iter().any(|key| target_keys.binary_search(key).is_ok()) {
-            return Err(FormatError::senseless("it resets a target and says that there is nothing to do for it"));
+            return Err(FormatError::senseless(
+                "it resets a target and says that there is nothing to do for it",
+            ));
         }
         if u32::try_from(self.targets.len()) != Ok(self.counts.reset) {
-            return Err(FormatError::senseless("it does not count as many resets as it has targets"));
+            return Err(FormatError::senseless(
+                "it does not count as many resets as it has targets",
+            ));
         }
         if self.expires < self.created {
             return Err(FormatError::senseless("it expires before it was made"));
@@ -246,19 +261,27 @@ impl PlanFileContent {
     }
 }
 
-/// The targets of a plan that stand in its file: those to be reset, and those that are only remembered.
+/// The targets of a plan that stand in its file: those to be reset, and those that are only
+/// remembered.
 pub fn plan_file_targets(plan: &Plan) -> (Vec<PlanFileTarget>, Vec<PlanFileMark>) {
     let (mut targets, mut marks) = (Vec::new(), Vec::new());
     for PlannedTarget { key, decision, generation, once: _, origin } in &plan.targets {
         let removal = match decision {
-            Decision::Reset(Removal::Layout(layout)) => PlannedRemoval::Layout(Layout::digest(layout)),
+            Decision::Reset(Removal::Layout(layout)) => {
+                PlannedRemoval::Layout(Layout::digest(layout))
+            }
             Decision::Reset(Removal::Unread) => PlannedRemoval::Unread,
             Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => {
                 let origin = Origin::clone(origin);
-                marks.extend(generation.clone().map(|generation| PlanFileMark { key: *key, generation, origin }));
+                marks.extend(generation.clone().map(|generation| PlanFileMark {
+                    key: *key,
+                    generation,
+                    origin,
+                }));
                 continue;
             }
-            Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_)) | Decision::Hold(_) => continue,
+            Decision::Keep(KeepReason::HadItsTurn(_) | KeepReason::CustomisedAgain(_))
+            | Decision::Hold(_) => continue,
         };
         targets.push(PlanFileTarget {
             key: *key,
@@ -283,7 +306,9 @@ impl From<FormatError> for PlanFileError {
             FormatError::OtherFormat { .. } => Self::NotAPlanFile,
             FormatError::TooNew { found, known } => Self::TooNew { found, known },
             FormatError::Altered(_) => Self::Tampered,
-            FormatError::Senseless(problem) | FormatError::NotWritable(problem) => Self::Senseless(problem),
+            FormatError::Senseless(problem) | FormatError::NotWritable(problem) => {
+                Self::Senseless(problem)
+            }
         }
     }
 }
@@ -308,7 +333,10 @@ mod tests {
         ] {
             let edited = text.replace(old, new);
             assert_ne!(edited, text, "{old}");
-            assert!(matches!(PlanFile::parse(edited.as_bytes()), Err(PlanFileError::Tampered)), "{old}");
+            assert!(
+                matches!(PlanFile::parse(edited.as_bytes()), Err(PlanFileError::Tampered)),
+                "{old}"
+            );
         }
     }
 
@@ -336,9 +364,15 @@ mod tests {
         let told = |text: &str| PlanFile::parse(text.as_bytes()).unwrap_err().to_string();
         assert_eq!(told(""), "this is not a plan file: it is not JSON");
         assert_eq!(told("spec:\n  portal: x\n"), "this is not a plan file: it is not JSON");
-        assert_eq!(told("{}"), "this is not a plan file: its field `format` does not say recard.plan-file");
+        assert_eq!(
+            told("{}"),
+            "this is not a plan file: its field `format` does not say recard.plan-file"
+        );
         let newer = told(r#"{"format":"recard.plan-file/v2"}"#);
-        assert_eq!(newer, "a newer recard wrote this plan file (version 2; this one knows versions up to 1)");
+        assert_eq!(
+            newer,
+            "a newer recard wrote this plan file (version 2; this one knows versions up to 1)"
+        );
     }
 
     #[test]
@@ -369,7 +403,9 @@ mod tests {
         let plan = samples::plan();
         assert!(!plan.is_from_the_future(plan.created));
         assert!(!plan.is_from_the_future(plan.created - CLOCKS_DIFFER));
-        assert!(plan.is_from_the_future(plan.created - CLOCKS_DIFFER - SignedDuration::from_nanos(1)));
+        assert!(
+            plan.is_from_the_future(plan.created - CLOCKS_DIFFER - SignedDuration::from_nanos(1))
+        );
     }
 
     #[test]

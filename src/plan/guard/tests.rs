@@ -17,7 +17,10 @@ fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Mea
     all.dedup();
     let one = |(name, ids): &(&str, std::ops::Range<u64>)| {
         let people = people(ids.clone());
-        ((*name).into(), ManifestMeasure { selected: people.clone(), people, common: BTreeSet::new() })
+        (
+            (*name).into(),
+            ManifestMeasure { selected: people.clone(), people, common: BTreeSet::new() },
+        )
     };
     Measure {
         people: all,
@@ -35,7 +38,8 @@ fn measure(people: u64, employees: u32) -> Measure {
 }
 
 fn limits_of(manifests: &[(&str, ManifestLimits)]) -> GuardLimits {
-    let manifests = manifests.iter().map(|(name, limits)| ((*name).into(), limits.clone())).collect();
+    let manifests =
+        manifests.iter().map(|(name, limits)| ((*name).into(), limits.clone())).collect();
     GuardLimits { manifests, max_users: None }
 }
 
@@ -82,7 +86,8 @@ fn the_share_counts_only_for_more_than_ten_people() {
 
 #[test]
 fn a_share_of_employees_that_nobody_counted_is_too_large() {
-    let uncounted = |people| report(Measure { employees: None, ..measure(people, 0) }, &GuardLimits::default());
+    let uncounted =
+        |people| report(Measure { employees: None, ..measure(people, 0) }, &GuardLimits::default());
     assert!(uncounted(10).holds() && !uncounted(10).lacks_employees());
     assert_eq!(words(&uncounted(11)), ["too-large-share"]);
     assert!(uncounted(11).lacks_employees());
@@ -94,7 +99,11 @@ fn user_1_the_caller_and_common_cards_need_their_names() {
     let mut hit = measure(0, 1000);
     hit.people = vec![user(1), user(1000)];
     hit.common.insert(LeadCustomerType::Repeat);
-    let own = ManifestMeasure { people: hit.people.clone(), common: hit.common.clone(), selected: Vec::new() };
+    let own = ManifestMeasure {
+        people: hit.people.clone(),
+        common: hit.common.clone(),
+        selected: Vec::new(),
+    };
     hit.manifests.insert("sales".into(), own);
     let refused = report(hit.clone(), &GuardLimits::default());
     assert_eq!(words(&refused), ["common-card", "first-user", "caller"]);
@@ -134,7 +143,8 @@ fn a_protection_of_one_manifest_holds_for_the_targets_of_all() {
 #[test]
 fn a_selection_may_shrink_by_a_fifth() {
     let shrunk = |now: u64, before: u32, acknowledged: Option<u32>| {
-        let stated = ManifestLimits { acknowledged_selection: acknowledged, ..ManifestLimits::default() };
+        let stated =
+            ManifestLimits { acknowledged_selection: acknowledged, ..ManifestLimits::default() };
         let mut measure = measure(0, 1000);
         measure.manifests.entry("sales".into()).or_default().selected = people(2..2 + now);
         measure.previous_selections.insert("sales".into(), before);
@@ -150,7 +160,8 @@ fn a_selection_may_shrink_by_a_fifth() {
 fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
     let hit = || measure_of(&[("sales", 2..32), ("support", 100..104)], 10_000);
     // The other manifest acknowledges more than enough for both.
-    let limits = limits_of(&[("sales", ManifestLimits::default()), ("support", acknowledging(1000))]);
+    let limits =
+        limits_of(&[("sales", ManifestLimits::default()), ("support", acknowledging(1000))]);
     let refused = report(hit(), &limits);
     assert_eq!(
         told(&refused),
@@ -159,7 +170,10 @@ fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
             "34 people of all manifests would lose a card; the smallest limit maxUsers is 25",
         ]
     );
-    assert_eq!(refused.acknowledgement().unwrap(), "# manifest sales\nguards:\n  acknowledge: { users: 30 }");
+    assert_eq!(
+        refused.acknowledgement().unwrap(),
+        "# manifest sales\nguards:\n  acknowledge: { users: 30 }"
+    );
     let both = limits_of(&[("sales", acknowledging(30)), ("support", acknowledging(4))]);
     assert!(report(hit(), &both).holds());
 }
@@ -169,28 +183,38 @@ fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_ack
     let wide = |limit| ManifestLimits { max_users: Some(limit), ..ManifestLimits::default() };
     let hit = || measure_of(&[("sales", 2..22), ("support", 100..120)], 10_000);
     let refused = report(hit(), &GuardLimits::default());
-    let together = "40 people of all manifests would lose a card; the smallest limit maxUsers is 25";
+    let together =
+        "40 people of all manifests would lose a card; the smallest limit maxUsers is 25";
     assert_eq!(told(&refused), [together]);
     assert!(report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(50))])).holds());
-    assert_eq!(told(&report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(25))]))), [together]);
+    assert_eq!(
+        told(&report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(25))]))),
+        [together]
+    );
     // One acknowledgement is not enough, and the advice names what is missing.
     let one = report(hit(), &limits_of(&[("sales", acknowledging(20)), ("support", wide(25))]));
     assert_eq!(
         one.acknowledgement().unwrap(),
         "# manifest support\nguards:\n  maxUsers: 25\n  acknowledge: { users: 20 }"
     );
-    // A limit that is stated counts even if its manifest hits nobody; the usual one of such a manifest does not.
-    let third = |limits: ManifestLimits| limits_of(&[("sales", wide(100)), ("support", wide(100)), ("common", limits)]);
+    // A limit that is stated counts even if its manifest hits nobody; the usual one of such a
+    // manifest does not.
+    let third = |limits: ManifestLimits| {
+        limits_of(&[("sales", wide(100)), ("support", wide(100)), ("common", limits)])
+    };
     assert!(report(hit(), &third(ManifestLimits::default())).holds());
     assert_eq!(words(&report(hit(), &third(wide(30)))), ["too-many-people"]);
 }
 
 #[test]
 fn a_share_of_all_manifests_is_measured_as_well() {
-    let refused = report(measure_of(&[("sales", 2..8), ("support", 100..106)], 100), &GuardLimits::default());
+    let refused =
+        report(measure_of(&[("sales", 2..8), ("support", 100..106)], 100), &GuardLimits::default());
     assert_eq!(
         told(&refused),
-        ["12 of 100 employees would lose a card by all manifests; the smallest limit maxPercentOfUsers is 10 %"]
+        [
+            "12 of 100 employees would lose a card by all manifests; the smallest limit maxPercentOfUsers is 10 %"
+        ]
     );
 }
 
@@ -217,7 +241,10 @@ fn a_common_card_and_a_special_person_of_two_manifests_need_both() {
 fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
     let flag = GuardLimits { max_users: Some(5), ..limits(acknowledging(100)) };
     let refused = report(measure(6, 10_000), &flag);
-    assert_eq!(told(&refused), ["6 people would lose a card; the limit maxUsers is 5, by --max-users"]);
+    assert_eq!(
+        told(&refused),
+        ["6 people would lose a card; the limit maxUsers is 5, by --max-users"]
+    );
     assert_eq!(refused.advice(), [Advice::Flag { limit: 5, people: 6 }]);
     assert!(refused.advice()[0].to_string().contains("--max-users 6"));
     assert_eq!(refused.acknowledgement(), None);

@@ -63,11 +63,15 @@ struct CommandError<'a> {
 }
 
 impl<'a> BatchAnswer<'a> {
-    /// Reads the result of a batch. An answer without the maps says nothing about what was executed.
+    /// Reads the result of a batch. An answer without the maps says nothing about what was
+    /// executed.
     pub fn of(success: &Success<'a>) -> Result<Self, Trouble> {
-        let odd = || Trouble::Broken(Breakage::Passing, "the answer of a batch without its maps".to_owned());
+        let odd = || {
+            Trouble::Broken(Breakage::Passing, "the answer of a batch without its maps".to_owned())
+        };
         let maps: Maps<'a> = lenient::object(success.result.get()).ok_or_else(odd)?;
-        let (Map(totals), Map(nexts), Map(times)) = (maps.result_total, maps.result_next, maps.result_time);
+        let (Map(totals), Map(nexts), Map(times)) =
+            (maps.result_total, maps.result_next, maps.result_time);
         let (done, failed) = match (maps.result, maps.result_error) {
             (None, None) => return Err(odd()),
             (done, failed) => (done.unwrap_or_default(), failed.unwrap_or_default()),
@@ -128,20 +132,34 @@ mod tests {
             [ok("c0"), no("c1")]
         );
         assert_eq!(keys(r#"{"result":[],"result_error":[]}"#), []);
-        assert_eq!(keys(&format!(r#"{{"result":{{"1":true}},"result_error":[{error}]}}"#)), [no("0"), ok("1")]);
-        assert_eq!(keys(&format!(r#"{{"result":[true],"result_error":{{"1":{error}}}}}"#)), [ok("0"), no("1")]);
+        assert_eq!(
+            keys(&format!(r#"{{"result":{{"1":true}},"result_error":[{error}]}}"#)),
+            [no("0"), ok("1")]
+        );
+        assert_eq!(
+            keys(&format!(r#"{{"result":[true],"result_error":{{"1":{error}}}}}"#)),
+            [ok("0"), no("1")]
+        );
     }
 
     #[test]
     fn a_null_result_is_there_and_a_missing_key_is_not() {
-        let found = keys(r#"{"result":{"c0":null,"c2":false},"result_error":[],"result_total":[],"result_next":[]}"#);
-        assert_eq!(found, [("c0".to_owned(), "null".to_owned()), ("c2".to_owned(), "false".to_owned())]);
+        let found = keys(
+            r#"{"result":{"c0":null,"c2":false},"result_error":[],"result_total":[],"result_next":[]}"#,
+        );
+        assert_eq!(
+            found,
+            [("c0".to_owned(), "null".to_owned()), ("c2".to_owned(), "false".to_owned())]
+        );
     }
 
     #[test]
     fn a_result_keeps_every_byte() {
         let layout = r#"[{"title":"a\/b \u003Cи\u0026","elements":[] , "optionFlags":"1"}]"#;
-        assert_eq!(keys(&format!(r#"{{"result":{{"c0":{layout}}}}}"#)), [("c0".to_owned(), layout.to_owned())]);
+        assert_eq!(
+            keys(&format!(r#"{{"result":{{"c0":{layout}}}}}"#)),
+            [("c0".to_owned(), layout.to_owned())]
+        );
     }
 
     #[test]
@@ -152,16 +170,27 @@ mod tests {
         let success = decode(200, None, body).unwrap();
         let answer = BatchAnswer::of(&success).unwrap();
         let users = &answer.results["u"];
-        assert_eq!((users.total, users.next, users.times.operating), (Some(125), Some(50), Some(2.25)));
+        assert_eq!(
+            (users.total, users.next, users.times.operating),
+            (Some(125), Some(50), Some(2.25))
+        );
         assert_eq!(answer.times.operating, Some(0.0));
     }
 
     #[test]
     fn limits_and_rejections_inside_a_batch_are_known_as_such() {
-        let trouble = |code: &str| CommandTrouble::of(Refusal { code: code.to_owned(), message: String::new() });
-        assert!(matches!(trouble("OPERATION_TIME_LIMIT"), CommandTrouble::Limited(Limit::OperatingTime, _)));
+        let trouble = |code: &str| {
+            CommandTrouble::of(Refusal { code: code.to_owned(), message: String::new() })
+        };
+        assert!(matches!(
+            trouble("OPERATION_TIME_LIMIT"),
+            CommandTrouble::Limited(Limit::OperatingTime, _)
+        ));
         assert!(matches!(trouble("QUERY_LIMIT_EXCEEDED"), CommandTrouble::Limited(Limit::Rate, _)));
-        assert!(matches!(trouble("insufficient_scope"), CommandTrouble::Rejected(Rejection::MissingRight, _)));
+        assert!(matches!(
+            trouble("insufficient_scope"),
+            CommandTrouble::Rejected(Rejection::MissingRight, _)
+        ));
         assert!(matches!(trouble("ERROR_CORE"), CommandTrouble::Broken(_)));
         assert!(matches!(trouble(""), CommandTrouble::Refused(_)));
     }
@@ -169,12 +198,22 @@ mod tests {
     #[test]
     fn a_map_that_is_null_is_an_empty_one() {
         assert_eq!(keys(r#"{"result":null}"#), []);
-        assert_eq!(keys(r#"{"result":null,"result_error":null,"result_total":null,"result_time":null}"#), []);
+        assert_eq!(
+            keys(r#"{"result":null,"result_error":null,"result_total":null,"result_time":null}"#),
+            []
+        );
     }
 
     #[test]
     fn a_batch_without_maps_says_nothing() {
-        for result in ["true", "null", "[]", "{}", r#"{"result":true}"#, r#"{"result":[],"result_error":{"c0":7}}"#] {
+        for result in [
+            "true",
+            "null",
+            "[]",
+            "{}",
+            r#"{"result":true}"#,
+            r#"{"result":[],"result_error":{"c0":7}}"#,
+        ] {
             let body = format!(r#"{{"result":{result}}}"#);
             let success = decode(200, None, body.as_bytes()).unwrap();
             assert!(matches!(BatchAnswer::of(&success), Err(Trouble::Broken(..))), "{result}");

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::model::{CardKey, CardScope, Layout, LayoutError};
 
-/// Reads the result of `get`: `null` is "no row", and anything else, `false` and objects included, is a layout, kept byte
-/// for byte. What is JSON for the portal and not for this program (nested too deeply, for example) is an error, and never
-/// "no row".
+/// Reads the result of `get`: `null` is "no row", and anything else, `false` and objects included,
+/// is a layout, kept byte for byte. What is JSON for the portal and not for this program (nested
+/// too deeply, for example) is an error, and never "no row".
 pub fn layout(result: &RawValue) -> Result<Option<Layout>, LayoutError> {
     match Layout::from_json(result.get()) {
         Ok(layout) => Ok(Some(layout)),
@@ -21,8 +21,8 @@ pub fn is_done(result: &RawValue) -> bool {
     result.get() == "true"
 }
 
-/// The body of a `set`, with the layout byte for byte as it was read. None if the layout's text is not JSON, which a
-/// [`Layout`] cannot be.
+/// The body of a `set`, with the layout byte for byte as it was read. None if the layout's text is
+/// not JSON, which a [`Layout`] cannot be.
 pub fn set_body(key: CardKey, layout: &Layout) -> Option<Vec<u8>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -46,7 +46,13 @@ pub fn set_body(key: CardKey, layout: &Layout) -> Option<Vec<u8>> {
         CardScope::Personal(_) => "P",
     };
     let user_id = key.user().map(|user| user.get());
-    serde_json::to_vec(&Body { scope, user_id, extras: Extras { lead_customer_type: key.lead.number() }, data }).ok()
+    serde_json::to_vec(&Body {
+        scope,
+        user_id,
+        extras: Extras { lead_customer_type: key.lead.number() },
+        data,
+    })
+    .ok()
 }
 
 #[cfg(test)]
@@ -56,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_stored_layout_leaves_byte_for_byte_as_it_came() {
-        let layout = Layout::from_json(r#"[{"title":"a\/b \u003C","name":"m", "elements":[]}]"#).unwrap();
+        let layout =
+            Layout::from_json(r#"[{"title":"a\/b \u003C","name":"m", "elements":[]}]"#).unwrap();
         let key = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat);
         assert_eq!(
             String::from_utf8(set_body(key, &layout).unwrap()).unwrap(),

@@ -31,11 +31,13 @@ pub struct Times {
     pub operating: Option<f64>,
     /// When the oldest part of `operating` drops out, in seconds since 1970 by the portal's clock.
     pub operating_reset_at: Option<f64>,
-    /// When the portal was done, in seconds since 1970 by the portal's clock, with a fraction in every release.
+    /// When the portal was done, in seconds since 1970 by the portal's clock, with a fraction in
+    /// every release.
     pub finish: Option<f64>,
 }
 
-/// Whether the moment at which the portal started to work is written as a whole number. Releases from 25.700 on do.
+/// Whether the moment at which the portal started to work is written as a whole number. Releases
+/// from 25.700 on do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WholeSeconds {
     /// It is a whole number.
@@ -74,11 +76,16 @@ struct Time<'a> {
 
 /// Judges an answer.
 ///
-/// The presence of the key `error` makes it an error, whatever its value. A body that is not in the portal's form is
-/// judged by the status; with status 200 it is an answer that says nothing.
-pub fn decode<'a>(status: u16, content_type: Option<&str>, body: &'a [u8]) -> Result<Success<'a>, Trouble> {
+/// The presence of the key `error` makes it an error, whatever its value. A body that is not in the
+/// portal's form is judged by the status; with status 200 it is an answer that says nothing.
+pub fn decode<'a>(
+    status: u16,
+    content_type: Option<&str>,
+    body: &'a [u8],
+) -> Result<Success<'a>, Trouble> {
     let foreign = || Trouble::of_status(status, Body::of(content_type, body));
-    // A file of the portal's own that was saved with a byte order mark puts it in front of every answer.
+    // A file of the portal's own that was saved with a byte order mark puts it in front of every
+    // answer.
     let text = std::str::from_utf8(body).map_err(|_| foreign())?.trim_start_matches('\u{feff}');
     if lenient::is_overfull(text) {
         // As fatal as a portal that breaks down: fewer commands bring fewer values.
@@ -114,9 +121,16 @@ impl Times {
         let Some(time) = value.and_then(|value| lenient::object::<Time<'_>>(value.get())) else {
             return Self::default();
         };
-        let start = time.start.map(RawValue::get).filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+        let start = time
+            .start
+            .map(RawValue::get)
+            .filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
         let whole = |text: &str| {
-            if text.bytes().all(|byte| byte.is_ascii_digit()) { WholeSeconds::Yes } else { WholeSeconds::No }
+            if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                WholeSeconds::Yes
+            } else {
+                WholeSeconds::No
+            }
         };
         Self {
             start: start.map(whole),
@@ -127,7 +141,8 @@ impl Times {
     }
 }
 
-/// What a body is that is not in the portal's form. Nothing of it is repeated: an error page may hold anything.
+/// What a body is that is not in the portal's form. Nothing of it is repeated: an error page may
+/// hold anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Empty,
@@ -145,7 +160,9 @@ impl Body {
             None => Self::Empty,
             Some(b'<') => Self::Page,
             _ if html => Self::Page,
-            Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => Self::CutJson,
+            Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => {
+                Self::CutJson
+            }
             Some(b'{') => Self::JsonWithoutResult,
             _ => Self::Other,
         }
@@ -183,30 +200,46 @@ mod tests {
                 .unwrap();
         assert_eq!((answer.result.get(), answer.total, answer.next), ("null", Some(125), None));
         let reset_at = Some(1_795_437_700.0);
-        let expected =
-            Times { start: Some(WholeSeconds::No), operating: Some(1.5), operating_reset_at: reset_at, finish: None };
+        let expected = Times {
+            start: Some(WholeSeconds::No),
+            operating: Some(1.5),
+            operating_reset_at: reset_at,
+            finish: None,
+        };
         assert_eq!(answer.times, expected);
     }
 
     #[test]
     fn the_presence_of_an_error_counts_and_not_its_truth() {
         for code in ["\"\"", "null", "0", "100", "\"100\"", "[]"] {
-            let body = format!(r#"{{"error":{code},"error_description":"Access denied.","result":true}}"#);
+            let body =
+                format!(r#"{{"error":{code},"error_description":"Access denied.","result":true}}"#);
             assert!(matches!(trouble(400, &body), Trouble::Refused(_)), "{code}");
             assert!(matches!(trouble(200, &body), Trouble::Refused(_)), "{code}");
         }
-        let Trouble::Refused(refusal) = trouble(400, r#"{"error":100,"error_description":"no"}"#) else { panic!() };
+        let Trouble::Refused(refusal) = trouble(400, r#"{"error":100,"error_description":"no"}"#)
+        else {
+            panic!()
+        };
         assert_eq!(refusal, Refusal { code: "100".to_owned(), message: "no".to_owned() });
     }
 
     #[test]
     fn the_code_decides_whatever_the_status() {
         for status in [200, 401, 403, 503] {
-            let error = |code: &str| trouble(status, &format!(r#"{{"error":"{code}","error_description":""}}"#));
+            let error = |code: &str| {
+                trouble(status, &format!(r#"{{"error":"{code}","error_description":""}}"#))
+            };
             assert!(matches!(error("QUERY_LIMIT_EXCEEDED"), Trouble::Limited(Limit::Rate, _)));
-            assert!(matches!(error("OPERATION_TIME_LIMIT"), Trouble::Limited(Limit::OperatingTime, _)));
+            assert!(matches!(
+                error("OPERATION_TIME_LIMIT"),
+                Trouble::Limited(Limit::OperatingTime, _)
+            ));
             assert!(matches!(error("OVERLOAD_LIMIT"), Trouble::Rejected(Rejection::Overload, _)));
-            assert!(matches!(error("authorization_error"), Trouble::Rejected(Rejection::OwnerDismissed, _)));
+            assert!(matches!(
+                error("authorization_error"),
+                Trouble::Rejected(Rejection::OwnerDismissed, _)
+            ));
             assert!(matches!(error("expired_token"), Trouble::Rejected(Rejection::Credentials, _)));
             assert!(matches!(error("INTERNAL_SERVER_ERROR"), Trouble::Broken(Breakage::Fatal, _)));
         }
@@ -230,7 +263,10 @@ mod tests {
     fn a_cut_answer_is_no_answer() {
         let whole = r#"{"result":{"result":{"c0":true}},"time":{"start":1}}"#;
         for length in 0..whole.len() {
-            assert!(matches!(trouble(200, &whole[..length]), Trouble::Broken(Breakage::Passing, _)), "{length}");
+            assert!(
+                matches!(trouble(200, &whole[..length]), Trouble::Broken(Breakage::Passing, _)),
+                "{length}"
+            );
         }
         assert!(matches!(decode(200, JSON, b"{\"result\":\"\xff\"}"), Err(Trouble::Broken(..))));
         assert!(matches!(trouble(200, r#"{"time":{}}"#), Trouble::Broken(..)));
@@ -255,7 +291,10 @@ mod tests {
         assert_eq!(start("1795437644"), Some(WholeSeconds::Yes));
         assert_eq!(start("1795437644.5"), Some(WholeSeconds::No));
         assert_eq!(start("\"x\""), None);
-        assert_eq!(decode(200, JSON, br#"{"result":1,"time":[]}"#).unwrap().times, Times::default());
+        assert_eq!(
+            decode(200, JSON, br#"{"result":1,"time":[]}"#).unwrap().times,
+            Times::default()
+        );
     }
 
     #[test]

@@ -7,15 +7,16 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Most entries of a map. A batch has 50 commands, a page 50 people, and a person as many fields as a company has made up.
+/// Most entries of a map. A batch has 50 commands, a page 50 people, and a person as many fields as
+/// a company has made up.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Most values in one answer. A batch that lists 2,500 people with 100 fields each has a third of it, and 50 layouts of 600
-/// fields have a tenth.
+/// Most values in one answer. A batch that lists 2,500 people with 100 fields each has a third of
+/// it, and 50 layouts of 600 fields have a tenth.
 const MOST_VALUES: usize = 1_000_000;
 
-/// Tells whether a JSON text holds more values than any right answer. Text of two bytes can make a value that takes hundreds of
-/// bytes of memory, so a limit on bytes is no limit on memory.
+/// Tells whether a JSON text holds more values than any right answer. Text of two bytes can make a
+/// value that takes hundreds of bytes of memory, so a limit on bytes is no limit on memory.
 pub(super) fn is_overfull(text: &str) -> bool {
     let (mut values, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -31,12 +32,16 @@ pub(super) fn is_overfull(text: &str) -> bool {
     values > MOST_VALUES
 }
 
-/// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none means "not there".
-pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+/// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none
+/// means "not there".
+pub(super) fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// Reads an object into a type. A list is refused: serde would take its items for the fields in their order.
+/// Reads an object into a type. A list is refused: serde would take its items for the fields in
+/// their order.
 pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if text.trim_start().starts_with('{') { serde_json::from_str(text).ok() } else { None }
 }
@@ -66,8 +71,8 @@ pub(crate) fn text(value: Option<&RawValue>) -> Option<String> {
     }
 }
 
-/// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or `null` for an empty one.
-/// None if it is none of these.
+/// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or
+/// `null` for an empty one. None if it is none of these.
 pub(crate) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
     let Some(value) = value else {
         return Some(BTreeMap::new());
@@ -122,9 +127,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
     }
 }
 
-/// Reads a map that is a field, so that `null` and "not there" stay different: with `#[serde(default)]`, none means "not
-/// there".
-pub(super) fn present_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<'de>>, D::Error> {
+/// Reads a map that is a field, so that `null` and "not there" stay different: with
+/// `#[serde(default)]`, none means "not there".
+pub(super) fn present_map<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Map<'de>>, D::Error> {
     Map::deserialize(deserializer).map(Some)
 }
 
@@ -138,7 +145,8 @@ pub(crate) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
-/// The whole number that a number with a fraction or an exponent stands for, as far as such numbers are exact.
+/// The whole number that a number with a fraction or an exponent stands for, as far as such numbers
+/// are exact.
 fn whole(number: f64) -> Option<u64> {
     let exact = 0.0..=9_007_199_254_740_992.0;
     (exact.contains(&number) && number.fract() == 0.0).then_some(number as u64)
@@ -185,7 +193,9 @@ mod tests {
 
     #[test]
     fn a_map_has_a_most_number_of_entries() {
-        let entries = |count: usize| (0..count).map(|number| format!("\"{number}\":1")).collect::<Vec<_>>().join(",");
+        let entries = |count: usize| {
+            (0..count).map(|number| format!("\"{number}\":1")).collect::<Vec<_>>().join(",")
+        };
         let object = |count| raw(&format!("{{{}}}", entries(count)));
         assert_eq!(map(Some(&object(MOST_ENTRIES))).unwrap().len(), MOST_ENTRIES);
         assert!(map(Some(&object(MOST_ENTRIES + 1))).is_none());

@@ -16,7 +16,8 @@ pub struct Profile {
     pub name: PersonName,
     /// Whether they administer the portal.
     pub portal_admin: bool,
-    /// Whether the profile has the field `TIME_ZONE_OFFSET`, which releases from 25.550 on leave out.
+    /// Whether the profile has the field `TIME_ZONE_OFFSET`, which releases from 25.550 on leave
+    /// out.
     pub time_zone_offset: TimeZoneOffset,
 }
 
@@ -43,12 +44,14 @@ pub fn profile(result: &RawValue) -> Option<Profile> {
     })
 }
 
-/// Reads the result of `user.get`. None if any entry is no person: a list with holes must not pass for a whole one.
+/// Reads the result of `user.get`. None if any entry is no person: a list with holes must not pass
+/// for a whole one.
 pub fn people(result: &RawValue) -> Option<Vec<Person>> {
     lenient::list(result)?.into_iter().map(person).collect()
 }
 
-/// Whether a portal sends the selected fields of people alone. Releases up to 24.200 ignore `select` and send all fields.
+/// Whether a portal sends the selected fields of people alone. Releases up to 24.200 ignore
+/// `select` and send all fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// Every person has selected fields alone.
@@ -63,7 +66,8 @@ pub enum Select {
 pub fn select(result: &RawValue, selected: &[&str]) -> Select {
     let people = lenient::list(result).unwrap_or_default();
     let is_selected = |name: &String| selected.iter().any(|field| field.eq_ignore_ascii_case(name));
-    let obeys = |person: &&RawValue| object(person).is_some_and(|fields| fields.keys().all(is_selected));
+    let obeys =
+        |person: &&RawValue| object(person).is_some_and(|fields| fields.keys().all(is_selected));
     match people.iter().filter(|person| !obeys(person)).count() {
         _ if people.is_empty() => Select::Unknown,
         0 => Select::Obeyed,
@@ -117,8 +121,8 @@ fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
     UserId::new(lenient::number(fields.get("ID").copied())?).ok()
 }
 
-/// Reads a department where none may stand. None if anything else stands there: a tree that was misread has a hole that nothing
-/// shows.
+/// Reads a department where none may stand. None if anything else stands there: a tree that was
+/// misread has a hole that nothing shows.
 fn department_if_any(value: &RawValue) -> Option<Option<DepartmentId>> {
     match value.get().trim_matches('"') {
         "" | "0" | "null" | "false" => Some(None),
@@ -158,7 +162,10 @@ mod tests {
         assert_eq!(people[0].email.as_deref(), Some("ivan@portal.example"));
         assert_eq!(people[0].departments.len(), 2);
         assert_eq!(people[0].name.as_str(), "Ivan Petrov");
-        assert_eq!((people[1].active, people[1].email.as_deref(), people[1].departments.len()), (false, None, 0));
+        assert_eq!(
+            (people[1].active, people[1].email.as_deref(), people[1].departments.len()),
+            (false, None, 0)
+        );
     }
 
     #[test]
@@ -174,7 +181,10 @@ mod tests {
         let selected = ["ID", "NAME", "UF_DEPARTMENT"];
         let found = |text| select(&raw(text), &selected);
         assert_eq!(found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8"}]"#), Select::Obeyed);
-        assert_eq!(found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8","ACTIVE":true}]"#), Select::Ignored);
+        assert_eq!(
+            found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8","ACTIVE":true}]"#),
+            Select::Ignored
+        );
         assert_eq!(found(r#"{"1":{"ID":"7","NAME":"Ivan","TIMESTAMP_X":{}}}"#), Select::Ignored);
         assert_eq!(found("[]"), Select::Unknown);
         assert_eq!(found("null"), Select::Unknown);
@@ -182,13 +192,16 @@ mod tests {
 
     #[test]
     fn the_root_department_has_no_parent() {
-        let list =
-            departments(&raw(r#"[{"ID":"1","NAME":"Company","SORT":500},{"ID":"41","NAME":"Sales","PARENT":"1"}]"#))
-                .unwrap();
+        let list = departments(&raw(
+            r#"[{"ID":"1","NAME":"Company","SORT":500},{"ID":"41","NAME":"Sales","PARENT":"1"}]"#,
+        ))
+        .unwrap();
         assert_eq!(list[0].parent, None);
         assert_eq!(list[1].parent, Some(list[0].id));
         for none in ["null", "false", "0", "\"0\"", "\"\""] {
-            let list = departments(&raw(&format!(r#"[{{"ID":"1","NAME":"Company","PARENT":{none}}}]"#))).unwrap();
+            let list =
+                departments(&raw(&format!(r#"[{{"ID":"1","NAME":"Company","PARENT":{none}}}]"#)))
+                    .unwrap();
             assert_eq!(list[0].parent, None, "{none}");
         }
     }
@@ -196,17 +209,29 @@ mod tests {
     #[test]
     fn a_department_that_cannot_be_read_is_no_root_and_no_missing_one() {
         for odd in ["\"x\"", "-1", "{}", "[1]", "2147483647", "1.5"] {
-            assert_eq!(departments(&raw(&format!(r#"[{{"ID":"41","NAME":"Sales","PARENT":{odd}}}]"#))), None, "{odd}");
-            assert_eq!(people(&raw(&format!(r#"[{{"ID":"7","UF_DEPARTMENT":[41,{odd}]}}]"#))), None, "{odd}");
+            assert_eq!(
+                departments(&raw(&format!(r#"[{{"ID":"41","NAME":"Sales","PARENT":{odd}}}]"#))),
+                None,
+                "{odd}"
+            );
+            assert_eq!(
+                people(&raw(&format!(r#"[{{"ID":"7","UF_DEPARTMENT":[41,{odd}]}}]"#))),
+                None,
+                "{odd}"
+            );
         }
-        let none = people(&raw(r#"[{"ID":"7","UF_DEPARTMENT":false},{"ID":"8","UF_DEPARTMENT":[0]}]"#)).unwrap();
+        let none =
+            people(&raw(r#"[{"ID":"7","UF_DEPARTMENT":false},{"ID":"8","UF_DEPARTMENT":[0]}]"#))
+                .unwrap();
         assert!(none.iter().all(|person| person.departments.is_empty()));
     }
 
     #[test]
     fn a_profile_gives_away_whether_the_release_is_new() {
-        let old =
-            profile(&raw(r#"{"ID":"1","ADMIN":true,"NAME":"Anna","TIME_ZONE":"","TIME_ZONE_OFFSET":0}"#)).unwrap();
+        let old = profile(&raw(
+            r#"{"ID":"1","ADMIN":true,"NAME":"Anna","TIME_ZONE":"","TIME_ZONE_OFFSET":0}"#,
+        ))
+        .unwrap();
         assert_eq!((old.portal_admin, old.time_zone_offset), (true, TimeZoneOffset::Present));
         let new = profile(&raw(r#"{"ID":"9","ADMIN":false,"NAME":"Cyril"}"#)).unwrap();
         assert_eq!((new.portal_admin, new.time_zone_offset), (false, TimeZoneOffset::Absent));

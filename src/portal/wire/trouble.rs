@@ -1,7 +1,8 @@
-//! What an answer without a result means: which refusals are final, which say "not executed", and which say nothing.
+//! What an answer without a result means: which refusals are final, which say "not executed", and
+//! which say nothing.
 //!
-//! The code decides. The status is looked at only where there is no JSON, because the cloud's front servers change it, and
-//! the description never, because it may be translated.
+//! The code decides. The status is looked at only where there is no JSON, because the cloud's front
+//! servers change it, and the description never, because it may be translated.
 
 use super::envelope::Body;
 use crate::port::{Refusal, Rejection};
@@ -23,9 +24,11 @@ pub enum Trouble {
 /// In which way an answer is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breakage {
-    /// The portal's code broke down, or ran out of time: repeating the same request is likely to end the same way.
+    /// The portal's code broke down, or ran out of time: repeating the same request is likely to
+    /// end the same way.
     Fatal,
-    /// A web page with a status of success: whoever answers may be no portal at all, or a portal in trouble.
+    /// A web page with a status of success: whoever answers may be no portal at all, or a portal in
+    /// trouble.
     Foreign,
     /// Anything else: an error page, a cut or garbled answer. Repeating is likely to help.
     Passing,
@@ -67,7 +70,8 @@ const LIMITS: [(&str, Limit); 2] =
     [("QUERY_LIMIT_EXCEEDED", Limit::Rate), ("OPERATION_TIME_LIMIT", Limit::OperatingTime)];
 
 /// Codes behind which the portal's code broke down, so that part of the work may have been done.
-const BREAKDOWNS: [&str; 4] = ["INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "ERROR_CORE", "WRONG_ENCODING"];
+const BREAKDOWNS: [&str; 4] =
+    ["INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "ERROR_CORE", "WRONG_ENCODING"];
 
 impl CommandTrouble {
     /// Judges the refusal of one command.
@@ -90,15 +94,20 @@ impl Trouble {
         match CommandTrouble::of(refusal) {
             CommandTrouble::Rejected(rejection, refusal) => Self::Rejected(rejection, refusal),
             CommandTrouble::Limited(limit, refusal) => Self::Limited(limit, refusal),
-            CommandTrouble::Broken(refusal) => Self::Broken(Breakage::Fatal, said(status, &refusal)),
-            CommandTrouble::Refused(refusal) if status >= 500 => Self::Broken(breakage(status), said(status, &refusal)),
+            CommandTrouble::Broken(refusal) => {
+                Self::Broken(Breakage::Fatal, said(status, &refusal))
+            }
+            CommandTrouble::Refused(refusal) if status >= 500 => {
+                Self::Broken(breakage(status), said(status, &refusal))
+            }
             CommandTrouble::Refused(refusal) => Self::Refused(refusal),
         }
     }
 
     /// Judges an answer that is not in the portal's own form. `what` says what it is instead.
     pub(super) fn of_status(status: u16, what: Body) -> Self {
-        let refusal = || Refusal { code: String::new(), message: format!("{what}, with status {status}") };
+        let refusal =
+            || Refusal { code: String::new(), message: format!("{what}, with status {status}") };
         match status {
             300..=399 => Self::Rejected(Rejection::Redirect, refusal()),
             401 => Self::Rejected(Rejection::Credentials, refusal()),
@@ -107,19 +116,25 @@ impl Trouble {
             // "Too many requests" has only one meaning, whoever says it.
             429 => Self::Limited(Limit::Rate, refusal()),
             400 | 411..=428 | 431 => Self::Refused(refusal()),
-            200..=299 if what == Body::Page => Self::Broken(Breakage::Foreign, format!("{what}, with status {status}")),
+            200..=299 if what == Body::Page => {
+                Self::Broken(Breakage::Foreign, format!("{what}, with status {status}"))
+            }
             _ => Self::Broken(breakage(status), format!("{what}, with status {status}")),
         }
     }
 }
 
-/// 500 is a breakdown of the portal's code, 504 the front server's word for "took too long". Both tend to come again.
+/// 500 is a breakdown of the portal's code, 504 the front server's word for "took too long". Both
+/// tend to come again.
 fn breakage(status: u16) -> Breakage {
     if matches!(status, 500 | 504) { Breakage::Fatal } else { Breakage::Passing }
 }
 
 fn rejection(code: &str) -> Option<Rejection> {
-    REJECTIONS.iter().find(|(own, _)| own.eq_ignore_ascii_case(code)).map(|(_, rejection)| *rejection)
+    REJECTIONS
+        .iter()
+        .find(|(own, _)| own.eq_ignore_ascii_case(code))
+        .map(|(_, rejection)| *rejection)
 }
 
 fn limit(code: &str) -> Option<Limit> {

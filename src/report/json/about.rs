@@ -43,12 +43,25 @@ struct RunManifestJson {
 impl AboutJson {
     /// The header of a run.
     pub(super) fn new(header: &RunHeader) -> Self {
-        let RunHeader { purpose, portal: _, caller, actor, manifest, commit, reasons, trust: _, targets } = header;
+        let RunHeader {
+            purpose,
+            portal: _,
+            caller,
+            actor,
+            manifest,
+            commit,
+            reasons,
+            trust: _,
+            targets,
+        } = header;
         let (purpose, restores) = match purpose {
             RunPurpose::Apply => ("apply", None),
             RunPurpose::Restore(run) => ("restore", Some(run.to_string())),
         };
-        let named = |(name, reason): &(String, String)| RunManifestJson { name: name.clone(), reason: reason.clone() };
+        let named = |(name, reason): &(String, String)| RunManifestJson {
+            name: name.clone(),
+            reason: reason.clone(),
+        };
         Self {
             purpose,
             restores,

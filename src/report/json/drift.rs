@@ -11,11 +11,13 @@ use crate::plan::{Drift, DriftKind, DriftedCard};
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DriftJson {
-    /// Names what drifted, the same for the same drift whenever it is looked at; absent if nothing did.
+    /// Names what drifted, the same for the same drift whenever it is looked at; absent if nothing
+    /// did.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
-    /// How many cards are of each kind: `customised`, `not-yet-reset`, `new-in-group`, `dismissed`, `out-of-reach`, and
-    /// `customised-again`, which is no drift but worth knowing. Kinds without a card are left out.
+    /// How many cards are of each kind: `customised`, `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, and `customised-again`, which is no drift but worth knowing. Kinds without a
+    /// card are left out.
     counts: BTreeMap<&'static str, u32>,
     /// The cards, sorted.
     cards: Vec<DriftedCardJson>,
@@ -37,7 +39,10 @@ impl DriftJson {
     /// What drifted.
     pub(super) fn of(drift: &Drift) -> Self {
         let counts = DriftKind::ALL.into_iter().map(|kind| (kind.word(), drift.count(kind)));
-        let card = |card: &DriftedCard| DriftedCardJson { target: card.key.to_string(), kind: card.kind.word() };
+        let card = |card: &DriftedCard| DriftedCardJson {
+            target: card.key.to_string(),
+            kind: card.kind.word(),
+        };
         Self {
             fingerprint: drift.fingerprint().map(|fingerprint| fingerprint.to_string()),
             counts: counts.filter(|(_, count)| *count > 0).collect(),

@@ -1,7 +1,7 @@
 //! Plans and reports as JSON, for programs.
 //!
-//! Versioned by the field `format`. Within a version fields are only ever added, words never change their meaning, and a
-//! reader must ignore fields that it does not know.
+//! Versioned by the field `format`. Within a version fields are only ever added, words never change
+//! their meaning, and a reader must ignore fields that it does not know.
 
 mod about;
 mod drift;

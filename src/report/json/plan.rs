@@ -33,9 +33,9 @@ pub struct PlanJson {
     manifests: Vec<ManifestJson>,
     /// How many targets are decided how.
     counts: CountsJson,
-    /// How many cards of mode `once` stand how, for each generation: `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, `customised-again` and `done`, where nothing is to be done. They add up to the targets of that
-    /// generation; what no card is in is left out.
+    /// How many cards of mode `once` stand how, for each generation: `not-yet-reset`,
+    /// `new-in-group`, `dismissed`, `out-of-reach`, `customised-again` and `done`, where nothing is
+    /// to be done. They add up to the targets of that generation; what no card is in is left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     once: BTreeMap<String, BTreeMap<&'static str, u32>>,
     /// Every target with its decision, sorted.
@@ -67,7 +67,8 @@ struct CallerJson {
 struct TrustJson {
     /// `trusted`, `not-trusted` or `unproven`.
     trust: &'static str,
-    /// What proves it: `whole-seconds`, `no-time-zone-offset`, `select-obeyed`, `differing-read`, `kept-proof` or `run-record`.
+    /// What proves it: `whole-seconds`, `no-time-zone-offset`, `select-obeyed`, `differing-read`,
+    /// `kept-proof` or `run-record`.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'static str>,
 }
@@ -106,8 +107,8 @@ struct GuardsJson {
     breaches: Vec<BreachJson>,
     /// What would, had a manifest not acknowledged it.
     acknowledged: Vec<BreachJson>,
-    /// The lines that would allow exactly this: the complete block `guards` of the manifest, or one for each manifest below a
-    /// comment that names it.
+    /// The lines that would allow exactly this: the complete block `guards` of the manifest, or one
+    /// for each manifest below a comment that names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledgement: Option<String>,
 }
@@ -133,18 +134,21 @@ struct CostJson {
     requests: u32,
     /// Seconds, by the model of the portal's limits.
     seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes, of the method that it takes
-    /// most of; 0.1 is a tenth.
+    /// Which part of the operating time that the portal grants a method in ten minutes it takes, of
+    /// the method that it takes most of; 0.1 is a tenth.
     operating_share: f64,
 }
 
 impl PlanJson {
     /// The plan, with or without a diff of what each reset loses.
     pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: Content) -> Self {
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } = report;
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } =
+            report;
         let counts = plan.counts();
-        let manifest =
-            |(name, reason): &(&str, &str)| ManifestJson { name: (*name).to_owned(), reason: (*reason).to_owned() };
+        let manifest = |(name, reason): &(&str, &str)| ManifestJson {
+            name: (*name).to_owned(),
+            reason: (*reason).to_owned(),
+        };
         Self {
             format: "recard.plan/v1",
             purpose: purpose.word(),
@@ -160,7 +164,11 @@ impl PlanJson {
                 people: u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX),
             },
             once: once_json(plan),
-            targets: plan.targets.iter().map(|target| TargetJson::of(report, target, content)).collect(),
+            targets: plan
+                .targets
+                .iter()
+                .map(|target| TargetJson::of(report, target, content))
+                .collect(),
             guards: GuardsJson::of(&plan.guards),
             cost: CostJson {
                 requests: cost.requests,
@@ -202,7 +210,9 @@ impl GuardsJson {
 
 /// The counts of mode `once`, by generation and state.
 fn once_json(plan: &Plan) -> BTreeMap<String, BTreeMap<&'static str, u32>> {
-    let words = |counts: BTreeMap<OnceState, u32>| counts.into_iter().map(|(state, count)| (state.word(), count));
+    let words = |counts: BTreeMap<OnceState, u32>| {
+        counts.into_iter().map(|(state, count)| (state.word(), count))
+    };
     let counts = OnceState::count(&plan.targets).into_iter();
     counts.map(|(generation, counts)| (generation.to_string(), words(counts).collect())).collect()
 }

@@ -28,8 +28,8 @@ pub(super) struct TargetJson {
     /// The generation, in mode `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
-    /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`, `out-of-reach`,
-    /// `customised-again` or `done`.
+    /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, `customised-again` or `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     once: Option<&'static str>,
     /// What the person will see afterwards; only with `--effective`.
@@ -39,8 +39,8 @@ pub(super) struct TargetJson {
     origin: OriginJson,
 }
 
-/// What people will see afterwards. Which view a person looks at cannot be read. The words are `own-card`, `set-for-all`,
-/// `common-card`, `built-in` and `unknown`.
+/// What people will see afterwards. Which view a person looks at cannot be read. The words are
+/// `own-card`, `set-for-all`, `common-card`, `built-in` and `unknown`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct EffectiveJson {
@@ -111,7 +111,12 @@ impl TargetJson {
                 Content::Left => None,
                 Content::Shown => {
                     let lines = diff(Some(layout), plan.stand_in(target.key));
-                    Some(lines.iter().map(|line| format!("{}{}\n", line.change.sign(), line.text)).collect())
+                    Some(
+                        lines
+                            .iter()
+                            .map(|line| format!("{}{}\n", line.change.sign(), line.text))
+                            .collect(),
+                    )
                 }
             },
         });

@@ -59,7 +59,11 @@ struct PlaceJson {
 impl ValidationJson {
     /// What was found.
     pub fn new(checked: &Checked<'_>, purpose: Purpose) -> Self {
-        let place = |place: &Place| PlaceJson { file: place.file.to_string(), line: place.line, column: place.column };
+        let place = |place: &Place| PlaceJson {
+            file: place.file.to_string(),
+            line: place.line,
+            column: place.column,
+        };
         let problem = |found: &Diagnostic| ProblemJson {
             code: found.code.as_str(),
             severity: found.severity.as_str(),

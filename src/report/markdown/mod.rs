@@ -1,8 +1,8 @@
 //! Markdown for a comment on a pull request: what matters first, and never more than the limit.
 //!
-//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own comment. The same report is
-//! written with less and less detail until it fits: first without the content of cards, then with fewer rows, then with
-//! counts alone. So a limit is never an error.
+//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own
+//! comment. The same report is written with less and less detail until it fits: first without the
+//! content of cards, then with fewer rows, then with counts alone. So a limit is never an error.
 
 mod plan;
 mod run;
@@ -16,13 +16,16 @@ use super::finding::findings;
 use super::plan_text::{as_wanted, sums};
 use super::subject::warnings;
 use super::words::fitted;
-use super::{Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, ShownPlan, Subject};
+use super::{
+    Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, ShownPlan, Subject,
+};
 use crate::language::Text;
 use crate::model::Totals;
 use crate::plan::{Drift, DriftKind, Plan};
 
 /// How many rows the tables may have, step by step; the last step has counts alone.
-const ROWS: &[usize] = &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
+const ROWS: &[usize] =
+    &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
 
 /// A text of a person's is cut here, in characters.
 const LONGEST_TEXT: usize = 300;
@@ -53,13 +56,14 @@ pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
     }
     // Only a limit below what a headline takes comes here.
     let headline = format!("{marker}\n{}", headline(report));
-    let fits = |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
+    let fits =
+        |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
     let end = (0..=headline.len()).rev().find(fits).unwrap_or(0);
     headline.get(..end).unwrap_or_default().to_owned()
 }
 
-/// By this line a pipeline finds its comment again. It depends on what the command was for and on the name that the
-/// pipeline chose, and on nothing that changes from run to run.
+/// By this line a pipeline finds its comment again. It depends on what the command was for and on
+/// the name that the pipeline chose, and on nothing that changes from run to run.
 fn marker(purpose: Purpose, name: &str) -> String {
     match name {
         "" => format!("<!-- recard:{} -->", purpose.word()),
@@ -92,15 +96,21 @@ fn planned(word: &str, plan: &Plan) -> String {
     } else {
         "📋"
     };
-    let title = tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset, word);
+    let title = tr!(
+        "recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset,
+        word
+    );
     format!("### {sign} {title}\n\n{}\n", sums(plan))
 }
 
 fn plan_file(word: &str, shown: &ShownPlan<'_>) -> String {
     let content = &shown.file.content;
     let sign = if content.breaches.is_empty() { "📋" } else { "🛑" };
-    let title =
-        tr!("recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % content.counts.reset, word);
+    let title = tr!(
+        "recard {word}: {n} card to reset"
+            | "recard {word}: {n} cards to reset" % content.counts.reset,
+        word
+    );
     format!("### {sign} {title}\n\n{}\n", shown.sums())
 }
 
@@ -115,12 +125,18 @@ fn settled(word: &str, run: &SettledRun<'_>) -> String {
         "✅"
     };
     let title = tr!(
-        "recard {word}: {done} of {n} card done" | "recard {word}: {done} of {n} cards done" % totals.planned(),
+        "recard {word}: {done} of {n} card done"
+            | "recard {word}: {done} of {n} cards done" % totals.planned(),
         word,
         done
     );
-    let sums =
-        tr!("{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.", skipped, failed, unknown, held);
+    let sums = tr!(
+        "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.",
+        skipped,
+        failed,
+        unknown,
+        held
+    );
     format!("### {sign} {title}\n\n{sums}\n")
 }
 
@@ -131,7 +147,8 @@ fn validated(word: &str, checked: &Checked<'_>) -> String {
         0 => format!("✅ {}", tr!("recard {word}: the manifests are valid", word)),
         _ => {
             let problems = tr!(
-                "recard {word}: {n} problem in the manifests" | "recard {word}: {n} problems in the manifests" % errors,
+                "recard {word}: {n} problem in the manifests"
+                    | "recard {word}: {n} problems in the manifests" % errors,
                 word
             );
             format!("❌ {problems}")
@@ -144,18 +161,24 @@ fn drifted(drift: &Drift) -> String {
     let Some(fingerprint) = drift.fingerprint() else {
         return format!("### ✅ {}\n\n{}\n", tr!("recard drift: none"), as_wanted(drift.settled));
     };
-    let title = tr!("recard drift: {n} card drifted" | "recard drift: {n} cards drifted" % drift.pending().count());
+    let title = tr!("recard drift: {n} card drifted"
+        | "recard drift: {n} cards drifted" % drift.pending().count());
     let mut text = format!("### ⚠️ {title}\n\n");
     let kinds = DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0);
     for kind in kinds {
-        let allowed = if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
+        let allowed =
+            if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
         let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
     }
     for problem in drift.gone.iter().take(LONGEST_LIST) {
         let _ = writeln!(text, "- {}", tr!("gone: {}", short(&problem.message)));
     }
     more(&mut text, "- ", drift.gone.len());
-    let _ = writeln!(text, "\n{}", tr!("Fingerprint {fingerprint}", fingerprint = format_args!("`{fingerprint}`")));
+    let _ = writeln!(
+        text,
+        "\n{}",
+        tr!("Fingerprint {fingerprint}", fingerprint = format_args!("`{fingerprint}`"))
+    );
     text
 }
 
@@ -193,9 +216,20 @@ fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, de
     let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
     let room = detail.rows.max(5);
     for finding in findings.iter().take(room) {
-        let help = finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
-        let place = finding.place.as_ref().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
-        let _ = writeln!(text, "| {} | {} | {}{help} |", short(&place), finding.rule, short(&finding.message));
+        let help =
+            finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = finding
+            .place
+            .as_ref()
+            .map(|place| format!("{}:{}", place.file, place.line))
+            .unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {}{help} |",
+            short(&place),
+            finding.rule,
+            short(&finding.message)
+        );
     }
     if let Some(left @ 1..) = findings.len().checked_sub(room) {
         let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));

@@ -1,4 +1,5 @@
-//! A plan as Markdown: first what stands against it, then what is held, and then what would be reset.
+//! A plan as Markdown: first what stands against it, then what is held, and then what would be
+//! reset.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,9 +28,11 @@ pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail
         .iter()
         .filter(|target| matches!(target.decision, Decision::Keep(KeepReason::CustomisedAgain(_))))
         .collect();
-    for (title, targets) in
-        [(tr!("Held"), held), (tr!("To reset"), resets), (tr!("Kept, though customised again"), again)]
-    {
+    for (title, targets) in [
+        (tr!("Held"), held),
+        (tr!("To reset"), resets),
+        (tr!("Kept, though customised again"), again),
+    ] {
         if !targets.is_empty() {
             let _ = writeln!(text, "\n#### {title}: {}", targets.len());
             planned(text, report, &targets, detail);
@@ -52,7 +55,8 @@ pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail
     warnings(text, report);
     let portal = portal(&markdown(plan.portal.as_str()), report.caller.emulator);
     let (user, name) = (report.caller.user, short(report.caller.name.as_str()));
-    let _ = writeln!(text, "\n{}", tr!("{portal}, read as user {user} {name}.", portal, user, name));
+    let _ =
+        writeln!(text, "\n{}", tr!("{portal}, read as user {user} {name}.", portal, user, name));
     manifests(text, &report.manifests);
     for (file, Commit { id, author, date }) in report.commits.iter().take(LONGEST_LIST) {
         let _ = writeln!(
@@ -76,7 +80,11 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
         for advice in guards.advice() {
             let length: usize = advice.lines().map(str::len).sum();
             if length >= 2_000 {
-                let _ = writeln!(text, ">\n> {}", tr!("`recard plan` shows the lines that would allow exactly this."));
+                let _ = writeln!(
+                    text,
+                    ">\n> {}",
+                    tr!("`recard plan` shows the lines that would allow exactly this.")
+                );
                 continue;
             }
             let _ = writeln!(text, ">\n> {advice}");
@@ -102,7 +110,11 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
 fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], detail: Detail) {
     let mut groups: BTreeMap<&Place, (&Origin, Vec<&PlannedTarget>)> = BTreeMap::new();
     for target in targets {
-        groups.entry(&target.origin.place).or_insert_with(|| (&target.origin, Vec::new())).1.push(target);
+        groups
+            .entry(&target.origin.place)
+            .or_insert_with(|| (&target.origin, Vec::new()))
+            .1
+            .push(target);
     }
     if detail.rows == 0 {
         text.push('\n');
@@ -132,8 +144,11 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
         sights(text, report, targets, effective);
     }
     if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
-        let _ =
-            writeln!(text, "\n{}", tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left));
+        let _ = writeln!(
+            text,
+            "\n{}",
+            tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left)
+        );
     }
     match detail.content {
         Content::Left => {}
@@ -142,7 +157,12 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
 }
 
 /// What people will see afterwards, in counts: most of them will see the same.
-fn sights(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], effective: &Effective) {
+fn sights(
+    text: &mut String,
+    report: &PlanReport<'_>,
+    targets: &[&PlannedTarget],
+    effective: &Effective,
+) {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for target in targets {
         let common = effective.common_view(target.key.lead);
@@ -169,7 +189,12 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
         let name = short(report.plan.person_name(target.key));
         let _ = writeln!(text, "\n<details><summary>{} {name}</summary>\n\n<pre>", target.key);
         for line in diff(Some(layout), report.plan.stand_in(target.key)) {
-            let _ = writeln!(text, "{}{}", references(line.change.sign()), references(&without_controls(&line.text)));
+            let _ = writeln!(
+                text,
+                "{}{}",
+                references(line.change.sign()),
+                references(&without_controls(&line.text))
+            );
         }
         text.push_str("</pre>\n</details>\n");
     }

@@ -13,9 +13,12 @@ use crate::report::escape::markdown;
 /// Everything below the headline.
 pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
     if let Some(reason) = run.stopped {
-        let _ = writeln!(text, "\n**{}** {}", tr!("The run ended early:"), short(&Text::known(reason)));
+        let _ =
+            writeln!(text, "\n**{}** {}", tr!("The run ended early:"), short(&Text::known(reason)));
     }
-    let of = |class: OutcomeClass| run.targets.iter().filter(move |settled| settled.outcome.class() == class);
+    let of = |class: OutcomeClass| {
+        run.targets.iter().filter(move |settled| settled.outcome.class() == class)
+    };
     for (title, class) in [
         (tr!("Unknown"), OutcomeClass::Unknown),
         (tr!("Failed"), OutcomeClass::Failed),
@@ -45,7 +48,8 @@ pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
         }
         None => {
             let portal = markdown(run.portal);
-            let nothing = tr!("Portal {portal}; nothing was to be done, and no run was started.", portal);
+            let nothing =
+                tr!("Portal {portal}; nothing was to be done, and no run was started.", portal);
             let _ = writeln!(text, "\n{nothing}");
         }
     }
@@ -68,9 +72,15 @@ fn outcomes(text: &mut String, run: &SettledRun<'_>, targets: &[&Settled], detai
     let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("target | who | what"));
     for settled in targets.iter().take(detail.rows) {
         let name = short(run.person_name(settled.key));
-        let _ = writeln!(text, "| `{}` | {name} | {} |", settled.key, short(&settled.outcome.to_string()));
+        let _ = writeln!(
+            text,
+            "| `{}` | {name} | {} |",
+            settled.key,
+            short(&settled.outcome.to_string())
+        );
     }
     if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
-        let _ = writeln!(text, "\n{}", tr!("… and {left} more; `recard show` has all of them.", left));
+        let _ =
+            writeln!(text, "\n{}", tr!("… and {left} more; `recard show` has all of them.", left));
     }
 }

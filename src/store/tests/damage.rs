@@ -1,4 +1,5 @@
-//! Files that were cut, flipped, emptied or edited: an error or the same content, never another content.
+//! Files that were cut, flipped, emptied or edited: an error or the same content, never another
+//! content.
 
 use super::*;
 use crate::model::Outcome;
@@ -10,7 +11,8 @@ fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     let mut locked = world.locked();
     let mut log = locked.start_run(samples::run(), samples::header(&[target])).unwrap();
     log.back_up(&[(target, &layout)]).unwrap();
-    log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }]).unwrap();
+    log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }])
+        .unwrap();
     log.append(&[
         JournalRecord::SetIntent { target, digest: layout.digest(), purpose: SetPurpose::Planned },
         JournalRecord::Settled { target, outcome: Outcome::PutBack },
@@ -22,7 +24,8 @@ fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
 
 /// Where each line of a file begins, and the end of the file.
 fn edges(bytes: &[u8]) -> Vec<usize> {
-    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
+    let ends =
+        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
     std::iter::once(0).chain(ends).collect()
 }
 
@@ -37,7 +40,8 @@ fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
         let whole = edges.iter().filter(|edge| **edge <= cut && **edge > 0).count();
         match world.store.journal(&samples::run()) {
             Ok(read) => assert_eq!(read, records[..whole], "cut at {cut}"),
-            // A journal is made whole with its first line, so without one it is damaged and not torn.
+            // A journal is made whole with its first line, so without one it is damaged and not
+            // torn.
             Err(StoreError::Damaged { .. }) => assert_eq!(whole, 0, "cut at {cut}"),
             Err(problem) => panic!("cut at {cut}: {problem}"),
         }
@@ -95,7 +99,10 @@ fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
     let without = [lines[0], lines[2], lines[3], lines[4]];
     assert_eq!(problem(&without), "line 2: record 2 is missing; record 3 stands in its place");
     let changed_about = [lines[0], lines[2], lines[1], lines[3], lines[4]];
-    assert_eq!(problem(&changed_about), "line 2: record 2 is missing; record 3 stands in its place");
+    assert_eq!(
+        problem(&changed_about),
+        "line 2: record 2 is missing; record 3 stands in its place"
+    );
     let edited = text.replace("put-back", "restored");
     assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 4 does not fit its checksum");
     let twice = [lines[0], lines[0]];
@@ -117,7 +124,9 @@ fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
             layout.digest(),
         ) {
             Ok(read) => assert_eq!(read.as_json(), layout.as_json()),
-            Err(problem) => assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. })),
+            Err(problem) => {
+                assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. }))
+            }
         }
     });
 }
@@ -153,7 +162,11 @@ fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     assert!(problem.contains("damaged: line 1: "), "{problem}");
     // Nor does it keep the run from being taken up.
     let mut locked = world.locked();
-    locked.reopen_run(&samples::run()).unwrap().back_up(&[(samples::personal(8), &samples::layout("yours"))]).unwrap();
+    locked
+        .reopen_run(&samples::run())
+        .unwrap()
+        .back_up(&[(samples::personal(8), &samples::layout("yours"))])
+        .unwrap();
     assert!(read(samples::layout("yours").digest()).is_ok());
     let newer = crate::format::checked_line(r#"{"format":"recard.backup/v9"}"#);
     put(&path, format!("{newer}{sound}").as_bytes());
@@ -169,7 +182,10 @@ fn a_journal_without_end_is_not_read() {
     fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
     let problem = world.store.journal(&samples::run()).unwrap_err();
     let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
-    assert_eq!(source.to_string(), "it holds more than 1024 MiB, which is as much as is read of it");
+    assert_eq!(
+        source.to_string(),
+        "it holds more than 1024 MiB, which is as much as is read of it"
+    );
 }
 
 #[test]
@@ -177,7 +193,9 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     let world = World::new();
     let (journal, _) = closed_run(&world);
     let folders = &world.store.folders;
-    for path in [&journal, &folders.ledger(), &folders.level(), &folders.selection(), &folders.read_proof()] {
+    for path in
+        [&journal, &folders.ledger(), &folders.level(), &folders.selection(), &folders.read_proof()]
+    {
         put(path, b"");
     }
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
@@ -200,7 +218,10 @@ fn a_file_of_a_newer_recard_is_called_newer() {
     drop(world.locked());
     put(&world.store.folders.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
     let problem = world.store.ledger().unwrap_err().to_string();
-    assert!(problem.ends_with("has format version 9, and this recard knows versions up to 1"), "{problem}");
+    assert!(
+        problem.ends_with("has format version 9, and this recard knows versions up to 1"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -250,13 +271,21 @@ fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
         }
     };
     let edited = text.replacen("anna", "otto", 1);
-    assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 1 was altered after it was written");
+    assert_eq!(
+        problem(&edited.lines().collect::<Vec<_>>()),
+        "line 1 was altered after it was written"
+    );
     let moved = "does not follow the line before: one was taken out or moved";
     assert_eq!(problem(&[lines[0], lines[2]]), format!("line 2 {moved}"));
     assert_eq!(problem(&[lines[1], lines[2]]), format!("line 1 {moved}"));
     assert_eq!(problem(&[lines[0], lines[2], lines[1]]), format!("line 2 {moved}"));
     // Nobody writes on at the end of a trail that does not hold.
-    assert!(world.locked().start_run(RunId::new("20261102T090000Z", 1).unwrap(), samples::header(&[])).is_err());
+    assert!(
+        world
+            .locked()
+            .start_run(RunId::new("20261102T090000Z", 1).unwrap(), samples::header(&[]))
+            .is_err()
+    );
 }
 
 #[test]

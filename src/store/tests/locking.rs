@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::process::{place_of, this_process};
 use super::*;
 use crate::format::{
-    AuditEvent, LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner,
+    AuditEvent, LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock,
+    encode_lock_owner,
 };
 
 /// No system gives a process such a number.
@@ -20,7 +21,9 @@ fn only_one_holds_the_lock_and_the_other_is_told_who() {
     let world = World::new();
     let (locked, note) = world.lock_as(samples::owner()).unwrap();
     assert_eq!((note, locked.owner()), (None, &samples::owner()));
-    let Err(StoreError::Locked(owner)) = world.lock_as(other()) else { panic!("two hold the lock") };
+    let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
+        panic!("two hold the lock")
+    };
     assert_eq!(owner, samples::owner());
     assert_eq!(world.store.lock_owner().unwrap(), Some(samples::owner()));
     drop(locked);
@@ -77,15 +80,21 @@ fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
     let path = world.store.folders.lock();
     let locked = world.locked();
     let inside = fs::read(&path).unwrap();
-    // Another file of the same name: without it, with another name in it, and with the owner's own name in it.
+    // Another file of the same name: without it, with another name in it, and with the owner's own
+    // name in it.
     for replaced in [None, Some(&b""[..]), Some(b"garbage"), Some(&inside)] {
         fs::remove_file(&path).unwrap();
         if let Some(bytes) = replaced {
             put(&path, bytes);
         }
-        let Err(StoreError::Locked(owner)) = world.lock_as(other()) else { panic!("two hold the lock: {replaced:?}") };
+        let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
+            panic!("two hold the lock: {replaced:?}")
+        };
         assert!(replaced != Some(&inside) || owner == samples::owner(), "{owner:?}");
-        assert!(matches!(world.store.unlock(&samples::owner()), Ok(()) | Err(StoreError::Locked(_))));
+        assert!(matches!(
+            world.store.unlock(&samples::owner()),
+            Ok(()) | Err(StoreError::Locked(_))
+        ));
         put(&path, &inside);
     }
     drop(locked);
@@ -94,7 +103,8 @@ fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
     assert!(world.lock_as(other()).is_ok());
 }
 
-/// Leaves a lock behind, as a process of this identity would, in the file that it had locked or in a copy.
+/// Leaves a lock behind, as a process of this identity would, in the file that it had locked or in
+/// a copy.
 #[cfg(target_os = "linux")]
 fn left(world: &World, process: ProcessIdentity, copy: bool) {
     let path = world.store.folders.lock();
@@ -119,8 +129,14 @@ fn an_owner_is_called_dead_only_if_that_is_proved() {
     let here = this_process();
     let gone = ProcessIdentity { process: NOBODY, ..here.clone() };
     let reused = ProcessIdentity { started: "1".to_owned(), ..here.clone() };
-    let elsewhere = |process: &ProcessIdentity| ProcessIdentity { boot: "another".to_owned(), ..process.clone() };
-    let contained = |process: &ProcessIdentity| ProcessIdentity { namespace: "pid:[1]".to_owned(), ..process.clone() };
+    let elsewhere = |process: &ProcessIdentity| ProcessIdentity {
+        boot: "another".to_owned(),
+        ..process.clone()
+    };
+    let contained = |process: &ProcessIdentity| ProcessIdentity {
+        namespace: "pid:[1]".to_owned(),
+        ..process.clone()
+    };
     for (process, copy, is_dead) in [
         (here.clone(), false, false),
         (here.clone(), true, false),
@@ -130,7 +146,8 @@ fn an_owner_is_called_dead_only_if_that_is_proved() {
         // Another machine with the same host name, or this one before a restart.
         (elsewhere(&here), false, false),
         (elsewhere(&gone), false, false),
-        // Another namespace of process ids: the lock of the operating system tells, if the file is the one that was locked.
+        // Another namespace of process ids: the lock of the operating system tells, if the file is
+        // the one that was locked.
         (contained(&gone), false, true),
         (contained(&gone), true, false),
         (ProcessIdentity { process: 7, ..ProcessIdentity::default() }, true, false),
@@ -196,7 +213,9 @@ fn a_lock_that_another_program_holds_counts_whatever_stands_inside() {
     drop(world.locked());
     let stranger = file::open_private(&world.store.folders.lock()).unwrap();
     stranger.try_lock().unwrap();
-    let Err(StoreError::Locked(owner)) = world.lock_as(other()) else { panic!("two hold the lock") };
+    let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
+        panic!("two hold the lock")
+    };
     assert_eq!(owner.to_string(), "locked by a process that the lock file does not name");
     drop(stranger);
     assert!(world.lock_as(other()).is_ok());

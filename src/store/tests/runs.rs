@@ -23,7 +23,8 @@ fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
 #[test]
 fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal() {
     let world = World::new();
-    let (header, layout) = (samples::header(&[samples::common(), samples::personal(7)]), samples::layout("mine"));
+    let (header, layout) =
+        (samples::header(&[samples::common(), samples::personal(7)]), samples::layout("mine"));
     let mut locked = world.locked();
     let mut log = locked.start_run(samples::run(), header.clone()).unwrap();
     assert_eq!(log.run(), &samples::run());
@@ -34,7 +35,10 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
     let settled = |target, outcome| JournalRecord::Settled { target, outcome };
     let unknown = settled(samples::personal(7), Outcome::Unknown("no answer".to_owned()));
     log.append(&[intent.clone(), unknown.clone()]).unwrap();
-    let rest = [settled(samples::common(), Outcome::AlreadyDefault), settled(samples::personal(7), Outcome::Reset)];
+    let rest = [
+        settled(samples::common(), Outcome::AlreadyDefault),
+        settled(samples::personal(7), Outcome::Reset),
+    ];
     log.append(&rest).unwrap();
     log.append(&[]).unwrap();
     let closed = JournalRecord::Closed { interrupted: Interrupted::No };
@@ -52,7 +56,8 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
     locked.write_run_report(&report).unwrap();
     let kept = world.store.report(&samples::run()).unwrap().unwrap();
     assert_eq!(decode_run_report(&kept).unwrap(), report);
-    let events: Vec<_> = world.store.audit_entries().unwrap().into_iter().map(|entry| entry.event).collect();
+    let events: Vec<_> =
+        world.store.audit_entries().unwrap().into_iter().map(|entry| entry.event).collect();
     let totals = summary.totals();
     assert_eq!(
         events,
@@ -68,7 +73,10 @@ fn a_run_cannot_begin_twice() {
     let world = World::new();
     let mut locked = world.locked();
     drop(locked.start_run(samples::run(), samples::header(&[])).unwrap());
-    assert!(matches!(locked.start_run(samples::run(), samples::header(&[])), Err(StoreError::Io { .. })));
+    assert!(matches!(
+        locked.start_run(samples::run(), samples::header(&[])),
+        Err(StoreError::Io { .. })
+    ));
 }
 
 #[test]
@@ -93,19 +101,25 @@ fn runs_are_found_by_a_beginning_that_fits_one_only() {
 fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
     let world = World::new();
     let layout = |text: &str| Layout::from_json(text).unwrap();
-    let (one, other) = (layout(r#"[{"name":"a","title":"1.0"}]"#), layout(r#"[{"title":"1.0", "name":"a"}]"#));
+    let (one, other) =
+        (layout(r#"[{"name":"a","title":"1.0"}]"#), layout(r#"[{"title":"1.0", "name":"a"}]"#));
     assert_eq!(one.digest(), other.digest());
     let mut locked = world.locked();
     let mut log = locked.start_run(samples::run(), samples::header(&[])).unwrap();
-    let cards = [(samples::personal(1), &one), (samples::personal(2), &one), (samples::personal(3), &other)];
+    let cards = [
+        (samples::personal(1), &one),
+        (samples::personal(2), &one),
+        (samples::personal(3), &other),
+    ];
     log.back_up(&cards).unwrap();
     log.back_up(&cards).unwrap();
     for (target, layout) in cards {
         let read = world.store.backup(&samples::run(), target, layout.digest()).unwrap();
         assert_eq!(read.as_json(), layout.as_json(), "{target}");
     }
-    let lines =
-        |world: &World| fs::read_to_string(world.store.folders.backups(&samples::run())).unwrap().lines().count();
+    let lines = |world: &World| {
+        fs::read_to_string(world.store.folders.backups(&samples::run())).unwrap().lines().count()
+    };
     assert_eq!(lines(&world), 2);
     // The next process knows what is there.
     drop(locked);
@@ -125,10 +139,17 @@ fn a_damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() 
     let read = || world.store.backup(&samples::run(), samples::personal(7), layout.digest());
     assert!(matches!(read(), Err(StoreError::Damaged { .. })));
     let mut locked = world.locked();
-    locked.reopen_run(&samples::run()).unwrap().back_up(&[(samples::personal(7), &layout)]).unwrap();
+    locked
+        .reopen_run(&samples::run())
+        .unwrap()
+        .back_up(&[(samples::personal(7), &layout)])
+        .unwrap();
     assert_eq!(read().unwrap().as_json(), layout.as_json());
     let missing = world.store.backup(&samples::run(), samples::personal(7), Digest::of(b"another"));
-    assert!(matches!(missing, Err(StoreError::Damaged { .. })), "it may have stood in the damaged line: {missing:?}");
+    assert!(
+        matches!(missing, Err(StoreError::Damaged { .. })),
+        "it may have stood in the damaged line: {missing:?}"
+    );
 }
 
 #[test]
@@ -160,7 +181,10 @@ fn a_plan_is_used_once() {
     let mut locked = world.locked();
     locked.use_plan(plan).unwrap();
     let again = locked.use_plan(plan).unwrap_err();
-    assert_eq!(again.to_string(), "the plan file was used at 2026-11-01T09:00:00Z, and a plan is carried out once");
+    assert_eq!(
+        again.to_string(),
+        "the plan file was used at 2026-11-01T09:00:00Z, and a plan is carried out once"
+    );
     locked.use_plan(other).unwrap();
     assert_eq!(world.store.used(other).unwrap(), Some(clock().now()));
     assert_eq!(world.store.used(Digest::of(b"third")).unwrap(), None);
@@ -207,7 +231,12 @@ fn nobody_else_can_look_into_a_store() {
     let mut seen = 0;
     for path in files(&world.root()) {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700), "{}", path.display());
+        assert_eq!(
+            (mode(&path), mode(path.parent().unwrap())),
+            (0o600, 0o700),
+            "{}",
+            path.display()
+        );
         seen += 1;
     }
     assert!(seen >= 6, "only {seen} files");

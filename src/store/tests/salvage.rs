@@ -1,5 +1,5 @@
-//! Damaged journals: whole lines are used, losses are told, and a run of which nothing tells the portal is not taken for one of
-//! this portal.
+//! Damaged journals: whole lines are used, losses are told, and a run of which nothing tells the
+//! portal is not taken for one of this portal.
 
 use super::*;
 use crate::format::{RunReport, checked_line, encode_record};
@@ -27,7 +27,10 @@ fn closed_run(world: &World) -> Vec<String> {
     let mut log = locked.start_run(samples::run(), header.clone()).unwrap();
     log.back_up(&[(samples::personal(7), &samples::layout("mine"))]).unwrap();
     log.append(rest).unwrap();
-    (1..).zip(&records()).map(|(number, record)| checked_line(&encode_record(number, record).unwrap())).collect()
+    (1..)
+        .zip(&records())
+        .map(|(number, record)| checked_line(&encode_record(number, record).unwrap()))
+        .collect()
 }
 
 fn salvage(world: &World, journal: &[u8]) -> SalvagedJournal {
@@ -54,7 +57,11 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
     let cases = [
         ("twice", all(&[0, 1, 1, 2, 3, 4, 5]), Lost::Nothing),
         ("elsewhere", all(&[0, 2, 1, 3, 4, 5]), Lost::Nothing),
-        ("foreign in the middle", format!("{}{}{}", all(&[0, 1]), "foreign\n", all(&[2, 3, 4, 5])), Lost::Nothing),
+        (
+            "foreign in the middle",
+            format!("{}{}{}", all(&[0, 1]), "foreign\n", all(&[2, 3, 4, 5])),
+            Lost::Nothing,
+        ),
         ("foreign behind the end", all(&[0, 1, 2, 3, 4, 5]) + "foreign\n", Lost::Nothing),
         ("gap", all(&[0, 1, 3, 4, 5]), Lost::Lines),
         ("no head", all(&[1, 2, 3, 4, 5]), Lost::Lines),
@@ -65,7 +72,8 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
     for (what, journal, lost) in cases {
         let found = salvage(&world, journal.as_bytes());
         assert_eq!(found.lost, lost, "{what}: {found:?}");
-        // A torn line, and one that was cut off with its end, are no damage that a reader could see.
+        // A torn line, and one that was cut off with its end, are no damage that a reader could
+        // see.
         assert!(found.damage.is_some() || what.starts_with("torn"), "{what}");
         let kept = found.records.iter().all(|record| records().contains(record));
         assert!(kept, "{what}: {found:?}");
@@ -91,7 +99,10 @@ fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
         let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
         assert!(found.damage.is_some());
         assert!(found.records.iter().all(|record| all.contains(record)), "{found:?}");
-        assert!(found.records.len() + 2 >= all.len() - 1, "one byte takes two lines at most: {found:?}");
+        assert!(
+            found.records.len() + 2 >= all.len() - 1,
+            "one byte takes two lines at most: {found:?}"
+        );
     });
 }
 
@@ -122,7 +133,10 @@ fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_t
 
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     assert_eq!((header.portal, header.purpose), (samples::portal(), RunPurpose::Apply));
-    assert_eq!((header.targets.len(), header.caller, header.trust), (2, UserId::new(1).unwrap(), None));
+    assert_eq!(
+        (header.targets.len(), header.caller, header.trust),
+        (2, UserId::new(1).unwrap(), None)
+    );
     put(&store.folders.audit(), b"");
     assert_eq!(salvage(&world, headless.as_bytes()).header, None);
 }
@@ -141,7 +155,12 @@ fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
         put(&path, &journal);
         assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
         let closing = JournalRecord::Closed { interrupted: Interrupted::Yes };
-        world.locked().reopen_run(&samples::run()).unwrap().append(std::slice::from_ref(&closing)).unwrap();
+        world
+            .locked()
+            .reopen_run(&samples::run())
+            .unwrap()
+            .append(std::slice::from_ref(&closing))
+            .unwrap();
         assert!(fs::read(&path).unwrap().starts_with(&journal), "what was there stays");
         assert_eq!(world.store.unfinished().unwrap(), None);
         let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
