@@ -20,11 +20,11 @@ use std::time::Instant;
 use recard::manifest::{Source, load};
 use recard::model::{
     CardKey, CardState, DesiredState, DesiredTarget, Identity, Layout, LeadCustomerType, Mode,
-    Observed, Origin, PersonName, Place, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot,
-    TrustEvidence, UserId,
+    Observed, Origin, PersonName, PortalId, ReadTrust, ReleaseSign, Selector, Snapshot,
+    SourceLocation, TrustEvidence, UserId,
 };
 use recard::plan::{Policy, diff, plan};
-use recard::portal::wire::{BatchAnswer, decode};
+use recard::portal::wire::{BatchResponse, decode};
 
 fn main() {
     println!("| what | how many | seconds | a second |");
@@ -75,7 +75,7 @@ fn planning(users: u64) {
     let origin = Arc::new(Origin {
         manifest: "bench".into(),
         reason: "to measure".into(),
-        place: Place { file: "bench.yaml".into(), line: 1, column: 1 },
+        place: SourceLocation { file: "bench.yaml".into(), line: 1, column: 1 },
         selector: Selector::All,
     });
     let card = layout(3);
@@ -86,7 +86,7 @@ fn planning(users: u64) {
             let key = CardKey::personal(UserId::new(id).unwrap(), lead);
             targets.push(DesiredTarget { key, mode: Mode::Enforce, origin: Arc::clone(&origin) });
             let state =
-                if id % 3 == 0 { CardState::Customised(card.clone()) } else { CardState::Default };
+                if id % 3 == 0 { CardState::Customized(card.clone()) } else { CardState::Default };
             cards.push((key, Observed::Known(state)));
         }
     }
@@ -154,7 +154,10 @@ fn answers(commands: usize) {
         for _ in 0..repeats {
             let success =
                 decode(200, Some("application/json; charset=utf-8"), body.as_bytes()).unwrap();
-            assert_eq!(black_box(BatchAnswer::of(&success).unwrap()).results.len(), commands);
+            assert_eq!(
+                black_box(BatchResponse::from_success(&success).unwrap()).results.len(),
+                commands
+            );
         }
     });
     row(&format!("commands of batches decoded, {commands} in each"), repeats * commands, seconds);

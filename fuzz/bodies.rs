@@ -13,17 +13,18 @@
 #![allow(dead_code, reason = "each target uses one of them")]
 
 use recard::diagnostic::{RenderStyle, Source, render};
-use recard::format::plan_file::PlanFile;
-use recard::format::{
-    Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line,
-    checked_line, decode_audit, decode_backup, decode_bundle, decode_ledger, decode_level,
-    decode_lock, decode_record, decode_run_report, decode_selections, decode_used_plan,
-    encode_audit, encode_backup, encode_bundle, encode_ledger, encode_level, encode_lock,
-    encode_record, encode_run_report, encode_selections, encode_used_plan, find_lines, read_lines,
-};
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
 use recard::plan::diff::diff;
-use recard::portal::wire::{BatchAnswer, CommandOutcome, card, decode, people};
+use recard::portal::wire::{BatchResponse, RawCommandResult, card, decode, people};
+use recard::records::plan_file::PlanFile;
+use recard::records::{
+    Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line,
+    checked_line, decode_audit, decode_backup, decode_consumed_plan, decode_layout_export,
+    decode_ledger, decode_limiter_state, decode_lock, decode_record, decode_run_report,
+    decode_selections, encode_audit, encode_backup, encode_consumed_plan, encode_layout_export,
+    encode_ledger, encode_limiter_state, encode_lock, encode_record, encode_run_report,
+    encode_selections, find_lines, read_lines,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -66,11 +67,11 @@ pub fn plan_file(bytes: &[u8]) -> bool {
 
 fn sealed(bytes: &[u8]) -> bool {
     let parse = |bytes: &[u8]| {
-        PlanFile::parse(bytes).map_err(|problem| FormatError::Senseless(problem.to_string()))
+        PlanFile::parse(bytes).map_err(|problem| FormatError::Invalid(problem.to_string()))
     };
     again(bytes, parse, PlanFile::encode)
-        || again(bytes, decode_bundle, encode_bundle)
-        || again(bytes, decode_level, encode_level)
+        || again(bytes, decode_layout_export, encode_layout_export)
+        || again(bytes, decode_limiter_state, encode_limiter_state)
         || again(bytes, decode_lock, encode_lock)
         || again(bytes, decode_run_report, encode_run_report)
         || again(bytes, decode_selections, encode_selections)
@@ -108,7 +109,7 @@ fn sealed_anew(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// The digest of the canonical form, as everything of recard's own is sealed with it.
 fn digest(value: &impl serde::Serialize) -> Option<Digest> {
-    Some(Digest::of(&serde_json_canonicalizer::to_vec(value).ok()?))
+    Some(Digest::hash(&serde_json_canonicalizer::to_vec(value).ok()?))
 }
 
 /// A journal, and the other files that grow by lines. A line is tried with the checksum that it
@@ -164,9 +165,9 @@ fn record(json: &str) -> bool {
 }
 
 fn used_plan(json: &str) -> bool {
-    let Ok(used) = decode_used_plan(json) else { return false };
-    let again = encode_used_plan(used).expect("what was read can be written");
-    assert_eq!(decode_used_plan(&again).expect("and read again"), used);
+    let Ok(used) = decode_consumed_plan(json) else { return false };
+    let again = encode_consumed_plan(used).expect("what was read can be written");
+    assert_eq!(decode_consumed_plan(&again).expect("and read again"), used);
     true
 }
 
@@ -254,7 +255,7 @@ fn digested_anew(json: &str) -> Option<String> {
     let text = object.get("layout")?.as_str()?.to_owned();
     let layout = Layout::from_json(&text).ok()?;
     object.insert("digest".to_owned(), layout.digest().to_string().into());
-    object.insert("bytes".to_owned(), Digest::of(text.as_bytes()).to_string().into());
+    object.insert("bytes".to_owned(), Digest::hash(text.as_bytes()).to_string().into());
     serde_json::to_string(&object).ok()
 }
 
@@ -309,9 +310,9 @@ pub fn wire(bytes: &[u8]) -> bool {
     for kind in [None, Some("application/json; charset=utf-8"), Some("text/html")] {
         let Ok(success) = decode(status, kind, body) else { continue };
         result(success.result);
-        if let Ok(batch) = BatchAnswer::of(&success) {
+        if let Ok(batch) = BatchResponse::from_success(&success) {
             for answer in batch.results.values() {
-                if let CommandOutcome::Answered(value) = answer.outcome {
+                if let RawCommandResult::Answered(value) = answer.outcome {
                     result(value);
                 }
             }

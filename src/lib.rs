@@ -23,16 +23,16 @@
 //! Everything is read first, then planned offline, then done: people and departments, then the
 //! cards of all targets. A dry run is *not calling apply*.
 //!
-//! The layers, from the bottom: [`language`], [`model`] and [`diagnostic`]; [`manifest`] and
-//! [`plan`], which do not know each other; [`port`]; [`format`](mod@format); [`portal`], [`store`]
+//! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and
+//! [`plan`], which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`]
 //! and [`engine`], side by side; [`report`]; and the command line, which marries them.
 //! `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
 //!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
-//! [`port`], which is what both adapters promise.
+//! [`ports`], which is what both adapters promise.
 
 #[macro_use]
-pub mod language;
+pub mod i18n;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -40,11 +40,11 @@ pub mod diagnostic;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod engine;
-pub mod format;
 pub mod manifest;
 pub mod model;
 pub mod plan;
-pub mod port;
 pub mod portal;
+pub mod ports;
+pub mod records;
 pub mod report;
 pub mod store;

@@ -13,30 +13,27 @@ use std::path::{Path, PathBuf};
 
 /// Each module with those that it may name.
 const MAY_KNOW: &[(&str, &[&str])] = &[
-    ("language", &[]),
-    ("model", &["language"]),
-    ("diagnostic", &["language", "model"]),
-    ("manifest", &["language", "model", "diagnostic"]),
-    ("plan", &["language", "model", "diagnostic"]),
-    ("port", &["language", "model", "diagnostic", "manifest", "plan"]),
-    ("format", &["language", "model", "diagnostic", "manifest", "plan", "port"]),
-    ("portal", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("store", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
-    ("engine", &["language", "model", "diagnostic", "manifest", "plan", "port", "format"]),
-    (
-        "report",
-        &["language", "model", "diagnostic", "manifest", "plan", "port", "format", "engine"],
-    ),
+    ("i18n", &[]),
+    ("model", &["i18n"]),
+    ("diagnostic", &["i18n", "model"]),
+    ("manifest", &["i18n", "model", "diagnostic"]),
+    ("plan", &["i18n", "model", "diagnostic"]),
+    ("ports", &["i18n", "model", "diagnostic", "manifest", "plan"]),
+    ("records", &["i18n", "model", "diagnostic", "manifest", "plan", "ports"]),
+    ("portal", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("store", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("engine", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("report", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records", "engine"]),
     (
         "cli",
         &[
-            "language",
+            "i18n",
             "model",
             "diagnostic",
             "manifest",
             "plan",
-            "port",
-            "format",
+            "ports",
+            "records",
             "portal",
             "store",
             "engine",
@@ -51,7 +48,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// them.
 const OWNED: &[(&str, &[&str])] = &[
     ("serde_yaml::", &["manifest"]),
-    ("polib::", &["language"]),
+    ("polib::", &["i18n"]),
     ("reqwest::", &["portal"]),
     ("hyper::", &["emulator", "cli", "portal"]),
     ("prometheus_client::", &["cli"]),
@@ -130,7 +127,7 @@ fn what_has_one_owner_is_named_by_its_owner_alone() {
 }
 
 /// The commands that write to a portal. No other file of the command line takes the right to.
-const WRITERS: &[&str] = &["apply", "restore", "resume"];
+const WRITERS: &[&str] = &["apply", "restore", "recover"];
 
 #[test]
 fn only_commands_that_write_take_the_right_to_write() {

@@ -24,7 +24,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use recard::emulator::{Emulator, EmulatorOptions, Seed};
 use recard::model::{CardKey, Digest, Layout, PortalId};
-use recard::port::{Archive as _, JournalRecord};
+use recard::ports::{Archive as _, JournalRecord};
 use recard::store::Store;
 use serde_json::Value;
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use recard::emulator::{Emulator, EmulatorOptions, Release};
 use recard::model::PortalId;
-use recard::port::{Clock, LockOwner};
+use recard::ports::{Clock, LockOwner};
 use recard::store::Store;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
@@ -291,7 +291,7 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
         (owner(here), "cannot be seen from here"),
         (dead("elsewhere"), "cannot be seen from this host"),
     ] {
-        let name = recard::format::encode_lock_owner(&owner).unwrap();
+        let name = recard::records::encode_lock_owner(&owner).unwrap();
         place.file(".recard/portals/embedded/lock", &String::from_utf8(name).unwrap());
         let (verdict, text) = lock();
         assert!(verdict == "warning" && text.starts_with("locked by process"), "{verdict}: {text}");
@@ -343,8 +343,8 @@ fn doctor_while_a_run_is_in_progress_does_not_call_it_cut() {
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
     let (mut locked, _) = store.lock(owner, Arc::new(Standing)).unwrap();
-    let header = recard::port::RunHeader {
-        purpose: recard::port::RunPurpose::Apply,
+    let header = recard::ports::RunHeader {
+        purpose: recard::ports::RunPurpose::Apply,
         portal,
         caller: recard::model::UserId::FIRST,
         actor: String::new(),

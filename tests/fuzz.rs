@@ -111,8 +111,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 /// envelope, too.
 fn with_parts(files: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let layout = |file: &Vec<u8>| {
-        let lines = recard::format::read_lines(file).unwrap().lines;
-        let backup = recard::format::decode_backup(lines[0].json.as_bytes()).unwrap();
+        let lines = recard::records::read_lines(file).unwrap().lines;
+        let backup = recard::records::decode_backup(lines[0].json.as_bytes()).unwrap();
         backup.layout.as_json().as_bytes().to_vec()
     };
     let layouts: Vec<Vec<u8>> = files.iter().map(layout).collect();

@@ -13,8 +13,8 @@
 mod support;
 
 use recard::emulator::{Emulator, EmulatorOptions, Seed};
-use recard::format::plan_file::{PlanFile, PlanFileContent};
 use recard::model::{CardKey, Generation};
+use recard::records::plan_file::{PlanFile, PlanFileContent};
 use serde_json::{Value, json};
 
 use support::company::{manifest, people, portal_of, resets_sent, row, save};
@@ -378,7 +378,7 @@ async fn guards_of_a_plan_file_leave_out_whom_the_manifests_do_not_select() {
     save(&world.emulator, row(1, "lead_details", "own"));
     let own: CardKey = "personal/1/simple".parse().unwrap();
     let slipped =
-        recard::format::plan_file::PlanFileTarget { key: own, ..content.targets[0].clone() };
+        recard::records::plan_file::PlanFileTarget { key: own, ..content.targets[0].clone() };
     content.targets.insert(0, slipped);
     content.counts.reset += 1;
     world.seal(content.clone());

@@ -7,8 +7,8 @@
 use std::sync::{Arc, Mutex};
 
 use recard::emulator::Emulator;
-use recard::port::ReadPortal as _;
 use recard::portal::{HttpPortal, PortalSettings, WebhookUrl};
+use recard::ports::ReadPortal as _;
 use serde_json::json;
 
 #[derive(Clone, Default)]

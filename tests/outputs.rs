@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use recard::emulator::{Emulator, EmulatorOptions, Release};
 use recard::model::PortalId;
-use recard::port::{Clock, LockOwner};
+use recard::ports::{Clock, LockOwner};
 use recard::store::Store;
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ mod support;
 use std::path::Path;
 
 use recard::emulator::{Emulator, EmulatorOptions, Seed};
-use recard::format::plan_file::{PlanFile, PlanFileContent};
+use recard::records::plan_file::{PlanFile, PlanFileContent};
 use serde_json::Value;
 
 use support::company::{manifest, portal_of, resets_sent, row, save};

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use recard::emulator::Emulator;
 use recard::model::PortalId;
-use recard::port::{Clock, LockOwner};
+use recard::ports::{Clock, LockOwner};
 use recard::store::Store;
 use support::recard::Place;
 

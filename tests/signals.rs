@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use recard::emulator::Emulator;
-use recard::port::{Clock, LockOwner};
+use recard::ports::{Clock, LockOwner};
 use recard::store::Store;
 use serde_json::json;
 

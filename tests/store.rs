@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use recard::model::{CardKey, Layout, LeadCustomerType, Outcome, PortalId, RunId, Totals, UserId};
-use recard::port::{
+use recard::ports::{
     Archive as _, Clock, Interrupted, JournalRecord, LockOwner, PlannedCard, RunHeader,
     RunLog as _, RunPurpose, StoreError,
 };
@@ -98,7 +98,7 @@ fn the_second_process() {
         }],
     };
     let mut log = locked.start_run(run(), header).unwrap();
-    log.back_up(&[(target(), &layout())]).unwrap();
+    log.save_backups(&[(target(), &layout())]).unwrap();
     log.append(&[JournalRecord::Intent { targets: vec![(target(), Some(layout().digest()))] }])
         .unwrap();
     // Written past the test harness, which would keep it until the end.
@@ -140,7 +140,7 @@ fn what_a_killed_process_left_is_taken_over_and_settled() {
     );
     let mut log = locked.reopen_run(&run()).unwrap();
     log.append(&[
-        JournalRecord::Settled { target: target(), outcome: Outcome::Reset },
+        JournalRecord::Completed { target: target(), outcome: Outcome::Reset },
         JournalRecord::Closed { interrupted: Interrupted::No },
     ])
     .unwrap();

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::again::DEFAULT_STORE;
-use super::number;
+use super::next_command::DEFAULT_STORE;
 use super::output::{self, Output};
-use crate::format::plan_file::LONGEST_PLAN_AGE;
-use crate::language::Language;
+use super::value_parsers;
+use crate::i18n::Language;
 use crate::model::{CardKey, DepartmentId, LeadCustomerType, UserId};
+use crate::records::plan_file::MAX_PLAN_AGE;
 use crate::report::MARKDOWN_LIMIT;
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
@@ -19,15 +19,15 @@ use crate::report::MARKDOWN_LIMIT;
 #[command(after_help = "Try it without a portal: recard demo\nExit codes: recard help-exit-codes")]
 pub(super) struct Cli {
     #[command(flatten)]
-    pub(super) global: Global,
+    pub(super) global: GlobalArgs,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: CliCommand,
 }
 
 /// Options that every command takes, before or after its name.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options for every command")]
-pub(super) struct Global {
+pub(super) struct GlobalArgs {
     /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a
     /// real one (or RECARD_PORTAL)
     #[arg(long, global = true, value_name = "PORTAL")]
@@ -44,17 +44,17 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "RATE")]
     pub(super) rate: Option<String>,
     /// The share of the portal's budget of operating time that recard may use, 0.1 to 1
-    #[arg(long, global = true, value_name = "SHARE", value_parser = number::share, default_value_t = 0.8)]
+    #[arg(long, global = true, value_name = "SHARE", value_parser = value_parsers::share, default_value_t = 0.8)]
     pub(super) operating_share: f64,
     /// Start no further request after this time (90s, 15m, 2h)
-    #[arg(long, global = true, value_name = "TIME", value_parser = number::duration)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration)]
     pub(super) deadline: Option<Duration>,
     /// Wait this long for another process that works on the portal (90s, 15m)
-    #[arg(long, global = true, value_name = "TIME", value_parser = number::duration, default_value = "0s")]
+    #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
     pub(super) lock_timeout: Duration,
     /// When to use colour; NO_COLOR is respected
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
-    pub(super) color: Colour,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto)]
+    pub(super) color: ColorWhen,
     /// The language of what people read: en or ru; else as RECARD_LANG, LC_ALL, LC_MESSAGES or LANG
     /// say
     #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
@@ -69,7 +69,7 @@ pub(super) struct Global {
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Colour {
+pub(super) enum ColorWhen {
     /// On a terminal.
     Auto,
     /// Always.
@@ -89,61 +89,62 @@ pub(super) enum LogFormat {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum CliCommand {
     /// Write a manifest to start from, and files for a pipeline
-    Init(InitArguments),
+    Init(InitArgs),
     /// Check manifests without a portal
     ///
     /// Whether the people and departments that they name exist is known to the portal alone:
     /// `recard plan` asks it.
-    Validate(ValidateArguments),
+    Validate(ValidateArgs),
     /// Show what apply would do
-    Plan(PlanArguments),
+    Plan(PlanArgs),
     /// Reset what the manifests want at its default, after showing it
-    Apply(ApplyArguments),
+    Apply(ApplyArgs),
     /// Put back what a run removed
-    Restore(RestoreArguments),
+    Restore(RestoreArgs),
     /// Settle a run that was cut
-    Resume(ResumeArguments),
+    #[command(name = "resume")]
+    Recover(RecoverArgs),
     /// List the runs of the store
-    History(HistoryArguments),
+    History(HistoryArgs),
     /// Show a run of the store, or a plan file
-    Show(ShowArguments),
+    Show(ShowArgs),
     /// Apply every so often, until ended
-    Reconcile(ReconcileArguments),
+    Reconcile(ReconcileArgs),
     /// Tell what differs from the manifests; ends with 2 if anything does
-    Drift(DriftArguments),
+    Drift(DriftArgs),
     /// Count who has arranged their cards, by department
-    Inventory(InventoryArguments),
+    Inventory(InventoryArgs),
     /// Write a manifest of everybody who has a card of their own, and the layouts of all cards
-    Export(ExportArguments),
+    Export(ExportArgs),
     /// Look whether recard would work here: portal, webhook, rights, store; changes nothing
-    Doctor(DoctorArguments),
+    Doctor(DoctorArgs),
     /// Look at the audit trail of the store
-    Audit(AuditArguments),
+    Audit(AuditArgs),
     /// Look at the memory of mode once, or begin one in a file
-    Ledger(LedgerArguments),
+    Ledger(LedgerCommandArgs),
     /// Give back a lock whose owner is dead
-    Unlock(UnlockArguments),
+    Unlock(UnlockArgs),
     /// Print a JSON Schema
-    Schema(SchemaArguments),
+    Schema(SchemaArgs),
     /// Serve an emulated portal over HTTP
     #[cfg(feature = "emulator")]
-    Emulate(EmulateArguments),
+    Emulate(EmulateArgs),
     /// See it work: plan, apply and plan again on an emulated portal
     #[cfg(feature = "emulator")]
-    Demo(DemoArguments),
+    Demo(DemoArgs),
     /// Print completions for a shell
-    Completions(CompletionsArguments),
+    Completions(CompletionsArgs),
     /// Print the manual page of recard or of a command
-    Man(ManArguments),
+    Man(ManArgs),
     /// Print the exit codes and what they mean
     HelpExitCodes,
 }
 
 /// Which manifests.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Manifests {
+pub(super) struct ManifestArgs {
     /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration
     #[arg(long = "file", short = 'f', value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
     pub(super) files: Vec<PathBuf>,
@@ -151,7 +152,7 @@ pub(super) struct Manifests {
 
 /// Where reports go, and in which form.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct OutputArgs {
     /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
     /// repeated
     #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
@@ -166,9 +167,9 @@ pub(super) struct Written {
 
 /// How plans and what becomes of them are shown.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct PlanView {
     #[command(flatten)]
-    pub(super) written: Written,
+    pub(super) output_args: OutputArgs,
     /// Show the content that is lost, as a diff, and where each target comes from
     #[arg(long)]
     pub(super) detail: bool,
@@ -179,29 +180,29 @@ pub(super) struct Shown {
 
 /// Arguments of `validate`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ValidateArguments {
+pub(super) struct ValidateArgs {
     #[command(flatten)]
-    pub(super) manifests: Manifests,
+    pub(super) manifests: ManifestArgs,
     #[command(flatten)]
-    pub(super) written: Written,
+    pub(super) output_args: OutputArgs,
 }
 
 /// Rules that a manifest does not hold.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Rules {
+pub(super) struct PolicyArgs {
     /// Reset cards that cannot be read (portals up to release 24.200), without a backup
     #[arg(long)]
     pub(super) blind_reset: bool,
     /// Lower the limit on people in this run; can never raise what the manifests allow
-    #[arg(long, value_name = "NUMBER", value_parser = number::people)]
+    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::people)]
     pub(super) max_users: Option<u32>,
     #[command(flatten)]
-    pub(super) memory: Memory,
+    pub(super) ledger_args: LedgerArgs,
 }
 
 /// Where the memory of mode once is.
 #[derive(Args, Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct LedgerArgs {
     /// A file that remembers mode once in place of the store, to be committed beside the manifests;
     /// `recard ledger new` begins one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -210,13 +211,13 @@ pub(super) struct Memory {
 
 /// Arguments of `plan`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct PlanArguments {
+pub(super) struct PlanArgs {
     #[command(flatten)]
-    pub(super) manifests: Manifests,
+    pub(super) manifests: ManifestArgs,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) view: PlanView,
     #[command(flatten)]
-    pub(super) rules: Rules,
+    pub(super) policy_args: PolicyArgs,
     /// End with 2 if anything is to be done or held
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
@@ -233,7 +234,7 @@ pub(super) struct PlanArguments {
 
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ApplyArguments {
+pub(super) struct ApplyArgs {
     /// A plan file of `plan --out`, in place of manifests: what was reviewed is done, or less of
     /// it, without a question
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
@@ -243,9 +244,9 @@ pub(super) struct ApplyArguments {
     #[arg(long = "file", short = 'f', value_name = "FILE", required_unless_present = "plan", value_hint = ValueHint::AnyPath)]
     pub(super) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) view: PlanView,
     #[command(flatten)]
-    pub(super) rules: Rules,
+    pub(super) policy_args: PolicyArgs,
     /// Do not ask; needed where nobody can be asked
     #[arg(long)]
     pub(super) auto_approve: bool,
@@ -253,14 +254,14 @@ pub(super) struct ApplyArguments {
 
 /// Arguments of `restore`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct RestoreArguments {
+pub(super) struct RestoreArgs {
     /// The run, as `recard history` names it, or `last`: the newest apply that changed something
     #[arg(value_name = "RUN")]
     pub(super) run: String,
     #[command(flatten)]
-    pub(super) which: Which,
+    pub(super) filter: TargetFilter,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) view: PlanView,
     /// Overwrite layouts that are newer than the backup; they are backed up first
     #[arg(long)]
     pub(super) overwrite_newer: bool,
@@ -272,91 +273,91 @@ pub(super) struct RestoreArguments {
 /// Which cards of a run to restore.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = true)]
-pub(super) struct Which {
+pub(super) struct TargetFilter {
     /// Every card that the run changed
     #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "common"])]
     pub(super) all: bool,
     /// The cards of this person; may be repeated
-    #[arg(long, value_name = "ID", value_parser = number::user)]
+    #[arg(long, value_name = "ID", value_parser = value_parsers::user)]
     pub(super) user: Vec<UserId>,
     /// The common cards
     #[arg(long)]
     pub(super) common: bool,
     /// Only cards of this kind of lead: simple or repeat
     #[arg(long = "type", value_name = "TYPE", value_enum)]
-    pub(super) lead: Option<Lead>,
+    pub(super) lead: Option<LeadType>,
 }
 
 /// The kind of lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Lead {
+pub(super) enum LeadType {
     /// Simple leads.
     Simple,
     /// Repeat leads.
     Repeat,
 }
 
-impl Lead {
+impl LeadType {
     /// Returns whether a card is for this kind of lead.
     pub(super) fn fits(self, key: CardKey) -> bool {
-        key.lead.word() == self.word()
+        key.lead.as_str() == self.as_str()
     }
 
     /// The word that names it on the command line.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Simple => LeadCustomerType::Simple.word(),
-            Self::Repeat => LeadCustomerType::Repeat.word(),
+            Self::Simple => LeadCustomerType::Simple.as_str(),
+            Self::Repeat => LeadCustomerType::Repeat.as_str(),
         }
     }
 }
 
 /// Arguments of `resume`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ResumeArguments {
+pub(super) struct RecoverArgs {
     /// The run; the unfinished one if none is given
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
     /// Wait this long before looking, for requests of the dead process that may still be on their
     /// way
-    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "3s")]
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "3s")]
     pub(super) settle_time: Duration,
     #[command(flatten)]
-    pub(super) memory: Memory,
+    pub(super) ledger_args: LedgerArgs,
 }
 
 /// Arguments of `history`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct HistoryArguments {
+pub(super) struct HistoryArgs {
     /// text, json, markdown or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::of_history, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::history_format, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 
 /// Arguments of `show`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ShowArguments {
+pub(super) struct ShowArgs {
     /// The run, as `recard history` names it, or `last`: the newest one; or a plan file
     #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
     #[command(flatten)]
-    pub(super) written: Written,
+    pub(super) output_args: OutputArgs,
 }
 
 /// Arguments of `reconcile`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ReconcileArguments {
+pub(super) struct ReconcileArgs {
     #[command(flatten)]
-    pub(super) manifests: Manifests,
+    pub(super) manifests: ManifestArgs,
     /// How often; counted from beginning to beginning, but no round begins before the last one has
     /// ended
-    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "15m")]
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "15m")]
     pub(super) every: Duration,
     /// Begin each round later by a random time up to this; a tenth of --every unless said
-    #[arg(long, value_name = "TIME", value_parser = number::duration)]
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration)]
     pub(super) jitter: Option<Duration>,
     /// End after so many rounds
-    #[arg(long, value_name = "NUMBER", value_parser = number::rounds)]
+    #[arg(long, value_name = "NUMBER", value_parser = value_parsers::rounds)]
     pub(super) rounds: Option<u64>,
     /// Serve /healthz, /readyz and /metrics (Prometheus) here; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
@@ -365,14 +366,14 @@ pub(super) struct ReconcileArguments {
     #[arg(long, requires = "listen")]
     pub(super) allow_remote: bool,
     #[command(flatten)]
-    pub(super) rules: Rules,
+    pub(super) policy_args: PolicyArgs,
     #[command(flatten)]
-    pub(super) written: Written,
+    pub(super) output_args: OutputArgs,
 }
 
 /// Arguments of `init`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct InitArguments {
+pub(super) struct InitArgs {
     /// Where to write
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) folder: PathBuf,
@@ -397,18 +398,18 @@ pub(super) enum CiSystem {
 
 /// Arguments of `drift`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct DriftArguments {
+pub(super) struct DriftArgs {
     #[command(flatten)]
-    pub(super) manifests: Manifests,
+    pub(super) manifests: ManifestArgs,
     #[command(flatten)]
-    pub(super) shown: Shown,
+    pub(super) view: PlanView,
     #[command(flatten)]
-    pub(super) memory: Memory,
+    pub(super) ledger_args: LedgerArgs,
 }
 
 /// Arguments of `inventory`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct InventoryArguments {
+pub(super) struct InventoryArgs {
     /// text, json or csv
     #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_json_or_csv, default_value = "text")]
     pub(super) output: Vec<Output>,
@@ -416,13 +417,13 @@ pub(super) struct InventoryArguments {
 
 /// Arguments of `export`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ExportArguments {
+pub(super) struct ExportArgs {
     /// Write manifest.yaml and layouts.json into this folder; without it the manifest goes to
     /// stdout
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Only people of this department and those below; may be repeated
-    #[arg(long, value_name = "ID", value_parser = number::department)]
+    #[arg(long, value_name = "ID", value_parser = value_parsers::department)]
     pub(super) department: Vec<DepartmentId>,
     /// Put salted hashes in the place of names and titles, to show the export to others
     #[arg(long)]
@@ -431,7 +432,7 @@ pub(super) struct ExportArguments {
 
 /// Arguments of `doctor`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct DoctorArguments {
+pub(super) struct DoctorArgs {
     /// Look at the webhook that plan and drift use (RECARD_READ_WEBHOOK_URL), not at that of apply
     #[arg(long)]
     pub(super) read: bool,
@@ -442,7 +443,7 @@ pub(super) struct DoctorArguments {
 
 /// Arguments of `audit`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct AuditArguments {
+pub(super) struct AuditArgs {
     /// What to do
     #[command(subcommand)]
     pub(super) action: AuditAction,
@@ -459,7 +460,7 @@ pub(super) enum AuditAction {
 
 /// Arguments of `ledger`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct LedgerArguments {
+pub(super) struct LedgerCommandArgs {
     /// What to do
     #[command(subcommand)]
     pub(super) action: LedgerAction,
@@ -484,7 +485,7 @@ pub(super) enum LedgerAction {
 
 /// Arguments of `unlock`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct UnlockArguments {
+pub(super) struct UnlockArgs {
     /// Do not ask: somebody has made sure that the owner of the lock is dead
     #[arg(long)]
     pub(super) auto_approve: bool,
@@ -492,7 +493,7 @@ pub(super) struct UnlockArguments {
 
 /// Arguments of `schema`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct SchemaArguments {
+pub(super) struct SchemaArgs {
     /// Of what
     #[arg(value_enum, default_value_t = SchemaOf::Manifest)]
     pub(super) of: SchemaOf,
@@ -520,7 +521,7 @@ pub(super) enum SchemaOf {
 /// Arguments of `emulate`.
 #[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
-pub(super) struct EmulateArguments {
+pub(super) struct EmulateArgs {
     /// Where to serve the portal; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,
@@ -541,7 +542,7 @@ pub(super) struct EmulateArguments {
     #[arg(long, value_name = "LIMITS", default_value = "off")]
     pub(super) limits: String,
     /// How long a command takes (for example 20ms)
-    #[arg(long, value_name = "TIME", value_parser = number::duration, default_value = "0s")]
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
     pub(super) command_time: Duration,
     /// A script of faults (JSON): a list of rules such as {"method": "batch", "inside":
     /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"};
@@ -557,7 +558,7 @@ pub(super) struct EmulateArguments {
 /// Arguments of `demo`.
 #[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
-pub(super) struct DemoArguments {
+pub(super) struct DemoArgs {
     /// Print the manifest of the demonstration, and nothing else
     #[arg(long)]
     pub(super) manifest: bool,
@@ -565,7 +566,7 @@ pub(super) struct DemoArguments {
 
 /// Arguments of `completions`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct CompletionsArguments {
+pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub(super) shell: clap_complete::Shell,
@@ -573,7 +574,7 @@ pub(super) struct CompletionsArguments {
 
 /// Arguments of `man`.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ManArguments {
+pub(super) struct ManArgs {
     /// The command, for example plan, or audit verify; recard itself if there is none
     pub(super) command: Vec<String>,
     /// Write the pages of all commands into this folder
@@ -583,8 +584,8 @@ pub(super) struct ManArguments {
 
 /// Reads how long a plan file may be used.
 fn plan_age(text: &str) -> Result<Duration, String> {
-    let age = number::duration(text)?;
-    let longest = LONGEST_PLAN_AGE.unsigned_abs();
+    let age = value_parsers::duration(text)?;
+    let longest = MAX_PLAN_AGE.unsigned_abs();
     let hours = longest.as_secs() / 3600;
     if age > longest {
         Err(format!("a plan file may be used for {hours}h at most"))

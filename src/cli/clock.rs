@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::port::Clock;
+use crate::ports::Clock;
 
 /// Asks the system.
 pub(super) struct SystemClock;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::error::CliError;
 use crate::emulator::{Emulator, EmulatorOptions, Seed};
 use crate::store::{read_whole, write_whole};
 
@@ -15,10 +15,10 @@ use crate::store::{read_whole, write_whole};
 const DEFAULT_FILE: &str = "embedded.json";
 
 /// As much as is read of a state. One of 100,000 people with two cards each has a third of it.
-pub(super) const LARGEST_STATE: u64 = 512 << 20;
+pub(super) const MAX_STATE_BYTES: u64 = 512 << 20;
 
 /// The name by which manifests pin the embedded portal.
-pub(super) const NAME: &str = "embedded";
+pub(super) const PORTAL_NAME: &str = "embedded";
 
 /// The running portal and its file.
 pub(super) struct Embedded {
@@ -28,24 +28,24 @@ pub(super) struct Embedded {
 }
 
 /// The file that `embedded[:FILE]` names; nothing if the text means another portal.
-pub(super) fn file(portal: &str, store: &Path) -> Option<PathBuf> {
-    match portal.strip_prefix(NAME)? {
+pub(super) fn state_file(portal: &str, store: &Path) -> Option<PathBuf> {
+    match portal.strip_prefix(PORTAL_NAME)? {
         "" => Some(store.join(DEFAULT_FILE)),
         rest => rest.strip_prefix(':').filter(|file| !file.is_empty()).map(PathBuf::from),
     }
 }
 
 /// Returns the failure of a file that holds something else than a state.
-fn no_state(file: &Path, problem: &dyn Display) -> Failure {
-    Failure::error(tr!("{} does not hold the state of an embedded portal: {problem}", file.display(), problem)).hint(tr!(
+fn no_state(file: &Path, problem: &dyn Display) -> CliError {
+    CliError::general(tr!("{} does not hold the state of an embedded portal: {problem}", file.display(), problem)).hint(tr!(
         "nothing was changed; name a state that recard has written, or a file that is not there yet, which starts with a small company"
     ))
 }
 
 impl Embedded {
     /// Starts the portal with the state of the file, or with a small company if there is none.
-    pub(super) async fn start(file: PathBuf) -> Result<Self, Failure> {
-        let options = match read_whole(&file, LARGEST_STATE) {
+    pub(super) async fn start(file: PathBuf) -> Result<Self, CliError> {
+        let options = match read_whole(&file, MAX_STATE_BYTES) {
             Ok(bytes) => {
                 let state: Value =
                     serde_json::from_slice(&bytes).map_err(|problem| no_state(&file, &problem))?;
@@ -55,7 +55,7 @@ impl Embedded {
                 EmulatorOptions { seed: Seed::Company, ..EmulatorOptions::default() }
             }
             Err(problem) => {
-                return Err(Failure::error(tr!(
+                return Err(CliError::general(tr!(
                     "cannot read {}: {problem}",
                     file.display(),
                     problem
@@ -65,7 +65,9 @@ impl Embedded {
         let emulator =
             Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
                 ErrorKind::InvalidData => no_state(&file, &problem),
-                _ => Failure::error(tr!("the embedded portal does not start: {problem}", problem)),
+                _ => {
+                    CliError::general(tr!("the embedded portal does not start: {problem}", problem))
+                }
             })?;
         // A file that is not there yet is written at the end even if nothing changed, so that
         // people can look into it.
@@ -74,25 +76,27 @@ impl Embedded {
     }
 
     /// The address of a webhook of the portal's administrator.
-    pub(super) fn webhook(&self) -> Result<String, Failure> {
+    pub(super) fn webhook(&self) -> Result<String, CliError> {
         let first = self.emulator.webhook_url(1);
         let any = || self.emulator.webhooks().into_iter().next().map(|webhook| webhook.url);
-        first.or_else(any).ok_or_else(|| Failure::error(tr!("the embedded portal has no webhook")))
+        first
+            .or_else(any)
+            .ok_or_else(|| CliError::general(tr!("the embedded portal has no webhook")))
     }
 
     /// Writes the state into the file, if it changed.
-    pub(super) fn save(&mut self) -> Result<(), Failure> {
+    pub(super) fn save(&mut self) -> Result<(), CliError> {
         let changed = self.emulator.changes();
         if changed == self.saved {
             return Ok(());
         }
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|problem| {
-                Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem))
+                CliError::general(tr!("cannot make {}: {problem}", folder.display(), problem))
             })?;
         }
         let mut bytes = serde_json::to_vec_pretty(&self.emulator.state()).map_err(|problem| {
-            Failure::error(tr!("cannot write the embedded portal's state: {problem}", problem))
+            CliError::general(tr!("cannot write the embedded portal's state: {problem}", problem))
         })?;
         bytes.push(b'\n');
         write_whole(&self.file, &bytes)?;

@@ -15,8 +15,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::args::LogFormat;
-use super::environment;
-use super::failure::Failure;
+use super::env;
+use super::error::CliError;
 use super::ui::Ui;
 use crate::diagnostic::{mask, visible};
 use crate::report::json_document;
@@ -26,23 +26,23 @@ use crate::report::json_document;
 const SILENCED: &[&str] = &["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// Starts logging.
-pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), Failure> {
-    let wanted = environment::log_filter().unwrap_or_else(|| "off".to_owned());
+pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), CliError> {
+    let wanted = env::log_filter().unwrap_or_else(|| "off".to_owned());
     let wanted: Targets = wanted.parse().map_err(|problem| {
-        Failure::error(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
+        CliError::general(tr!("RECARD_LOG does not say which log lines: {problem}", problem))
             .hint(tr!("for example RECARD_LOG=recard=debug"))
     })?;
     let may_speak =
         filter_fn(|line| !is_silenced(line.target())).with_max_level_hint(LevelFilter::TRACE);
-    let writer = AboveBars { bars: ui.bars().cloned(), format };
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colours_stderr());
+    let writer = SuspendingWriter { bars: ui.bars().cloned(), format };
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ui.colors_stderr());
     let lines = match format {
         LogFormat::Text => lines.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let started =
         tracing_subscriber::registry().with(lines.with_filter(wanted.and(may_speak))).try_init();
-    started.map_err(|problem| Failure::error(tr!("cannot start logging: {problem}", problem)))
+    started.map_err(|problem| CliError::general(tr!("cannot start logging: {problem}", problem)))
 }
 
 /// Whether a line is of one of these crates, or of any module in them.
@@ -72,25 +72,25 @@ fn safe(line: &str, format: LogFormat) -> String {
 }
 
 /// Writes lines above the progress bars, which are drawn again below them.
-struct AboveBars {
+struct SuspendingWriter {
     bars: Option<MultiProgress>,
     format: LogFormat,
 }
 
-struct Line {
+struct LogLine {
     bars: Option<MultiProgress>,
     format: LogFormat,
 }
 
-impl<'a> MakeWriter<'a> for AboveBars {
-    type Writer = Line;
+impl<'a> MakeWriter<'a> for SuspendingWriter {
+    type Writer = LogLine;
 
-    fn make_writer(&'a self) -> Line {
-        Line { bars: self.bars.clone(), format: self.format }
+    fn make_writer(&'a self) -> LogLine {
+        LogLine { bars: self.bars.clone(), format: self.format }
     }
 }
 
-impl io::Write for Line {
+impl io::Write for LogLine {
     /// Writes a whole line: the layer gives it in one piece, so that no secret is cut.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = safe(&String::from_utf8_lossy(bytes), self.format);

@@ -15,14 +15,14 @@ use crate::plan::Plan;
 use crate::report::Subject;
 
 /// The one label that a metric has here.
-type Label = [(&'static str, &'static str); 1];
+type MetricLabel = [(&'static str, &'static str); 1];
 
 /// Numbers of all rounds so far.
 pub(super) struct Metrics {
     registry: Registry,
-    rounds: Family<Label, Counter>,
-    cards: Family<Label, Gauge>,
-    outcomes: Family<Label, Counter>,
+    rounds: Family<MetricLabel, Counter>,
+    cards: Family<MetricLabel, Gauge>,
+    outcomes: Family<MetricLabel, Counter>,
     duration: Gauge<f64, AtomicU64>,
     last_round: Gauge,
     last_success: Gauge,
@@ -32,15 +32,15 @@ impl Metrics {
     /// No round was made yet.
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("recard");
-        let rounds = Family::<Label, Counter>::default();
+        let rounds = Family::<MetricLabel, Counter>::default();
         registry.register("rounds", "Rounds, by how they ended", rounds.clone());
-        let cards = Family::<Label, Gauge>::default();
+        let cards = Family::<MetricLabel, Gauge>::default();
         registry.register(
             "cards",
             "Cards that the last plan selected, by what it decided",
             cards.clone(),
         );
-        let outcomes = Family::<Label, Counter>::default();
+        let outcomes = Family::<MetricLabel, Counter>::default();
         registry.register(
             "outcomes",
             "Cards that were to be reset, by what became of them",
@@ -77,12 +77,12 @@ impl Metrics {
     }
 
     /// Takes note of what a round is about.
-    pub(super) fn hear(&self, subject: Subject<'_>) {
+    pub(super) fn record_report(&self, subject: Subject<'_>) {
         match subject {
-            Subject::Plan(report) => self.planned(report.plan),
+            Subject::Plan(report) => self.record_plan(report.plan),
             Subject::Run(run) => {
                 if let Some(plan) = run.plan {
-                    self.planned(plan);
+                    self.record_plan(plan);
                 }
                 let totals = run.totals();
                 let counts = [
@@ -99,7 +99,7 @@ impl Metrics {
         }
     }
 
-    fn planned(&self, plan: &Plan) {
+    fn record_plan(&self, plan: &Plan) {
         let counts = plan.counts();
         for (decision, count) in
             [("keep", counts.keep), ("reset", counts.reset), ("hold", counts.hold)]
@@ -109,7 +109,7 @@ impl Metrics {
     }
 
     /// Takes note of the end of a round.
-    pub(super) fn ended(&self, code: u8, at: Timestamp, took: Duration) {
+    pub(super) fn record_round(&self, code: u8, at: Timestamp, took: Duration) {
         self.rounds.get_or_create(&[("result", result(code))]).inc();
         self.duration.set(took.as_secs_f64());
         self.last_round.set(at.as_second());
@@ -145,18 +145,20 @@ pub(super) fn result(code: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Settled;
+    use crate::engine::TargetOutcome;
     use crate::model::{CardKey, LeadCustomerType, Outcome};
-    use crate::report::SettledRun;
+    use crate::report::ReportedRun;
 
     #[test]
     fn metrics_card_changed_since_the_plan_counts_as_skipped() {
         let metrics = Metrics::new();
-        let targets =
-            [Settled { key: CardKey::common(LeadCustomerType::Simple), outcome: Outcome::Changed }];
-        metrics.hear(Subject::Run(&SettledRun {
+        let targets = [TargetOutcome {
+            key: CardKey::common(LeadCustomerType::Simple),
+            outcome: Outcome::Changed,
+        }];
+        metrics.record_report(Subject::Run(&ReportedRun {
             targets: &targets,
-            ..SettledRun::not_begun("embedded")
+            ..ReportedRun::not_begun("embedded")
         }));
         let text = metrics.text();
         assert!(text.contains("recard_outcomes_total{outcome=\"skipped\"} 1"), "{text}");

@@ -1,33 +1,33 @@
 //! The command line. It marries the portal, the store and the engine, and is the only module that
 //! prints, reads the environment, asks for the time of day or knows about exit codes.
 
-mod again;
 mod args;
 mod clock;
 mod commands;
-mod door;
 #[cfg(feature = "emulator")]
 mod embedded;
-mod environment;
+mod env;
+mod error;
 pub mod exit;
-mod failure;
-mod identity;
-mod interrupt;
+mod file_identity;
+mod git_log;
+mod http_server;
 mod log;
 mod metrics;
 mod named_files;
-mod names;
-mod number;
+mod next_command;
 mod output;
+mod permissions;
+mod person_names;
 mod plan_files;
 mod planning;
 mod progress;
-mod provenance;
-mod rights;
-mod running;
+mod run_lifecycle;
 mod session;
+mod signals;
 mod sources;
 mod ui;
+mod value_parsers;
 
 use std::ffi::OsString;
 
@@ -35,13 +35,13 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::runtime::Builder;
 
-use args::{Cli, Colour, Command, Global};
-use failure::Failure;
-use interrupt::{Interrupt, Signals};
-use ui::{Talk, Ui};
+use args::{Cli, CliCommand, ColorWhen, GlobalArgs};
+use error::CliError;
+use signals::{Interrupt, Signals};
+use ui::{Ui, Verbosity};
 
-use crate::diagnostic::{is_disturbing, visible_lines};
-use crate::language;
+use crate::diagnostic::{is_unsafe, visible_lines};
+use crate::i18n;
 
 /// Stack of the thread that a command works on: that of a main thread on most systems.
 const COMMAND_STACK: usize = 8 << 20;
@@ -55,7 +55,7 @@ const PANICKED: u8 = 101;
 /// The codes are those of [`exit`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    environment::learn_secrets(&arguments);
+    env::register_secrets(&arguments);
     ui::mask_panics();
     let read = Cli::command().try_get_matches_from(&arguments);
     let read =
@@ -71,16 +71,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let choice = match cli.global.color {
-        Colour::Auto => anstream::ColorChoice::Auto,
-        Colour::Always => anstream::ColorChoice::Always,
-        Colour::Never => anstream::ColorChoice::Never,
+        ColorWhen::Auto => anstream::ColorChoice::Auto,
+        ColorWhen::Always => anstream::ColorChoice::Always,
+        ColorWhen::Never => anstream::ColorChoice::Never,
     };
-    let completed = environment::complete(&mut cli.global, store);
-    language::speak(cli.global.lang.unwrap_or_else(environment::language));
-    let ui = Ui::new(choice, if cli.global.quiet { Talk::Quiet } else { Talk::Normal });
+    let completed = env::fill_missing_options(&mut cli.global, store);
+    i18n::set_language(cli.global.lang.unwrap_or_else(env::language));
+    let ui = Ui::new(choice, if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let ended = completed
         .and_then(|()| log::start(&ui, cli.global.log_format))
-        .and_then(|()| beside_signals(&ui, cli));
+        .and_then(|()| run_with_signals(&ui, cli));
     ended.unwrap_or_else(|failure| {
         ui.fail(&failure);
         failure.code
@@ -88,7 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Runs a command on a thread of its own, until its end or until signals end it.
-fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
+fn run_with_signals(ui: &Ui, cli: Cli) -> Result<u8, CliError> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|problem| cannot_start(&problem))?;
     let code = runtime.block_on(async {
@@ -98,7 +98,7 @@ fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
         let command = {
             let (ui, interrupt) = (ui.clone(), interrupt.clone());
             move || {
-                let code = end_of(&ui, cli, &interrupt);
+                let code = run_to_end(&ui, cli, &interrupt);
                 // Nobody waits any more if a signal has ended the process.
                 let _ = done.send(code);
             }
@@ -118,7 +118,7 @@ fn beside_signals(ui: &Ui, cli: Cli) -> Result<u8, Failure> {
 }
 
 /// Runs a command to its end, and tells why it failed if it did.
-fn end_of(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
+fn run_to_end(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
     let outcome =
         runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
     let outcome = outcome.and_then(|runtime| {
@@ -144,18 +144,17 @@ fn end_of(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
     }
 }
 
-fn cannot_start(problem: &std::io::Error) -> Failure {
-    Failure::error(tr!("cannot start: {problem}", problem))
+fn cannot_start(problem: &std::io::Error) -> CliError {
+    CliError::general(tr!("cannot start: {problem}", problem))
 }
 
 /// Prints what clap says of a command line. Help and version are results; everything else is a
 /// misunderstanding.
 fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
-    let ui = Ui::new(anstream::ColorChoice::Auto, Talk::Normal);
+    let ui = Ui::new(anstream::ColorChoice::Auto, Verbosity::Normal);
     let text = problem.render();
     // Colors that stand in an argument cannot be told from those of clap.
-    let is_plain =
-        arguments.iter().any(|argument| argument.to_string_lossy().contains(is_disturbing));
+    let is_plain = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_unsafe));
     let text = if is_plain {
         visible_lines(&text.to_string()).into_owned()
     } else {
@@ -179,11 +178,11 @@ pub fn command() -> clap::Command {
 /// was just received, and nothing is handed from core to core. What serves others has threads for
 /// them: an emulated portal as many as there are cores, a loop one that says how it is while files
 /// are waited for.
-fn runtime_for(command: &Command) -> Builder {
+fn runtime_for(command: &CliCommand) -> Builder {
     match command {
         #[cfg(feature = "emulator")]
-        Command::Emulate(_) => Builder::new_multi_thread(),
-        Command::Reconcile(_) => {
+        CliCommand::Emulate(_) => Builder::new_multi_thread(),
+        CliCommand::Reconcile(_) => {
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(1);
             builder
@@ -194,49 +193,53 @@ fn runtime_for(command: &Command) -> Builder {
 
 async fn dispatch(
     ui: &Ui,
-    global: &Global,
-    command: Command,
+    global: &GlobalArgs,
+    command: CliCommand,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     named_files::check(global, &command)?;
     match command {
-        Command::Validate(arguments) => commands::validate::run(ui, &arguments, interrupt).await,
-        Command::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,
-        Command::Apply(arguments) => commands::apply::run(ui, global, &arguments, interrupt).await,
-        Command::Restore(arguments) => {
+        CliCommand::Validate(arguments) => commands::validate::run(ui, &arguments, interrupt).await,
+        CliCommand::Plan(arguments) => commands::plan::run(ui, global, &arguments, interrupt).await,
+        CliCommand::Apply(arguments) => {
+            commands::apply::run(ui, global, &arguments, interrupt).await
+        }
+        CliCommand::Restore(arguments) => {
             commands::restore::run(ui, global, &arguments, interrupt).await
         }
-        Command::Resume(arguments) => {
-            commands::resume::run(ui, global, &arguments, interrupt).await
+        CliCommand::Recover(arguments) => {
+            commands::recover::run(ui, global, &arguments, interrupt).await
         }
-        Command::History(arguments) => commands::history::run(ui, global, &arguments),
-        Command::Show(arguments) => commands::show::run(ui, global, &arguments),
-        Command::Reconcile(arguments) => {
+        CliCommand::History(arguments) => commands::history::run(ui, global, &arguments),
+        CliCommand::Show(arguments) => commands::show::run(ui, global, &arguments),
+        CliCommand::Reconcile(arguments) => {
             commands::reconcile::run(ui, global, &arguments, interrupt).await
         }
-        Command::Init(arguments) => commands::init::run(ui, global, &arguments),
-        Command::Drift(arguments) => commands::drift::run(ui, global, &arguments, interrupt).await,
-        Command::Inventory(arguments) => {
+        CliCommand::Init(arguments) => commands::init::run(ui, global, &arguments),
+        CliCommand::Drift(arguments) => {
+            commands::drift::run(ui, global, &arguments, interrupt).await
+        }
+        CliCommand::Inventory(arguments) => {
             commands::inventory::run(ui, global, &arguments, interrupt).await
         }
-        Command::Export(arguments) => {
+        CliCommand::Export(arguments) => {
             commands::export::run(ui, global, &arguments, interrupt).await
         }
-        Command::Doctor(arguments) => {
+        CliCommand::Doctor(arguments) => {
             commands::doctor::run(ui, global, &arguments, interrupt).await
         }
-        Command::Audit(arguments) => commands::audit::run(ui, global, arguments.action),
-        Command::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action),
-        Command::Unlock(arguments) => {
+        CliCommand::Audit(arguments) => commands::audit::run(ui, global, arguments.action),
+        CliCommand::Ledger(arguments) => commands::ledger::run(ui, global, &arguments.action),
+        CliCommand::Unlock(arguments) => {
             commands::unlock::run(ui, global, &arguments, interrupt).await
         }
-        Command::Schema(arguments) => commands::schema::run(ui, arguments.of),
+        CliCommand::Schema(arguments) => commands::schema::run(ui, arguments.of),
         #[cfg(feature = "emulator")]
-        Command::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
+        CliCommand::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
         #[cfg(feature = "emulator")]
-        Command::Demo(arguments) => commands::demo::run(ui, global, &arguments, interrupt).await,
-        Command::Completions(arguments) => commands::about::completions(ui, arguments.shell),
-        Command::Man(arguments) => commands::man::run(ui, &arguments),
-        Command::HelpExitCodes => commands::about::exit_codes(ui),
+        CliCommand::Demo(arguments) => commands::demo::run(ui, global, &arguments, interrupt).await,
+        CliCommand::Completions(arguments) => commands::about::completions(ui, arguments.shell),
+        CliCommand::Man(arguments) => commands::man::run(ui, &arguments),
+        CliCommand::HelpExitCodes => commands::about::exit_codes(ui),
     }
 }

@@ -6,42 +6,42 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Command, Global, LedgerAction, Memory};
+use super::args::{CliCommand, GlobalArgs, LedgerAction, LedgerArgs};
 use super::commands::export;
 #[cfg(feature = "emulator")]
 use super::embedded;
-use super::environment;
+use super::env;
+use super::error::CliError;
 use super::exit;
-use super::failure::Failure;
-use super::identity::{self, Identity};
+use super::file_identity::{self, FileIdentity};
 use super::output::Output;
 use super::sources;
-use crate::language::Text;
-use crate::report::Format;
+use crate::i18n::Text;
+use crate::report::OutputFormat;
 
 /// A file that a command line names.
-struct Named {
+struct NamedFile {
     path: PathBuf,
     role: Text,
 }
 
 /// Everything that a command line names.
 #[derive(Default)]
-struct Names {
+struct NamedFiles {
     /// Files that are replaced.
-    outputs: Vec<Named>,
+    outputs: Vec<NamedFile>,
     /// Files that are read, and some of them kept anew.
-    inputs: Vec<Named>,
+    inputs: Vec<NamedFile>,
     /// Whether a manifest comes from stdin.
     stdin: bool,
 }
 
 /// Refuses a command line of which one file would be written over another one.
-pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
-    let mut names = Names::default();
-    names.of_command(command);
-    names.of_global(global);
-    names.of_outputs(outputs_of(command));
+pub(super) fn check(global: &GlobalArgs, command: &CliCommand) -> Result<(), CliError> {
+    let mut names = NamedFiles::default();
+    names.add_command(command);
+    names.add_global(global);
+    names.add_outputs(command_outputs(command));
     if names.outputs.is_empty() {
         return Ok(());
     }
@@ -49,62 +49,62 @@ pub(super) fn check(global: &Global, command: &Command) -> Result<(), Failure> {
 }
 
 /// The outputs of the commands that write reports.
-fn outputs_of(command: &Command) -> &[Output] {
+fn command_outputs(command: &CliCommand) -> &[Output] {
     match command {
-        Command::Validate(arguments) => &arguments.written.output,
-        Command::Plan(arguments) => &arguments.shown.written.output,
-        Command::Apply(arguments) => &arguments.shown.written.output,
-        Command::Restore(arguments) => &arguments.shown.written.output,
-        Command::History(arguments) => &arguments.output,
-        Command::Show(arguments) => &arguments.written.output,
-        Command::Reconcile(arguments) => &arguments.written.output,
-        Command::Drift(arguments) => &arguments.shown.written.output,
-        Command::Inventory(arguments) => &arguments.output,
-        Command::Doctor(arguments) => &arguments.output,
+        CliCommand::Validate(arguments) => &arguments.output_args.output,
+        CliCommand::Plan(arguments) => &arguments.view.output_args.output,
+        CliCommand::Apply(arguments) => &arguments.view.output_args.output,
+        CliCommand::Restore(arguments) => &arguments.view.output_args.output,
+        CliCommand::History(arguments) => &arguments.output,
+        CliCommand::Show(arguments) => &arguments.output_args.output,
+        CliCommand::Reconcile(arguments) => &arguments.output_args.output,
+        CliCommand::Drift(arguments) => &arguments.view.output_args.output,
+        CliCommand::Inventory(arguments) => &arguments.output,
+        CliCommand::Doctor(arguments) => &arguments.output,
         _ => &[],
     }
 }
 
-impl Names {
-    fn of_command(&mut self, command: &Command) {
+impl NamedFiles {
+    fn add_command(&mut self, command: &CliCommand) {
         match command {
-            Command::Validate(arguments) => self.manifests(&arguments.manifests.files),
-            Command::Plan(arguments) => {
+            CliCommand::Validate(arguments) => self.manifests(&arguments.manifests.files),
+            CliCommand::Plan(arguments) => {
                 self.manifests(&arguments.manifests.files);
-                self.memory(&arguments.rules.memory);
+                self.ledger(&arguments.policy_args.ledger_args);
                 self.output(arguments.out.as_deref(), || tr!("the plan file of --out"));
             }
-            Command::Apply(arguments) => {
+            CliCommand::Apply(arguments) => {
                 self.manifests(&arguments.files);
-                self.memory(&arguments.rules.memory);
+                self.ledger(&arguments.policy_args.ledger_args);
                 self.input(arguments.plan.as_deref(), || tr!("the plan file"));
             }
-            Command::Resume(arguments) => self.memory(&arguments.memory),
-            Command::Show(arguments) => {
+            CliCommand::Recover(arguments) => self.ledger(&arguments.ledger_args),
+            CliCommand::Show(arguments) => {
                 self.input(
                     Some(Path::new(&arguments.run)).filter(|path| path.exists() && !path.is_dir()),
                     || tr!("the plan file"),
                 );
             }
-            Command::Export(arguments) => {
+            CliCommand::Export(arguments) => {
                 for path in arguments.out.iter().flat_map(|folder| export::files(folder)) {
                     self.output(Some(&path), || tr!("the export"));
                 }
             }
-            Command::Reconcile(arguments) => {
+            CliCommand::Reconcile(arguments) => {
                 self.manifests(&arguments.manifests.files);
-                self.memory(&arguments.rules.memory);
+                self.ledger(&arguments.policy_args.ledger_args);
             }
-            Command::Drift(arguments) => {
+            CliCommand::Drift(arguments) => {
                 self.manifests(&arguments.manifests.files);
-                self.memory(&arguments.memory);
+                self.ledger(&arguments.ledger_args);
             }
-            Command::Ledger(arguments) => match &arguments.action {
+            CliCommand::Ledger(arguments) => match &arguments.action {
                 LedgerAction::Show { file: _ } => {}
                 LedgerAction::New { file } => self.output(Some(file), || tr!("the new ledger")),
             },
             #[cfg(feature = "emulator")]
-            Command::Emulate(arguments) => {
+            CliCommand::Emulate(arguments) => {
                 self.output(arguments.ready_file.as_deref(), || tr!("the file of --ready-file"));
                 self.input(arguments.faults.as_deref(), || tr!("the script of faults"));
                 self.input(Some(Path::new(&arguments.seed)).filter(|path| path.is_file()), || {
@@ -115,29 +115,30 @@ impl Names {
         }
     }
 
-    fn of_outputs(&mut self, outputs: &[Output]) {
+    fn add_outputs(&mut self, outputs: &[Output]) {
         for Output { format, path } in outputs {
             self.output(path.as_deref(), || tr!("the output {format}", format));
         }
-        if outputs.iter().any(|output| output.format == Format::Github) {
-            self.output(environment::step_summary().as_deref(), || tr!("the step summary"));
+        if outputs.iter().any(|output| output.format == OutputFormat::Github) {
+            self.output(env::step_summary().as_deref(), || tr!("the step summary"));
         }
     }
 
-    fn of_global(&mut self, global: &Global) {
-        let webhooks =
-            global.webhook_url_file.clone().into_iter().chain(environment::webhook_files());
+    fn add_global(&mut self, global: &GlobalArgs) {
+        let webhooks = global.webhook_url_file.clone().into_iter().chain(env::webhook_files());
         for path in webhooks {
             self.input(Some(&path), || tr!("the file of the webhook"));
         }
         #[cfg(feature = "emulator")]
         if let Some(file) =
-            global.portal.as_deref().and_then(|portal| embedded::file(portal, &global.store))
+            global.portal.as_deref().and_then(|portal| embedded::state_file(portal, &global.store))
         {
             let role = || tr!("the state of the embedded portal");
-            let default = embedded::file(embedded::NAME, &global.store);
+            let default = embedded::state_file(embedded::PORTAL_NAME, &global.store);
             // The portal writes its state back; its usual place is a file of the store.
-            if default.is_some_and(|default| Identity::of(&default) == Identity::of(&file)) {
+            if default.is_some_and(|default| {
+                FileIdentity::from_path(&default) == FileIdentity::from_path(&file)
+            }) {
                 self.input(Some(&file), role);
             } else {
                 self.output(Some(&file), role);
@@ -147,43 +148,45 @@ impl Names {
 
     fn manifests(&mut self, files: &[PathBuf]) {
         self.stdin |= files.iter().any(|file| file.as_os_str() == "-");
-        let files = sources::found(files).unwrap_or_default();
-        self.inputs.extend(files.into_iter().map(|path| Named { path, role: tr!("a manifest") }));
+        let files = sources::find_files(files).unwrap_or_default();
+        self.inputs
+            .extend(files.into_iter().map(|path| NamedFile { path, role: tr!("a manifest") }));
     }
 
-    fn memory(&mut self, memory: &Memory) {
-        self.input(memory.ledger.as_deref(), || tr!("the ledger"));
+    fn ledger(&mut self, ledger_args: &LedgerArgs) {
+        self.input(ledger_args.ledger.as_deref(), || tr!("the ledger"));
     }
 
     fn input(&mut self, path: Option<&Path>, role: impl Fn() -> Text) {
-        self.inputs.extend(path.map(|path| Named { path: path.to_owned(), role: role() }));
+        self.inputs.extend(path.map(|path| NamedFile { path: path.to_owned(), role: role() }));
     }
 
     fn output(&mut self, path: Option<&Path>, role: impl Fn() -> Text) {
-        let kept = path.filter(|path| identity::is_kept(path));
-        self.outputs.extend(kept.map(|path| Named { path: path.to_owned(), role: role() }));
+        let kept = path.filter(|path| file_identity::is_kept(path));
+        self.outputs.extend(kept.map(|path| NamedFile { path: path.to_owned(), role: role() }));
     }
 
     /// Compares each output with the store, with every input, and with the outputs before it.
-    fn compare(&self, store: &Path) -> Result<(), Failure> {
-        let identified = |named: &Named| (Identity::of(&named.path), named.role.clone());
-        let mut known: Vec<(Identity, Text)> = self.inputs.iter().map(identified).collect();
+    fn compare(&self, store: &Path) -> Result<(), CliError> {
+        let identified =
+            |named: &NamedFile| (FileIdentity::from_path(&named.path), named.role.clone());
+        let mut known: Vec<(FileIdentity, Text)> = self.inputs.iter().map(identified).collect();
         if self.stdin {
-            known.push((Identity::of_stdin(), tr!("a manifest")));
+            known.push((FileIdentity::from_stdin(), tr!("a manifest")));
         }
-        for Named { path, role } in &self.outputs {
+        for NamedFile { path, role } in &self.outputs {
             let shown = path.display();
             let refused = |other: &Text| {
-                Failure::new(
+                CliError::new(
                     exit::USAGE,
                     tr!("{role} would be written over {other}: {shown}", role, other, shown),
                 )
                 .hint(tr!("nothing was done; choose another path"))
             };
-            if identity::is_of_store(path, store) {
+            if file_identity::is_of_store(path, store) {
                 return Err(refused(&tr!("the store")));
             }
-            let identity = Identity::of(path);
+            let identity = FileIdentity::from_path(path);
             if let Some((_, other)) = known.iter().find(|(known, _)| *known == identity) {
                 return Err(refused(other));
             }

@@ -4,30 +4,31 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::args::{Shown, Written};
-use super::failure::Failure;
+use super::args::{OutputArgs, PlanView};
+use super::error::CliError;
 use super::ui::{Ui, safe};
-use super::{environment, exit};
+use super::{env, exit};
 use crate::diagnostic::mask;
-use crate::language::{self, Text};
+use crate::i18n::{self, Text};
 use crate::model::decimal;
 use crate::report::{
-    Content, Failed, Format, History, Listing, MARKDOWN_LIMIT, Options, Purpose, Report, Subject,
+    DiffDetail, FailureReport, MARKDOWN_LIMIT, OutputFormat, Purpose, RenderOptions, Report,
+    RowFilter, RunHistory, Subject,
 };
 use crate::store::{destination, write_whole};
 
 /// Less than this would not hold a headline.
-const SMALLEST_LIMIT: usize = 1_000;
+const MIN_MARKDOWN_LIMIT: usize = 1_000;
 
 /// The largest summary of a step that GitHub shows, with what other commands of the step have
 /// written.
-const SUMMARY_LIMIT: u64 = 1 << 20;
+const MAX_SUMMARY_BYTES: u64 = 1 << 20;
 
 /// A form of output and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Output {
     /// The form.
-    pub(super) format: Format,
+    pub(super) format: OutputFormat,
     /// A file; stdout if there is none.
     pub(super) path: Option<PathBuf>,
 }
@@ -41,10 +42,10 @@ impl FromStr for Output {
             Some((format, path)) => (format, Some(PathBuf::from(path))),
             None => (text, None),
         };
-        match Format::ALL.into_iter().find(|(known, _)| *known == word) {
+        match OutputFormat::ALL.into_iter().find(|(known, _)| *known == word) {
             Some((_, format)) => Ok(Self { format, path }),
             None => {
-                let known = Format::ALL.map(|(known, _)| known).join(", ");
+                let known = OutputFormat::ALL.map(|(known, _)| known).join(", ");
                 Err(format!("there is no format {word:?}; there are {known}"))
             }
         }
@@ -53,20 +54,20 @@ impl FromStr for Output {
 
 /// Reads the output of a command that knows text and JSON only.
 pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
-    one_of(&[Format::Text, Format::Json], text)
+    parse_one_of(&[OutputFormat::Text, OutputFormat::Json], text)
 }
 
 /// Reads the output of a command that knows text, JSON and tables.
 pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
-    one_of(&[Format::Text, Format::Json, Format::Csv], text)
+    parse_one_of(&[OutputFormat::Text, OutputFormat::Json, OutputFormat::Csv], text)
 }
 
 /// Reads the output of a command that lists runs.
-pub(super) fn of_history(text: &str) -> Result<Output, String> {
-    one_of(&History::FORMATS, text)
+pub(super) fn history_format(text: &str) -> Result<Output, String> {
+    parse_one_of(&RunHistory::FORMATS, text)
 }
 
-fn one_of(formats: &[Format], text: &str) -> Result<Output, String> {
+fn parse_one_of(formats: &[OutputFormat], text: &str) -> Result<Output, String> {
     let output: Output = text.parse()?;
     if formats.contains(&output.format) {
         return Ok(output);
@@ -83,8 +84,8 @@ fn one_of(formats: &[Format], text: &str) -> Result<Output, String> {
 /// Reads the limit on the bytes of Markdown.
 pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
     match decimal::whole(text).and_then(|limit| usize::try_from(limit).ok()) {
-        Some(limit) if limit >= SMALLEST_LIMIT => Ok(limit),
-        Some(_) => Err(format!("less than {SMALLEST_LIMIT} bytes would not hold a headline")),
+        Some(limit) if limit >= MIN_MARKDOWN_LIMIT => Ok(limit),
+        Some(_) => Err(format!("less than {MIN_MARKDOWN_LIMIT} bytes would not hold a headline")),
         None => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
     }
 }
@@ -112,11 +113,11 @@ pub(super) struct Outputs<'a> {
     pub(super) ui: &'a Ui,
     purpose: Purpose,
     outputs: &'a [Output],
-    options: Options,
+    options: RenderOptions,
     /// The text so far: a preview, and what became of it.
     text: RefCell<String>,
     written: Cell<bool>,
-    heard: Option<&'a (dyn Fn(Subject<'_>) + Send + Sync)>,
+    observer: Option<&'a (dyn Fn(Subject<'_>) + Send + Sync)>,
     summary: Option<PathBuf>,
 }
 
@@ -125,85 +126,94 @@ impl<'a> Outputs<'a> {
     pub(super) fn open(
         ui: &'a Ui,
         purpose: Purpose,
-        written: &'a Written,
-    ) -> Result<Self, Failure> {
-        let Written { output: outputs, markdown_limit, marker } = written;
+        output_args: &'a OutputArgs,
+    ) -> Result<Self, CliError> {
+        let OutputArgs { output: outputs, markdown_limit, marker } = output_args;
         check_paths(outputs)?;
-        let has_github = outputs.iter().any(|output| output.format == Format::Github);
-        let summary = environment::step_summary().filter(|_| has_github);
+        let has_github = outputs.iter().any(|output| output.format == OutputFormat::Github);
+        let summary = env::step_summary().filter(|_| has_github);
         if let Some(path) = &summary {
             append(path, "")?;
         }
-        let options = Options {
+        let options = RenderOptions {
             language: ui.language(),
             markdown_limit: *markdown_limit,
             marker: marker.clone().unwrap_or_default(),
-            ..Options::default()
+            ..RenderOptions::default()
         };
         let (text, written) = (RefCell::default(), Cell::new(false));
-        Ok(Self { ui, purpose, outputs, options, text, written, heard: None, summary })
+        Ok(Self { ui, purpose, outputs, options, text, written, observer: None, summary })
     }
 
     /// The same, for plans and what becomes of them.
-    pub(super) fn showing(ui: &'a Ui, purpose: Purpose, shown: &'a Shown) -> Result<Self, Failure> {
-        let opened = Self::open(ui, purpose, &shown.written)?;
-        let listing = if shown.unchanged { Listing::Targets } else { Listing::Changes };
-        let content = if shown.detail { Content::Shown } else { Content::Left };
-        Ok(Self { options: Options { listing, content, ..opened.options }, ..opened })
+    pub(super) fn open_for_plan(
+        ui: &'a Ui,
+        purpose: Purpose,
+        view: &'a PlanView,
+    ) -> Result<Self, CliError> {
+        let opened = Self::open(ui, purpose, &view.output_args)?;
+        let listing = if view.unchanged { RowFilter::Targets } else { RowFilter::Changes };
+        let content = if view.detail { DiffDetail::Shown } else { DiffDetail::Hidden };
+        Ok(Self { options: RenderOptions { listing, content, ..opened.options }, ..opened })
     }
 
     /// Lets somebody hear what the reports are about, whatever their formats.
-    pub(super) fn heard_by(self, listener: &'a (dyn Fn(Subject<'_>) + Send + Sync)) -> Self {
-        Self { heard: Some(listener), ..self }
+    pub(super) fn with_observer(self, listener: &'a (dyn Fn(Subject<'_>) + Send + Sync)) -> Self {
+        Self { observer: Some(listener), ..self }
     }
 
     /// Lists every target of a run, not only those that went otherwise than planned.
     pub(super) fn with_every_target(self) -> Self {
-        Self { options: Options { listing: Listing::Targets, ..self.options }, ..self }
+        Self { options: RenderOptions { listing: RowFilter::Targets, ..self.options }, ..self }
     }
 
     /// How reports are shown.
-    pub(super) fn options(&self) -> &Options {
+    pub(super) fn options(&self) -> &RenderOptions {
         &self.options
     }
 
     /// Whether people read along on stdout.
     pub(super) fn has_text(&self) -> bool {
-        self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_none())
+        self.outputs
+            .iter()
+            .any(|output| output.format == OutputFormat::Text && output.path.is_none())
     }
 
     /// Writes what is going to happen, into outputs for people only: machines want one document,
     /// what became of it.
-    pub(super) fn preview(&self, subject: Subject<'_>) -> Result<(), Failure> {
-        let text = self.report(subject).render(Format::Text, &self.options);
+    pub(super) fn preview(&self, subject: Subject<'_>) -> Result<(), CliError> {
+        let text = self.report(subject).render(OutputFormat::Text, &self.options);
         self.preview_text(&text)
     }
 
     /// Like [`Outputs::preview`], of something that has no other form than text.
-    pub(super) fn preview_text(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn preview_text(&self, text: &str) -> Result<(), CliError> {
         self.keep_text(text);
         if self.has_text() { self.ui.result(text) } else { Ok(()) }
     }
 
     /// Keeps what was said for the files that are to hold all of it, if there are any.
     fn keep_text(&self, text: &str) {
-        if self.outputs.iter().any(|output| output.format == Format::Text && output.path.is_some())
+        if self
+            .outputs
+            .iter()
+            .any(|output| output.format == OutputFormat::Text && output.path.is_some())
         {
             self.text.borrow_mut().push_str(text);
         }
     }
 
     /// Writes the report into every output.
-    pub(super) fn write(&self, subject: Subject<'_>) -> Result<(), Failure> {
-        let text = self.report(subject).render(Format::Text, &self.options);
+    pub(super) fn write(&self, subject: Subject<'_>) -> Result<(), CliError> {
+        let text = self.report(subject).render(OutputFormat::Text, &self.options);
         self.write_with(subject, &text)
     }
 
     /// Like [`Outputs::write`], with a text that is told in place of the report's own.
-    pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), Failure> {
+    pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), CliError> {
         self.keep_text(text);
         self.written.set(true);
-        if let Some(listener) = self.heard {
+        if let Some(listener) = self.observer {
             listener(subject);
         }
         let report = self.report(subject);
@@ -212,9 +222,9 @@ impl<'a> Outputs<'a> {
             let done = match (&output.path, output.format) {
                 // What stands against the manifests, and why a command failed, stands on stderr
                 // already.
-                (None, Format::Text) => self.ui.result(text),
+                (None, OutputFormat::Text) => self.ui.result(text),
                 (None, format) => self.ui.document(&report.render(format, &self.options)),
-                (Some(path), Format::Text) => write_text(path, &self.text.borrow()),
+                (Some(path), OutputFormat::Text) => write_text(path, &self.text.borrow()),
                 (Some(path), format) => write_document(path, &report.render(format, &self.options)),
             };
             // One file that cannot be written costs only itself.
@@ -228,19 +238,19 @@ impl<'a> Outputs<'a> {
 
     /// Adds the report to the summary of a step, as far as there is room: GitHub shows nothing of a
     /// summary that is too large.
-    fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), Failure> {
+    fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), CliError> {
         let there = path.metadata().map_or(0, |there| there.len());
-        let room = SUMMARY_LIMIT.saturating_sub(there);
-        let options = Options {
+        let room = MAX_SUMMARY_BYTES.saturating_sub(there);
+        let options = RenderOptions {
             markdown_limit: usize::try_from(room).unwrap_or(usize::MAX),
             ..self.options.clone()
         };
-        let text = report.render(Format::Markdown, &options);
+        let text = report.render(OutputFormat::Markdown, &options);
         let text = mask(&text);
-        if room < SMALLEST_LIMIT as u64 || text.len() as u64 > room {
+        if room < MIN_MARKDOWN_LIMIT as u64 || text.len() as u64 > room {
             self.ui.warn(tr!(
                 "the step summary has no room for the report: GitHub shows at most {limit} bytes, and {there} are taken",
-                limit = SUMMARY_LIMIT,
+                limit = MAX_SUMMARY_BYTES,
                 there
             ));
             return Ok(());
@@ -249,19 +259,19 @@ impl<'a> Outputs<'a> {
     }
 
     /// Ends the command: if it failed before there was anything to tell, the outputs tell why.
-    pub(super) fn finish(&self, outcome: Result<u8, Failure>) -> Result<u8, Failure> {
+    pub(super) fn finish(&self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
         let Err(failure) = outcome else { return outcome };
         if !self.written.get() {
             let code = self.ui.signal().get().copied().unwrap_or(failure.code);
-            let failed = Failed { code, chain: &failure.chain, hints: &failure.hints };
-            self.without_stdout_text(Subject::Failure(&failed));
+            let failed = FailureReport { code, chain: &failure.chain, hints: &failure.hints };
+            self.write_after_stderr(Subject::Failure(&failed));
         }
         Err(failure)
     }
 
     /// Writes what people have read on stderr already.
-    pub(super) fn without_stdout_text(&self, subject: Subject<'_>) {
-        let text = self.report(subject).render(Format::Text, &self.options);
+    pub(super) fn write_after_stderr(&self, subject: Subject<'_>) {
+        let text = self.report(subject).render(OutputFormat::Text, &self.options);
         self.text.borrow_mut().push_str(&text);
         // The command has failed already; what failed beside that must not hide why.
         if let Err(beside) = self.write_with(subject, "") {
@@ -276,20 +286,21 @@ impl<'a> Outputs<'a> {
 
 /// Finds out whether every file can be written, before anything is done whose report would be lost
 /// otherwise.
-pub(super) fn check_paths(outputs: &[Output]) -> Result<(), Failure> {
+pub(super) fn check_paths(outputs: &[Output]) -> Result<(), CliError> {
     // Workflow commands are lines of a log; they may stand below a text.
-    let is_document = |output: &&Output| output.path.is_none() && output.format != Format::Github;
+    let is_document =
+        |output: &&Output| output.path.is_none() && output.format != OutputFormat::Github;
     if outputs.iter().filter(is_document).count() > 1 {
-        return Err(Failure::new(exit::USAGE, tr!("two outputs go to stdout"))
+        return Err(CliError::new(exit::USAGE, tr!("two outputs go to stdout"))
             .hint(tr!("give all but one of them a file: --output json=plan.json")));
     }
     outputs.iter().filter_map(|output| output.path.as_deref()).try_for_each(check_path)
 }
 
 /// Finds out whether a file can be written.
-pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_path(path: &Path) -> Result<(), CliError> {
     let cannot = |problem: Text| {
-        Failure::error(tr!("cannot write {}: {problem}", path.display(), problem))
+        CliError::general(tr!("cannot write {}: {problem}", path.display(), problem))
             .hint(tr!("nothing was done yet; choose another path"))
     };
     if path.is_dir() {
@@ -316,14 +327,14 @@ pub(super) fn check_path(path: &Path) -> Result<(), Failure> {
 pub(super) fn write(
     ui: &Ui,
     outputs: &[Output],
-    text: impl Fn(Format) -> String,
-) -> Result<(), Failure> {
+    text: impl Fn(OutputFormat) -> String,
+) -> Result<(), CliError> {
     for Output { format, path } in outputs {
-        let text = language::within(format.language(ui.language()), || text(*format));
+        let text = i18n::with_language(format.language(ui.language()), || text(*format));
         match path {
-            None if *format == Format::Text => ui.result(text)?,
+            None if *format == OutputFormat::Text => ui.result(text)?,
             None => ui.document(&text)?,
-            Some(path) if *format == Format::Text => write_text(path, &text)?,
+            Some(path) if *format == OutputFormat::Text => write_text(path, &text)?,
             Some(path) => write_document(path, &text)?,
         }
     }
@@ -331,25 +342,25 @@ pub(super) fn write(
 }
 
 /// Writes a text for people into a file, without colors.
-fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
     let plain = anstream::adapter::strip_str(&safe(text)).to_string();
     Ok(write_whole(path, plain.as_bytes())?)
 }
 
 /// Writes a document, whose format has made foreign text safe by its own escapes, into a file.
 /// Known secrets are covered.
-pub(super) fn write_document(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_document(path: &Path, text: &str) -> Result<(), CliError> {
     Ok(write_whole(path, mask(text).as_bytes())?)
 }
 
 /// Adds to a file that others write, too.
-fn append(path: &Path, text: &str) -> Result<(), Failure> {
+fn append(path: &Path, text: &str) -> Result<(), CliError> {
     use std::io::Write as _;
     let mut opened = std::fs::File::options().append(true).create(true).open(path);
     let done = opened.as_mut().map_err(|problem| problem.to_string());
     done.and_then(|file| file.write_all(text.as_bytes()).map_err(|problem| problem.to_string()))
         .map_err(|problem| {
-            Failure::error(tr!(
+            CliError::general(tr!(
                 "cannot write the step summary {}: {problem}",
                 path.display(),
                 problem
@@ -364,10 +375,10 @@ mod tests {
 
     #[test]
     fn a_format_may_have_a_path() {
-        assert_eq!("json".parse(), Ok(Output { format: Format::Json, path: None }));
+        assert_eq!("json".parse(), Ok(Output { format: OutputFormat::Json, path: None }));
         let path = Some(PathBuf::from("a=b.json"));
-        assert_eq!("json=a=b.json".parse(), Ok(Output { format: Format::Json, path }));
-        for (word, format) in Format::ALL {
+        assert_eq!("json=a=b.json".parse(), Ok(Output { format: OutputFormat::Json, path }));
+        for (word, format) in OutputFormat::ALL {
             assert_eq!(word.parse::<Output>().map(|output| output.format), Ok(format));
             assert_eq!(format.to_string(), word);
         }
@@ -380,10 +391,10 @@ mod tests {
         let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
         assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
         assert_eq!(
-            other(of_history),
+            other(history_format),
             "this command has no format sarif; it has text, json, markdown and csv"
         );
-        assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(Format::Csv));
+        assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(OutputFormat::Csv));
     }
 
     #[test]

@@ -9,33 +9,33 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::clock::SystemClock;
-use super::environment;
-use super::failure::Failure;
+use super::env;
+use super::error::CliError;
 use super::planning::Planned;
 use super::session::Session;
-use super::sources::Manifest;
+use super::sources::LoadedManifests;
 use crate::engine;
-use crate::format::plan_file::{
-    LONGEST_PLAN_AGE, PlanFile, PlanFileContent, PlanManifest, plan_file_targets,
-};
 use crate::manifest::Document;
 use crate::model::{PortalId, UserId};
 use crate::plan::Plan;
-use crate::port::Clock as _;
+use crate::ports::Clock as _;
+use crate::records::plan_file::{
+    MAX_PLAN_AGE, PlanFile, PlanFileContent, PlanManifest, plan_file_targets,
+};
 use crate::store::read_whole;
 
 /// As much as is read of a plan file. One for all cards of 100,000 people has less.
-const LARGEST_PLAN_FILE: u64 = 256 << 20;
+const MAX_PLAN_FILE_BYTES: u64 = 256 << 20;
 
 /// The plan as a file that expires after a time.
-pub(super) fn made(
+pub(super) fn new_plan_file(
     session: &Session,
-    manifest: &Manifest,
+    manifest: &LoadedManifests,
     planned: &Planned,
     max_age: Duration,
-) -> Result<PlanFile, Failure> {
+) -> Result<PlanFile, CliError> {
     let unwritable = |problem: &dyn std::fmt::Display| {
-        Failure::error(tr!("cannot make a plan file: {problem}", problem))
+        CliError::general(tr!("cannot make a plan file: {problem}", problem))
     };
     let created = SystemClock.now();
     let plan = &planned.plan;
@@ -53,11 +53,11 @@ pub(super) fn made(
         caller_name: session.caller.name.to_string(),
         manifest: manifest.declaration.digest,
         manifests: manifest.declaration.documents.iter().map(named).collect(),
-        commit: environment::commit(),
+        commit: env::commit(),
         targets,
         marks,
         limits: planned.limits.clone(),
-        breaches: plan.guards.breaches.clone(),
+        violations: plan.guards.violations.clone(),
         acknowledged: plan.guards.acknowledged.clone(),
         selected: selected(plan),
         counts: plan.counts(),
@@ -67,20 +67,20 @@ pub(super) fn made(
 
 /// Returns whom the manifests of a plan select, by the name of the manifest.
 fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
-    let measured = plan.guards.measure.manifests.iter();
+    let measured = plan.guards.impact.manifests.iter();
     measured.map(|(name, measure)| (Arc::clone(name), measure.selected.clone())).collect()
 }
 
 /// Reads a plan file, with its bytes. What it says is whole; whether it may be used is another
 /// question.
-pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
-    let bytes = read_whole(path, LARGEST_PLAN_FILE).map_err(|problem| {
-        Failure::error(tr!("cannot read the plan file {}: {problem}", path.display(), problem))
+pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), CliError> {
+    let bytes = read_whole(path, MAX_PLAN_FILE_BYTES).map_err(|problem| {
+        CliError::general(tr!("cannot read the plan file {}: {problem}", path.display(), problem))
             .hint(tr!("nothing was written; a plan file is what `recard plan -f FILE --out PLAN` has written"))
     })?;
     match PlanFile::parse(&bytes) {
         Ok(file) => Ok((file, bytes)),
-        Err(problem) => Err(Failure::plan_file(tr!("{}: {problem}", path.display(), problem))),
+        Err(problem) => Err(CliError::plan_file(tr!("{}: {problem}", path.display(), problem))),
     }
 }
 
@@ -89,10 +89,10 @@ pub(super) fn read(path: &Path) -> Result<(PlanFile, Vec<u8>), Failure> {
 pub(super) fn check(
     content: &PlanFileContent,
     portal: &PortalId,
-    manifest: Option<&Manifest>,
-) -> Result<(), Failure> {
+    manifest: Option<&LoadedManifests>,
+) -> Result<(), CliError> {
     if content.portal != *portal {
-        return Err(Failure::plan_file(tr!(
+        return Err(CliError::plan_file(tr!(
             "the plan file is for the portal {}, and the webhook is one of {portal}",
             content.portal,
             portal
@@ -100,39 +100,39 @@ pub(super) fn check(
     }
     let now = SystemClock.now();
     if content.is_from_the_future(now) {
-        return Err(Failure::plan_file(tr!(
+        return Err(CliError::plan_file(tr!(
             "the plan file was made at {}, and here it is {}: the clock of one of the machines is wrong",
-            moment(content.created),
-            moment(now)
+            format_time(content.created),
+            format_time(now)
         )));
     }
     if content.is_expired(now) {
-        return Err(Failure::plan_file(tr!(
+        return Err(CliError::plan_file(tr!(
             "the plan file expired at {}",
-            moment(content.expires)
+            format_time(content.expires)
         )));
     }
     if content.lasts_too_long() {
-        let days = LONGEST_PLAN_AGE.as_hours() / 24;
-        return Err(Failure::plan_file(tr!(
+        let days = MAX_PLAN_AGE.as_hours() / 24;
+        return Err(CliError::plan_file(tr!(
             "the plan file of {} may be used until {}, and no plan may be used for longer than {days} days",
-            moment(content.created),
-            moment(content.expires),
+            format_time(content.created),
+            format_time(content.expires),
             days
         )));
     }
     match manifest.and_then(|manifest| engine::difference(content, &manifest.declaration)) {
-        Some(difference) => Err(Failure::plan_file(difference)),
+        Some(difference) => Err(CliError::plan_file(difference)),
         None => Ok(()),
     }
 }
 
 /// Whether a plan file was made with the webhook of the same person.
-pub(super) fn check_caller(content: &PlanFileContent, session: &Session) -> Result<(), Failure> {
+pub(super) fn check_caller(content: &PlanFileContent, session: &Session) -> Result<(), CliError> {
     if content.caller == session.caller.user {
         return Ok(());
     }
-    Err(Failure::plan_file(tr!(
+    Err(CliError::plan_file(tr!(
         "the plan file was made as user {}, and this webhook acts as user {}",
         content.caller,
         session.caller.user
@@ -141,6 +141,6 @@ pub(super) fn check_caller(content: &PlanFileContent, session: &Session) -> Resu
 }
 
 /// A time as people and programs read it, to the second.
-pub(super) fn moment(time: Timestamp) -> String {
+pub(super) fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{Memory, Rules};
-use super::failure::Failure;
+use super::args::{LedgerArgs, PolicyArgs};
+use super::error::CliError;
+use super::git_log::{self, GitQuery};
 use super::output::Outputs;
-use super::progress::Progress;
-use super::provenance::{self, Asked};
-use super::rights;
+use super::permissions;
+use super::progress::ProgressReporter;
 use super::session::Session;
-use super::sources::{self, Manifest};
+use super::sources::{self, LoadedManifests};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Resolution};
-use crate::model::{CardKey, DesiredState, GuardLimits, Ledger, Selecting, Snapshot, UserId};
+use crate::model::{
+    CardKey, CurrentSelection, DesiredState, GuardLimits, Ledger, Snapshot, UserId,
+};
 use crate::plan::{self, BlindReset, Plan, Policy};
-use crate::port::{PortalError, ReadPortal as _, StoreError};
-use crate::portal::{Forecast, Task};
+use crate::portal::{Estimate, PlannedWork};
+use crate::ports::{PortalError, ReadPortal as _, StoreError};
 use crate::report::{Commit, Cost, PlanReport};
 use crate::store::Store;
 
@@ -34,17 +36,19 @@ pub(super) struct Planned {
 }
 
 /// Resolves, observes and plans. Sends nothing that writes.
-pub(super) async fn make(
+pub(super) async fn make_plan(
     outputs: &Outputs<'_>,
     session: &Session,
-    manifest: &Manifest,
-    rules: &Rules,
-) -> Result<Planned, Failure> {
+    manifest: &LoadedManifests,
+    policy_args: &PolicyArgs,
+) -> Result<Planned, CliError> {
     let whole = |found: &[Diagnostic]| !found.iter().any(Diagnostic::is_error);
-    let git = provenance::ask(&manifest.sources);
-    let (resolution, snapshot) = look(outputs, session, manifest, whole).await?;
+    let git = git_log::query(&manifest.sources);
+    let (resolution, snapshot) = resolve_and_observe(outputs, session, manifest, whole).await?;
     match snapshot {
-        Some(snapshot) => of_snapshot(session, manifest, rules, resolution, &snapshot, git).await,
+        Some(snapshot) => {
+            plan_from_snapshot(session, manifest, policy_args, resolution, &snapshot, git).await
+        }
         None => Err(sources::refuse(
             outputs,
             &resolution.warnings,
@@ -56,17 +60,18 @@ pub(super) async fn make(
 
 /// Resolves the manifests, then reads the cards of all targets. `worth` decides by the warnings
 /// whether the cards are read.
-pub(super) async fn look(
+pub(super) async fn resolve_and_observe(
     outputs: &Outputs<'_>,
     session: &Session,
-    manifest: &Manifest,
+    manifest: &LoadedManifests,
     worth: impl Fn(&[Diagnostic]) -> bool + Sync,
-) -> Result<(Resolution, Option<Snapshot>), Failure> {
+) -> Result<(Resolution, Option<Snapshot>), CliError> {
     let reader = session.portal.reader();
-    let progress = Progress::new(outputs.ui, session.forecast());
-    let failed =
-        |problem: PortalError, doing| session.told(Failure::from(problem).while_doing(doing));
-    progress.looking_up();
+    let progress = ProgressReporter::new(outputs.ui, session.duration_estimator());
+    let failed = |problem: PortalError, doing| {
+        session.with_webhook_hint(CliError::from(problem).context(doing))
+    };
+    progress.start_lookup();
     let resolution = engine::resolve_existing(&reader, &manifest.declaration)
         .await
         .map_err(|problem| failed(problem, tr!("cannot look up people and departments")))?;
@@ -84,20 +89,20 @@ pub(super) async fn look(
 }
 
 /// Plans what manifests were resolved to, and observed. Sends nothing that writes.
-pub(super) async fn of_snapshot(
+pub(super) async fn plan_from_snapshot(
     session: &Session,
-    manifest: &Manifest,
-    rules: &Rules,
+    manifest: &LoadedManifests,
+    policy_args: &PolicyArgs,
     resolution: Resolution,
     snapshot: &Snapshot,
-    git: Asked,
-) -> Result<Planned, Failure> {
+    git: GitQuery,
+) -> Result<Planned, CliError> {
     let Resolution { mut desired, warnings, employees } = resolution;
-    desired.guards.lower(rules.max_users);
-    let blind = if rules.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
+    desired.guards.lower(policy_args.max_users);
+    let blind = if policy_args.blind_reset { BlindReset::Allowed } else { BlindReset::Never };
     let policy = Policy {
         blind,
-        ledger: ledger(&session.store, &rules.memory)?,
+        ledger: ledger(&session.store, &policy_args.ledger_args)?,
         previous_selections: previous_selections(
             &session.store,
             &manifest.files(),
@@ -105,12 +110,13 @@ pub(super) async fn of_snapshot(
         )?,
     };
     let made = plan::plan(&desired, snapshot, &policy);
-    second_opinion(&desired, snapshot, &policy, &made)?;
+    verify_plan(&desired, snapshot, &policy, &made)?;
     let made = with_employees(session, made, employees).await?;
-    let not_allowed =
-        rights::warning(session, &made).await.map_err(|problem| session.told(problem.into()))?;
+    let not_allowed = permissions::warning(session, &made)
+        .await
+        .map_err(|problem| session.with_webhook_hint(problem.into()))?;
     let warnings = manifest.warnings.iter().cloned().chain(warnings).chain(not_allowed).collect();
-    let commits = session.interrupt().unless_stopped(async { Ok(git.answer().await) }).await?;
+    let commits = session.interrupt().unless_cancelled(async { Ok(git.answer().await) }).await?;
     Ok(Planned { plan: made, warnings, commits, limits: desired.guards })
 }
 
@@ -120,47 +126,49 @@ pub(super) async fn with_employees(
     session: &Session,
     made: Plan,
     known: Option<u32>,
-) -> Result<Plan, Failure> {
+) -> Result<Plan, CliError> {
     let employees = match known {
         Some(employees) => employees,
         None if !made.guards.lacks_employees() => return Ok(made),
         None => session.portal.reader().employees().await.map_err(|problem| {
-            session.told(Failure::from(problem).while_doing(tr!("cannot count the employees")))
+            session.with_webhook_hint(
+                CliError::from(problem).context(tr!("cannot count the employees")),
+            )
         })?,
     };
     Ok(Plan { guards: made.guards.with_employees(employees), ..made })
 }
 
 /// Has the checker look at a plan.
-pub(super) fn second_opinion(
+pub(super) fn verify_plan(
     desired: &DesiredState,
     snapshot: &Snapshot,
     policy: &Policy,
     made: &Plan,
-) -> Result<(), Failure> {
-    match plan::check(desired, snapshot, policy, made).first() {
+) -> Result<(), CliError> {
+    match plan::verify_plan(desired, snapshot, policy, made).first() {
         None => Ok(()),
-        Some(finding) => Err(untrusted(&finding.to_string())),
+        Some(finding) => Err(verification_error(&finding.to_string())),
     }
 }
 
 /// A plan that must not be, by what was found in it.
-pub(super) fn untrusted(finding: &str) -> Failure {
-    Failure::error(tr!("recard does not trust its own plan: {finding}", finding))
+pub(super) fn verification_error(finding: &str) -> CliError {
+    CliError::general(tr!("recard does not trust its own plan: {finding}", finding))
         .hint(tr!("nothing was written; this is a bug in recard, please report it"))
 }
 
 /// The memory of mode once: that of the store, or that in a file.
-pub(super) fn ledger(store: &Store, memory: &Memory) -> Result<Ledger, Failure> {
-    match &memory.ledger {
+pub(super) fn ledger(store: &Store, ledger_args: &LedgerArgs) -> Result<Ledger, CliError> {
+    match &ledger_args.ledger {
         None => Ok(store.ledger()?),
         Some(path) => store.ledger_file(path).map_err(|problem| match problem {
-            StoreError::Missing(_) => Failure::of_store(problem).hint(tr!(
+            StoreError::Missing(_) => CliError::from_store(problem).hint(tr!(
                 "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
                 path.display()
             )),
             // The advice about a store would name the wrong option.
-            StoreError::Io { .. } => Failure::of_store(problem).hint(tr!(
+            StoreError::Io { .. } => CliError::from_store(problem).hint(tr!(
                 "a ledger is written again after each run, so it must be a regular file that recard can read and write; begin one with: recard ledger new FILE"
             )),
             other => other.into(),
@@ -174,8 +182,8 @@ pub(super) fn previous_selections(
     store: &Store,
     files: &[(String, String)],
     selected: &BTreeMap<Arc<str>, Vec<UserId>>,
-) -> Result<BTreeMap<Arc<str>, u32>, Failure> {
-    let run: Vec<Selecting<'_>> = files
+) -> Result<BTreeMap<Arc<str>, u32>, CliError> {
+    let run: Vec<CurrentSelection<'_>> = files
         .iter()
         .map(|(manifest, file)| selecting(manifest, file, selected.get(manifest.as_str())))
         .collect();
@@ -189,30 +197,30 @@ pub(super) fn selecting<'a>(
     manifest: &'a str,
     file: &'a str,
     people: Option<&'a Vec<UserId>>,
-) -> Selecting<'a> {
-    Selecting { manifest, file, people: people.map_or(&[], Vec::as_slice) }
+) -> CurrentSelection<'a> {
+    CurrentSelection { manifest, file, people: people.map_or(&[], Vec::as_slice) }
 }
 
 /// What the resets of a plan cost, whose cards were read just now.
 pub(super) fn cost(session: &Session, plan: &Plan) -> Cost {
-    cost_of(session, Task::Resets(resets(plan)))
+    estimate_cost(session, PlannedWork::Resets(reset_count(plan)))
 }
 
 /// What a later apply costs, which reads so many cards first. If there is nothing to reset, there
 /// is none.
-pub(super) fn cost_of_apply(session: &Session, plan: &Plan, reads: usize) -> Cost {
-    match resets(plan) {
+pub(super) fn apply_cost(session: &Session, plan: &Plan, reads: usize) -> Cost {
+    match reset_count(plan) {
         0 => cost(session, plan),
-        resets => cost_of(session, Task::ReadsThenResets(reads, resets)),
+        resets => estimate_cost(session, PlannedWork::ReadsThenResets(reads, resets)),
     }
 }
 
-pub(super) fn resets(plan: &Plan) -> usize {
+pub(super) fn reset_count(plan: &Plan) -> usize {
     usize::try_from(plan.counts().reset).unwrap_or(usize::MAX)
 }
 
-fn cost_of(session: &Session, task: Task) -> Cost {
-    let Forecast { requests, time, operating_share } = session.portal.forecast(task);
+fn estimate_cost(session: &Session, task: PlannedWork) -> Cost {
+    let Estimate { requests, time, operating_share } = session.portal.estimate(task);
     Cost { requests, seconds: time.as_secs_f64(), operating_share }
 }
 
@@ -221,7 +229,7 @@ impl Planned {
     pub(super) fn report<'a>(
         &'a self,
         session: &'a Session,
-        manifest: &'a Manifest,
+        manifest: &'a LoadedManifests,
         cost: Cost,
     ) -> PlanReport<'a> {
         let documents = &manifest.declaration.documents;

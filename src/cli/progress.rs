@@ -13,9 +13,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use super::ui::Ui;
-use crate::engine::{Event, Listener};
-use crate::language::Text;
-use crate::portal::Task;
+use crate::engine::{Event, Observer};
+use crate::i18n::Text;
+use crate::portal::PlannedWork;
 use crate::report::Seconds;
 
 /// In a pipeline's log, a line this often shows that recard is alive.
@@ -25,57 +25,57 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const REDRAW: Duration = Duration::from_secs(1);
 
 /// How long work is going to take, as far as it can be known.
-pub(super) type Forecast = Arc<dyn Fn(Task) -> Option<Duration> + Send + Sync>;
+pub(super) type DurationEstimator = Arc<dyn Fn(PlannedWork) -> Option<Duration> + Send + Sync>;
 
 /// Shows the events of the engine.
-pub(super) struct Progress {
-    shared: Arc<Shared>,
+pub(super) struct ProgressReporter {
+    shared: Arc<SharedProgress>,
     clock: JoinHandle<()>,
 }
 
-struct Shared {
+struct SharedProgress {
     bars: Option<MultiProgress>,
     say: Box<dyn Fn(Text) + Send + Sync>,
-    forecast: Forecast,
-    state: Mutex<State>,
+    forecast: DurationEstimator,
+    state: Mutex<DisplayState>,
 }
 
 #[derive(Default)]
-struct State {
+struct DisplayState {
     bar: Option<ProgressBar>,
-    step: Option<Step>,
+    step: Option<ProgressStep>,
 }
 
 /// What is being done.
 #[derive(Clone)]
-struct Step {
+struct ProgressStep {
     doing: Text,
-    work: fn(usize) -> Task,
+    work: fn(usize) -> PlannedWork,
     done: usize,
     /// Not known for a list of unknown length.
     total: Option<usize>,
 }
 
-impl Progress {
+impl ProgressReporter {
     /// Starts with nothing to show. Must be called within a runtime, whose clock it uses.
-    pub(super) fn new(ui: &Ui, forecast: Forecast) -> Self {
+    pub(super) fn new(ui: &Ui, forecast: DurationEstimator) -> Self {
         let say = ui.clone();
-        Self::shown(ui.bars().cloned(), Box::new(move |text| say.note(text)), forecast)
+        Self::with_output(ui.bars().cloned(), Box::new(move |text| say.note(text)), forecast)
     }
 
-    fn shown(
+    fn with_output(
         bars: Option<MultiProgress>,
         say: Box<dyn Fn(Text) + Send + Sync>,
-        forecast: Forecast,
+        forecast: DurationEstimator,
     ) -> Self {
-        let shared = Arc::new(Shared { bars, say, forecast, state: Mutex::default() });
-        let clock = tokio::spawn(Arc::clone(&shared).keep_going());
+        let shared = Arc::new(SharedProgress { bars, say, forecast, state: Mutex::default() });
+        let clock = tokio::spawn(Arc::clone(&shared).redraw_periodically());
         Self { shared, clock }
     }
 
     /// People and departments are being looked up; nobody knows how many there are.
-    pub(super) fn looking_up(&self) {
-        self.shared.begin(tr!("looking up people"), Task::Reads, None);
+    pub(super) fn start_lookup(&self) {
+        self.shared.begin(tr!("looking up people"), PlannedWork::Reads, None);
     }
 
     /// Takes the bar away, and says nothing more.
@@ -85,32 +85,32 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressReporter {
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-impl Listener for Progress {
-    fn hear(&self, event: Event) {
+impl Observer for ProgressReporter {
+    fn on_event(&self, event: Event) {
         let shared = &self.shared;
         match event {
             Event::Resolved { targets } => {
                 tracing::debug!(targets, "resolved");
-                shared.begin(tr!("reading cards"), Task::Reads, Some(targets));
+                shared.begin(tr!("reading cards"), PlannedWork::Reads, Some(targets));
             }
             Event::Read { done, total } => {
                 shared.advance(|step| (step.done, step.total) = (done, Some(total)))
             }
             Event::Applying { total } => {
                 tracing::debug!(total, "applying");
-                shared.begin(tr!("resetting cards"), Task::Resets, Some(total));
+                shared.begin(tr!("resetting cards"), PlannedWork::Resets, Some(total));
             }
-            Event::Settled { target, outcome } => {
-                tracing::info!(%target, outcome = outcome.word(), "settled");
+            Event::Completed { target, outcome } => {
+                tracing::info!(%target, outcome = outcome.as_str(), "settled");
                 shared.advance(|step| step.done += 1);
             }
-            Event::Note(text) => {
+            Event::Notice(text) => {
                 tracing::info!("{}", text.english());
                 (shared.say)(text);
             }
@@ -118,14 +118,14 @@ impl Listener for Progress {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl SharedProgress {
+    fn state(&self) -> MutexGuard<'_, DisplayState> {
         // Numbers only: a panic while they were held cannot have left them in a state that matters.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Draws the bar anew, or says a word, for as long as there is something to show.
-    async fn keep_going(self: Arc<Self>) {
+    async fn redraw_periodically(self: Arc<Self>) {
         let start = tokio::time::Instant::now();
         let every = if self.bars.is_some() { REDRAW } else { HEARTBEAT };
         let mut ticks = tokio::time::interval_at(start + every, every);
@@ -140,10 +140,10 @@ impl Shared {
         }
     }
 
-    fn begin(&self, doing: Text, work: fn(usize) -> Task, total: Option<usize>) {
+    fn begin(&self, doing: Text, work: fn(usize) -> PlannedWork, total: Option<usize>) {
         self.end();
         let mut state = self.state();
-        state.step = Some(Step { doing: doing.clone(), work, done: 0, total });
+        state.step = Some(ProgressStep { doing: doing.clone(), work, done: 0, total });
         if let Some(bars) = &self.bars {
             let bar = match total {
                 Some(total) => ProgressBar::new(total as u64).with_style(self.style(work)),
@@ -155,7 +155,7 @@ impl Shared {
         }
     }
 
-    fn style(&self, work: fn(usize) -> Task) -> ProgressStyle {
+    fn style(&self, work: fn(usize) -> PlannedWork) -> ProgressStyle {
         let forecast = Arc::clone(&self.forecast);
         let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
             let left = state.len().unwrap_or_default().saturating_sub(state.pos());
@@ -168,7 +168,7 @@ impl Shared {
         style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("left", left)
     }
 
-    fn advance(&self, change: impl FnOnce(&mut Step)) {
+    fn advance(&self, change: impl FnOnce(&mut ProgressStep)) {
         let mut state = self.state();
         let Some(step) = &mut state.step else { return };
         change(step);
@@ -190,9 +190,9 @@ impl Shared {
     }
 }
 
-impl Step {
+impl ProgressStep {
     /// A line for a log.
-    fn line(&self, forecast: &Forecast) -> Text {
+    fn line(&self, forecast: &DurationEstimator) -> Text {
         let Self { doing, work, done, total } = self;
         let Some(total) = *total else { return doing.clone() };
         let line = tr!("{doing} {done} of {total}", doing, done, total);
@@ -217,11 +217,11 @@ mod tests {
     use crate::model::{CardKey, LeadCustomerType, Outcome, UserId};
 
     /// Two cards a second are read, and one is reset; the rest is as the limits have it.
-    fn forecast() -> Forecast {
+    fn forecast() -> DurationEstimator {
         Arc::new(|work| match work {
-            Task::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
-            Task::Resets(0) => None,
-            Task::Resets(left) | Task::ReadsThenResets(_, left) => {
+            PlannedWork::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
+            PlannedWork::Resets(0) => None,
+            PlannedWork::Resets(left) | PlannedWork::ReadsThenResets(_, left) => {
                 Some(Duration::from_secs(left as u64))
             }
         })
@@ -229,11 +229,11 @@ mod tests {
 
     type Said = Arc<Mutex<Vec<String>>>;
 
-    fn in_a_pipeline() -> (Progress, Said) {
+    fn in_a_pipeline() -> (ProgressReporter, Said) {
         let said = Said::default();
         let heard = Arc::clone(&said);
         (
-            Progress::shown(
+            ProgressReporter::with_output(
                 None,
                 Box::new(move |text| heard.lock().unwrap().push(text.to_string())),
                 forecast(),
@@ -250,7 +250,7 @@ mod tests {
 
     fn settled() -> Event {
         let target = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Simple);
-        Event::Settled { target, outcome: Outcome::Reset }
+        Event::Completed { target, outcome: Outcome::Reset }
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,17 +258,17 @@ mod tests {
         let (progress, said) = in_a_pipeline();
         pass(25).await;
         assert_eq!(said.lock().unwrap().len(), 0, "there is nothing to tell yet");
-        progress.looking_up();
+        progress.start_lookup();
         pass(10).await;
-        progress.hear(Event::Resolved { targets: 500 });
-        progress.hear(Event::Read { done: 100, total: 502 });
+        progress.on_event(Event::Resolved { targets: 500 });
+        progress.on_event(Event::Read { done: 100, total: 502 });
         pass(4).await;
         pass(6).await;
         pass(10).await;
-        progress.hear(Event::Applying { total: 300 });
-        (0..299).for_each(|_| progress.hear(settled()));
+        progress.on_event(Event::Applying { total: 300 });
+        (0..299).for_each(|_| progress.on_event(settled()));
         pass(10).await;
-        progress.hear(settled());
+        progress.on_event(settled());
         pass(10).await;
         progress.finish();
         pass(60).await;
@@ -326,12 +326,12 @@ mod tests {
             terminal.clone(),
         )));
         let silent = Box::new(|text: Text| panic!("a bar says all there is to say: {text}"));
-        let progress = Progress::shown(Some(bars), silent, forecast());
+        let progress = ProgressReporter::with_output(Some(bars), silent, forecast());
         let drawn = || terminal.0.lock().unwrap().trim_end().to_owned();
-        progress.looking_up();
+        progress.start_lookup();
         assert!(drawn().contains("looking up people"), "{}", drawn());
-        progress.hear(Event::Resolved { targets: 100 });
-        progress.hear(Event::Read { done: 40, total: 104 });
+        progress.on_event(Event::Resolved { targets: 100 });
+        progress.on_event(Event::Read { done: 40, total: 104 });
         pass(1).await;
         let bar = drawn();
         assert!(
@@ -339,8 +339,8 @@ mod tests {
             "{bar}"
         );
         assert_eq!(bar.chars().count(), 80, "{bar}");
-        progress.hear(Event::Applying { total: 20 });
-        (0..5).for_each(|_| progress.hear(settled()));
+        progress.on_event(Event::Applying { total: 20 });
+        (0..5).for_each(|_| progress.on_event(settled()));
         pass(1).await;
         assert!(drawn().ends_with(" 5/20 about 15 s left"), "{}", drawn());
         progress.finish();

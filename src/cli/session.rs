@@ -4,31 +4,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::SignedDuration;
 
-use super::again;
-use super::args::Global;
+use super::args::GlobalArgs;
 use super::clock::SystemClock;
 #[cfg(feature = "emulator")]
 use super::embedded::{self, Embedded};
-use super::environment::{self, Need};
+use super::env::{self, WebhookAccess};
+use super::error::CliError;
 use super::exit;
-use super::failure::Failure;
-use super::interrupt::{Interrupt, Writing};
-use super::progress::Forecast;
+use super::next_command;
+use super::progress::DurationEstimator;
+use super::signals::{Interrupt, WritingRun};
 use super::ui::Ui;
-use crate::format::{ReadProof, StoredLevel};
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::model::{Identity, PortalId, ReadTrust, ReleaseSign, TrustEvidence};
-use crate::port::{Clock as _, ReadPortal as _, StoreError};
 use crate::portal::{
     HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl,
 };
+use crate::ports::{Clock as _, ReadPortal as _, StoreError};
+use crate::records::{LimiterState, ReadProof};
 use crate::store::Store;
 
 /// A wait of this many seconds is worth a word.
 const LONG_WAIT_SECONDS: u64 = 5;
 
 /// A proof is written anew at most once a day.
-const PROOF_IS_FRESH: SignedDuration = SignedDuration::from_hours(24);
+const PROOF_MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Everything a command needs to talk to a portal.
 pub(super) struct Session {
@@ -41,11 +41,11 @@ pub(super) struct Session {
     rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
-    again: String,
+    global_flags: String,
     interrupt: Interrupt,
     /// Held from the begin of a run to the end of the session: what is kept and told of the run is
     /// waited for as well.
-    writing: OnceLock<Writing>,
+    writing: OnceLock<WritingRun>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
@@ -60,13 +60,13 @@ pub(super) struct Connection {
     pub(super) rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
-    again: String,
+    global_flags: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
 
 /// Which portal a command is about, before anything was sent.
-pub(super) struct Address {
+pub(super) struct PortalEndpoint {
     webhook: WebhookUrl,
     /// The variable or file that the webhook was found in.
     from: String,
@@ -76,42 +76,42 @@ pub(super) struct Address {
 }
 
 /// The name of the portal that `--portal` means, without starting it.
-pub(super) fn named_portal(global: &Global) -> Result<PortalId, Failure> {
+pub(super) fn named_portal(global: &GlobalArgs) -> Result<PortalId, CliError> {
     let portal = global.portal.as_deref().unwrap_or_default();
     #[cfg(feature = "emulator")]
-    if embedded::file(portal, &global.store).is_some() {
-        return PortalId::new(embedded::NAME).map_err(|problem| {
-            Failure::error(tr!("the embedded portal has no usable name: {problem}", problem))
+    if embedded::state_file(portal, &global.store).is_some() {
+        return PortalId::new(embedded::PORTAL_NAME).map_err(|problem| {
+            CliError::general(tr!("the embedded portal has no usable name: {problem}", problem))
         });
     }
     Err(unknown_portal(portal))
 }
 
 /// The store of the portal that the command line or the environment names.
-pub(super) fn store(global: &Global) -> Result<Store, Failure> {
+pub(super) fn store(global: &GlobalArgs) -> Result<Store, CliError> {
     let portal = match &global.portal {
         Some(_) => named_portal(global)?,
-        None => environment::webhook(Need::Read, global.webhook_url_file.as_deref())?.0.portal(),
+        None => env::webhook(WebhookAccess::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
     Ok(Store::open(&global.store, &portal)?)
 }
 
-fn unknown_portal(portal: &str) -> Failure {
-    Failure::error(tr!("--portal takes embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
+fn unknown_portal(portal: &str) -> CliError {
+    CliError::general(tr!("--portal takes embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
         .hint(tr!("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret"))
 }
 
-impl Address {
+impl PortalEndpoint {
     /// Finds the portal that the command line and the environment name.
     pub(super) async fn find(
-        global: &Global,
-        need: Need,
+        global: &GlobalArgs,
+        access: WebhookAccess,
         interrupt: &Interrupt,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         let Some(portal) = &global.portal else {
             let file = global.webhook_url_file.clone();
             let (webhook, from) =
-                interrupt.beside(move || environment::webhook(need, file.as_deref())).await??;
+                interrupt.run_blocking(move || env::webhook(access, file.as_deref())).await??;
             let name = webhook.portal();
             return Ok(Self {
                 webhook,
@@ -122,10 +122,13 @@ impl Address {
             });
         };
         #[cfg(feature = "emulator")]
-        if let Some(file) = embedded::file(portal, &global.store) {
+        if let Some(file) = embedded::state_file(portal, &global.store) {
             let running = Embedded::start(file).await?;
             let unusable = |problem| {
-                Failure::error(tr!("the embedded portal has no usable webhook: {problem}", problem))
+                CliError::general(tr!(
+                    "the embedded portal has no usable webhook: {problem}",
+                    problem
+                ))
             };
             let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
             let name = named_portal(global)?;
@@ -140,11 +143,11 @@ impl Address {
     }
 
     /// Refuses to go on with another portal than the one that the manifests pin.
-    pub(super) fn check_pin(&self, pinned: &PortalId, place: &str) -> Result<(), Failure> {
+    pub(super) fn check_pin(&self, pinned: &PortalId, place: &str) -> Result<(), CliError> {
         if *pinned == self.name {
             return Ok(());
         }
-        Err(Failure::error(tr!(
+        Err(CliError::general(tr!(
             "the manifests are for the portal {pinned}, and the webhook is one of {}",
             self.name,
             pinned
@@ -164,10 +167,10 @@ impl Address {
     /// Opens the store, connects, and asks who we are.
     pub(super) async fn connect(
         self,
-        global: &Global,
+        global: &GlobalArgs,
         ui: &Ui,
         interrupt: &Interrupt,
-    ) -> Result<Session, Failure> {
+    ) -> Result<Session, CliError> {
         let (connection, unread) = self.open(global, ui, interrupt)?;
         if let Some(problem) = unread {
             ui.warn(tr!(
@@ -176,7 +179,7 @@ impl Address {
             ));
         }
         let reader = connection.portal.reader();
-        match interrupt.unless_stopped(async { Ok(reader.identify().await?) }).await {
+        match interrupt.unless_cancelled(async { Ok(reader.identify().await?) }).await {
             Ok(caller) => {
                 let (caller, unread) = connection.with_proof(ui, caller);
                 if let Some(problem) = unread {
@@ -187,7 +190,7 @@ impl Address {
                 }
                 Ok(connection.with_caller(caller, interrupt))
             }
-            Err(problem) => Err(connection.told(problem)),
+            Err(problem) => Err(connection.with_webhook_hint(problem)),
         }
     }
 
@@ -198,14 +201,14 @@ impl Address {
     /// refused, and why comes back.
     pub(super) fn open(
         self,
-        global: &Global,
+        global: &GlobalArgs,
         ui: &Ui,
         interrupt: &Interrupt,
-    ) -> Result<(Connection, Option<StoreError>), Failure> {
+    ) -> Result<(Connection, Option<StoreError>), CliError> {
         let store = Store::open(&global.store, &self.name)?;
         let rate = self.rate(global)?;
-        let (level, unread) = match store.level() {
-            Ok(level) => (level.map(|stored| revived(&stored, rate)), None),
+        let (level, unread) = match store.limiter_state() {
+            Ok(level) => (level.map(|stored| from_stored(&stored, rate)), None),
             Err(problem) => (Some(LimiterLevel::full(rate)), Some(problem)),
         };
         Ok((self.open_at(global, ui, interrupt, store, level)?, unread))
@@ -213,11 +216,11 @@ impl Address {
 
     /// The portal's limit on requests: that of the command line; none for an embedded portal, which
     /// counts nothing.
-    fn rate(&self, global: &Global) -> Result<Rate, Failure> {
+    fn rate(&self, global: &GlobalArgs) -> Result<Rate, CliError> {
         if let Some(rate) = &global.rate {
             return rate
                 .parse()
-                .map_err(|problem| Failure::new(exit::USAGE, tr!("--rate: {problem}", problem)));
+                .map_err(|problem| CliError::new(exit::USAGE, tr!("--rate: {problem}", problem)));
         }
         #[cfg(feature = "emulator")]
         if self.embedded.is_some() {
@@ -228,12 +231,12 @@ impl Address {
 
     fn open_at(
         self,
-        global: &Global,
+        global: &GlobalArgs,
         ui: &Ui,
         interrupt: &Interrupt,
         store: Store,
         level: Option<LimiterLevel>,
-    ) -> Result<Connection, Failure> {
+    ) -> Result<Connection, CliError> {
         let webhook = tr!("{}, from {}", self.webhook, self.from);
         let rate = self.rate(global)?;
         let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
@@ -241,14 +244,14 @@ impl Address {
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
         if self.webhook.is_https() {
-            settings.network = environment::network()?;
+            settings.network = env::network()?;
         }
         settings.level = level;
         let talk = ui.clone();
         let last = Mutex::new(Text::default());
         settings.events = Arc::new(move |event| {
             tracing::info!(?event, "portal");
-            if let Some(text) = worth_telling(&event) {
+            if let Some(text) = user_message(&event) {
                 // The same trouble again and again is told once; the log has each.
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if *last != text {
@@ -257,14 +260,14 @@ impl Address {
                 }
             }
         });
-        let portal = HttpPortal::connect(self.webhook, settings).map_err(Failure::from)?;
-        interrupt.stops(&portal);
+        let portal = HttpPortal::connect(self.webhook, settings).map_err(CliError::from)?;
+        interrupt.register_portal(&portal);
         Ok(Connection {
             portal,
             store,
             webhook,
             rate,
-            again: again::options(global),
+            global_flags: next_command::global_flags(global),
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         })
@@ -273,8 +276,8 @@ impl Address {
 
 impl Connection {
     /// A failure, with the webhook that it is about if the portal refuses to work with it.
-    pub(super) fn told(&self, failure: Failure) -> Failure {
-        about(failure, &self.webhook)
+    pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
+        add_webhook_hint(failure, &self.webhook)
     }
 
     /// Adds the proof that the store keeps to the release that the answers show, and brings that
@@ -286,7 +289,7 @@ impl Connection {
         };
         let updated = match caller.release_sign {
             ReleaseSign::Trusted(evidence) => keep_proof(&self.store, kept.as_ref(), evidence),
-            ReleaseSign::Old => self.store.forget_read_proof(),
+            ReleaseSign::Old => self.store.delete_read_proof(),
             ReleaseSign::Earlier(_) | ReleaseSign::Unknown => Ok(()),
         };
         warn_of_proof(ui, updated);
@@ -302,7 +305,7 @@ impl Connection {
             caller,
             rate: self.rate,
             webhook: self.webhook,
-            again: self.again,
+            global_flags: self.global_flags,
             interrupt: interrupt.clone(),
             writing: OnceLock::new(),
             #[cfg(feature = "emulator")]
@@ -312,15 +315,15 @@ impl Connection {
 
     /// Keeps what later commands want to know: the embedded portal's state, and the level of the
     /// rate limit's counter.
-    pub(super) fn close(self, ui: &Ui) -> Result<(), Failure> {
-        if let Err(problem) = self.store.keep_level(&kept(self.portal.level())) {
+    pub(super) fn close(self, ui: &Ui) -> Result<(), CliError> {
+        if let Err(problem) = self.store.save_limiter_state(&to_stored(self.portal.level())) {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
         }
         self.leave()
     }
 
     /// Ends without a trace in the store, but for the embedded portal's state.
-    pub(super) fn leave(self) -> Result<(), Failure> {
+    pub(super) fn leave(self) -> Result<(), CliError> {
         #[cfg(feature = "emulator")]
         if let Some(mut embedded) = self.embedded {
             embedded.save()?;
@@ -331,8 +334,8 @@ impl Connection {
 
 impl Session {
     /// A failure, with the webhook that it is about if the portal refuses to work with it.
-    pub(super) fn told(&self, failure: Failure) -> Failure {
-        about(failure, &self.webhook)
+    pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
+        add_webhook_hint(failure, &self.webhook)
     }
 
     /// Keeps the proof that the reads of a command showed, for later commands that may find no card
@@ -351,8 +354,8 @@ impl Session {
 
     /// What a command that is told to the reader needs of this one's options, with a blank before
     /// each.
-    pub(super) fn again(&self) -> &str {
-        &self.again
+    pub(super) fn global_flags(&self) -> &str {
+        &self.global_flags
     }
 
     /// Signals, for what blocks.
@@ -365,7 +368,7 @@ impl Session {
     /// # Errors
     ///
     /// If a stop was asked for: then no run begins any more.
-    pub(super) fn begin_writing(&self) -> Result<(), Failure> {
+    pub(super) fn begin_writing(&self) -> Result<(), CliError> {
         if self.writing.get().is_none() {
             let _ = self.writing.set(self.interrupt.begin_writing()?);
         }
@@ -374,12 +377,12 @@ impl Session {
 
     /// Works in the session and closes it, however the work ends: what a run has used up before it
     /// failed is used up. Work that only reads is dropped at a stop.
-    pub(super) async fn during<T>(
+    pub(super) async fn run_and_close<T>(
         self,
         ui: &Ui,
-        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let outcome = self.interrupt.unless_stopped(work(&self)).await;
+        work: impl AsyncFnOnce(&Self) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let outcome = self.interrupt.unless_cancelled(work(&self)).await;
         let closed = self.close(ui);
         let done = outcome?;
         closed.map(|()| done)
@@ -387,20 +390,20 @@ impl Session {
 
     /// How long work is going to take by the model of the portal's limits, counted from the moment
     /// of the question.
-    pub(super) fn forecast(&self) -> Forecast {
+    pub(super) fn duration_estimator(&self) -> DurationEstimator {
         let portal = self.portal.clone();
-        Arc::new(move |task| Some(portal.forecast(task).time))
+        Arc::new(move |task| Some(portal.estimate(task).time))
     }
 
     /// Ends the session, as [`Connection::close`] does.
-    fn close(self, ui: &Ui) -> Result<(), Failure> {
+    fn close(self, ui: &Ui) -> Result<(), CliError> {
         let _writing = self.writing;
         let connection = Connection {
             portal: self.portal,
             store: self.store,
             rate: self.rate,
             webhook: self.webhook,
-            again: self.again,
+            global_flags: self.global_flags,
             #[cfg(feature = "emulator")]
             embedded: self.embedded,
         };
@@ -417,11 +420,11 @@ fn keep_proof(
     let at = SystemClock.now();
     let is_fresh = |kept: &ReadProof| {
         let age = at.duration_since(kept.at);
-        kept.evidence == evidence && !age.is_negative() && age < PROOF_IS_FRESH
+        kept.evidence == evidence && !age.is_negative() && age < PROOF_MAX_AGE
     };
     match kept.is_some_and(is_fresh) {
         true => Ok(()),
-        false => store.keep_read_proof(&ReadProof { at, portal: store.portal().clone(), evidence }),
+        false => store.save_read_proof(&ReadProof { at, portal: store.portal().clone(), evidence }),
     }
 }
 
@@ -431,7 +434,7 @@ fn warn_of_proof(ui: &Ui, updated: Result<(), StoreError>) {
     }
 }
 
-fn about(failure: Failure, webhook: &Text) -> Failure {
+fn add_webhook_hint(failure: CliError, webhook: &Text) -> CliError {
     match failure.rejection {
         Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook)),
         None => failure,
@@ -439,7 +442,7 @@ fn about(failure: Failure, webhook: &Text) -> Failure {
 }
 
 /// What is worth telling of the connection: nothing that is over in a moment.
-fn worth_telling(event: &PortalEvent) -> Option<Text> {
+fn user_message(event: &PortalEvent) -> Option<Text> {
     let limit = |limit: &Limit| match limit {
         Limit::Rate => tr!("requests"),
         Limit::OperatingTime => tr!("operating time"),
@@ -449,17 +452,17 @@ fn worth_telling(event: &PortalEvent) -> Option<Text> {
             tr!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)),
         ),
         PortalEvent::Waiting { .. } => None,
-        PortalEvent::RefusedByLimit(which) => Some(tr!(
+        PortalEvent::Throttled(which) => Some(tr!(
             "the portal refused a request for its limit on {}; it is repeated",
             limit(which)
         )),
-        PortalEvent::Repeated { reason, .. } => {
+        PortalEvent::RequestRetried { reason, .. } => {
             Some(tr!("a request had no usable answer ({reason}); it is repeated", reason))
         }
-        PortalEvent::AskedAgain { reason } => {
-            Some(tr!("{reason}; asking again", reason = Text::known(reason)))
+        PortalEvent::ReadRetried { reason } => {
+            Some(tr!("{reason}; asking again", reason = Text::from_msgid(reason)))
         }
-        PortalEvent::Narrowed { commands, reason } => Some(tr!(
+        PortalEvent::BatchSplit { commands, reason } => Some(tr!(
             "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame",
             commands,
             reason
@@ -468,12 +471,12 @@ fn worth_telling(event: &PortalEvent) -> Option<Text> {
 }
 
 /// Returns the level of the request limit as it is kept, with the time of day.
-fn kept(level: LimiterLevel) -> StoredLevel {
-    StoredLevel { at: SystemClock.now(), level: level.level }
+fn to_stored(level: LimiterLevel) -> LimiterState {
+    LimiterState { at: SystemClock.now(), level: level.level }
 }
 
 /// Returns what a kept level stands at by now.
-fn revived(stored: &StoredLevel, rate: Rate) -> LimiterLevel {
+fn from_stored(stored: &LimiterState, rate: Rate) -> LimiterLevel {
     let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at))
         .unwrap_or_default();
     LimiterLevel { level: stored.level }.aged(age, rate)

@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use super::error::CliError;
 use super::exit;
-use super::failure::Failure;
-use super::identity::{Displayed, Identity};
-use super::interrupt::Interrupt;
+use super::file_identity::{DisplayNames, FileIdentity};
 use super::output::Outputs;
+use super::signals::Interrupt;
 use super::ui::Ui;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
-use crate::report::{Checked, Subject};
+use crate::report::{Subject, ValidationReport};
 use crate::store::{read_to_limit, read_whole};
 
 /// The name of a manifest that came by stdin.
 const STDIN: &str = "<stdin>";
 
 /// The manifests of a run, and their texts for whatever must be said about them later.
-pub(super) struct Manifest {
+pub(super) struct LoadedManifests {
     /// What they declare.
     pub(super) declaration: Declaration,
     /// The texts.
@@ -28,7 +28,7 @@ pub(super) struct Manifest {
     pub(super) warnings: Vec<Diagnostic>,
 }
 
-impl Manifest {
+impl LoadedManifests {
     /// Where the portal is named.
     pub(super) fn pin_place(&self) -> String {
         self.declaration.portal_place().to_string()
@@ -54,19 +54,22 @@ pub(super) async fn load(
     outputs: &Outputs<'_>,
     files: &[PathBuf],
     interrupt: &Interrupt,
-) -> Result<Manifest, Failure> {
+) -> Result<LoadedManifests, CliError> {
     let files = files.to_vec();
-    let sources = interrupt.beside(move || read(&files)).await??;
+    let sources = interrupt.run_blocking(move || read(&files)).await??;
     check(outputs, sources)
 }
 
 /// Checks manifests that were read.
-pub(super) fn check(outputs: &Outputs<'_>, sources: Vec<Source>) -> Result<Manifest, Failure> {
+pub(super) fn check(
+    outputs: &Outputs<'_>,
+    sources: Vec<Source>,
+) -> Result<LoadedManifests, CliError> {
     let Loaded { declaration, diagnostics } = manifest::load(&sources);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     match declaration {
         Some(declaration) if errors == 0 => {
-            Ok(Manifest { declaration, sources, warnings: diagnostics })
+            Ok(LoadedManifests { declaration, sources, warnings: diagnostics })
         }
         _ => Err(refuse(outputs, &diagnostics, &sources, &tr!("nothing was sent to a portal"))),
     }
@@ -75,7 +78,7 @@ pub(super) fn check(outputs: &Outputs<'_>, sources: Vec<Source>) -> Result<Manif
 /// Shows problems with the lines that they are in.
 pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     if !diagnostics.is_empty() {
-        let style = if ui.colours_stderr() { RenderStyle::Ansi } else { RenderStyle::Plain };
+        let style = if ui.colors_stderr() { RenderStyle::Ansi } else { RenderStyle::Plain };
         ui.diagnostics(&diagnostic::render(diagnostics, sources, style));
     }
 }
@@ -87,12 +90,12 @@ pub(super) fn refuse(
     found: &[Diagnostic],
     sources: &[Source],
     harm: &Text,
-) -> Failure {
+) -> CliError {
     show(outputs.ui, found, sources);
-    let checked = Checked { portal: None, documents: None, diagnostics: found, sources };
-    outputs.without_stdout_text(Subject::Validation(&checked));
+    let checked = ValidationReport { portal: None, documents: None, diagnostics: found, sources };
+    outputs.write_after_stderr(Subject::Validation(&checked));
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
-    Failure::new(exit::ERROR, {
+    CliError::new(exit::ERROR, {
         tr!(
             "{n} problem in the manifests; {harm}"
                 | "{n} problems in the manifests; {harm}" % errors,
@@ -102,7 +105,7 @@ pub(super) fn refuse(
 }
 
 /// The manifests of a folder; nothing if it has none, or cannot be read.
-pub(super) fn lying_in(folder: &Path) -> Option<Vec<Source>> {
+pub(super) fn in_folder(folder: &Path) -> Option<Vec<Source>> {
     read(&[folder.to_owned()]).ok()
 }
 
@@ -116,17 +119,17 @@ pub(super) fn selection_file(file: &str) -> String {
     parts.collect::<PathBuf>().display().to_string()
 }
 
-fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+fn read(files: &[PathBuf]) -> Result<Vec<Source>, CliError> {
     let mut sources: Vec<Source> = Vec::new();
     // The same file named twice, or by two links, is one file.
     let mut seen = BTreeSet::new();
-    let mut displayed = Displayed::default();
+    let mut displayed = DisplayNames::default();
     for path in files {
         if path.as_os_str() == "-" {
-            if seen.insert(Identity::of_stdin()) {
-                let bytes = read_to_limit(std::io::stdin(), manifest::LARGEST_FILE as u64)
+            if seen.insert(FileIdentity::from_stdin()) {
+                let bytes = read_to_limit(std::io::stdin(), manifest::MAX_FILE_BYTES as u64)
                     .map_err(|problem| {
-                        Failure::error(tr!(
+                        CliError::general(tr!(
                             "cannot read the manifest from stdin: {problem}",
                             problem
                         ))
@@ -138,8 +141,8 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
             }
             continue;
         }
-        for file in found(std::slice::from_ref(path))? {
-            if seen.insert(Identity::of(&file)) {
+        for file in find_files(std::slice::from_ref(path))? {
+            if seen.insert(FileIdentity::from_path(&file)) {
                 sources.push(file_source(&file, &mut displayed)?);
             }
         }
@@ -148,7 +151,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 }
 
 /// Returns the files that are named, and those in folders that are named. Stdin is left out.
-pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn find_files(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut all = Vec::new();
     for path in files.iter().filter(|path| path.as_os_str() != "-") {
         if !path.is_dir() {
@@ -158,7 +161,7 @@ pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let mut inside = Vec::new();
         folder(path, &mut inside, &mut BTreeSet::new())?;
         if inside.is_empty() {
-            return Err(Failure::error(tr!(
+            return Err(CliError::general(tr!(
                 "the folder {} holds no .yaml or .yml file",
                 path.display()
             )));
@@ -172,13 +175,13 @@ pub(super) fn found(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 fn folder(
     path: &Path,
     found: &mut Vec<PathBuf>,
-    seen: &mut BTreeSet<Identity>,
-) -> Result<(), Failure> {
-    if !seen.insert(Identity::of(path)) {
+    seen: &mut BTreeSet<FileIdentity>,
+) -> Result<(), CliError> {
+    if !seen.insert(FileIdentity::from_path(path)) {
         return Ok(());
     }
     let cannot = |problem| {
-        Failure::error(tr!("cannot read the folder {}: {problem}", path.display(), problem))
+        CliError::general(tr!("cannot read the folder {}: {problem}", path.display(), problem))
     };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(cannot)? {
@@ -187,7 +190,7 @@ fn folder(
     entries.sort();
     for entry in entries {
         if let Some(name) = entry.file_name() {
-            diagnostic::learn_secrets(&name.to_string_lossy());
+            diagnostic::register_secrets(&name.to_string_lossy());
         }
         let hidden =
             entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -203,7 +206,7 @@ fn folder(
             // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody
             // keeps there.
             if entry.exists() && !entry.is_file() {
-                return Err(Failure::error(tr!(
+                return Err(CliError::general(tr!(
                     "cannot read the manifest {}: it is not a regular file",
                     entry.display()
                 )));
@@ -214,9 +217,9 @@ fn folder(
     Ok(())
 }
 
-fn file_source(path: &Path, displayed: &mut Displayed) -> Result<Source, Failure> {
-    let bytes = read_whole(path, manifest::LARGEST_FILE as u64).map_err(|problem| {
-        Failure::error(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
+fn file_source(path: &Path, displayed: &mut DisplayNames) -> Result<Source, CliError> {
+    let bytes = read_whole(path, manifest::MAX_FILE_BYTES as u64).map_err(|problem| {
+        CliError::general(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
             .hint(tr!("name a file or a folder with -f"))
     })?;
     let bytes = manifest::without_byte_order_marks(bytes);

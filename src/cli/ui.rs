@@ -1,7 +1,7 @@
 //! The only place that prints. The result goes to stdout, talk goes to stderr.
 //!
 //! Every text that is printed here has its known secrets covered ([`mask`]), and nothing that a
-//! terminal or a build server would obey ([`guarded`]), but for documents whose format has taken
+//! terminal or a build server would obey ([`terminal_safe`]), but for documents whose format has taken
 //! care of that by its own escapes.
 
 use std::fmt;
@@ -14,21 +14,21 @@ use anstream::adapter::StripBytes;
 use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
+use super::error::CliError;
 use super::exit;
-use super::failure::Failure;
-use crate::diagnostic::{guarded, mask, visible, visible_lines};
-use crate::language::{self, Language, Text};
+use crate::diagnostic::{mask, terminal_safe, visible, visible_lines};
+use crate::i18n::{self, Language, Text};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// How many bytes of a result are written at once.
-const PIECE: usize = 1 << 16;
+const WRITE_SIZE: usize = 1 << 16;
 
 /// How much talk there is on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Talk {
+pub(super) enum Verbosity {
     /// Notes, warnings and errors.
     #[default]
     Normal,
@@ -39,32 +39,32 @@ pub(super) enum Talk {
 /// Speaks to the user.
 #[derive(Clone)]
 pub(super) struct Ui {
-    talk: Talk,
+    verbosity: Verbosity,
     choice: ColorChoice,
     bars: MultiProgress,
     signal: Arc<OnceLock<u8>>,
     /// Whether the reader of stdout has gone away.
-    unread: Arc<AtomicBool>,
+    stdout_closed: Arc<AtomicBool>,
 }
 
 impl Ui {
     /// Speaks with the given choice of colour and amount of talk.
-    pub(super) fn new(choice: ColorChoice, talk: Talk) -> Self {
+    pub(super) fn new(choice: ColorChoice, verbosity: Verbosity) -> Self {
         // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
         choice.write_global();
         Self {
-            talk,
+            verbosity,
             choice,
             bars: MultiProgress::new(),
             signal: Arc::default(),
-            unread: Arc::default(),
+            stdout_closed: Arc::default(),
         }
     }
 
     /// The same speaker without notes, for a command that is part of another one.
     #[cfg(feature = "emulator")]
     pub(super) fn without_notes(&self) -> Self {
-        Self { talk: Talk::Quiet, ..self.clone() }
+        Self { verbosity: Verbosity::Quiet, ..self.clone() }
     }
 
     /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how
@@ -75,12 +75,12 @@ impl Ui {
 
     /// The language that people are spoken to in.
     pub(super) fn language(&self) -> Language {
-        language::spoken()
+        i18n::current_language()
     }
 
     /// The progress bars, if there is a terminal to draw them on.
     pub(super) fn bars(&self) -> Option<&MultiProgress> {
-        (self.talk == Talk::Normal && io::stderr().is_terminal()).then_some(&self.bars)
+        (self.verbosity == Verbosity::Normal && io::stderr().is_terminal()).then_some(&self.bars)
     }
 
     /// Whether somebody can be asked.
@@ -89,7 +89,7 @@ impl Ui {
     }
 
     /// Whether diagnostics on stderr are coloured.
-    pub(super) fn colours_stderr(&self) -> bool {
+    pub(super) fn colors_stderr(&self) -> bool {
         match self.choice {
             ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
             ColorChoice::Never => false,
@@ -98,55 +98,55 @@ impl Ui {
     }
 
     /// Prints a result for people. A reader that has gone away is no error.
-    pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), Failure> {
+    pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), CliError> {
         self.print(&safe(&text.to_string()))
     }
 
     /// Prints what a command has changed. If that cannot be written, stderr has it in its place,
     /// and the exit code is 3.
-    pub(super) fn changed(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn changed(&self, text: &str) -> Result<(), CliError> {
         self.result(text).map_err(|problem| {
             self.diagnostics(text);
-            Failure { code: exit::PARTIAL, ..problem }
-                .while_doing(tr!("the command is over, but its result could not be written"))
+            CliError { code: exit::PARTIAL, ..problem }
+                .context(tr!("the command is over, but its result could not be written"))
         })
     }
 
     /// Prints one line of a result, whose values may be foreign text.
-    pub(super) fn line(&self, text: impl fmt::Display) -> Result<(), Failure> {
+    pub(super) fn line(&self, text: impl fmt::Display) -> Result<(), CliError> {
         self.result(format_args!("{}\n", visible(&text.to_string())))
     }
 
     /// Prints a document whose format has made foreign text safe by its own escapes.
-    pub(super) fn document(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn document(&self, text: &str) -> Result<(), CliError> {
         self.print(&mask(text))
     }
 
     /// Prints a text that recard itself has made and that must stay as it is: a completion script,
     /// a schema, the made-up webhooks of an emulator.
-    pub(super) fn verbatim(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn verbatim(&self, text: &str) -> Result<(), CliError> {
         self.print(text)
     }
 
-    fn print(&self, text: &str) -> Result<(), Failure> {
+    fn print(&self, text: &str) -> Result<(), CliError> {
         self.bars.suspend(|| {
             // By themselves both the stream and what takes colours off it write line by line, and a
             // result may have a line for each of thousands of cards.
             let stdout = io::stdout().lock();
             let plain = anstream::AutoStream::choice(&stdout) == ColorChoice::Never;
             let out: &mut dyn Write = if plain {
-                &mut Plain::new(stdout)
+                &mut StripColors::new(stdout)
             } else {
                 &mut anstream::AutoStream::auto(stdout)
             };
-            let mut out = io::BufWriter::with_capacity(PIECE, out);
+            let mut out = io::BufWriter::with_capacity(WRITE_SIZE, out);
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
-                    self.unread.store(true, Ordering::Relaxed);
+                    self.stdout_closed.store(true, Ordering::Relaxed);
                     Ok(())
                 }
                 Err(problem) => {
-                    Err(Failure::error(tr!("cannot write the result: {problem}", problem)))
+                    Err(CliError::general(tr!("cannot write the result: {problem}", problem)))
                 }
                 Ok(()) => Ok(()),
             }
@@ -155,16 +155,16 @@ impl Ui {
 
     /// Returns the failure to write a result whose reader has gone away, if that happened: the
     /// report of a run must not be lost.
-    pub(super) fn unread(&self) -> Option<Failure> {
-        let unread = self.unread.load(Ordering::Relaxed);
-        unread.then(|| {
-            Failure::error(tr!("cannot write the result: the reader of stdout has gone away"))
+    pub(super) fn stdout_closed(&self) -> Option<CliError> {
+        let stdout_closed = self.stdout_closed.load(Ordering::Relaxed);
+        stdout_closed.then(|| {
+            CliError::general(tr!("cannot write the result: the reader of stdout has gone away"))
         })
     }
 
     /// Says something in passing.
     pub(super) fn note(&self, text: impl fmt::Display) {
-        if self.talk == Talk::Normal {
+        if self.verbosity == Verbosity::Normal {
             self.say(visible_lines(&text.to_string()));
         }
     }
@@ -179,8 +179,8 @@ impl Ui {
     }
 
     /// Tells why the command failed.
-    pub(super) fn fail(&self, failure: &Failure) {
-        let Failure { code: _, chain, hints, rejection: _ } = failure;
+    pub(super) fn fail(&self, failure: &CliError) {
+        let CliError { code: _, chain, hints, rejection: _ } = failure;
         let (error, caused, help) = (tr!("error:"), tr!("caused by:"), tr!("help:"));
         if let Some((first, causes)) = chain.split_first() {
             self.say(format_args!("{ERROR}{error}{ERROR:#} {}", visible(first)));
@@ -232,22 +232,22 @@ impl Ui {
 }
 
 /// A writer that takes colours off, piece by piece as it is given them.
-struct Plain<W> {
-    colours: StripBytes,
+struct StripColors<W> {
+    colors: StripBytes,
     out: W,
     piece: Vec<u8>,
 }
 
-impl<W: Write> Plain<W> {
+impl<W: Write> StripColors<W> {
     fn new(out: W) -> Self {
-        Self { colours: StripBytes::new(), out, piece: Vec::new() }
+        Self { colors: StripBytes::new(), out, piece: Vec::new() }
     }
 }
 
-impl<W: Write> Write for Plain<W> {
+impl<W: Write> Write for StripColors<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.clear();
-        self.piece.extend(self.colours.strip_next(bytes).flatten());
+        self.piece.extend(self.colors.strip_next(bytes).flatten());
         self.out.write_all(&self.piece)?;
         Ok(bytes.len())
     }
@@ -267,7 +267,7 @@ pub(super) fn mask_panics() {
 /// Returns a finished text as it may be printed: secrets covered, and nothing in it that commands a
 /// terminal or a build server.
 pub(super) fn safe(text: &str) -> String {
-    guarded(&mask(text)).into_owned()
+    terminal_safe(&mask(text)).into_owned()
 }
 
 #[cfg(test)]
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn colours_are_taken_off_wherever_a_piece_ends() {
         let mut out = Vec::new();
-        let mut plain = Plain::new(&mut out);
+        let mut plain = StripColors::new(&mut out);
         for piece in ["reset \u{1b}[3", "1mpersonal/7\u{1b}[0m\nF", "ir\u{17e}\n"] {
             plain.write_all(piece.as_bytes()).unwrap();
         }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn safe_text_shows_no_secret_and_commands_nothing() {
-        crate::diagnostic::learn_secret("u1-s3cret-0001");
+        crate::diagnostic::register_secret("u1-s3cret-0001");
         assert_eq!(safe("at U1-S3CRET-0001\n::x\u{1b}[2J"), "at ***\n: :x\u{fffd}[2J");
     }
 }

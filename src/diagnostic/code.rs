@@ -10,11 +10,11 @@ macro_rules! codes {
         /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning,
         /// `RC04` about what the portal knows of the people and departments named.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum DiagnosticCode {
             $(#[doc = concat!("`", $text, "`")] #[doc = ""] $(#[$doc])* $name,)*
         }
 
-        impl Code {
+        impl DiagnosticCode {
             /// All codes, in the order of their texts.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
@@ -107,7 +107,7 @@ codes! {
     NotAdministrator = "RC0407",
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn no_two_kinds_of_problems_share_a_code() {
-        let texts: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let texts: Vec<&str> = DiagnosticCode::ALL.iter().map(|code| code.as_str()).collect();
         assert!(texts.is_sorted_by(|a, b| a < b), "{texts:?}");
     }
 }

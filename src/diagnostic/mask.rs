@@ -15,22 +15,22 @@
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use super::foreign::is_disturbing;
-use super::loose::loose_secrets;
-use super::secret::{COVER, webhook_secrets};
-use super::spelling::{Backslash, decoded, next};
+use super::malformed_urls::secrets_in_malformed_urls;
+use super::secret::{REDACTION, webhook_secrets};
+use super::unescape::{Backslash, decoded, next};
+use super::untrusted_text::is_unsafe;
 
 /// A secret of this length is covered wherever it stands. The portal's own have 16 characters.
-const LONG: usize = 8;
+const MIN_LENGTH_ANYWHERE: usize = 8;
 
 /// So much of the beginning of a long secret is covered without the rest.
-const LONG_PART: usize = 12;
+const MIN_PREFIX_LENGTH: usize = 12;
 
 /// So much of the beginning of a secret is covered in front of a sign that a text was cut.
-const CUT_PART: usize = 4;
+const MIN_CUT_PREFIX_LENGTH: usize = 4;
 
 /// A word shorter than this is never covered alone.
-const SHORTEST_WORD: usize = 3;
+const MIN_WORD_LENGTH: usize = 3;
 
 /// The known secrets of this process.
 static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
@@ -43,24 +43,24 @@ struct Secret(Vec<char>);
 ///
 /// The search is wider than that in manifests: an address that was damaged on its way counts as
 /// well.
-pub fn learn_secrets(text: &str) {
+pub fn register_secrets(text: &str) {
     let decoded = |backslash| Cow::Owned(decoded(text, backslash));
     let whole = [Cow::Borrowed(text), decoded(Backslash::Escape)];
     for text in &whole {
         for secret in webhook_secrets(text) {
-            learn_secret(text.get(secret).unwrap_or_default());
+            register_secret(text.get(secret).unwrap_or_default());
         }
     }
     let paths = [decoded(Backslash::NumberOrSeparator), decoded(Backslash::Separator)];
     for text in whole.iter().chain(&paths) {
-        for secret in loose_secrets(text) {
-            learn_secret(&secret);
+        for secret in secrets_in_malformed_urls(text) {
+            register_secret(&secret);
         }
     }
 }
 
 /// Makes one secret known.
-pub fn learn_secret(secret: &str) {
+pub fn register_secret(secret: &str) {
     let secret = Secret(secret.chars().map(|c| c.to_ascii_lowercase()).collect());
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if !secret.0.is_empty() && !known.contains(&secret) {
@@ -93,7 +93,7 @@ fn masked_by<'a>(known: &[Secret], text: &'a str) -> Cow<'a, str> {
     let mut from = 0;
     for secret in found {
         out.push_str(text.get(from..secret.start).unwrap_or_default());
-        out.push_str(COVER);
+        out.push_str(REDACTION);
         from = secret.end;
     }
     out.push_str(text.get(from..).unwrap_or_default());
@@ -142,10 +142,12 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
     let ends = known.iter().filter_map(|secret| {
         let Match { count, end } = matched(text, at, secret);
         let length = secret.0.len();
-        let is_found = if count == length && length < LONG {
+        let is_found = if count == length && length < MIN_LENGTH_ANYWHERE {
             secret.is_covered_as_word() && is_word(text, at, end)
         } else {
-            count == length || count >= LONG_PART || (count >= CUT_PART && is_cut(text, end))
+            count == length
+                || count >= MIN_PREFIX_LENGTH
+                || (count >= MIN_CUT_PREFIX_LENGTH && is_cut(text, end))
         };
         is_found.then_some(end)
     });
@@ -156,8 +158,8 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
 /// beginning of it is enough.
 fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let is_slash = |c| matches!(c, '/' | '\\');
-    let owner = run(text, word(text, at, "rest")?, is_slash)?;
-    let owner_of_api = word(text, owner, "api").and_then(|end| run(text, end, is_slash));
+    let owner = run(text, after_word(text, at, "rest")?, is_slash)?;
+    let owner_of_api = after_word(text, owner, "api").and_then(|end| run(text, end, is_slash));
     [Some(owner), owner_of_api].into_iter().flatten().find_map(|owner| {
         let end =
             run(text, owner, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'))?;
@@ -172,7 +174,7 @@ fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops
 }
 
 /// Skips a word in any case.
-fn word(text: &str, at: usize, expected: &str) -> Option<usize> {
+fn after_word(text: &str, at: usize, expected: &str) -> Option<usize> {
     expected.chars().try_fold(at, |at, letter| {
         let (c, after) = next(text, at)?;
         c.eq_ignore_ascii_case(&letter).then_some(after)
@@ -204,7 +206,9 @@ fn matched(text: &str, at: usize, secret: &Secret) -> Match {
         let Some((c, after)) = next(text, index) else { break };
         if c.eq_ignore_ascii_case(wanted) {
             found = Match { count: found.count + 1, end: after };
-        } else if found.count > 0 && (is_invisible(c) || (found.count >= CUT_PART && c == ' ')) {
+        } else if found.count > 0
+            && (is_invisible(c) || (found.count >= MIN_CUT_PREFIX_LENGTH && c == ' '))
+        {
             index = if c == '\u{1b}' { after_color(text, after) } else { after };
             continue;
         } else {
@@ -220,7 +224,9 @@ impl Secret {
     /// of a language.
     fn is_covered_as_word(&self) -> bool {
         let has = |fits: fn(&char) -> bool| self.0.iter().any(fits);
-        self.0.len() >= SHORTEST_WORD && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)
+        self.0.len() >= MIN_WORD_LENGTH
+            && has(char::is_ascii_digit)
+            && has(char::is_ascii_alphabetic)
     }
 }
 
@@ -251,7 +257,7 @@ fn is_cut(text: &str, end: usize) -> bool {
 
 /// Tests whether a character may stand inside a secret without being seen.
 pub(super) fn is_invisible(c: char) -> bool {
-    is_disturbing(c)
+    is_unsafe(c)
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
 }
 
@@ -410,7 +416,7 @@ mod tests {
             (json("https:\\\\a.example\\rest\\1\\aB3dE5fG7hJ9kL1c\\"), "aB3dE5fG7hJ9kL1c"),
             ("https:\\\\a.example\\rest\\123\\x41dE5fG7hJ9kL1d".to_owned(), "x41dE5fG7hJ9kL1d"),
         ] {
-            learn_secrets(&spelling);
+            register_secrets(&spelling);
             assert_eq!(mask(&format!("<{secret}>")), "<***>", "{spelling}");
         }
     }

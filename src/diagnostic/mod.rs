@@ -11,32 +11,32 @@
 //! terminals and build servers.
 
 mod code;
-mod foreign;
-mod loose;
+mod malformed_urls;
 mod mask;
 mod render;
 mod secret;
-mod spelling;
+mod unescape;
+mod untrusted_text;
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::language::Text;
-use crate::model::Place;
+use crate::i18n::Text;
+use crate::model::SourceLocation;
 
-pub use code::Code;
-pub(crate) use foreign::{Signs, is_disturbing, without_controls};
-pub use foreign::{guarded, visible, visible_lines};
-pub use mask::{learn_secret, learn_secrets, mask};
-pub use render::{RenderStyle, SHOWN_PER_FILE, render};
+pub use code::DiagnosticCode;
+pub use mask::{mask, register_secret, register_secrets};
+pub use render::{MAX_SHOWN_PER_FILE, RenderStyle, render};
 pub(crate) use secret::secrets;
+pub(crate) use untrusted_text::{CommandMarkers, is_unsafe, strip_controls};
+pub use untrusted_text::{terminal_safe, visible, visible_lines};
 
 /// A text that was read: a file of a manifest, or the standard input.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file as it was named on the command line, or found in a folder named there. Stands in
-    /// every [`Place`].
+    /// every [`SourceLocation`].
     pub name: Arc<str>,
     /// Its content, unchecked.
     pub bytes: Vec<u8>,
@@ -78,7 +78,7 @@ impl fmt::Display for Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// File, line and column.
-    pub place: Place,
+    pub place: SourceLocation,
     /// The bytes of the file to underline; without it, the word that starts at the place.
     pub span: Option<Range<usize>>,
     /// What to say about the place; may be empty.
@@ -89,7 +89,7 @@ pub struct Label {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What kind of problem.
-    pub code: Code,
+    pub code: DiagnosticCode,
     /// Whether it stops the run.
     pub severity: Severity,
     /// What is wrong: a lower-case fragment without a full stop.
@@ -103,26 +103,26 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A problem that stops the run.
-    pub fn error(code: Code, place: Place, message: impl Into<Text>) -> Self {
+    pub fn error(code: DiagnosticCode, place: SourceLocation, message: impl Into<Text>) -> Self {
         Self::new(Severity::Error, code, message).label(place, "")
     }
 
     /// Something worth knowing.
-    pub fn warning(code: Code, place: Place, message: impl Into<Text>) -> Self {
+    pub fn warning(code: DiagnosticCode, place: SourceLocation, message: impl Into<Text>) -> Self {
         Self::new(Severity::Warning, code, message).label(place, "")
     }
 
     /// Says how to mend it.
     #[must_use]
     pub fn help(mut self, text: impl Into<Text>) -> Self {
-        self.help = Some(text.into().map(secret::masked));
+        self.help = Some(text.into().map(secret::mask_secrets));
         self
     }
 
     /// Adds a place.
     #[must_use]
-    pub fn label(mut self, place: Place, text: impl Into<Text>) -> Self {
-        self.labels.push(Label { place, span: None, text: text.into().map(secret::masked) });
+    pub fn label(mut self, place: SourceLocation, text: impl Into<Text>) -> Self {
+        self.labels.push(Label { place, span: None, text: text.into().map(secret::mask_secrets) });
         self
     }
 
@@ -139,13 +139,13 @@ impl Diagnostic {
     #[must_use]
     pub fn note(mut self, text: impl Into<Text>) -> Self {
         if let Some(label) = self.labels.last_mut() {
-            label.text = text.into().map(secret::masked);
+            label.text = text.into().map(secret::mask_secrets);
         }
         self
     }
 
     /// The primary place.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&SourceLocation> {
         self.labels.first().map(|label| &label.place)
     }
 
@@ -154,11 +154,11 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    fn new(severity: Severity, code: Code, message: impl Into<Text>) -> Self {
+    fn new(severity: Severity, code: DiagnosticCode, message: impl Into<Text>) -> Self {
         Self {
             code,
             severity,
-            message: message.into().map(secret::masked),
+            message: message.into().map(secret::mask_secrets),
             labels: Vec::new(),
             help: None,
         }

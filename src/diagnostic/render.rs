@@ -5,16 +5,16 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::foreign::{Signs, is_disturbing, visible, visible_lines};
 use super::secret::secrets;
+use super::untrusted_text::{CommandMarkers, is_unsafe, visible, visible_lines};
 use super::{Diagnostic, Label, Severity, Source};
 
 /// How many problems of one file are drawn. A file with more has usually one mistake that is seen
 /// everywhere.
-pub const SHOWN_PER_FILE: usize = 50;
+pub const MAX_SHOWN_PER_FILE: usize = 50;
 
 /// A line that is longer than this is not drawn; its place is told all the same.
-const LONGEST_LINE: usize = 2_000;
+const MAX_LINE_CHARS: usize = 2_000;
 
 /// Whether colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,14 +42,14 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle
         let file = diagnostic.place().map_or("", |place| &*place.file);
         let count = shown.entry(file).or_default();
         *count += 1;
-        if *count > SHOWN_PER_FILE {
+        if *count > MAX_SHOWN_PER_FILE {
             continue;
         }
         text.push_str(&draw(diagnostic, &texts, &renderer));
         text.push_str("\n\n");
     }
     for (file, count) in shown {
-        if let Some(left @ 1..) = count.checked_sub(SHOWN_PER_FILE) {
+        if let Some(left @ 1..) = count.checked_sub(MAX_SHOWN_PER_FILE) {
             text.push_str(&tr!("and {left} more in {file}", left, file = visible(file)));
             text.push_str("\n\n");
         }
@@ -119,7 +119,7 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
 fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
     let number = usize::try_from(label.place.line).ok()?.checked_sub(1)?;
     let bytes = source.bytes.split(|byte| *byte == b'\n').nth(number)?;
-    if bytes.len() > LONGEST_LINE {
+    if bytes.len() > MAX_LINE_CHARS {
         return None;
     }
     let raw = std::str::from_utf8(bytes).ok()?.trim_end_matches('\r');
@@ -128,7 +128,7 @@ fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
     let start = raw.char_indices().nth(column).map_or(raw.len(), |(index, _)| index);
     let length = match &label.span {
         Some(span) => span.len().min(raw.len() - start),
-        None => word(raw.get(start..).unwrap_or_default()),
+        None => word_length(raw.get(start..).unwrap_or_default()),
     };
     let end =
         (start..=raw.len()).find(|index| *index >= start + length && raw.is_char_boundary(*index));
@@ -136,7 +136,7 @@ fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
 }
 
 /// The length of the word at the beginning of a text.
-fn word(text: &str) -> usize {
+fn word_length(text: &str) -> usize {
     text.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#'))
         .unwrap_or(text.len())
 }
@@ -146,14 +146,14 @@ fn word(text: &str) -> usize {
 fn drawn(line: &str, underlined: Range<usize>) -> DrawnLine {
     let secrets = secrets(line);
     let mut out = String::with_capacity(line.len());
-    let mut signs = Signs::default();
+    let mut signs = CommandMarkers::default();
     let (mut start, mut end) = (None, None);
     for (index, c) in line.char_indices() {
         let is_secret = secrets.iter().any(|secret| secret.contains(&index));
         let c = match c {
             _ if is_secret => '*',
             '\t' => '\t',
-            c if is_disturbing(c) => '\u{fffd}',
+            c if is_unsafe(c) => '\u{fffd}',
             c => c,
         };
         if signs.completes(c) {
@@ -173,12 +173,12 @@ fn drawn(line: &str, underlined: Range<usize>) -> DrawnLine {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Code;
+    use super::super::DiagnosticCode;
     use super::*;
-    use crate::model::Place;
+    use crate::model::SourceLocation;
 
-    fn place(line: u32, column: u32) -> Place {
-        Place { file: "lead.yaml".into(), line, column }
+    fn place(line: u32, column: u32) -> SourceLocation {
+        SourceLocation { file: "lead.yaml".into(), line, column }
     }
 
     fn source(text: &str) -> Vec<Source> {
@@ -187,9 +187,10 @@ mod tests {
 
     #[test]
     fn a_problem_is_drawn_where_it_is() {
-        let found = Diagnostic::error(Code::UnknownKey, place(2, 3), "unknown key `portl`")
-            .label(place(1, 1), "in this mapping")
-            .help("did you mean `portal`?");
+        let found =
+            Diagnostic::error(DiagnosticCode::UnknownKey, place(2, 3), "unknown key `portl`")
+                .label(place(1, 1), "in this mapping")
+                .help("did you mean `portal`?");
         snapbox::assert_data_eq!(
             render(&[found], &source("spec:\n  portl: x\n"), RenderStyle::Plain),
             snapbox::str![[r#"
@@ -214,7 +215,7 @@ error[RC0201]: unknown key `portl`
     #[test]
     fn a_secret_is_covered_in_every_line_that_is_drawn() {
         let found = Diagnostic::error(
-            Code::WrongType,
+            DiagnosticCode::WrongType,
             place(1, 9),
             "not https://a/rest/1/secret0123456789/",
         );
@@ -231,8 +232,8 @@ error[RC0201]: unknown key `portl`
     fn render_shows_nothing_that_a_terminal_or_a_build_server_obeys() {
         let trap = "##[x] ::y ##vso[z] \u{1b}[2J\u{202e}\u{9b}";
         let name: std::sync::Arc<str> = format!("{trap}.yaml").into();
-        let place = |column| Place { file: name.clone(), line: 1, column };
-        let found = Diagnostic::error(Code::WrongType, place(1), format!("not {trap}"))
+        let place = |column| SourceLocation { file: name.clone(), line: 1, column };
+        let found = Diagnostic::error(DiagnosticCode::WrongType, place(1), format!("not {trap}"))
             .label(place(9), format!("here {trap}"))
             .help(format!("one {trap}\ntwo {trap}"));
         for drawn in [true, false] {
@@ -260,7 +261,7 @@ error[RC0201]: unknown key `portl`
     #[test]
     fn odd_places_are_told_without_being_drawn() {
         for (line, column) in [(0, 0), (1, 900), (99, 1), (u32::MAX, u32::MAX)] {
-            let found = Diagnostic::error(Code::Syntax, place(line, column), "odd");
+            let found = Diagnostic::error(DiagnosticCode::Syntax, place(line, column), "odd");
             assert!(render(&[found], &source("a: é\n"), RenderStyle::Plain).contains("odd"));
         }
     }

@@ -11,10 +11,10 @@ use super::mask::known_secrets;
 
 /// Without `http` in front, a path counts as a webhook's only with a secret of this length: the
 /// portal's own have 16 characters, and `/rest/1/fields` in a sentence is none.
-const SHORTEST_BARE: usize = 8;
+const MIN_BARE_LENGTH: usize = 8;
 
 /// What stands in place of a secret.
-pub(super) const COVER: &str = "***";
+pub(super) const REDACTION: &str = "***";
 
 /// Returns the bytes of every secret in a text, in order: those of webhook addresses, and those
 /// that are known.
@@ -58,12 +58,12 @@ fn found(text: &str, owner: Owner) -> Vec<Range<usize>> {
 }
 
 /// The text with its secrets covered.
-pub(super) fn masked(mut text: String) -> String {
+pub(super) fn mask_secrets(mut text: String) -> String {
     if !text.contains('/') {
         return text;
     }
     for secret in secrets(&text).into_iter().rev() {
-        text.replace_range(secret, COVER);
+        text.replace_range(secret, REDACTION);
     }
     text
 }
@@ -75,12 +75,12 @@ fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
 /// Returns the secret of `/rest/USER/SECRET` or `/rest/api/USER/SECRET` whose first slash stands at
 /// an index.
 fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>> {
-    let at = word(bytes, slash + 1, b"rest")?;
+    let at = after_word(bytes, slash + 1, b"rest")?;
     let at = slashes(bytes, at)?;
-    let of_api = word(bytes, at, b"api").and_then(|end| slashes(bytes, end)).and_then(|at| {
+    let of_api = after_word(bytes, at, b"api").and_then(|end| slashes(bytes, end)).and_then(|at| {
         let secret = secret_of(bytes, slash, at, Owner::Id)?;
         // Other services have such paths too: `/rest/api/2/issue`.
-        let is_random = secret.len() >= SHORTEST_BARE
+        let is_random = secret.len() >= MIN_BARE_LENGTH
             && bytes.get(secret.clone())?.iter().any(u8::is_ascii_digit);
         (is_random || owner == Owner::IdOrLogin).then_some(secret)
     });
@@ -100,7 +100,7 @@ fn secret_of(bytes: &[u8], slash: usize, at: usize, owner: Owner) -> Option<Rang
     let start = slashes(bytes, user)?;
     let end = run(bytes, start, is_word);
     let length = end - start;
-    let counts = length >= SHORTEST_BARE || (length > 0 && has_scheme(bytes, slash));
+    let counts = length >= MIN_BARE_LENGTH || (length > 0 && has_scheme(bytes, slash));
     counts.then_some(start..end)
 }
 
@@ -116,7 +116,7 @@ fn has_scheme(bytes: &[u8], end: usize) -> bool {
     starts(b"http:/") || starts(b"https:/")
 }
 
-fn word(bytes: &[u8], at: usize, expected: &[u8]) -> Option<usize> {
+fn after_word(bytes: &[u8], at: usize, expected: &[u8]) -> Option<usize> {
     let end = at + expected.len();
     bytes.get(at..end)?.eq_ignore_ascii_case(expected).then_some(end)
 }
@@ -156,7 +156,7 @@ mod tests {
             ("https://a/REST/API/1/aB3dE5fG7hJ9kL1m/user.get", "https://a/REST/API/1/***/user.get"),
             (r"a\/rest\/api\/1\/aB3dE5fG7hJ9kL1m", r"a\/rest\/api\/1\/***"),
         ] {
-            assert_eq!(masked(text.to_owned()), covered);
+            assert_eq!(mask_secrets(text.to_owned()), covered);
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
             "rest/1/abcdefgh12345678",
             "",
         ] {
-            assert_eq!(masked(text.to_owned()), text);
+            assert_eq!(mask_secrets(text.to_owned()), text);
         }
     }
 }

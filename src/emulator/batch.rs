@@ -3,38 +3,42 @@
 //! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way
 //! back, and a command that breaks down takes the answers of all others with it.
 
-use super::complaint::Witness;
 use super::encode;
-use super::error::Failure;
-use super::exchange::{Alone, Call, Portal};
-use super::filter;
-use super::listing::Listed;
+use super::error::MethodError;
+use super::handler::{CallContext, EmulatedPortal, RequestContext};
+use super::lint::Linter;
 use super::method::{self, Method};
-use super::php::{Array, Key, Php};
+use super::pagination::MethodResult;
+use super::php::{PhpArray, PhpKey, PhpValue};
 use super::query;
-use super::reference::{self, Results};
-use super::request::{self, Incoming};
-use super::state::State;
+use super::request::{self, IncomingRequest};
+use super::result_refs::{self, BatchResults};
+use super::state::PortalState;
 use super::time::{now, time};
+use super::xss_filter;
 
 /// How many commands a batch may have.
-const LONGEST: usize = 50;
+const MAX_COMMANDS: usize = 50;
 
 /// How deep batches may lie in one another, which only a spelling in capitals allows at all.
-const DEEPEST: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// A command, ready to be carried out.
-struct Command {
-    key: Key,
+struct ParsedCommand {
+    key: PhpKey,
     method: String,
     query: String,
 }
 
 /// Carries out the commands of a batch one after the other, and gives the five maps of its answer.
-pub(super) async fn run(portal: &Portal, call: &Call, parameters: &Array) -> Result<Php, Failure> {
+pub(super) async fn run(
+    portal: &EmulatedPortal,
+    call: &RequestContext,
+    parameters: &PhpArray,
+) -> Result<PhpValue, MethodError> {
     let (commands, halt) = plan(portal, call, parameters);
-    let pause = portal.inside().command_time;
-    let mut results = Results::default();
+    let pause = portal.server().command_time;
+    let mut results = BatchResults::default();
     // The ends of the commands, and not their lengths: what a timer is late would add up over a
     // batch.
     let mut end = tokio::time::Instant::now();
@@ -53,19 +57,24 @@ pub(super) async fn run(portal: &Portal, call: &Call, parameters: &Array) -> Res
 }
 
 /// The methods of the commands of a batch that was not opened yet, in lower case.
-pub(super) fn methods(state: &State, incoming: &Incoming) -> Vec<String> {
+pub(super) fn methods(state: &PortalState, incoming: &IncomingRequest) -> Vec<String> {
     let parameters = request::parameters(state, incoming).values;
     let list = parameters.iter().find(|(key, _)| key.to_string().eq_ignore_ascii_case("cmd"));
-    let commands = list.and_then(|(_, value)| value.array()).into_iter().flat_map(Array::values);
+    let commands = list.and_then(|(_, value)| value.array()).into_iter().flat_map(PhpArray::values);
     let method =
         |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    commands.filter_map(Php::text).map(method).collect()
+    commands.filter_map(PhpValue::text).map(method).collect()
 }
 
 /// A batch within a batch, in one go.
-fn nested(portal: &Portal, call: &Call, parameters: &Array, depth: usize) -> Result<Php, Failure> {
+fn nested(
+    portal: &EmulatedPortal,
+    call: &RequestContext,
+    parameters: &PhpArray,
+    depth: usize,
+) -> Result<PhpValue, MethodError> {
     let (commands, halt) = plan(portal, call, parameters);
-    let mut results = Results::default();
+    let mut results = BatchResults::default();
     for (index, command) in commands.into_iter().enumerate() {
         let Some(command) = command else { continue };
         if step(portal, call, index, command, &mut results, depth)? && halt {
@@ -76,37 +85,41 @@ fn nested(portal: &Portal, call: &Call, parameters: &Array, depth: usize) -> Res
 }
 
 /// Takes the parameters apart. What is no text leaves no trace, but keeps its place in the count.
-fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command>>, bool) {
+fn plan(
+    portal: &EmulatedPortal,
+    call: &RequestContext,
+    parameters: &PhpArray,
+) -> (Vec<Option<ParsedCommand>>, bool) {
     let named = |wanted: &str| {
         parameters
             .iter()
             .find(|(key, _)| key.to_string().eq_ignore_ascii_case(wanted))
             .map(|(_, value)| value)
     };
-    let halt = named("halt").is_some_and(Php::to_bool);
-    let mut inside = portal.inside();
-    let mut witness =
-        Witness { request: call.request, method: "batch", complaints: &mut inside.complaints };
+    let halt = named("halt").is_some_and(PhpValue::to_bool);
+    let mut server = portal.server();
+    let mut linter =
+        Linter { request: call.request, method: "batch", complaints: &mut server.complaints };
     if let Some(value) = named("halt")
-        && !matches!(value, Php::Int(0 | 1))
+        && !matches!(value, PhpValue::Int(0 | 1))
     {
-        witness.complain(
+        linter.complain(
             "bad-halt",
             format!("halt {} is read by rules that surprise; 0 and 1 do not", encode::json(value)),
         );
     }
-    let Some(list) = named("cmd").and_then(Php::array) else {
-        witness.complain("empty-batch", "there is no list of commands");
+    let Some(list) = named("cmd").and_then(PhpValue::array) else {
+        linter.complain("empty-batch", "there is no list of commands");
         return (Vec::new(), halt);
     };
-    if list.len() > LONGEST {
-        witness.complain(
+    if list.len() > MAX_COMMANDS {
+        linter.complain(
             "long-batch",
             format!("{} commands; the 51st and later are refused", list.len()),
         );
     }
     if list.iter().any(|(key, _)| !key.to_string().starts_with(|c: char| c.is_ascii_alphabetic())) {
-        witness.complain(
+        linter.complain(
             "unnamed-commands",
             "keys without a letter in front change the form of the answer",
         );
@@ -115,7 +128,7 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
         .iter()
         .map(|(key, value)| {
             let Some(text) = value.text() else {
-                witness.complain(
+                linter.complain(
                     "bad-command",
                     "a command that is no text is skipped without a trace",
                 );
@@ -123,12 +136,16 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
             };
             let whole = text.split('#').next().unwrap_or_default();
             if whole.len() != text.len() {
-                witness.complain("unencoded-command", "everything behind a raw # is dropped");
+                linter.complain("unencoded-command", "everything behind a raw # is dropped");
             }
             // Raw line ends and the like do not come through.
             let whole = whole.replace(|c: char| c.is_ascii_control(), "_");
             let (method, query) = whole.split_once('?').unwrap_or((&whole, ""));
-            Some(Command { key: key.clone(), method: method.to_owned(), query: query.to_owned() })
+            Some(ParsedCommand {
+                key: key.clone(),
+                method: method.to_owned(),
+                query: query.to_owned(),
+            })
         })
         .collect();
     (commands, halt)
@@ -136,98 +153,98 @@ fn plan(portal: &Portal, call: &Call, parameters: &Array) -> (Vec<Option<Command
 
 /// Carries out one command; tells whether it failed.
 fn step(
-    portal: &Portal,
-    call: &Call,
+    portal: &EmulatedPortal,
+    call: &RequestContext,
     index: usize,
-    command: Command,
-    results: &mut Results,
+    command: ParsedCommand,
+    results: &mut BatchResults,
     depth: usize,
-) -> Result<bool, Failure> {
-    let Command { key, method, query } = command;
-    if portal.leaves_out(call, &method) {
+) -> Result<bool, MethodError> {
+    let ParsedCommand { key, method, query } = command;
+    if portal.skips_command(call, &method) {
         return Ok(false);
     }
-    match carry_out(portal, call, index, &method, &query, results, depth) {
-        Ok((Listed { rows, total, next }, time)) => {
+    match execute(portal, call, index, &method, &query, results, depth) {
+        Ok((MethodResult { rows, total, next }, time)) => {
             results.result.set(key.clone(), rows);
             if let Some(total) = total {
-                results.total.set(key.clone(), Php::Int(total as i64));
+                results.total.set(key.clone(), PhpValue::Int(total as i64));
             }
             if let Some(next) = next {
-                results.next.set(key.clone(), Php::Int(next as i64));
+                results.next.set(key.clone(), PhpValue::Int(next as i64));
             }
             results.time.set(key, time);
             Ok(false)
         }
-        Err(Failure::Refused(refused)) => {
-            let release = portal.inside().state.release;
+        Err(MethodError::Refused(refused)) => {
+            let release = portal.server().state.release;
             results.error.set(key, refused.body(release));
             Ok(true)
         }
-        Err(Failure::Fatal) => Err(Failure::Fatal),
+        Err(MethodError::Fatal) => Err(MethodError::Fatal),
     }
 }
 
-fn carry_out(
-    portal: &Portal,
-    call: &Call,
+fn execute(
+    portal: &EmulatedPortal,
+    call: &RequestContext,
     index: usize,
     name: &str,
     query: &str,
-    results: &Results,
+    results: &BatchResults,
     depth: usize,
-) -> Result<(Listed, Php), Failure> {
-    if index >= LONGEST {
-        return Err(Failure::batch_too_long());
+) -> Result<(MethodResult, PhpValue), MethodError> {
+    if index >= MAX_COMMANDS {
+        return Err(MethodError::batch_too_long());
     }
     if name == "batch" {
-        return Err(Failure::batch_in_batch());
+        return Err(MethodError::batch_in_batch());
     }
     let mut parameters = {
-        let mut inside = portal.inside();
-        let parsed = query::parse(query.as_bytes(), inside.state.input_limit());
+        let mut server = portal.server();
+        let parsed = query::parse(query.as_bytes(), server.state.input_limit());
         let mut values = parsed.values;
-        let mut witness =
-            Witness { request: call.request, method: name, complaints: &mut inside.complaints };
+        let mut linter =
+            Linter { request: call.request, method: name, complaints: &mut server.complaints };
         if parsed.dropped > 0 {
             let text = format!("{} values beyond the portal's limit were dropped", parsed.dropped);
-            witness.complain("dropped-values", text);
+            linter.complain("dropped-values", text);
         }
         match method::find(name).and_then(|known| known.method) {
-            Some(method) => witness.look(method, &values, Alone::No),
-            None => witness.complain("unknown-method", "there is no such method"),
+            Some(method) => linter.lint_call(method, &values, CallContext::InBatch),
+            None => linter.complain("unknown-method", "there is no such method"),
         }
-        if inside.state.security_filter {
-            filter::clean(&mut values);
+        if server.state.security_filter {
+            xss_filter::clean(&mut values);
         }
         values
     };
-    reference::resolve(&mut parameters, results);
+    result_refs::resolve(&mut parameters, results);
     let known = method::find(name)
-        .filter(|_| parameters.at("token").is_none_or(|token| *token == Php::Null))
-        .ok_or_else(|| Failure::no_method_in_batch(name))?;
+        .filter(|_| parameters.at("token").is_none_or(|token| *token == PhpValue::Null))
+        .ok_or_else(|| MethodError::no_method_in_batch(name))?;
     if !known.is_allowed(&call.caller.rights) {
-        return Err(Failure::missing_right_in_batch());
+        return Err(MethodError::missing_right_in_batch());
     }
     if known.method == Some(Method::Batch) {
-        if depth >= DEEPEST {
-            return Err(Failure::batch_in_batch());
+        if depth >= MAX_DEPTH {
+            return Err(MethodError::batch_in_batch());
         }
         let rows = nested(portal, call, &parameters, depth + 1)?;
-        let time = time(portal.inside().state.release, now(), None);
-        return Ok((Listed { rows, total: None, next: None }, time));
+        let time = time(portal.server().state.release, now(), None);
+        return Ok((MethodResult { rows, total: None, next: None }, time));
     }
-    portal.command(call, known, &parameters, Alone::No)
+    portal.command(call, known, &parameters, CallContext::InBatch)
 }
 
-fn maps(results: Results) -> Php {
-    let Results { result, error, total, next, time } = results;
+fn maps(results: BatchResults) -> PhpValue {
+    let BatchResults { result, error, total, next, time } = results;
     let entries = [
-        ("result", Php::Array(result)),
-        ("result_error", Php::Array(error)),
-        ("result_total", Php::Array(total)),
-        ("result_next", Php::Array(next)),
-        ("result_time", Php::Array(time)),
+        ("result", PhpValue::Array(result)),
+        ("result_error", PhpValue::Array(error)),
+        ("result_total", PhpValue::Array(total)),
+        ("result_next", PhpValue::Array(next)),
+        ("result_time", PhpValue::Array(time)),
     ];
     entries.into_iter().collect()
 }

@@ -3,9 +3,9 @@
 //!
 //! Behaviour notes, sections 3 to 7: every silent fall-back is imitated.
 
-use super::error::Failure;
-use super::php::{Array, Key, Php};
-use super::state::{Release, State};
+use super::error::MethodError;
+use super::php::{PhpArray, PhpKey, PhpValue};
+use super::state::{PortalState, Release};
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Family {
 }
 
 /// Which row a call addresses.
-struct Address {
+struct RowAddress {
     /// Whom the permission is checked for.
     named: i64,
     /// Whose row it is.
@@ -38,14 +38,14 @@ struct Address {
 
 /// Carries out a call.
 pub(super) fn call(
-    state: &mut State,
+    state: &mut PortalState,
     caller: i64,
     family: Family,
     operation: Operation,
-    parameters: &Array,
-) -> Result<Php, Failure> {
+    parameters: &PhpArray,
+) -> Result<PhpValue, MethodError> {
     if !state.may_use_crm(caller) {
-        return Err(Failure::access_denied());
+        return Err(MethodError::access_denied());
     }
     let base = match family {
         Family::Lead => "lead_details",
@@ -59,7 +59,7 @@ pub(super) fn call(
             let name =
                 if address.common { format!("{}_common", address.name) } else { address.name };
             state.remove(address.user, &name);
-            Ok(Php::Bool(true))
+            Ok(PhpValue::Bool(true))
         }
         Operation::Set => {
             let value =
@@ -69,45 +69,45 @@ pub(super) fn call(
             } else {
                 state.store(address.user, &address.name, false, value);
             }
-            Ok(Php::Bool(true))
+            Ok(PhpValue::Bool(true))
         }
         Operation::Force => {
             state.remove_everywhere(&[
                 address.name.to_lowercase(),
                 format!("{}_scope", address.name).to_lowercase(),
             ]);
-            Ok(Php::Bool(true))
+            Ok(PhpValue::Bool(true))
         }
     }
 }
 
 /// Whose row a call addresses, and its name; nothing if the call is refused before.
 pub(super) fn addressed(
-    state: &State,
+    state: &PortalState,
     caller: i64,
     family: Family,
     operation: Operation,
-    parameters: &Array,
+    parameters: &PhpArray,
 ) -> Option<(i64, String)> {
     let base = match family {
         Family::Lead => "lead_details",
         Family::Item => entity(parameters).ok()?,
     };
-    let Address { user, name, common, .. } =
+    let RowAddress { user, name, common, .. } =
         address(state, caller, base, operation, parameters).ok()?;
     Some((user, if common { format!("{name}_common") } else { name }))
 }
 
 /// The first of several names whose value is not null.
-fn first<'p>(parameters: &'p Array, names: &[&str]) -> Option<&'p Php> {
-    names.iter().filter_map(|name| parameters.at(name)).find(|value| **value != Php::Null)
+fn first<'p>(parameters: &'p PhpArray, names: &[&str]) -> Option<&'p PhpValue> {
+    names.iter().filter_map(|name| parameters.at(name)).find(|value| **value != PhpValue::Null)
 }
 
 /// The name of the rows of an entry type.
-fn entity(parameters: &Array) -> Result<&'static str, Failure> {
-    let number = first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, Php::to_int);
+fn entity(parameters: &PhpArray) -> Result<&'static str, MethodError> {
+    let number = first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, PhpValue::to_int);
     let unsupported = |name: &str| {
-        Failure::crm(format!("The entity type '{name}' is not supported in current context."))
+        MethodError::crm(format!("The entity type '{name}' is not supported in current context."))
     };
     match number {
         1 => Ok("lead_details"),
@@ -128,23 +128,25 @@ fn entity(parameters: &Array) -> Result<&'static str, Failure> {
         16 => Err(unsupported("ORDER_CHECK")),
         17 => Err(unsupported("ORDER_SHIPMENT")),
         18 => Err(unsupported("ORDER_PAYMENT")),
-        _ => Err(Failure::crm("Parameter 'entityTypeID' is not defined")),
+        _ => Err(MethodError::crm("Parameter 'entityTypeID' is not defined")),
     }
 }
 
 fn address(
-    state: &State,
+    state: &PortalState,
     caller: i64,
     base: &str,
     operation: Operation,
-    parameters: &Array,
-) -> Result<Address, Failure> {
-    let common = first(parameters, &["scope", "SCOPE", "Scope"]).and_then(Php::text) == Some("C");
-    let named =
-        match first(parameters, &["userid", "USERID", "userId", "UserId"]).map_or(0, Php::to_int) {
-            number if number > 0 => number,
-            _ => caller,
-        };
+    parameters: &PhpArray,
+) -> Result<RowAddress, MethodError> {
+    let common =
+        first(parameters, &["scope", "SCOPE", "Scope"]).and_then(PhpValue::text) == Some("C");
+    let named = match first(parameters, &["userid", "USERID", "userId", "UserId"])
+        .map_or(0, PhpValue::to_int)
+    {
+        number if number > 0 => number,
+        _ => caller,
+    };
     // Old releases read and write the caller's own row, whoever is named; only reset takes the name
     // seriously.
     let user = match (state.release, operation) {
@@ -153,7 +155,7 @@ fn address(
         _ => named,
     };
     let extras =
-        first(parameters, &["extras", "EXTRAS", "Extras", "arExtras"]).and_then(Php::array);
+        first(parameters, &["extras", "EXTRAS", "Extras", "arExtras"]).and_then(PhpValue::array);
     let mut name = base.to_owned();
     if let Some(extras) = extras {
         if base == "lead_details" {
@@ -161,7 +163,7 @@ fn address(
         }
         match first(extras, &["CATEGORY_ID"]).or_else(|| first(extras, &["DEAL_CATEGORY_ID"])) {
             Some(category) if state.release == Release::Current && !category.passes_as_int() => {
-                return Err(Failure::Fatal);
+                return Err(MethodError::Fatal);
             }
             Some(category) if category.to_int() > 0 => {
                 name = format!("{name}_c_{}", category.to_int())
@@ -169,10 +171,10 @@ fn address(
             Some(_) | None => {}
         }
     }
-    Ok(Address { named, user, name, common })
+    Ok(RowAddress { named, user, name, common })
 }
 
-fn lead_name(release: Release, extras: &Array) -> &'static str {
+fn lead_name(release: Release, extras: &PhpArray) -> &'static str {
     let names = [
         "leadcustomertype",
         "LEADCUSTOMERTYPE",
@@ -190,11 +192,11 @@ fn lead_name(release: Release, extras: &Array) -> &'static str {
 }
 
 fn check_permission(
-    state: &State,
+    state: &PortalState,
     caller: i64,
     operation: Operation,
-    address: &Address,
-) -> Result<(), Failure> {
+    address: &RowAddress,
+) -> Result<(), MethodError> {
     let over_others = match state.release {
         Release::Current => state.is_crm_admin(caller),
         Release::Mid | Release::LegacyRead => state.is_portal_admin(caller),
@@ -207,10 +209,10 @@ fn check_permission(
             address.named == caller || over_others
         }
     };
-    if allowed { Ok(()) } else { Err(Failure::access_denied()) }
+    if allowed { Ok(()) } else { Err(MethodError::access_denied()) }
 }
 
-fn get(state: &State, address: &Address) -> Php {
+fn get(state: &PortalState, address: &RowAddress) -> PhpValue {
     let row = if address.common {
         state.row(0, &format!("{}_common", address.name))
     } else {
@@ -219,12 +221,12 @@ fn get(state: &State, address: &Address) -> Php {
             .row(address.user, &address.name)
             .or_else(|| state.row(0, &address.name).filter(|row| row.common))
     };
-    let Some(row) = row else { return Php::Null };
+    let Some(row) = row else { return PhpValue::Null };
     let first = row.value.array().and_then(|array| array.values().next());
-    match first.and_then(Php::array) {
+    match first.and_then(PhpValue::array) {
         // The first column is unwrapped; further ones are not shown.
-        Some(column) if column.at("type").and_then(Php::text) == Some("column") => {
-            column.at("elements").cloned().unwrap_or_else(|| Php::Array(Array::default()))
+        Some(column) if column.at("type").and_then(PhpValue::text) == Some("column") => {
+            column.at("elements").cloned().unwrap_or_else(|| PhpValue::Array(PhpArray::default()))
         }
         _ => row.value.clone(),
     }
@@ -232,33 +234,33 @@ fn get(state: &State, address: &Address) -> Php {
 
 /// Checks what `set` was given and makes the value that is stored: one column around the sections,
 /// and of everything only what the portal knows.
-fn stored(release: Release, data: Option<&Php>) -> Result<Php, Failure> {
-    let Some(Php::Array(data)) = data else {
-        return Err(Failure::crm("Parameter 'data' must be array."));
+fn stored(release: Release, data: Option<&PhpValue>) -> Result<PhpValue, MethodError> {
+    let Some(PhpValue::Array(data)) = data else {
+        return Err(MethodError::crm("Parameter 'data' must be array."));
     };
-    let column = data.values().next().and_then(Php::array);
+    let column = data.values().next().and_then(PhpValue::array);
     let unwrapped = match column {
-        Some(column) if column.at("type").and_then(Php::text) == Some("column") => {
-            column.at("elements").and_then(Php::array).cloned().unwrap_or_default()
+        Some(column) if column.at("type").and_then(PhpValue::text) == Some("column") => {
+            column.at("elements").and_then(PhpValue::array).cloned().unwrap_or_default()
         }
         _ => data.clone(),
     };
     if unwrapped.is_empty() {
-        return Err(Failure::crm("There are no data to write."));
+        return Err(MethodError::crm("There are no data to write."));
     }
     if !unwrapped.is_list() {
-        return Err(Failure::crm("The data must be indexed array."));
+        return Err(MethodError::crm("The data must be indexed array."));
     }
-    let sections: Php = unwrapped
+    let sections: PhpValue = unwrapped
         .values()
         .enumerate()
         .map(|(index, section)| self::section(release, index, section))
-        .collect::<Result<Vec<Php>, Failure>>()?
+        .collect::<Result<Vec<PhpValue>, MethodError>>()?
         .into_iter()
         .collect();
-    let column: Php = [
-        ("name", Php::from("default_column")),
-        ("type", Php::from("column")),
+    let column: PhpValue = [
+        ("name", PhpValue::from("default_column")),
+        ("type", PhpValue::from("column")),
         ("elements", sections),
     ]
     .into_iter()
@@ -266,74 +268,78 @@ fn stored(release: Release, data: Option<&Php>) -> Result<Php, Failure> {
     Ok([column].into_iter().collect())
 }
 
-fn section(release: Release, index: usize, section: &Php) -> Result<Php, Failure> {
+fn section(release: Release, index: usize, section: &PhpValue) -> Result<PhpValue, MethodError> {
     // A section that is no array breaks the handler down.
-    let Php::Array(section) = section else { return Err(Failure::Fatal) };
+    let PhpValue::Array(section) = section else { return Err(MethodError::Fatal) };
     let kind = match section.at("type") {
-        None | Some(Php::Null) => "section".to_owned(),
+        None | Some(PhpValue::Null) => "section".to_owned(),
         Some(kind) => kind.forced_text(),
     };
     if kind != "section" {
         let text =
             format!("Section at index {index} have type '{kind}'. The expected type is 'section'.");
-        return Err(Failure::crm(text));
+        return Err(MethodError::crm(text));
     }
     let name = name(section)?;
     let Some(name) = name else {
-        return Err(Failure::crm(format!("Section at index {index} does not have name.")));
+        return Err(MethodError::crm(format!("Section at index {index} does not have name.")));
     };
-    let untitled = || Failure::crm(format!("Section at index {index} does not have title."));
+    let untitled = || MethodError::crm(format!("Section at index {index} does not have title."));
     let title = match (section.at("title"), release) {
-        (Some(Php::Text(title)), Release::Current) => Php::Text(title.clone()),
+        (Some(PhpValue::Text(title)), Release::Current) => PhpValue::Text(title.clone()),
         (_, Release::Current) => return Err(untitled()),
-        (Some(Php::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => {
-            Php::Text(title.clone())
+        (Some(PhpValue::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => {
+            PhpValue::Text(title.clone())
         }
-        (Some(number @ (Php::Int(_) | Php::Float(_) | Php::Bool(true))), _) => number.clone(),
-        (Some(Php::Array(_)), _) => return Err(Failure::Fatal),
+        (Some(number @ (PhpValue::Int(_) | PhpValue::Float(_) | PhpValue::Bool(true))), _) => {
+            number.clone()
+        }
+        (Some(PhpValue::Array(_)), _) => return Err(MethodError::Fatal),
         (_, Release::Mid | Release::LegacyRead) => return Err(untitled()),
     };
-    let mut elements = Array::default();
-    if let Some(Php::Array(given)) = section.at("elements") {
+    let mut elements = PhpArray::default();
+    if let Some(PhpValue::Array(given)) = section.at("elements") {
         for number in 0..given.len() {
             let unnamed = || {
-                Failure::crm(format!(
+                MethodError::crm(format!(
                     "Element at index {number} in section at index {index} does not have name."
                 ))
             };
-            let element =
-                given.get(&Key::Int(number as i64)).and_then(Php::array).ok_or_else(unnamed)?;
+            let element = given
+                .get(&PhpKey::Int(number as i64))
+                .and_then(PhpValue::array)
+                .ok_or_else(unnamed)?;
             elements.push(self::element(element)?.ok_or_else(unnamed)?);
         }
     }
     let entries = [
-        ("type", Php::from("section")),
+        ("type", PhpValue::from("section")),
         ("name", name),
         ("title", title),
-        ("elements", Php::Array(elements)),
+        ("elements", PhpValue::Array(elements)),
     ];
     Ok(entries.into_iter().collect())
 }
 
-fn element(element: &Array) -> Result<Option<Php>, Failure> {
+fn element(element: &PhpArray) -> Result<Option<PhpValue>, MethodError> {
     let Some(name) = name(element)? else { return Ok(None) };
-    let mut kept = Array::default();
-    kept.set(Key::from("name"), name);
+    let mut kept = PhpArray::default();
+    kept.set(PhpKey::from("name"), name);
     if let Some(flags) = element.at("optionFlags").filter(|flags| flags.is_numeric()) {
-        kept.set(Key::from("optionFlags"), flags.clone());
+        kept.set(PhpKey::from("optionFlags"), flags.clone());
     }
-    if let Some(options @ Php::Array(_)) = element.at("options") {
-        kept.set(Key::from("options"), options.clone());
+    if let Some(options @ PhpValue::Array(_)) = element.at("options") {
+        kept.set(PhpKey::from("options"), options.clone());
     }
-    Ok(Some(Php::Array(kept)))
+    Ok(Some(PhpValue::Array(kept)))
 }
 
 /// The name of a section or an element; nothing if it is missing or blank. A list in its place
 /// breaks the handler down.
-fn name(entry: &Array) -> Result<Option<Php>, Failure> {
+fn name(entry: &PhpArray) -> Result<Option<PhpValue>, MethodError> {
     match entry.at("name") {
-        None | Some(Php::Null) => Ok(None),
-        Some(Php::Array(_) | Php::EmptyObject) => Err(Failure::Fatal),
+        None | Some(PhpValue::Null) => Ok(None),
+        Some(PhpValue::Array(_) | PhpValue::EmptyObject) => Err(MethodError::Fatal),
         Some(name) => {
             let blank = name.forced_text().trim_matches(super::php::BLANKS).is_empty();
             Ok((!blank).then(|| name.clone()))

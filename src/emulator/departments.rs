@@ -3,19 +3,23 @@
 //! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and
 //! beyond the last page the first one comes again.
 
-use super::listing::{Listed, Page, whole_page};
+use super::pagination::{MethodResult, PageRange, whole_page};
 use super::people::like;
-use super::php::{Array, Php};
-use super::state::{Department, State};
+use super::php::{PhpArray, PhpValue};
+use super::state::{DepartmentRow, PortalState};
 
 const FILTERS: &[&str] = &["ID", "NAME", "SORT", "PARENT", "UF_HEAD"];
 
 /// The departments that fit, a page of them.
-pub(super) fn get(state: &State, parameters: &Array, start: Option<&Php>) -> Listed {
-    let wrapped = parameters.at("FILTER").and_then(Php::array);
+pub(super) fn get(
+    state: &PortalState,
+    parameters: &PhpArray,
+    start: Option<&PhpValue>,
+) -> MethodResult {
+    let wrapped = parameters.at("FILTER").and_then(PhpValue::array);
     let filter =
         |name: &str| wrapped.and_then(|filter| filter.at(name)).or_else(|| parameters.at(name));
-    let mut found: Vec<&Department> = state
+    let mut found: Vec<&DepartmentRow> = state
         .departments
         .iter()
         .filter(|department| department.active)
@@ -33,47 +37,47 @@ pub(super) fn get(state: &State, parameters: &Array, start: Option<&Php>) -> Lis
     };
     match named("sort").map(str::to_uppercase).filter(|sort| FILTERS.contains(&sort.as_str())) {
         Some(sort) => {
-            found.sort_by(|one, other| compare(one, other, &sort));
+            found.sort_by(|left, right| compare(left, right, &sort));
             if named("order").is_some_and(|order| order.eq_ignore_ascii_case("desc")) {
                 found.reverse();
             }
         }
         None => found.sort_by_key(|department| (department.left_margin, department.id)),
     }
-    let Page { from, to, total, next } = whole_page(start, found.len());
+    let PageRange { from, to, total, next } = whole_page(start, found.len());
     let rows = found
         .get(from..to)
         .unwrap_or_default()
         .iter()
         .map(|department| record(department))
         .collect();
-    Listed { rows, total: Some(total), next }
+    MethodResult { rows, total: Some(total), next }
 }
 
-fn record(department: &Department) -> Php {
-    let text = |number: i64| Php::Text(number.to_string());
+fn record(department: &DepartmentRow) -> PhpValue {
+    let text = |number: i64| PhpValue::Text(number.to_string());
     let mut entries = vec![
         ("ID", text(department.id)),
-        ("NAME", Php::from(department.name.as_str())),
-        ("SORT", Php::Int(department.sort)),
+        ("NAME", PhpValue::from(department.name.as_str())),
+        ("SORT", PhpValue::Int(department.sort)),
     ];
     entries.extend(department.parent.map(|parent| ("PARENT", text(parent))));
     entries.extend(department.uf_head.map(|head| ("UF_HEAD", text(head))));
     entries.into_iter().collect()
 }
 
-fn compare(one: &Department, other: &Department, sort: &str) -> std::cmp::Ordering {
+fn compare(left: &DepartmentRow, right: &DepartmentRow, sort: &str) -> std::cmp::Ordering {
     match sort {
-        "NAME" => one.name.to_lowercase().cmp(&other.name.to_lowercase()),
-        "SORT" => one.sort.cmp(&other.sort),
-        "PARENT" => one.parent.cmp(&other.parent),
-        "UF_HEAD" => one.uf_head.cmp(&other.uf_head),
-        _ => one.id.cmp(&other.id),
+        "NAME" => left.name.to_lowercase().cmp(&right.name.to_lowercase()),
+        "SORT" => left.sort.cmp(&right.sort),
+        "PARENT" => left.parent.cmp(&right.parent),
+        "UF_HEAD" => left.uf_head.cmp(&right.uf_head),
+        _ => left.id.cmp(&right.id),
     }
-    .then(one.id.cmp(&other.id))
+    .then(left.id.cmp(&right.id))
 }
 
-fn fits(department: &Department, name: &str, wanted: &Php) -> bool {
+fn fits(department: &DepartmentRow, name: &str, wanted: &PhpValue) -> bool {
     let number = match name {
         "NAME" => {
             let text = department.name.to_lowercase();
@@ -85,9 +89,9 @@ fn fits(department: &Department, name: &str, wanted: &Php) -> bool {
         "PARENT" => department.parent,
         _ => department.uf_head,
     };
-    let fits = |wanted: &Php| number.unwrap_or(0) == wanted.to_int();
+    let fits = |wanted: &PhpValue| number.unwrap_or(0) == wanted.to_int();
     match wanted {
-        Php::Array(array) => array.values().any(fits),
+        PhpValue::Array(array) => array.values().any(fits),
         other => fits(other),
     }
 }

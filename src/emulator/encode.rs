@@ -4,26 +4,26 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::php::{Digits, Key, Php, float_text};
+use super::php::{FloatDigits, PhpKey, PhpValue, float_text};
 
 /// JSON text. Anything empty is `[]`, a map with the keys 0, 1, 2, … is a list.
-pub(super) fn json(value: &Php) -> String {
+pub(super) fn json(value: &PhpValue) -> String {
     let mut text = String::with_capacity(256);
     write_json(&mut text, value);
     text
 }
 
-fn write_json(out: &mut String, value: &Php) {
+fn write_json(out: &mut String, value: &PhpValue) {
     match value {
-        Php::Null => out.push_str("null"),
-        Php::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Php::Int(number) => {
+        PhpValue::Null => out.push_str("null"),
+        PhpValue::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        PhpValue::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        Php::Float(number) => out.push_str(&float_text(*number, Digits::Shortest)),
-        Php::Text(text) => write_text(out, text),
-        Php::EmptyObject => out.push_str("{}"),
-        Php::Array(array) if array.is_list() => {
+        PhpValue::Float(number) => out.push_str(&float_text(*number, FloatDigits::Shortest)),
+        PhpValue::Text(text) => write_text(out, text),
+        PhpValue::EmptyObject => out.push_str("{}"),
+        PhpValue::Array(array) if array.is_list() => {
             out.push('[');
             for (index, item) in array.values().enumerate() {
                 if index > 0 {
@@ -33,7 +33,7 @@ fn write_json(out: &mut String, value: &Php) {
             }
             out.push(']');
         }
-        Php::Array(array) => {
+        PhpValue::Array(array) => {
             out.push('{');
             for (index, (key, item)) in array.iter().enumerate() {
                 if index > 0 {
@@ -73,50 +73,50 @@ fn write_text(out: &mut String, text: &str) {
 }
 
 /// The value for the control address, where a whole fraction stays a fraction.
-pub(super) fn value(value: &Php) -> Value {
+pub(super) fn value(value: &PhpValue) -> Value {
     match value {
-        Php::Null => Value::Null,
-        Php::Bool(value) => Value::Bool(*value),
-        Php::Int(number) => Value::from(*number),
-        Php::Float(number) => Value::from(*number),
-        Php::Text(text) => Value::String(text.clone()),
-        Php::EmptyObject => Value::Object(serde_json::Map::new()),
-        Php::Array(array) if array.is_list() => array.values().map(self::value).collect(),
-        Php::Array(array) => {
+        PhpValue::Null => Value::Null,
+        PhpValue::Bool(value) => Value::Bool(*value),
+        PhpValue::Int(number) => Value::from(*number),
+        PhpValue::Float(number) => Value::from(*number),
+        PhpValue::Text(text) => Value::String(text.clone()),
+        PhpValue::EmptyObject => Value::Object(serde_json::Map::new()),
+        PhpValue::Array(array) if array.is_list() => array.values().map(self::value).collect(),
+        PhpValue::Array(array) => {
             array.iter().map(|(key, item)| (key.to_string(), self::value(item))).collect()
         }
     }
 }
 
 /// XML text: a list becomes items, a map becomes elements.
-pub(super) fn xml(value: &Php) -> String {
+pub(super) fn xml(value: &PhpValue) -> String {
     let mut text = String::from("<response>");
     write_xml(&mut text, value);
     text.push_str("</response>");
     text
 }
 
-fn write_xml(out: &mut String, value: &Php) {
+fn write_xml(out: &mut String, value: &PhpValue) {
     match value {
-        Php::Array(array) => {
+        PhpValue::Array(array) => {
             for (key, item) in array.iter() {
                 let name = match key {
-                    Key::Int(_) => "item",
-                    Key::Text(text) if Php::from(text.as_str()).is_numeric() => "item",
-                    Key::Text(text) => text,
+                    PhpKey::Int(_) => "item",
+                    PhpKey::Text(text) if PhpValue::from(text.as_str()).is_numeric() => "item",
+                    PhpKey::Text(text) => text,
                 };
                 let _ = write!(out, "<{name}>");
                 write_xml(out, item);
                 let _ = write!(out, "</{name}>");
             }
         }
-        Php::Null | Php::EmptyObject => {}
-        Php::Bool(value) => out.push_str(if *value { "1" } else { "" }),
-        Php::Int(number) => {
+        PhpValue::Null | PhpValue::EmptyObject => {}
+        PhpValue::Bool(value) => out.push_str(if *value { "1" } else { "" }),
+        PhpValue::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        Php::Float(number) => out.push_str(&float_text(*number, Digits::Fourteen)),
-        Php::Text(text) => {
+        PhpValue::Float(number) => out.push_str(&float_text(*number, FloatDigits::Fourteen)),
+        PhpValue::Text(text) => {
             for c in text.chars() {
                 match c {
                     '<' => out.push_str("&lt;"),

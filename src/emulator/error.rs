@@ -1,28 +1,28 @@
 //! Refusals of the portal.
 
-use super::php::Php;
+use super::php::PhpValue;
 use super::state::Release;
 
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Failure {
+pub(super) enum MethodError {
     /// With an error in the answer.
-    Refused(Refused),
+    Refused(ErrorResponse),
     /// The handler breaks down: status 500, and no JSON.
     Fatal,
 }
 
 /// An error in the answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refused {
+pub(super) struct ErrorResponse {
     pub(super) status: u16,
-    pub(super) code: Code,
+    pub(super) code: ErrorCode,
     pub(super) text: String,
 }
 
 /// The code of an error.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Code {
+pub(super) enum ErrorCode {
     Word(&'static str),
     /// A code that a fault names.
     Any(String),
@@ -30,16 +30,16 @@ pub(super) enum Code {
     Number(i64),
 }
 
-impl Failure {
+impl MethodError {
     fn new(status: u16, word: &'static str, text: impl Into<String>) -> Self {
-        Self::Refused(Refused { status, code: Code::Word(word), text: text.into() })
+        Self::Refused(ErrorResponse { status, code: ErrorCode::Word(word), text: text.into() })
     }
 
     /// A refusal with any code.
     pub(super) fn any(code: String) -> Self {
-        Self::Refused(Refused {
+        Self::Refused(ErrorResponse {
             status: 400,
-            code: Code::Any(code),
+            code: ErrorCode::Any(code),
             text: "A fault by script.".to_owned(),
         })
     }
@@ -54,7 +54,11 @@ impl Failure {
     }
 
     pub(super) fn kernel(number: i64, text: impl Into<String>) -> Self {
-        Self::Refused(Refused { status: 400, code: Code::Number(number), text: text.into() })
+        Self::Refused(ErrorResponse {
+            status: 400,
+            code: ErrorCode::Number(number),
+            text: text.into(),
+        })
     }
 
     pub(super) fn no_method() -> Self {
@@ -134,15 +138,19 @@ impl Failure {
     }
 }
 
-impl Refused {
+impl ErrorResponse {
     /// The error as the answer has it.
-    pub(super) fn body(&self, release: Release) -> Php {
+    pub(super) fn body(&self, release: Release) -> PhpValue {
         let code = match (&self.code, release) {
-            (Code::Word(word), _) => Php::from(*word),
-            (Code::Any(word), _) => Php::Text(word.clone()),
-            (Code::Number(number), Release::Current) => Php::Text(number.to_string()),
-            (Code::Number(number), Release::Mid | Release::LegacyRead) => Php::Int(*number),
+            (ErrorCode::Word(word), _) => PhpValue::from(*word),
+            (ErrorCode::Any(word), _) => PhpValue::Text(word.clone()),
+            (ErrorCode::Number(number), Release::Current) => PhpValue::Text(number.to_string()),
+            (ErrorCode::Number(number), Release::Mid | Release::LegacyRead) => {
+                PhpValue::Int(*number)
+            }
         };
-        [("error", code), ("error_description", Php::Text(self.text.clone()))].into_iter().collect()
+        [("error", code), ("error_description", PhpValue::Text(self.text.clone()))]
+            .into_iter()
+            .collect()
     }
 }

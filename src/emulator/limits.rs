@@ -12,7 +12,7 @@ const BUCKETS: u64 = 10;
 const SHORTEST_SUMMED: f64 = 0.1;
 
 /// How long the cloud lets a request run.
-pub(super) const LONGEST_REQUEST: Duration = Duration::from_secs(60);
+pub(super) const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);
 
 /// Which limits are imitated.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,12 +40,12 @@ impl Limits {
 
 /// What the limits stand at.
 #[derive(Debug, Default)]
-pub(super) struct Levels {
+pub(super) struct LimitLevels {
     buckets: BTreeMap<String, (f64, u64)>,
     operating: BTreeMap<(String, String), Vec<(u64, f64)>>,
 }
 
-impl Levels {
+impl LimitLevels {
     /// Counts a request; tells whether it may pass. The counter steps down once a second.
     pub(super) fn admit(&mut self, limits: &Limits, source: &str, now: Duration) -> bool {
         let Some((most, leak)) = limits.rate else { return true };
@@ -97,18 +97,22 @@ impl Levels {
 mod tests {
     use super::*;
     use crate::emulator::Seed;
-    use crate::emulator::exchange::Portal;
-    use crate::emulator::inside::Inside;
+    use crate::emulator::handler::EmulatedPortal;
     use crate::emulator::reply::Reply;
-    use crate::emulator::request::Incoming;
+    use crate::emulator::request::IncomingRequest;
+    use crate::emulator::server_state::ServerState;
 
     #[tokio::test(start_paused = true)]
     async fn a_long_request_is_cut_and_what_was_done_until_then_stays_done() {
         let state = Seed::Company.state().unwrap();
-        let portal = Portal::new(Inside::new(state, Limits::standard(), Duration::from_secs(7)));
+        let portal = EmulatedPortal::new(ServerState::new(
+            state,
+            Limits::standard(),
+            Duration::from_secs(7),
+        ));
         let cmd: serde_json::Map<String, serde_json::Value> =
             (0..20).map(|number| (format!("c{number}"), "profile".into())).collect();
-        let incoming = Incoming {
+        let incoming = IncomingRequest {
             verb: "POST".into(),
             path: "/rest/1/emulator00000001/batch".into(),
             query: String::new(),
@@ -120,12 +124,12 @@ mod tests {
         };
         assert_eq!(answer.status, 504);
         // The ninth began after 56 seconds.
-        assert_eq!(portal.inside().counters.commands, 9);
+        assert_eq!(portal.server().counters.commands, 9);
     }
 
     #[test]
     fn the_counter_fills_up_and_leaks() {
-        let (mut levels, limits) = (Levels::default(), Limits::standard());
+        let (mut levels, limits) = (LimitLevels::default(), Limits::standard());
         let mut passed = |second| levels.admit(&limits, "a", Duration::from_secs(second));
         assert!((0..50).all(|_| passed(0)));
         assert!(!passed(0));
@@ -135,7 +139,7 @@ mod tests {
 
     #[test]
     fn operating_time_is_forgotten_after_ten_minutes() {
-        let mut levels = Levels::default();
+        let mut levels = LimitLevels::default();
         levels.charge("w", "m", Duration::from_secs(30), 2.0);
         levels.charge("w", "m", Duration::from_secs(90), 1.0);
         levels.charge("w", "m", Duration::from_secs(95), 0.09);

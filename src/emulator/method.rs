@@ -2,11 +2,11 @@
 
 use super::card::{self, Family, Operation};
 use super::departments;
-use super::error::Failure;
-use super::listing::Listed;
+use super::error::MethodError;
+use super::pagination::MethodResult;
 use super::people;
-use super::php::{Array, Php};
-use super::state::State;
+use super::php::{PhpArray, PhpValue};
+use super::state::PortalState;
 
 /// A method that is imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ const RIGHTS: &[&str] = &[
 
 /// A method that exists.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(super) struct KnownMethod {
     pub(super) name: &'static str,
     section: &'static str,
     /// Nothing for methods of the portal that are not imitated.
@@ -107,16 +107,15 @@ pub(super) struct Known {
 }
 
 /// Finds a method, whatever its letter case.
-pub(super) fn find(name: &str) -> Option<Known> {
+pub(super) fn find(name: &str) -> Option<KnownMethod> {
     let lower = name.to_ascii_lowercase();
-    METHODS.iter().find(|(known, _, _)| *known == lower).map(|(name, section, method)| Known {
-        name,
-        section,
-        method: *method,
-    })
+    METHODS
+        .iter()
+        .find(|(known, _, _)| *known == lower)
+        .map(|(name, section, method)| KnownMethod { name, section, method: *method })
 }
 
-impl Known {
+impl KnownMethod {
     /// Whether a webhook with these rights may call it.
     pub(super) fn is_allowed(&self, rights: &[String]) -> bool {
         match self.section {
@@ -138,13 +137,13 @@ pub(super) struct Caller {
 
 /// Carries out a method that is not `batch`.
 pub(super) fn call(
-    state: &mut State,
+    state: &mut PortalState,
     caller: &Caller,
     method: Method,
-    parameters: &Array,
+    parameters: &PhpArray,
     now: &str,
-) -> Result<Listed, Failure> {
-    let plain = |rows: Php| Listed { rows, total: None, next: None };
+) -> Result<MethodResult, MethodError> {
+    let plain = |rows: PhpValue| MethodResult { rows, total: None, next: None };
     let start = parameters.at("start");
     Ok(match method {
         Method::Card(family, operation) => {
@@ -153,27 +152,27 @@ pub(super) fn call(
         Method::UserGet => people::get(state, &caller.rights, parameters, start)?,
         Method::DepartmentGet => departments::get(state, parameters, start),
         Method::UserCurrent => plain(people::current(state, &caller.rights, caller.user)),
-        Method::UserAdmin => plain(Php::Bool(state.is_portal_admin(caller.user))),
+        Method::UserAdmin => plain(PhpValue::Bool(state.is_portal_admin(caller.user))),
         Method::Profile => plain(people::profile(state, caller.user)),
-        Method::ServerTime => plain(Php::from(now)),
+        Method::ServerTime => plain(PhpValue::from(now)),
         Method::Scope => plain(scope(caller, parameters)),
         Method::Methods => plain(methods(caller, parameters)),
         Method::LookUp => plain(method_get(caller, parameters)),
         // A batch is taken apart before its commands come here.
-        Method::Batch => return Err(Failure::no_method()),
+        Method::Batch => return Err(MethodError::no_method()),
     })
 }
 
-fn scope(caller: &Caller, parameters: &Array) -> Php {
-    if parameters.at("full").is_some_and(Php::to_bool) {
-        return RIGHTS.iter().map(|right| Php::from(*right)).collect();
+fn scope(caller: &Caller, parameters: &PhpArray) -> PhpValue {
+    if parameters.at("full").is_some_and(PhpValue::to_bool) {
+        return RIGHTS.iter().map(|right| PhpValue::from(*right)).collect();
     }
-    caller.rights.iter().map(|right| Php::from(right.as_str())).collect()
+    caller.rights.iter().map(|right| PhpValue::from(right.as_str())).collect()
 }
 
-fn methods(caller: &Caller, parameters: &Array) -> Php {
-    let wanted = parameters.at("scope").and_then(Php::text);
-    let full = parameters.at("full").is_some_and(Php::to_bool);
+fn methods(caller: &Caller, parameters: &PhpArray) -> PhpValue {
+    let wanted = parameters.at("scope").and_then(PhpValue::text);
+    let full = parameters.at("full").is_some_and(PhpValue::to_bool);
     METHODS
         .iter()
         .filter(|(_, section, _)| match wanted {
@@ -182,16 +181,16 @@ fn methods(caller: &Caller, parameters: &Array) -> Php {
                 full || section.is_empty() || caller.rights.iter().any(|right| right == section)
             }
         })
-        .map(|(name, _, _)| Php::from(*name))
+        .map(|(name, _, _)| PhpValue::from(*name))
         .collect()
 }
 
 /// The name must be given in lower case; any other is said not to exist.
-fn method_get(caller: &Caller, parameters: &Array) -> Php {
-    let name = parameters.at("name").and_then(Php::text).unwrap_or_default();
+fn method_get(caller: &Caller, parameters: &PhpArray) -> PhpValue {
+    let name = parameters.at("name").and_then(PhpValue::text).unwrap_or_default();
     let known = find(name).filter(|known| known.name == name);
     let available = known.is_some_and(|known| known.is_allowed(&caller.rights));
-    [("isExisting", Php::Bool(known.is_some())), ("isAvailable", Php::Bool(available))]
+    [("isExisting", PhpValue::Bool(known.is_some())), ("isAvailable", PhpValue::Bool(available))]
         .into_iter()
         .collect()
 }

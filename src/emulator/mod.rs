@@ -106,31 +106,31 @@
 //! | `unknown-method`, `not-imitated` | methods that the portal, or the emulator, does not have |
 //! | `force` | the removal of everybody's cards |
 
+mod admin_api;
 mod batch;
 mod card;
-mod complaint;
-mod control;
 mod departments;
 mod encode;
 mod error;
-mod exchange;
-mod fault;
-mod filter;
-mod history;
-mod inside;
+mod event_log;
+mod fault_injection;
+mod handler;
 mod limits;
-mod listing;
+mod lint;
 mod method;
+mod pagination;
 mod people;
 mod php;
 mod query;
-mod reference;
 mod reply;
 mod request;
+mod result_refs;
 mod seed;
 mod server;
+mod server_state;
 mod state;
 mod time;
+mod xss_filter;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -142,18 +142,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use complaint::Complaint;
-pub use fault::FaultScriptError;
-pub use history::{HappenedTo, Happening};
-pub use inside::Counters;
+pub use event_log::{RowChange, StateEvent};
+pub use fault_injection::FaultScriptError;
 pub use limits::Limits;
+pub use lint::Complaint;
 pub use seed::Seed;
+pub use server_state::Counters;
 pub use state::{Release, StateError};
 
-use exchange::Portal;
-use fault::Faults;
-use inside::Inside;
-use server::{Callers, Door};
+use fault_injection::FaultScript;
+use handler::EmulatedPortal;
+use server::{AdminAccess, Endpoint};
+use server_state::ServerState;
 
 /// How an emulator starts.
 #[derive(Clone, Debug)]
@@ -198,11 +198,11 @@ pub struct Webhook {
 /// A running portal. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Emulator {
-    portal: Arc<Portal>,
+    portal: Arc<EmulatedPortal>,
     rest: SocketAddr,
     control: SocketAddr,
     stop: watch::Sender<bool>,
-    doors: Vec<JoinHandle<()>>,
+    endpoints: Vec<JoinHandle<()>>,
 }
 
 impl Emulator {
@@ -228,19 +228,27 @@ impl Emulator {
         if let Some(release) = release {
             state.release = release;
         }
-        let portal = Portal::new(Inside::new(state, limits, command_time));
+        let portal = EmulatedPortal::new(ServerState::new(state, limits, command_time));
         let (stop, stopped) = watch::channel(false);
         let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
         let addresses = (rest.local_addr()?, control.local_addr()?);
-        let callers =
-            if addresses.1.ip().is_loopback() { Callers::ThisMachine } else { Callers::Anybody };
-        let doors = [(rest, Door::Rest), (control, Door::Control(callers))]
+        let access = if addresses.1.ip().is_loopback() {
+            AdminAccess::ThisMachine
+        } else {
+            AdminAccess::Anybody
+        };
+        let endpoints = [(rest, Endpoint::Rest), (control, Endpoint::Control(access))]
             .into_iter()
-            .map(|(listener, door)| {
-                tokio::spawn(server::serve(listener, Arc::clone(&portal), door, stopped.clone()))
+            .map(|(listener, endpoint)| {
+                tokio::spawn(server::serve(
+                    listener,
+                    Arc::clone(&portal),
+                    endpoint,
+                    stopped.clone(),
+                ))
             })
             .collect();
-        Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, doors })
+        Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, endpoints })
     }
 
     /// The address in front of webhooks: `http://127.0.0.1:PORT/rest`.
@@ -255,11 +263,11 @@ impl Emulator {
 
     /// All webhooks of the portal.
     pub fn webhooks(&self) -> Vec<Webhook> {
-        let inside = self.portal.inside();
+        let server = self.portal.server();
         let url = |row: &state::WebhookRow| {
             format!("{}/{}/{}/", self.rest_url(), row.user_id, row.secret)
         };
-        inside
+        server
             .state
             .webhooks
             .iter()
@@ -274,17 +282,17 @@ impl Emulator {
 
     /// What was seen so far.
     pub fn counters(&self) -> Counters {
-        self.portal.inside().counters.clone()
+        self.portal.server().counters.clone()
     }
 
     /// What a careful client would never have sent.
     pub fn complaints(&self) -> Vec<Complaint> {
-        self.portal.inside().complaints.clone()
+        self.portal.server().complaints.clone()
     }
 
     /// The whole state: `variant`, `environment`, `portal`, `options`.
     pub fn state(&self) -> Value {
-        self.portal.inside().state.to_json()
+        self.portal.server().state.to_json()
     }
 
     /// Replaces the whole state.
@@ -293,14 +301,14 @@ impl Emulator {
     ///
     /// If the value is not the state of a portal; then nothing changes.
     pub fn set_state(&self, state: &Value) -> Result<(), StateError> {
-        let state = state::State::from_json(state)?;
-        control::replace(&mut self.portal.inside(), state);
+        let state = state::PortalState::from_json(state)?;
+        admin_api::replace(&mut self.portal.server(), state);
         Ok(())
     }
 
     /// A number that grows whenever a row changes: tells whether the state must be saved.
     pub fn changes(&self) -> u64 {
-        self.portal.inside().state.changes
+        self.portal.server().state.changes
     }
 
     /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes.
@@ -312,21 +320,21 @@ impl Emulator {
     ///
     /// If the value is no script; then nothing changes.
     pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
-        let faults = Faults::read(script)?;
-        let mut inside = self.portal.inside();
-        inside.faults = faults;
-        inside.forgive();
+        let faults = FaultScript::read(script)?;
+        let mut server = self.portal.server();
+        server.faults = faults;
+        server.reset_expired();
         Ok(())
     }
 
     /// Keeps what happens to the cards and which faults strike, from now on and from nothing.
     pub fn keep_history(&self) {
-        self.portal.inside().history.keep();
+        self.portal.server().event_log.start();
     }
 
     /// What happened to the cards since [`Self::keep_history`], in order.
-    pub fn history(&self) -> Vec<Happening> {
-        self.portal.inside().history.told().to_vec()
+    pub fn history(&self) -> Vec<StateEvent> {
+        self.portal.server().event_log.events().to_vec()
     }
 
     /// What `recard emulate --ready-file` writes: `rest`, `control` and `webhooks`.
@@ -342,9 +350,9 @@ impl Emulator {
     /// Ends the portal and waits until both addresses are free again.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        for door in self.doors.drain(..) {
+        for endpoint in self.endpoints.drain(..) {
             // A door that failed is as closed as one that ended.
-            let _ = door.await;
+            let _ = endpoint.await;
         }
     }
 }

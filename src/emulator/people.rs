@@ -3,13 +3,13 @@
 //! Behaviour notes, section 11.1: a filter that is not known is ignored, and the answer is
 //! everybody.
 
-use super::error::Failure;
-use super::listing::{Listed, Page, page};
-use super::php::{Array, Php};
-use super::state::{Person, Release, State};
+use super::error::MethodError;
+use super::pagination::{MethodResult, PageRange, page};
+use super::php::{PhpArray, PhpValue};
+use super::state::{PortalState, Release, UserRow};
 
 /// People of these kinds are no people: bots, mail and network users and the like.
-const LEFT_OUT: &[&str] = &[
+const NON_PERSON_AUTH_IDS: &[&str] = &[
     "bot",
     "email",
     "imconnector",
@@ -97,11 +97,11 @@ const BRIEF_FIELDS: &[&str] = &[
 
 /// The value of a field; nothing where the portal's database has nothing, and the field is left
 /// out.
-fn field(person: &Person, name: &str) -> Option<Php> {
-    let text = |text: &str| Some(Php::from(text));
+fn field(person: &UserRow, name: &str) -> Option<PhpValue> {
+    let text = |text: &str| Some(PhpValue::from(text));
     match name {
-        "ID" => Some(Php::Text(person.id.to_string())),
-        "ACTIVE" => Some(Php::Bool(person.active)),
+        "ID" => Some(PhpValue::Text(person.id.to_string())),
+        "ACTIVE" => Some(PhpValue::Bool(person.active)),
         "NAME" => text(&person.name),
         "LAST_NAME" => text(&person.last_name),
         "EMAIL" => text(&person.email),
@@ -110,12 +110,12 @@ fn field(person: &Person, name: &str) -> Option<Php> {
         "LAST_LOGIN" => (!person.last_login.is_empty()).then(|| moment(&person.last_login)),
         "DATE_REGISTER" => day(&person.date_register),
         "IS_ONLINE" => text("N"),
-        "TIMESTAMP_X" => Some(Php::EmptyObject),
+        "TIMESTAMP_X" => Some(PhpValue::EmptyObject),
         "PERSONAL_GENDER" => text(&person.personal_gender),
         "WORK_POSITION" => text(&person.work_position),
         "UF_DEPARTMENT" => (!person.uf_department.is_empty())
-            .then(|| person.uf_department.iter().copied().map(Php::Int).collect()),
-        "UF_PHONE_INNER" => BASE_PEOPLE.contains(&person.id).then(|| Php::from("")),
+            .then(|| person.uf_department.iter().copied().map(PhpValue::Int).collect()),
+        "UF_PHONE_INNER" => BASE_PEOPLE.contains(&person.id).then(|| PhpValue::from("")),
         // Without the module for guests, people without a department count as customers of the
         // shop.
         "USER_TYPE" => text(if person.uf_department.is_empty() { "shop" } else { "employee" }),
@@ -124,14 +124,14 @@ fn field(person: &Person, name: &str) -> Option<Php> {
 }
 
 /// A moment of the database as ISO 8601.
-fn moment(text: &str) -> Php {
-    Php::Text(format!("{}+00:00", text.replace(' ', "T")))
+fn moment(text: &str) -> PhpValue {
+    PhpValue::Text(format!("{}+00:00", text.replace(' ', "T")))
 }
 
 /// The day of a moment as ISO 8601: the portal cuts the time off.
-fn day(text: &str) -> Option<Php> {
+fn day(text: &str) -> Option<PhpValue> {
     let day = text.split(' ').next().filter(|day| !day.is_empty())?;
-    Some(Php::Text(format!("{day}T00:00:00+00:00")))
+    Some(PhpValue::Text(format!("{day}T00:00:00+00:00")))
 }
 
 /// Which fields a webhook may see.
@@ -141,23 +141,26 @@ pub(super) fn visible_fields(rights: &[String]) -> &'static [&'static str] {
 
 /// `user.get`.
 pub(super) fn get(
-    state: &State,
+    state: &PortalState,
     rights: &[String],
-    parameters: &Array,
-    start: Option<&Php>,
-) -> Result<Listed, Failure> {
-    let upper: Array = upper_keys(parameters);
-    let wrapped = upper.at("FILTER").and_then(Php::array).map(upper_keys);
+    parameters: &PhpArray,
+    start: Option<&PhpValue>,
+) -> Result<MethodResult, MethodError> {
+    let upper: PhpArray = upper_keys(parameters);
+    let wrapped = upper.at("FILTER").and_then(PhpValue::array).map(upper_keys);
     let filter = wrapped.as_ref().unwrap_or(&upper);
-    let mut found: Vec<&Person> = state
+    let mut found: Vec<&UserRow> = state
         .people
         .values()
         .filter(|person| {
-            person.external_auth_id.as_deref().is_none_or(|kind| !LEFT_OUT.contains(&kind))
+            person
+                .external_auth_id
+                .as_deref()
+                .is_none_or(|kind| !NON_PERSON_AUTH_IDS.contains(&kind))
         })
         .filter(|person| filter.iter().all(|(key, wanted)| fits(person, &key.to_string(), wanted)))
         .collect();
-    let text = |name: &str| upper.at(name).filter(|value| value.to_bool()).and_then(Php::text);
+    let text = |name: &str| upper.at(name).filter(|value| value.to_bool()).and_then(PhpValue::text);
     if let (Some(sort), Some(order)) = (text("SORT"), text("ORDER")) {
         let field = sort.to_uppercase();
         if field != "LOGIN"
@@ -167,57 +170,57 @@ pub(super) fn get(
             let text = format!(
                 "Unknown field definition `{sort}` ({sort}) for \\Bitrix\\Intranet\\User Entity."
             );
-            return Err(Failure::kernel(100, text));
+            return Err(MethodError::kernel(100, text));
         }
-        found.sort_by(|one, other| compare(one, other, &field));
+        found.sort_by(|left, right| compare(left, right, &field));
         match order.to_uppercase().as_str() {
             "ASC" => {}
             "DESC" => found.reverse(),
-            other => return Err(Failure::kernel(100, format!("Invalid order \"{other}\""))),
+            other => return Err(MethodError::kernel(100, format!("Invalid order \"{other}\""))),
         }
     }
     let mut fields: Vec<&str> = visible_fields(rights).to_vec();
     if let (Some(select), Release::Current | Release::Mid) =
-        (upper.at("SELECT").and_then(Php::array), state.release)
+        (upper.at("SELECT").and_then(PhpValue::array), state.release)
     {
         let wanted: Vec<String> =
-            select.values().filter_map(Php::text).map(str::to_uppercase).collect();
+            select.values().filter_map(PhpValue::text).map(str::to_uppercase).collect();
         fields.retain(|field| wanted.iter().any(|name| name == field));
     }
-    let record = |person: &&Person| -> Php {
+    let record = |person: &&UserRow| -> PhpValue {
         fields.iter().filter_map(|name| Some((*name, field(person, name)?))).collect()
     };
-    let Page { from, to, total, next } = page(start, found.len());
-    let rows: Vec<Php> = found.get(from..to).unwrap_or_default().iter().map(record).collect();
+    let PageRange { from, to, total, next } = page(start, found.len());
+    let rows: Vec<PhpValue> = found.get(from..to).unwrap_or_default().iter().map(record).collect();
     // Beyond the end there is neither a row nor a total.
     let total = if rows.is_empty() { None } else { Some(total) };
-    Ok(Listed { rows: rows.into_iter().collect(), total, next })
+    Ok(MethodResult { rows: rows.into_iter().collect(), total, next })
 }
 
-fn upper_keys(array: &Array) -> Array {
-    let mut upper = Array::default();
+fn upper_keys(array: &PhpArray) -> PhpArray {
+    let mut upper = PhpArray::default();
     for (key, value) in array.iter() {
-        upper.set(super::php::Key::from(key.to_string().to_uppercase().as_str()), value.clone());
+        upper.set(super::php::PhpKey::from(key.to_string().to_uppercase().as_str()), value.clone());
     }
     upper
 }
 
-fn compare(one: &Person, other: &Person, sort: &str) -> std::cmp::Ordering {
+fn compare(left: &UserRow, right: &UserRow, sort: &str) -> std::cmp::Ordering {
     match sort {
-        "ID" => one.id.cmp(&other.id),
-        "ACTIVE" => one.active.cmp(&other.active),
+        "ID" => left.id.cmp(&right.id),
+        "ACTIVE" => left.active.cmp(&right.active),
         _ => {
             let text = |person| {
                 field(person, sort).and_then(|value| value.scalar_text()).unwrap_or_default()
             };
-            text(one).to_lowercase().cmp(&text(other).to_lowercase())
+            text(left).to_lowercase().cmp(&text(right).to_lowercase())
         }
     }
-    .then(one.id.cmp(&other.id))
+    .then(left.id.cmp(&right.id))
 }
 
 /// Whether a person fits one entry of a filter; entries that are not known fit everybody.
-fn fits(person: &Person, key: &str, wanted: &Php) -> bool {
+fn fits(person: &UserRow, key: &str, wanted: &PhpValue) -> bool {
     let name = key.trim_start_matches(['!', '@', '%', '>', '<', '=', '~', '?']);
     let operator = key.strip_suffix(name).unwrap_or_default();
     let negated = operator.starts_with('!');
@@ -246,21 +249,21 @@ fn fits(person: &Person, key: &str, wanted: &Php) -> bool {
 }
 
 /// How the portal reads a filter on activity: most texts mean active.
-fn is_active(wanted: &Php) -> bool {
+fn is_active(wanted: &PhpValue) -> bool {
     match wanted {
-        Php::Text(text) => !matches!(text.as_str(), "" | "0" | "N"),
+        PhpValue::Text(text) => !matches!(text.as_str(), "" | "0" | "N"),
         other => other.to_bool(),
     }
 }
 
-fn numbers(wanted: &Php) -> Vec<i64> {
+fn numbers(wanted: &PhpValue) -> Vec<i64> {
     match wanted {
-        Php::Array(array) => array.values().map(Php::to_int).collect(),
+        PhpValue::Array(array) => array.values().map(PhpValue::to_int).collect(),
         other => vec![other.to_int()],
     }
 }
 
-fn by_number(number: i64, operator: &str, wanted: &Php) -> bool {
+fn by_number(number: i64, operator: &str, wanted: &PhpValue) -> bool {
     match operator {
         ">=" => number >= wanted.to_int(),
         "<=" => number <= wanted.to_int(),
@@ -271,9 +274,9 @@ fn by_number(number: i64, operator: &str, wanted: &Php) -> bool {
 }
 
 /// Texts are compared as the portal's database does: without regard to letter case.
-fn by_text(text: &str, operator: &str, wanted: &Php) -> bool {
+fn by_text(text: &str, operator: &str, wanted: &PhpValue) -> bool {
     let text = text.to_lowercase();
-    let one = |wanted: &Php| {
+    let left = |wanted: &PhpValue| {
         let Some(wanted) = wanted.scalar_text().map(|wanted| wanted.to_lowercase()) else {
             return false;
         };
@@ -284,8 +287,8 @@ fn by_text(text: &str, operator: &str, wanted: &Php) -> bool {
         }
     };
     match wanted {
-        Php::Array(array) => array.values().any(one),
-        other => one(other),
+        PhpValue::Array(array) => array.values().any(left),
+        other => left(other),
     }
 }
 
@@ -304,14 +307,14 @@ pub(super) fn like(text: &str, pattern: &str) -> bool {
 
 /// `user.current`: one record, without the kind of user, and with the time in the portal's own
 /// form.
-pub(super) fn current(state: &State, rights: &[String], caller: i64) -> Php {
-    let Some(person) = state.people.get(&caller) else { return Php::Null };
+pub(super) fn current(state: &PortalState, rights: &[String], caller: i64) -> PhpValue {
+    let Some(person) = state.people.get(&caller) else { return PhpValue::Null };
     visible_fields(rights)
         .iter()
         .filter(|name| **name != "USER_TYPE")
         .filter_map(|name| {
             let value = if *name == "TIMESTAMP_X" {
-                Some(Php::from("01.05.2026 09:00:00"))
+                Some(PhpValue::from("01.05.2026 09:00:00"))
             } else {
                 field(person, name)
             };
@@ -321,18 +324,18 @@ pub(super) fn current(state: &State, rights: &[String], caller: i64) -> Php {
 }
 
 /// `profile`: who the caller is.
-pub(super) fn profile(state: &State, caller: i64) -> Php {
-    let Some(person) = state.people.get(&caller) else { return Php::Null };
+pub(super) fn profile(state: &PortalState, caller: i64) -> PhpValue {
+    let Some(person) = state.people.get(&caller) else { return PhpValue::Null };
     let mut entries = vec![
-        ("ID", Php::Text(person.id.to_string())),
-        ("ADMIN", Php::Bool(person.portal_admin)),
-        ("NAME", Php::from(person.name.as_str())),
-        ("LAST_NAME", Php::from(person.last_name.as_str())),
-        ("PERSONAL_GENDER", Php::from(person.personal_gender.as_str())),
-        ("TIME_ZONE", Php::from("")),
+        ("ID", PhpValue::Text(person.id.to_string())),
+        ("ADMIN", PhpValue::Bool(person.portal_admin)),
+        ("NAME", PhpValue::from(person.name.as_str())),
+        ("LAST_NAME", PhpValue::from(person.last_name.as_str())),
+        ("PERSONAL_GENDER", PhpValue::from(person.personal_gender.as_str())),
+        ("TIME_ZONE", PhpValue::from("")),
     ];
     if state.release != Release::Current {
-        entries.push(("TIME_ZONE_OFFSET", Php::Int(0)));
+        entries.push(("TIME_ZONE_OFFSET", PhpValue::Int(0)));
     }
     entries.into_iter().collect()
 }

@@ -10,20 +10,20 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Php {
+pub(super) enum PhpValue {
     Null,
     Bool(bool),
     Int(i64),
     Float(f64),
     Text(String),
-    Array(Array),
+    Array(PhpArray),
     /// An object without content, which only a few answers have.
     EmptyObject,
 }
 
 /// A key of an array. Texts that look like whole numbers become numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum PhpKey {
     Int(i64),
     Text(String),
 }
@@ -33,13 +33,13 @@ pub(super) const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\0', '\u{b}'];
 
 /// An ordered map.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Array {
-    entries: Vec<(Key, Php)>,
+pub(super) struct PhpArray {
+    entries: Vec<(PhpKey, PhpValue)>,
     /// The key that the next nameless value gets; nothing before the first number.
     next: Option<i64>,
 }
 
-impl From<&str> for Key {
+impl From<&str> for PhpKey {
     fn from(text: &str) -> Self {
         match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => Self::Int(number),
@@ -48,7 +48,7 @@ impl From<&str> for Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for PhpKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(number) => number.fmt(f),
@@ -57,21 +57,21 @@ impl fmt::Display for Key {
     }
 }
 
-impl From<&str> for Php {
+impl From<&str> for PhpValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<bool> for Php {
+impl From<bool> for PhpValue {
     fn from(value: bool) -> Self {
         Self::Bool(value)
     }
 }
 
-impl FromIterator<Php> for Php {
-    fn from_iter<I: IntoIterator<Item = Php>>(items: I) -> Self {
-        let mut array = Array::default();
+impl FromIterator<PhpValue> for PhpValue {
+    fn from_iter<I: IntoIterator<Item = PhpValue>>(items: I) -> Self {
+        let mut array = PhpArray::default();
         for item in items {
             array.push(item);
         }
@@ -79,20 +79,20 @@ impl FromIterator<Php> for Php {
     }
 }
 
-impl<'k> FromIterator<(&'k str, Php)> for Php {
-    fn from_iter<I: IntoIterator<Item = (&'k str, Php)>>(items: I) -> Self {
-        let mut array = Array::default();
+impl<'k> FromIterator<(&'k str, PhpValue)> for PhpValue {
+    fn from_iter<I: IntoIterator<Item = (&'k str, PhpValue)>>(items: I) -> Self {
+        let mut array = PhpArray::default();
         for (key, item) in items {
-            array.set(Key::from(key), item);
+            array.set(PhpKey::from(key), item);
         }
         Self::Array(array)
     }
 }
 
-impl Array {
-    pub(super) fn get(&self, key: &Key) -> Option<&Php> {
+impl PhpArray {
+    pub(super) fn get(&self, key: &PhpKey) -> Option<&PhpValue> {
         // Lists are asked by their index, which is where the entry stands.
-        if let Key::Int(number) = key
+        if let PhpKey::Int(number) = key
             && let Some((known, value)) =
                 usize::try_from(*number).ok().and_then(|index| self.entries.get(index))
             && known == key
@@ -103,60 +103,60 @@ impl Array {
     }
 
     /// The value of a text key.
-    pub(super) fn at(&self, key: &str) -> Option<&Php> {
-        self.get(&Key::from(key))
+    pub(super) fn at(&self, key: &str) -> Option<&PhpValue> {
+        self.get(&PhpKey::from(key))
     }
 
-    fn entry(&mut self, key: Key) -> &mut Php {
+    fn entry(&mut self, key: PhpKey) -> &mut PhpValue {
         let index = match &key {
-            Key::Int(number) => usize::try_from(*number)
+            PhpKey::Int(number) => usize::try_from(*number)
                 .ok()
                 .filter(|index| self.entries.get(*index).is_some_and(|(known, _)| *known == key)),
-            Key::Text(_) => None,
+            PhpKey::Text(_) => None,
         };
         let index = index
             .or_else(|| self.entries.iter().position(|(known, _)| *known == key))
             .unwrap_or_else(|| {
-                if let Key::Int(number) = key {
+                if let PhpKey::Int(number) = key {
                     let after = number.saturating_add(1);
                     self.next = Some(self.next.map_or(after, |next| next.max(after)));
                 }
-                self.entries.push((key, Php::Null));
+                self.entries.push((key, PhpValue::Null));
                 self.entries.len() - 1
             });
         #[expect(clippy::indexing_slicing, reason = "the index was found or made just now")]
         &mut self.entries[index].1
     }
 
-    pub(super) fn set(&mut self, key: Key, value: Php) {
+    pub(super) fn set(&mut self, key: PhpKey, value: PhpValue) {
         *self.entry(key) = value;
     }
 
     /// Puts a value behind the last number; nowhere if that was the largest of all.
-    pub(super) fn push(&mut self, value: Php) {
+    pub(super) fn push(&mut self, value: PhpValue) {
         let number = self.next.unwrap_or(0);
-        if number == i64::MAX && self.get(&Key::Int(number)).is_some() {
+        if number == i64::MAX && self.get(&PhpKey::Int(number)).is_some() {
             return;
         }
         self.next = Some(number.saturating_add(1));
-        self.entries.push((Key::Int(number), value));
+        self.entries.push((PhpKey::Int(number), value));
     }
 
     /// The array behind a key, made if there is none; what else stood there is replaced.
-    pub(super) fn array_at(&mut self, key: Key) -> &mut Array {
+    pub(super) fn array_at(&mut self, key: PhpKey) -> &mut PhpArray {
         let value = self.entry(key);
-        if !matches!(value, Php::Array(_)) {
-            *value = Php::Array(Array::default());
+        if !matches!(value, PhpValue::Array(_)) {
+            *value = PhpValue::Array(PhpArray::default());
         }
         match value {
-            Php::Array(array) => array,
+            PhpValue::Array(array) => array,
             _ => unreachable!("an array was put there just now"),
         }
     }
 
     /// The key that a push would take.
-    pub(super) fn next_key(&self) -> Key {
-        Key::Int(self.next.unwrap_or(0))
+    pub(super) fn next_key(&self) -> PhpKey {
+        PhpKey::Int(self.next.unwrap_or(0))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -172,31 +172,31 @@ impl Array {
         self.entries.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Php)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhpKey, &PhpValue)> {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &Php> {
+    pub(super) fn values(&self) -> impl Iterator<Item = &PhpValue> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Php> {
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut PhpValue> {
         self.entries.iter_mut().map(|(_, value)| value)
     }
 
     pub(super) fn remove(&mut self, key: &str) {
-        let key = Key::from(key);
+        let key = PhpKey::from(key);
         self.entries.retain(|(known, _)| *known != key);
     }
 
     /// Whether the keys are 0, 1, 2, … in order.
     pub(super) fn is_list(&self) -> bool {
-        self.entries.iter().enumerate().all(|(index, (key, _))| *key == Key::Int(index as i64))
+        self.entries.iter().enumerate().all(|(index, (key, _))| *key == PhpKey::Int(index as i64))
     }
 }
 
-impl Php {
-    pub(super) fn array(&self) -> Option<&Array> {
+impl PhpValue {
+    pub(super) fn array(&self) -> Option<&PhpArray> {
         match self {
             Self::Array(array) => Some(array),
             _ => None,
@@ -279,7 +279,7 @@ impl Php {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Int(number) => Some(number.to_string()),
-            Self::Float(number) => Some(float_text(*number, Digits::Fourteen)),
+            Self::Float(number) => Some(float_text(*number, FloatDigits::Fourteen)),
             _ => None,
         }
     }
@@ -338,7 +338,7 @@ fn leading_number(text: &str) -> i64 {
 
 /// How many digits a fraction is written with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Digits {
+pub(super) enum FloatDigits {
     /// As few as read back the same: in JSON.
     Shortest,
     /// Fourteen at most: wherever a fraction becomes text, in XML too.
@@ -346,14 +346,14 @@ pub(super) enum Digits {
 }
 
 /// A fraction as text. Whole ones have no point, very large and very small ones an exponent.
-pub(super) fn float_text(number: f64, digits: Digits) -> String {
+pub(super) fn float_text(number: f64, digits: FloatDigits) -> String {
     if !number.is_finite() {
         // JSON has no word for them, and the portal puts a 0 there.
         return "0".into();
     }
     let (scientific, most, letter) = match digits {
-        Digits::Shortest => (format!("{number:e}"), 17, 'e'),
-        Digits::Fourteen => (format!("{number:.13e}"), 14, 'E'),
+        FloatDigits::Shortest => (format!("{number:e}"), 17, 'e'),
+        FloatDigits::Fourteen => (format!("{number:.13e}"), 14, 'E'),
     };
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
@@ -380,63 +380,63 @@ pub(super) fn float_text(number: f64, digits: Digits) -> String {
     }
 }
 
-impl<'de> Deserialize<'de> for Php {
+impl<'de> Deserialize<'de> for PhpValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyPhp)
+        deserializer.deserialize_any(PhpVisitor)
     }
 }
 
-struct AnyPhp;
+struct PhpVisitor;
 
-impl<'de> Visitor<'de> for AnyPhp {
-    type Value = Php;
+impl<'de> Visitor<'de> for PhpVisitor {
+    type Value = PhpValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Php, E> {
-        Ok(Php::Null)
+    fn visit_unit<E>(self) -> Result<PhpValue, E> {
+        Ok(PhpValue::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Php, E> {
-        Ok(Php::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<PhpValue, E> {
+        Ok(PhpValue::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Php, E> {
-        Ok(Php::Int(value))
+    fn visit_i64<E>(self, value: i64) -> Result<PhpValue, E> {
+        Ok(PhpValue::Int(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Php, E> {
-        Ok(i64::try_from(value).map_or(Php::Float(value as f64), Php::Int))
+    fn visit_u64<E>(self, value: u64) -> Result<PhpValue, E> {
+        Ok(i64::try_from(value).map_or(PhpValue::Float(value as f64), PhpValue::Int))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Php, E> {
-        Ok(Php::Float(value))
+    fn visit_f64<E>(self, value: f64) -> Result<PhpValue, E> {
+        Ok(PhpValue::Float(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Php, E> {
-        Ok(Php::Text(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<PhpValue, E> {
+        Ok(PhpValue::Text(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Php, E> {
-        Ok(Php::Text(value))
+    fn visit_string<E>(self, value: String) -> Result<PhpValue, E> {
+        Ok(PhpValue::Text(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Php, A::Error> {
-        let mut array = Array::default();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<PhpValue, A::Error> {
+        let mut array = PhpArray::default();
         while let Some(item) = items.next_element()? {
             array.push(item);
         }
-        Ok(Php::Array(array))
+        Ok(PhpValue::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Php, A::Error> {
-        let mut array = Array::default();
-        while let Some((key, value)) = entries.next_entry::<String, Php>()? {
-            array.set(Key::from(key.as_str()), value);
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<PhpValue, A::Error> {
+        let mut array = PhpArray::default();
+        while let Some((key, value)) = entries.next_entry::<String, PhpValue>()? {
+            array.set(PhpKey::from(key.as_str()), value);
         }
-        Ok(Php::Array(array))
+        Ok(PhpValue::Array(array))
     }
 }
 
@@ -446,24 +446,24 @@ mod tests {
 
     #[test]
     fn ids_are_read_as_the_portal_reads_them() {
-        let list: Php = [Php::Int(7)].into_iter().collect();
+        let list: PhpValue = [PhpValue::Int(7)].into_iter().collect();
         for (value, number) in [
-            (Php::Int(7), 7),
+            (PhpValue::Int(7), 7),
             ("7".into(), 7),
             (" 7".into(), 7),
             ("7abc".into(), 7),
-            (Php::Float(7.9), 7),
+            (PhpValue::Float(7.9), 7),
             ("7.9".into(), 7),
             ("1e3".into(), 1000),
             ("".into(), 0),
             ("abc".into(), 0),
             ("U7".into(), 0),
-            (Php::Bool(false), 0),
-            (Php::Array(Array::default()), 0),
-            (Php::Bool(true), 1),
+            (PhpValue::Bool(false), 0),
+            (PhpValue::Array(PhpArray::default()), 0),
+            (PhpValue::Bool(true), 1),
             (list, 1),
-            (Php::Float(18_446_744_073_709_551_616.0), 0),
-            (Php::Float(18_446_744_073_709_555_712.0), 4096),
+            (PhpValue::Float(18_446_744_073_709_551_616.0), 0),
+            (PhpValue::Float(18_446_744_073_709_555_712.0), 4096),
             ("99999999999999999999".into(), i64::MAX),
             ("-3".into(), -3),
             (".5".into(), 0),
@@ -475,9 +475,9 @@ mod tests {
             ("1e400".into(), 0),
             ("0x1A".into(), 0),
             ("\u{b}7".into(), 7),
-            (Php::Float(1e25), 1_590_897_979_265_384_448),
-            (Php::Float(-1e19), 8_446_744_073_709_551_616),
-            (Php::Float(-0.5), 0),
+            (PhpValue::Float(1e25), 1_590_897_979_265_384_448),
+            (PhpValue::Float(-1e19), 8_446_744_073_709_551_616),
+            (PhpValue::Float(-0.5), 0),
         ] {
             assert_eq!(value.to_int(), number, "{value:?}");
         }
@@ -499,28 +499,28 @@ mod tests {
             (0.000_123_45, "0.00012345", "0.00012345"),
             (0.5, "0.5", "0.5"),
         ] {
-            assert_eq!(float_text(number, Digits::Shortest), shortest);
-            assert_eq!(float_text(number, Digits::Fourteen), fourteen);
+            assert_eq!(float_text(number, FloatDigits::Shortest), shortest);
+            assert_eq!(float_text(number, FloatDigits::Fourteen), fourteen);
         }
     }
 
     #[test]
     fn nameless_values_go_behind_the_largest_number() {
-        let mut array = Array::default();
-        array.set(Key::Int(-5), Php::Null);
-        array.push(Php::Null);
-        array.set(Key::Int(i64::MAX), Php::Null);
-        array.push(Php::Null);
-        let keys: Vec<&Key> = array.iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, [&Key::Int(-5), &Key::Int(-4), &Key::Int(i64::MAX)]);
+        let mut array = PhpArray::default();
+        array.set(PhpKey::Int(-5), PhpValue::Null);
+        array.push(PhpValue::Null);
+        array.set(PhpKey::Int(i64::MAX), PhpValue::Null);
+        array.push(PhpValue::Null);
+        let keys: Vec<&PhpKey> = array.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&PhpKey::Int(-5), &PhpKey::Int(-4), &PhpKey::Int(i64::MAX)]);
     }
 
     #[test]
     fn keys_that_look_like_numbers_are_numbers() {
-        let value: Php = serde_json::from_str(r#"{"0":"a","1":"b"}"#).unwrap();
+        let value: PhpValue = serde_json::from_str(r#"{"0":"a","1":"b"}"#).unwrap();
         assert!(value.array().unwrap().is_list());
-        let value: Php = serde_json::from_str(r#"{"1":"a","08":"b"}"#).unwrap();
-        let keys: Vec<&Key> = value.array().unwrap().iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, [&Key::Int(1), &Key::Text("08".into())]);
+        let value: PhpValue = serde_json::from_str(r#"{"1":"a","08":"b"}"#).unwrap();
+        let keys: Vec<&PhpKey> = value.array().unwrap().iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, [&PhpKey::Int(1), &PhpKey::Text("08".into())]);
     }
 }

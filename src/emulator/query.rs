@@ -1,10 +1,10 @@
 //! Query strings and forms, as the portal's language takes them apart.
 
-use super::php::{Array, Key, Php};
+use super::php::{PhpArray, PhpKey, PhpValue};
 
 /// Parses a query string. Values beyond the limit are dropped without a word, as the portal does.
-pub(super) fn parse(text: &[u8], limit: usize) -> Parsed {
-    let mut parsed = Parsed::default();
+pub(super) fn parse(text: &[u8], limit: usize) -> ParsedQuery {
+    let mut parsed = ParsedQuery::default();
     let parts = text.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
     for (index, part) in parts.enumerate() {
         if index >= limit {
@@ -17,15 +17,15 @@ pub(super) fn parse(text: &[u8], limit: usize) -> Parsed {
             }
             None => (part, &[][..]),
         };
-        insert(&mut parsed.values, &decode(name), Php::Text(decode(value)));
+        insert(&mut parsed.values, &decode(name), PhpValue::Text(decode(value)));
     }
     parsed
 }
 
 /// What became of a query string.
 #[derive(Debug, Default)]
-pub(super) struct Parsed {
-    pub(super) values: Array,
+pub(super) struct ParsedQuery {
+    pub(super) values: PhpArray,
     /// How many values were dropped because of the limit.
     pub(super) dropped: usize,
 }
@@ -54,16 +54,16 @@ pub(super) fn decode(text: &[u8]) -> String {
 }
 
 /// How deep a name may lead; values behind longer ones are dropped.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// Puts a value where its name says: `a[b][]`.
-pub(super) fn insert(array: &mut Array, name: &str, value: Php) {
+pub(super) fn insert(array: &mut PhpArray, name: &str, value: PhpValue) {
     let name = name.split('\0').next().unwrap_or_default().trim_start_matches(' ');
     let (top, mut rest) = name.split_at(name.find('[').unwrap_or(name.len()));
     if top.is_empty() {
         return;
     }
-    let mangled = |text: &str| Key::from(text.replace(['.', ' ', '['], "_").as_str());
+    let mangled = |text: &str| PhpKey::from(text.replace(['.', ' ', '['], "_").as_str());
     let mut path: Vec<Option<&str>> = Vec::new();
     while let Some(inner) = rest.strip_prefix('[') {
         // A bracket that holds nothing, or a single blank, asks for the next number.
@@ -83,7 +83,7 @@ pub(super) fn insert(array: &mut Array, name: &str, value: Php) {
         path.push(Some(key));
         rest = after;
     }
-    if path.len() > DEEPEST {
+    if path.len() > MAX_DEPTH {
         return;
     }
     let Some((last, way)) = path.split_last() else {
@@ -92,18 +92,18 @@ pub(super) fn insert(array: &mut Array, name: &str, value: Php) {
     };
     let mut place = array.array_at(mangled(top));
     for step in way {
-        let key = step.map_or_else(|| place.next_key(), Key::from);
+        let key = step.map_or_else(|| place.next_key(), PhpKey::from);
         place = place.array_at(key);
     }
     match last {
-        Some(key) => place.set(Key::from(*key), value),
+        Some(key) => place.set(PhpKey::from(*key), value),
         None => place.push(value),
     }
 }
 
 /// Parses a multipart form; parts that are files are left out.
-pub(super) fn multipart(body: &[u8], content_type: &str, limit: usize) -> Parsed {
-    let mut parsed = Parsed::default();
+pub(super) fn multipart(body: &[u8], content_type: &str, limit: usize) -> ParsedQuery {
+    let mut parsed = ParsedQuery::default();
     let Some(boundary) = parameter(content_type, "boundary") else { return parsed };
     let text = String::from_utf8_lossy(body);
     // Lines may end either way; those of the values stay as they are.
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        json(&Php::Array(parse(text.as_bytes(), 100).values))
+        json(&PhpValue::Array(parse(text.as_bytes(), 100).values))
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
         ] {
             let values = multipart(body.as_bytes(), kind, 100).values;
             let wanted = r#"{"a_b":{"c d":"1"},"plain":"x\r\n\r\ny","d":["--B not"]}"#;
-            assert_eq!(json(&Php::Array(values)), wanted, "{kind}");
+            assert_eq!(json(&PhpValue::Array(values)), wanted, "{kind}");
         }
         let parsed = multipart(body.as_bytes(), "multipart/form-data; boundary=B", 2);
         assert_eq!((parsed.values.len(), parsed.dropped), (2, 1));

@@ -1,6 +1,6 @@
 //! What goes back over the wire, and what becomes of it on the way.
 
-use super::fault::{Effect, Strike};
+use super::fault_injection::{FaultEffect, Injection};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const XML: &str = "text/xml; charset=utf-8";
@@ -14,16 +14,16 @@ const PAGE: &str =
 #[derive(Debug)]
 pub(super) enum Reply {
     /// The whole of it.
-    Answer(Answer),
+    Answer(ResponseParts),
     /// The headers and the beginning of the body; then the connection ends.
-    Truncated(Answer),
+    Truncated(ResponseParts),
     /// The connection ends without an answer.
     Cut,
 }
 
 /// An answer in HTTP.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ResponseParts {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: String,
@@ -33,12 +33,17 @@ pub(super) struct Answer {
 impl Reply {
     /// The page of a web server, in place of an answer in JSON.
     pub(super) fn html(status: u16, body: &str) -> Self {
-        Self::Answer(Answer { status, content_type: HTML, body: body.to_owned(), location: None })
+        Self::Answer(ResponseParts {
+            status,
+            content_type: HTML,
+            body: body.to_owned(),
+            location: None,
+        })
     }
 
     /// A redirect.
     pub(super) fn elsewhere(location: &'static str) -> Self {
-        Self::Answer(Answer {
+        Self::Answer(ResponseParts {
             status: 302,
             content_type: HTML,
             body: String::new(),
@@ -47,10 +52,15 @@ impl Reply {
     }
 
     /// The answer that a fault puts in place of the portal's own.
-    pub(super) fn in_place(strike: &Strike) -> Self {
-        let Strike { status, body, .. } = strike;
+    pub(super) fn in_place(injection: &Injection) -> Self {
+        let Injection { status, body, .. } = injection;
         let content_type = if body.starts_with('{') { JSON } else { HTML };
-        Self::Answer(Answer { status: *status, content_type, body: body.clone(), location: None })
+        Self::Answer(ResponseParts {
+            status: *status,
+            content_type,
+            body: body.clone(),
+            location: None,
+        })
     }
 
     /// The page of a proxy in front of the portal.
@@ -60,12 +70,12 @@ impl Reply {
 }
 
 /// What is left of an answer when a fault strikes on its way back.
-pub(super) fn strike_after(reply: Reply, strike: &Strike) -> Reply {
-    match (strike.effect, reply) {
-        (Effect::CutAfter, _) => Reply::Cut,
-        (Effect::HtmlAfter, _) => Reply::page(502),
-        (Effect::Answer, _) => Reply::in_place(strike),
-        (Effect::Truncate, Reply::Answer(answer)) => Reply::Truncated(answer),
+pub(super) fn inject_after(reply: Reply, injection: &Injection) -> Reply {
+    match (injection.effect, reply) {
+        (FaultEffect::CutAfter, _) => Reply::Cut,
+        (FaultEffect::HtmlAfter, _) => Reply::page(502),
+        (FaultEffect::Answer, _) => Reply::in_place(injection),
+        (FaultEffect::Truncate, Reply::Answer(answer)) => Reply::Truncated(answer),
         (_, reply) => reply,
     }
 }

@@ -3,14 +3,14 @@
 //! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a
 //! call works on the caller.
 
-use super::filter;
-use super::php::{Array, Php};
-use super::query::{self, Parsed};
-use super::state::{Release, State};
+use super::php::{PhpArray, PhpValue};
+use super::query::{self, ParsedQuery};
+use super::state::{PortalState, Release};
+use super::xss_filter;
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]
-pub(super) struct Incoming {
+pub(super) struct IncomingRequest {
     pub(super) verb: String,
     pub(super) path: String,
     pub(super) query: String,
@@ -20,17 +20,17 @@ pub(super) struct Incoming {
 
 /// The address of a request, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     /// Id or login, and secret, if the address has them.
     pub(super) webhook: Option<(String, String)>,
     /// The method as it was written; empty if there is none.
     pub(super) method: String,
-    pub(super) format: Format,
+    pub(super) format: ResponseFormat,
 }
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum ResponseFormat {
     Json,
     Xml,
 }
@@ -38,7 +38,7 @@ pub(super) enum Format {
 /// The parameters of a request, and what was lost on the way to them.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
-    pub(super) values: Array,
+    pub(super) values: PhpArray,
     /// The body could not be read, and counts as empty.
     pub(super) lost_body: Option<&'static str>,
     /// How many values were dropped because of the limit.
@@ -46,7 +46,7 @@ pub(super) struct Parameters {
 }
 
 /// Takes the address apart; nothing if it does not lead to the interface.
-pub(super) fn target(path: &str) -> Option<Target> {
+pub(super) fn target(path: &str) -> Option<RequestTarget> {
     let rest =
         path.strip_prefix("/rest").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let parts: Vec<String> = rest
@@ -64,32 +64,32 @@ pub(super) fn target(path: &str) -> Option<Target> {
     let cut =
         |suffix: &str| method.get(..method.len() - suffix.len()).unwrap_or_default().to_owned();
     let (method, format) = if lower.ends_with(".json") {
-        (cut(".json"), Format::Json)
+        (cut(".json"), ResponseFormat::Json)
     } else if lower.ends_with(".xml") {
-        (cut(".xml"), Format::Xml)
+        (cut(".xml"), ResponseFormat::Xml)
     } else {
-        (method, Format::Json)
+        (method, ResponseFormat::Json)
     };
-    Some(Target { webhook, method, format })
+    Some(RequestTarget { webhook, method, format })
 }
 
 /// Reads the parameters: those of the address, and for POST those of the body on top.
-pub(super) fn parameters(state: &State, incoming: &Incoming) -> Parameters {
+pub(super) fn parameters(state: &PortalState, incoming: &IncomingRequest) -> Parameters {
     let limit = state.input_limit();
     let of_query = query::parse(incoming.query.as_bytes(), limit);
     let mut parameters =
-        Parameters { values: Array::default(), lost_body: None, dropped: of_query.dropped };
-    merge(&mut parameters.values, of_query.values, state, Kind::Form);
+        Parameters { values: PhpArray::default(), lost_body: None, dropped: of_query.dropped };
+    merge(&mut parameters.values, of_query.values, state, BodyFormat::Form);
     if incoming.verb == "POST" {
         let content_type = incoming.content_type.as_deref().unwrap_or_default();
         let lower = content_type.to_ascii_lowercase();
         if is_json(state.release, content_type) {
             match json(&incoming.body) {
-                Ok(body) => merge(&mut parameters.values, body, state, Kind::Json),
+                Ok(body) => merge(&mut parameters.values, body, state, BodyFormat::Json),
                 Err(why) => parameters.lost_body = Some(why),
             }
         } else {
-            let Parsed { values, dropped } = if lower.starts_with("multipart/form-data") {
+            let ParsedQuery { values, dropped } = if lower.starts_with("multipart/form-data") {
                 query::multipart(&incoming.body, content_type, limit)
             } else {
                 if !lower.starts_with(FORM) && !incoming.body.is_empty() {
@@ -101,7 +101,7 @@ pub(super) fn parameters(state: &State, incoming: &Incoming) -> Parameters {
                 query::parse(trimmed(&incoming.body), room)
             };
             parameters.dropped += dropped;
-            merge(&mut parameters.values, values, state, Kind::Form);
+            merge(&mut parameters.values, values, state, BodyFormat::Form);
         }
     } else if !incoming.body.is_empty() {
         parameters.lost_body = Some("the body of this verb is not read");
@@ -116,15 +116,15 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How the values of a request came.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BodyFormat {
     Json,
     Form,
 }
 
-fn merge(values: &mut Array, mut body: Array, state: &State, kind: Kind) {
+fn merge(values: &mut PhpArray, mut body: PhpArray, state: &PortalState, kind: BodyFormat) {
     // Old releases filter forms and the address, but not a JSON body.
-    if state.security_filter && (kind == Kind::Form || state.release == Release::Current) {
-        filter::clean(&mut body);
+    if state.security_filter && (kind == BodyFormat::Form || state.release == Release::Current) {
+        xss_filter::clean(&mut body);
     }
     for (key, value) in body.iter() {
         values.set(key.clone(), value.clone());
@@ -153,14 +153,14 @@ fn trimmed(body: &[u8]) -> &[u8] {
     rest.get(..rest.len() - back).unwrap_or_default()
 }
 
-fn json(body: &[u8]) -> Result<Array, &'static str> {
+fn json(body: &[u8]) -> Result<PhpArray, &'static str> {
     let body = trimmed(body);
     if body.is_empty() {
-        return Ok(Array::default());
+        return Ok(PhpArray::default());
     }
     let text = std::str::from_utf8(body).map_err(|_| "the JSON is not UTF-8")?;
-    match serde_json::from_str::<Php>(text) {
-        Ok(Php::Array(array)) => Ok(array),
+    match serde_json::from_str::<PhpValue>(text) {
+        Ok(PhpValue::Array(array)) => Ok(array),
         Ok(_) => Err("the JSON is no object"),
         Err(_) => Err("the JSON is malformed"),
     }
@@ -181,17 +181,20 @@ mod tests {
             )
         };
         let webhook = Some("1:abc".to_owned());
-        assert_eq!(shown("/rest/1/abc/profile"), (webhook.clone(), "profile".into(), Format::Json));
+        assert_eq!(
+            shown("/rest/1/abc/profile"),
+            (webhook.clone(), "profile".into(), ResponseFormat::Json)
+        );
         assert_eq!(
             shown("/rest/1/abc/PROFILE.JSON/"),
-            (webhook.clone(), "PROFILE".into(), Format::Json)
+            (webhook.clone(), "PROFILE".into(), ResponseFormat::Json)
         );
         assert_eq!(
             shown("/rest/1/abc/profile.xml"),
-            (webhook.clone(), "profile".into(), Format::Xml)
+            (webhook.clone(), "profile".into(), ResponseFormat::Xml)
         );
-        assert_eq!(shown("/rest/1/abc/"), (webhook, String::new(), Format::Json));
-        assert_eq!(shown("/rest/profile"), (None, "profile".into(), Format::Json));
+        assert_eq!(shown("/rest/1/abc/"), (webhook, String::new(), ResponseFormat::Json));
+        assert_eq!(shown("/rest/profile"), (None, "profile".into(), ResponseFormat::Json));
         assert_eq!(target("/elsewhere"), None);
     }
 }

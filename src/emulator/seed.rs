@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::state::{State, StateError};
+use super::state::{PortalState, StateError};
 
 /// What a portal holds at its start.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +52,9 @@ const EMPLOYEE: &str = "emulator00000008";
 const CRM_ADMINISTRATOR: &str = "emulator00000009";
 
 /// Id, first name, last name, F or M, department, position. Those without a department are guests.
-type Row = (i64, &'static str, &'static str, &'static str, i64, &'static str);
+type SamplePerson = (i64, &'static str, &'static str, &'static str, i64, &'static str);
 
-const PEOPLE: &[Row] = &[
+const PEOPLE: &[SamplePerson] = &[
     (1, "Olga", "Sokolova", "F", 1, "Administrator"),
     (2, "Peter", "Baumann", "M", 1, "Managing director"),
     (3, "Ingrid", "Holm", "F", 1, "Finance"),
@@ -94,11 +94,11 @@ const PEOPLE: &[Row] = &[
 ];
 
 /// People who work there no longer.
-const DISMISSED: &[Row] =
+const DISMISSED: &[SamplePerson] =
     &[(10, "Fedor", "Orlov", "M", 41, "Sales"), (38, "Lisa", "Krause", "F", 43, "Support")];
 
 /// Who has arranged which card: id, kinds of lead, and which arrangement.
-const ARRANGED: &[(i64, &[&str], usize)] = &[
+const CUSTOMIZED: &[(i64, &[&str], usize)] = &[
     (2, &["lead_details"], 3),
     (5, &["lead_details"], 1),
     (7, &["lead_details", "returning_lead_details"], 0),
@@ -119,10 +119,10 @@ const ARRANGED: &[(i64, &[&str], usize)] = &[
 
 /// Arrangements of a card: the title of each section, and its fields with the flag that the portal
 /// stores.
-type Arrangement =
+type SampleLayout =
     &'static [(&'static str, &'static str, &'static [(&'static str, &'static str)])];
 
-const ARRANGEMENTS: &[Arrangement] = &[
+const SAMPLE_LAYOUTS: &[SampleLayout] = &[
     &[
         (
             "main",
@@ -183,17 +183,17 @@ const ARRANGEMENTS: &[Arrangement] = &[
 ];
 
 impl Seed {
-    pub(super) fn state(&self) -> Result<State, StateError> {
+    pub(super) fn state(&self) -> Result<PortalState, StateError> {
         match self {
-            Self::Company => State::from_json(&company()),
-            Self::Empty => State::from_json(&empty()),
-            Self::Users(number) => State::from_json(&many(*number)),
-            Self::State(state) => State::from_json(state),
+            Self::Company => PortalState::from_json(&company()),
+            Self::Empty => PortalState::from_json(&empty()),
+            Self::Users(number) => PortalState::from_json(&many(*number)),
+            Self::State(state) => PortalState::from_json(state),
         }
     }
 }
 
-fn person((id, first, last, gender, department, position): &Row) -> Value {
+fn person((id, first, last, gender, department, position): &SamplePerson) -> Value {
     let plain = |name: &str| -> String {
         let letter = |c: char| match c {
             'ó' | 'ö' => 'o',
@@ -234,7 +234,7 @@ fn row(user: i64, name: &str, common: &str, value: &Value) -> Value {
 }
 
 /// A card as the portal stores it: one column around the sections.
-fn card(arrangement: Arrangement) -> Value {
+fn card(sample_layout: SampleLayout) -> Value {
     let field = |(name, flag): &(&str, &str)| {
         let mut field = json!({"name": name, "optionFlags": flag});
         if *name == "ADDRESS"
@@ -248,14 +248,14 @@ fn card(arrangement: Arrangement) -> Value {
         let elements: Vec<Value> = fields.iter().map(field).collect();
         json!({"name": name, "title": title, "type": "section", "elements": elements})
     };
-    let sections: Vec<Value> = arrangement.iter().map(section).collect();
+    let sections: Vec<Value> = sample_layout.iter().map(section).collect();
     json!([{"name": "default_column", "type": "column", "elements": sections}])
 }
 
-fn arrangement(number: usize) -> Value {
-    ARRANGEMENTS
-        .get(number % ARRANGEMENTS.len())
-        .map_or(Value::Null, |arrangement| card(arrangement))
+fn sample_layout(number: usize) -> Value {
+    SAMPLE_LAYOUTS
+        .get(number % SAMPLE_LAYOUTS.len())
+        .map_or(Value::Null, |sample_layout| card(sample_layout))
 }
 
 fn company() -> Value {
@@ -274,14 +274,14 @@ fn company() -> Value {
     users.push(json!({"ID": 40, "LOGIN": "bot", "NAME": "Helper", "LAST_NAME": "Bot", "EXTERNAL_AUTH_ID": "bot",
         "UF_DEPARTMENT": []}));
     let mut options = Vec::new();
-    for (user, names, number) in ARRANGED {
+    for (user, names, number) in CUSTOMIZED {
         for name in *names {
-            options.push(row(*user, name, "N", &arrangement(*number)));
+            options.push(row(*user, name, "N", &sample_layout(*number)));
             options.push(row(*user, &format!("{name}_scope"), "N", &json!("P")));
         }
     }
     for (name, number) in [("lead_details_common", 0), ("returning_lead_details_common", 1)] {
-        options.push(row(0, name, "Y", &arrangement(number)));
+        options.push(row(0, name, "Y", &sample_layout(number)));
     }
     json!({
         "variant": "current",
@@ -336,7 +336,7 @@ fn many(number: u32) -> Value {
             "LAST_NAME": format!("Last{id}"), "EMAIL": format!("user{id}@company.example"),
             "DATE_REGISTER": "2024-01-10 10:00:00", "UF_DEPARTMENT": [department_id]}));
         if index % 10 < 3 {
-            let value = arrangement(usize::try_from(index).unwrap_or_default());
+            let value = sample_layout(usize::try_from(index).unwrap_or_default());
             options.push(row(id, "lead_details", "N", &value));
             options.push(row(id, "returning_lead_details", "N", &value));
         }

@@ -15,28 +15,28 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::control;
-use super::exchange::Portal;
-use super::reply::{Answer, JSON, Reply};
-use super::request::Incoming;
+use super::admin_api;
+use super::handler::EmulatedPortal;
+use super::reply::{JSON, Reply, ResponseParts};
+use super::request::IncomingRequest;
 
 /// A body that may break off.
-type Body = BoxBody<Bytes, std::io::Error>;
+type ResponseBody = BoxBody<Bytes, std::io::Error>;
 
 /// The largest body that is read; a portal's front server refuses larger ones too.
-const LARGEST_BODY: usize = 64 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Which of the two addresses a connection came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Endpoint {
     Rest,
     /// That of the control, and whom it serves.
-    Control(Callers),
+    Control(AdminAccess),
 }
 
 /// Whom the control serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Callers {
+pub(super) enum AdminAccess {
     /// Programs on this machine.
     ThisMachine,
     /// Whoever reaches it.
@@ -46,8 +46,8 @@ pub(super) enum Callers {
 /// Serves connections until the stop is wished.
 pub(super) async fn serve(
     listener: TcpListener,
-    portal: Arc<Portal>,
-    door: Door,
+    portal: Arc<EmulatedPortal>,
+    endpoint: Endpoint,
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
@@ -60,7 +60,7 @@ pub(super) async fn serve(
         let (portal, mut stop) = (Arc::clone(&portal), stop.clone());
         tokio::spawn(async move {
             let service =
-                service_fn(move |request| answer(Arc::clone(&portal), door, source, request));
+                service_fn(move |request| answer(Arc::clone(&portal), endpoint, source, request));
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
@@ -74,28 +74,28 @@ pub(super) async fn serve(
 }
 
 async fn answer(
-    portal: Arc<Portal>,
-    door: Door,
+    portal: Arc<EmulatedPortal>,
+    endpoint: Endpoint,
     source: SocketAddr,
     request: Request<IncomingBody>,
-) -> Result<Response<Body>, std::io::Error> {
+) -> Result<Response<ResponseBody>, std::io::Error> {
     let (head, body) = request.into_parts();
-    let body = http_body_util::Limited::new(body, LARGEST_BODY)
+    let body = http_body_util::Limited::new(body, MAX_BODY_BYTES)
         .collect()
         .await
         .map_err(|problem| std::io::Error::other(problem.to_string()))?
         .to_bytes();
-    if let Door::Control(callers) = door {
+    if let Endpoint::Control(access) = endpoint {
         let (status, text) =
-            if callers == Callers::ThisMachine && control::comes_from_a_page(&head.headers) {
+            if access == AdminAccess::ThisMachine && admin_api::comes_from_a_page(&head.headers) {
                 (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
             } else {
-                control::answer(&portal, &head.method, head.uri.path(), &body)
+                admin_api::answer(&portal, &head.method, head.uri.path(), &body)
             };
         return Ok(response(status, JSON, full(text), None));
     }
     let content_type = head.headers.get(header::CONTENT_TYPE);
-    let incoming = Incoming {
+    let incoming = IncomingRequest {
         verb: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -105,10 +105,10 @@ async fn answer(
         body: body.to_vec(),
     };
     match portal.answer(&source.ip().to_string(), incoming).await {
-        Reply::Answer(Answer { status, content_type, body, location }) => {
-            Ok(of_portal(response(status, content_type, full(body), location)))
+        Reply::Answer(ResponseParts { status, content_type, body, location }) => {
+            Ok(with_cors(response(status, content_type, full(body), location)))
         }
-        Reply::Truncated(Answer { status, content_type, body, .. }) => {
+        Reply::Truncated(ResponseParts { status, content_type, body, .. }) => {
             let half = body.len() / 2;
             let half = (half..body.len()).find(|index| body.is_char_boundary(*index)).unwrap_or(0);
             let beginning = Bytes::from(body.get(..half).unwrap_or_default().to_owned());
@@ -122,7 +122,7 @@ async fn answer(
                 beginning,
                 futures_util::stream::once(broken),
             ));
-            Ok(of_portal(response(status, content_type, stream.boxed(), None)))
+            Ok(with_cors(response(status, content_type, stream.boxed(), None)))
         }
         // An error here ends the connection before a byte of an answer.
         Reply::Cut => Err(std::io::Error::other("cut by a fault")),
@@ -130,22 +130,22 @@ async fn answer(
 }
 
 /// The portal lets pages of any site call it, and says so in every answer.
-fn of_portal(mut response: Response<Body>) -> Response<Body> {
+fn with_cors(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let anybody = header::HeaderValue::from_static("*");
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
     response
 }
 
-fn full(text: String) -> Body {
+fn full(text: String) -> ResponseBody {
     Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed()
 }
 
 fn response(
     status: u16,
     content_type: &'static str,
-    body: Body,
+    body: ResponseBody,
     location: Option<&'static str>,
-) -> Response<Body> {
+) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::php::{Key, Php};
+use super::php::{PhpKey, PhpValue};
 
 /// The portal that states are measured against: parts that a state leaves out come from here.
 const BASE_PORTAL: &str = include_str!("base_portal.json");
@@ -16,7 +16,7 @@ pub(super) const CATEGORY: &str = "crm.entity.editor";
 
 /// The largest user id that the portal's database can hold; larger ones are cut down to it on
 /// writing.
-pub(super) const LARGEST_USER: i64 = 2_147_483_647;
+pub(super) const MAX_USER_ID: i64 = 2_147_483_647;
 
 /// Which release of the portal is imitated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub struct StateError(String);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) struct Person {
+pub(super) struct UserRow {
     #[serde(rename = "ID")]
     pub(super) id: i64,
     #[serde(default)]
@@ -86,7 +86,7 @@ pub(super) struct Person {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) struct Department {
+pub(super) struct DepartmentRow {
     pub(super) id: i64,
     pub(super) name: String,
     #[serde(default)]
@@ -128,14 +128,14 @@ struct StateForm {
     variant: Option<Release>,
     environment: Option<Environment>,
     portal: Option<serde_json::Map<String, Value>>,
-    options: Option<Vec<RowForm>>,
+    options: Option<Vec<OptionRowJson>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PortalForm {
-    users: Vec<Person>,
-    departments: Vec<Department>,
+struct PortalJson {
+    users: Vec<UserRow>,
+    departments: Vec<DepartmentRow>,
     webhooks: Vec<WebhookRow>,
     crm_roles: BTreeMap<String, Vec<i64>>,
     security_filter: bool,
@@ -143,7 +143,7 @@ struct PortalForm {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RowForm {
+struct OptionRowJson {
     user_id: i64,
     #[serde(default = "usual_category")]
     category: String,
@@ -151,31 +151,31 @@ struct RowForm {
     #[serde(default = "no_flag")]
     common: String,
     #[serde(default = "nothing")]
-    value: Php,
+    value: PhpValue,
 }
 
 /// A row of the options table.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct OptionRow {
     pub(super) name: String,
     pub(super) common: bool,
-    pub(super) value: Php,
+    pub(super) value: PhpValue,
 }
 
 /// The key of a row: names are found whatever their letter case.
-type RowKey = (i64, String, String);
+type OptionKey = (i64, String, String);
 
 /// Everything the portal keeps.
 #[derive(Clone, Debug)]
-pub(super) struct State {
+pub(super) struct PortalState {
     pub(super) release: Release,
     pub(super) environment: Environment,
-    pub(super) people: BTreeMap<i64, Person>,
-    pub(super) departments: Vec<Department>,
+    pub(super) people: BTreeMap<i64, UserRow>,
+    pub(super) departments: Vec<DepartmentRow>,
     pub(super) webhooks: Vec<WebhookRow>,
     pub(super) roles: BTreeMap<String, Vec<i64>>,
     pub(super) security_filter: bool,
-    rows: BTreeMap<RowKey, Row>,
+    rows: BTreeMap<OptionKey, OptionRow>,
     /// How often rows were changed; tells whether a state must be saved.
     pub(super) changes: u64,
 }
@@ -196,11 +196,11 @@ fn no_flag() -> String {
     "N".to_owned()
 }
 
-fn nothing() -> Php {
-    Php::Null
+fn nothing() -> PhpValue {
+    PhpValue::Null
 }
 
-impl State {
+impl PortalState {
     /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that
     /// are left out come from the base portal.
     pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
@@ -220,10 +220,10 @@ impl State {
         if let (Some(base), Some(given)) = (portal.as_object_mut(), given) {
             base.extend(given);
         }
-        let form: PortalForm = serde_json::from_value(portal).map_err(wrong)?;
+        let form: PortalJson = serde_json::from_value(portal).map_err(wrong)?;
         let (rows, release) = (options.unwrap_or_default(), variant.unwrap_or_default());
         let environment = environment.unwrap_or_default();
-        let PortalForm { users, departments, webhooks, crm_roles, security_filter } = form;
+        let PortalJson { users, departments, webhooks, crm_roles, security_filter } = form;
         let mut made = Self {
             release,
             environment,
@@ -235,16 +235,16 @@ impl State {
             rows: BTreeMap::new(),
             changes: 0,
         };
-        for RowForm { user_id, category, name, common, value } in rows {
+        for OptionRowJson { user_id, category, name, common, value } in rows {
             let key = (user_id, category.to_lowercase(), name.to_lowercase());
-            made.rows.insert(key, Row { name, common: common == "Y", value });
+            made.rows.insert(key, OptionRow { name, common: common == "Y", value });
         }
         Ok(made)
     }
 
     /// The state in the form that [`Self::from_json`] reads.
     pub(super) fn to_json(&self) -> Value {
-        let portal = PortalForm {
+        let portal = PortalJson {
             users: self.people.values().cloned().collect(),
             departments: self.departments.clone(),
             webhooks: self.webhooks.clone(),
@@ -274,14 +274,14 @@ impl State {
         })
     }
 
-    pub(super) fn row(&self, user: i64, name: &str) -> Option<&Row> {
+    pub(super) fn row(&self, user: i64, name: &str) -> Option<&OptionRow> {
         self.rows.get(&(user, CATEGORY.to_owned(), name.to_lowercase()))
     }
 
     /// Stores a row. Ids that the database cannot hold are cut down to the largest.
-    pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: Php) {
-        let user = user.clamp(-LARGEST_USER - 1, LARGEST_USER);
-        let row = Row { name: name.to_owned(), common, value };
+    pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: PhpValue) {
+        let user = user.clamp(-MAX_USER_ID - 1, MAX_USER_ID);
+        let row = OptionRow { name: name.to_owned(), common, value };
         self.changes += 1;
         self.rows.insert((user, CATEGORY.to_owned(), name.to_lowercase()), row);
     }
@@ -316,12 +316,12 @@ impl State {
     pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {
         self.webhooks.iter().find(|row| {
             // What is written like a number is an id, and anything else a login.
-            let is_owner = match Key::from(owner) {
-                Key::Int(id) => row.user_id == id,
-                Key::Text(login) => {
+            let is_owner = match PhpKey::from(owner) {
+                PhpKey::Int(id) => row.user_id == id,
+                PhpKey::Text(login) => {
                     let person = self.people.get(&row.user_id);
-                    person.is_some_and(|one| {
-                        !login.is_empty() && one.login.to_lowercase() == login.to_lowercase()
+                    person.is_some_and(|user| {
+                        !login.is_empty() && user.login.to_lowercase() == login.to_lowercase()
                     })
                 }
             };

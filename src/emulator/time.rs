@@ -1,12 +1,12 @@
 //! The portal's time of day, and the part `time` of its answers, which gives its release away.
 
-use super::php::Php;
+use super::php::PhpValue;
 use super::state::Release;
 
 /// The time that a method has taken in the last ten minutes, and when the oldest of it is
 /// forgotten, in seconds from now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Operating {
+pub(super) struct OperatingTime {
     pub(super) seconds: f64,
     pub(super) forgotten_in: u64,
 }
@@ -30,35 +30,38 @@ pub(super) fn clock_text(at: jiff::Timestamp) -> String {
 pub(super) fn time(
     release: Release,
     started: jiff::Timestamp,
-    operating: Option<Operating>,
-) -> Php {
+    operating: Option<OperatingTime>,
+) -> PhpValue {
     let seconds = |at: jiff::Timestamp| at.as_microsecond() as f64 / 1e6;
     let (start, finish) = (seconds(started), seconds(now()));
     let (start, processing) = match release {
-        Release::Current => (Php::Int(start.trunc() as i64), Php::Int(0)),
+        Release::Current => (PhpValue::Int(start.trunc() as i64), PhpValue::Int(0)),
         Release::Mid | Release::LegacyRead => {
             // A whole second would look like a newer release.
             let start = if start == start.trunc() { start + 1e-6 } else { start };
-            (Php::Float(start), Php::Float((finish - start).max(1e-6)))
+            (PhpValue::Float(start), PhpValue::Float((finish - start).max(1e-6)))
         }
     };
     let began = match &start {
-        Php::Int(whole) => *whole as f64,
-        Php::Float(fraction) => *fraction,
+        PhpValue::Int(whole) => *whole as f64,
+        PhpValue::Float(fraction) => *fraction,
         _ => finish,
     };
     let mut entries = vec![
         ("start", start),
-        ("finish", Php::Float(finish)),
-        ("duration", Php::Float((finish - began).max(1e-6))),
+        ("finish", PhpValue::Float(finish)),
+        ("duration", PhpValue::Float((finish - began).max(1e-6))),
         ("processing", processing),
-        ("date_start", Php::Text(clock_text(started))),
-        ("date_finish", Php::Text(clock_text(now()))),
+        ("date_start", PhpValue::Text(clock_text(started))),
+        ("date_finish", PhpValue::Text(clock_text(now()))),
     ];
-    if let Some(Operating { seconds, forgotten_in }) = operating {
+    if let Some(OperatingTime { seconds, forgotten_in }) = operating {
         let reset_at = now().as_second().saturating_add_unsigned(forgotten_in);
-        entries.push(("operating_reset_at", Php::Int(reset_at)));
-        entries.push(("operating", if seconds == 0.0 { Php::Int(0) } else { Php::Float(seconds) }));
+        entries.push(("operating_reset_at", PhpValue::Int(reset_at)));
+        entries.push((
+            "operating",
+            if seconds == 0.0 { PhpValue::Int(0) } else { PhpValue::Float(seconds) },
+        ));
     }
     entries.into_iter().collect()
 }

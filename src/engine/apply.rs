@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::execute::{ExecuteOptions, Executor};
-use super::run_report::{ApplyError, ApplyReport, Settled};
-use super::verdict::{Goal, Task};
-use super::{Event, Listener, StopSignal};
+use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
+use super::verdict::{CardTask, Goal};
+use super::{CancellationToken, Event, Observer};
 use crate::model::{CardKey, Generation, LedgerEntry, Outcome};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
-use crate::port::{RunLog, WritePortal};
+use crate::ports::{RunLog, WritePortal};
 
 /// Resets what the plan says, by the protocol of [the module](super).
 ///
@@ -24,32 +24,35 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,
     plan: ApprovedPlan<'_>,
-    beforehand: &[Settled],
+    beforehand: &[TargetOutcome],
     options: ExecuteOptions,
-    stop: &StopSignal,
-    listener: &dyn Listener,
+    stop: &CancellationToken,
+    observer: &dyn Observer,
 ) -> Result<ApplyReport, ApplyError> {
     let plan = plan.plan();
-    let mut executor = Executor::new(portal, log, &plan.stand_ins, options, listener);
-    let tasks: Vec<Task> = plan.resets().map(|target| task(target, options)).collect();
+    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, observer);
+    let tasks: Vec<CardTask> = plan.resets().map(|target| task(target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
-    listener.hear(Event::Applying { total: tasks.len() + beforehand.len() });
+    observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.plan(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect());
     executor.work(stop).await;
     executor.finish(&planned, stop, |outcomes, log| {
         let marks = marks(plan, outcomes);
-        if marks.is_empty() { Ok(()) } else { log.mark(&marks) }
+        if marks.is_empty() { Ok(()) } else { log.record_reset(&marks) }
     })
 }
 
-fn task(target: &PlannedTarget, options: ExecuteOptions) -> Task {
+fn task(target: &PlannedTarget, options: ExecuteOptions) -> CardTask {
     let expected = match &target.decision {
         Decision::Reset(Removal::Layout(layout)) => Some(layout.clone()),
         Decision::Reset(Removal::Unread) | Decision::Keep(_) | Decision::Hold(_) => None,
     };
     let blind = expected.is_none();
-    Task { blind, ..Task::new(target.key, Goal::Reset, expected, options.freshness.read_at()) }
+    CardTask {
+        blind,
+        ..CardTask::new(target.key, Goal::Reset, expected, options.snapshot_age.read_at())
+    }
 }
 
 /// Returns what is to be remembered of targets in mode `once`: those that were verified in this
@@ -61,7 +64,7 @@ fn marks(
     let mark = |target: &PlannedTarget| {
         let generation = target.generation.clone()?;
         let removed = match &target.decision {
-            Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn) => None,
+            Decision::Keep(KeepReason::AtDefault | KeepReason::CommonDefault) => None,
             Decision::Reset(Removal::Layout(layout)) => match outcomes.get(&target.key)? {
                 Outcome::Reset | Outcome::ResetUnseen => Some(layout.digest()),
                 Outcome::AlreadyDefault => None,

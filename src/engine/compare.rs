@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget};
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::manifest::{Declaration, Document, PersonalBlock};
 use crate::model::{CardKey, DesiredState, Mode, Origin, Outcome, Selector};
+use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget};
 
 /// Returns what a plan file says that its manifests do not; nothing if they agree. The portal is
 /// not asked.
@@ -95,10 +95,10 @@ pub(super) fn unselected(target: &PlanFileTarget, now: &DesiredState) -> Option<
 mod tests {
     use super::*;
     use crate::diagnostic::Source;
-    use crate::format::plan_file::{PlanManifest, PlannedRemoval};
-    use crate::format::samples;
     use crate::manifest::load;
     use crate::model::{DepartmentId, Digest, Generation, UserId};
+    use crate::records::plan_file::{PlanManifest, PlannedRemoval};
+    use crate::records::samples;
 
     const MANIFEST: &str = "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: { name: sales, reason: a new form }\n\
                             spec:\n  portal: company.bitrix24.com\n  personal:\n    - users: { ids: [7], emails: \
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    fn told(file: &PlanFileContent) -> Option<String> {
+    fn message(file: &PlanFileContent) -> Option<String> {
         difference(file, &declaration(MANIFEST)).map(|text| text.to_string())
     }
 
@@ -148,7 +148,7 @@ mod tests {
             (12, Selector::Email("anna@company.example".into())),
             (12, department(41, true)),
         ] {
-            assert_eq!(told(&file(user, selector)), None);
+            assert_eq!(message(&file(user, selector)), None);
         }
         for (user, selector) in [
             (12, Selector::Id),
@@ -159,7 +159,7 @@ mod tests {
             (12, Selector::Common),
             (9, department(41, true)),
         ] {
-            let text = told(&file(user, selector)).unwrap();
+            let text = message(&file(user, selector)).unwrap();
             assert_eq!(
                 text,
                 format!(
@@ -174,7 +174,7 @@ mod tests {
         let with = |change: fn(&mut PlanFileContent)| {
             let mut file = file(7, Selector::Id);
             change(&mut file);
-            told(&file).unwrap()
+            message(&file).unwrap()
         };
         let guards = "the plan file holds other guards, or another `protect`, than the manifests";
         let limits = |file: &mut PlanFileContent| {
@@ -210,6 +210,6 @@ mod tests {
             with(|file| file.manifests[0].reason = "another".to_owned())
                 .contains("other manifests")
         );
-        assert!(with(|file| file.manifest = Digest::of(b"other")).contains("other manifests"));
+        assert!(with(|file| file.manifest = Digest::hash(b"other")).contains("other manifests"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Digest, LeadCustomerType, TrustEvidence, UserId};
-use crate::port::JournalRecord;
+use crate::ports::JournalRecord;
 
 /// Returns the evidence that the records of a run hold.
 ///
@@ -38,9 +38,9 @@ fn backups_differ(records: &[JournalRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::samples;
     use crate::model::CardKey;
-    use crate::port::RunHeader;
+    use crate::ports::RunHeader;
+    use crate::records::samples;
 
     fn run(
         trust: Option<TrustEvidence>,

@@ -19,19 +19,20 @@ use tokio::time::Instant;
 use super::late_writes::{LateVerdict, LateWrite, LateWrites};
 use super::observe::read_all;
 use super::requests::{
-    Alone, Done, Unproved, intents, is_final, layouts, read_back, unusable, write_alone,
+    CompletedRequest, NeedsReadBack, SingleWriteResult, intents, is_final, layouts, read_back,
+    unusable, write_alone,
 };
-use super::run_report::{ApplyError, ApplyReport, Settled};
+use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
 use super::verdict::{
-    Goal, MAX_ROUNDS, PreImage, Reason, Task, Verdict, judge_evidence, judge_read_ahead,
-    judge_read_back, shown,
+    CardTask, Goal, MAX_ROUNDS, PreImage, Reason, Verdict, current_layout, judge_evidence,
+    judge_read_ahead, judge_read_back,
 };
-use super::{Event, Listener, StopSignal};
-use crate::language::{Text, english};
+use super::{CancellationToken, Event, Observer};
+use crate::i18n::{Text, english};
 use crate::model::{CardKey, Layout, LeadCustomerType, Outcome, Totals, UserId};
-use crate::port::{
-    CardRead, CommandAnswer, IndeterminateCause, Interrupted, JournalRecord, Lane,
-    MAX_WRITES_PER_REQUEST, PortalError, RunLog, SetPurpose, StoreError, WriteError, WriteEvidence,
+use crate::ports::{
+    CardRead, IndeterminateCause, Interrupted, JournalRecord, Lane, MAX_WRITES_PER_REQUEST,
+    PortalError, RunLog, SetPurpose, StoreError, WriteAnswer, WriteError, WriteEvidence,
     WritePortal,
 };
 
@@ -49,11 +50,11 @@ const MAX_READ_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The time for which a limit is waited for: longer than the ten minutes over which the portal adds
 /// up its operating time.
-const LIMIT_PATIENCE: Duration = Duration::from_secs(15 * 60);
+const LIMIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// Age of the reads that a plan was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+pub enum SnapshotAge {
     /// This process began to read at this moment, and waited for nothing but the portal since.
     ReadAt(Instant),
     /// A question, a lock, an approval or another process lies in between: every card is read again
@@ -61,7 +62,7 @@ pub enum Freshness {
     ReadAgain,
 }
 
-impl Freshness {
+impl SnapshotAge {
     /// Reads that begin now.
     pub fn now() -> Self {
         Self::ReadAt(Instant::now())
@@ -79,7 +80,7 @@ impl Freshness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecuteOptions {
     /// Age of the plan's reads.
-    pub freshness: Freshness,
+    pub snapshot_age: SnapshotAge,
     /// The time for which a request without an answer may still be executed by the portal. Its
     /// cards are looked at once more after that.
     pub late_writes: Duration,
@@ -87,19 +88,19 @@ pub struct ExecuteOptions {
 
 impl ExecuteOptions {
     /// The usual times: a request without an answer is given two seconds.
-    pub fn new(freshness: Freshness) -> Self {
-        Self { freshness, late_writes: Duration::from_secs(2) }
+    pub fn new(snapshot_age: SnapshotAge) -> Self {
+        Self { snapshot_age, late_writes: Duration::from_secs(2) }
     }
 }
 
 /// Cause of the end of a run before all of its targets were sent.
-pub(super) enum End {
+pub(super) enum StopCause {
     Store(StoreError),
     Portal(PortalError),
     Cancelled(String),
 }
 
-impl From<PortalError> for End {
+impl From<PortalError> for StopCause {
     fn from(problem: PortalError) -> Self {
         match problem {
             PortalError::Stopped(reason) => Self::Cancelled(reason),
@@ -114,20 +115,20 @@ pub(super) struct Executor<'a, P, L> {
     log: &'a mut L,
     common_defaults: BTreeMap<LeadCustomerType, Layout>,
     options: ExecuteOptions,
-    listener: &'a dyn Listener,
+    observer: &'a dyn Observer,
     outcomes: BTreeMap<CardKey, Outcome>,
-    planned: VecDeque<Task>,
-    compensations: Vec<Task>,
-    read_backs: Vec<Unproved>,
+    planned: VecDeque<CardTask>,
+    compensations: Vec<CardTask>,
+    read_backs: Vec<NeedsReadBack>,
     /// Tasks that met a layout which may have been set for everybody since the plan.
-    suspects: Vec<(Task, Verdict)>,
+    suspects: Vec<(CardTask, Verdict)>,
     late_writes: LateWrites,
     /// Halved when the portal breaks down on a request, so that one bad card does not take others
     /// with it.
     max_per_request: usize,
     in_flight: usize,
     sent: BTreeSet<CardKey>,
-    end: Option<End>,
+    stop_cause: Option<StopCause>,
 }
 
 impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
@@ -136,14 +137,14 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         log: &'a mut L,
         common_defaults: &'a BTreeMap<LeadCustomerType, Layout>,
         options: ExecuteOptions,
-        listener: &'a dyn Listener,
+        observer: &'a dyn Observer,
     ) -> Self {
         Self {
             portal,
             log,
             common_defaults: common_defaults.clone(),
             options,
-            listener,
+            observer,
             outcomes: BTreeMap::new(),
             planned: VecDeque::new(),
             compensations: Vec::new(),
@@ -153,17 +154,17 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             max_per_request: usize::MAX,
             in_flight: 0,
             sent: BTreeSet::new(),
-            end: None,
+            stop_cause: None,
         }
     }
 
     /// Adds writes of the plan.
-    pub(super) fn plan(&mut self, tasks: impl IntoIterator<Item = Task>) {
+    pub(super) fn plan(&mut self, tasks: impl IntoIterator<Item = CardTask>) {
         self.planned.extend(tasks);
     }
 
     /// Adds layouts that are to be stored again first of all.
-    pub(super) fn compensate(&mut self, tasks: impl IntoIterator<Item = Task>) {
+    pub(super) fn compensate(&mut self, tasks: impl IntoIterator<Item = CardTask>) {
         self.compensations.extend(tasks);
     }
 
@@ -172,15 +173,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     /// # Errors
     ///
     /// If the store or the portal failed.
-    pub(super) fn into_outcomes(self) -> Result<BTreeMap<CardKey, Outcome>, End> {
-        match self.end {
-            None | Some(End::Cancelled(_)) => Ok(self.outcomes),
+    pub(super) fn into_outcomes(self) -> Result<BTreeMap<CardKey, Outcome>, StopCause> {
+        match self.stop_cause {
+            None | Some(StopCause::Cancelled(_)) => Ok(self.outcomes),
             Some(end) => Err(end),
         }
     }
 
     /// Sends requests until each task has its outcome, or nothing more may be sent.
-    pub(super) async fn work(&mut self, stop: &StopSignal) {
+    pub(super) async fn work(&mut self, stop: &CancellationToken) {
         self.send_all(stop).await;
         self.settle_unsent();
         // A request without an answer may be executed after its card was read back. Compensations
@@ -201,25 +202,27 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     fn settle_unsent(&mut self) {
         let reason = self.reason();
         let late_writes = &self.late_writes;
-        let (open, waiting): (VecDeque<Task>, VecDeque<Task>) = std::mem::take(&mut self.planned)
-            .into_iter()
-            .partition(|task| late_writes.contains(task.key));
+        let (open, waiting): (VecDeque<CardTask>, VecDeque<CardTask>) =
+            std::mem::take(&mut self.planned)
+                .into_iter()
+                .partition(|task| late_writes.contains(task.key));
         self.planned = waiting;
-        self.settle(open.iter().map(|task| (task.key, task.left(&reason))).collect());
+        self.settle(open.iter().map(|task| (task.key, task.unattempted(&reason))).collect());
     }
 
     /// Returns the cause of the end in words.
     fn reason(&self) -> String {
-        match &self.end {
+        match &self.stop_cause {
             None => tr_later!("not reached").to_owned(),
-            Some(End::Cancelled(reason)) => reason.clone(),
-            Some(End::Store(problem)) => format!("the store failed: {}", english(problem)),
-            Some(End::Portal(problem)) => english(problem),
+            Some(StopCause::Cancelled(reason)) => reason.clone(),
+            Some(StopCause::Store(problem)) => format!("the store failed: {}", english(problem)),
+            Some(StopCause::Portal(problem)) => english(problem),
         }
     }
 
-    async fn send_all(&mut self, stop: &StopSignal) {
-        let mut in_flight: FuturesUnordered<BoxFuture<'a, Done>> = FuturesUnordered::new();
+    async fn send_all(&mut self, stop: &CancellationToken) {
+        let mut in_flight: FuturesUnordered<BoxFuture<'a, CompletedRequest>> =
+            FuturesUnordered::new();
         let mut ready = VecDeque::new();
         loop {
             while let Some(request) = self.next_request(stop) {
@@ -242,7 +245,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     /// Returns the next request that may leave: compensations, then read-backs, then the plan.
-    fn next_request(&mut self, stop: &StopSignal) -> Option<BoxFuture<'a, Done>> {
+    fn next_request(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Option<BoxFuture<'a, CompletedRequest>> {
         if !self.compensations.is_empty() {
             let tasks = self.take_compensations();
             return Some(self.write(tasks, Lane::Compensation));
@@ -252,15 +258,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
         if !self.read_backs.is_empty() {
             let count = self.read_backs.len().min(CARDS_PER_READ);
-            let tasks: Vec<Unproved> = self.read_backs.drain(..count).collect();
+            let tasks: Vec<NeedsReadBack> = self.read_backs.drain(..count).collect();
             return Some(self.read_back(tasks));
         }
-        if self.end.is_none()
+        if self.stop_cause.is_none()
             && let Some(reason) = stop.reason()
         {
-            self.end = Some(End::Cancelled(reason.to_string()));
+            self.stop_cause = Some(StopCause::Cancelled(reason.to_string()));
         }
-        if self.end.is_some() || self.in_flight >= MAX_IN_FLIGHT || self.planned.is_empty() {
+        if self.stop_cause.is_some() || self.in_flight >= MAX_IN_FLIGHT || self.planned.is_empty() {
             return None;
         }
         if let Some(tasks) = self.take_stale() {
@@ -269,21 +275,21 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         match self.take_planned() {
             Ok(tasks) => Some(self.write(tasks, Lane::Planned)),
             Err(problem) => {
-                self.end = Some(End::Store(problem));
+                self.stop_cause = Some(StopCause::Store(problem));
                 None
             }
         }
     }
 
     /// Takes the tasks of one request of the plan, with their backups and their intents on disk.
-    fn take_planned(&mut self) -> Result<Vec<Task>, StoreError> {
+    fn take_planned(&mut self) -> Result<Vec<CardTask>, StoreError> {
         let waiting = self.planned.len();
         let size = self
             .portal
             .targets_per_request(waiting)
             .min(self.max_per_request)
             .clamp(1, waiting.max(1));
-        let is_alone = |task: &Task| task.alone;
+        let is_alone = |task: &CardTask| task.alone;
         let size = match self.planned.iter().take(size).position(is_alone) {
             Some(0) => 1,
             Some(position) => position,
@@ -304,32 +310,33 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let count = count.max(CARDS_PER_SYNC);
         let missing = self.planned.iter().take(count).filter(|task| !task.backed_up);
         let layouts: Vec<(CardKey, &Layout)> = missing.flat_map(layouts).collect();
-        self.log.back_up(&layouts)?;
+        self.log.save_backups(&layouts)?;
         self.planned.iter_mut().take(count).for_each(|task| task.backed_up = true);
         Ok(())
     }
 
     /// Takes compensations for one request. A store that fails does not hold them up: without its
     /// backup the layout is nowhere but in this process.
-    fn take_compensations(&mut self) -> Vec<Task> {
+    fn take_compensations(&mut self) -> Vec<CardTask> {
         let size = match self.compensations.iter().position(|task| task.alone) {
             Some(0) => 1,
             Some(position) => position,
             None => self.compensations.len(),
         };
         let size = size.min(MAX_WRITES_PER_REQUEST);
-        let tasks: Vec<Task> = self.compensations.drain(..size).collect();
+        let tasks: Vec<CardTask> = self.compensations.drain(..size).collect();
         let newer: Vec<(CardKey, &Layout)> = tasks.iter().flat_map(layouts).collect();
-        let kept = self.log.back_up(&newer).and_then(|()| self.log.append(&intents(tasks.iter())));
+        let kept =
+            self.log.save_backups(&newer).and_then(|()| self.log.append(&intents(tasks.iter())));
         if let Err(problem) = kept {
-            self.end.get_or_insert(End::Store(problem));
+            self.stop_cause.get_or_insert(StopCause::Store(problem));
         }
         tasks
     }
 
     /// Takes cards at the front whose read is too old, if the next one's is.
-    fn take_stale(&mut self) -> Option<Vec<Task>> {
-        let is_stale = |task: &Task| {
+    fn take_stale(&mut self) -> Option<Vec<CardTask>> {
+        let is_stale = |task: &CardTask| {
             !task.blind && task.read_at.is_none_or(|read| read.elapsed() > MAX_READ_AGE)
         };
         if !is_stale(self.planned.front()?) {
@@ -340,7 +347,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Some(self.planned.drain(..count).collect())
     }
 
-    fn write(&mut self, tasks: Vec<Task>, lane: Lane) -> BoxFuture<'a, Done> {
+    fn write(&mut self, tasks: Vec<CardTask>, lane: Lane) -> BoxFuture<'a, CompletedRequest> {
         let portal = self.portal;
         if lane == Lane::Planned {
             self.in_flight += 1;
@@ -353,29 +360,30 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             let common_default = self.common_default(task.key).cloned();
             return Box::pin(async move {
                 let end = write_alone(portal, &task, common_default.as_ref(), lane).await;
-                Done::WrittenAlone(task, end)
+                CompletedRequest::WrittenAlone(task, end)
             });
         }
         Box::pin(async move {
             let writes: Vec<_> = tasks.iter().map(|task| (task.key, task.goal.write())).collect();
             let answer = portal.write_cards(&writes, lane).await;
-            Done::Written(tasks, answer)
+            CompletedRequest::Written(tasks, answer)
         })
     }
 
-    fn read_back(&mut self, tasks: Vec<Unproved>) -> BoxFuture<'a, Done> {
+    fn read_back(&mut self, tasks: Vec<NeedsReadBack>) -> BoxFuture<'a, CompletedRequest> {
         let portal = self.portal;
         self.in_flight += 1;
         Box::pin(async move {
-            let keys: Vec<CardKey> = tasks.iter().map(|unproved| unproved.task.key).collect();
+            let keys: Vec<CardKey> =
+                tasks.iter().map(|needs_read_back| needs_read_back.task.key).collect();
             let reads = read_back(portal, &keys).await;
-            Done::ReadBack(tasks, reads)
+            CompletedRequest::ReadBack(tasks, reads)
         })
     }
 
     /// Reads the layouts that are set for everybody now, as the card of a user that cannot exist
     /// shows them.
-    fn read_defaults(&mut self) -> BoxFuture<'a, Done> {
+    fn read_defaults(&mut self) -> BoxFuture<'a, CompletedRequest> {
         let portal = self.portal;
         let suspects = std::mem::take(&mut self.suspects);
         self.in_flight += 1;
@@ -385,7 +393,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             let keys: Vec<CardKey> =
                 leads.into_iter().map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead)).collect();
             let reads = read_back(portal, &keys).await;
-            Done::DefaultsRead(suspects, reads)
+            CompletedRequest::DefaultsRead(suspects, reads)
         })
     }
 
@@ -393,7 +401,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     /// everybody.
     fn take_defaults(
         &mut self,
-        suspects: Vec<(Task, Verdict)>,
+        suspects: Vec<(CardTask, Verdict)>,
         reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
     ) {
         // If nothing tells, each counts as a layout that its owner saved: it is kept.
@@ -414,56 +422,56 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.act_on(judged);
     }
 
-    fn read_ahead(&mut self, tasks: Vec<Task>) -> BoxFuture<'a, Done> {
+    fn read_ahead(&mut self, tasks: Vec<CardTask>) -> BoxFuture<'a, CompletedRequest> {
         let portal = self.portal;
         self.in_flight += 1;
         Box::pin(async move {
             let keys: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
             let reads = read_all(portal, &keys, &|_: Event| {}).await;
-            Done::ReadAhead(tasks, reads)
+            CompletedRequest::ReadAhead(tasks, reads)
         })
     }
 
     /// Brings every target of one request to its outcome, back into a queue, or to a read-back.
-    fn take(&mut self, done: Done) {
+    fn take(&mut self, done: CompletedRequest) {
         match done {
-            Done::Written(tasks, answer) => {
+            CompletedRequest::Written(tasks, answer) => {
                 self.free_slot(&tasks);
                 match answer {
                     Ok(answers) => self.take_answers(tasks, answers),
                     Err(error) => self.take_failure(tasks, error, None),
                 }
             }
-            Done::WrittenAlone(task, end) => {
+            CompletedRequest::WrittenAlone(task, end) => {
                 self.free_slot(std::slice::from_ref(&task));
                 self.take_alone(*task, end);
             }
-            Done::ReadBack(tasks, reads) => {
+            CompletedRequest::ReadBack(tasks, reads) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.take_read_backs(tasks, reads);
             }
-            Done::DefaultsRead(suspects, reads) => {
+            CompletedRequest::DefaultsRead(suspects, reads) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.take_defaults(suspects, reads);
             }
-            Done::ReadAhead(tasks, reads) => {
+            CompletedRequest::ReadAhead(tasks, reads) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.take_reads_ahead(tasks, reads);
             }
         }
     }
 
-    fn free_slot(&mut self, tasks: &[Task]) {
-        if !tasks.iter().any(Task::is_compensation) {
+    fn free_slot(&mut self, tasks: &[CardTask]) {
+        if !tasks.iter().any(CardTask::is_compensation) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
     }
 
-    fn take_answers(&mut self, tasks: Vec<Task>, answers: Vec<(CardKey, WriteEvidence)>) {
+    fn take_answers(&mut self, tasks: Vec<CardTask>, answers: Vec<(CardKey, WriteEvidence)>) {
         // Matched by key only: an answer for another card belongs to none.
         let mut answers: BTreeMap<CardKey, WriteEvidence> = answers.into_iter().collect();
         let mut judged = Vec::new();
-        let mut unproved = Vec::new();
+        let mut needs_read_back = Vec::new();
         for task in tasks {
             match answers.remove(&task.key) {
                 Some(evidence) => {
@@ -475,60 +483,62 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     let reason =
                         tr_later!("the answer left it out, or did not tell what became of it")
                             .to_owned();
-                    unproved.push(Unproved {
+                    needs_read_back.push(NeedsReadBack {
                         task,
-                        answer: CommandAnswer::Unclear(reason),
+                        answer: WriteAnswer::Unclear(reason),
                         refusal: None,
                     });
                 }
             }
         }
         self.act(judged);
-        self.ask(unproved);
+        self.ask(needs_read_back);
     }
 
     /// Takes the failure of a whole request; `before` is the read ahead of a single call.
-    fn take_failure(&mut self, tasks: Vec<Task>, error: WriteError, before: Option<PreImage>) {
+    fn take_failure(&mut self, tasks: Vec<CardTask>, error: WriteError, before: Option<PreImage>) {
         match error {
             WriteError::NotSent(problem) => {
                 let reason = english(&problem);
-                self.settle(tasks.iter().map(|task| (task.key, task.left(&reason))).collect());
-                self.end.get_or_insert(problem.into());
+                self.settle(
+                    tasks.iter().map(|task| (task.key, task.unattempted(&reason))).collect(),
+                );
+                self.stop_cause.get_or_insert(problem.into());
             }
             WriteError::Indeterminate { reason, cause } => {
                 let (answer, refusal) = match cause {
-                    IndeterminateCause::Limit => (CommandAnswer::Limited(reason), None),
+                    IndeterminateCause::Limit => (WriteAnswer::Limited(reason), None),
                     IndeterminateCause::Refusal(problem) => {
-                        (CommandAnswer::Unclear(reason), Some(problem))
+                        (WriteAnswer::Unclear(reason), Some(problem))
                     }
                     IndeterminateCause::NoAnswer => {
-                        if !tasks.iter().any(Task::is_compensation) {
+                        if !tasks.iter().any(CardTask::is_compensation) {
                             self.max_per_request =
                                 (tasks.len() / 2).max(1).min(self.max_per_request);
                         }
                         self.late_writes.add(&tasks);
-                        (CommandAnswer::Unclear(reason), None)
+                        (WriteAnswer::Unclear(reason), None)
                     }
                 };
-                let unproved = tasks.into_iter().map(|task| {
+                let needs_read_back = tasks.into_iter().map(|task| {
                     let pre_image = before.clone().unwrap_or(PreImage::Unseen);
-                    Unproved {
-                        task: Task { pre_image, ..task },
+                    NeedsReadBack {
+                        task: CardTask { pre_image, ..task },
                         answer: answer.clone(),
                         refusal: refusal.clone(),
                     }
                 });
-                self.ask(unproved.collect());
+                self.ask(needs_read_back.collect());
             }
         }
     }
 
-    fn take_alone(&mut self, task: Task, end: Alone) {
+    fn take_alone(&mut self, task: CardTask, end: SingleWriteResult) {
         let common_default = self.common_default(task.key);
         match end {
-            Alone::NotSent(read) => {
+            SingleWriteResult::NotSent(read) => {
                 let verdict = match (
-                    shown(Some(&read), &task.goal, common_default),
+                    current_layout(Some(&read), &task.goal, common_default),
                     task.is_compensation(),
                 ) {
                     // The person has saved once more: that one stays.
@@ -536,18 +546,20 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     (_, true) => Verdict::Retry(Reason::Failed(unusable(&read))),
                     (_, false) => {
                         let outcome = judge_read_ahead(&task, Some(&read), common_default);
-                        Verdict::Final(outcome.unwrap_or_else(|| task.left(&unusable(&read))))
+                        Verdict::Final(
+                            outcome.unwrap_or_else(|| task.unattempted(&unusable(&read))),
+                        )
                     }
                 };
                 self.act(vec![(task, verdict)]);
             }
-            Alone::Sent(Ok(evidence)) => {
+            SingleWriteResult::Sent(Ok(evidence)) => {
                 self.see(task.key, &evidence.after);
                 let verdict = judge_evidence(&task, evidence, self.common_default(task.key));
                 self.act(vec![(task, verdict)]);
             }
-            Alone::Sent(Err((before, error))) => {
-                let expected = shown(Some(&before), &task.goal, common_default).is_some();
+            SingleWriteResult::Sent(Err((before, error))) => {
+                let expected = current_layout(Some(&before), &task.goal, common_default).is_some();
                 self.take_failure(vec![task], error, expected.then_some(PreImage::AsExpected));
             }
         }
@@ -555,7 +567,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
 
     fn take_read_backs(
         &mut self,
-        tasks: Vec<Unproved>,
+        tasks: Vec<NeedsReadBack>,
         reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
     ) {
         let (reads, failure) = match reads {
@@ -563,7 +575,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             Err(problem) => (BTreeMap::new(), Some(problem)),
         };
         let mut judged = Vec::new();
-        for Unproved { task, answer, refusal } in tasks {
+        for NeedsReadBack { task, answer, refusal } in tasks {
             if let Some(read) = reads.get(&task.key) {
                 self.see(task.key, read);
             }
@@ -577,8 +589,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             // fare better.
             let verdict = match (verdict, refusal) {
                 (Verdict::Retry(reason), Some(problem)) if task.tries > 0 || is_final(&problem) => {
-                    self.end.get_or_insert(problem.into());
-                    Verdict::Final(task.left(reason.text()))
+                    self.stop_cause.get_or_insert(problem.into());
+                    Verdict::Final(task.unattempted(reason.text()))
                 }
                 (verdict, _) => verdict,
             };
@@ -586,20 +598,20 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
         self.act(judged);
         if let Some(problem) = failure {
-            self.end.get_or_insert(problem.into());
+            self.stop_cause.get_or_insert(problem.into());
         }
     }
 
     fn take_reads_ahead(
         &mut self,
-        tasks: Vec<Task>,
+        tasks: Vec<CardTask>,
         reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
     ) {
         let reads = match reads {
             Ok(reads) => reads,
             Err(problem) => {
                 tasks.into_iter().rev().for_each(|task| self.planned.push_front(task));
-                self.end.get_or_insert(problem.into());
+                self.stop_cause.get_or_insert(problem.into());
                 return;
             }
         };
@@ -608,7 +620,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let mut unchanged = Vec::new();
         for task in tasks {
             match judge_read_ahead(&task, reads.get(&task.key), self.common_default(task.key)) {
-                None => unchanged.push(Task { read_at, ..task }),
+                None => unchanged.push(CardTask { read_at, ..task }),
                 Some(outcome) => settled.push((task.key, outcome)),
             }
         }
@@ -618,8 +630,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
 
     /// Does what the verdicts say, once unexpected layouts of persons are told from those that were
     /// set for everybody.
-    fn act(&mut self, judged: Vec<(Task, Verdict)>) {
-        let is_suspect = |(task, verdict): &(Task, Verdict)| {
+    fn act(&mut self, judged: Vec<(CardTask, Verdict)>) {
+        let is_suspect = |(task, verdict): &(CardTask, Verdict)| {
             task.key.user().is_some() && verdict.unexpected().is_some()
         };
         let (suspects, judged): (Vec<_>, Vec<_>) = judged.into_iter().partition(is_suspect);
@@ -627,8 +639,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.act_on(judged);
     }
 
-    fn act_on(&mut self, judged: Vec<(Task, Verdict)>) {
-        let (mut settled, mut again, mut unproved) = (Vec::new(), Vec::new(), Vec::new());
+    fn act_on(&mut self, judged: Vec<(CardTask, Verdict)>) {
+        let (mut settled, mut again, mut needs_read_back) = (Vec::new(), Vec::new(), Vec::new());
         for (task, verdict) in judged {
             let key = task.key;
             match verdict {
@@ -641,24 +653,24 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     };
                     let reason = Reason::Failed(reason.to_owned());
                     again.push((
-                        Task { expected: over, alone: true, backed_up: false, ..task },
+                        CardTask { expected: over, alone: true, backed_up: false, ..task },
                         reason,
                     ));
                 }
                 Verdict::ReadBack(pre_image, answer) => {
-                    unproved.push(Unproved {
-                        task: Task { pre_image, ..task },
+                    needs_read_back.push(NeedsReadBack {
+                        task: CardTask { pre_image, ..task },
                         answer,
                         refusal: None,
                     });
                 }
                 Verdict::LostUpdate(newer) if task.round < MAX_ROUNDS => {
-                    self.listener.hear(Event::Note(tr!(
+                    self.observer.on_event(Event::Notice(tr!(
                         "{key} was saved in the same moment; putting the layout back",
                         key
                     )));
                     let alone = !self.portal.fits_batch(key, &newer);
-                    self.compensations.push(Task { alone, ..task.compensation(newer) });
+                    self.compensations.push(CardTask { alone, ..task.compensation(newer) });
                 }
                 Verdict::LostUpdate(newer) | Verdict::Superseded(newer) => {
                     let outcome = Outcome::NewerInBackup(newer.digest().short());
@@ -676,15 +688,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
         self.again(again, &mut settled);
         self.settle(settled);
-        self.ask(unproved);
+        self.ask(needs_read_back);
     }
 
     /// Puts tasks back into their queue, each for a reason, unless they were tried too often.
-    fn again(&mut self, tasks: Vec<(Task, Reason)>, settled: &mut Vec<(CardKey, Outcome)>) {
+    fn again(&mut self, tasks: Vec<(CardTask, Reason)>, settled: &mut Vec<(CardKey, Outcome)>) {
         let mut reasons = Vec::new();
         for (task, reason) in tasks {
             let key = task.key;
-            match task.again(&reason, LIMIT_PATIENCE) {
+            match task.again(&reason, LIMIT_TIMEOUT) {
                 Ok(task) if task.is_compensation() => self.compensations.push(task),
                 Ok(task) => self.planned.push_back(task),
                 Err(outcome) => {
@@ -695,47 +707,45 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             reasons.push(reason);
         }
         if let Some(reason) = reasons.first() {
-            self.listener.hear(Event::Note(tr!(
+            self.observer.on_event(Event::Notice(tr!(
                 "{n} card is written again ({reason})"
                     | "{n} cards are written again ({reason})" % reasons.len(),
-                reason = Text::known(reason.text())
+                reason = Text::from_msgid(reason.text())
             )));
         }
     }
 
     /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it had no
     /// backup to begin with.
-    fn ask(&mut self, tasks: Vec<Unproved>) {
+    fn ask(&mut self, tasks: Vec<NeedsReadBack>) {
         let Some(first) = tasks.first() else { return };
         let reason = match &first.answer {
-            CommandAnswer::Done => String::new(),
-            CommandAnswer::Refused(refusal) => refusal.message.clone(),
-            CommandAnswer::Limited(reason) | CommandAnswer::Unclear(reason) => reason.clone(),
+            WriteAnswer::Done => String::new(),
+            WriteAnswer::Refused(refusal) => refusal.message.clone(),
+            WriteAnswer::Limited(reason) | WriteAnswer::Unclear(reason) => reason.clone(),
         };
-        let (blind, readable): (Vec<Unproved>, Vec<Unproved>) =
+        let (blind, readable): (Vec<NeedsReadBack>, Vec<NeedsReadBack>) =
             tasks.into_iter().partition(|one| one.task.blind);
         let (mut settled, mut again) = (Vec::new(), Vec::new());
-        for Unproved { task, answer, refusal } in blind {
-            let task = Task { indeterminate: true, ..task };
+        for NeedsReadBack { task, answer, refusal } in blind {
+            let task = CardTask { indeterminate: true, ..task };
             match (answer, refusal) {
                 (_, Some(problem)) => {
-                    settled.push((task.key, task.left(&reason)));
-                    self.end.get_or_insert(problem.into());
+                    settled.push((task.key, task.unattempted(&reason)));
+                    self.stop_cause.get_or_insert(problem.into());
                 }
-                (CommandAnswer::Limited(reason), None) => {
-                    again.push((task, Reason::Limited(reason)))
-                }
+                (WriteAnswer::Limited(reason), None) => again.push((task, Reason::Limited(reason))),
                 (_, None) => again.push((task, Reason::Failed(reason.clone()))),
             }
         }
         self.again(again, &mut settled);
         self.settle(settled);
         if !readable.is_empty() {
-            self.listener.hear(Event::Note(tr!(
+            self.observer.on_event(Event::Notice(tr!(
                 "nobody knows what became of {n} card ({reason}); reading it back"
                     | "nobody knows what became of {n} cards ({reason}); reading them back"
                         % readable.len(),
-                reason = Text::known(&reason)
+                reason = Text::from_msgid(&reason)
             )));
             self.read_backs.extend(readable);
         }
@@ -746,10 +756,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
         let (digest, purpose) = (newer.digest(), SetPurpose::Compensation);
         let record = JournalRecord::SetIntent { target: key, digest, purpose };
-        match self.log.back_up(&[(key, newer)]).and_then(|()| self.log.append(&[record])) {
+        match self.log.save_backups(&[(key, newer)]).and_then(|()| self.log.append(&[record])) {
             Ok(()) => true,
             Err(problem) => {
-                self.end.get_or_insert(End::Store(problem));
+                self.stop_cause.get_or_insert(StopCause::Store(problem));
                 false
             }
         }
@@ -757,17 +767,17 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
 
     /// Notes what a read shows of a card whose write may be executed late.
     fn see(&mut self, key: CardKey, read: &CardRead) {
-        if let Some(now) = shown(Some(read), &Goal::Reset, self.common_default(key)) {
+        if let Some(now) = current_layout(Some(read), &Goal::Reset, self.common_default(key)) {
             self.late_writes.see(key, now);
         }
     }
 
     /// Looks once more at cards of requests without an answer, and settles them or stores again
     /// what a late write removed. After a stop the look is made at once.
-    async fn look_at_late_writes(&mut self, last: Instant, stop: &StopSignal) {
+    async fn look_at_late_writes(&mut self, last: Instant, stop: &CancellationToken) {
         tokio::select! {
             () = tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())) => {}
-            () = stop.wished() => {}
+            () = stop.cancelled() => {}
         }
         let late_writes = self.late_writes.take();
         let keys: Vec<CardKey> = late_writes.iter().map(LateWrite::key).collect();
@@ -775,7 +785,11 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let mut settled = Vec::new();
         for late in late_writes {
             let key = late.key();
-            match late.judge(shown(reads.get(&key), &Goal::Reset, self.common_default(key))) {
+            match late.judge(current_layout(
+                reads.get(&key),
+                &Goal::Reset,
+                self.common_default(key),
+            )) {
                 Some(LateVerdict::Final(outcome)) => settled.push((key, outcome)),
                 Some(LateVerdict::LostUpdate(task, newer)) => {
                     self.act(vec![(*task, Verdict::LostUpdate(newer))])
@@ -794,23 +808,23 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         let mut records = Vec::new();
         for (target, outcome) in settled {
             let Some(outcome) = self.late_writes.hold_back(target, outcome) else { continue };
-            records.push(JournalRecord::Settled { target, outcome: outcome.clone() });
-            self.listener.hear(Event::Settled { target, outcome: outcome.clone() });
+            records.push(JournalRecord::Completed { target, outcome: outcome.clone() });
+            self.observer.on_event(Event::Completed { target, outcome: outcome.clone() });
             self.outcomes.insert(target, outcome);
         }
         if records.is_empty() {
             return;
         }
         let is_proved = |record: &JournalRecord| {
-            matches!(record, JournalRecord::Settled { outcome: Outcome::Reset, .. })
+            matches!(record, JournalRecord::Completed { outcome: Outcome::Reset, .. })
         };
         let kept = if records.iter().all(is_proved) {
-            self.log.note(&records)
+            self.log.append_unsynced(&records)
         } else {
             self.log.append(&records)
         };
         if let Err(problem) = kept {
-            self.end.get_or_insert(End::Store(problem));
+            self.stop_cause.get_or_insert(StopCause::Store(problem));
         }
     }
 
@@ -825,13 +839,13 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     pub(super) fn finish(
         mut self,
         planned: &[CardKey],
-        stop: &StopSignal,
+        stop: &CancellationToken,
         marks: impl FnOnce(&BTreeMap<CardKey, Outcome>, &mut L) -> Result<(), StoreError>,
     ) -> Result<ApplyReport, ApplyError> {
         let text = self.reason();
-        let reason = self.end.is_some().then(|| text.clone());
+        let reason = self.stop_cause.is_some().then(|| text.clone());
         let waiting: Vec<(CardKey, Outcome)> =
-            self.planned.iter().map(|task| (task.key, task.left(&text))).collect();
+            self.planned.iter().map(|task| (task.key, task.unattempted(&text))).collect();
         let interrupted = if waiting.is_empty() && stop.reason().is_none() {
             Interrupted::No
         } else {
@@ -852,20 +866,25 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             }
         });
         if let Err(problem) = closing {
-            self.end.get_or_insert(End::Store(problem));
+            self.stop_cause.get_or_insert(StopCause::Store(problem));
         }
         let in_doubt = format!("sent, and not settled: {text}; `recard resume` asks the portal");
         self.outcomes.extend(open.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));
-        let totals = Totals::of(self.outcomes.values());
-        let targets =
-            self.outcomes.into_iter().map(|(key, outcome)| Settled { key, outcome }).collect();
+        let totals = Totals::from_outcomes(self.outcomes.values());
+        let targets = self
+            .outcomes
+            .into_iter()
+            .map(|(key, outcome)| TargetOutcome { key, outcome })
+            .collect();
         let sent = !self.sent.is_empty();
         let report =
             ApplyReport { run: self.log.run().clone(), targets, totals, stopped: reason, sent };
-        match self.end {
-            None | Some(End::Cancelled(_)) => Ok(report),
-            Some(End::Store(source)) => Err(ApplyError::Store { source, report: Box::new(report) }),
-            Some(End::Portal(source)) => {
+        match self.stop_cause {
+            None | Some(StopCause::Cancelled(_)) => Ok(report),
+            Some(StopCause::Store(source)) => {
+                Err(ApplyError::Store { source, report: Box::new(report) })
+            }
+            Some(StopCause::Portal(source)) => {
                 Err(ApplyError::Portal { source, report: Box::new(report) })
             }
         }

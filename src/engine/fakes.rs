@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::model::*;
-use crate::port::*;
+use crate::ports::*;
 
 pub(super) fn user(id: u64) -> UserId {
     UserId::new(id).unwrap()
@@ -23,7 +23,7 @@ pub(super) fn layout(name: &str) -> Layout {
 
 /// What happens to one request that writes.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(super) enum PortalFault {
     /// It never reaches the portal, but nobody knows.
     LostBefore,
     /// It is carried out, and the answer is lost.
@@ -72,11 +72,11 @@ pub(super) enum Fault {
 #[derive(Default)]
 pub(super) struct World {
     pub(super) rows: BTreeMap<CardKey, Layout>,
-    pub(super) stand_ins: BTreeMap<LeadCustomerType, Layout>,
+    pub(super) common_defaults: BTreeMap<LeadCustomerType, Layout>,
     pub(super) people: Vec<Person>,
     pub(super) departments: Vec<Department>,
     /// Requests that write, in order, with what happens to each; later ones are fine.
-    pub(super) faults: BTreeMap<usize, Fault>,
+    pub(super) faults: BTreeMap<usize, PortalFault>,
     pub(super) writes: usize,
     /// The cards for which a reset arrived, in order.
     pub(super) resets: Vec<CardKey>,
@@ -140,7 +140,7 @@ impl Fuse {
 }
 
 #[derive(Clone)]
-pub(super) struct FakePortal {
+pub(super) struct InMemoryPortal {
     pub(super) id: PortalId,
     pub(super) caller: UserId,
     world: Arc<Mutex<World>>,
@@ -154,7 +154,7 @@ pub(super) struct FakePortal {
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl FakePortal {
+impl InMemoryPortal {
     pub(super) fn new(world: &Arc<Mutex<World>>) -> Self {
         let id = PortalId::new("company.bitrix24.com").unwrap();
         Self {
@@ -212,11 +212,11 @@ impl World {
             Some(_) if self.legacy => self.rows.get(&CardKey::personal(caller, key.lead)),
             _ => self.rows.get(&key),
         };
-        CardRead::Read(row.or_else(|| key.user().and(self.stand_ins.get(&key.lead))).cloned())
+        CardRead::Read(row.or_else(|| key.user().and(self.common_defaults.get(&key.lead))).cloned())
     }
 }
 
-impl ReadPortal for FakePortal {
+impl ReadPortal for InMemoryPortal {
     fn portal(&self) -> &PortalId {
         &self.id
     }
@@ -263,7 +263,7 @@ impl ReadPortal for FakePortal {
     }
 }
 
-impl WritePortal for FakePortal {
+impl WritePortal for InMemoryPortal {
     fn targets_per_request(&self, remaining: usize) -> usize {
         self.per_request[remaining % self.per_request.len()]
     }
@@ -325,16 +325,16 @@ impl WritePortal for FakePortal {
     }
 }
 
-impl FakePortal {
+impl InMemoryPortal {
     /// Executes the single call of a layout.
-    async fn set_alone(&self, key: CardKey, layout: &Layout) -> Result<CommandAnswer, WriteError> {
+    async fn set_alone(&self, key: CardKey, layout: &Layout) -> Result<WriteAnswer, WriteError> {
         self.wait().await;
         let dead = || Err(WriteError::NotSent(PortalError::Stopped("the process died".into())));
         let act = || self.world().write(&[(key, CardWrite::Set(layout))], self.caller);
         let mut evidence = self.fuse.step(self.cut, act).unwrap_or_else(dead)?;
         Ok(evidence
             .pop()
-            .map_or(CommandAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
+            .map_or(WriteAnswer::Unclear("left out".into()), |(_, evidence)| evidence.answer))
     }
 }
 
@@ -354,42 +354,44 @@ impl World {
         let fault = self.faults.get(&self.writes).cloned();
         self.writes += 1;
         match &fault {
-            Some(Fault::LostBefore) => return indeterminate(IndeterminateCause::NoAnswer),
-            Some(Fault::Late(reads, key, layout)) => {
+            Some(PortalFault::LostBefore) => return indeterminate(IndeterminateCause::NoAnswer),
+            Some(PortalFault::Late(reads, key, layout)) => {
                 self.late = Some((*reads, writes.iter().map(|(key, _)| *key).collect()));
                 self.rows.insert(*key, layout.clone());
                 return indeterminate(IndeterminateCause::NoAnswer);
             }
-            Some(Fault::Limited) => return indeterminate(IndeterminateCause::Limit),
-            Some(Fault::Expired) => return indeterminate(IndeterminateCause::Refusal(expired())),
+            Some(PortalFault::Limited) => return indeterminate(IndeterminateCause::Limit),
+            Some(PortalFault::Expired) => {
+                return indeterminate(IndeterminateCause::Refusal(expired()));
+            }
             Some(
-                Fault::SavedBefore(key, layout)
-                | Fault::SavedTwice(key, layout, _)
-                | Fault::SavedBeforeAndHidden(key, layout)
-                | Fault::SavedBeforeAndLimited(key, layout),
+                PortalFault::SavedBefore(key, layout)
+                | PortalFault::SavedTwice(key, layout, _)
+                | PortalFault::SavedBeforeAndHidden(key, layout)
+                | PortalFault::SavedBeforeAndLimited(key, layout),
             ) => {
                 self.rows.insert(*key, layout.clone());
             }
-            Some(Fault::SetForAll(lead, layout)) => {
-                self.stand_ins.insert(*lead, layout.clone());
+            Some(PortalFault::SetForAll(lead, layout)) => {
+                self.common_defaults.insert(*lead, layout.clone());
             }
             _ => {}
         }
         let mut answers = Vec::new();
         for (key, write) in writes {
             let before = match &fault {
-                Some(Fault::HidesBefore(hidden)) if hidden == key => {
+                Some(PortalFault::HidesBefore(hidden)) if hidden == key => {
                     CardRead::NoAnswer("cut".into())
                 }
                 _ => self.read(*key, caller),
             };
             let answer = match &fault {
-                Some(Fault::SavedBeforeAndLimited(limited, _)) if limited == key => {
-                    CommandAnswer::Limited("a limit".into())
+                Some(PortalFault::SavedBeforeAndLimited(limited, _)) if limited == key => {
+                    WriteAnswer::Limited("a limit".into())
                 }
-                Some(Fault::Refuses(refused)) if refused == key => {
+                Some(PortalFault::Refuses(refused)) if refused == key => {
                     let (code, message) = (String::new(), "Access denied.".to_owned());
-                    CommandAnswer::Refused(Refusal { code, message })
+                    WriteAnswer::Refused(Refusal { code, message })
                 }
                 _ => {
                     match (write, &fault) {
@@ -397,7 +399,7 @@ impl World {
                             self.rows.remove(key);
                             self.resets.push(*key);
                         }
-                        (CardWrite::Set(_), Some(Fault::Keeps(part))) => {
+                        (CardWrite::Set(_), Some(PortalFault::Keeps(part))) => {
                             drop(self.rows.insert(*key, part.clone()))
                         }
                         (CardWrite::Set(layout), _) => {
@@ -405,22 +407,25 @@ impl World {
                         }
                     }
                     match &fault {
-                        Some(Fault::BreaksDown(broken)) if broken == key => {
-                            CommandAnswer::Unclear("broken".into())
+                        Some(PortalFault::BreaksDown(broken)) if broken == key => {
+                            WriteAnswer::Unclear("broken".into())
                         }
-                        Some(Fault::ExecutedAndLimited) => CommandAnswer::Limited("a limit".into()),
-                        _ => CommandAnswer::Done,
+                        Some(PortalFault::ExecutedAndLimited) => {
+                            WriteAnswer::Limited("a limit".into())
+                        }
+                        _ => WriteAnswer::Done,
                     }
                 }
             };
-            if let Some(Fault::SavedTwice(saved, _, layout) | Fault::SavedAfter(saved, layout)) =
-                &fault
+            if let Some(
+                PortalFault::SavedTwice(saved, _, layout) | PortalFault::SavedAfter(saved, layout),
+            ) = &fault
                 && saved == key
             {
                 self.rows.insert(*key, layout.clone());
             }
             let after = match &fault {
-                Some(Fault::SavedBeforeAndHidden(hidden, _)) if hidden == key => {
+                Some(PortalFault::SavedBeforeAndHidden(hidden, _)) if hidden == key => {
                     CardRead::NoAnswer("cut".into())
                 }
                 _ => self.read(*key, caller),
@@ -428,16 +433,16 @@ impl World {
             answers.push((*key, WriteEvidence { before, answer, after }));
         }
         match fault {
-            Some(Fault::LostAfter) => return indeterminate(IndeterminateCause::NoAnswer),
-            Some(Fault::LimitedAfter) => return indeterminate(IndeterminateCause::Limit),
-            Some(Fault::RefusedAfter) => {
+            Some(PortalFault::LostAfter) => return indeterminate(IndeterminateCause::NoAnswer),
+            Some(PortalFault::LimitedAfter) => return indeterminate(IndeterminateCause::Limit),
+            Some(PortalFault::RefusedAfter) => {
                 return indeterminate(IndeterminateCause::Refusal(expired()));
             }
-            Some(Fault::DiesAfter) => {
+            Some(PortalFault::DiesAfter) => {
                 self.dead = true;
                 return indeterminate(IndeterminateCause::Refusal(expired()));
             }
-            Some(Fault::LeavesOut(key)) => answers.retain(|(answered, _)| *answered != key),
+            Some(PortalFault::LeavesOut(key)) => answers.retain(|(answered, _)| *answered != key),
             _ => {}
         }
         answers.reverse();
@@ -454,7 +459,7 @@ pub(super) struct Disk {
 }
 
 #[derive(Clone)]
-pub(super) struct FakeLog {
+pub(super) struct InMemoryLog {
     run: RunId,
     disk: Arc<Mutex<Disk>>,
     fuse: Fuse,
@@ -463,7 +468,7 @@ pub(super) struct FakeLog {
     noted: Vec<JournalRecord>,
 }
 
-impl FakeLog {
+impl InMemoryLog {
     /// Opens a journal with its header; the header itself is no step.
     pub(super) fn open(
         disk: &Arc<Mutex<Disk>>,
@@ -529,12 +534,12 @@ impl FakeLog {
     }
 }
 
-impl RunLog for FakeLog {
+impl RunLog for InMemoryLog {
     fn run(&self) -> &RunId {
         &self.run
     }
 
-    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         self.write(|disk| {
             disk.backups
                 .extend(cards.iter().map(|(_, layout)| (layout.digest(), (*layout).clone())))
@@ -549,7 +554,7 @@ impl RunLog for FakeLog {
         })
     }
 
-    fn note(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         // A part of what is not synced may have come to the disk by itself.
         let noted = std::mem::replace(&mut self.noted, records.to_vec());
         self.write(|disk| disk.journals.entry(self.run.clone()).or_default().extend(noted))
@@ -559,16 +564,19 @@ impl RunLog for FakeLog {
         self.append(&[])
     }
 
-    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+    fn record_reset(
+        &mut self,
+        entries: &[(Generation, CardKey, LedgerEntry)],
+    ) -> Result<(), StoreError> {
         self.write(|disk| {
             for (generation, key, entry) in entries {
-                disk.ledger.mark(generation.clone(), *key, *entry);
+                disk.ledger.record_reset(generation.clone(), *key, *entry);
             }
         })
     }
 }
 
-impl Archive for FakeLog {
+impl Archive for InMemoryLog {
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
         self.disk()
             .journals

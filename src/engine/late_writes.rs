@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::verdict::{Goal, Task};
-use crate::language::english;
+use super::verdict::{CardTask, Goal};
+use crate::i18n::english;
 use crate::model::{CardKey, Layout, Outcome, OutcomeClass};
 
 /// The cards of requests without an answer.
@@ -34,13 +34,13 @@ pub(super) enum LateVerdict {
     /// This is its outcome.
     Final(Outcome),
     /// A late write removed this layout, which had been saved since: it is to be stored again.
-    LostUpdate(Box<Task>, Layout),
+    LostUpdate(Box<CardTask>, Layout),
 }
 
 impl LateWrites {
     /// Adds the writes of a request without an answer. Blind resets, which no read can prove, are
     /// left out.
-    pub(super) fn add(&mut self, tasks: &[Task]) {
+    pub(super) fn add(&mut self, tasks: &[CardTask]) {
         for task in tasks.iter().filter(|task| !task.blind) {
             let late = self.0.entry(task.key).or_insert_with(|| LateWrite {
                 key: task.key,
@@ -116,7 +116,7 @@ impl LateWrite {
         let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
         Some(match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {
             (Some(goal), Some(newer)) if Some(&newer) != expected.as_ref() => {
-                LateVerdict::LostUpdate(Box::new(Task::new(key, goal, expected, None)), newer)
+                LateVerdict::LostUpdate(Box::new(CardTask::new(key, goal, expected, None)), newer)
             }
             (Some(Goal::Reset), Some(_)) => LateVerdict::Final(Outcome::ResetUnseen),
             (Some(Goal::Set(_)), Some(_)) => LateVerdict::Final(Outcome::RestoredUnseen),

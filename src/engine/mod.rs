@@ -8,7 +8,7 @@
 //! Apply and restore are plans of one executor (`engine/execute.rs`). For every target, in this
 //! order:
 //!
-//! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::port::RunLog) cannot be
+//! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::ports::RunLog) cannot be
 //!    had without it. A crash
 //!    leaves a lock whose owner is dead, which the next run takes over.
 //! 2. *Look.* No unfinished run may lie in the store. The journal is opened with every planned
@@ -48,24 +48,24 @@
 //! one round trip.
 
 mod apply;
+mod cancellation;
 mod compare;
-mod directory;
-mod events;
+mod diagnostics;
 mod evidence;
-mod examine;
 mod execute;
+mod inventory;
 mod late_writes;
 mod observe;
+mod observer;
+mod org_directory;
+mod plan_file_check;
+mod recover;
 mod requests;
 mod resolve;
 mod restore;
 mod restore_plan;
-mod resume;
-mod review;
 mod run_report;
 mod salvage;
-mod stop;
-mod survey;
 mod verdict;
 
 #[cfg(test)]
@@ -74,22 +74,22 @@ mod fakes;
 mod tests;
 
 pub use apply::apply;
+pub use cancellation::{CancellationHandle, CancellationToken, cancellation};
 pub use compare::difference;
-pub use directory::look_up;
-pub use events::{Event, Listener};
+pub use diagnostics::{Access, CardDiagnostics, SelectorFinding, diagnose_cards};
 pub use evidence::evidence_of_run;
-pub use examine::{Access, CardsExamined, SelectorFinding, examine_cards};
-pub use execute::{ExecuteOptions, Freshness};
+pub use execute::{ExecuteOptions, SnapshotAge};
+pub use inventory::{CardInventory, CardPresence, take_inventory};
 pub use observe::observe;
+pub use observer::{Event, Observer};
+pub use org_directory::look_up;
+pub use plan_file_check::{CheckedPlanFile, check_plan_file, reviewed_people, reviewed_targets};
+pub use recover::{RecoveryError, RecoveryReport, incomplete_targets, recover, recover_mended};
 pub use resolve::{Resolution, ResolveError, resolve, resolve_existing};
 pub use restore::restore;
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups,
     plan_restore, restorable,
 };
-pub use resume::{ResumeError, ResumeReport, resume, resume_mended, unsettled};
-pub use review::{Reviewed, review, reviewed_people, reviewed_targets};
-pub use run_report::{ApplyError, ApplyReport, Settled};
+pub use run_report::{ApplyError, ApplyReport, TargetOutcome};
 pub use salvage::{MendedJournal, mend};
-pub use stop::{StopHandle, StopSignal, stop_pair};
-pub use survey::{Found, Survey, survey};

@@ -7,16 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Event, Listener};
+use super::{Event, Observer};
 use crate::model::{
     CardKey, CardState, Identity, Layout, LeadCustomerType, Observed, ReadTrust, ReleaseSign,
     Snapshot, TrustEvidence, UnreadableReason, UserId,
 };
-use crate::port::{CardRead, PortalError, ReadPortal};
+use crate::ports::{CardRead, PortalError, ReadPortal};
 
 /// How many cards that differ from the caller's are read again: some of them may be saved just
 /// then.
-const WITNESSES: usize = 3;
+const MAX_CONTROL_READS: usize = 3;
 
 /// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
 ///
@@ -28,54 +28,65 @@ pub async fn observe<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
     targets: &[CardKey],
-    listener: &dyn Listener,
+    observer: &dyn Observer,
 ) -> Result<Snapshot, PortalError> {
-    let mut keys = probes_for(targets, caller.user);
+    let mut keys = trust_probes_for(targets, caller.user);
     let asked: BTreeSet<CardKey> = keys.iter().copied().collect();
     keys.extend(targets.iter().filter(|key| !asked.contains(key)));
-    listener.hear(Event::Resolved { targets: targets.len() });
+    observer.on_event(Event::Resolved { targets: targets.len() });
 
-    let reads = &read_all(portal, &keys, listener).await?;
-    let witnesses = witnesses(reads, caller.user);
+    let reads = &read_all(portal, &keys, observer).await?;
+    let control_reads = control_reads(reads, caller.user);
     let trust = match caller.release_sign {
         ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
         // A difference may be the caller's own saving in the middle of the reads, and then proves
         // nothing.
-        _ if !witnesses.is_empty() && are_still(portal, reads, &witnesses, caller.user).await? => {
+        _ if !control_reads.is_empty()
+            && are_still(portal, reads, &control_reads, caller.user).await? =>
+        {
             ReadTrust::Trusted(TrustEvidence::DifferingRead)
         }
-        _ if witnesses.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => {
+        _ if control_reads.is_empty() && nobody_reads_as_the_caller(reads, caller.user) => {
             ReadTrust::NotTrusted
         }
         ReleaseSign::Earlier(evidence) => ReadTrust::Trusted(evidence),
         ReleaseSign::Old | ReleaseSign::Unknown => ReadTrust::Unproven,
     };
 
-    let stand_ins = stand_ins(reads, trust);
+    let common_defaults = common_defaults(reads, trust);
     let cards = targets
         .iter()
         .map(|key| {
-            (*key, believe(*key, reads.get(key), trust, caller.user, stand_ins.get(&key.lead)))
+            (
+                *key,
+                interpret_read(
+                    *key,
+                    reads.get(key),
+                    trust,
+                    caller.user,
+                    common_defaults.get(&key.lead),
+                ),
+            )
         })
         .collect();
     Ok(Snapshot {
         portal: portal.portal().clone(),
         caller: caller.clone(),
         trust,
-        common_defaults: stand_ins,
+        common_defaults,
         cards,
     })
 }
 
 /// The probes for the kinds of leads that matter to some targets.
-pub(super) fn probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
+pub(super) fn trust_probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
     let personal = targets.iter().filter(|key| key.user().is_some());
-    probes(&personal.map(|key| key.lead).collect(), caller)
+    trust_probes(&personal.map(|key| key.lead).collect(), caller)
 }
 
 /// The reads that tell how far the portal can be believed: first of all, for each kind of lead that
 /// matters.
-pub(super) fn probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
+pub(super) fn trust_probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
     let both =
         |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
     leads.iter().copied().flat_map(both).collect()
@@ -85,13 +96,13 @@ pub(super) fn probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<
 pub(super) async fn read_all<P: ReadPortal>(
     portal: &P,
     keys: &[CardKey],
-    listener: &dyn Listener,
+    observer: &dyn Observer,
 ) -> Result<BTreeMap<CardKey, CardRead>, PortalError> {
     let mut reads = BTreeMap::new();
     let total = keys.len();
     let mut sink = |key: CardKey, read: CardRead| {
         reads.insert(key, read);
-        listener.hear(Event::Read { done: reads.len(), total });
+        observer.on_event(Event::Read { done: reads.len(), total });
     };
     portal.read_cards(keys, &mut sink).await?;
     Ok(reads)
@@ -106,7 +117,7 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
 
 /// Some cards of others that read differently from the caller's own: first of all that of nobody,
 /// since nobody saves it.
-fn witnesses(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
+fn control_reads(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
     let differs = |key: &CardKey| {
         let own = read_layout(reads, CardKey::personal(caller, key.lead));
         let theirs = read_layout(reads, *key);
@@ -115,7 +126,7 @@ fn witnesses(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey
     let nobody = LeadCustomerType::ALL.map(|lead| CardKey::personal(UserId::IMPOSSIBLE, lead));
     let others = reads.keys().copied().filter(|key| key.user().is_some_and(|user| user != caller));
     let others = others.filter(|key| !nobody.contains(key));
-    nobody.into_iter().chain(others).filter(differs).take(WITNESSES).collect()
+    nobody.into_iter().chain(others).filter(differs).take(MAX_CONTROL_READS).collect()
 }
 
 /// Whether a user who cannot exist has a card, and it is the caller's.
@@ -133,19 +144,19 @@ fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserI
 async fn are_still<P: ReadPortal>(
     portal: &P,
     reads: &BTreeMap<CardKey, CardRead>,
-    witnesses: &[CardKey],
+    control_reads: &[CardKey],
     caller: UserId,
 ) -> Result<bool, PortalError> {
     let own: Vec<CardKey> =
         reads.keys().copied().filter(|key| key.user() == Some(caller)).collect();
-    let keys: Vec<CardKey> = witnesses.iter().chain(&own).copied().collect();
+    let keys: Vec<CardKey> = control_reads.iter().chain(&own).copied().collect();
     let silent = |_: Event| {};
     let again = read_all(portal, &keys, &silent).await?;
     let is_still = |key: &CardKey| again.get(key).is_some_and(|read| reads.get(key) == Some(read));
-    Ok(own.iter().all(is_still) && witnesses.iter().any(is_still))
+    Ok(own.iter().all(is_still) && control_reads.iter().any(is_still))
 }
 
-fn stand_ins(
+fn common_defaults(
     reads: &BTreeMap<CardKey, CardRead>,
     trust: ReadTrust,
 ) -> BTreeMap<LeadCustomerType, Layout> {
@@ -154,19 +165,19 @@ fn stand_ins(
         // What came back for nobody may be the caller's own card.
         ReadTrust::NotTrusted | ReadTrust::Unproven => return BTreeMap::new(),
     }
-    let stand_in = |lead| {
+    let common_default = |lead| {
         let layout = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead))??;
         Some((lead, layout.clone()))
     };
-    LeadCustomerType::ALL.into_iter().filter_map(stand_in).collect()
+    LeadCustomerType::ALL.into_iter().filter_map(common_default).collect()
 }
 
-fn believe(
+fn interpret_read(
     key: CardKey,
     read: Option<&CardRead>,
     trust: ReadTrust,
     caller: UserId,
-    stand_in: Option<&Layout>,
+    common_default: Option<&Layout>,
 ) -> Observed {
     let layout = match read {
         Some(CardRead::Read(layout)) => layout.clone(),
@@ -184,9 +195,13 @@ fn believe(
         }
     };
     match (key.user(), trust) {
-        (None, _) => Observed::Known(CardState::of_read(layout, None)),
-        (Some(user), _) if user == caller => Observed::Known(CardState::of_read(layout, stand_in)),
-        (Some(_), ReadTrust::Trusted(_)) => Observed::Known(CardState::of_read(layout, stand_in)),
+        (None, _) => Observed::Known(CardState::from_read(layout, None)),
+        (Some(user), _) if user == caller => {
+            Observed::Known(CardState::from_read(layout, common_default))
+        }
+        (Some(_), ReadTrust::Trusted(_)) => {
+            Observed::Known(CardState::from_read(layout, common_default))
+        }
         (Some(_), ReadTrust::NotTrusted) => Observed::Unreadable(UnreadableReason::ReadsNotTrusted),
         (Some(_), ReadTrust::Unproven) => Observed::Unreadable(UnreadableReason::ReadsUnproven),
     }

@@ -3,34 +3,34 @@
 
 use std::collections::BTreeMap;
 
-use super::verdict::{Goal, Task, Verdict, shown};
-use crate::language::english;
+use super::verdict::{CardTask, Goal, Verdict, current_layout};
+use crate::i18n::english;
 use crate::model::{CardKey, Layout};
-use crate::port::{
-    CardRead, CommandAnswer, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet,
+use crate::ports::{
+    CardRead, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteAnswer,
     WriteError, WriteEvidence, WritePortal,
 };
 
 /// A request that came to its end.
-pub(super) enum Done {
-    Written(Vec<Task>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
-    WrittenAlone(Box<Task>, Alone),
-    ReadBack(Vec<Unproved>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    ReadAhead(Vec<Task>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    DefaultsRead(Vec<(Task, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+pub(super) enum CompletedRequest {
+    Written(Vec<CardTask>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
+    WrittenAlone(Box<CardTask>, SingleWriteResult),
+    ReadBack(Vec<NeedsReadBack>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    ReadAhead(Vec<CardTask>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    DefaultsRead(Vec<(CardTask, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
 }
 
 /// The end of a write as single calls.
-pub(super) enum Alone {
+pub(super) enum SingleWriteResult {
     /// The read ahead of it shows another layout, or nothing usable: it was not sent.
     NotSent(CardRead),
     Sent(Result<WriteEvidence, (CardRead, WriteError)>),
 }
 
 /// A task whose card must be read back.
-pub(super) struct Unproved {
-    pub(super) task: Task,
-    pub(super) answer: CommandAnswer,
+pub(super) struct NeedsReadBack {
+    pub(super) task: CardTask,
+    pub(super) answer: WriteAnswer,
     /// The whole request was refused; the run ends if the read-back shows that the write was not
     /// executed.
     pub(super) refusal: Option<PortalError>,
@@ -58,12 +58,12 @@ pub(super) fn unusable(read: &CardRead) -> String {
 }
 
 /// The layouts of a task that must be in a backup before its write leaves.
-pub(super) fn layouts(task: &Task) -> impl Iterator<Item = (CardKey, &Layout)> {
+pub(super) fn layouts(task: &CardTask) -> impl Iterator<Item = (CardKey, &Layout)> {
     task.goal.target().into_iter().chain(&task.expected).map(|layout| (task.key, layout))
 }
 
 /// The intents of a request.
-pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalRecord> {
+pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a CardTask>) -> Vec<JournalRecord> {
     let (mut resets, mut records) = (Vec::new(), Vec::new());
     for task in tasks {
         match &task.goal {
@@ -91,26 +91,26 @@ pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<JournalR
 /// Reads, stores and reads a layout that a batch cannot carry, as single calls in a row.
 pub(super) async fn write_alone<P: WritePortal>(
     portal: &P,
-    task: &Task,
+    task: &CardTask,
     common_default: Option<&Layout>,
     lane: Lane,
-) -> Alone {
+) -> SingleWriteResult {
     let unread = || CardRead::NoAnswer(tr_later!("the portal was not asked").to_owned());
-    let Some(layout) = task.goal.target() else { return Alone::NotSent(unread()) };
+    let Some(layout) = task.goal.target() else { return SingleWriteResult::NotSent(unread()) };
     let proceed = |read: &CardRead| {
-        let now = shown(Some(read), &task.goal, common_default);
+        let now = current_layout(Some(read), &task.goal, common_default);
         now.is_some_and(|now| now == task.expected || now.is_none() || now.as_ref() == Some(layout))
     };
     let (before, answer) = match portal.set_card(task.key, layout, lane, &proceed).await {
-        SingleSet::NotSent(read) => return Alone::NotSent(read),
+        SingleSet::NotSent(read) => return SingleWriteResult::NotSent(read),
         SingleSet::Sent(read, Ok(answer)) => (read, answer),
-        SingleSet::Sent(read, Err(error)) => return Alone::Sent(Err((read, error))),
+        SingleSet::Sent(read, Err(error)) => return SingleWriteResult::Sent(Err((read, error))),
     };
     let after = match read_back(portal, &[task.key]).await {
         Ok(mut reads) => reads.remove(&task.key).unwrap_or_else(unread),
         Err(problem) => CardRead::NoAnswer(english(&problem)),
     };
-    Alone::Sent(Ok(WriteEvidence { before, answer, after }))
+    SingleWriteResult::Sent(Ok(WriteEvidence { before, answer, after }))
 }
 
 /// Reads cards in the lane of compensations.

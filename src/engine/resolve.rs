@@ -1,6 +1,6 @@
 //! From selectors to people: which targets do the manifests mean?
 //!
-//! Everything that the manifests name is looked up first ([`directory`](super::directory)); then it
+//! Everything that the manifests name is looked up first ([`directory`](super::org_directory)); then it
 //! is worked out who is meant, and what the manifests name and the portal does not have is a
 //! problem with its place.
 
@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::directory::Directory;
-use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::language::Text;
+use super::org_directory::Directory;
+use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
+use crate::i18n::Text;
 use crate::manifest::{
-    Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection,
+    Declaration, DepartmentSelector, Document, Exceptions, Located, PersonalBlock, UserSelection,
 };
 use crate::model::{
-    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Place, Selector, TreeGap,
-    UserId,
+    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Selector, SourceLocation,
+    TreeGap, UserId,
 };
-use crate::port::{PortalError, ReadPortal};
+use crate::ports::{PortalError, ReadPortal};
 
 /// Why the manifests could not be resolved.
 #[derive(Debug, Error)]
@@ -83,7 +83,7 @@ pub async fn resolve_existing<P: ReadPortal>(
     for document in &declaration.documents {
         resolver.document(document);
     }
-    resolver.tell_repeated();
+    resolver.report_repeated();
     let Resolver { directory, diagnostics, targets, shared, gaps, repeated: _ } = resolver;
     let targets: Vec<DesiredTarget> = targets.into_values().collect();
     let selected: BTreeSet<UserId> =
@@ -102,11 +102,11 @@ struct Resolver {
     /// Targets of which it is not known if they are excepted.
     gaps: BTreeMap<CardKey, TreeGap>,
     /// Targets that are selected twice, by the places of the second and the first mention.
-    repeated: BTreeMap<(Place, Place), Repeated>,
+    repeated: BTreeMap<(SourceLocation, SourceLocation), RepeatedSelection>,
 }
 
 /// Targets that are selected at two places.
-struct Repeated {
+struct RepeatedSelection {
     first: CardKey,
     count: u32,
     contradicts: bool,
@@ -140,10 +140,11 @@ impl Resolver {
                 "an empty selection is more often a mistake than a wish: mend the selectors or remove the block"
             );
             self.diagnostics.push(
-                Diagnostic::error(Code::EmptySelection, block.place.clone(), text).help(help),
+                Diagnostic::error(DiagnosticCode::EmptySelection, block.place.clone(), text)
+                    .help(help),
             );
         }
-        let mut origins: BTreeMap<(Selector, Place), Arc<Origin>> = BTreeMap::new();
+        let mut origins: BTreeMap<(Selector, SourceLocation), Arc<Origin>> = BTreeMap::new();
         for (user, (selector, place)) in selected {
             let origin =
                 origins.entry((selector, place)).or_insert_with_key(|(selector, place)| {
@@ -162,8 +163,8 @@ impl Resolver {
     }
 
     /// Whom the selectors of a block mean, each with the first selector that does.
-    fn selected(&mut self, users: &UserSelection) -> BTreeMap<UserId, (Selector, Place)> {
-        let mut selected: BTreeMap<UserId, (Selector, Place)> = BTreeMap::new();
+    fn selected(&mut self, users: &UserSelection) -> BTreeMap<UserId, (Selector, SourceLocation)> {
+        let mut selected: BTreeMap<UserId, (Selector, SourceLocation)> = BTreeMap::new();
         for id in &users.ids {
             if self.known_id(id) {
                 self.warn_of_dismissed(id);
@@ -185,8 +186,12 @@ impl Resolver {
                     "people of the departments below count only with `{{ id: …, recursive: true }}`"
                 );
                 self.diagnostics.push(
-                    Diagnostic::warning(Code::EmptyDepartment, department.place.clone(), text)
-                        .help(help),
+                    Diagnostic::warning(
+                        DiagnosticCode::EmptyDepartment,
+                        department.place.clone(),
+                        text,
+                    )
+                    .help(help),
                 );
             }
             let DepartmentSelector { id, recursive } = department.value;
@@ -210,7 +215,7 @@ impl Resolver {
     fn leave_out(
         &mut self,
         except: &Exceptions,
-        selected: &mut BTreeMap<UserId, (Selector, Place)>,
+        selected: &mut BTreeMap<UserId, (Selector, SourceLocation)>,
     ) -> BTreeMap<UserId, TreeGap> {
         for id in &except.ids {
             if self.known_id(id) {
@@ -240,7 +245,12 @@ impl Resolver {
         selected.keys().filter_map(|user| Some((*user, gap(*user)?))).collect()
     }
 
-    fn origin(&self, document: &Document, place: &Place, selector: Selector) -> Arc<Origin> {
+    fn origin(
+        &self,
+        document: &Document,
+        place: &SourceLocation,
+        selector: Selector,
+    ) -> Arc<Origin> {
         let (manifest, reason) = (Arc::clone(&document.name), Arc::clone(&document.reason));
         Arc::new(Origin { manifest, reason, place: place.clone(), selector })
     }
@@ -265,7 +275,7 @@ impl Resolver {
         if contradicts || known.origin.selector != origin.selector {
             let places = (origin.place.clone(), known.origin.place.clone());
             let manifests = [Arc::clone(&known.origin.manifest), Arc::clone(&origin.manifest)];
-            let repeated = self.repeated.entry(places).or_insert(Repeated {
+            let repeated = self.repeated.entry(places).or_insert(RepeatedSelection {
                 first: key,
                 count: 0,
                 contradicts,
@@ -276,9 +286,11 @@ impl Resolver {
     }
 
     /// Tells of targets that are selected twice: one problem for each pair of places.
-    fn tell_repeated(&mut self) {
-        for ((place, first_place), Repeated { first: key, count, contradicts, manifests }) in
-            &self.repeated
+    fn report_repeated(&mut self) {
+        for (
+            (place, first_place),
+            RepeatedSelection { first: key, count, contradicts, manifests },
+        ) in &self.repeated
         {
             let more = match count.saturating_sub(1) {
                 0 => Text::default(),
@@ -286,12 +298,12 @@ impl Resolver {
             };
             let found = if *contradicts {
                 let text = tr!("{key} is selected twice, with different modes{more}", key, more);
-                Diagnostic::error(Code::Contradiction, place.clone(), text)
+                Diagnostic::error(DiagnosticCode::Contradiction, place.clone(), text)
                     .help(tr!("leave the person out of one of the blocks with `except`"))
             } else {
                 let text = tr!("{key} is selected twice{more}", key, more);
                 let [one, other] = manifests;
-                Diagnostic::warning(Code::DuplicateTarget, place.clone(), text).help(
+                Diagnostic::warning(DiagnosticCode::DuplicateTarget, place.clone(), text).help(
                     if one == other {
                         tr!("one of them can go; the card is reset once")
                     } else {
@@ -303,35 +315,37 @@ impl Resolver {
         }
     }
 
-    fn known_id(&mut self, id: &Placed<UserId>) -> bool {
+    fn known_id(&mut self, id: &Located<UserId>) -> bool {
         let known = self.directory.people.contains_key(&id.value);
         if !known {
             let text = tr!("the portal has no user {}", id.value);
             let help = tr!(
                 "bots and guests have no lead cards and are not found; check the number in the person's profile"
             );
-            self.diagnostics
-                .push(Diagnostic::error(Code::UnknownPerson, id.place.clone(), text).help(help));
+            self.diagnostics.push(
+                Diagnostic::error(DiagnosticCode::UnknownPerson, id.place.clone(), text).help(help),
+            );
         }
         known
     }
 
     /// An explicit id is taken at its word, but nobody should reset the card of somebody who has
     /// left without knowing it.
-    fn warn_of_dismissed(&mut self, id: &Placed<UserId>) {
+    fn warn_of_dismissed(&mut self, id: &Located<UserId>) {
         if self.directory.people.get(&id.value).is_some_and(|person| !person.active) {
             let text = tr!("user {} was dismissed, and is selected by id", id.value);
             let help = tr!(
                 "the card is treated like any other; remove the id if that is not what you want"
             );
             self.diagnostics.push(
-                Diagnostic::warning(Code::DismissedPerson, id.place.clone(), text).help(help),
+                Diagnostic::warning(DiagnosticCode::DismissedPerson, id.place.clone(), text)
+                    .help(help),
             );
         }
     }
 
     /// The one active person with an e-mail address.
-    fn person_of(&mut self, email: &Placed<Arc<str>>) -> Option<UserId> {
+    fn person_of(&mut self, email: &Located<Arc<str>>) -> Option<UserId> {
         let found = self.directory.by_email.get(&email.value).map_or(&[][..], Vec::as_slice);
         let active: Vec<UserId> =
             found.iter().filter(|(_, active)| *active).map(|(user, _)| *user).collect();
@@ -339,18 +353,18 @@ impl Resolver {
             [one] => return Some(*one),
             [] if !found.is_empty() => {
                 let text = tr!("the person with the e-mail {} was dismissed", email.value);
-                Diagnostic::error(Code::DismissedPerson, email.place.clone(), text)
+                Diagnostic::error(DiagnosticCode::DismissedPerson, email.place.clone(), text)
                     .help(tr!("remove the address; a dismissed person can still be selected by id"))
             }
             [] => {
                 let text = tr!("nobody on the portal has the e-mail {}", email.value);
-                Diagnostic::error(Code::UnknownEmail, email.place.clone(), text)
+                Diagnostic::error(DiagnosticCode::UnknownEmail, email.place.clone(), text)
                     .help(tr!("the address must be the one in the person's profile"))
             }
             several => {
                 let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let text = tr!("several people have the e-mail {}: users {ids}", email.value, ids);
-                Diagnostic::error(Code::AmbiguousEmail, email.place.clone(), text)
+                Diagnostic::error(DiagnosticCode::AmbiguousEmail, email.place.clone(), text)
                     .help(tr!("select the person by id"))
             }
         };
@@ -358,20 +372,24 @@ impl Resolver {
         None
     }
 
-    fn members_of(&mut self, department: &Placed<DepartmentSelector>) -> Vec<UserId> {
+    fn members_of(&mut self, department: &Located<DepartmentSelector>) -> Vec<UserId> {
         let tree = self.tree_of(department);
         self.directory.members(&tree).collect()
     }
 
     /// The departments that a selector means; none is a problem.
-    fn tree_of(&mut self, department: &Placed<DepartmentSelector>) -> BTreeSet<DepartmentId> {
+    fn tree_of(&mut self, department: &Located<DepartmentSelector>) -> BTreeSet<DepartmentId> {
         let tree = self.directory.department_tree(&department.value);
         if tree.is_empty() {
             let text = tr!("the portal has no active department {}", department.value.id);
             let help = self.similar_departments();
             self.diagnostics.push(
-                Diagnostic::error(Code::UnknownDepartment, department.place.clone(), text)
-                    .help(help),
+                Diagnostic::error(
+                    DiagnosticCode::UnknownDepartment,
+                    department.place.clone(),
+                    text,
+                )
+                .help(help),
             );
         }
         tree

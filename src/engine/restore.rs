@@ -8,10 +8,10 @@
 use super::execute::{ExecuteOptions, Executor};
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
 use super::run_report::{ApplyError, ApplyReport};
-use super::verdict::{Goal, Task};
-use super::{Event, Listener, StopSignal};
+use super::verdict::{CardTask, Goal};
+use super::{CancellationToken, Event, Observer};
 use crate::model::CardKey;
-use crate::port::{RunLog, WritePortal};
+use crate::ports::{RunLog, WritePortal};
 
 /// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
 ///
@@ -24,14 +24,14 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     log: &mut L,
     plan: &RestorePlan,
     options: ExecuteOptions,
-    stop: &StopSignal,
-    listener: &dyn Listener,
+    stop: &CancellationToken,
+    observer: &dyn Observer,
 ) -> Result<ApplyReport, ApplyError> {
-    let mut executor = Executor::new(portal, log, &plan.stand_ins, options, listener);
-    let tasks: Vec<Task> =
+    let mut executor = Executor::new(portal, log, &plan.common_defaults, options, observer);
+    let tasks: Vec<CardTask> =
         plan.actions().filter_map(|target| task(portal, target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
-    listener.hear(Event::Applying { total: tasks.len() });
+    observer.on_event(Event::Applying { total: tasks.len() });
     executor.plan(tasks);
     executor.work(stop).await;
     executor.finish(&planned, stop, |_, _| Ok(()))
@@ -41,9 +41,9 @@ fn task<P: WritePortal>(
     portal: &P,
     target: &RestoreTarget,
     options: ExecuteOptions,
-) -> Option<Task> {
+) -> Option<CardTask> {
     let (goal, expected) = match &target.decision {
-        RestoreDecision::PutBack { wanted, over } => (Goal::Set(wanted.clone()), over.clone()),
+        RestoreDecision::Restore { wanted, over } => (Goal::Set(wanted.clone()), over.clone()),
         RestoreDecision::Remove(layout) => (Goal::Reset, Some(layout.clone())),
         RestoreDecision::AsBefore
         | RestoreDecision::NewerKept(_)
@@ -52,5 +52,8 @@ fn task<P: WritePortal>(
         | RestoreDecision::BackupUnusable(_) => return None,
     };
     let alone = goal.target().is_some_and(|layout| !portal.fits_batch(target.key, layout));
-    Some(Task { alone, ..Task::new(target.key, goal, expected, options.freshness.read_at()) })
+    Some(CardTask {
+        alone,
+        ..CardTask::new(target.key, goal, expected, options.snapshot_age.read_at())
+    })
 }

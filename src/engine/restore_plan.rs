@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use crate::language::english;
+use crate::i18n::english;
 use crate::model::{
     CardKey, CardState, Digest, Layout, LeadCustomerType, Observed, RunId, Snapshot,
     UnreadableReason,
 };
-use crate::port::{
+use crate::ports::{
     Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError,
 };
 
@@ -31,7 +31,7 @@ pub enum NewerLayouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestoreDecision {
     /// This layout is put back.
-    PutBack {
+    Restore {
         /// The layout of the backup.
         wanted: Layout,
         /// What stands there now, and is overwritten; nothing if the card is at its default.
@@ -64,24 +64,24 @@ pub struct RestoreTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestorePlan {
     /// The run whose removals are put back.
-    pub of: RunId,
+    pub restored_run: RunId,
     /// The decisions, sorted by target.
     pub targets: Vec<RestoreTarget>,
     /// The layouts that stand in for everybody without a card of their own.
-    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
+    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
 }
 
 impl RestorePlan {
     /// The layout that the portal shows in place of a card that is at its default, if one is set
     /// for everybody.
-    pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.stand_ins.get(&key.lead))
+    pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.common_defaults.get(&key.lead))
     }
 
     /// The targets that the portal is written to for.
     pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
         self.targets.iter().filter(|target| {
-            matches!(target.decision, RestoreDecision::PutBack { .. } | RestoreDecision::Remove(_))
+            matches!(target.decision, RestoreDecision::Restore { .. } | RestoreDecision::Remove(_))
         })
     }
 
@@ -90,7 +90,7 @@ impl RestorePlan {
     pub fn planned_cards(&self) -> Vec<PlannedCard> {
         let planned = |target: &RestoreTarget| {
             let digest = match &target.decision {
-                RestoreDecision::PutBack { over, .. } => over.as_ref().map(Layout::digest),
+                RestoreDecision::Restore { over, .. } => over.as_ref().map(Layout::digest),
                 RestoreDecision::Remove(layout) => Some(layout.digest()),
                 _ => None,
             };
@@ -110,7 +110,7 @@ pub enum RestoreError {
 
 /// What a run removed, and what would have to be put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+enum RecordedPreImage {
     /// This layout, which a backup holds.
     Layout(Digest),
     /// Nothing: it was at its default.
@@ -121,8 +121,8 @@ enum Before {
 
 /// What a run did to a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Touched {
-    before: Before,
+struct CardChange {
+    before: RecordedPreImage,
     /// The layout that it left there; nothing if it reset the card. Any other that stands there now
     /// is newer.
     left: Option<Digest>,
@@ -134,7 +134,7 @@ struct Touched {
 ///
 /// If the journal has no header.
 pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreError> {
-    Ok(touched(records)?.into_keys().collect())
+    Ok(card_changes(records)?.into_keys().collect())
 }
 
 /// The layouts that it takes to undo a run, each with its card, sorted: what must be among its
@@ -144,9 +144,11 @@ pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreErro
 ///
 /// If the journal has no header.
 pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)>, RestoreError> {
-    let needed = touched(records)?.into_iter().filter_map(|(key, touched)| match touched.before {
-        Before::Layout(digest) => Some((key, digest)),
-        Before::Empty | Before::NotKnown => None,
+    let needed = card_changes(records)?.into_iter().filter_map(|(key, card_changes)| {
+        match card_changes.before {
+            RecordedPreImage::Layout(digest) => Some((key, digest)),
+            RecordedPreImage::Empty | RecordedPreImage::NotKnown => None,
+        }
     });
     Ok(needed.collect())
 }
@@ -154,7 +156,7 @@ pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)
 /// What each card that the run has sent a write for held before, and what the run left there. The
 /// intents decide, and not the outcomes: a report can be wrong about a request whose answer was
 /// lost.
-fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, RestoreError> {
+fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChange>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);
     };
@@ -164,17 +166,18 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
     };
     let planned: BTreeMap<CardKey, Option<Digest>> =
         targets.iter().map(|target| (target.key, target.digest)).collect();
-    let mut touched = BTreeMap::new();
+    let mut card_changes = BTreeMap::new();
     let mut reset = BTreeSet::new();
     for record in records {
         match record {
             JournalRecord::Intent { targets } => {
                 reset.extend(targets.iter().map(|(key, _)| *key));
-                touched.extend(targets.iter().map(|(key, digest)| {
+                card_changes.extend(targets.iter().map(|(key, digest)| {
                     (
                         *key,
-                        Touched {
-                            before: digest.map_or(Before::NotKnown, Before::Layout),
+                        CardChange {
+                            before: digest
+                                .map_or(RecordedPreImage::NotKnown, RecordedPreImage::Layout),
                             left: None,
                         },
                     )
@@ -184,21 +187,26 @@ fn touched(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, Touched>, Rest
                 if restored && !reset.contains(target) =>
             {
                 let over = planned.get(target).copied().flatten();
-                let before = over.map_or(Before::Empty, Before::Layout);
-                touched.insert(*target, Touched { before, left: Some(*digest) });
+                let before = over.map_or(RecordedPreImage::Empty, RecordedPreImage::Layout);
+                card_changes.insert(*target, CardChange { before, left: Some(*digest) });
             }
             // The write hit a newer layout than the one of the plan; that one is what the person
             // lost.
             JournalRecord::SetIntent { target, digest, .. } => {
-                let left = touched.get(target).and_then(|touched: &Touched| touched.left);
-                touched.insert(*target, Touched { before: Before::Layout(*digest), left });
+                let left = card_changes
+                    .get(target)
+                    .and_then(|card_changes: &CardChange| card_changes.left);
+                card_changes.insert(
+                    *target,
+                    CardChange { before: RecordedPreImage::Layout(*digest), left },
+                );
             }
             JournalRecord::Opened(_)
-            | JournalRecord::Settled { .. }
+            | JournalRecord::Completed { .. }
             | JournalRecord::Closed { .. } => {}
         }
     }
-    Ok(touched)
+    Ok(card_changes)
 }
 
 /// Works out what it takes to put back what a run removed, for those of its targets that the
@@ -215,41 +223,46 @@ pub fn plan_restore<A: Archive>(
     newer: NewerLayouts,
 ) -> Result<RestorePlan, RestoreError> {
     let mut targets = Vec::new();
-    for (key, Touched { before, left }) in touched(records)? {
+    for (key, CardChange { before, left }) in card_changes(records)? {
         let Some(observed) = snapshot.card(key) else { continue };
         let stays = |layout: &Layout| newer == NewerLayouts::Keep && left != Some(layout.digest());
         let decision = match (before, observed) {
-            (Before::NotKnown, _) => RestoreDecision::NoBackup,
+            (RecordedPreImage::NotKnown, _) => RestoreDecision::NoBackup,
             (_, Observed::Unreadable(reason)) => RestoreDecision::Unreadable(reason.clone()),
-            (Before::Layout(digest), Observed::Known(CardState::Customised(layout)))
+            (RecordedPreImage::Layout(digest), Observed::Known(CardState::Customized(layout)))
                 if layout.digest() == digest =>
             {
                 RestoreDecision::AsBefore
             }
-            (Before::Empty, Observed::Known(CardState::Default | CardState::Inherited)) => {
-                RestoreDecision::AsBefore
-            }
-            (_, Observed::Known(CardState::Customised(layout))) if stays(layout) => {
+            (
+                RecordedPreImage::Empty,
+                Observed::Known(CardState::Default | CardState::CommonDefault),
+            ) => RestoreDecision::AsBefore,
+            (_, Observed::Known(CardState::Customized(layout))) if stays(layout) => {
                 RestoreDecision::NewerKept(layout.clone())
             }
-            (Before::Empty, Observed::Known(CardState::Customised(layout))) => {
+            (RecordedPreImage::Empty, Observed::Known(CardState::Customized(layout))) => {
                 RestoreDecision::Remove(layout.clone())
             }
-            (Before::Layout(digest), Observed::Known(state)) => match archive
+            (RecordedPreImage::Layout(digest), Observed::Known(state)) => match archive
                 .backup(of, key, digest)
             {
-                Ok(wanted) => RestoreDecision::PutBack { wanted, over: state.layout().cloned() },
+                Ok(wanted) => RestoreDecision::Restore { wanted, over: state.layout().cloned() },
                 // One damaged backup is no reason to leave the others where they are.
-                Err(problem) => RestoreDecision::BackupUnusable(told(&problem)),
+                Err(problem) => RestoreDecision::BackupUnusable(message(&problem)),
             },
         };
         targets.push(RestoreTarget { key, decision });
     }
-    Ok(RestorePlan { of: of.clone(), targets, stand_ins: snapshot.common_defaults.clone() })
+    Ok(RestorePlan {
+        restored_run: of.clone(),
+        targets,
+        common_defaults: snapshot.common_defaults.clone(),
+    })
 }
 
 /// A problem with its cause, in one line.
-fn told(problem: &StoreError) -> String {
+fn message(problem: &StoreError) -> String {
     match problem {
         StoreError::Io { source, .. } => format!("{}: {source}", english(problem)),
         other => english(other),

@@ -6,11 +6,11 @@
 use thiserror::Error;
 
 use crate::model::{CardKey, Outcome, RunId, Totals};
-use crate::port::{PortalError, StoreError};
+use crate::ports::{PortalError, StoreError};
 
 /// What became of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct TargetOutcome {
     /// The target.
     pub key: CardKey,
     /// What became of it.
@@ -24,7 +24,7 @@ pub struct ApplyReport {
     /// The run.
     pub run: RunId,
     /// Every target that was to be reset, sorted.
-    pub targets: Vec<Settled>,
+    pub targets: Vec<TargetOutcome>,
     /// The sums.
     pub totals: Totals,
     /// Why the run ended before it had tried everything, if it did.

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::restore_plan::needed_backups;
 use crate::model::{CardKey, Digest};
-use crate::port::{
-    Archive, JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, SetPurpose,
+use crate::ports::{
+    Archive, JournalLoss, JournalRecord, PlannedCard, RunHeader, RunPurpose, SalvagedJournal,
+    SetPurpose,
 };
 
 /// The records of a run with an intent for every target that may have been written to.
@@ -50,10 +51,10 @@ pub fn mend<A: Archive>(
 
     let may_be_sent = |target: &&PlannedCard| match (salvaged.lost, target.digest) {
         _ if intended.contains(&target.key) => false,
-        (Lost::Lines, _) => true,
+        (JournalLoss::Lines, _) => true,
         _ if is_closed || settled.contains(&target.key) => false,
-        (Lost::TornLine, digest) => digest.is_none_or(|digest| kept.contains(&digest)),
-        (Lost::Nothing, digest) => {
+        (JournalLoss::TornLine, digest) => digest.is_none_or(|digest| kept.contains(&digest)),
+        (JournalLoss::Nothing, digest) => {
             digest.is_some_and(|digest| kept.contains(&digest) && !named.contains(&digest))
         }
     };
@@ -63,7 +64,7 @@ pub fn mend<A: Archive>(
         .filter(may_be_sent)
         .map(|target| (target.key, target.digest))
         .collect();
-    if salvaged.lost == Lost::Lines {
+    if salvaged.lost == JournalLoss::Lines {
         // A backup with the name of its target is there because a request with it was prepared.
         let with_target =
             salvaged.backups.iter().filter_map(|(target, digest)| Some((target.as_ref()?, digest)));
@@ -96,7 +97,7 @@ pub fn mend<A: Archive>(
     };
     MendedJournal {
         unplanned,
-        doubtful: if salvaged.lost == Lost::Lines {
+        doubtful: if salvaged.lost == JournalLoss::Lines {
             missing.into_keys().collect()
         } else {
             BTreeSet::new()
@@ -120,7 +121,7 @@ fn intended(records: &[JournalRecord]) -> Vec<(CardKey, Option<Digest>)> {
                 intended.push((*target, Some(*digest)))
             }
             JournalRecord::Opened(_)
-            | JournalRecord::Settled { .. }
+            | JournalRecord::Completed { .. }
             | JournalRecord::Closed { .. } => {}
         }
     }
@@ -129,7 +130,7 @@ fn intended(records: &[JournalRecord]) -> Vec<(CardKey, Option<Digest>)> {
 
 fn settled_target(record: &JournalRecord) -> Option<CardKey> {
     match record {
-        JournalRecord::Settled { target, .. } => Some(*target),
+        JournalRecord::Completed { target, .. } => Some(*target),
         _ => None,
     }
 }

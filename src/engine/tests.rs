@@ -3,14 +3,14 @@
 //! What the tests share is here; the tests are in modules by subject.
 
 mod applying;
+mod cut_recoveries;
 mod cut_restores;
-mod cut_resumes;
 mod cuts;
-mod doubt;
+mod indeterminate;
 mod lost_updates;
 mod observing;
+mod recovering;
 mod restoring;
-mod resuming;
 mod salvaging;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,26 +20,26 @@ use std::time::Duration;
 use super::fakes::*;
 use super::*;
 use crate::model::*;
-use crate::plan::{ApprovedPlan, Plan, Policy, check, plan};
-use crate::port::*;
+use crate::plan::{ApprovedPlan, Plan, Policy, plan, verify_plan};
+use crate::ports::*;
 
 fn quiet(_: Event) {}
 
 /// The cards were read in this moment.
 fn just_read() -> ExecuteOptions {
-    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(Freshness::now()) }
+    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(SnapshotAge::now()) }
 }
 
 /// The cards were read by another process.
 fn read_again() -> ExecuteOptions {
-    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(Freshness::ReadAgain) }
+    ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(SnapshotAge::ReadAgain) }
 }
 
 fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
     let origin = Arc::new(Origin {
         manifest: "test".into(),
         reason: "to try".into(),
-        place: Place { file: "test.yaml".into(), line: 1, column: 1 },
+        place: SourceLocation { file: "test.yaml".into(), line: 1, column: 1 },
         selector: Selector::Id,
     });
     let target = |key: &CardKey| DesiredTarget {
@@ -57,12 +57,12 @@ fn desired(keys: &[CardKey], mode: &Mode) -> DesiredState {
     DesiredState { targets: keys.iter().map(target).collect(), guards, ..DesiredState::default() }
 }
 
-async fn make_plan(portal: &FakePortal, keys: &[CardKey], mode: &Mode, ledger: Ledger) -> Plan {
+async fn make_plan(portal: &InMemoryPortal, keys: &[CardKey], mode: &Mode, ledger: Ledger) -> Plan {
     let desired = desired(keys, mode);
     let snapshot = observe(portal, &portal.identity(), keys, &quiet).await.unwrap();
     let policy = Policy { ledger, ..Policy::default() };
     let made = plan(&desired, &snapshot, &policy);
-    assert_eq!(check(&desired, &snapshot, &policy, &made), []);
+    assert_eq!(verify_plan(&desired, &snapshot, &policy, &made), []);
     made
 }
 
@@ -87,13 +87,13 @@ fn world(rows: &[(CardKey, &str)]) -> Arc<Mutex<World>> {
 struct Done {
     outcomes: Vec<(CardKey, Outcome)>,
     notes: Vec<String>,
-    log: FakeLog,
+    log: InMemoryLog,
 }
 
 /// Keeps the notes that are told.
 fn noting(notes: &Mutex<Vec<String>>) -> impl Fn(Event) + Send + Sync {
     |event| {
-        if let Event::Note(text) = event {
+        if let Event::Notice(text) = event {
             notes.lock().unwrap().push(text.to_string());
         }
     }
@@ -101,15 +101,15 @@ fn noting(notes: &Mutex<Vec<String>>) -> impl Fn(Event) + Send + Sync {
 
 /// Plans and applies.
 async fn run(world: &Arc<Mutex<World>>, keys: &[CardKey]) -> Done {
-    let portal = FakePortal::new(world);
+    let portal = InMemoryPortal::new(world);
     let made = make_plan(&portal, keys, &Mode::Enforce, Ledger::default()).await;
     carry_out(&portal, &made, just_read()).await
 }
 
-async fn carry_out(portal: &FakePortal, made: &Plan, options: ExecuteOptions) -> Done {
+async fn carry_out(portal: &InMemoryPortal, made: &Plan, options: ExecuteOptions) -> Done {
     let disk = Arc::default();
-    let mut log = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
-    let (_, stop) = stop_pair();
+    let mut log = InMemoryLog::open(&disk, 1, RunPurpose::Apply, planned_cards(made));
+    let (_, stop) = cancellation();
     let approved = approve(made);
     let notes = Mutex::new(Vec::new());
     let applied =
@@ -126,33 +126,38 @@ async fn carry_out(portal: &FakePortal, made: &Plan, options: ExecuteOptions) ->
     Done { outcomes, notes: notes.into_inner().unwrap(), log }
 }
 
-async fn run_again(portal: &FakePortal, keys: &[CardKey]) -> bool {
+async fn run_again(portal: &InMemoryPortal, keys: &[CardKey]) -> bool {
     portal.world().faults.clear();
     let made = make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await;
     let _ = carry_out(portal, &made, just_read()).await;
-    make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await.is_settled()
+    make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await.is_noop()
 }
 
 /// A plan as it would be made if the cards read so.
 fn restore_plan(targets: Vec<(CardKey, RestoreDecision)>) -> RestorePlan {
     RestorePlan {
-        of: RunId::new("20261101T090000Z", 1).unwrap(),
+        restored_run: RunId::new("20261101T090000Z", 1).unwrap(),
         targets: targets
             .into_iter()
             .map(|(key, decision)| RestoreTarget { key, decision })
             .collect(),
-        stand_ins: BTreeMap::new(),
+        common_defaults: BTreeMap::new(),
     }
 }
 
-fn restore_log(plan: &RestorePlan) -> FakeLog {
-    FakeLog::open(&Arc::default(), 2, RunPurpose::Restore(plan.of.clone()), plan.planned_cards())
+fn restore_log(plan: &RestorePlan) -> InMemoryLog {
+    InMemoryLog::open(
+        &Arc::default(),
+        2,
+        RunPurpose::Restore(plan.restored_run.clone()),
+        plan.planned_cards(),
+    )
 }
 
 fn gone(key: CardKey) -> (CardKey, RestoreDecision) {
-    (key, RestoreDecision::PutBack { wanted: layout("old"), over: None })
+    (key, RestoreDecision::Restore { wanted: layout("old"), over: None })
 }
 
 fn words(report: &ApplyReport) -> Vec<&'static str> {
-    report.targets.iter().map(|settled| settled.outcome.word()).collect()
+    report.targets.iter().map(|settled| settled.outcome.as_str()).collect()
 }

@@ -9,11 +9,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::model::{CardKey, CardState, Layout, Outcome};
-use crate::plan::diff::{Change, diff};
-use crate::port::{CardRead, CardWrite, CommandAnswer, Refusal, WriteEvidence};
+use crate::plan::diff::{LineChange, diff};
+use crate::ports::{CardRead, CardWrite, Refusal, WriteAnswer, WriteEvidence};
 
 /// The number of times that one target is sent before its failure counts as its own.
-const MAX_TRIES: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 /// The number of times that a newer layout is stored again for one target.
 pub(super) const MAX_ROUNDS: u32 = 3;
@@ -65,7 +65,7 @@ pub(super) enum PreImage {
 
 /// One target on its way.
 #[derive(Clone, Debug)]
-pub(super) struct Task {
+pub(super) struct CardTask {
     /// The target.
     pub(super) key: CardKey,
     /// The state that it should come to.
@@ -103,7 +103,7 @@ pub(super) enum Verdict {
     /// of it.
     RetryAlone(Option<Layout>),
     /// The reads of the request do not tell: the card must be read back.
-    ReadBack(PreImage, CommandAnswer),
+    ReadBack(PreImage, WriteAnswer),
     /// Executed over a layout that its owner had saved since: it is to be stored again.
     LostUpdate(Layout),
     /// A newer layout was seen and is still there. It stays, and goes into a backup.
@@ -130,7 +130,7 @@ impl Verdict {
 
     /// Returns the verdict if the unexpected layout turns out to be one that was set for everybody
     /// since the plan: the card was, or is, at its default then.
-    pub(super) fn at_default(self, task: &Task) -> Self {
+    pub(super) fn at_default(self, task: &CardTask) -> Self {
         match (self, &task.goal) {
             (Self::LostUpdate(_), _) | (Self::Changed(_), Goal::Reset) => {
                 Self::Final(reached(task, &task.pre_image(Some(None))))
@@ -161,7 +161,7 @@ impl Reason {
     }
 }
 
-impl Task {
+impl CardTask {
     /// A target of which nothing was sent yet.
     pub(super) fn new(
         key: CardKey,
@@ -197,7 +197,7 @@ impl Task {
     }
 
     /// Returns the outcome if nothing more is sent for the task.
-    pub(super) fn left(&self, reason: &str) -> Outcome {
+    pub(super) fn unattempted(&self, reason: &str) -> Outcome {
         match &self.goal {
             Goal::Set(newer) if self.is_compensation() => lost(reason, newer),
             _ if self.indeterminate => Outcome::Unknown(reason.to_owned()),
@@ -209,20 +209,20 @@ impl Task {
     pub(super) fn again(
         self,
         reason: &Reason,
-        limit_patience: std::time::Duration,
+        limit_timeout: std::time::Duration,
     ) -> Result<Self, Outcome> {
         let text = reason.text();
         match reason {
             Reason::Limited(_) => {
                 let since = self.limited_since.unwrap_or_else(Instant::now);
-                if since.elapsed() > limit_patience {
-                    return Err(self.left(text));
+                if since.elapsed() > limit_timeout {
+                    return Err(self.unattempted(text));
                 }
                 Ok(Self { limited_since: Some(since), pre_image: PreImage::Unseen, ..self })
             }
             Reason::Failed(_) => {
                 let tries = self.tries + 1;
-                if tries < MAX_TRIES {
+                if tries < MAX_ATTEMPTS {
                     return Ok(Self {
                         tries,
                         limited_since: None,
@@ -230,7 +230,7 @@ impl Task {
                         ..self
                     });
                 }
-                Err(match self.left(text) {
+                Err(match self.unattempted(text) {
                     Outcome::NotAttempted(_) => Outcome::NotAttempted(format!(
                         "tried {tries} times, and the card is as before: {text}"
                     )),
@@ -254,7 +254,7 @@ impl Task {
 
 /// Returns what a usable read shows of a card: its layout, or none at the default. A layout that
 /// equals both the goal of a write and the common default counts as the goal.
-pub(super) fn shown(
+pub(super) fn current_layout(
     read: Option<&CardRead>,
     goal: &Goal,
     common_default: Option<&Layout>,
@@ -264,7 +264,7 @@ pub(super) fn shown(
             Some(Some(layout.clone()))
         }
         Some(CardRead::Read(read)) => {
-            Some(CardState::of_read(read.clone(), common_default).layout().cloned())
+            Some(CardState::from_read(read.clone(), common_default).layout().cloned())
         }
         Some(CardRead::Refused(_) | CardRead::NoAnswer(_)) | None => None,
     }
@@ -273,7 +273,7 @@ pub(super) fn shown(
 /// Returns nothing if a read ahead of the write shows the card as expected, else the outcome: it is
 /// left alone.
 pub(super) fn judge_read_ahead(
-    task: &Task,
+    task: &CardTask,
     read: Option<&CardRead>,
     common_default: Option<&Layout>,
 ) -> Option<Outcome> {
@@ -285,7 +285,7 @@ pub(super) fn judge_read_ahead(
             return Some(Outcome::NotAttempted(format!("could not be read again: {what}")));
         }
         None => return Some(Outcome::NotAttempted(tr_later!("could not be read again").into())),
-        Some(CardRead::Read(_)) => shown(read, &task.goal, common_default)?,
+        Some(CardRead::Read(_)) => current_layout(read, &task.goal, common_default)?,
     };
     match (now, &task.goal) {
         (now, _) if now == task.expected => None,
@@ -296,7 +296,7 @@ pub(super) fn judge_read_ahead(
 
 /// Returns the verdict on a write by the evidence of its own request.
 pub(super) fn judge_evidence(
-    task: &Task,
+    task: &CardTask,
     evidence: WriteEvidence,
     common_default: Option<&Layout>,
 ) -> Verdict {
@@ -304,8 +304,8 @@ pub(super) fn judge_evidence(
     if task.blind {
         return judge_blind(task, answer);
     }
-    let pre_image = task.pre_image(shown(Some(&before), &task.goal, common_default));
-    match shown(Some(&after), &task.goal, common_default) {
+    let pre_image = task.pre_image(current_layout(Some(&before), &task.goal, common_default));
+    match current_layout(Some(&after), &task.goal, common_default) {
         None => Verdict::ReadBack(pre_image, answer),
         Some(after) => judge_state(task, pre_image, &answer, after),
     }
@@ -313,17 +313,17 @@ pub(super) fn judge_evidence(
 
 /// Returns the verdict on a write by a read made after its request, which proved nothing.
 pub(super) fn judge_read_back(
-    task: &Task,
+    task: &CardTask,
     read: Option<&CardRead>,
-    answer: &CommandAnswer,
+    answer: &WriteAnswer,
     common_default: Option<&Layout>,
 ) -> Verdict {
     let reason = || match answer {
-        CommandAnswer::Done => "the answer left the card out".to_owned(),
-        CommandAnswer::Refused(refusal) => refusal.message.clone(),
-        CommandAnswer::Limited(reason) | CommandAnswer::Unclear(reason) => reason.clone(),
+        WriteAnswer::Done => "the answer left the card out".to_owned(),
+        WriteAnswer::Refused(refusal) => refusal.message.clone(),
+        WriteAnswer::Limited(reason) | WriteAnswer::Unclear(reason) => reason.clone(),
     };
-    match (shown(read, &task.goal, common_default), &task.pre_image) {
+    match (current_layout(read, &task.goal, common_default), &task.pre_image) {
         (Some(now), pre_image) => judge_state(task, pre_image.clone(), answer, now),
         // The compensation reads the card itself, in its own request.
         (None, PreImage::Newer(newer)) => Verdict::LostUpdate(newer.clone()),
@@ -335,7 +335,7 @@ pub(super) fn judge_read_back(
                     reason()
                 )))
             }
-            Goal::Reset => Verdict::Final(task.left(&reason())),
+            Goal::Reset => Verdict::Final(task.unattempted(&reason())),
         },
         (None, _) => {
             Verdict::Final(Outcome::Unknown(format!("{}; and could not be read back", reason())))
@@ -345,9 +345,9 @@ pub(super) fn judge_read_back(
 
 /// Returns the verdict by the state of the card after the write.
 fn judge_state(
-    task: &Task,
+    task: &CardTask,
     pre_image: PreImage,
-    answer: &CommandAnswer,
+    answer: &WriteAnswer,
     now: Option<Layout>,
 ) -> Verdict {
     let is_reached = now.as_ref() == task.goal.target();
@@ -368,22 +368,22 @@ fn judge_state(
         return match answer {
             // A portal that accepts a layout and keeps nothing of it may have been about to fail:
             // once more tells.
-            CommandAnswer::Done if task.tries == 0 && task.goal.target().is_some() => {
+            WriteAnswer::Done if task.tries == 0 && task.goal.target().is_some() => {
                 Verdict::Retry(Reason::Failed(
                     tr_later!("the portal accepted it, and the card is as before").to_owned(),
                 ))
             }
-            CommandAnswer::Done => Verdict::Final(without_effect(task)),
-            CommandAnswer::Refused(refusal) => Verdict::Final(refused(task, refusal)),
-            CommandAnswer::Limited(reason) => Verdict::Retry(Reason::Limited(reason.clone())),
-            CommandAnswer::Unclear(reason) => Verdict::Retry(Reason::Failed(reason.clone())),
+            WriteAnswer::Done => Verdict::Final(without_effect(task)),
+            WriteAnswer::Refused(refusal) => Verdict::Final(refused(task, refusal)),
+            WriteAnswer::Limited(reason) => Verdict::Retry(Reason::Limited(reason.clone())),
+            WriteAnswer::Unclear(reason) => Verdict::Retry(Reason::Failed(reason.clone())),
         };
     }
     match (&task.goal, now) {
         (Goal::Reset, _) if matches!(pre_image, PreImage::AtGoal | PreImage::Emptied) => {
             Verdict::Final(Outcome::Changed)
         }
-        (Goal::Set(_), None) if *answer == CommandAnswer::Done => {
+        (Goal::Set(_), None) if *answer == WriteAnswer::Done => {
             Verdict::Final(without_effect(task))
         }
         (Goal::Reset | Goal::Set(_), None) => Verdict::RetryAlone(None),
@@ -395,7 +395,7 @@ fn judge_state(
         // does in batches.
         (Goal::Set(_), Some(there))
             if !task.alone
-                && *answer == CommandAnswer::Done
+                && *answer == WriteAnswer::Done
                 && matches!(pre_image, PreImage::AsExpected) =>
         {
             Verdict::RetryAlone(Some(there))
@@ -413,9 +413,9 @@ fn judge_state(
 }
 
 /// Returns the outcome of a write whose goal the card shows.
-fn reached(task: &Task, pre_image: &PreImage) -> Outcome {
+fn reached(task: &CardTask, pre_image: &PreImage) -> Outcome {
     match (&task.goal, pre_image) {
-        (Goal::Set(_), _) if task.is_compensation() => Outcome::PutBack,
+        (Goal::Set(_), _) if task.is_compensation() => Outcome::Compensated,
         (Goal::Reset, PreImage::AtGoal | PreImage::Emptied)
             if task.tries == 0 && task.limited_since.is_none() =>
         {
@@ -429,9 +429,9 @@ fn reached(task: &Task, pre_image: &PreImage) -> Outcome {
 }
 
 /// Returns the outcome of a write that the portal accepted, while the card is as before.
-fn without_effect(task: &Task) -> Outcome {
+fn without_effect(task: &CardTask) -> Outcome {
     match &task.goal {
-        Goal::Reset => Outcome::StillCustomised,
+        Goal::Reset => Outcome::StillCustomized,
         Goal::Set(newer) if task.is_compensation() => lost("the portal did not keep it", newer),
         Goal::Set(wanted) if task.expected.as_ref().is_some_and(|there| can_become(wanted, there)) => {
             Outcome::RestoredInPart(task.expected.as_ref().map(|there| missing(wanted, there)).unwrap_or_default())
@@ -446,7 +446,7 @@ fn without_effect(task: &Task) -> Outcome {
     }
 }
 
-fn refused(task: &Task, refusal: &Refusal) -> Outcome {
+fn refused(task: &CardTask, refusal: &Refusal) -> Outcome {
     let Refusal { code, message } = refusal.clone();
     match &task.goal {
         Goal::Set(newer) if task.is_compensation() => lost(&message, newer),
@@ -463,17 +463,17 @@ fn lost(reason: &str, newer: &Layout) -> Outcome {
 }
 
 /// Returns the verdict on a reset without reads: the portal's word is all there is.
-fn judge_blind(task: &Task, answer: CommandAnswer) -> Verdict {
+fn judge_blind(task: &CardTask, answer: WriteAnswer) -> Verdict {
     match answer {
-        CommandAnswer::Done => Verdict::Final(Outcome::ResetBlind),
+        WriteAnswer::Done => Verdict::Final(Outcome::ResetBlind),
         // The refusal is of this try alone.
-        CommandAnswer::Refused(refusal) if task.indeterminate => {
+        WriteAnswer::Refused(refusal) if task.indeterminate => {
             Verdict::Final(Outcome::Unknown(refusal.message))
         }
-        CommandAnswer::Refused(Refusal { code, message }) => {
+        WriteAnswer::Refused(Refusal { code, message }) => {
             Verdict::Final(Outcome::Refused { code, message })
         }
-        CommandAnswer::Limited(_) | CommandAnswer::Unclear(_) => {
+        WriteAnswer::Limited(_) | WriteAnswer::Unclear(_) => {
             Verdict::ReadBack(PreImage::Unseen, answer)
         }
     }
@@ -536,7 +536,7 @@ fn text(value: &Value) -> Option<String> {
 fn missing(wanted: &Layout, there: &Layout) -> String {
     let lost: Vec<String> = diff(Some(wanted), Some(there))
         .into_iter()
-        .filter(|line| line.change == Change::Removed)
+        .filter(|line| line.change == LineChange::Removed)
         .map(|line| line.text.trim().to_owned())
         .collect();
     let more = lost.len().saturating_sub(MAX_LINES_NAMED);

@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::model::{
-    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, Place, PortalId,
-    UserId,
+    DepartmentId, Digest, GuardLimits, LeadCustomerType, ManifestLimits, Mode, PortalId,
+    SourceLocation, UserId,
 };
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed<T> {
+pub struct Located<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// All documents of a run. There is at least one, and all are for the same portal.
@@ -24,14 +24,14 @@ pub struct Declaration {
     pub documents: Vec<Document>,
     /// The digest of what they mean: comments, order and file names do not count.
     pub digest: Digest,
-    portal: Placed<PortalId>,
+    portal: Located<PortalId>,
 }
 
 /// One document: `kind: LeadCardReset`.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// Where it begins.
-    pub place: Place,
+    pub place: SourceLocation,
     /// `metadata.name`.
     pub name: Arc<str>,
     /// `metadata.reason`.
@@ -41,11 +41,11 @@ pub struct Document {
     /// `metadata.ticket`.
     pub ticket: Option<Arc<str>>,
     /// `spec.portal`: the portal that it is for, and for no other.
-    pub portal: Placed<PortalId>,
+    pub portal: Located<PortalId>,
     /// `spec.personal`.
     pub personal: Vec<PersonalBlock>,
     /// `spec.common.leadCustomerTypes`.
-    pub common: Vec<Placed<LeadCustomerType>>,
+    pub common: Vec<Located<LeadCustomerType>>,
     /// `spec.guards` and `spec.protect`.
     pub guards: ManifestLimits,
 }
@@ -54,7 +54,7 @@ pub struct Document {
 #[derive(Clone, Debug)]
 pub struct PersonalBlock {
     /// Where it begins.
-    pub place: Place,
+    pub place: SourceLocation,
     /// Whose.
     pub users: UserSelection,
     /// For which kinds of lead; each once.
@@ -67,13 +67,13 @@ pub struct PersonalBlock {
 #[derive(Clone, Debug, Default)]
 pub struct UserSelection {
     /// By id.
-    pub ids: Vec<Placed<UserId>>,
+    pub ids: Vec<Located<UserId>>,
     /// By e-mail address, in lower case.
-    pub emails: Vec<Placed<Arc<str>>>,
+    pub emails: Vec<Located<Arc<str>>>,
     /// By department.
-    pub departments: Vec<Placed<DepartmentSelector>>,
+    pub departments: Vec<Located<DepartmentSelector>>,
     /// Where `all: true` stands, if it does.
-    pub all: Option<Place>,
+    pub all: Option<SourceLocation>,
     /// Who is left out.
     pub except: Exceptions,
 }
@@ -82,11 +82,11 @@ pub struct UserSelection {
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {
     /// By id.
-    pub ids: Vec<Placed<UserId>>,
+    pub ids: Vec<Located<UserId>>,
     /// By e-mail address, in lower case.
-    pub emails: Vec<Placed<Arc<str>>>,
+    pub emails: Vec<Located<Arc<str>>>,
     /// By department.
-    pub departments: Vec<Placed<DepartmentSelector>>,
+    pub departments: Vec<Located<DepartmentSelector>>,
 }
 
 /// A department, with or without those below it.
@@ -112,7 +112,7 @@ impl Declaration {
     }
 
     /// Where the portal is named first.
-    pub fn portal_place(&self) -> &Place {
+    pub fn portal_place(&self) -> &SourceLocation {
         &self.portal.place
     }
 
@@ -128,7 +128,7 @@ impl Declaration {
 fn digest(documents: &[Document]) -> Digest {
     let mut statements: Vec<String> = documents.iter().map(statement).collect();
     statements.sort();
-    Digest::of(statements.concat().as_bytes())
+    Digest::hash(statements.concat().as_bytes())
 }
 
 /// Everything that a document states, in one form. Every field is named, so that a new one is not
@@ -165,12 +165,12 @@ fn block_statement(block: &PersonalBlock) -> String {
     let mut text = format!("personal {leads:?} {mode:?} all={}\n", all.is_some());
     let mut lines: Vec<String> = Vec::new();
     let mut lists = |sign: char,
-                     ids: &[Placed<UserId>],
-                     emails: &[Placed<Arc<str>>],
-                     departments: &[Placed<_>]| {
+                     ids: &[Located<UserId>],
+                     emails: &[Located<Arc<str>>],
+                     departments: &[Located<_>]| {
         lines.extend(ids.iter().map(|id| format!(" {sign}id {}\n", id.value)));
         lines.extend(emails.iter().map(|email| format!(" {sign}email {:?}\n", email.value)));
-        let department = |one: &Placed<DepartmentSelector>| {
+        let department = |one: &Located<DepartmentSelector>| {
             format!(" {sign}department {} {}\n", one.value.id, one.value.recursive)
         };
         lines.extend(departments.iter().map(department));

@@ -2,42 +2,42 @@
 
 use std::sync::Arc;
 
-use super::declaration::{Document, Exceptions, PersonalBlock, Placed, UserSelection};
-use super::fields::{Fields, Finder};
-use super::node::{Node, Value};
+use super::declaration::{Document, Exceptions, Located, PersonalBlock, UserSelection};
+use super::mapping::{Finder, Mapping};
 use super::value::{
     Empty, department, email, leads, line, list, number, optional_list, text, user,
 };
-use crate::diagnostic::{Code, Diagnostic};
+use super::yaml_tree::{YamlNode, YamlValue};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{Generation, LeadCustomerType, ManifestLimits, Mode, PortalId};
 
 const API_VERSION: &str = "recard/v1";
 const KIND: &str = "LeadCardReset";
 
 /// A name or an owner is one line of at most this many characters.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_LENGTH: usize = 100;
 
 /// A reason is at most this many characters: it is printed in every plan and every report.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_LENGTH: usize = 500;
 
 /// Decodes one document; nothing if it is too broken to be one.
 pub(super) fn document(
-    node: &Node,
+    node: &YamlNode,
     file: &Arc<str>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
     let finder = &mut Finder { file, found };
-    let mut top = Fields::of(
+    let mut top = Mapping::from_node(
         finder,
         node,
         tr_later!("the manifest"),
         &["apiVersion", "kind", "metadata", "spec"],
     )?;
     if let Some(version) = top.require(finder, "apiVersion", tr!("write `apiVersion: recard/v1`")) {
-        exactly(finder, version, API_VERSION, "apiVersion", Code::UnsupportedVersion);
+        exactly(finder, version, API_VERSION, "apiVersion", DiagnosticCode::UnsupportedVersion);
     }
     if let Some(kind) = top.require(finder, "kind", tr!("write `kind: LeadCardReset`")) {
-        exactly(finder, kind, KIND, "kind", Code::UnsupportedKind);
+        exactly(finder, kind, KIND, "kind", DiagnosticCode::UnsupportedKind);
     }
     let metadata =
         top.require(finder, "metadata", tr!("write `metadata: {{ name: …, reason: … }}`"));
@@ -69,16 +69,22 @@ struct Metadata {
 }
 
 struct Spec {
-    portal: Placed<PortalId>,
+    portal: Located<PortalId>,
     personal: Vec<PersonalBlock>,
-    common: Vec<Placed<LeadCustomerType>>,
+    common: Vec<Located<LeadCustomerType>>,
     guards: ManifestLimits,
 }
 
-fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code: Code) {
+fn exactly(
+    finder: &mut Finder<'_>,
+    node: &YamlNode,
+    wanted: &str,
+    what: &str,
+    code: DiagnosticCode,
+) {
     match &node.value {
-        Value::Text(text) if text == wanted => {}
-        Value::Text(text) => {
+        YamlValue::Text(text) if text == wanted => {}
+        YamlValue::Text(text) => {
             let message = tr!("`{what}: {text}` is not one that this recard reads", what, text);
             finder.error(code, node, message, Some(tr!("write `{what}: {wanted}`", what, wanted)));
         }
@@ -86,8 +92,9 @@ fn exactly(finder: &mut Finder<'_>, node: &Node, wanted: &str, what: &str, code:
     }
 }
 
-fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
-    let mut fields = Fields::of(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
+fn metadata(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Metadata> {
+    let mut fields =
+        Mapping::from_node(finder, node, "metadata", &["name", "reason", "owner", "ticket"])?;
     let name = fields.require(
         finder,
         "name",
@@ -98,16 +105,21 @@ fn metadata(finder: &mut Finder<'_>, node: &Node) -> Option<Metadata> {
         "reason",
         tr!("say why: it stands in every plan, report and audit line"),
     );
-    let name = name.and_then(|node| line(finder, node, "name", LONGEST_NAME));
-    let reason = reason.and_then(|node| line(finder, node, "reason", LONGEST_REASON));
-    let owner = fields.take("owner").and_then(|node| line(finder, node, "owner", LONGEST_NAME));
-    let ticket = fields.take("ticket").and_then(|node| line(finder, node, "ticket", LONGEST_NAME));
+    let name = name.and_then(|node| line(finder, node, "name", MAX_NAME_LENGTH));
+    let reason = reason.and_then(|node| line(finder, node, "reason", MAX_REASON_LENGTH));
+    let owner = fields.take("owner").and_then(|node| line(finder, node, "owner", MAX_NAME_LENGTH));
+    let ticket =
+        fields.take("ticket").and_then(|node| line(finder, node, "ticket", MAX_NAME_LENGTH));
     Some(Metadata { name: name?, reason: reason?, owner, ticket })
 }
 
-fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
-    let mut fields =
-        Fields::of(finder, node, "spec", &["portal", "personal", "common", "guards", "protect"])?;
+fn spec(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Spec> {
+    let mut fields = Mapping::from_node(
+        finder,
+        node,
+        "spec",
+        &["portal", "personal", "common", "guards", "protect"],
+    )?;
     let help = tr!(
         "name the portal that the manifest is for, such as company.bitrix24.com; it is refused for any other"
     );
@@ -116,7 +128,7 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
     if personal_node.is_none() && common_node.is_none() && !fields.has_unknown() {
         let message = tr!("neither `personal` nor `common` stands in spec");
         let help = tr!("a manifest that declares nothing is more often a mistake than a wish");
-        finder.error(Code::NothingDeclared, node, message, Some(help));
+        finder.error(DiagnosticCode::NothingDeclared, node, message, Some(help));
     }
     let personal = personal_node
         .map(|node| list(finder, node, "personal", Empty::Refused, block))
@@ -125,7 +137,7 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
     let mut guards =
         fields.take("guards").map(|node| self::guards(finder, node)).unwrap_or_default();
     if let Some(node) = fields.take("protect")
-        && let Some(mut protect) = Fields::of(finder, node, "protect", &["ids"])
+        && let Some(mut protect) = Mapping::from_node(finder, node, "protect", &["ids"])
         && let Some(ids) = protect.require(finder, "ids", tr!("write `protect: {{ ids: [ … ] }}`"))
     {
         guards.protected = list(finder, ids, "protect.ids", Empty::Refused, user)
@@ -136,11 +148,11 @@ fn spec(finder: &mut Finder<'_>, node: &Node) -> Option<Spec> {
     Some(Spec { portal: portal?, personal, common, guards })
 }
 
-fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
+fn portal(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<PortalId>> {
     let text = text(finder, node, "portal")?;
     let place = finder.place(node);
     match PortalId::new(text) {
-        Ok(value) => Some(Placed { value, place }),
+        Ok(value) => Some(Located { value, place }),
         Err(problem) => {
             let host = text
                 .split_once("://")
@@ -152,7 +164,7 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
                 None => tr!("write the host of the portal, such as company.bitrix24.com"),
             };
             finder.error(
-                Code::InvalidPortal,
+                DiagnosticCode::InvalidPortal,
                 node,
                 tr!("this is no portal: {problem}", problem),
                 Some(help),
@@ -162,8 +174,9 @@ fn portal(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<PortalId>> {
     }
 }
 
-fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
-    let mut fields = Fields::of(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
+fn block(finder: &mut Finder<'_>, node: &YamlNode) -> Option<PersonalBlock> {
+    let mut fields =
+        Mapping::from_node(finder, node, "personal", &["users", "leadCustomerTypes", "mode"])?;
     let help =
         tr!("say whose cards: `users: {{ ids: [ … ] }}`, emails, departments or `all: true`");
     let users = fields.require(finder, "users", help).and_then(|node| users(finder, node));
@@ -184,8 +197,9 @@ fn block(finder: &mut Finder<'_>, node: &Node) -> Option<PersonalBlock> {
     })
 }
 
-fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>> {
-    let Some(mut fields) = Fields::of(finder, node, "common", &["leadCustomerTypes"]) else {
+fn common(finder: &mut Finder<'_>, node: &YamlNode) -> Vec<Located<LeadCustomerType>> {
+    let Some(mut fields) = Mapping::from_node(finder, node, "common", &["leadCustomerTypes"])
+    else {
         return Vec::new();
     };
     let help = tr!("say which common cards: `leadCustomerTypes: [repeat]`");
@@ -195,10 +209,10 @@ fn common(finder: &mut Finder<'_>, node: &Node) -> Vec<Placed<LeadCustomerType>>
         .unwrap_or_default()
 }
 
-fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
+fn mode(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Mode> {
     match &node.value {
-        Value::Text(text) if text == "enforce" => Some(Mode::Enforce),
-        Value::Text(text) => {
+        YamlValue::Text(text) if text == "enforce" => Some(Mode::Enforce),
+        YamlValue::Text(text) => {
             let help = match text.as_str() {
                 "once" => {
                     tr!("a reset that happens once needs a name: `mode: {{ once: 2026-11 }}`")
@@ -206,20 +220,20 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
                 _ => tr!("there are `enforce`, and `{{ once: GENERATION }}`"),
             };
             finder.error(
-                Code::UnknownValue,
+                DiagnosticCode::UnknownValue,
                 node,
                 tr!("there is no mode `{text}`", text),
                 Some(help),
             );
             None
         }
-        Value::Map(_) => {
-            let mut fields = Fields::of(finder, node, "mode", &["once"])?;
+        YamlValue::Map(_) => {
+            let mut fields = Mapping::from_node(finder, node, "mode", &["once"])?;
             let generation =
                 fields.require(finder, "once", tr!("write `mode: {{ once: 2026-11 }}`"))?;
             let name = match &generation.value {
-                Value::Text(text) => text.clone(),
-                Value::Whole(number) => number.to_string(),
+                YamlValue::Text(text) => text.clone(),
+                YamlValue::Whole(number) => number.to_string(),
                 _ => {
                     finder.wrong_type(generation, tr!("a text"), "once");
                     return None;
@@ -231,7 +245,7 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
                     tr!("1 to 64 letters, digits, dots, hyphens and underscores, such as 2026-11");
                 let message =
                     tr!("{name} cannot name a generation", name = format_args!("{name:?}"));
-                finder.error(Code::InvalidGeneration, generation, message, Some(help));
+                finder.error(DiagnosticCode::InvalidGeneration, generation, message, Some(help));
             }
             known.map(Mode::Once)
         }
@@ -242,9 +256,13 @@ fn mode(finder: &mut Finder<'_>, node: &Node) -> Option<Mode> {
     }
 }
 
-fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
-    let mut fields =
-        Fields::of(finder, node, "users", &["ids", "emails", "departments", "all", "except"])?;
+fn users(finder: &mut Finder<'_>, node: &YamlNode) -> Option<UserSelection> {
+    let mut fields = Mapping::from_node(
+        finder,
+        node,
+        "users",
+        &["ids", "emails", "departments", "all", "except"],
+    )?;
     let mut selection = UserSelection {
         ids: optional_list(finder, fields.take("ids"), "ids", Empty::Refused, user),
         emails: optional_list(finder, fields.take("emails"), "emails", Empty::Refused, email),
@@ -259,14 +277,14 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
     };
     if let Some(all) = fields.take("all") {
         match all.value {
-            Value::Bool(true) => selection.all = Some(finder.place(all)),
-            Value::Bool(false) => {}
+            YamlValue::Bool(true) => selection.all = Some(finder.place(all)),
+            YamlValue::Bool(false) => {}
             _ => finder.wrong_type(all, tr!("true or false"), "all"),
         }
     }
     if let Some(except) = fields.take("except")
         && let Some(mut fields) =
-            Fields::of(finder, except, "except", &["ids", "emails", "departments"])
+            Mapping::from_node(finder, except, "except", &["ids", "emails", "departments"])
     {
         selection.except = Exceptions {
             ids: optional_list(finder, fields.take("ids"), "except.ids", Empty::Allowed, user),
@@ -291,23 +309,26 @@ fn users(finder: &mut Finder<'_>, node: &Node) -> Option<UserSelection> {
         || !selection.emails.is_empty()
         || !selection.departments.is_empty();
     // A list that was refused has its own problem already.
-    let stated = matches!(&node.value, Value::Map(map) if map.iter().any(|(key, _)| {
-        matches!(&key.value, Value::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
+    let stated = matches!(&node.value, YamlValue::Map(map) if map.iter().any(|(key, _)| {
+        matches!(&key.value, YamlValue::Text(text) if matches!(text.as_str(), "ids" | "emails" | "departments"))
     }));
     if !named && !stated && !misspelt && selection.all.is_none() {
         let help = tr!(
             "name people by ids, emails or departments, or write `all: true` for every active employee"
         );
-        finder.error(Code::EmptySelection, node, tr!("this selects nobody"), Some(help));
+        finder.error(DiagnosticCode::EmptySelection, node, tr!("this selects nobody"), Some(help));
     }
     Some(selection)
 }
 
-fn guards(finder: &mut Finder<'_>, node: &Node) -> ManifestLimits {
+fn guards(finder: &mut Finder<'_>, node: &YamlNode) -> ManifestLimits {
     let mut guards = ManifestLimits::default();
-    let Some(mut fields) =
-        Fields::of(finder, node, "guards", &["maxUsers", "maxPercentOfUsers", "acknowledge"])
-    else {
+    let Some(mut fields) = Mapping::from_node(
+        finder,
+        node,
+        "guards",
+        &["maxUsers", "maxPercentOfUsers", "acknowledge"],
+    ) else {
         return guards;
     };
     guards.max_users =
@@ -318,7 +339,7 @@ fn guards(finder: &mut Finder<'_>, node: &Node) -> ManifestLimits {
     guards.max_percent_of_users = percent.and_then(|percent| u8::try_from(percent).ok());
     let known = &["users", "selection", "common", "people"];
     if let Some(node) = fields.take("acknowledge")
-        && let Some(mut fields) = Fields::of(finder, node, "acknowledge", known)
+        && let Some(mut fields) = Mapping::from_node(finder, node, "acknowledge", known)
     {
         guards.acknowledged_users =
             fields.take("users").and_then(|node| number(finder, node, "users", u32::MAX));

@@ -9,28 +9,28 @@
 //! (`node`), the tree is decoded by hand (`decode`, `fields`, `value`), and what the documents say
 //! together is checked at the end (`together`).
 
+mod cross_checks;
 mod declaration;
 mod decode;
-mod fields;
-mod node;
-mod together;
+mod mapping;
 mod value;
+mod yaml_tree;
 
 pub use declaration::{
-    Declaration, DepartmentSelector, Document, Exceptions, PersonalBlock, Placed, UserSelection,
+    Declaration, DepartmentSelector, Document, Exceptions, Located, PersonalBlock, UserSelection,
 };
 
 pub use crate::diagnostic::Source;
 
-use crate::diagnostic::{Code, Diagnostic, secrets};
-use crate::model::Place;
+use crate::diagnostic::{Diagnostic, DiagnosticCode, secrets};
+use crate::model::SourceLocation;
 
 /// JSON Schema of a manifest, draft-07, for editors and other programs. Tests hold it to the
 /// decoder: every valid example validates, and every file that breaks the form does not.
 pub const SCHEMA: &str = include_str!("../../schemas/recard.v1.schema.json");
 
 /// A file may have this many bytes: room for half a million ids. More is not even read.
-pub const LARGEST_FILE: usize = 8 * 1024 * 1024;
+pub const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What became of reading manifests.
 #[derive(Clone, Debug)]
@@ -49,18 +49,18 @@ pub fn load(sources: &[Source]) -> Loaded {
         documents.extend(read(source, &mut diagnostics));
     }
     if documents.is_empty() && diagnostics.is_empty() {
-        let place = Place {
+        let place = SourceLocation {
             file: sources.first().map_or("".into(), |source| source.name.clone()),
             line: 1,
             column: 1,
         };
         diagnostics.push(
-            Diagnostic::error(Code::Empty, place, tr!("there is no manifest here")).help(tr!(
+            Diagnostic::error(DiagnosticCode::Empty, place, tr!("there is no manifest here")).help(tr!(
                 "`recard schema` describes what belongs into one; an empty manifest never means \"nothing\""
             )),
         );
     }
-    diagnostics.extend(together::check(&documents));
+    diagnostics.extend(cross_checks::check(&documents));
     diagnostics.sort_by(|one, other| (one.place(), one.code).cmp(&(other.place(), other.code)));
     diagnostics.dedup();
     let broken = diagnostics.iter().any(Diagnostic::is_error);
@@ -90,15 +90,15 @@ pub fn without_byte_order_marks(bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
-    let at = |line: usize, column: usize| Place {
+    let at = |line: usize, column: usize| SourceLocation {
         file: source.name.clone(),
         line: u32::try_from(line).unwrap_or(u32::MAX),
         column: u32::try_from(column).unwrap_or(u32::MAX),
     };
-    if source.bytes.len() > LARGEST_FILE {
+    if source.bytes.len() > MAX_FILE_BYTES {
         let text = tr!("the file has {} bytes, and the limit is 8 MiB", source.bytes.len());
         let help = tr!("select by department instead of by id, or split the file");
-        diagnostics.push(Diagnostic::error(Code::TooLarge, at(1, 1), text).help(help));
+        diagnostics.push(Diagnostic::error(DiagnosticCode::TooLarge, at(1, 1), text).help(help));
         return Vec::new();
     }
     let text = match std::str::from_utf8(&source.bytes) {
@@ -109,7 +109,9 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
             let text =
                 tr!("the file is not UTF-8: byte {} cannot be read", problem.valid_up_to() + 1);
             let help = tr!("save the file in the encoding UTF-8");
-            diagnostics.push(Diagnostic::error(Code::NotUtf8, at(line, column), text).help(help));
+            diagnostics.push(
+                Diagnostic::error(DiagnosticCode::NotUtf8, at(line, column), text).help(help),
+            );
             return Vec::new();
         }
     };
@@ -117,7 +119,7 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         let (line, column) = position(text.get(..secret.start).unwrap_or_default());
         diagnostics.push(
             Diagnostic::error(
-                Code::WebhookUrl,
+                DiagnosticCode::WebhookUrl,
                 at(line, column),
                 tr!("the secret of a webhook stands in the manifest"),
             )
@@ -129,17 +131,20 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
         );
     }
     let mut documents = Vec::new();
-    match node::parse(text) {
+    match yaml_tree::parse(text) {
         Ok(nodes) => {
             for node in nodes {
                 documents.extend(decode::document(&node, &source.name, diagnostics));
             }
         }
         Err(problem) => {
-            let node::Problem { code, line, column, message } = problem;
-            let mut found =
-                Diagnostic::error(code, Place { file: source.name.clone(), line, column }, message);
-            if let Some(help) = node::help(code) {
+            let yaml_tree::YamlError { code, line, column, message } = problem;
+            let mut found = Diagnostic::error(
+                code,
+                SourceLocation { file: source.name.clone(), line, column },
+                message,
+            );
+            if let Some(help) = yaml_tree::help(code) {
                 found = found.help(help);
             }
             diagnostics.push(found);

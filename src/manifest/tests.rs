@@ -40,7 +40,7 @@ fn load_text(text: &str) -> Loaded {
     load(&[source(text)])
 }
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     load_text(text).diagnostics.iter().map(|found| found.code).collect()
 }
 
@@ -86,12 +86,12 @@ fn all_problems_of_a_file_are_found_in_one_go() {
     assert_eq!(
         codes(&broken),
         [
-            Code::UnknownKey,
-            Code::InvalidId,
-            Code::WrongType,
-            Code::WrongType,
-            Code::UnknownValue,
-            Code::WrongType,
+            DiagnosticCode::UnknownKey,
+            DiagnosticCode::InvalidId,
+            DiagnosticCode::WrongType,
+            DiagnosticCode::WrongType,
+            DiagnosticCode::UnknownValue,
+            DiagnosticCode::WrongType,
         ]
     );
 }
@@ -99,22 +99,22 @@ fn all_problems_of_a_file_are_found_in_one_go() {
 #[test]
 fn a_duplicate_key_shows_both_places() {
     let found = load_text(&WHOLE.replace("owner: crm-team", "name: again")).diagnostics;
-    assert_eq!(found[0].code, Code::DuplicateKey);
+    assert_eq!(found[0].code, DiagnosticCode::DuplicateKey);
     let places: Vec<String> = found[0].labels.iter().map(|label| label.place.to_string()).collect();
     assert_eq!(places, ["lead.yaml:7:3", "lead.yaml:5:3"]);
 }
 
 #[test]
 fn nothing_is_never_everything() {
-    assert_eq!(codes(""), [Code::Empty]);
-    assert_eq!(codes("---\n# nothing\n---\n"), [Code::Empty]);
-    assert_eq!(load(&[]).diagnostics[0].code, Code::Empty);
-    assert_eq!(codes(&WHOLE.replace("ids: [7, 42]", "ids: []")), [Code::EmptyList]);
+    assert_eq!(codes(""), [DiagnosticCode::Empty]);
+    assert_eq!(codes("---\n# nothing\n---\n"), [DiagnosticCode::Empty]);
+    assert_eq!(load(&[]).diagnostics[0].code, DiagnosticCode::Empty);
+    assert_eq!(codes(&WHOLE.replace("ids: [7, 42]", "ids: []")), [DiagnosticCode::EmptyList]);
     let nobody = WHOLE
         .replace("        ids: [7, 42]\n", "")
         .replace("        emails: [Anna@Example.com]\n", "")
         .replace("        departments: [{ id: 41, recursive: true }, 43]\n", "");
-    assert_eq!(codes(&nobody), [Code::EmptySelection]);
+    assert_eq!(codes(&nobody), [DiagnosticCode::EmptySelection]);
 }
 
 #[test]
@@ -128,7 +128,10 @@ fn a_secret_is_found_anywhere_and_shown_nowhere() {
     ] {
         let sources = [source(&text)];
         let loaded = load(&sources);
-        assert!(loaded.diagnostics.iter().any(|found| found.code == Code::WebhookUrl), "{text}");
+        assert!(
+            loaded.diagnostics.iter().any(|found| found.code == DiagnosticCode::WebhookUrl),
+            "{text}"
+        );
         let style = crate::diagnostic::RenderStyle::Plain;
         let shown = crate::diagnostic::render(&loaded.diagnostics, &sources, style)
             + &format!("{:?}", loaded.diagnostics);
@@ -149,7 +152,7 @@ fn aliases_that_multiply_are_refused_with_a_place() {
     let found = load_text(&bomb).diagnostics;
     assert_eq!(
         found.iter().map(|one| one.code).collect::<Vec<_>>(),
-        [Code::TooManyNodes],
+        [DiagnosticCode::TooManyNodes],
         "{found:?}"
     );
     assert!(found[0].place().unwrap().line > 1);
@@ -162,24 +165,26 @@ fn a_file_that_is_no_text_or_too_large_is_refused() {
     let found = load(&[latin]).diagnostics;
     assert_eq!(
         (found[0].code, found[0].place().unwrap().to_string()),
-        (Code::NotUtf8, "lead.yaml:2:7".to_owned())
+        (DiagnosticCode::NotUtf8, "lead.yaml:2:7".to_owned())
     );
-    let large = Source { name: "lead.yaml".into(), bytes: vec![b'#'; LARGEST_FILE + 1] };
-    assert_eq!(load(&[large]).diagnostics[0].code, Code::TooLarge);
+    let large = Source { name: "lead.yaml".into(), bytes: vec![b'#'; MAX_FILE_BYTES + 1] };
+    assert_eq!(load(&[large]).diagnostics[0].code, DiagnosticCode::TooLarge);
 }
 
 #[test]
 fn a_selector_in_two_documents_is_a_repetition_or_a_contradiction() {
     let second = WHOLE.replace("name: sales-back-to-standard", "name: other");
     assert!(
-        codes(&format!("{WHOLE}---{second}")).iter().all(|code| *code == Code::DuplicateTarget)
+        codes(&format!("{WHOLE}---{second}"))
+            .iter()
+            .all(|code| *code == DiagnosticCode::DuplicateTarget)
     );
     let enforced = second.replace("mode: { once: 2026-11 }", "mode: enforce");
     let found = codes(&format!("{WHOLE}---{enforced}"));
-    assert!(found.contains(&Code::Contradiction), "{found:?}");
+    assert!(found.contains(&DiagnosticCode::Contradiction), "{found:?}");
     let elsewhere = second.replace("Company.Bitrix24.com", "other.bitrix24.com");
-    assert!(codes(&format!("{WHOLE}---{elsewhere}")).contains(&Code::DifferentPortals));
-    assert!(codes(&format!("{WHOLE}---{WHOLE}")).contains(&Code::DuplicateName));
+    assert!(codes(&format!("{WHOLE}---{elsewhere}")).contains(&DiagnosticCode::DifferentPortals));
+    assert!(codes(&format!("{WHOLE}---{WHOLE}")).contains(&DiagnosticCode::DuplicateName));
 }
 
 #[test]
@@ -202,7 +207,7 @@ fn the_largest_selection_that_people_write_is_read_whole() {
     let loaded = load_text(&WHOLE.replace("[7, 42]", &format!("[{}]", ids.join(", "))));
     let found: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
     // User 3 is protected.
-    assert_eq!(found, [Code::ProtectedSelected]);
+    assert_eq!(found, [DiagnosticCode::ProtectedSelected]);
 }
 
 proptest! {
@@ -273,16 +278,21 @@ fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
     for typed in ["0b11x", "1:30", ".5", "7.5", "-7", "0", "99999999999999999999"] {
         let text = with_ids(&format!("[{typed}]"));
         assert!(
-            matches!(codes(&text).as_slice(), [Code::InvalidId | Code::WrongType]),
+            matches!(
+                codes(&text).as_slice(),
+                [DiagnosticCode::InvalidId | DiagnosticCode::WrongType]
+            ),
             "{typed}: {:?}",
             codes(&text)
         );
     }
     // A generation is kept as it was written, or refused: never as another notation of the same
     // number.
-    for (typed, code) in
-        [("0x10", Code::WrongType), ("+7", Code::WrongType), ("2026.10", Code::WrongType)]
-    {
+    for (typed, code) in [
+        ("0x10", DiagnosticCode::WrongType),
+        ("+7", DiagnosticCode::WrongType),
+        ("2026.10", DiagnosticCode::WrongType),
+    ] {
         let text = with_ids("[7]") + &format!("      mode: {{ once: {typed} }}\n");
         let Loaded { diagnostics, .. } = load_text(&text);
         assert_eq!(
@@ -357,7 +367,7 @@ fn manifest_misspelt_key_is_one_problem_and_no_missing_one() {
     for word in words {
         for typed in [format!("{word}x"), word.to_uppercase()] {
             let text = with_ids("[7]").replacen(&format!("{word}:"), &format!("{typed}:"), 1);
-            assert_eq!(codes(&text), [Code::UnknownKey], "{text}");
+            assert_eq!(codes(&text), [DiagnosticCode::UnknownKey], "{text}");
         }
     }
 }

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::declaration::{DepartmentSelector, Placed};
-use super::fields::{Fields, Finder, suggestion};
-use super::node::{Node, Value};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::language::Text;
+use super::declaration::{DepartmentSelector, Located};
+use super::mapping::{Finder, Mapping, suggestion};
+use super::yaml_tree::{YamlNode, YamlValue};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
+use crate::i18n::Text;
 use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
 
 /// Whether a list may be empty.
@@ -22,10 +22,10 @@ pub(super) enum Empty {
 /// A list that may be left out.
 pub(super) fn optional_list<T>(
     finder: &mut Finder<'_>,
-    node: Option<&Node>,
+    node: Option<&YamlNode>,
     what: &str,
     empty: Empty,
-    read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+    read: impl FnMut(&mut Finder<'_>, &YamlNode) -> Option<T>,
 ) -> Vec<T> {
     node.map(|node| list(finder, node, what, empty, read)).unwrap_or_default()
 }
@@ -33,20 +33,25 @@ pub(super) fn optional_list<T>(
 /// A list; what is wrong with one item costs only that item.
 pub(super) fn list<T>(
     finder: &mut Finder<'_>,
-    node: &Node,
+    node: &YamlNode,
     what: &str,
     empty: Empty,
-    mut read: impl FnMut(&mut Finder<'_>, &Node) -> Option<T>,
+    mut read: impl FnMut(&mut Finder<'_>, &YamlNode) -> Option<T>,
 ) -> Vec<T> {
     match &node.value {
-        Value::List(items) => {
+        YamlValue::List(items) => {
             if items.is_empty() && empty == Empty::Refused {
                 let help = tr!("remove the key, or fill the list; empty never means everybody");
-                finder.error(Code::EmptyList, node, tr!("`{what}` is empty", what), Some(help));
+                finder.error(
+                    DiagnosticCode::EmptyList,
+                    node,
+                    tr!("`{what}` is empty", what),
+                    Some(help),
+                );
             }
             items.iter().filter_map(|item| read(finder, item)).collect()
         }
-        Value::Null => {
+        YamlValue::Null => {
             finder.wrong_type(node, tr!("a list"), format!("`{what}`"));
             Vec::new()
         }
@@ -58,16 +63,16 @@ pub(super) fn list<T>(
 }
 
 /// How to write one value as a list, so that what it becomes is right the first time.
-fn as_list(node: &Node, what: &str) -> Text {
+fn as_list(node: &YamlNode, what: &str) -> Text {
     let name = what.rsplit('.').next().unwrap_or(what);
     let takes_ids = matches!(name, "ids" | "people" | "departments");
     match &node.value {
-        Value::Map(_) if name == "personal" => {
+        YamlValue::Map(_) if name == "personal" => {
             tr!("begin it with a hyphen: `- users: …`, and indent its other keys as far as `users`")
         }
-        Value::Map(_) => tr!("put it in brackets: {}", "[{ … }]"),
-        Value::Whole(number) => tr!("put it in brackets: {}", format_args!("[{number}]")),
-        Value::Odd(text) | Value::Text(text) => {
+        YamlValue::Map(_) => tr!("put it in brackets: {}", "[{ … }]"),
+        YamlValue::Whole(number) => tr!("put it in brackets: {}", format_args!("[{number}]")),
+        YamlValue::Odd(text) | YamlValue::Text(text) => {
             let words: Vec<&str> = text.split(',').map(str::trim).collect();
             let numbers: Option<Vec<String>> = words
                 .iter()
@@ -90,17 +95,19 @@ fn as_list(node: &Node, what: &str) -> Text {
                 _ => tr!("put it in brackets: {}", "[ … ]"),
             }
         }
-        Value::Null | Value::Bool(_) | Value::List(_) => tr!("put it in brackets: {}", "[ … ]"),
+        YamlValue::Null | YamlValue::Bool(_) | YamlValue::List(_) => {
+            tr!("put it in brackets: {}", "[ … ]")
+        }
     }
 }
 
 /// Kinds of leads; one that stands twice is told and counts once.
 pub(super) fn leads(
     finder: &mut Finder<'_>,
-    node: &Node,
+    node: &YamlNode,
     what: &str,
-) -> Vec<Placed<LeadCustomerType>> {
-    let mut leads: Vec<Placed<LeadCustomerType>> = Vec::new();
+) -> Vec<Located<LeadCustomerType>> {
+    let mut leads: Vec<Located<LeadCustomerType>> = Vec::new();
     for lead in list(finder, node, what, Empty::Refused, lead) {
         match leads.iter().find(|known| known.value == lead.value) {
             None => leads.push(lead),
@@ -108,7 +115,7 @@ pub(super) fn leads(
                 let message = tr!("`{}` stands twice", lead.value);
                 let first = known.place.clone();
                 finder.found.push(
-                    Diagnostic::warning(Code::DuplicateTarget, lead.place, message)
+                    Diagnostic::warning(DiagnosticCode::DuplicateTarget, lead.place, message)
                         .label(first, tr!("first here")),
                 );
             }
@@ -118,15 +125,15 @@ pub(super) fn leads(
 }
 
 /// A kind of lead, as a word or as the portal's number.
-fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>> {
+fn lead(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<LeadCustomerType>> {
     let value = match &node.value {
-        Value::Text(text) => match text.as_str() {
+        YamlValue::Text(text) => match text.as_str() {
             "simple" => LeadCustomerType::Simple,
             "repeat" => LeadCustomerType::Repeat,
             other => {
                 let message = tr!("there is no kind of lead `{other}`", other);
                 finder.error(
-                    Code::UnknownValue,
+                    DiagnosticCode::UnknownValue,
                     node,
                     message,
                     Some(suggestion(other, &["simple", "repeat"])),
@@ -134,13 +141,13 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
                 return None;
             }
         },
-        Value::Whole(1) => LeadCustomerType::Simple,
-        Value::Whole(2) => LeadCustomerType::Repeat,
-        Value::Whole(number) => {
+        YamlValue::Whole(1) => LeadCustomerType::Simple,
+        YamlValue::Whole(2) => LeadCustomerType::Repeat,
+        YamlValue::Whole(number) => {
             let help =
                 tr!("1 is simple, 2 is repeat; the portal takes any other number for simple leads");
             finder.error(
-                Code::UnknownValue,
+                DiagnosticCode::UnknownValue,
                 node,
                 tr!("there is no kind of lead {number}", number),
                 Some(help),
@@ -152,30 +159,30 @@ fn lead(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<LeadCustomerType>
             return None;
         }
     };
-    Some(Placed { value, place: finder.place(node) })
+    Some(Located { value, place: finder.place(node) })
 }
 
 /// The id of a person.
-pub(super) fn user(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<UserId>> {
+pub(super) fn user(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<UserId>> {
     let number = id(finder, node, &PERSON)?;
-    Some(Placed { value: UserId::new(number).ok()?, place: finder.place(node) })
+    Some(Located { value: UserId::new(number).ok()?, place: finder.place(node) })
 }
 
 /// A department: its id, or `{ id: …, recursive: … }`.
 pub(super) fn department(
     finder: &mut Finder<'_>,
-    node: &Node,
-) -> Option<Placed<DepartmentSelector>> {
+    node: &YamlNode,
+) -> Option<Located<DepartmentSelector>> {
     let (number, recursive) = match &node.value {
-        Value::Map(_) => {
+        YamlValue::Map(_) => {
             let mut fields =
-                Fields::of(finder, node, tr_later!("a department"), &["id", "recursive"])?;
+                Mapping::from_node(finder, node, tr_later!("a department"), &["id", "recursive"])?;
             let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
             let number = number.and_then(|node| id(finder, node, &DEPARTMENT));
             let recursive = match fields.take("recursive") {
                 None => false,
                 Some(node) => match node.value {
-                    Value::Bool(recursive) => recursive,
+                    YamlValue::Bool(recursive) => recursive,
                     _ => {
                         finder.wrong_type(node, tr!("true or false"), "recursive");
                         return None;
@@ -187,24 +194,24 @@ pub(super) fn department(
         _ => (id(finder, node, &DEPARTMENT)?, false),
     };
     let id = DepartmentId::new(number).ok()?;
-    Some(Placed { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
+    Some(Located { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
 }
 
 /// Whose id a number is.
-struct Whose {
+struct IdKind {
     words: &'static str,
     /// What helps if there stands a name.
     named: &'static str,
 }
 
-const PERSON: Whose = Whose {
+const PERSON: IdKind = IdKind {
     words: tr_later!("of a person"),
     named: tr_later!(
         "ids are numbers, such as 7; people can also be named by their addresses, under `emails`"
     ),
 };
 
-const DEPARTMENT: Whose = Whose {
+const DEPARTMENT: IdKind = IdKind {
     words: tr_later!("of a department"),
     named: tr_later!(
         "departments are named by their ids, such as 41; `recard inventory` lists them"
@@ -213,15 +220,15 @@ const DEPARTMENT: Whose = Whose {
 
 /// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the
 /// caller or for user 1.
-fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
-    let whose = &Text::known(of.words);
+fn id(finder: &mut Finder<'_>, node: &YamlNode, of: &IdKind) -> Option<u64> {
+    let whose = &Text::from_msgid(of.words);
     match &node.value {
-        Value::Whole(number) => {
+        YamlValue::Whole(number) => {
             let known = u64::try_from(*number).ok().filter(|number| UserId::new(*number).is_ok());
             if known.is_none() {
                 let help = tr!("ids are whole numbers from 1 to 2147483646");
                 finder.error(
-                    Code::InvalidId,
+                    DiagnosticCode::InvalidId,
                     node,
                     tr!("{number} is not the id {whose}", number, whose),
                     Some(help),
@@ -229,48 +236,48 @@ fn id(finder: &mut Finder<'_>, node: &Node, of: &Whose) -> Option<u64> {
             }
             known
         }
-        Value::Text(text) | Value::Odd(text)
+        YamlValue::Text(text) | YamlValue::Odd(text)
             if decimal::meant(text).is_some_and(|number| UserId::new(number).is_ok()) =>
         {
             let number = decimal::meant(text).unwrap_or_default();
             let message = match &node.value {
-                Value::Text(text) if decimal::is_plain(text) => {
+                YamlValue::Text(text) if decimal::is_plain(text) => {
                     tr!("the id {whose} is a number, and here stands a text", whose)
                 }
                 _ => tr!("the id {whose} is not in plain decimal digits: {text}", whose, text),
             };
             let help = match &node.value {
-                Value::Text(text) if decimal::is_plain(text) => {
+                YamlValue::Text(text) if decimal::is_plain(text) => {
                     tr!("write it without quotes: {text}", text)
                 }
                 _ => in_plain_digits(text, number),
             };
-            finder.error(Code::WrongType, node, message, Some(help));
+            finder.error(DiagnosticCode::WrongType, node, message, Some(help));
             None
         }
-        Value::Text(text) if text.contains('@') => {
+        YamlValue::Text(text) if text.contains('@') => {
             let help = tr!("e-mail addresses stand under `emails`");
             finder.error(
-                Code::InvalidId,
+                DiagnosticCode::InvalidId,
                 node,
                 tr!("an e-mail address is not the id {whose}", whose),
                 Some(help),
             );
             None
         }
-        Value::Text(_) => {
+        YamlValue::Text(_) => {
             finder.wrong_type_with(
                 node,
                 tr!("a number"),
                 tr!("the id {whose}", whose),
-                Text::known(of.named),
+                Text::from_msgid(of.named),
             );
             None
         }
-        Value::Odd(text) => {
+        YamlValue::Odd(text) => {
             let help = tr!("ids are whole numbers from 1 to 2147483646");
             finder.error(
-                Code::InvalidId,
+                DiagnosticCode::InvalidId,
                 node,
                 tr!("{number} is not the id {whose}", number = text, whose),
                 Some(help),
@@ -299,7 +306,7 @@ fn in_plain_digits(text: &str, number: u64) -> Text {
 }
 
 /// An e-mail address, in lower case.
-pub(super) fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<str>>> {
+pub(super) fn email(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<Arc<str>>> {
     let text = text(finder, node, tr!("an e-mail address"))?;
     let parts = text.split_once('@');
     let odd =
@@ -309,30 +316,30 @@ pub(super) fn email(finder: &mut Finder<'_>, node: &Node) -> Option<Placed<Arc<s
     if !right || text.contains(odd) || text.len() > 254 {
         let help = tr!("write the address alone, such as anna@example.com");
         finder.error(
-            Code::InvalidEmail,
+            DiagnosticCode::InvalidEmail,
             node,
             tr!("{text} is not an e-mail address", text = format_args!("{text:?}")),
             Some(help),
         );
         return None;
     }
-    Some(Placed { value: text.to_lowercase().into(), place: finder.place(node) })
+    Some(Located { value: text.to_lowercase().into(), place: finder.place(node) })
 }
 
 /// A whole number up to the largest that makes sense.
 pub(super) fn number(
     finder: &mut Finder<'_>,
-    node: &Node,
+    node: &YamlNode,
     what: &str,
     largest: u32,
 ) -> Option<u32> {
     match &node.value {
-        Value::Whole(number) => {
+        YamlValue::Whole(number) => {
             let known = u32::try_from(*number).ok().filter(|number| *number <= largest);
             if known.is_none() {
                 let message = tr!("{number} is outside of the range of `{what}`", number, what);
                 finder.error(
-                    Code::OutOfRange,
+                    DiagnosticCode::OutOfRange,
                     node,
                     message,
                     Some(tr!("a whole number from 0 to {largest}", largest)),
@@ -340,10 +347,10 @@ pub(super) fn number(
             }
             known
         }
-        Value::Text(text) | Value::Odd(text) if decimal::meant(text).is_some() => {
+        YamlValue::Text(text) | YamlValue::Odd(text) if decimal::meant(text).is_some() => {
             let number = decimal::meant(text).unwrap_or_default();
             let (message, help) = match &node.value {
-                Value::Text(text) if decimal::is_plain(text) => (
+                YamlValue::Text(text) if decimal::is_plain(text) => (
                     tr!("`{what}` is a number, and here stands a text", what),
                     tr!("write it without quotes: {text}", text),
                 ),
@@ -352,13 +359,13 @@ pub(super) fn number(
                     in_plain_digits(text, number),
                 ),
             };
-            finder.error(Code::WrongType, node, message, Some(help));
+            finder.error(DiagnosticCode::WrongType, node, message, Some(help));
             None
         }
-        Value::Odd(number) => {
+        YamlValue::Odd(number) => {
             let message = tr!("{number} is outside of the range of `{what}`", number, what);
             finder.error(
-                Code::OutOfRange,
+                DiagnosticCode::OutOfRange,
                 node,
                 message,
                 Some(tr!("a whole number from 0 to {largest}", largest)),
@@ -375,11 +382,11 @@ pub(super) fn number(
 /// A text, whatever stands in it.
 pub(super) fn text<'n>(
     finder: &mut Finder<'_>,
-    node: &'n Node,
+    node: &'n YamlNode,
     what: impl Into<Text>,
 ) -> Option<&'n str> {
     match &node.value {
-        Value::Text(text) => Some(text),
+        YamlValue::Text(text) => Some(text),
         _ => {
             finder.wrong_type(node, tr!("a text"), what);
             None
@@ -390,24 +397,24 @@ pub(super) fn text<'n>(
 /// A text of one line that is not empty.
 pub(super) fn line(
     finder: &mut Finder<'_>,
-    node: &Node,
+    node: &YamlNode,
     what: &str,
     longest: usize,
 ) -> Option<Arc<str>> {
     let text = text(finder, node, format!("`{what}`"))?.trim();
     if text.is_empty() {
-        finder.error(Code::EmptyText, node, tr!("`{what}` is empty", what), None);
+        finder.error(DiagnosticCode::EmptyText, node, tr!("`{what}` is empty", what), None);
         return None;
     }
     if text.contains(char::is_control) {
         let help = tr!("write it on one line");
         let message = tr!("`{what}` holds a line break or a control character", what);
-        finder.error(Code::ControlCharacter, node, message, Some(help));
+        finder.error(DiagnosticCode::ControlCharacter, node, message, Some(help));
         return None;
     }
     if text.chars().count() > longest {
         let message = tr!("`{what}` is longer than {longest} characters", what, longest);
-        finder.error(Code::OutOfRange, node, message, None);
+        finder.error(DiagnosticCode::OutOfRange, node, message, None);
         return None;
     }
     Some(text.into())

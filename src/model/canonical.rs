@@ -1,7 +1,7 @@
 //! The canonical form of JSON (RFC 8785), of which digests are made.
 //!
 //! Every layout that is read needs it, and to find it is the most that is done for a card. So a
-//! text is taken apart into [`Node`]s, which borrow from it, and not into the values of
+//! text is taken apart into [`JsonNode`]s, which borrow from it, and not into the values of
 //! `serde_json`, which own a text for every name. Nearly all layouts have plain keys and whole
 //! numbers; then what `serde_json` writes is the canonical form, once the keys are sorted.
 //! Everything else is left to the library for it, which lays every key and value out in a buffer of
@@ -22,24 +22,24 @@ const EXACT: u64 = 1 << 53;
 
 /// A value as it stands in a text, but for the order of keys, which says nothing.
 #[derive(Debug)]
-pub(super) enum Node<'a> {
+pub(super) enum JsonNode<'a> {
     Null,
     Bool(bool),
     Number(Number),
     Text(Cow<'a, str>),
-    List(Vec<Node<'a>>),
+    List(Vec<JsonNode<'a>>),
     /// Sorted by keys, byte by byte. Of entries with the same key the last one counts, as
     /// everywhere in `serde_json`.
-    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+    Object(Vec<(Cow<'a, str>, JsonNode<'a>)>),
 }
 
-impl<'a> Node<'a> {
+impl<'a> JsonNode<'a> {
     /// Takes a text apart.
     ///
     /// # Errors
     ///
     /// If it is not JSON.
-    pub(super) fn of(text: &'a str) -> Result<Self, serde_json::Error> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
@@ -50,9 +50,9 @@ impl<'a> Node<'a> {
     /// If there is no canonical form; nothing that was read from JSON is such a value.
     pub(super) fn digest(&self) -> Result<Digest, serde_json::Error> {
         if self.is_plain() {
-            Digest::of_json(self)
+            Digest::hash_json(self)
         } else {
-            Digest::of_written(|mut sum| serde_json_canonicalizer::to_writer(self, &mut sum))
+            Digest::hash_written(|mut sum| serde_json_canonicalizer::to_writer(self, &mut sum))
         }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Node<'a> {
     }
 }
 
-impl Serialize for Node<'_> {
+impl Serialize for JsonNode<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
@@ -105,57 +105,57 @@ impl Serialize for Node<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for JsonNode<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Nodes;
 
         impl<'de> Visitor<'de> for Nodes {
-            type Value = Node<'de>;
+            type Value = JsonNode<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("JSON")
             }
 
-            fn visit_unit<E>(self) -> Result<Node<'de>, E> {
-                Ok(Node::Null)
+            fn visit_unit<E>(self) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Null)
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
-                Ok(Node::Bool(value))
+            fn visit_bool<E>(self, value: bool) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Bool(value))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
-                Ok(Node::Number(number.into()))
+            fn visit_i64<E>(self, number: i64) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Number(number.into()))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
-                Ok(Node::Number(number.into()))
+            fn visit_u64<E>(self, number: u64) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Number(number.into()))
             }
 
-            fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
+            fn visit_f64<E>(self, number: f64) -> Result<JsonNode<'de>, E> {
                 // What JSON can hold is finite.
-                Ok(Number::from_f64(number).map_or(Node::Null, Node::Number))
+                Ok(Number::from_f64(number).map_or(JsonNode::Null, JsonNode::Number))
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
-                Ok(Node::Text(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Text(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
-                Ok(Node::Text(Cow::Owned(text.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<JsonNode<'de>, E> {
+                Ok(JsonNode::Text(Cow::Owned(text.to_owned())))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<JsonNode<'de>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = list.next_element()? {
                     items.push(item);
                 }
-                Ok(Node::List(items))
+                Ok(JsonNode::List(items))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-                let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
-                while let Some((Key(key), value)) = map.next_entry()? {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonNode<'de>, A::Error> {
+                let mut entries: Vec<(Cow<'de, str>, JsonNode<'de>)> = Vec::new();
+                while let Some((JsonKey(key), value)) = map.next_entry()? {
                     entries.push((key, value));
                 }
                 // Stable, so that the last one of the same key stays the last.
@@ -167,7 +167,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
                     }
                     same
                 });
-                Ok(Node::Object(entries))
+                Ok(JsonNode::Object(entries))
             }
         }
 
@@ -177,7 +177,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
 
 /// A key, borrowed if it stands in the text as it is.
 #[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonKey<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -189,11 +189,11 @@ mod tests {
     /// The digest as the libraries have it.
     fn slowly(text: &str) -> Digest {
         let value: Value = serde_json::from_str(text).unwrap();
-        Digest::of(&serde_json_canonicalizer::to_vec(&value).unwrap())
+        Digest::hash(&serde_json_canonicalizer::to_vec(&value).unwrap())
     }
 
     fn quickly(text: &str) -> Digest {
-        Node::of(text).unwrap().digest().unwrap()
+        JsonNode::parse(text).unwrap().digest().unwrap()
     }
 
     fn words() -> impl Strategy<Value = String> {
@@ -265,7 +265,7 @@ mod tests {
             "{\"\u{e9}\":1}",
             "[{\"a\":[0.5]}]",
         ] {
-            assert!(!Node::of(text).unwrap().is_plain(), "{text}");
+            assert!(!JsonNode::parse(text).unwrap().is_plain(), "{text}");
             assert_eq!(quickly(text), slowly(text), "{text}");
         }
         for value in [
@@ -273,7 +273,7 @@ mod tests {
             json!([{"name": "main", "title": "Zur\u{fc}ck \u{1}\u{7f}\"/\\", "elements": [], "sort": -7}]),
         ] {
             let text = value.to_string();
-            assert!(Node::of(&text).unwrap().is_plain(), "{text}");
+            assert!(JsonNode::parse(&text).unwrap().is_plain(), "{text}");
             assert_eq!(quickly(&text), slowly(&text), "{text}");
         }
     }
@@ -295,7 +295,7 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for text in ["", "[1,]", "{\"a\"}", "[1] 2", "\"\\ud800\"", "nul", "1e999", &deep] {
             assert!(
-                Node::of(text).is_err() && serde_json::from_str::<Value>(text).is_err(),
+                JsonNode::parse(text).is_err() && serde_json::from_str::<Value>(text).is_err(),
                 "{text}"
             );
         }
@@ -303,12 +303,12 @@ mod tests {
 
     #[test]
     fn texts_are_borrowed_where_they_stand_as_they_are() {
-        let node = Node::of(r#"[{"name":"main"},{"name":"a\/b"}]"#).unwrap();
+        let node = JsonNode::parse(r#"[{"name":"main"},{"name":"a\/b"}]"#).unwrap();
         let name = |index: usize| node.items().unwrap()[index].get("name").unwrap();
-        assert!(matches!(name(0), Node::Text(Cow::Borrowed("main"))));
-        let Node::Object(entries) = &node.items().unwrap()[0] else { panic!("no object") };
+        assert!(matches!(name(0), JsonNode::Text(Cow::Borrowed("main"))));
+        let JsonNode::Object(entries) = &node.items().unwrap()[0] else { panic!("no object") };
         assert!(matches!(entries[..], [(Cow::Borrowed("name"), _)]));
-        assert!(matches!(name(1), Node::Text(Cow::Owned(text)) if text == "a/b"));
+        assert!(matches!(name(1), JsonNode::Text(Cow::Owned(text)) if text == "a/b"));
         assert!(node.get("name").is_none() && name(0).items().is_none());
     }
 }

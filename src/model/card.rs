@@ -29,7 +29,7 @@ impl LeadCustomerType {
     }
 
     /// The word that manifests and reports use: `simple` or `repeat`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Simple => "simple",
             Self::Repeat => "repeat",
@@ -39,7 +39,7 @@ impl LeadCustomerType {
 
 impl fmt::Display for LeadCustomerType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
+        f.pad(self.as_str())
     }
 }
 
@@ -88,8 +88,8 @@ impl CardKey {
 impl fmt::Display for CardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope {
-            CardScope::Common => write!(f, "common/{}", self.lead.word()),
-            CardScope::Personal(user) => write!(f, "personal/{user}/{}", self.lead.word()),
+            CardScope::Common => write!(f, "common/{}", self.lead.as_str()),
+            CardScope::Personal(user) => write!(f, "personal/{user}/{}", self.lead.as_str()),
         }
     }
 }

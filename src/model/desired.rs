@@ -8,7 +8,7 @@ use super::{CardKey, DepartmentId, LeadCustomerType, Person, UserId};
 
 /// A place in a file that people write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file as it was named on the command line, or found in a folder named there.
     pub file: Arc<str>,
     /// The line, from 1.
@@ -17,7 +17,7 @@ pub struct Place {
     pub column: u32,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
@@ -100,7 +100,7 @@ pub struct Origin {
     /// `metadata.reason` of the document.
     pub reason: Arc<str>,
     /// Where the selector stands.
-    pub place: Place,
+    pub place: SourceLocation,
     /// The selector.
     pub selector: Selector,
 }

@@ -14,7 +14,7 @@ pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of bytes.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn hash(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
@@ -24,7 +24,7 @@ impl Digest {
     /// # Errors
     ///
     /// What `write` fails with.
-    pub fn of_written<E>(
+    pub fn hash_written<E>(
         write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut sum = Sum(Sha256::new());
@@ -37,8 +37,8 @@ impl Digest {
     /// # Errors
     ///
     /// If JSON cannot hold it.
-    pub fn of_json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
-        Self::of_written(|sum| {
+    pub fn hash_json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Self::hash_written(|sum| {
             let mut buffered = io::BufWriter::new(sum);
             serde_json::to_writer(&mut buffered, value)?;
             buffered.flush().map_err(serde_json::Error::io)
@@ -106,15 +106,15 @@ mod tests {
 
     #[test]
     fn written_in_pieces_or_given_as_a_whole_it_is_the_same() {
-        let written = Digest::of_written(|sum| {
+        let written = Digest::hash_written(|sum| {
             [&b"a"[..], b"", b"bc"].iter().try_for_each(|piece| sum.write_all(piece))
         });
-        assert_eq!(written.unwrap(), Digest::of(b"abc"));
+        assert_eq!(written.unwrap(), Digest::hash(b"abc"));
     }
 
     #[test]
     fn a_digest_is_what_sha256sum_prints_and_can_be_read_back() {
-        let digest = Digest::of(b"abc");
+        let digest = Digest::hash(b"abc");
         assert_eq!(
             digest.hex(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

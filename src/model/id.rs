@@ -15,7 +15,7 @@ use url::Host;
 ///
 /// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any
 /// larger id is clamped to it, so that a row there may be anybody's.
-const LARGEST: u32 = 2_147_483_646;
+const MAX_ID: u32 = 2_147_483_646;
 
 /// A name of the domain name system has at most this many characters.
 const LONGEST_HOST: usize = 253;
@@ -52,7 +52,7 @@ macro_rules! number_id {
             pub fn new(number: u64) -> Result<Self, IdError> {
                 u32::try_from(number)
                     .ok()
-                    .filter(|number| *number <= LARGEST)
+                    .filter(|number| *number <= MAX_ID)
                     .and_then(NonZeroU32::new)
                     .map(Self)
                     .ok_or(IdError::OutOfRange)
@@ -101,7 +101,7 @@ impl UserId {
 
     /// An id that no user has: the last of the range. A read of its personal card shows what stands
     /// in for everybody.
-    pub const IMPOSSIBLE: Self = match NonZeroU32::new(LARGEST) {
+    pub const IMPOSSIBLE: Self = match NonZeroU32::new(MAX_ID) {
         Some(number) => Self(number),
         None => Self(NonZeroU32::MIN),
     };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Digest;
-use super::canonical::Node;
+use super::canonical::JsonNode;
 
 /// The content of one card, as the portal's `get` returned it.
 ///
@@ -55,8 +55,8 @@ impl Layout {
     ///
     /// If it is not JSON, or `null`.
     pub fn from_json(text: &str) -> Result<Self, LayoutError> {
-        let content = Node::of(text).map_err(LayoutError::NotJson)?;
-        if matches!(content, Node::Null) {
+        let content = JsonNode::parse(text).map_err(LayoutError::NotJson)?;
+        if matches!(content, JsonNode::Null) {
             return Err(LayoutError::Null);
         }
         let (sections, fields) = counts(&content);
@@ -87,7 +87,9 @@ impl Layout {
     /// The sections and fields, for people to look at.
     pub fn outline(&self) -> Outline {
         // The text was JSON when the value was made, and cannot have changed since.
-        serde_json::from_str(&self.0.text).map(|value| Outline::of(&value)).unwrap_or_default()
+        serde_json::from_str(&self.0.text)
+            .map(|value| Outline::from_value(&value))
+            .unwrap_or_default()
     }
 }
 
@@ -147,10 +149,10 @@ pub struct Field {
 }
 
 impl Outline {
-    fn of(value: &Value) -> Self {
+    fn from_value(value: &Value) -> Self {
         let sections = value
             .as_array()
-            .and_then(|items| items.iter().map(Section::of).collect::<Option<Vec<_>>>());
+            .and_then(|items| items.iter().map(Section::from_value).collect::<Option<Vec<_>>>());
         match sections {
             Some(sections) => Self { sections, other: None },
             None => Self { sections: Vec::new(), other: Some(canonical(value)) },
@@ -160,10 +162,10 @@ impl Outline {
 
 /// How many sections and fields an [`Outline`] would have, without making one: every card that is
 /// read is counted.
-fn counts(content: &Node<'_>) -> (u32, u32) {
-    let is_named = |item: &Node<'_>| matches!(item.get("name"), Some(Node::Text(_)));
-    let named = |list: Option<&Node<'_>>| {
-        let items = list.and_then(Node::items).filter(|items| items.iter().all(is_named));
+fn counts(content: &JsonNode<'_>) -> (u32, u32) {
+    let is_named = |item: &JsonNode<'_>| matches!(item.get("name"), Some(JsonNode::Text(_)));
+    let named = |list: Option<&JsonNode<'_>>| {
+        let items = list.and_then(JsonNode::items).filter(|items| items.iter().all(is_named));
         items.map_or(0, |items| number(items.len()))
     };
     let sections = named(Some(content));
@@ -177,12 +179,12 @@ fn number(count: usize) -> u32 {
 
 impl Section {
     /// Reads an entry as a section, if it has the shape of one.
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         let entry = value.as_object()?;
         let name = entry.get("name")?.as_str()?;
         let elements = entry.get("elements").and_then(Value::as_array);
-        let fields =
-            elements.and_then(|fields| fields.iter().map(Field::of).collect::<Option<Vec<_>>>());
+        let fields = elements
+            .and_then(|fields| fields.iter().map(Field::from_value).collect::<Option<Vec<_>>>());
         let kept_apart = |key: &str, value: &Value| match key {
             "name" => true,
             "title" => value.is_string(),
@@ -200,7 +202,7 @@ impl Section {
 }
 
 impl Field {
-    fn of(value: &Value) -> Option<Self> {
+    fn from_value(value: &Value) -> Option<Self> {
         let entry = value.as_object()?;
         let name = entry.get("name")?.as_str()?.to_owned();
         Some(Self { name, other: rest(entry, |key, _| key == "name") })

@@ -26,7 +26,7 @@ impl Ledger {
     }
 
     /// Marks a target as done for a generation. The first mark stays: it tells what was removed.
-    pub fn mark(&mut self, generation: Generation, key: CardKey, entry: LedgerEntry) {
+    pub fn record_reset(&mut self, generation: Generation, key: CardKey, entry: LedgerEntry) {
         self.entries.entry((generation, key)).or_insert(entry);
     }
 
@@ -43,7 +43,7 @@ impl Ledger {
     /// Takes over the marks of another ledger; where both know a target, the own mark stays.
     pub fn merge(&mut self, other: Self) {
         for ((generation, key), entry) in other.entries {
-            self.mark(generation, key, entry);
+            self.record_reset(generation, key, entry);
         }
     }
 }

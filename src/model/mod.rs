@@ -2,7 +2,7 @@
 //!
 //! Everything else speaks in these words. The module does no I/O, knows no file format and derives
 //! no serde: what people write (`manifest`), what the portal speaks (`portal`) and what recard
-//! keeps (`format`) are three families of formats that change for different reasons, and each
+//! keeps (`records`) are three families of formats that change for different reasons, and each
 //! converts to and from the types here at its own border.
 //!
 //! A value of a type in this module is right by construction: an id is in range, a layout is JSON,
@@ -24,8 +24,8 @@ mod state;
 
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
 pub use desired::{
-    DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Place,
-    Selector, TreeGap, TreeHole,
+    DesiredState, DesiredTarget, Generation, GuardLimits, ManifestLimits, Mode, Origin, Selector,
+    SourceLocation, TreeGap, TreeHole,
 };
 pub use digest::{Digest, ParseDigestError};
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
@@ -33,6 +33,6 @@ pub use layout::{Field, Layout, LayoutError, Outline, Section};
 pub use ledger::{Ledger, LedgerEntry};
 pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};
-pub use selection::{Selecting, Selection, Selections};
+pub use selection::{CurrentSelection, Selection, Selections};
 pub use snapshot::{ParseTrustEvidenceError, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
 pub use state::{CardState, Observed, UnreadableReason};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::language::Text;
+use crate::i18n::Text;
 
 /// What became of one target of a run. More than done or failed: what the portal may have done
 /// without telling is neither.
@@ -23,7 +23,7 @@ pub enum Outcome {
     /// The person saved between the last read and the reset. What they saved is there again, and
     /// reads back the same: it was put back, or they have saved the very same once more, which
     /// nobody can tell from it.
-    PutBack,
+    Compensated,
     /// The layout of the backup is on the portal again, and reads back the same.
     Restored,
     /// The layout of the backup is on the portal again, and reads back the same; but the read just
@@ -46,7 +46,7 @@ pub enum Outcome {
         message: String,
     },
     /// The portal accepted the reset, but the card still reads as customised.
-    StillCustomised,
+    StillCustomized,
     /// The card was lost in the last moment and could not be put back by recard. The text says what
     /// to do.
     Lost(String),
@@ -80,12 +80,12 @@ impl Outcome {
             | Self::Restored
             | Self::RestoredUnseen => OutcomeClass::Done,
             Self::AlreadyDefault | Self::Changed => OutcomeClass::Skipped,
-            Self::PutBack
+            Self::Compensated
             | Self::RestoredInPart(_)
             | Self::NewerKept
             | Self::NewerInBackup(_)
             | Self::Refused { .. }
-            | Self::StillCustomised
+            | Self::StillCustomized
             | Self::Lost(_)
             | Self::NotAttempted(_) => OutcomeClass::Failed,
             Self::Unknown(_) => OutcomeClass::Unknown,
@@ -94,7 +94,7 @@ impl Outcome {
 
     /// Returns whether the target needs no further look. A card that changed since the plan was
     /// rightly skipped, and still needs one.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_resolved(&self) -> bool {
         match self.class() {
             OutcomeClass::Done => true,
             OutcomeClass::Skipped => *self != Self::Changed,
@@ -108,21 +108,21 @@ impl Outcome {
     }
 
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Reset => "reset",
             Self::ResetUnseen => "reset-unseen",
             Self::ResetBlind => "reset-blind",
             Self::AlreadyDefault => "already-default",
             Self::Changed => "changed",
-            Self::PutBack => "put-back",
+            Self::Compensated => "put-back",
             Self::Restored => "restored",
             Self::RestoredUnseen => "restored-unseen",
             Self::RestoredInPart(_) => "restored-in-part",
             Self::NewerKept => "newer-kept",
             Self::NewerInBackup(_) => "newer-in-backup",
             Self::Refused { .. } => "refused",
-            Self::StillCustomised => "still-customised",
+            Self::StillCustomized => "still-customised",
             Self::Lost(_) => "lost",
             Self::Unknown(_) => "unknown",
             Self::NotAttempted(_) => "not-attempted",
@@ -140,7 +140,7 @@ impl fmt::Display for Outcome {
             Self::ResetBlind => f.write_str(&tr!("reset without a read or a backup")),
             Self::AlreadyDefault => f.write_str(&tr!("already at its default")),
             Self::Changed => f.write_str(&tr!("changed since the plan; not touched")),
-            Self::PutBack => f.write_str(&tr!("saved by its owner in the same moment; their layout is there again")),
+            Self::Compensated => f.write_str(&tr!("saved by its owner in the same moment; their layout is there again")),
             Self::Restored => f.write_str(&tr!("restored, read back the same")),
             Self::RestoredUnseen => {
                 f.write_str(&tr!("restored, read back the same; what it replaced just before was not seen"))
@@ -159,10 +159,10 @@ impl fmt::Display for Outcome {
             Self::Refused { code, message } => {
                 f.write_str(&tr!("refused by the portal: {message} ({code})", message, code))
             }
-            Self::StillCustomised => f.write_str(&tr!("reset, but still reads as customised")),
-            Self::Lost(advice) => f.write_str(&tr!("lost in the last moment: {advice}", advice = Text::known(advice))),
-            Self::Unknown(reason) => f.write_str(&tr!("unknown: {reason}", reason = Text::known(reason))),
-            Self::NotAttempted(reason) => f.write_str(&tr!("not attempted: {reason}", reason = Text::known(reason))),
+            Self::StillCustomized => f.write_str(&tr!("reset, but still reads as customised")),
+            Self::Lost(advice) => f.write_str(&tr!("lost in the last moment: {advice}", advice = Text::from_msgid(advice))),
+            Self::Unknown(reason) => f.write_str(&tr!("unknown: {reason}", reason = Text::from_msgid(reason))),
+            Self::NotAttempted(reason) => f.write_str(&tr!("not attempted: {reason}", reason = Text::from_msgid(reason))),
         }
     }
 }
@@ -182,12 +182,12 @@ pub struct Totals {
 
 impl Totals {
     /// Counts outcomes.
-    pub fn of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
-        Self::of_classes(outcomes.into_iter().map(Outcome::class))
+    pub fn from_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+        Self::from_classes(outcomes.into_iter().map(Outcome::class))
     }
 
     /// Counts the classes of outcomes.
-    pub fn of_classes(classes: impl IntoIterator<Item = OutcomeClass>) -> Self {
+    pub fn from_classes(classes: impl IntoIterator<Item = OutcomeClass>) -> Self {
         let mut totals = Self::default();
         for class in classes {
             match class {

@@ -26,7 +26,7 @@ pub struct Selection {
 
 /// A manifest of the present run, with what it selects.
 #[derive(Clone, Copy, Debug)]
-pub struct Selecting<'a> {
+pub struct CurrentSelection<'a> {
     /// The name of the manifest.
     pub manifest: &'a str,
     /// The file; empty if it is none.
@@ -53,7 +53,7 @@ impl Selections {
     /// the people were selected there. `is_gone` tells the latter.
     pub fn previous(
         &self,
-        run: &[Selecting<'_>],
+        run: &[CurrentSelection<'_>],
         is_gone: impl Fn(&str) -> bool,
     ) -> BTreeMap<String, u32> {
         let names: BTreeSet<&str> = run.iter().map(|one| one.manifest).collect();
@@ -63,7 +63,7 @@ impl Selections {
             .filter(|(name, _)| !names.contains(name.as_str()))
             .map(|(_, selection)| selection)
             .collect();
-        let previous = |one: &Selecting<'_>| match self.0.get(one.manifest) {
+        let previous = |one: &CurrentSelection<'_>| match self.0.get(one.manifest) {
             Some(known) => Some(known.count),
             None => {
                 let continued = left.iter().filter(|selection| {
@@ -78,7 +78,7 @@ impl Selections {
     }
 
     /// Keeps what the manifests of a run selected. Returns `false` if that was known already.
-    pub fn keep(&mut self, run: &[Selecting<'_>]) -> bool {
+    pub fn keep(&mut self, run: &[CurrentSelection<'_>]) -> bool {
         let order = self
             .0
             .values()
@@ -87,7 +87,7 @@ impl Selections {
             .unwrap_or_default()
             .saturating_add(1);
         let mut changed = false;
-        for Selecting { manifest, file, people } in run {
+        for CurrentSelection { manifest, file, people } in run {
             let same = self
                 .0
                 .get(*manifest)
@@ -130,8 +130,8 @@ mod tests {
         ids.map(|id| UserId::new(id).unwrap()).collect()
     }
 
-    fn one<'a>(manifest: &'a str, file: &'a str, people: &'a [UserId]) -> Selecting<'a> {
-        Selecting { manifest, file, people }
+    fn one<'a>(manifest: &'a str, file: &'a str, people: &'a [UserId]) -> CurrentSelection<'a> {
+        CurrentSelection { manifest, file, people }
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl TrustEvidence {
     ];
 
     /// The word for machine output and files; never changes.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::WholeSeconds => "whole-seconds",
             Self::NoTimeZoneOffset => "no-time-zone-offset",
@@ -93,7 +93,7 @@ impl FromStr for TrustEvidence {
     type Err = ParseTrustEvidenceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|evidence| evidence.word() == text);
+        let found = Self::ALL.into_iter().find(|evidence| evidence.as_str() == text);
         found.ok_or_else(|| ParseTrustEvidenceError(text.to_owned()))
     }
 }

@@ -9,9 +9,9 @@ pub enum CardState {
     Default,
     /// The portal has no row for it, but answers with the row that stands in for everybody. No
     /// reset can remove that one, and there is nothing of this person's to remove.
-    Inherited,
+    CommonDefault,
     /// The portal has a row, with this layout.
-    Customised(Layout),
+    Customized(Layout),
 }
 
 impl CardState {
@@ -19,27 +19,27 @@ impl CardState {
     ///
     /// A person's own row that happens to equal the stand-in cannot be told from it; removing it
     /// would change nothing that anybody sees, so it counts as inherited.
-    pub fn of_read(read: Option<Layout>, common_default: Option<&Layout>) -> Self {
+    pub fn from_read(read: Option<Layout>, common_default: Option<&Layout>) -> Self {
         match read {
             None => Self::Default,
-            Some(layout) if Some(&layout) == common_default => Self::Inherited,
-            Some(layout) => Self::Customised(layout),
+            Some(layout) if Some(&layout) == common_default => Self::CommonDefault,
+            Some(layout) => Self::Customized(layout),
         }
     }
 
     /// Whether there is nothing to reset.
     pub fn is_default(&self) -> bool {
         match self {
-            Self::Default | Self::Inherited => true,
-            Self::Customised(_) => false,
+            Self::Default | Self::CommonDefault => true,
+            Self::Customized(_) => false,
         }
     }
 
     /// The layout that a reset would remove.
     pub fn layout(&self) -> Option<&Layout> {
         match self {
-            Self::Default | Self::Inherited => None,
-            Self::Customised(layout) => Some(layout),
+            Self::Default | Self::CommonDefault => None,
+            Self::Customized(layout) => Some(layout),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::guard::{Breach, BreachKind, GuardReport, LimitSource, count};
+use super::guard::{GuardReport, LimitSource, Violation, ViolationKind, count};
 use crate::model::ManifestLimits;
 
 /// What would allow a plan that a guard blocks.
@@ -42,14 +42,18 @@ impl GuardReport {
     /// Returns what would allow exactly what the plan does; empty if no guard stands against it.
     pub fn advice(&self) -> Vec<Advice> {
         let mut advice = Vec::new();
-        if self.breaches.iter().any(|breach| matches!(breach.kind, BreachKind::Protected(_))) {
+        if self
+            .violations
+            .iter()
+            .any(|violation| matches!(violation.kind, ViolationKind::Protected(_)))
+        {
             advice.push(Advice::LeaveOut);
         } else if let Some((lines, replace)) = self.lines() {
             advice.push(Advice::Lines { lines, replace });
         }
-        advice.extend(self.breaches.iter().find_map(|breach| {
-            match (&breach.source, &breach.kind) {
-                (LimitSource::CommandLine, BreachKind::TooManyPeople { people, limit }) => {
+        advice.extend(self.violations.iter().find_map(|violation| {
+            match (&violation.source, &violation.kind) {
+                (LimitSource::CommandLine, ViolationKind::TooManyPeople { people, limit }) => {
                     Some(Advice::Flag { limit: *limit, people: *people })
                 }
                 _ => None,
@@ -70,7 +74,7 @@ impl GuardReport {
     /// Returns the complete blocks `guards` of the manifests that have to acknowledge something.
     fn lines(&self) -> Option<(String, Replaces)> {
         let names: BTreeSet<&Arc<str>> =
-            self.limits.manifests.keys().chain(self.measure.manifests.keys()).collect();
+            self.limits.manifests.keys().chain(self.impact.manifests.keys()).collect();
         let several = names.len() > 1;
         let mut replace = Replaces::Nothing;
         let mut blocks = Vec::new();
@@ -92,8 +96,8 @@ impl GuardReport {
     /// Returns the limits of a manifest, with the acknowledgements that it lacks.
     fn needed(&self, name: &Arc<str>, stated: &ManifestLimits) -> ManifestLimits {
         let mut needed = stated.clone();
-        let own = self.measure.manifests.get(name).map_or(0, |measure| count(&measure.people));
-        for Breach { source, kind } in &self.breaches {
+        let own = self.impact.manifests.get(name).map_or(0, |impact| count(&impact.people));
+        for Violation { source, kind } in &self.violations {
             match source {
                 LimitSource::OnlyManifest => {}
                 LimitSource::Manifest(manifest) if manifest == name => {}
@@ -103,17 +107,17 @@ impl GuardReport {
                 }
             }
             match kind {
-                BreachKind::TooManyPeople { .. } | BreachKind::TooLargeShare { .. } => {
+                ViolationKind::TooManyPeople { .. } | ViolationKind::TooLargeShare { .. } => {
                     needed.acknowledged_users = needed.acknowledged_users.max(Some(own));
                 }
-                BreachKind::CommonCard(lead) => {
+                ViolationKind::CommonCard(lead) => {
                     needed.acknowledged_common.insert(*lead);
                 }
-                BreachKind::SpecialPerson(user, _) => {
+                ViolationKind::SpecialPerson(user, _) => {
                     needed.acknowledged_people.insert(*user);
                 }
-                BreachKind::Shrunk { now, .. } => needed.acknowledged_selection = Some(*now),
-                BreachKind::Protected(_) => {}
+                ViolationKind::Shrunk { now, .. } => needed.acknowledged_selection = Some(*now),
+                ViolationKind::Protected(_) => {}
             }
         }
         needed
@@ -134,7 +138,7 @@ fn block(limits: &ManifestLimits) -> String {
     let mut entries = Vec::new();
     entries.extend(acknowledged_users.map(|number| format!("users: {number}")));
     entries.extend(acknowledged_selection.map(|number| format!("selection: {number}")));
-    let common: Vec<&str> = acknowledged_common.iter().map(|lead| lead.word()).collect();
+    let common: Vec<&str> = acknowledged_common.iter().map(|lead| lead.as_str()).collect();
     let people: Vec<String> = acknowledged_people.iter().map(ToString::to_string).collect();
     for (key, list) in [("common", common.join(", ")), ("people", people.join(", "))] {
         if !list.is_empty() {

@@ -1,6 +1,6 @@
 //! The right to apply a plan, as a value.
 
-use super::{Finding, GuardReport, Plan};
+use super::{GuardReport, Plan, PlanDefect};
 
 /// A plan that may be applied: the checker found nothing, and every guard holds or is acknowledged.
 ///
@@ -14,12 +14,12 @@ pub enum NotApproved {
     /// A guard stands against it.
     Guards(Box<GuardReport>),
     /// The checker found a fault: a bug in recard.
-    Faulty(Vec<Finding>),
+    Faulty(Vec<PlanDefect>),
 }
 
 impl<'a> ApprovedPlan<'a> {
     /// Approves a plan, given what the checker found.
-    pub fn new(plan: &'a Plan, findings: Vec<Finding>) -> Result<Self, NotApproved> {
+    pub fn new(plan: &'a Plan, findings: Vec<PlanDefect>) -> Result<Self, NotApproved> {
         if !findings.is_empty() {
             return Err(NotApproved::Faulty(findings));
         }

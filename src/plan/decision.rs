@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::model::{Generation, Layout, TreeGap, TreeHole, UnreadableReason};
 
 /// What is to happen with one target.
@@ -23,11 +23,11 @@ pub enum KeepReason {
     AtDefault,
     /// The portal answers with the row that stands in for everybody; there is nothing of this
     /// person's.
-    StandIn,
+    CommonDefault,
     /// The card had its reset for this generation, and is at its default.
-    HadItsTurn(Generation),
+    AlreadyReset(Generation),
     /// The card had its reset for this generation, and somebody has arranged it anew since.
-    CustomisedAgain(Generation),
+    CustomizedAgain(Generation),
 }
 
 /// What a reset removes.
@@ -53,7 +53,7 @@ pub enum HoldReason {
 
 impl Decision {
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Keep(_) => "keep",
             Self::Reset(_) => "reset",
@@ -62,11 +62,11 @@ impl Decision {
     }
 
     /// The reason as a word for machine output; never changes.
-    pub fn reason_word(&self) -> &'static str {
+    pub fn reason_str(&self) -> &'static str {
         match self {
-            Self::Keep(reason) => reason.word(),
-            Self::Reset(removal) => removal.word(),
-            Self::Hold(reason) => reason.word(),
+            Self::Keep(reason) => reason.as_str(),
+            Self::Reset(removal) => removal.as_str(),
+            Self::Hold(reason) => reason.as_str(),
         }
     }
 
@@ -81,19 +81,19 @@ impl Decision {
 
 impl KeepReason {
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::AtDefault => "at-default",
-            Self::StandIn => "stand-in",
-            Self::HadItsTurn(_) => "had-its-turn",
-            Self::CustomisedAgain(_) => "customised-again",
+            Self::CommonDefault => "stand-in",
+            Self::AlreadyReset(_) => "had-its-turn",
+            Self::CustomizedAgain(_) => "customised-again",
         }
     }
 }
 
 impl Removal {
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Layout(_) => "customised",
             Self::Unread => "unread",
@@ -103,7 +103,7 @@ impl Removal {
 
 impl HoldReason {
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unreadable(UnreadableReason::Refused { .. }) => "read-refused",
             Self::Unreadable(UnreadableReason::ReadsNotTrusted) => "reads-not-trusted",
@@ -130,13 +130,13 @@ impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtDefault => f.write_str(&tr!("already at its default")),
-            Self::StandIn => {
+            Self::CommonDefault => {
                 f.write_str(&tr!("already at its default (shows the card set for all)"))
             }
-            Self::HadItsTurn(generation) => {
+            Self::AlreadyReset(generation) => {
                 f.write_str(&tr!("had its reset for {generation}", generation))
             }
-            Self::CustomisedAgain(generation) => {
+            Self::CustomizedAgain(generation) => {
                 f.write_str(&tr!("customised again after its reset for {generation}", generation))
             }
         }
@@ -175,7 +175,7 @@ impl fmt::Display for HoldReason {
                 "reads empty, but nothing proves that the portal reads the person's card and not the caller's"
             )),
             Self::Unreadable(UnreadableReason::NoAnswer(what)) => {
-                f.write_str(&tr!("no usable answer: {what}", what = Text::known(what)))
+                f.write_str(&tr!("no usable answer: {what}", what = Text::from_msgid(what)))
             }
             Self::NotSeen => f.write_str(&tr!("was not read")),
             Self::TreeGap(TreeGap { excepted, department, hole: TreeHole::NotListed(missing) })

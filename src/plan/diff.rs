@@ -9,7 +9,7 @@ use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{ChangeTag, group_diff_ops};
 
-use crate::diagnostic::without_controls;
+use crate::diagnostic::strip_controls;
 use crate::model::{Layout, Outline};
 
 /// How many unchanged lines stand around a change.
@@ -19,14 +19,14 @@ const CONTEXT: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffLine {
     /// Whether it goes, comes or stays.
-    pub change: Change,
+    pub change: LineChange,
     /// The line without its end.
     pub text: String,
 }
 
 /// What happens to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum LineChange {
     /// It stays.
     Same,
     /// It is lost.
@@ -46,18 +46,18 @@ pub fn text(layout: Option<&Layout>) -> String {
     let Some(layout) = layout else { return text };
     let Outline { sections, other } = layout.outline();
     if let Some(other) = other {
-        let _ = writeln!(text, "(not a list of sections) {}", without_controls(&other));
+        let _ = writeln!(text, "(not a list of sections) {}", strip_controls(&other));
     }
     for section in sections {
         let _ = write!(
             text,
             "section {} {:?}",
-            without_controls(&section.name),
-            without_controls(&section.title)
+            strip_controls(&section.name),
+            strip_controls(&section.title)
         );
         attributes(&mut text, &section.other);
         for field in section.fields {
-            let _ = write!(text, "  {}", without_controls(&field.name));
+            let _ = write!(text, "  {}", strip_controls(&field.name));
             attributes(&mut text, &field.other);
         }
     }
@@ -66,7 +66,7 @@ pub fn text(layout: Option<&Layout>) -> String {
 
 fn attributes(text: &mut String, attributes: &[(String, String)]) {
     for (name, value) in attributes {
-        let _ = write!(text, "  {}={}", without_controls(name), without_controls(value));
+        let _ = write!(text, "  {}={}", strip_controls(name), strip_controls(value));
     }
     text.push('\n');
 }
@@ -89,16 +89,16 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let mut lines = Vec::new();
     for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), CONTEXT) {
         lines.push(DiffLine {
-            change: Change::Gap,
+            change: LineChange::Gap,
             text: UnifiedHunkHeader::new(&hunk).to_string(),
         });
         let changes =
             hunk.iter().flat_map(|part| part.iter_changes(before.as_slice(), after.as_slice()));
         lines.extend(changes.map(|change| DiffLine {
             change: match change.tag() {
-                ChangeTag::Equal => Change::Same,
-                ChangeTag::Delete => Change::Removed,
-                ChangeTag::Insert => Change::Added,
+                ChangeTag::Equal => LineChange::Same,
+                ChangeTag::Delete => LineChange::Removed,
+                ChangeTag::Insert => LineChange::Added,
             },
             text: change.value().to_owned(),
         }));
@@ -106,7 +106,7 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     lines
 }
 
-impl Change {
+impl LineChange {
     /// The sign at the beginning of the line in a unified diff; none for the line that tells the
     /// place.
     pub fn sign(self) -> &'static str {

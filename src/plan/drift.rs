@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Decision, OnceState, Plan, PlannedTarget};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{CardKey, Digest, Generation, Origin, PortalId};
 
 /// Everything that drifted.
@@ -42,7 +42,7 @@ pub struct DriftedCard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriftKind {
     /// Mode `enforce`: somebody has arranged it.
-    Customised,
+    Customized,
     /// Mode `once`: it has not had its reset, and neither has anybody else's card of that kind.
     NotYetReset,
     /// Mode `once`: others had their reset; this person came into the selection later, or arranged
@@ -54,40 +54,40 @@ pub enum DriftKind {
     OutOfReach,
     /// Mode `once`: it had its reset, and somebody has arranged it since. That is allowed, and no
     /// reason for an alert.
-    CustomisedAgain,
+    CustomizedAgain,
 }
 
 impl DriftKind {
     /// All kinds, those that need somebody first.
     pub const ALL: [Self; 6] = [
-        Self::Customised,
+        Self::Customized,
         Self::NotYetReset,
         Self::NewInGroup,
         Self::Dismissed,
         Self::OutOfReach,
-        Self::CustomisedAgain,
+        Self::CustomizedAgain,
     ];
 
     /// The word for machine output; never changes.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Customised => "customised",
+            Self::Customized => "customised",
             Self::NotYetReset => "not-yet-reset",
             Self::NewInGroup => "new-in-group",
             Self::Dismissed => "dismissed",
             Self::OutOfReach => "out-of-reach",
-            Self::CustomisedAgain => "customised-again",
+            Self::CustomizedAgain => "customised-again",
         }
     }
 
     /// The kind of a card in mode `once`; nothing if it is as it should be.
-    fn of_once(state: OnceState) -> Option<Self> {
+    fn from_once_state(state: OnceState) -> Option<Self> {
         match state {
             OnceState::NotYetReset => Some(Self::NotYetReset),
             OnceState::NewInGroup => Some(Self::NewInGroup),
-            OnceState::GoneUser => Some(Self::Dismissed),
+            OnceState::Dismissed => Some(Self::Dismissed),
             OnceState::OutOfReach => Some(Self::OutOfReach),
-            OnceState::CustomisedAgain => Some(Self::CustomisedAgain),
+            OnceState::CustomizedAgain => Some(Self::CustomizedAgain),
             OnceState::Done => None,
         }
     }
@@ -95,12 +95,12 @@ impl DriftKind {
     /// Whether it is drift, and not only worth knowing.
     pub fn is_pending(self) -> bool {
         match self {
-            Self::Customised
+            Self::Customized
             | Self::NotYetReset
             | Self::NewInGroup
             | Self::Dismissed
             | Self::OutOfReach => true,
-            Self::CustomisedAgain => false,
+            Self::CustomizedAgain => false,
         }
     }
 }
@@ -108,12 +108,12 @@ impl DriftKind {
 impl fmt::Display for DriftKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
-            Self::Customised => tr!("customised"),
+            Self::Customized => tr!("customised"),
             Self::NotYetReset => tr!("not yet reset"),
             Self::NewInGroup => tr!("new in group"),
             Self::Dismissed => tr!("dismissed"),
             Self::OutOfReach => tr!("out of reach"),
-            Self::CustomisedAgain => tr!("customised again"),
+            Self::CustomizedAgain => tr!("customised again"),
         })
     }
 }
@@ -124,25 +124,25 @@ impl Drift {
     pub fn is_gone(problem: &Diagnostic) -> bool {
         matches!(
             problem.code,
-            Code::UnknownPerson
-                | Code::UnknownEmail
-                | Code::AmbiguousEmail
-                | Code::UnknownDepartment
-                | Code::DismissedPerson
-                | Code::EmptySelection
+            DiagnosticCode::UnknownPerson
+                | DiagnosticCode::UnknownEmail
+                | DiagnosticCode::AmbiguousEmail
+                | DiagnosticCode::UnknownDepartment
+                | DiagnosticCode::DismissedPerson
+                | DiagnosticCode::EmptySelection
         )
     }
 
     /// Reads drift off a plan; `gone` is what [`Drift::is_gone`].
-    pub fn of(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
+    pub fn from_plan(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
         let kind = |target: &PlannedTarget| match (&target.decision, target.once) {
-            (_, Some(state)) => DriftKind::of_once(state),
+            (_, Some(state)) => DriftKind::from_once_state(state),
             (Decision::Hold(_), None) => Some(DriftKind::OutOfReach),
             (Decision::Keep(_), None) => None,
             (Decision::Reset(_), None) if is_dismissed(plan, target.key) => {
                 Some(DriftKind::Dismissed)
             }
-            (Decision::Reset(_), None) => Some(DriftKind::Customised),
+            (Decision::Reset(_), None) => Some(DriftKind::Customized),
         };
         let card = |target: &PlannedTarget| {
             let (generation, origin) = (target.generation.clone(), Arc::clone(&target.origin));
@@ -181,7 +181,7 @@ impl Drift {
         }
         let card = |card: &DriftedCard| {
             let generation = card.generation.as_ref().map_or("", Generation::as_str);
-            format!("{} {} {generation}", card.key, card.kind.word())
+            format!("{} {} {generation}", card.key, card.kind.as_str())
         };
         let gone = |problem: &Diagnostic| format!("{} {}", problem.code, problem.message.english());
         let lines: BTreeSet<String> =
@@ -191,7 +191,7 @@ impl Drift {
             text.push_str(&line);
             text.push('\n');
         }
-        Some(Digest::of(text.as_bytes()))
+        Some(Digest::hash(text.as_bytes()))
     }
 }
 

@@ -25,13 +25,13 @@ const MAX_SHRINK_PERCENT: u32 = 20;
 
 /// How many people and cards a plan hits. What the guards look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measure {
+pub struct Impact {
     /// The people who would lose at least one card, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
     pub common: BTreeSet<LeadCustomerType>,
     /// What each manifest contributes, by its name.
-    pub manifests: BTreeMap<Arc<str>, ManifestMeasure>,
+    pub manifests: BTreeMap<Arc<str>, ManifestImpact>,
     /// How many people each manifest selected in its last run on this portal, if that is known.
     pub previous_selections: BTreeMap<Arc<str>, u32>,
     /// Active users of the portal, guests included.
@@ -45,7 +45,7 @@ pub struct Measure {
 
 /// How many people and cards one manifest hits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ManifestMeasure {
+pub struct ManifestImpact {
     /// The people who would lose at least one card that the manifest selects, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
@@ -58,22 +58,22 @@ pub struct ManifestMeasure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardReport {
     /// What was measured.
-    pub measure: Measure,
+    pub impact: Impact,
     /// The limits that it was measured against.
     pub limits: GuardLimits,
     /// What stands against the plan; empty if it may be applied.
-    pub breaches: Vec<Breach>,
+    pub violations: Vec<Violation>,
     /// What would stand against it, had a manifest not acknowledged it.
-    pub acknowledged: Vec<Breach>,
+    pub acknowledged: Vec<Violation>,
 }
 
 /// One limit that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Violation {
     /// Where the limit comes from.
     pub source: LimitSource,
     /// What was found.
-    pub kind: BreachKind,
+    pub kind: ViolationKind,
 }
 
 /// Where a limit comes from.
@@ -91,7 +91,7 @@ pub enum LimitSource {
 
 /// What a guard found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BreachKind {
+pub enum ViolationKind {
     /// More people than `maxUsers` allows.
     TooManyPeople {
         /// The people hit.
@@ -134,15 +134,15 @@ pub enum SpecialPerson {
 }
 
 /// Breaches, each with whether it is acknowledged.
-type Found = Vec<(Breach, bool)>;
+type MeasuredViolations = Vec<(Violation, bool)>;
 
 /// Measures a plan against the limits.
-pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
-    let mut found = Found::new();
+pub(super) fn report(impact: Impact, limits: &GuardLimits) -> GuardReport {
+    let mut found = MeasuredViolations::new();
     let names: BTreeSet<&Arc<str>> =
-        limits.manifests.keys().chain(measure.manifests.keys()).collect();
+        limits.manifests.keys().chain(impact.manifests.keys()).collect();
     let several = names.len() > 1;
-    let (stated, nothing) = (ManifestLimits::default(), ManifestMeasure::default());
+    let (stated, nothing) = (ManifestLimits::default(), ManifestImpact::default());
     let parties: Vec<Party<'_>> = names
         .into_iter()
         .map(|name| Party {
@@ -152,34 +152,35 @@ pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
                 LimitSource::OnlyManifest
             },
             limits: limits.manifests.get(name).unwrap_or(&stated),
-            measure: measure.manifests.get(name).unwrap_or(&nothing),
-            before: measure.previous_selections.get(name).copied(),
+            impact: impact.manifests.get(name).unwrap_or(&nothing),
+            before: impact.previous_selections.get(name).copied(),
         })
         .collect();
     for party in &parties {
-        party.find(&measure, &mut found);
+        party.find(&impact, &mut found);
     }
     if several {
-        together(&parties, &measure, &mut found);
+        together(&parties, &impact, &mut found);
     }
-    let people = count(&measure.people);
+    let people = count(&impact.people);
     if let Some(limit) = limits.max_users.filter(|limit| people > *limit) {
-        let kind = BreachKind::TooManyPeople { people, limit };
-        found.push((Breach { source: LimitSource::CommandLine, kind }, false));
+        let kind = ViolationKind::TooManyPeople { people, limit };
+        found.push((Violation { source: LimitSource::CommandLine, kind }, false));
     }
     let protected = limits.protected();
-    for user in measure.people.iter().filter(|user| protected.contains(user)) {
+    for user in impact.people.iter().filter(|user| protected.contains(user)) {
         let by = parties.iter().find(|party| party.limits.protected.contains(user));
         let source = by.map_or(LimitSource::AllManifests, |party| party.source.clone());
-        found.push((Breach { source, kind: BreachKind::Protected(*user) }, false));
+        found.push((Violation { source, kind: ViolationKind::Protected(*user) }, false));
     }
-    let (acknowledged, breaches): (Found, Found) =
+    let (acknowledged, violations): (MeasuredViolations, MeasuredViolations) =
         found.into_iter().partition(|(_, acknowledged)| *acknowledged);
-    let bare = |found: Found| found.into_iter().map(|(breach, _)| breach).collect();
+    let bare =
+        |found: MeasuredViolations| found.into_iter().map(|(violation, _)| violation).collect();
     GuardReport {
-        measure,
+        impact,
         limits: limits.clone(),
-        breaches: bare(breaches),
+        violations: bare(violations),
         acknowledged: bare(acknowledged),
     }
 }
@@ -188,13 +189,13 @@ pub(super) fn report(measure: Measure, limits: &GuardLimits) -> GuardReport {
 struct Party<'a> {
     source: LimitSource,
     limits: &'a ManifestLimits,
-    measure: &'a ManifestMeasure,
+    impact: &'a ManifestImpact,
     before: Option<u32>,
 }
 
 impl Party<'_> {
     fn people(&self) -> u32 {
-        count(&self.measure.people)
+        count(&self.impact.people)
     }
 
     fn acknowledges_people(&self) -> bool {
@@ -207,9 +208,9 @@ impl Party<'_> {
     }
 
     /// Measures what the manifest hits against its own limits.
-    fn find(&self, run: &Measure, found: &mut Found) {
+    fn find(&self, run: &Impact, found: &mut MeasuredViolations) {
         let mut add = |kind, acknowledged| {
-            found.push((Breach { source: self.source.clone(), kind }, acknowledged));
+            found.push((Violation { source: self.source.clone(), kind }, acknowledged));
         };
         let people = self.people();
         if let Some(kind) = too_many(people, self.limits.people()) {
@@ -218,33 +219,33 @@ impl Party<'_> {
         if let Some(kind) = too_large_a_share(people, run.employees, self.limits.percent()) {
             add(kind, self.acknowledges_people());
         }
-        for lead in &self.measure.common {
-            add(BreachKind::CommonCard(*lead), self.limits.acknowledged_common.contains(lead));
+        for lead in &self.impact.common {
+            add(ViolationKind::CommonCard(*lead), self.limits.acknowledged_common.contains(lead));
         }
-        for user in &self.measure.people {
+        for user in &self.impact.people {
             let special = match *user {
                 user if user == run.caller => SpecialPerson::Caller,
                 UserId::FIRST => SpecialPerson::FirstUser,
                 _ => continue,
             };
             add(
-                BreachKind::SpecialPerson(*user, special),
+                ViolationKind::SpecialPerson(*user, special),
                 self.limits.acknowledged_people.contains(user),
             );
         }
         if let Some(before) = self.before {
-            let now = count(&self.measure.selected);
+            let now = count(&self.impact.selected);
             if u64::from(now) * 100 < u64::from(before) * u64::from(100 - MAX_SHRINK_PERCENT) {
                 let acknowledged =
                     self.limits.acknowledged_selection.is_some_and(|number| number <= now);
-                add(BreachKind::Shrunk { now, before }, acknowledged);
+                add(ViolationKind::Shrunk { now, before }, acknowledged);
             }
         }
     }
 }
 
 /// Measures what several manifests hit together against the smallest of their limits.
-fn together(parties: &[Party<'_>], run: &Measure, found: &mut Found) {
+fn together(parties: &[Party<'_>], run: &Impact, found: &mut MeasuredViolations) {
     let contributing: Vec<&Party<'_>> = parties.iter().filter(|party| party.people() > 0).collect();
     let acknowledged = contributing.iter().all(|party| party.acknowledges_people());
     let people = count(&run.people);
@@ -258,7 +259,7 @@ fn together(parties: &[Party<'_>], run: &Measure, found: &mut Found) {
         _ => None,
     };
     let mut add =
-        |kind| found.push((Breach { source: LimitSource::AllManifests, kind }, acknowledged));
+        |kind| found.push((Violation { source: LimitSource::AllManifests, kind }, acknowledged));
     if let Some(limit) = least.filter(|limit| alone.is_none_or(|alone| alone.people() > *limit)) {
         too_many(people, limit).into_iter().for_each(&mut add);
     }
@@ -269,14 +270,14 @@ fn together(parties: &[Party<'_>], run: &Measure, found: &mut Found) {
     }
 }
 
-fn too_many(people: u32, limit: u32) -> Option<BreachKind> {
-    (people > limit).then_some(BreachKind::TooManyPeople { people, limit })
+fn too_many(people: u32, limit: u32) -> Option<ViolationKind> {
+    (people > limit).then_some(ViolationKind::TooManyPeople { people, limit })
 }
 
-fn too_large_a_share(people: u32, employees: Option<u32>, limit: u8) -> Option<BreachKind> {
+fn too_large_a_share(people: u32, employees: Option<u32>, limit: u8) -> Option<ViolationKind> {
     let employees = employees.unwrap_or_default();
     let broken = u64::from(people) * 100 > u64::from(employees) * u64::from(limit);
-    (people > FEW_PEOPLE && broken).then_some(BreachKind::TooLargeShare {
+    (people > FEW_PEOPLE && broken).then_some(ViolationKind::TooLargeShare {
         people,
         employees,
         limit,
@@ -290,32 +291,32 @@ pub(super) fn count(people: &[UserId]) -> u32 {
 impl GuardReport {
     /// Returns `true` if the share of the portal counts, and its employees were not counted yet.
     pub fn lacks_employees(&self) -> bool {
-        self.measure.employees.is_none() && count(&self.measure.people) > FEW_PEOPLE
+        self.impact.employees.is_none() && count(&self.impact.people) > FEW_PEOPLE
     }
 
     /// Measures again, with the number of employees.
     #[must_use]
     pub fn with_employees(self, employees: u32) -> Self {
-        report(Measure { employees: Some(employees), ..self.measure }, &self.limits)
+        report(Impact { employees: Some(employees), ..self.impact }, &self.limits)
     }
 
     /// Whether nothing stands against the plan.
     pub fn holds(&self) -> bool {
-        self.breaches.is_empty()
+        self.violations.is_empty()
     }
 }
 
-impl Breach {
+impl Violation {
     /// The word for machine output; never changes.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self.kind {
-            BreachKind::TooManyPeople { .. } => "too-many-people",
-            BreachKind::TooLargeShare { .. } => "too-large-share",
-            BreachKind::CommonCard(_) => "common-card",
-            BreachKind::SpecialPerson(_, SpecialPerson::FirstUser) => "first-user",
-            BreachKind::SpecialPerson(_, SpecialPerson::Caller) => "caller",
-            BreachKind::Protected(_) => "protected",
-            BreachKind::Shrunk { .. } => "selection-shrank",
+            ViolationKind::TooManyPeople { .. } => "too-many-people",
+            ViolationKind::TooLargeShare { .. } => "too-large-share",
+            ViolationKind::CommonCard(_) => "common-card",
+            ViolationKind::SpecialPerson(_, SpecialPerson::FirstUser) => "first-user",
+            ViolationKind::SpecialPerson(_, SpecialPerson::Caller) => "caller",
+            ViolationKind::Protected(_) => "protected",
+            ViolationKind::Shrunk { .. } => "selection-shrank",
         }
     }
 
@@ -330,17 +331,17 @@ impl Breach {
     }
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, kind } = self;
         match (source, kind) {
             (LimitSource::Manifest(name), kind) => f.write_str(&tr!("manifest {name}: {kind}", name, kind)),
-            (LimitSource::AllManifests, BreachKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+            (LimitSource::AllManifests, ViolationKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
                 "{n} person of all manifests would lose a card; the smallest limit maxUsers is {limit}"
                     | "{n} people of all manifests would lose a card; the smallest limit maxUsers is {limit}" % *people,
                 limit
             )),
-            (LimitSource::AllManifests, BreachKind::TooLargeShare { people, employees, limit }) => f.write_str(&tr!(
+            (LimitSource::AllManifests, ViolationKind::TooLargeShare { people, employees, limit }) => f.write_str(&tr!(
                 "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
                      maxPercentOfUsers is {limit} %"
                     | "{n} of {employees} employees would lose a card by all manifests; the smallest limit \
@@ -349,7 +350,7 @@ impl fmt::Display for Breach {
                 employees,
                 limit
             )),
-            (LimitSource::CommandLine, BreachKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
+            (LimitSource::CommandLine, ViolationKind::TooManyPeople { people, limit }) => f.write_str(&tr!(
                 "{n} person would lose a card; the limit maxUsers is {limit}, by --max-users"
                     | "{n} people would lose a card; the limit maxUsers is {limit}, by --max-users" % *people,
                 limit
@@ -359,7 +360,7 @@ impl fmt::Display for Breach {
     }
 }
 
-impl fmt::Display for BreachKind {
+impl fmt::Display for ViolationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::TooManyPeople { people, limit } => tr!(

@@ -5,29 +5,29 @@
 //! [`Decision::Hold`]. Every target gets one, so that "why is nothing happening?" has an answer.
 //!
 //! Beside the planner stand a checker, which looks at a plan with other code and other eyes
-//! ([`check()`]), the guards, which measure how many people a plan hits ([`GuardReport`]), and the
+//! ([`verify_plan()`]), the guards, which measure how many people a plan hits ([`GuardReport`]), and the
 //! approval, without which nobody can apply ([`ApprovedPlan`]).
 
 mod advice;
 mod approval;
-mod check;
 mod decision;
 pub mod diff;
 mod drift;
 mod guard;
 mod once;
 mod planner;
+mod verify;
 
 pub use advice::{Advice, Replaces};
 pub use approval::{ApprovedPlan, NotApproved};
-pub use check::{Finding, check};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{
-    Breach, BreachKind, GuardReport, LimitSource, ManifestMeasure, Measure, SpecialPerson,
+    GuardReport, Impact, LimitSource, ManifestImpact, SpecialPerson, Violation, ViolationKind,
 };
 pub use once::OnceState;
 pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
+pub use verify::{PlanDefect, verify_plan};
 
 #[cfg(test)]
-mod laws;
+mod properties;

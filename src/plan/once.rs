@@ -20,11 +20,11 @@ pub enum OnceState {
     /// between.
     NewInGroup,
     /// It has not had its reset, and the person was dismissed.
-    GoneUser,
+    Dismissed,
     /// It cannot be read, or the read cannot be believed.
     OutOfReach,
     /// It had its reset, and somebody has arranged it since. That is allowed.
-    CustomisedAgain,
+    CustomizedAgain,
     /// It is at its default, or had its reset and stayed so.
     Done,
 }
@@ -34,21 +34,21 @@ impl OnceState {
     pub const ALL: [Self; 6] = [
         Self::NotYetReset,
         Self::NewInGroup,
-        Self::GoneUser,
+        Self::Dismissed,
         Self::OutOfReach,
-        Self::CustomisedAgain,
+        Self::CustomizedAgain,
         Self::Done,
     ];
 
     /// The word for machine output; never changes. The words of drift are the same for the same
     /// thing.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotYetReset => "not-yet-reset",
             Self::NewInGroup => "new-in-group",
-            Self::GoneUser => "dismissed",
+            Self::Dismissed => "dismissed",
             Self::OutOfReach => "out-of-reach",
-            Self::CustomisedAgain => "customised-again",
+            Self::CustomizedAgain => "customised-again",
             Self::Done => "done",
         }
     }
@@ -73,25 +73,25 @@ impl fmt::Display for OnceState {
         f.pad(&match self {
             Self::NotYetReset => tr!("not yet reset"),
             Self::NewInGroup => tr!("new in the group"),
-            Self::GoneUser => tr!("gone user"),
+            Self::Dismissed => tr!("gone user"),
             Self::OutOfReach => tr!("out of reach"),
-            Self::CustomisedAgain => tr!("customised again after its reset"),
+            Self::CustomizedAgain => tr!("customised again after its reset"),
             Self::Done => tr!("done"),
         })
     }
 }
 
 /// Which generations have reached which kinds of cards already. One mark is enough.
-pub(super) struct Begun<'a>(BTreeSet<(&'a Generation, CardKind)>);
+pub(super) struct ReachedGenerations<'a>(BTreeSet<(&'a Generation, CardGroup)>);
 
-impl<'a> Begun<'a> {
+impl<'a> ReachedGenerations<'a> {
     /// Reads it off the ledger.
-    pub(super) fn of(policy: &'a Policy) -> Self {
+    pub(super) fn from_policy(policy: &'a Policy) -> Self {
         Self(
             policy
                 .ledger
                 .iter()
-                .map(|(generation, key, _)| (generation, CardKind::of(key)))
+                .map(|(generation, key, _)| (generation, CardGroup::from_key(key)))
                 .collect(),
         )
     }
@@ -102,31 +102,31 @@ impl<'a> Begun<'a> {
         generation: &Generation,
         key: CardKey,
         decision: &Decision,
-        standing: Standing,
+        account_status: AccountStatus,
     ) -> OnceState {
-        match (decision, standing) {
+        match (decision, account_status) {
             (Decision::Hold(_), _) => OnceState::OutOfReach,
-            (Decision::Keep(KeepReason::CustomisedAgain(_)), _) => OnceState::CustomisedAgain,
+            (Decision::Keep(KeepReason::CustomizedAgain(_)), _) => OnceState::CustomizedAgain,
             (
                 Decision::Keep(
-                    KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_),
+                    KeepReason::AtDefault | KeepReason::CommonDefault | KeepReason::AlreadyReset(_),
                 ),
                 _,
             ) => OnceState::Done,
-            (Decision::Reset(_), Standing::Dismissed) => OnceState::GoneUser,
-            (Decision::Reset(_), Standing::Active)
-                if self.0.contains(&(generation, CardKind::of(key))) =>
+            (Decision::Reset(_), AccountStatus::Dismissed) => OnceState::Dismissed,
+            (Decision::Reset(_), AccountStatus::Active)
+                if self.0.contains(&(generation, CardGroup::from_key(key))) =>
             {
                 OnceState::NewInGroup
             }
-            (Decision::Reset(_), Standing::Active) => OnceState::NotYetReset,
+            (Decision::Reset(_), AccountStatus::Active) => OnceState::NotYetReset,
         }
     }
 }
 
 /// Whether a card's person is still there. A common card is nobody's, and always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum AccountStatus {
     Active,
     Dismissed,
 }
@@ -134,10 +134,10 @@ pub(super) enum Standing {
 /// Personal or common, and for which kind of lead: a generation reaches each of these groups by
 /// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CardKind(bool, LeadCustomerType);
+struct CardGroup(bool, LeadCustomerType);
 
-impl CardKind {
-    fn of(key: CardKey) -> Self {
+impl CardGroup {
+    fn from_key(key: CardKey) -> Self {
         Self(key.user().is_some(), key.lead)
     }
 }
@@ -167,8 +167,8 @@ mod tests {
             .unwrap()
     }
 
-    fn customised() -> Observed {
-        Observed::Known(CardState::Customised(layout()))
+    fn customized() -> Observed {
+        Observed::Known(CardState::Customized(layout()))
     }
 
     /// A plan for cards in a mode, with some of them marked in the ledger and some of their people
@@ -182,7 +182,7 @@ mod tests {
         let origin = Arc::new(Origin {
             manifest: "test".into(),
             reason: "to try".into(),
-            place: Place { file: "test.yaml".into(), line: 1, column: 1 },
+            place: SourceLocation { file: "test.yaml".into(), line: 1, column: 1 },
             selector: Selector::Id,
         });
         let person = |id: UserId| Person {
@@ -222,7 +222,7 @@ mod tests {
         };
         let mut ledger = Ledger::default();
         for key in marked {
-            ledger.mark(generation(), *key, LedgerEntry { removed: None });
+            ledger.record_reset(generation(), *key, LedgerEntry { removed: None });
         }
         plan(&desired, &snapshot, &Policy { ledger, ..Policy::default() })
     }
@@ -240,22 +240,22 @@ mod tests {
     /// read.
     fn a_group() -> [(CardKey, Observed); 5] {
         [
-            (simple(2), customised()),
-            (simple(3), customised()),
-            (simple(4), customised()),
-            (simple(5), Observed::Known(CardState::Inherited)),
+            (simple(2), customized()),
+            (simple(3), customized()),
+            (simple(4), customized()),
+            (simple(5), Observed::Known(CardState::CommonDefault)),
             (simple(6), Observed::Unreadable(UnreadableReason::ReadsUnproven)),
         ]
     }
 
     #[test]
     fn before_the_first_reset_of_a_generation_a_card_is_not_yet_reset() {
-        assert_eq!(once(&[(simple(2), customised())], &[], &[]), [OnceState::NotYetReset]);
+        assert_eq!(once(&[(simple(2), customized())], &[], &[]), [OnceState::NotYetReset]);
     }
 
     #[test]
     fn once_others_had_their_reset_a_card_is_new_in_the_group() {
-        assert_eq!(once(&[(simple(2), customised())], &[simple(3)], &[]), [OnceState::NewInGroup]);
+        assert_eq!(once(&[(simple(2), customized())], &[simple(3)], &[]), [OnceState::NewInGroup]);
     }
 
     #[test]
@@ -263,26 +263,26 @@ mod tests {
         let repeat = CardKey::personal(user(3), LeadCustomerType::Repeat);
         let common = CardKey::common(LeadCustomerType::Simple);
         assert_eq!(
-            once(&[(simple(2), customised())], &[repeat, common], &[]),
+            once(&[(simple(2), customized())], &[repeat, common], &[]),
             [OnceState::NotYetReset]
         );
         let other = Mode::Once(Generation::new("2026-12").unwrap());
-        let made = planned(&[(simple(2), customised())], &other, &[simple(2), simple(3)], &[]);
+        let made = planned(&[(simple(2), customized())], &other, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, Some(OnceState::NotYetReset));
     }
 
     #[test]
     fn a_card_that_was_arranged_anew_is_customised_again_and_kept() {
         let made =
-            planned(&[(simple(2), customised())], &Mode::Once(generation()), &[simple(2)], &[]);
-        assert_eq!(made.targets[0].once, Some(OnceState::CustomisedAgain));
+            planned(&[(simple(2), customized())], &Mode::Once(generation()), &[simple(2)], &[]);
+        assert_eq!(made.targets[0].once, Some(OnceState::CustomizedAgain));
         assert_eq!(made.resets().count(), 0);
     }
 
     #[test]
     fn the_card_of_somebody_who_was_dismissed_is_that_of_a_gone_user() {
         for marked in [vec![], vec![simple(3)]] {
-            assert_eq!(once(&[(simple(2), customised())], &marked, &[2]), [OnceState::GoneUser]);
+            assert_eq!(once(&[(simple(2), customized())], &marked, &[2]), [OnceState::Dismissed]);
         }
         // Whose card is done needs nobody, whether they are still there or not.
         assert_eq!(
@@ -302,8 +302,8 @@ mod tests {
     fn the_counts_of_a_generation_add_up_to_its_targets() {
         let made = planned(&a_group(), &Mode::Once(generation()), &[simple(3)], &[4]);
         let counts = OnceState::count(&made.targets).remove(&generation()).unwrap();
-        let expected = [OnceState::NewInGroup, OnceState::GoneUser, OnceState::OutOfReach];
-        let expected = expected.into_iter().chain([OnceState::CustomisedAgain, OnceState::Done]);
+        let expected = [OnceState::NewInGroup, OnceState::Dismissed, OnceState::OutOfReach];
+        let expected = expected.into_iter().chain([OnceState::CustomizedAgain, OnceState::Done]);
         assert_eq!(counts, expected.map(|state| (state, 1)).collect());
         let sum: u32 = counts.values().sum();
         assert_eq!(sum as usize, made.targets.len());
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn a_card_of_mode_enforce_is_in_no_such_state() {
         let made =
-            planned(&[(simple(2), customised())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
+            planned(&[(simple(2), customized())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, None);
         assert!(OnceState::count(&made.targets).is_empty());
     }
@@ -321,12 +321,12 @@ mod tests {
     fn drift_says_the_same_in_the_same_words() {
         for marked in [vec![], vec![simple(3)]] {
             let made = planned(&a_group(), &Mode::Once(generation()), &marked, &[4]);
-            let drift = Drift::of(&made, Vec::new());
+            let drift = Drift::from_plan(&made, Vec::new());
             for target in &made.targets {
                 let kind =
                     drift.cards.iter().find(|card| card.key == target.key).map(|card| card.kind);
                 let state = target.once.filter(|state| *state != OnceState::Done);
-                assert_eq!(kind.map(DriftKind::word), state.map(OnceState::word));
+                assert_eq!(kind.map(DriftKind::as_str), state.map(OnceState::as_str));
             }
         }
     }

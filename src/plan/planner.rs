@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::once::{Begun, Standing};
+use super::once::{AccountStatus, ReachedGenerations};
 use super::{
-    Decision, GuardReport, HoldReason, KeepReason, ManifestMeasure, Measure, OnceState, Removal,
+    Decision, GuardReport, HoldReason, Impact, KeepReason, ManifestImpact, OnceState, Removal,
     guard,
 };
 use crate::model::{
@@ -49,7 +49,7 @@ pub struct Plan {
     /// The decisions, sorted by target, each target once.
     pub targets: Vec<PlannedTarget>,
     /// The layouts that stand in for everybody without a card of their own.
-    pub stand_ins: BTreeMap<LeadCustomerType, Layout>,
+    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
     /// Targets of several manifests, with the names of those beyond the one that the origin of the
@@ -106,8 +106,8 @@ impl Plan {
 
     /// The layout that the portal shows in place of a card that is at its default, if one is set
     /// for everybody.
-    pub fn stand_in(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.stand_ins.get(&key.lead))
+    pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
+        key.user().and(self.common_defaults.get(&key.lead))
     }
 
     /// How many targets in mode `once` are at their default and not remembered as done yet.
@@ -115,7 +115,7 @@ impl Plan {
         let is_new = |target: &&PlannedTarget| {
             let at_default = matches!(
                 target.decision,
-                Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn)
+                Decision::Keep(KeepReason::AtDefault | KeepReason::CommonDefault)
             );
             target.generation.is_some() && at_default
         };
@@ -123,7 +123,7 @@ impl Plan {
     }
 
     /// Whether nothing is to be done and nothing is held.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_noop(&self) -> bool {
         self.targets.iter().all(|target| matches!(target.decision, Decision::Keep(_)))
     }
 
@@ -137,7 +137,7 @@ impl Plan {
     /// The plan with these targets alone. How many people are hit is measured anew; whom the
     /// manifests select is told, because the targets that are left are not the selection.
     #[must_use]
-    pub fn narrowed(
+    pub fn restricted_to(
         self,
         left: &BTreeSet<CardKey>,
         selected: &BTreeMap<Arc<str>, Vec<UserId>>,
@@ -145,16 +145,16 @@ impl Plan {
     ) -> Self {
         let targets: Vec<PlannedTarget> =
             self.targets.into_iter().filter(|one| left.contains(&one.key)).collect();
-        let mut hit = Hit::of(&targets, &self.shared);
-        for own in hit.manifests.values_mut() {
+        let mut affected = Affected::from_targets(&targets, &self.shared);
+        for own in affected.manifests.values_mut() {
             own.selected.clear();
         }
         for (name, people) in selected {
-            hit.manifests.entry(Arc::clone(name)).or_default().selected.clone_from(people);
+            affected.manifests.entry(Arc::clone(name)).or_default().selected.clone_from(people);
         }
-        let Hit { people, common, manifests } = hit;
-        let measure = Measure { people, common, manifests, ..self.guards.measure };
-        Self { guards: guard::report(measure, limits), targets, ..self }
+        let Affected { people, common, manifests } = affected;
+        let impact = Impact { people, common, manifests, ..self.guards.impact };
+        Self { guards: guard::report(impact, limits), targets, ..self }
     }
 }
 
@@ -164,7 +164,7 @@ impl Plan {
 /// are both sorted by key, so one walk over both is enough.
 pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut cards = snapshot.cards.iter().peekable();
-    let begun = Begun::of(policy);
+    let reached = ReachedGenerations::from_policy(policy);
     let targets: Vec<PlannedTarget> = desired
         .targets
         .iter()
@@ -180,15 +180,16 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
                 Mode::Enforce => None,
                 Mode::Once(generation) => Some(generation.clone()),
             };
-            let is_gone = target
+            let is_dismissed = target
                 .key
                 .user()
                 .and_then(|user| desired.people.get(&user))
                 .is_some_and(|one| !one.active);
-            let standing = if is_gone { Standing::Dismissed } else { Standing::Active };
+            let account_status =
+                if is_dismissed { AccountStatus::Dismissed } else { AccountStatus::Active };
             let once = generation
                 .as_ref()
-                .map(|generation| begun.state(generation, target.key, &decision, standing));
+                .map(|generation| reached.state(generation, target.key, &decision, account_status));
             PlannedTarget {
                 key: target.key,
                 decision,
@@ -198,8 +199,8 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
             }
         })
         .collect();
-    let Hit { people, common, manifests } = Hit::of(&targets, &desired.shared);
-    let measure = Measure {
+    let Affected { people, common, manifests } = Affected::from_targets(&targets, &desired.shared);
+    let impact = Impact {
         people,
         common,
         manifests,
@@ -212,34 +213,34 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
         portal: snapshot.portal.clone(),
         caller: snapshot.caller.user,
         trust: snapshot.trust,
-        stand_ins: snapshot.common_defaults.clone(),
+        common_defaults: snapshot.common_defaults.clone(),
         people: desired.people.clone(),
         shared: desired.shared.clone(),
-        guards: guard::report(measure, &desired.guards),
+        guards: guard::report(impact, &desired.guards),
         targets,
     }
 }
 
 fn decide(target: &DesiredTarget, seen: Option<&Observed>, policy: &Policy) -> Decision {
-    let had_its_turn = match &target.mode {
+    let already_reset = match &target.mode {
         Mode::Enforce => None,
         Mode::Once(generation) => {
             policy.ledger.get(generation, target.key).map(|_| generation.clone())
         }
     };
-    let state = match (seen, had_its_turn) {
-        (Some(Observed::Known(CardState::Customised(_))), Some(generation)) => {
-            return Decision::Keep(KeepReason::CustomisedAgain(generation));
+    let state = match (seen, already_reset) {
+        (Some(Observed::Known(CardState::Customized(_))), Some(generation)) => {
+            return Decision::Keep(KeepReason::CustomizedAgain(generation));
         }
-        (_, Some(generation)) => return Decision::Keep(KeepReason::HadItsTurn(generation)),
+        (_, Some(generation)) => return Decision::Keep(KeepReason::AlreadyReset(generation)),
         (Some(Observed::Known(state)), None) => state,
         (Some(Observed::Unreadable(reason)), None) => return unreadable(reason, policy.blind),
         (None, None) => return Decision::Hold(HoldReason::NotSeen),
     };
     match state {
         CardState::Default => Decision::Keep(KeepReason::AtDefault),
-        CardState::Inherited => Decision::Keep(KeepReason::StandIn),
-        CardState::Customised(layout) => Decision::Reset(Removal::Layout(layout.clone())),
+        CardState::CommonDefault => Decision::Keep(KeepReason::CommonDefault),
+        CardState::Customized(layout) => Decision::Reset(Removal::Layout(layout.clone())),
     }
 }
 
@@ -256,32 +257,35 @@ fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
 }
 
 /// What targets hit, in all and by manifest.
-struct Hit {
+struct Affected {
     people: Vec<UserId>,
     common: BTreeSet<LeadCustomerType>,
-    manifests: BTreeMap<Arc<str>, ManifestMeasure>,
+    manifests: BTreeMap<Arc<str>, ManifestImpact>,
 }
 
-impl Hit {
-    fn of(targets: &[PlannedTarget], shared: &BTreeMap<CardKey, BTreeSet<Arc<str>>>) -> Self {
+impl Affected {
+    fn from_targets(
+        targets: &[PlannedTarget],
+        shared: &BTreeMap<CardKey, BTreeSet<Arc<str>>>,
+    ) -> Self {
         // The targets are sorted, so a person's cards are neighbors.
         let add = |people: &mut Vec<UserId>, user: UserId| {
             if people.last() != Some(&user) {
                 people.push(user);
             }
         };
-        let mut hit =
+        let mut affected =
             Self { people: Vec::new(), common: BTreeSet::new(), manifests: BTreeMap::new() };
         for target in targets {
             let is_reset = matches!(target.decision, Decision::Reset(_));
             match target.key.user() {
-                Some(user) if is_reset => add(&mut hit.people, user),
-                None if is_reset => drop(hit.common.insert(target.key.lead)),
+                Some(user) if is_reset => add(&mut affected.people, user),
+                None if is_reset => drop(affected.common.insert(target.key.lead)),
                 Some(_) | None => {}
             }
             let others = shared.get(&target.key).into_iter().flatten();
             for manifest in std::iter::once(&target.origin.manifest).chain(others) {
-                let own = hit.manifests.entry(Arc::clone(manifest)).or_default();
+                let own = affected.manifests.entry(Arc::clone(manifest)).or_default();
                 match target.key.user() {
                     Some(user) => {
                         add(&mut own.selected, user);
@@ -294,6 +298,6 @@ impl Hit {
                 }
             }
         }
-        hit
+        affected
     }
 }

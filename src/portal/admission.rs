@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::rate_limiter::{Admission, CallWeights, RateLimiter};
 use super::{EventHook, PortalEvent, PortalSettings};
-use crate::port::{Lane, PortalError};
+use crate::ports::{Lane, PortalError};
 
 /// Time after a stop or the deadline in which read-backs and compensations are still admitted:
 /// longer than the answer to a write in flight may take. A portal that refuses everything for its
@@ -21,12 +21,12 @@ const COMPENSATION_TIME: Duration = Duration::from_secs(90);
 /// Queue in front of the rate limiter of one client.
 pub(crate) struct AdmissionQueue {
     limiter: Mutex<RateLimiter>,
-    turn: tokio::sync::Mutex<()>,
+    fifo: tokio::sync::Mutex<()>,
     /// The number of compensations that wait.
     ahead: watch::Sender<usize>,
     started: Instant,
     deadline: Option<Instant>,
-    stopped: watch::Sender<Option<String>>,
+    cancellation: watch::Sender<Option<String>>,
     /// Moment of the stop.
     stopped_at: OnceLock<Instant>,
     /// Notified when the waiting request may leave earlier than it was told.
@@ -41,11 +41,11 @@ impl AdmissionQueue {
         let level = settings.level.unwrap_or_default();
         Self {
             limiter: Mutex::new(RateLimiter::new(settings.rate, settings.operating_share, level)),
-            turn: tokio::sync::Mutex::new(()),
+            fifo: tokio::sync::Mutex::new(()),
             ahead: watch::Sender::new(0),
             started,
             deadline: settings.deadline.and_then(|deadline| started.checked_add(deadline)),
-            stopped: watch::Sender::new(None),
+            cancellation: watch::Sender::new(None),
             stopped_at: OnceLock::new(),
             eased: Notify::new(),
             events: settings.events.clone(),
@@ -67,7 +67,7 @@ impl AdmissionQueue {
     }
 
     async fn admit_compensation(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
-        let _ahead = Ahead::new(&self.ahead);
+        let _ahead = WaitingCompensation::new(&self.ahead);
         let start = self.now();
         loop {
             self.check_compensation(Duration::ZERO)?;
@@ -87,15 +87,15 @@ impl AdmissionQueue {
 
     async fn admit_planned(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
         let _turn = tokio::select! {
-            turn = self.turn.lock() => turn,
-            reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
+            fifo = self.fifo.lock() => fifo,
+            reason = self.cancelled() => return Err(PortalError::Stopped(reason)),
         };
         let mut waited = Duration::ZERO;
         loop {
             self.check()?;
             tokio::select! {
                 () = self.let_ahead() => {}
-                reason = self.stop_asked() => return Err(PortalError::Stopped(reason)),
+                reason = self.cancelled() => return Err(PortalError::Stopped(reason)),
             }
             // Registered before the limiter is asked, so that no notification in between is missed.
             let eased = self.eased.notified();
@@ -131,7 +131,7 @@ impl AdmissionQueue {
         }
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
-            reason = self.stop_asked() => Err(PortalError::Stopped(reason)),
+            reason = self.cancelled() => Err(PortalError::Stopped(reason)),
         }
     }
 
@@ -150,7 +150,7 @@ impl AdmissionQueue {
         let until = Instant::now() + time;
         tokio::select! {
             () = tokio::time::sleep_until(until) => return Ok(()),
-            _ = self.stop_asked() => {}
+            _ = self.cancelled() => {}
         }
         let left = until.saturating_duration_since(Instant::now());
         self.check_compensation(left)?;
@@ -172,7 +172,7 @@ impl AdmissionQueue {
 
     /// Returns an error if no request may be sent any more.
     pub(crate) fn check(&self) -> Result<(), PortalError> {
-        if let Some(reason) = self.stopped.borrow().as_ref() {
+        if let Some(reason) = self.cancellation.borrow().as_ref() {
             return Err(PortalError::Stopped(reason.clone()));
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -182,10 +182,10 @@ impl AdmissionQueue {
     }
 
     /// Ends all waits, and admits no further request. The first reason stays.
-    pub(crate) fn stop(&self, reason: &str) {
-        self.stopped.send_if_modified(|stopped| {
-            let first = stopped.is_none();
-            stopped.get_or_insert_with(|| reason.to_owned());
+    pub(crate) fn cancel(&self, reason: &str) {
+        self.cancellation.send_if_modified(|cancellation| {
+            let first = cancellation.is_none();
+            cancellation.get_or_insert_with(|| reason.to_owned());
             let _ = self.stopped_at.set(Instant::now());
             first
         });
@@ -211,10 +211,10 @@ impl AdmissionQueue {
     }
 
     /// Waits until a stop is asked for. Returns its reason.
-    pub(crate) async fn stop_asked(&self) -> String {
-        let mut stopped = self.stopped.subscribe();
+    pub(crate) async fn cancelled(&self) -> String {
+        let mut cancellation = self.cancellation.subscribe();
         // The sender lives as long as the queue, so that there is always a reason in the end.
-        stopped
+        cancellation
             .wait_for(Option::is_some)
             .await
             .ok()
@@ -224,16 +224,16 @@ impl AdmissionQueue {
 }
 
 /// One compensation that waits.
-struct Ahead<'a>(&'a watch::Sender<usize>);
+struct WaitingCompensation<'a>(&'a watch::Sender<usize>);
 
-impl<'a> Ahead<'a> {
+impl<'a> WaitingCompensation<'a> {
     fn new(ahead: &'a watch::Sender<usize>) -> Self {
         ahead.send_modify(|waiting| *waiting += 1);
         Self(ahead)
     }
 }
 
-impl Drop for Ahead<'_> {
+impl Drop for WaitingCompensation<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|waiting| *waiting -= 1);
     }
@@ -259,7 +259,7 @@ mod tests {
         vec![("batch", 1)]
     }
 
-    fn stopped(reason: &str) -> Result<Duration, PortalError> {
+    fn cancellation(reason: &str) -> Result<Duration, PortalError> {
         Err(PortalError::Stopped(reason.to_owned()))
     }
 
@@ -288,15 +288,15 @@ mod tests {
             let (one, other) = (weights(), weights());
             let stop = async {
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                queue.stop("interrupted");
-                queue.stop("again");
+                queue.cancel("interrupted");
+                queue.cancel("again");
             };
             let (first, second, ()) = tokio::join!(
                 queue.admit(&one, Lane::Planned),
                 queue.admit(&other, Lane::Planned),
                 stop
             );
-            assert_eq!((first, second), (stopped("interrupted"), stopped("interrupted")));
+            assert_eq!((first, second), (cancellation("interrupted"), cancellation("interrupted")));
             assert_eq!(queue.now().as_millis(), 100);
             assert_eq!(
                 queue.pause(Duration::ZERO).await,
@@ -310,13 +310,13 @@ mod tests {
         let queue = queue(50.0, Some(Duration::from_secs(1)));
         assert_eq!(
             queue.admit(&weights(), Lane::Planned).await,
-            stopped("the deadline would pass while waiting")
+            cancellation("the deadline would pass while waiting")
         );
         assert_eq!(queue.now(), Duration::ZERO);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(
             queue.admit(&weights(), Lane::Planned).await,
-            stopped("the deadline has passed")
+            cancellation("the deadline has passed")
         );
     }
 
@@ -370,7 +370,7 @@ mod tests {
         let (last, ahead) = tokio::join!(planned, compensation);
         assert!(ahead <= Duration::from_millis(1000), "{ahead:?}");
         assert!(last >= Duration::from_millis(3500), "{last:?}");
-        queue.stop("interrupted");
+        queue.cancel("interrupted");
         queue.admit(&charges, Lane::Compensation).await.unwrap();
         assert!(matches!(queue.admit(&charges, Lane::Planned).await, Err(PortalError::Stopped(_))));
     }
@@ -382,7 +382,7 @@ mod tests {
             let stop = async {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 if deadline.is_none() {
-                    queue.stop("interrupted");
+                    queue.cancel("interrupted");
                 }
             };
             let refused = async {

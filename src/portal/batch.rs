@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::command::{BATCH, Command};
+use super::methods::{BATCH, BatchCommand};
 use super::rate_limiter::CallWeights;
 
 /// The most commands that the portal takes in a batch (documentation and recordings).
-pub(crate) const MOST_COMMANDS: usize = 50;
+pub(crate) const MAX_COMMANDS: usize = 50;
 
 /// Commands with their keys, in the order in which they are to run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
-    commands: Vec<(String, Command)>,
+    commands: Vec<(String, BatchCommand)>,
 }
 
 impl Batch {
     /// Commands with the keys `c0`, `c1`, …
-    pub(crate) fn numbered(commands: impl IntoIterator<Item = Command>) -> Self {
+    pub(crate) fn numbered(commands: impl IntoIterator<Item = BatchCommand>) -> Self {
         Self {
             commands: commands
                 .into_iter()
@@ -33,7 +33,7 @@ impl Batch {
     }
 
     /// Adds a command under a key of its own.
-    pub(crate) fn push(&mut self, key: String, command: Command) {
+    pub(crate) fn push(&mut self, key: String, command: BatchCommand) {
         self.commands.push((key, command));
     }
 
@@ -43,15 +43,15 @@ impl Batch {
     }
 
     /// What it is charged to: each method with its number of commands, and the batch itself.
-    pub(crate) fn charges(&self) -> CallWeights {
-        let mut charges = vec![(BATCH, 1)];
+    pub(crate) fn weights(&self) -> CallWeights {
+        let mut weights = vec![(BATCH, 1)];
         for (_, command) in &self.commands {
-            match charges.iter_mut().find(|(method, _)| *method == command.method()) {
+            match weights.iter_mut().find(|(method, _)| *method == command.method()) {
                 Some((_, commands)) => *commands += 1,
-                None => charges.push((command.method(), 1)),
+                None => weights.push((command.method(), 1)),
             }
         }
-        charges
+        weights
     }
 
     /// The methods of the commands, by key.
@@ -73,7 +73,7 @@ pub(crate) fn key(index: usize) -> String {
 
 impl Serialize for Batch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Commands<'a>(&'a [(String, Command)]);
+        struct Commands<'a>(&'a [(String, BatchCommand)]);
 
         impl Serialize for Commands<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -92,14 +92,14 @@ impl Serialize for Batch {
 mod tests {
     use super::*;
     use crate::model::{CardKey, LeadCustomerType};
-    use crate::portal::command::{GET, RESET};
+    use crate::portal::methods::{GET, RESET};
 
     #[test]
     fn commands_stand_in_the_order_in_which_they_are_to_run() {
         let card = CardKey::common(LeadCustomerType::Simple);
         let mut batch = Batch::default();
         for (key, method) in [("a0", GET), ("b0", RESET), ("c0", GET), ("a1", GET)] {
-            batch.push(key.to_owned(), Command::for_card(method, card));
+            batch.push(key.to_owned(), BatchCommand::for_card(method, card));
         }
         let query = "?scope=C&extras[leadCustomerType]=1";
         let text = String::from_utf8(batch.body()).unwrap();
@@ -109,6 +109,6 @@ mod tests {
                 "{{\"halt\":0,\"cmd\":{{\"a0\":\"{GET}{query}\",\"b0\":\"{RESET}{query}\",\"c0\":\"{GET}{query}\",\"a1\":\"{GET}{query}\"}}}}"
             )
         );
-        assert_eq!(batch.charges(), [(BATCH, 1), (GET, 3), (RESET, 1)]);
+        assert_eq!(batch.weights(), [(BATCH, 1), (GET, 3), (RESET, 1)]);
     }
 }

@@ -1,7 +1,7 @@
 //! Chunk sizes: how many things of a list one batch request carries.
 
 /// Fewest commands that are worth a request of their own.
-const FEWEST_COMMANDS: usize = 4;
+const MIN_COMMANDS: usize = 4;
 
 /// A list that is about to be sent in chunks.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl Workload {
         if (requests + reserved) as f64 > available {
             return max;
         }
-        let fewest = (FEWEST_COMMANDS / commands_each.max(1)).clamp(1, max);
+        let fewest = (MIN_COMMANDS / commands_each.max(1)).clamp(1, max);
         items.div_ceil(requests.max(1)).max(fewest)
     }
 }

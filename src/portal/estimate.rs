@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::batch::MOST_COMMANDS;
-use super::client::Client;
+use super::batch::MAX_COMMANDS;
+use super::mutations::{COMMANDS_PER_TARGET, READS_PER_TARGET};
 use super::rate_limiter::Budget;
-use super::writing::{COMMANDS_EACH, READS_OF_A_RESET};
-use crate::port::MAX_WRITES_PER_REQUEST;
+use super::rest_client::RestClient;
+use crate::ports::MAX_WRITES_PER_REQUEST;
 
 /// Commands that take less than this cost no operating time (behaviour notes, section 10).
 const FREE_SECONDS: f64 = 0.1;
 
 /// Work that lies ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
+pub enum PlannedWork {
     /// So many cards are to be read.
     Reads(usize),
     /// So many cards are to be reset, with a read before and after each.
@@ -22,9 +22,9 @@ pub enum Task {
     ReadsThenResets(usize, usize),
 }
 
-/// Cost of a [`Task`] if no other program uses the portal.
+/// Cost of a [`PlannedWork`] if no other program uses the portal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Forecast {
+pub struct Estimate {
     /// Number of requests.
     pub requests: u32,
     /// Time that they take.
@@ -51,22 +51,22 @@ impl Phase {
     }
 }
 
-impl Client {
+impl RestClient {
     /// Returns what a task will cost.
-    pub(crate) fn forecast(&self, task: Task) -> Forecast {
+    pub(crate) fn estimate(&self, task: PlannedWork) -> Estimate {
         let (reads, resets) = match task {
-            Task::Reads(count) => (count, 0),
-            Task::Resets(count) => (0, count),
-            Task::ReadsThenResets(reads, resets) => (reads, resets),
+            PlannedWork::Reads(count) => (count, 0),
+            PlannedWork::Resets(count) => (0, count),
+            PlannedWork::ReadsThenResets(reads, resets) => (reads, resets),
         };
         let command_seconds = self.command_seconds();
         let phases = [
-            Phase::new(reads, 1, MOST_COMMANDS, command_seconds),
-            Phase::new(resets, COMMANDS_EACH, MAX_WRITES_PER_REQUEST, command_seconds),
+            Phase::new(reads, 1, MAX_COMMANDS, command_seconds),
+            Phase::new(resets, COMMANDS_PER_TARGET, MAX_WRITES_PER_REQUEST, command_seconds),
         ];
         let requests: usize = phases.iter().map(|phase| phase.requests).sum();
         if requests == 0 {
-            return Forecast { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
+            return Estimate { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
         }
         let Budget { available, refill_rate } = self.budget();
         let waiting = requests as f64 - available;
@@ -77,11 +77,11 @@ impl Client {
             |phase: &Phase| phase.requests.div_ceil(self.connections()) as f64 * phase.seconds;
         let seconds = (paced + last).max(phases.iter().map(busy).sum());
         // The method that reads has the most commands.
-        let commands = reads + READS_OF_A_RESET * resets;
+        let commands = reads + READS_PER_TARGET * resets;
         let operating =
             if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
         let (operating_share, pauses) = self.admission.limiter().operating_estimate(operating);
         let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).max(pauses);
-        Forecast { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }
+        Estimate { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }
     }
 }

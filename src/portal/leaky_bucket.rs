@@ -26,22 +26,22 @@ use super::Rate;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Factor of the rate for each refusal after the second.
-const SLOWER: f64 = 0.9;
+const THROTTLE_FACTOR: f64 = 0.9;
 
 /// Lowest share of the rate, so that a pace is always left.
-const SLOWEST: f64 = 0.1;
+const MIN_SHARE: f64 = 0.1;
 
 /// Slowest rate that is believed, in requests a second.
-const SLOWEST_RATE: f64 = 1e-6;
+const MIN_RATE: f64 = 1e-6;
 
 /// Seconds in which half of the reduction of the rate is undone.
-const HALF_RECOVERED: f64 = 60.0;
+const RECOVERY_HALF_LIFE: f64 = 60.0;
 
 /// Time without a refusal after which earlier refusals no longer count.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
 
 /// Longest time that one answer of the bucket lets a request wait.
-const LONGEST_WAIT: f64 = 3600.0;
+const MAX_WAIT: f64 = 3600.0;
 
 /// Tolerance for sums of fractions, in requests.
 const EPSILON: f64 = 1e-6;
@@ -56,19 +56,19 @@ pub(crate) struct LeakyBucket {
     /// Moment that `level` and `share` are of.
     at: Duration,
     paused_until: Duration,
-    refusals: Option<Refusals>,
+    refusals: Option<RefusalStreak>,
 }
 
 /// Refusals that still count.
 #[derive(Clone, Debug)]
-struct Refusals {
-    row: Row,
+struct RefusalStreak {
+    streak: Streak,
     last: Duration,
     count: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Row {
+enum Streak {
     /// First row, which adds to the level and changes the share of the rate.
     First { added: f64, share_before: f64 },
     /// First row, which has ended.
@@ -113,7 +113,7 @@ impl LeakyBucket {
             // Rounded up to a millisecond, so that a request that has waited never comes a moment
             // too early.
             let seconds = (excess / self.refill_rate() * 1000.0).ceil() / 1000.0;
-            return Err(Duration::from_secs_f64(seconds.clamp(0.001, LONGEST_WAIT)));
+            return Err(Duration::from_secs_f64(seconds.clamp(0.001, MAX_WAIT)));
         }
         if self.capacity().is_finite() {
             self.level += 1.0;
@@ -124,26 +124,26 @@ impl LeakyBucket {
     /// Records that the portal refused a request that was sent at `sent`.
     pub(crate) fn on_throttled(&mut self, sent: Duration, now: Duration) {
         self.advance_to(now);
-        let new = Refusals {
-            row: Row::First { added: 0.0, share_before: self.share },
+        let new = RefusalStreak {
+            streak: Streak::First { added: 0.0, share_before: self.share },
             last: now,
             count: 0,
         };
         let mut refusals = match self.refusals.take() {
             // Requests that were in flight together are refused together: that is one refusal.
             Some(refusals) if sent <= refusals.last => return self.refusals = Some(refusals),
-            Some(refusals) if now.saturating_sub(refusals.last) < FORGOTTEN => refusals,
+            Some(refusals) if now.saturating_sub(refusals.last) < REFUSAL_MEMORY => refusals,
             _ => new,
         };
         refusals.count += 1;
         refusals.last = now;
         let missing = (self.capacity() - self.level).max(0.0);
-        match &mut refusals.row {
-            Row::First { added, .. } if refusals.count > 1 && missing.is_finite() => {
+        match &mut refusals.streak {
+            Streak::First { added, .. } if refusals.count > 1 && missing.is_finite() => {
                 *added += missing
             }
-            Row::Ended => refusals.row = Row::Later,
-            Row::First { .. } | Row::Later => {}
+            Streak::Ended => refusals.streak = Streak::Later,
+            Streak::First { .. } | Streak::Later => {}
         }
         if refusals.count == 1 || !missing.is_finite() {
             self.paused_until = now + PAUSE;
@@ -151,7 +151,7 @@ impl LeakyBucket {
             self.level = self.level.max(self.capacity());
         }
         if refusals.count > 2 {
-            self.share = (self.share * SLOWER).max(SLOWEST);
+            self.share = (self.share * THROTTLE_FACTOR).max(MIN_SHARE);
         }
         self.refusals = Some(refusals);
     }
@@ -162,10 +162,10 @@ impl LeakyBucket {
         let Some(refusals) = self.refusals.as_mut().filter(|refusals| sent > refusals.last) else {
             return false;
         };
-        let Row::First { added, share_before } = refusals.row else {
+        let Streak::First { added, share_before } = refusals.streak else {
             return false;
         };
-        refusals.row = Row::Ended;
+        refusals.streak = Streak::Ended;
         self.level = (self.level - added).max(0.0);
         self.share = share_before;
         added > 0.0
@@ -192,7 +192,7 @@ impl LeakyBucket {
     /// Returns how many requests a second the bucket lets through once it is full.
     pub(crate) fn refill_rate(&self) -> f64 {
         match self.rate {
-            Rate::Limited { burst: _, per_second } => per_second.max(SLOWEST_RATE) * self.share,
+            Rate::Limited { burst: _, per_second } => per_second.max(MIN_RATE) * self.share,
             Rate::Unlimited => f64::INFINITY,
         }
     }
@@ -209,7 +209,7 @@ impl LeakyBucket {
         let seconds = now.saturating_sub(self.at).as_secs_f64();
         if seconds > 0.0 {
             self.level = (self.level - self.refill_rate() * seconds).max(0.0);
-            self.share = 1.0 - (1.0 - self.share) * 0.5_f64.powf(seconds / HALF_RECOVERED);
+            self.share = 1.0 - (1.0 - self.share) * 0.5_f64.powf(seconds / RECOVERY_HALF_LIFE);
             self.at = now;
         }
     }
@@ -223,7 +223,7 @@ mod tests {
 
     /// Portal's counter as the recordings and the vendor's words describe it: it steps down once a
     /// second.
-    struct Portal {
+    struct PortalCounter {
         burst: f64,
         per_second: f64,
         phase: f64,
@@ -231,7 +231,7 @@ mod tests {
         level: f64,
     }
 
-    impl Portal {
+    impl PortalCounter {
         fn new(rate: Rate, phase: f64, level: f64) -> Self {
             let Rate::Limited { burst, per_second } = rate else { panic!("a portal that counts") };
             Self { burst, per_second, phase, steps: 0.0, level }
@@ -252,7 +252,12 @@ mod tests {
 
     /// Sends a request, repeated until it is accepted. Requests arrive `late` milliseconds after
     /// they were sent. Returns the number of refusals.
-    fn send(bucket: &mut LeakyBucket, portal: &mut Portal, now: &mut Duration, late: u64) -> usize {
+    fn send(
+        bucket: &mut LeakyBucket,
+        portal: &mut PortalCounter,
+        now: &mut Duration,
+        late: u64,
+    ) -> usize {
         let mut refused = 0;
         loop {
             if let Err(wait) = bucket.admit(*now) {
@@ -280,7 +285,7 @@ mod tests {
             // The portal counts in whole numbers, which leaves one request of room for those that
             // are late.
             let latest = if enterprise { 200.0 } else { 500.0 };
-            let (mut bucket, mut portal) = (LeakyBucket::new(rate, 0.0), Portal::new(rate, f64::from(phase) / 40.0, 0.0));
+            let (mut bucket, mut portal) = (LeakyBucket::new(rate, 0.0), PortalCounter::new(rate, f64::from(phase) / 40.0, 0.0));
             let mut now = Duration::ZERO;
             for (pause, late) in pauses {
                 now += Duration::from_millis(pause);
@@ -295,7 +300,7 @@ mod tests {
             for (rate, per_second, burst) in
                 [(Rate::STANDARD, 2.0, 50.0), (Rate::ENTERPRISE, 5.0, 250.0)]
             {
-                let mut portal = Portal::new(rate, f64::from(phase) / 40.0, 0.0);
+                let mut portal = PortalCounter::new(rate, f64::from(phase) / 40.0, 0.0);
                 let (mut bucket, mut now) = (LeakyBucket::new(rate, 0.0), Duration::ZERO);
                 let refused: usize =
                     (0..1000).map(|_| send(&mut bucket, &mut portal, &mut now, 0)).sum();
@@ -311,7 +316,7 @@ mod tests {
 
     /// Refuses `refusals` requests that are sent one after the other, and returns when the next one
     /// may leave.
-    fn row(bucket: &mut LeakyBucket, refusals: u32, mut now: Duration) -> Duration {
+    fn streak(bucket: &mut LeakyBucket, refusals: u32, mut now: Duration) -> Duration {
         for _ in 0..refusals {
             while let Err(wait) = bucket.admit(now) {
                 now += wait;
@@ -337,7 +342,7 @@ mod tests {
             (Rate::Unlimited, 12, 12.1),
         ] {
             let mut bucket = LeakyBucket::new(rate, 10.0);
-            let now = row(&mut bucket, refusals, Duration::from_secs(1));
+            let now = streak(&mut bucket, refusals, Duration::from_secs(1));
             assert!((now.as_secs_f64() - 1.0) <= most, "{rate} {refusals}: {now:?}");
             bucket.on_accepted(now);
             // Everything that could leave before can leave again.
@@ -349,15 +354,15 @@ mod tests {
     #[test]
     fn bucket_second_row_within_a_minute_sets_the_level_to_full() {
         let mut bucket = LeakyBucket::new(Rate::STANDARD, 0.0);
-        let now = row(&mut bucket, 1, Duration::from_secs(1));
+        let now = streak(&mut bucket, 1, Duration::from_secs(1));
         bucket.on_accepted(now);
-        let now = row(&mut bucket, 1, now + Duration::from_secs(20));
+        let now = streak(&mut bucket, 1, now + Duration::from_secs(20));
         bucket.on_accepted(now);
         assert_eq!(bucket.admit(now), Err(Duration::from_millis(500)));
         assert_eq!(bucket.share, 1.0);
         // A minute later it is as if nothing had been.
         let later = now + Duration::from_secs(60);
-        let paused = row(&mut bucket, 1, later);
+        let paused = streak(&mut bucket, 1, later);
         assert_eq!((paused - later).as_millis(), 1001);
     }
 
@@ -379,7 +384,7 @@ mod tests {
         let (mut refused, mut worst) = (0, 0.0_f64);
         for phase in 0..40 {
             let (mut bucket, mut now) = (LeakyBucket::new(Rate::STANDARD, 0.0), Duration::ZERO);
-            let mut portal = Portal::new(Rate::STANDARD, f64::from(phase) / 40.0, 0.0);
+            let mut portal = PortalCounter::new(Rate::STANDARD, f64::from(phase) / 40.0, 0.0);
             let mut foreign = 0;
             for _ in 0..600 {
                 refused += send(&mut bucket, &mut portal, &mut now, 0);
@@ -400,7 +405,7 @@ mod tests {
     #[test]
     fn bucket_filled_by_others_costs_few_refusals() {
         let mut bucket = LeakyBucket::new(Rate::STANDARD, 0.0);
-        let (mut portal, mut now) = (Portal::new(Rate::STANDARD, 0.3, 50.0), Duration::ZERO);
+        let (mut portal, mut now) = (PortalCounter::new(Rate::STANDARD, 0.3, 50.0), Duration::ZERO);
         let refused: usize = (0..100).map(|_| send(&mut bucket, &mut portal, &mut now, 0)).sum();
         assert!(refused <= 6 && now <= Duration::from_secs(56), "{refused} refusals, {now:?}");
     }

@@ -30,10 +30,10 @@ const MAX_SECONDS: f64 = 600.0 * 64.0;
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 
 /// Longest pause after a refusal. The portal frees a bucket every minute.
-const LONGEST_COOLDOWN: Duration = Duration::from_secs(30);
+const MAX_COOLDOWN: Duration = Duration::from_secs(30);
 
 /// Time without a refusal after which the pauses begin anew.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const REFUSAL_MEMORY: Duration = Duration::from_secs(60);
 
 /// Operating time of a method as one answer tells it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,9 +105,9 @@ impl MethodBudgets {
         }
         let again = budget
             .refused_at
-            .is_some_and(|at| now.saturating_sub(at + budget.cooldown) < FORGOTTEN);
+            .is_some_and(|at| now.saturating_sub(at + budget.cooldown) < REFUSAL_MEMORY);
         budget.cooldown =
-            if again { (budget.cooldown * 2).min(LONGEST_COOLDOWN) } else { FIRST_COOLDOWN };
+            if again { (budget.cooldown * 2).min(MAX_COOLDOWN) } else { FIRST_COOLDOWN };
         budget.refused_at = Some(now);
         budget.pause_until(now + budget.cooldown);
     }

@@ -1,8 +1,8 @@
-//! The HTTP adapter: a portal as [`crate::port::ReadPortal`] and [`crate::port::WritePortal`].
+//! The HTTP adapter: a portal as [`crate::ports::ReadPortal`] and [`crate::ports::WritePortal`].
 //!
-//! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `reading` and
-//! `writing` put questions into the portal's words; `listing` and `reads` bring many commands
-//! through, page by page and batch by batch; `client` makes one call and repeats it where that is
+//! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `queries` and
+//! `mutations` put questions into the portal's words; `pagination` and `batch_reader` bring many commands
+//! through, page by page and batch by batch; `rest_client` makes one call and repeats it where that is
 //! safe; `chunking` says how much a request carries; `admission` lets each wait for the limits,
 //! which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport` alone touches
 //! the network; [`wire`] alone knows what answers look like.
@@ -13,46 +13,46 @@
 
 mod admission;
 mod batch;
-mod card_form;
+mod batch_call;
+mod batch_reader;
 mod chunking;
-mod client;
-mod command;
+#[cfg(test)]
+mod client_tests;
+mod diagnostics;
 mod encode;
 mod estimate;
-mod examine;
-mod exchange;
 #[cfg(test)]
-mod fake;
-mod handle;
+mod fake_transport;
+mod http_portal;
 mod latency;
+mod layout_cache;
+mod layout_query;
 mod leaky_bucket;
-mod listing;
-#[cfg(test)]
-mod loopback;
 mod method_budget;
+mod methods;
+mod metrics;
+mod mutations;
 #[cfg(test)]
 mod pacing_tests;
+mod pagination;
+mod queries;
 mod quota;
 mod rate_limiter;
-mod reading;
-mod reads;
-#[cfg(test)]
-mod scenarios;
-mod seen;
+mod rest_client;
+mod retry;
 mod settings;
-mod statistics;
 mod transport;
-mod trial;
+#[cfg(test)]
+mod transport_tests;
 mod webhook;
 pub mod wire;
-mod writing;
 
-pub use estimate::{Forecast, Task};
-pub use examine::{Availability, Examination};
-pub use handle::{HttpPortal, PortalReader, PortalWriter};
+pub use diagnostics::{MethodAvailability, PortalDiagnostics};
+pub use estimate::{Estimate, PlannedWork};
+pub use http_portal::{HttpPortal, PortalReader, PortalWriter};
+pub use metrics::RequestMetrics;
 pub use quota::{ParseRateError, Rate};
 pub use rate_limiter::LimiterLevel;
 pub use settings::{EventHook, Limit, Network, PortalEvent, PortalSettings, RetryBudget};
-pub use statistics::Statistics;
 pub use transport::ConnectError;
 pub use webhook::{WebhookUrl, WebhookUrlError};

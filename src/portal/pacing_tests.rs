@@ -6,22 +6,22 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::fake::{FakePortal, Fault};
-use super::{Forecast, HttpPortal, LimiterLevel, PortalSettings, PortalWriter, Rate, Task};
+use super::fake_transport::{FakeTransport, TransportFault};
+use super::{Estimate, HttpPortal, LimiterLevel, PlannedWork, PortalSettings, PortalWriter, Rate};
 use crate::model::{CardKey, LeadCustomerType, UserId};
-use crate::port::{
+use crate::ports::{
     CardRead, CardWrite, IndeterminateCause, Lane, PeopleQuery, PortalError, ReadPortal,
     WriteError, WritePortal,
 };
 
-const LIMIT: Fault = Fault::Answer(
+const LIMIT: TransportFault = TransportFault::Answer(
     503,
     r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#,
 );
 
 /// A portal of so many people whose commands take a time.
-fn portal(people: u64, command: u64) -> FakePortal {
-    let portal = FakePortal::default();
+fn portal(people: u64, command: u64) -> FakeTransport {
+    let portal = FakeTransport::default();
     portal.with(|state| {
         let person = |id: u64| json!({"ID": id.to_string(), "ACTIVE": true, "NAME": "Anna", "UF_DEPARTMENT": [1]});
         state.users = (1..=people).map(person).collect();
@@ -30,7 +30,7 @@ fn portal(people: u64, command: u64) -> FakePortal {
     portal
 }
 
-fn client(portal: &FakePortal, rate: Rate) -> HttpPortal {
+fn client(portal: &FakeTransport, rate: Rate) -> HttpPortal {
     HttpPortal::over(portal.clone(), &PortalSettings { rate, ..PortalSettings::default() })
 }
 
@@ -42,7 +42,7 @@ fn cards(people: u64) -> Vec<CardKey> {
 }
 
 /// Numbers of commands of the requests since the last question.
-fn sizes(portal: &FakePortal) -> Vec<usize> {
+fn sizes(portal: &FakeTransport) -> Vec<usize> {
     portal.with(|state| std::mem::take(&mut state.log)).iter().map(Vec::len).collect()
 }
 
@@ -115,7 +115,7 @@ async fn throttled_in_a_row_costs_seconds_wherever_the_row_begins() {
             for quiet_requests in [0, 1, 5] {
                 let portal = portal(people, command);
                 portal.with(|state| {
-                    state.faults.extend(std::iter::repeat_n(Fault::None, quiet_requests));
+                    state.faults.extend(std::iter::repeat_n(TransportFault::None, quiet_requests));
                     state.faults.extend(std::iter::repeat_n(LIMIT, refusals));
                 });
                 let client = client(&portal, rate);
@@ -124,7 +124,7 @@ async fn throttled_in_a_row_costs_seconds_wherever_the_row_begins() {
                     "{people} people, {command} ms, {rate}, {refusals} from {quiet_requests} on"
                 );
                 assert!(more <= most, "{what}: {more} s");
-                assert_eq!(client.statistics().refused_by_limit as usize, refusals, "{what}");
+                assert_eq!(client.metrics().throttled as usize, refusals, "{what}");
             }
         }
     }
@@ -138,7 +138,7 @@ async fn throttled_in_a_row_costs_seconds_in_resets_too() {
             for quiet_requests in [0, 8] {
                 let portal = portal(90, 10);
                 portal.with(|state| {
-                    state.faults.extend(std::iter::repeat_n(Fault::None, quiet_requests));
+                    state.faults.extend(std::iter::repeat_n(TransportFault::None, quiet_requests));
                     state.faults.extend(std::iter::repeat_n(LIMIT, refusals));
                 });
                 let more = apply(&client(&portal, rate), 90).await - quiet;
@@ -228,7 +228,7 @@ async fn deadline_and_stop_end_the_wait_after_a_refusal() {
     let keys = cards(1);
     let stop = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        client.stop("interrupted");
+        client.cancel("interrupted");
     };
     let start = Instant::now();
     let (stopped, ()) = tokio::join!(read(&client, &keys), stop);
@@ -238,21 +238,21 @@ async fn deadline_and_stop_end_the_wait_after_a_refusal() {
 
 /// Reads a card twice from a portal whose answers have this text as `time`. Returns the seconds.
 async fn with_time(time: &'static str) -> f64 {
-    let portal = FakePortal::default();
+    let portal = FakeTransport::default();
     portal.with(|state| {
         let answer = format!(
             r#"{{"result":{{"result":{{"c0":null}},"result_error":[],"result_time":{{"c0":{time}}}}},"time":{time}}}"#
         );
         let answer: &'static str = Box::leak(answer.into_boxed_str());
-        state.faults.extend([Fault::Answer(200, answer), Fault::Answer(200, answer)]);
+        state.faults.extend([TransportFault::Answer(200, answer), TransportFault::Answer(200, answer)]);
     });
     let client = client(&portal, Rate::STANDARD);
     let start = Instant::now();
     for _ in 0..2 {
         read(&client, &[CardKey::common(LeadCustomerType::Simple)]).await.unwrap();
     }
-    let Forecast { time, operating_share, .. } =
-        client.forecast(Task::ReadsThenResets(10_000, 3000));
+    let Estimate { time, operating_share, .. } =
+        client.estimate(PlannedWork::ReadsThenResets(10_000, 3000));
     assert!(
         time < Duration::from_secs(3600) && (0.0..10.0).contains(&operating_share),
         "{time:?} {operating_share}"
@@ -305,15 +305,15 @@ async fn method_over_its_share_waits_until_the_portal_forgets() {
 async fn forecast_is_that_of_full_requests() {
     let portal = portal(1, 10);
     let client = client(&portal, Rate::STANDARD);
-    let forecast = client.forecast(Task::Reads(5000));
-    assert_eq!((forecast.requests, forecast.operating_share), (100, 0.0));
+    let estimate = client.estimate(PlannedWork::Reads(5000));
+    assert_eq!((estimate.requests, estimate.operating_share), (100, 0.0));
     let start = Instant::now();
     read(&client, &cards(2500)).await.unwrap();
     let took = start.elapsed();
-    assert!(took.abs_diff(forecast.time) < Duration::from_secs(1), "{took:?} and not {forecast:?}");
-    let both = client.forecast(Task::ReadsThenResets(500, 160));
+    assert!(took.abs_diff(estimate.time) < Duration::from_secs(1), "{took:?} and not {estimate:?}");
+    let both = client.estimate(PlannedWork::ReadsThenResets(500, 160));
     assert_eq!(both.requests, 20);
     assert!(both.time.abs_diff(Duration::from_secs(10)) < Duration::from_secs(1), "{both:?}");
-    assert_eq!(client.forecast(Task::Resets(0)).requests, 0);
-    assert!(client.forecast(Task::Reads(usize::MAX)).time > Duration::from_secs(3600));
+    assert_eq!(client.estimate(PlannedWork::Resets(0)).requests, 0);
+    assert!(client.estimate(PlannedWork::Reads(usize::MAX)).time > Duration::from_secs(3600));
 }

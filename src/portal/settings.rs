@@ -116,25 +116,25 @@ pub struct RetryBudget {
     /// How many repeats the client can owe. A repeat or a narrowing takes one, every success gives
     /// a half back, so that single faults in a long run do not add up, and a portal that fails all
     /// the time is given up soon.
-    pub repeats: u32,
+    pub retries: u32,
     /// How long one request may be in trouble before it is given up. Twenty seconds outlast a
     /// restart of the portal's servers, and nobody who looks at the progress thinks that the
     /// program hangs.
-    pub patience: Duration,
+    pub max_elapsed: Duration,
     /// The first pause before a repeat; each further one is twice as long, with jitter, up to
-    /// `longest_pause`.
-    pub first_pause: Duration,
+    /// `max_backoff`.
+    pub initial_backoff: Duration,
     /// The longest pause before a repeat.
-    pub longest_pause: Duration,
+    pub max_backoff: Duration,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
         Self {
-            repeats: 200,
-            patience: Duration::from_secs(20),
-            first_pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(4),
+            retries: 200,
+            max_elapsed: Duration::from_secs(20),
+            initial_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(4),
         }
     }
 }
@@ -159,9 +159,9 @@ pub enum PortalEvent {
         time: Duration,
     },
     /// The portal refused a request or a command because of a limit; it will be repeated.
-    RefusedByLimit(Limit),
+    Throttled(Limit),
     /// A request did not succeed and will be repeated.
-    Repeated {
+    RequestRetried {
         /// What came instead of an answer.
         reason: String,
         /// How long it waits before.
@@ -169,13 +169,13 @@ pub enum PortalEvent {
     },
     /// Some commands of a batch had no usable answer, or a list changed while it was read: what
     /// only reads is asked once more.
-    AskedAgain {
+    ReadRetried {
         /// Why.
         reason: String,
     },
     /// A batch did not succeed and is sent again in two halves, to find the command that is to
     /// blame.
-    Narrowed {
+    BatchSplit {
         /// How many commands it had.
         commands: usize,
         /// What came instead of an answer.

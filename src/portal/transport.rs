@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::webhook::Channel;
 use super::{Network, WebhookUrl};
-use crate::port::Rejection;
+use crate::ports::Rejection;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,23 +28,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The largest answer that is read: 32 MiB. Fifty layouts of six hundred fields are below 4.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
 /// The header by which an emulator says that it is one.
 const EMULATOR_HEADER: &str = "x-recard-emulator";
 
 /// An answer, of whatever kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HttpAnswer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Vec<u8>,
-    pub(crate) sender: Sender,
+    pub(crate) origin: ResponseOrigin,
 }
 
 /// Who says that it has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub(crate) enum ResponseOrigin {
     Portal,
     Emulator,
 }
@@ -57,7 +57,7 @@ pub(crate) enum TransportError {
     NotSent(String),
     /// No connection came about, and none will: nothing was sent.
     #[error("{1}")]
-    Barred(Rejection, String),
+    Blocked(Rejection, String),
     /// The request may have reached the portal.
     #[error("{0}")]
     Lost(String),
@@ -90,7 +90,7 @@ pub(crate) trait Transport: Send + Sync {
         &'a self,
         method: &'static str,
         body: Vec<u8>,
-    ) -> BoxFuture<'a, Result<HttpAnswer, TransportError>>;
+    ) -> BoxFuture<'a, Result<HttpResponse, TransportError>>;
 }
 
 /// The real one.
@@ -123,10 +123,8 @@ impl HttpTransport {
             // Nothing here needs certificates, and loading those of the system takes longer than
             // the first request.
             Channel::PlainLocal => builder.tls_certs_only([]),
-            Channel::Local => trusting(builder.https_only(true), network)?,
-            Channel::Remote => {
-                through_proxy(trusting(builder.https_only(true), network)?, network)?
-            }
+            Channel::Local => with_roots(builder.https_only(true), network)?,
+            Channel::Remote => with_proxy(with_roots(builder.https_only(true), network)?, network)?,
         };
         // Without roots of its own reqwest asks the system, and fails only if that has none.
         let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();
@@ -141,8 +139,8 @@ impl HttpTransport {
         &self,
         method: &'static str,
         body: Vec<u8>,
-    ) -> Result<HttpAnswer, TransportError> {
-        let Some(address) = self.webhook.address_of(method) else {
+    ) -> Result<HttpResponse, TransportError> {
+        let Some(address) = self.webhook.method_url(method) else {
             return Err(TransportError::NotSent(
                 "the address of the method cannot be built".to_owned(),
             ));
@@ -160,21 +158,21 @@ impl HttpTransport {
         };
         let status = answer.status().as_u16();
         let content_type = header(CONTENT_TYPE.as_str());
-        let sender = if answer.headers().contains_key(EMULATOR_HEADER) {
-            Sender::Emulator
+        let origin = if answer.headers().contains_key(EMULATOR_HEADER) {
+            ResponseOrigin::Emulator
         } else {
-            Sender::Portal
+            ResponseOrigin::Portal
         };
         let body = self.body(answer).await?;
-        Ok(HttpAnswer { status, content_type, body, sender })
+        Ok(HttpResponse { status, content_type, body, origin })
     }
 
     async fn body(&self, mut answer: Response) -> Result<Vec<u8>, TransportError> {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.error(error))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(TransportError::Lost(format!(
-                    "an answer of more than {LARGEST_ANSWER} bytes"
+                    "an answer of more than {MAX_RESPONSE_BYTES} bytes"
                 )));
             }
             body.extend_from_slice(&chunk);
@@ -193,8 +191,8 @@ impl HttpTransport {
             let _ = write!(text, ": {cause}");
             source = cause.source();
         }
-        if let Some(rejection) = barrier(&error) {
-            return TransportError::Barred(rejection, text);
+        if let Some(rejection) = blocking_rejection(&error) {
+            return TransportError::Blocked(rejection, text);
         }
         match (unsent, late) {
             (true, _) => TransportError::NotSent(text),
@@ -227,7 +225,7 @@ fn is_unprocessed(error: &reqwest::Error) -> bool {
 }
 
 /// Trusts the certificates of the settings in place of those of the system, if there are some.
-fn trusting(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
+fn with_roots(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
     let Some(texts) = &network.roots else { return Ok(builder) };
     let mut roots = Vec::new();
     for text in texts {
@@ -240,7 +238,7 @@ fn trusting(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, 
     Ok(builder.tls_certs_only(roots))
 }
 
-fn through_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
+fn with_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
     let Some(address) = &network.proxy else { return Ok(builder) };
     // The error would repeat the address, which may hold a password.
     let proxy = Proxy::https(address).map_err(|_| ConnectError::BadProxy)?;
@@ -249,7 +247,7 @@ fn through_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuil
 
 /// What bars the way to the portal, if a repeat cannot help. The errors of tunnels have no public
 /// type: their words are those of hyper-util, and tests hold them.
-fn barrier(error: &reqwest::Error) -> Option<Rejection> {
+fn blocking_rejection(error: &reqwest::Error) -> Option<Rejection> {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(words) = cause.to_string().strip_prefix("tunnel error: ") {
@@ -259,7 +257,7 @@ fn barrier(error: &reqwest::Error) -> Option<Rejection> {
                 _ => None,
             };
         }
-        if let Some(rustls::Error::InvalidCertificate(_)) = of_tls(cause) {
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls_error(cause) {
             return Some(Rejection::Certificate);
         }
         source = cause.source();
@@ -269,9 +267,9 @@ fn barrier(error: &reqwest::Error) -> Option<Rejection> {
 
 /// The error of TLS in an error of input and output, which may be wrapped more than once and leaves
 /// it out of its sources.
-fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     match error.downcast_ref::<std::io::Error>() {
-        Some(outer) => of_tls(outer.get_ref()?),
+        Some(outer) => tls_error(outer.get_ref()?),
         None => error.downcast_ref(),
     }
 }
@@ -281,7 +279,7 @@ impl Transport for HttpTransport {
         &'a self,
         method: &'static str,
         body: Vec<u8>,
-    ) -> BoxFuture<'a, Result<HttpAnswer, TransportError>> {
+    ) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             let (start, sent) = (Instant::now(), body.len());
             let answer = self.exchange(method, body).await;

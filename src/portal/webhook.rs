@@ -14,14 +14,14 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use crate::diagnostic::learn_secret;
+use crate::diagnostic::register_secret;
 use crate::model::PortalId;
 
 /// A checked webhook address. A clone holds the secret too; it is wiped from memory when dropped.
 #[derive(Clone)]
 pub struct WebhookUrl {
     portal: PortalId,
-    shown: Box<str>,
+    masked: Box<str>,
     channel: Channel,
     address: SecretString,
 }
@@ -96,7 +96,7 @@ impl WebhookUrl {
         {
             return Err(WebhookUrlError::NotAWebhook);
         }
-        learn_secret(secret);
+        register_secret(secret);
         let host = url.host_str().ok_or(WebhookUrlError::NotAnAddress)?;
         let authority = match url.port() {
             Some(port) => format!("{host}:{port}"),
@@ -105,7 +105,7 @@ impl WebhookUrl {
         let scheme = url.scheme();
         Ok(Self {
             portal: PortalId::new(&authority).map_err(|_| WebhookUrlError::NotAnAddress)?,
-            shown: format!("{scheme}://{authority}/rest/{user}/***/").into(),
+            masked: format!("{scheme}://{authority}/rest/{user}/***/").into(),
             channel,
             address: SecretString::from(format!("{scheme}://{authority}/rest/{user}/{secret}/")),
         })
@@ -128,20 +128,20 @@ impl WebhookUrl {
 
     /// The full address of a method. It holds the secret: only the transport may call this, and
     /// nothing may print it.
-    pub(crate) fn address_of(&self, method: &str) -> Option<Url> {
+    pub(crate) fn method_url(&self, method: &str) -> Option<Url> {
         Url::parse(self.address.expose_secret()).ok()?.join(method).ok()
     }
 }
 
 impl fmt::Debug for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WebhookUrl({})", self.shown)
+        write!(f, "WebhookUrl({})", self.masked)
     }
 }
 
 impl fmt::Display for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.masked)
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(webhook.to_string(), "https://company.bitrix24.com/rest/1/***/");
         assert!(!format!("{webhook:?}").contains("s3cr3t"));
         assert_eq!(webhook.portal().as_str(), "company.bitrix24.com");
-        let address = webhook.address_of("batch").unwrap();
+        let address = webhook.method_url("batch").unwrap();
         assert_eq!(address.as_str(), "https://company.bitrix24.com/rest/1/s3cr3tvalue/batch");
     }
 
@@ -178,7 +178,7 @@ mod tests {
             " https://a.example/rest/anna/key/profile.json\n",
             "https://a.example/rest/anna/key/profile/",
         ] {
-            let address = WebhookUrl::parse(text).unwrap().address_of("batch").unwrap();
+            let address = WebhookUrl::parse(text).unwrap().method_url("batch").unwrap();
             assert_eq!(address.as_str(), "https://a.example/rest/anna/key/batch", "{text:?}");
         }
     }

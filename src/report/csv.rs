@@ -3,9 +3,11 @@
 use std::fmt::Display;
 
 use super::escape;
-use super::{Checked, Failed, Held, PlanReport, Report, SettledRun, Subject};
-use crate::engine::Settled;
-use crate::model::{CardKey, OutcomeClass, Place};
+use super::{
+    FailureReport, HeldTarget, PlanReport, Report, ReportedRun, Subject, ValidationReport,
+};
+use crate::engine::TargetOutcome;
+use crate::model::{CardKey, OutcomeClass, SourceLocation};
 use crate::plan::{Drift, DriftedCard, OnceState, PlannedTarget};
 
 /// The columns of a plan.
@@ -32,13 +34,13 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let mut table = Table(String::new());
     match &report.subject {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
-            of_drift(&mut table, plan, drift)
+            write_drift(&mut table, plan, drift)
         }
-        Subject::Plan(plan) => of_plan(&mut table, plan),
-        Subject::Run(run) => of_run(&mut table, run),
+        Subject::Plan(plan) => write_plan(&mut table, plan),
+        Subject::Run(run) => write_run(&mut table, run),
         Subject::PlanFile(shown) => shown.csv(&mut table),
-        Subject::Validation(checked) => of_problems(&mut table, checked),
-        Subject::Failure(failed) => of_failure(&mut table, failed),
+        Subject::Validation(checked) => write_problems(&mut table, checked),
+        Subject::Failure(failed) => write_failure(&mut table, failed),
     }
     table.0
 }
@@ -65,7 +67,7 @@ impl Table {
     }
 }
 
-fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
+fn write_plan(table: &mut Table, report: &PlanReport<'_>) {
     table.row(&PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn Display));
     let plan = report.plan;
     for PlannedTarget { key, decision, generation, once, origin } in &plan.targets {
@@ -79,8 +81,8 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
             &user(*key),
             &plan.person_name(*key),
             &key.lead,
-            &decision.word(),
-            &decision.reason_word(),
+            &decision.as_str(),
+            &decision.reason_str(),
             decision,
             &sections,
             &fields,
@@ -89,13 +91,13 @@ fn of_plan(table: &mut Table, report: &PlanReport<'_>) {
             &origin.place.file,
             &origin.place.line,
             &origin.selector,
-            &once.map_or("", OnceState::word),
+            &once.map_or("", OnceState::as_str),
         ]);
     }
 }
 
 /// Each card that drifted, and whoever is gone; the fingerprint of the whole stands in every row.
-fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
+fn write_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
     table.row(&[
         &"target",
         &"user",
@@ -120,7 +122,7 @@ fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
             &user(*key),
             &report.plan.person_name(*key),
             &key.lead,
-            &kind.word(),
+            &kind.as_str(),
             &if kind.is_pending() { "yes" } else { "no" },
             kind,
             &generation,
@@ -153,9 +155,9 @@ fn of_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
     }
 }
 
-fn of_run(table: &mut Table, run: &SettledRun<'_>) {
+fn write_run(table: &mut Table, run: &ReportedRun<'_>) {
     table.row(&[&"target", &"user", &"name", &"lead type", &"result", &"outcome", &"text"]);
-    for Settled { key, outcome } in run.targets {
+    for TargetOutcome { key, outcome } in run.targets {
         let class = match outcome.class() {
             OutcomeClass::Done => "done",
             OutcomeClass::Skipped => "skipped",
@@ -168,19 +170,19 @@ fn of_run(table: &mut Table, run: &SettledRun<'_>) {
             &run.person_name(*key),
             &key.lead,
             &class,
-            &outcome.word(),
+            &outcome.as_str(),
             outcome,
         ]);
     }
-    for Held { key, reason, text } in &run.held {
+    for HeldTarget { key, reason, text } in &run.held {
         table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &"held", reason, text]);
     }
 }
 
-fn of_problems(table: &mut Table, checked: &Checked<'_>) {
+fn write_problems(table: &mut Table, checked: &ValidationReport<'_>) {
     table.row(&[&"severity", &"code", &"file", &"line", &"column", &"message", &"help"]);
     for found in checked.diagnostics {
-        let number = |number: fn(&Place) -> u32| {
+        let number = |number: fn(&SourceLocation) -> u32| {
             found.place().map(|place| number(place).to_string()).unwrap_or_default()
         };
         table.row(&[
@@ -195,7 +197,7 @@ fn of_problems(table: &mut Table, checked: &Checked<'_>) {
     }
 }
 
-fn of_failure(table: &mut Table, failed: &Failed<'_>) {
+fn write_failure(table: &mut Table, failed: &FailureReport<'_>) {
     table.row(&[&"exit code", &"kind", &"text"]);
     for text in failed.chain {
         table.row(&[&failed.code, &"error", text]);

@@ -6,13 +6,13 @@ use anstyle::Style;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::language::Text;
+use crate::i18n::Text;
 
-use super::plan_text::portal;
+use super::humanize::wrap;
+use super::report_model::warnings as warnings_of;
 use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
-use super::subject::warnings as warnings_of;
+use super::text::plan::portal;
 use super::visible;
-use super::words::wrapped;
 
 /// Lines are cut here, at the usual width of a terminal.
 const WIDTH: usize = 80;
@@ -20,7 +20,8 @@ const WIDTH: usize = 80;
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+#[schemars(rename = "Verdict")]
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// It works, but somebody should know.
@@ -37,7 +38,7 @@ pub struct Check {
     /// What was looked at, as a word that never changes.
     pub check: &'static str,
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: CheckStatus,
     /// What was found.
     #[schemars(with = "String")]
     pub text: Text,
@@ -50,17 +51,17 @@ pub struct Check {
 impl Check {
     /// A check that ended well.
     pub fn ok(check: &'static str, text: impl Into<Text>) -> Self {
-        Self { check, verdict: Verdict::Ok, text: text.into(), help: Vec::new() }
+        Self { check, verdict: CheckStatus::Ok, text: text.into(), help: Vec::new() }
     }
 
     /// A check that found something odd, with how to mend it.
     pub fn warning(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
-        Self { check, verdict: Verdict::Warning, text: text.into(), help: vec![help.into()] }
+        Self { check, verdict: CheckStatus::Warning, text: text.into(), help: vec![help.into()] }
     }
 
     /// A check that failed, with how to mend it.
     pub fn failure(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
-        Self { check, verdict: Verdict::Failure, text: text.into(), help: vec![help.into()] }
+        Self { check, verdict: CheckStatus::Failure, text: text.into(), help: vec![help.into()] }
     }
 }
 
@@ -77,17 +78,17 @@ pub struct DoctorReport {
 
 impl DoctorReport {
     /// The worst verdict.
-    pub fn verdict(&self) -> Verdict {
-        self.checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Ok)
+    pub fn verdict(&self) -> CheckStatus {
+        self.checks.iter().map(|check| check.verdict).max().unwrap_or(CheckStatus::Ok)
     }
 
-    fn count(&self, verdict: Verdict) -> u32 {
+    fn count(&self, verdict: CheckStatus) -> u32 {
         let number = self.checks.iter().filter(|check| check.verdict == verdict).count();
         u32::try_from(number).unwrap_or(u32::MAX)
     }
 }
 
-impl Verdict {
+impl CheckStatus {
     fn style(self) -> Style {
         match self {
             Self::Ok => GOOD,
@@ -96,7 +97,7 @@ impl Verdict {
         }
     }
 
-    fn word(self) -> Text {
+    fn label(self) -> Text {
         match self {
             Self::Ok => tr!("ok"),
             Self::Warning => tr!("warn"),
@@ -111,34 +112,34 @@ impl fmt::Display for DoctorReport {
         let word_width = self
             .checks
             .iter()
-            .map(|check| check.verdict.word().chars().count())
+            .map(|check| check.verdict.label().chars().count())
             .max()
             .unwrap_or(0)
             .max(4);
         let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or(0);
         for Check { check, verdict, text, help } in &self.checks {
             let style = verdict.style();
-            write!(f, "{style}{:<word_width$}{style:#}  {check:<width$}", verdict.word())?;
+            write!(f, "{style}{:<word_width$}{style:#}  {check:<width$}", verdict.label())?;
             // Behind the verdict and the name, with two blanks between.
             let margin = width + word_width + 4;
-            for (index, line) in wrapped(&visible(text), WIDTH - margin).iter().enumerate() {
+            for (index, line) in wrap(&visible(text), WIDTH - margin).iter().enumerate() {
                 writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
             }
             for help in help {
-                for (index, line) in wrapped(&visible(help), WIDTH - margin - 3).iter().enumerate()
-                {
+                for (index, line) in wrap(&visible(help), WIDTH - margin - 3).iter().enumerate() {
                     let arrow = if index == 0 { "->" } else { "  " };
                     writeln!(f, "{:margin$}{FAINT}{arrow} {line}{FAINT:#}", "")?;
                 }
             }
         }
-        let (warnings, failures) = (self.count(Verdict::Warning), self.count(Verdict::Failure));
+        let (warnings, failures) =
+            (self.count(CheckStatus::Warning), self.count(CheckStatus::Failure));
         let style = self.verdict().style();
         let (warnings, failures) =
             (warnings_of(warnings), tr!("{n} failure" | "{n} failures" % failures));
         let sums = tr!(
             "{ok} ok, {warnings}, {failures}.",
-            ok = self.count(Verdict::Ok),
+            ok = self.count(CheckStatus::Ok),
             warnings,
             failures
         );
@@ -158,7 +159,7 @@ pub struct DoctorJson {
     /// Whether the portal is an emulator.
     emulator: bool,
     /// The worst verdict.
-    verdict: Verdict,
+    verdict: CheckStatus,
     /// The checks.
     checks: Vec<Check>,
 }

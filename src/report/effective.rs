@@ -13,7 +13,7 @@ use crate::plan::{Decision, KeepReason, Plan, PlannedTarget};
 
 /// A card that somebody sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum VisibleCard {
     /// The one that they arranged for themselves.
     OwnCard,
     /// The one that an administrator set for all.
@@ -29,12 +29,12 @@ pub enum Sight {
 /// What the common view will show, for each kind of lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effective {
-    common: BTreeMap<LeadCustomerType, Sight>,
+    common: BTreeMap<LeadCustomerType, VisibleCard>,
 }
 
-impl Sight {
+impl VisibleCard {
     /// The word for machine output; never changes.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::OwnCard => "own-card",
             Self::SetForAll => "set-for-all",
@@ -45,7 +45,7 @@ impl Sight {
     }
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for VisibleCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::OwnCard => tr!("their own card"),
@@ -69,17 +69,17 @@ impl Effective {
     }
 
     /// From a plan, and a look at the common cards that it says nothing of.
-    pub fn of(plan: &Plan, seen: &Snapshot) -> Self {
+    pub fn from_plan(plan: &Plan, seen: &Snapshot) -> Self {
         let sight = |lead| {
             let key = CardKey::common(lead);
             match plan.targets.iter().find(|target| target.key == key) {
-                Some(target) => after(target, Sight::BuiltIn, Sight::CommonCard),
+                Some(target) => after(target, VisibleCard::BuiltIn, VisibleCard::CommonCard),
                 None => match seen.card(key) {
-                    Some(Observed::Known(CardState::Default | CardState::Inherited)) => {
-                        Sight::BuiltIn
+                    Some(Observed::Known(CardState::Default | CardState::CommonDefault)) => {
+                        VisibleCard::BuiltIn
                     }
-                    Some(Observed::Known(CardState::Customised(_))) => Sight::CommonCard,
-                    Some(Observed::Unreadable(_)) | None => Sight::Unknown,
+                    Some(Observed::Known(CardState::Customized(_))) => VisibleCard::CommonCard,
+                    Some(Observed::Unreadable(_)) | None => VisibleCard::Unknown,
                 },
             }
         };
@@ -87,30 +87,30 @@ impl Effective {
     }
 
     /// What the common view will show.
-    pub fn common_view(&self, lead: LeadCustomerType) -> Sight {
-        self.common.get(&lead).copied().unwrap_or(Sight::Unknown)
+    pub fn common_view(&self, lead: LeadCustomerType) -> VisibleCard {
+        self.common.get(&lead).copied().unwrap_or(VisibleCard::Unknown)
     }
 
     /// What a person's own view will show; nothing for a common card, which nobody's own view
     /// shows.
-    pub fn own_view(plan: &Plan, target: &PlannedTarget) -> Option<Sight> {
+    pub fn own_view(plan: &Plan, target: &PlannedTarget) -> Option<VisibleCard> {
         target.key.user()?;
-        let fallback = match plan.stand_ins.contains_key(&target.key.lead) {
-            true => Sight::SetForAll,
-            false => Sight::BuiltIn,
+        let fallback = match plan.common_defaults.contains_key(&target.key.lead) {
+            true => VisibleCard::SetForAll,
+            false => VisibleCard::BuiltIn,
         };
-        Some(after(target, fallback, Sight::OwnCard))
+        Some(after(target, fallback, VisibleCard::OwnCard))
     }
 }
 
 /// What stands where a target is, once the plan is applied.
-fn after(target: &PlannedTarget, fallback: Sight, arranged: Sight) -> Sight {
+fn after(target: &PlannedTarget, fallback: VisibleCard, arranged: VisibleCard) -> VisibleCard {
     match &target.decision {
         Decision::Reset(_) => fallback,
-        Decision::Keep(KeepReason::AtDefault | KeepReason::StandIn | KeepReason::HadItsTurn(_)) => {
-            fallback
-        }
-        Decision::Keep(KeepReason::CustomisedAgain(_)) => arranged,
-        Decision::Hold(_) => Sight::Unknown,
+        Decision::Keep(
+            KeepReason::AtDefault | KeepReason::CommonDefault | KeepReason::AlreadyReset(_),
+        ) => fallback,
+        Decision::Keep(KeepReason::CustomizedAgain(_)) => arranged,
+        Decision::Hold(_) => VisibleCard::Unknown,
     }
 }

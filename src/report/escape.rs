@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub use crate::diagnostic::visible;
-use crate::diagnostic::{Signs, is_disturbing, without_controls};
+use crate::diagnostic::{CommandMarkers, is_unsafe, strip_controls};
 
 /// Like [`visible`], of a line whose indentation stays as it is.
 pub(super) fn visible_line(line: &str) -> String {
@@ -23,7 +23,7 @@ pub(super) fn visible_line(line: &str) -> String {
 /// character reference: there nothing is a link, a mention, a reference to an issue or commit, an
 /// emoji, a table cell or HTML.
 pub(super) fn markdown(text: &str) -> String {
-    let text = without_controls(text);
+    let text = strip_controls(text);
     if text.is_empty() || is_plain(&text) {
         return text.into_owned();
     }
@@ -81,10 +81,10 @@ fn is_plain(text: &str) -> bool {
 /// obeys: that is written as escapes, so that the decoded values stay exact.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
-    let mut signs = Signs::default();
+    let mut signs = CommandMarkers::default();
     for c in document.chars() {
         // Between strings JSON has neither two colons nor a hash.
-        if signs.doubles(c) || (is_disturbing(c) && c != '\n') {
+        if signs.doubles(c) || (is_unsafe(c) && c != '\n') {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
@@ -98,7 +98,7 @@ pub fn json(document: &str) -> String {
 /// replaced.
 pub(super) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut signs = Signs::default();
+    let mut signs = CommandMarkers::default();
     for c in text.chars() {
         let is_sign = signs.doubles(c);
         match c {
@@ -109,7 +109,7 @@ pub(super) fn xml(text: &str) -> String {
             '\'' => out.push_str("&apos;"),
             '\t' | '\n' | '\r' => reference(&mut out, c),
             '\0'..' ' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c if is_sign || is_disturbing(c) => reference(&mut out, c),
+            c if is_sign || is_unsafe(c) => reference(&mut out, c),
             c => out.push(c),
         }
     }
@@ -131,8 +131,8 @@ pub(super) fn command_message(text: &str) -> String {
 /// end a property, and none for a hash.
 pub(super) fn command_property(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut signs = Signs::default();
-    for c in without_controls(text).chars() {
+    let mut signs = CommandMarkers::default();
+    for c in strip_controls(text).chars() {
         if signs.completes(c) && c != ':' {
             out.push(' ');
         }
@@ -166,7 +166,7 @@ mod tests {
 
     fn is_safe(text: &str) -> bool {
         !["::", "##[", "##vso[", "##teamcity["].iter().any(|sign| text.contains(sign))
-            && !text.chars().any(|c| is_disturbing(c) && c != '\n')
+            && !text.chars().any(|c| is_unsafe(c) && c != '\n')
     }
 
     #[test]

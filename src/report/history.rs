@@ -3,43 +3,47 @@
 use std::fmt::{self, Write as _};
 
 use super::escape::markdown;
-use super::words::fitted;
-use super::{Format, MARKDOWN_LIMIT, Purpose, ReportJson, SettledRun, csv, pretty, visible};
-use crate::language::Text;
+use super::humanize::truncate_to_width;
+use super::{MARKDOWN_LIMIT, OutputFormat, Purpose, ReportJson, ReportedRun, csv, pretty, visible};
+use crate::i18n::Text;
 use crate::model::Totals;
-use crate::port::RunPurpose;
+use crate::ports::RunPurpose;
 
 /// A commit is shown by so many of its signs.
-const COMMIT_SIGNS: usize = 12;
+const COMMIT_CHARS: usize = 12;
 
 /// A text of a person's is cut here in a table, in characters.
-const LONGEST_TEXT: usize = 80;
+const MAX_TEXT_CHARS: usize = 80;
 
 /// The runs of a store, the newest first in every format. Each has what it was about.
 #[derive(Clone, Debug)]
-pub struct History<'a> {
+pub struct RunHistory<'a> {
     /// The runs.
-    pub runs: Vec<SettledRun<'a>>,
+    pub runs: Vec<ReportedRun<'a>>,
 }
 
-impl History<'_> {
+impl RunHistory<'_> {
     /// The formats that a history has: there is nothing in it that a line of a manifest could be
     /// marked for.
-    pub const FORMATS: [Format; 4] = [Format::Text, Format::Json, Format::Markdown, Format::Csv];
+    pub const FORMATS: [OutputFormat; 4] =
+        [OutputFormat::Text, OutputFormat::Json, OutputFormat::Markdown, OutputFormat::Csv];
 
     /// The history in one of its formats; as text in any other.
-    pub fn render(&self, format: Format) -> String {
+    pub fn render(&self, format: OutputFormat) -> String {
         match format {
-            Format::Json => pretty(
+            OutputFormat::Json => pretty(
                 &self
                     .runs
                     .iter()
                     .map(|run| ReportJson::new(run, Purpose::Show))
                     .collect::<Vec<_>>(),
             ),
-            Format::Markdown => self.markdown(),
-            Format::Csv => self.csv(),
-            Format::Text | Format::Junit | Format::Sarif | Format::Github => self.to_string(),
+            OutputFormat::Markdown => self.markdown(),
+            OutputFormat::Csv => self.csv(),
+            OutputFormat::Text
+            | OutputFormat::Junit
+            | OutputFormat::Sarif
+            | OutputFormat::Github => self.to_string(),
         }
     }
 
@@ -62,8 +66,8 @@ impl History<'_> {
         ]);
         for run in &self.runs {
             let Totals { done, skipped, failed, unknown } = run.totals();
-            let line = Line::of(run);
-            let caller = run.about.map(|about| about.caller.to_string()).unwrap_or_default();
+            let line = HistoryRow::new(run);
+            let caller = run.header.map(|about| about.caller.to_string()).unwrap_or_default();
             table.row(&[
                 &line.run,
                 &line.command,
@@ -95,15 +99,16 @@ impl History<'_> {
         let _ = writeln!(text, "\n| {columns} |\n|---|---|--:|--:|--:|--:|---|---|---|");
         for (shown, run) in self.runs.iter().enumerate() {
             let Totals { done, skipped, failed, unknown } = run.totals();
-            let line = Line::of(run);
+            let line = HistoryRow::new(run);
             let what = match line.restores.as_str() {
                 "" => Text::from(line.command),
                 of => tr!("restore of {of}", of = format_args!("`{of}`")),
             };
-            let end = run.stopped.map(|end| format!(", {}", Text::known(end))).unwrap_or_default();
+            let end =
+                run.stopped.map(|end| format!(", {}", Text::from_msgid(end))).unwrap_or_default();
             let done = tr!("{done} of {planned}", done, planned = line.planned);
-            let cell = |text: &str| markdown(&fitted(text, LONGEST_TEXT));
-            let commit: String = line.commit.chars().take(COMMIT_SIGNS).collect();
+            let cell = |text: &str| markdown(&truncate_to_width(text, MAX_TEXT_CHARS));
+            let commit: String = line.commit.chars().take(COMMIT_CHARS).collect();
             let row = format!(
                 "| `{}` | {what}{end} | {done} | {skipped} | {failed} | {unknown} | {} | {} | {} |\n",
                 line.run,
@@ -122,17 +127,17 @@ impl History<'_> {
     }
 }
 
-impl fmt::Display for History<'_> {
+impl fmt::Display for RunHistory<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.runs.is_empty() {
             return writeln!(f, "{}", tr!("The store has no run for this portal."));
         }
         for run in &self.runs {
             writeln!(f, "{}", run.headline())?;
-            let line = Line::of(run);
+            let line = HistoryRow::new(run);
             let mut parts: Vec<String> = line.names.iter().map(|name| (*name).to_owned()).collect();
             parts.extend((!line.actor.is_empty()).then(|| tr!("by {}", line.actor).to_string()));
-            let commit: String = line.commit.chars().take(COMMIT_SIGNS).collect();
+            let commit: String = line.commit.chars().take(COMMIT_CHARS).collect();
             parts.extend((!commit.is_empty()).then(|| tr!("commit {commit}", commit).to_string()));
             if !parts.is_empty() {
                 writeln!(f, "    {}", visible(&parts.join(", ")))?;
@@ -142,11 +147,11 @@ impl fmt::Display for History<'_> {
     }
 }
 
-impl SettledRun<'_> {
+impl ReportedRun<'_> {
     /// A run of the store in one line: what it was, and how it ended.
     pub fn headline(&self) -> String {
         let Totals { done, skipped, failed, unknown } = self.totals();
-        let line = Line::of(self);
+        let line = HistoryRow::new(self);
         let what = match line.restores.as_str() {
             "" => Text::from(line.command),
             of => tr!("restore of {of}", of),
@@ -170,7 +175,7 @@ impl SettledRun<'_> {
 }
 
 /// What all forms tell of a run, beside its sums.
-struct Line<'a> {
+struct HistoryRow<'a> {
     run: String,
     command: &'static str,
     restores: String,
@@ -181,9 +186,9 @@ struct Line<'a> {
     manifests: String,
 }
 
-impl<'a> Line<'a> {
-    fn of(run: &SettledRun<'a>) -> Self {
-        let (command, restores) = match run.about.map(|about| &about.purpose) {
+impl<'a> HistoryRow<'a> {
+    fn new(run: &ReportedRun<'a>) -> Self {
+        let (command, restores) = match run.header.map(|about| &about.purpose) {
             Some(RunPurpose::Restore(of)) => ("restore", of.to_string()),
             Some(RunPurpose::Apply) | None => ("apply", String::new()),
         };
@@ -192,9 +197,9 @@ impl<'a> Line<'a> {
             run: run.run.map(ToString::to_string).unwrap_or_default(),
             command,
             restores,
-            planned: run.about.map_or(run.targets.len(), |about| about.targets.len()),
-            actor: run.about.map_or("", |about| &about.actor),
-            commit: run.about.and_then(|about| about.commit.as_deref()).unwrap_or(""),
+            planned: run.header.map_or(run.targets.len(), |about| about.targets.len()),
+            actor: run.header.map_or("", |about| &about.actor),
+            commit: run.header.and_then(|about| about.commit.as_deref()).unwrap_or(""),
             manifests: names.join(", "),
             names,
         }

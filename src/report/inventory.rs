@@ -7,12 +7,12 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::plan_text::portal;
+use super::humanize::{column_width, truncate_to_width};
 use super::style::{FAINT, HEADING, WARNING};
-use super::words::{column_width, fitted};
+use super::text::plan::portal;
 use super::{csv, visible};
-use crate::engine::{Found, Survey};
-use crate::language::Text;
+use crate::engine::{CardInventory, CardPresence};
+use crate::i18n::Text;
 use crate::model::{CardKey, DepartmentId, LeadCustomerType, Person};
 
 /// Names of departments are cut here, so that a line fits 80 columns.
@@ -80,26 +80,26 @@ struct CommonCard {
 
 impl Inventory {
     /// Counts a survey.
-    pub fn new(survey: &Survey) -> Self {
+    pub fn new(survey: &CardInventory) -> Self {
         let with: BTreeSet<DepartmentId> =
             survey.people.values().flat_map(|person| person.departments.iter().copied()).collect();
         let line = |id: DepartmentId| InventoryLine {
             department: Some(id.get()),
             name: survey.departments.get(&id).map_or("", |department| &*department.name).to_owned(),
-            counts: Counts::of(survey, |person| person.departments.contains(&id)),
+            counts: Counts::new(survey, |person| person.departments.contains(&id)),
         };
         let mut departments: Vec<InventoryLine> = with.into_iter().map(line).collect();
-        let without = Counts::of(survey, |person| person.departments.is_empty());
+        let without = Counts::new(survey, |person| person.departments.is_empty());
         if without.people > 0 {
             let name = tr_later!("without a department").to_owned();
             departments.push(InventoryLine { department: None, name, counts: without });
         }
         let common = LeadCustomerType::ALL.map(|lead| CommonCard {
-            lead_type: lead.word(),
+            lead_type: lead.as_str(),
             state: match survey.card(CardKey::common(lead)) {
-                Found::Nothing => tr_later!("default"),
-                Found::Card(_) => tr_later!("customised"),
-                Found::Unread => tr_later!("unread"),
+                CardPresence::Nothing => tr_later!("default"),
+                CardPresence::Card(_) => tr_later!("customised"),
+                CardPresence::Unread => tr_later!("unread"),
             },
         });
         Self {
@@ -107,7 +107,7 @@ impl Inventory {
             portal: survey.snapshot.portal.to_string(),
             emulator: survey.snapshot.caller.emulator,
             departments,
-            all: Counts::of(survey, |_| true),
+            all: Counts::new(survey, |_| true),
             common: common.into(),
         }
     }
@@ -126,17 +126,18 @@ impl Inventory {
 }
 
 impl Counts {
-    fn of(survey: &Survey, belongs: impl Fn(&Person) -> bool) -> Self {
+    fn new(survey: &CardInventory, belongs: impl Fn(&Person) -> bool) -> Self {
         let mut counts = Self::default();
         for person in survey.people.values().filter(|person| belongs(person)) {
             let [simple, repeat] =
                 LeadCustomerType::ALL.map(|lead| survey.card(CardKey::personal(person.id, lead)));
-            let has = |found: Found<'_>| u32::from(matches!(found, Found::Card(_)));
+            let has = |found: CardPresence<'_>| u32::from(matches!(found, CardPresence::Card(_)));
             counts.people += 1;
             counts.simple += has(simple);
             counts.repeat += has(repeat);
             counts.either += has(simple).max(has(repeat));
-            counts.unread += u32::from(simple == Found::Unread || repeat == Found::Unread);
+            counts.unread +=
+                u32::from(simple == CardPresence::Unread || repeat == CardPresence::Unread);
         }
         counts
     }
@@ -157,7 +158,7 @@ impl fmt::Display for Inventory {
             |line: &InventoryLine| line.department.map(|id| id.to_string()).unwrap_or_default();
         let name = |line: &InventoryLine| match line.department {
             Some(_) => visible(&line.name).into_owned(),
-            None => Text::known(&line.name).to_string(),
+            None => Text::from_msgid(&line.name).to_string(),
         };
         let id_width = self.departments.iter().map(|line| id(line).len()).max().unwrap_or(0);
         let names: Vec<String> = self.departments.iter().map(name).collect();
@@ -187,15 +188,15 @@ impl fmt::Display for Inventory {
             writeln!(f)
         };
         for (one, name) in self.departments.iter().zip(&names) {
-            let name = fitted(name, name_width);
+            let name = truncate_to_width(name, name_width);
             line(&format!("{:<id_width$}  {name}", id(one)), one.counts)?;
         }
         line(&format!("{:<id_width$}  {}", "", all), self.all)?;
         let common = |card: &CommonCard| {
             tr!(
                 "{lead} {state}",
-                lead = Text::known(card.lead_type),
-                state = Text::known(card.state)
+                lead = Text::from_msgid(card.lead_type),
+                state = Text::from_msgid(card.state)
             )
             .to_string()
         };

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::escape::xml;
-use super::{Checked, Failed, PlanReport, Purpose, Report, SettledRun, Subject};
+use super::{FailureReport, PlanReport, Purpose, Report, ReportedRun, Subject, ValidationReport};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{CardKey, OutcomeClass};
-use crate::plan::{Breach, Decision, Drift, DriftKind, PlannedTarget};
+use crate::plan::{Decision, Drift, DriftKind, PlannedTarget, Violation};
 
 /// Every guard, as test cases: those that hold are told too.
 const GUARDS: &[&str] = &[
@@ -21,14 +21,14 @@ const GUARDS: &[&str] = &[
 ];
 
 /// One test case.
-pub(super) struct Case {
+pub(super) struct TestCase {
     pub(super) class: String,
     pub(super) name: String,
-    pub(super) verdict: Verdict,
+    pub(super) result: CaseResult,
 }
 
 /// How a test case ends.
-pub(super) enum Verdict {
+pub(super) enum CaseResult {
     /// It is as it should be; the text is what there is to say.
     Passed(String),
     /// Nothing was or could be done.
@@ -43,23 +43,23 @@ pub(super) enum Verdict {
 pub(super) fn render(report: &Report<'_>) -> String {
     let suites = match &report.subject {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
-            vec![("targets", of_drift(plan, drift))]
+            vec![("targets", drift_cases(plan, drift))]
         }
         Subject::Plan(report) => {
             let guards =
-                self::guards(&report.plan.guards.breaches, &report.plan.guards.acknowledged);
-            vec![("guards", guards), ("targets", of_plan(report))]
+                self::guards(&report.plan.guards.violations, &report.plan.guards.acknowledged);
+            vec![("guards", guards), ("targets", plan_cases(report))]
         }
-        Subject::Run(run) => vec![("targets", of_run(run))],
+        Subject::Run(run) => vec![("targets", run_cases(run))],
         Subject::PlanFile(shown) => {
             let content = &shown.file.content;
             vec![
-                ("guards", guards(&content.breaches, &content.acknowledged)),
+                ("guards", guards(&content.violations, &content.acknowledged)),
                 ("targets", shown.cases()),
             ]
         }
-        Subject::Validation(checked) => vec![("manifests", of_problems(checked))],
-        Subject::Failure(failed) => vec![("command", vec![of_failure(failed, report.purpose)])],
+        Subject::Validation(checked) => vec![("manifests", validation_cases(checked))],
+        Subject::Failure(failed) => vec![("command", vec![failure_case(failed, report.purpose)])],
     };
     let fingerprint = match report.subject {
         Subject::Plan(plan) => plan.drift.and_then(Drift::fingerprint),
@@ -70,12 +70,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let all = || suites.iter().flat_map(|(_, cases)| cases);
     let _ =
-        writeln!(text, "<testsuites name=\"recard {}\" {}>", report.purpose.word(), sums(all()));
+        writeln!(text, "<testsuites name=\"recard {}\" {}>", report.purpose.as_str(), sums(all()));
     for (name, cases) in &suites {
         let _ = writeln!(
             text,
             "  <testsuite name=\"recard {} {name}\" {}>",
-            report.purpose.word(),
+            report.purpose.as_str(),
             sums(cases.iter())
         );
         if let Some(fingerprint) = fingerprint {
@@ -93,15 +93,15 @@ pub(super) fn render(report: &Report<'_>) -> String {
     text
 }
 
-fn sums<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
+fn sums<'a>(cases: impl Iterator<Item = &'a TestCase>) -> String {
     let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
     for case in cases {
         tests += 1;
-        match case.verdict {
-            Verdict::Passed(_) => {}
-            Verdict::Skipped(_) => skipped += 1,
-            Verdict::Failed(..) => failures += 1,
-            Verdict::Broken(..) => errors += 1,
+        match case.result {
+            CaseResult::Passed(_) => {}
+            CaseResult::Skipped(_) => skipped += 1,
+            CaseResult::Failed(..) => failures += 1,
+            CaseResult::Broken(..) => errors += 1,
         }
     }
     format!(
@@ -109,84 +109,84 @@ fn sums<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
     )
 }
 
-fn write_case(text: &mut String, case: &Case) {
+fn write_case(text: &mut String, case: &TestCase) {
     let _ = write!(
         text,
         "    <testcase classname=\"{}\" name=\"{}\" time=\"0\">",
         xml(&case.class),
         xml(&case.name)
     );
-    let _ = match &case.verdict {
-        Verdict::Passed(said) if said.is_empty() => Ok(()),
-        Verdict::Passed(said) => write!(text, "<system-out>{}</system-out>", xml(said)),
-        Verdict::Skipped(said) => write!(text, "<skipped message=\"{}\"/>", xml(said)),
-        Verdict::Failed(kind, said) => {
+    let _ = match &case.result {
+        CaseResult::Passed(said) if said.is_empty() => Ok(()),
+        CaseResult::Passed(said) => write!(text, "<system-out>{}</system-out>", xml(said)),
+        CaseResult::Skipped(said) => write!(text, "<skipped message=\"{}\"/>", xml(said)),
+        CaseResult::Failed(kind, said) => {
             write!(text, "<failure type=\"{kind}\" message=\"{0}\">{0}</failure>", xml(said))
         }
-        Verdict::Broken(kind, said) => {
+        CaseResult::Broken(kind, said) => {
             write!(text, "<error type=\"{kind}\" message=\"{0}\">{0}</error>", xml(said))
         }
     };
     text.push_str("</testcase>\n");
 }
 
-fn guards(breaches: &[Breach], acknowledged: &[Breach]) -> Vec<Case> {
-    let said = |breaches: &[Breach], guard: &str| {
-        let of_guard = breaches.iter().filter(|breach| breach.word() == guard);
+fn guards(breaches: &[Violation], acknowledged: &[Violation]) -> Vec<TestCase> {
+    let said = |breaches: &[Violation], guard: &str| {
+        let of_guard = breaches.iter().filter(|breach| breach.as_str() == guard);
         of_guard.map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let case = |guard: &&'static str| {
         let (breaches, acknowledged) = (said(breaches, guard), said(acknowledged, guard));
-        let verdict = match (breaches.is_empty(), acknowledged.is_empty()) {
-            (false, _) => Verdict::Failed(guard, breaches),
-            (true, false) => Verdict::Passed(format!("acknowledged: {acknowledged}")),
-            (true, true) => Verdict::Passed(String::new()),
+        let result = match (breaches.is_empty(), acknowledged.is_empty()) {
+            (false, _) => CaseResult::Failed(guard, breaches),
+            (true, false) => CaseResult::Passed(format!("acknowledged: {acknowledged}")),
+            (true, true) => CaseResult::Passed(String::new()),
         };
-        Case { class: "recard.guards".to_owned(), name: (*guard).to_owned(), verdict }
+        TestCase { class: "recard.guards".to_owned(), name: (*guard).to_owned(), result }
     };
     GUARDS.iter().map(case).collect()
 }
 
 /// Planned resets are no failures.
-fn of_plan(report: &PlanReport<'_>) -> Vec<Case> {
+fn plan_cases(report: &PlanReport<'_>) -> Vec<TestCase> {
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
-        let verdict = match &target.decision {
+        let result = match &target.decision {
             Decision::Keep(_) | Decision::Reset(_) => {
-                Verdict::Passed(format!("{}: {said}", target.decision.word()))
+                CaseResult::Passed(format!("{}: {said}", target.decision.as_str()))
             }
-            Decision::Hold(_) => Verdict::Skipped(said),
+            Decision::Hold(_) => CaseResult::Skipped(said),
         };
-        Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
+        TestCase { class: target.origin.manifest.to_string(), name: target.key.to_string(), result }
     };
     report.plan.targets.iter().map(case).collect()
 }
 
 /// Every target, and whoever is gone. What drifted fails, with its kind.
-fn of_drift(report: &PlanReport<'_>, drift: &Drift) -> Vec<Case> {
+fn drift_cases(report: &PlanReport<'_>, drift: &Drift) -> Vec<TestCase> {
     let kinds: BTreeMap<CardKey, DriftKind> =
         drift.cards.iter().map(|card| (card.key, card.kind)).collect();
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
-        let verdict = match kinds.get(&target.key) {
+        let result = match kinds.get(&target.key) {
             Some(kind) if kind.is_pending() => {
-                Verdict::Failed(kind.word(), format!("{kind}: {said}"))
+                CaseResult::Failed(kind.as_str(), format!("{kind}: {said}"))
             }
-            Some(_) | None => Verdict::Passed(said),
+            Some(_) | None => CaseResult::Passed(said),
         };
-        Case { class: target.origin.manifest.to_string(), name: target.key.to_string(), verdict }
+        TestCase { class: target.origin.manifest.to_string(), name: target.key.to_string(), result }
     };
-    let mut cases: Vec<Case> = report.plan.targets.iter().map(case).collect();
+    let mut cases: Vec<TestCase> = report.plan.targets.iter().map(case).collect();
     cases.extend(drift.gone.iter().map(|found| {
         let said = format!("gone: {}", found.message);
-        let (class, name) = place_of(found);
-        Case { class, name, verdict: Verdict::Failed("gone", said) }
+        let (class, name) = class_and_name(found);
+        TestCase { class, name, result: CaseResult::Failed("gone", said) }
     }));
     cases
 }
 
 /// The file, and what and where in it.
-fn place_of(found: &Diagnostic) -> (String, String) {
+fn class_and_name(found: &Diagnostic) -> (String, String) {
     match found.place() {
         Some(place) => {
             (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column))
@@ -195,69 +195,69 @@ fn place_of(found: &Diagnostic) -> (String, String) {
     }
 }
 
-fn of_run(run: &SettledRun<'_>) -> Vec<Case> {
+fn run_cases(run: &ReportedRun<'_>) -> Vec<TestCase> {
     let class = |key| {
         run.origin(key).map_or_else(|| "recard".to_owned(), |origin| origin.manifest.to_string())
     };
-    let mut cases: Vec<Case> = Vec::new();
+    let mut cases: Vec<TestCase> = Vec::new();
     for settled in run.targets {
-        let (said, word) = (settled.outcome.to_string(), settled.outcome.word());
-        let verdict = match settled.outcome.class() {
-            OutcomeClass::Done => Verdict::Passed(said),
-            OutcomeClass::Skipped => Verdict::Skipped(said),
-            OutcomeClass::Failed => Verdict::Failed(word, said),
-            OutcomeClass::Unknown => Verdict::Broken(word, said),
+        let (said, word) = (settled.outcome.to_string(), settled.outcome.as_str());
+        let result = match settled.outcome.class() {
+            OutcomeClass::Done => CaseResult::Passed(said),
+            OutcomeClass::Skipped => CaseResult::Skipped(said),
+            OutcomeClass::Failed => CaseResult::Failed(word, said),
+            OutcomeClass::Unknown => CaseResult::Broken(word, said),
         };
-        cases.push(Case { class: class(settled.key), name: settled.key.to_string(), verdict });
+        cases.push(TestCase { class: class(settled.key), name: settled.key.to_string(), result });
     }
     for held in &run.held {
-        let verdict = Verdict::Failed("held", held.text.to_string());
-        cases.push(Case { class: class(held.key), name: held.key.to_string(), verdict });
+        let result = CaseResult::Failed("held", held.text.to_string());
+        cases.push(TestCase { class: class(held.key), name: held.key.to_string(), result });
     }
     if let Some(reason) = run.stopped {
-        let verdict = Verdict::Broken("stopped", reason.to_owned());
-        cases.push(Case {
+        let result = CaseResult::Broken("stopped", reason.to_owned());
+        cases.push(TestCase {
             class: "recard".to_owned(),
             name: "the run came to its end".to_owned(),
-            verdict,
+            result,
         });
     }
     cases
 }
 
-fn of_problems(checked: &Checked<'_>) -> Vec<Case> {
+fn validation_cases(checked: &ValidationReport<'_>) -> Vec<TestCase> {
     let mut cases = Vec::new();
     for found in checked.diagnostics {
         let help = found.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
         let said = format!("{}{help}", found.message);
-        let (class, name) = place_of(found);
-        let verdict = match found.severity {
-            Severity::Error => Verdict::Failed(found.code.as_str(), said),
-            Severity::Warning => Verdict::Passed(format!("warning: {said}")),
+        let (class, name) = class_and_name(found);
+        let result = match found.severity {
+            Severity::Error => CaseResult::Failed(found.code.as_str(), said),
+            Severity::Warning => CaseResult::Passed(format!("warning: {said}")),
         };
-        cases.push(Case { class, name, verdict });
+        cases.push(TestCase { class, name, result });
     }
     for source in checked.sources {
         let is_wrong = checked.diagnostics.iter().any(|found| {
             found.is_error() && found.place().is_some_and(|place| place.file == source.name)
         });
         if !is_wrong {
-            let verdict = Verdict::Passed(String::new());
-            cases.push(Case {
+            let result = CaseResult::Passed(String::new());
+            cases.push(TestCase {
                 class: source.name.to_string(),
                 name: "is valid".to_owned(),
-                verdict,
+                result,
             });
         }
     }
     cases
 }
 
-fn of_failure(failed: &Failed<'_>, purpose: Purpose) -> Case {
+fn failure_case(failed: &FailureReport<'_>, purpose: Purpose) -> TestCase {
     let said = failed.exact();
-    Case {
+    TestCase {
         class: "recard".to_owned(),
-        name: purpose.word().to_owned(),
-        verdict: Verdict::Broken("failure", said.trim_end().to_owned()),
+        name: purpose.as_str().to_owned(),
+        result: CaseResult::Broken("failure", said.trim_end().to_owned()),
     }
 }

@@ -2,7 +2,7 @@
 //! them.
 //!
 //! Everything here returns text, and prints nothing. A [`Report`] says what it is about and what
-//! the command was for; [`Report::render`] gives it any [`Format`], all from the same value, so
+//! the command was for; [`Report::render`] gives it any [`OutputFormat`], all from the same value, so
 //! that two formats of one run cannot disagree.
 //!
 //! Text carries styles; whoever prints it takes them away where there is no terminal. Machine
@@ -11,56 +11,54 @@
 //! through `escape`, whatever the format: it must not become markup, a mention, a formula, a
 //! workflow command or an escape sequence.
 
+mod annotation;
 mod csv;
 mod doctor;
-mod drift_text;
 mod effective;
 mod escape;
-mod exported;
-mod finding;
 mod github;
 mod history;
+mod humanize;
 mod inventory;
 mod json;
 mod junit;
+mod manifest_export;
 mod markdown;
 mod plan_file;
-mod plan_text;
-mod restore_text;
-mod run_text;
+mod report_model;
 mod sarif;
 mod style;
-mod subject;
 #[cfg(test)]
 mod tests;
-mod words;
+mod text;
 
 use std::fmt;
 
-use drift_text::DriftText;
+use text::drift::DriftText;
 
-use crate::language::{self, Language};
+use crate::i18n::{self, Language};
 
-pub use doctor::{Check, DoctorJson, DoctorReport, Verdict, doctor_schema};
-pub use effective::{Effective, Sight};
+pub use doctor::{Check, CheckStatus, DoctorJson, DoctorReport, doctor_schema};
+pub use effective::{Effective, VisibleCard};
 pub use escape::{json as json_document, visible};
-pub use exported::ExportedManifest;
-pub use history::History;
+pub use history::RunHistory;
+pub use humanize::Seconds;
 pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
-pub use plan_file::ShownPlan;
-pub use plan_text::{Content, Listing, PlanText};
-pub use restore_text::RestoreText;
-pub use run_text::RunText;
-pub use subject::{
-    Checked, Commit, Cost, Failed, Held, PlanReport, Purpose, Report, SettledRun, Subject,
+pub use manifest_export::ExportedManifest;
+pub use plan_file::PlanFileReport;
+pub use report_model::{
+    Commit, Cost, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
+    ValidationReport,
 };
-pub use words::Seconds;
+pub use text::plan::{DiffDetail, PlanText, RowFilter};
+pub use text::restore::RestoreText;
+pub use text::run::RunText;
 
 /// A form of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum OutputFormat {
     /// For people on a terminal.
     Text,
     /// For programs; versioned, with a schema.
@@ -77,7 +75,7 @@ pub enum Format {
     Csv,
 }
 
-impl Format {
+impl OutputFormat {
     /// All formats, with the words that name them on the command line.
     pub const ALL: [(&'static str, Self); 7] = [
         ("text", Self::Text),
@@ -101,11 +99,11 @@ impl Format {
 
 /// How a report is shown; nothing of this changes what it says.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RenderOptions {
     /// Which targets are listed.
-    pub listing: Listing,
+    pub listing: RowFilter,
     /// Whether the content of cards is shown.
-    pub content: Content,
+    pub content: DiffDetail,
     /// The language of what people read.
     pub language: Language,
     /// How many bytes Markdown may have.
@@ -118,11 +116,11 @@ pub struct Options {
 /// characters.
 pub const MARKDOWN_LIMIT: usize = 65_536;
 
-impl Default for Options {
+impl Default for RenderOptions {
     fn default() -> Self {
         Self {
-            listing: Listing::default(),
-            content: Content::default(),
+            listing: RowFilter::default(),
+            content: DiffDetail::default(),
             language: Language::default(),
             markdown_limit: MARKDOWN_LIMIT,
             marker: String::new(),
@@ -132,19 +130,19 @@ impl Default for Options {
 
 impl Report<'_> {
     /// The report in a format, with the line end that its last line needs.
-    pub fn render(&self, format: Format, options: &Options) -> String {
-        language::within(format.language(options.language), || match format {
-            Format::Text => self.text(options),
-            Format::Json => self.json(options),
-            Format::Markdown => markdown::render(self, options),
-            Format::Junit => junit::render(self),
-            Format::Sarif => sarif::render(self),
-            Format::Github => github::render(self),
-            Format::Csv => csv::render(self),
+    pub fn render(&self, format: OutputFormat, options: &RenderOptions) -> String {
+        i18n::with_language(format.language(options.language), || match format {
+            OutputFormat::Text => self.text(options),
+            OutputFormat::Json => self.json(options),
+            OutputFormat::Markdown => markdown::render(self, options),
+            OutputFormat::Junit => junit::render(self),
+            OutputFormat::Sarif => sarif::render(self),
+            OutputFormat::Github => github::render(self),
+            OutputFormat::Csv => csv::render(self),
         })
     }
 
-    fn text(&self, options: &Options) -> String {
+    fn text(&self, options: &RenderOptions) -> String {
         match &self.subject {
             Subject::Plan(report @ PlanReport { drift: Some(drift), .. }) => {
                 DriftText { report, drift }.to_string()
@@ -161,7 +159,7 @@ impl Report<'_> {
         }
     }
 
-    fn json(&self, options: &Options) -> String {
+    fn json(&self, options: &RenderOptions) -> String {
         match &self.subject {
             Subject::Plan(report) => pretty(&PlanJson::new(report, self.purpose, options.content)),
             Subject::Run(run) => pretty(&ReportJson::new(run, self.purpose)),
@@ -172,7 +170,7 @@ impl Report<'_> {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for OutputFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             Self::ALL.iter().find(|(_, format)| format == self).map_or("", |(word, _)| word),

@@ -5,19 +5,19 @@ use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
-use super::finding::{Finding, Level};
-use super::junit::{Case, Verdict};
-use super::words::Counted;
+use super::annotation::{Annotation, AnnotationLevel};
+use super::humanize::Plural;
+use super::junit::{CaseResult, TestCase};
 use super::{csv, markdown, visible};
-use crate::format::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
-use crate::language::Text;
-use crate::model::{Origin, Place};
+use crate::i18n::Text;
+use crate::model::{Origin, SourceLocation};
 use crate::plan::PlanCounts;
+use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
 /// A plan file, as `recard show` tells of it. It names layouts by their digests alone, so that no
 /// format has their content.
 #[derive(Clone, Copy, Debug)]
-pub struct ShownPlan<'a> {
+pub struct PlanFileReport<'a> {
     /// The plan file.
     pub file: &'a PlanFile,
     /// The file as it stands: its own JSON form, which `apply` reads.
@@ -26,7 +26,7 @@ pub struct ShownPlan<'a> {
     pub used: Option<Timestamp>,
 }
 
-impl ShownPlan<'_> {
+impl PlanFileReport<'_> {
     fn content(&self) -> &PlanFileContent {
         &self.file.content
     }
@@ -47,8 +47,8 @@ impl ShownPlan<'_> {
         let content = self.content();
         let mut lines = vec![tr!(
             "made {made}, expires {expires}",
-            made = moment(content.created),
-            expires = moment(content.expires)
+            made = format_time(content.created),
+            expires = format_time(content.expires)
         )];
         for manifest in &content.manifests {
             let (name, reason, file) = (&manifest.name, &manifest.reason, &manifest.file);
@@ -56,7 +56,7 @@ impl ShownPlan<'_> {
         }
         lines.extend(content.commit.as_ref().map(|commit| tr!("commit {commit}", commit)));
         lines.push(match self.used {
-            Some(at) => tr!("used {}, and a plan is carried out once", moment(at)),
+            Some(at) => tr!("used {}, and a plan is carried out once", format_time(at)),
             None => tr!("not used here"),
         });
         lines
@@ -65,10 +65,10 @@ impl ShownPlan<'_> {
     /// The targets and their sums, as Markdown; at most so many rows.
     pub(super) fn markdown(&self, text: &mut String, rows: usize, listed: usize) {
         let content = self.content();
-        if !content.breaches.is_empty() {
+        if !content.violations.is_empty() {
             let _ =
                 writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
-            content.breaches.iter().take(listed).for_each(|breach| {
+            content.violations.iter().take(listed).for_each(|breach| {
                 let _ = writeln!(text, "> - {breach}");
             });
         }
@@ -145,42 +145,42 @@ impl ShownPlan<'_> {
     }
 
     /// The targets as test cases. A planned reset is no failure.
-    pub(super) fn cases(&self) -> Vec<Case> {
-        let case = |target: &PlanFileTarget| Case {
+    pub(super) fn cases(&self) -> Vec<TestCase> {
+        let case = |target: &PlanFileTarget| TestCase {
             class: target.origin.manifest.to_string(),
             name: target.key.to_string(),
-            verdict: Verdict::Passed(format!("reset: {}", removal(target))),
+            result: CaseResult::Passed(format!("reset: {}", removal(target))),
         };
         self.content().targets.iter().map(case).collect()
     }
 
     /// What stands against it, and the lines of the manifests that its resets come from.
-    pub(super) fn findings(&self) -> Vec<Finding> {
+    pub(super) fn annotations(&self) -> Vec<Annotation> {
         let content = self.content();
-        let breach = |breach: &crate::plan::Breach| Finding {
-            level: Level::Error,
-            rule: breach.word().to_owned(),
+        let breach = |breach: &crate::plan::Violation| Annotation {
+            level: AnnotationLevel::Error,
+            rule: breach.as_str().to_owned(),
             message: breach.to_string(),
             help: None,
             place: None,
         };
-        let mut findings: Vec<Finding> = content.breaches.iter().map(breach).collect();
-        let mut resets: BTreeMap<&Place, (&Origin, u32)> = BTreeMap::new();
+        let mut annotations: Vec<Annotation> = content.violations.iter().map(breach).collect();
+        let mut resets: BTreeMap<&SourceLocation, (&Origin, u32)> = BTreeMap::new();
         for target in &content.targets {
             resets.entry(&target.origin.place).or_insert((&target.origin, 0)).1 += 1;
         }
-        findings.extend(resets.into_iter().map(|(place, (origin, cards))| Finding {
-            level: Level::Note,
+        annotations.extend(resets.into_iter().map(|(place, (origin, cards))| Annotation {
+            level: AnnotationLevel::Note,
             rule: "reset".to_owned(),
-            message: format!("{} to reset ({})", Counted(cards, "card", "cards"), origin.selector),
+            message: format!("{} to reset ({})", Plural(cards, "card", "cards"), origin.selector),
             help: None,
             place: Some(place.clone()),
         }));
-        findings
+        annotations
     }
 }
 
-impl fmt::Display for ShownPlan<'_> {
+impl fmt::Display for PlanFileReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let content = self.content();
         writeln!(f, "{}", visible(&self.heading()))?;
@@ -206,7 +206,7 @@ impl fmt::Display for ShownPlan<'_> {
         for breach in &content.acknowledged {
             writeln!(f, "{} {breach}", tr!("acknowledged:"))?;
         }
-        for breach in &content.breaches {
+        for breach in &content.violations {
             writeln!(f, "{} {breach}", tr!("guard:"))?;
         }
         Ok(())
@@ -228,6 +228,6 @@ fn removal_text(removal: PlannedRemoval) -> Text {
 }
 
 /// A time as people and programs read it, to the second.
-fn moment(time: Timestamp) -> String {
+fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -2,23 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Level, findings};
+use super::annotation::{Annotation, AnnotationLevel, annotations};
 use super::{Report, Subject};
 use crate::model::Digest;
 
 /// The report in SARIF. What is merely going to happen is no problem, and is left out.
 pub(super) fn render(report: &Report<'_>) -> String {
-    let findings: Vec<Finding> =
-        findings(report).into_iter().filter(|finding| finding.level != Level::Note).collect();
-    let mut rules: Vec<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let annotations: Vec<Annotation> = annotations(report)
+        .into_iter()
+        .filter(|annotation| annotation.level != AnnotationLevel::Note)
+        .collect();
+    let mut rules: Vec<&str> =
+        annotations.iter().map(|annotation| annotation.rule.as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
     let rules: Vec<Value> = rules.into_iter().map(|rule| json!({"id": rule})).collect();
     let mut run = json!({
         "tool": {"driver": {"name": "recard", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
-        "automationDetails": {"id": format!("recard/{}/", report.purpose.word())},
+        "automationDetails": {"id": format!("recard/{}/", report.purpose.as_str())},
         "columnKind": "unicodeCodePoints",
-        "results": findings.iter().map(result).collect::<Vec<_>>(),
+        "results": annotations.iter().map(result).collect::<Vec<_>>(),
     });
     if let (Some(fingerprint), Some(fields)) = (fingerprint(report), run.as_object_mut()) {
         fields
@@ -41,26 +44,26 @@ fn fingerprint(report: &Report<'_>) -> Option<Digest> {
     }
 }
 
-fn result(finding: &Finding) -> Value {
-    let level = match finding.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
+fn result(annotation: &Annotation) -> Value {
+    let level = match annotation.level {
+        AnnotationLevel::Error => "error",
+        AnnotationLevel::Warning => "warning",
+        AnnotationLevel::Note => "note",
     };
     // A help of several lines is YAML, whose braces only the other formats can show.
-    let help = finding
+    let help = annotation
         .help
         .iter()
         .filter(|help| !help.contains('\n'))
         .map(|help| format!(". Help: {help}"));
-    let text = finding.message.clone() + &help.collect::<String>();
+    let text = annotation.message.clone() + &help.collect::<String>();
     let mut result = json!({
-        "ruleId": finding.rule,
+        "ruleId": annotation.rule,
         "level": level,
         // In messages braces mean placeholders, and brackets mean links.
         "message": {"text": escaped(&text)},
     });
-    if let (Some(place), Some(fields)) = (&finding.place, result.as_object_mut()) {
+    if let (Some(place), Some(fields)) = (&annotation.place, result.as_object_mut()) {
         let location = json!({
             "physicalLocation": {
                 "artifactLocation": {"uri": uri(&place.file)},

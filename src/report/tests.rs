@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::Settled;
-use crate::language::Text;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
+use crate::engine::TargetOutcome;
+use crate::i18n::Text;
 use crate::model::*;
 use crate::plan::{BlindReset, Drift, Plan, Policy, plan};
 
@@ -33,7 +33,7 @@ fn identity() -> Identity {
 /// cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     let origin = |line, selector| {
-        let place = Place { file: "manifests/lead.yaml".into(), line, column: 9 };
+        let place = SourceLocation { file: "manifests/lead.yaml".into(), line, column: 9 };
         Arc::new(Origin { manifest: "sales".into(), reason: reason.into(), place, selector })
     };
     let department =
@@ -51,7 +51,7 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
             code: "ACCESS".into(),
             message: title.as_str().into(),
         }),
-        _ => Observed::Known(CardState::Customised(layout.clone())),
+        _ => Observed::Known(CardState::Customized(layout.clone())),
     };
     let snapshot = Snapshot {
         portal: PortalId::new("company.bitrix24.com").unwrap(),
@@ -83,12 +83,12 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
 }
 
 fn warning(text: &str) -> Diagnostic {
-    let place = Place { file: "manifests/lead.yaml".into(), line: 3, column: 5 };
-    Diagnostic::warning(Code::DuplicateTarget, place, text).help(text)
+    let place = SourceLocation { file: "manifests/lead.yaml".into(), line: 3, column: 5 };
+    Diagnostic::warning(DiagnosticCode::DuplicateTarget, place, text).help(text)
 }
 
 /// The kinds of reports, and drift, each with a text wherever other people's texts can stand.
-fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
+fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Vec<String> {
     let plan = planned(12, text, text, text);
     let caller = Identity { name: PersonName::new(text, ""), ..identity() };
     let commit = Commit { id: "0".repeat(40), author: text.into(), date: "2026-11-01".into() };
@@ -104,33 +104,34 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
         drift: None,
         effective: None,
     };
-    let place = Place { file: "manifests/lead.yaml".into(), line: 4, column: 2 };
-    let gone = vec![Diagnostic::error(Code::UnknownEmail, place, text)];
-    let drift = Drift::of(&plan, gone);
+    let place = SourceLocation { file: "manifests/lead.yaml".into(), line: 4, column: 2 };
+    let gone = vec![Diagnostic::error(DiagnosticCode::UnknownEmail, place, text)];
+    let drift = Drift::from_plan(&plan, gone);
     let drift_report = PlanReport { drift: Some(&drift), ..plan_report.clone() };
     let refused = Outcome::Refused { code: "ACCESS".into(), message: text.to_owned() };
     let outcomes = [Outcome::Reset, refused, Outcome::Unknown(text.to_owned())];
-    let settled: Vec<Settled> = plan
+    let settled: Vec<TargetOutcome> = plan
         .targets
         .iter()
         .zip(outcomes.iter().cycle())
-        .map(|(target, outcome)| Settled { key: target.key, outcome: outcome.clone() })
+        .map(|(target, outcome)| TargetOutcome { key: target.key, outcome: outcome.clone() })
         .collect();
     let run = RunId::new("20261101T090000Z", 7).unwrap();
-    let settled_run = SettledRun {
+    let settled_run = ReportedRun {
         run: Some(&run),
         portal: "company.bitrix24.com",
         manifests: vec![("sales", text)],
         targets: &settled,
         stopped: Some(text),
-        held: Held::of(&plan),
+        held: HeldTarget::from_plan(&plan),
         plan: Some(&plan),
         names: None,
-        about: None,
+        header: None,
     };
-    let checked = Checked { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
+    let checked =
+        ValidationReport { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
     let chain = [Text::from(text), Text::from(text)];
-    let failed = Failed { code: 1, chain: &chain, hints: &chain };
+    let failed = FailureReport { code: 1, chain: &chain, hints: &chain };
     let subjects = [
         (Purpose::Plan, Subject::Plan(&plan_report)),
         (Purpose::Apply, Subject::Run(&settled_run)),
@@ -141,18 +142,22 @@ fn every_report(text: &str, format: Format, options: &Options) -> Vec<String> {
     subjects.map(|(purpose, subject)| Report { purpose, subject }.render(format, options)).to_vec()
 }
 
-fn in_detail() -> Options {
-    Options { listing: Listing::Targets, content: Content::Shown, ..Options::default() }
+fn in_detail() -> RenderOptions {
+    RenderOptions {
+        listing: RowFilter::Targets,
+        content: DiffDetail::Shown,
+        ..RenderOptions::default()
+    }
 }
 
 #[test]
 fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
-    for (word, format) in Format::ALL {
+    for (word, format) in OutputFormat::ALL {
         for (language, text) in [(Language::English, TRAP), (Language::Russian, TRAP)] {
-            for shown in every_report(text, format, &Options { language, ..in_detail() }) {
+            for shown in every_report(text, format, &RenderOptions { language, ..in_detail() }) {
                 // Our own text has styles; they are the only escape sequences.
                 let plain = match format {
-                    Format::Text => anstream::adapter::strip_str(&shown).to_string(),
+                    OutputFormat::Text => anstream::adapter::strip_str(&shown).to_string(),
                     _ => shown.clone(),
                 };
                 let bad = plain
@@ -163,7 +168,10 @@ fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
                     !shown.contains("\u{1b}[31m\u{fffd}2J") && !shown.contains("\u{1b}[31m2J"),
                     "{word}: {shown}"
                 );
-                if !matches!(format, Format::Json | Format::Sarif | Format::Github) {
+                if !matches!(
+                    format,
+                    OutputFormat::Json | OutputFormat::Sarif | OutputFormat::Github
+                ) {
                     assert!(!plain.contains("##["), "{word}: {plain}");
                     let injected = plain.lines().find(|line| line.trim_start().starts_with("::"));
                     assert_eq!(injected, None, "{word}");
@@ -175,7 +183,7 @@ fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
 
 #[test]
 fn every_workflow_command_is_one_of_ours() {
-    for shown in every_report(TRAP, Format::Github, &in_detail()) {
+    for shown in every_report(TRAP, OutputFormat::Github, &in_detail()) {
         for line in shown.lines() {
             let (head, message) = line.strip_prefix("::").unwrap().split_once("::").unwrap();
             let (name, properties) = head.split_once(' ').unwrap();
@@ -190,7 +198,7 @@ fn every_workflow_command_is_one_of_ours() {
 
 #[test]
 fn markdown_holds_no_markup_but_ours() {
-    for shown in every_report(TRAP, Format::Markdown, &in_detail()) {
+    for shown in every_report(TRAP, OutputFormat::Markdown, &in_detail()) {
         let (marker, body) = shown.split_once('\n').unwrap();
         assert!(marker.starts_with("<!-- recard:") && marker.ends_with(" -->"), "{marker}");
         for trap in ["@everyone", "<img", "](", "`c`", "-->", "]]>", "onerror=", "#1 "] {
@@ -213,7 +221,7 @@ fn markdown_holds_no_markup_but_ours() {
 
 #[test]
 fn xml_json_and_tables_can_be_read_back() {
-    for shown in every_report(TRAP, Format::Junit, &in_detail()) {
+    for shown in every_report(TRAP, OutputFormat::Junit, &in_detail()) {
         let document = roxmltree::Document::parse(&shown).unwrap();
         let root = document.root_element();
         let count = |name: &str| {
@@ -224,13 +232,13 @@ fn xml_json_and_tables_can_be_read_back() {
         assert_eq!(root.attribute("errors"), Some(count("error").as_str()));
         assert_eq!(root.attribute("skipped"), Some(count("skipped").as_str()));
     }
-    for format in [Format::Json, Format::Sarif] {
+    for format in [OutputFormat::Json, OutputFormat::Sarif] {
         for shown in every_report(TRAP, format, &in_detail()) {
             let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
             assert!(value.is_object());
         }
     }
-    for shown in every_report(TRAP, Format::Csv, &in_detail()) {
+    for shown in every_report(TRAP, OutputFormat::Csv, &in_detail()) {
         let rows = csv_rows(&shown);
         let width = rows[0].len();
         assert!(rows.len() > 1 && rows.iter().all(|row| row.len() == width), "{shown}");
@@ -277,7 +285,7 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         effective: None,
     };
     let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
-    let text = report.render(Format::Markdown, &in_detail());
+    let text = report.render(OutputFormat::Markdown, &in_detail());
     assert!(text.len() <= MARKDOWN_LIMIT, "{}", text.len());
     assert!(text.len() > MARKDOWN_LIMIT / 2, "much more would have fitted: {}", text.len());
     // First the sum, then what stands against it, then what needs a look, then the changes.
@@ -301,8 +309,10 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     // left.
     let mut before = usize::MAX;
     for limit in [65_536, 30_000, 10_000, 5_000, 3_000, 2_000, 1_000] {
-        let text =
-            report.render(Format::Markdown, &Options { markdown_limit: limit, ..in_detail() });
+        let text = report.render(
+            OutputFormat::Markdown,
+            &RenderOptions { markdown_limit: limit, ..in_detail() },
+        );
         assert!(text.len() <= limit && text.len() <= before, "{limit}: {}", text.len());
         assert!(
             text.starts_with("<!-- recard:plan -->\n") && text.contains("5000 cards to reset"),
@@ -310,7 +320,8 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         );
         before = text.len();
     }
-    let counts = report.render(Format::Markdown, &Options { markdown_limit: 2_500, ..in_detail() });
+    let counts = report
+        .render(OutputFormat::Markdown, &RenderOptions { markdown_limit: 2_500, ..in_detail() });
     assert!(
         counts.contains("4999 cards") && counts.contains("department 41 and below"),
         "{counts}"
@@ -319,7 +330,7 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
 
 #[test]
 fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
-    let shown = every_report("x", Format::Sarif, &Options::default());
+    let shown = every_report("x", OutputFormat::Sarif, &RenderOptions::default());
     let value: serde_json::Value = serde_json::from_str(&shown[0]).unwrap();
     let result = &value["runs"][0]["results"][0];
     assert_eq!(
@@ -333,12 +344,18 @@ fn guard_breaches_stand_at_the_lines_that_bring_them_about() {
 
 #[test]
 fn the_words_of_machines_are_the_same_in_every_language() {
-    for format in [Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Github] {
-        let english = every_report("x", format, &Options::default());
+    for format in [
+        OutputFormat::Json,
+        OutputFormat::Sarif,
+        OutputFormat::Junit,
+        OutputFormat::Csv,
+        OutputFormat::Github,
+    ] {
+        let english = every_report("x", format, &RenderOptions::default());
         let russian = every_report(
             "x",
             format,
-            &Options { language: Language::Russian, ..Options::default() },
+            &RenderOptions { language: Language::Russian, ..RenderOptions::default() },
         );
         assert_eq!(english, russian, "{format}");
     }

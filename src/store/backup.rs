@@ -13,16 +13,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::{LARGEST_LOG, damaged, folder_of, read_if_there, read_part, sync_folder};
-use super::folders::Folders;
-use super::line_file::LineFile;
+use super::append_log::AppendLog;
+use super::file::{MAX_LOG_BYTES, damaged, folder_of, read_optional, read_part, sync_folder};
 use super::misread;
-use crate::format::{
+use super::paths::StorePaths;
+use crate::model::{CardKey, Digest, Layout, RunId};
+use crate::ports::StoreError;
+use crate::records::{
     Backup, FormatError, FoundLine, backup_name, checked_line, decode_backup, encode_backup,
     find_lines,
 };
-use crate::model::{CardKey, Digest, Layout, RunId};
-use crate::port::StoreError;
 
 /// By what a backup is found: the digest, and the target if it has one of its own.
 type Name = (Option<CardKey>, Digest);
@@ -31,24 +31,26 @@ type Name = (Option<CardKey>, Digest);
 #[derive(Debug)]
 pub(super) struct Backups {
     path: PathBuf,
-    file: LineFile,
+    file: AppendLog,
     /// The digests of the bytes of what is there.
     there: BTreeMap<Name, Digest>,
 }
 
 impl Backups {
     /// Opens the backups of a run, or makes a file for them. A torn last line is cut off.
-    pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
-        let path = folders.backups(run);
-        let bytes = read_if_there(&path, LARGEST_LOG)?.unwrap_or_default();
+    pub(super) fn open(paths: &StorePaths, run: &RunId) -> Result<Self, StoreError> {
+        let path = paths.backups(run);
+        let bytes = read_optional(&path, MAX_LOG_BYTES)?.unwrap_or_default();
         let (lines, kept) = find_lines(&bytes);
         let mut there = BTreeMap::new();
         for line in lines {
             let FoundLine::Whole { at: _, line } = line else { continue };
             match decode_backup(line.json.as_bytes()) {
                 Ok(Backup { target, layout }) => {
-                    there
-                        .insert((target, layout.digest()), Digest::of(layout.as_json().as_bytes()));
+                    there.insert(
+                        (target, layout.digest()),
+                        Digest::hash(layout.as_json().as_bytes()),
+                    );
                 }
                 Err(problem @ FormatError::TooNew { .. }) => {
                     return Err(misread(&path, problem, Some(line.number)));
@@ -58,7 +60,7 @@ impl Backups {
                 Err(_) => {}
             }
         }
-        let mut file = LineFile::open(&path, kept)?;
+        let mut file = AppendLog::open(&path, kept)?;
         file.end_line(bytes.get(..kept).unwrap_or_default())?;
         // The file may be new.
         sync_folder(folder_of(&path))?;
@@ -70,7 +72,7 @@ impl Backups {
         let mut lines = String::new();
         let mut added: BTreeMap<Name, Digest> = BTreeMap::new();
         for (target, layout) in cards {
-            let bytes = Digest::of(layout.as_json().as_bytes());
+            let bytes = Digest::hash(layout.as_json().as_bytes());
             let of = |name: Name| added.get(&name).or_else(|| self.there.get(&name)).copied();
             let name = match of((None, layout.digest())) {
                 None => (None, layout.digest()),
@@ -96,8 +98,8 @@ impl Backups {
 }
 
 /// The names of a run's backups, as far as its lines are whole.
-pub(super) fn names(folders: &Folders, run: &RunId) -> Result<Vec<Name>, StoreError> {
-    Ok(Index::read(&folders.backups(run), run)?.places.into_keys().collect())
+pub(super) fn names(paths: &StorePaths, run: &RunId) -> Result<Vec<Name>, StoreError> {
+    Ok(Index::read(&paths.backups(run), run)?.places.into_keys().collect())
 }
 
 /// Where the backups of a run stand in their file.
@@ -115,7 +117,7 @@ pub(super) struct Index {
 
 impl Index {
     fn read(path: &Path, run: &RunId) -> Result<Self, StoreError> {
-        let bytes = read_if_there(path, LARGEST_LOG)?.unwrap_or_default();
+        let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
         let mut index = Self {
             run: run.clone(),
             path: path.to_owned(),
@@ -148,12 +150,12 @@ impl Index {
     }
 
     /// The index of a run's backups: the one that is there, if it is still right.
-    pub(super) fn of(
-        folders: &Folders,
+    pub(super) fn load(
+        paths: &StorePaths,
         run: &RunId,
         there: Option<&Arc<Self>>,
     ) -> Result<Arc<Self>, StoreError> {
-        let path = folders.backups(run);
+        let path = paths.backups(run);
         let length = std::fs::metadata(&path).map_or(0, |there| there.len());
         match there {
             Some(there) if there.run == *run && there.length == length => Ok(Arc::clone(there)),

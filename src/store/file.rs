@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::reading::{open_file, read_file, too_large};
-use crate::port::StoreError;
+use super::bounded_read::{open_file, read_file, too_large};
+use crate::ports::StoreError;
 
 /// Writes a file that people named (a plan file, an output): whole or not at all, with the
 /// permissions that new files have here.
@@ -44,7 +44,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 }
 
 /// A chain of links that is longer leads nowhere.
-const MOST_LINKS: usize = 40;
+const MAX_SYMLINKS: usize = 40;
 
 /// Returns where a path leads once links are followed, whether anything is there or not: a name
 /// that leads elsewhere keeps leading there.
@@ -57,7 +57,7 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
         return Ok(there);
     }
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_SYMLINKS {
         match fs::read_link(&path) {
             Ok(link) => path = folder_of(&path).join(link),
             Err(_) => return Ok(path),
@@ -119,14 +119,14 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Largest log that is read: a journal, backups, the audit trail. The journal of a run over 100,000
 /// people has a tenth of it.
-pub(super) const LARGEST_LOG: u64 = 1 << 30;
+pub(super) const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// Largest document that is read, such as a ledger. One of 100,000 people with two cards each has a
 /// tenth of it.
-pub(super) const LARGEST_DOCUMENT: u64 = 256 << 20;
+pub(super) const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
 /// Returns the content of a regular file; nothing if it is not there.
-pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
     match read_file(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -135,11 +135,11 @@ pub(super) fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, 
 }
 
 /// A file to be read piece by piece; nothing if it is not there.
-pub(super) fn open_if_there(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
+pub(super) fn open_optional(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
     let open = || {
         let file = open_file(path, File::options().read(true))?;
-        if file.metadata()?.len() > LARGEST_LOG {
-            Err(too_large(LARGEST_LOG))
+        if file.metadata()?.len() > MAX_LOG_BYTES {
+            Err(too_large(MAX_LOG_BYTES))
         } else {
             Ok(BufReader::new(file))
         }

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::file::{damaged, failed, open_if_there};
-use super::folders::Folders;
+use super::bounded_read::open_file;
+use super::file::{damaged, failed, open_optional};
 use super::misread;
-use super::reading::open_file;
-use crate::format::{LineError, check_line, decode_record, numbered_record, read_lines};
+use super::paths::StorePaths;
 use crate::model::RunId;
-use crate::port::{JournalRecord, StoreError};
+use crate::ports::{JournalRecord, StoreError};
+use crate::records::{LineError, check_line, decode_record, numbered_record, read_lines};
 
 /// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has
 /// some 120 bytes.
@@ -18,8 +18,8 @@ const LAST_BYTES: u64 = 1024;
 
 /// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is
 /// made whole with it.
-pub(super) fn read(folders: &Folders, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-    Records::open(folders, run)?.collect()
+pub(super) fn read(paths: &StorePaths, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
+    Records::open(paths, run)?.collect()
 }
 
 /// The records of a journal, one after the other: a journal is much longer than what it says in the
@@ -30,22 +30,22 @@ pub(super) struct Records {
     file: BufReader<File>,
     /// The number of the last line, from 1.
     number: usize,
-    end: End,
+    end: ReadState,
 }
 
 /// Whether there is more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum ReadState {
     Ahead,
     Reached,
 }
 
 impl Records {
-    pub(super) fn open(folders: &Folders, run: &RunId) -> Result<Self, StoreError> {
-        let path = folders.journal(run);
-        let file = open_if_there(&path)?
+    pub(super) fn open(paths: &StorePaths, run: &RunId) -> Result<Self, StoreError> {
+        let path = paths.journal(run);
+        let file = open_optional(&path)?
             .ok_or_else(|| StoreError::Missing(format!("journal of the run {run}")))?;
-        Ok(Self { path, file, number: 0, end: End::Ahead })
+        Ok(Self { path, file, number: 0, end: ReadState::Ahead })
     }
 
     fn read(&mut self) -> Result<Option<JournalRecord>, StoreError> {
@@ -78,12 +78,12 @@ impl Iterator for Records {
     type Item = Result<JournalRecord, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.end == End::Reached {
+        if self.end == ReadState::Reached {
             return None;
         }
         let next = self.read().transpose();
         if !matches!(next, Some(Ok(_))) {
-            self.end = End::Reached;
+            self.end = ReadState::Reached;
         }
         next
     }

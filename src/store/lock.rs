@@ -16,21 +16,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{failed, folder_of, open_private, read_if_there};
-use super::process::{self, Life};
-use super::{Locked, Store, misread};
-use crate::format::{
+use super::file::{failed, folder_of, open_private, read_optional};
+use super::process::{self, Liveness};
+use super::{Store, WriteGuard, misread};
+use crate::i18n::Text;
+use crate::ports::{Clock, LockOwner, StoreError};
+use crate::records::{
     AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock,
 };
-use crate::language::Text;
-use crate::port::{Clock, LockOwner, StoreError};
 
 /// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a
 /// second, and no system minds four looks a second.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Largest lock file that is read. A right one has less than a KiB.
-const LARGEST_LOCK: u64 = 64 << 10;
+const MAX_LOCK_BYTES: u64 = 64 << 10;
 
 impl Store {
     /// Takes the lock. With it comes a note if the last owner did not give it back.
@@ -43,35 +43,35 @@ impl Store {
         &self,
         owner: LockOwner,
         clock: Arc<dyn Clock>,
-    ) -> Result<(Locked, Option<Text>), StoreError> {
-        self.folders.make()?;
-        let path = self.folders.lock();
+    ) -> Result<(WriteGuard, Option<Text>), StoreError> {
+        self.paths.make()?;
+        let path = self.paths.lock();
         let held = HeldFile::take(&path)?;
         let here = process::this_process();
         let note = match held.inside(&path)? {
-            LeftInside::Nobody => None,
-            LeftInside::Owner(last) => match held.life(&last, &here, &owner.host) {
-                Life::Ended => Some(tr!(
+            StaleOwner::Nobody => None,
+            StaleOwner::Owner(last) => match held.liveness(&last, &here, &owner.host) {
+                Liveness::Dead => Some(tr!(
                     "unclean end of process {} on {}, which ran `recard {}` since {}; its lock was taken over",
                     last.owner.process,
                     last.owner.host,
                     last.owner.command,
                     last.owner.since
                 )),
-                Life::Living | Life::Unknown => return Err(StoreError::Locked(last.owner)),
+                Liveness::Alive | Liveness::Unknown => return Err(StoreError::Locked(last.owner)),
             },
-            LeftInside::Unreadable => Some(tr!(
+            StaleOwner::Unreadable => Some(tr!(
                 "unclean end of a process that was cut while it took the lock; it was taken over"
             )),
         };
         let record = LockRecord {
             owner: owner.clone(),
             process: Some(here),
-            file: process::place_of(&held.file),
+            file: process::file_id(&held.file),
         };
         let bytes = encode_lock(&record).map_err(|problem| misread(&path, problem, None))?;
         held.write(&path, &bytes)?;
-        let mut locked = Locked::new(self.clone(), held, owner, clock);
+        let mut locked = WriteGuard::new(self.clone(), held, owner, clock);
         if let Some(note) = &note {
             locked.audit_lock(AuditEvent::LockTakenOver(note.english().to_owned()))?;
         }
@@ -88,12 +88,12 @@ impl Store {
         owner: LockOwner,
         clock: Arc<dyn Clock>,
         timeout: Duration,
-    ) -> Result<(Locked, Option<Text>), StoreError> {
+    ) -> Result<(WriteGuard, Option<Text>), StoreError> {
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             match self.lock(owner.clone(), Arc::clone(&clock)) {
                 Err(StoreError::Locked(_)) if tokio::time::Instant::now() < deadline => {
-                    let next = tokio::time::Instant::now() + LOOK_EVERY;
+                    let next = tokio::time::Instant::now() + POLL_INTERVAL;
                     tokio::time::sleep_until(next.min(deadline)).await;
                 }
                 settled => return settled,
@@ -107,12 +107,12 @@ impl Store {
     ///
     /// If the file cannot be read.
     pub fn lock_owner(&self) -> Result<Option<LockOwner>, StoreError> {
-        let path = self.folders.lock();
-        let bytes = read_if_there(&path, LARGEST_LOCK)?.unwrap_or_default();
-        match left_inside(&path, &bytes)? {
-            LeftInside::Nobody => Ok(None),
-            LeftInside::Owner(last) => Ok(Some(last.owner)),
-            LeftInside::Unreadable => Ok(Some(unknown_owner())),
+        let path = self.paths.lock();
+        let bytes = read_optional(&path, MAX_LOCK_BYTES)?.unwrap_or_default();
+        match stale_owner(&path, &bytes)? {
+            StaleOwner::Nobody => Ok(None),
+            StaleOwner::Owner(last) => Ok(Some(last.owner)),
+            StaleOwner::Unreadable => Ok(Some(unknown_owner())),
         }
     }
 
@@ -123,10 +123,10 @@ impl Store {
     ///
     /// If the file cannot be read.
     pub fn lock_state(&self) -> Result<LockState, StoreError> {
-        let path = self.folders.lock();
+        let path = self.paths.lock();
         // Without a name in it there is no need to reach for it, which would be in the way of
         // whoever does.
-        if read_if_there(&path, LARGEST_LOCK)?.is_none_or(|bytes| bytes.is_empty()) {
+        if read_optional(&path, MAX_LOCK_BYTES)?.is_none_or(|bytes| bytes.is_empty()) {
             return Ok(LockState::Free);
         }
         let held = match HeldFile::take(&path) {
@@ -135,15 +135,15 @@ impl Store {
             Err(problem) => return Err(problem),
         };
         Ok(match held.inside(&path)? {
-            LeftInside::Nobody => LockState::Free,
-            LeftInside::Owner(last) => {
-                match held.life(&last, &process::this_process(), &last.owner.host) {
-                    Life::Living => LockState::Held(last.owner),
-                    Life::Ended => LockState::Left(last.owner),
-                    Life::Unknown => LockState::Unknown(last.owner),
+            StaleOwner::Nobody => LockState::Free,
+            StaleOwner::Owner(last) => {
+                match held.liveness(&last, &process::this_process(), &last.owner.host) {
+                    Liveness::Alive => LockState::Held(last.owner),
+                    Liveness::Dead => LockState::Left(last.owner),
+                    Liveness::Unknown => LockState::Unknown(last.owner),
                 }
             }
-            LeftInside::Unreadable => LockState::Left(unknown_owner()),
+            StaleOwner::Unreadable => LockState::Left(unknown_owner()),
         })
     }
 
@@ -155,20 +155,20 @@ impl Store {
     /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock
     /// by now.
     pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
-        let path = self.folders.lock();
-        if read_if_there(&path, LARGEST_LOCK)?.is_none() {
+        let path = self.paths.lock();
+        if read_optional(&path, MAX_LOCK_BYTES)?.is_none() {
             return Ok(());
         }
         let held = HeldFile::take(&path)?;
         let here = process::this_process();
         match held.inside(&path)? {
-            LeftInside::Owner(last) if last.owner != *shown => Err(StoreError::Locked(last.owner)),
-            LeftInside::Owner(last)
-                if held.life(&last, &here, &last.owner.host) == Life::Living =>
+            StaleOwner::Owner(last) if last.owner != *shown => Err(StoreError::Locked(last.owner)),
+            StaleOwner::Owner(last)
+                if held.liveness(&last, &here, &last.owner.host) == Liveness::Alive =>
             {
                 Err(StoreError::Locked(last.owner))
             }
-            LeftInside::Nobody | LeftInside::Owner(_) | LeftInside::Unreadable => {
+            StaleOwner::Nobody | StaleOwner::Owner(_) | StaleOwner::Unreadable => {
                 held.write(&path, b"")
             }
         }
@@ -198,7 +198,7 @@ pub(super) struct HeldFile {
 }
 
 /// What stands in the file of a lock.
-enum LeftInside {
+enum StaleOwner {
     /// Nothing: the last owner gave it back.
     Nobody,
     /// An owner.
@@ -218,33 +218,33 @@ impl HeldFile {
         }
     }
 
-    fn inside(&self, path: &Path) -> Result<LeftInside, StoreError> {
+    fn inside(&self, path: &Path) -> Result<StaleOwner, StoreError> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         let read = file
             .seek(SeekFrom::Start(0))
-            .and_then(|_| file.take(LARGEST_LOCK).read_to_end(&mut bytes));
+            .and_then(|_| file.take(MAX_LOCK_BYTES).read_to_end(&mut bytes));
         read.map_err(|source| failed(tr_later!("cannot read"), path, source))?;
-        left_inside(path, &bytes)
+        stale_owner(path, &bytes)
     }
 
     /// Tells whether the owner named in the file lives, as seen from the process `here` on the host
     /// of this name. The operating system's lock is free, or `self` would not be there.
-    fn life(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Life {
+    fn liveness(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Liveness {
         let boot = last.process.as_ref().map(|process| process.boot.as_str()).unwrap_or_default();
         let same_kernel = !boot.is_empty() && boot == here.boot;
         // A container may have another name than the machine under it.
         if !same_kernel && last.owner.host != host {
-            return Life::Unknown;
+            return Liveness::Unknown;
         }
         let Some(process) = &last.process else {
-            return process::life_of_number(last.owner.process, here);
+            return process::liveness_of_number(last.owner.process, here);
         };
-        match process::life(process, here) {
+        match process::liveness(process, here) {
             // One kernel knows all locks on a file, whichever namespace of process ids they come
             // from.
-            Life::Unknown if same_kernel && last.file == process::place_of(&self.file) => {
-                Life::Ended
+            Liveness::Unknown if same_kernel && last.file == process::file_id(&self.file) => {
+                Liveness::Dead
             }
             life => life,
         }
@@ -283,25 +283,25 @@ fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
 
 /// Returns the error that names the owner of a lock that another process holds.
 fn taken(path: &Path) -> StoreError {
-    let bytes = read_if_there(path, LARGEST_LOCK).ok().flatten().unwrap_or_default();
-    match left_inside(path, &bytes) {
-        Ok(LeftInside::Owner(last)) => StoreError::Locked(last.owner),
+    let bytes = read_optional(path, MAX_LOCK_BYTES).ok().flatten().unwrap_or_default();
+    match stale_owner(path, &bytes) {
+        Ok(StaleOwner::Owner(last)) => StoreError::Locked(last.owner),
         // The owner is just writing its name, the file was replaced, or a system does not let
         // others read it.
-        Ok(LeftInside::Nobody | LeftInside::Unreadable) | Err(_) => {
+        Ok(StaleOwner::Nobody | StaleOwner::Unreadable) | Err(_) => {
             StoreError::Locked(unknown_owner())
         }
     }
 }
 
-fn left_inside(path: &Path, bytes: &[u8]) -> Result<LeftInside, StoreError> {
+fn stale_owner(path: &Path, bytes: &[u8]) -> Result<StaleOwner, StoreError> {
     if bytes.is_empty() {
-        return Ok(LeftInside::Nobody);
+        return Ok(StaleOwner::Nobody);
     }
     match decode_lock(bytes) {
-        Ok(record) => Ok(LeftInside::Owner(Box::new(record))),
+        Ok(record) => Ok(StaleOwner::Owner(Box::new(record))),
         Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
-        Err(_) => Ok(LeftInside::Unreadable),
+        Err(_) => Ok(StaleOwner::Unreadable),
     }
 }
 

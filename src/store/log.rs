@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::append_log::AppendLog;
 use super::backup::Backups;
-use super::line_file::LineFile;
-use super::{Locked, misread};
-use crate::format::{self, AuditEvent};
+use super::{WriteGuard, misread};
 use crate::model::{CardKey, Generation, Layout, LedgerEntry, OutcomeClass, RunId, Totals};
-use crate::port::{JournalRecord, RunLog, StoreError};
+use crate::ports::{JournalRecord, RunLog, StoreError};
+use crate::records::{self, AuditEvent};
 
 /// The right to write what one run does. It borrows the lock, so a run cannot outlive it.
 #[derive(Debug)]
 pub struct FolderRunLog<'a> {
-    locked: &'a mut Locked,
+    locked: &'a mut WriteGuard,
     run: RunId,
-    journal: LineFile,
+    journal: AppendLog,
     /// Opened with the first backup.
     backups: Option<Backups>,
     /// The number of the journal's last record.
@@ -26,9 +26,9 @@ pub struct FolderRunLog<'a> {
 impl<'a> FolderRunLog<'a> {
     /// A log behind the records that a journal has, whose last one has the number `last`.
     pub(super) fn new(
-        locked: &'a mut Locked,
+        locked: &'a mut WriteGuard,
         run: RunId,
-        journal: LineFile,
+        journal: AppendLog,
         last: u32,
         records: &[JournalRecord],
     ) -> Self {
@@ -41,17 +41,17 @@ impl<'a> FolderRunLog<'a> {
 
     /// How the targets that are settled so far ended.
     pub fn totals(&self) -> Totals {
-        Totals::of_classes(self.settled.values().copied())
+        Totals::from_classes(self.settled.values().copied())
     }
 
     /// Records as the journal's next lines.
     fn lines(&self, records: &[JournalRecord]) -> Result<String, StoreError> {
         let mut lines = String::new();
         for (number, record) in (self.records.saturating_add(1)..).zip(records) {
-            let json = format::encode_record(number, record).map_err(|problem| {
-                misread(&self.locked.store().folders.journal(&self.run), problem, None)
+            let json = records::encode_record(number, record).map_err(|problem| {
+                misread(&self.locked.store().paths.journal(&self.run), problem, None)
             })?;
-            lines.push_str(&format::checked_line(&json));
+            lines.push_str(&records::checked_line(&json));
         }
         Ok(lines)
     }
@@ -60,7 +60,7 @@ impl<'a> FolderRunLog<'a> {
     fn take(&mut self, records: &[JournalRecord]) {
         for record in records {
             self.records = self.records.saturating_add(1);
-            if let JournalRecord::Settled { target, outcome } = record {
+            if let JournalRecord::Completed { target, outcome } = record {
                 self.settled.insert(*target, outcome.class());
             }
         }
@@ -72,13 +72,13 @@ impl RunLog for FolderRunLog<'_> {
         &self.run
     }
 
-    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         if cards.is_empty() {
             return Ok(());
         }
         let mut backups = match self.backups.take() {
             Some(backups) => backups,
-            None => Backups::open(&self.locked.store().folders, &self.run)?,
+            None => Backups::open(&self.locked.store().paths, &self.run)?,
         };
         let added = backups.add(cards);
         self.backups = Some(backups);
@@ -117,7 +117,7 @@ impl RunLog for FolderRunLog<'_> {
         Ok(())
     }
 
-    fn note(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
+    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
         let lines = self.lines(records)?;
         self.journal.append_unsynced(&lines)?;
         self.take(records);
@@ -128,7 +128,10 @@ impl RunLog for FolderRunLog<'_> {
         self.journal.sync()
     }
 
-    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
-        self.locked.mark(entries)
+    fn record_reset(
+        &mut self,
+        entries: &[(Generation, CardKey, LedgerEntry)],
+    ) -> Result<(), StoreError> {
+        self.locked.record_reset(entries)
     }
 }

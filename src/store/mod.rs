@@ -2,7 +2,7 @@
 //!
 //! What is written here is the way back from every reset. So a file is written whole or not at all
 //! (a temporary file, synced and renamed, then its folder synced), a journal grows by whole lines
-//! that are synced before anything is sent, and only [`Locked`], of which there is one for a portal
+//! that are synced before anything is sent, and only [`WriteGuard`], of which there is one for a portal
 //! at any time, can write at all. What cannot be read is an error and never a guess. Nothing is
 //! ever removed, but for a torn line at the end of a file that grows, and a proof that the portal
 //! contradicts.
@@ -26,42 +26,43 @@
 //! A folder and its files are readable by their owner alone. Several processes may read while one
 //! writes: they see whole files and whole lines.
 
+mod append_log;
+mod audit_log;
 mod backup;
+mod bounded_read;
+mod consumed_plans;
 mod file;
-mod folders;
 mod journal;
-mod line_file;
 mod lock;
-mod locked;
 mod log;
+mod paths;
 mod process;
-mod reading;
 mod runs;
 mod salvage;
-mod trail;
-mod used_plans;
+mod write_guard;
 
+pub use bounded_read::{read_to_limit, read_whole};
 pub use file::{destination, write_whole};
 pub use lock::LockState;
-pub use locked::{Locked, UsePlanError};
 pub use log::FolderRunLog;
-pub use reading::{read_to_limit, read_whole};
 pub use runs::{RunEnd, RunSummary};
+pub use write_guard::{ConsumePlanError, WriteGuard};
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::file::{LARGEST_DOCUMENT, damaged, failed, place_private, read_if_there};
-use self::folders::Folders;
-use self::line_file::LineFile;
-use crate::format::{
-    AuditEntry, AuditEvent, FormatError, ReadProof, StoredLevel, decode_ledger, decode_level,
-    decode_read_proof, decode_selections, encode_ledger, encode_level, encode_read_proof,
-};
+use self::append_log::AppendLog;
+use self::file::{MAX_DOCUMENT_BYTES, damaged, failed, place_private, read_optional};
+use self::paths::StorePaths;
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId, Selections};
-use crate::port::{Archive, JournalRecord, StoreError};
+use crate::ports::{Archive, JournalRecord, StoreError};
+use crate::records::{
+    AuditEntry, AuditEvent, FormatError, LimiterState, ReadProof, decode_ledger,
+    decode_limiter_state, decode_read_proof, decode_selections, encode_ledger,
+    encode_limiter_state, encode_read_proof,
+};
 
 /// How much room a probe asks for: the backups and the journal of a few hundred targets.
 const PROBE_BYTES: usize = 1024 * 1024;
@@ -69,7 +70,7 @@ const PROBE_BYTES: usize = 1024 * 1024;
 /// What is kept of one portal. Reading needs no lock: whatever stands there is whole.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folders: Folders,
+    paths: StorePaths,
     portal: PortalId,
     /// Where the backups of the run stand that was looked into last.
     backups: Arc<Mutex<Option<Arc<backup::Index>>>>,
@@ -92,7 +93,7 @@ impl Store {
         match problem {
             Some(problem) => Err(failed(tr_later!("cannot use as a store:"), root, problem)),
             None => Ok(Self {
-                folders: Folders::new(root, portal),
+                paths: StorePaths::new(root, portal),
                 portal: portal.clone(),
                 backups: Arc::default(),
             }),
@@ -106,7 +107,7 @@ impl Store {
 
     /// Whether anything was ever kept of this portal here.
     pub fn is_there(&self) -> bool {
-        self.folders.portal().is_dir()
+        self.paths.portal().is_dir()
     }
 
     /// Finds out, before the first reset, whether the store can be written to and has room: writes
@@ -116,8 +117,8 @@ impl Store {
     ///
     /// If any of this fails.
     pub fn probe(&self) -> Result<(), StoreError> {
-        self.folders.make()?;
-        let folder = self.folders.portal();
+        self.paths.make()?;
+        let folder = self.paths.portal();
         let probe = || {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             file.write_all(&vec![b'.'; PROBE_BYTES])?;
@@ -133,7 +134,7 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.read_ledger(&self.folders.ledger()).map(Option::unwrap_or_default)
+        self.read_ledger(&self.paths.ledger()).map(Option::unwrap_or_default)
     }
 
     /// A ledger that is kept in a file elsewhere, for example beside the manifests.
@@ -153,7 +154,7 @@ impl Store {
     /// # Errors
     ///
     /// If something stands there already, or it cannot be written.
-    pub fn begin_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
+    pub fn create_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
         if path.exists() {
             return Err(failed(
                 tr_later!("cannot begin a ledger in"),
@@ -178,7 +179,7 @@ impl Store {
     ///
     /// If the file cannot be read or is damaged.
     pub fn selections(&self) -> Result<Selections, StoreError> {
-        read_document(&self.folders.selection(), decode_selections).map(Option::unwrap_or_default)
+        read_document(&self.paths.selection(), decode_selections).map(Option::unwrap_or_default)
     }
 
     /// What the portal's limits stood at when somebody last looked.
@@ -186,8 +187,8 @@ impl Store {
     /// # Errors
     ///
     /// If the file cannot be read or is damaged.
-    pub fn level(&self) -> Result<Option<StoredLevel>, StoreError> {
-        read_document(&self.folders.level(), decode_level)
+    pub fn limiter_state(&self) -> Result<Option<LimiterState>, StoreError> {
+        read_document(&self.paths.limiter_state(), decode_limiter_state)
     }
 
     /// Keeps what the portal's limits stand at. Like the proof for reads, it is written without the
@@ -197,10 +198,10 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn keep_level(&self, level: &StoredLevel) -> Result<(), StoreError> {
-        let path = self.folders.level();
-        let bytes = encode_level(level).map_err(|problem| misread(&path, problem, None))?;
-        self.folders.make()?;
+    pub fn save_limiter_state(&self, level: &LimiterState) -> Result<(), StoreError> {
+        let path = self.paths.limiter_state();
+        let bytes = encode_limiter_state(level).map_err(|problem| misread(&path, problem, None))?;
+        self.paths.make()?;
         // What a crash takes of it is only pacing, and not worth the wait for another sync.
         place_private(&path, &bytes)
     }
@@ -212,7 +213,7 @@ impl Store {
     /// If the file cannot be read, is damaged, or is the proof of another portal. That is never a
     /// reason to trust.
     pub fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
-        let path = self.folders.read_proof();
+        let path = self.paths.read_proof();
         match read_document(&path, decode_read_proof)? {
             Some(proof) if proof.portal != self.portal => {
                 Err(damaged(&path, format!("it is the proof of the portal {}", proof.portal)))
@@ -227,10 +228,10 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn keep_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
-        let path = self.folders.read_proof();
+    pub fn save_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
+        let path = self.paths.read_proof();
         let bytes = encode_read_proof(proof).map_err(|problem| misread(&path, problem, None))?;
-        self.folders.make()?;
+        self.paths.make()?;
         place_private(&path, &bytes)
     }
 
@@ -239,8 +240,8 @@ impl Store {
     /// # Errors
     ///
     /// If it is there and cannot be removed.
-    pub fn forget_read_proof(&self) -> Result<(), StoreError> {
-        let path = self.folders.read_proof();
+    pub fn delete_read_proof(&self) -> Result<(), StoreError> {
+        let path = self.paths.read_proof();
         match fs::remove_file(&path) {
             Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
                 Err(failed(tr_later!("cannot remove"), &path, problem))
@@ -254,8 +255,8 @@ impl Store {
     /// # Errors
     ///
     /// If the list or the trail cannot be read or is damaged.
-    pub fn used(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
-        let read = used_plans::read(&self.folders.used_plans())?;
+    pub fn consumed_at(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
+        let read = consumed_plans::read(&self.paths.used_plans())?;
         if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
             return Ok(Some(used.at));
         }
@@ -270,7 +271,7 @@ impl Store {
     ///
     /// If the folder cannot be read.
     pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
-        let folder = self.folders.runs();
+        let folder = self.paths.runs();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -284,7 +285,7 @@ impl Store {
             // What has not the name of a run is not ours, and a run that was cut before it had a
             // journal sent nothing.
             let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
-            runs.extend(run.filter(|run| self.folders.journal(run).exists()));
+            runs.extend(run.filter(|run| self.paths.journal(run).exists()));
         }
         runs.sort();
         Ok(runs)
@@ -320,8 +321,8 @@ impl Store {
     ///
     /// If the journal is missing or damaged.
     pub fn summary(&self, run: &RunId) -> Result<RunSummary, StoreError> {
-        RunSummary::of(run.clone(), journal::Records::open(&self.folders, run)?)?
-            .ok_or_else(|| damaged(&self.folders.journal(run), "it has no head of a run"))
+        RunSummary::from_records(run.clone(), journal::Records::open(&self.paths, run)?)?
+            .ok_or_else(|| damaged(&self.paths.journal(run), "it has no head of a run"))
     }
 
     /// All runs, the oldest first. Whoever wants to show the good ones beside a damaged one asks
@@ -341,7 +342,7 @@ impl Store {
     /// If a journal cannot be read, or a newer recard wrote it.
     pub fn unfinished(&self) -> Result<Option<RunId>, StoreError> {
         for run in self.run_ids()? {
-            if journal::surely_closed(&self.folders.journal(&run))? {
+            if journal::surely_closed(&self.paths.journal(&run))? {
                 continue;
             }
             let is_closed = match self.summary(&run) {
@@ -362,7 +363,7 @@ impl Store {
     ///
     /// If it cannot be read.
     pub fn plan(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_if_there(&self.folders.plan(run), LARGEST_DOCUMENT)
+        read_optional(&self.paths.plan(run), MAX_DOCUMENT_BYTES)
     }
 
     /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from
@@ -372,7 +373,7 @@ impl Store {
     ///
     /// If it cannot be read.
     pub fn report(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_if_there(&self.folders.report(run), LARGEST_DOCUMENT)
+        read_optional(&self.paths.report(run), MAX_DOCUMENT_BYTES)
     }
 
     /// The events of the audit trail, the oldest first.
@@ -381,7 +382,7 @@ impl Store {
     ///
     /// If its chain does not hold.
     pub fn audit_entries(&self) -> Result<Vec<AuditEntry>, StoreError> {
-        let read = trail::ReadTrail::read(&self.folders.audit(), &self.portal)?;
+        let read = audit_log::ReadAuditLog::read(&self.paths.audit(), &self.portal)?;
         Ok(read.lines.into_iter().map(|line| line.entry).collect())
     }
 
@@ -397,12 +398,12 @@ impl Store {
 
 impl Archive for Store {
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        journal::read(&self.folders, run)
+        journal::read(&self.paths, run)
     }
 
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
         let mut there = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = backup::Index::of(&self.folders, run, there.as_ref())?;
+        let index = backup::Index::load(&self.paths, run, there.as_ref())?;
         let index = there.insert(index);
         index.backup(target, digest)
     }
@@ -412,7 +413,7 @@ fn read_document<T>(
     path: &Path,
     decode: impl Fn(&[u8]) -> Result<T, FormatError>,
 ) -> Result<Option<T>, StoreError> {
-    let Some(bytes) = read_if_there(path, LARGEST_DOCUMENT)? else { return Ok(None) };
+    let Some(bytes) = read_optional(path, MAX_DOCUMENT_BYTES)? else { return Ok(None) };
     decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
 }
 

@@ -8,13 +8,13 @@ use std::fs::{self, File};
 #[cfg(unix)]
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::format::ProcessIdentity;
+use crate::records::ProcessIdentity;
 
 /// Life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    Living,
-    Ended,
+pub(super) enum Liveness {
+    Alive,
+    Dead,
     Unknown,
 }
 
@@ -34,44 +34,44 @@ pub(super) fn this_process() -> ProcessIdentity {
 }
 
 /// Tells whether a process lives, as seen from the process `here`.
-pub(super) fn life(process: &ProcessIdentity, here: &ProcessIdentity) -> Life {
+pub(super) fn liveness(process: &ProcessIdentity, here: &ProcessIdentity) -> Liveness {
     let same = |of: fn(&ProcessIdentity) -> &str| !of(here).is_empty() && of(process) == of(here);
     if !cfg!(target_os = "linux") && process.boot.is_empty() {
         // These systems tell nothing of this kind; the operating system's lock was free.
-        return Life::Ended;
+        return Liveness::Dead;
     }
     if !same(|one| &one.boot) || !same(|one| &one.namespace) {
-        return Life::Unknown;
+        return Liveness::Unknown;
     }
     match status(process.process) {
-        Some((state, started)) if started == process.started && !is_dead(state) => Life::Living,
-        _ => Life::Ended,
+        Some((state, started)) if started == process.started && !is_dead(state) => Liveness::Alive,
+        _ => Liveness::Dead,
     }
 }
 
 /// Tells whether a process lives of which only the number on this host is known: that of a lock
 /// file of version 1.
-pub(super) fn life_of_number(process: u32, here: &ProcessIdentity) -> Life {
+pub(super) fn liveness_of_number(process: u32, here: &ProcessIdentity) -> Liveness {
     if !cfg!(target_os = "linux") {
-        return Life::Ended;
+        return Liveness::Dead;
     }
     match status(process) {
-        _ if here.namespace.is_empty() => Life::Unknown,
+        _ if here.namespace.is_empty() => Liveness::Unknown,
         // It may be another process by now.
-        Some((state, _)) if !is_dead(state) => Life::Unknown,
-        _ => Life::Ended,
+        Some((state, _)) if !is_dead(state) => Liveness::Unknown,
+        _ => Liveness::Dead,
     }
 }
 
 /// Returns device and inode of an open file; empty where the system does not tell.
 #[cfg(unix)]
-pub(super) fn place_of(file: &File) -> String {
+pub(super) fn file_id(file: &File) -> String {
     file.metadata().map(|there| format!("{}:{}", there.dev(), there.ino())).unwrap_or_default()
 }
 
 /// Returns device and inode of an open file; empty where the system does not tell.
 #[cfg(not(unix))]
-pub(super) fn place_of(_: &File) -> String {
+pub(super) fn file_id(_: &File) -> String {
     String::new()
 }
 
@@ -109,9 +109,9 @@ mod tests {
             [&here.boot, &here.namespace, &here.started].into_iter().all(|text| !text.is_empty()),
             "{here:?}"
         );
-        assert_eq!(life(&here, &here), Life::Living);
+        assert_eq!(liveness(&here, &here), Liveness::Alive);
         let another = ProcessIdentity { started: "1".to_owned(), ..here.clone() };
-        assert_eq!(life(&another, &here), Life::Ended, "the number was used again");
+        assert_eq!(liveness(&another, &here), Liveness::Dead, "the number was used again");
         // Seen from another machine, after a restart, from another namespace, and without /proc.
         for hidden in [
             ProcessIdentity { boot: "another".to_owned(), ..here.clone() },
@@ -123,7 +123,7 @@ mod tests {
             },
         ] {
             for process in [&here, &another] {
-                assert_eq!(life(process, &hidden), Life::Unknown, "{hidden:?}");
+                assert_eq!(liveness(process, &hidden), Liveness::Unknown, "{hidden:?}");
             }
         }
     }
@@ -135,16 +135,16 @@ mod tests {
         let started = status(child.id()).unwrap().1;
         let identity = ProcessIdentity { process: child.id(), started, ..here.clone() };
         assert_eq!(
-            (life(&identity, &here), life_of_number(child.id(), &here)),
-            (Life::Living, Life::Unknown)
+            (liveness(&identity, &here), liveness_of_number(child.id(), &here)),
+            (Liveness::Alive, Liveness::Unknown)
         );
         child.kill().unwrap();
         while status(child.id()).is_some_and(|(state, _)| state != 'Z') {
             std::thread::yield_now();
         }
         assert_eq!(
-            (life(&identity, &here), life_of_number(child.id(), &here)),
-            (Life::Ended, Life::Ended)
+            (liveness(&identity, &here), liveness_of_number(child.id(), &here)),
+            (Liveness::Dead, Liveness::Dead)
         );
         child.wait().unwrap();
     }

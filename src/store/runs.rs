@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::RunReport;
 use crate::model::{CardKey, Outcome, RunId, Totals};
-use crate::port::{Interrupted, JournalRecord, RunHeader, StoreError};
+use crate::ports::{Interrupted, JournalRecord, RunHeader, StoreError};
+use crate::records::RunReport;
 
 /// One run of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum RunEnd {
 
 impl RunSummary {
     /// Sums up a journal, record by record; nothing if it has no head.
-    pub(super) fn of(
+    pub(super) fn from_records(
         run: RunId,
         records: impl IntoIterator<Item = Result<JournalRecord, StoreError>>,
     ) -> Result<Option<Self>, StoreError> {
@@ -41,7 +41,7 @@ impl RunSummary {
             match record? {
                 JournalRecord::Opened(opened) => header = Some(opened),
                 JournalRecord::Intent { .. } | JournalRecord::SetIntent { .. } => {}
-                JournalRecord::Settled { target, outcome } => {
+                JournalRecord::Completed { target, outcome } => {
                     settled.insert(target, outcome);
                 }
                 JournalRecord::Closed { interrupted } => end = RunEnd::Closed(interrupted),
@@ -52,7 +52,7 @@ impl RunSummary {
 
     /// How the settled targets ended. For a closed run they add up to the planned ones.
     pub fn totals(&self) -> Totals {
-        Totals::of(self.settled.iter().map(|(_, outcome)| outcome))
+        Totals::from_outcomes(self.settled.iter().map(|(_, outcome)| outcome))
     }
 
     /// The report of the run; nothing as long as it is not closed.

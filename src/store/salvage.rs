@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{LARGEST_LOG, damaged, read_if_there};
+use super::file::{MAX_LOG_BYTES, damaged, read_optional};
 use super::{Store, backup, misread};
-use crate::format::plan_file::{PlanFile, PlanFileTarget};
-use crate::format::{
-    AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record,
-};
 use crate::model::{CardKey, PortalId, RunId, UserId};
-use crate::port::{
-    JournalRecord, Lost, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
+use crate::ports::{
+    JournalLoss, JournalRecord, PlannedCard, RunHeader, RunPurpose, SalvagedJournal, StoreError,
+};
+use crate::records::plan_file::{PlanFile, PlanFileTarget};
+use crate::records::{
+    AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record,
 };
 
 /// The whole lines of a journal.
@@ -41,9 +41,9 @@ impl WholeLines {
     ///
     /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
     pub(super) fn read(store: &Store, run: &RunId) -> Result<Self, StoreError> {
-        let path = store.folders.journal(run);
+        let path = store.paths.journal(run);
         let missing = || StoreError::Missing(format!("journal of the run {run}"));
-        let mut bytes = read_if_there(&path, LARGEST_LOG)?.ok_or_else(missing)?;
+        let mut bytes = read_optional(&path, MAX_LOG_BYTES)?.ok_or_else(missing)?;
         let (lines, kept) = find_lines(&bytes);
         let torn = bytes.len() - kept;
         let (mut numbered, mut problem, mut tail) = (Vec::new(), None, None);
@@ -125,30 +125,30 @@ impl Store {
     /// If there is no journal, it cannot be read, or a newer recard wrote one of its lines.
     pub fn salvage(&self, run: &RunId, caller: UserId) -> Result<SalvagedJournal, StoreError> {
         let whole = WholeLines::read(self, run)?;
-        let told = self.told_of(run);
+        let audited = self.audited_run(run);
         let is_closed =
             whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
         let header = match whole.header {
             Some(header) => Some(header),
-            None => self.header_elsewhere(run, &told, caller, &whole.records),
+            None => self.header_elsewhere(run, &audited, caller, &whole.records),
         };
         let settled: BTreeSet<CardKey> = whole.records.iter().filter_map(settled_target).collect();
         let is_settled = |target: &PlannedCard| settled.contains(&target.key);
         // A run tells the trail of its end when every target has its outcome in the journal, and
         // keeps its report after that.
         let lost_its_end = !is_closed
-            && (told.is_closed || self.folders.report(run).exists())
+            && (audited.is_closed || self.paths.report(run).exists())
             && header.as_ref().is_some_and(|header| !header.targets.iter().all(is_settled));
         let lost = match () {
-            () if whole.is_lossy || lost_its_end => Lost::Lines,
-            () if whole.torn > 0 && !is_closed => Lost::TornLine,
-            () => Lost::Nothing,
+            () if whole.is_lossy || lost_its_end => JournalLoss::Lines,
+            () if whole.torn > 0 && !is_closed => JournalLoss::TornLine,
+            () => JournalLoss::Nothing,
         };
         let backups = match (lost, is_closed) {
-            (Lost::Nothing, true) => Vec::new(),
-            _ => backup::names(&self.folders, run)?,
+            (JournalLoss::Nothing, true) => Vec::new(),
+            _ => backup::names(&self.paths, run)?,
         };
-        let damage = whole.problem.map(|problem| damaged(&self.folders.journal(run), problem));
+        let damage = whole.problem.map(|problem| damaged(&self.paths.journal(run), problem));
         Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
     }
 
@@ -158,27 +158,27 @@ impl Store {
         let whole = WholeLines::read(self, run)?;
         let closed =
             whole.records.iter().any(|record| matches!(record, JournalRecord::Closed { .. }));
-        Ok(closed || self.told_of(run).is_closed)
+        Ok(closed || self.audited_run(run).is_closed)
     }
 
     /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has
     /// none.
-    fn told_of(&self, run: &RunId) -> Told {
+    fn audited_run(&self, run: &RunId) -> AuditedRun {
         let bytes =
-            read_if_there(&self.folders.audit(), LARGEST_LOG).ok().flatten().unwrap_or_default();
-        let mut told = Told::default();
+            read_optional(&self.paths.audit(), MAX_LOG_BYTES).ok().flatten().unwrap_or_default();
+        let mut audited = AuditedRun::default();
         for line in find_audit(&bytes).map(|found| found.lines).unwrap_or_default() {
             match line.entry.event {
                 AuditEvent::RunStarted { run: started, restores, .. } if started == *run => {
-                    told.started = Some(restores);
+                    audited.started = Some(restores);
                 }
                 AuditEvent::RunClosed { run: closed, .. } if closed == *run => {
-                    told.is_closed = true
+                    audited.is_closed = true
                 }
                 _ => {}
             }
         }
-        told
+        audited
     }
 
     /// Returns the head of a run from the files beside its journal: its report, its plan, or the
@@ -186,7 +186,7 @@ impl Store {
     fn header_elsewhere(
         &self,
         run: &RunId,
-        told: &Told,
+        audited: &AuditedRun,
         caller: UserId,
         records: &[JournalRecord],
     ) -> Option<RunHeader> {
@@ -199,7 +199,7 @@ impl Store {
         if let Some(plan) = plan {
             return Some(header_of_plan(&plan));
         }
-        let restores = told.started.as_ref()?;
+        let restores = audited.started.as_ref()?;
         let purpose = restores.clone().map_or(RunPurpose::Apply, RunPurpose::Restore);
         Some(header_of_records(self.portal(), purpose, caller, records))
     }
@@ -207,7 +207,7 @@ impl Store {
 
 /// Events of a run in the trail.
 #[derive(Debug, Default)]
-struct Told {
+struct AuditedRun {
     /// The beginning, with the run that it restores.
     started: Option<Option<RunId>>,
     is_closed: bool,
@@ -215,7 +215,7 @@ struct Told {
 
 fn settled_target(record: &JournalRecord) -> Option<CardKey> {
     match record {
-        JournalRecord::Settled { target, .. } => Some(*target),
+        JournalRecord::Completed { target, .. } => Some(*target),
         _ => None,
     }
 }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use recard::emulator::Happening;
+use recard::emulator::StateEvent;
 use recard::model::{CardKey, Digest, Outcome};
 use serde_json::{Value, json};
 
 use super::life::{Ended, Life};
 use super::log::Log;
+use super::model::{Step, digest, is_hidden, key_of, row_of, steps_of};
 use super::script::{GET, Numbers, RESET, Row, SET};
-use super::truth::{Step, digest, is_hidden, key_of, row_of, steps_of};
 
 /// The number of interleavings in a usual test run.
 const INTERLEAVINGS: u64 = 1_000;
@@ -88,22 +88,21 @@ struct Story<'a> {
 impl Story<'_> {
     /// Walks through all that happened to the card in a run; every layout that recard removed or
     /// overwrote must be in a backup, unless it was saved in a documented window.
-    fn nothing_is_lost(&self, history: &[Happening], planned: Option<Digest>) -> Option<Digest> {
+    fn nothing_is_lost(&self, history: &[StateEvent], planned: Option<Digest>) -> Option<Digest> {
         let row: Row = row_of(self.key);
         let mut now = planned;
         // The number of the request in which the current layout was saved, if a person did.
         let mut saved: Option<usize> = None;
-        for (index, happening) in history.iter().enumerate() {
-            let Some(of) =
-                happening.row.as_ref().filter(|of| of.user_id == row.0 && of.name == row.1)
+        for (index, event) in history.iter().enumerate() {
+            let Some(of) = event.row.as_ref().filter(|of| of.user_id == row.0 && of.name == row.1)
             else {
                 continue;
             };
             let held = digest(&of.value);
-            match happening.what {
+            match event.kind {
                 "save" => (now, saved) = (held, Some(index)),
                 "reset" | "set" => {
-                    let next = if happening.what == "set" { held } else { None };
+                    let next = if event.kind == "set" { held } else { None };
                     if let Some(gone) = now
                         && next != Some(gone)
                     {
@@ -112,7 +111,7 @@ impl Story<'_> {
                             kept || self.is_in_a_window(history, index, saved),
                             "{}: {} at {index} removed a layout of {saved:?} that is not in a backup; {:?}: {}",
                             self.key,
-                            happening.what,
+                            event.kind,
                             steps_of(history, &row),
                             self.said
                         );
@@ -127,21 +126,20 @@ impl Story<'_> {
 
     /// Returns whether a save fell between the read and the write of one request, or between a read
     /// of its own and a single `set`, or whether the answer that would have shown it was lost.
-    fn is_in_a_window(&self, history: &[Happening], write: usize, saved: Option<usize>) -> bool {
+    fn is_in_a_window(&self, history: &[StateEvent], write: usize, saved: Option<usize>) -> bool {
         let Some(saved) = saved else { return false };
         let request = history[write].request;
         let row: Row = row_of(self.key);
-        let of_card = |happening: &Happening| {
-            happening.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1)
+        let of_card = |event: &StateEvent| {
+            event.row.as_ref().is_some_and(|of| of.user_id == row.0 && of.name == row.1)
         };
-        let last_look = history[..write]
-            .iter()
-            .rposition(|happening| happening.what == "get" && of_card(happening));
+        let last_look =
+            history[..write].iter().rposition(|event| event.kind == "get" && of_card(event));
         let silenced =
-            history.iter().any(|one| one.request == request && SILENCING.contains(&one.what));
+            history.iter().any(|one| one.request == request && SILENCING.contains(&one.kind));
         // A single call has its read in a request of its own, one round trip earlier; others are in
         // flight beside it.
-        let is_batch = history.iter().any(|one| one.request == request && one.what == "get");
+        let is_batch = history.iter().any(|one| one.request == request && one.kind == "get");
         let is_beside = |look: usize| {
             let earlier = history[look].request;
             earlier == request || (!is_batch && request - earlier <= IN_FLIGHT)
@@ -153,13 +151,13 @@ impl Story<'_> {
     fn is_true(
         &self,
         outcome: &Outcome,
-        history: &[Happening],
+        history: &[StateEvent],
         before: Option<Digest>,
         now: Option<Digest>,
     ) {
         let steps = steps_of(history, &row_of(self.key));
-        let is_save = |step: &Step| step.what == "save";
-        let last = |what: &str| steps.iter().rposition(|step| step.what == what);
+        let is_save = |step: &Step| step.kind == "save";
+        let last = |what: &str| steps.iter().rposition(|step| step.kind == what);
         let saved_since =
             |step: Option<usize>| steps[step.map_or(0, |step| step + 1)..].iter().any(is_save);
         let is_save_of =
@@ -167,9 +165,9 @@ impl Story<'_> {
         let was_read = |from: usize, held: Option<Digest>| {
             let until =
                 steps[from..].iter().position(is_save).map_or(steps.len(), |save| from + save);
-            steps[from..until].iter().any(|step| step.what == "get" && step.held == held)
+            steps[from..until].iter().any(|step| step.kind == "get" && step.held == held)
         };
-        let removal = steps.iter().rposition(|step| step.what == "reset" && step.held.is_some());
+        let removal = steps.iter().rposition(|step| step.kind == "reset" && step.held.is_some());
         let (reset, set) = (last("reset"), last("set"));
         let holds = match outcome {
             // A read behind the reset showed the default, and what is there now was saved later.
@@ -179,7 +177,7 @@ impl Story<'_> {
                     && (now.is_none() || saved_since(reset))
             }
             Outcome::AlreadyDefault => {
-                steps.iter().any(|step| step.what == "get" && step.held.is_none())
+                steps.iter().any(|step| step.kind == "get" && step.held.is_none())
                     && removal.is_none()
                     && (now.is_none() || is_save_of(now))
             }
@@ -195,10 +193,10 @@ impl Story<'_> {
             }
             // The layout that the last set stored was there before a write of this run, and a read
             // behind the set showed it.
-            Outcome::PutBack => set.is_some_and(|set| {
+            Outcome::Compensated => set.is_some_and(|set| {
                 let stored = steps[set].held;
                 let write =
-                    steps[..set].iter().position(|step| matches!(step.what, "reset" | "set"));
+                    steps[..set].iter().position(|step| matches!(step.kind, "reset" | "set"));
                 let was_there = before == stored || is_save_of(stored);
                 write.is_some()
                     && was_there
@@ -215,7 +213,7 @@ impl Story<'_> {
                 let kept: Vec<Digest> = of_card.filter(|digest| digest.short() == *named).collect();
                 kept.iter().any(|kept| now != Some(*kept) && is_save_of(Some(*kept)))
             }
-            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => {
+            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomized => {
                 now == before || (saved_since(removal.max(set)) && is_save_of(now))
             }
             Outcome::Unknown(_) => {
@@ -233,7 +231,7 @@ impl Story<'_> {
 
     /// The layout that the plan of a restore wanted.
     fn wanted(&self) -> Option<Digest> {
-        use recard::port::{JournalRecord, SetPurpose};
+        use recard::ports::{JournalRecord, SetPurpose};
         self.log.disk().records.iter().find_map(|record| match record {
             JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Planned }
                 if *target == self.key =>
@@ -271,9 +269,8 @@ fn judge(life: &Life, ended: &Ended, before: &super::life::Layouts, said: &str) 
         assert_eq!(end, now.get(key).copied(), "the history is whole: {said}");
         story.is_true(outcome, &history, before.get(key).copied(), now.get(key).copied());
     }
-    let written =
-        history.iter().filter(|happening| matches!(happening.what, "set" | "reset" | "force"));
-    for of in written.filter_map(|happening| happening.row.as_ref()) {
+    let written = history.iter().filter(|event| matches!(event.kind, "set" | "reset" | "force"));
+    for of in written.filter_map(|event| event.row.as_ref()) {
         let key = key_of(&(of.user_id, of.name.clone()));
         assert!(ended.outcomes.contains_key(&key), "{key} is not of the run: {said}");
     }

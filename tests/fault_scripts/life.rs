@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use recard::emulator::Emulator;
 use recard::engine::{
-    self, ApplyError, Event, ExecuteOptions, Freshness, NewerLayouts, RestorePlan,
+    self, ApplyError, Event, ExecuteOptions, NewerLayouts, RestorePlan, SnapshotAge,
 };
 use recard::model::{CardKey, Digest, Outcome};
 use recard::plan::ApprovedPlan;
-use recard::port::{JournalRecord, ReadPortal as _, RunHeader, RunPurpose};
+use recard::ports::{JournalRecord, ReadPortal as _, RunHeader, RunPurpose};
 use serde_json::{Value, json};
 
 use super::log::Log;
+use super::model::{digest, key_of};
 use super::script::Row;
-use super::truth::{digest, key_of};
 use super::{SETTLING, connect, header, planned};
 
 /// A portal, and the state that each life begins with.
@@ -68,7 +68,7 @@ impl Life {
         self.emulator.set_faults(applying).unwrap();
         let mut log = Log::open(1, header(&portal, &plan), None);
         let approved = ApprovedPlan::new(&plan, Vec::new()).unwrap();
-        let (_stop, signal) = engine::stop_pair();
+        let (_stop, signal) = engine::cancellation();
         let silent = |_: Event| {};
         let ended =
             engine::apply(&portal.writer(), &mut log, approved, &[], options(), &signal, &silent)
@@ -83,12 +83,12 @@ impl Life {
         let plan = self.restore_plan(of).await?;
         plan.actions().next()?;
         let opened = JournalRecord::Opened(RunHeader {
-            purpose: RunPurpose::Restore(plan.of.clone()),
+            purpose: RunPurpose::Restore(plan.restored_run.clone()),
             targets: plan.planned_cards(),
             ..opened(of)
         });
         let mut log = Log::open(2, opened, None);
-        let (_stop, signal) = engine::stop_pair();
+        let (_stop, signal) = engine::cancellation();
         self.emulator.set_faults(restoring).unwrap();
         let silent = |_: Event| {};
         let ended =
@@ -98,7 +98,7 @@ impl Life {
 
     /// Plans the restore of a run, without faults.
     pub async fn restore_plan(&self, of: &Log) -> Option<RestorePlan> {
-        use recard::port::RunLog as _;
+        use recard::ports::RunLog as _;
         self.emulator.set_faults(&json!([])).unwrap();
         let portal = connect(&self.emulator);
         let caller = portal.reader().identify().await.ok()?;
@@ -132,7 +132,7 @@ impl Ended {
 }
 
 fn options() -> ExecuteOptions {
-    ExecuteOptions { late_writes: SETTLING / 10, ..ExecuteOptions::new(Freshness::now()) }
+    ExecuteOptions { late_writes: SETTLING / 10, ..ExecuteOptions::new(SnapshotAge::now()) }
 }
 
 fn opened(of: &Log) -> RunHeader {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use recard::model::{CardKey, Digest, Generation, Layout, LedgerEntry, RunId};
-use recard::port::{Archive, JournalRecord, RunLog, StoreError};
+use recard::ports::{Archive, JournalRecord, RunLog, StoreError};
 use tokio::sync::Notify;
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl RunLog for Log {
         &self.run
     }
 
-    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         self.disk()
             .backups
             .extend(cards.iter().map(|(key, layout)| ((*key, layout.digest()), (*layout).clone())));
@@ -78,7 +78,7 @@ impl RunLog for Log {
         Ok(())
     }
 
-    fn mark(&mut self, _: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
+    fn record_reset(&mut self, _: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
         Ok(())
     }
 }

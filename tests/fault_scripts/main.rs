@@ -23,27 +23,27 @@ mod editor;
 mod life;
 mod log;
 mod matrix;
+mod model;
 mod script;
-mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use recard::emulator::{Emulator, Happening};
-use recard::engine::{self, Event, ExecuteOptions, Freshness, Settled};
+use recard::emulator::{Emulator, StateEvent};
+use recard::engine::{self, Event, ExecuteOptions, SnapshotAge, TargetOutcome};
 use recard::manifest::{Source, load};
 use recard::model::{CardKey, Digest, Ledger, Outcome, Totals, UserId};
 use recard::plan::{self, ApprovedPlan, BlindReset, Plan, Policy};
-use recard::port::{JournalRecord, PlannedCard, ReadPortal as _, RunHeader, RunPurpose};
 use recard::portal::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
+use recard::ports::{JournalRecord, PlannedCard, ReadPortal as _, RunHeader, RunPurpose};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use log::Log;
+use model::{Findings, Run, Unknowable, row_of};
 use script::{Numbers, REJECTING, Row, saved, script};
-use truth::{Findings, Run, Unknowable, row_of};
 
 /// How many scripts there are.
 const SCRIPTS: u64 = 200;
@@ -58,9 +58,9 @@ fn connect(emulator: &Emulator) -> HttpPortal {
     let settings = PortalSettings {
         rate: Rate::Unlimited,
         retry_budget: RetryBudget {
-            patience: Duration::from_secs(5),
-            first_pause: Duration::from_millis(1),
-            longest_pause: Duration::from_millis(20),
+            max_elapsed: Duration::from_secs(5),
+            initial_backoff: Duration::from_millis(1),
+            max_backoff: Duration::from_millis(20),
             ..RetryBudget::default()
         },
         deadline: Some(Duration::from_secs(30)),
@@ -86,7 +86,7 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     let policy =
         Policy { blind: BlindReset::Never, ledger: Ledger::default(), ..Policy::default() };
     let plan = plan::plan(&desired, &snapshot, &policy);
-    assert!(plan::check(&desired, &snapshot, &policy, &plan).is_empty());
+    assert!(plan::verify_plan(&desired, &snapshot, &policy, &plan).is_empty());
     Some(plan)
 }
 
@@ -174,7 +174,7 @@ impl Trial {
     }
 
     fn rejected(&self) -> bool {
-        self.emulator.history().iter().any(|happening| REJECTING.contains(&happening.what))
+        self.emulator.history().iter().any(|event| REJECTING.contains(&event.kind))
     }
 
     /// Makes webhooks valid again that a fault has made invalid.
@@ -184,7 +184,7 @@ impl Trial {
 
     /// Plans and applies, and compares the report with the truth. Gives the outcomes, or nothing if
     /// there was no plan.
-    async fn run(&mut self, freshness: Freshness, way: Way) -> Option<Vec<Settled>> {
+    async fn run(&mut self, snapshot_age: SnapshotAge, way: Way) -> Option<Vec<TargetOutcome>> {
         self.forgive();
         self.emulator.keep_history();
         let portal = connect(&self.emulator);
@@ -199,8 +199,8 @@ impl Trial {
         let mut log = Log::open(self.runs, header(&portal, &plan), cut.clone());
         let since = self.emulator.history().len();
         let approved = ApprovedPlan::new(&plan, Vec::new()).unwrap();
-        let (_stop, signal) = engine::stop_pair();
-        let options = ExecuteOptions { late_writes: SETTLING, ..ExecuteOptions::new(freshness) };
+        let (_stop, signal) = engine::cancellation();
+        let options = ExecuteOptions { late_writes: SETTLING, ..ExecuteOptions::new(snapshot_age) };
         let silent = |_: Event| {};
         let writer = portal.writer();
         let mut writing = log.clone();
@@ -232,7 +232,7 @@ impl Trial {
             }
         };
         let mut before = self.emulator.history();
-        let history: Vec<Happening> = before.split_off(since);
+        let history: Vec<StateEvent> = before.split_off(since);
         let state = self.emulator.state();
         let now = rows(&state);
         let run = Run {
@@ -258,7 +258,7 @@ impl Trial {
 
     /// Settles a run that was cut, in processes of their own: under what is left of the script, and
     /// then without.
-    async fn settle(&mut self, log: &mut Log) -> (Vec<Settled>, Totals) {
+    async fn settle(&mut self, log: &mut Log) -> (Vec<TargetOutcome>, Totals) {
         for last in [false, true] {
             if last {
                 self.emulator.set_faults(&json!([])).unwrap();
@@ -267,7 +267,7 @@ impl Trial {
             let Ok(caller) = portal.reader().identify().await else { continue };
             let (archive, silent) = (log.clone(), |_: Event| {});
             let records = log.disk().records.clone();
-            let report = engine::resume(
+            let report = engine::recover(
                 &portal.writer(),
                 log,
                 &archive,
@@ -278,7 +278,11 @@ impl Trial {
             )
             .await;
             if let Ok(report) = report {
-                assert!(engine::unsettled(&log.disk().records).is_empty(), "{}", self.said);
+                assert!(
+                    engine::incomplete_targets(&log.disk().records).is_empty(),
+                    "{}",
+                    self.said
+                );
                 return (report.targets, report.totals);
             }
         }
@@ -303,8 +307,8 @@ impl Trial {
     }
 }
 
-fn saved_in(history: &[Happening]) -> BTreeSet<Row> {
-    let saves = history.iter().filter(|happening| happening.what == "save");
+fn saved_in(history: &[StateEvent]) -> BTreeSet<Row> {
+    let saves = history.iter().filter(|event| event.kind == "save");
     saves.filter_map(|save| save.row.as_ref()).map(|row| (row.user_id, row.name.clone())).collect()
 }
 
@@ -314,16 +318,17 @@ async fn try_out(seed: u64) -> (u64, Findings) {
     let mut numbers = Numbers::of(seed ^ 0x5EED);
     let way =
         if seed % 4 == 3 { Way::CutAfter(1 + numbers.below(12) as usize) } else { Way::Whole };
-    let freshness = if seed.is_multiple_of(2) { Freshness::now() } else { Freshness::ReadAgain };
-    trial.run(freshness, way).await;
-    trial.run(freshness, Way::Whole).await;
+    let snapshot_age =
+        if seed.is_multiple_of(2) { SnapshotAge::now() } else { SnapshotAge::ReadAgain };
+    trial.run(snapshot_age, way).await;
+    trial.run(snapshot_age, Way::Whole).await;
     trial.nothing_else_changed();
     let struck = trial.emulator.counters().faults;
 
     // The trouble is over.
     trial.emulator.set_faults(&json!([])).unwrap();
     let targets = trial
-        .run(freshness, Way::Whole)
+        .run(snapshot_age, Way::Whole)
         .await
         .unwrap_or_else(|| panic!("the portal is well; {}", trial.said));
     assert!(
@@ -332,9 +337,9 @@ async fn try_out(seed: u64) -> (u64, Findings) {
         trial.said
     );
     let (settled, changes) = (trial.emulator.state(), trial.emulator.changes());
-    let targets = trial.run(freshness, Way::Whole).await.unwrap();
+    let targets = trial.run(snapshot_age, Way::Whole).await.unwrap();
     assert!(targets.is_empty(), "a further run does not converge: {targets:?}; {}", trial.said);
-    let written = |happening: &&Happening| matches!(happening.what, "set" | "reset" | "force");
+    let written = |event: &&StateEvent| matches!(event.kind, "set" | "reset" | "force");
     assert_eq!(trial.emulator.history().iter().find(written), None, "{}", trial.said);
     // Being forgiven counts as one change of the whole.
     assert_eq!(

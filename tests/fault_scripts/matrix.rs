@@ -151,7 +151,7 @@ async fn try_out(life: &Life, cell: &Cell) {
         let (was, is) = (before.get(key), after.get(key));
         let holds = match outcome {
             Outcome::Reset | Outcome::ResetUnseen => is.is_none(),
-            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomised => {
+            Outcome::NotAttempted(_) | Outcome::Refused { .. } | Outcome::StillCustomized => {
                 is == was
             }
             Outcome::Unknown(_) => cell.times > 1,

@@ -2,70 +2,80 @@
 
 use std::time::Duration;
 
-use crate::cli::args::{ApplyArguments, Global};
-use crate::cli::commands::apply_reviewed;
-use crate::cli::environment::Need;
+use crate::cli::args::{ApplyArgs, GlobalArgs};
+use crate::cli::commands::apply_plan_file;
+use crate::cli::env::WebhookAccess;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
 use crate::cli::output::Outputs;
 use crate::cli::plan_files;
 use crate::cli::planning::{self, Planned};
-use crate::cli::progress::Progress;
-use crate::cli::running::{self, Approval};
-use crate::cli::session::{Address, Session};
-use crate::cli::sources::{self, Manifest};
+use crate::cli::progress::ProgressReporter;
+use crate::cli::run_lifecycle::{self, Approval};
+use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::signals::Interrupt;
+use crate::cli::sources::{self, LoadedManifests};
 use crate::cli::ui::Ui;
-use crate::engine::{self, ExecuteOptions, Freshness, Settled};
-use crate::model::{CardKey, Layout, Selecting};
+use crate::engine::{self, ExecuteOptions, SnapshotAge, TargetOutcome};
+use crate::model::{CardKey, CurrentSelection, Layout};
 use crate::plan::{ApprovedPlan, NotApproved, Plan};
-use crate::port::{PlannedCard, RunHeader, RunPurpose};
-use crate::report::{Format, Held, Purpose, Report, SettledRun, Subject};
-use crate::store::Locked;
+use crate::ports::{PlannedCard, RunHeader, RunPurpose};
+use crate::report::{HeldTarget, OutputFormat, Purpose, Report, ReportedRun, Subject};
+use crate::store::WriteGuard;
 
 /// The plan that is kept with a run is never used again, so when it expires does not matter.
-const KEPT_PLAN_AGE: Duration = Duration::ZERO;
+const STORED_PLAN_AGE: Duration = Duration::ZERO;
 
 /// Plans, shows, asks and applies; or applies what was reviewed.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &ApplyArguments,
+    global: &GlobalArgs,
+    arguments: &ApplyArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
-    let outputs = Outputs::showing(ui, Purpose::Apply, &arguments.shown)?;
+) -> Result<u8, CliError> {
+    let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &arguments.view)?;
     let outcome = async {
         if let Some(path) = &arguments.plan {
-            return apply_reviewed::with(&outputs, global, arguments, path, interrupt).await;
+            return apply_plan_file::run_with(&outputs, global, arguments, path, interrupt).await;
         }
         let manifest = sources::load(&outputs, &arguments.files, interrupt).await?;
-        with(&outputs, global, arguments, &manifest, interrupt).await
+        run_with(&outputs, global, arguments, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
 }
 
 /// Applies manifests that were read.
-pub(in crate::cli) async fn with(
+pub(in crate::cli) async fn run_with(
     outputs: &Outputs<'_>,
-    global: &Global,
-    arguments: &ApplyArguments,
-    manifest: &Manifest,
+    global: &GlobalArgs,
+    arguments: &ApplyArgs,
+    manifest: &LoadedManifests,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
-    let address = Address::find(global, Need::Write, interrupt).await?;
-    address.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
+) -> Result<u8, CliError> {
+    let endpoint = PortalEndpoint::find(global, WebhookAccess::Write, interrupt).await?;
+    endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let ui = outputs.ui;
-    let session = address.connect(global, ui, interrupt).await?;
+    let session = endpoint.connect(global, ui, interrupt).await?;
     let work = async |session: &Session| {
-        let mut locked = running::lock(ui, global, session, "apply").await?;
-        running::refuse_unfinished(session)?;
-        running::remember(&mut locked, &arguments.rules.memory);
-        let freshness = Freshness::now();
-        let planned = planning::make(outputs, session, manifest, &arguments.rules).await?;
-        decide(outputs, arguments, interrupt, session, &mut locked, manifest, &planned, freshness)
-            .await
+        let mut locked = run_lifecycle::lock(ui, global, session, "apply").await?;
+        run_lifecycle::refuse_unfinished(session)?;
+        run_lifecycle::use_ledger_file(&mut locked, &arguments.policy_args.ledger_args);
+        let snapshot_age = SnapshotAge::now();
+        let planned =
+            planning::make_plan(outputs, session, manifest, &arguments.policy_args).await?;
+        decide(
+            outputs,
+            arguments,
+            interrupt,
+            session,
+            &mut locked,
+            manifest,
+            &planned,
+            snapshot_age,
+        )
+        .await
     };
-    session.during(ui, work).await
+    session.run_and_close(ui, work).await
 }
 
 /// Shows the plan and carries it out, if it may be.
@@ -75,25 +85,25 @@ pub(in crate::cli) async fn with(
 )]
 async fn decide(
     outputs: &Outputs<'_>,
-    arguments: &ApplyArguments,
+    arguments: &ApplyArgs,
     interrupt: &Interrupt,
     session: &Session,
-    locked: &mut Locked,
-    manifest: &Manifest,
+    locked: &mut WriteGuard,
+    manifest: &LoadedManifests,
     planned: &Planned,
-    freshness: Freshness,
-) -> Result<u8, Failure> {
+    snapshot_age: SnapshotAge,
+) -> Result<u8, CliError> {
     let ui = outputs.ui;
     let plan = &planned.plan;
     let counts = plan.counts();
     sources::show(ui, &planned.warnings, &manifest.sources);
     let planned_report = planned.report(session, manifest, planning::cost(session, &planned.plan));
     outputs.preview(Subject::Plan(&planned_report))?;
-    let settled = SettledRun {
+    let settled = ReportedRun {
         manifests: planned_report.manifests.clone(),
-        held: Held::of(plan),
+        held: HeldTarget::from_plan(plan),
         plan: Some(plan),
-        ..SettledRun::not_begun(plan.portal.as_str())
+        ..ReportedRun::not_begun(plan.portal.as_str())
     };
     let files = manifest.files();
     if counts.reset == 0 && plan.new_marks() == 0 {
@@ -102,76 +112,89 @@ async fn decide(
         return Ok(if counts.hold > 0 { exit::PARTIAL } else { exit::DONE });
     }
     let approved = approved(plan)
-        .inspect_err(|_| outputs.without_stdout_text(Subject::Plan(&planned_report)))?;
+        .inspect_err(|_| outputs.write_after_stderr(Subject::Plan(&planned_report)))?;
     if counts.reset > 0 {
         if !arguments.auto_approve && ui.can_ask() && !outputs.has_text() {
             let shown = Report { purpose: Purpose::Apply, subject: Subject::Plan(&planned_report) };
-            ui.diagnostics(&shown.render(Format::Text, outputs.options()));
+            ui.diagnostics(&shown.render(OutputFormat::Text, outputs.options()));
         }
         let question = tr!(
             "Reset {n} card on {portal}? What it holds is backed up first."
                 | "Reset {n} cards on {portal}? What they hold is backed up first." % counts.reset,
             portal = plan.portal
         );
-        running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
+        run_lifecycle::approve(
+            ui,
+            interrupt,
+            Approval::from_flag(arguments.auto_approve),
+            &question,
+        )
+        .await?;
     }
     // A person may have taken their time for the answer.
-    let freshness = if arguments.auto_approve { freshness } else { Freshness::ReadAgain };
+    let snapshot_age = if arguments.auto_approve { snapshot_age } else { SnapshotAge::ReadAgain };
     let header = RunHeader {
         manifest: Some(manifest.declaration.digest),
         reasons: manifest.reasons(),
-        ..running::header(session, RunPurpose::Apply, plan.trust, planned_cards(plan))
+        ..run_lifecycle::header(session, RunPurpose::Apply, plan.trust, planned_cards(plan))
     };
-    let plan_file = plan_files::made(session, manifest, planned, KEPT_PLAN_AGE)?
+    let plan_file = plan_files::new_plan_file(session, manifest, planned, STORED_PLAN_AGE)?
         .encode()
-        .map_err(|problem| Failure::error(tr!("cannot keep the plan: {problem}", problem)))?;
-    let undertaking =
-        Undertaking { approved, beforehand: &[], header, plan_file, freshness, report: settled };
-    let code = undertaking.carry_out(outputs, interrupt, session, locked, &files).await?;
+        .map_err(|problem| CliError::general(tr!("cannot keep the plan: {problem}", problem)))?;
+    let approved_run = ApprovedRun {
+        approved,
+        prior_outcomes: &[],
+        header,
+        plan_file,
+        snapshot_age,
+        report: settled,
+    };
+    let code = approved_run.execute(outputs, interrupt, session, locked, &files).await?;
     Ok(if code == exit::DONE && counts.hold > 0 { exit::PARTIAL } else { code })
 }
 
 /// A plan that is about to be carried out.
-pub(super) struct Undertaking<'a> {
+pub(super) struct ApprovedRun<'a> {
     pub(super) approved: ApprovedPlan<'a>,
     /// Targets of the header that the plan does not touch any more.
-    pub(super) beforehand: &'a [Settled],
+    pub(super) prior_outcomes: &'a [TargetOutcome],
     pub(super) header: RunHeader,
     /// The plan as it is kept with the run.
     pub(super) plan_file: Vec<u8>,
-    pub(super) freshness: Freshness,
+    pub(super) snapshot_age: SnapshotAge,
     /// The report, but for what becomes of the run.
-    pub(super) report: SettledRun<'a>,
+    pub(super) report: ReportedRun<'a>,
 }
 
-impl Undertaking<'_> {
+impl ApprovedRun<'_> {
     /// Begins the run, carries the plan out, writes and keeps the report, and keeps whom the
     /// manifests selected, which have these files.
-    pub(super) async fn carry_out(
+    pub(super) async fn execute(
         self,
         outputs: &Outputs<'_>,
         interrupt: &Interrupt,
         session: &Session,
-        locked: &mut Locked,
+        locked: &mut WriteGuard,
         files: &[(String, String)],
-    ) -> Result<u8, Failure> {
-        let Self { approved, beforehand, header, plan_file, freshness, report: settled } = self;
+    ) -> Result<u8, CliError> {
+        let Self { approved, prior_outcomes, header, plan_file, snapshot_age, report: settled } =
+            self;
         session.begin_writing()?;
-        let run = running::begin(locked, &plan_file)?;
+        let run = run_lifecycle::begin_run(locked, &plan_file)?;
         drop(plan_file);
         let mut log = locked.start_run(run.clone(), header)?;
-        let progress = Progress::new(outputs.ui, session.forecast());
+        let progress = ProgressReporter::new(outputs.ui, session.duration_estimator());
         let writer = session.portal.writer();
-        let (signal, options) = (interrupt.signal(), ExecuteOptions::new(freshness));
+        let (signal, options) = (interrupt.signal(), ExecuteOptions::new(snapshot_age));
         let applied =
-            engine::apply(&writer, &mut log, approved, beforehand, options, signal, &progress)
+            engine::apply(&writer, &mut log, approved, prior_outcomes, options, signal, &progress)
                 .await;
         progress.finish();
         drop(log);
-        running::keep_report(outputs.ui, session, locked, &run);
+        run_lifecycle::save_report(outputs.ui, session, locked, &run);
         let (report, failure) = match applied {
             Ok(report) => (report, None),
-            Err(problem) => (problem.report().clone(), Some(Failure::from(problem))),
+            Err(problem) => (problem.report().clone(), Some(CliError::from(problem))),
         };
         let stopped = report.stopped.as_deref();
         let kept = match failure {
@@ -179,20 +202,20 @@ impl Undertaking<'_> {
             Some(_) => Ok(()),
         };
         let settled =
-            SettledRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
+            ReportedRun { run: Some(&report.run), targets: &report.targets, stopped, ..settled };
         finish(outputs, session, &settled, failure)?;
         // The run has written, whatever becomes of the number of people.
-        kept.map_err(|problem| Failure { code: exit::PARTIAL, ..problem })?;
-        Ok(running::exit_code(&report))
+        kept.map_err(|problem| CliError { code: exit::PARTIAL, ..problem })?;
+        Ok(run_lifecycle::exit_code(&report))
     }
 }
 
 /// The right to apply a plan, or which guard stands against it and what would allow it.
-pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
+pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, CliError> {
     match ApprovedPlan::new(plan, Vec::new()) {
         Ok(approved) => Ok(approved),
         Err(NotApproved::Guards(report)) => {
-            let refused = Failure::refused(match report.breaches.first() {
+            let refused = CliError::refused(match report.violations.first() {
                 Some(first) => {
                     tr!("a guard stands against the plan: {first}; nothing was written", first)
                 }
@@ -204,7 +227,7 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
             }))
         }
         Err(NotApproved::Faulty(_)) => {
-            Err(Failure::error(tr!("recard does not trust its own plan; nothing was written")))
+            Err(CliError::general(tr!("recard does not trust its own plan; nothing was written")))
         }
     }
 }
@@ -213,37 +236,37 @@ pub(super) fn approved(plan: &Plan) -> Result<ApprovedPlan<'_>, Failure> {
 fn finish(
     outputs: &Outputs<'_>,
     session: &Session,
-    settled: &SettledRun<'_>,
-    failure: Option<Failure>,
-) -> Result<(), Failure> {
+    settled: &ReportedRun<'_>,
+    failure: Option<CliError>,
+) -> Result<(), CliError> {
     // An empty line between the plan and what became of it. If it cannot be written, neither can
     // the report.
     let _ = outputs.preview_text("\n");
-    let told = running::report(outputs, session, settled, failure);
+    let reported = run_lifecycle::write_report(outputs, session, settled, failure);
     if let (Some(run), true) = (settled.run, settled.totals().done > 0 && outputs.has_text()) {
         outputs.ui.note(tr!(
             "To put everything back: recard restore {run} --all{again}",
             run,
-            again = session.again()
+            again = session.global_flags()
         ));
     }
-    told
+    reported
 }
 
 /// Keeps whom the manifests selected, for the guard of the next run. A second apply finds it there
 /// and writes nothing.
 fn keep_selections(
-    locked: &mut Locked,
+    locked: &mut WriteGuard,
     files: &[(String, String)],
     plan: &Plan,
-) -> Result<(), Failure> {
-    let measured = &plan.guards.measure.manifests;
+) -> Result<(), CliError> {
+    let measured = &plan.guards.impact.manifests;
     let people = |manifest: &str| measured.get(manifest).map(|measure| &measure.selected);
-    let run: Vec<Selecting<'_>> = files
+    let run: Vec<CurrentSelection<'_>> = files
         .iter()
         .map(|(manifest, file)| planning::selecting(manifest, file, people(manifest)))
         .collect();
-    Ok(locked.keep_selections(&run)?)
+    Ok(locked.save_selections(&run)?)
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {

@@ -2,27 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cli::args::{AuditAction, Global};
-use crate::cli::failure::Failure;
-use crate::cli::plan_files::moment;
+use crate::cli::args::{AuditAction, GlobalArgs};
+use crate::cli::error::CliError;
+use crate::cli::plan_files::format_time;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
 use crate::diagnostic::visible;
 use crate::engine;
-use crate::format::{AuditEntry, AuditEvent};
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::model::{RunId, Totals};
-use crate::port::{Archive as _, Interrupted};
+use crate::ports::{Archive as _, Interrupted};
+use crate::records::{AuditEntry, AuditEvent};
 use crate::store::{RunEnd, RunSummary, Store};
 
 /// Shows the trail, or finds out whether it can be believed.
-pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    action: AuditAction,
+) -> Result<u8, CliError> {
     let store = session::store(global)?;
     // Nothing holds where there is nothing: a folder that was mistyped, or not brought back by a
     // pipeline, must not pass.
     if matches!(action, AuditAction::Verify) && !store.is_there() {
         let (store, portal) = (global.store.display(), store.portal());
-        return Err(Failure::error(tr!(
+        return Err(CliError::general(tr!(
             "the store {store} knows nothing of {portal}: nothing was verified",
             store,
             portal
@@ -33,7 +37,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
     match action {
         AuditAction::Show => ui.result(entries.iter().map(line).collect::<String>())?,
         AuditAction::Verify => {
-            let Compared { runs, backups } = compare(ui, &store, &entries)?;
+            let VerifiedCounts { runs, backups } = verify(ui, &store, &entries)?;
             let events = tr!("{n} event" | "{n} events" % entries.len());
             let runs = tr!("{n} run" | "{n} runs" % runs);
             let holds = tr!(
@@ -52,7 +56,7 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: AuditAction) -> Resu
 }
 
 /// What was looked at.
-struct Compared {
+struct VerifiedCounts {
     runs: usize,
     /// Cards whose layout a run removed, with a backup that is whole.
     backups: usize,
@@ -60,7 +64,7 @@ struct Compared {
 
 /// Compares the trail with the journals, since the chain alone cannot tell that its end was cut
 /// off, and the journals with the backups.
-fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, Failure> {
+fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCounts, CliError> {
     let mut started = BTreeSet::new();
     let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
     for entry in entries {
@@ -77,7 +81,7 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, F
         }
     }
     let broken = |text: Text| {
-        Failure::error(text).hint(tr!("the store was changed by something else than recard"))
+        CliError::general(text).hint(tr!("the store was changed by something else than recard"))
     };
     let runs = store.runs()?;
     for run in &runs {
@@ -136,7 +140,7 @@ fn compare(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<Compared, F
             )));
         }
     }
-    Ok(Compared { runs: runs.len(), backups })
+    Ok(VerifiedCounts { runs: runs.len(), backups })
 }
 
 fn line(entry: &AuditEntry) -> String {
@@ -180,6 +184,6 @@ fn line(entry: &AuditEntry) -> String {
         AuditEvent::PlanUsed(plan) => tr!("plan {} used", plan.short()),
         AuditEvent::LockTakenOver(text) => Text::from(text.as_str()),
     };
-    let line = format!("{}  {who}{host} ({process})  {what}", moment(*at));
+    let line = format!("{}  {who}{host} ({process})  {what}", format_time(*at));
     visible(&line).into_owned() + "\n"
 }

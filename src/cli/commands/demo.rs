@@ -4,17 +4,17 @@
 //! and prints what stands below it.
 
 use crate::cli::args::{
-    ApplyArguments, DemoArguments, Global, Manifests, Memory, PlanArguments, RestoreArguments,
-    Rules, Shown, Which, Written,
+    ApplyArgs, DemoArgs, GlobalArgs, LedgerArgs, ManifestArgs, OutputArgs, PlanArgs, PlanView,
+    PolicyArgs, RestoreArgs, TargetFilter,
 };
 use crate::cli::commands::{apply, plan, restore};
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
+use crate::cli::error::CliError;
 use crate::cli::output::{Output, Outputs};
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::cli::{environment, exit, sources};
+use crate::cli::{env, exit, sources};
 use crate::manifest::Source;
-use crate::report::{Format, MARKDOWN_LIMIT, Purpose};
+use crate::report::{MARKDOWN_LIMIT, OutputFormat, Purpose};
 
 /// The manifest of the demonstration; the one that the documents show, with comments on top that
 /// are about its file.
@@ -32,41 +32,42 @@ fn manifest_text() -> String {
 /// Shows the round in a folder that is gone afterwards.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &DemoArguments,
+    global: &GlobalArgs,
+    arguments: &DemoArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     let text = manifest_text();
     if arguments.manifest {
         ui.result(&text)?;
         return Ok(exit::DONE);
     }
     let cannot = |problem: std::io::Error| {
-        Failure::error(tr!("cannot make a folder to play in: {problem}", problem))
+        CliError::general(tr!("cannot make a folder to play in: {problem}", problem))
     };
-    let place = tempfile::tempdir_in(environment::temporary_folder()).map_err(cannot)?;
+    let place = tempfile::tempdir_in(env::temporary_folder()).map_err(cannot)?;
     let source = Source { name: FILE.into(), bytes: text.clone().into_bytes() };
-    let written = || Written {
-        output: vec![Output { format: Format::Text, path: None }],
+    let output_args = || OutputArgs {
+        output: vec![Output { format: OutputFormat::Text, path: None }],
         markdown_limit: MARKDOWN_LIMIT,
         marker: None,
     };
-    let shown = |detail| Shown { written: written(), detail, unchanged: false };
-    let (briefly, in_detail) = (shown(false), shown(true));
+    let view = |detail| PlanView { output_args: output_args(), detail, unchanged: false };
+    let (briefly, in_detail) = (view(false), view(true));
     // What a command says in passing names the folder that is gone afterwards.
     let part = &ui.without_notes();
-    let planned = Outputs::showing(part, Purpose::Plan, &briefly)?;
-    let planned_in_detail = Outputs::showing(part, Purpose::Plan, &in_detail)?;
-    let applied = Outputs::showing(part, Purpose::Apply, &briefly)?;
+    let planned = Outputs::open_for_plan(part, Purpose::Plan, &briefly)?;
+    let planned_in_detail = Outputs::open_for_plan(part, Purpose::Plan, &in_detail)?;
+    let applied = Outputs::open_for_plan(part, Purpose::Apply, &briefly)?;
     let manifest = sources::check(&planned, vec![source])?;
-    let global = Global {
+    let global = GlobalArgs {
         portal: Some("embedded".to_owned()),
         webhook_url_file: None,
         store: place.path().join("store"),
         ..global.clone()
     };
-    let files = Manifests { files: Vec::new() };
-    let rules = Rules { blind_reset: false, max_users: None, memory: Memory::default() };
+    let files = ManifestArgs { files: Vec::new() };
+    let policy_args =
+        PolicyArgs { blind_reset: false, max_users: None, ledger_args: LedgerArgs::default() };
     let on = format!("--portal embedded -f {FILE}");
 
     ui.result(format_args!(
@@ -76,38 +77,38 @@ pub(in crate::cli) async fn run(
     ui.result(format_args!("$ recard demo --manifest > {FILE}\n\n"))?;
     ui.result(text.lines().map(|line| format!("    {line}\n")).collect::<String>())?;
     ui.result(format_args!("\n$ recard plan {on} --detail\n\n"))?;
-    let planning = |detail| PlanArguments {
+    let planning = |detail| PlanArgs {
         manifests: files.clone(),
-        shown: shown(detail),
-        rules: rules.clone(),
+        view: view(detail),
+        policy_args: policy_args.clone(),
         detailed_exitcode: false,
         effective: false,
         out: None,
         max_age: std::time::Duration::ZERO,
     };
-    plan::with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
+    plan::run_with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
 
     ui.result(format_args!("\n$ recard apply {on} --auto-approve\n\n"))?;
-    let applying = ApplyArguments {
+    let applying = ApplyArgs {
         plan: None,
         files: Vec::new(),
-        shown: shown(false),
-        rules: rules.clone(),
+        view: view(false),
+        policy_args: policy_args.clone(),
         auto_approve: true,
     };
-    let code = apply::with(&applied, &global, &applying, &manifest, interrupt).await?;
+    let code = apply::run_with(&applied, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
     }
 
     ui.result(format_args!("\n$ recard plan {on}\n\n"))?;
-    plan::with(&planned, &global, &planning(false), &manifest, interrupt).await?;
+    plan::run_with(&planned, &global, &planning(false), &manifest, interrupt).await?;
 
     ui.result("\n$ recard restore last --all --auto-approve --portal embedded\n\n")?;
-    let restoring = RestoreArguments {
+    let restoring = RestoreArgs {
         run: "last".to_owned(),
-        which: Which { all: true, user: Vec::new(), common: false, lead: None },
-        shown: shown(false),
+        filter: TargetFilter { all: true, user: Vec::new(), common: false, lead: None },
+        view: view(false),
         overwrite_newer: false,
         auto_approve: true,
     };

@@ -4,21 +4,21 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::args::{DoctorArguments, Global};
+use crate::cli::args::{DoctorArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::environment::{self, Need};
+use crate::cli::env::{self, WebhookAccess};
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
 use crate::cli::output;
-use crate::cli::session::{Address, Connection};
+use crate::cli::session::{Connection, PortalEndpoint};
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::engine::{Access, CardsExamined, SelectorFinding, examine_cards};
-use crate::language::Text;
+use crate::engine::{Access, CardDiagnostics, SelectorFinding, diagnose_cards};
+use crate::i18n::Text;
 use crate::model::{Identity, ReadTrust, ReleaseSign, TrustEvidence, UserId};
-use crate::port::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
-use crate::portal::{Availability, Examination, Rate};
-use crate::report::{Check, DoctorJson, DoctorReport, Format, Verdict, pretty};
+use crate::portal::{MethodAvailability, PortalDiagnostics, Rate};
+use crate::ports::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
+use crate::report::{Check, CheckStatus, DoctorJson, DoctorReport, OutputFormat, pretty};
 use crate::store::{LockState, Store};
 
 /// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of
@@ -26,30 +26,30 @@ use crate::store::{LockState, Store};
 const RIGHTS: [&str; 3] = ["crm", "user", "department"];
 
 /// A portal's clock may differ by this much before anybody notices: plan files expire by the hour.
-const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_secs(120);
+const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_secs(120);
 
 /// The people whose cards are compared: those of the lowest ids, as many as fit into one request.
-const SAMPLE: u64 = 20;
+const SAMPLE_SIZE: u64 = 20;
 
 /// Looks, tells, and ends with 1 if something will not work.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &DoctorArguments,
+    global: &GlobalArgs,
+    arguments: &DoctorArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     output::check_paths(&arguments.output)?;
-    let writes = environment::names_a_writing_webhook(global.webhook_url_file.as_deref());
-    let need = if writes && !arguments.read { Need::Write } else { Need::Read };
-    let address = Address::find(global, need, interrupt).await?;
-    let portal = address.name().to_string();
-    let (connection, unread_level) = address.open(global, ui, interrupt)?;
+    let writes = env::has_write_webhook(global.webhook_url_file.as_deref());
+    let access = if writes && !arguments.read { WebhookAccess::Write } else { WebhookAccess::Read };
+    let endpoint = PortalEndpoint::find(global, access, interrupt).await?;
+    let portal = endpoint.name().to_string();
+    let (connection, unread_level) = endpoint.open(global, ui, interrupt)?;
     let mut checks = Vec::new();
     let looking = async {
         portal_checks(ui, &connection, &mut checks).await;
         Ok(())
     };
-    if let Err(stopped) = interrupt.unless_stopped(looking).await {
+    if let Err(stopped) = interrupt.unless_cancelled(looking).await {
         connection.close(ui)?;
         return Err(stopped);
     }
@@ -58,12 +58,12 @@ pub(in crate::cli) async fn run(
     let report = DoctorReport { portal, emulator: connection.portal.is_emulator(), checks };
     connection.close(ui)?;
     output::write(ui, &arguments.output, |format| match format {
-        Format::Json => pretty(&DoctorJson::new(&report)),
+        OutputFormat::Json => pretty(&DoctorJson::new(&report)),
         _ => report.to_string(),
     })?;
     Ok(match report.verdict() {
-        Verdict::Ok | Verdict::Warning => exit::DONE,
-        Verdict::Failure => exit::ERROR,
+        CheckStatus::Ok | CheckStatus::Warning => exit::DONE,
+        CheckStatus::Failure => exit::ERROR,
     })
 }
 
@@ -72,9 +72,9 @@ pub(in crate::cli) async fn run(
 async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
-    let examination = match reader.examine().await {
+    let examination = match reader.diagnose().await {
         Ok(examination) => examination,
-        Err(problem) => return checks.push(failed("portal", Failure::from(problem))),
+        Err(problem) => return checks.push(failed("portal", CliError::from(problem))),
     };
     let answered_at = SystemClock.now();
     checks.push(Check::ok("portal", tr!("answers, and accepts the webhook")));
@@ -84,39 +84,39 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
     checks.push(limits(connection));
     let caller = match reader.identify().await {
         Ok(caller) => caller,
-        Err(problem) => return checks.push(failed("caller", Failure::from(problem))),
+        Err(problem) => return checks.push(failed("caller", CliError::from(problem))),
     };
     let (caller, unread_proof) = connection.with_proof(ui, caller);
     checks.push(who(&caller));
     checks.extend(unread_proof.map(proof));
-    let ids = (1..=SAMPLE).filter_map(|id| UserId::new(id).ok()).collect();
+    let ids = (1..=SAMPLE_SIZE).filter_map(|id| UserId::new(id).ok()).collect();
     let people = match reader.people(&PeopleQuery::Ids(ids)).await {
         Ok(people) => people.into_iter().map(|person| person.id).collect(),
         // Without them there is less to compare; that the right is missing was told already.
         Err(_) => Vec::new(),
     };
-    match examine_cards(&reader, &caller, &people).await {
+    match diagnose_cards(&reader, &caller, &people).await {
         Ok(cards) => {
             checks.extend([release(&caller, Some(cards.trust)), administrator(&cards, &caller)]);
             checks.extend(reads(&cards));
             checks.push(lead_types(&cards));
         }
         Err(problem) => {
-            checks.extend([release(&caller, None), failed("cards", Failure::from(problem))])
+            checks.extend([release(&caller, None), failed("cards", CliError::from(problem))])
         }
     }
 }
 
-fn failed(check: &'static str, failure: Failure) -> Check {
+fn failed(check: &'static str, failure: CliError) -> Check {
     Check {
         check,
-        verdict: Verdict::Failure,
-        text: Text::joined(&failure.chain, ": "),
+        verdict: CheckStatus::Failure,
+        text: Text::join(&failure.chain, ": "),
         help: failure.hints,
     }
 }
 
-fn rights(examination: &Examination) -> Check {
+fn rights(examination: &PortalDiagnostics) -> Check {
     let rights = match &examination.rights {
         Ok(rights) => rights,
         Err(text) => {
@@ -153,13 +153,15 @@ fn rights(examination: &Examination) -> Check {
     )
 }
 
-fn methods(examination: &Examination) -> Option<Check> {
+fn methods(examination: &PortalDiagnostics) -> Option<Check> {
     let mut missing = Vec::new();
     for (name, availability) in &examination.methods {
         match availability {
-            Availability::Missing => missing.push(*name),
+            MethodAvailability::Missing => missing.push(*name),
             // What the webhook lacks stands under rights; what is not known may well be there.
-            Availability::Available | Availability::NotAllowed | Availability::Unknown(_) => {}
+            MethodAvailability::Available
+            | MethodAvailability::NotAllowed
+            | MethodAvailability::Unknown(_) => {}
         }
     }
     if missing.is_empty() {
@@ -173,7 +175,7 @@ fn methods(examination: &Examination) -> Option<Check> {
     ))
 }
 
-fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Check {
+fn clock(examination: &PortalDiagnostics, asked: Timestamp, answered: Timestamp) -> Check {
     let theirs = match &examination.server_time {
         Ok(theirs) => *theirs,
         Err(text) => {
@@ -192,7 +194,7 @@ fn clock(examination: &Examination, asked: Timestamp, answered: Timestamp) -> Ch
     } else {
         SignedDuration::ZERO
     };
-    if difference <= CLOCKS_MAY_DIFFER {
+    if difference <= MAX_CLOCK_DIFFERENCE {
         return Check::ok("clock", tr!("agrees with the portal's"));
     }
     let text = tr!("differs from the portal's by {} s", difference.as_secs());
@@ -224,7 +226,7 @@ fn level(problem: StoreError) -> Check {
     let help = tr!(
         "nothing needs to be done: the counter was taken for full, and what it stands at was now written anew"
     );
-    Check::warning("level", Text::of(&Failure::of_store(problem)), help)
+    Check::warning("level", Text::from_display(&CliError::from_store(problem)), help)
 }
 
 /// Who holds the lock, and whether they live as far as can be seen from here.
@@ -307,10 +309,10 @@ fn proof(problem: StoreError) -> Check {
     let help = tr!(
         "nothing needs to be done: it proves nothing, and is written anew once the portal shows its release"
     );
-    Check::warning("proof", Text::of(&Failure::of_store(problem)), help)
+    Check::warning("proof", Text::from_display(&CliError::from_store(problem)), help)
 }
 
-fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
+fn administrator(cards: &CardDiagnostics, caller: &Identity) -> Check {
     match &cards.access {
         Access::Allowed if caller.portal_admin => Check::ok("administrator", tr!("of the portal")),
         Access::Allowed => {
@@ -333,7 +335,7 @@ fn administrator(cards: &CardsExamined, caller: &Identity) -> Check {
 
 /// Whose card the portal reads. Left out where others are refused and nothing is proved: there is
 /// nothing to compare then.
-fn reads(cards: &CardsExamined) -> Option<Check> {
+fn reads(cards: &CardDiagnostics) -> Option<Check> {
     let others_are_read = cards.access == Access::Allowed;
     Some(match cards.trust {
         ReadTrust::Trusted(_) if others_are_read => {
@@ -361,7 +363,7 @@ fn reads(cards: &CardsExamined) -> Option<Check> {
     })
 }
 
-fn lead_types(cards: &CardsExamined) -> Check {
+fn lead_types(cards: &CardDiagnostics) -> Check {
     match &cards.selector {
         SelectorFinding::Obeyed(key) => {
             let whose = match (key.user(), cards.trust) {
@@ -389,13 +391,13 @@ fn lead_types(cards: &CardsExamined) -> Check {
 fn store_checks(store: &Store, checks: &mut Vec<Check>) {
     checks.push(match store.probe() {
         Ok(()) => Check::ok("store", tr!("can be written to")),
-        Err(problem) => failed("store", Failure::from(problem)),
+        Err(problem) => failed("store", CliError::from(problem)),
     });
     let state = store.lock_state();
     let is_held = matches!(state, Ok(LockState::Held(_)));
     checks.push(match state {
-        Ok(state) => lock(state, &environment::host()),
-        Err(problem) => failed("lock", Failure::from(problem)),
+        Ok(state) => lock(state, &env::host()),
+        Err(problem) => failed("lock", CliError::from(problem)),
     });
     checks.push(match store.unfinished() {
         Ok(None) => Check::ok("runs", tr!("none is unfinished")),
@@ -406,7 +408,7 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
             tr!("the run {run} was cut before its end", run),
             tr!("`recard resume` finds out what became of it; until then apply refuses to start"),
         ),
-        Err(problem) => failed("runs", Failure::from(problem)),
+        Err(problem) => failed("runs", CliError::from(problem)),
     });
 }
 
@@ -414,8 +416,8 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
 mod tests {
     use super::*;
 
-    fn told(time: &str) -> Examination {
-        Examination {
+    fn examined_at(time: &str) -> PortalDiagnostics {
+        PortalDiagnostics {
             rights: Ok(Vec::new()),
             server_time: Ok(time.parse().unwrap()),
             methods: Vec::new(),
@@ -426,25 +428,27 @@ mod tests {
     fn a_clock_that_is_off_by_minutes_is_worth_a_word() {
         let (asked, answered) =
             ("2026-11-01T09:00:00Z".parse().unwrap(), "2026-11-01T09:00:05Z".parse().unwrap());
-        let verdict = |time| clock(&told(time), asked, answered).verdict;
-        assert_eq!(verdict("2026-11-01T12:00:03+03:00"), Verdict::Ok);
-        assert_eq!(verdict("2026-11-01T08:58:30Z"), Verdict::Ok);
-        assert_eq!(verdict("2026-11-01T09:02:30Z"), Verdict::Warning);
-        assert!(clock(&told("2026-11-01T08:50:00Z"), asked, answered).text.contains("600 s"));
+        let verdict = |time| clock(&examined_at(time), asked, answered).verdict;
+        assert_eq!(verdict("2026-11-01T12:00:03+03:00"), CheckStatus::Ok);
+        assert_eq!(verdict("2026-11-01T08:58:30Z"), CheckStatus::Ok);
+        assert_eq!(verdict("2026-11-01T09:02:30Z"), CheckStatus::Warning);
+        assert!(
+            clock(&examined_at("2026-11-01T08:50:00Z"), asked, answered).text.contains("600 s")
+        );
     }
 
     #[test]
     fn a_right_too_many_is_told_and_a_right_too_few_is_a_failure() {
-        let with = |rights: &[&str]| Examination {
+        let with = |rights: &[&str]| PortalDiagnostics {
             rights: Ok(rights.iter().map(|right| (*right).to_owned()).collect()),
-            ..told("2026-11-01T09:00:00Z")
+            ..examined_at("2026-11-01T09:00:00Z")
         };
-        assert_eq!(rights(&with(&["user", "crm", "department"])).verdict, Verdict::Ok);
+        assert_eq!(rights(&with(&["user", "crm", "department"])).verdict, CheckStatus::Ok);
         let more = rights(&with(&["user", "crm", "department", "task"]));
-        assert!(more.verdict == Verdict::Warning && more.text.ends_with(": task"), "{more:?}");
+        assert!(more.verdict == CheckStatus::Warning && more.text.ends_with(": task"), "{more:?}");
         let fewer = rights(&with(&["crm", "user_brief"]));
         assert!(
-            fewer.verdict == Verdict::Failure && fewer.text.ends_with("lacks user, department"),
+            fewer.verdict == CheckStatus::Failure && fewer.text.ends_with("lacks user, department"),
             "{fewer:?}"
         );
     }
@@ -452,13 +456,13 @@ mod tests {
     #[test]
     fn a_portal_without_the_methods_cannot_be_worked_on() {
         let found = |availability| {
-            methods(&Examination {
+            methods(&PortalDiagnostics {
                 methods: vec![("crm.lead.details.configuration.get", availability)],
-                ..told("2026-11-01T09:00:00Z")
+                ..examined_at("2026-11-01T09:00:00Z")
             })
         };
-        assert_eq!(found(Availability::Available), None);
-        assert_eq!(found(Availability::NotAllowed), None);
-        assert_eq!(found(Availability::Missing).unwrap().verdict, Verdict::Failure);
+        assert_eq!(found(MethodAvailability::Available), None);
+        assert_eq!(found(MethodAvailability::NotAllowed), None);
+        assert_eq!(found(MethodAvailability::Missing).unwrap().verdict, CheckStatus::Failure);
     }
 }

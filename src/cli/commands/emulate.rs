@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cli::args::EmulateArguments;
-use crate::cli::embedded::LARGEST_STATE;
+use crate::cli::args::EmulateArgs;
+use crate::cli::embedded::MAX_STATE_BYTES;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
 use crate::model::decimal;
@@ -19,23 +19,23 @@ use crate::store::{read_whole, write_whole};
 /// Serves until somebody ends it.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    arguments: &EmulateArguments,
+    arguments: &EmulateArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     let remote = [arguments.listen, arguments.control]
         .into_iter()
         .find(|address| !address.ip().is_loopback());
     if let Some(address) = remote
         && !arguments.allow_remote
     {
-        return Err(Failure::error(tr!("{address} can be reached from other machines", address)).hint(tr!(
+        return Err(CliError::general(tr!("{address} can be reached from other machines", address)).hint(tr!(
             "add --allow-remote if that is wanted: anybody who reaches it can use and control the emulator"
         )));
     }
     let release = match arguments.release.as_deref() {
         None => None,
         Some(name) => {
-            Some(name.parse::<Release>().map_err(|problem| Failure::new(exit::USAGE, problem))?)
+            Some(name.parse::<Release>().map_err(|problem| CliError::new(exit::USAGE, problem))?)
         }
     };
     let options = EmulatorOptions {
@@ -51,15 +51,15 @@ pub(in crate::cli) async fn run(
         remove(path)?;
     }
     let emulator = Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
-        ErrorKind::InvalidData => Failure::error(tr!("the seed {} cannot be used: {problem}", arguments.seed, problem)).hint(tr!(
+        ErrorKind::InvalidData => CliError::general(tr!("the seed {} cannot be used: {problem}", arguments.seed, problem)).hint(tr!(
             "a state is what `GET /state` of the control address returns, or what `--portal embedded:FILE` has written"
         )),
-        _ => Failure::error(tr!("the emulator does not start: {problem}", problem)),
+        _ => CliError::general(tr!("the emulator does not start: {problem}", problem)),
     })?;
     if let Some(path) = &arguments.faults {
         emulator
             .set_faults(&read(path)?)
-            .map_err(|problem| Failure::error(tr!("{}: {problem}", path.display(), problem)))?;
+            .map_err(|problem| CliError::general(tr!("{}: {problem}", path.display(), problem)))?;
     }
     let ready = emulator.ready_document();
     if let Some(path) = &arguments.ready_file {
@@ -67,7 +67,7 @@ pub(in crate::cli) async fn run(
     }
     ui.verbatim(&json(&ready))?;
     ui.note(tr!("serving an emulated portal; every secret in it is made up. End it with Ctrl-C."));
-    interrupt.wished().await;
+    interrupt.cancelled().await;
     if let Some(path) = &arguments.ready_file {
         remove(path)?;
     }
@@ -75,35 +75,35 @@ pub(in crate::cli) async fn run(
     Ok(exit::DONE)
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
+fn remove(path: &Path) -> Result<(), CliError> {
     match std::fs::remove_file(path) {
         Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::error(tr!("cannot remove {}: {problem}", path.display(), problem)))
+            Err(CliError::general(tr!("cannot remove {}: {problem}", path.display(), problem)))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn read(path: &Path) -> Result<Value, Failure> {
-    let bytes = read_whole(path, LARGEST_STATE).map_err(|problem| {
-        Failure::error(tr!("cannot read {}: {problem}", path.display(), problem))
+fn read(path: &Path) -> Result<Value, CliError> {
+    let bytes = read_whole(path, MAX_STATE_BYTES).map_err(|problem| {
+        CliError::general(tr!("cannot read {}: {problem}", path.display(), problem))
     })?;
     serde_json::from_slice(&bytes).map_err(|problem| {
-        Failure::error(tr!("{} is not JSON: {problem}", path.display(), problem))
+        CliError::general(tr!("{} is not JSON: {problem}", path.display(), problem))
     })
 }
 
-fn seed(text: &str) -> Result<Seed, Failure> {
+fn seed(text: &str) -> Result<Seed, CliError> {
     match text.parse() {
         Ok(seed) => Ok(seed),
         Err(problem) if text.starts_with("users=") || !Path::new(text).exists() => Err(
-            Failure::new(exit::USAGE, tr!("--seed: {problem}; nor is there such a file", problem)),
+            CliError::new(exit::USAGE, tr!("--seed: {problem}; nor is there such a file", problem)),
         ),
         Err(_) => read(Path::new(text)).map(Seed::State),
     }
 }
 
-fn limits(text: &str) -> Result<Limits, Failure> {
+fn limits(text: &str) -> Result<Limits, CliError> {
     match text {
         "off" => Ok(Limits::default()),
         "standard" => Ok(Limits::standard()),
@@ -113,7 +113,7 @@ fn limits(text: &str) -> Result<Limits, Failure> {
                 "--limits {other}: there are off, standard, enterprise, X,Y and X,Y,SECONDS",
                 other
             );
-            Failure::new(exit::USAGE, text).hint(tr!(
+            CliError::new(exit::USAGE, text).hint(tr!(
                 "X requests at once, Y a second, SECONDS of operating time in ten minutes"
             ))
         }),

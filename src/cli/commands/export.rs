@@ -4,20 +4,20 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{ExportArguments, Global};
+use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::environment::Need;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
+use crate::cli::env::WebhookAccess;
+use crate::cli::error::CliError;
 use crate::cli::output;
-use crate::cli::session::Address;
+use crate::cli::session::PortalEndpoint;
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::diagnostic::visible;
-use crate::engine::Survey;
-use crate::format::{Bundle, BundleContent, Sanitizer, encode_bundle};
+use crate::engine::CardInventory;
 use crate::manifest::{self, Source};
 use crate::model::Layout;
-use crate::port::Clock as _;
+use crate::ports::Clock as _;
+use crate::records::{Anonymizer, LayoutExport, LayoutExportContent, encode_layout_export};
 use crate::report::ExportedManifest;
 use crate::store::write_whole;
 
@@ -30,27 +30,33 @@ const LAYOUTS: &str = "layouts.json";
 /// Reads everything and writes both files, or the manifest alone to stdout.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &ExportArguments,
+    global: &GlobalArgs,
+    arguments: &ExportArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     let departments = &arguments.department;
     if let Some(folder) = &arguments.out {
         refuse_existing(folder)?;
     }
-    let session =
-        Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
-    let mut survey =
-        session.during(ui, async |session| super::inventory::take(ui, session).await).await?;
+    let session = PortalEndpoint::find(global, WebhookAccess::Read, interrupt)
+        .await?
+        .connect(global, ui, interrupt)
+        .await?;
+    let mut survey = session
+        .run_and_close(ui, async |session| super::inventory::read_cards(ui, session).await)
+        .await?;
     if let Some(unknown) = departments.iter().find(|id| !survey.departments.contains_key(id)) {
-        return Err(Failure::error(tr!("the portal has no active department {unknown}", unknown))
-            .hint(tr!("`recard inventory` lists the departments with people")));
+        return Err(CliError::general(tr!(
+            "the portal has no active department {unknown}",
+            unknown
+        ))
+        .hint(tr!("`recard inventory` lists the departments with people")));
     }
     if !departments.is_empty() {
         survey.retain_departments(departments);
     }
-    let sanitizer = arguments.sanitize.then(|| Sanitizer::new(rand::random()));
-    let (manifest, bundle) = made(&survey, sanitizer.as_ref())?;
+    let sanitizer = arguments.sanitize.then(|| Anonymizer::new(rand::random()));
+    let (manifest, bundle) = build_export(&survey, sanitizer.as_ref())?;
     let people = manifest.people().len();
     let has_people = people > 0;
     let text = checked(manifest)?;
@@ -62,27 +68,27 @@ pub(in crate::cli) async fn run(
     if !has_people {
         ui.note(tr!("Nobody has a card of their own, so there is no manifest to write."));
     }
-    Ok(super::inventory::ended(ui, &survey))
+    Ok(super::inventory::exit_code(ui, &survey))
 }
 
 /// The manifest and the layouts, with or without people's own words.
-fn made(
-    survey: &Survey,
-    sanitizer: Option<&Sanitizer>,
-) -> Result<(ExportedManifest, Bundle), Failure> {
+fn build_export(
+    survey: &CardInventory,
+    sanitizer: Option<&Anonymizer>,
+) -> Result<(ExportedManifest, LayoutExport), CliError> {
     let now = SystemClock.now();
     let portal = &survey.snapshot.portal;
     let portal = sanitizer.map_or_else(|| portal.clone(), |sanitizer| sanitizer.portal(portal));
     let layout = |layout: &Layout| match sanitizer {
         None => Ok(layout.clone()),
         Some(sanitizer) => sanitizer.layout(layout).map_err(|problem| {
-            Failure::error(tr!("a layout cannot be sanitized: {problem}", problem))
+            CliError::general(tr!("a layout cannot be sanitized: {problem}", problem))
         }),
     };
     let cards = survey
         .cards()
         .map(|(key, found)| Ok((key, layout(found)?)))
-        .collect::<Result<Vec<_>, Failure>>()?;
+        .collect::<Result<Vec<_>, CliError>>()?;
     let name = |name: &str| match sanitizer {
         Some(sanitizer) if !name.is_empty() => sanitizer.person(name),
         _ => name.to_owned(),
@@ -93,21 +99,24 @@ fn made(
         cards: cards.iter().map(|(key, _)| *key).collect(),
         names: survey.people.iter().map(|(id, person)| (*id, name(person.name.as_str()))).collect(),
     };
-    let content =
-        if sanitizer.is_some() { BundleContent::Sanitized } else { BundleContent::Original };
-    Ok((manifest, Bundle { portal, read: now, content, cards }))
+    let content = if sanitizer.is_some() {
+        LayoutExportContent::Anonymized
+    } else {
+        LayoutExportContent::Original
+    };
+    Ok((manifest, LayoutExport { portal, read: now, content, cards }))
 }
 
 /// The text of the manifest, as `recard validate` accepts it: without the names where they make it
 /// too large.
-fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
+fn checked(mut manifest: ExportedManifest) -> Result<String, CliError> {
     let mut text = manifest.to_string();
-    if text.len() > manifest::LARGEST_FILE {
+    if text.len() > manifest::MAX_FILE_BYTES {
         manifest.names.clear();
         text = manifest.to_string();
     }
-    if text.len() > manifest::LARGEST_FILE {
-        return Err(Failure::error(tr!(
+    if text.len() > manifest::MAX_FILE_BYTES {
+        return Err(CliError::general(tr!(
             "a manifest of all these people would be larger than 8 MiB, and nothing reads it"
         ))
         .hint(tr!("export them by department, with --department")));
@@ -119,7 +128,7 @@ fn checked(mut manifest: ExportedManifest) -> Result<String, Failure> {
         manifest::load(&[Source { name: MANIFEST.into(), bytes: text.clone().into_bytes() }]);
     match found.diagnostics.iter().find(|found| found.is_error()) {
         None => Ok(text),
-        Some(problem) => Err(Failure::error(tr!(
+        Some(problem) => Err(CliError::general(tr!(
             "the manifest would not be valid, and was not written: {problem}",
             problem
         ))
@@ -133,10 +142,10 @@ pub(in crate::cli) fn files(folder: &Path) -> [PathBuf; 2] {
 }
 
 /// An export never replaces a file: somebody may have worked on it.
-fn refuse_existing(folder: &Path) -> Result<(), Failure> {
+fn refuse_existing(folder: &Path) -> Result<(), CliError> {
     match files(folder).into_iter().find(|path| path.exists()) {
         None => Ok(()),
-        Some(path) => Err(Failure::error(tr!(
+        Some(path) => Err(CliError::general(tr!(
             "{} is there already, and export replaces nothing",
             path.display()
         ))
@@ -149,10 +158,10 @@ fn write(
     folder: &PathBuf,
     people: usize,
     manifest: &str,
-    bundle: &Bundle,
-) -> Result<(), Failure> {
+    bundle: &LayoutExport,
+) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(|problem| {
-        Failure::error(tr!("cannot make the folder {}: {problem}", folder.display(), problem))
+        CliError::general(tr!("cannot make the folder {}: {problem}", folder.display(), problem))
     })?;
     let mut wrote = String::new();
     if people > 0 {
@@ -164,8 +173,8 @@ fn write(
         let _ = writeln!(wrote, "{}", visible(&format!("{}: {people}", path.display())));
     }
     let path = folder.join(LAYOUTS);
-    let bytes = encode_bundle(bundle).map_err(|problem| {
-        Failure::error(tr!("the layouts cannot be written: {problem}", problem))
+    let bytes = encode_layout_export(bundle).map_err(|problem| {
+        CliError::general(tr!("the layouts cannot be written: {problem}", problem))
     })?;
     write_whole(&path, &bytes)?;
     let cards = tr!("{n} layout" | "{n} layouts" % bundle.cards.len());

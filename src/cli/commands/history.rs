@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::args::{Global, HistoryArguments};
-use crate::cli::failure::Failure;
+use crate::cli::args::{GlobalArgs, HistoryArgs};
+use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, output, session};
-use crate::engine::Settled;
+use crate::engine::TargetOutcome;
 use crate::model::{PersonName, UserId};
-use crate::port::Interrupted;
-use crate::report::{History, SettledRun};
+use crate::ports::Interrupted;
+use crate::report::{ReportedRun, RunHistory};
 use crate::store::{RunEnd, RunSummary};
 
 /// Lists the runs of the store.
 pub(in crate::cli) fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &HistoryArguments,
-) -> Result<u8, Failure> {
+    global: &GlobalArgs,
+    arguments: &HistoryArgs,
+) -> Result<u8, CliError> {
     output::check_paths(&arguments.output)?;
     let store = session::store(global)?;
     let mut runs = Vec::new();
@@ -28,29 +28,33 @@ pub(in crate::cli) fn run(
             Err(problem) => ui.warn(format_args!("{run}: {problem}")),
         }
     }
-    let targets: Vec<Vec<Settled>> = runs.iter().map(targets).collect();
-    let history = History {
-        runs: runs.iter().zip(&targets).map(|(run, targets)| settled(run, targets, None)).collect(),
+    let targets: Vec<Vec<TargetOutcome>> = runs.iter().map(targets).collect();
+    let history = RunHistory {
+        runs: runs
+            .iter()
+            .zip(&targets)
+            .map(|(run, targets)| reported_run(run, targets, None))
+            .collect(),
     };
     output::write(ui, &arguments.output, |format| history.render(format))?;
     Ok(exit::DONE)
 }
 
 /// Every target of a run that has an outcome.
-pub(super) fn targets(run: &RunSummary) -> Vec<Settled> {
+pub(super) fn targets(run: &RunSummary) -> Vec<TargetOutcome> {
     run.settled
         .iter()
-        .map(|(key, outcome)| Settled { key: *key, outcome: outcome.clone() })
+        .map(|(key, outcome)| TargetOutcome { key: *key, outcome: outcome.clone() })
         .collect()
 }
 
 /// A run of the store, for its report.
-pub(super) fn settled<'a>(
+pub(super) fn reported_run<'a>(
     run: &'a RunSummary,
-    targets: &'a [Settled],
+    targets: &'a [TargetOutcome],
     names: Option<&'a BTreeMap<UserId, PersonName>>,
-) -> SettledRun<'a> {
-    SettledRun {
+) -> ReportedRun<'a> {
+    ReportedRun {
         run: Some(&run.run),
         portal: run.header.portal.as_str(),
         manifests: run
@@ -68,6 +72,6 @@ pub(super) fn settled<'a>(
         held: Vec::new(),
         plan: None,
         names,
-        about: Some(&run.header),
+        header: Some(&run.header),
     }
 }

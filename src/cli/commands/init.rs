@@ -7,15 +7,15 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{CiSystem, Global, InitArguments};
-use crate::cli::environment::{self, Need};
+use crate::cli::args::{CiSystem, GlobalArgs, InitArgs};
+use crate::cli::env::{self, WebhookAccess};
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
 use crate::cli::session;
 use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::diagnostic::visible;
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::manifest::{self, Source};
 use crate::model::PortalId;
 
@@ -23,11 +23,11 @@ use crate::model::PortalId;
 const FOLDER: &str = "manifests";
 
 /// Stands in the manifest where no portal is known yet.
-const SOME_PORTAL: &str = "company.bitrix24.com";
+const PLACEHOLDER_PORTAL: &str = "company.bitrix24.com";
 
 /// Whom the manifest selects on a portal that nobody knows yet: nobody, until somebody has put in
 /// an address.
-const SOMEBODY: &str =
+const PLACEHOLDER_USERS: &str =
     "        # By e-mail, id or department; `recard inventory` shows where to look.
         emails: [anna@example.com]
         # ids: [7, 42]
@@ -36,7 +36,8 @@ const SOMEBODY: &str =
         # except: { ids: [1], departments: [44] }";
 
 /// Whom it selects on the embedded portal, so that it can be tried out at once.
-const SALES: &str = "        # By e-mail, id or department; `recard inventory` shows where to look.
+const EMBEDDED_USERS: &str =
+    "        # By e-mail, id or department; `recard inventory` shows where to look.
         departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
         # ids: [7, 42]
         # emails: [anna@example.com]
@@ -86,16 +87,16 @@ impl CiSystem {
 /// Writes the files; none of them if one is there already.
 pub(in crate::cli) fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &InitArguments,
-) -> Result<u8, Failure> {
+    global: &GlobalArgs,
+    arguments: &InitArgs,
+) -> Result<u8, CliError> {
     let here = arguments.folder == Path::new(".");
     let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
     let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
     // Whoever asks for a pipeline may have manifests already: then they are all there has to be.
-    let kept = if systems.is_empty() { None } else { sources::lying_in(&manifests) };
+    let kept = if systems.is_empty() { None } else { sources::in_folder(&manifests) };
     let portal = portal(global, arguments, kept.as_deref())?;
-    let users = if portal == "embedded" { SALES } else { SOMEBODY };
+    let users = if portal == "embedded" { EMBEDDED_USERS } else { PLACEHOLDER_USERS };
     let manifest = if kept.is_some() { None } else { Some(MANIFEST) };
     let templates: Vec<Template> =
         manifest.into_iter().chain(systems.iter().map(|system| system.template())).collect();
@@ -109,7 +110,7 @@ pub(in crate::cli) fn run(
         .map(|path| path.display().to_string())
         .collect();
     if !there.is_empty() {
-        return Err(Failure::error(tr!(
+        return Err(CliError::general(tr!(
             "{}: there already, and init replaces nothing",
             there.join(", ")
         ))
@@ -122,7 +123,7 @@ pub(in crate::cli) fn run(
         let path = path(template);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|problem| {
-                Failure::error(tr!(
+                CliError::general(tr!(
                     "cannot make the folder {}: {problem}",
                     folder.display(),
                     problem
@@ -134,7 +135,7 @@ pub(in crate::cli) fn run(
         let written = File::create_new(&path)
             .and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
         written.map_err(|problem| {
-            Failure::error(tr!("cannot write {}: {problem}", path.display(), problem))
+            CliError::general(tr!("cannot write {}: {problem}", path.display(), problem))
         })?;
         let _ = writeln!(wrote, "{}", visible(&tr!("wrote {}", path.display())));
     }
@@ -160,13 +161,13 @@ pub(in crate::cli) fn run(
 /// The portal that the files are for: the one that is named, that of the manifests that are there,
 /// or that of the webhook at hand.
 fn portal(
-    global: &Global,
-    arguments: &InitArguments,
+    global: &GlobalArgs,
+    arguments: &InitArgs,
     kept: Option<&[Source]>,
-) -> Result<String, Failure> {
+) -> Result<String, CliError> {
     if let Some(host) = &arguments.host {
         let portal = PortalId::new(host).map_err(|problem| {
-            Failure::new(
+            CliError::new(
                 exit::USAGE,
                 tr!("--host {host}: {problem}", host = format_args!("{host:?}"), problem),
             )
@@ -181,8 +182,8 @@ fn portal(
         return Ok(session::named_portal(global)?.to_string());
     }
     let file = global.webhook_url_file.as_deref();
-    if environment::names_a_webhook(file) {
-        return Ok(environment::webhook(Need::Read, file)?.0.portal().to_string());
+    if env::has_webhook(file) {
+        return Ok(env::webhook(WebhookAccess::Read, file)?.0.portal().to_string());
     }
-    Ok(SOME_PORTAL.to_owned())
+    Ok(PLACEHOLDER_PORTAL.to_owned())
 }

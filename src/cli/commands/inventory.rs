@@ -1,51 +1,53 @@
 //! `recard inventory`: how many people of which department have arranged their cards. Reads only,
 //! by type.
 
-use crate::cli::args::{Global, InventoryArguments};
-use crate::cli::environment::Need;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
-use crate::cli::progress::Progress;
-use crate::cli::session::{Address, Session};
+use crate::cli::args::{GlobalArgs, InventoryArgs};
+use crate::cli::env::WebhookAccess;
+use crate::cli::error::CliError;
+use crate::cli::progress::ProgressReporter;
+use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, output};
-use crate::engine::{self, Survey};
-use crate::report::{Format, Inventory, pretty};
+use crate::engine::{self, CardInventory};
+use crate::report::{Inventory, OutputFormat, pretty};
 
 /// Counts and shows the counts.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &InventoryArguments,
+    global: &GlobalArgs,
+    arguments: &InventoryArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     output::check_paths(&arguments.output)?;
-    let session =
-        Address::find(global, Need::Read, interrupt).await?.connect(global, ui, interrupt).await?;
-    let survey = session.during(ui, async |session| take(ui, session).await).await?;
+    let session = PortalEndpoint::find(global, WebhookAccess::Read, interrupt)
+        .await?
+        .connect(global, ui, interrupt)
+        .await?;
+    let survey = session.run_and_close(ui, async |session| read_cards(ui, session).await).await?;
     let inventory = Inventory::new(&survey);
     output::write(ui, &arguments.output, |format| match format {
-        Format::Json => pretty(&inventory),
-        Format::Csv => inventory.csv(),
+        OutputFormat::Json => pretty(&inventory),
+        OutputFormat::Csv => inventory.csv(),
         _ => inventory.to_string(),
     })?;
-    Ok(ended(ui, &survey))
+    Ok(exit_code(ui, &survey))
 }
 
 /// Reads everybody's cards.
-pub(super) async fn take(ui: &Ui, session: &Session) -> Result<Survey, Failure> {
-    let progress = Progress::new(ui, session.forecast());
-    let survey = engine::survey(&session.portal.reader(), &session.caller, &progress).await;
+pub(super) async fn read_cards(ui: &Ui, session: &Session) -> Result<CardInventory, CliError> {
+    let progress = ProgressReporter::new(ui, session.duration_estimator());
+    let survey = engine::take_inventory(&session.portal.reader(), &session.caller, &progress).await;
     progress.finish();
     let survey = survey.map_err(|problem| {
-        Failure::from(problem).while_doing(tr!("cannot look at everybody's cards"))
+        CliError::from(problem).context(tr!("cannot look at everybody's cards"))
     })?;
     session.keep_proof(ui, survey.snapshot.trust);
     Ok(survey)
 }
 
 /// The exit code, with a word about what could not be read.
-pub(super) fn ended(ui: &Ui, survey: &Survey) -> u8 {
+pub(super) fn exit_code(ui: &Ui, survey: &CardInventory) -> u8 {
     match survey.unread() {
         0 => exit::DONE,
         unread => {

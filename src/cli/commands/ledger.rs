@@ -1,17 +1,21 @@
 //! `recard ledger`: the memory of mode once. Reads the store alone.
 
-use crate::cli::args::{Global, LedgerAction, Memory};
-use crate::cli::failure::Failure;
+use crate::cli::args::{GlobalArgs, LedgerAction, LedgerArgs};
+use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, planning, session};
 use crate::model::{CardKey, Generation, LedgerEntry};
 
 /// Shows a ledger, or begins one in a file.
-pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    action: &LedgerAction,
+) -> Result<u8, CliError> {
     let store = session::store(global)?;
     match action {
         LedgerAction::Show { file } => {
-            let ledger = planning::ledger(&store, &Memory { ledger: file.clone() })?;
+            let ledger = planning::ledger(&store, &LedgerArgs { ledger: file.clone() })?;
             if ledger.is_empty() {
                 ui.line(tr!("Nothing of {} had its reset in mode once yet.", store.portal()))?;
             }
@@ -19,13 +23,13 @@ pub(in crate::cli) fn run(ui: &Ui, global: &Global, action: &LedgerAction) -> Re
         }
         LedgerAction::New { file } => {
             if file.exists() {
-                return Err(Failure::error(tr!("{file} exists already", file = file.display()))
+                return Err(CliError::general(tr!("{file} exists already", file = file.display()))
                     .hint(tr!(
                         "nothing was written; name another file, or keep this ledger with --ledger"
                     )));
             }
             let ledger = store.ledger()?;
-            store.begin_ledger_file(file, &ledger)?;
+            store.create_ledger_file(file, &ledger)?;
             ui.note(tr!(
                 "{file} holds {n} entry; name it with --ledger"
                     | "{file} holds {n} entries; name it with --ledger" % ledger.iter().count(),

@@ -5,9 +5,9 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::cli::args::{Cli, ManArguments};
+use crate::cli::args::{Cli, ManArgs};
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::store::write_whole;
 
@@ -44,20 +44,20 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// A page.
-struct Page {
+struct ManPage {
     /// The name of its file, such as `recard-plan.1`.
     file: String,
     text: String,
 }
 
 /// Prints the page of a command, or of recard itself; or writes all pages into a folder.
-pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArguments) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArgs) -> Result<u8, CliError> {
     let pages = pages().map_err(|problem| {
-        Failure::error(tr!("cannot make the manual page: {problem}", problem))
+        CliError::general(tr!("cannot make the manual page: {problem}", problem))
     })?;
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(|problem| {
-            Failure::error(tr!("cannot make {}: {problem}", folder.display(), problem))
+            CliError::general(tr!("cannot make {}: {problem}", folder.display(), problem))
         })?;
         for page in &pages {
             write_whole(&folder.join(&page.file), page.text.as_bytes())?;
@@ -72,16 +72,16 @@ pub(in crate::cli) fn run(ui: &Ui, arguments: &ManArguments) -> Result<u8, Failu
     let file = format!("{}.1", ["recard", &words].join(" ").trim_end().replace(' ', "-"));
     match pages.iter().find(|page| page.file == file) {
         Some(page) => ui.verbatim(&page.text)?,
-        None => return Err(Failure::new(exit::USAGE, tr!("there is no command {words}", words))),
+        None => return Err(CliError::new(exit::USAGE, tr!("there is no command {words}", words))),
     }
     Ok(exit::DONE)
 }
 
-fn pages() -> Result<Vec<Page>, std::io::Error> {
+fn pages() -> Result<Vec<ManPage>, std::io::Error> {
     let mut program = Cli::command().disable_help_subcommand(true).after_help(None::<&'static str>);
     program.build();
     let mut pages = Vec::new();
-    take(&program, &mut pages)?;
+    collect_pages(&program, &mut pages)?;
     if let Some(own) = pages.last_mut() {
         own.text.push_str(&section(
             "ENVIRONMENT",
@@ -98,16 +98,16 @@ fn pages() -> Result<Vec<Page>, std::io::Error> {
 }
 
 /// The pages of a command, its own last.
-fn take(command: &Command, pages: &mut Vec<Page>) -> Result<(), std::io::Error> {
+fn collect_pages(command: &Command, pages: &mut Vec<ManPage>) -> Result<(), std::io::Error> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        take(below, pages)?;
+        collect_pages(below, pages)?;
     }
     let page = Man::new(command.clone())
         .source(concat!("recard ", env!("CARGO_PKG_VERSION")))
         .manual("recard");
     let mut text = Vec::new();
     page.render(&mut text)?;
-    pages.push(Page {
+    pages.push(ManPage {
         file: page.get_filename(),
         text: String::from_utf8_lossy(&text).into_owned(),
     });

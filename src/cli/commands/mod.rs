@@ -2,7 +2,7 @@
 
 pub(super) mod about;
 pub(super) mod apply;
-pub(super) mod apply_reviewed;
+pub(super) mod apply_plan_file;
 pub(super) mod audit;
 #[cfg(feature = "emulator")]
 pub(super) mod demo;
@@ -18,8 +18,8 @@ pub(super) mod ledger;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod reconcile;
+pub(super) mod recover;
 pub(super) mod restore;
-pub(super) mod resume;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod unlock;

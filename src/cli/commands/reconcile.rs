@@ -12,21 +12,21 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use crate::cli::args::{ApplyArguments, Global, ReconcileArguments, Shown, Written};
+use crate::cli::args::{ApplyArgs, GlobalArgs, OutputArgs, PlanView, ReconcileArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply;
-use crate::cli::door::{Door, Page, Pages};
-use crate::cli::environment::Need;
+use crate::cli::env::WebhookAccess;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
+use crate::cli::http_server::{HttpServer, Routes, TextResponse};
 use crate::cli::metrics::{Metrics, result};
 use crate::cli::output::Outputs;
-use crate::cli::session::Address;
+use crate::cli::session::PortalEndpoint;
+use crate::cli::signals::Interrupt;
 use crate::cli::sources;
 use crate::cli::ui::Ui;
-use crate::language::Text;
-use crate::port::{Clock as _, Rejection};
+use crate::i18n::Text;
+use crate::ports::{Clock as _, Rejection};
 use crate::report::{Purpose, Subject};
 
 /// A loop in which nothing has ended for so many rounds' time, and the longest wait for the
@@ -34,52 +34,56 @@ use crate::report::{Purpose, Subject};
 const STUCK_AFTER_ROUNDS: u32 = 3;
 
 /// The longest that a request may wait for the portal's limits.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+const MAX_LIMIT_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// The answer of the Prometheus page, as its format names it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the pages tell, and the loop knows.
-struct Watched {
+struct LoopState {
     metrics: Metrics,
-    state: Mutex<State>,
-    patience: Duration,
+    state: Mutex<LoopProgress>,
+    stuck_after: Duration,
 }
 
-struct State {
+struct LoopProgress {
     last_step: Instant,
     last_code: Option<u8>,
 }
 
-impl Watched {
+impl LoopState {
     fn step(&self, code: Option<u8>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_step = Instant::now();
         state.last_code = code.or(state.last_code);
     }
 
-    fn page(&self, path: &str) -> Page {
+    fn respond(&self, path: &str) -> TextResponse {
         let (quiet, code) = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             (state.last_step.elapsed(), state.last_code)
         };
         let last = code.map_or("none yet", result);
         match path {
-            "/metrics" => Page {
+            "/metrics" => TextResponse {
                 status: StatusCode::OK,
                 content_type: OPEN_METRICS,
                 text: self.metrics.text(),
             },
-            "/healthz" if quiet > self.patience => {
+            "/healthz" if quiet > self.stuck_after => {
                 let text = format!("stuck: nothing has happened for {} s\n", quiet.as_secs());
-                Page::plain(StatusCode::SERVICE_UNAVAILABLE, text)
+                TextResponse::plain(StatusCode::SERVICE_UNAVAILABLE, text)
             }
-            "/healthz" => Page::plain(StatusCode::OK, "ok\n"),
-            "/readyz" if code == Some(exit::DONE) => Page::plain(StatusCode::OK, "ok\n"),
-            "/readyz" => {
-                Page::plain(StatusCode::SERVICE_UNAVAILABLE, format!("the last round: {last}\n"))
-            }
-            _ => Page::plain(StatusCode::NOT_FOUND, "there are /healthz, /readyz and /metrics\n"),
+            "/healthz" => TextResponse::plain(StatusCode::OK, "ok\n"),
+            "/readyz" if code == Some(exit::DONE) => TextResponse::plain(StatusCode::OK, "ok\n"),
+            "/readyz" => TextResponse::plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the last round: {last}\n"),
+            ),
+            _ => TextResponse::plain(
+                StatusCode::NOT_FOUND,
+                "there are /healthz, /readyz and /metrics\n",
+            ),
         }
     }
 }
@@ -87,15 +91,15 @@ impl Watched {
 /// Makes rounds until somebody ends it.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &ReconcileArguments,
+    global: &GlobalArgs,
+    arguments: &ReconcileArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     if arguments.every.is_zero() {
-        return Err(Failure::new(exit::USAGE, tr!("--every must be longer than no time")));
+        return Err(CliError::new(exit::USAGE, tr!("--every must be longer than no time")));
     }
     if arguments.manifests.files.iter().any(|file| file.as_os_str() == "-") {
-        return Err(Failure::new(
+        return Err(CliError::new(
             exit::USAGE,
             tr!("stdin can be read only once, and every round reads the manifests anew"),
         ));
@@ -104,42 +108,42 @@ pub(in crate::cli) async fn run(
         && !address.ip().is_loopback()
         && !arguments.allow_remote
     {
-        return Err(Failure::error(tr!("{address} can be reached from other machines", address)).hint(tr!(
+        return Err(CliError::general(tr!("{address} can be reached from other machines", address)).hint(tr!(
             "add --allow-remote if that is wanted: the numbers tell how many people's cards are reset, and when"
         )));
     }
     check_beforehand(ui, global, arguments, interrupt).await?;
     let jitter = arguments.jitter.unwrap_or(arguments.every / 10);
-    let watched = Arc::new(Watched {
+    let loop_state = Arc::new(LoopState {
         metrics: Metrics::new(),
-        state: Mutex::new(State { last_step: Instant::now(), last_code: None }),
-        patience: arguments
+        state: Mutex::new(LoopProgress { last_step: Instant::now(), last_code: None }),
+        stuck_after: arguments
             .every
             .saturating_mul(STUCK_AFTER_ROUNDS)
             .saturating_add(jitter)
-            .saturating_add(LONGEST_WAIT),
+            .saturating_add(MAX_LIMIT_WAIT),
     });
-    let _door = match arguments.listen {
-        Some(address) => Some(open(ui, address, &watched).await?),
+    let _server = match arguments.listen {
+        Some(address) => Some(start_server(ui, address, &loop_state).await?),
         None => None,
     };
     let mut number = 0_u64;
     loop {
         number += 1;
         let begun = Instant::now();
-        watched.step(None);
-        let outcome = round(ui, global, arguments, interrupt, &watched).await;
+        loop_state.step(None);
+        let outcome = round(ui, global, arguments, interrupt, &loop_state).await;
         let code = match &outcome {
             Ok(code) => *code,
             Err(failure) => failure.code,
         };
-        watched.metrics.ended(code, SystemClock.now(), begun.elapsed());
-        watched.step(Some(code));
+        loop_state.metrics.record_round(code, SystemClock.now(), begun.elapsed());
+        loop_state.step(Some(code));
         if let Some(code) = interrupt.code() {
             return Ok(code);
         }
         if let Err(failure) = outcome {
-            if failure.rejection.is_some_and(ends_everything) {
+            if failure.rejection.is_some_and(is_permanent) {
                 return Err(failure.hint(tr!(
                     "the loop ends here: no further round could succeed with this webhook"
                 )));
@@ -153,13 +157,13 @@ pub(in crate::cli) async fn run(
         let wait = next.saturating_duration_since(Instant::now());
         ui.note(tr!(
             "round {number}: {}; the next one in {} s",
-            Text::known(result(code)),
+            Text::from_msgid(result(code)),
             wait.as_secs(),
             number
         ));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = interrupt.wished() => return Ok(interrupt.code().unwrap_or(exit::DONE)),
+            () = interrupt.cancelled() => return Ok(interrupt.code().unwrap_or(exit::DONE)),
         }
     }
 }
@@ -167,61 +171,69 @@ pub(in crate::cli) async fn run(
 /// Finds mistakes of the command line before the first round, where somebody still looks.
 async fn check_beforehand(
     ui: &Ui,
-    global: &Global,
-    arguments: &ReconcileArguments,
+    global: &GlobalArgs,
+    arguments: &ReconcileArgs,
     interrupt: &Interrupt,
-) -> Result<(), Failure> {
-    let shown = shown(arguments);
-    let outputs = Outputs::showing(ui, Purpose::Apply, &shown)?;
+) -> Result<(), CliError> {
+    let view = plan_view(arguments);
+    let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &view)?;
     let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
-    let address = Address::find(global, Need::Write, interrupt).await?;
-    address.check_pin(manifest.declaration.portal(), &manifest.pin_place())
+    let endpoint = PortalEndpoint::find(global, WebhookAccess::Write, interrupt).await?;
+    endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())
 }
 
-async fn open(ui: &Ui, address: SocketAddr, watched: &Arc<Watched>) -> Result<Door, Failure> {
-    let pages: Pages = {
-        let watched = Arc::clone(watched);
-        Arc::new(move |path| watched.page(path))
+async fn start_server(
+    ui: &Ui,
+    address: SocketAddr,
+    loop_state: &Arc<LoopState>,
+) -> Result<HttpServer, CliError> {
+    let routes: Routes = {
+        let loop_state = Arc::clone(loop_state);
+        Arc::new(move |path| loop_state.respond(path))
     };
-    let door = Door::open(address, pages).await?;
-    ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", door.address()));
-    Ok(door)
+    let server = HttpServer::bind(address, routes).await?;
+    ui.note(tr!("listening on http://{}: /healthz, /readyz, /metrics", server.address()));
+    Ok(server)
 }
 
 /// One apply. The manifests are read anew, so that a change in the folder counts from the next
 /// round on.
 async fn round(
     ui: &Ui,
-    global: &Global,
-    arguments: &ReconcileArguments,
+    global: &GlobalArgs,
+    arguments: &ReconcileArgs,
     interrupt: &Interrupt,
-    watched: &Watched,
-) -> Result<u8, Failure> {
-    let shown = shown(arguments);
-    let listener = |subject: Subject<'_>| watched.metrics.hear(subject);
-    let outputs = Outputs::showing(ui, Purpose::Apply, &shown)?.heard_by(&listener);
-    let applying = ApplyArguments {
+    loop_state: &LoopState,
+) -> Result<u8, CliError> {
+    let view = plan_view(arguments);
+    let listener = |subject: Subject<'_>| loop_state.metrics.record_report(subject);
+    let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &view)?.with_observer(&listener);
+    let applying = ApplyArgs {
         plan: None,
         files: arguments.manifests.files.clone(),
-        shown: shown.clone(),
-        rules: arguments.rules.clone(),
+        view: view.clone(),
+        policy_args: arguments.policy_args.clone(),
         auto_approve: true,
     };
     let outcome = async {
         let manifest = sources::load(&outputs, &applying.files, interrupt).await?;
-        apply::with(&outputs, global, &applying, &manifest, interrupt).await
+        apply::run_with(&outputs, global, &applying, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
 }
 
-fn shown(arguments: &ReconcileArguments) -> Shown {
-    let Written { output, markdown_limit, marker } = arguments.written.clone();
-    Shown { written: Written { output, markdown_limit, marker }, detail: false, unchanged: false }
+fn plan_view(arguments: &ReconcileArgs) -> PlanView {
+    let OutputArgs { output, markdown_limit, marker } = arguments.output_args.clone();
+    PlanView {
+        output_args: OutputArgs { output, markdown_limit, marker },
+        detail: false,
+        unchanged: false,
+    }
 }
 
 /// Whether no later request can succeed with this webhook. What a front server says while the
 /// portal is being mended passes.
-fn ends_everything(rejection: Rejection) -> bool {
+fn is_permanent(rejection: Rejection) -> bool {
     match rejection {
         Rejection::Credentials
         | Rejection::OwnerDismissed

@@ -1,14 +1,14 @@
 //! `recard schema`: the schemas of what people write and of what programs read.
 
 use crate::cli::args::SchemaOf;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::manifest;
 use crate::report::{self, pretty};
 
 /// Prints a schema.
-pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, CliError> {
     let text = match of {
         SchemaOf::Manifest => manifest::SCHEMA.to_owned(),
         SchemaOf::Plan => pretty(&report::plan_schema()),

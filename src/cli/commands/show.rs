@@ -3,23 +3,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::cli::args::{Global, ShowArguments};
+use crate::cli::args::{GlobalArgs, ShowArgs};
 use crate::cli::commands::history;
-use crate::cli::failure::Failure;
+use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, names, plan_files, session};
-use crate::language::Text;
-use crate::report::{Purpose, RunText, ShownPlan, Subject, visible};
+use crate::cli::{exit, person_names, plan_files, session};
+use crate::i18n::Text;
+use crate::report::{PlanFileReport, Purpose, RunText, Subject, visible};
 use crate::store::Store;
 
 /// Shows one run, or a plan file.
 pub(in crate::cli) fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &ShowArguments,
-) -> Result<u8, Failure> {
-    let outputs = Outputs::open(ui, Purpose::Show, &arguments.written)?;
+    global: &GlobalArgs,
+    arguments: &ShowArgs,
+) -> Result<u8, CliError> {
+    let outputs = Outputs::open(ui, Purpose::Show, &arguments.output_args)?;
     let path = Path::new(&arguments.run);
     // A pipe may hold a plan, and the name of a run has no separator.
     let is_path =
@@ -33,15 +33,15 @@ pub(in crate::cli) fn run(
 
 fn show_run(
     outputs: &Outputs<'_>,
-    global: &Global,
-    arguments: &ShowArguments,
-) -> Result<u8, Failure> {
+    global: &GlobalArgs,
+    arguments: &ShowArgs,
+) -> Result<u8, CliError> {
     let store = session::store(global)?;
     let summary = store.summary(&store.find_run(&arguments.run)?)?;
     let targets = history::targets(&summary);
     let header = &summary.header;
-    let names = names::of_run(&store, &summary.run);
-    let run = history::settled(&summary, &targets, Some(&names));
+    let names = person_names::for_run(&store, &summary.run);
+    let run = history::reported_run(&summary, &targets, Some(&names));
     let mut text = run.headline() + "\n";
     for (name, reason) in &header.reasons {
         push(&mut text, &tr!("manifest {name}: {reason}", name, reason));
@@ -69,11 +69,11 @@ fn show_run(
     Ok(exit::DONE)
 }
 
-fn show_plan(outputs: &Outputs<'_>, global: &Global, path: &Path) -> Result<u8, Failure> {
+fn show_plan(outputs: &Outputs<'_>, global: &GlobalArgs, path: &Path) -> Result<u8, CliError> {
     let (file, bytes) = plan_files::read(path)?;
-    let used = Store::open(&global.store, &file.content.portal)?.used(file.id)?;
+    let used = Store::open(&global.store, &file.content.portal)?.consumed_at(file.id)?;
     let json = String::from_utf8_lossy(&bytes);
-    outputs.write(Subject::PlanFile(&ShownPlan { file: &file, json: &json, used }))?;
+    outputs.write(Subject::PlanFile(&PlanFileReport { file: &file, json: &json, used }))?;
     Ok(exit::DONE)
 }
 fn push(text: &mut String, line: &Text) {

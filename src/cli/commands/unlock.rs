@@ -6,25 +6,25 @@
 
 use std::sync::Arc;
 
-use crate::cli::args::{Global, UnlockArguments};
+use crate::cli::args::{GlobalArgs, UnlockArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::failure::Failure;
-use crate::cli::interrupt::Interrupt;
-use crate::cli::running::{self, Approval};
+use crate::cli::error::CliError;
+use crate::cli::run_lifecycle::{self, Approval};
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
-use crate::format::AuditEvent;
-use crate::language::english;
-use crate::port::StoreError;
+use crate::i18n::english;
+use crate::ports::StoreError;
+use crate::records::AuditEvent;
 use crate::store::LockState;
 
 /// Shows who holds the lock, asks, and gives it back.
 pub(in crate::cli) async fn run(
     ui: &Ui,
-    global: &Global,
-    arguments: &UnlockArguments,
+    global: &GlobalArgs,
+    arguments: &UnlockArgs,
     interrupt: &Interrupt,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     let store = session::store(global)?;
     let owner = match store.lock_state()? {
         LockState::Free => {
@@ -32,7 +32,7 @@ pub(in crate::cli) async fn run(
             return Ok(exit::DONE);
         }
         LockState::Held(owner) => {
-            return Err(Failure::of_store(StoreError::Locked(owner)).hint(tr!(
+            return Err(CliError::from_store(StoreError::Locked(owner)).hint(tr!(
                 "this process lives; wait for it, or end it, and its lock ends with it"
             )));
         }
@@ -40,11 +40,12 @@ pub(in crate::cli) async fn run(
     };
     ui.line(tr!("{portal} was {owner}.", portal = store.portal(), owner))?;
     let question = tr!("Is that process dead, and may its lock be given back?");
-    running::approve(ui, interrupt, Approval::of(arguments.auto_approve), &question).await?;
+    run_lifecycle::approve(ui, interrupt, Approval::from_flag(arguments.auto_approve), &question)
+        .await?;
     store.unlock(&owner)?;
     // The trail says who did it. Whoever takes the lock in this very moment is told by the error
     // that somebody holds it.
-    let (mut locked, _) = store.lock(running::owner("unlock"), Arc::new(SystemClock))?;
+    let (mut locked, _) = store.lock(run_lifecycle::owner("unlock"), Arc::new(SystemClock))?;
     locked.audit_lock(AuditEvent::LockTakenOver(format!(
         "{}; given back by hand",
         english(&owner)

@@ -18,13 +18,15 @@ async fn an_apply_resets_what_the_plan_says_and_a_second_one_resets_nothing() {
 #[tokio::test]
 async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    world.lock().unwrap().faults.insert(0, Fault::LostAfter);
+    world.lock().unwrap().faults.insert(0, PortalFault::LostAfter);
     let done = run(&world, &[simple(2), simple(3)]).await;
     let records = done.log.records();
     let intent =
         records.iter().position(|record| matches!(record, JournalRecord::Intent { .. })).unwrap();
-    let settled =
-        records.iter().position(|record| matches!(record, JournalRecord::Settled { .. })).unwrap();
+    let settled = records
+        .iter()
+        .position(|record| matches!(record, JournalRecord::Completed { .. }))
+        .unwrap();
     assert!(intent < settled);
     for name in ["two", "three"] {
         assert!(done.log.disk().backups.contains_key(&layout(name).digest()));
@@ -35,7 +37,7 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
 /// every intent.
 async fn two_hundred(
     sizes: &'static [usize],
-    faults: &[(usize, Fault)],
+    faults: &[(usize, PortalFault)],
     fails_at: Option<usize>,
 ) -> Resets {
     let names: Vec<String> = (0..200).map(|number| format!("card {number}")).collect();
@@ -44,11 +46,11 @@ async fn two_hundred(
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
     let world = world(&rows);
     world.lock().unwrap().faults.extend(faults.iter().cloned());
-    let portal = FakePortal::new(&world).in_sizes(sizes);
+    let portal = InMemoryPortal::new(&world).in_sizes(sizes);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
-    let log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let mut watched = Watched { log, back_ups: 0, fails_at };
-    let (_, stop) = stop_pair();
+    let (_, stop) = cancellation();
     let ended = apply(&portal, &mut watched, approve(&made), &[], just_read(), &stop, &quiet).await;
     let left = world.lock().unwrap().rows.len();
     Resets {
@@ -69,12 +71,12 @@ struct Resets {
 #[tokio::test]
 async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
     let faults = [
-        (0, Fault::LostBefore),
-        (31, Fault::LostBefore),
-        (40, Fault::LostAfter),
-        (90, Fault::LostBefore),
+        (0, PortalFault::LostBefore),
+        (31, PortalFault::LostBefore),
+        (40, PortalFault::LostAfter),
+        (90, PortalFault::LostBefore),
     ];
-    let late = [(9, Fault::LostBefore), (12, Fault::LostAfter)];
+    let late = [(9, PortalFault::LostBefore), (12, PortalFault::LostAfter)];
     for sizes in [&[2][..], &[3], &[16], &[1, 16, 3, 5]] {
         for faults in [&[][..], &faults, &late] {
             let Resets { back_ups, backups, left, failed } = two_hundred(sizes, faults, None).await;
@@ -96,7 +98,7 @@ async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
 /// A log that takes no intent without its backup, and counts how often backups are synced, of which
 /// one may fail.
 struct Watched {
-    log: FakeLog,
+    log: InMemoryLog,
     back_ups: usize,
     fails_at: Option<usize>,
 }
@@ -106,7 +108,7 @@ impl RunLog for Watched {
         self.log.run()
     }
 
-    fn back_up(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
+    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         let number = self.back_ups;
         self.back_ups += 1;
         if self.fails_at == Some(number) {
@@ -117,7 +119,7 @@ impl RunLog for Watched {
                 source,
             });
         }
-        self.log.back_up(cards)
+        self.log.save_backups(cards)
     }
 
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
@@ -131,8 +133,11 @@ impl RunLog for Watched {
         self.log.append(records)
     }
 
-    fn mark(&mut self, entries: &[(Generation, CardKey, LedgerEntry)]) -> Result<(), StoreError> {
-        self.log.mark(entries)
+    fn record_reset(
+        &mut self,
+        entries: &[(Generation, CardKey, LedgerEntry)],
+    ) -> Result<(), StoreError> {
+        self.log.record_reset(entries)
     }
 }
 
@@ -142,13 +147,13 @@ async fn no_more_is_sent_than_is_settled_and_eight_requests() {
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
     let world = world(&rows);
     // A breakdown takes a while to be looked into, and meanwhile the others are answered.
-    world.lock().unwrap().faults.extend([(1, Fault::LostAfter), (9, Fault::LostAfter)]);
+    world.lock().unwrap().faults.extend([(1, PortalFault::LostAfter), (9, PortalFault::LostAfter)]);
     let done = run(&world, &keys).await;
     let (mut open, mut most) = (BTreeSet::new(), 0);
     for record in done.log.records() {
         match record {
             JournalRecord::Intent { targets } => open.extend(targets.iter().map(|(key, _)| *key)),
-            JournalRecord::Settled { target, .. } => drop(open.remove(&target)),
+            JournalRecord::Completed { target, .. } => drop(open.remove(&target)),
             _ => {}
         }
         most = most.max(open.len());
@@ -163,9 +168,9 @@ async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
     let world = world(&rows);
     world.lock().unwrap().faults.extend([
-        (0, Fault::LostAfter),
-        (3, Fault::LostBefore),
-        (4, Fault::LostAfter),
+        (0, PortalFault::LostAfter),
+        (3, PortalFault::LostBefore),
+        (4, PortalFault::LostAfter),
     ]);
     let done = run(&world, &keys).await;
     assert_eq!(done.outcomes.len(), keys.len());
@@ -179,9 +184,9 @@ async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost
 async fn a_lost_answer_is_settled_by_reading() {
     let (seen, unseen) = (Outcome::Reset, Outcome::ResetUnseen);
     for (fault, two, three) in [
-        (Fault::LostAfter, &unseen, &unseen),
-        (Fault::LostBefore, &seen, &seen),
-        (Fault::LeavesOut(simple(2)), &unseen, &seen),
+        (PortalFault::LostAfter, &unseen, &unseen),
+        (PortalFault::LostBefore, &seen, &seen),
+        (PortalFault::LeavesOut(simple(2)), &unseen, &seen),
     ] {
         let world = world(&[(simple(2), "two"), (simple(3), "three")]);
         world.lock().unwrap().faults.insert(0, fault.clone());
@@ -198,9 +203,9 @@ async fn a_lost_answer_is_settled_by_reading() {
 #[tokio::test]
 async fn what_a_person_saves_in_the_last_moment_is_put_back() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(3), layout("newer")));
+    world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(3), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
-    assert_eq!(done.outcomes, [(simple(2), Outcome::Reset), (simple(3), Outcome::PutBack)]);
+    assert_eq!(done.outcomes, [(simple(2), Outcome::Reset), (simple(3), Outcome::Compensated)]);
     assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("newer")));
     assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
 }
@@ -209,12 +214,12 @@ async fn what_a_person_saves_in_the_last_moment_is_put_back() {
 async fn what_a_person_saves_once_more_needs_not_be_put_back() {
     let world = world(&[(simple(3), "three")]);
     let faults = [
-        (0, Fault::SavedBefore(simple(3), layout("newer"))),
-        (1, Fault::SavedBeforeAndLimited(simple(3), layout("newer"))),
+        (0, PortalFault::SavedBefore(simple(3), layout("newer"))),
+        (1, PortalFault::SavedBeforeAndLimited(simple(3), layout("newer"))),
     ];
     world.lock().unwrap().faults.extend(faults);
     let done = run(&world, &[simple(3)]).await;
-    assert_eq!(done.outcomes, [(simple(3), Outcome::PutBack)]);
+    assert_eq!(done.outcomes, [(simple(3), Outcome::Compensated)]);
     assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("newer")));
 }
 
@@ -222,8 +227,9 @@ async fn what_a_person_saves_once_more_needs_not_be_put_back() {
 async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup() {
     let world = world(&[(simple(2), "two")]);
     // What the portal's filter does to a text.
-    let kept = || Fault::Keeps(layout("ne wer"));
-    let faults = [(0, Fault::SavedBefore(simple(2), layout("newer"))), (1, kept()), (2, kept())];
+    let kept = || PortalFault::Keeps(layout("ne wer"));
+    let faults =
+        [(0, PortalFault::SavedBefore(simple(2), layout("newer"))), (1, kept()), (2, kept())];
     world.lock().unwrap().faults.extend(faults);
     let done = run(&world, &[simple(2)]).await;
     assert!(matches!(&done.outcomes[..], [(_, Outcome::Lost(_))]), "{:?}", done.outcomes);
@@ -233,38 +239,38 @@ async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup(
 #[tokio::test]
 async fn one_refused_card_does_not_stop_the_others() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
-    world.lock().unwrap().faults.insert(0, Fault::Refuses(simple(2)));
+    world.lock().unwrap().faults.insert(0, PortalFault::Refuses(simple(2)));
     let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
-    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
     assert_eq!(words, ["refused", "reset", "reset"]);
 }
 
 #[tokio::test]
 async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
-    world.lock().unwrap().faults.extend([(0, Fault::DiesAfter), (1, Fault::Expired)]);
+    world.lock().unwrap().faults.extend([(0, PortalFault::DiesAfter), (1, PortalFault::Expired)]);
     let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
     assert!(
-        done.outcomes.iter().all(|(_, outcome)| outcome.word() == "unknown"),
+        done.outcomes.iter().all(|(_, outcome)| outcome.as_str() == "unknown"),
         "{:?}",
         done.outcomes
     );
     assert_eq!(world.lock().unwrap().rows.len(), 1);
-    assert!(unsettled(&done.log.records()).is_empty());
+    assert!(incomplete_targets(&done.log.records()).is_empty());
     assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2), simple(3), simple(4)]);
 }
 
 #[tokio::test]
 async fn a_card_that_changed_since_the_plan_is_not_touched() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made =
         make_plan(&portal, &[simple(2), simple(3), simple(4)], &Mode::Enforce, Ledger::default())
             .await;
     world.lock().unwrap().rows.insert(simple(2), layout("newer"));
     world.lock().unwrap().rows.remove(&simple(3));
     let done = carry_out(&portal, &made, read_again()).await;
-    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
     assert_eq!(words, ["changed", "already-default", "reset"]);
     assert_eq!(world.lock().unwrap().resets, [simple(4)]);
 }
@@ -273,19 +279,19 @@ async fn a_card_that_changed_since_the_plan_is_not_touched() {
 async fn a_portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_others() {
     let world = world(&[(simple(1), "own"), (simple(2), "two")]);
     world.lock().unwrap().legacy = true;
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made =
         make_plan(&portal, &[simple(1), simple(2), simple(3)], &Mode::Enforce, Ledger::default())
             .await;
     assert_eq!(made.trust, ReadTrust::NotTrusted);
-    let words: Vec<_> = made.targets.iter().map(|target| target.decision.word()).collect();
+    let words: Vec<_> = made.targets.iter().map(|target| target.decision.as_str()).collect();
     assert_eq!(words, ["reset", "hold", "hold"]);
 }
 
 #[tokio::test]
 async fn the_layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
     let world = world(&[(simple(2), "two")]);
-    world.lock().unwrap().stand_ins.insert(LeadCustomerType::Simple, layout("all"));
+    world.lock().unwrap().common_defaults.insert(LeadCustomerType::Simple, layout("all"));
     let done = run(&world, &[simple(2), simple(3)]).await;
     assert_eq!(done.outcomes, [(simple(2), Outcome::Reset)]);
 }
@@ -293,11 +299,11 @@ async fn the_layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
 #[tokio::test]
 async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &[simple(2), simple(3)], &Mode::Enforce, Ledger::default()).await;
-    let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
-    let (handle, stop) = stop_pair();
-    handle.stop("interrupted");
+    let mut log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let (handle, stop) = cancellation();
+    handle.cancel("interrupted");
     let report =
         apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &quiet).await.unwrap();
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
@@ -313,7 +319,7 @@ async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
 async fn a_reset_in_mode_once_is_remembered_and_not_repeated() {
     let mode = Mode::Once(Generation::new("2026-11").unwrap());
     let world = world(&[(simple(2), "two")]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &[simple(2), simple(3)], &mode, Ledger::default()).await;
     let done = carry_out(&portal, &made, just_read()).await;
     let ledger = done.log.disk().ledger.clone();

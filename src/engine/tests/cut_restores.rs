@@ -36,7 +36,7 @@ fn rows(of: &[(u64, &str)]) -> Rows {
 /// A world, a disk that remembers its runs, and how many there were.
 struct Scene {
     world: Arc<Mutex<World>>,
-    portal: FakePortal,
+    portal: InMemoryPortal,
     disk: Arc<Mutex<Disk>>,
     runs: u32,
 }
@@ -52,52 +52,52 @@ impl Scene {
     }
 
     /// What it takes to restore a run, as the command line plans it.
-    async fn plan_restore(&self, of: &FakeLog) -> RestorePlan {
+    async fn plan_restore(&self, of: &InMemoryLog) -> RestorePlan {
         let records = of.records();
         let keys = restorable(&records).unwrap();
         let snapshot = observe(&self.portal, &self.portal.identity(), &keys, &quiet).await.unwrap();
         plan_restore(of.run(), &records, of, &snapshot, NewerLayouts::Overwrite).unwrap()
     }
 
-    fn open(&mut self, plan: &RestorePlan) -> FakeLog {
+    fn open(&mut self, plan: &RestorePlan) -> InMemoryLog {
         let number = self.next_run();
-        FakeLog::open(
+        InMemoryLog::open(
             &self.disk,
             number,
-            RunPurpose::Restore(plan.of.clone()),
+            RunPurpose::Restore(plan.restored_run.clone()),
             plan.planned_cards(),
         )
     }
 
     /// Restores a run to its end. Nothing if there is nothing to put back.
-    async fn restore(&mut self, of: &FakeLog) -> Option<(FakeLog, ApplyReport)> {
+    async fn restore(&mut self, of: &InMemoryLog) -> Option<(InMemoryLog, ApplyReport)> {
         let plan = self.plan_restore(of).await;
         plan.actions().next()?;
         let log = self.open(&plan);
-        let (_, stop) = stop_pair();
+        let (_, stop) = cancellation();
         let report = restore(&self.portal, &mut log.clone(), &plan, just_read(), &stop, &quiet)
             .await
             .unwrap();
         Some((log, report))
     }
 
-    async fn resume(&self, log: &FakeLog) -> ResumeReport {
+    async fn recover(&self, log: &InMemoryLog) -> RecoveryReport {
         let (records, caller) = (log.records(), self.portal.identity());
-        resume(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet)
+        recover(&self.portal, &mut log.clone(), log, &records, &caller, Duration::ZERO, &quiet)
             .await
             .unwrap()
     }
 }
 
 /// The world just before the restore that is cut, and the run that it restores.
-async fn scene(story: Story) -> (Scene, FakeLog) {
+async fn scene(story: Story) -> (Scene, InMemoryLog) {
     let world = world(&[
         (simple(2), "two"),
         (simple(3), "three"),
         (simple(4), "four"),
         (simple(5), "five"),
     ]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &KEYS.map(simple), &Mode::Enforce, Ledger::default()).await;
     let applied = carry_out(&portal, &made, just_read()).await;
     assert!(applied.outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Reset));
@@ -120,7 +120,7 @@ async fn survive(
     way: Way,
     steps: usize,
     cut: Cut,
-    faults: &[(usize, Fault)],
+    faults: &[(usize, PortalFault)],
 ) -> bool {
     let told = format!("{story:?}, {way:?}, {cut:?} step {steps}, {faults:?}");
     let (mut scene, of) = scene(story).await;
@@ -139,7 +139,7 @@ async fn survive(
     assert_eq!(planned, 4, "{told}");
     let survivor = scene.open(&plan);
     let fuse = Fuse::after(steps);
-    let (_, stop) = stop_pair();
+    let (_, stop) = cancellation();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let _ = restore(
         &scene.portal.clone().cut(&fuse, cut),
@@ -153,7 +153,7 @@ async fn survive(
 
     // The cable is mended.
     scene.world.lock().unwrap().faults.clear();
-    let lost = faults.iter().any(|(_, fault)| matches!(fault, Fault::LostBefore));
+    let lost = faults.iter().any(|(_, fault)| matches!(fault, PortalFault::LostBefore));
 
     // Every layout of before and after is on the portal or in a backup, at whatever moment the
     // process died.
@@ -164,10 +164,10 @@ async fn survive(
         assert!(kept, "{key} is lost: {told}");
     }
 
-    let resumed = match way {
+    let recovered = match way {
         Way::ResumeFirst => {
-            let resumed = scene.resume(&survivor).await;
-            for settled in &resumed.targets {
+            let recovered = scene.recover(&survivor).await;
+            for settled in &recovered.targets {
                 let now = there.get(&settled.key);
                 match &settled.outcome {
                     Outcome::Restored
@@ -189,22 +189,22 @@ async fn survive(
             assert_eq!(scene.rows(), there, "resume wrote: {told}");
             let again = scene.restore(&of).await;
             assert!(again.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
-            resumed
+            recovered
         }
         Way::RestoreAgainFirst => {
             let again = scene.restore(&of).await;
             assert!(again.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
-            scene.resume(&survivor).await
+            scene.recover(&survivor).await
         }
     };
     assert_eq!(scene.rows(), wanted, "{told}");
-    assert_eq!(resumed.totals.planned() as usize, planned, "{told}");
+    assert_eq!(recovered.totals.planned() as usize, planned, "{told}");
     assert_eq!(
-        resumed.targets.iter().map(|one| one.key).collect::<Vec<_>>(),
+        recovered.targets.iter().map(|one| one.key).collect::<Vec<_>>(),
         KEYS.map(simple),
         "{told}"
     );
-    assert!(unsettled(&survivor.records()).is_empty(), "{told}");
+    assert!(incomplete_targets(&survivor.records()).is_empty(), "{told}");
     assert!(matches!(survivor.records().last(), Some(JournalRecord::Closed { .. })), "{told}");
     assert!(
         scene.plan_restore(&of).await.actions().next().is_none(),
@@ -216,7 +216,7 @@ async fn survive(
         survivor.disk().journals.keys().filter(|run| *run >= survivor.run()).cloned().collect();
     runs.reverse();
     for run in runs {
-        let log = FakeLog::again(&scene.disk, &run);
+        let log = InMemoryLog::again(&scene.disk, &run);
         let undone = scene.restore(&log).await;
         assert!(undone.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
     }
@@ -226,11 +226,11 @@ async fn survive(
 
 #[tokio::test]
 async fn a_restore_killed_at_any_step_can_be_resumed_repeated_and_undone() {
-    let scripts: [&[(usize, Fault)]; 4] = [
+    let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
-        &[(0, Fault::LostAfter)],
-        &[(1, Fault::LostBefore)],
-        &[(2, Fault::LostAfter), (3, Fault::LostBefore)],
+        &[(0, PortalFault::LostAfter)],
+        &[(1, PortalFault::LostBefore)],
+        &[(2, PortalFault::LostAfter), (3, PortalFault::LostBefore)],
     ];
     for story in [Story::PutsBack, Story::Undoes] {
         for way in [Way::ResumeFirst, Way::RestoreAgainFirst] {

@@ -4,18 +4,18 @@
 use super::*;
 
 /// The whole life of a run that is killed at a step: resume, apply again, restore.
-async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
+async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> bool {
     let rows = [(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")];
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
     let world = world(&rows);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
     world.lock().unwrap().faults = faults.iter().cloned().collect();
 
     let fuse = Fuse::after(steps);
     let disk: Arc<Mutex<Disk>> = Arc::default();
-    let survivor = FakeLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
-    let (_, stop) = stop_pair();
+    let survivor = InMemoryLog::open(&disk, 1, RunPurpose::Apply, planned_cards(&made));
+    let (_, stop) = cancellation();
     let mut mortal = survivor.clone().cut(&fuse, cut);
     let mortal_portal = portal.clone().cut(&fuse, cut);
     let _ =
@@ -35,7 +35,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     }
 
     let mut log = survivor.clone();
-    let report = resume(
+    let report = recover(
         &portal,
         &mut log,
         &survivor,
@@ -47,7 +47,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     .await
     .unwrap();
     assert_eq!(report.totals.planned(), 4, "at step {steps} {cut:?}");
-    assert!(unsettled(&survivor.records()).is_empty());
+    assert!(incomplete_targets(&survivor.records()).is_empty());
     for settled in &report.targets {
         let there = world.lock().unwrap().rows.contains_key(&settled.key);
         match settled.outcome.class() {
@@ -63,11 +63,11 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
     let run = survivor.run().clone();
     let plan =
         plan_restore(&run, &survivor.records(), &survivor, &snapshot, NewerLayouts::Keep).unwrap();
-    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
+    let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(run), plan.planned_cards());
     let restored = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     assert!(restored.totals.is_clean(), "{restored:?} at step {steps} {cut:?}");
     for (_, fault) in faults {
-        if let Fault::SavedBefore(key, layout) = fault {
+        if let PortalFault::SavedBefore(key, layout) = fault {
             let there = world.lock().unwrap().rows.get(key).cloned();
             if there.as_ref() == Some(layout) {
                 saved.insert(*key, layout.clone());
@@ -84,11 +84,11 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, Fault)]) -> bool {
 
 #[tokio::test]
 async fn a_run_killed_at_any_step_can_be_resumed_restored_and_repeated() {
-    let scripts: [&[(usize, Fault)]; 4] = [
+    let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
-        &[(0, Fault::LostAfter)],
-        &[(0, Fault::LostBefore), (1, Fault::LostAfter)],
-        &[(0, Fault::LeavesOut(simple(3)))],
+        &[(0, PortalFault::LostAfter)],
+        &[(0, PortalFault::LostBefore), (1, PortalFault::LostAfter)],
+        &[(0, PortalFault::LeavesOut(simple(3)))],
     ];
     for faults in scripts {
         for cut in [Cut::Before, Cut::After] {
@@ -108,13 +108,17 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
         let mut steps = 0;
         loop {
             let world = world(&[(simple(2), "two")]);
-            let portal = FakePortal::new(&world);
+            let portal = InMemoryPortal::new(&world);
             let made = make_plan(&portal, &[simple(2)], &Mode::Enforce, Ledger::default()).await;
-            world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
+            world
+                .lock()
+                .unwrap()
+                .faults
+                .insert(0, PortalFault::SavedBefore(simple(2), newer.clone()));
             let fuse = Fuse::after(steps);
             let survivor =
-                FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
-            let (_, stop) = stop_pair();
+                InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+            let (_, stop) = cancellation();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let mortal_portal = portal.clone().cut(&fuse, cut);
             let _ =
@@ -123,7 +127,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
             let intended =
                 survivor.records().iter().any(|one| matches!(one, JournalRecord::SetIntent { .. }));
             let mut log = survivor.clone();
-            resume(
+            recover(
                 &portal,
                 &mut log,
                 &survivor,
@@ -154,12 +158,16 @@ async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_t
     for cut in [Cut::Before, Cut::After] {
         for steps in 0.. {
             let world = world(&[(simple(2), "two")]);
-            world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), newer.clone()));
-            let portal = FakePortal::new(&world);
+            world
+                .lock()
+                .unwrap()
+                .faults
+                .insert(0, PortalFault::SavedBefore(simple(2), newer.clone()));
+            let portal = InMemoryPortal::new(&world);
             let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
             let survivor = restore_log(&plan);
             let fuse = Fuse::after(steps);
-            let (_, stop) = stop_pair();
+            let (_, stop) = cancellation();
             let mut mortal = survivor.clone().cut(&fuse, cut);
             let _ = restore(
                 &portal.clone().cut(&fuse, cut),
@@ -171,7 +179,7 @@ async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_t
             )
             .await;
             let records = survivor.records();
-            resume(
+            recover(
                 &portal,
                 &mut survivor.clone(),
                 &survivor,

@@ -4,12 +4,12 @@
 use super::*;
 
 /// Restores two cards over their defaults, with faults, and returns the outcomes.
-async fn restored(world: &Arc<Mutex<World>>, alone: bool) -> (Vec<&'static str>, FakeLog) {
+async fn restored(world: &Arc<Mutex<World>>, alone: bool) -> (Vec<&'static str>, InMemoryLog) {
     let plan = restore_plan(vec![gone(simple(2)), gone(simple(3))]);
     let mut log = restore_log(&plan);
-    let mut portal = FakePortal::new(world);
+    let mut portal = InMemoryPortal::new(world);
     portal.alone = alone;
-    let (_, stop) = stop_pair();
+    let (_, stop) = cancellation();
     let report = match restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await {
         Ok(report) => report,
         Err(problem) => problem.report().clone(),
@@ -20,7 +20,7 @@ async fn restored(world: &Arc<Mutex<World>>, alone: bool) -> (Vec<&'static str>,
 #[tokio::test]
 async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_restored() {
     let world = world(&[]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
     let (words, log) = restored(&world, false).await;
     assert_eq!(words, ["put-back", "restored"]);
     assert_eq!(
@@ -29,7 +29,7 @@ async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_resto
     );
     assert!(log.disk().backups.contains_key(&layout("newer").digest()));
     // The restore of this restore leaves the newer layout where it is.
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let undo =
         plan_restore(log.run(), &log.records(), &log, &snapshot, NewerLayouts::Keep).unwrap();
@@ -50,8 +50,9 @@ async fn restore_large_layout_looks_before_its_set_and_leaves_a_newer_layout() {
 async fn compensation_save_before_each_round_keeps_the_newest_layout_or_its_backup() {
     for rounds in 1..=5 {
         let world = world(&[(simple(2), "two")]);
-        let saves = (0..rounds)
-            .map(|round| (round, Fault::SavedBefore(simple(2), layout(&format!("save {round}")))));
+        let saves = (0..rounds).map(|round| {
+            (round, PortalFault::SavedBefore(simple(2), layout(&format!("save {round}"))))
+        });
         world.lock().unwrap().faults.extend(saves);
         let done = run(&world, &[simple(2)]).await;
         let saved = |round: usize| layout(&format!("save {round}"));
@@ -63,7 +64,7 @@ async fn compensation_save_before_each_round_keeps_the_newest_layout_or_its_back
         }
         let there = world.lock().unwrap().rows.get(&simple(2)).cloned();
         if rounds <= 3 {
-            assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack)], "{rounds}");
+            assert_eq!(done.outcomes, [(simple(2), Outcome::Compensated)], "{rounds}");
             assert_eq!(there, Some(saved(rounds - 1)), "{rounds}");
         } else {
             assert_eq!(
@@ -88,22 +89,22 @@ async fn compensation_after_a_stop_is_sent() {
         (simple(4), "four"),
         (simple(5), "five"),
     ]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
-    let portal = FakePortal::new(&world).in_sizes(&[1]);
+    world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
+    let portal = InMemoryPortal::new(&world).in_sizes(&[1]);
     let keys = [2, 3, 4, 5].map(simple);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
-    let mut log = FakeLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
-    let (handle, stop) = stop_pair();
+    let mut log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
+    let (handle, stop) = cancellation();
     // The first note tells that the layout is stored again.
     let interrupt = |event: Event| {
-        if matches!(event, Event::Note(_)) {
-            handle.stop("interrupted");
+        if matches!(event, Event::Notice(_)) {
+            handle.cancel("interrupted");
         }
     };
     let report = apply(&portal, &mut log, approve(&made), &[], just_read(), &stop, &interrupt)
         .await
         .unwrap();
-    assert_eq!(report.targets[0].outcome, Outcome::PutBack);
+    assert_eq!(report.targets[0].outcome, Outcome::Compensated);
     assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
     assert_eq!(report.stopped.as_deref(), Some("interrupted"));
 }
@@ -111,17 +112,17 @@ async fn compensation_after_a_stop_is_sent() {
 #[tokio::test]
 async fn write_refused_as_a_whole_is_read_back_before_it_is_reported() {
     for (fault, outcome, there) in [
-        (Fault::LimitedAfter, "reset-unseen", false),
-        (Fault::RefusedAfter, "reset-unseen", false),
-        (Fault::ExecutedAndLimited, "reset", false),
-        (Fault::Limited, "reset", false),
-        (Fault::Expired, "reset", false),
-        (Fault::DiesAfter, "unknown", false),
+        (PortalFault::LimitedAfter, "reset-unseen", false),
+        (PortalFault::RefusedAfter, "reset-unseen", false),
+        (PortalFault::ExecutedAndLimited, "reset", false),
+        (PortalFault::Limited, "reset", false),
+        (PortalFault::Expired, "reset", false),
+        (PortalFault::DiesAfter, "unknown", false),
     ] {
         let world = world(&[(simple(2), "two")]);
         world.lock().unwrap().faults.insert(0, fault.clone());
         let done = run(&world, &[simple(2)]).await;
-        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
         assert_eq!(words, [outcome], "{fault:?}");
         assert_eq!(world.lock().unwrap().rows.contains_key(&simple(2)), there, "{fault:?}");
         assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)], "{fault:?}");
@@ -131,12 +132,12 @@ async fn write_refused_as_a_whole_is_read_back_before_it_is_reported() {
 #[tokio::test]
 async fn restore_refused_as_a_whole_is_read_back_before_it_is_reported() {
     for (fault, outcome) in [
-        (Fault::LimitedAfter, "restored-unseen"),
-        (Fault::RefusedAfter, "restored-unseen"),
-        (Fault::ExecutedAndLimited, "restored"),
-        (Fault::Limited, "restored"),
-        (Fault::Expired, "restored"),
-        (Fault::DiesAfter, "unknown"),
+        (PortalFault::LimitedAfter, "restored-unseen"),
+        (PortalFault::RefusedAfter, "restored-unseen"),
+        (PortalFault::ExecutedAndLimited, "restored"),
+        (PortalFault::Limited, "restored"),
+        (PortalFault::Expired, "restored"),
+        (PortalFault::DiesAfter, "unknown"),
     ] {
         for alone in [false, true] {
             let world = world(&[]);
@@ -157,13 +158,13 @@ async fn restore_refused_as_a_whole_is_read_back_before_it_is_reported() {
 #[tokio::test]
 async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    world.lock().unwrap().faults.insert(0, Fault::Refuses(simple(2)));
+    world.lock().unwrap().faults.insert(0, PortalFault::Refuses(simple(2)));
     let done = run(&world, &[simple(2), simple(3)]).await;
-    assert_eq!(done.outcomes[0].1.word(), "refused");
+    assert_eq!(done.outcomes[0].1.as_str(), "refused");
     assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2), simple(3)]);
     // The portal was slow: the reset that it refused is executed all the same.
     world.lock().unwrap().rows.remove(&simple(2));
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let snapshot =
         observe(&portal, &portal.identity(), &[simple(2), simple(3)], &quiet).await.unwrap();
     let plan =
@@ -177,9 +178,9 @@ async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along()
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     // The first read-back shows the newer layout, the second the common default; the reset is
     // executed before the look at the end.
-    world.lock().unwrap().faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
+    world.lock().unwrap().faults.insert(0, PortalFault::Late(3, simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
-    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+    let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
     assert_eq!(words, ["put-back", "reset"]);
     assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
     assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
@@ -191,14 +192,14 @@ async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
         [(Duration::from_secs(299), "put-back"), (Duration::from_secs(301), "changed")]
     {
         let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-        let portal = FakePortal::new(&world);
+        let portal = InMemoryPortal::new(&world);
         let keys = [simple(2), simple(3)];
         let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
         let read = just_read();
         tokio::time::advance(age).await;
         world.lock().unwrap().rows.insert(simple(2), layout("newer"));
         let done = carry_out(&portal, &made, read).await;
-        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.word()).collect();
+        let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
         assert_eq!(words, [changed, "reset"]);
         assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("newer")));
     }
@@ -210,23 +211,23 @@ async fn restore_shorter_layout_that_a_person_saves_behind_the_set_stays_and_is_
     let wanted = Layout::from_json(two_fields).unwrap();
     // The layout of the backup, less a field: only a person can have saved that.
     for fault in [
-        Fault::SavedAfter(simple(2), layout("old")),
-        Fault::SavedTwice(simple(2), layout("x"), layout("old")),
+        PortalFault::SavedAfter(simple(2), layout("old")),
+        PortalFault::SavedTwice(simple(2), layout("x"), layout("old")),
     ] {
         let world = world(&[]);
         world.lock().unwrap().faults.insert(0, fault.clone());
         let plan = restore_plan(vec![(
             simple(2),
-            RestoreDecision::PutBack { wanted: wanted.clone(), over: None },
+            RestoreDecision::Restore { wanted: wanted.clone(), over: None },
         )]);
         let mut log = restore_log(&plan);
-        let (_, stop) = stop_pair();
-        let portal = FakePortal::new(&world);
+        let (_, stop) = cancellation();
+        let portal = InMemoryPortal::new(&world);
         restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
         assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("old"))].into(), "{fault:?}");
         assert_eq!(world.lock().unwrap().writes, 1, "{fault:?}");
         let shorter = log.disk().backups.contains_key(&layout("old").digest());
-        assert!(shorter || matches!(fault, Fault::SavedTwice(..)), "{fault:?}");
+        assert!(shorter || matches!(fault, PortalFault::SavedTwice(..)), "{fault:?}");
     }
 }
 
@@ -237,13 +238,13 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
         let mut world = world.lock().unwrap();
         // The first read-back shows the newer layout, the second the common default, and the look
         // at the end is refused.
-        world.faults.insert(0, Fault::Late(3, simple(2), layout("newer")));
+        world.faults.insert(0, PortalFault::Late(3, simple(2), layout("newer")));
         world.dies_after_reads = Some(3);
     }
     let done = run(&world, &[simple(2)]).await;
-    assert_eq!(done.outcomes[0].1.word(), "unknown");
+    assert_eq!(done.outcomes[0].1.as_str(), "unknown");
     assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     world.lock().unwrap().rows.clear();
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let plan =
@@ -251,7 +252,7 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
             .unwrap();
     assert_eq!(
         plan.targets[0].decision,
-        RestoreDecision::PutBack { wanted: layout("newer"), over: None }
+        RestoreDecision::Restore { wanted: layout("newer"), over: None }
     );
 }
 
@@ -261,13 +262,13 @@ async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for(
     // The first reset is executed just before the look at the end, after the layout was stored
     // again.
     let faults = [
-        (0, Fault::Late(4, simple(2), layout("two"))),
-        (1, Fault::SavedBefore(simple(2), layout("newer"))),
-        (2, Fault::LostAfter),
+        (0, PortalFault::Late(4, simple(2), layout("two"))),
+        (1, PortalFault::SavedBefore(simple(2), layout("newer"))),
+        (2, PortalFault::LostAfter),
     ];
     world.lock().unwrap().faults.extend(faults);
     let done = run(&world, &[simple(2)]).await;
-    assert_eq!(done.outcomes, [(simple(2), Outcome::PutBack)]);
+    assert_eq!(done.outcomes, [(simple(2), Outcome::Compensated)]);
     assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
     assert_eq!(world.lock().unwrap().writes, 4);
 }
@@ -279,7 +280,7 @@ async fn restore_layout_set_for_everybody_meanwhile_is_stored_as_no_personal_car
         .lock()
         .unwrap()
         .faults
-        .insert(0, Fault::SetForAll(LeadCustomerType::Simple, layout("all")));
+        .insert(0, PortalFault::SetForAll(LeadCustomerType::Simple, layout("all")));
     let (words, _) = restored(&world, false).await;
     assert_eq!(words, ["restored", "restored"]);
     assert_eq!(
@@ -291,12 +292,12 @@ async fn restore_layout_set_for_everybody_meanwhile_is_stored_as_no_personal_car
 #[tokio::test]
 async fn reset_of_a_card_that_inherits_a_new_common_default_backs_up_no_stranger() {
     let world = world(&[(simple(2), "two")]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &[simple(2)], &Mode::Enforce, Ledger::default()).await;
     {
         let mut world = world.lock().unwrap();
         world.rows.clear();
-        world.stand_ins.insert(LeadCustomerType::Simple, layout("all"));
+        world.common_defaults.insert(LeadCustomerType::Simple, layout("all"));
     }
     let done = carry_out(&portal, &made, just_read()).await;
     assert_eq!(done.outcomes, [(simple(2), Outcome::AlreadyDefault)]);

@@ -17,7 +17,7 @@ impl ReadPortal for SavingCaller {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        Ok(FakePortal::new(&world(&[])).identity())
+        Ok(InMemoryPortal::new(&world(&[])).identity())
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {

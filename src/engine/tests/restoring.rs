@@ -6,7 +6,7 @@ use super::*;
 async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     let rows = [(simple(2), "two"), (simple(3), "three")];
     let world = world(&rows);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let keys = [simple(2), simple(3)];
     let done = run(&world, &keys).await;
     world.lock().unwrap().rows.insert(simple(3), layout("newer"));
@@ -18,11 +18,11 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     assert_eq!(kept.targets[1].decision, RestoreDecision::NewerKept(layout("newer")));
 
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
-    let archive = FakeLog::open(&disk, 3, RunPurpose::Apply, Vec::new());
+    let archive = InMemoryLog::open(&disk, 3, RunPurpose::Apply, Vec::new());
     let told =
         plan_restore(&first, &records, &archive, &snapshot, NewerLayouts::Overwrite).unwrap();
-    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), told.planned_cards());
-    let (_, stop) = stop_pair();
+    let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(first), told.planned_cards());
+    let (_, stop) = cancellation();
     let report = restore(&portal, &mut log, &told, just_read(), &stop, &quiet).await.unwrap();
     assert_eq!(report.totals.done, 2);
     assert_eq!(world.lock().unwrap().rows.get(&simple(3)), Some(&layout("three")));
@@ -33,7 +33,7 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     // it back.
     let undo =
         plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
-    let mut log = FakeLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
+    let mut log = InMemoryLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
     let report = restore(&portal, &mut log, &undo, just_read(), &stop, &quiet).await.unwrap();
     assert!(report.totals.is_clean());
     let world = world.lock().unwrap();
@@ -44,7 +44,7 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 async fn an_undone_restore_leaves_alone_what_was_saved_since() {
     let keys = [simple(2), simple(3), simple(4)];
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let done = run(&world, &keys).await;
     // One is restored over a layout of its own, the others to where nothing is.
     world.lock().unwrap().rows.insert(simple(4), layout("older"));
@@ -54,8 +54,8 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
         plan_restore(&first, &done.log.records(), &done.log, &snapshot, NewerLayouts::Overwrite)
             .unwrap();
     let disk = Arc::new(Mutex::new(std::mem::take(&mut *done.log.disk())));
-    let mut log = FakeLog::open(&disk, 2, RunPurpose::Restore(first), plan.planned_cards());
-    let (_, stop) = stop_pair();
+    let mut log = InMemoryLog::open(&disk, 2, RunPurpose::Restore(first), plan.planned_cards());
+    let (_, stop) = cancellation();
     assert_eq!(
         restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap().totals.done,
         3
@@ -73,7 +73,7 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
     let kept = ["saved", "saved too"].map(|name| RestoreDecision::NewerKept(layout(name)));
     assert_eq!(decisions(NewerLayouts::Keep), [remove.clone(), kept[0].clone(), kept[1].clone()]);
     let back =
-        RestoreDecision::PutBack { wanted: layout("older"), over: Some(layout("saved too")) };
+        RestoreDecision::Restore { wanted: layout("older"), over: Some(layout("saved too")) };
     assert_eq!(
         decisions(NewerLayouts::Overwrite),
         [remove, RestoreDecision::Remove(layout("saved")), back]
@@ -84,16 +84,17 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
 async fn a_restore_names_what_the_portal_did_not_keep() {
     let world = world(&[(simple(2), "two")]);
     let done = run(&world, &[simple(2)]).await;
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let writes = world.lock().unwrap().writes;
-    let kept = || Fault::Keeps(layout("tw o"));
+    let kept = || PortalFault::Keeps(layout("tw o"));
     world.lock().unwrap().faults.extend([(writes, kept()), (writes + 1, kept())]);
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let run = done.log.run().clone();
     let plan =
         plan_restore(&run, &done.log.records(), &done.log, &snapshot, NewerLayouts::Keep).unwrap();
-    let mut log = FakeLog::open(&Arc::default(), 2, RunPurpose::Restore(run), plan.planned_cards());
-    let (_, stop) = stop_pair();
+    let mut log =
+        InMemoryLog::open(&Arc::default(), 2, RunPurpose::Restore(run), plan.planned_cards());
+    let (_, stop) = cancellation();
     let report = restore(&portal, &mut log, &plan, just_read(), &stop, &quiet).await.unwrap();
     let outcome = &report.targets[0].outcome;
     assert!(
@@ -107,14 +108,14 @@ async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
     let keys: Vec<CardKey> = (2..=31).map(simple).collect();
     let world = world(&[]);
     // Somebody saves the last card while the first one is written.
-    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(31), layout("newer")));
+    world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(31), layout("newer")));
     let plan = restore_plan(keys.iter().copied().map(gone).collect());
     let mut log = restore_log(&plan);
-    let (_, stop) = stop_pair();
-    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
+    let (_, stop) = cancellation();
+    let report = restore(&InMemoryPortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
         .await
         .unwrap();
-    assert_eq!(report.targets.last().unwrap().outcome, Outcome::PutBack);
+    assert_eq!(report.targets.last().unwrap().outcome, Outcome::Compensated);
     assert_eq!(report.totals.done, 29);
     assert_eq!(world.lock().unwrap().rows.get(&simple(31)), Some(&layout("newer")));
     assert!(log.disk().backups.contains_key(&layout("newer").digest()));
@@ -123,12 +124,12 @@ async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
 #[tokio::test]
 async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
-    world.lock().unwrap().faults.insert(0, Fault::SavedBefore(simple(2), layout("newer")));
+    world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
     let removed = |id, name| (simple(id), RestoreDecision::Remove(layout(name)));
     let plan = restore_plan(vec![removed(2, "two"), removed(3, "three")]);
     let mut log = restore_log(&plan);
-    let (_, stop) = stop_pair();
-    let report = restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
+    let (_, stop) = cancellation();
+    let report = restore(&InMemoryPortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
         .await
         .unwrap();
     assert_eq!(words(&report), ["put-back", "reset"]);
@@ -146,11 +147,11 @@ async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
 #[tokio::test]
 async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() {
     let world = world(&[(simple(2), "two")]);
-    world.lock().unwrap().faults.insert(0, Fault::HidesBefore(simple(2)));
+    world.lock().unwrap().faults.insert(0, PortalFault::HidesBefore(simple(2)));
     let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
-    let (_, stop) = stop_pair();
+    let (_, stop) = cancellation();
     let report = restore(
-        &FakePortal::new(&world),
+        &InMemoryPortal::new(&world),
         &mut restore_log(&plan),
         &plan,
         just_read(),
@@ -172,10 +173,11 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
         let plan = restore_plan(targets);
         let survivor = restore_log(&plan);
         let fuse = Fuse::after(steps);
-        let (_, stop) = stop_pair();
+        let (_, stop) = cancellation();
         let mut mortal = survivor.clone().cut(&fuse, Cut::Before);
         let restored =
-            restore(&FakePortal::new(&world), &mut mortal, &plan, just_read(), &stop, &quiet).await;
+            restore(&InMemoryPortal::new(&world), &mut mortal, &plan, just_read(), &stop, &quiet)
+                .await;
         if !fuse.is_burnt() {
             break;
         }
@@ -199,7 +201,7 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
             } else {
                 "reset"
             };
-            assert_eq!(settled.outcome.word(), wanted, "{settled:?} at step {steps}");
+            assert_eq!(settled.outcome.as_str(), wanted, "{settled:?} at step {steps}");
         }
     }
     assert!(failed > 6, "only {failed} steps failed");
@@ -209,11 +211,11 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
 async fn a_restore_tells_of_which_request_the_answer_was_lost() {
     let plan = restore_plan(vec![gone(simple(2)), gone(simple(3))]);
     let world = world(&[]);
-    world.lock().unwrap().faults.insert(0, Fault::LostAfter);
+    world.lock().unwrap().faults.insert(0, PortalFault::LostAfter);
     let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
-    let (_, stop) = stop_pair();
+    let (_, stop) = cancellation();
     let report =
-        restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
+        restore(&InMemoryPortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
             .await
             .unwrap();
     assert_eq!(words(&report), ["restored-unseen", "restored-unseen"]);
@@ -226,15 +228,16 @@ async fn a_restore_tells_of_which_reset_the_answer_says_nothing() {
     let left_out = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading \
                     it back";
     // The read behind a reset tells what became of it, whatever the portal says of the reset.
-    for (fault, wanted) in
-        [(Fault::LeavesOut(simple(2)), vec![left_out]), (Fault::BreaksDown(simple(2)), vec![])]
-    {
+    for (fault, wanted) in [
+        (PortalFault::LeavesOut(simple(2)), vec![left_out]),
+        (PortalFault::BreaksDown(simple(2)), vec![]),
+    ] {
         let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
         let world = world(&[(simple(2), "two")]);
         world.lock().unwrap().faults.insert(0, fault.clone());
         let (mut log, notes) = (restore_log(&plan), Mutex::new(Vec::new()));
-        let (_, stop) = stop_pair();
-        restore(&FakePortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
+        let (_, stop) = cancellation();
+        restore(&InMemoryPortal::new(&world), &mut log, &plan, just_read(), &stop, &noting(&notes))
             .await
             .unwrap();
         let notes = notes.into_inner().unwrap();

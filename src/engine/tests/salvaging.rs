@@ -3,7 +3,7 @@
 
 use super::*;
 
-fn salvaged(records: &[JournalRecord], lost: Lost, backups: &[&str]) -> SalvagedJournal {
+fn salvaged(records: &[JournalRecord], lost: JournalLoss, backups: &[&str]) -> SalvagedJournal {
     let backups = backups.iter().map(|name| (None, layout(name).digest())).collect();
     SalvagedJournal { header: None, records: records.to_vec(), damage: None, lost, backups }
 }
@@ -17,12 +17,12 @@ fn intent(id: u64, name: &str) -> JournalRecord {
 }
 
 fn settled(id: u64, outcome: Outcome) -> JournalRecord {
-    JournalRecord::Settled { target: simple(id), outcome }
+    JournalRecord::Completed { target: simple(id), outcome }
 }
 
 /// The head of a run, and a log that has nothing but it.
-fn head(purpose: RunPurpose, targets: Vec<PlannedCard>) -> (RunHeader, FakeLog) {
-    let log = FakeLog::open(&Arc::default(), 1, purpose, targets);
+fn head(purpose: RunPurpose, targets: Vec<PlannedCard>) -> (RunHeader, InMemoryLog) {
+    let log = InMemoryLog::open(&Arc::default(), 1, purpose, targets);
     let [JournalRecord::Opened(header)] = &log.records()[..] else { panic!("no head") };
     (header.clone(), log)
 }
@@ -34,10 +34,10 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
     let records = [intent(2, "two"), settled(2, Outcome::Reset)];
     let kept = ["two", "three"];
     for (lost, added, doubtful) in [
-        (Lost::Lines, vec![3, 4], vec![3, 4]),
+        (JournalLoss::Lines, vec![3, 4], vec![3, 4]),
         // A request with this backup was prepared, and never one with a backup that is not there.
-        (Lost::TornLine, vec![3], vec![]),
-        (Lost::Nothing, vec![3], vec![]),
+        (JournalLoss::TornLine, vec![3], vec![]),
+        (JournalLoss::Nothing, vec![3], vec![]),
     ] {
         let mended = mend(header.clone(), &salvaged(&records, lost, &kept), &log);
         assert_eq!(
@@ -51,15 +51,17 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
     // A layout that many have is prepared once for all of them; without a loss that tells nothing.
     let same = [planned(2, "two"), planned(3, "two")].to_vec();
     let (header, log) = head(RunPurpose::Apply, same);
-    let mended = mend(header.clone(), &salvaged(&records, Lost::Nothing, &["two"]), &log);
+    let mended = mend(header.clone(), &salvaged(&records, JournalLoss::Nothing, &["two"]), &log);
     assert!(mended.added.is_empty(), "{mended:?}");
     let mut closed = records.to_vec();
     closed.push(JournalRecord::Closed { interrupted: Interrupted::Yes });
     assert!(
-        mend(header.clone(), &salvaged(&closed, Lost::TornLine, &["two"]), &log).added.is_empty()
+        mend(header.clone(), &salvaged(&closed, JournalLoss::TornLine, &["two"]), &log)
+            .added
+            .is_empty()
     );
     // What lies there and nobody names is counted.
-    let mended = mend(header, &salvaged(&records, Lost::Lines, &["two", "newer"]), &log);
+    let mended = mend(header, &salvaged(&records, JournalLoss::Lines, &["two", "newer"]), &log);
     assert_eq!(mended.unnamed_backups, 1);
 }
 
@@ -69,7 +71,7 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
     applied.append(&[intent(2, "two"), settled(2, Outcome::Reset)]).unwrap();
     let targets = [2, 3].map(|id| PlannedCard { key: simple(id), digest: None, generation: None });
     let (header, _) = head(RunPurpose::Restore(applied.run().clone()), targets.to_vec());
-    let mended = mend(header.clone(), &salvaged(&[], Lost::Lines, &[]), &applied);
+    let mended = mend(header.clone(), &salvaged(&[], JournalLoss::Lines, &[]), &applied);
     let sent = JournalRecord::SetIntent {
         target: simple(2),
         digest: layout("two").digest(),
@@ -83,7 +85,7 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
     assert!(mended.unplanned.is_empty());
     let mended = mend(
         RunHeader { targets: Vec::new(), ..header },
-        &salvaged(&[sent], Lost::Lines, &[]),
+        &salvaged(&[sent], JournalLoss::Lines, &[]),
         &applied,
     );
     assert_eq!(mended.unplanned, [simple(2)].into());
@@ -95,14 +97,14 @@ async fn a_resume_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_att
         head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
     // One is gone, one is as before, one was arranged anew.
     let world = world(&[(simple(3), "three"), (simple(4), "newer")]);
-    let portal = FakePortal::new(&world);
-    let mended = mend(header, &salvaged(&[], Lost::Lines, &["two", "three", "four"]), &log);
+    let portal = InMemoryPortal::new(&world);
+    let mended = mend(header, &salvaged(&[], JournalLoss::Lines, &["two", "three", "four"]), &log);
     let identity = portal.identity();
     let report =
-        resume_mended(&portal, &mut log.clone(), &log, &mended, &identity, Duration::ZERO, &quiet)
+        recover_mended(&portal, &mut log.clone(), &log, &mended, &identity, Duration::ZERO, &quiet)
             .await
             .unwrap();
-    let words: Vec<_> = report.targets.iter().map(|settled| settled.outcome.word()).collect();
+    let words: Vec<_> = report.targets.iter().map(|settled| settled.outcome.as_str()).collect();
     assert_eq!(words, ["reset-unseen", "unknown", "unknown"]);
     // From now on the journal tells it by itself.
     assert_eq!(restorable(&log.records()).unwrap(), [2, 3, 4].map(simple));
@@ -113,7 +115,7 @@ async fn a_resume_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_att
 async fn a_run_record_is_believed_where_nothing_else_tells_and_not_against_an_old_release() {
     let keys = [simple(2), simple(3)];
     let world = world(&[]);
-    let portal = FakePortal::new(&world);
+    let portal = InMemoryPortal::new(&world);
     let with = |release_sign| Identity { release_sign, ..portal.identity() };
     let unknown = observe(&portal, &with(ReleaseSign::Unknown), &keys, &quiet).await.unwrap();
     assert_eq!(unknown.trust, ReadTrust::Unproven);

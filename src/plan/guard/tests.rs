@@ -11,7 +11,7 @@ fn people(ids: std::ops::Range<u64>) -> Vec<UserId> {
     ids.map(user).collect()
 }
 
-fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Measure {
+fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Impact {
     let mut all: Vec<UserId> = manifests.iter().flat_map(|(_, ids)| people(ids.clone())).collect();
     all.sort_unstable();
     all.dedup();
@@ -19,10 +19,10 @@ fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Mea
         let people = people(ids.clone());
         (
             (*name).into(),
-            ManifestMeasure { selected: people.clone(), people, common: BTreeSet::new() },
+            ManifestImpact { selected: people.clone(), people, common: BTreeSet::new() },
         )
     };
-    Measure {
+    Impact {
         people: all,
         common: BTreeSet::new(),
         manifests: manifests.iter().map(one).collect(),
@@ -33,7 +33,7 @@ fn measure_of(manifests: &[(&str, std::ops::Range<u64>)], employees: u32) -> Mea
     }
 }
 
-fn measure(people: u64, employees: u32) -> Measure {
+fn impact(people: u64, employees: u32) -> Impact {
     measure_of(&[("sales", 2..people + 2)], employees)
 }
 
@@ -48,11 +48,11 @@ fn limits(limits: ManifestLimits) -> GuardLimits {
 }
 
 fn words(report: &GuardReport) -> Vec<&'static str> {
-    report.breaches.iter().map(Breach::word).collect()
+    report.violations.iter().map(Violation::as_str).collect()
 }
 
-fn told(report: &GuardReport) -> Vec<String> {
-    report.breaches.iter().map(ToString::to_string).collect()
+fn messages(report: &GuardReport) -> Vec<String> {
+    report.violations.iter().map(ToString::to_string).collect()
 }
 
 fn acknowledging(users: u32) -> ManifestLimits {
@@ -62,15 +62,15 @@ fn acknowledging(users: u32) -> ManifestLimits {
 #[test]
 fn twenty_five_people_pass_and_one_more_does_not() {
     let limits = GuardLimits::default();
-    assert!(report(measure(25, 1000), &limits).holds());
-    assert_eq!(words(&report(measure(26, 1000), &limits)), ["too-many-people"]);
+    assert!(report(impact(25, 1000), &limits).holds());
+    assert_eq!(words(&report(impact(26, 1000), &limits)), ["too-many-people"]);
 }
 
 #[test]
 fn an_acknowledgement_covers_its_number_and_not_one_more() {
     let limits = limits(acknowledging(37));
-    assert!(report(measure(37, 100), &limits).holds());
-    let refused = report(measure(38, 100), &limits);
+    assert!(report(impact(37, 100), &limits).holds());
+    let refused = report(impact(38, 100), &limits);
     assert_eq!(words(&refused), ["too-many-people", "too-large-share"]);
     assert_eq!(refused.acknowledgement().unwrap(), "guards:\n  acknowledge: { users: 38 }");
 }
@@ -78,16 +78,16 @@ fn an_acknowledgement_covers_its_number_and_not_one_more() {
 #[test]
 fn the_share_counts_only_for_more_than_ten_people() {
     let limits = GuardLimits::default();
-    assert!(report(measure(10, 20), &limits).holds());
-    assert_eq!(words(&report(measure(11, 20), &limits)), ["too-large-share"]);
-    assert!(report(measure(11, 110), &limits).holds());
-    assert_eq!(words(&report(measure(11, 109), &limits)), ["too-large-share"]);
+    assert!(report(impact(10, 20), &limits).holds());
+    assert_eq!(words(&report(impact(11, 20), &limits)), ["too-large-share"]);
+    assert!(report(impact(11, 110), &limits).holds());
+    assert_eq!(words(&report(impact(11, 109), &limits)), ["too-large-share"]);
 }
 
 #[test]
 fn a_share_of_employees_that_nobody_counted_is_too_large() {
     let uncounted =
-        |people| report(Measure { employees: None, ..measure(people, 0) }, &GuardLimits::default());
+        |people| report(Impact { employees: None, ..impact(people, 0) }, &GuardLimits::default());
     assert!(uncounted(10).holds() && !uncounted(10).lacks_employees());
     assert_eq!(words(&uncounted(11)), ["too-large-share"]);
     assert!(uncounted(11).lacks_employees());
@@ -96,16 +96,16 @@ fn a_share_of_employees_that_nobody_counted_is_too_large() {
 
 #[test]
 fn user_1_the_caller_and_common_cards_need_their_names() {
-    let mut hit = measure(0, 1000);
-    hit.people = vec![user(1), user(1000)];
-    hit.common.insert(LeadCustomerType::Repeat);
-    let own = ManifestMeasure {
-        people: hit.people.clone(),
-        common: hit.common.clone(),
+    let mut affected = impact(0, 1000);
+    affected.people = vec![user(1), user(1000)];
+    affected.common.insert(LeadCustomerType::Repeat);
+    let own = ManifestImpact {
+        people: affected.people.clone(),
+        common: affected.common.clone(),
         selected: Vec::new(),
     };
-    hit.manifests.insert("sales".into(), own);
-    let refused = report(hit.clone(), &GuardLimits::default());
+    affected.manifests.insert("sales".into(), own);
+    let refused = report(affected.clone(), &GuardLimits::default());
     assert_eq!(words(&refused), ["common-card", "first-user", "caller"]);
     let lines = refused.acknowledgement().unwrap();
     assert_eq!(lines, "guards:\n  acknowledge: { common: [repeat], people: [1, 1000] }");
@@ -114,7 +114,7 @@ fn user_1_the_caller_and_common_cards_need_their_names() {
         acknowledged_people: [user(1), user(1000)].into(),
         ..ManifestLimits::default()
     });
-    let allowed = report(hit, &limits);
+    let allowed = report(affected, &limits);
     assert!(allowed.holds());
     assert_eq!(allowed.acknowledged.len(), 3);
 }
@@ -126,7 +126,7 @@ fn nothing_lifts_a_protection() {
         acknowledged_people: [user(2)].into(),
         ..acknowledging(100)
     });
-    let refused = report(measure(1, 1000), &limits);
+    let refused = report(impact(1, 1000), &limits);
     assert_eq!(words(&refused), ["protected"]);
     assert_eq!(refused.acknowledgement(), None);
     assert_eq!(refused.advice(), [Advice::LeaveOut]);
@@ -137,7 +137,10 @@ fn a_protection_of_one_manifest_holds_for_the_targets_of_all() {
     let protecting = ManifestLimits { protected: [user(3)].into(), ..ManifestLimits::default() };
     let limits = limits_of(&[("sales", ManifestLimits::default()), ("support", protecting)]);
     let refused = report(measure_of(&[("sales", 2..5), ("support", 50..51)], 1000), &limits);
-    assert_eq!(told(&refused), ["manifest support: user 3 would lose a card, and is protected"]);
+    assert_eq!(
+        messages(&refused),
+        ["manifest support: user 3 would lose a card, and is protected"]
+    );
 }
 
 #[test]
@@ -145,10 +148,10 @@ fn a_selection_may_shrink_by_a_fifth() {
     let shrunk = |now: u64, before: u32, acknowledged: Option<u32>| {
         let stated =
             ManifestLimits { acknowledged_selection: acknowledged, ..ManifestLimits::default() };
-        let mut measure = measure(0, 1000);
-        measure.manifests.entry("sales".into()).or_default().selected = people(2..2 + now);
-        measure.previous_selections.insert("sales".into(), before);
-        words(&report(measure, &limits(stated)))
+        let mut impact = impact(0, 1000);
+        impact.manifests.entry("sales".into()).or_default().selected = people(2..2 + now);
+        impact.previous_selections.insert("sales".into(), before);
+        words(&report(impact, &limits(stated)))
     };
     assert!(shrunk(80, 100, None).is_empty());
     assert_eq!(shrunk(79, 100, None), ["selection-shrank"]);
@@ -158,13 +161,13 @@ fn a_selection_may_shrink_by_a_fifth() {
 
 #[test]
 fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
-    let hit = || measure_of(&[("sales", 2..32), ("support", 100..104)], 10_000);
+    let affected = || measure_of(&[("sales", 2..32), ("support", 100..104)], 10_000);
     // The other manifest acknowledges more than enough for both.
     let limits =
         limits_of(&[("sales", ManifestLimits::default()), ("support", acknowledging(1000))]);
-    let refused = report(hit(), &limits);
+    let refused = report(affected(), &limits);
     assert_eq!(
-        told(&refused),
+        messages(&refused),
         [
             "manifest sales: 30 people would lose a card; the limit maxUsers is 25",
             "34 people of all manifests would lose a card; the smallest limit maxUsers is 25",
@@ -175,24 +178,25 @@ fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
         "# manifest sales\nguards:\n  acknowledge: { users: 30 }"
     );
     let both = limits_of(&[("sales", acknowledging(30)), ("support", acknowledging(4))]);
-    assert!(report(hit(), &both).holds());
+    assert!(report(affected(), &both).holds());
 }
 
 #[test]
 fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_acknowledge() {
     let wide = |limit| ManifestLimits { max_users: Some(limit), ..ManifestLimits::default() };
-    let hit = || measure_of(&[("sales", 2..22), ("support", 100..120)], 10_000);
-    let refused = report(hit(), &GuardLimits::default());
+    let affected = || measure_of(&[("sales", 2..22), ("support", 100..120)], 10_000);
+    let refused = report(affected(), &GuardLimits::default());
     let together =
         "40 people of all manifests would lose a card; the smallest limit maxUsers is 25";
-    assert_eq!(told(&refused), [together]);
-    assert!(report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(50))])).holds());
+    assert_eq!(messages(&refused), [together]);
+    assert!(report(affected(), &limits_of(&[("sales", wide(40)), ("support", wide(50))])).holds());
     assert_eq!(
-        told(&report(hit(), &limits_of(&[("sales", wide(40)), ("support", wide(25))]))),
+        messages(&report(affected(), &limits_of(&[("sales", wide(40)), ("support", wide(25))]))),
         [together]
     );
     // One acknowledgement is not enough, and the advice names what is missing.
-    let one = report(hit(), &limits_of(&[("sales", acknowledging(20)), ("support", wide(25))]));
+    let one =
+        report(affected(), &limits_of(&[("sales", acknowledging(20)), ("support", wide(25))]));
     assert_eq!(
         one.acknowledgement().unwrap(),
         "# manifest support\nguards:\n  maxUsers: 25\n  acknowledge: { users: 20 }"
@@ -202,8 +206,8 @@ fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_ack
     let third = |limits: ManifestLimits| {
         limits_of(&[("sales", wide(100)), ("support", wide(100)), ("common", limits)])
     };
-    assert!(report(hit(), &third(ManifestLimits::default())).holds());
-    assert_eq!(words(&report(hit(), &third(wide(30)))), ["too-many-people"]);
+    assert!(report(affected(), &third(ManifestLimits::default())).holds());
+    assert_eq!(words(&report(affected(), &third(wide(30)))), ["too-many-people"]);
 }
 
 #[test]
@@ -211,7 +215,7 @@ fn a_share_of_all_manifests_is_measured_as_well() {
     let refused =
         report(measure_of(&[("sales", 2..8), ("support", 100..106)], 100), &GuardLimits::default());
     assert_eq!(
-        told(&refused),
+        messages(&refused),
         [
             "12 of 100 employees would lose a card by all manifests; the smallest limit maxPercentOfUsers is 10 %"
         ]
@@ -220,29 +224,31 @@ fn a_share_of_all_manifests_is_measured_as_well() {
 
 #[test]
 fn a_common_card_and_a_special_person_of_two_manifests_need_both() {
-    let mut hit = measure_of(&[("sales", 1..2), ("support", 1..2)], 1000);
-    for own in hit.manifests.values_mut() {
+    let mut affected = measure_of(&[("sales", 1..2), ("support", 1..2)], 1000);
+    for own in affected.manifests.values_mut() {
         own.common.insert(LeadCustomerType::Simple);
     }
-    hit.common.insert(LeadCustomerType::Simple);
+    affected.common.insert(LeadCustomerType::Simple);
     let allowing = ManifestLimits {
         acknowledged_common: [LeadCustomerType::Simple].into(),
         acknowledged_people: [user(1)].into(),
         ..ManifestLimits::default()
     };
     let one = limits_of(&[("sales", allowing.clone()), ("support", ManifestLimits::default())]);
-    let refused = report(hit.clone(), &one);
+    let refused = report(affected.clone(), &one);
     assert_eq!(words(&refused), ["common-card", "first-user"]);
-    assert!(refused.breaches.iter().all(|breach| breach.manifest() == Some("support")));
-    assert!(report(hit, &limits_of(&[("sales", allowing.clone()), ("support", allowing)])).holds());
+    assert!(refused.violations.iter().all(|violation| violation.manifest() == Some("support")));
+    assert!(
+        report(affected, &limits_of(&[("sales", allowing.clone()), ("support", allowing)])).holds()
+    );
 }
 
 #[test]
 fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
     let flag = GuardLimits { max_users: Some(5), ..limits(acknowledging(100)) };
-    let refused = report(measure(6, 10_000), &flag);
+    let refused = report(impact(6, 10_000), &flag);
     assert_eq!(
-        told(&refused),
+        messages(&refused),
         ["6 people would lose a card; the limit maxUsers is 5, by --max-users"]
     );
     assert_eq!(refused.advice(), [Advice::Flag { limit: 5, people: 6 }]);
@@ -250,7 +256,7 @@ fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
     assert_eq!(refused.acknowledgement(), None);
     // It only lowers.
     let high = GuardLimits { max_users: Some(50), ..GuardLimits::default() };
-    assert_eq!(told(&report(measure(26, 10_000), &high)).len(), 1);
+    assert_eq!(messages(&report(impact(26, 10_000), &high)).len(), 1);
 }
 
 #[test]
@@ -264,9 +270,9 @@ fn the_advice_is_the_complete_block_of_the_manifest() {
         acknowledged_people: [user(1)].into(),
         protected: [user(900)].into(),
     };
-    let mut hit = measure(21, 10_000);
-    hit.manifests.get_mut("sales").unwrap().common.insert(LeadCustomerType::Simple);
-    let refused = report(hit, &limits(stated));
+    let mut affected = impact(21, 10_000);
+    affected.manifests.get_mut("sales").unwrap().common.insert(LeadCustomerType::Simple);
+    let refused = report(affected, &limits(stated));
     assert_eq!(
         refused.acknowledgement().unwrap(),
         "guards:\n  maxUsers: 20\n  maxPercentOfUsers: 5\n  acknowledge: { users: 21, selection: 7, \

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::envelope::{Success, Times, refusal};
-use super::lenient::{self, Map};
-use super::trouble::{Breakage, CommandTrouble, Trouble};
+use super::error::{CommandError, FailureClass, ResponseError};
+use super::php_json::{self, PhpMap};
+use super::response::{Success, Times, refusal};
 
 /// What a batch answered, by the keys of its commands. A key that is not here was not executed.
 #[derive(Clone, Debug)]
-pub struct BatchAnswer<'a> {
+pub struct BatchResponse<'a> {
     /// What became of each command.
-    pub results: BTreeMap<String, CommandResult<'a>>,
+    pub results: BTreeMap<String, CommandResponse<'a>>,
     /// What the answer says about the time of the whole.
     pub times: Times,
 }
 
 /// What became of one command.
 #[derive(Clone, Debug)]
-pub struct CommandResult<'a> {
+pub struct CommandResponse<'a> {
     /// Its result or error.
-    pub outcome: CommandOutcome<'a>,
+    pub outcome: RawCommandResult<'a>,
     /// How many entries there are in all, if it says so.
     pub total: Option<u64>,
     /// Where the next page starts, if there is one.
@@ -33,67 +33,75 @@ pub struct CommandResult<'a> {
 
 /// The result or the error of one command.
 #[derive(Clone, Debug)]
-pub enum CommandOutcome<'a> {
+pub enum RawCommandResult<'a> {
     /// The result as JSON text; `null` is a result.
     Answered(&'a RawValue),
     /// An error.
-    Failed(CommandTrouble),
+    Failed(CommandError),
 }
 
 #[derive(Deserialize)]
 struct Maps<'a> {
-    #[serde(default, borrow, deserialize_with = "lenient::present_map")]
-    result: Option<Map<'a>>,
-    #[serde(default, borrow, deserialize_with = "lenient::present_map")]
-    result_error: Option<Map<'a>>,
+    #[serde(default, borrow, deserialize_with = "php_json::present_map")]
+    result: Option<PhpMap<'a>>,
+    #[serde(default, borrow, deserialize_with = "php_json::present_map")]
+    result_error: Option<PhpMap<'a>>,
     #[serde(default, borrow)]
-    result_total: Map<'a>,
+    result_total: PhpMap<'a>,
     #[serde(default, borrow)]
-    result_next: Map<'a>,
+    result_next: PhpMap<'a>,
     #[serde(default, borrow)]
-    result_time: Map<'a>,
+    result_time: PhpMap<'a>,
 }
 
 #[derive(Deserialize)]
-struct CommandError<'a> {
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
+struct CommandErrorBody<'a> {
+    #[serde(default, borrow, deserialize_with = "php_json::present")]
     error: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "lenient::present")]
+    #[serde(default, borrow, deserialize_with = "php_json::present")]
     error_description: Option<&'a RawValue>,
 }
 
-impl<'a> BatchAnswer<'a> {
+impl<'a> BatchResponse<'a> {
     /// Reads the result of a batch. An answer without the maps says nothing about what was
     /// executed.
-    pub fn of(success: &Success<'a>) -> Result<Self, Trouble> {
-        let odd = || {
-            Trouble::Broken(Breakage::Passing, "the answer of a batch without its maps".to_owned())
+    pub fn from_success(success: &Success<'a>) -> Result<Self, ResponseError> {
+        let malformed = || {
+            ResponseError::Broken(
+                FailureClass::Transient,
+                "the answer of a batch without its maps".to_owned(),
+            )
         };
-        let maps: Maps<'a> = lenient::object(success.result.get()).ok_or_else(odd)?;
-        let (Map(totals), Map(nexts), Map(times)) =
+        let maps: Maps<'a> = php_json::object(success.result.get()).ok_or_else(malformed)?;
+        let (PhpMap(totals), PhpMap(nexts), PhpMap(times)) =
             (maps.result_total, maps.result_next, maps.result_time);
         let (done, failed) = match (maps.result, maps.result_error) {
-            (None, None) => return Err(odd()),
+            (None, None) => return Err(malformed()),
             (done, failed) => (done.unwrap_or_default(), failed.unwrap_or_default()),
         };
         let mut results = BTreeMap::new();
         let mut add = |key: String, outcome| {
-            let result = CommandResult {
+            let result = CommandResponse {
                 outcome,
-                total: lenient::number(totals.get(&key).copied()),
-                next: lenient::number(nexts.get(&key).copied()),
-                times: Times::of(times.get(&key).copied()),
+                total: php_json::number(totals.get(&key).copied()),
+                next: php_json::number(nexts.get(&key).copied()),
+                times: Times::from_value(times.get(&key).copied()),
             };
             results.insert(key, result);
         };
         for (key, value) in done.0 {
-            add(key, CommandOutcome::Answered(value));
+            add(key, RawCommandResult::Answered(value));
         }
         // Errors come second: a key in both maps counts as failed.
         for (key, value) in failed.0 {
-            let error: Option<CommandError<'_>> = lenient::object(value.get());
+            let error: Option<CommandErrorBody<'_>> = php_json::object(value.get());
             let refusal = error.and_then(|error| refusal(error.error, error.error_description));
-            add(key, CommandOutcome::Failed(CommandTrouble::of(refusal.ok_or_else(odd)?)));
+            add(
+                key,
+                RawCommandResult::Failed(CommandError::from_refusal(
+                    refusal.ok_or_else(malformed)?,
+                )),
+            );
         }
         Ok(Self { results, times: success.times })
     }
@@ -102,24 +110,24 @@ impl<'a> BatchAnswer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::{Refusal, Rejection};
     use crate::portal::Limit;
     use crate::portal::wire::decode;
+    use crate::ports::{Refusal, Rejection};
 
     fn keys(result: &str) -> Vec<(String, String)> {
         let body = format!(r#"{{"result":{result},"time":{{"start":1}}}}"#);
         let success = decode(200, None, body.as_bytes()).unwrap();
-        let words = |outcome: &CommandOutcome<'_>| match outcome {
-            CommandOutcome::Answered(value) => value.get().to_owned(),
-            CommandOutcome::Failed(trouble) => format!("{trouble:?}"),
+        let words = |outcome: &RawCommandResult<'_>| match outcome {
+            RawCommandResult::Answered(value) => value.get().to_owned(),
+            RawCommandResult::Failed(trouble) => format!("{trouble:?}"),
         };
-        let answer = BatchAnswer::of(&success).unwrap();
+        let answer = BatchResponse::from_success(&success).unwrap();
         answer.results.iter().map(|(key, result)| (key.clone(), words(&result.outcome))).collect()
     }
 
     fn refused(key: &str, code: &str, message: &str) -> (String, String) {
         let refusal = Refusal { code: code.to_owned(), message: message.to_owned() };
-        (key.to_owned(), format!("{:?}", CommandTrouble::Refused(refusal)))
+        (key.to_owned(), format!("{:?}", CommandError::Refused(refusal)))
     }
 
     #[test]
@@ -168,7 +176,7 @@ mod tests {
             br#"{"result":{"result":{"u":[]},"result_error":[],"result_total":{"u":125},"result_next":{"u":"50"},
             "result_time":{"u":{"start":1.5,"operating":2.25}}},"time":{"start":1,"operating":0}}"#;
         let success = decode(200, None, body).unwrap();
-        let answer = BatchAnswer::of(&success).unwrap();
+        let answer = BatchResponse::from_success(&success).unwrap();
         let users = &answer.results["u"];
         assert_eq!(
             (users.total, users.next, users.times.operating),
@@ -180,19 +188,19 @@ mod tests {
     #[test]
     fn limits_and_rejections_inside_a_batch_are_known_as_such() {
         let trouble = |code: &str| {
-            CommandTrouble::of(Refusal { code: code.to_owned(), message: String::new() })
+            CommandError::from_refusal(Refusal { code: code.to_owned(), message: String::new() })
         };
         assert!(matches!(
             trouble("OPERATION_TIME_LIMIT"),
-            CommandTrouble::Limited(Limit::OperatingTime, _)
+            CommandError::Limited(Limit::OperatingTime, _)
         ));
-        assert!(matches!(trouble("QUERY_LIMIT_EXCEEDED"), CommandTrouble::Limited(Limit::Rate, _)));
+        assert!(matches!(trouble("QUERY_LIMIT_EXCEEDED"), CommandError::Limited(Limit::Rate, _)));
         assert!(matches!(
             trouble("insufficient_scope"),
-            CommandTrouble::Rejected(Rejection::MissingRight, _)
+            CommandError::Rejected(Rejection::MissingRight, _)
         ));
-        assert!(matches!(trouble("ERROR_CORE"), CommandTrouble::Broken(_)));
-        assert!(matches!(trouble(""), CommandTrouble::Refused(_)));
+        assert!(matches!(trouble("ERROR_CORE"), CommandError::Broken(_)));
+        assert!(matches!(trouble(""), CommandError::Refused(_)));
     }
 
     #[test]
@@ -216,7 +224,10 @@ mod tests {
         ] {
             let body = format!(r#"{{"result":{result}}}"#);
             let success = decode(200, None, body.as_bytes()).unwrap();
-            assert!(matches!(BatchAnswer::of(&success), Err(Trouble::Broken(..))), "{result}");
+            assert!(
+                matches!(BatchResponse::from_success(&success), Err(ResponseError::Broken(..))),
+                "{result}"
+            );
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn set_body(key: CardKey, layout: &Layout) -> Option<Vec<u8>> {
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
+    struct SetBody<'a> {
         scope: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         user_id: Option<u32>,
@@ -46,7 +46,7 @@ pub fn set_body(key: CardKey, layout: &Layout) -> Option<Vec<u8>> {
         CardScope::Personal(_) => "P",
     };
     let user_id = key.user().map(|user| user.get());
-    serde_json::to_vec(&Body {
+    serde_json::to_vec(&SetBody {
         scope,
         user_id,
         extras: Extras { lead_customer_type: key.lead.number() },

@@ -1,7 +1,7 @@
 //! What the portal answers, byte for byte: pure functions from an answer to values.
 //!
 //! Two steps: [`decode`] judges a whole answer (status, content type, body) and gives its result or
-//! the [`Trouble`]; [`BatchAnswer::of`] and the functions of [`people`] and [`card`] read results.
+//! the [`ResponseError`]; [`BatchResponse::from_success`] and the functions of [`people`] and [`card`] read results.
 //! Nothing here asks the network or keeps state, so that recordings of a real portal can be put in
 //! directly.
 //!
@@ -12,11 +12,11 @@
 
 mod batch;
 pub mod card;
-mod envelope;
-pub(crate) mod lenient;
+mod error;
 pub mod people;
-mod trouble;
+pub(crate) mod php_json;
+mod response;
 
-pub use batch::{BatchAnswer, CommandOutcome, CommandResult};
-pub use envelope::{Success, Times, WholeSeconds, decode};
-pub use trouble::{Breakage, CommandTrouble, Trouble};
+pub use batch::{BatchResponse, CommandResponse, RawCommandResult};
+pub use error::{CommandError, FailureClass, ResponseError};
+pub use response::{Success, Times, WholeSeconds, decode};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::lenient;
+use super::php_json;
 use crate::model::{Department, DepartmentId, Person, PersonName, UserId};
 
 /// The caller, as `profile` tells.
@@ -47,7 +47,7 @@ pub fn profile(result: &RawValue) -> Option<Profile> {
 /// Reads the result of `user.get`. None if any entry is no person: a list with holes must not pass
 /// for a whole one.
 pub fn people(result: &RawValue) -> Option<Vec<Person>> {
-    lenient::list(result)?.into_iter().map(person).collect()
+    php_json::list(result)?.into_iter().map(person).collect()
 }
 
 /// Whether a portal sends the selected fields of people alone. Releases up to 24.200 ignore
@@ -64,7 +64,7 @@ pub enum Select {
 
 /// Returns whether the result of a `user.get` obeys its `select`.
 pub fn select(result: &RawValue, selected: &[&str]) -> Select {
-    let people = lenient::list(result).unwrap_or_default();
+    let people = php_json::list(result).unwrap_or_default();
     let is_selected = |name: &String| selected.iter().any(|field| field.eq_ignore_ascii_case(name));
     let obeys =
         |person: &&RawValue| object(person).is_some_and(|fields| fields.keys().all(is_selected));
@@ -77,17 +77,17 @@ pub fn select(result: &RawValue, selected: &[&str]) -> Select {
 
 /// Reads the result of `department.get`. None if any entry is no department.
 pub fn departments(result: &RawValue) -> Option<Vec<Department>> {
-    lenient::list(result)?.into_iter().map(department).collect()
+    php_json::list(result)?.into_iter().map(department).collect()
 }
 
 fn person(entry: &RawValue) -> Option<Person> {
     let fields = object(entry)?;
-    let email = lenient::text(fields.get("EMAIL").copied()).map(|email| email.trim().to_owned());
+    let email = php_json::text(fields.get("EMAIL").copied()).map(|email| email.trim().to_owned());
     // Absent means that the person has no department; a single one may come without its list.
     let departments = match fields.get("UF_DEPARTMENT").copied() {
         None => Vec::new(),
         Some(value) => {
-            let values = lenient::list(value).unwrap_or_else(|| vec![value]);
+            let values = php_json::list(value).unwrap_or_else(|| vec![value]);
             let named = values.into_iter().map(department_if_any).collect::<Option<Vec<_>>>()?;
             named.into_iter().flatten().collect()
         }
@@ -105,7 +105,7 @@ fn department(entry: &RawValue) -> Option<Department> {
     let fields = object(entry)?;
     Some(Department {
         id: department_id(fields.get("ID").copied()?)?,
-        name: lenient::text(fields.get("NAME").copied()).unwrap_or_default().into(),
+        name: php_json::text(fields.get("NAME").copied()).unwrap_or_default().into(),
         parent: match fields.get("PARENT") {
             Some(value) => department_if_any(value)?,
             None => None,
@@ -114,11 +114,11 @@ fn department(entry: &RawValue) -> Option<Department> {
 }
 
 fn object(value: &RawValue) -> Option<BTreeMap<String, &RawValue>> {
-    if value.get().starts_with('{') { lenient::map(Some(value)) } else { None }
+    if value.get().starts_with('{') { php_json::map(Some(value)) } else { None }
 }
 
 fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
-    UserId::new(lenient::number(fields.get("ID").copied())?).ok()
+    UserId::new(php_json::number(fields.get("ID").copied())?).ok()
 }
 
 /// Reads a department where none may stand. None if anything else stands there: a tree that was
@@ -131,11 +131,11 @@ fn department_if_any(value: &RawValue) -> Option<Option<DepartmentId>> {
 }
 
 fn department_id(value: &RawValue) -> Option<DepartmentId> {
-    DepartmentId::new(lenient::number(Some(value))?).ok()
+    DepartmentId::new(php_json::number(Some(value))?).ok()
 }
 
 fn name(fields: &BTreeMap<String, &RawValue>) -> PersonName {
-    let part = |name: &str| lenient::text(fields.get(name).copied()).unwrap_or_default();
+    let part = |name: &str| php_json::text(fields.get(name).copied()).unwrap_or_default();
     PersonName::new(&part("NAME"), &part("LAST_NAME"))
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::port::{RunHeader, RunPurpose};
+use crate::ports::{RunHeader, RunPurpose};
 
 /// What a run was about.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

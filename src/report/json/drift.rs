@@ -37,11 +37,11 @@ struct DriftedCardJson {
 
 impl DriftJson {
     /// What drifted.
-    pub(super) fn of(drift: &Drift) -> Self {
-        let counts = DriftKind::ALL.into_iter().map(|kind| (kind.word(), drift.count(kind)));
+    pub(super) fn new(drift: &Drift) -> Self {
+        let counts = DriftKind::ALL.into_iter().map(|kind| (kind.as_str(), drift.count(kind)));
         let card = |card: &DriftedCard| DriftedCardJson {
             target: card.key.to_string(),
-            kind: card.kind.word(),
+            kind: card.kind.as_str(),
         };
         Self {
             fingerprint: drift.fingerprint().map(|fingerprint| fingerprint.to_string()),

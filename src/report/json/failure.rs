@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::generator;
-use crate::report::{Failed, Purpose};
+use crate::report::{FailureReport, Purpose};
 
 /// Why a command failed before it had anything else to tell, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -25,10 +25,10 @@ pub struct FailureJson {
 
 impl FailureJson {
     /// Why a command failed.
-    pub fn new(failed: &Failed<'_>, purpose: Purpose) -> Self {
+    pub fn new(failed: &FailureReport<'_>, purpose: Purpose) -> Self {
         Self {
             format: "recard.failure/v1",
-            purpose: purpose.word(),
+            purpose: purpose.as_str(),
             exit_code: failed.code,
             messages: failed.chain.iter().map(ToString::to_string).collect(),
             hints: failed.hints.iter().map(ToString::to_string).collect(),

@@ -9,8 +9,8 @@ use super::drift::DriftJson;
 use super::generator;
 use super::target::TargetJson;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::{Breach, GuardReport, OnceState, Plan};
-use crate::report::{Content, PlanReport, Purpose};
+use crate::plan::{GuardReport, OnceState, Plan, Violation};
+use crate::report::{DiffDetail, PlanReport, Purpose};
 
 /// A plan as JSON. The content that is lost stands in it only if it was asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -141,7 +141,7 @@ struct CostJson {
 
 impl PlanJson {
     /// The plan, with or without a diff of what each reset loses.
-    pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: Content) -> Self {
+    pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: DiffDetail) -> Self {
         let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } =
             report;
         let counts = plan.counts();
@@ -151,57 +151,57 @@ impl PlanJson {
         };
         Self {
             format: "recard.plan/v1",
-            purpose: purpose.word(),
+            purpose: purpose.as_str(),
             portal: plan.portal.to_string(),
             emulator: caller.emulator,
             caller: CallerJson { user: caller.user.get(), name: caller.name.to_string() },
-            reads_of_others: TrustJson::of(plan.trust),
+            reads_of_others: TrustJson::new(plan.trust),
             manifests: manifests.iter().map(manifest).collect(),
             counts: CountsJson {
                 reset: counts.reset,
                 keep: counts.keep,
                 hold: counts.hold,
-                people: u32::try_from(plan.guards.measure.people.len()).unwrap_or(u32::MAX),
+                people: u32::try_from(plan.guards.impact.people.len()).unwrap_or(u32::MAX),
             },
             once: once_json(plan),
             targets: plan
                 .targets
                 .iter()
-                .map(|target| TargetJson::of(report, target, content))
+                .map(|target| TargetJson::new(report, target, content))
                 .collect(),
-            guards: GuardsJson::of(&plan.guards),
+            guards: GuardsJson::new(&plan.guards),
             cost: CostJson {
                 requests: cost.requests,
                 seconds: (cost.seconds * 10.0).round() / 10.0,
                 operating_share: (cost.operating_share * 1000.0).round() / 1000.0,
             },
             warnings: warnings.iter().map(ToString::to_string).collect(),
-            drift: drift.map(DriftJson::of),
+            drift: drift.map(DriftJson::new),
         }
     }
 }
 
 impl TrustJson {
-    fn of(trust: ReadTrust) -> Self {
+    fn new(trust: ReadTrust) -> Self {
         let (trust, evidence) = match trust {
             ReadTrust::Trusted(evidence) => ("trusted", Some(evidence)),
             ReadTrust::NotTrusted => ("not-trusted", None),
             ReadTrust::Unproven => ("unproven", None),
         };
-        Self { trust, evidence: evidence.map(TrustEvidence::word) }
+        Self { trust, evidence: evidence.map(TrustEvidence::as_str) }
     }
 }
 
 impl GuardsJson {
-    fn of(guards: &GuardReport) -> Self {
-        let breach = |breach: &Breach| BreachJson {
-            guard: breach.word(),
+    fn new(guards: &GuardReport) -> Self {
+        let breach = |breach: &Violation| BreachJson {
+            guard: breach.as_str(),
             manifest: breach.manifest().map(str::to_owned),
             text: breach.to_string(),
         };
         Self {
             hold: guards.holds(),
-            breaches: guards.breaches.iter().map(breach).collect(),
+            breaches: guards.violations.iter().map(breach).collect(),
             acknowledged: guards.acknowledged.iter().map(breach).collect(),
             acknowledgement: guards.acknowledgement(),
         }
@@ -211,7 +211,7 @@ impl GuardsJson {
 /// The counts of mode `once`, by generation and state.
 fn once_json(plan: &Plan) -> BTreeMap<String, BTreeMap<&'static str, u32>> {
     let words = |counts: BTreeMap<OnceState, u32>| {
-        counts.into_iter().map(|(state, count)| (state.word(), count))
+        counts.into_iter().map(|(state, count)| (state.as_str(), count))
     };
     let counts = OnceState::count(&plan.targets).into_iter();
     counts.map(|(generation, counts)| (generation.to_string(), words(counts).collect())).collect()

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::about::AboutJson;
 use super::generator;
-use crate::engine::Settled;
-use crate::report::{Held, Purpose, SettledRun};
+use crate::engine::TargetOutcome;
+use crate::report::{HeldTarget, Purpose, ReportedRun};
 
 /// What became of a run, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -84,16 +84,16 @@ struct HeldJson {
 
 impl ReportJson {
     /// What became of a run.
-    pub fn new(report: &SettledRun<'_>, purpose: Purpose) -> Self {
+    pub fn new(report: &ReportedRun<'_>, purpose: Purpose) -> Self {
         let totals = report.totals();
         let name = |key| Some(report.person_name(key).to_owned()).filter(|name| !name.is_empty());
-        let outcome = |settled: &Settled| OutcomeJson {
+        let outcome = |settled: &TargetOutcome| OutcomeJson {
             target: settled.key.to_string(),
             name: name(settled.key),
-            outcome: settled.outcome.word(),
+            outcome: settled.outcome.as_str(),
             text: settled.outcome.to_string(),
         };
-        let held = |Held { key, reason, text }: &Held| HeldJson {
+        let held = |HeldTarget { key, reason, text }: &HeldTarget| HeldJson {
             target: key.to_string(),
             name: name(*key),
             reason,
@@ -101,7 +101,7 @@ impl ReportJson {
         };
         Self {
             format: "recard.report/v1",
-            purpose: purpose.word(),
+            purpose: purpose.as_str(),
             run: report.run.map(ToString::to_string),
             portal: report.portal.to_owned(),
             targets: report.targets.iter().map(outcome).collect(),
@@ -114,7 +114,7 @@ impl ReportJson {
             },
             stopped: report.stopped.map(ToOwned::to_owned),
             held: report.held.iter().map(held).collect(),
-            about: report.about.map(AboutJson::new),
+            about: report.header.map(AboutJson::new),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::plan::diff::diff;
 use crate::plan::{OnceState, PlannedTarget};
-use crate::report::{Commit, Content, Effective, PlanReport, Sight};
+use crate::report::{Commit, DiffDetail, Effective, PlanReport, VisibleCard};
 
 /// One target.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -101,16 +101,20 @@ struct CommitJson {
 
 impl TargetJson {
     /// A target of the report's plan, with or without a diff of what its reset loses.
-    pub(super) fn of(report: &PlanReport<'_>, target: &PlannedTarget, content: Content) -> Self {
+    pub(super) fn new(
+        report: &PlanReport<'_>,
+        target: &PlannedTarget,
+        content: DiffDetail,
+    ) -> Self {
         let plan = report.plan;
         let loses = target.decision.layout().map(|layout| LossJson {
             sections: layout.sections(),
             fields: layout.fields(),
             digest: layout.digest().to_string(),
             diff: match content {
-                Content::Left => None,
-                Content::Shown => {
-                    let lines = diff(Some(layout), plan.stand_in(target.key));
+                DiffDetail::Hidden => None,
+                DiffDetail::Shown => {
+                    let lines = diff(Some(layout), plan.common_default(target.key));
                     Some(
                         lines
                             .iter()
@@ -124,15 +128,15 @@ impl TargetJson {
         Self {
             target: target.key.to_string(),
             name: target.key.user().map(|_| plan.person_name(target.key).to_owned()),
-            decision: target.decision.word(),
-            reason: target.decision.reason_word(),
+            decision: target.decision.as_str(),
+            reason: target.decision.reason_str(),
             text: target.decision.to_string(),
             loses,
             generation: target.generation.as_ref().map(ToString::to_string),
-            once: target.once.map(OnceState::word),
+            once: target.once.map(OnceState::as_str),
             effective: report.effective.map(|effective| EffectiveJson {
-                own_view: Effective::own_view(plan, target).map(Sight::word),
-                common_view: effective.common_view(target.key.lead).word(),
+                own_view: Effective::own_view(plan, target).map(VisibleCard::as_str),
+                common_view: effective.common_view(target.key.lead).as_str(),
             }),
             origin: OriginJson {
                 manifest: origin.manifest.to_string(),

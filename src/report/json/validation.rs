@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::generator;
 use crate::diagnostic::Diagnostic;
-use crate::model::Place;
-use crate::report::{Checked, Purpose};
+use crate::model::SourceLocation;
+use crate::report::{Purpose, ValidationReport};
 
 /// What was found in manifests, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -58,8 +58,8 @@ struct PlaceJson {
 
 impl ValidationJson {
     /// What was found.
-    pub fn new(checked: &Checked<'_>, purpose: Purpose) -> Self {
-        let place = |place: &Place| PlaceJson {
+    pub fn new(checked: &ValidationReport<'_>, purpose: Purpose) -> Self {
+        let place = |place: &SourceLocation| PlaceJson {
             file: place.file.to_string(),
             line: place.line,
             column: place.column,
@@ -73,7 +73,7 @@ impl ValidationJson {
         };
         Self {
             format: "recard.validation/v1",
-            purpose: purpose.word(),
+            purpose: purpose.as_str(),
             valid: !checked.diagnostics.iter().any(Diagnostic::is_error),
             portal: checked.portal.map(ToOwned::to_owned),
             problems: checked.diagnostics.iter().map(problem).collect(),

@@ -11,15 +11,16 @@ pub(super) use plan::place;
 
 use std::fmt::Write as _;
 
+use super::annotation::annotations;
 use super::escape::markdown;
-use super::finding::findings;
-use super::plan_text::{as_wanted, sums};
-use super::subject::warnings;
-use super::words::fitted;
+use super::humanize::truncate_to_width;
+use super::report_model::warnings;
+use super::text::plan::{as_wanted, sums};
 use super::{
-    Checked, Content, Failed, Options, PlanReport, Purpose, Report, SettledRun, ShownPlan, Subject,
+    DiffDetail, FailureReport, PlanFileReport, PlanReport, Purpose, RenderOptions, Report,
+    ReportedRun, Subject, ValidationReport,
 };
-use crate::language::Text;
+use crate::i18n::Text;
 use crate::model::Totals;
 use crate::plan::{Drift, DriftKind, Plan};
 
@@ -28,25 +29,25 @@ const ROWS: &[usize] =
     &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
 
 /// A text of a person's is cut here, in characters.
-const LONGEST_TEXT: usize = 300;
+const MAX_TEXT_CHARS: usize = 300;
 
 /// How many manifests, guards and selectors are named; a report has rarely more than a few.
-const LONGEST_LIST: usize = 20;
+const MAX_LIST_ITEMS: usize = 20;
 
 /// How much is told.
 #[derive(Clone, Copy)]
 struct Detail {
     rows: usize,
-    content: Content,
+    content: DiffDetail,
     /// Beyond this nothing more is worth writing: less detail will be tried.
     limit: usize,
 }
 
 /// The report in Markdown, within the limit of the options.
-pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
+pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
     let marker = marker(report.purpose, &options.marker);
     let limit = options.markdown_limit;
-    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: Content::Left, limit });
+    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: DiffDetail::Hidden, limit });
     let whole = Detail { rows: usize::MAX, content: options.content, limit };
     for detail in std::iter::once(whole).chain(steps) {
         let text = format!("{marker}\n{}", body(report, detail));
@@ -66,13 +67,13 @@ pub(super) fn render(report: &Report<'_>, options: &Options) -> String {
 /// the name that the pipeline chose, and on nothing that changes from run to run.
 fn marker(purpose: Purpose, name: &str) -> String {
     match name {
-        "" => format!("<!-- recard:{} -->", purpose.word()),
-        name => format!("<!-- recard:{}:{name} -->", purpose.word()),
+        "" => format!("<!-- recard:{} -->", purpose.as_str()),
+        name => format!("<!-- recard:{}:{name} -->", purpose.as_str()),
     }
 }
 
 fn headline(report: &Report<'_>) -> String {
-    let word = report.purpose.word();
+    let word = report.purpose.as_str();
     match &report.subject {
         Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
         Subject::Plan(PlanReport { plan, .. }) => planned(word, plan),
@@ -85,7 +86,7 @@ fn headline(report: &Report<'_>) -> String {
 
 fn planned(word: &str, plan: &Plan) -> String {
     let counts = plan.counts();
-    if plan.is_settled() {
+    if plan.is_noop() {
         let title = tr!("recard {word}: nothing to do", word);
         return format!("### ✅ {title}\n\n{}\n", as_wanted(counts.keep));
     }
@@ -103,9 +104,9 @@ fn planned(word: &str, plan: &Plan) -> String {
     format!("### {sign} {title}\n\n{}\n", sums(plan))
 }
 
-fn plan_file(word: &str, shown: &ShownPlan<'_>) -> String {
+fn plan_file(word: &str, shown: &PlanFileReport<'_>) -> String {
     let content = &shown.file.content;
-    let sign = if content.breaches.is_empty() { "📋" } else { "🛑" };
+    let sign = if content.violations.is_empty() { "📋" } else { "🛑" };
     let title = tr!(
         "recard {word}: {n} card to reset"
             | "recard {word}: {n} cards to reset" % content.counts.reset,
@@ -114,7 +115,7 @@ fn plan_file(word: &str, shown: &ShownPlan<'_>) -> String {
     format!("### {sign} {title}\n\n{}\n", shown.sums())
 }
 
-fn settled(word: &str, run: &SettledRun<'_>) -> String {
+fn settled(word: &str, run: &ReportedRun<'_>) -> String {
     let totals @ Totals { done, skipped, failed, unknown } = run.totals();
     let held = run.held.len();
     let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
@@ -140,7 +141,7 @@ fn settled(word: &str, run: &SettledRun<'_>) -> String {
     format!("### {sign} {title}\n\n{sums}\n")
 }
 
-fn validated(word: &str, checked: &Checked<'_>) -> String {
+fn validated(word: &str, checked: &ValidationReport<'_>) -> String {
     let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
     let warnings = warnings(checked.diagnostics.len() - errors);
     let title = match errors {
@@ -170,7 +171,7 @@ fn drifted(drift: &Drift) -> String {
             if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
         let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
     }
-    for problem in drift.gone.iter().take(LONGEST_LIST) {
+    for problem in drift.gone.iter().take(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "- {}", tr!("gone: {}", short(&problem.message)));
     }
     more(&mut text, "- ", drift.gone.len());
@@ -185,11 +186,11 @@ fn drifted(drift: &Drift) -> String {
 fn body(report: &Report<'_>, detail: Detail) -> String {
     let mut text = headline(report);
     match &report.subject {
-        Subject::Plan(plan) => plan::of_plan(&mut text, plan, detail),
-        Subject::Run(run) => run::of_run(&mut text, run, detail),
-        Subject::PlanFile(shown) => shown.markdown(&mut text, detail.rows, LONGEST_LIST),
-        Subject::Validation(checked) => of_problems(&mut text, report, checked, detail),
-        Subject::Failure(failed) => of_failure(&mut text, failed),
+        Subject::Plan(plan) => plan::write_plan(&mut text, plan, detail),
+        Subject::Run(run) => run::write_run(&mut text, run, detail),
+        Subject::PlanFile(shown) => shown.markdown(&mut text, detail.rows, MAX_LIST_ITEMS),
+        Subject::Validation(checked) => write_problems(&mut text, report, checked, detail),
+        Subject::Failure(failed) => write_failure(&mut text, failed),
     }
     text
 }
@@ -198,27 +199,32 @@ fn body(report: &Report<'_>, detail: Detail) -> String {
 fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
     if !manifests.is_empty() {
         text.push('\n');
-        for (name, reason) in manifests.iter().take(LONGEST_LIST) {
+        for (name, reason) in manifests.iter().take(MAX_LIST_ITEMS) {
             let _ = writeln!(text, "- {}: {}", short(name), short(reason));
         }
         more(text, "- ", manifests.len());
     }
 }
 
-fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, detail: Detail) {
+fn write_problems(
+    text: &mut String,
+    report: &Report<'_>,
+    checked: &ValidationReport<'_>,
+    detail: Detail,
+) {
     if let Some(portal) = checked.portal {
         let _ = writeln!(text, "\n{}", tr!("For the portal {}.", markdown(portal)));
     }
-    let findings = findings(report);
-    if findings.is_empty() {
+    let annotations = annotations(report);
+    if annotations.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
     let room = detail.rows.max(5);
-    for finding in findings.iter().take(room) {
+    for annotation in annotations.iter().take(room) {
         let help =
-            finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
-        let place = finding
+            annotation.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = annotation
             .place
             .as_ref()
             .map(|place| format!("{}:{}", place.file, place.line))
@@ -227,21 +233,21 @@ fn of_problems(text: &mut String, report: &Report<'_>, checked: &Checked<'_>, de
             text,
             "| {} | {} | {}{help} |",
             short(&place),
-            finding.rule,
-            short(&finding.message)
+            annotation.rule,
+            short(&annotation.message)
         );
     }
-    if let Some(left @ 1..) = findings.len().checked_sub(room) {
+    if let Some(left @ 1..) = annotations.len().checked_sub(room) {
         let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));
     }
 }
 
-fn of_failure(text: &mut String, failed: &Failed<'_>) {
+fn write_failure(text: &mut String, failed: &FailureReport<'_>) {
     text.push('\n');
-    for message in failed.chain.iter().take(LONGEST_LIST) {
+    for message in failed.chain.iter().take(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "- {}", short(message));
     }
-    for hint in failed.hints.iter().take(LONGEST_LIST) {
+    for hint in failed.hints.iter().take(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "\n{}", short(hint));
     }
     let _ = writeln!(text, "\n{}", tr!("Exit code {}.", failed.code));
@@ -249,12 +255,12 @@ fn of_failure(text: &mut String, failed: &Failed<'_>) {
 
 /// How many entries of a list were left out, if any were.
 fn more(text: &mut String, bullet: &str, count: usize) {
-    if let Some(left @ 1..) = count.checked_sub(LONGEST_LIST) {
+    if let Some(left @ 1..) = count.checked_sub(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
     }
 }
 
 /// Somebody's text, cut to a sensible length and made harmless.
 pub(super) fn short(text: &str) -> String {
-    markdown(&fitted(text, LONGEST_TEXT))
+    markdown(&truncate_to_width(text, MAX_TEXT_CHARS))
 }

@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Detail, LONGEST_LIST, manifests, more, short};
-use crate::diagnostic::without_controls;
-use crate::language::Text;
-use crate::model::{Origin, Place};
+use super::{Detail, MAX_LIST_ITEMS, manifests, more, short};
+use crate::diagnostic::strip_controls;
+use crate::i18n::Text;
+use crate::model::{Origin, SourceLocation};
 use crate::plan::diff::diff;
 use crate::plan::{Decision, KeepReason, PlannedTarget};
 use crate::report::escape::{markdown, references};
-use crate::report::plan_text::{apply_takes, portal};
-use crate::report::subject::{once_lines, told};
-use crate::report::{Commit, Content, Effective, PlanReport};
+use crate::report::report_model::{once_lines, reason_text};
+use crate::report::text::plan::{apply_takes, portal};
+use crate::report::{Commit, DiffDetail, Effective, PlanReport};
 
 /// Everything below the headline.
-pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
+pub(super) fn write_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
     let plan = report.plan;
     guards(text, report);
     let held = plan.targets.iter().filter(|target| matches!(target.decision, Decision::Hold(_)));
@@ -26,7 +26,7 @@ pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail
     let again: Vec<&PlannedTarget> = plan
         .targets
         .iter()
-        .filter(|target| matches!(target.decision, Decision::Keep(KeepReason::CustomisedAgain(_))))
+        .filter(|target| matches!(target.decision, Decision::Keep(KeepReason::CustomizedAgain(_))))
         .collect();
     for (title, targets) in [
         (tr!("Held"), held),
@@ -42,7 +42,7 @@ pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail
     // Drift has told its kinds in its headline.
     if !once.is_empty() && report.drift.is_none() {
         text.push('\n');
-        for line in once.iter().take(LONGEST_LIST) {
+        for line in once.iter().take(MAX_LIST_ITEMS) {
             // Generations have letters, digits, dots, hyphens and underscores only.
             let _ = writeln!(text, "- {line}");
         }
@@ -58,7 +58,7 @@ pub(super) fn of_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail
     let _ =
         writeln!(text, "\n{}", tr!("{portal}, read as user {user} {name}.", portal, user, name));
     manifests(text, &report.manifests);
-    for (file, Commit { id, author, date }) in report.commits.iter().take(LONGEST_LIST) {
+    for (file, Commit { id, author, date }) in report.commits.iter().take(MAX_LIST_ITEMS) {
         let _ = writeln!(
             text,
             "- {}: {}",
@@ -73,10 +73,10 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
     let guards = &report.plan.guards;
     if !guards.holds() {
         let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
-        for breach in guards.breaches.iter().take(LONGEST_LIST) {
+        for breach in guards.violations.iter().take(MAX_LIST_ITEMS) {
             let _ = writeln!(text, "> - {}", markdown(&breach.to_string()));
         }
-        more(text, "> - ", guards.breaches.len());
+        more(text, "> - ", guards.violations.len());
         for advice in guards.advice() {
             let length: usize = advice.lines().map(str::len).sum();
             if length >= 2_000 {
@@ -99,7 +99,7 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
     }
     if !guards.acknowledged.is_empty() {
         let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
-        for breach in guards.acknowledged.iter().take(LONGEST_LIST) {
+        for breach in guards.acknowledged.iter().take(MAX_LIST_ITEMS) {
             let _ = writeln!(text, "- {}", markdown(&breach.to_string()));
         }
         more(text, "- ", guards.acknowledged.len());
@@ -108,7 +108,7 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
 
 /// Targets by the line of the manifests that they come from.
 fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], detail: Detail) {
-    let mut groups: BTreeMap<&Place, (&Origin, Vec<&PlannedTarget>)> = BTreeMap::new();
+    let mut groups: BTreeMap<&SourceLocation, (&Origin, Vec<&PlannedTarget>)> = BTreeMap::new();
     for target in targets {
         groups
             .entry(&target.origin.place)
@@ -120,7 +120,7 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
         text.push('\n');
         let mut groups: Vec<_> = groups.into_values().collect();
         groups.sort_by_key(|(_, targets)| std::cmp::Reverse(targets.len()));
-        for (origin, of_line) in groups.iter().take(LONGEST_LIST) {
+        for (origin, of_line) in groups.iter().take(MAX_LIST_ITEMS) {
             let _ = writeln!(text, "- {}: {}", cards(of_line.len()), place(origin));
         }
         more(text, "- ", groups.len());
@@ -136,12 +136,12 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
             "| `{}` | {} | {} | {} |",
             target.key,
             short(report.plan.person_name(target.key)),
-            short(&told(target)),
+            short(&reason_text(target)),
             place(&target.origin)
         );
     }
     if let Some(effective) = report.effective {
-        sights(text, report, targets, effective);
+        write_visible_cards(text, report, targets, effective);
     }
     if let Some(left @ 1..) = targets.len().checked_sub(detail.rows) {
         let _ = writeln!(
@@ -151,13 +151,13 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
         );
     }
     match detail.content {
-        Content::Left => {}
-        Content::Shown => contents(text, report, targets, detail.limit),
+        DiffDetail::Hidden => {}
+        DiffDetail::Shown => contents(text, report, targets, detail.limit),
     }
 }
 
 /// What people will see afterwards, in counts: most of them will see the same.
-fn sights(
+fn write_visible_cards(
     text: &mut String,
     report: &PlanReport<'_>,
     targets: &[&PlannedTarget],
@@ -188,12 +188,12 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
         let Some(layout) = target.decision.layout() else { continue };
         let name = short(report.plan.person_name(target.key));
         let _ = writeln!(text, "\n<details><summary>{} {name}</summary>\n\n<pre>", target.key);
-        for line in diff(Some(layout), report.plan.stand_in(target.key)) {
+        for line in diff(Some(layout), report.plan.common_default(target.key)) {
             let _ = writeln!(
                 text,
                 "{}{}",
                 references(line.change.sign()),
-                references(&without_controls(&line.text))
+                references(&strip_controls(&line.text))
             );
         }
         text.push_str("</pre>\n</details>\n");
@@ -203,7 +203,7 @@ fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarge
 fn warnings(text: &mut String, report: &PlanReport<'_>) {
     if !report.warnings.is_empty() {
         let _ = writeln!(text, "\n#### {}\n", tr!("Warnings"));
-        for warning in report.warnings.iter().take(LONGEST_LIST) {
+        for warning in report.warnings.iter().take(MAX_LIST_ITEMS) {
             let _ = writeln!(text, "- {}", short(&warning.to_string()));
         }
         more(text, "- ", report.warnings.len());

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Detail, LONGEST_LIST, manifests, short};
-use crate::engine::Settled;
-use crate::language::Text;
+use super::{Detail, MAX_LIST_ITEMS, manifests, short};
+use crate::engine::TargetOutcome;
+use crate::i18n::Text;
 use crate::model::OutcomeClass;
-use crate::report::SettledRun;
+use crate::report::ReportedRun;
 use crate::report::escape::markdown;
 
 /// Everything below the headline.
-pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
+pub(super) fn write_run(text: &mut String, run: &ReportedRun<'_>, detail: Detail) {
     if let Some(reason) = run.stopped {
-        let _ =
-            writeln!(text, "\n**{}** {}", tr!("The run ended early:"), short(&Text::known(reason)));
+        let _ = writeln!(
+            text,
+            "\n**{}** {}",
+            tr!("The run ended early:"),
+            short(&Text::from_msgid(reason))
+        );
     }
     let of = |class: OutcomeClass| {
         run.targets.iter().filter(move |settled| settled.outcome.class() == class)
@@ -25,7 +29,7 @@ pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
         (tr!("Skipped"), OutcomeClass::Skipped),
         (tr!("Done"), OutcomeClass::Done),
     ] {
-        let targets: Vec<&Settled> = of(class).collect();
+        let targets: Vec<&TargetOutcome> = of(class).collect();
         if targets.is_empty() {
             continue;
         }
@@ -34,10 +38,10 @@ pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
     }
     if !run.held.is_empty() {
         let _ = writeln!(text, "\n#### {}\n", tr!("Held, not tried: {}", run.held.len()));
-        for held in run.held.iter().take(detail.rows.min(LONGEST_LIST)) {
+        for held in run.held.iter().take(detail.rows.min(MAX_LIST_ITEMS)) {
             let _ = writeln!(text, "- `{}`: {}", held.key, short(&held.text));
         }
-        if let Some(left @ 1..) = run.held.len().checked_sub(detail.rows.min(LONGEST_LIST)) {
+        if let Some(left @ 1..) = run.held.len().checked_sub(detail.rows.min(MAX_LIST_ITEMS)) {
             let _ = writeln!(text, "- {}", tr!("and {left} more", left));
         }
     }
@@ -57,11 +61,11 @@ pub(super) fn of_run(text: &mut String, run: &SettledRun<'_>, detail: Detail) {
 }
 
 /// Targets that ended alike, one by one or in counts.
-fn outcomes(text: &mut String, run: &SettledRun<'_>, targets: &[&Settled], detail: Detail) {
+fn outcomes(text: &mut String, run: &ReportedRun<'_>, targets: &[&TargetOutcome], detail: Detail) {
     if detail.rows == 0 {
         let mut words: BTreeMap<&str, usize> = BTreeMap::new();
         for settled in targets {
-            *words.entry(settled.outcome.word()).or_default() += 1;
+            *words.entry(settled.outcome.as_str()).or_default() += 1;
         }
         text.push('\n');
         for (word, count) in words {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::process::{place_of, this_process};
+use super::process::{file_id, this_process};
 use super::*;
-use crate::format::{
+use crate::records::{
     AuditEvent, LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock,
     encode_lock_owner,
 };
@@ -44,14 +44,14 @@ fn a_dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     let world = World::new();
     drop(world.locked());
     let dead = LockOwner { process: NOBODY, ..samples::owner() };
-    put(&world.store.folders.lock(), &encode_lock_owner(&dead).unwrap());
+    put(&world.store.paths.lock(), &encode_lock_owner(&dead).unwrap());
     let (locked, note) = world.lock_as(other()).unwrap();
     let note = note.unwrap();
     assert_eq!(
         note,
         "unclean end of process 4000000000 on build, which ran `recard apply` since 2026-11-01T09:00:00Z; its lock was taken over"
     );
-    let inside = fs::read(world.store.folders.lock()).unwrap();
+    let inside = fs::read(world.store.paths.lock()).unwrap();
     assert_eq!(decode_lock_owner(&inside).unwrap(), other());
     drop(locked);
     let entries = world.store.audit_entries().unwrap();
@@ -64,7 +64,7 @@ fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
     let world = World::new();
     drop(world.locked());
     let far = LockOwner { host: "elsewhere".to_owned(), ..samples::owner() };
-    put(&world.store.folders.lock(), &encode_lock_owner(&far).unwrap());
+    put(&world.store.paths.lock(), &encode_lock_owner(&far).unwrap());
     for _ in 0..2 {
         assert!(matches!(world.lock_as(other()), Err(StoreError::Locked(owner)) if owner == far));
     }
@@ -77,7 +77,7 @@ fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
 #[test]
 fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
     let world = World::new();
-    let path = world.store.folders.lock();
+    let path = world.store.paths.lock();
     let locked = world.locked();
     let inside = fs::read(&path).unwrap();
     // Another file of the same name: without it, with another name in it, and with the owner's own
@@ -107,9 +107,9 @@ fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
 /// a copy.
 #[cfg(target_os = "linux")]
 fn left(world: &World, process: ProcessIdentity, copy: bool) {
-    let path = world.store.folders.lock();
+    let path = world.store.paths.lock();
     put(&path, b"");
-    let place = place_of(&fs::File::open(&path).unwrap());
+    let place = file_id(&fs::File::open(&path).unwrap());
     let record = LockRecord { owner: samples::owner(), process: Some(process), file: place };
     let bytes = encode_lock(&record).unwrap();
     if copy {
@@ -173,7 +173,7 @@ fn a_lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use()
     drop(world.locked());
     for (process, is_dead) in [(NOBODY, true), (std::process::id(), false)] {
         let owner = LockOwner { process, ..samples::owner() };
-        put(&world.store.folders.lock(), &encode_lock_owner(&owner).unwrap());
+        put(&world.store.paths.lock(), &encode_lock_owner(&owner).unwrap());
         assert_eq!(world.lock_as(other()).is_ok(), is_dead, "{process}");
     }
 }
@@ -182,7 +182,7 @@ fn a_lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use()
 fn a_lock_names_the_process_that_holds_it() {
     let world = World::new();
     let _locked = world.locked();
-    let inside = decode_lock(&fs::read(world.store.folders.lock()).unwrap()).unwrap();
+    let inside = decode_lock(&fs::read(world.store.paths.lock()).unwrap()).unwrap();
     assert_eq!((inside.owner, inside.process), (samples::owner(), Some(this_process())));
 }
 
@@ -201,7 +201,7 @@ fn an_owner_who_was_cut_while_writing_the_name_is_taken_over() {
     drop(world.locked());
     let name = encode_lock_owner(&samples::owner()).unwrap();
     for cut in (1..name.len() - 1).step_by(29) {
-        put(&world.store.folders.lock(), &name[..cut]);
+        put(&world.store.paths.lock(), &name[..cut]);
         let (_locked, note) = world.lock_as(other()).unwrap();
         assert!(note.unwrap().starts_with("unclean end of a process that was cut"), "cut at {cut}");
     }
@@ -211,7 +211,7 @@ fn an_owner_who_was_cut_while_writing_the_name_is_taken_over() {
 fn a_lock_that_another_program_holds_counts_whatever_stands_inside() {
     let world = World::new();
     drop(world.locked());
-    let stranger = file::open_private(&world.store.folders.lock()).unwrap();
+    let stranger = file::open_private(&world.store.paths.lock()).unwrap();
     stranger.try_lock().unwrap();
     let Err(StoreError::Locked(owner)) = world.lock_as(other()) else {
         panic!("two hold the lock")

@@ -1,6 +1,6 @@
 //! The store's promises, tried on real folders.
 
-mod damage;
+mod corruption;
 mod locking;
 mod runs;
 mod salvage;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use super::file::write_private;
 use super::*;
-use crate::format::samples;
-use crate::language::Text;
-use crate::port::{Clock, LockOwner};
+use crate::i18n::Text;
+use crate::ports::{Clock, LockOwner};
+use crate::records::samples;
 
 /// A clock that stands.
 struct Standing;
@@ -45,11 +45,11 @@ impl World {
         self.folder.path().join("store")
     }
 
-    fn locked(&self) -> Locked {
+    fn locked(&self) -> WriteGuard {
         self.lock_as(samples::owner()).unwrap().0
     }
 
-    fn lock_as(&self, owner: LockOwner) -> Result<(Locked, Option<Text>), StoreError> {
+    fn lock_as(&self, owner: LockOwner) -> Result<(WriteGuard, Option<Text>), StoreError> {
         self.store.lock(owner, clock())
     }
 }

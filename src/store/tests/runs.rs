@@ -1,19 +1,21 @@
 //! Runs, backups, the ledger, plans and the trail, while nothing goes wrong.
 
 use super::*;
-use crate::format::{AuditEvent, RunReport, decode_run_report};
-use crate::model::{Generation, LedgerEntry, Outcome, Selecting, Selections, Totals, UserId};
-use crate::port::{Interrupted, RunLog};
+use crate::model::{
+    CurrentSelection, Generation, LedgerEntry, Outcome, Selections, Totals, UserId,
+};
+use crate::ports::{Interrupted, RunLog};
+use crate::records::{AuditEvent, RunReport, decode_run_report};
 
 #[test]
 fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
     let world = World::new();
     assert!(world.store.ledger().unwrap().is_empty());
     assert_eq!(world.store.selections().unwrap(), Selections::default());
-    assert_eq!(world.store.level().unwrap(), None);
+    assert_eq!(world.store.limiter_state().unwrap(), None);
     assert_eq!(world.store.runs().unwrap(), []);
     assert_eq!(world.store.unfinished().unwrap(), None);
-    assert_eq!(world.store.used(Digest::of(b"plan")).unwrap(), None);
+    assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).unwrap(), None);
     assert_eq!(world.store.lock_owner().unwrap(), None);
     assert_eq!(world.store.verify_audit().unwrap(), 0);
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Missing(_))));
@@ -29,10 +31,10 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
     let mut log = locked.start_run(samples::run(), header.clone()).unwrap();
     assert_eq!(log.run(), &samples::run());
     assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
-    log.back_up(&[(samples::personal(7), &layout)]).unwrap();
+    log.save_backups(&[(samples::personal(7), &layout)]).unwrap();
     let digest = layout.digest();
     let intent = JournalRecord::Intent { targets: vec![(samples::personal(7), Some(digest))] };
-    let settled = |target, outcome| JournalRecord::Settled { target, outcome };
+    let settled = |target, outcome| JournalRecord::Completed { target, outcome };
     let unknown = settled(samples::personal(7), Outcome::Unknown("no answer".to_owned()));
     log.append(&[intent.clone(), unknown.clone()]).unwrap();
     let rest = [
@@ -87,8 +89,8 @@ fn runs_are_found_by_a_beginning_that_fits_one_only() {
     for run in [&second, &samples::run()] {
         drop(locked.start_run(run.clone(), samples::header(&[])).unwrap());
     }
-    file::make_folder(&world.store.folders.runs().join("20261103T090000Z-000000")).unwrap();
-    file::make_folder(&world.store.folders.runs().join("notes")).unwrap();
+    file::make_folder(&world.store.paths.runs().join("20261103T090000Z-000000")).unwrap();
+    file::make_folder(&world.store.paths.runs().join("notes")).unwrap();
     assert_eq!(world.store.run_ids().unwrap(), [samples::run(), second.clone()]);
     assert_eq!(world.store.find_run("20261101").unwrap(), samples::run());
     assert_eq!(world.store.find_run("last").unwrap(), second);
@@ -111,21 +113,21 @@ fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
         (samples::personal(2), &one),
         (samples::personal(3), &other),
     ];
-    log.back_up(&cards).unwrap();
-    log.back_up(&cards).unwrap();
+    log.save_backups(&cards).unwrap();
+    log.save_backups(&cards).unwrap();
     for (target, layout) in cards {
         let read = world.store.backup(&samples::run(), target, layout.digest()).unwrap();
         assert_eq!(read.as_json(), layout.as_json(), "{target}");
     }
     let lines = |world: &World| {
-        fs::read_to_string(world.store.folders.backups(&samples::run())).unwrap().lines().count()
+        fs::read_to_string(world.store.paths.backups(&samples::run())).unwrap().lines().count()
     };
     assert_eq!(lines(&world), 2);
     // The next process knows what is there.
     drop(locked);
-    world.locked().reopen_run(&samples::run()).unwrap().back_up(&cards).unwrap();
+    world.locked().reopen_run(&samples::run()).unwrap().save_backups(&cards).unwrap();
     assert_eq!(lines(&world), 2);
-    let missing = world.store.backup(&samples::run(), samples::personal(1), Digest::of(b""));
+    let missing = world.store.backup(&samples::run(), samples::personal(1), Digest::hash(b""));
     assert!(matches!(missing, Err(StoreError::Missing(_))));
 }
 
@@ -134,7 +136,7 @@ fn a_damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() 
     let world = World::new();
     let layout = samples::layout("mine");
     put_backup(&world, &layout);
-    let path = world.store.folders.backups(&samples::run());
+    let path = world.store.paths.backups(&samples::run());
     put(&path, &fs::read_to_string(&path).unwrap().replace("mine", "mina").into_bytes());
     let read = || world.store.backup(&samples::run(), samples::personal(7), layout.digest());
     assert!(matches!(read(), Err(StoreError::Damaged { .. })));
@@ -142,10 +144,11 @@ fn a_damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() 
     locked
         .reopen_run(&samples::run())
         .unwrap()
-        .back_up(&[(samples::personal(7), &layout)])
+        .save_backups(&[(samples::personal(7), &layout)])
         .unwrap();
     assert_eq!(read().unwrap().as_json(), layout.as_json());
-    let missing = world.store.backup(&samples::run(), samples::personal(7), Digest::of(b"another"));
+    let missing =
+        world.store.backup(&samples::run(), samples::personal(7), Digest::hash(b"another"));
     assert!(
         matches!(missing, Err(StoreError::Damaged { .. })),
         "it may have stood in the damaged line: {missing:?}"
@@ -157,19 +160,20 @@ fn marks_selection_and_level_are_kept() {
     let world = World::new();
     let mut locked = world.locked();
     let generation = Generation::new("2026-11").unwrap();
-    let removed = Some(Digest::of(b"x"));
+    let removed = Some(Digest::hash(b"x"));
     let mut log = locked.start_run(samples::run(), samples::header(&[])).unwrap();
-    log.mark(&[(generation.clone(), samples::common(), LedgerEntry { removed: None })]).unwrap();
-    log.mark(&[(generation, samples::personal(7), LedgerEntry { removed })]).unwrap();
+    log.record_reset(&[(generation.clone(), samples::common(), LedgerEntry { removed: None })])
+        .unwrap();
+    log.record_reset(&[(generation, samples::personal(7), LedgerEntry { removed })]).unwrap();
     assert_eq!(locked.ledger().unwrap(), samples::ledger());
     let people = [UserId::FIRST];
-    let selecting = Selecting { manifest: "sales", file: "sales.yaml", people: &people };
-    locked.keep_selections(&[selecting]).unwrap();
+    let selecting = CurrentSelection { manifest: "sales", file: "sales.yaml", people: &people };
+    locked.save_selections(&[selecting]).unwrap();
     let mut kept = Selections::default();
     kept.keep(&[selecting]);
     assert_eq!(world.store.selections().unwrap(), kept);
-    locked.store().keep_level(&samples::level()).unwrap();
-    assert_eq!(world.store.level().unwrap(), Some(samples::level()));
+    locked.store().save_limiter_state(&samples::limiter_state()).unwrap();
+    assert_eq!(world.store.limiter_state().unwrap(), Some(samples::limiter_state()));
     locked.write_plan(&samples::run(), b"plan").unwrap();
     assert_eq!(world.store.plan(&samples::run()).unwrap().unwrap(), b"plan");
 }
@@ -177,24 +181,24 @@ fn marks_selection_and_level_are_kept() {
 #[test]
 fn a_plan_is_used_once() {
     let world = World::new();
-    let (plan, other) = (Digest::of(b"plan"), Digest::of(b"other"));
+    let (plan, other) = (Digest::hash(b"plan"), Digest::hash(b"other"));
     let mut locked = world.locked();
-    locked.use_plan(plan).unwrap();
-    let again = locked.use_plan(plan).unwrap_err();
+    locked.consume_plan(plan).unwrap();
+    let again = locked.consume_plan(plan).unwrap_err();
     assert_eq!(
         again.to_string(),
         "the plan file was used at 2026-11-01T09:00:00Z, and a plan is carried out once"
     );
-    locked.use_plan(other).unwrap();
-    assert_eq!(world.store.used(other).unwrap(), Some(clock().now()));
-    assert_eq!(world.store.used(Digest::of(b"third")).unwrap(), None);
+    locked.consume_plan(other).unwrap();
+    assert_eq!(world.store.consumed_at(other).unwrap(), Some(clock().now()));
+    assert_eq!(world.store.consumed_at(Digest::hash(b"third")).unwrap(), None);
 }
 
 #[test]
 fn a_store_that_takes_no_backups_is_found_before_the_first_reset() {
     let world = World::new();
     world.store.probe().unwrap();
-    assert!(files(world.store.folders.portal()).is_empty());
+    assert!(files(world.store.paths.portal()).is_empty());
     put(&world.folder.path().join("file"), b"");
     let file = Store::open(&world.folder.path().join("file"), &samples::portal());
     assert!(matches!(file, Err(StoreError::Io { .. })));
@@ -213,11 +217,11 @@ fn a_read_only_store_is_found_before_the_first_reset() {
 
     let world = World::new();
     world.store.probe().unwrap();
-    fs::set_permissions(world.store.folders.portal(), fs::Permissions::from_mode(0o500)).unwrap();
+    fs::set_permissions(world.store.paths.portal(), fs::Permissions::from_mode(0o500)).unwrap();
     // The superuser is not bound by permissions, and then the probe rightly passes.
-    let bound = tempfile::NamedTempFile::new_in(world.store.folders.portal()).is_err();
+    let bound = tempfile::NamedTempFile::new_in(world.store.paths.portal()).is_err();
     assert_eq!(world.store.probe().is_err(), bound);
-    fs::set_permissions(world.store.folders.portal(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(world.store.paths.portal(), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[cfg(unix)]
@@ -226,8 +230,8 @@ fn nobody_else_can_look_into_a_store() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();
     put_backup(&world, &samples::layout("mine"));
-    world.locked().use_plan(Digest::of(b"plan")).unwrap();
-    world.store.keep_level(&samples::level()).unwrap();
+    world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
+    world.store.save_limiter_state(&samples::limiter_state()).unwrap();
     let mut seen = 0;
     for path in files(&world.root()) {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -245,5 +249,5 @@ fn nobody_else_can_look_into_a_store() {
 fn put_backup(world: &World, layout: &Layout) {
     let mut locked = world.locked();
     let mut log = locked.start_run(samples::run(), samples::header(&[])).unwrap();
-    log.back_up(&[(samples::personal(7), layout)]).unwrap();
+    log.save_backups(&[(samples::personal(7), layout)]).unwrap();
 }

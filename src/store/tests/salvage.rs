@@ -2,14 +2,14 @@
 //! portal is not taken for one of this portal.
 
 use super::*;
-use crate::format::{RunReport, checked_line, encode_record};
 use crate::model::{Outcome, TrustEvidence, UserId};
-use crate::port::{Interrupted, Lost, RunLog, RunPurpose, SalvagedJournal};
+use crate::ports::{Interrupted, JournalLoss, RunLog, RunPurpose, SalvagedJournal};
+use crate::records::{RunReport, checked_line, encode_record};
 
 fn records() -> Vec<JournalRecord> {
     let (one, two) = (samples::personal(7), samples::personal(8));
     let digest = Some(samples::layout("mine").digest());
-    let settled = |target| JournalRecord::Settled { target, outcome: Outcome::Reset };
+    let settled = |target| JournalRecord::Completed { target, outcome: Outcome::Reset };
     vec![
         JournalRecord::Opened(samples::header(&[one, two])),
         JournalRecord::Intent { targets: vec![(one, digest)] },
@@ -25,7 +25,7 @@ fn closed_run(world: &World) -> Vec<String> {
     let mut locked = world.locked();
     let [JournalRecord::Opened(header), rest @ ..] = &records()[..] else { panic!("no head") };
     let mut log = locked.start_run(samples::run(), header.clone()).unwrap();
-    log.back_up(&[(samples::personal(7), &samples::layout("mine"))]).unwrap();
+    log.save_backups(&[(samples::personal(7), &samples::layout("mine"))]).unwrap();
     log.append(rest).unwrap();
     (1..)
         .zip(&records())
@@ -34,7 +34,7 @@ fn closed_run(world: &World) -> Vec<String> {
 }
 
 fn salvage(world: &World, journal: &[u8]) -> SalvagedJournal {
-    put(&world.store.folders.journal(&samples::run()), journal);
+    put(&world.store.paths.journal(&samples::run()), journal);
     world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn salvage_of_a_whole_journal_is_the_journal() {
     let found = salvage(&world, lines.concat().as_bytes());
     assert_eq!(found.header, Some(samples::header(&[samples::personal(7), samples::personal(8)])));
     assert_eq!(found.records, records()[1..]);
-    assert!(found.damage.is_none() && found.lost == Lost::Nothing, "{found:?}");
+    assert!(found.damage.is_none() && found.lost == JournalLoss::Nothing, "{found:?}");
 }
 
 #[test]
@@ -55,19 +55,19 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
     let line = |index: usize| lines[index].as_str();
     let all = |order: &[usize]| order.iter().map(|index| line(*index)).collect::<String>();
     let cases = [
-        ("twice", all(&[0, 1, 1, 2, 3, 4, 5]), Lost::Nothing),
-        ("elsewhere", all(&[0, 2, 1, 3, 4, 5]), Lost::Nothing),
+        ("twice", all(&[0, 1, 1, 2, 3, 4, 5]), JournalLoss::Nothing),
+        ("elsewhere", all(&[0, 2, 1, 3, 4, 5]), JournalLoss::Nothing),
         (
             "foreign in the middle",
             format!("{}{}{}", all(&[0, 1]), "foreign\n", all(&[2, 3, 4, 5])),
-            Lost::Nothing,
+            JournalLoss::Nothing,
         ),
-        ("foreign behind the end", all(&[0, 1, 2, 3, 4, 5]) + "foreign\n", Lost::Nothing),
-        ("gap", all(&[0, 1, 3, 4, 5]), Lost::Lines),
-        ("no head", all(&[1, 2, 3, 4, 5]), Lost::Lines),
-        ("no end", all(&[0, 1, 2, 3]) + "foreign\n", Lost::Lines),
-        ("torn, and the trail tells the end", all(&[0, 1]) + &line(2)[..30], Lost::Lines),
-        ("nothing", String::new(), Lost::Lines),
+        ("foreign behind the end", all(&[0, 1, 2, 3, 4, 5]) + "foreign\n", JournalLoss::Nothing),
+        ("gap", all(&[0, 1, 3, 4, 5]), JournalLoss::Lines),
+        ("no head", all(&[1, 2, 3, 4, 5]), JournalLoss::Lines),
+        ("no end", all(&[0, 1, 2, 3]) + "foreign\n", JournalLoss::Lines),
+        ("torn, and the trail tells the end", all(&[0, 1]) + &line(2)[..30], JournalLoss::Lines),
+        ("nothing", String::new(), JournalLoss::Lines),
     ];
     for (what, journal, lost) in cases {
         let found = salvage(&world, journal.as_bytes());
@@ -77,25 +77,28 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
         assert!(found.damage.is_some() || what.starts_with("torn"), "{what}");
         let kept = found.records.iter().all(|record| records().contains(record));
         assert!(kept, "{what}: {found:?}");
-        if lost == Lost::Nothing {
+        if lost == JournalLoss::Nothing {
             assert_eq!(found.records, records()[1..], "{what}");
         }
         assert_eq!(world.store.unfinished().unwrap().is_some(), what.starts_with("torn"), "{what}");
     }
     // What the trail does not tell the end of was killed, and its torn line was promised to nobody.
-    put(&world.store.folders.audit(), b"");
-    assert_eq!(salvage(&world, (all(&[0, 1]) + &line(2)[..30]).as_bytes()).lost, Lost::TornLine);
-    assert_eq!(salvage(&world, all(&[0, 1]).as_bytes()).lost, Lost::Nothing);
+    put(&world.store.paths.audit(), b"");
+    assert_eq!(
+        salvage(&world, (all(&[0, 1]) + &line(2)[..30]).as_bytes()).lost,
+        JournalLoss::TornLine
+    );
+    assert_eq!(salvage(&world, all(&[0, 1]).as_bytes()).lost, JournalLoss::Nothing);
 }
 
 #[test]
 fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.store.folders.journal(&samples::run());
+    let path = world.store.paths.journal(&samples::run());
     let all = records();
     samples::flip_every_bit(lines.concat().as_bytes(), |damaged| {
-        super::damage::put_quickly(&path, damaged);
+        super::corruption::put_quickly(&path, damaged);
         let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
         assert!(found.damage.is_some());
         assert!(found.records.iter().all(|record| all.contains(record)), "{found:?}");
@@ -121,15 +124,15 @@ fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_t
     };
     world.locked().write_run_report(&report).unwrap();
     assert_eq!(salvage(&world, headless.as_bytes()).header, Some(whole));
-    fs::remove_file(store.folders.report(&run)).unwrap();
+    fs::remove_file(store.paths.report(&run)).unwrap();
 
-    let plan = crate::format::plan_file::PlanFile::new(samples::plan()).unwrap();
+    let plan = crate::records::plan_file::PlanFile::new(samples::plan()).unwrap();
     world.locked().write_plan(&run, &plan.encode().unwrap()).unwrap();
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     let planned: Vec<CardKey> = header.targets.iter().map(|target| target.key).collect();
     assert_eq!(header.portal, plan.content.portal);
     assert_eq!(planned, plan.content.targets.iter().map(|target| target.key).collect::<Vec<_>>());
-    fs::remove_file(store.folders.plan(&run)).unwrap();
+    fs::remove_file(store.paths.plan(&run)).unwrap();
 
     let header = salvage(&world, headless.as_bytes()).header.unwrap();
     assert_eq!((header.portal, header.purpose), (samples::portal(), RunPurpose::Apply));
@@ -137,7 +140,7 @@ fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_t
         (header.targets.len(), header.caller, header.trust),
         (2, UserId::new(1).unwrap(), None)
     );
-    put(&store.folders.audit(), b"");
+    put(&store.paths.audit(), b"");
     assert_eq!(salvage(&world, headless.as_bytes()).header, None);
 }
 
@@ -145,13 +148,13 @@ fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_t
 fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
     let world = World::new();
     let lines = closed_run(&world);
-    let path = world.store.folders.journal(&samples::run());
+    let path = world.store.paths.journal(&samples::run());
     let mut odd_end = lines[..3].concat().into_bytes();
     *odd_end.last_mut().unwrap() = b'?';
     let mut middle = lines[..3].concat().into_bytes();
     middle[lines[0].len() + 20] ^= 1;
     for journal in [odd_end, middle] {
-        put(&world.store.folders.audit(), b"");
+        put(&world.store.paths.audit(), b"");
         put(&path, &journal);
         assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
         let closing = JournalRecord::Closed { interrupted: Interrupted::Yes };
@@ -164,7 +167,11 @@ fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
         assert!(fs::read(&path).unwrap().starts_with(&journal), "what was there stays");
         assert_eq!(world.store.unfinished().unwrap(), None);
         let found = world.store.salvage(&samples::run(), UserId::new(1).unwrap()).unwrap();
-        assert_eq!((found.records.last(), found.lost), (Some(&closing), Lost::Lines), "{found:?}");
+        assert_eq!(
+            (found.records.last(), found.lost),
+            (Some(&closing), JournalLoss::Lines),
+            "{found:?}"
+        );
         assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
     }
 }
@@ -173,7 +180,7 @@ fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
 fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let world = World::new();
     closed_run(&world);
-    let path = world.store.folders.audit();
+    let path = world.store.paths.audit();
     let whole = fs::read(&path).unwrap();
     let mut tried = 0;
     samples::flip_every_bit(&whole, |damaged| {
@@ -184,17 +191,17 @@ fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
         }
         put(&path, damaged);
         let mut locked = world.locked();
-        assert!(locked.audit(crate::format::AuditEvent::PlanUsed(Digest::of(b"plan"))).is_err());
-        assert!(locked.go_on_over_damage().unwrap().is_some());
-        locked.audit(crate::format::AuditEvent::PlanUsed(Digest::of(b"plan"))).unwrap();
+        assert!(locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan"))).is_err());
+        assert!(locked.accept_damaged_audit_log().unwrap().is_some());
+        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"plan"))).unwrap();
         let after = fs::read(&path).unwrap();
         assert!(after.starts_with(damaged) && after.len() > damaged.len());
         assert!(world.store.verify_audit().is_err());
         drop(locked);
         // The next one goes on behind it.
         let mut locked = world.locked();
-        assert!(locked.go_on_over_damage().unwrap().is_some());
-        locked.audit(crate::format::AuditEvent::PlanUsed(Digest::of(b"next"))).unwrap();
+        assert!(locked.accept_damaged_audit_log().unwrap().is_some());
+        locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"next"))).unwrap();
         assert!(world.store.verify_audit().is_err());
     });
     assert!(tried > 1000);
@@ -204,19 +211,19 @@ fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
 fn read_proof_of_another_portal_or_a_damaged_one_is_an_error_and_a_forgotten_one_is_gone() {
     let world = World::new();
     assert_eq!(world.store.read_proof().unwrap(), None);
-    world.store.forget_read_proof().unwrap();
+    world.store.delete_read_proof().unwrap();
     let proof = samples::read_proof();
-    world.store.keep_read_proof(&proof).unwrap();
+    world.store.save_read_proof(&proof).unwrap();
     assert_eq!(world.store.read_proof().unwrap(), Some(proof.clone()));
     let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
-    other.folders.make().unwrap();
-    fs::copy(world.store.folders.read_proof(), other.folders.read_proof()).unwrap();
+    other.paths.make().unwrap();
+    fs::copy(world.store.paths.read_proof(), other.paths.read_proof()).unwrap();
     assert!(matches!(other.read_proof(), Err(StoreError::Damaged { .. })));
-    let newer = crate::format::ReadProof { evidence: TrustEvidence::DifferingRead, ..proof };
-    world.store.keep_read_proof(&newer).unwrap();
+    let newer = crate::records::ReadProof { evidence: TrustEvidence::DifferingRead, ..proof };
+    world.store.save_read_proof(&newer).unwrap();
     assert_eq!(world.store.read_proof().unwrap(), Some(newer));
-    put(&world.store.folders.read_proof(), b"{");
+    put(&world.store.paths.read_proof(), b"{");
     assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
-    world.store.forget_read_proof().unwrap();
+    world.store.delete_read_proof().unwrap();
     assert_eq!(world.store.read_proof().unwrap(), None);
 }

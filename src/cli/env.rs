@@ -1,0 +1,340 @@
+//! What the environment says: the secret, the person or pipeline behind a run, the commit.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+
+use super::args::{self, GlobalArgs};
+use super::error::CliError;
+use super::exit;
+use crate::diagnostic;
+use crate::i18n::Language;
+use crate::portal::{Network, WebhookUrl};
+use crate::store::read_whole;
+
+/// As much as is read of a file that holds the address of a webhook.
+const MAX_WEBHOOK_FILE_BYTES: u64 = 64 << 10;
+
+/// Which webhook a command needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WebhookAccess {
+    /// One that reads: `RECARD_READ_WEBHOOK_URL` goes first.
+    Read,
+    /// One that writes: `RECARD_READ_WEBHOOK_URL` is never used.
+    Write,
+}
+
+/// Returns a variable. One that is empty or blank counts as unset: pipelines set what they have no
+/// value for to an empty text.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The variables that hold text; the others name files.
+const TEXT_VARIABLES: [&str; 12] = [
+    "RECARD_PORTAL",
+    "RECARD_RATE",
+    "RECARD_LANG",
+    "RECARD_LOG",
+    "RECARD_WEBHOOK_URL",
+    "RECARD_READ_WEBHOOK_URL",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Refuses variables whose value is not UTF-8: taken for unset, they would lead to another portal,
+/// or past a limit.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn check_texts() -> Result<(), CliError> {
+    let is_no_text =
+        |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    match TEXT_VARIABLES.into_iter().find(is_no_text) {
+        None => Ok(()),
+        Some(name) => {
+            Err(CliError::new(exit::USAGE, tr!("the variable {name} is not UTF-8", name))
+                .hint(tr!("nothing was done; set it again, or leave it unset")))
+        }
+    }
+}
+
+/// Returns a path that a variable names, as [`variable`] does.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn path_variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name)?;
+    (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
+}
+
+/// Takes the options that the command line leaves open from the environment. They are no part of
+/// the command line's own definition, which would repeat them in every line of usage and take an
+/// empty variable for a value.
+pub(super) fn fill_missing_options(
+    global: &mut GlobalArgs,
+    store: Option<ValueSource>,
+) -> Result<(), CliError> {
+    check_texts()?;
+    global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
+    global.rate = global.rate.take().or_else(|| variable("RECARD_RATE"));
+    if store != Some(ValueSource::CommandLine)
+        && let Some(folder) = path_variable("RECARD_STORE")
+    {
+        global.store = folder;
+    }
+    if global.lang.is_none()
+        && let Some(word) = variable("RECARD_LANG")
+    {
+        let unknown = |problem| {
+            let text =
+                tr!("invalid value '{word}' for '--lang <LANGUAGE>': {problem}", word, problem);
+            CliError::new(exit::USAGE, text).hint(tr!("the value comes from RECARD_LANG"))
+        };
+        global.lang = Some(args::language(&word).map_err(unknown)?);
+    }
+    Ok(())
+}
+
+/// As much as is read of a file with root certificates. Those of a system have half a megabyte.
+const MAX_ROOTS_BYTES: u64 = 16 << 20;
+
+/// How other machines are reached: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not,
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`. The libraries would read them too, but an empty one would
+/// count.
+pub(super) fn network() -> Result<Network, CliError> {
+    let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+    Ok(Network {
+        proxy: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+            .map(|address| address.trim().to_owned()),
+        no_proxy: first(&["NO_PROXY", "no_proxy"]).unwrap_or_default(),
+        roots: roots()?,
+    })
+}
+
+/// The texts of the root certificates that the environment names.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn roots() -> Result<Option<Vec<Vec<u8>>>, CliError> {
+    let (file, folders) = (path_variable("SSL_CERT_FILE"), path_variable("SSL_CERT_DIR"));
+    let mut files: Vec<PathBuf> = file.into_iter().collect();
+    let cannot = |name: &str, path: &Path, problem: &dyn std::fmt::Display| {
+        CliError::general(tr!(
+            "cannot read root certificates from {}: {problem}",
+            path.display(),
+            problem
+        ))
+        .hint(tr!("it is what {name} names; nothing was sent", name))
+    };
+    let mut texts = Vec::new();
+    for folder in folders
+        .iter()
+        .flat_map(std::env::split_paths)
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let entries = std::fs::read_dir(&folder)
+            .map_err(|problem| cannot("SSL_CERT_DIR", &folder, &problem))?;
+        // Besides certificates such a folder holds lists of revoked ones, and links that lead
+        // nowhere.
+        let inside =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
+        texts.extend(inside.filter_map(|path| read_whole(&path, MAX_ROOTS_BYTES).ok()));
+    }
+    if files.is_empty() && folders.is_none() {
+        if std::env::var_os("SSL_CERT_FILE").is_none() {
+            return Ok(None);
+        }
+        // Set, and empty: the library would look for a file without a name.
+        files.extend(openssl_probe::probe().cert_file);
+        if files.is_empty() {
+            return Ok(None);
+        }
+    }
+    for path in &files {
+        texts.push(
+            read_whole(path, MAX_ROOTS_BYTES)
+                .map_err(|problem| cannot("SSL_CERT_FILE", path, &problem))?,
+        );
+    }
+    Ok(Some(texts))
+}
+
+/// Makes the secrets known that stand in the environment or in the arguments, wherever a webhook
+/// address was put.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn register_secrets(arguments: &[OsString]) {
+    for (_, value) in std::env::vars_os() {
+        diagnostic::register_secrets(&value.to_string_lossy());
+    }
+    for argument in arguments {
+        diagnostic::register_secrets(&argument.to_string_lossy());
+    }
+}
+
+/// Returns all that git gets of the environment: where programs are, and whose settings hold.
+///
+/// Git runs in the folder of a manifest, so a relative folder in `PATH` would lead to a program
+/// that lies beside the manifest. Such folders are left out.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(super) fn git_variables() -> impl Iterator<Item = (&'static str, OsString)> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let absolute = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
+    // An empty `PATH` means the folder that a program runs in. Without one the system takes its
+    // own.
+    let path = std::env::join_paths(absolute)
+        .ok()
+        .filter(|path| !path.is_empty())
+        .map(|path| ("PATH", path));
+    path.into_iter().chain(std::env::var_os("HOME").map(|home| ("HOME", home)))
+}
+
+/// Whether a variable says just this.
+pub(super) fn is_set_to(name: &str, value: &str) -> bool {
+    variable(name).is_some_and(|found| found == value)
+}
+
+/// The language that the locale names.
+pub(super) fn language() -> Language {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);
+    locale.map_or(Language::English, |locale| Language::from_locale(&locale))
+}
+
+/// The filter of log lines.
+pub(super) fn log_filter() -> Option<String> {
+    variable("RECARD_LOG")
+}
+
+/// Who started the run, as the environment tells; may be empty.
+pub(super) fn actor() -> String {
+    ["RECARD_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID", "USER"]
+        .into_iter()
+        .find_map(variable)
+        .unwrap_or_default()
+}
+
+/// The folder for what is gone afterwards.
+#[cfg(feature = "emulator")]
+pub(super) fn temporary_folder() -> PathBuf {
+    // Where TMPDIR is set to an empty text the standard library names the current folder.
+    let folder = std::env::temp_dir();
+    if folder.to_string_lossy().trim().is_empty() { PathBuf::from("/tmp") } else { folder }
+}
+
+/// The file that GitHub Actions shows as the summary of a step.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    path_variable("GITHUB_STEP_SUMMARY")
+}
+
+/// The commit of the manifests, if the pipeline says it.
+pub(super) fn commit() -> Option<String> {
+    ["RECARD_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"].into_iter().find_map(variable)
+}
+
+/// The name of this host.
+pub(super) fn host() -> String {
+    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned());
+    of_system
+        .or_else(|| variable("HOSTNAME"))
+        .or_else(|| variable("COMPUTERNAME"))
+        .unwrap_or_else(|| "unknown".into())
+}
+
+/// Whether a webhook for writing is named at all.
+pub(super) fn has_write_webhook(file: Option<&Path>) -> bool {
+    file.is_some()
+        || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"]
+            .into_iter()
+            .any(|name| variable(name).is_some())
+}
+
+/// Returns the files that variables name for webhooks.
+pub(super) fn webhook_files() -> Vec<PathBuf> {
+    ["RECARD_WEBHOOK_URL_FILE", "RECARD_READ_WEBHOOK_URL_FILE"]
+        .into_iter()
+        .filter_map(variable)
+        .map(PathBuf::from)
+        .collect()
+}
+
+/// Whether any webhook is named.
+pub(super) fn has_webhook(file: Option<&Path>) -> bool {
+    has_write_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
+}
+
+/// Variables that SDKs of Bitrix24 take a webhook from. It was given to another program, with
+/// rights of its own, so that recard never takes it.
+const SDK_VARIABLES: [&str; 4] = ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"];
+
+/// No webhook is named, or none that the command may use.
+fn no_webhook(access: WebhookAccess) -> CliError {
+    let put = tr!(
+        "put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"
+    );
+    let failure = match access {
+        WebhookAccess::Write if variable("RECARD_READ_WEBHOOK_URL").is_some() => CliError::general(
+            tr!("this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"),
+        )
+        .hint(put),
+        WebhookAccess::Read | WebhookAccess::Write => CliError::general(tr!("no portal is given"))
+            .hint(put)
+            .hint(tr!("to try recard without a portal, add --portal embedded")),
+    };
+    match SDK_VARIABLES.into_iter().find(|name| variable(name).is_some()) {
+        Some(name) => failure.hint(tr!(
+            "{name} is set, and recard never takes it: it was made for another program. If recard is to use the same webhook, put \
+             its address into RECARD_WEBHOOK_URL",
+            name
+        )),
+        None => failure,
+    }
+}
+
+/// The webhook, and the name of the variable or file that it was found in. Its text never occurs in
+/// an error.
+pub(super) fn webhook(
+    access: WebhookAccess,
+    file: Option<&Path>,
+) -> Result<(WebhookUrl, String), CliError> {
+    let reading = match access {
+        WebhookAccess::Read => variable("RECARD_READ_WEBHOOK_URL")
+            .map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
+        WebhookAccess::Write => None,
+    };
+    let from_file = |path: &Path| match read_whole(path, MAX_WEBHOOK_FILE_BYTES) {
+        // What is no text is no address either.
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            diagnostic::register_secrets(&text);
+            Ok((path.display().to_string(), text))
+        }
+        Err(problem) => Err(CliError::general(tr!(
+            "cannot read the webhook from {}: {problem}",
+            path.display(),
+            problem
+        ))),
+    };
+    let (from, text) = match (reading, file) {
+        (Some(found), _) => found,
+        (None, Some(path)) => from_file(path)?,
+        (None, None) => {
+            match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
+                (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
+                (None, Some(path)) => from_file(&path)?,
+                (None, None) => return Err(no_webhook(access)),
+            }
+        }
+    };
+    match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
+        Ok(webhook) => Ok((webhook, from)),
+        Err(problem) => Err(CliError::general(tr!(
+            "{from} does not hold the address of a webhook: {problem}",
+            from,
+            problem
+        ))
+        .hint(tr!("it looks like https://company.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/"))
+        .hint(tr!("the portal shows it on its page Developer resources, under Inbound webhook"))),
+    }
+}

@@ -1,0 +1,209 @@
+//! Who changed the manifests last, as git tells: asked once a file, while the portal is being
+//! asked, and never an error.
+//!
+//! Manifests may lie in a repository that somebody else has made. So git gets nothing of the
+//! environment that could hold a secret, asks for no password, fetches nothing, starts no program
+//! that the repository's settings name, and is killed with everything that it has started if it
+//! takes too long.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::env;
+use crate::manifest::Source;
+use crate::report::Commit;
+
+/// More files than this are not asked about: a process for each would take longer than the plan.
+const MAX_FILES: usize = 50;
+
+/// The longest that all questions together may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An answer has an id, a name, a date and the names of a few refs.
+const MAX_OUTPUT_BYTES: u64 = 64 << 10;
+
+/// Options of git itself: no program, no lock, no fetch, and the history as it was made. The
+/// options of `-c` go before the settings of the repository, so that none of these can start a
+/// program.
+const GIT_OPTIONS: &[&str] = &[
+    "--no-pager",
+    "--no-optional-locks",
+    "--no-replace-objects",
+    "--literal-pathspecs",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.pager=cat",
+    "-c",
+    "core.sshCommand=false",
+    "-c",
+    "core.gitProxy=",
+    "-c",
+    "core.askPass=",
+    "-c",
+    "core.alternateRefsCommand=false",
+    "-c",
+    "credential.helper=",
+    "-c",
+    "diff.external=",
+    "-c",
+    "gpg.program=false",
+    "-c",
+    "log.showSignature=false",
+    "-c",
+    "log.mailmap=false",
+    "-c",
+    "maintenance.auto=false",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "safe.bareRepository=explicit",
+    // A git that does not know GIT_NO_LAZY_FETCH fetches nothing either.
+    "-c",
+    "protocol.allow=never",
+    "-c",
+    "protocol.ext.allow=never",
+    "-c",
+    "protocol.file.allow=never",
+    "-c",
+    "protocol.git.allow=never",
+    "-c",
+    "protocol.http.allow=never",
+    "-c",
+    "protocol.https.allow=never",
+    "-c",
+    "protocol.ssh.allow=never",
+];
+
+/// The question: id, author and date of the last commit, and whether its parents were cut off.
+const LOG_OPTIONS: &[&str] = &[
+    "log",
+    "-1",
+    "--no-patch",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-show-signature",
+    "--no-color",
+    "--encoding=UTF-8",
+    "--format=%H%n%an%n%as%n%D",
+    "--",
+];
+
+/// The name that git shows beside a commit whose parents are not there: the boundary of a shallow
+/// clone.
+const BOUNDARY: &str = "grafted";
+
+/// Git, as it was asked.
+pub(super) struct GitQuery(JoinHandle<BTreeMap<String, Commit>>);
+
+/// Asks git for the last commit of each file, beside whatever else is done meanwhile. Must be
+/// called within a runtime.
+pub(super) fn query(sources: &[Source]) -> GitQuery {
+    let names: Vec<Arc<str>> =
+        sources.iter().take(MAX_FILES).map(|source| Arc::clone(&source.name)).collect();
+    GitQuery(tokio::spawn(async move {
+        let mut commits = BTreeMap::new();
+        let asking = async {
+            for name in names {
+                if let Some(commit) = last_commit(Path::new(&*name)).await {
+                    commits.insert(name.to_string(), commit);
+                }
+            }
+        };
+        // What was answered in time counts.
+        let _ = tokio::time::timeout(TIMEOUT, asking).await;
+        commits
+    }))
+}
+
+impl GitQuery {
+    /// The last commit of each file, where git is there and knows the file.
+    pub(super) async fn answer(mut self) -> BTreeMap<String, Commit> {
+        (&mut self.0).await.unwrap_or_default()
+    }
+}
+
+impl Drop for GitQuery {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn last_commit(file: &Path) -> Option<Commit> {
+    let (folder, name) = (file.parent()?, file.file_name()?);
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut command = Command::new("git");
+    command.args(GIT_OPTIONS).args(LOG_OPTIONS).arg(name).current_dir(folder);
+    command
+        .env_clear()
+        .envs(env::git_variables())
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_LAZY_FETCH", "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut running = GitProcess(command.spawn().ok()?);
+    let mut answer = Vec::new();
+    let stdout = running.0.stdout.take()?;
+    stdout.take(MAX_OUTPUT_BYTES).read_to_end(&mut answer).await.ok()?;
+    let ended = running.0.wait().await.ok()?;
+    if ended.success() { parse_commit(std::str::from_utf8(&answer).ok()?) } else { None }
+}
+
+/// A running git. Dropped before it has ended, it is killed with everything that it has started.
+struct GitProcess(Child);
+
+impl Drop for GitProcess {
+    fn drop(&mut self) {
+        // A child that has ended has no number any more. What is not Unix has no groups; there
+        // tokio kills the child.
+        #[cfg(unix)]
+        if let Some(group) =
+            self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn parse_commit(text: &str) -> Option<Commit> {
+    let mut lines = text.lines();
+    let (id, author, date) = (lines.next()?, lines.next()?, lines.next()?);
+    let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // A boundary seems to have made every file that is older than it.
+    let is_boundary = lines.next().unwrap_or_default().split(", ").any(|name| name == BOUNDARY);
+    (is_id && !is_boundary).then(|| Commit {
+        id: id.to_owned(),
+        author: author.to_owned(),
+        date: date.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_commit_is_left_out() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        let commit = parse_commit(&format!("{id}\nAnna\n2026-11-01\n\n")).unwrap();
+        assert_eq!((commit.author.as_str(), commit.date.as_str()), ("Anna", "2026-11-01"));
+        assert!(
+            parse_commit(&format!("{id}\nAnna\n2026-11-01\nHEAD -> main, grafted-later\n"))
+                .is_some()
+        );
+        assert_eq!(parse_commit(&format!("{id}\nAnna\n2026-11-01\ngrafted, HEAD -> main\n")), None);
+        assert_eq!(parse_commit(""), None);
+        assert_eq!(parse_commit("warning: odd\nx\ny\n"), None);
+        assert_eq!(last_commit(Path::new("/nowhere/lead.yaml")).await, None);
+    }
+}

@@ -1,0 +1,105 @@
+//! A small web server for those who watch a long-running recard: pages of text over HTTP, to be
+//! read and nothing else.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::error::CliError;
+use crate::diagnostic::mask;
+
+/// A page.
+pub(super) struct TextResponse {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// What kind of text it is.
+    pub(super) content_type: &'static str,
+    /// The text.
+    pub(super) text: String,
+}
+
+impl TextResponse {
+    /// A page of plain text.
+    pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", text: text.into() }
+    }
+}
+
+/// Gives the page of a path.
+pub(super) type Routes = Arc<dyn Fn(&str) -> TextResponse + Send + Sync>;
+
+/// A running server. It ends when it is dropped.
+pub(super) struct HttpServer {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl HttpServer {
+    /// Listens on an address; port 0 takes a free one.
+    pub(super) async fn bind(address: SocketAddr, routes: Routes) -> Result<Self, CliError> {
+        let cannot = |problem: std::io::Error| {
+            CliError::general(tr!("cannot listen on {address}: {problem}", address, problem))
+                .hint(tr!("choose another one with --listen"))
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        Ok(Self { address, serving: tokio::spawn(serve(listener, routes)) })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Routes) {
+    loop {
+        // A connection that could not be taken is not worth ending for; most likely there are too
+        // many of them.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let routes = Arc::clone(&routes);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let response = respond(&routes, &request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // A reader that goes away is no error here.
+            let _ = connection.await;
+        });
+    }
+}
+
+fn respond(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let page = match *request.method() {
+        Method::GET | Method::HEAD => routes(request.uri().path()),
+        _ => TextResponse::plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(mask(&page.text).into_owned())));
+    *response.status_mut() = page.status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
+    response
+}

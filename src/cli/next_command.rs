@@ -1,0 +1,119 @@
+//! The commands that recard tells people to type next, and what they need of the one before.
+//!
+//! Whoever has named the portal or the store on the command line would otherwise copy a command
+//! that ends with "no portal is given", or looks into another store. What comes from the
+//! environment is still there for the next command.
+
+use std::path::Path;
+
+use super::args::GlobalArgs;
+use super::env;
+use crate::diagnostic::visible;
+
+/// Where the store is unless somebody says otherwise.
+pub(super) const DEFAULT_STORE: &str = ".recard";
+
+/// The options of a command that name the portal and the store, with a blank before each; nothing
+/// if the environment names them.
+pub(super) fn global_flags(global: &GlobalArgs) -> String {
+    let said = |variable: &str, value: &str| env::is_set_to(variable, value);
+    let store = global.store.display().to_string();
+    let mut text = String::new();
+    let mut add = |option: &str, value: &str| {
+        text.push_str(" --");
+        text.push_str(option);
+        text.push(' ');
+        text.push_str(&shell_quote(value));
+    };
+    if let Some(portal) = global.portal.as_deref().filter(|portal| !said("RECARD_PORTAL", portal)) {
+        add("portal", portal);
+    }
+    if let Some(file) = &global.webhook_url_file {
+        add("webhook-url-file", &file.display().to_string());
+    }
+    if store != DEFAULT_STORE && !said("RECARD_STORE", &store) {
+        add("store", &store);
+    }
+    text
+}
+
+/// A path as a word for a shell.
+pub(super) fn shell_word(path: &Path) -> String {
+    shell_quote(&path.display().to_string())
+}
+
+/// Returns a text as one word for a shell. What a build server would take for a command is written
+/// so that only the shell puts it together again; a control character has no such form, and is
+/// shown as one.
+fn shell_quote(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-:=,+@%".contains(c);
+    let is_plain = !text.is_empty() && text.chars().all(plain) && visible(text) == text;
+    if is_plain {
+        return text.to_owned();
+    }
+    let mut word = String::from("'");
+    for c in text.chars() {
+        if matches!(c, ':' | '#') && word.ends_with(c) {
+            word.push_str("''");
+        }
+        match c {
+            '\'' => word.push_str(r"'\''"),
+            c => word.push(c),
+        }
+    }
+    word + "'"
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn what_was_said_on_the_command_line_is_said_again() {
+        let again =
+            |line: &str| global_flags(&Cli::try_parse_from(line.split(' ')).unwrap().global);
+        assert_eq!(again("recard plan -f x"), "");
+        assert_eq!(again("recard plan -f x --portal embedded"), " --portal embedded");
+        assert_eq!(again("recard plan -f x --quiet --store ../kept"), " --store ../kept");
+        assert_eq!(
+            again("recard plan -f x --webhook-url-file /run/hook --store .recard"),
+            " --webhook-url-file /run/hook"
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_as_it_was_meant() {
+        for text in [
+            "plan.json",
+            "a b",
+            "it's",
+            "$HOME",
+            "",
+            "*",
+            "план.json",
+            r#"a"b\c"#,
+            "a::b",
+            ":::",
+            "##[x]",
+            "'::'",
+        ] {
+            assert_eq!(
+                visible(&shell_word(Path::new(text))),
+                shell_word(Path::new(text)),
+                "it is shown as it is"
+            );
+            assert_eq!(
+                shlex::split(&shell_word(Path::new(text))),
+                Some(vec![text.to_owned()]),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            shell_word(Path::new("plans/a-1.recard-plan.json")),
+            "plans/a-1.recard-plan.json"
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! Whether the owner of the webhook may do what a plan says, as far as reads can tell.
+//!
+//! The portal lets everybody read the common cards, but only an administrator of the CRM reset
+//! them, and its profile tells administrators of the portal alone. Without a look at the card of
+//! somebody else, the plan of an employee would seem well, and every one of its resets would be
+//! refused.
+
+use super::session::Session;
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
+use crate::model::{CardKey, LeadCustomerType, UnreadableReason, UserId};
+use crate::plan::{Decision, HoldReason, Plan, PlannedTarget};
+use crate::ports::{CardRead, PortalError, ReadPortal as _};
+
+/// A warning if the portal treats the owner of the webhook as somebody who may not do it. Asks one
+/// thing more than the plan did only if it says nothing about it.
+pub(super) async fn warning(
+    session: &Session,
+    plan: &Plan,
+) -> Result<Option<Diagnostic>, PortalError> {
+    let caller = &session.caller;
+    if caller.portal_admin {
+        return Ok(None);
+    }
+    let of_others =
+        |target: &&PlannedTarget| target.key.user().is_some_and(|user| user != caller.user);
+    let refused = |target: &PlannedTarget| {
+        matches!(
+            target.decision,
+            Decision::Hold(HoldReason::Unreadable(UnreadableReason::Refused { .. }))
+        )
+    };
+    let others: Vec<&PlannedTarget> = plan.targets.iter().filter(of_others).collect();
+    let found = match others.iter().find(|target| refused(target)) {
+        Some(target) => Some(*target),
+        None if !others.is_empty() => None,
+        None => match plan.resets().find(|target| target.key.user().is_none()) {
+            Some(common) if reads_of_others_are_refused(session).await? => Some(common),
+            Some(_) | None => None,
+        },
+    };
+    Ok(found.map(|target| {
+        let text = tr!("user {}, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, \
+             and changes of common cards", caller.user);
+        let help = tr!("make the webhook as an administrator of the CRM (of the portal, before release 25.100)");
+        Diagnostic::warning(DiagnosticCode::NotAdministrator, target.origin.place.clone(), text).help(help)
+    }))
+}
+
+/// The card of a user who cannot exist may be read by those who may read everybody's.
+async fn reads_of_others_are_refused(session: &Session) -> Result<bool, PortalError> {
+    let nobody = [CardKey::personal(UserId::IMPOSSIBLE, LeadCustomerType::Simple)];
+    let mut refused = false;
+    let mut sink = |_: CardKey, read: CardRead| refused = matches!(read, CardRead::Refused(_));
+    session.portal.reader().read_cards(&nobody, &mut sink).await?;
+    Ok(refused)
+}

@@ -1,0 +1,51 @@
+//! The names of people, for reports about runs of the past: a journal holds ids alone.
+
+use std::collections::BTreeMap;
+
+use super::session::Session;
+use crate::model::{CardKey, PersonName, RunId, UserId};
+use crate::ports::{PeopleQuery, ReadPortal as _, RunPurpose};
+use crate::records::plan_file::PlanFile;
+use crate::store::Store;
+
+/// How far a restore of a restore of a run is followed back.
+const MAX_DEPTH: usize = 10;
+
+/// The names that a run's plan holds; those of the run that it restores, if it is a restore. A name
+/// is never worth a failure: what cannot be read is left out.
+pub(super) fn for_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
+    let mut run = run.clone();
+    for _ in 0..MAX_DEPTH {
+        if let Ok(Some(bytes)) = store.plan(&run) {
+            let targets =
+                PlanFile::parse(&bytes).map(|file| file.content.targets).unwrap_or_default();
+            let named = targets.into_iter().filter(|target| !target.name.as_str().is_empty());
+            return named.filter_map(|target| Some((target.key.user()?, target.name))).collect();
+        }
+        match store.summary(&run).map(|summary| summary.header.purpose) {
+            Ok(RunPurpose::Restore(of)) => run = of,
+            Ok(RunPurpose::Apply) | Err(_) => break,
+        }
+    }
+    BTreeMap::new()
+}
+
+/// The names of the people behind these cards: those that the run's plan holds, and of the others
+/// what the portal says.
+pub(super) async fn for_cards(
+    session: &Session,
+    run: &RunId,
+    keys: &[CardKey],
+) -> BTreeMap<UserId, PersonName> {
+    let mut names = for_run(&session.store, run);
+    let mut missing: Vec<UserId> = keys.iter().filter_map(|key| key.user()).collect();
+    missing.retain(|user| !names.contains_key(user));
+    missing.dedup();
+    if !missing.is_empty() {
+        let found = session.portal.reader().people(&PeopleQuery::Ids(missing.clone())).await;
+        let asked =
+            found.unwrap_or_default().into_iter().filter(|person| missing.contains(&person.id));
+        names.extend(asked.map(|person| (person.id, person.name)));
+    }
+    names
+}

@@ -1,0 +1,266 @@
+//! Signals: the first one stops the command in order, the second one ends it at once.
+//!
+//! The command works on a thread of its own, and the signals are heard on another one: whatever the
+//! command waits for (a pipe, a folder on a dead file system, a reader of stdout), a signal is
+//! always heard. After the first signal:
+//!
+//! - reads and waits are dropped ([`Interrupt::unless_cancelled`], [`Interrupt::run_blocking`]), and the
+//!   command ends in order;
+//! - a run that writes ([`Interrupt::begin_writing`]) is waited for: its requests in flight, its
+//!   journal and its report;
+//! - a command that writes nothing and does not come to its end within [`GRACE_PERIOD`] is left behind.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::error::CliError;
+use super::exit;
+use super::ui::Ui;
+use crate::engine::{CancellationHandle, CancellationToken, cancellation};
+use crate::i18n::Text;
+use crate::portal::HttpPortal;
+
+/// Time that a command without a run has to end in order after the first signal. With it and
+/// [`MESSAGE_TIMEOUT`], the process ends within a second.
+const GRACE_PERIOD: Duration = Duration::from_millis(600);
+
+/// Time that a word about a signal may take. Nobody may read stderr any more.
+const MESSAGE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Listens for signals.
+#[derive(Clone)]
+pub(super) struct Interrupt {
+    handle: CancellationHandle,
+    signal: CancellationToken,
+    portal: Arc<Mutex<Option<HttpPortal>>>,
+    code: Arc<OnceLock<u8>>,
+    /// Told once a signal came.
+    signal_received: Arc<Notify>,
+    /// Number of runs that write.
+    writing: Arc<watch::Sender<usize>>,
+}
+
+/// A run that writes. Signals wait for it as long as it lives.
+#[must_use = "signals wait for the run for as long as it lives"]
+pub(super) struct WritingRun(Arc<watch::Sender<usize>>);
+
+impl Drop for WritingRun {
+    fn drop(&mut self) {
+        self.0.send_modify(|runs| *runs -= 1);
+    }
+}
+
+impl Interrupt {
+    /// Nothing happened yet. What is said in reports about the end of the command is told the
+    /// signal, too.
+    pub(super) fn new(ui: &Ui) -> Self {
+        let (handle, signal) = cancellation();
+        let (signal_received, writing) = (Arc::default(), Arc::new(watch::Sender::new(0)));
+        Self { handle, signal, portal: Arc::default(), code: ui.signal(), signal_received, writing }
+    }
+
+    /// The wish to stop, for the engine.
+    pub(super) fn signal(&self) -> &CancellationToken {
+        &self.signal
+    }
+
+    /// A portal that is to wait no longer once somebody wishes to stop.
+    pub(super) fn register_portal(&self, portal: &HttpPortal) {
+        if let Ok(mut slot) = self.portal.lock() {
+            *slot = Some(portal.clone());
+        }
+        if let Some(reason) = self.signal.reason() {
+            portal.cancel(&reason);
+        }
+    }
+
+    /// Waits until somebody wishes to stop.
+    pub(super) async fn cancelled(&self) {
+        self.signal.cancelled().await;
+    }
+
+    /// The exit code of the signal that came, if one did.
+    pub(super) fn code(&self) -> Option<u8> {
+        self.code.get().copied()
+    }
+
+    /// Marks the begin of a run that writes.
+    ///
+    /// # Errors
+    ///
+    /// If a signal came: then no run begins any more.
+    pub(super) fn begin_writing(&self) -> Result<WritingRun, CliError> {
+        self.writing.send_modify(|runs| *runs += 1);
+        let writing = WritingRun(Arc::clone(&self.writing));
+        // Looked at behind the mark: `listen` looks for the mark behind the code.
+        if self.code().is_some() { Err(interrupted()) } else { Ok(writing) }
+    }
+
+    /// Stops the command at the first signal, on the thread of the command: where a request has
+    /// been made up, it is sent before the command hears of the signal. Never comes to an end.
+    pub(super) async fn relay(&self) -> Infallible {
+        self.signal_received.notified().await;
+        self.handle.cancel(tr_later!("interrupted"));
+        if let Ok(slot) = self.portal.lock()
+            && let Some(portal) = slot.as_ref()
+        {
+            portal.cancel("interrupted");
+        }
+        std::future::pending().await
+    }
+
+    /// Does work, and drops it if a stop is asked for while no run writes.
+    pub(super) async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let stopped = async {
+            self.cancelled().await;
+            if *self.writing.borrow() > 0 {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = stopped => Err(interrupted()),
+        }
+    }
+
+    /// Does work that blocks on another thread, and leaves it behind if a stop is asked for.
+    pub(super) async fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CliError> {
+        let done = tokio::task::spawn_blocking(work);
+        tokio::select! {
+            biased;
+            done = done => match done {
+                Ok(done) => Ok(done),
+                Err(ended) => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(interrupted()),
+                },
+            },
+            () = self.cancelled() => Err(interrupted()),
+        }
+    }
+
+    /// Waits for signals; returns with the exit code when the process is to end whatever the
+    /// command does.
+    pub(super) async fn listen(&self, mut signals: Signals, ui: &Ui) -> u8 {
+        let first = signals.next().await;
+        let _ = self.code.set(first);
+        self.signal_received.notify_one();
+        say(ui, tr!("interrupted: finishing what is under way; once more to stop at once")).await;
+        tokio::select! {
+            second = signals.next() => {
+                say(ui, tr!("stopped at once; `recard resume` settles what was under way")).await;
+                second
+            }
+            () = self.grace_period_over() => first,
+        }
+    }
+
+    /// Waits until the command has had its time to end in order.
+    async fn grace_period_over(&self) {
+        let mut runs = self.writing.subscribe();
+        // The sender lives as long as `self`.
+        let _ = runs.wait_for(|runs| *runs == 0).await;
+        tokio::time::sleep(GRACE_PERIOD).await;
+    }
+}
+
+/// Returns the failure of a command that was stopped before it wrote anything.
+pub(super) fn interrupted() -> CliError {
+    CliError::refused(tr!("interrupted; nothing was written"))
+}
+
+/// Says something about a signal. The command may be stuck with stderr in its hands, so it is said
+/// on a thread of its own.
+async fn say(ui: &Ui, text: Text) {
+    let ui = ui.clone();
+    let said = tokio::task::spawn_blocking(move || ui.warn(text));
+    let _ = tokio::time::timeout(MESSAGE_TIMEOUT, said).await;
+}
+
+/// The signals that end the program. Made once, so that none is missed between the first and the
+/// second.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    streams: Option<SignalStreams>,
+}
+
+#[cfg(unix)]
+struct SignalStreams {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    /// The terminal has gone away. Nothing where the signal is to be ignored.
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    pub(super) fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let streams = || -> std::io::Result<SignalStreams> {
+            // Asked first: to listen for the signal ends that it is ignored.
+            let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+            Ok(SignalStreams {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup,
+            })
+        };
+        Self { streams: streams().ok() }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn new() -> Self {
+        Self {}
+    }
+
+    /// The exit code of the next signal. Waits for ever where signals cannot be had.
+    #[cfg(unix)]
+    async fn next(&mut self) -> u8 {
+        let Some(SignalStreams { interrupt, terminate, hangup }) = &mut self.streams else {
+            return std::future::pending().await;
+        };
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => exit::INTERRUPTED,
+            _ = terminate.recv() => exit::TERMINATED,
+            _ = hung_up => exit::TERMINATED,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => exit::INTERRUPTED,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Tells whether the process was started with SIGHUP ignored, as `nohup` does. Where the system
+/// does not tell, the signal is left as it is: by itself it ends a process, and one that was told
+/// to ignore it goes on.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A bit for each signal from the number 1 on, and SIGHUP is that one.
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_none_or(|mask| mask & 1 == 1)
+}

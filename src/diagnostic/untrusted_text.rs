@@ -1,0 +1,202 @@
+//! Foreign text, made safe for terminals and build servers.
+//!
+//! Names of people, titles of sections, reasons in manifests, names of files and the portal's own
+//! messages can hold anything: an escape sequence that rewrites the terminal, a mark that turns the
+//! direction of writing, a command to a build server. Everything that shows such a text calls a
+//! function of this module. A format with an escape of its own (JSON, XML, HTML) uses that instead,
+//! by the same two tests, [`is_unsafe`] and [`CommandMarkers`], so that the decoded value stays exact.
+//!
+//! Build servers look for commands in the lines of a log: GitHub Actions for `::name` at the
+//! beginning of a line and `##[name]` anywhere, Azure Pipelines for `##vso[` and `##[`, TeamCity
+//! for `##teamcity[`. Where a sign of these stands is decided by text that may come later, so the
+//! signs are taken apart at every position.
+
+use std::borrow::Cow;
+
+/// What stands in place of a character that a terminal would obey.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Tests whether a character is a control character, or a mark that turns the direction of writing
+/// or ends a line without being one. The joiners that some scripts and emoji need are not.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// Search for the signs of build servers in a text, character by character.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CommandMarkers {
+    last: Option<char>,
+    before_last: Option<char>,
+}
+
+impl CommandMarkers {
+    /// Tells whether the next character of the text would complete a sign, so that something must
+    /// stand in front of it.
+    ///
+    /// A blank breaks `::` and `##[`. A format with escapes writes the character as an escape
+    /// instead.
+    pub(crate) fn completes(&mut self, next: char) -> bool {
+        let colons = next == ':' && self.last == Some(':');
+        let hashes = !matches!(next, '#' | ' ' | '\n')
+            && self.last == Some('#')
+            && self.before_last == Some('#');
+        (self.before_last, self.last) = (self.last, Some(next));
+        colons || hashes
+    }
+
+    /// Tells the same for formats that can only escape punctuation: the second of two hashes counts
+    /// in place of what follows.
+    pub(crate) fn doubles(&mut self, next: char) -> bool {
+        let doubles = matches!(next, ':' | '#') && self.last == Some(next);
+        self.last = Some(next);
+        doubles
+    }
+}
+
+/// Returns a text for one line, without what would move the cursor, change colors or turn the
+/// direction of writing, and with the signs of build servers taken apart. Line breaks are replaced
+/// as well.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if is_harmless(text, is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut signs = CommandMarkers::default();
+    for c in text.chars() {
+        push(&mut out, &mut signs, if is_unsafe(c) { REPLACEMENT } else { c });
+    }
+    Cow::Owned(out)
+}
+
+/// Returns a text of several lines, each made safe by [`visible`].
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    if is_harmless(text, |c| is_unsafe(c) && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
+}
+
+/// Returns a text with the control and direction characters replaced, and the signs of build
+/// servers left as they are: for formats that escape those themselves.
+pub(crate) fn strip_controls(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect())
+}
+
+/// Returns a finished text for a terminal or a log. It may have lines, tabs, and the colors that
+/// recard itself has put in; all other control characters, and the signs of build servers, are
+/// treated as [`visible`] treats them.
+///
+/// This is the last guard in front of a stream. It cannot tell recard's colors from foreign ones,
+/// so foreign text goes through [`visible`] before it is put in.
+pub fn terminal_safe(text: &str) -> Cow<'_, str> {
+    if is_harmless(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t')) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut signs = CommandMarkers::default();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(length) = color(rest) {
+            // What is on both sides of a color stands together once the color is taken off.
+            out.push_str(rest.get(..length).unwrap_or_default());
+            rest = rest.get(length..).unwrap_or_default();
+            continue;
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        let kept = matches!(c, '\n' | '\t') || (c == '\r' && rest.starts_with('\n'));
+        let shown = if is_unsafe(c) && !kept { REPLACEMENT } else { c };
+        if shown == ':' && out.ends_with(':') && is_in_address(&out, rest) {
+            out.push(':');
+            signs = CommandMarkers::default();
+            continue;
+        }
+        push(&mut out, &mut signs, shown);
+    }
+    Cow::Owned(out)
+}
+
+fn push(out: &mut String, signs: &mut CommandMarkers, c: char) {
+    if signs.completes(c) {
+        out.push(' ');
+    }
+    out.push(c);
+}
+
+fn is_harmless(text: &str, disturbs: impl Fn(char) -> bool) -> bool {
+    !text.contains("::") && !text.contains("##") && !text.contains(disturbs)
+}
+
+/// The length of the color sequence (SGR) that a text begins with.
+fn color(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
+    parameters.get(end..)?.starts_with('m').then_some(end + 3)
+}
+
+/// Tests whether two colons belong to an IPv6 address in brackets, such as `[::1]`; `before` ends
+/// with the first of them.
+fn is_in_address(before: &str, after: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    let opens = before.trim_end_matches(is_part).ends_with('[');
+    opens && after.trim_start_matches(is_part).starts_with(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visible_leaves_no_character_that_a_terminal_obeys() {
+        assert_eq!(visible("Anna Петрова 👩‍🔧"), "Anna Петрова 👩‍🔧");
+        assert_eq!(
+            visible("\u{1b}[31mred\u{9b}m\r\n\u{202e}x"),
+            "\u{fffd}[31mred\u{fffd}m\u{fffd}\u{fffd}\u{fffd}x"
+        );
+        for c in [
+            '\0', '\u{7f}', '\u{85}', '\u{200f}', '\u{2028}', '\u{2066}', '\u{206a}', '\u{feff}',
+            '\u{fff9}',
+        ] {
+            assert_eq!(visible(&format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+    }
+
+    #[test]
+    fn visible_signs_of_build_servers_are_taken_apart_at_every_position() {
+        for (text, safe) in [
+            ("::error::x", ": :error: :x"),
+            ("Anna ::error::x", "Anna : :error: :x"),
+            (":::", ": : :"),
+            ("##[error]y", "## [error]y"),
+            ("a ##vso[task.complete]", "a ## vso[task.complete]"),
+            ("x##teamcity[message]", "x## teamcity[message]"),
+            ("###[x]", "### [x]"),
+            ("\u{202e}::x", "\u{fffd}: :x"),
+            ("##\u{1b}[0m[x]", "## \u{fffd}[0m[x]"),
+            ("a: b #1 ## c", "a: b #1 ## c"),
+        ] {
+            assert_eq!(visible(text), safe);
+            assert_eq!(visible(safe), safe, "a safe text stays as it is");
+            assert_eq!(terminal_safe(&visible(text)), safe, "the guard finds nothing left");
+        }
+    }
+
+    #[test]
+    fn guarded_keeps_lines_and_colors_and_nothing_else() {
+        let own = "\u{1b}[1mPlan:\u{1b}[0m\n\tone\r\ntwo\u{1b}[1;38;5;9m!";
+        assert_eq!(terminal_safe(own), own);
+        assert_eq!(
+            terminal_safe("a\rb\u{1b}[2Jc\u{1b}]0;t\u{7}"),
+            "a\u{fffd}b\u{fffd}[2Jc\u{fffd}]0;t\u{fffd}"
+        );
+        assert_eq!(terminal_safe("a:\u{1b}[0m:b #\u{1b}[0m#[c]"), "a:\u{1b}[0m :b #\u{1b}[0m# [c]");
+        assert_eq!(
+            terminal_safe("at http://[::1]:80, [::error]"),
+            "at http://[::1]:80, [: :error]"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! Everybody's cards: who has one, and what it holds. For `recard inventory` and `recard export`.
+
+use std::collections::BTreeMap;
+
+use super::{Observer, observe};
+use crate::model::{
+    CardKey, CardState, Department, DepartmentId, Identity, Layout, LeadCustomerType, Observed,
+    Person, Snapshot, UserId,
+};
+use crate::ports::{PeopleQuery, PortalError, ReadPortal};
+
+/// The active people of a portal, its departments, and the cards of all of them.
+#[derive(Clone, Debug)]
+pub struct CardInventory {
+    /// The active people, guests included.
+    pub people: BTreeMap<UserId, Person>,
+    /// The departments.
+    pub departments: BTreeMap<DepartmentId, Department>,
+    /// The common cards, and both cards of every person.
+    pub snapshot: Snapshot,
+}
+
+/// What a survey says about one card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardPresence<'a> {
+    /// It is at its default.
+    Nothing,
+    /// It was arranged by somebody.
+    Card(&'a Layout),
+    /// It could not be read.
+    Unread,
+}
+
+/// Asks for all active people and departments, and reads every card.
+///
+/// # Errors
+///
+/// If the portal cannot be used at all. A single card that cannot be read is a hole, not an error.
+pub async fn take_inventory<P: ReadPortal>(
+    portal: &P,
+    caller: &Identity,
+    observer: &dyn Observer,
+) -> Result<CardInventory, PortalError> {
+    let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
+    let people = portal.people(&PeopleQuery::AllActive).await?;
+    // A portal that ignores the filter returns dismissed people too, whose cards are of no
+    // interest.
+    let people: BTreeMap<UserId, Person> = people
+        .into_iter()
+        .filter(|person| person.active)
+        .map(|person| (person.id, person))
+        .collect();
+    let personal = |user: UserId| LeadCustomerType::ALL.map(|lead| CardKey::personal(user, lead));
+    let common = LeadCustomerType::ALL.map(CardKey::common);
+    let targets: Vec<CardKey> =
+        common.into_iter().chain(people.keys().copied().flat_map(personal)).collect();
+    let snapshot = observe(portal, caller, &targets, observer).await?;
+    Ok(CardInventory { people, departments, snapshot })
+}
+
+impl CardInventory {
+    /// What was found of a card.
+    pub fn card(&self, key: CardKey) -> CardPresence<'_> {
+        match self.snapshot.card(key) {
+            Some(Observed::Known(CardState::Customized(layout))) => CardPresence::Card(layout),
+            Some(Observed::Known(CardState::Default | CardState::CommonDefault)) => {
+                CardPresence::Nothing
+            }
+            Some(Observed::Unreadable(_)) | None => CardPresence::Unread,
+        }
+    }
+
+    /// Every card that somebody arranged, sorted.
+    pub fn cards(&self) -> impl Iterator<Item = (CardKey, &Layout)> {
+        self.snapshot.cards.iter().filter_map(|(key, _)| match self.card(*key) {
+            CardPresence::Card(layout) => Some((*key, layout)),
+            CardPresence::Nothing | CardPresence::Unread => None,
+        })
+    }
+
+    /// How many cards could not be read.
+    pub fn unread(&self) -> u32 {
+        let unread = self
+            .snapshot
+            .cards
+            .iter()
+            .filter(|(key, _)| self.card(*key) == CardPresence::Unread)
+            .count();
+        u32::try_from(unread).unwrap_or(u32::MAX)
+    }
+
+    /// Leaves only people who belong to one of the departments, directly or through those below.
+    pub fn retain_departments(&mut self, wanted: &[DepartmentId]) {
+        let is_below = |id: &DepartmentId| {
+            // A ring of departments ends by itself: no way is longer than there are departments.
+            let up = std::iter::successors(Some(*id), |id| {
+                self.departments.get(id).and_then(|one| one.parent)
+            });
+            up.take(self.departments.len() + 1).any(|id| wanted.contains(&id))
+        };
+        let stays = |person: &Person| person.departments.iter().any(is_below);
+        let people: BTreeMap<UserId, Person> = self
+            .people
+            .iter()
+            .filter(|(_, person)| stays(person))
+            .map(|(id, person)| (*id, person.clone()))
+            .collect();
+        self.snapshot
+            .cards
+            .retain(|(key, _)| key.user().is_none_or(|user| people.contains_key(&user)));
+        self.people = people;
+    }
+}

@@ -1,0 +1,436 @@
+//! Settles a run that was cut: what surely happened, what surely did not, and what must be asked of
+//! the portal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::evidence::evidence_of_run;
+use super::execute::{ExecuteOptions, Executor, SnapshotAge, StopCause};
+use super::observe::observe;
+use super::salvage::MendedJournal;
+use super::verdict::{CardTask, Goal};
+use super::{Event, Observer, TargetOutcome, cancellation};
+use crate::model::{
+    CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome,
+    RunId, Snapshot, Totals, UnreadableReason, UserId,
+};
+use crate::ports::{
+    Archive, Interrupted, JournalRecord, PortalError, RunHeader, RunLog, SetPurpose, StoreError,
+    WritePortal,
+};
+
+/// What became of a run, after it was settled.
+#[derive(Clone, Debug)]
+pub struct RecoveryReport {
+    /// The run.
+    pub run: RunId,
+    /// Every planned target, sorted; those that the run had settled itself included.
+    pub targets: Vec<TargetOutcome>,
+    /// The targets that were settled just now.
+    pub recovered_now: Vec<CardKey>,
+    /// The sums over all targets.
+    pub totals: Totals,
+}
+
+/// Why a run could not be settled. It can be tried again.
+#[derive(Debug, Error)]
+pub enum RecoveryError {
+    /// The journal does not begin as every journal of recard does.
+    #[error("{}", tr!("the journal does not begin with a run's header"))]
+    NoHeader,
+    /// The run was somebody else's, and what is in doubt must be looked at or put back as that
+    /// person.
+    #[error("{}", tr!("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled", run, now))]
+    OtherCaller {
+        /// Who made the run.
+        run: UserId,
+        /// Whose the webhook is now.
+        now: UserId,
+    },
+    /// The store failed.
+    #[error("{}", tr!("the store failed; the run is not settled"))]
+    Store(#[from] StoreError),
+    /// The portal could not be asked.
+    #[error("{}", tr!("the portal could not be asked; the run is not settled"))]
+    Portal(#[from] PortalError),
+}
+
+/// How far the journal says that a target came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TargetProgress {
+    /// No request with it was about to leave.
+    Untouched,
+    /// A reset was about to leave. With the digest of the backup, unless it was blind.
+    ResetPending(Option<Digest>),
+    /// A `set` of a restore was about to leave, with this digest.
+    SetPending(Digest),
+    /// A write had removed a newer layout by mistake, and it was about to be stored again.
+    CompensationPending {
+        /// The newer layout.
+        newer: Digest,
+        /// The layout that the run itself left on the card; none after a reset.
+        left: Option<Digest>,
+    },
+    /// It has its outcome.
+    Completed(Outcome),
+}
+
+/// A journal, read as the story of its targets.
+struct JournalReplay<'a> {
+    header: &'a RunHeader,
+    progress: BTreeMap<CardKey, TargetProgress>,
+    closed: bool,
+}
+
+impl<'a> JournalReplay<'a> {
+    fn from_records(records: &'a [JournalRecord]) -> Option<Self> {
+        let Some(JournalRecord::Opened(header)) = records.first() else { return None };
+        let mut replay = Self {
+            header,
+            progress: header
+                .targets
+                .iter()
+                .map(|target| (target.key, TargetProgress::Untouched))
+                .collect(),
+            closed: false,
+        };
+        for record in records {
+            match record {
+                JournalRecord::Opened(_) => {}
+                JournalRecord::Intent { targets } => {
+                    let intents = targets
+                        .iter()
+                        .map(|(key, digest)| (*key, TargetProgress::ResetPending(*digest)));
+                    replay.progress.extend(intents);
+                }
+                JournalRecord::SetIntent { target, digest, purpose } => {
+                    // A `set` that follows a reset of the same card takes the reset back.
+                    let left = match (replay.progress.get(target), purpose) {
+                        (Some(TargetProgress::ResetPending(_)), _) => Some(None),
+                        (Some(TargetProgress::CompensationPending { newer, .. }), _) => {
+                            Some(Some(*newer))
+                        }
+                        (Some(TargetProgress::SetPending(wanted)), SetPurpose::Compensation) => {
+                            Some(Some(*wanted))
+                        }
+                        (_, SetPurpose::Compensation) => Some(None),
+                        (_, SetPurpose::Planned) => None,
+                    };
+                    let progress = match left {
+                        Some(left) => TargetProgress::CompensationPending { newer: *digest, left },
+                        None => TargetProgress::SetPending(*digest),
+                    };
+                    replay.progress.insert(*target, progress);
+                }
+                JournalRecord::Completed { target, outcome } => {
+                    replay.progress.insert(*target, TargetProgress::Completed(outcome.clone()));
+                }
+                JournalRecord::Closed { .. } => replay.closed = true,
+            }
+        }
+        Some(replay)
+    }
+
+    /// The layout that a target had when the run was planned; nothing if it was at its default.
+    fn planned(&self, key: CardKey) -> Option<Digest> {
+        self.header.targets.iter().find(|target| target.key == key).and_then(|target| target.digest)
+    }
+
+    /// The targets of which only the portal can tell what became of them.
+    fn indeterminate(&self) -> Vec<CardKey> {
+        let indeterminate = |(key, progress): (&CardKey, &TargetProgress)| match progress {
+            TargetProgress::ResetPending(Some(_))
+            | TargetProgress::SetPending(_)
+            | TargetProgress::CompensationPending { .. } => Some(*key),
+            TargetProgress::ResetPending(None)
+            | TargetProgress::Untouched
+            | TargetProgress::Completed(_) => None,
+        };
+        self.progress.iter().filter_map(indeterminate).collect()
+    }
+
+    /// Whether the run must be settled by the person who made it: a layout may have to be put back,
+    /// or their own card is in doubt, which every portal shows to themselves alone.
+    fn needs_its_caller(&self) -> bool {
+        let puts_back = |progress: &TargetProgress| {
+            matches!(progress, TargetProgress::CompensationPending { .. })
+        };
+        self.progress.values().any(puts_back)
+            || self.indeterminate().iter().any(|key| key.user() == Some(self.header.caller))
+    }
+}
+
+/// The targets of a journal that have no outcome yet; empty for a run that came to its end.
+pub fn incomplete_targets(records: &[JournalRecord]) -> Vec<CardKey> {
+    let Some(replay) = JournalReplay::from_records(records) else { return Vec::new() };
+    let open = |(key, progress): (&CardKey, &TargetProgress)| {
+        (!matches!(progress, TargetProgress::Completed(_))).then_some(*key)
+    };
+    replay.progress.iter().filter_map(open).collect()
+}
+
+/// Gives every target of an unfinished run its outcome, and closes the journal.
+///
+/// What the dead process had sent may still be on its way, and would make a card that reads as
+/// before another one a moment later. So nothing in doubt is read before `settling` has passed.
+///
+/// Reads of other people's cards are believed only as far as [`observe`](super::observe()) believes
+/// them; what cannot be believed is an unknown outcome.
+///
+/// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the
+/// very moment of a reset, and that the run was about to put back, is put back.
+///
+/// # Errors
+///
+/// If the portal cannot be asked, the store fails, or the caller is not the one whom the run needs.
+/// Then nothing is lost, and it can be tried again.
+pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
+    portal: &P,
+    log: &mut L,
+    archive: &A,
+    records: &[JournalRecord],
+    caller: &Identity,
+    settling: Duration,
+    observer: &dyn Observer,
+) -> Result<RecoveryReport, RecoveryError> {
+    let whole = MendedJournal { records: records.to_vec(), ..MendedJournal::default() };
+    recover_mended(portal, log, archive, &whole, caller, settling, observer).await
+}
+
+/// Resumes a run whose journal lost lines, as [`resume`] does, with the intents that
+/// [`mend`](super::mend()) added.
+///
+/// The intent of a doubtful target may stand in a lost line. So such a target is never called not
+/// attempted: a card that is as before leaves it unknown.
+///
+/// # Errors
+///
+/// As [`resume`].
+pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
+    portal: &P,
+    log: &mut L,
+    archive: &A,
+    mended: &MendedJournal,
+    caller: &Identity,
+    settling: Duration,
+    observer: &dyn Observer,
+) -> Result<RecoveryReport, RecoveryError> {
+    let records = &mended.records;
+    let replay = JournalReplay::from_records(records).ok_or(RecoveryError::NoHeader)?;
+    let run = log.run().clone();
+    if caller.user != replay.header.caller && replay.needs_its_caller() {
+        return Err(RecoveryError::OtherCaller { run: replay.header.caller, now: caller.user });
+    }
+    let indeterminate = replay.indeterminate();
+    let snapshot = if indeterminate.is_empty() {
+        None
+    } else {
+        tokio::time::sleep(settling).await;
+        let release_sign = caller.release_sign.or_earlier(evidence_of_run(records));
+        let caller = Identity { release_sign, ..caller.clone() };
+        Some(observe(portal, &caller, &indeterminate, observer).await?)
+    };
+    let reads = Reads { snapshot };
+
+    let mut outcomes: BTreeMap<CardKey, Outcome> = BTreeMap::new();
+    let mut recovered_now = Vec::new();
+    let mut again = Vec::new();
+    for (key, progress) in &replay.progress {
+        let outcome = match progress {
+            TargetProgress::Completed(outcome) => {
+                outcomes.insert(*key, outcome.clone());
+                continue;
+            }
+            TargetProgress::Untouched => {
+                Outcome::NotAttempted(tr_later!("the run was cut before").into())
+            }
+            TargetProgress::ResetPending(None) => Outcome::Unknown(
+                tr_later!(
+                    "the run was cut in a reset without a read; it may have been carried out"
+                )
+                .into(),
+            ),
+            TargetProgress::ResetPending(Some(backup)) => reads.after_reset(*key, *backup),
+            TargetProgress::SetPending(wanted) => {
+                reads.after_set(*key, *wanted, replay.planned(*key))
+            }
+            TargetProgress::CompensationPending { newer, left } => {
+                match reads.after_compensation(*key, *newer, *left) {
+                    AfterCompensation::Completed(outcome) => outcome,
+                    AfterCompensation::Retry(there) => {
+                        let layout = archive.backup(&run, *key, *newer)?;
+                        let alone = !portal.fits_batch(*key, &layout);
+                        let ours =
+                            CardTask::new(*key, there.map_or(Goal::Reset, Goal::Set), None, None);
+                        again.push(CardTask { alone, ..ours.compensation(layout) });
+                        continue;
+                    }
+                }
+            }
+        };
+        let outcome = match outcome {
+            Outcome::NotAttempted(_) if mended.doubtful.contains(key) => Outcome::Unknown(
+                tr_later!("a line of the journal is lost in which it may have stood, and the card is as before").into(),
+            ),
+            outcome => outcome,
+        };
+        // An added intent stands in the journal from now on, since a restore goes by intents.
+        let settled = JournalRecord::Completed { target: *key, outcome: outcome.clone() };
+        log.append(
+            &mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>(),
+        )?;
+        observer.on_event(Event::Completed { target: *key, outcome: outcome.clone() });
+        recovered_now.push(*key);
+        outcomes.insert(*key, outcome);
+    }
+
+    if !again.is_empty() {
+        let common_defaults =
+            reads.snapshot.map(|snapshot| snapshot.common_defaults).unwrap_or_default();
+        let (_, stop) = cancellation();
+        let options =
+            ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(SnapshotAge::ReadAgain) };
+        let mut executor = Executor::new(portal, log, &common_defaults, options, observer);
+        executor.compensate(again);
+        executor.work(&stop).await;
+        let stored = executor.into_outcomes().map_err(|end| match end {
+            StopCause::Store(problem) => RecoveryError::Store(problem),
+            StopCause::Portal(problem) => RecoveryError::Portal(problem),
+            StopCause::Cancelled(reason) => RecoveryError::Portal(PortalError::Stopped(reason)),
+        })?;
+        recovered_now.extend(stored.keys().copied());
+        recovered_now.sort();
+        outcomes.extend(stored);
+    }
+
+    // What the dead process has written may not be synced, and what is remembered must not be ahead
+    // of it.
+    log.sync()?;
+    let ledger_updates = ledger_updates(replay.header, &outcomes);
+    if !ledger_updates.is_empty() {
+        log.record_reset(&ledger_updates)?;
+    }
+    if !replay.closed {
+        log.append(&[JournalRecord::Closed { interrupted: Interrupted::Yes }])?;
+    }
+    let totals = Totals::from_outcomes(outcomes.values());
+    let targets =
+        outcomes.into_iter().map(|(key, outcome)| TargetOutcome { key, outcome }).collect();
+    Ok(RecoveryReport { run, targets, recovered_now, totals })
+}
+
+/// What the cards in doubt hold now; nothing if none is in doubt.
+struct Reads {
+    snapshot: Option<Snapshot>,
+}
+
+/// What becomes of a target whose layout was about to be put back.
+enum AfterCompensation {
+    Completed(Outcome),
+    /// It is to be stored again, over this layout that the run itself left; none at the default.
+    Retry(Option<Layout>),
+}
+
+impl Reads {
+    fn state(&self, key: CardKey) -> Result<&CardState, Outcome> {
+        let unknown = |text: String| Err(Outcome::Unknown(format!("the run was cut, and {text}")));
+        match self.snapshot.as_ref().and_then(|snapshot| snapshot.card(key)) {
+            Some(Observed::Known(state)) => Ok(state),
+            Some(Observed::Unreadable(UnreadableReason::Refused { message, .. })) => {
+                unknown(format!("the portal does not show it: {message}"))
+            }
+            Some(Observed::Unreadable(UnreadableReason::NoAnswer(what))) => {
+                unknown(format!("it could not be read: {what}"))
+            }
+            Some(Observed::Unreadable(UnreadableReason::ReadsNotTrusted)) => unknown(
+                "this portal answers reads of other people's cards with the caller's own".into(),
+            ),
+            Some(Observed::Unreadable(UnreadableReason::ReadsUnproven)) => {
+                unknown("nothing proves that this portal shows other people's cards".into())
+            }
+            None => unknown("it could not be read".into()),
+        }
+    }
+
+    fn after_reset(&self, key: CardKey, backup: Digest) -> Outcome {
+        match self.state(key) {
+            Err(unknown) => unknown,
+            // What the reset removed was in an answer that the dead process may never have had.
+            Ok(CardState::Default | CardState::CommonDefault) => Outcome::ResetUnseen,
+            Ok(CardState::Customized(layout)) if layout.digest() == backup => {
+                Outcome::NotAttempted(
+                    tr_later!("the run was cut, and the card is as before").into(),
+                )
+            }
+            Ok(CardState::Customized(_)) => Outcome::Unknown(
+                tr_later!(
+                    "the run was cut, and the card now holds another layout, which was left alone"
+                )
+                .into(),
+            ),
+        }
+    }
+
+    /// After a `set` of a restore over a card that held the layout `over`, or none.
+    fn after_set(&self, key: CardKey, wanted: Digest, over: Option<Digest>) -> Outcome {
+        let now = match self.state(key) {
+            Err(unknown) => return unknown,
+            Ok(CardState::Customized(layout)) => Some(layout.digest()),
+            Ok(CardState::Default | CardState::CommonDefault) => None,
+        };
+        if now == Some(wanted) {
+            Outcome::Restored
+        } else if now == over {
+            Outcome::NotAttempted(tr_later!("the run was cut, and the card is as before").into())
+        } else if now.is_none() {
+            let text = tr_later!(
+                "the run was cut, and the card is now at its default, as it was not before; plan the restore again"
+            );
+            Outcome::Unknown(text.into())
+        } else {
+            let text = tr_later!(
+                "the run was cut, and the card holds another layout than the backup; plan the restore again"
+            );
+            Outcome::Unknown(text.into())
+        }
+    }
+
+    /// After a `set` that takes back a reset.
+    fn after_compensation(
+        &self,
+        key: CardKey,
+        newer: Digest,
+        left: Option<Digest>,
+    ) -> AfterCompensation {
+        match self.state(key) {
+            Err(unknown) => AfterCompensation::Completed(unknown),
+            Ok(CardState::Customized(layout)) if layout.digest() == newer => {
+                AfterCompensation::Completed(Outcome::Compensated)
+            }
+            Ok(CardState::Customized(layout)) if Some(layout.digest()) == left => {
+                AfterCompensation::Retry(Some(layout.clone()))
+            }
+            Ok(CardState::Customized(_)) => AfterCompensation::Completed(Outcome::NewerKept),
+            Ok(CardState::Default | CardState::CommonDefault) => AfterCompensation::Retry(None),
+        }
+    }
+}
+
+/// What is to be remembered of targets in mode `once`: the run may have been cut before it could.
+fn ledger_updates(
+    header: &RunHeader,
+    outcomes: &BTreeMap<CardKey, Outcome>,
+) -> Vec<(Generation, CardKey, LedgerEntry)> {
+    let mark = |target: &crate::ports::PlannedCard| {
+        let generation = target.generation.clone()?;
+        let removed = match outcomes.get(&target.key)? {
+            Outcome::Reset | Outcome::ResetUnseen => target.digest,
+            Outcome::AlreadyDefault => None,
+            _ => return None,
+        };
+        Some((generation, target.key, LedgerEntry { removed }))
+    };
+    header.targets.iter().filter_map(mark).collect()
+}

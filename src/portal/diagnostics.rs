@@ -1,0 +1,154 @@
+//! What the portal says about itself and about the webhook, for whoever wants to know before they
+//! rely on it.
+//!
+//! Small methods that need no right, in a request or two. Each is read by itself: a portal that
+//! does not answer one of them is still worth hearing about the others.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::PortalReader;
+use super::batch_reader::ReadResult;
+use super::methods::{
+    BatchCommand, DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS,
+};
+use super::rest_client::{RestClient, describe};
+use super::wire::php_json;
+use crate::ports::PortalError;
+
+/// The methods that recard calls, with what each is for.
+const METHODS: [&str; 5] = [GET, RESET, SET, USERS, DEPARTMENTS];
+
+/// What the portal says about itself.
+#[derive(Clone, Debug)]
+pub struct PortalDiagnostics {
+    /// The rights of the webhook; a text instead if there was no usable answer.
+    pub rights: Result<Vec<String>, String>,
+    /// The portal's time of day; a text instead if there was no usable answer.
+    pub server_time: Result<Timestamp, String>,
+    /// The methods that recard calls, and whether the webhook may.
+    pub methods: Vec<(&'static str, MethodAvailability)>,
+}
+
+/// Whether a method can be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodAvailability {
+    /// It is there, and the webhook may call it.
+    Available,
+    /// It is there, and the webhook lacks the right to it.
+    NotAllowed,
+    /// The portal has no such method.
+    Missing,
+    /// There was no usable answer.
+    Unknown(String),
+}
+
+impl PortalReader {
+    /// Asks the portal about itself. Changes nothing, and needs no right.
+    ///
+    /// # Errors
+    ///
+    /// If the portal cannot be used at all.
+    pub async fn diagnose(&self) -> Result<PortalDiagnostics, PortalError> {
+        self.client().diagnose().await
+    }
+}
+
+impl RestClient {
+    async fn diagnose(&self) -> Result<PortalDiagnostics, PortalError> {
+        let small = [BatchCommand::new(RIGHTS), BatchCommand::new(SERVER_TIME)];
+        // The portal finds a method by its name in lower case only.
+        let look_up =
+            |name: &&str| BatchCommand::new(METHOD_GET).with("name", &name.to_ascii_lowercase());
+        let commands: Vec<BatchCommand> =
+            small.into_iter().chain(METHODS.iter().map(look_up)).collect();
+        let command = |number: usize| {
+            commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(SERVER_TIME))
+        };
+        let mut ends = BTreeMap::new();
+        let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+        self.read_all(commands.len(), 0, &command, &mut take).await?;
+        let mut answer = |number: usize| match ends.remove(&number) {
+            Some(ReadResult::Answered(answer)) => Ok(answer.json),
+            Some(ReadResult::Refused(refusal)) => Err(describe(&refusal)),
+            Some(ReadResult::NoAnswer(text)) => Err(text),
+            None => Err("no answer".to_owned()),
+        };
+        let rights = answer(0).and_then(|json| rights(&json).ok_or_else(|| malformed(&json)));
+        let server_time = answer(1).and_then(|json| time(&json).ok_or_else(|| malformed(&json)));
+        let method = |(index, name): (usize, &&'static str)| {
+            let found = answer(index + 2)
+                .and_then(|json| availability(&json).ok_or_else(|| malformed(&json)));
+            (*name, found.unwrap_or_else(MethodAvailability::Unknown))
+        };
+        let methods = METHODS.iter().enumerate().map(method).collect();
+        Ok(PortalDiagnostics { rights, server_time, methods })
+    }
+}
+
+fn rights(json: &RawValue) -> Option<Vec<String>> {
+    php_json::list(json)?.into_iter().map(|right| php_json::text(Some(right))).collect()
+}
+
+fn time(json: &RawValue) -> Option<Timestamp> {
+    php_json::text(Some(json))?.parse().ok()
+}
+
+fn availability(json: &RawValue) -> Option<MethodAvailability> {
+    let fields = php_json::map(Some(json))?;
+    let is = |name: &str| match fields.get(name)?.get() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    Some(match (is("isExisting")?, is("isAvailable")?) {
+        (true, true) => MethodAvailability::Available,
+        (true, false) => MethodAvailability::NotAllowed,
+        (false, _) => MethodAvailability::Missing,
+    })
+}
+
+fn malformed(json: &RawValue) -> String {
+    let shown: String = json.get().chars().take(60).collect();
+    format!("the answer makes no sense: {shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_method_is_there_or_not_and_allowed_or_not() {
+        let read = |text: &str| availability(&raw(text));
+        assert_eq!(
+            read(r#"{"isExisting":true,"isAvailable":true}"#),
+            Some(MethodAvailability::Available)
+        );
+        assert_eq!(
+            read(r#"{"isExisting":true,"isAvailable":false}"#),
+            Some(MethodAvailability::NotAllowed)
+        );
+        assert_eq!(
+            read(r#"{"isExisting":false,"isAvailable":false}"#),
+            Some(MethodAvailability::Missing)
+        );
+        assert_eq!(read("[]"), None);
+    }
+
+    #[test]
+    fn the_time_has_an_offset() {
+        assert_eq!(
+            time(&raw(r#""2026-11-01T12:00:00+03:00""#)),
+            "2026-11-01T09:00:00Z".parse().ok()
+        );
+        assert_eq!(time(&raw(r#""noon""#)), None);
+        assert_eq!(rights(&raw(r#"["crm","user"]"#)).unwrap(), ["crm", "user"]);
+        assert_eq!(rights(&raw("[]")).unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,295 @@
+//! What a reader asks the portal, in the portal's words.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::batch::MAX_COMMANDS;
+use super::batch_reader::ReadResult;
+use super::methods::{BatchCommand, DEPARTMENTS, GET, PROFILE, USERS};
+use super::pagination::{PAGE, PageItem, PagedQuery};
+use super::rest_client::{RestClient, describe};
+use super::wire::WholeSeconds;
+use super::wire::people::{Select, TimeZoneOffset, departments, people, profile, select};
+use crate::i18n::english;
+use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
+use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
+
+/// The most values that are put into the list of one filter, so that its answer fits on one page of
+/// 50.
+const FILTER_VALUES: usize = 50;
+
+/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is
+/// asked.
+const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
+
+impl PageItem for Person {
+    const NOUN: &'static str = "people";
+    const CHANGED: &'static str = tr_later!("the list of people does not fit together");
+    /// Each of 50 people has two cards, and a request reads 50. As many requests of resets may
+    /// follow.
+    const REQUESTS_AFTER_A_PAGE: u64 = 4;
+
+    fn number(&self) -> u32 {
+        self.id.get()
+    }
+
+    fn page(result: &RawValue) -> Option<Vec<Self>> {
+        people(result)
+    }
+}
+
+impl PageItem for Department {
+    const NOUN: &'static str = "departments";
+    const CHANGED: &'static str = tr_later!("the list of departments does not fit together");
+    const REQUESTS_AFTER_A_PAGE: u64 = 0;
+
+    fn number(&self) -> u32 {
+        self.id.get()
+    }
+
+    fn page(result: &RawValue) -> Option<Vec<Self>> {
+        departments(result)
+    }
+}
+
+impl RestClient {
+    /// Asks who the caller is, and how many active people there are.
+    pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
+        // The first page of everybody's list, which tells how many there are.
+        let count = active_people().with("start", "0");
+        let commands = [BatchCommand::new(PROFILE), count];
+        let command = |number: usize| {
+            commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE))
+        };
+        let mut ends = BTreeMap::new();
+        let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+        self.read_all(commands.len(), 0, &command, &mut take).await?;
+        let mut answer = |number: usize, method: &str| match ends.remove(&number) {
+            Some(ReadResult::Answered(answer)) => Ok(answer),
+            Some(ReadResult::Refused(refusal)) => {
+                Err(PortalError::Unexpected(format!("{method}: {}", describe(&refusal))))
+            }
+            Some(ReadResult::NoAnswer(text)) => {
+                Err(PortalError::MaybeExecuted(format!("{method}: {text}")))
+            }
+            None => Err(PortalError::MaybeExecuted(format!("{method}: no answer"))),
+        };
+        let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
+        let profile = profile(&caller.json)
+            .ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
+        let listed = people(&count.json);
+        let listed = listed
+            .ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
+        let active_users = count.total.unwrap_or(listed.len() as u64);
+        // Every start must be whole: a single fraction can by chance be none.
+        let starts = [caller.batch_times.start, caller.times.start, count.times.start];
+        let whole =
+            starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
+        // `user.get` belongs to another module than the cards; both are of one release unless their
+        // owner mixed them.
+        let select = select(&count.json, &PERSON_FIELDS);
+        let release_sign = match (whole, profile.time_zone_offset, select) {
+            (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
+            (false, TimeZoneOffset::Absent, _) => {
+                ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset)
+            }
+            (false, TimeZoneOffset::Present, Select::Obeyed) => {
+                ReleaseSign::Trusted(TrustEvidence::SelectObeyed)
+            }
+            (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
+            (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
+        };
+        Ok(Identity {
+            user: profile.user,
+            name: profile.name,
+            portal_admin: profile.portal_admin,
+            active_users: u32::try_from(active_users).unwrap_or(u32::MAX),
+            release_sign,
+            emulator: self.is_emulator(),
+        })
+    }
+
+    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
+    /// the filter, and everybody is listed.
+    pub(crate) async fn employees(&self) -> Result<u32, PortalError> {
+        let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
+        let mut end = None;
+        self.read_all(1, 0, &|_| command.clone(), &mut |_, answered| end = Some(answered)).await?;
+        let counted = match &end {
+            Some(ReadResult::Answered(answer)) => {
+                people(&answer.json).map(|listed| (listed, answer.total, answer.next))
+            }
+            Some(ReadResult::Refused(_) | ReadResult::NoAnswer(_)) | None => None,
+        };
+        let count = match counted {
+            Some((listed, total, next)) if listed.iter().all(Person::is_employee) => {
+                total.or_else(|| next.is_none().then_some(listed.len() as u64))
+            }
+            Some(_) | None => None,
+        };
+        let count = match count {
+            Some(count) => count,
+            None => {
+                let people = self.people(&PeopleQuery::AllActive).await?;
+                people.iter().filter(|person| person.is_employee()).count() as u64
+            }
+        };
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Lists all departments.
+    pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
+        let listing = PagedQuery {
+            command: sorted(BatchCommand::new(DEPARTMENTS)),
+            at_most: None,
+            likely: PAGE,
+        };
+        Ok(self.list(&[listing]).await?.into_values().collect())
+    }
+
+    /// Lists people.
+    pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
+        Ok(self.list(&listings(query)).await?.into_values().collect())
+    }
+
+    /// Reads cards.
+    pub(crate) async fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> Result<(), PortalError> {
+        // A number that is not in the list cannot come; the caller's profile would be the harmless
+        // thing to ask.
+        let command = |number: usize| match keys.get(number) {
+            Some(key) => BatchCommand::for_card(GET, *key),
+            None => BatchCommand::new(PROFILE),
+        };
+        let mut take = |number: usize, end: ReadResult| {
+            if let Some(key) = keys.get(number) {
+                sink.take(*key, self.card_read(end));
+            }
+        };
+        // A reset is three commands, and about a third of the cards are customized: as many
+        // requests of resets may follow, in this process or in the next one.
+        let resets = keys.len().div_ceil(MAX_COMMANDS);
+        self.read_all(keys.len(), resets, &command, &mut take).await
+    }
+
+    /// What the end of a read means for the card.
+    fn card_read(&self, end: ReadResult) -> CardRead {
+        match end {
+            ReadResult::Answered(answer) => self.layout_read(&answer.json),
+            ReadResult::Refused(refusal) => CardRead::Refused(refusal),
+            ReadResult::NoAnswer(text) => CardRead::NoAnswer(text),
+        }
+    }
+
+    /// What a result of `get` means for the card.
+    pub(super) fn layout_read(&self, json: &RawValue) -> CardRead {
+        match self.layout_cache.layout(json) {
+            Ok(layout) => CardRead::Read(layout),
+            Err(error) => CardRead::NoAnswer(english(&error)),
+        }
+    }
+}
+
+/// Returns the queries for some people. Filters stand in `FILTER`, which hides all others,
+/// with the names in capitals.
+fn listings(query: &PeopleQuery) -> Vec<PagedQuery> {
+    match query {
+        PeopleQuery::Ids(ids) => ids
+            .chunks(FILTER_VALUES)
+            .map(|ids| PagedQuery {
+                command: filtered("ID", ids),
+                at_most: Some(ids.len() as u64),
+                likely: ids.len() as u64,
+            })
+            .collect(),
+        // One command each: that the filter takes a list of addresses is promised nowhere.
+        PeopleQuery::Emails(emails) => emails
+            .iter()
+            .map(|email| PagedQuery {
+                command: person_query().with("FILTER[EMAIL]", email),
+                at_most: None,
+                likely: 1,
+            })
+            .collect(),
+        PeopleQuery::Departments(departments) => departments
+            .chunks(FILTER_VALUES)
+            .map(|ids| filtered("UF_DEPARTMENT", ids).with("FILTER[ACTIVE]", "Y"))
+            .map(|command| PagedQuery { command, at_most: None, likely: PAGE })
+            .collect(),
+        PeopleQuery::AllActive => {
+            vec![PagedQuery { command: active_people(), at_most: None, likely: PAGE }]
+        }
+    }
+}
+
+fn filtered(field: &str, values: &[impl std::fmt::Display]) -> BatchCommand {
+    values.iter().enumerate().fold(person_query(), |command, (index, value)| {
+        command.with(&format!("FILTER[{field}][{index}]"), &value.to_string())
+    })
+}
+
+/// The query for everybody who is active.
+fn active_people() -> BatchCommand {
+    person_query().with("FILTER[ACTIVE]", "Y")
+}
+
+fn person_query() -> BatchCommand {
+    PERSON_FIELDS
+        .iter()
+        .enumerate()
+        .fold(sorted(BatchCommand::new(USERS)), |command, (index, field)| {
+            command.with(&format!("select[{index}]"), field)
+        })
+}
+
+/// Asks for an order. Without one the portal promises none, and pages may overlap.
+fn sorted(command: BatchCommand) -> BatchCommand {
+    command.with("sort", "ID").with("order", "ASC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DepartmentId, UserId};
+
+    #[test]
+    fn at_most_fifty_ids_stand_in_one_filter() {
+        let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
+        let listings = listings(&PeopleQuery::Ids(ids));
+        assert_eq!(
+            listings.iter().map(|listing| listing.at_most).collect::<Vec<_>>(),
+            [Some(50), Some(50), Some(20)]
+        );
+        let text = listings[2].command.text();
+        assert!(text.starts_with("user.get?sort=ID&order=ASC&select[0]=ID&"), "{text}");
+        assert!(text.ends_with("&FILTER[ID][18]=119&FILTER[ID][19]=120"), "{text}");
+    }
+
+    #[test]
+    fn addresses_are_asked_for_one_by_one_and_dismissed_people_too() {
+        let listings =
+            listings(&PeopleQuery::Emails(vec!["a+b@c.example".into(), "d@c.example".into()]));
+        assert_eq!(listings.len(), 2);
+        let text = listings[0].command.text();
+        assert!(
+            text.ends_with("&FILTER[EMAIL]=a%2Bb%40c.example") && !text.contains("FILTER[ACTIVE]"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn of_departments_only_active_people_are_asked_for() {
+        let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
+        let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
+        assert!(
+            text.ends_with(
+                "&FILTER[UF_DEPARTMENT][0]=41&FILTER[UF_DEPARTMENT][1]=43&FILTER[ACTIVE]=Y"
+            ),
+            "{text}"
+        );
+    }
+}

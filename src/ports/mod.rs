@@ -1,0 +1,27 @@
+//! What the engine asks of the world, in words of the domain.
+//!
+//! The engine resolves, observes, applies, resumes and restores through these traits and never sees
+//! HTTP or a file. The adapters are `portal` and `store`; the tests bring fakes that fail at every
+//! step.
+//!
+//! Rights are in the types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only
+//! while its portal's lock is held.
+
+mod portal;
+mod store;
+
+pub use portal::{
+    CardRead, CardSink, CardWrite, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PeopleQuery,
+    PortalError, ReadPortal, Refusal, Rejection, SingleSet, WriteAnswer, WriteError, WriteEvidence,
+    WritePortal,
+};
+pub use store::{
+    Archive, Interrupted, JournalLoss, JournalRecord, LockOwner, PlannedCard, RunHeader, RunLog,
+    RunPurpose, SalvagedJournal, SetPurpose, StoreError,
+};
+
+/// Tells the time. Only `cli` has the real one.
+pub trait Clock: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> jiff::Timestamp;
+}

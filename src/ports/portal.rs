@@ -1,0 +1,292 @@
+//! Port of the portal: queries, reads and writes of cards, and their errors.
+//!
+//! [`ReadPortal`] has no method that writes.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::i18n::Text;
+use crate::model::{CardKey, Department, DepartmentId, Identity, Layout, Person, PortalId, UserId};
+
+/// Which people to ask the portal for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeopleQuery {
+    /// These ids, dismissed people included.
+    Ids(Vec<UserId>),
+    /// These e-mail addresses, dismissed people included.
+    Emails(Vec<Arc<str>>),
+    /// Active people who belong directly to one of these departments.
+    Departments(Vec<DepartmentId>),
+    /// All active people.
+    AllActive,
+}
+
+/// What a read of one card gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardRead {
+    /// The portal answered: a layout, or nothing. Whose card it is depends on
+    /// [`crate::model::ReadTrust`].
+    Read(Option<Layout>),
+    /// The portal refused this read.
+    Refused(Refusal),
+    /// No usable answer, though the portal was asked as often as is reasonable. The text says what
+    /// came instead.
+    NoAnswer(String),
+}
+
+/// The portal's refusal of one command. The texts are the portal's; the code may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error code, numbers as text.
+    pub code: String,
+    /// The description.
+    pub message: String,
+}
+
+/// A change of one card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardWrite<'a> {
+    /// Deletes the stored layout, so that the card is at its default.
+    Reset,
+    /// Stores this layout.
+    Set(&'a Layout),
+}
+
+/// The number of writes in one request: three commands each, of the 50 that the portal takes.
+pub const MAX_WRITES_PER_REQUEST: usize = 16;
+
+/// Order in which requests are admitted to the portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Requests of the plan, first come, first served. They end at a stop and at the deadline.
+    Planned,
+    /// Requests that undo the loss of a person's layout: ahead of all others, and also after a stop
+    /// or the deadline.
+    Compensation,
+}
+
+/// The portal's own answer to one command that writes. An answer proves nothing by itself: the
+/// reads around it do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteAnswer {
+    /// The portal says that it was done.
+    Done,
+    /// The portal refused the command.
+    Refused(Refusal),
+    /// The portal refused the command because of a limit.
+    Limited(String),
+    /// The portal broke down in it, left it out of its answer, or answered what makes no sense.
+    Unclear(String),
+}
+
+/// The evidence on one write: a read, the write and a read, as neighbours in one request or one
+/// after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteEvidence {
+    /// The read just before the write.
+    pub before: CardRead,
+    /// The answer to the write.
+    pub answer: WriteAnswer,
+    /// The read just after the write.
+    pub after: CardRead,
+}
+
+/// End of a layout that was stored with a single call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SingleSet {
+    /// The read ahead of it was not accepted: nothing was sent.
+    NotSent(CardRead),
+    /// The read ahead of the call, and how the call ended.
+    Sent(CardRead, Result<WriteAnswer, WriteError>),
+}
+
+/// Failure of a request that writes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// The request surely was not processed: no connection was made, or it was stopped before.
+    #[error("{0}")]
+    NotSent(PortalError),
+    /// The request left, and its answer does not tell which of its commands were executed. Its
+    /// cards must be read back before anything is decided, repeated or reported.
+    #[error("{reason}")]
+    Indeterminate {
+        /// The answer in words.
+        reason: String,
+        /// The kind of answer.
+        cause: IndeterminateCause,
+    },
+}
+
+/// Kind of an answer that leaves a write indeterminate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndeterminateCause {
+    /// A refusal of the whole request because of a limit.
+    Limit,
+    /// Another refusal of the whole request: a credential, a redirect, an error code.
+    Refusal(PortalError),
+    /// No answer, a cut one, or one that makes no sense. The portal may still be working on the
+    /// request.
+    NoAnswer,
+}
+
+/// Receives the cards of [`ReadPortal::read_cards`] as they come in, in no particular order.
+pub trait CardSink: Send {
+    /// Takes one card.
+    fn take(&mut self, key: CardKey, read: CardRead);
+}
+
+impl<F: FnMut(CardKey, CardRead) + Send> CardSink for F {
+    fn take(&mut self, key: CardKey, read: CardRead) {
+        self(key, read);
+    }
+}
+
+/// A portal that can only be looked at.
+pub trait ReadPortal: Sync {
+    /// Which portal it is.
+    fn portal(&self) -> &PortalId;
+
+    /// Who the credential acts as, and what the answer gives away about the portal's release.
+    /// Always the first request of a run.
+    fn identify(&self) -> impl Future<Output = Result<Identity, PortalError>> + Send;
+
+    /// All departments.
+    fn departments(&self) -> impl Future<Output = Result<Vec<Department>, PortalError>> + Send;
+
+    /// The people that the portal returns for a query, each once. The caller checks that they are
+    /// those asked for.
+    fn people(
+        &self,
+        query: &PeopleQuery,
+    ) -> impl Future<Output = Result<Vec<Person>, PortalError>> + Send;
+
+    /// Counts the employees: active users with a department.
+    fn employees(&self) -> impl Future<Output = Result<u32, PortalError>> + Send {
+        async move {
+            let people = self.people(&PeopleQuery::AllActive).await?;
+            Ok(u32::try_from(people.iter().filter(|person| person.is_employee()).count())
+                .unwrap_or(u32::MAX))
+        }
+    }
+
+    /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is
+    /// answered exactly once, unless the whole fails.
+    fn read_cards(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> impl Future<Output = Result<(), PortalError>> + Send;
+}
+
+/// A portal that can be written to.
+pub trait WritePortal: ReadPortal {
+    /// How many targets the next request of writes should carry, given how many remain: 1 to 16.
+    /// Small requests over several connections are quicker while the rate limit has room, full ones
+    /// once it has not.
+    fn targets_per_request(&self, remaining: usize) -> usize;
+
+    /// Returns whether a command of a batch can carry a layout unchanged. The portal cuts large
+    /// ones, and turns numbers of a command into texts.
+    fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool;
+
+    /// Sends `get`, the write and `get` for each target, as neighbours in one request. It is sent
+    /// again only if it surely was not processed. Every target is answered exactly once.
+    fn write_cards(
+        &self,
+        writes: &[(CardKey, CardWrite<'_>)],
+        lane: Lane,
+    ) -> impl Future<Output = Result<Vec<(CardKey, WriteEvidence)>, WriteError>> + Send;
+
+    /// Reads a card, and stores a layout with a single call if `proceed` accepts the read. The rate
+    /// limiter admits both requests before the first one leaves, so that one round trip lies
+    /// between them. They are sent again only if the call surely was not processed, and then both.
+    fn set_card(
+        &self,
+        key: CardKey,
+        layout: &Layout,
+        lane: Lane,
+        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+    ) -> impl Future<Output = SingleSet> + Send;
+
+    /// Reads cards as [`read_cards`](ReadPortal::read_cards) does, in the lane of compensations.
+    fn read_back(
+        &self,
+        keys: &[CardKey],
+        sink: &mut dyn CardSink,
+    ) -> impl Future<Output = Result<(), PortalError>> + Send;
+}
+
+/// Why the portal could not be used at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PortalError {
+    /// No request of this credential can succeed. Asking again would be pointless, and in the case
+    /// of overload harmful.
+    #[error("{rejection}")]
+    Rejected {
+        /// What kind of refusal it is.
+        rejection: Rejection,
+        /// The portal's code, if it sent one.
+        code: String,
+        /// The portal's description, if it sent one.
+        message: String,
+    },
+    /// The request surely had no effect, and the budget for repeating it is used up.
+    #[error("{}", tr!("the portal did not take the request: {what}", what = Text::from_msgid(.0)))]
+    NotExecuted(String),
+    /// The request was sent, and what came back does not tell whether it was carried out.
+    #[error("{}", tr!("no usable answer from the portal: {what}", what = Text::from_msgid(.0)))]
+    MaybeExecuted(String),
+    /// The answer is not what the portal's interface says, and repeating will not change it.
+    #[error("{}", tr!("an answer of the portal makes no sense: {what}", what = Text::from_msgid(.0)))]
+    Unexpected(String),
+    /// The deadline of the run has passed, or somebody asked to stop.
+    #[error("{}", tr!("stopped before the portal answered: {what}", what = Text::from_msgid(.0)))]
+    Stopped(String),
+}
+
+/// Why no request of a credential can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Rejection {
+    /// Wrong, expired or switched-off webhook.
+    #[error("{}", tr!("the portal does not accept the webhook"))]
+    Credentials,
+    /// The owner of the webhook was dismissed.
+    #[error("{}", tr!("the owner of the webhook was dismissed from the portal"))]
+    OwnerDismissed,
+    /// The webhook lacks a right.
+    #[error("{}", tr!("the webhook lacks a right"))]
+    MissingRight,
+    /// The owner may not use the CRM at all, or not for others.
+    #[error("{}", tr!("the owner of the webhook may not do this in the CRM"))]
+    NotAllowed,
+    /// Plain http where the portal wants https.
+    #[error("{}", tr!("the portal wants https"))]
+    HttpsRequired,
+    /// The webhook is blocked for overload.
+    #[error("{}", tr!("the portal has blocked the webhook for overload"))]
+    Overload,
+    /// The portal's plan does not include REST.
+    #[error("{}", tr!("the portal's plan does not include the REST interface"))]
+    PlanWithoutRest,
+    /// The portal was closed.
+    #[error("{}", tr!("the portal is closed"))]
+    PortalClosed,
+    /// The address leads elsewhere; redirects are never followed.
+    #[error("{}", tr!("the portal answers with a redirect, which recard does not follow"))]
+    Redirect,
+    /// There is no such method: not a portal, or one without CRM.
+    #[error("{}", tr!("the address is not that of a portal's REST interface"))]
+    NotAPortal,
+    /// The certificate of the portal, or of what answers in its place, is not trusted. Nothing was
+    /// sent.
+    #[error("{}", tr!("the certificate of the portal is not trusted"))]
+    Certificate,
+    /// The proxy lets no connection to the portal pass. Nothing was sent.
+    #[error("{}", tr!("the proxy refuses the connection to the portal"))]
+    ProxyRefuses,
+    /// No connection to the proxy comes about. Nothing was sent.
+    #[error("{}", tr!("the proxy cannot be reached"))]
+    ProxyUnreachable,
+}

@@ -1,0 +1,287 @@
+//! The audit trail: one JSON object a line, each bound to the one before.
+//!
+//! A line carries the digest of the line before and its own, over everything else in it. So an
+//! edited line, a line taken out of the middle, two lines changed about and a trail of another
+//! portal are all found. Lines cut off at the end are not: nothing in a file can tell that it was
+//! longer once, unless somebody notes the last digest elsewhere.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::checked_lines::{CheckedLines, LineError, split};
+use super::sealed::{RecordFormat, canonical_digest};
+use super::{FormatError, no_duplicate_keys, parsed};
+use crate::model::{Digest, PortalId, RunId, Totals};
+use crate::ports::Interrupted;
+
+const FORMAT: RecordFormat = RecordFormat { name: "audit", version: 1 };
+
+/// One event, with when and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The person or pipeline, as the environment tells; may be empty.
+    pub actor: String,
+    /// The host.
+    pub host: String,
+    /// The process.
+    pub process: u32,
+    /// What happened.
+    pub event: AuditEvent,
+}
+
+/// What an audit trail tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditEvent {
+    /// A run begins.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The run whose resets it undoes, if it is a restore.
+        restores: Option<RunId>,
+        /// How many targets it will settle.
+        targets: u32,
+    },
+    /// A run that was cut is taken up again.
+    RunReopened {
+        /// The run.
+        run: RunId,
+        /// How many bytes of a torn last line were cut off its journal.
+        torn: u32,
+    },
+    /// A run is over.
+    RunClosed {
+        /// The run.
+        run: RunId,
+        /// How its targets ended.
+        totals: Totals,
+        /// Whether it was stopped.
+        interrupted: Interrupted,
+    },
+    /// A plan file was used.
+    PlanUsed(Digest),
+    /// A lock was taken over that its owner had not given back. The text says whose.
+    LockTakenOver(String),
+}
+
+/// A line that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// The event.
+    pub entry: AuditEntry,
+    /// The digest of the line before.
+    pub previous: Digest,
+    /// Its own digest, which the next line must name.
+    pub digest: Digest,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditLineV1 {
+    format: String,
+    at: String,
+    actor: String,
+    host: String,
+    process: u32,
+    event: AuditEventV1,
+    previous: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum AuditEventV1 {
+    RunStarted {
+        run: String,
+        restores: Option<String>,
+        targets: u32,
+    },
+    RunReopened {
+        run: String,
+        torn: u32,
+    },
+    RunClosed {
+        run: String,
+        done: u32,
+        skipped: u32,
+        failed: u32,
+        unknown: u32,
+        end: super::journal::EndV1,
+    },
+    PlanUsed {
+        plan: String,
+    },
+    LockTakenOver {
+        owner: String,
+    },
+}
+
+/// What the first line of a portal's trail names in place of a line before.
+pub fn audit_anchor(portal: &PortalId) -> Digest {
+    Digest::hash(format!("recard.audit {portal}").as_bytes())
+}
+
+/// An entry as one JSON object on one line, after the line with the digest `previous`; with the
+/// digest of the new line.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
+pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Digest), FormatError> {
+    let AuditEntry { at, actor, host, process, event } = entry;
+    let form = AuditLineV1 {
+        format: FORMAT.text(),
+        at: at.to_string(),
+        actor: actor.clone(),
+        host: host.clone(),
+        process: *process,
+        event: event.into(),
+        previous: previous.to_string(),
+    };
+    let mut object = super::sealed::as_object(&form)?;
+    let json = serde_json::to_string(&object).map_err(FormatError::not_writable)?;
+    if let Some(masked) = super::sealed::masked(json.as_bytes()) {
+        object = serde_json::from_str(&masked).map_err(FormatError::not_writable)?;
+    }
+    let digest = canonical_digest(&object)?;
+    object.insert("digest".to_owned(), Value::String(digest.to_string()));
+    let line = serde_json_canonicalizer::to_string(&object).map_err(FormatError::not_writable)?;
+    Ok((line, digest))
+}
+
+/// Splits a trail into its lines, the last one left out if it is torn.
+///
+/// # Errors
+///
+/// If a line was altered. A line of a newer recard counts as right here, and is refused when it is
+/// decoded.
+pub fn audit_lines(file: &[u8]) -> Result<CheckedLines<'_>, LineError> {
+    split(file, |line| {
+        let json = std::str::from_utf8(line).ok()?;
+        matches!(decode_audit(json), Ok(_) | Err(FormatError::TooNew { .. })).then_some(json)
+    })
+}
+
+/// The lines of a trail of which some may be damaged.
+#[derive(Debug)]
+pub struct FoundAuditLog {
+    /// The whole lines, in order. Whether each follows the one before is not looked at.
+    pub lines: Vec<AuditLine>,
+    /// The number of bytes that stay when the file grows: all but a torn last line.
+    pub kept: usize,
+}
+
+/// Splits a trail of which some lines may be damaged.
+///
+/// # Errors
+///
+/// If a newer recard wrote a line: no other line can follow one that is not understood.
+pub fn find_audit(file: &[u8]) -> Result<FoundAuditLog, FormatError> {
+    let mut found = FoundAuditLog { lines: Vec::new(), kept: 0 };
+    let read = |line: &[u8]| std::str::from_utf8(line).ok().map(decode_audit);
+    let mut at = 0;
+    for part in file.split_inclusive(|byte| *byte == b'\n') {
+        at += part.len();
+        match part.strip_suffix(b"\n") {
+            Some(line) => match read(line) {
+                Some(Ok(line)) => found.lines.push(line),
+                // A damaged number is no newer version: then the digest does not fit.
+                Some(Err(problem @ FormatError::TooNew { .. })) if fits_its_digest(line) => {
+                    return Err(problem);
+                }
+                Some(Err(_)) | None => {}
+            },
+            // What has no end is torn, unless it is a right line but for its end.
+            None if part
+                .split_last()
+                .is_some_and(|(_, line)| matches!(read(line), Some(Ok(_)))) => {}
+            None => break,
+        }
+        found.kept = at;
+    }
+    Ok(found)
+}
+
+/// Returns whether a line of any version has the digest that it names.
+fn fits_its_digest(line: &[u8]) -> bool {
+    let fits = || {
+        let mut object = no_duplicate_keys::object(line).ok()?;
+        let digest: Digest = object.remove("digest")?.as_str()?.parse().ok()?;
+        Some(digest == canonical_digest(&object).ok()?)
+    };
+    fits().unwrap_or(false)
+}
+
+/// The entry of a line. Whether it follows the line before is for the caller to compare.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or damaged.
+pub fn decode_audit(json: &str) -> Result<AuditLine, FormatError> {
+    let mut object = no_duplicate_keys::object(json.as_bytes())?;
+    FORMAT.check_object(&object)?;
+    let digest = object.remove("digest");
+    let digest: Digest = parsed(digest.as_ref().and_then(Value::as_str).unwrap_or_default())?;
+    if digest != canonical_digest(&object)? {
+        return Err(FormatError::Altered("digest"));
+    }
+    let AuditLineV1 { format: _, at, actor, host, process, event, previous } =
+        serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)?;
+    let entry = AuditEntry { at: parsed(&at)?, actor, host, process, event: event.try_into()? };
+    Ok(AuditLine { entry, previous: parsed(&previous)?, digest })
+}
+
+impl From<&AuditEvent> for AuditEventV1 {
+    fn from(event: &AuditEvent) -> Self {
+        match event {
+            AuditEvent::RunStarted { run, restores, targets } => Self::RunStarted {
+                run: run.to_string(),
+                restores: restores.as_ref().map(ToString::to_string),
+                targets: *targets,
+            },
+            AuditEvent::RunReopened { run, torn } => {
+                Self::RunReopened { run: run.to_string(), torn: *torn }
+            }
+            AuditEvent::RunClosed { run, totals, interrupted } => {
+                let Totals { done, skipped, failed, unknown } = *totals;
+                Self::RunClosed {
+                    run: run.to_string(),
+                    done,
+                    skipped,
+                    failed,
+                    unknown,
+                    end: (*interrupted).into(),
+                }
+            }
+            AuditEvent::PlanUsed(plan) => Self::PlanUsed { plan: plan.to_string() },
+            AuditEvent::LockTakenOver(owner) => Self::LockTakenOver { owner: owner.clone() },
+        }
+    }
+}
+
+impl TryFrom<AuditEventV1> for AuditEvent {
+    type Error = FormatError;
+
+    fn try_from(form: AuditEventV1) -> Result<Self, FormatError> {
+        Ok(match form {
+            AuditEventV1::RunStarted { run, restores, targets } => Self::RunStarted {
+                run: parsed(&run)?,
+                restores: super::parse_optional(restores.as_ref())?,
+                targets,
+            },
+            AuditEventV1::RunReopened { run, torn } => {
+                Self::RunReopened { run: parsed(&run)?, torn }
+            }
+            AuditEventV1::RunClosed { run, done, skipped, failed, unknown, end } => {
+                Self::RunClosed {
+                    run: parsed(&run)?,
+                    totals: Totals { done, skipped, failed, unknown },
+                    interrupted: end.into(),
+                }
+            }
+            AuditEventV1::PlanUsed { plan } => Self::PlanUsed(parsed(&plan)?),
+            AuditEventV1::LockTakenOver { owner } => Self::LockTakenOver(owner),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! The list of plan files that were used: a plan is carried out once.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::sealed::RecordFormat;
+use super::{FormatError, no_duplicate_keys, parsed};
+use crate::model::Digest;
+
+const FORMAT: RecordFormat = RecordFormat { name: "used-plan", version: 1 };
+
+/// A plan file that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumedPlan {
+    /// The id of the plan file.
+    pub plan: Digest,
+    /// When its use began.
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConsumedPlanV1 {
+    format: String,
+    plan: String,
+    at: String,
+}
+
+/// A used plan as one JSON object on one line.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
+pub fn encode_consumed_plan(used: ConsumedPlan) -> Result<String, FormatError> {
+    let ConsumedPlan { plan, at } = used;
+    let form = ConsumedPlanV1 { format: FORMAT.text(), plan: plan.to_string(), at: at.to_string() };
+    serde_json::to_string(&form).map_err(FormatError::not_writable)
+}
+
+/// The used plan of a line.
+///
+/// # Errors
+///
+/// If it is not JSON, of another kind or a newer version, or damaged.
+pub fn decode_consumed_plan(json: &str) -> Result<ConsumedPlan, FormatError> {
+    let object = no_duplicate_keys::object(json.as_bytes())?;
+    FORMAT.check_object(&object)?;
+    let ConsumedPlanV1 { format: _, plan, at } =
+        serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)?;
+    Ok(ConsumedPlan { plan: parsed(&plan)?, at: parsed(&at)? })
+}

@@ -1,0 +1,281 @@
+//! One law for everything that recard reads back: cut at any byte, with any bit flipped, or empty,
+//! it gives an error or what was written, and never anything else.
+//!
+//! The table names every decoder of [`records`](super), and a test sees to it that none is missing.
+//! What a file of lines gives when its end is cut off are the lines before, all of them and nothing
+//! more: its last line was promised to nobody.
+
+use super::plan_file::{PlanFile, PlanFileError};
+use super::*;
+use crate::model::{CurrentSelection, Digest, Outcome, RunId, Selections, Totals, UserId};
+use crate::ports::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
+
+/// Something that was written, and the reader of it.
+struct Sample {
+    /// The function that reads it, by the name that this module gives it.
+    decoder: &'static str,
+    bytes: Vec<u8>,
+    /// What is read, each part as text; a document has one part, a file of lines one for each line.
+    read: fn(&[u8]) -> Result<Vec<String>, FormatError>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Document,
+    Lines,
+}
+
+fn one<T: std::fmt::Debug>(read: Result<T, FormatError>) -> Result<Vec<String>, FormatError> {
+    read.map(|value| vec![format!("{value:?}")])
+}
+
+/// Lines with checksums, each read by `decode` with its number.
+fn lines<T: std::fmt::Debug>(
+    bytes: &[u8],
+    decode: impl Fn(u32, &str) -> Result<T, FormatError>,
+) -> Result<Vec<String>, FormatError> {
+    let found = read_lines(bytes).map_err(FormatError::invalid)?;
+    let read = |line: &CheckedLine<'_>| {
+        let number = u32::try_from(line.number).map_err(FormatError::invalid)?;
+        decode(number, line.json).map(|value| format!("{value:?}"))
+    };
+    found.lines.iter().map(read).collect()
+}
+
+fn plan_file(bytes: &[u8]) -> Result<Vec<String>, FormatError> {
+    let told = |problem: PlanFileError| FormatError::invalid(problem);
+    one(PlanFile::parse(bytes).map_err(told))
+}
+
+/// A journal with every kind of record and every outcome.
+fn journal() -> Vec<u8> {
+    let target = samples::personal(7);
+    let digest = samples::layout("mine").digest();
+    let restore = crate::ports::RunHeader {
+        purpose: RunPurpose::Restore(samples::run()),
+        ..samples::header(&[target])
+    };
+    let mut records = vec![
+        JournalRecord::Opened(restore),
+        JournalRecord::Intent { targets: vec![(target, Some(digest)), (samples::common(), None)] },
+        JournalRecord::SetIntent { target, digest, purpose: SetPurpose::Compensation },
+    ];
+    records.extend(
+        samples::outcomes().into_iter().map(|outcome| JournalRecord::Completed { target, outcome }),
+    );
+    records.push(JournalRecord::Closed { interrupted: Interrupted::Yes });
+    let line = |(number, record)| checked_line(&encode_record(number, record).unwrap());
+    (1..).zip(&records).map(line).collect::<String>().into_bytes()
+}
+
+fn used_plans() -> Vec<u8> {
+    let used = |text: &str| ConsumedPlan {
+        plan: Digest::hash(text.as_bytes()),
+        at: samples::limiter_state().at,
+    };
+    ["one", "two"]
+        .map(|text| checked_line(&encode_consumed_plan(used(text)).unwrap()))
+        .concat()
+        .into_bytes()
+}
+
+/// A trail with every kind of event.
+fn audit() -> Vec<u8> {
+    let run: RunId = samples::run();
+    let totals = Totals::from_outcomes([Outcome::Reset, Outcome::Changed].iter());
+    let events = [
+        AuditEvent::RunStarted { run: run.clone(), restores: Some(run.clone()), targets: 2 },
+        AuditEvent::RunReopened { run: run.clone(), torn: 7 },
+        AuditEvent::RunClosed { run, totals, interrupted: Interrupted::No },
+        AuditEvent::PlanUsed(Digest::hash(b"plan")),
+        AuditEvent::LockTakenOver("unclean end of process 4711".to_owned()),
+    ];
+    let mut previous = audit_anchor(&samples::portal());
+    let mut text = String::new();
+    for event in events {
+        let at = samples::limiter_state().at;
+        let entry = AuditEntry {
+            at,
+            actor: "anna".to_owned(),
+            host: "build".to_owned(),
+            process: 4711,
+            event,
+        };
+        let (line, digest) = encode_audit(&entry, previous).unwrap();
+        previous = digest;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+fn bundle() -> LayoutExport {
+    LayoutExport {
+        portal: samples::portal(),
+        read: samples::limiter_state().at,
+        content: LayoutExportContent::Original,
+        cards: vec![(samples::personal(7), samples::layout("mine"))],
+    }
+}
+
+fn backups() -> Vec<u8> {
+    let of = |target, name| {
+        checked_line(&encode_backup(&Backup { target, layout: samples::layout(name) }).unwrap())
+    };
+    (of(None, "mine") + &of(Some(samples::personal(7)), "yours")).into_bytes()
+}
+
+/// Everything that is read back from a disk.
+fn written() -> Vec<Sample> {
+    let document = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Document };
+    let grows = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Lines };
+    let people = [UserId::FIRST];
+    let mut selections = Selections::default();
+    selections.keep(&[CurrentSelection { manifest: "sales", file: "sales.yaml", people: &people }]);
+    vec![
+        grows("decode_backup", backups(), |bytes| {
+            lines(bytes, |_, json| decode_backup(json.as_bytes()))
+        }),
+        document("decode_layout_export", encode_layout_export(&bundle()).unwrap(), |bytes| {
+            one(decode_layout_export(bytes))
+        }),
+        document(
+            "decode_ledger",
+            encode_ledger(&samples::portal(), &samples::ledger()).unwrap(),
+            |bytes| one(decode_ledger(&samples::portal(), bytes)),
+        ),
+        document(
+            "decode_limiter_state",
+            encode_limiter_state(&samples::limiter_state()).unwrap(),
+            |bytes| one(decode_limiter_state(bytes)),
+        ),
+        document("decode_lock", encode_lock(&samples::lock()).unwrap(), |bytes| {
+            one(decode_lock(bytes))
+        }),
+        document("decode_lock_owner", encode_lock_owner(&samples::owner()).unwrap(), |bytes| {
+            one(decode_lock_owner(bytes))
+        }),
+        document(
+            "decode_read_proof",
+            encode_read_proof(&samples::read_proof()).unwrap(),
+            |bytes| one(decode_read_proof(bytes)),
+        ),
+        document("decode_run_report", encode_run_report(&samples::report()).unwrap(), |bytes| {
+            one(decode_run_report(bytes))
+        }),
+        document("decode_selections", encode_selections(&selections).unwrap(), |bytes| {
+            one(decode_selections(bytes))
+        }),
+        document(
+            "PlanFile::parse",
+            PlanFile::new(samples::plan()).unwrap().encode().unwrap(),
+            plan_file,
+        ),
+        grows("decode_record", journal(), |bytes| lines(bytes, decode_record)),
+        grows("decode_consumed_plan", used_plans(), |bytes| {
+            lines(bytes, |_, json| decode_consumed_plan(json))
+        }),
+        grows("decode_audit", audit(), |bytes| {
+            let found = audit_lines(bytes).map_err(FormatError::invalid)?;
+            found
+                .lines
+                .iter()
+                .map(|line| decode_audit(line.json).map(|read| format!("{read:?}")))
+                .collect()
+        }),
+    ]
+}
+
+#[test]
+fn every_reader_of_this_module_stands_in_the_table() {
+    let decoders: Vec<&str> = written().iter().map(|sample| sample.decoder).collect();
+    let statements = include_str!("mod.rs").split(';');
+    let exports = statements.filter(|statement| statement.trim_start().starts_with("pub use "));
+    let words = exports.flat_map(|text| text.split(|c: char| !(c.is_alphanumeric() || c == '_')));
+    let readers: Vec<&str> = words.filter(|word| word.starts_with("decode_")).collect();
+    assert!(readers.len() > 8, "{readers:?}");
+    for reader in readers {
+        assert!(decoders.contains(&reader), "nobody damages what {reader} reads");
+    }
+}
+
+#[test]
+fn what_was_written_is_read() {
+    for Sample { decoder, bytes, read, form } in written() {
+        let parts = read(&bytes).unwrap();
+        let wanted = match form {
+            Form::Document => 1,
+            Form::Lines => bytes.iter().filter(|byte| **byte == b'\n').count(),
+        };
+        assert_eq!(parts.len(), wanted, "{decoder}");
+    }
+}
+
+#[test]
+fn what_was_cut_at_any_byte_is_an_error_or_what_was_whole() {
+    for Sample { decoder, bytes, read, form } in written() {
+        let whole = read(&bytes).unwrap();
+        for cut in 0..bytes.len() {
+            let left = &bytes[..cut];
+            match (read(left), form) {
+                (Ok(parts), Form::Lines) => {
+                    let ended = left.iter().filter(|byte| **byte == b'\n').count();
+                    assert_eq!(parts, whole[..ended], "{decoder} cut at {cut}");
+                }
+                (Ok(parts), Form::Document) => assert_eq!(parts, whole, "{decoder} cut at {cut}"),
+                // A cut inside a line of a file that grows is what a crash leaves, and no damage.
+                (Err(problem), Form::Lines) => panic!("{decoder} cut at {cut}: {problem}"),
+                (Err(problem), Form::Document) => assert!(!problem.to_string().is_empty()),
+            }
+        }
+    }
+}
+
+#[test]
+fn any_flipped_bit_is_an_error_or_changes_nothing() {
+    for Sample { decoder, bytes, read, .. } in written() {
+        let whole = read(&bytes).unwrap();
+        let mut found = 0;
+        samples::flip_every_bit(&bytes, |damaged| match read(damaged) {
+            Ok(parts) => {
+                assert_eq!(parts, whole, "{decoder}: {}", String::from_utf8_lossy(damaged))
+            }
+            Err(problem) => {
+                assert!(!problem.to_string().is_empty());
+                found += 1;
+            }
+        });
+        assert!(
+            found > bytes.len() * 7,
+            "{decoder}: only {found} of {} flipped bits were found",
+            bytes.len() * 8
+        );
+    }
+}
+
+#[test]
+fn two_bytes_that_change_places_and_a_byte_too_many_are_found_as_well() {
+    for Sample { decoder, bytes, read, .. } in written() {
+        let whole = read(&bytes).unwrap();
+        let same = |damaged: &[u8], what: String| {
+            if let Ok(parts) = read(damaged) {
+                assert_eq!(parts, whole, "{decoder}, {what}");
+            }
+        };
+        for index in 1..bytes.len() {
+            let mut swapped = bytes.clone();
+            swapped.swap(index - 1, index);
+            same(&swapped, format!("bytes {index} and the one before changed places"));
+            let mut twice = bytes.clone();
+            twice.insert(index, bytes[index]);
+            // A file of lines may end in the beginning of a line.
+            same(&twice, format!("byte {index} twice"));
+            let mut gone = bytes.clone();
+            gone.remove(index);
+            if index < bytes.len() - 1 {
+                same(&gone, format!("byte {index} gone"));
+            }
+        }
+    }
+}

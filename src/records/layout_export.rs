@@ -1,0 +1,149 @@
+//! A bundle of layouts: what `recard export` found, for people and programs to look at.
+//!
+//! Unlike a backup it is laid out to be read, and its layouts stand in it as JSON, not as text:
+//! what means the same to the portal may be written otherwise. The digest of each tells whether it
+//! means what the portal sent.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::sealed::{RecordFormat, seal, unseal};
+use super::{FormatError, parsed};
+use crate::model::{CardKey, Layout, PortalId};
+
+const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 1 };
+
+/// Layouts of a portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutExport {
+    /// The portal; a made-up name if it was sanitized.
+    pub portal: PortalId,
+    /// When the layouts were read.
+    pub read: Timestamp,
+    /// Whether names and titles are as the portal sent them.
+    pub content: LayoutExportContent,
+    /// The cards, sorted.
+    pub cards: Vec<(CardKey, Layout)>,
+}
+
+/// Whether a bundle may leave the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutExportContent {
+    /// As the portal sent it.
+    Original,
+    /// Names and titles are replaced.
+    Anonymized,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayoutExportV1 {
+    portal: String,
+    read: String,
+    sanitized: bool,
+    cards: Vec<ExportedCardV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExportedCardV1 {
+    target: String,
+    digest: String,
+    layout: Value,
+}
+
+/// A bundle as a sealed document, laid out to be read.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
+pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatError> {
+    let LayoutExport { portal, read, content, cards } = bundle;
+    let card = |(key, layout): &(CardKey, Layout)| {
+        Ok(ExportedCardV1 {
+            target: key.to_string(),
+            digest: layout.digest().to_string(),
+            layout: serde_json::from_str(layout.as_json()).map_err(FormatError::NotJson)?,
+        })
+    };
+    let form = LayoutExportV1 {
+        portal: portal.to_string(),
+        read: read.to_string(),
+        sanitized: *content == LayoutExportContent::Anonymized,
+        cards: cards.iter().map(card).collect::<Result<_, FormatError>>()?,
+    };
+    // The seal is one of the canonical form, so it holds whatever the white space.
+    let sealed: Value =
+        serde_json::from_slice(&seal(FORMAT, &form)?).map_err(FormatError::NotJson)?;
+    let mut bytes = serde_json::to_vec_pretty(&sealed).map_err(FormatError::not_writable)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The layouts of a bundle.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+pub fn decode_layout_export(bytes: &[u8]) -> Result<LayoutExport, FormatError> {
+    let LayoutExportV1 { portal, read, sanitized, cards } = unseal(FORMAT, bytes)?;
+    let card = |ExportedCardV1 { target, digest, layout }: ExportedCardV1| {
+        let layout = Layout::from_json(&layout.to_string()).map_err(FormatError::invalid)?;
+        if layout.digest() != parsed(&digest)? {
+            return Err(FormatError::Altered("digest"));
+        }
+        Ok((parsed(&target)?, layout))
+    };
+    Ok(LayoutExport {
+        portal: parsed(&portal)?,
+        read: parsed(&read)?,
+        content: if sanitized {
+            LayoutExportContent::Anonymized
+        } else {
+            LayoutExportContent::Original
+        },
+        cards: cards.into_iter().map(card).collect::<Result<_, FormatError>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::samples;
+
+    fn bundle() -> LayoutExport {
+        let layout = |text: &str| Layout::from_json(text).unwrap();
+        LayoutExport {
+            portal: PortalId::new("company.bitrix24.com").unwrap(),
+            read: "2026-11-01T09:00:00Z".parse().unwrap(),
+            content: LayoutExportContent::Original,
+            cards: vec![
+                ("common/repeat".parse().unwrap(), layout("[]")),
+                (
+                    "personal/7/simple".parse().unwrap(),
+                    layout(
+                        r#"[{"name":"main","title":"Привет","elements":[{"name":"A","optionFlags":"1"}]}]"#,
+                    ),
+                ),
+                ("personal/8/simple".parse().unwrap(), layout("false")),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_bundle_can_be_read_back() {
+        let bytes = encode_layout_export(&bundle()).unwrap();
+        assert_eq!(decode_layout_export(&bytes).unwrap(), bundle());
+        assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v1\""));
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_bundle() {
+        samples::flip_every_bit(&encode_layout_export(&bundle()).unwrap(), |damaged| {
+            if let Ok(read) = decode_layout_export(damaged) {
+                assert_eq!(read, bundle());
+            }
+        });
+    }
+}

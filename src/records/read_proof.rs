@@ -1,0 +1,105 @@
+//! Proof that a portal answers reads of other people's cards with their cards.
+//!
+//! An old release answers with the caller's own card, and after a full apply no read tells both
+//! apart. A proof is dated, and names its portal: in the folder of another one it proves nothing.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::sealed::{RecordFormat, seal, unseal};
+use super::{FormatError, parsed};
+use crate::model::{PortalId, TrustEvidence};
+
+const FORMAT: RecordFormat = RecordFormat { name: "read-proof", version: 1 };
+
+/// A proof, with its evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadProof {
+    /// The time of the evidence.
+    pub at: Timestamp,
+    /// The portal.
+    pub portal: PortalId,
+    /// The evidence, which an answer of the portal showed.
+    pub evidence: TrustEvidence,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadProofV1 {
+    at: String,
+    evidence: String,
+    portal: String,
+}
+
+/// Writes a proof as a sealed document.
+///
+/// # Errors
+///
+/// If the evidence is a record itself: a proof of a proof would never age.
+pub fn encode_read_proof(proof: &ReadProof) -> Result<Vec<u8>, FormatError> {
+    let ReadProof { at, portal, evidence } = proof;
+    let evidence = seen(*evidence)?.as_str().to_owned();
+    seal(FORMAT, &ReadProofV1 { at: at.to_string(), evidence, portal: portal.to_string() })
+}
+
+/// Reads a proof from a sealed document.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, changed since it was written, or
+/// without evidence.
+pub fn decode_read_proof(bytes: &[u8]) -> Result<ReadProof, FormatError> {
+    let ReadProofV1 { at, evidence, portal } = unseal(FORMAT, bytes)?;
+    Ok(ReadProof {
+        at: parsed(&at)?,
+        portal: parsed(&portal)?,
+        evidence: seen(parsed(&evidence)?)?,
+    })
+}
+
+fn seen(evidence: TrustEvidence) -> Result<TrustEvidence, FormatError> {
+    match evidence.is_seen() {
+        true => Ok(evidence),
+        false => {
+            Err(FormatError::Invalid(format!("{} is no evidence by itself", evidence.as_str())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::samples;
+
+    #[test]
+    fn read_proof_of_every_evidence_that_was_seen_comes_back_and_no_other_is_kept() {
+        for evidence in TrustEvidence::ALL {
+            let proof = ReadProof { evidence, ..samples::read_proof() };
+            match encode_read_proof(&proof) {
+                Ok(bytes) => assert_eq!(decode_read_proof(&bytes).unwrap(), proof),
+                Err(problem) => assert!(!evidence.is_seen(), "{problem}"),
+            }
+        }
+        let form = |evidence: &str| ReadProofV1 {
+            at: samples::read_proof().at.to_string(),
+            evidence: evidence.to_owned(),
+            portal: samples::portal().to_string(),
+        };
+        for evidence in ["kept-proof", "run-record", "", "seen"] {
+            assert!(
+                decode_read_proof(&seal(FORMAT, &form(evidence)).unwrap()).is_err(),
+                "{evidence}"
+            );
+        }
+    }
+
+    #[test]
+    fn read_proof_with_a_flipped_bit_gives_an_error_or_the_same_proof() {
+        let proof = samples::read_proof();
+        samples::flip_every_bit(&encode_read_proof(&proof).unwrap(), |damaged| {
+            if let Ok(read) = decode_read_proof(damaged) {
+                assert_eq!(read, proof);
+            }
+        });
+    }
+}

@@ -1,0 +1,122 @@
+//! What the manifests of a portal selected in their last runs; for the guard on shrinking
+//! selections.
+//!
+//! Version 1 kept the numbers of people alone, by the names of all manifests of a run. It is still
+//! read: the number of a run of one manifest is the number of that manifest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::FormatError;
+use super::sealed::{RecordFormat, seal, unseal};
+use crate::model::{Selection, Selections, UserId};
+
+const FORMAT: RecordFormat = RecordFormat { name: "selection", version: 2 };
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum AnySelections {
+    V2(SelectionsV2),
+    V1(SelectionsV1),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SelectionsV2 {
+    manifests: BTreeMap<String, SelectionV2>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SelectionV2 {
+    count: u32,
+    file: String,
+    order: u64,
+    people: Vec<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SelectionsV1 {
+    people: BTreeMap<String, u32>,
+}
+
+/// Returns selections as a sealed document.
+///
+/// # Errors
+///
+/// If JSON cannot hold it; nothing that recard keeps is such a value.
+pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError> {
+    let form = |(name, selection): (&str, &Selection)| {
+        let Selection { count, people, file, order } = selection;
+        let people = people.iter().map(|user| user.get()).collect();
+        (name.to_owned(), SelectionV2 { count: *count, file: file.clone(), order: *order, people })
+    };
+    seal(
+        FORMAT,
+        &AnySelections::V2(SelectionsV2 { manifests: selections.iter().map(form).collect() }),
+    )
+}
+
+/// Returns the selections of a sealed document.
+///
+/// # Errors
+///
+/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+pub fn decode_selections(bytes: &[u8]) -> Result<Selections, FormatError> {
+    let selections = match unseal(FORMAT, bytes)? {
+        AnySelections::V2(SelectionsV2 { manifests }) => manifests
+            .into_iter()
+            .map(|(name, form)| Ok((name, form.selection()?)))
+            .collect::<Result<_, FormatError>>()?,
+        AnySelections::V1(SelectionsV1 { people }) => people
+            .into_iter()
+            .map(|(name, count)| (name, Selection { count, ..Selection::default() }))
+            .collect(),
+    };
+    Ok(Selections::new(selections))
+}
+
+impl SelectionV2 {
+    fn selection(self) -> Result<Selection, FormatError> {
+        let Self { count, file, order, people } = self;
+        let people = people
+            .into_iter()
+            .map(|id| UserId::new(u64::from(id)).map_err(FormatError::invalid))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Selection { count, people, file, order })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CurrentSelection;
+    use crate::records::samples;
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_the_same_selections() {
+        let people: Vec<UserId> = (2..40).map(|id| UserId::new(id).unwrap()).collect();
+        let mut selections = Selections::default();
+        selections.keep(&[CurrentSelection {
+            manifest: "sales",
+            file: "sales.yaml",
+            people: &people,
+        }]);
+        samples::flip_every_bit(&encode_selections(&selections).unwrap(), |damaged| {
+            if let Ok(read) = decode_selections(damaged) {
+                assert_eq!(read, selections);
+            }
+        });
+    }
+
+    #[test]
+    fn numbers_of_version_1_are_read() {
+        let earlier = SelectionsV1 { people: BTreeMap::from([("sales".to_owned(), 37)]) };
+        let bytes = seal(RecordFormat { version: 1, ..FORMAT }, &earlier).unwrap();
+        let read = decode_selections(&bytes).unwrap();
+        let now = CurrentSelection { manifest: "sales", file: "sales.yaml", people: &[] };
+        assert_eq!(read.previous(&[now], |_| false)["sales"], 37);
+    }
+}

@@ -1,0 +1,204 @@
+//! A manifest made from what is there: everybody who has a card of their own.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use super::humanize::{Plural, truncate_to_width};
+use super::visible;
+use crate::diagnostic::secrets;
+use crate::model::{CardKey, LeadCustomerType, PortalId, UserId};
+
+/// A name is cut here, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// What a manifest is made from.
+#[derive(Clone, Debug)]
+pub struct ExportedManifest {
+    /// The portal.
+    pub portal: PortalId,
+    /// The day, in the form `2026-11-01`.
+    pub day: String,
+    /// The cards that were found.
+    pub cards: Vec<CardKey>,
+    /// What stands beside an id; may be empty.
+    pub names: BTreeMap<UserId, String>,
+}
+
+impl ExportedManifest {
+    /// The people with a card of their own, with the kinds of lead that it is for.
+    pub fn people(&self) -> BTreeMap<UserId, Vec<LeadCustomerType>> {
+        let mut people: BTreeMap<UserId, Vec<LeadCustomerType>> = BTreeMap::new();
+        for key in &self.cards {
+            if let Some(user) = key.user() {
+                people.entry(user).or_default().push(key.lead);
+            }
+        }
+        people
+    }
+}
+
+impl fmt::Display for ExportedManifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { portal, day, cards, names } = self;
+        let people = self.people();
+        let count = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        writeln!(
+            f,
+            "# Written by `recard export` on {day}: {} with a card of their own.",
+            Plural(count, "person", "people")
+        )?;
+        writeln!(f, "#")?;
+        writeln!(
+            f,
+            "# Applied as it stands, it puts all of these cards back to their defaults. Take out the lines of those who"
+        )?;
+        writeln!(f, "# are to keep theirs, and look at `recard plan` first.")?;
+        let common: Vec<&str> =
+            cards.iter().filter(|key| key.user().is_none()).map(|key| key.lead.as_str()).collect();
+        if !common.is_empty() {
+            writeln!(
+                f,
+                "#\n# The common card is arranged for: {}. It is left out on purpose.",
+                common.join(", ")
+            )?;
+        }
+        writeln!(f, "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata:\n  name: exported")?;
+        writeln!(f, "  reason: \"Exported on {day}; say here why these cards are reset\"")?;
+        writeln!(f, "spec:\n  portal: \"{portal}\"\n  personal:")?;
+        let mut blocks: BTreeMap<&[LeadCustomerType], Vec<UserId>> = BTreeMap::new();
+        for (user, leads) in &people {
+            blocks.entry(leads).or_default().push(*user);
+        }
+        for (leads, users) in blocks {
+            writeln!(f, "    - users:\n        ids:")?;
+            for user in users {
+                let mut line = format!("          - {user}");
+                match names.get(&user).map(|name| comment(name)) {
+                    Some(name) if !name.is_empty() => write!(line, " # {name}")?,
+                    _ => {}
+                }
+                writeln!(f, "{line}")?;
+            }
+            let leads: Vec<&str> = leads.iter().map(|lead| lead.as_str()).collect();
+            writeln!(f, "      leadCustomerTypes: [{}]", leads.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A name as a comment of YAML. What a manifest must not hold anywhere is taken out: a line break,
+/// a character that YAML does not know, and what reads as the secret of a webhook.
+fn comment(name: &str) -> String {
+    let known: String = visible(name)
+        .chars()
+        .map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c })
+        .collect();
+    let mut text = truncate_to_width(known.trim(), MAX_NAME_CHARS);
+    while let Some(secret) = secrets(&text).pop() {
+        text.replace_range(secret, "***");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::manifest::{Source, load};
+
+    fn problems(manifest: &ExportedManifest) -> Vec<String> {
+        let text = manifest.to_string();
+        let loaded =
+            load(&[Source { name: "exported.yaml".into(), bytes: text.clone().into_bytes() }]);
+        let declared = loaded
+            .declaration
+            .map(|found| found.documents.iter().map(|one| one.personal.len()).sum::<usize>());
+        let mut problems: Vec<String> =
+            loaded.diagnostics.iter().map(ToString::to_string).collect();
+        if declared.is_none() || !problems.is_empty() {
+            problems.push(text);
+        }
+        problems
+    }
+
+    fn exported(names: &[(u32, &str)], portal: &str) -> ExportedManifest {
+        let user = |id: u32| UserId::new(u64::from(id)).unwrap();
+        let key = |(index, (id, _)): (usize, &(u32, &str))| {
+            CardKey::personal(user(*id), LeadCustomerType::ALL[index % 2])
+        };
+        ExportedManifest {
+            portal: PortalId::new(portal).unwrap(),
+            day: "2026-11-01".to_owned(),
+            cards: names.iter().enumerate().map(key).collect(),
+            names: names.iter().map(|(id, name)| (user(*id), (*name).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn export_of_hostile_names_is_valid() {
+        let names = [
+            "https://a.bitrix24.com/rest/1/abcdefgh12345678/",
+            "/rest/1/abcdefgh12345678 /rest/2/abcdefgh12345678",
+            "a\nb: c",
+            "a\r\n---\nkind: x",
+            "\u{85}\u{2028}\u{2029}\u{feff}",
+            "\u{fffe}\u{ffff}\u{1ffff}\u{0}\u{7f}",
+            "# - [ { ' \" : & * ! | > % @ `",
+            "\t",
+            "",
+            "🧑‍🚀 \u{202e}",
+            &"x".repeat(10_000),
+        ];
+        let people: Vec<(u32, &str)> = (1..).zip(names).chain([(2_147_483_646, "last")]).collect();
+        for portal in [
+            "a.example",
+            "embedded",
+            "[::1]:8080",
+            "127.0.0.1:80",
+            "0",
+            "1.5",
+            "true",
+            "null",
+            "0x10",
+            "a_b",
+        ] {
+            assert_eq!(problems(&exported(&people, portal)), Vec::<String>::new(), "{portal}");
+        }
+    }
+
+    /// The name of any portal that there can be.
+    fn portals() -> impl Strategy<Value = String> {
+        "[a-z0-9][a-z0-9._:-]{0,30}".prop_filter("a portal", |name| PortalId::new(name).is_ok())
+    }
+
+    /// A name of pieces that mean something in a manifest; names at random hardly ever do.
+    fn hostile_name() -> impl Strategy<Value = String> {
+        let pieces = [
+            "https://a.example",
+            "/rest/1/",
+            "\\/rest\\/2\\/",
+            "abcdefgh12345678",
+            "\n",
+            "\r",
+            "---",
+            ": ",
+            "# ",
+            "\u{fffe}",
+            "\u{feff}",
+            "\t",
+            " ",
+            "\"",
+        ];
+        let piece = prop_oneof![4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), 1 => any::<String>()];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn export_of_any_name_is_valid(names in prop::collection::vec(hostile_name(), 1..8), portal in portals()) {
+            let people: Vec<(u32, &str)> = (1..).zip(names.iter().map(String::as_str)).collect();
+            prop_assert_eq!(problems(&exported(&people, &portal)), Vec::<String>::new());
+        }
+    }
+}

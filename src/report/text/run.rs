@@ -1,0 +1,155 @@
+//! What became of a run, as text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::engine::TargetOutcome;
+use crate::i18n::Text;
+use crate::model::{CardKey, OutcomeClass, RunId, Totals};
+use crate::report::humanize::{NAME_WIDTH, column_width, truncate_to_width};
+use crate::report::style::{BAD, GOOD, HEADING, WARNING};
+use crate::report::visible;
+
+/// Which outcomes are listed one by one. The sums always count all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OutcomeFilter {
+    Problems,
+    All,
+}
+
+/// What became of a run: every target that is not as it should be, the sums, and where to go from
+/// here.
+#[derive(Clone, Debug)]
+pub struct RunText<'a> {
+    run: &'a RunId,
+    targets: &'a [TargetOutcome],
+    totals: Totals,
+    stopped: Option<&'a str>,
+    held: u32,
+    names: BTreeMap<CardKey, &'a str>,
+    listed: OutcomeFilter,
+}
+
+impl<'a> RunText<'a> {
+    /// A report of a run, that lists only what went otherwise than planned.
+    pub fn new(run: &'a RunId, targets: &'a [TargetOutcome], totals: Totals) -> Self {
+        Self {
+            run,
+            targets,
+            totals,
+            stopped: None,
+            held: 0,
+            names: BTreeMap::new(),
+            listed: OutcomeFilter::Problems,
+        }
+    }
+
+    /// Lists every target.
+    #[must_use]
+    pub fn with_every_target(self) -> Self {
+        Self { listed: OutcomeFilter::All, ..self }
+    }
+
+    /// Adds why the run ended early, if it did.
+    #[must_use]
+    pub fn with_reason(self, stopped: Option<&'a str>) -> Self {
+        Self { stopped, ..self }
+    }
+
+    /// Adds the number of targets that were held, which count as not done.
+    #[must_use]
+    pub fn with_held(self, held: usize) -> Self {
+        Self { held: u32::try_from(held).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// Adds people's names.
+    #[must_use]
+    pub fn with_names(self, names: impl IntoIterator<Item = (CardKey, &'a str)>) -> Self {
+        Self { names: names.into_iter().collect(), ..self }
+    }
+}
+
+impl fmt::Display for RunText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |key: CardKey| self.names.get(&key).copied().unwrap_or("");
+        let is_listed = |settled: &&TargetOutcome| {
+            self.listed == OutcomeFilter::All
+                || !settled.outcome.is_resolved()
+                || settled.outcome.is_unseen()
+        };
+        let listed: Vec<&TargetOutcome> = self.targets.iter().filter(is_listed).collect();
+        let key_width =
+            listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
+        let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);
+        let classes = listed.iter().map(|settled| class(settled.outcome.class()).chars().count());
+        let class_width = classes.max().unwrap_or(0).max(5);
+        for settled in &listed {
+            let style = match settled.outcome.class() {
+                OutcomeClass::Done => GOOD,
+                OutcomeClass::Skipped if settled.outcome.is_resolved() => GOOD,
+                OutcomeClass::Skipped => WARNING,
+                OutcomeClass::Failed => BAD,
+                OutcomeClass::Unknown => WARNING,
+            };
+            let (key, name) = (
+                settled.key.to_string(),
+                truncate_to_width(&visible(name(settled.key)), name_width),
+            );
+            let class = class(settled.outcome.class());
+            write!(f, "{style}{class:<class_width$}{style:#}  {key:<key_width$}  ")?;
+            if name_width > 0 {
+                write!(f, "{name:<name_width$}  ")?;
+            }
+            writeln!(f, "{}", visible(&settled.outcome.to_string()))?;
+        }
+        if !listed.is_empty() {
+            writeln!(f)?;
+        }
+        let Totals { done, skipped, failed, unknown } = self.totals;
+        let held = self.held;
+        let clean = held == 0 && self.targets.iter().all(|settled| settled.outcome.is_resolved());
+        let style = if clean { GOOD } else { WARNING };
+        let all = self.totals.planned().saturating_add(held);
+        let sums = match held {
+            0 => tr!(
+                "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown."
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown."
+                        % all,
+                done,
+                skipped,
+                failed,
+                unknown
+            ),
+            held => tr!(
+                "{done} of {n} card; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held."
+                    | "{done} of {n} cards; {skipped} skipped, {failed} failed, {unknown} unknown, {held} held."
+                        % all,
+                done,
+                skipped,
+                failed,
+                unknown,
+                held
+            ),
+        };
+        writeln!(f, "{style}{}{style:#} {sums}", tr!("Done:"))?;
+        if let Some(reason) = self.stopped {
+            writeln!(
+                f,
+                "{WARNING}{}{WARNING:#} {}",
+                tr!("The run ended early:"),
+                visible(&Text::from_msgid(reason))
+            )?;
+        }
+        writeln!(f, "{HEADING}{}{HEADING:#}", tr!("Run {}", self.run))
+    }
+}
+
+/// The word for how a target ended.
+fn class(class: OutcomeClass) -> Text {
+    match class {
+        OutcomeClass::Done => tr!("done"),
+        OutcomeClass::Skipped => tr!("skip"),
+        OutcomeClass::Failed => tr!("fail"),
+        OutcomeClass::Unknown => tr!("open"),
+    }
+}

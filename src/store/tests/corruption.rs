@@ -1,0 +1,327 @@
+//! Files that were cut, flipped, emptied or edited: an error or the same content, never another
+//! content.
+
+use super::*;
+use crate::model::Outcome;
+use crate::ports::{Interrupted, RunLog, SetPurpose};
+
+/// A closed run with every kind of record.
+fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
+    let (target, layout) = (samples::personal(7), samples::layout("mine"));
+    let mut locked = world.locked();
+    let mut log = locked.start_run(samples::run(), samples::header(&[target])).unwrap();
+    log.save_backups(&[(target, &layout)]).unwrap();
+    log.append(&[JournalRecord::Intent { targets: vec![(target, Some(layout.digest()))] }])
+        .unwrap();
+    log.append(&[
+        JournalRecord::SetIntent { target, digest: layout.digest(), purpose: SetPurpose::Planned },
+        JournalRecord::Completed { target, outcome: Outcome::Compensated },
+        JournalRecord::Closed { interrupted: Interrupted::Yes },
+    ])
+    .unwrap();
+    (world.store.paths.journal(&samples::run()), world.store.journal(&samples::run()).unwrap())
+}
+
+/// Where each line of a file begins, and the end of the file.
+fn edges(bytes: &[u8]) -> Vec<usize> {
+    let ends =
+        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
+    std::iter::once(0).chain(ends).collect()
+}
+
+#[test]
+fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
+    let world = World::new();
+    let (path, records) = closed_run(&world);
+    let bytes = fs::read(&path).unwrap();
+    let edges = edges(&bytes);
+    for cut in 0..bytes.len() {
+        put(&path, &bytes[..cut]);
+        let whole = edges.iter().filter(|edge| **edge <= cut && **edge > 0).count();
+        match world.store.journal(&samples::run()) {
+            Ok(read) => assert_eq!(read, records[..whole], "cut at {cut}"),
+            // A journal is made whole with its first line, so without one it is damaged and not
+            // torn.
+            Err(StoreError::Damaged { .. }) => assert_eq!(whole, 0, "cut at {cut}"),
+            Err(problem) => panic!("cut at {cut}: {problem}"),
+        }
+        if whole > 0 {
+            assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
+    let world = World::new();
+    let (path, records) = closed_run(&world);
+    let bytes = fs::read(&path).unwrap();
+    let first = edges(&bytes)[1];
+    // Not every byte: each cut is synced several times. That each reads rightly is tried above.
+    for cut in (first..bytes.len()).step_by(23) {
+        put(&path, &bytes[..cut]);
+        let before = world.store.journal(&samples::run()).unwrap();
+        let mut locked = world.locked();
+        let closed = JournalRecord::Closed { interrupted: Interrupted::No };
+        locked.reopen_run(&samples::run()).unwrap().append(std::slice::from_ref(&closed)).unwrap();
+        let after = world.store.journal(&samples::run()).unwrap();
+        assert_eq!(after[..before.len()], records[..before.len()]);
+        assert_eq!(after[before.len()..], [closed], "cut at {cut}");
+        assert_eq!(world.store.unfinished().unwrap(), None);
+    }
+    assert!(world.store.verify_audit().unwrap() > 3);
+}
+
+#[test]
+fn a_flipped_bit_in_a_journal_is_always_found() {
+    let world = World::new();
+    let (path, _) = closed_run(&world);
+    samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
+        put_quickly(&path, damaged);
+        let read = world.store.journal(&samples::run());
+        assert!(matches!(read, Err(StoreError::Damaged { .. } | StoreError::TooNew { .. })));
+    });
+}
+
+#[test]
+fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
+    let world = World::new();
+    let (path, _) = closed_run(&world);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let problem = |lines: &[&str]| {
+        put(&path, format!("{}\n", lines.join("\n")).as_bytes());
+        match world.store.journal(&samples::run()) {
+            Err(StoreError::Damaged { problem, .. }) => problem,
+            other => panic!("{other:?}"),
+        }
+    };
+    let without = [lines[0], lines[2], lines[3], lines[4]];
+    assert_eq!(problem(&without), "line 2: record 2 is missing; record 3 stands in its place");
+    let changed_about = [lines[0], lines[2], lines[1], lines[3], lines[4]];
+    assert_eq!(
+        problem(&changed_about),
+        "line 2: record 2 is missing; record 3 stands in its place"
+    );
+    let edited = text.replace("put-back", "restored");
+    assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 4 does not fit its checksum");
+    let twice = [lines[0], lines[0]];
+    assert_eq!(problem(&twice), "line 2: record 2 is missing; record 1 stands in its place");
+}
+
+#[test]
+fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
+    let world = World::new();
+    closed_run(&world);
+    let layout = samples::layout("mine");
+    let path = world.store.paths.backups(&samples::run());
+    samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
+        put_quickly(&path, damaged);
+        // A store of its own: the one before knows where everything stood.
+        match Store::open(&world.root(), &samples::portal()).unwrap().backup(
+            &samples::run(),
+            samples::personal(7),
+            layout.digest(),
+        ) {
+            Ok(read) => assert_eq!(read.as_json(), layout.as_json()),
+            Err(problem) => {
+                assert!(matches!(problem, StoreError::Damaged { .. } | StoreError::TooNew { .. }))
+            }
+        }
+    });
+}
+
+#[test]
+fn a_backup_under_the_name_of_another_is_found() {
+    let world = World::new();
+    closed_run(&world);
+    let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
+    let path = world.store.paths.backups(&samples::run());
+    let text = fs::read_to_string(&path).unwrap();
+    let json = text.trim_end().split_once(' ').unwrap().1;
+    // Somebody who knows how lines are guarded.
+    let forged = json.replace(&mine.digest().to_string(), &yours.digest().to_string());
+    assert_ne!(forged, json);
+    put(&path, crate::records::checked_line(&forged).as_bytes());
+    let read = world.store.backup(&samples::run(), samples::personal(7), yours.digest());
+    assert!(matches!(read, Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
+    let world = World::new();
+    closed_run(&world);
+    let layout = samples::layout("mine");
+    let path = world.store.paths.backups(&samples::run());
+    let sound = fs::read_to_string(&path).unwrap();
+    let odd = crate::records::checked_line(r#"{"format":"recard.backup/v1","digest":"mine"}"#);
+    put(&path, format!("{odd}{sound}").as_bytes());
+    let read = |digest| world.store.backup(&samples::run(), samples::personal(7), digest);
+    assert_eq!(read(layout.digest()).unwrap().as_json(), layout.as_json());
+    let problem = read(samples::layout("yours").digest()).unwrap_err().to_string();
+    assert!(problem.contains("damaged: line 1: "), "{problem}");
+    // Nor does it keep the run from being taken up.
+    let mut locked = world.locked();
+    locked
+        .reopen_run(&samples::run())
+        .unwrap()
+        .save_backups(&[(samples::personal(8), &samples::layout("yours"))])
+        .unwrap();
+    assert!(read(samples::layout("yours").digest()).is_ok());
+    let newer = crate::records::checked_line(r#"{"format":"recard.backup/v9"}"#);
+    put(&path, format!("{newer}{sound}").as_bytes());
+    assert!(matches!(read(layout.digest()), Err(StoreError::TooNew { .. })));
+}
+
+#[test]
+fn a_journal_without_end_is_not_read() {
+    let world = World::new();
+    closed_run(&world);
+    let path = world.store.paths.journal(&samples::run());
+    // It takes no room on the disk: nothing is written.
+    fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
+    let problem = world.store.journal(&samples::run()).unwrap_err();
+    let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
+    assert_eq!(
+        source.to_string(),
+        "it holds more than 1024 MiB, which is as much as is read of it"
+    );
+}
+
+#[test]
+fn empty_files_are_damaged_and_not_empty_lists() {
+    let world = World::new();
+    let (journal, _) = closed_run(&world);
+    let paths = &world.store.paths;
+    for path in
+        [&journal, &paths.ledger(), &paths.limiter_state(), &paths.selection(), &paths.read_proof()]
+    {
+        put(path, b"");
+    }
+    assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
+    // The trail tells that the run came to its end; without it, nothing does.
+    assert_eq!(world.store.unfinished().unwrap(), None);
+    put(&paths.audit(), b"");
+    assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
+    assert!(matches!(world.store.read_proof(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.limiter_state(), Err(StoreError::Damaged { .. })));
+    assert!(matches!(world.store.selections(), Err(StoreError::Damaged { .. })));
+    // What grows by lines begins empty.
+    put(&paths.used_plans(), b"");
+    assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).unwrap(), None);
+}
+
+#[test]
+fn a_file_of_a_newer_recard_is_called_newer() {
+    let world = World::new();
+    drop(world.locked());
+    put(&world.store.paths.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
+    let problem = world.store.ledger().unwrap_err().to_string();
+    assert!(
+        problem.ends_with("has format version 9, and this recard knows versions up to 1"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
+    let world = World::new();
+    let (one, two) = (Digest::hash(b"one"), Digest::hash(b"two"));
+    let path = world.store.paths.used_plans();
+    let mut locked = world.locked();
+    locked.consume_plan(one).unwrap();
+    let first = fs::read(&path).unwrap().len();
+    // A process that is cut while it writes the list has not come to the trail.
+    let audit_log = fs::read(world.store.paths.audit()).unwrap();
+    locked.consume_plan(two).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    // And whoever has only lost the list forgets nothing.
+    put(&path, &bytes[..first]);
+    assert!(world.store.consumed_at(two).unwrap().is_some());
+    assert!(matches!(locked.consume_plan(two), Err(ConsumePlanError::AlreadyUsed(_))));
+    drop(locked);
+    put(&world.store.paths.audit(), &audit_log);
+    let mut locked = world.locked();
+    for cut in first..bytes.len() {
+        put(&path, &bytes[..cut]);
+        assert!(world.store.consumed_at(one).unwrap().is_some());
+        assert!(world.store.consumed_at(two).unwrap().is_none());
+    }
+    locked.consume_plan(two).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    put(&path, &bytes[1..]);
+    assert!(matches!(
+        locked.consume_plan(two),
+        Err(ConsumePlanError::Store(StoreError::Damaged { .. }))
+    ));
+}
+
+#[test]
+fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
+    let world = World::new();
+    closed_run(&world);
+    world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
+    let path = world.store.paths.audit();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(world.store.verify_audit().unwrap(), 3);
+    let problem = |lines: &[&str]| {
+        put(&path, format!("{}\n", lines.join("\n")).as_bytes());
+        match world.store.verify_audit() {
+            Err(StoreError::Damaged { problem, .. }) => problem,
+            other => panic!("{other:?}"),
+        }
+    };
+    let edited = text.replacen("anna", "otto", 1);
+    assert_eq!(
+        problem(&edited.lines().collect::<Vec<_>>()),
+        "line 1 was altered after it was written"
+    );
+    let moved = "does not follow the line before: one was taken out or moved";
+    assert_eq!(problem(&[lines[0], lines[2]]), format!("line 2 {moved}"));
+    assert_eq!(problem(&[lines[1], lines[2]]), format!("line 1 {moved}"));
+    assert_eq!(problem(&[lines[0], lines[2], lines[1]]), format!("line 2 {moved}"));
+    // Nobody writes on at the end of a trail that does not hold.
+    assert!(
+        world
+            .locked()
+            .start_run(RunId::new("20261102T090000Z", 1).unwrap(), samples::header(&[]))
+            .is_err()
+    );
+}
+
+#[test]
+fn a_flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
+    let world = World::new();
+    closed_run(&world);
+    let path = world.store.paths.audit();
+    let bytes = fs::read(&path).unwrap();
+    samples::flip_every_bit(&bytes, |damaged| {
+        put_quickly(&path, damaged);
+        assert!(world.store.verify_audit().is_err());
+    });
+    let first = edges(&bytes)[1];
+    for cut in first..bytes.len() {
+        put_quickly(&path, &bytes[..cut]);
+        assert_eq!(world.store.verify_audit().unwrap(), 1, "cut at {cut}");
+    }
+    world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
+    assert_eq!(world.store.verify_audit().unwrap(), 2);
+}
+
+#[test]
+fn a_trail_of_another_portal_does_not_hold() {
+    let world = World::new();
+    closed_run(&world);
+    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    drop(other.lock(samples::owner(), clock()).unwrap());
+    put(&other.paths.audit(), &fs::read(world.store.paths.audit()).unwrap());
+    assert!(matches!(other.verify_audit(), Err(StoreError::Damaged { .. })));
+}
+
+/// Like `put` without syncing: thousands of syncs take minutes on some disks.
+pub(super) fn put_quickly(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().write(true).truncate(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
