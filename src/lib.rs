@@ -34,6 +34,7 @@
 #[macro_use]
 pub mod i18n;
 
+pub mod app;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diagnostic;

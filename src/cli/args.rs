@@ -303,6 +303,14 @@ impl LeadType {
         key.lead.as_str() == self.as_str()
     }
 
+    /// Returns the lead customer type.
+    pub(super) fn lead_customer_type(self) -> LeadCustomerType {
+        match self {
+            Self::Simple => LeadCustomerType::Simple,
+            Self::Repeat => LeadCustomerType::Repeat,
+        }
+    }
+
     /// The word that names it on the command line.
     pub(super) fn as_str(self) -> &'static str {
         match self {

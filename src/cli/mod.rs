@@ -17,16 +17,16 @@ mod metrics;
 mod named_files;
 mod next_command;
 mod output;
-mod permissions;
-mod person_names;
+
 mod plan_files;
-mod planning;
+mod plan_view;
 mod progress;
-mod run_lifecycle;
+mod run_report;
 mod session;
 mod signals;
 mod sources;
 mod ui;
+mod use_cases;
 mod value_parsers;
 
 use std::ffi::OsString;

@@ -73,11 +73,6 @@ impl ProgressReporter {
         Self { shared, clock }
     }
 
-    /// People and departments are being looked up; nobody knows how many there are.
-    pub(super) fn start_lookup(&self) {
-        self.shared.begin(tr!("looking up people"), PlannedWork::Reads, None);
-    }
-
     /// Takes the bar away, and says nothing more.
     pub(super) fn finish(&self) {
         self.clock.abort();
@@ -95,6 +90,7 @@ impl Observer for ProgressReporter {
     fn on_event(&self, event: Event) {
         let shared = &self.shared;
         match event {
+            Event::LookingUp => shared.begin(tr!("looking up people"), PlannedWork::Reads, None),
             Event::Resolved { targets } => {
                 tracing::debug!(targets, "resolved");
                 shared.begin(tr!("reading cards"), PlannedWork::Reads, Some(targets));
@@ -258,7 +254,7 @@ mod tests {
         let (progress, said) = in_a_pipeline();
         pass(25).await;
         assert_eq!(said.lock().unwrap().len(), 0, "there is nothing to tell yet");
-        progress.start_lookup();
+        progress.on_event(Event::LookingUp);
         pass(10).await;
         progress.on_event(Event::Resolved { targets: 500 });
         progress.on_event(Event::Read { done: 100, total: 502 });
@@ -328,7 +324,7 @@ mod tests {
         let silent = Box::new(|text: Text| panic!("a bar says all there is to say: {text}"));
         let progress = ProgressReporter::with_output(Some(bars), silent, forecast());
         let drawn = || terminal.0.lock().unwrap().trim_end().to_owned();
-        progress.start_lookup();
+        progress.on_event(Event::LookingUp);
         assert!(drawn().contains("looking up people"), "{}", drawn());
         progress.on_event(Event::Resolved { targets: 100 });
         progress.on_event(Event::Read { done: 40, total: 104 });

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use jiff::SignedDuration;
-
 use super::args::GlobalArgs;
 use super::clock::SystemClock;
 #[cfg(feature = "emulator")]
@@ -12,39 +10,32 @@ use super::env::{self, WebhookAccess};
 use super::error::CliError;
 use super::exit;
 use super::next_command;
-use super::progress::DurationEstimator;
 use super::signals::{Interrupt, WritingRun};
 use super::ui::Ui;
+use crate::app;
 use crate::i18n::Text;
-use crate::model::{Identity, PortalId, ReadTrust, ReleaseSign, TrustEvidence};
+use crate::model::{Identity, PortalId, ReleaseSign, TrustEvidence};
 use crate::portal::{
     HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl,
 };
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
-use crate::records::{LimiterState, ReadProof};
+use crate::records::LimiterState;
 use crate::store::Store;
 
 /// A wait of this many seconds is worth a word.
 const LONG_WAIT_SECONDS: u64 = 5;
 
-/// A proof is written anew at most once a day.
-const PROOF_MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
-
-/// Everything a command needs to talk to a portal.
+/// Session of a command: the portal, and what the command line adds to it.
 pub(super) struct Session {
-    /// The portal.
-    pub(super) portal: HttpPortal,
-    /// Its part of the store.
-    pub(super) store: Store,
-    /// Who we are there.
-    pub(super) caller: Identity,
+    /// Portal, store, caller and clock.
+    pub(super) app: app::Session,
     rate: Rate,
     /// The webhook, as it may be shown, and where it was found.
     webhook: Text,
     global_flags: String,
     interrupt: Interrupt,
-    /// Held from the begin of a run to the end of the session: what is kept and told of the run is
-    /// waited for as well.
+    /// Held from the begin of a run to the end of the session: what is stored and reported of the
+    /// run is waited for as well.
     writing: OnceLock<WritingRun>,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
@@ -85,6 +76,16 @@ pub(super) fn named_portal(global: &GlobalArgs) -> Result<PortalId, CliError> {
         });
     }
     Err(unknown_portal(portal))
+}
+
+/// Returns the origin of the runs of this process.
+pub(super) fn origin() -> app::RunOrigin {
+    app::RunOrigin {
+        process: std::process::id(),
+        host: env::host(),
+        actor: env::actor(),
+        commit: env::commit(),
+    }
 }
 
 /// The store of the portal that the command line or the environment names.
@@ -288,7 +289,9 @@ impl Connection {
             Err(problem) => (None, Some(problem)),
         };
         let updated = match caller.release_sign {
-            ReleaseSign::Trusted(evidence) => keep_proof(&self.store, kept.as_ref(), evidence),
+            ReleaseSign::Trusted(evidence) => {
+                app::save_proof(&self.store, kept.as_ref(), evidence, SystemClock.now())
+            }
             ReleaseSign::Old => self.store.delete_read_proof(),
             ReleaseSign::Earlier(_) | ReleaseSign::Unknown => Ok(()),
         };
@@ -299,10 +302,16 @@ impl Connection {
 
     /// The session of somebody.
     fn with_caller(self, caller: Identity, interrupt: &Interrupt) -> Session {
-        Session {
+        let app = app::Session {
             portal: self.portal,
             store: self.store,
             caller,
+            origin: origin(),
+            clock: Arc::new(SystemClock),
+            cancellation: interrupt.signal().clone(),
+        };
+        Session {
+            app,
             rate: self.rate,
             webhook: self.webhook,
             global_flags: self.global_flags,
@@ -336,20 +345,6 @@ impl Session {
     /// A failure, with the webhook that it is about if the portal refuses to work with it.
     pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
         add_webhook_hint(failure, &self.webhook)
-    }
-
-    /// Keeps the proof that the reads of a command showed, for later commands that may find no card
-    /// to compare.
-    pub(super) fn keep_proof(&self, ui: &Ui, trust: ReadTrust) {
-        match (trust, self.caller.release_sign) {
-            (_, ReleaseSign::Trusted(_) | ReleaseSign::Old)
-            | (ReadTrust::NotTrusted | ReadTrust::Unproven, _) => {}
-            (ReadTrust::Trusted(evidence), _) if !evidence.is_seen() => {}
-            (ReadTrust::Trusted(evidence), ReleaseSign::Earlier(_) | ReleaseSign::Unknown) => {
-                let kept = self.store.read_proof().ok().flatten();
-                warn_of_proof(ui, keep_proof(&self.store, kept.as_ref(), evidence));
-            }
-        }
     }
 
     /// What a command that is told to the reader needs of this one's options, with a blank before
@@ -388,19 +383,12 @@ impl Session {
         closed.map(|()| done)
     }
 
-    /// How long work is going to take by the model of the portal's limits, counted from the moment
-    /// of the question.
-    pub(super) fn duration_estimator(&self) -> DurationEstimator {
-        let portal = self.portal.clone();
-        Arc::new(move |task| Some(portal.estimate(task).time))
-    }
-
     /// Ends the session, as [`Connection::close`] does.
     fn close(self, ui: &Ui) -> Result<(), CliError> {
         let _writing = self.writing;
         let connection = Connection {
-            portal: self.portal,
-            store: self.store,
+            portal: self.app.portal,
+            store: self.app.store,
             rate: self.rate,
             webhook: self.webhook,
             global_flags: self.global_flags,
@@ -408,23 +396,6 @@ impl Session {
             embedded: self.embedded,
         };
         connection.close(ui)
-    }
-}
-
-/// Keeps a proof, unless the same was kept within a day.
-fn keep_proof(
-    store: &Store,
-    kept: Option<&ReadProof>,
-    evidence: TrustEvidence,
-) -> Result<(), StoreError> {
-    let at = SystemClock.now();
-    let is_fresh = |kept: &ReadProof| {
-        let age = at.duration_since(kept.at);
-        kept.evidence == evidence && !age.is_negative() && age < PROOF_MAX_AGE
-    };
-    match kept.is_some_and(is_fresh) {
-        true => Ok(()),
-        false => store.save_read_proof(&ReadProof { at, portal: store.portal().clone(), evidence }),
     }
 }
 

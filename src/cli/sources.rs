@@ -7,8 +7,11 @@ use super::error::CliError;
 use super::exit;
 use super::file_identity::{DisplayNames, FileIdentity};
 use super::output::Outputs;
+use super::session::Session;
 use super::signals::Interrupt;
 use super::ui::Ui;
+use super::use_cases::use_case_error;
+use crate::app;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::i18n::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
@@ -41,10 +44,9 @@ impl LoadedManifests {
         self.declaration.documents.iter().map(file).collect()
     }
 
-    /// Name and reason of each document.
-    pub(super) fn reasons(&self) -> Vec<(String, String)> {
-        let reason = |document: &Document| (document.name.to_string(), document.reason.to_string());
-        self.declaration.documents.iter().map(reason).collect()
+    /// Returns the manifests for a use case; `files` are those of [`LoadedManifests::files`].
+    pub(super) fn set<'a>(&'a self, files: &'a [(String, String)]) -> app::ManifestSet<'a> {
+        app::ManifestSet { declaration: &self.declaration, files }
     }
 }
 
@@ -102,6 +104,22 @@ pub(super) fn refuse(
             harm
         )
     })
+}
+
+/// Words the error of a use case; problems of the manifests are shown with the lines that they are
+/// in.
+pub(super) fn refuse_error(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifests: &LoadedManifests,
+    error: app::Error,
+) -> CliError {
+    match error {
+        app::Error::Manifests(found) => {
+            refuse(outputs, &found, &manifests.sources, &tr!("nothing was written"))
+        }
+        error => use_case_error(session, error),
+    }
 }
 
 /// The manifests of a folder; nothing if it has none, or cannot be read.

@@ -7,6 +7,8 @@ use crate::model::{CardKey, Outcome};
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// People and departments are looked up.
+    LookingUp,
     /// The people and departments are known; so many cards are about to be read.
     Resolved {
         /// How many targets the manifests select.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::args::{AuditAction, GlobalArgs};
 use crate::cli::error::CliError;
-use crate::cli::plan_files::format_time;
 use crate::cli::ui::Ui;
+use crate::cli::use_cases::format_time;
 use crate::cli::{exit, session};
 use crate::diagnostic::visible;
 use crate::engine;

@@ -1,16 +1,17 @@
 //! `recard drift`: what differs from the manifests although nobody planned it? For a schedule: it
 //! reads only, by type, and ends with 2 if there is drift.
 
-use crate::cli::args::{DriftArgs, GlobalArgs, PolicyArgs};
+use crate::app;
+use crate::cli::args::{DriftArgs, GlobalArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
+use crate::cli::plan_view::{self, ManifestView};
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, git_log, planning, sources};
-use crate::diagnostic::Diagnostic;
-use crate::plan::Drift;
+use crate::cli::use_cases::{CliObserver, use_case_error};
+use crate::cli::{exit, sources};
 use crate::report::{PlanReport, Purpose, Subject};
 
 /// Looks, and tells.
@@ -34,42 +35,26 @@ async fn find_drift(
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
+    let view = ManifestView::new(&manifest);
     let work = async |session: &Session| {
-        let worth =
-            |found: &[Diagnostic]| found.iter().all(|one| !one.is_error() || Drift::is_gone(one));
-        let git = git_log::query(&manifest.sources);
-        let (resolution, snapshot) =
-            planning::resolve_and_observe(outputs, session, &manifest, worth).await?;
-        let found = &resolution.warnings;
-        let Some(snapshot) = snapshot else {
-            return Err(sources::refuse(
-                outputs,
-                found,
-                &manifest.sources,
-                &tr!("the cards were not looked at"),
-            ));
+        let options = plan_view::ledger_options(&arguments.ledger_args);
+        let files = manifest.files();
+        let observer = CliObserver::new(outputs.ui, session);
+        let set = manifest.set(&files);
+        let (planned, drift) = match app::drift(&session.app, set, &options, &observer).await {
+            Ok(found) => found,
+            Err(app::Error::Manifests(found)) => {
+                let harm = tr!("the cards were not looked at");
+                return Err(sources::refuse(outputs, &found, &manifest.sources, &harm));
+            }
+            Err(error) => return Err(use_case_error(session, error)),
         };
-        let gone: Vec<Diagnostic> =
-            found.iter().filter(|found| found.is_error()).cloned().collect();
-        let policy_args = PolicyArgs {
-            blind_reset: false,
-            max_users: None,
-            ledger_args: arguments.ledger_args.clone(),
-        };
-        let planned = planning::plan_from_snapshot(
-            session,
-            &manifest,
-            &policy_args,
-            resolution,
-            &snapshot,
-            git,
-        )
-        .await?;
-        let drift = Drift::from_plan(&planned.plan, gone);
-        sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-        let cost = planning::apply_cost(session, &planned.plan, planned.plan.targets.len());
-        let report = PlanReport { drift: Some(&drift), ..planned.report(session, &manifest, cost) };
-        outputs.write(Subject::Plan(&report))?;
+        view.wait(session).await?;
+        let warnings = view.warnings(&planned);
+        sources::show(outputs.ui, &warnings, &manifest.sources);
+        let cost = plan_view::apply_cost(session, &planned.plan, planned.plan.targets.len());
+        let report = view.report(session, &planned, &warnings, cost);
+        outputs.write(Subject::Plan(&PlanReport { drift: Some(&drift), ..report }))?;
         Ok(if drift.is_none() { exit::DONE } else { exit::CHANGES_PENDING })
     };
     session.run_and_close(outputs.ui, work).await

@@ -1,15 +1,16 @@
 //! `recard inventory`: how many people of which department have arranged their cards. Reads only,
 //! by type.
 
+use crate::app;
 use crate::cli::args::{GlobalArgs, InventoryArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::progress::ProgressReporter;
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
+use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, output};
-use crate::engine::{self, CardInventory};
+use crate::engine::CardInventory;
 use crate::report::{Inventory, OutputFormat, pretty};
 
 /// Counts and shows the counts.
@@ -34,16 +35,10 @@ pub(in crate::cli) async fn run(
     Ok(exit_code(ui, &survey))
 }
 
-/// Reads everybody's cards.
+/// Reads the cards of all people.
 pub(super) async fn read_cards(ui: &Ui, session: &Session) -> Result<CardInventory, CliError> {
-    let progress = ProgressReporter::new(ui, session.duration_estimator());
-    let survey = engine::take_inventory(&session.portal.reader(), &session.caller, &progress).await;
-    progress.finish();
-    let survey = survey.map_err(|problem| {
-        CliError::from(problem).context(tr!("cannot look at everybody's cards"))
-    })?;
-    session.keep_proof(ui, survey.snapshot.trust);
-    Ok(survey)
+    let taken = app::inventory(&session.app, &CliObserver::new(ui, session)).await;
+    taken.map_err(|error| use_case_error(session, error))
 }
 
 /// The exit code, with a word about what could not be read.

@@ -1,9 +1,10 @@
 //! `recard ledger`: the memory of mode once. Reads the store alone.
 
-use crate::cli::args::{GlobalArgs, LedgerAction, LedgerArgs};
+use crate::app;
+use crate::cli::args::{GlobalArgs, LedgerAction};
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, planning, session};
+use crate::cli::{exit, session};
 use crate::model::{CardKey, Generation, LedgerEntry};
 
 /// Shows a ledger, or begins one in a file.
@@ -15,7 +16,7 @@ pub(in crate::cli) fn run(
     let store = session::store(global)?;
     match action {
         LedgerAction::Show { file } => {
-            let ledger = planning::ledger(&store, &LedgerArgs { ledger: file.clone() })?;
+            let ledger = app::read_ledger(&store, file.as_deref())?;
             if ledger.is_empty() {
                 ui.line(tr!("Nothing of {} had its reset in mode once yet.", store.portal()))?;
             }

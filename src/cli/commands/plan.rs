@@ -1,17 +1,19 @@
 //! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to
 //! the portal.
 
+use crate::app::{self, PlanOptions};
 use crate::cli::args::{GlobalArgs, PlanArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::next_command;
 use crate::cli::output::Outputs;
+use crate::cli::plan_view::{self, ManifestView};
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::sources::LoadedManifests;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, output, plan_files, planning, sources};
-use crate::engine::{self, Event};
+use crate::cli::use_cases::CliObserver;
+use crate::cli::{exit, output, sources};
 use crate::plan::Plan;
 use crate::report::{Effective, PlanReport, Purpose, Subject};
 use crate::store::write_whole;
@@ -43,28 +45,38 @@ pub(in crate::cli) async fn run_with(
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
+    let view = ManifestView::new(manifest);
     let work = async |session: &Session| {
-        let planned =
-            planning::make_plan(outputs, session, manifest, &arguments.policy_args).await?;
-        sources::show(outputs.ui, &planned.warnings, &manifest.sources);
-        let effective = match arguments.effective {
-            true => Some(effective(session, &planned.plan).await?),
-            false => None,
+        let options = PlanOptions {
+            read_beside: arguments.effective.then_some(Effective::missing as fn(&Plan) -> _),
+            ..plan_view::plan_options(&arguments.policy_args)
         };
+        let files = manifest.files();
+        let set = manifest.set(&files);
+        let observer = CliObserver::new(outputs.ui, session);
+        let planned = match app::plan(&session.app, set, &options, &observer).await {
+            Ok(planned) => planned,
+            Err(error) => {
+                return Err(sources::refuse_error(outputs, session, manifest, error));
+            }
+        };
+        view.wait(session).await?;
+        let warnings = view.warnings(&planned);
+        sources::show(outputs.ui, &warnings, &manifest.sources);
+        let effective =
+            planned.beside.as_ref().map(|read| Effective::from_plan(&planned.plan, read));
         // A plan file names the cards that are read again; without one, apply looks at all of them.
         let reads = match arguments.out {
-            Some(_) => planning::reset_count(&planned.plan),
+            Some(_) => plan_view::reset_count(&planned.plan),
             None => planned.plan.targets.len(),
         };
-        let cost = planning::apply_cost(session, &planned.plan, reads);
-        let report =
-            PlanReport { effective: effective.as_ref(), ..planned.report(session, manifest, cost) };
+        let cost = plan_view::apply_cost(session, &planned.plan, reads);
+        let report = view.report(session, &planned, &warnings, cost);
+        let report = PlanReport { effective: effective.as_ref(), ..report };
         outputs.write(Subject::Plan(&report))?;
         if let Some(path) = &arguments.out {
-            let file = plan_files::new_plan_file(session, manifest, &planned, arguments.max_age)?;
-            let bytes = file.encode().map_err(|problem| {
-                CliError::general(tr!("cannot make a plan file: {problem}", problem))
-            })?;
+            let file = app::new_plan_file(&session.app, set, &planned, arguments.max_age)?;
+            let bytes = file.encode().map_err(app::Error::PlanFormat)?;
             write_whole(path, &bytes)?;
             let (plan, again) = (next_command::shell_word(path), session.global_flags());
             outputs.ui.note(tr!(
@@ -77,14 +89,4 @@ pub(in crate::cli) async fn run_with(
         Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
     };
     session.run_and_close(outputs.ui, work).await
-}
-
-/// Looks at what the common view shows, where the plan does not say it.
-async fn effective(session: &Session, plan: &Plan) -> Result<Effective, CliError> {
-    let keys = Effective::missing(plan);
-    let silent = |_: Event| {};
-    let seen = engine::observe(&session.portal.reader(), &session.caller, &keys, &silent).await;
-    let seen = seen
-        .map_err(|problem| CliError::from(problem).context(tr!("cannot read the common cards")))?;
-    Ok(Effective::from_plan(plan, &seen))
 }

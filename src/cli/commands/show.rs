@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::app;
 use crate::cli::args::{GlobalArgs, ShowArgs};
 use crate::cli::commands::history;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
 use crate::cli::ui::Ui;
-use crate::cli::{exit, person_names, plan_files, session};
+use crate::cli::{exit, plan_files, session};
 use crate::i18n::Text;
 use crate::report::{PlanFileReport, Purpose, RunText, Subject, visible};
 use crate::store::Store;
@@ -40,7 +41,7 @@ fn show_run(
     let summary = store.summary(&store.find_run(&arguments.run)?)?;
     let targets = history::targets(&summary);
     let header = &summary.header;
-    let names = person_names::for_run(&store, &summary.run);
+    let names = app::names_of_run(&store, &summary.run);
     let run = history::reported_run(&summary, &targets, Some(&names));
     let mut text = run.headline() + "\n";
     for (name, reason) in &header.reasons {

@@ -6,15 +6,16 @@
 
 use std::sync::Arc;
 
+use crate::app::Error;
 use crate::cli::args::{GlobalArgs, UnlockArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
-use crate::cli::run_lifecycle::{self, Approval};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
+use crate::cli::use_cases::Question;
 use crate::cli::{exit, session};
 use crate::i18n::english;
-use crate::ports::StoreError;
+use crate::ports::{Clock as _, StoreError};
 use crate::records::AuditEvent;
 use crate::store::LockState;
 
@@ -40,16 +41,15 @@ pub(in crate::cli) async fn run(
     };
     ui.line(tr!("{portal} was {owner}.", portal = store.portal(), owner))?;
     let question = tr!("Is that process dead, and may its lock be given back?");
-    run_lifecycle::approve(ui, interrupt, Approval::from_flag(arguments.auto_approve), &question)
-        .await?;
+    let answer = Question::new(ui, interrupt, arguments.auto_approve).ask(&question).await;
+    answer.map_err(|declined| CliError::from(Error::Declined(declined)))?;
     store.unlock(&owner)?;
     // The trail says who did it. Whoever takes the lock in this very moment is told by the error
     // that somebody holds it.
-    let (mut locked, _) = store.lock(run_lifecycle::owner("unlock"), Arc::new(SystemClock))?;
-    locked.audit_lock(AuditEvent::LockTakenOver(format!(
-        "{}; given back by hand",
-        english(&owner)
-    )))?;
+    let taken_over = format!("{}; given back by hand", english(&owner));
+    let owner = session::origin().lock_owner("unlock", SystemClock.now());
+    let (mut locked, _) = store.lock(owner, Arc::new(SystemClock))?;
+    locked.audit_lock(AuditEvent::LockTakenOver(taken_over))?;
     ui.changed(&format!(
         "{}\n",
         tr!("The lock was given back. If a run was cut, `recard resume` settles it.")

@@ -5,7 +5,7 @@
 //! somebody else, the plan of an employee would seem well, and every one of its resets would be
 //! refused.
 
-use super::session::Session;
+use super::Session;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{CardKey, LeadCustomerType, UnreadableReason, UserId};
 use crate::plan::{Decision, HoldReason, Plan, PlannedTarget};

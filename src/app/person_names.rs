@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::session::Session;
+use super::Session;
 use crate::model::{CardKey, PersonName, RunId, UserId};
 use crate::ports::{PeopleQuery, ReadPortal as _, RunPurpose};
 use crate::records::plan_file::PlanFile;
@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 10;
 
 /// The names that a run's plan holds; those of the run that it restores, if it is a restore. A name
 /// is never worth a failure: what cannot be read is left out.
-pub(super) fn for_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
+pub fn names_of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
     let mut run = run.clone();
     for _ in 0..MAX_DEPTH {
         if let Ok(Some(bytes)) = store.plan(&run) {
@@ -32,12 +32,12 @@ pub(super) fn for_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName
 
 /// The names of the people behind these cards: those that the run's plan holds, and of the others
 /// what the portal says.
-pub(super) async fn for_cards(
+pub(super) async fn names_of_cards(
     session: &Session,
     run: &RunId,
     keys: &[CardKey],
 ) -> BTreeMap<UserId, PersonName> {
-    let mut names = for_run(&session.store, run);
+    let mut names = names_of_run(&session.store, run);
     let mut missing: Vec<UserId> = keys.iter().filter_map(|key| key.user()).collect();
     missing.retain(|user| !names.contains_key(user));
     missing.dedup();

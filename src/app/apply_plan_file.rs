@@ -1,0 +1,179 @@
+//! Apply of a plan file: executes what was reviewed, or less of it.
+//!
+//! No question is asked: the file was reviewed. Ahead of the first reset the file is marked as
+//! used, so that it is executed once, whatever becomes of this process.
+
+use std::collections::BTreeSet;
+
+use super::apply::{ApprovedRun, FinishedRun, use_ledger_file};
+use super::observer::{Approver, Observer, Proposal, Warning};
+use super::plan::{previous_selections, read_cards, verify, with_employees};
+use super::plan_file::check_caller;
+use super::{ApplyOptions, Error, ManifestSet, Phase, Session, read_ledger, run};
+use crate::engine::{self, CheckedPlanFile, Resolution, SnapshotAge};
+use crate::model::{CardKey, DesiredState};
+use crate::plan::{self, ApprovedPlan, BlindReset, Drift, NotApproved, Plan, Policy};
+use crate::ports::{PlannedCard, RunHeader, RunPurpose};
+use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
+use crate::store::{ConsumePlanError, WriteGuard};
+
+/// Plan file that was read, and what belongs to it.
+#[derive(Clone, Copy)]
+pub struct PlanFileOptions<'a> {
+    /// The file.
+    pub file: &'a PlanFile,
+    /// Its bytes, as they are stored with the run.
+    pub bytes: &'a [u8],
+    /// Manifests beside it, which must still select its targets.
+    pub manifests: Option<ManifestSet<'a>>,
+    /// Name and file of each manifest of the plan.
+    pub files: &'a [(String, String)],
+    /// Ledger and lock.
+    pub options: &'a ApplyOptions,
+}
+
+/// End of the apply of a plan file.
+#[derive(Debug)]
+pub struct AppliedPlanFile {
+    /// What was left of the plan.
+    pub plan: Plan,
+    /// The run; none if there was nothing to do.
+    pub run: Option<FinishedRun>,
+}
+
+/// Executes a plan file, as far as its cards are as they were reviewed.
+///
+/// # Errors
+///
+/// If nothing was written. What became of a run that wrote is in its end.
+pub async fn apply_plan_file(
+    session: &Session,
+    options: PlanFileOptions<'_>,
+    approver: &impl Approver,
+    observer: &impl Observer,
+) -> Result<AppliedPlanFile, Error> {
+    let PlanFileOptions { file, bytes, manifests, files, options: apply_options } = options;
+    let content = &file.content;
+    check_caller(session, content)?;
+    let mut locked = run::lock(session, "apply", apply_options.lock_timeout, observer).await?;
+    run::refuse_unfinished(session)?;
+    use_ledger_file(&mut locked, &apply_options.plan);
+    if let Some(used) = session.store.consumed_at(file.id)? {
+        return Err(Error::Consumed(ConsumePlanError::AlreadyUsed(used)));
+    }
+    let desired = match manifests {
+        Some(manifests) => Some(resolve(session, manifests, content, observer).await?),
+        None => None,
+    };
+    let age = SnapshotAge::now();
+    let checked = check(session, options, desired.as_ref(), observer).await?;
+    let CheckedPlanFile { plan, settled } = checked;
+    approver.show(Proposal::PlanFile(file, &plan)).await?;
+    if content.targets.is_empty() && plan.new_marks() == 0 {
+        return Ok(AppliedPlanFile { plan, run: None });
+    }
+    let approved = match ApprovedPlan::new(&plan, Vec::new()) {
+        Ok(approved) => approved,
+        Err(NotApproved::Guards(_)) => return Err(Error::PlanFileGuards(Box::new(plan))),
+        Err(NotApproved::Faulty(_)) => return Err(Error::FaultyPlan),
+    };
+    observer.begin_writing()?;
+    run::probe(&locked)?;
+    consume(&mut locked, file)?;
+    let approved_run = ApprovedRun {
+        approved,
+        prior_outcomes: &settled,
+        header: header(session, content, &plan),
+        plan_file: bytes.to_vec(),
+        age,
+        files,
+    };
+    let finished = approved_run.execute(session, &mut locked, observer).await?;
+    Ok(AppliedPlanFile { plan, run: Some(finished) })
+}
+
+fn consume(locked: &mut WriteGuard, file: &PlanFile) -> Result<(), Error> {
+    locked.consume_plan(file.id).map_err(|error| match error {
+        ConsumePlanError::AlreadyUsed(_) => Error::Consumed(error),
+        ConsumePlanError::Store(error) => Error::Store(error),
+    })
+}
+
+fn header(session: &Session, content: &PlanFileContent, plan: &Plan) -> RunHeader {
+    let planned = |target: &PlanFileTarget| PlannedCard {
+        key: target.key,
+        digest: content.digest_of(target.key),
+        generation: target.generation.clone(),
+    };
+    let targets = content.targets.iter().map(planned).collect();
+    let reasons = content.manifests.iter();
+    RunHeader {
+        manifest: Some(content.manifest),
+        commit: content.commit.clone(),
+        reasons: reasons.map(|one| (one.name.clone(), one.reason.clone())).collect(),
+        ..run::header(session, RunPurpose::Apply, plan.trust, targets)
+    }
+}
+
+/// Resolves the manifests beside a plan file. What the portal has no more is selected by none of
+/// them.
+async fn resolve(
+    session: &Session,
+    manifests: ManifestSet<'_>,
+    content: &PlanFileContent,
+    observer: &impl Observer,
+) -> Result<DesiredState, Error> {
+    let resolved = engine::resolve_existing(&session.portal.reader(), manifests.declaration).await;
+    let Resolution { mut desired, warnings, employees: _ } =
+        resolved.map_err(|error| Error::Portal(Phase::Lookup, error))?;
+    if warnings.iter().any(|found| found.is_error() && !Drift::is_gone(found)) {
+        return Err(Error::Manifests(warnings));
+    }
+    observer.warn(Warning::Manifests(warnings));
+    desired.guards.lower(content.limits.max_users);
+    Ok(desired)
+}
+
+/// Reads every target again, and finds out what of the reviewed plan may still be done.
+async fn check(
+    session: &Session,
+    PlanFileOptions { file: PlanFile { content, .. }, files, options, .. }: PlanFileOptions<'_>,
+    manifests: Option<&DesiredState>,
+    observer: &impl Observer,
+) -> Result<CheckedPlanFile, Error> {
+    let people = engine::look_up(&session.portal.reader(), engine::reviewed_people(content))
+        .await
+        .map_err(|error| Error::Portal(Phase::People, error))?;
+    let desired = engine::reviewed_targets(content, &people, manifests);
+    let keys: Vec<CardKey> = desired.targets.iter().map(|target| target.key).collect();
+    let snapshot = read_cards(session, &keys, observer).await?;
+    let selected = manifests.map_or_else(|| content.selected.clone(), DesiredState::selected);
+    let is_blind = |target: &PlanFileTarget| target.removal == PlannedRemoval::Unread;
+    let policy = Policy {
+        blind: if content.targets.iter().any(is_blind) {
+            BlindReset::Allowed
+        } else {
+            BlindReset::Never
+        },
+        ledger: read_ledger(&session.store, options.plan.ledger.as_deref())?,
+        previous_selections: previous_selections(&session.store, files, &selected)?,
+    };
+    let now = plan::plan(&desired, &snapshot, &policy);
+    verify(&desired, &snapshot, &policy, &now)?;
+    let CheckedPlanFile { plan, settled } =
+        engine::check_plan_file(content, &people, manifests, now);
+    let plan = with_employees(session, plan, None).await?;
+    // Whatever is about to be reset stands in the file, with the very layout.
+    let allowed: BTreeSet<_> =
+        content.targets.iter().map(|target| (target.key, target.removal)).collect();
+    for target in plan.resets() {
+        let removal = match target.decision.layout() {
+            Some(layout) => PlannedRemoval::Layout(layout.digest()),
+            None => PlannedRemoval::Unread,
+        };
+        if !allowed.contains(&(target.key, removal)) {
+            return Err(Error::NotReviewed(target.key));
+        }
+    }
+    Ok(CheckedPlanFile { plan, settled })
+}

@@ -1,0 +1,33 @@
+//! Use cases: plan, apply, apply a plan file, restore, recover, drift, inventory.
+//!
+//! Each is a function of a [`Session`] and plain options that returns what happened. An
+//! [`Approver`] decides about writes, an [`Observer`] hears of progress and warnings. Nothing here
+//! prints, parses a command line, reads the environment or asks for the time of day: the session
+//! has the clock. Sessions share no state, so that several portals can be worked on at the same
+//! time in one process.
+
+mod apply;
+mod apply_plan_file;
+mod error;
+mod inventory;
+mod observer;
+mod permissions;
+mod person_names;
+mod plan;
+mod plan_file;
+mod recover;
+mod restore;
+mod run;
+mod session;
+
+pub use apply::{AppliedRun, ApplyOptions, FinishedRun, apply};
+pub use apply_plan_file::{AppliedPlanFile, PlanFileOptions, apply_plan_file};
+pub use error::{Error, Phase, PlanFileError};
+pub use inventory::inventory;
+pub use observer::{Approval, Approver, Declined, Observer, Proposal, Warning};
+pub use person_names::names_of_run;
+pub use plan::{ManifestSet, PlanOptions, Planned, drift, plan, read_ledger};
+pub use plan_file::{check_plan_file, new_plan_file};
+pub use recover::{RecoverOptions, RecoveredRun, recover};
+pub use restore::{RestoreOptions, RestoredRun, TargetFilter, restore};
+pub use session::{RunOrigin, Session, save_proof};

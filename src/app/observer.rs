@@ -1,0 +1,107 @@
+//! Sides of the caller: approval of writes, progress, warnings.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use super::plan::Planned;
+use crate::diagnostic::Diagnostic;
+use crate::engine::{self, RestorePlan};
+use crate::i18n::Text;
+use crate::model::{PersonName, UserId};
+use crate::plan::Plan;
+use crate::ports::StoreError;
+use crate::records::plan_file::PlanFile;
+
+/// Problem that changes nothing of what the use case does.
+#[derive(Debug)]
+pub enum Warning {
+    /// Problems of the manifests, as the portal shows them.
+    Manifests(Vec<Diagnostic>),
+    /// Note of the lock: whose lock was taken over.
+    Lock(Text),
+    /// The proof of the portal's release could not be stored.
+    ProofNotSaved(StoreError),
+    /// The report of the run could not be stored. It can be made from the journal.
+    ReportNotSaved(StoreError),
+    /// A journal is damaged; its whole lines and the backups are used.
+    DamagedJournal(Text),
+    /// So many cards have no intent in a whole line of the journal and may have been written to.
+    LostIntents(usize),
+    /// The journal lost what so many cards held before the run.
+    LostPreImages(usize),
+    /// So many backups belong to no card that a whole line names.
+    UnnamedBackups(usize),
+    /// The audit log is damaged; new lines follow its last whole one.
+    DamagedAudit(Text),
+}
+
+/// Listener of a use case.
+pub trait Observer: Sync {
+    /// Listener of one phase, which ends when it is dropped.
+    type Progress: engine::Observer;
+
+    /// Begins a phase that takes time.
+    fn progress(&self) -> Self::Progress;
+
+    /// Takes a warning.
+    fn warn(&self, warning: Warning);
+
+    /// Notes that the run is about to write. From now on a stop waits for the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// If a stop was asked for: then the run does not begin.
+    fn begin_writing(&self) -> Result<(), Declined>;
+}
+
+/// Plan that is about to be executed.
+#[derive(Clone, Copy)]
+pub enum Proposal<'a> {
+    /// A plan of manifests.
+    Apply(&'a Planned),
+    /// What is left of a plan file, with the plan.
+    PlanFile(&'a PlanFile, &'a Plan),
+    /// A restore, with the names of people.
+    Restore(&'a RestorePlan, &'a BTreeMap<UserId, PersonName>),
+}
+
+/// Way in which a plan was approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// Beforehand: no time has passed.
+    Given,
+    /// By an answer, which may have taken any time: cards are read again before they are written.
+    Asked,
+}
+
+/// Reason why nothing was written although the plan is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// The answer was no.
+    No,
+    /// No person can be asked here.
+    NotAsked,
+    /// A stop was asked for at the question.
+    InterruptedAtQuestion,
+    /// A stop was asked for before the run began.
+    Interrupted,
+    /// The plan could not be shown. The approver knows why.
+    NotShown,
+}
+
+/// Decider about writes.
+pub trait Approver {
+    /// Shows a plan, also one that changes nothing or that a guard refuses.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be shown.
+    fn show(&self, proposal: Proposal<'_>) -> impl Future<Output = Result<(), Declined>>;
+
+    /// Decides whether a plan that changes cards is executed.
+    ///
+    /// # Errors
+    ///
+    /// If it is not approved.
+    fn approve(&self, proposal: Proposal<'_>) -> impl Future<Output = Result<Approval, Declined>>;
+}

@@ -1,0 +1,100 @@
+//! Plan files: making one, and whether one may be used here and now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Error, ManifestSet, PlanFileError, Planned, Session};
+use crate::engine;
+use crate::manifest::{Declaration, Document};
+use crate::model::{PortalId, UserId};
+use crate::plan::Plan;
+use crate::records::plan_file::{PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
+
+/// Makes a plan file that expires after a time.
+///
+/// # Errors
+///
+/// If the plan cannot be written, or would expire beyond all times.
+pub fn new_plan_file(
+    session: &Session,
+    manifests: ManifestSet<'_>,
+    planned: &Planned,
+    max_age: Duration,
+) -> Result<PlanFile, Error> {
+    let created = session.now();
+    let plan = &planned.plan;
+    let (targets, marks) = plan_file_targets(plan);
+    let named = |document: &Document| PlanManifest {
+        name: document.name.to_string(),
+        reason: document.reason.to_string(),
+        file: document.place.file.to_string(),
+    };
+    PlanFile::new(PlanFileContent {
+        created,
+        expires: created.checked_add(max_age).map_err(Error::PlanAge)?,
+        portal: plan.portal.clone(),
+        caller: plan.caller,
+        caller_name: session.caller.name.to_string(),
+        manifest: manifests.declaration.digest,
+        manifests: manifests.declaration.documents.iter().map(named).collect(),
+        commit: session.origin.commit.clone(),
+        targets,
+        marks,
+        limits: planned.limits.clone(),
+        violations: plan.guards.violations.clone(),
+        acknowledged: plan.guards.acknowledged.clone(),
+        selected: selected(plan),
+        counts: plan.counts(),
+    })
+    .map_err(Error::PlanFormat)
+}
+
+/// Returns whom the manifests of a plan select, by the name of the manifest.
+fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
+    let measured = plan.guards.impact.manifests.iter();
+    measured.map(|(name, measure)| (Arc::clone(name), measure.selected.clone())).collect()
+}
+
+/// Checks that a plan file may be used now, for this portal and, if they are given, with these
+/// manifests. Sends nothing.
+///
+/// # Errors
+///
+/// If it may not.
+pub fn check_plan_file(
+    content: &PlanFileContent,
+    portal: &PortalId,
+    declaration: Option<&Declaration>,
+    now: Timestamp,
+) -> Result<(), PlanFileError> {
+    if content.portal != *portal {
+        let (planned, portal) = (content.portal.clone(), portal.clone());
+        return Err(PlanFileError::OtherPortal { planned, portal });
+    }
+    if content.is_from_the_future(now) {
+        return Err(PlanFileError::FromTheFuture { created: content.created, now });
+    }
+    if content.is_expired(now) {
+        return Err(PlanFileError::Expired(content.expires));
+    }
+    if content.lasts_too_long() {
+        let PlanFileContent { created, expires, .. } = *content;
+        return Err(PlanFileError::LastsTooLong { created, expires });
+    }
+    match declaration.and_then(|declaration| engine::difference(content, declaration)) {
+        Some(difference) => Err(PlanFileError::OtherManifests(difference)),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a plan file was made with a webhook of the same person.
+pub(super) fn check_caller(session: &Session, content: &PlanFileContent) -> Result<(), Error> {
+    let (planned, caller) = (content.caller, session.caller.user);
+    if planned == caller {
+        return Ok(());
+    }
+    Err(Error::PlanFile(Box::new(PlanFileError::OtherCaller { planned, caller })))
+}
