@@ -96,8 +96,7 @@ impl Tenant {
         let options = PlanOptions { blind: BlindReset::Never, ..PlanOptions::default() };
         let planned = app::plan(&self.session, manifests, &options, &Silent).await.unwrap();
         let apply = ApplyOptions::default();
-        let applied =
-            app::apply(&self.session, manifests, &apply, &Silent, &Silent).await.unwrap();
+        let applied = app::apply(&self.session, manifests, &apply, &Silent, &Silent).await.unwrap();
         let again = app::plan(&self.session, manifests, &options, &Silent).await.unwrap();
         let run = applied.run.unwrap();
         assert!(run.failure.is_none() && run.unsaved.is_none());

@@ -9,7 +9,7 @@ use super::next_command::DEFAULT_STORE;
 use super::output::{self, Output};
 use super::value_parsers;
 use crate::i18n::Language;
-use crate::model::{CardKey, DepartmentId, LeadCustomerType, UserId};
+use crate::model::{DepartmentId, LeadCustomerType, UserId};
 use crate::records::plan_file::MAX_PLAN_AGE;
 use crate::report::MARKDOWN_LIMIT;
 
@@ -298,24 +298,11 @@ pub(super) enum LeadType {
 }
 
 impl LeadType {
-    /// Returns whether a card is for this kind of lead.
-    pub(super) fn fits(self, key: CardKey) -> bool {
-        key.lead.as_str() == self.as_str()
-    }
-
     /// Returns the lead customer type.
     pub(super) fn lead_customer_type(self) -> LeadCustomerType {
         match self {
             Self::Simple => LeadCustomerType::Simple,
             Self::Repeat => LeadCustomerType::Repeat,
-        }
-    }
-
-    /// The word that names it on the command line.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Simple => LeadCustomerType::Simple.as_str(),
-            Self::Repeat => LeadCustomerType::Repeat.as_str(),
         }
     }
 }

@@ -29,16 +29,29 @@ pub(in crate::cli) async fn run(
             return apply_plan_file::run_with(&outputs, global, arguments, path, interrupt).await;
         }
         let manifest = sources::load(&outputs, &arguments.files, interrupt).await?;
-        run_with(&outputs, global, arguments, &manifest, interrupt).await
+        let request = ApplyRequest {
+            options: ApplyOptions {
+                plan: plan_view::plan_options(&arguments.policy_args),
+                lock_timeout: global.lock_timeout,
+            },
+            auto_approve: arguments.auto_approve,
+        };
+        run_with(&outputs, global, &request, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
 }
 
+/// Options of an apply, and whether it was approved beforehand.
+pub(super) struct ApplyRequest {
+    pub(super) options: ApplyOptions,
+    pub(super) auto_approve: bool,
+}
+
 /// Applies manifests that were read.
-pub(in crate::cli) async fn run_with(
+pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
-    arguments: &ApplyArgs,
+    request: &ApplyRequest,
     manifest: &LoadedManifests,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
@@ -48,16 +61,12 @@ pub(in crate::cli) async fn run_with(
     let session = endpoint.connect(global, ui, interrupt).await?;
     let view = ManifestView::new(manifest);
     let work = async |session: &Session| {
-        let options = ApplyOptions {
-            plan: plan_view::plan_options(&arguments.policy_args),
-            lock_timeout: global.lock_timeout,
-        };
-        let question = Question::new(ui, interrupt, arguments.auto_approve);
+        let question = Question::new(ui, interrupt, request.auto_approve);
         let approver = ManifestApprover { outputs, session, view: &view, question };
         let observer = CliObserver::new(ui, session);
         let files = manifest.files();
         let set = manifest.set(&files);
-        match app::apply(&session.app, set, &options, &approver, &observer).await {
+        match app::apply(&session.app, set, &request.options, &approver, &observer).await {
             Ok(applied) => approver.finish(applied),
             Err(error) => Err(approver.refuse(error)),
         }

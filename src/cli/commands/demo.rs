@@ -3,16 +3,19 @@
 //! Every command that it prints works as it stands, typed into an empty folder from top to bottom,
 //! and prints what stands below it.
 
-use crate::cli::args::{
-    ApplyArgs, DemoArgs, GlobalArgs, LedgerArgs, ManifestArgs, OutputArgs, PlanArgs, PlanView,
-    PolicyArgs, RestoreArgs, TargetFilter,
-};
-use crate::cli::commands::{apply, plan, restore};
+use std::time::Duration;
+
+use crate::app::{ApplyOptions, RestoreOptions, TargetFilter};
+use crate::cli::args::{DemoArgs, GlobalArgs, OutputArgs, PlanView};
+use crate::cli::commands::apply::{self, ApplyRequest};
+use crate::cli::commands::plan::{self, PlanRequest};
+use crate::cli::commands::restore::{self, RestoreRequest};
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, Outputs};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::{env, exit, sources};
+use crate::engine::NewerLayouts;
 use crate::manifest::Source;
 use crate::report::{MARKDOWN_LIMIT, OutputFormat, Purpose};
 
@@ -65,9 +68,6 @@ pub(in crate::cli) async fn run(
         store: place.path().join("store"),
         ..global.clone()
     };
-    let files = ManifestArgs { files: Vec::new() };
-    let policy_args =
-        PolicyArgs { blind_reset: false, max_users: None, ledger_args: LedgerArgs::default() };
     let on = format!("--portal embedded -f {FILE}");
 
     ui.result(format_args!(
@@ -77,42 +77,31 @@ pub(in crate::cli) async fn run(
     ui.result(format_args!("$ recard demo --manifest > {FILE}\n\n"))?;
     ui.result(text.lines().map(|line| format!("    {line}\n")).collect::<String>())?;
     ui.result(format_args!("\n$ recard plan {on} --detail\n\n"))?;
-    let planning = |detail| PlanArgs {
-        manifests: files.clone(),
-        view: view(detail),
-        policy_args: policy_args.clone(),
-        detailed_exitcode: false,
-        effective: false,
-        out: None,
-        max_age: std::time::Duration::ZERO,
-    };
-    plan::run_with(&planned_in_detail, &global, &planning(true), &manifest, interrupt).await?;
+    plan::run_with(&planned_in_detail, &global, &PlanRequest::default(), &manifest, interrupt)
+        .await?;
 
     ui.result(format_args!("\n$ recard apply {on} --auto-approve\n\n"))?;
-    let applying = ApplyArgs {
-        plan: None,
-        files: Vec::new(),
-        view: view(false),
-        policy_args: policy_args.clone(),
-        auto_approve: true,
-    };
+    let applying = ApplyRequest { options: ApplyOptions::default(), auto_approve: true };
     let code = apply::run_with(&applied, &global, &applying, &manifest, interrupt).await?;
     if code != exit::DONE {
         return Ok(code);
     }
 
     ui.result(format_args!("\n$ recard plan {on}\n\n"))?;
-    plan::run_with(&planned, &global, &planning(false), &manifest, interrupt).await?;
+    plan::run_with(&planned, &global, &PlanRequest::default(), &manifest, interrupt).await?;
 
     ui.result("\n$ recard restore last --all --auto-approve --portal embedded\n\n")?;
-    let restoring = RestoreArgs {
-        run: "last".to_owned(),
-        filter: TargetFilter { all: true, user: Vec::new(), common: false, lead: None },
-        view: view(false),
-        overwrite_newer: false,
+    let restoring = RestoreRequest {
+        options: RestoreOptions {
+            run: "last".to_owned(),
+            filter: TargetFilter { all: true, ..TargetFilter::default() },
+            newer: NewerLayouts::Keep,
+            lock_timeout: Duration::ZERO,
+        },
         auto_approve: true,
     };
-    restore::run(part, &global, &restoring, interrupt).await?;
+    let restored = Outputs::open_for_plan(part, Purpose::Restore, &briefly)?.with_every_target();
+    restore::run_with(&restored, &global, &restoring, interrupt).await?;
     ui.note(format_args!(
         "\n{}",
         tr!(

@@ -1,6 +1,9 @@
 //! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to
 //! the portal.
 
+use std::path::Path;
+use std::time::Duration;
+
 use crate::app::{self, PlanOptions};
 use crate::cli::args::{GlobalArgs, PlanArgs};
 use crate::cli::env::WebhookAccess;
@@ -29,32 +32,44 @@ pub(in crate::cli) async fn run(
     let outcome = async {
         arguments.out.as_deref().map_or(Ok(()), output::check_path)?;
         let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
-        run_with(&outputs, global, arguments, &manifest, interrupt).await
+        let request = PlanRequest {
+            options: PlanOptions {
+                read_beside: arguments.effective.then_some(Effective::missing as fn(&Plan) -> _),
+                ..plan_view::plan_options(&arguments.policy_args)
+            },
+            out: arguments.out.as_deref().map(|path| (path, arguments.max_age)),
+        };
+        let is_noop = run_with(&outputs, global, &request, &manifest, interrupt).await?;
+        let changes = arguments.detailed_exitcode && !is_noop;
+        Ok(if changes { exit::CHANGES_PENDING } else { exit::DONE })
     };
     outputs.finish(outcome.await)
 }
 
-/// Plans with manifests that were read.
-pub(in crate::cli) async fn run_with(
+/// Options of a plan, and the plan file to be written with its age.
+#[derive(Default)]
+pub(super) struct PlanRequest<'a> {
+    pub(super) options: PlanOptions,
+    pub(super) out: Option<(&'a Path, Duration)>,
+}
+
+/// Plans with manifests that were read. Returns whether the plan changes nothing.
+pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
-    arguments: &PlanArgs,
+    request: &PlanRequest<'_>,
     manifest: &LoadedManifests,
     interrupt: &Interrupt,
-) -> Result<u8, CliError> {
+) -> Result<bool, CliError> {
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
     let view = ManifestView::new(manifest);
     let work = async |session: &Session| {
-        let options = PlanOptions {
-            read_beside: arguments.effective.then_some(Effective::missing as fn(&Plan) -> _),
-            ..plan_view::plan_options(&arguments.policy_args)
-        };
         let files = manifest.files();
         let set = manifest.set(&files);
         let observer = CliObserver::new(outputs.ui, session);
-        let planned = match app::plan(&session.app, set, &options, &observer).await {
+        let planned = match app::plan(&session.app, set, &request.options, &observer).await {
             Ok(planned) => planned,
             Err(error) => {
                 return Err(sources::refuse_error(outputs, session, manifest, error));
@@ -66,7 +81,7 @@ pub(in crate::cli) async fn run_with(
         let effective =
             planned.beside.as_ref().map(|read| Effective::from_plan(&planned.plan, read));
         // A plan file names the cards that are read again; without one, apply looks at all of them.
-        let reads = match arguments.out {
+        let reads = match request.out {
             Some(_) => plan_view::reset_count(&planned.plan),
             None => planned.plan.targets.len(),
         };
@@ -74,8 +89,8 @@ pub(in crate::cli) async fn run_with(
         let report = view.report(session, &planned, &warnings, cost);
         let report = PlanReport { effective: effective.as_ref(), ..report };
         outputs.write(Subject::Plan(&report))?;
-        if let Some(path) = &arguments.out {
-            let file = app::new_plan_file(&session.app, set, &planned, arguments.max_age)?;
+        if let Some((path, max_age)) = request.out {
+            let file = app::new_plan_file(&session.app, set, &planned, max_age)?;
             let bytes = file.encode().map_err(app::Error::PlanFormat)?;
             write_whole(path, &bytes)?;
             let (plan, again) = (next_command::shell_word(path), session.global_flags());
@@ -85,8 +100,7 @@ pub(in crate::cli) async fn run_with(
                 again
             ));
         }
-        let settled = planned.plan.is_noop();
-        Ok(if arguments.detailed_exitcode && !settled { exit::CHANGES_PENDING } else { exit::DONE })
+        Ok(planned.plan.is_noop())
     };
     session.run_and_close(outputs.ui, work).await
 }

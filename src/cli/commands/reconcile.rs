@@ -12,15 +12,17 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::time::Instant;
 
-use crate::cli::args::{ApplyArgs, GlobalArgs, OutputArgs, PlanView, ReconcileArgs};
+use crate::app::ApplyOptions;
+use crate::cli::args::{GlobalArgs, OutputArgs, PlanView, ReconcileArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::apply;
+use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::http_server::{HttpServer, Routes, TextResponse};
 use crate::cli::metrics::{Metrics, result};
 use crate::cli::output::Outputs;
+use crate::cli::plan_view;
 use crate::cli::session::PortalEndpoint;
 use crate::cli::signals::Interrupt;
 use crate::cli::sources;
@@ -208,16 +210,16 @@ async fn round(
     let view = plan_view(arguments);
     let listener = |subject: Subject<'_>| loop_state.metrics.record_report(subject);
     let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &view)?.with_observer(&listener);
-    let applying = ApplyArgs {
-        plan: None,
-        files: arguments.manifests.files.clone(),
-        view: view.clone(),
-        policy_args: arguments.policy_args.clone(),
+    let request = ApplyRequest {
+        options: ApplyOptions {
+            plan: plan_view::plan_options(&arguments.policy_args),
+            lock_timeout: global.lock_timeout,
+        },
         auto_approve: true,
     };
     let outcome = async {
-        let manifest = sources::load(&outputs, &applying.files, interrupt).await?;
-        apply::run_with(&outputs, global, &applying, &manifest, interrupt).await
+        let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
+        apply::run_with(&outputs, global, &request, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::app::{self, Approval, Approver, Declined, Proposal, RestoreOptions};
-use crate::cli::args::{GlobalArgs, LeadType, RestoreArgs, TargetFilter};
+use crate::cli::args::{GlobalArgs, LeadType, RestoreArgs};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -14,7 +14,7 @@ use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, Question};
 use crate::engine::NewerLayouts;
-use crate::model::{CardKey, PortalId, RunId, UserId};
+use crate::model::{CardKey, LeadCustomerType, PortalId, RunId, UserId};
 use crate::report::{HeldTarget, Purpose, ReportedRun, RestoreText, Subject, visible};
 
 /// An error lists so many people of a run.
@@ -29,41 +29,51 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, CliError> {
     let outputs =
         Outputs::open_for_plan(ui, Purpose::Restore, &arguments.view)?.with_every_target();
-    outputs.finish(run_with(&outputs, global, arguments, interrupt).await)
+    let overwrites = arguments.overwrite_newer;
+    let filter = &arguments.filter;
+    let options = RestoreOptions {
+        run: arguments.run.clone(),
+        filter: app::TargetFilter {
+            all: filter.all,
+            users: filter.user.iter().copied().collect(),
+            common: filter.common,
+            lead: filter.lead.map(LeadType::lead_customer_type),
+        },
+        newer: if overwrites { NewerLayouts::Overwrite } else { NewerLayouts::Keep },
+        lock_timeout: global.lock_timeout,
+    };
+    let request = RestoreRequest { options, auto_approve: arguments.auto_approve };
+    outputs.finish(run_with(&outputs, global, &request, interrupt).await)
+}
+
+/// Options of a restore, and whether it was approved beforehand.
+pub(super) struct RestoreRequest {
+    pub(super) options: RestoreOptions,
+    pub(super) auto_approve: bool,
 }
 
 /// Restores into outputs that were opened.
-pub(in crate::cli) async fn run_with(
+pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
-    arguments: &RestoreArgs,
+    request: &RestoreRequest,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     let ui = outputs.ui;
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Write, interrupt).await?;
     let session = endpoint.connect(global, ui, interrupt).await?;
-    let filter = app::TargetFilter {
-        all: arguments.filter.all,
-        users: arguments.filter.user.iter().copied().collect(),
-        common: arguments.filter.common,
-        lead: arguments.filter.lead.map(LeadType::lead_customer_type),
-    };
-    let overwrites = arguments.overwrite_newer;
-    let options = RestoreOptions {
-        run: arguments.run.clone(),
-        filter,
-        newer: if overwrites { NewerLayouts::Overwrite } else { NewerLayouts::Keep },
-        lock_timeout: global.lock_timeout,
-    };
     let work = async |session: &Session| {
-        let question = Question::new(ui, interrupt, arguments.auto_approve);
+        let question = Question::new(ui, interrupt, request.auto_approve);
         let approver = RestoreApprover { outputs, portal: session.app.store.portal(), question };
         let observer = CliObserver::new(ui, session);
-        match app::restore(&session.app, &options, &approver, &observer).await {
+        match app::restore(&session.app, &request.options, &approver, &observer).await {
             Ok(restored) => finish(outputs, session, restored),
-            Err(app::Error::Filter { run, cards }) => {
-                Err(filter_error(session, &run, &cards.into_iter().collect(), &arguments.filter))
-            }
+            Err(app::Error::Filter { run, cards }) => Err(filter_error(
+                session,
+                &run,
+                &cards.into_iter().collect(),
+                &request.options.filter,
+            )),
             Err(error) => Err(approver.question.error(session, error)),
         }
     };
@@ -122,19 +132,19 @@ fn filter_error(
     session: &Session,
     run: &RunId,
     cards: &BTreeSet<CardKey>,
-    filter: &TargetFilter,
+    filter: &app::TargetFilter,
 ) -> CliError {
-    let has = |whose: Option<UserId>, lead: Option<LeadType>| {
-        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead.fits(*key)))
+    let has = |whose: Option<UserId>, lead: Option<LeadCustomerType>| {
+        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead == key.lead))
     };
-    let of_kind = |lead: LeadType| cards.iter().any(|key| lead.fits(*key));
-    let missing = if let Some(user) = filter.user.iter().find(|user| !has(Some(**user), None)) {
+    let of_kind = |lead: LeadCustomerType| cards.iter().any(|key| lead == key.lead);
+    let missing = if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), None)) {
         tr!("user {user} is not in the run {run}", user, run)
     } else if filter.common && !has(None, None) {
         tr!("the run {run} has no common card", run)
     } else if let Some(lead) = filter.lead.filter(|lead| !of_kind(*lead)) {
         tr!("the run {run} has no card for {} leads", lead.as_str(), run)
-    } else if let Some(user) = filter.user.iter().find(|user| !has(Some(**user), filter.lead)) {
+    } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.lead)) {
         tr!("user {user} has no card for these leads in the run {run}", user, run)
     } else {
         tr!("the run {run} has no such card", run)
