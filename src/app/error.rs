@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::observer::Declined;
-use super::plan::Planned;
+use super::planned::Planned;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{RecoveryError, RestoreError};
 use crate::i18n::Text;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use super::plan::Planned;
+use super::planned::Planned;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{self, RestorePlan};
 use crate::i18n::Text;

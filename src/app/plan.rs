@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::observer::Observer;
+use super::planned::Planned;
 use super::{Error, Phase, Session, permissions};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Event, Observer as _, Resolution};
 use crate::i18n::Text;
 use crate::manifest::Declaration;
-use crate::model::{
-    CardKey, CurrentSelection, DesiredState, GuardLimits, Ledger, Snapshot, UserId,
-};
+use crate::model::{CardKey, CurrentSelection, DesiredState, Ledger, Snapshot, UserId};
 use crate::plan::{self, BlindReset, Drift, Plan, Policy};
 use crate::ports::{PortalError, ReadPortal as _};
 use crate::store::Store;
@@ -36,21 +35,8 @@ pub struct PlanOptions {
     pub max_users: Option<u32>,
     /// File with the ledger of `mode: once`; that of the store if there is none.
     pub ledger: Option<PathBuf>,
-    /// Names cards to be read beside the targets: see [`Planned::beside`].
+    /// Names cards to be read beside the targets: see [`Planned::beside`](super::Planned::beside).
     pub read_beside: Option<fn(&Plan) -> Vec<CardKey>>,
-}
-
-/// Plan, and what was found on the way to it.
-#[derive(Debug)]
-pub struct Planned {
-    /// The plan, which the verifier accepted.
-    pub plan: Plan,
-    /// Problems of the manifests that the portal shows, and of the rights of the caller.
-    pub warnings: Vec<Diagnostic>,
-    /// Limits that the guards were measured against.
-    pub limits: GuardLimits,
-    /// Reads of the cards that [`PlanOptions::read_beside`] names.
-    pub beside: Option<Snapshot>,
 }
 
 /// Resolves the manifests, reads the cards of all targets, and plans.

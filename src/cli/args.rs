@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::next_command::DEFAULT_STORE;
-use super::output::{self, Output};
+use super::output_format::{self, Output};
 use super::value_parsers;
 use crate::i18n::Language;
 use crate::model::{DepartmentId, LeadCustomerType, UserId};
 use crate::records::plan_file::MAX_PLAN_AGE;
 use crate::report::MARKDOWN_LIMIT;
+
+/// Folder of the store, unless another one is named.
+pub(super) const DEFAULT_STORE: &str = ".recard";
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
 #[derive(Debug, Parser)]
@@ -158,10 +160,10 @@ pub(super) struct OutputArgs {
     #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
     pub(super) output: Vec<Output>,
     /// At most so many bytes of markdown; with less room there is less detail, never an error
-    #[arg(long, value_name = "BYTES", value_parser = output::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
+    #[arg(long, value_name = "BYTES", value_parser = output_format::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
     pub(super) markdown_limit: usize,
     /// A name in the first line of markdown, where one page has comments of several pipelines
-    #[arg(long, value_name = "NAME", value_parser = output::marker)]
+    #[arg(long, value_name = "NAME", value_parser = output_format::marker)]
     pub(super) marker: Option<String>,
 }
 
@@ -325,7 +327,7 @@ pub(super) struct RecoverArgs {
 #[derive(Args, Clone, Debug)]
 pub(super) struct HistoryArgs {
     /// text, json, markdown or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::history_format, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 
@@ -406,7 +408,7 @@ pub(super) struct DriftArgs {
 #[derive(Args, Clone, Debug)]
 pub(super) struct InventoryArgs {
     /// text, json or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_json_or_csv, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 
@@ -432,7 +434,7 @@ pub(super) struct DoctorArgs {
     #[arg(long)]
     pub(super) read: bool,
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output::text_or_json, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value = "text")]
     pub(super) output: Vec<Output>,
 }
 

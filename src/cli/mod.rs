@@ -17,6 +17,7 @@ mod metrics;
 mod named_files;
 mod next_command;
 mod output;
+mod output_format;
 
 mod plan_files;
 mod plan_view;

@@ -14,7 +14,7 @@ use super::env;
 use super::error::CliError;
 use super::exit;
 use super::file_identity::{self, FileIdentity};
-use super::output::Output;
+use super::output_format::Output;
 use super::sources;
 use crate::i18n::Text;
 use crate::report::OutputFormat;

@@ -6,12 +6,9 @@
 
 use std::path::Path;
 
-use super::args::GlobalArgs;
+use super::args::{DEFAULT_STORE, GlobalArgs};
 use super::env;
 use crate::diagnostic::visible;
-
-/// Where the store is unless somebody says otherwise.
-pub(super) const DEFAULT_STORE: &str = ".recard";
 
 /// The options of a command that name the portal and the store, with a blank before each; nothing
 /// if the environment names them.

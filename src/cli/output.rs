@@ -2,106 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use super::args::{OutputArgs, PlanView};
 use super::error::CliError;
+use super::output_format::{MIN_MARKDOWN_LIMIT, Output};
 use super::ui::{Ui, safe};
 use super::{env, exit};
 use crate::diagnostic::mask;
 use crate::i18n::{self, Text};
-use crate::model::decimal;
 use crate::report::{
-    DiffDetail, FailureReport, MARKDOWN_LIMIT, OutputFormat, Purpose, RenderOptions, Report,
-    RowFilter, RunHistory, Subject,
+    DiffDetail, FailureReport, OutputFormat, Purpose, RenderOptions, Report, RowFilter, Subject,
 };
 use crate::store::{destination, write_whole};
-
-/// Less than this would not hold a headline.
-const MIN_MARKDOWN_LIMIT: usize = 1_000;
 
 /// The largest summary of a step that GitHub shows, with what other commands of the step have
 /// written.
 const MAX_SUMMARY_BYTES: u64 = 1 << 20;
-
-/// A form of output and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Output {
-    /// The form.
-    pub(super) format: OutputFormat,
-    /// A file; stdout if there is none.
-    pub(super) path: Option<PathBuf>,
-}
-
-impl FromStr for Output {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (word, path) = match text.split_once('=') {
-            Some((_, "")) => return Err("there is no path behind the =".to_owned()),
-            Some((format, path)) => (format, Some(PathBuf::from(path))),
-            None => (text, None),
-        };
-        match OutputFormat::ALL.into_iter().find(|(known, _)| *known == word) {
-            Some((_, format)) => Ok(Self { format, path }),
-            None => {
-                let known = OutputFormat::ALL.map(|(known, _)| known).join(", ");
-                Err(format!("there is no format {word:?}; there are {known}"))
-            }
-        }
-    }
-}
-
-/// Reads the output of a command that knows text and JSON only.
-pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
-    parse_one_of(&[OutputFormat::Text, OutputFormat::Json], text)
-}
-
-/// Reads the output of a command that knows text, JSON and tables.
-pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
-    parse_one_of(&[OutputFormat::Text, OutputFormat::Json, OutputFormat::Csv], text)
-}
-
-/// Reads the output of a command that lists runs.
-pub(super) fn history_format(text: &str) -> Result<Output, String> {
-    parse_one_of(&RunHistory::FORMATS, text)
-}
-
-fn parse_one_of(formats: &[OutputFormat], text: &str) -> Result<Output, String> {
-    let output: Output = text.parse()?;
-    if formats.contains(&output.format) {
-        return Ok(output);
-    }
-    let mut words: Vec<String> = formats.iter().map(ToString::to_string).collect();
-    let last = words.pop().unwrap_or_default();
-    Err(format!(
-        "this command has no format {}; it has {} and {last}",
-        output.format,
-        words.join(", ")
-    ))
-}
-
-/// Reads the limit on the bytes of Markdown.
-pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
-    match decimal::whole(text).and_then(|limit| usize::try_from(limit).ok()) {
-        Some(limit) if limit >= MIN_MARKDOWN_LIMIT => Ok(limit),
-        Some(_) => Err(format!("less than {MIN_MARKDOWN_LIMIT} bytes would not hold a headline")),
-        None => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
-    }
-}
-
-/// Reads the name in the marker of a comment.
-pub(super) fn marker(text: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
-    let right = !text.is_empty()
-        && text.len() <= 64
-        && text.split('-').all(|part| !part.is_empty() && part.chars().all(fits));
-    if right {
-        return Ok(text.to_owned());
-    }
-    Err("a name has 1 to 64 letters, digits, dots, underscores, and single hyphens between them"
-        .to_owned())
-}
 
 /// Where a command's reports go. Opened before anything else is done, so that nothing is done whose
 /// report is lost.
@@ -367,41 +283,4 @@ fn append(path: &Path, text: &str) -> Result<(), CliError> {
             ))
             .hint(tr!("it is where GITHUB_STEP_SUMMARY points to"))
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_format_may_have_a_path() {
-        assert_eq!("json".parse(), Ok(Output { format: OutputFormat::Json, path: None }));
-        let path = Some(PathBuf::from("a=b.json"));
-        assert_eq!("json=a=b.json".parse(), Ok(Output { format: OutputFormat::Json, path }));
-        for (word, format) in OutputFormat::ALL {
-            assert_eq!(word.parse::<Output>().map(|output| output.format), Ok(format));
-            assert_eq!(format.to_string(), word);
-        }
-        assert!("json=".parse::<Output>().is_err());
-        assert!("yaml".parse::<Output>().is_err());
-    }
-
-    #[test]
-    fn a_command_says_which_formats_it_has() {
-        let other = |read: fn(&str) -> Result<Output, String>| read("sarif").unwrap_err();
-        assert_eq!(other(text_or_json), "this command has no format sarif; it has text and json");
-        assert_eq!(
-            other(history_format),
-            "this command has no format sarif; it has text, json, markdown and csv"
-        );
-        assert_eq!(text_json_or_csv("csv").map(|output| output.format), Ok(OutputFormat::Csv));
-    }
-
-    #[test]
-    fn a_marker_cannot_end_the_comment_that_it_stands_in() {
-        assert_eq!(marker("team-a.prod_1"), Ok("team-a.prod_1".to_owned()));
-        for wrong in ["", "a--b", "-a", "a-", "a>b", "a b", "-->"] {
-            assert!(marker(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -10,6 +10,37 @@ use crate::engine::TargetOutcome;
 use crate::model::RunId;
 use crate::report::{ReportedRun, RunText, Subject};
 
+/// Writes the report of an apply, with the way back. Returns the exit code; `held` is that of a run
+/// that did all it could.
+pub(super) fn write_applied(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    report: ReportedRun<'_>,
+    run: Option<FinishedRun>,
+    held: u8,
+) -> Result<u8, CliError> {
+    let Some(finished) = run else {
+        outputs.write(Subject::Run(&report))?;
+        return Ok(held);
+    };
+    // An empty line between the plan and what became of it. If it cannot be written, neither can
+    // the report.
+    let _ = outputs.preview_text("\n");
+    let has_written = finished.report.totals.done > 0;
+    let run = finished.report.run.clone();
+    let code = write_finished(outputs, session, report, finished);
+    if has_written && outputs.has_text() {
+        let again = session.global_flags();
+        outputs.ui.note(tr!(
+            "To put everything back: recard restore {run} --all{again}",
+            run,
+            again
+        ));
+    }
+    let code = code?;
+    Ok(if code == exit::DONE { held } else { code })
+}
+
 /// Writes the report of a finished run. Returns the exit code of its outcomes.
 pub(super) fn write_finished(
     outputs: &Outputs<'_>,

@@ -7,10 +7,8 @@ use super::error::CliError;
 use super::exit;
 use super::file_identity::{DisplayNames, FileIdentity};
 use super::output::Outputs;
-use super::session::Session;
 use super::signals::Interrupt;
 use super::ui::Ui;
-use super::use_cases::use_case_error;
 use crate::app;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::i18n::Text;
@@ -104,22 +102,6 @@ pub(super) fn refuse(
             harm
         )
     })
-}
-
-/// Words the error of a use case; problems of the manifests are shown with the lines that they are
-/// in.
-pub(super) fn refuse_error(
-    outputs: &Outputs<'_>,
-    session: &Session,
-    manifests: &LoadedManifests,
-    error: app::Error,
-) -> CliError {
-    match error {
-        app::Error::Manifests(found) => {
-            refuse(outputs, &found, &manifests.sources, &tr!("nothing was written"))
-        }
-        error => use_case_error(session, error),
-    }
 }
 
 /// The manifests of a folder; nothing if it has none, or cannot be read.

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use super::error::CliError;
 use super::exit;
+use super::output::Outputs;
 use super::progress::ProgressReporter;
 use super::session::Session;
 use super::signals::{Interrupt, interrupted};
-use super::sources;
+use super::sources::{self, LoadedManifests};
 use super::ui::Ui;
 use crate::app::{Approval, Declined, Error, Observer, Phase, PlanFileError, Warning};
 use crate::i18n::Text;
@@ -145,6 +146,22 @@ impl<'a> Question<'a> {
 /// Words the error of a use case, with the webhook if the portal refuses it.
 pub(super) fn use_case_error(session: &Session, error: Error) -> CliError {
     session.with_webhook_hint(CliError::from(error))
+}
+
+/// Words the error of a use case; problems of the manifests are shown with the lines that they are
+/// in.
+pub(super) fn refuse_error(
+    outputs: &Outputs<'_>,
+    session: &Session,
+    manifests: &LoadedManifests,
+    error: Error,
+) -> CliError {
+    match error {
+        Error::Manifests(found) => {
+            sources::refuse(outputs, &found, &manifests.sources, &tr!("nothing was written"))
+        }
+        error => use_case_error(session, error),
+    }
 }
 
 impl From<Error> for CliError {

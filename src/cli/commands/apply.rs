@@ -13,7 +13,7 @@ use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::sources::{self, LoadedManifests};
 use crate::cli::ui::Ui;
-use crate::cli::use_cases::{CliObserver, Question};
+use crate::cli::use_cases::{CliObserver, Question, refuse_error};
 use crate::report::{HeldTarget, OutputFormat, PlanReport, Purpose, Report, ReportedRun, Subject};
 
 /// Plans, shows, asks and applies; or applies what was reviewed.
@@ -128,7 +128,7 @@ impl ManifestApprover<'_> {
         }
         match error {
             error @ app::Error::Manifests(_) => {
-                sources::refuse_error(self.outputs, self.session, self.view.manifests, error)
+                refuse_error(self.outputs, self.session, self.view.manifests, error)
             }
             error => self.question.error(self.session, error),
         }
@@ -146,37 +146,6 @@ impl ManifestApprover<'_> {
             ..ReportedRun::not_begun(plan.portal.as_str())
         };
         let held = if plan.counts().hold > 0 { exit::PARTIAL } else { exit::DONE };
-        write_applied(self.outputs, self.session, report, run, held)
+        run_report::write_applied(self.outputs, self.session, report, run, held)
     }
-}
-
-/// Writes the report of an apply, with the way back. Returns the exit code; `held` is that of a run
-/// that did all it could.
-pub(super) fn write_applied(
-    outputs: &Outputs<'_>,
-    session: &Session,
-    report: ReportedRun<'_>,
-    run: Option<app::FinishedRun>,
-    held: u8,
-) -> Result<u8, CliError> {
-    let Some(finished) = run else {
-        outputs.write(Subject::Run(&report))?;
-        return Ok(held);
-    };
-    // An empty line between the plan and what became of it. If it cannot be written, neither can
-    // the report.
-    let _ = outputs.preview_text("\n");
-    let has_written = finished.report.totals.done > 0;
-    let run = finished.report.run.clone();
-    let code = run_report::write_finished(outputs, session, report, finished);
-    if has_written && outputs.has_text() {
-        let again = session.global_flags();
-        outputs.ui.note(tr!(
-            "To put everything back: recard restore {run} --all{again}",
-            run,
-            again
-        ));
-    }
-    let code = code?;
-    Ok(if code == exit::DONE { held } else { code })
 }

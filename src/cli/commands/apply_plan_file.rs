@@ -6,13 +6,13 @@ use std::path::Path;
 use crate::app::{self, ApplyOptions, Approval, Approver, Declined, PlanFileOptions, Proposal};
 use crate::cli::args::{ApplyArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::apply::write_applied;
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
+use crate::cli::run_report::write_applied;
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
-use crate::cli::use_cases::{CliObserver, Question, format_time, plan_file_error};
+use crate::cli::use_cases::{CliObserver, Question, format_time, plan_file_error, refuse_error};
 use crate::cli::{exit, plan_files, plan_view, sources};
 use crate::plan::Plan;
 use crate::ports::Clock as _;
@@ -68,7 +68,7 @@ pub(super) async fn run_with(
         match app::apply_plan_file(&session.app, options, &approver, &observer).await {
             Ok(applied) => approver.finish(applied),
             Err(error @ app::Error::Manifests(_)) if let Some(manifest) = &manifest => {
-                Err(sources::refuse_error(outputs, session, manifest, error))
+                Err(refuse_error(outputs, session, manifest, error))
             }
             Err(error) => Err(approver.refuse(error)),
         }

@@ -15,7 +15,7 @@ use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::sources::LoadedManifests;
 use crate::cli::ui::Ui;
-use crate::cli::use_cases::CliObserver;
+use crate::cli::use_cases::{CliObserver, refuse_error};
 use crate::cli::{exit, output, sources};
 use crate::plan::Plan;
 use crate::report::{Effective, PlanReport, Purpose, Subject};
@@ -72,7 +72,7 @@ pub(super) async fn run_with(
         let planned = match app::plan(&session.app, set, &request.options, &observer).await {
             Ok(planned) => planned,
             Err(error) => {
-                return Err(sources::refuse_error(outputs, session, manifest, error));
+                return Err(refuse_error(outputs, session, manifest, error));
             }
         };
         view.wait(session).await?;
