@@ -1,16 +1,11 @@
 //! A plan file in every format: what it resets, what stands against it, and whether it was used.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
-use super::annotation::{Annotation, AnnotationLevel};
-use super::humanize::Plural;
-use super::junit::{CaseResult, TestCase};
-use super::{csv, markdown, visible};
+use super::{markdown, visible};
 use crate::i18n::Text;
-use crate::model::{Origin, SourceLocation};
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
@@ -111,73 +106,6 @@ impl PlanFileReport<'_> {
         let PlanCounts { keep, reset, hold } = self.content().counts;
         tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold)
     }
-
-    /// The targets as rows, with the headings of a plan.
-    pub(super) fn csv(&self, table: &mut csv::Table) {
-        table.row(&csv::PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn fmt::Display));
-        for PlanFileTarget { key, removal: what, generation, origin, name, also: _ } in
-            &self.content().targets
-        {
-            let reason = match what {
-                PlannedRemoval::Layout(_) => "customised",
-                PlannedRemoval::Unread => "unread",
-            };
-            let user = key.user().map(|user| user.to_string()).unwrap_or_default();
-            let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
-            table.row(&[
-                key,
-                &user,
-                name,
-                &key.lead,
-                &"reset",
-                &reason,
-                &removal_text(*what),
-                &"",
-                &"",
-                &generation,
-                &origin.manifest,
-                &origin.place.file,
-                &origin.place.line,
-                &origin.selector,
-                &"",
-            ]);
-        }
-    }
-
-    /// The targets as test cases. A planned reset is no failure.
-    pub(super) fn cases(&self) -> Vec<TestCase> {
-        let case = |target: &PlanFileTarget| TestCase {
-            class: target.origin.manifest.to_string(),
-            name: target.key.to_string(),
-            result: CaseResult::Passed(format!("reset: {}", removal(target))),
-        };
-        self.content().targets.iter().map(case).collect()
-    }
-
-    /// What stands against it, and the lines of the manifests that its resets come from.
-    pub(super) fn annotations(&self) -> Vec<Annotation> {
-        let content = self.content();
-        let breach = |breach: &crate::plan::Violation| Annotation {
-            level: AnnotationLevel::Error,
-            rule: breach.as_str().to_owned(),
-            message: breach.to_string(),
-            help: None,
-            place: None,
-        };
-        let mut annotations: Vec<Annotation> = content.violations.iter().map(breach).collect();
-        let mut resets: BTreeMap<&SourceLocation, (&Origin, u32)> = BTreeMap::new();
-        for target in &content.targets {
-            resets.entry(&target.origin.place).or_insert((&target.origin, 0)).1 += 1;
-        }
-        annotations.extend(resets.into_iter().map(|(place, (origin, cards))| Annotation {
-            level: AnnotationLevel::Note,
-            rule: "reset".to_owned(),
-            message: format!("{} to reset ({})", Plural(cards, "card", "cards"), origin.selector),
-            help: None,
-            place: Some(place.clone()),
-        }));
-        annotations
-    }
 }
 
 impl fmt::Display for PlanFileReport<'_> {
@@ -213,17 +141,15 @@ impl fmt::Display for PlanFileReport<'_> {
     }
 }
 
-/// What the reset of a target removes, and for which generation.
-fn removal(target: &PlanFileTarget) -> String {
-    let once =
-        target.generation.as_ref().map(|generation| tr!(", once for {generation}", generation));
-    format!("{}{}", removal_text(target.removal), once.unwrap_or_default())
-}
-
-fn removal_text(removal: PlannedRemoval) -> Text {
-    match removal {
+/// Returns what the reset of a target removes, and for which generation.
+pub(super) fn removal(target: &PlanFileTarget) -> Text {
+    let removed = match target.removal {
         PlannedRemoval::Layout(digest) => tr!("the layout {}", digest.short()),
         PlannedRemoval::Unread => tr!("without reading: no backup, no way back"),
+    };
+    match &target.generation {
+        Some(generation) => Text::join(&[removed, tr!(", once for {generation}", generation)], ""),
+        None => removed,
     }
 }
 

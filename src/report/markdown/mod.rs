@@ -11,14 +11,14 @@ pub(super) use plan::place;
 
 use std::fmt::Write as _;
 
-use super::annotation::annotations;
 use super::escape::markdown;
 use super::humanize::truncate_to_width;
-use super::report_model::warnings;
+use super::report_model::ReportModel;
+use super::subject::warnings;
 use super::text::plan::{as_wanted, sums};
 use super::{
-    DiffDetail, FailureReport, PlanFileReport, PlanReport, Purpose, RenderOptions, Report,
-    ReportedRun, Subject, ValidationReport,
+    DiffDetail, FailureReport, PlanFileReport, PlanReport, Purpose, RenderOptions, ReportedRun,
+    Subject, ValidationReport,
 };
 use crate::i18n::Text;
 use crate::model::Totals;
@@ -44,7 +44,7 @@ struct Detail {
 }
 
 /// The report in Markdown, within the limit of the options.
-pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
+pub(super) fn render(report: &ReportModel<'_>, options: &RenderOptions) -> String {
     let marker = marker(report.purpose, &options.marker);
     let limit = options.markdown_limit;
     let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: DiffDetail::Hidden, limit });
@@ -72,7 +72,7 @@ fn marker(purpose: Purpose, name: &str) -> String {
     }
 }
 
-fn headline(report: &Report<'_>) -> String {
+fn headline(report: &ReportModel<'_>) -> String {
     let word = report.purpose.as_str();
     match &report.subject {
         Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
@@ -183,7 +183,7 @@ fn drifted(drift: &Drift) -> String {
     text
 }
 
-fn body(report: &Report<'_>, detail: Detail) -> String {
+fn body(report: &ReportModel<'_>, detail: Detail) -> String {
     let mut text = headline(report);
     match &report.subject {
         Subject::Plan(plan) => plan::write_plan(&mut text, plan, detail),
@@ -208,23 +208,23 @@ fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
 
 fn write_problems(
     text: &mut String,
-    report: &Report<'_>,
+    report: &ReportModel<'_>,
     checked: &ValidationReport<'_>,
     detail: Detail,
 ) {
     if let Some(portal) = checked.portal {
         let _ = writeln!(text, "\n{}", tr!("For the portal {}.", markdown(portal)));
     }
-    let annotations = annotations(report);
-    if annotations.is_empty() {
+    let findings = report.findings();
+    if findings.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
     let room = detail.rows.max(5);
-    for annotation in annotations.iter().take(room) {
+    for finding in findings.iter().take(room) {
         let help =
-            annotation.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
-        let place = annotation
+            finding.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = finding
             .place
             .as_ref()
             .map(|place| format!("{}:{}", place.file, place.line))
@@ -233,11 +233,11 @@ fn write_problems(
             text,
             "| {} | {} | {}{help} |",
             short(&place),
-            annotation.rule,
-            short(&annotation.message)
+            finding.rule,
+            short(&finding.message)
         );
     }
-    if let Some(left @ 1..) = annotations.len().checked_sub(room) {
+    if let Some(left @ 1..) = findings.len().checked_sub(room) {
         let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{Origin, SourceLocation};
 use crate::plan::diff::diff;
 use crate::plan::{Decision, KeepReason, PlannedTarget};
 use crate::report::escape::{markdown, references};
-use crate::report::report_model::{once_lines, reason_text};
+use crate::report::subject::{once_lines, reason_text};
 use crate::report::text::plan::{apply_takes, portal};
 use crate::report::{Commit, DiffDetail, Effective, PlanReport};
 

@@ -8,8 +8,8 @@ use crate::plan::diff::{LineChange, diff};
 use crate::plan::{Decision, GuardReport, KeepReason, Plan, PlannedTarget};
 use crate::report::escape::visible_line;
 use crate::report::humanize::{CostLine, NAME_WIDTH, column_width, truncate_to_width};
-use crate::report::report_model::{once_lines, reason_text};
 use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
+use crate::report::subject::{once_lines, reason_text};
 use crate::report::{Commit, Cost, Effective, PlanReport, visible};
 
 /// Which targets of a plan are listed.
