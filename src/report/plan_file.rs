@@ -1,10 +1,10 @@
 //! A plan file in every format: what it resets, what stands against it, and whether it was used.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{markdown, visible};
+use super::visible;
 use crate::i18n::Text;
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
@@ -27,7 +27,7 @@ impl PlanFileReport<'_> {
     }
 
     /// Where it comes from, how long it may be used, and whether it was used.
-    fn heading(&self) -> Text {
+    pub(super) fn heading(&self) -> Text {
         let PlanFileContent { portal, caller: user, caller_name: name, .. } = self.content();
         tr!(
             "Plan {plan} for {portal}, as user {user} {name}",
@@ -38,7 +38,7 @@ impl PlanFileReport<'_> {
         )
     }
 
-    fn lines(&self) -> Vec<Text> {
+    pub(super) fn lines(&self) -> Vec<Text> {
         let content = self.content();
         let mut lines = vec![tr!(
             "made {made}, expires {expires}",
@@ -55,50 +55,6 @@ impl PlanFileReport<'_> {
             None => tr!("not used here"),
         });
         lines
-    }
-
-    /// The targets and their sums, as Markdown; at most so many rows.
-    pub(super) fn markdown(&self, text: &mut String, rows: usize, listed: usize) {
-        let content = self.content();
-        if !content.violations.is_empty() {
-            let _ =
-                writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
-            content.violations.iter().take(listed).for_each(|breach| {
-                let _ = writeln!(text, "> - {breach}");
-            });
-        }
-        if !content.acknowledged.is_empty() {
-            let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
-            content.acknowledged.iter().take(listed).for_each(|breach| {
-                let _ = writeln!(text, "- {breach}");
-            });
-        }
-        if !content.targets.is_empty() {
-            let _ = writeln!(text, "\n#### {}: {}", tr!("To reset"), content.targets.len());
-        }
-        if !content.targets.is_empty() && rows > 0 {
-            let _ =
-                writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
-            for target in content.targets.iter().take(rows) {
-                let (name, what) =
-                    (markdown::short(target.name.as_str()), markdown::short(&removal(target)));
-                let _ = writeln!(
-                    text,
-                    "| `{}` | {name} | {what} | {} |",
-                    target.key,
-                    markdown::place(&target.origin)
-                );
-            }
-        }
-        if let Some(left @ 1..) = content.targets.len().checked_sub(rows) {
-            let more =
-                tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
-            let _ = writeln!(text, "\n{more}");
-        }
-        let _ = writeln!(text, "\n{}\n", markdown::short(&self.heading()));
-        for line in self.lines().iter().take(listed) {
-            let _ = writeln!(text, "- {}", markdown::short(line));
-        }
     }
 
     /// The sums of the decisions.

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::humanize::Plural;
-use super::subject::{Purpose, Subject};
+use super::subject::{Cost, FailureReport, PlanReport, Purpose, ReportedRun, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
-use crate::model::{CardKey, Digest, Generation, Layout, Origin, SourceLocation};
-use crate::plan::{DriftKind, OnceState, Violation};
+use crate::model::{CardKey, Digest, Generation, Layout, Origin, OutcomeClass, SourceLocation};
+use crate::plan::{Advice, Drift, DriftKind, OnceState, Violation};
 
 /// Everything that a report says.
 pub(super) struct ReportModel<'a> {
@@ -20,6 +20,10 @@ pub(super) struct ReportModel<'a> {
     pub(super) purpose: Purpose,
     /// The values behind the report, for documents with a version of their own.
     pub(super) subject: Subject<'a>,
+    /// What a reader must know first.
+    pub(super) headline: Headline,
+    /// The origin of the report.
+    pub(super) about: About<'a>,
     /// The noun for what the rows are about: `targets`, `manifests` or `command`.
     pub(super) rows_are: &'static str,
     /// The guards, where a plan is shown.
@@ -32,10 +36,60 @@ pub(super) struct ReportModel<'a> {
     pub(super) checks: Vec<Check>,
     /// What needs attention beside the guards and the rows.
     pub(super) findings: Vec<Finding>,
+    /// Why the run ended early, if it did.
+    pub(super) stopped: Option<&'a str>,
+    /// The states of mode `once` that need attention, a line for each key.
+    pub(super) once: Vec<String>,
+    /// The cost of applying, if there is something to apply.
+    pub(super) cost: Option<Cost>,
+    /// The warnings about the manifests.
+    pub(super) warnings: &'a [Diagnostic],
+    /// The drift, where that is the question.
+    pub(super) drift: Option<&'a Drift>,
     /// The fingerprint of the drift, by which an alert is kept.
     pub(super) fingerprint: Option<Digest>,
-    /// The exit code of a command that failed.
-    pub(super) exit_code: Option<u8>,
+    /// Why the command failed, if it did.
+    pub(super) failure: Option<FailureReport<'a>>,
+}
+
+/// What a reader must know first.
+#[derive(Default)]
+pub(super) struct Headline {
+    /// A sign for the state as a whole.
+    pub(super) sign: &'static str,
+    /// The title.
+    pub(super) title: Text,
+    /// The sums.
+    pub(super) sums: Option<Text>,
+}
+
+/// Origin of a report.
+pub(super) enum About<'a> {
+    /// A plan: its portal and caller, and the manifests behind it.
+    Plan(&'a PlanReport<'a>),
+    /// A run: its portal, its id and the manifests behind it.
+    Run(&'a ReportedRun<'a>),
+    /// A plan file: where it comes from, and lines about its use.
+    PlanFile(Text, Vec<Text>),
+    /// Manifests: their portal, if they are right so far.
+    Manifests(Option<&'a str>),
+    /// A command that failed.
+    Command,
+}
+
+/// Group of rows, in the order in which people read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowGroup {
+    /// Targets that a plan holds.
+    Held,
+    /// Targets that a plan resets.
+    Reset,
+    /// Cards that `mode: once` leaves alone after their reset.
+    CustomizedAgain,
+    /// Targets of a run with a known or unknown result.
+    Outcome(OutcomeClass),
+    /// Targets that a run did not try.
+    NotTried,
 }
 
 /// Guards of a plan.
@@ -44,8 +98,8 @@ pub(super) struct Guards<'a> {
     pub(super) violations: Vec<(&'a Violation, Option<SourceLocation>)>,
     /// What would block it, had a manifest not acknowledged it.
     pub(super) acknowledged: &'a [Violation],
-    /// How to allow exactly this; may have several lines.
-    pub(super) help: Option<String>,
+    /// How to allow exactly this.
+    pub(super) advice: Vec<Advice>,
 }
 
 /// One line of a report: a target, a problem in the manifests, or a message.
@@ -76,6 +130,12 @@ pub(super) struct Row<'a> {
     pub(super) once: Option<OnceState>,
     /// The layout that is lost.
     pub(super) layout: Option<&'a Layout>,
+    /// The layout that stands in for it afterwards.
+    pub(super) common_default: Option<&'a Layout>,
+    /// What people see afterwards, where that is asked for.
+    pub(super) sight: Option<Text>,
+    /// The group in which people find the row.
+    pub(super) group: Option<RowGroup>,
 }
 
 /// Text of a row, made when a format asks for it.
@@ -159,14 +219,21 @@ impl<'a> ReportModel<'a> {
         Self {
             purpose,
             subject,
+            headline: Headline::default(),
+            about: About::Command,
             rows_are,
             guards: None,
             rows: Vec::new(),
             columns: &[],
             checks: Vec::new(),
             findings: Vec::new(),
+            stopped: None,
+            once: Vec::new(),
+            cost: None,
+            warnings: &[],
+            drift: None,
             fingerprint: None,
-            exit_code: None,
+            failure: None,
         }
     }
 
@@ -177,11 +244,13 @@ impl<'a> ReportModel<'a> {
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(guards) = &self.guards {
+            let help: Vec<String> = guards.advice.iter().map(advised).collect();
+            let help = (!help.is_empty()).then(|| help.join("\n"));
             findings.extend(guards.violations.iter().map(|(violation, place)| Finding {
                 level: FindingLevel::Error,
                 rule: violation.as_str().to_owned(),
                 message: violation.to_string(),
-                help: guards.help.clone(),
+                help: help.clone(),
                 place: place.clone(),
             }));
         }
@@ -231,6 +300,9 @@ impl<'a> Row<'a> {
             generation: None,
             once: None,
             layout: None,
+            common_default: None,
+            sight: None,
+            group: None,
         }
     }
 
@@ -239,6 +311,16 @@ impl<'a> Row<'a> {
         match self.problem {
             Some(problem) => problem.place(),
             None => self.origin.map(|origin| &origin.place),
+        }
+    }
+
+    /// Returns the reason for people; in mode `once` with the state of the card, where the reason
+    /// does not say it already.
+    pub(super) fn told(&self) -> String {
+        match (self.group, self.once) {
+            (Some(RowGroup::Reset), Some(state)) => format!("{}; {state}", self.text),
+            (Some(RowGroup::Held), Some(state)) => format!("{state}: {}", self.text),
+            _ => self.text.to_string(),
         }
     }
 
@@ -320,6 +402,14 @@ impl From<&Diagnostic> for Finding {
             place: found.place().cloned(),
         }
     }
+}
+
+/// Returns an advice with its lines.
+fn advised(advice: &Advice) -> String {
+    std::iter::once(advice.to_string())
+        .chain(advice.lines().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn problem_text(word: &str, problem: &Diagnostic) -> String {

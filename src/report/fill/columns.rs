@@ -60,7 +60,7 @@ pub(super) const PROBLEMS: &[Column] = &[
 
 /// Columns of the messages of a command that failed.
 pub(super) const FAILURE: &[Column] = &[
-    ("exit code", |model, _| model.exit_code.map_or_else(String::new, shown)),
+    ("exit code", |model, _| model.failure.map_or_else(String::new, |failed| shown(failed.code))),
     ("kind", word),
     ("text", text),
 ];

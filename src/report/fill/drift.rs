@@ -8,10 +8,11 @@ use crate::diagnostic::Diagnostic;
 use crate::model::CardKey;
 use crate::plan::{Drift, DriftKind, PlannedTarget};
 use crate::report::report_model::{
-    Attention, CheckResult, Finding, FindingLevel, ReportModel, Row, RowText,
+    Attention, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row, RowText,
 };
 use crate::report::subject::PlanReport;
 use crate::report::text::drift::DriftSums;
+use crate::report::text::plan::as_wanted;
 
 /// Fills the model. What drifted fails, with its kind.
 pub(super) fn fill<'a>(
@@ -31,7 +32,7 @@ pub(super) fn fill<'a>(
             reason: if is_pending { "yes" } else { "no" },
             result: Some(failed.unwrap_or(CheckResult::Passed)),
             attention: kind.map(|_| Attention::Drift),
-            ..plan::row(report.plan, target)
+            ..plan::row(report, target)
         }
     };
     let gone = |found: &'a Diagnostic| Row {
@@ -49,6 +50,18 @@ pub(super) fn fill<'a>(
         columns: columns::DRIFT,
         findings: summary.into_iter().chain(report.warnings.iter().map(Finding::from)).collect(),
         fingerprint,
-        ..model
+        headline: headline(drift),
+        drift: Some(drift),
+        ..plan::shared(model, report)
     }
+}
+
+fn headline(drift: &Drift) -> Headline {
+    if drift.fingerprint().is_none() {
+        let sums = Some(as_wanted(drift.settled));
+        return Headline { sign: "✅", title: tr!("recard drift: none"), sums };
+    }
+    let title = tr!("recard drift: {n} card drifted"
+        | "recard drift: {n} cards drifted" % drift.pending().count());
+    Headline { sign: "⚠️", title, sums: None }
 }

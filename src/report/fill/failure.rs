@@ -3,7 +3,7 @@
 use super::columns;
 use crate::i18n::Text;
 use crate::report::report_model::{
-    Check, CheckResult, Finding, FindingLevel, ReportModel, Row, RowText,
+    Check, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row, RowText,
 };
 use crate::report::subject::FailureReport;
 
@@ -16,6 +16,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, failed: &FailureReport<'a>) -> Re
         result: CheckResult::Broken("failure"),
         text: failed.exact().trim_end().to_owned(),
     };
+    let word = model.purpose.as_str();
     let message = Text::join(failed.chain, ": ").to_string();
     let help = (!failed.hints.is_empty()).then(|| Text::join(failed.hints, "\n").to_string());
     ReportModel {
@@ -28,7 +29,8 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, failed: &FailureReport<'a>) -> Re
         columns: columns::FAILURE,
         checks: vec![check],
         findings: vec![Finding { help, ..Finding::new(FindingLevel::Error, "failure", message) }],
-        exit_code: Some(failed.code),
+        headline: Headline { sign: "❌", title: tr!("recard {word} failed", word), sums: None },
+        failure: Some(*failed),
         ..model
     }
 }

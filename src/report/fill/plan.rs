@@ -3,32 +3,77 @@
 use std::collections::BTreeMap;
 
 use super::columns;
+use crate::i18n::Text;
 use crate::model::{CardKey, LeadCustomerType, SourceLocation, UserId};
-use crate::plan::{Advice, Decision, Plan, PlannedTarget, Violation, ViolationKind};
-use crate::report::report_model::{
-    Attention, CheckResult, Finding, Guards, ReportModel, Row, RowText,
+use crate::plan::{
+    Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Violation, ViolationKind,
 };
-use crate::report::subject::PlanReport;
+use crate::report::report_model::{
+    About, Attention, CheckResult, Finding, Guards, Headline, ReportModel, Row, RowGroup, RowText,
+};
+use crate::report::subject::{PlanReport, once_lines};
+use crate::report::text::plan::{as_wanted, sums};
 
 /// Fills the model. Planned resets are no failures.
 pub(super) fn fill<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> ReportModel<'a> {
     let plan = report.plan;
     ReportModel {
         guards: Some(guards(plan)),
-        rows: plan.targets.iter().map(|target| row(plan, target)).collect(),
+        rows: plan.targets.iter().map(|target| row(report, target)).collect(),
         columns: columns::PLAN,
         findings: report.warnings.iter().map(Finding::from).collect(),
+        headline: headline(model.purpose.as_str(), plan),
+        once: once_lines(plan),
+        ..shared(model, report)
+    }
+}
+
+/// Fills what a plan and a drift have in common.
+pub(super) fn shared<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> ReportModel<'a> {
+    ReportModel {
+        about: About::Plan(report),
+        cost: (report.plan.counts().reset > 0).then_some(report.cost),
+        warnings: report.warnings,
         ..model
     }
 }
 
+fn headline(word: &str, plan: &Plan) -> Headline {
+    let counts = plan.counts();
+    if plan.is_noop() {
+        return Headline {
+            sign: "✅",
+            title: tr!("recard {word}: nothing to do", word),
+            sums: Some(as_wanted(counts.keep)),
+        };
+    }
+    let sign = match (plan.guards.holds(), counts.hold) {
+        (false, _) => "🛑",
+        (true, 0) => "📋",
+        (true, _) => "⚠️",
+    };
+    Headline { sign, title: to_reset(word, counts), sums: Some(sums(plan)) }
+}
+
+/// Returns the title of a plan with resets.
+pub(super) fn to_reset(word: &str, counts: PlanCounts) -> Text {
+    tr!(
+        "recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset,
+        word
+    )
+}
+
 /// Returns the row of a target.
-pub(super) fn row<'a>(plan: &'a Plan, target: &'a PlannedTarget) -> Row<'a> {
+pub(super) fn row<'a>(report: &'a PlanReport<'a>, target: &'a PlannedTarget) -> Row<'a> {
+    let plan = report.plan;
     let PlannedTarget { key, decision, generation, once, origin } = target;
-    let (result, attention) = match decision {
-        Decision::Keep(_) => (CheckResult::Passed, None),
-        Decision::Reset(_) => (CheckResult::Passed, Some(Attention::Reset)),
-        Decision::Hold(_) => (CheckResult::Skipped, Some(Attention::Held)),
+    let (result, attention, group) = match decision {
+        Decision::Keep(KeepReason::CustomizedAgain(_)) => {
+            (CheckResult::Passed, None, Some(RowGroup::CustomizedAgain))
+        }
+        Decision::Keep(_) => (CheckResult::Passed, None, None),
+        Decision::Reset(_) => (CheckResult::Passed, Some(Attention::Reset), Some(RowGroup::Reset)),
+        Decision::Hold(_) => (CheckResult::Skipped, Some(Attention::Held), Some(RowGroup::Held)),
     };
     let words = (decision.as_str(), decision.reason_str());
     Row {
@@ -38,12 +83,14 @@ pub(super) fn row<'a>(plan: &'a Plan, target: &'a PlannedTarget) -> Row<'a> {
         generation: generation.as_ref(),
         once: *once,
         layout: decision.layout(),
+        common_default: plan.common_default(*key),
+        sight: report.effective.map(|effective| effective.sight(plan, target)),
+        group,
         ..Row::about(*key, plan.person_name(*key), words, RowText::Of(decision))
     }
 }
 
 fn guards(plan: &Plan) -> Guards<'_> {
-    let help: Vec<String> = plan.guards.advice().iter().map(advised).collect();
     Guards {
         violations: plan
             .guards
@@ -52,7 +99,7 @@ fn guards(plan: &Plan) -> Guards<'_> {
             .map(|violation| (violation, place(plan, violation)))
             .collect(),
         acknowledged: &plan.guards.acknowledged,
-        help: (!help.is_empty()).then(|| help.join("\n")),
+        advice: plan.guards.advice(),
     }
 }
 
@@ -79,14 +126,6 @@ fn place(plan: &Plan, violation: &Violation) -> Option<SourceLocation> {
             largest(plan.targets.iter().filter(is_personal).filter(is_its))
         }
     }
-}
-
-/// Returns an advice with its lines.
-fn advised(advice: &Advice) -> String {
-    std::iter::once(advice.to_string())
-        .chain(advice.lines().map(str::to_owned))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 fn reset_place(plan: &Plan, user: UserId) -> Option<SourceLocation> {

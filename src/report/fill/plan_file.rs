@@ -1,9 +1,11 @@
 //! Report model of a plan file.
 
-use super::columns;
+use super::{columns, plan};
 use crate::records::plan_file::{PlanFileTarget, PlannedRemoval};
 use crate::report::plan_file::{PlanFileReport, removal};
-use crate::report::report_model::{Attention, CheckResult, Guards, ReportModel, Row, RowText};
+use crate::report::report_model::{
+    About, Attention, CheckResult, Guards, Headline, ReportModel, Row, RowGroup, RowText,
+};
 
 /// Fills the model. Planned resets are no failures.
 pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> ReportModel<'a> {
@@ -12,10 +14,16 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> Re
         guards: Some(Guards {
             violations: content.violations.iter().map(|violation| (violation, None)).collect(),
             acknowledged: &content.acknowledged,
-            help: None,
+            advice: Vec::new(),
         }),
         rows: content.targets.iter().map(row).collect(),
         columns: columns::PLAN,
+        headline: Headline {
+            sign: if content.violations.is_empty() { "📋" } else { "🛑" },
+            title: plan::to_reset(model.purpose.as_str(), content.counts),
+            sums: Some(shown.sums()),
+        },
+        about: About::PlanFile(shown.heading(), shown.lines()),
         ..model
     }
 }
@@ -32,6 +40,7 @@ fn row(target: &PlanFileTarget) -> Row<'_> {
         attention: Some(Attention::Reset),
         origin: Some(origin),
         generation: generation.as_ref(),
+        group: Some(RowGroup::Reset),
         ..Row::about(*key, name.as_str(), words, RowText::Text(removal(target)))
     }
 }

@@ -2,9 +2,10 @@
 
 use super::columns;
 use crate::engine::TargetOutcome;
-use crate::model::OutcomeClass;
+use crate::model::{OutcomeClass, Totals};
 use crate::report::report_model::{
-    Attention, Check, CheckResult, Finding, FindingLevel, ReportModel, Row, RowText,
+    About, Attention, Check, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row,
+    RowGroup, RowText,
 };
 use crate::report::subject::{HeldTarget, ReportedRun};
 
@@ -15,6 +16,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> Repo
         result: Some(CheckResult::Failed("held")),
         attention: Some(Attention::Held),
         origin: run.origin(*key),
+        group: Some(RowGroup::NotTried),
         ..Row::about(*key, run.person_name(*key), ("held", reason), RowText::Of(text))
     });
     let stopped = run.stopped.map(|reason| {
@@ -32,8 +34,37 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> Repo
         columns: columns::RUN,
         checks: end.into_iter().collect(),
         findings: stopped.into_iter().collect(),
+        headline: headline(model.purpose.as_str(), run),
+        about: About::Run(run),
+        stopped: run.stopped,
         ..model
     }
+}
+
+fn headline(word: &str, run: &ReportedRun<'_>) -> Headline {
+    let totals @ Totals { done, skipped, failed, unknown } = run.totals();
+    let held = run.held.len();
+    let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
+        "❌"
+    } else if held > 0 {
+        "⚠️"
+    } else {
+        "✅"
+    };
+    let title = tr!(
+        "recard {word}: {done} of {n} card done"
+            | "recard {word}: {done} of {n} cards done" % totals.planned(),
+        word,
+        done
+    );
+    let sums = tr!(
+        "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.",
+        skipped,
+        failed,
+        unknown,
+        held
+    );
+    Headline { sign, title, sums: Some(sums) }
 }
 
 fn row<'a>(run: &ReportedRun<'a>, TargetOutcome { key, outcome }: &'a TargetOutcome) -> Row<'a> {
@@ -48,6 +79,7 @@ fn row<'a>(run: &ReportedRun<'a>, TargetOutcome { key, outcome }: &'a TargetOutc
         result: Some(result),
         attention: (!outcome.is_resolved()).then_some(Attention::Outcome(level)),
         origin: run.origin(*key),
+        group: Some(RowGroup::Outcome(outcome.class())),
         ..Row::about(*key, run.person_name(*key), (word, reason), RowText::Of(outcome))
     }
 }

@@ -2,8 +2,10 @@
 
 use super::columns;
 use crate::diagnostic::{Diagnostic, Severity, Source};
-use crate::report::report_model::{Check, CheckResult, Finding, ReportModel, Row, RowText};
-use crate::report::subject::ValidationReport;
+use crate::report::report_model::{
+    About, Check, CheckResult, Finding, Headline, ReportModel, Row, RowText,
+};
+use crate::report::subject::{ValidationReport, warnings};
 
 /// Fills the model. A file without an error passes.
 pub(super) fn fill<'a>(model: ReportModel<'a>, checked: &ValidationReport<'a>) -> ReportModel<'a> {
@@ -31,6 +33,28 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, checked: &ValidationReport<'a>) -
         columns: columns::PROBLEMS,
         checks: checked.sources.iter().filter(is_valid).map(valid).collect(),
         findings: checked.diagnostics.iter().map(Finding::from).collect(),
+        headline: headline(model.purpose.as_str(), checked),
+        about: About::Manifests(checked.portal),
         ..model
+    }
+}
+
+fn headline(word: &str, checked: &ValidationReport<'_>) -> Headline {
+    let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
+    let sums = Some(format!("{}.", warnings(checked.diagnostics.len() - errors)).into());
+    match errors {
+        0 => Headline {
+            sign: "✅",
+            title: tr!("recard {word}: the manifests are valid", word),
+            sums,
+        },
+        _ => {
+            let title = tr!(
+                "recard {word}: {n} problem in the manifests"
+                    | "recard {word}: {n} problems in the manifests" % errors,
+                word
+            );
+            Headline { sign: "❌", title, sums }
+        }
     }
 }
