@@ -51,7 +51,7 @@ pub use subject::{
     Commit, Cost, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
     ValidationReport,
 };
-pub use text::plan::{DiffDetail, PlanText, RowFilter};
+pub use text::plan::{DiffDetail, RowFilter};
 pub use text::restore::RestoreText;
 pub use text::run::RunText;
 

@@ -1,10 +1,7 @@
 //! A plan file in every format: what it resets, what stands against it, and whether it was used.
 
-use std::fmt;
-
 use jiff::Timestamp;
 
-use super::visible;
 use crate::i18n::Text;
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
@@ -61,39 +58,6 @@ impl PlanFileReport<'_> {
     pub(super) fn sums(&self) -> Text {
         let PlanCounts { keep, reset, hold } = self.content().counts;
         tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold)
-    }
-}
-
-impl fmt::Display for PlanFileReport<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let content = self.content();
-        writeln!(f, "{}", visible(&self.heading()))?;
-        for line in self.lines() {
-            writeln!(f, "  {}", visible(&line))?;
-        }
-        writeln!(f)?;
-        let width =
-            content.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let names = content
-            .targets
-            .iter()
-            .map(|target| visible(target.name.as_str()).chars().count())
-            .max()
-            .unwrap_or(0);
-        for target in &content.targets {
-            let (key, name) = (target.key.to_string(), visible(target.name.as_str()));
-            writeln!(f, "{}  {key:<width$}  {name:<names$}  {}", tr!("reset"), removal(target))?;
-            let from = format!("{} {}", target.origin.place, target.origin.selector);
-            writeln!(f, "       {}", visible(&from))?;
-        }
-        writeln!(f, "\n{} {}", tr!("Plan:"), self.sums())?;
-        for breach in &content.acknowledged {
-            writeln!(f, "{} {breach}", tr!("acknowledged:"))?;
-        }
-        for breach in &content.violations {
-            writeln!(f, "{} {breach}", tr!("guard:"))?;
-        }
-        Ok(())
     }
 }
 

@@ -179,16 +179,6 @@ impl PlanReport<'_> {
     }
 }
 
-/// The reason of a decision for people; in mode `once` with how the card stands, where the reason
-/// does not say it already.
-pub(super) fn reason_text(target: &PlannedTarget) -> String {
-    match (&target.decision, target.once) {
-        (Decision::Reset(removal), Some(state)) => format!("{removal}; {state}"),
-        (Decision::Hold(reason), Some(state)) => format!("{state}: {reason}"),
-        (Decision::Keep(_), _) | (_, None) => target.decision.to_string(),
-    }
-}
-
 /// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
 /// eyes.
 pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
