@@ -68,6 +68,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("reqwest::", &["portal"]),
     ("hyper::", &["emulator", "cli", "portal"]),
     ("prometheus_client::", &["cli"]),
+    ("quick_junit::", &["report"]),
     ("clap::", &["cli"]),
     ("std::env", &["cli", "main"]),
     ("std::fs", &["store", "cli", "emulator"]),

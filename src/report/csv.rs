@@ -1,212 +1,47 @@
-//! Tables for spreadsheets: RFC 4180, a line a target or problem.
+//! Tables for spreadsheets: RFC 4180, a line for each row of the report.
 
 use std::fmt::Display;
 
 use super::escape;
-use super::{
-    FailureReport, HeldTarget, PlanReport, Report, ReportedRun, Subject, ValidationReport,
-};
-use crate::engine::TargetOutcome;
-use crate::model::{CardKey, OutcomeClass, SourceLocation};
-use crate::plan::{Drift, DriftedCard, OnceState, PlannedTarget};
+use super::report_model::ReportModel;
 
-/// The columns of a plan.
-pub(super) const PLAN_HEADINGS: [&str; 15] = [
-    "target",
-    "user",
-    "name",
-    "lead type",
-    "decision",
-    "reason",
-    "text",
-    "sections",
-    "fields",
-    "generation",
-    "manifest",
-    "file",
-    "line",
-    "selector",
-    "once",
-];
-
-/// The report as a table with a line of headings.
-pub(super) fn render(report: &Report<'_>) -> String {
-    let mut table = Table(String::new());
-    match &report.subject {
-        Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
-            write_drift(&mut table, plan, drift)
-        }
-        Subject::Plan(plan) => write_plan(&mut table, plan),
-        Subject::Run(run) => write_run(&mut table, run),
-        Subject::PlanFile(shown) => shown.csv(&mut table),
-        Subject::Validation(checked) => write_problems(&mut table, checked),
-        Subject::Failure(failed) => write_failure(&mut table, failed),
+/// Renders the report as a table with a line of headings.
+pub(super) fn render(model: &ReportModel<'_>) -> String {
+    let headings: Vec<&str> = model.columns.iter().map(|(heading, _)| *heading).collect();
+    let mut table = Table::new(&headings);
+    // A row without a word has nothing to tell; it is a check only.
+    for row in model.rows.iter().filter(|row| !row.word.is_empty()) {
+        table.write(model.columns.iter().map(|(_, field)| escape::csv(&field(model, row))));
     }
-    table.0
+    table.into_text()
 }
 
-/// Rows of quoted fields; each ends as RFC 4180 says.
-#[derive(Default)]
-pub(super) struct Table(String);
+/// Table of quoted fields, in the form of RFC 4180.
+pub(super) struct Table(::csv::Writer<Vec<u8>>);
 
 impl Table {
-    /// The text of all rows.
-    pub(super) fn into_text(self) -> String {
-        self.0
+    /// Returns a table with a line of headings.
+    pub(super) fn new(headings: &[&str]) -> Self {
+        let mut form = ::csv::WriterBuilder::new();
+        form.quote_style(::csv::QuoteStyle::Always).terminator(::csv::Terminator::CRLF);
+        let mut table = Self(form.flexible(true).from_writer(Vec::new()));
+        table.write(headings.iter().map(|heading| (*heading).to_owned()));
+        table
     }
 
     /// Adds a row.
     pub(super) fn row(&mut self, fields: &[&dyn Display]) {
-        for (index, field) in fields.iter().enumerate() {
-            if index > 0 {
-                self.0.push(',');
-            }
-            self.0.push_str(&escape::csv(&field.to_string()));
-        }
-        self.0.push_str("\r\n");
+        self.write(fields.iter().map(|field| escape::csv(&field.to_string())));
     }
-}
 
-fn write_plan(table: &mut Table, report: &PlanReport<'_>) {
-    table.row(&PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn Display));
-    let plan = report.plan;
-    for PlannedTarget { key, decision, generation, once, origin } in &plan.targets {
-        let (sections, fields) = match decision.layout() {
-            Some(layout) => (layout.sections().to_string(), layout.fields().to_string()),
-            None => (String::new(), String::new()),
-        };
-        let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
-        table.row(&[
-            key,
-            &user(*key),
-            &plan.person_name(*key),
-            &key.lead,
-            &decision.as_str(),
-            &decision.reason_str(),
-            decision,
-            &sections,
-            &fields,
-            &generation,
-            &origin.manifest,
-            &origin.place.file,
-            &origin.place.line,
-            &origin.selector,
-            &once.map_or("", OnceState::as_str),
-        ]);
+    /// Returns the text of all rows.
+    pub(super) fn into_text(self) -> String {
+        let bytes = self.0.into_inner().unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
     }
-}
 
-/// Each card that drifted, and whoever is gone; the fingerprint of the whole stands in every row.
-fn write_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
-    table.row(&[
-        &"target",
-        &"user",
-        &"name",
-        &"lead type",
-        &"kind",
-        &"drift",
-        &"text",
-        &"generation",
-        &"manifest",
-        &"file",
-        &"line",
-        &"selector",
-        &"fingerprint",
-    ]);
-    let fingerprint =
-        drift.fingerprint().map(|fingerprint| fingerprint.to_string()).unwrap_or_default();
-    for DriftedCard { key, kind, generation, origin } in &drift.cards {
-        let generation = generation.as_ref().map(ToString::to_string).unwrap_or_default();
-        table.row(&[
-            key,
-            &user(*key),
-            &report.plan.person_name(*key),
-            &key.lead,
-            &kind.as_str(),
-            &if kind.is_pending() { "yes" } else { "no" },
-            kind,
-            &generation,
-            &origin.manifest,
-            &origin.place.file,
-            &origin.place.line,
-            &origin.selector,
-            &fingerprint,
-        ]);
+    fn write(&mut self, fields: impl Iterator<Item = String>) {
+        // Memory takes every write, and rows of any length are allowed.
+        let _ = self.0.write_record(fields);
     }
-    for found in &drift.gone {
-        let (file, line) =
-            found.place().map(|place| (&*place.file, place.line.to_string())).unwrap_or_default();
-        let none = "";
-        table.row(&[
-            &none,
-            &none,
-            &none,
-            &none,
-            &"gone",
-            &"yes",
-            &found.message,
-            &none,
-            &none,
-            &file,
-            &line,
-            &none,
-            &fingerprint,
-        ]);
-    }
-}
-
-fn write_run(table: &mut Table, run: &ReportedRun<'_>) {
-    table.row(&[&"target", &"user", &"name", &"lead type", &"result", &"outcome", &"text"]);
-    for TargetOutcome { key, outcome } in run.targets {
-        let class = match outcome.class() {
-            OutcomeClass::Done => "done",
-            OutcomeClass::Skipped => "skipped",
-            OutcomeClass::Failed => "failed",
-            OutcomeClass::Unknown => "unknown",
-        };
-        table.row(&[
-            key,
-            &user(*key),
-            &run.person_name(*key),
-            &key.lead,
-            &class,
-            &outcome.as_str(),
-            outcome,
-        ]);
-    }
-    for HeldTarget { key, reason, text } in &run.held {
-        table.row(&[key, &user(*key), &run.person_name(*key), &key.lead, &"held", reason, text]);
-    }
-}
-
-fn write_problems(table: &mut Table, checked: &ValidationReport<'_>) {
-    table.row(&[&"severity", &"code", &"file", &"line", &"column", &"message", &"help"]);
-    for found in checked.diagnostics {
-        let number = |number: fn(&SourceLocation) -> u32| {
-            found.place().map(|place| number(place).to_string()).unwrap_or_default()
-        };
-        table.row(&[
-            &found.severity,
-            &found.code,
-            &found.place().map_or("", |place| &place.file),
-            &number(|place| place.line),
-            &number(|place| place.column),
-            &found.message,
-            &found.help.as_deref().unwrap_or_default(),
-        ]);
-    }
-}
-
-fn write_failure(table: &mut Table, failed: &FailureReport<'_>) {
-    table.row(&[&"exit code", &"kind", &"text"]);
-    for text in failed.chain {
-        table.row(&[&failed.code, &"error", text]);
-    }
-    for hint in failed.hints {
-        table.row(&[&failed.code, &"help", hint]);
-    }
-}
-
-fn user(key: CardKey) -> String {
-    key.user().map(|user| user.to_string()).unwrap_or_default()
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::i18n::Text;
 
 use super::humanize::wrap;
-use super::report_model::warnings as warnings_of;
 use super::style::{BAD, FAINT, GOOD, HEADING, WARNING};
+use super::subject::warnings as warnings_of;
 use super::text::plan::portal;
 use super::visible;
 

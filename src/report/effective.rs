@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::i18n::Text;
 use crate::model::{CardKey, CardState, LeadCustomerType, Observed, Snapshot};
 use crate::plan::{Decision, KeepReason, Plan, PlannedTarget};
 
@@ -100,6 +101,17 @@ impl Effective {
             false => VisibleCard::BuiltIn,
         };
         Some(after(target, fallback, VisibleCard::OwnCard))
+    }
+}
+
+impl Effective {
+    /// Returns what people see afterwards, in words.
+    pub(super) fn sight(&self, plan: &Plan, target: &PlannedTarget) -> Text {
+        let common = self.common_view(target.key.lead);
+        match Self::own_view(plan, target) {
+            Some(own) => tr!("own view: {own}; common view: {common}", own, common),
+            None => tr!("common view: {common}", common),
+        }
     }
 }
 

@@ -40,29 +40,25 @@ impl RunHistory<'_> {
             ),
             OutputFormat::Markdown => self.markdown(),
             OutputFormat::Csv => self.csv(),
-            OutputFormat::Text
-            | OutputFormat::Junit
-            | OutputFormat::Sarif
-            | OutputFormat::Github => self.to_string(),
+            _ => self.to_string(),
         }
     }
 
     fn csv(&self) -> String {
-        let mut table = csv::Table::default();
-        table.row(&[
-            &"run",
-            &"command",
-            &"restores",
-            &"end",
-            &"planned",
-            &"done",
-            &"skipped",
-            &"failed",
-            &"unknown",
-            &"caller",
-            &"actor",
-            &"commit",
-            &"manifests",
+        let mut table = csv::Table::new(&[
+            "run",
+            "command",
+            "restores",
+            "end",
+            "planned",
+            "done",
+            "skipped",
+            "failed",
+            "unknown",
+            "caller",
+            "actor",
+            "commit",
+            "manifests",
         ]);
         for run in &self.runs {
             let Totals { done, skipped, failed, unknown } = run.totals();

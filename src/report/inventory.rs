@@ -114,8 +114,15 @@ impl Inventory {
 
     /// The counts as a table with a line of headings (RFC 4180).
     pub fn csv(&self) -> String {
-        let mut table = csv::Table::default();
-        table.row(&[&"department", &"name", &"people", &"simple", &"repeat", &"either", &"unread"]);
+        let mut table = csv::Table::new(&[
+            "department",
+            "name",
+            "people",
+            "simple",
+            "repeat",
+            "either",
+            "unread",
+        ]);
         for InventoryLine { department, name, counts } in &self.departments {
             let Counts { people, simple, repeat, either, unread } = counts;
             let department = department.map(|id| id.to_string()).unwrap_or_default();

@@ -11,11 +11,11 @@
 //! through `escape`, whatever the format: it must not become markup, a mention, a formula, a
 //! workflow command or an escape sequence.
 
-mod annotation;
 mod csv;
 mod doctor;
 mod effective;
 mod escape;
+mod fill;
 mod github;
 mod history;
 mod humanize;
@@ -28,13 +28,12 @@ mod plan_file;
 mod report_model;
 mod sarif;
 mod style;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use std::fmt;
-
-use text::drift::DriftText;
 
 use crate::i18n::{self, Language};
 
@@ -48,11 +47,11 @@ pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
 pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use manifest_export::ExportedManifest;
 pub use plan_file::PlanFileReport;
-pub use report_model::{
+pub use subject::{
     Commit, Cost, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
     ValidationReport,
 };
-pub use text::plan::{DiffDetail, PlanText, RowFilter};
+pub use text::plan::{DiffDetail, RowFilter};
 pub use text::restore::RestoreText;
 pub use text::run::RunText;
 
@@ -129,44 +128,20 @@ impl Default for RenderOptions {
 }
 
 impl Report<'_> {
-    /// The report in a format, with the line end that its last line needs.
+    /// Renders the report in a format, with the line end that its last line needs.
     pub fn render(&self, format: OutputFormat, options: &RenderOptions) -> String {
-        i18n::with_language(format.language(options.language), || match format {
-            OutputFormat::Text => self.text(options),
-            OutputFormat::Json => self.json(options),
-            OutputFormat::Markdown => markdown::render(self, options),
-            OutputFormat::Junit => junit::render(self),
-            OutputFormat::Sarif => sarif::render(self),
-            OutputFormat::Github => github::render(self),
-            OutputFormat::Csv => csv::render(self),
+        i18n::with_language(format.language(options.language), || {
+            let model = fill::model(self);
+            match format {
+                OutputFormat::Text => text::render(&model, options),
+                OutputFormat::Json => json::render(&model, options),
+                OutputFormat::Markdown => markdown::render(&model, options),
+                OutputFormat::Junit => junit::render(&model),
+                OutputFormat::Sarif => sarif::render(&model),
+                OutputFormat::Github => github::render(&model),
+                OutputFormat::Csv => csv::render(&model),
+            }
         })
-    }
-
-    fn text(&self, options: &RenderOptions) -> String {
-        match &self.subject {
-            Subject::Plan(report @ PlanReport { drift: Some(drift), .. }) => {
-                DriftText { report, drift }.to_string()
-            }
-            Subject::Plan(report) => {
-                PlanText { report, listing: options.listing, content: options.content }.to_string()
-            }
-            Subject::Run(run) => {
-                run.text(options.listing).map(|text| text.to_string()).unwrap_or_default()
-            }
-            Subject::PlanFile(shown) => shown.to_string(),
-            Subject::Validation(checked) => checked.to_string(),
-            Subject::Failure(failed) => failed.to_string(),
-        }
-    }
-
-    fn json(&self, options: &RenderOptions) -> String {
-        match &self.subject {
-            Subject::Plan(report) => pretty(&PlanJson::new(report, self.purpose, options.content)),
-            Subject::Run(run) => pretty(&ReportJson::new(run, self.purpose)),
-            Subject::PlanFile(shown) => json_document(shown.json),
-            Subject::Validation(checked) => pretty(&ValidationJson::new(checked, self.purpose)),
-            Subject::Failure(failed) => pretty(&FailureJson::new(failed, self.purpose)),
-        }
     }
 }
 

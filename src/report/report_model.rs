@@ -1,325 +1,432 @@
-//! What a report is about: one value for each kind, from which every format is made.
+//! Report model: everything that a report says, in the parts that formats render.
+//!
+//! The module `fill` makes it, with one file for each subject. A format reads it and knows no
+//! subject. So two formats of one report cannot disagree, a new format needs no change to a
+//! subject, and a new subject has all formats.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Effective, PlanFileReport, RowFilter, RunText, visible};
-use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
-use crate::engine::TargetOutcome;
+use super::humanize::Plural;
+use super::subject::{Cost, FailureReport, PlanReport, Purpose, ReportedRun, Subject};
+use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
-use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId};
-use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
-use crate::ports::RunHeader;
+use crate::model::{CardKey, Digest, Generation, Layout, Origin, OutcomeClass, SourceLocation};
+use crate::plan::{Advice, Drift, DriftKind, OnceState, Violation};
 
-/// What a command was for. Its word stands in machine output and never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To check manifests.
-    Validate,
-    /// To see what would be done.
-    Plan,
-    /// To do it.
-    Apply,
-    /// To see what nobody planned.
-    Drift,
-    /// To put back what a run removed.
-    Restore,
-    /// To settle a run that was cut.
-    Recover,
-    /// To look at a run of the past.
-    Show,
+/// Everything that a report says.
+pub(super) struct ReportModel<'a> {
+    /// The purpose of the command.
+    pub(super) purpose: Purpose,
+    /// The values behind the report, for documents with a version of their own.
+    pub(super) subject: Subject<'a>,
+    /// What a reader must know first.
+    pub(super) headline: Headline,
+    /// The origin of the report.
+    pub(super) about: About<'a>,
+    /// The noun for what the rows are about: `targets`, `manifests` or `command`.
+    pub(super) rows_are: &'static str,
+    /// The guards, where a plan is shown.
+    pub(super) guards: Option<Guards<'a>>,
+    /// The targets, problems or messages.
+    pub(super) rows: Vec<Row<'a>>,
+    /// The columns of the rows in a table.
+    pub(super) columns: &'static [Column],
+    /// Checks that stand in no row.
+    pub(super) checks: Vec<Check>,
+    /// What needs attention beside the guards and the rows.
+    pub(super) findings: Vec<Finding>,
+    /// Why the run ended early, if it did.
+    pub(super) stopped: Option<&'a str>,
+    /// The states of mode `once` that need attention, a line for each key.
+    pub(super) once: Vec<String>,
+    /// The cost of applying, if there is something to apply.
+    pub(super) cost: Option<Cost>,
+    /// The warnings about the manifests.
+    pub(super) warnings: &'a [Diagnostic],
+    /// The drift, where that is the question.
+    pub(super) drift: Option<&'a Drift>,
+    /// The fingerprint of the drift, by which an alert is kept.
+    pub(super) fingerprint: Option<Digest>,
+    /// Why the command failed, if it did.
+    pub(super) failure: Option<FailureReport<'a>>,
 }
 
-impl Purpose {
-    /// The word for machine output: that of the command.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Validate => "validate",
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-            Self::Drift => "drift",
-            Self::Restore => "restore",
-            Self::Recover => "resume",
-            Self::Show => "show",
-        }
-    }
+/// What a reader must know first.
+#[derive(Default)]
+pub(super) struct Headline {
+    /// A sign for the state as a whole.
+    pub(super) sign: &'static str,
+    /// The title.
+    pub(super) title: Text,
+    /// The sums.
+    pub(super) sums: Option<Text>,
 }
 
-/// Something to tell, and what the command was for.
-#[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
-    /// What the command was for.
-    pub purpose: Purpose,
-    /// What there is to tell.
-    pub subject: Subject<'a>,
-}
-
-/// What there is to tell.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    /// A plan; also what drifted, and what was refused by a guard.
+/// Origin of a report.
+pub(super) enum About<'a> {
+    /// A plan: its portal and caller, and the manifests behind it.
     Plan(&'a PlanReport<'a>),
-    /// What became of a run.
+    /// A run: its portal, its id and the manifests behind it.
     Run(&'a ReportedRun<'a>),
-    /// A plan file of an earlier plan.
-    PlanFile(&'a PlanFileReport<'a>),
-    /// Manifests that were checked.
-    Validation(&'a ValidationReport<'a>),
-    /// A command that failed before there was anything else to tell.
-    Failure(&'a FailureReport<'a>),
+    /// A plan file: where it comes from, and lines about its use.
+    PlanFile(Text, Vec<Text>),
+    /// Manifests: their portal, if they are right so far.
+    Manifests(Option<&'a str>),
+    /// A command that failed.
+    Command,
 }
 
-/// What carrying out a plan will cost, as far as can be told before.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// HTTP requests.
-    pub requests: u32,
-    /// Seconds, by the model of the portal's limits.
-    pub seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes;
-    /// 0.1 is a tenth.
-    pub operating_share: f64,
+/// Group of rows, in the order in which people read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowGroup {
+    /// Targets that a plan holds.
+    Held,
+    /// Targets that a plan resets.
+    Reset,
+    /// Cards that `mode: once` leaves alone after their reset.
+    CustomizedAgain,
+    /// Targets of a run with a known or unknown result.
+    Outcome(OutcomeClass),
+    /// Targets that a run did not try.
+    NotTried,
 }
 
-/// The last change of a manifest, as git knows it.
+/// Guards of a plan.
+pub(super) struct Guards<'a> {
+    /// What blocks the plan, each with the line of the manifests that brings it about.
+    pub(super) violations: Vec<(&'a Violation, Option<SourceLocation>)>,
+    /// What would block it, had a manifest not acknowledged it.
+    pub(super) acknowledged: &'a [Violation],
+    /// How to allow exactly this.
+    pub(super) advice: Vec<Advice>,
+}
+
+/// One line of a report: a target, a problem in the manifests, or a message.
+pub(super) struct Row<'a> {
+    /// The target, if the row is about one.
+    pub(super) key: Option<CardKey>,
+    /// The person's name; empty where there is none.
+    pub(super) name: &'a str,
+    /// The problem, if the row is about one.
+    pub(super) problem: Option<&'a Diagnostic>,
+    /// The decision, kind or result as a word that never changes.
+    pub(super) word: &'static str,
+    /// The reason or outcome as a word that never changes.
+    pub(super) reason: &'static str,
+    /// The reason or outcome for people.
+    pub(super) text: RowText<'a>,
+    /// The result as a check; none if the row is no check.
+    pub(super) result: Option<CheckResult>,
+    /// The attention that the row needs.
+    pub(super) attention: Option<Attention>,
+    /// The place in the manifests that the target comes from.
+    pub(super) origin: Option<&'a Origin>,
+    /// The kind of the drift.
+    pub(super) drift: Option<DriftKind>,
+    /// The key of mode `once`.
+    pub(super) generation: Option<&'a Generation>,
+    /// The state in mode `once`.
+    pub(super) once: Option<OnceState>,
+    /// The layout that is lost.
+    pub(super) layout: Option<&'a Layout>,
+    /// The layout that stands in for it afterwards.
+    pub(super) common_default: Option<&'a Layout>,
+    /// What people see afterwards, where that is asked for.
+    pub(super) sight: Option<Text>,
+    /// The group in which people find the row.
+    pub(super) group: Option<RowGroup>,
+}
+
+/// Text of a row, made when a format asks for it.
+pub(super) enum RowText<'a> {
+    /// A value with a text of its own.
+    Of(&'a dyn fmt::Display),
+    /// A text.
+    Text(Text),
+}
+
+/// Check, as build servers show it.
+pub(super) struct Check {
+    /// The group: a manifest or a file.
+    pub(super) class: String,
+    /// The name within the group.
+    pub(super) name: String,
+    /// The result.
+    pub(super) result: CheckResult,
+    /// The text of the result.
+    pub(super) text: String,
+}
+
+/// Result of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckResult {
+    /// As it should be.
+    Passed,
+    /// Nothing was or could be done.
+    Skipped,
+    /// Not as it should be, with the kind as a word that never changes.
+    Failed(&'static str),
+    /// Not known, with the kind as a word that never changes.
+    Broken(&'static str),
+}
+
+/// Kind of attention that a row needs. Rows that need the same at the same line are one finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Attention {
+    /// An outcome that is not as wanted.
+    Outcome(FindingLevel),
+    /// A target that is held.
+    Held,
+    /// A planned reset.
+    Reset,
+    /// A drifted card.
+    Drift,
+}
+
+/// Level of attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FindingLevel {
+    /// It stops something, or went wrong.
+    Error,
+    /// Worth knowing.
+    Warning,
+    /// What is going to happen.
+    Note,
+}
+
+/// Finding: what needs attention, with its place in the manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// The commit.
-    pub id: String,
-    /// Its author.
-    pub author: String,
-    /// When, in the form `2026-11-01`.
-    pub date: String,
+pub(super) struct Finding {
+    /// The level.
+    pub(super) level: FindingLevel,
+    /// The kind as a word that never changes.
+    pub(super) rule: String,
+    /// The message.
+    pub(super) message: String,
+    /// How to mend it, where that is known; may have several lines.
+    pub(super) help: Option<String>,
+    /// The place in the manifests, if there is one.
+    pub(super) place: Option<SourceLocation>,
 }
 
-/// A plan with everything that its readers want to know around it.
-#[derive(Clone, Debug)]
-pub struct PlanReport<'a> {
-    /// The plan.
-    pub plan: &'a Plan,
-    /// Who made it.
-    pub caller: &'a Identity,
-    /// Name and reason of each manifest document.
-    pub manifests: Vec<(&'a str, &'a str)>,
-    /// The last change of each file of manifests, where git is there and knows the file.
-    pub commits: &'a BTreeMap<String, Commit>,
-    /// What apply will cost.
-    pub cost: Cost,
-    /// What was odd in the manifests.
-    pub warnings: &'a [Diagnostic],
-    /// What drifted, where that is the question.
-    pub drift: Option<&'a Drift>,
-    /// What people will see afterwards, where that is asked for.
-    pub effective: Option<&'a Effective>,
-}
+/// Column of a table: its heading, and its field of a row.
+pub(super) type Column = (&'static str, fn(&ReportModel<'_>, &Row<'_>) -> String);
 
-/// What became of a run.
-#[derive(Clone, Debug)]
-pub struct ReportedRun<'a> {
-    /// The run; none if nothing was to be done and so no run was started.
-    pub run: Option<&'a RunId>,
-    /// The portal.
-    pub portal: &'a str,
-    /// Name and reason of each manifest document.
-    pub manifests: Vec<(&'a str, &'a str)>,
-    /// Every target that was to be changed, with its outcome, sorted.
-    pub targets: &'a [TargetOutcome],
-    /// Why it ended before it had tried everything, if it did.
-    pub stopped: Option<&'a str>,
-    /// The targets that were not tried because they are held.
-    pub held: Vec<HeldTarget>,
-    /// The plan behind it, if it is known: names, and places in the manifests.
-    pub plan: Option<&'a Plan>,
-    /// The names of people that are known without a plan.
-    pub names: Option<&'a BTreeMap<UserId, PersonName>>,
-    /// What it was about, where it comes from the store.
-    pub header: Option<&'a RunHeader>,
-}
-
-/// A target that was not tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldTarget {
-    /// The target.
-    pub key: CardKey,
-    /// Why, as a word that never changes.
-    pub reason: &'static str,
-    /// Why, for people.
-    pub text: Text,
-}
-
-/// Manifests that were checked.
-#[derive(Clone, Copy, Debug)]
-pub struct ValidationReport<'a> {
-    /// The portal, if the manifests are right so far.
-    pub portal: Option<&'a str>,
-    /// How many documents there are, if they can be counted.
-    pub documents: Option<usize>,
-    /// What was found.
-    pub diagnostics: &'a [Diagnostic],
-    /// The texts.
-    pub sources: &'a [Source],
-}
-
-/// A command that failed.
-#[derive(Clone, Copy, Debug)]
-pub struct FailureReport<'a> {
-    /// The exit code.
-    pub code: u8,
-    /// What happened; the first text is the outermost, each next one its cause.
-    pub chain: &'a [Text],
-    /// What may help.
-    pub hints: &'a [Text],
-}
-
-impl PlanReport<'_> {
-    /// The commit behind a place in the manifests.
-    pub fn commit(&self, origin: &Origin) -> Option<&Commit> {
-        self.commits.get(&*origin.place.file)
-    }
-}
-
-/// The reason of a decision for people; in mode `once` with how the card stands, where the reason
-/// does not say it already.
-pub(super) fn reason_text(target: &PlannedTarget) -> String {
-    match (&target.decision, target.once) {
-        (Decision::Reset(removal), Some(state)) => format!("{removal}; {state}"),
-        (Decision::Hold(reason), Some(state)) => format!("{state}: {reason}"),
-        (Decision::Keep(_), _) | (_, None) => target.decision.to_string(),
-    }
-}
-
-/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
-/// eyes.
-pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (generation, counts) in OnceState::count(&plan.targets) {
-        if counts.keys().any(|state| *state != OnceState::Done) {
-            let counts: Vec<String> =
-                counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            lines
-                .push(tr!("Once for {generation}: {}.", counts.join(", "), generation).to_string());
-        }
-    }
-    lines
-}
-
-impl HeldTarget {
-    /// What a plan holds.
-    pub fn from_plan(plan: &Plan) -> Vec<Self> {
-        let held = |target: &PlannedTarget| match &target.decision {
-            Decision::Hold(reason) => Some(Self {
-                key: target.key,
-                reason: reason.as_str(),
-                text: Text::from_display(&target.decision),
-            }),
-            Decision::Keep(_) | Decision::Reset(_) => None,
-        };
-        plan.targets.iter().filter_map(held).collect()
-    }
-}
-
-impl<'a> ReportedRun<'a> {
-    /// Of a run that was not begun yet, on this portal, and of which no more is known.
-    pub fn not_begun(portal: &'a str) -> Self {
+impl<'a> ReportModel<'a> {
+    /// Returns a model without rows.
+    pub(super) fn new(purpose: Purpose, subject: Subject<'a>, rows_are: &'static str) -> Self {
         Self {
-            run: None,
-            portal,
-            manifests: Vec::new(),
-            targets: &[],
+            purpose,
+            subject,
+            headline: Headline::default(),
+            about: About::Command,
+            rows_are,
+            guards: None,
+            rows: Vec::new(),
+            columns: &[],
+            checks: Vec::new(),
+            findings: Vec::new(),
             stopped: None,
-            held: Vec::new(),
-            plan: None,
-            names: None,
-            header: None,
+            once: Vec::new(),
+            cost: None,
+            warnings: &[],
+            drift: None,
+            fingerprint: None,
+            failure: None,
         }
     }
 
-    /// The sums; they add up to the number of targets.
-    pub fn totals(&self) -> Totals {
-        Totals::from_outcomes(self.targets.iter().map(|settled| &settled.outcome))
-    }
-
-    /// The name of the person whose card it is; empty where it is not known.
-    pub fn person_name(&self, key: CardKey) -> &'a str {
-        match (self.plan, self.names, key.user()) {
-            (Some(plan), _, _) => plan.person_name(key),
-            (None, Some(names), Some(user)) => names.get(&user).map_or("", PersonName::as_str),
-            (None, _, _) => "",
+    /// Returns everything that needs attention, what matters most first.
+    ///
+    /// Many targets come from one line. What is the same about them is one finding with a count, so
+    /// that a plan with thousands of changes marks as many lines as the manifests have selectors.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(guards) = &self.guards {
+            let help: Vec<String> = guards.advice.iter().map(advised).collect();
+            let help = (!help.is_empty()).then(|| help.join("\n"));
+            findings.extend(guards.violations.iter().map(|(violation, place)| Finding {
+                level: FindingLevel::Error,
+                rule: violation.as_str().to_owned(),
+                message: violation.to_string(),
+                help: help.clone(),
+                place: place.clone(),
+            }));
         }
-    }
-
-    /// Where in the manifests a target comes from, if that is known.
-    pub fn origin(&self, key: CardKey) -> Option<&'a Origin> {
-        let targets = &self.plan?.targets;
-        let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
-        targets.get(index).map(|target| &*target.origin)
-    }
-
-    /// The run as text; nothing if no run was started.
-    pub(super) fn text(&self, listing: RowFilter) -> Option<RunText<'_>> {
-        let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
-        let text = RunText::new(self.run?, self.targets, self.totals());
-        let text = text.with_reason(self.stopped).with_held(self.held.len()).with_names(names);
-        Some(match listing {
-            RowFilter::Targets => text.with_every_target(),
-            RowFilter::Changes => text,
-        })
-    }
-}
-
-impl fmt::Display for ValidationReport<'_> {
-    /// What was found, drawn into its lines, and how the manifests stand.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
-        if errors > 0 {
-            f.write_str(&diagnostic::render(self.diagnostics, self.sources, RenderStyle::Plain))?;
-            return writeln!(
-                f,
-                "{}",
-                tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors)
-            );
+        findings.extend(self.findings.iter().cloned());
+        let mut groups: BTreeMap<_, (&Row<'_>, u32)> = BTreeMap::new();
+        for row in &self.rows {
+            let Some(attention) = row.attention else { continue };
+            let place = row.origin.map(|origin| &origin.place);
+            // Planned resets of one line are one finding, whatever their reasons.
+            let reason = if attention == Attention::Reset { "" } else { row.reason };
+            groups.entry((attention, place, row.drift, reason)).or_insert((row, 0)).1 += 1;
         }
-        let (portal, warnings) = (self.portal.unwrap_or("?"), warnings(self.diagnostics.len()));
-        let manifests = tr!(
-            "{n} manifest for the portal {portal}: valid, {warnings}"
-                | "{n} manifests for the portal {portal}: valid, {warnings}"
-                    % self.documents.unwrap_or_default(),
-            portal,
-            warnings
+        findings.extend(
+            groups
+                .into_iter()
+                .map(|((attention, place, ..), (row, count))| row.finding(attention, place, count)),
         );
-        writeln!(f, "{manifests}")
+        findings.sort_by_key(|finding| finding.level);
+        findings
     }
 }
 
-impl FailureReport<'_> {
-    /// The failure as text without any escaping, for formats that have an escape of their own.
-    pub(super) fn exact(&self) -> String {
-        self.shown(|text| text.into())
+impl<'a> Row<'a> {
+    /// Returns a row about a target, with nothing but its words.
+    pub(super) fn about(
+        key: CardKey,
+        name: &'a str,
+        words: (&'static str, &'static str),
+        text: RowText<'a>,
+    ) -> Self {
+        Self { key: Some(key), name, ..Self::message(words, text) }
     }
 
-    fn shown(&self, show: impl Fn(&str) -> Cow<'_, str>) -> String {
-        let mut text = String::new();
-        for (index, message) in self.chain.iter().enumerate() {
-            let word = if index == 0 { tr!("error:") } else { tr!("caused by:") };
-            let margin = if index == 0 { "" } else { "  " };
-            text.push_str(&format!("{margin}{word} {}\n", show(message)));
+    /// Returns a row about no target.
+    pub(super) fn message((word, reason): (&'static str, &'static str), text: RowText<'a>) -> Self {
+        Self {
+            key: None,
+            name: "",
+            problem: None,
+            word,
+            reason,
+            text,
+            result: None,
+            attention: None,
+            origin: None,
+            drift: None,
+            generation: None,
+            once: None,
+            layout: None,
+            common_default: None,
+            sight: None,
+            group: None,
         }
-        for hint in self.hints {
-            let lines: Vec<_> = hint.split('\n').map(&show).collect();
-            text.push_str(&format!("{} {}\n", tr!("help:"), lines.join("\n    ")));
+    }
+
+    /// Returns the place in the manifests.
+    pub(super) fn place(&self) -> Option<&SourceLocation> {
+        match self.problem {
+            Some(problem) => problem.place(),
+            None => self.origin.map(|origin| &origin.place),
         }
-        text
+    }
+
+    /// Returns the reason for people; in mode `once` with the state of the card, where the reason
+    /// does not say it already.
+    pub(super) fn told(&self) -> String {
+        match (self.group, self.once) {
+            (Some(RowGroup::Reset), Some(state)) => format!("{}; {state}", self.text),
+            (Some(RowGroup::Held), Some(state)) => format!("{state}: {}", self.text),
+            _ => self.text.to_string(),
+        }
+    }
+
+    /// Returns the check, if the row is one.
+    pub(super) fn check(&self) -> Option<Check> {
+        let text = match (self.problem, self.drift, self.word) {
+            (Some(problem), ..) => problem_text(self.word, problem),
+            (None, Some(kind), _) if kind.is_pending() => format!("{kind}: {}", self.text),
+            (None, None, "reset" | "keep") => format!("{}: {}", self.word, self.text),
+            (None, ..) => self.text.to_string(),
+        };
+        let (class, name) = match (self.key, self.problem) {
+            (Some(key), _) => {
+                let manifest = self.origin.map_or("recard", |origin| &*origin.manifest);
+                (manifest.to_owned(), key.to_string())
+            }
+            (None, Some(problem)) => class_and_name(problem),
+            (None, None) => ("recard".to_owned(), self.word.to_owned()),
+        };
+        Some(Check { class, name, result: self.result?, text })
+    }
+
+    fn finding(&self, attention: Attention, place: Option<&SourceLocation>, count: u32) -> Finding {
+        let selector = self.origin.map(|origin| origin.selector.to_string()).unwrap_or_default();
+        let (level, rule, message) = match (attention, self.drift) {
+            (Attention::Outcome(level), _) => (level, self.reason, self.several(count, &self.text)),
+            (Attention::Held, _) => {
+                let message = format!("held: {}", self.several(count, &self.text));
+                (FindingLevel::Warning, self.reason, message)
+            }
+            (Attention::Drift, Some(kind)) if kind.is_pending() => {
+                let message = format!("{} ({selector})", self.several(count, &kind));
+                (FindingLevel::Warning, self.word, message)
+            }
+            (Attention::Drift, Some(kind)) => {
+                let message = format!("{} ({selector})", self.several(count, &kind));
+                (FindingLevel::Note, self.word, message)
+            }
+            (Attention::Reset | Attention::Drift, _) => {
+                let cards = Plural(count, "card", "cards");
+                (FindingLevel::Note, "reset", format!("{cards} to reset ({selector})"))
+            }
+        };
+        Finding { level, rule: rule.to_owned(), message, help: None, place: place.cloned() }
+    }
+
+    fn several(&self, count: u32, text: &dyn fmt::Display) -> String {
+        let key = self.key.map(|key| key.to_string()).unwrap_or_default();
+        match count {
+            0 | 1 => format!("{key}: {text}"),
+            _ => format!("{key} and {} more: {text}", count - 1),
+        }
     }
 }
 
-impl fmt::Display for FailureReport<'_> {
+impl fmt::Display for RowText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown(visible))
+        match self {
+            Self::Of(value) => value.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
     }
 }
 
-/// A number of warnings.
-pub(super) fn warnings(number: impl TryInto<u64> + Copy + fmt::Display) -> Text {
-    tr!("{n} warning" | "{n} warnings" % number)
+impl Finding {
+    /// Returns a finding without a place.
+    pub(super) fn new(level: FindingLevel, rule: &str, message: String) -> Self {
+        Self { level, rule: rule.to_owned(), message, help: None, place: None }
+    }
+}
+
+impl From<&Diagnostic> for Finding {
+    fn from(found: &Diagnostic) -> Self {
+        Self {
+            level: if found.is_error() { FindingLevel::Error } else { FindingLevel::Warning },
+            rule: found.code.to_string(),
+            message: found.message.to_string(),
+            help: found.help.as_ref().map(Text::to_string),
+            place: found.place().cloned(),
+        }
+    }
+}
+
+/// Returns an advice with its lines.
+fn advised(advice: &Advice) -> String {
+    std::iter::once(advice.to_string())
+        .chain(advice.lines().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn problem_text(word: &str, problem: &Diagnostic) -> String {
+    let help = problem.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    match word {
+        "gone" => format!("gone: {}", problem.message),
+        "warning" => format!("warning: {}{help}", problem.message),
+        _ => format!("{}{help}", problem.message),
+    }
+}
+
+/// Returns the file of a problem, and its code and place in it.
+fn class_and_name(found: &Diagnostic) -> (String, String) {
+    match found.place() {
+        Some(place) => {
+            (place.file.to_string(), format!("{} at {}:{}", found.code, place.line, place.column))
+        }
+        None => ("recard".to_owned(), found.code.to_string()),
+    }
 }

@@ -2,28 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::annotation::{Annotation, AnnotationLevel, annotations};
-use super::{Report, Subject};
-use crate::model::Digest;
+use super::report_model::{Finding, FindingLevel, ReportModel};
 
-/// The report in SARIF. What is merely going to happen is no problem, and is left out.
-pub(super) fn render(report: &Report<'_>) -> String {
-    let annotations: Vec<Annotation> = annotations(report)
+/// Renders the report in SARIF. What is merely going to happen is no problem, and is left out.
+pub(super) fn render(model: &ReportModel<'_>) -> String {
+    let findings: Vec<Finding> = model
+        .findings()
         .into_iter()
-        .filter(|annotation| annotation.level != AnnotationLevel::Note)
+        .filter(|finding| finding.level != FindingLevel::Note)
         .collect();
-    let mut rules: Vec<&str> =
-        annotations.iter().map(|annotation| annotation.rule.as_str()).collect();
+    let mut rules: Vec<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
     let rules: Vec<Value> = rules.into_iter().map(|rule| json!({"id": rule})).collect();
     let mut run = json!({
         "tool": {"driver": {"name": "recard", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
-        "automationDetails": {"id": format!("recard/{}/", report.purpose.as_str())},
+        "automationDetails": {"id": format!("recard/{}/", model.purpose.as_str())},
         "columnKind": "unicodeCodePoints",
-        "results": annotations.iter().map(result).collect::<Vec<_>>(),
+        "results": findings.iter().map(result).collect::<Vec<_>>(),
     });
-    if let (Some(fingerprint), Some(fields)) = (fingerprint(report), run.as_object_mut()) {
+    if let (Some(fingerprint), Some(fields)) = (model.fingerprint, run.as_object_mut()) {
         fields
             .insert("properties".to_owned(), json!({"driftFingerprint": fingerprint.to_string()}));
     }
@@ -34,36 +32,26 @@ pub(super) fn render(report: &Report<'_>) -> String {
     }))
 }
 
-/// By this an alert about drift is kept and closed.
-fn fingerprint(report: &Report<'_>) -> Option<Digest> {
-    match report.subject {
-        Subject::Plan(plan) => plan.drift?.fingerprint(),
-        Subject::Run(_) | Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => {
-            None
-        }
-    }
-}
-
-fn result(annotation: &Annotation) -> Value {
-    let level = match annotation.level {
-        AnnotationLevel::Error => "error",
-        AnnotationLevel::Warning => "warning",
-        AnnotationLevel::Note => "note",
+fn result(finding: &Finding) -> Value {
+    let level = match finding.level {
+        FindingLevel::Error => "error",
+        FindingLevel::Warning => "warning",
+        FindingLevel::Note => "note",
     };
     // A help of several lines is YAML, whose braces only the other formats can show.
-    let help = annotation
+    let help = finding
         .help
         .iter()
         .filter(|help| !help.contains('\n'))
         .map(|help| format!(". Help: {help}"));
-    let text = annotation.message.clone() + &help.collect::<String>();
+    let text = finding.message.clone() + &help.collect::<String>();
     let mut result = json!({
-        "ruleId": annotation.rule,
+        "ruleId": finding.rule,
         "level": level,
         // In messages braces mean placeholders, and brackets mean links.
         "message": {"text": escaped(&text)},
     });
-    if let (Some(place), Some(fields)) = (&annotation.place, result.as_object_mut()) {
+    if let (Some(place), Some(fields)) = (&finding.place, result.as_object_mut()) {
         let location = json!({
             "physicalLocation": {
                 "artifactLocation": {"uri": uri(&place.file)},

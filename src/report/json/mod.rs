@@ -16,6 +16,21 @@ pub use plan::{PlanJson, plan_schema};
 pub use run::{ReportJson, report_schema};
 pub use validation::{ValidationJson, validation_schema};
 
+use super::report_model::ReportModel;
+use super::subject::Subject;
+use super::{RenderOptions, escape, pretty};
+
+/// Renders the document of the report's subject, which has a version and a schema of its own.
+pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String {
+    match model.subject {
+        Subject::Plan(report) => pretty(&PlanJson::new(report, model.purpose, options.content)),
+        Subject::Run(run) => pretty(&ReportJson::new(run, model.purpose)),
+        Subject::PlanFile(shown) => escape::json(shown.json),
+        Subject::Validation(checked) => pretty(&ValidationJson::new(checked, model.purpose)),
+        Subject::Failure(failed) => pretty(&FailureJson::new(failed, model.purpose)),
+    }
+}
+
 /// How the schemas of machine output are made.
 pub(super) fn generator() -> schemars::SchemaGenerator {
     schemars::generate::SchemaSettings::draft07().for_serialize().into_generator()

@@ -4,25 +4,18 @@
 //! comment. The same report is written with less and less detail until it fits: first without the
 //! content of cards, then with fewer rows, then with counts alone. So a limit is never an error.
 
-mod plan;
-mod run;
+mod rows;
 
-pub(super) use plan::place;
+use std::fmt::{Display, Write as _};
 
-use std::fmt::Write as _;
-
-use super::annotation::annotations;
 use super::escape::markdown;
 use super::humanize::truncate_to_width;
-use super::report_model::warnings;
-use super::text::plan::{as_wanted, sums};
-use super::{
-    DiffDetail, FailureReport, PlanFileReport, PlanReport, Purpose, RenderOptions, Report,
-    ReportedRun, Subject, ValidationReport,
-};
+use super::report_model::{About, Finding, Guards, Headline, ReportModel};
+use super::subject::{Commit, FailureReport, Purpose};
+use super::text::plan::{apply_takes, portal};
+use super::{DiffDetail, RenderOptions};
 use crate::i18n::Text;
-use crate::model::Totals;
-use crate::plan::{Drift, DriftKind, Plan};
+use crate::plan::DriftKind;
 
 /// How many rows the tables may have, step by step; the last step has counts alone.
 const ROWS: &[usize] =
@@ -34,6 +27,9 @@ const MAX_TEXT_CHARS: usize = 300;
 /// How many manifests, guards and selectors are named; a report has rarely more than a few.
 const MAX_LIST_ITEMS: usize = 20;
 
+/// A longer advice of the guards is left out.
+const MAX_ADVICE_BYTES: usize = 2_000;
+
 /// How much is told.
 #[derive(Clone, Copy)]
 struct Detail {
@@ -44,19 +40,19 @@ struct Detail {
 }
 
 /// The report in Markdown, within the limit of the options.
-pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
-    let marker = marker(report.purpose, &options.marker);
+pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String {
+    let marker = marker(model.purpose, &options.marker);
     let limit = options.markdown_limit;
     let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: DiffDetail::Hidden, limit });
     let whole = Detail { rows: usize::MAX, content: options.content, limit };
     for detail in std::iter::once(whole).chain(steps) {
-        let text = format!("{marker}\n{}", body(report, detail));
+        let text = format!("{marker}\n{}", body(model, detail));
         if text.len() <= options.markdown_limit {
             return text;
         }
     }
     // Only a limit below what a headline takes comes here.
-    let headline = format!("{marker}\n{}", headline(report));
+    let headline = format!("{marker}\n{}", headline(model));
     let fits =
         |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
     let end = (0..=headline.len()).rev().find(fits).unwrap_or(0);
@@ -72,177 +68,151 @@ fn marker(purpose: Purpose, name: &str) -> String {
     }
 }
 
-fn headline(report: &Report<'_>) -> String {
-    let word = report.purpose.as_str();
-    match &report.subject {
-        Subject::Plan(PlanReport { drift: Some(drift), .. }) => drifted(drift),
-        Subject::Plan(PlanReport { plan, .. }) => planned(word, plan),
-        Subject::Run(run) => settled(word, run),
-        Subject::PlanFile(shown) => plan_file(word, shown),
-        Subject::Validation(checked) => validated(word, checked),
-        Subject::Failure(_) => format!("### ❌ {}\n", tr!("recard {word} failed", word)),
+fn body(model: &ReportModel<'_>, detail: Detail) -> String {
+    let mut text = headline(model);
+    if let About::Manifests(portal) = model.about {
+        problems(&mut text, model, portal, detail);
     }
-}
-
-fn planned(word: &str, plan: &Plan) -> String {
-    let counts = plan.counts();
-    if plan.is_noop() {
-        let title = tr!("recard {word}: nothing to do", word);
-        return format!("### ✅ {title}\n\n{}\n", as_wanted(counts.keep));
+    if let Some(failed) = &model.failure {
+        failure(&mut text, failed);
     }
-    let sign = if !plan.guards.holds() {
-        "🛑"
-    } else if counts.hold > 0 {
-        "⚠️"
-    } else {
-        "📋"
-    };
-    let title = tr!(
-        "recard {word}: {n} card to reset" | "recard {word}: {n} cards to reset" % counts.reset,
-        word
-    );
-    format!("### {sign} {title}\n\n{}\n", sums(plan))
+    if let Some(reason) = model.stopped {
+        let (early, reason) = (tr!("The run ended early:"), short(&Text::from_msgid(reason)));
+        let _ = writeln!(text, "\n**{early}** {reason}");
+    }
+    if let Some(found) = &model.guards {
+        guards(&mut text, found);
+    }
+    rows::write(&mut text, model, detail);
+    // Drift has told its kinds in its headline.
+    if !model.once.is_empty() && model.drift.is_none() {
+        text.push('\n');
+        // Generations have letters, digits, dots, hyphens and underscores only.
+        list(&mut text, "- ", &model.once, Clone::clone);
+    }
+    if let Some(cost) = &model.cost {
+        let _ = writeln!(text, "\n{}", apply_takes(cost));
+    }
+    if !model.warnings.is_empty() {
+        let _ = writeln!(text, "\n#### {}\n", tr!("Warnings"));
+        list(&mut text, "- ", model.warnings, |warning| short(&warning.to_string()));
+    }
+    about(&mut text, &model.about);
+    text
 }
 
-fn plan_file(word: &str, shown: &PlanFileReport<'_>) -> String {
-    let content = &shown.file.content;
-    let sign = if content.violations.is_empty() { "📋" } else { "🛑" };
-    let title = tr!(
-        "recard {word}: {n} card to reset"
-            | "recard {word}: {n} cards to reset" % content.counts.reset,
-        word
-    );
-    format!("### {sign} {title}\n\n{}\n", shown.sums())
-}
-
-fn settled(word: &str, run: &ReportedRun<'_>) -> String {
-    let totals @ Totals { done, skipped, failed, unknown } = run.totals();
-    let held = run.held.len();
-    let sign = if failed > 0 || unknown > 0 || run.stopped.is_some() {
-        "❌"
-    } else if held > 0 {
-        "⚠️"
-    } else {
-        "✅"
-    };
-    let title = tr!(
-        "recard {word}: {done} of {n} card done"
-            | "recard {word}: {done} of {n} cards done" % totals.planned(),
-        word,
-        done
-    );
-    let sums = tr!(
-        "{skipped} skipped, {failed} failed, {unknown} unknown, {held} held.",
-        skipped,
-        failed,
-        unknown,
-        held
-    );
-    format!("### {sign} {title}\n\n{sums}\n")
-}
-
-fn validated(word: &str, checked: &ValidationReport<'_>) -> String {
-    let errors = checked.diagnostics.iter().filter(|found| found.is_error()).count();
-    let warnings = warnings(checked.diagnostics.len() - errors);
-    let title = match errors {
-        0 => format!("✅ {}", tr!("recard {word}: the manifests are valid", word)),
-        _ => {
-            let problems = tr!(
-                "recard {word}: {n} problem in the manifests"
-                    | "recard {word}: {n} problems in the manifests" % errors,
-                word
-            );
-            format!("❌ {problems}")
+fn headline(model: &ReportModel<'_>) -> String {
+    let Headline { sign, title, sums } = &model.headline;
+    let mut text = format!("### {sign} {title}\n");
+    if let Some(sums) = sums {
+        let _ = writeln!(text, "\n{sums}");
+    }
+    if let (Some(drift), Some(fingerprint)) = (model.drift, model.fingerprint) {
+        text.push('\n');
+        for kind in DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0) {
+            let allowed =
+                if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
+            let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
         }
-    };
-    format!("### {title}\n\n{warnings}.\n")
-}
-
-fn drifted(drift: &Drift) -> String {
-    let Some(fingerprint) = drift.fingerprint() else {
-        return format!("### ✅ {}\n\n{}\n", tr!("recard drift: none"), as_wanted(drift.settled));
-    };
-    let title = tr!("recard drift: {n} card drifted"
-        | "recard drift: {n} cards drifted" % drift.pending().count());
-    let mut text = format!("### ⚠️ {title}\n\n");
-    let kinds = DriftKind::ALL.into_iter().filter(|kind| drift.count(*kind) > 0);
-    for kind in kinds {
-        let allowed =
-            if kind.is_pending() { Text::default() } else { tr!(" (allowed by mode once)") };
-        let _ = writeln!(text, "- {} {kind}{allowed}", drift.count(kind));
-    }
-    for problem in drift.gone.iter().take(MAX_LIST_ITEMS) {
-        let _ = writeln!(text, "- {}", tr!("gone: {}", short(&problem.message)));
-    }
-    more(&mut text, "- ", drift.gone.len());
-    let _ = writeln!(
-        text,
-        "\n{}",
-        tr!("Fingerprint {fingerprint}", fingerprint = format_args!("`{fingerprint}`"))
-    );
-    text
-}
-
-fn body(report: &Report<'_>, detail: Detail) -> String {
-    let mut text = headline(report);
-    match &report.subject {
-        Subject::Plan(plan) => plan::write_plan(&mut text, plan, detail),
-        Subject::Run(run) => run::write_run(&mut text, run, detail),
-        Subject::PlanFile(shown) => shown.markdown(&mut text, detail.rows, MAX_LIST_ITEMS),
-        Subject::Validation(checked) => write_problems(&mut text, report, checked, detail),
-        Subject::Failure(failed) => write_failure(&mut text, failed),
+        list(&mut text, "- ", &drift.gone, |found| tr!("gone: {}", short(&found.message)));
+        let fingerprint = format_args!("`{fingerprint}`");
+        let _ = writeln!(text, "\n{}", tr!("Fingerprint {fingerprint}", fingerprint));
     }
     text
 }
 
-/// Name and reason of each manifest.
+/// Writes the guards that block the plan, and the lines that would allow it.
+fn guards(text: &mut String, guards: &Guards<'_>) {
+    if !guards.violations.is_empty() {
+        let _ = writeln!(text, "\n> [!CAUTION]\n> **{}**\n>", tr!("Apply will refuse this plan."));
+        list(text, "> - ", &guards.violations, |(found, _)| markdown(&found.to_string()));
+        for advice in &guards.advice {
+            let length: usize = advice.lines().map(str::len).sum();
+            if length >= MAX_ADVICE_BYTES {
+                let elsewhere = tr!("`recard plan` shows the lines that would allow exactly this.");
+                let _ = writeln!(text, ">\n> {elsewhere}");
+                continue;
+            }
+            let _ = writeln!(text, ">\n> {advice}");
+            if length > 0 {
+                text.push_str(">\n> ```yaml\n");
+                for line in advice.lines() {
+                    let _ = writeln!(text, "> {line}");
+                }
+                text.push_str("> ```\n");
+            }
+        }
+    }
+    if !guards.acknowledged.is_empty() {
+        let _ = writeln!(text, "\n{}\n", tr!("Acknowledged in the manifests:"));
+        list(text, "- ", guards.acknowledged, |found| markdown(&found.to_string()));
+    }
+}
+
+/// Writes where the report comes from.
+fn about(text: &mut String, about: &About<'_>) {
+    match about {
+        About::Plan(report) => {
+            let portal = portal(&markdown(report.plan.portal.as_str()), report.caller.emulator);
+            let (user, name) = (report.caller.user, short(report.caller.name.as_str()));
+            let read = tr!("{portal}, read as user {user} {name}.", portal, user, name);
+            let _ = writeln!(text, "\n{read}");
+            manifests(text, &report.manifests);
+            for (file, Commit { id, author, date }) in report.commits.iter().take(MAX_LIST_ITEMS) {
+                let (id, author) = (short(id), short(author));
+                let commit = tr!("commit {id} of {date} by {author}", id, date, author);
+                let _ = writeln!(text, "- {}: {commit}", short(file));
+            }
+        }
+        About::Run(run) => {
+            let portal = markdown(run.portal);
+            let from = match run.run {
+                Some(id) => tr!("Portal {portal}, run `{id}`.", portal, id),
+                None => {
+                    tr!("Portal {portal}; nothing was to be done, and no run was started.", portal)
+                }
+            };
+            let _ = writeln!(text, "\n{from}");
+            manifests(text, &run.manifests);
+        }
+        About::PlanFile(heading, lines) => {
+            let _ = writeln!(text, "\n{}\n", short(heading));
+            list(text, "- ", lines, |line| short(line));
+        }
+        About::Manifests(_) | About::Command => {}
+    }
+}
+
+/// Writes name and reason of each manifest.
 fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
     if !manifests.is_empty() {
         text.push('\n');
-        for (name, reason) in manifests.iter().take(MAX_LIST_ITEMS) {
-            let _ = writeln!(text, "- {}: {}", short(name), short(reason));
-        }
-        more(text, "- ", manifests.len());
+        list(text, "- ", manifests, |(name, reason)| format!("{}: {}", short(name), short(reason)));
     }
 }
 
-fn write_problems(
-    text: &mut String,
-    report: &Report<'_>,
-    checked: &ValidationReport<'_>,
-    detail: Detail,
-) {
-    if let Some(portal) = checked.portal {
+fn problems(text: &mut String, model: &ReportModel<'_>, portal: Option<&str>, detail: Detail) {
+    if let Some(portal) = portal {
         let _ = writeln!(text, "\n{}", tr!("For the portal {}.", markdown(portal)));
     }
-    let annotations = annotations(report);
-    if annotations.is_empty() {
+    let findings = model.findings();
+    if findings.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("where | code | what"));
     let room = detail.rows.max(5);
-    for annotation in annotations.iter().take(room) {
-        let help =
-            annotation.help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
-        let place = annotation
-            .place
-            .as_ref()
-            .map(|place| format!("{}:{}", place.file, place.line))
-            .unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "| {} | {} | {}{help} |",
-            short(&place),
-            annotation.rule,
-            short(&annotation.message)
-        );
+    for Finding { level: _, rule, message, help, place } in findings.iter().take(room) {
+        let help = help.as_ref().map(|help| format!("<br>{}", short(help))).unwrap_or_default();
+        let place = place.as_ref().map(|place| format!("{}:{}", place.file, place.line));
+        let (place, message) = (short(&place.unwrap_or_default()), short(message));
+        let _ = writeln!(text, "| {place} | {rule} | {message}{help} |");
     }
-    if let Some(left @ 1..) = annotations.len().checked_sub(room) {
+    if let Some(left @ 1..) = findings.len().checked_sub(room) {
         let _ = writeln!(text, "\n{}", tr!("… and {left} more.", left));
     }
 }
 
-fn write_failure(text: &mut String, failed: &FailureReport<'_>) {
+fn failure(text: &mut String, failed: &FailureReport<'_>) {
     text.push('\n');
     for message in failed.chain.iter().take(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "- {}", short(message));
@@ -251,6 +221,14 @@ fn write_failure(text: &mut String, failed: &FailureReport<'_>) {
         let _ = writeln!(text, "\n{}", short(hint));
     }
     let _ = writeln!(text, "\n{}", tr!("Exit code {}.", failed.code));
+}
+
+/// Writes the first entries of a list, and how many were left out.
+fn list<T, S: Display>(text: &mut String, bullet: &str, items: &[T], shown: impl Fn(&T) -> S) {
+    for item in items.iter().take(MAX_LIST_ITEMS) {
+        let _ = writeln!(text, "{bullet}{}", shown(item));
+    }
+    more(text, bullet, items.len());
 }
 
 /// How many entries of a list were left out, if any were.

@@ -1,73 +1,61 @@
 //! Drift as text: what differs, told apart by kind, and the fingerprint by which an alert is kept.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use crate::plan::{Drift, DriftKind, DriftedCard};
-use crate::report::humanize::{NAME_WIDTH, column_width, truncate_to_width};
+use super::plan::{as_wanted, portal};
+use super::rows::{self, Line};
+use crate::plan::{Drift, DriftKind};
+use crate::report::report_model::{ReportModel, Row};
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, PLACE, WARNING};
-use crate::report::text::plan::{as_wanted, portal};
 use crate::report::{PlanReport, visible};
 
-/// Drift, with the plan that it was read off.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::report) struct DriftText<'a> {
-    pub(in crate::report) report: &'a PlanReport<'a>,
-    pub(in crate::report) drift: &'a Drift,
+/// Writes a drift.
+pub(super) fn write(
+    out: &mut String,
+    model: &ReportModel<'_>,
+    report: &PlanReport<'_>,
+    drift: &Drift,
+) -> fmt::Result {
+    let portal = portal(report.plan.portal.as_str(), report.caller.emulator);
+    let read = tr!("read as user {}", report.caller.user);
+    writeln!(out, "{HEADING}{portal}{HEADING:#}, {read}\n")?;
+    let mut cards: Vec<(DriftKind, &Row<'_>)> =
+        model.rows.iter().filter_map(|row| Some((row.drift?, row))).collect();
+    cards.sort_by_key(|(kind, row)| (*kind, row.key));
+    rows::write(out, &cards.iter().filter_map(|(kind, row)| line(*kind, row)).collect::<Vec<_>>())?;
+    for problem in &drift.gone {
+        let place = problem.place().map(|place| format!("{}:{}", place.file, place.line));
+        let place = place.unwrap_or_default();
+        let (gone, message, place) = (tr!("gone"), visible(&problem.message), visible(&place));
+        writeln!(out, "{BAD}{gone}{BAD:#}  {message}  {PLACE}{place}{PLACE:#}")?;
+    }
+    if !cards.is_empty() || !drift.gone.is_empty() {
+        writeln!(out)?;
+    }
+    let again = drift.count(DriftKind::CustomizedAgain);
+    if again > 0 {
+        let cards = tr!("{n} card was customised again after the reset, which mode once allows."
+            | "{n} cards were customised again after the reset, which mode once allows." % again);
+        writeln!(out, "{FAINT}{cards}{FAINT:#}")?;
+    }
+    let Some(fingerprint) = model.fingerprint else {
+        let wanted = as_wanted(drift.settled);
+        return writeln!(out, "{GOOD}{}{GOOD:#} {wanted}", tr!("No drift:"));
+    };
+    writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Drift:"), DriftSums(drift))?;
+    writeln!(out, "{}", tr!("Fingerprint {fingerprint}", fingerprint))
 }
 
-impl fmt::Display for DriftText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { report, drift } = self;
-        let plan = report.plan;
-        let portal = portal(plan.portal.as_str(), report.caller.emulator);
-        writeln!(
-            f,
-            "{HEADING}{portal}{HEADING:#}, {}\n",
-            tr!("read as user {}", report.caller.user)
-        )?;
-        let mut cards: Vec<&DriftedCard> = drift.cards.iter().collect();
-        cards.sort_by_key(|card| (card.kind, card.key));
-        let kind_width =
-            cards.iter().map(|card| card.kind.to_string().chars().count()).max().unwrap_or(0);
-        let key_width = cards.iter().map(|card| card.key.to_string().len()).max().unwrap_or(0);
-        let name_width =
-            column_width(cards.iter().map(|card| plan.person_name(card.key)), NAME_WIDTH);
-        for card in &cards {
-            let style = if card.kind.is_pending() { WARNING } else { FAINT };
-            let (key, name) =
-                (card.key.to_string(), truncate_to_width(plan.person_name(card.key), name_width));
-            let place = &card.origin.place;
-            write!(f, "{style}{:<kind_width$}{style:#}  {key:<key_width$}  ", card.kind)?;
-            if name_width > 0 {
-                write!(f, "{:<name_width$}  ", visible(&name))?;
-            }
-            writeln!(f, "{PLACE}{}:{}{PLACE:#}", visible(&place.file), place.line)?;
-        }
-        for problem in &drift.gone {
-            let place = problem
-                .place()
-                .map(|place| format!("{}:{}", place.file, place.line))
-                .unwrap_or_default();
-            let (gone, message, place) = (tr!("gone"), visible(&problem.message), visible(&place));
-            writeln!(f, "{BAD}{gone}{BAD:#}  {message}  {PLACE}{place}{PLACE:#}")?;
-        }
-        if !cards.is_empty() || !drift.gone.is_empty() {
-            writeln!(f)?;
-        }
-        let again = drift.count(DriftKind::CustomizedAgain);
-        if again > 0 {
-            let cards =
-                tr!("{n} card was customised again after the reset, which mode once allows."
-                    | "{n} cards were customised again after the reset, which mode once allows."
-                        % again);
-            writeln!(f, "{FAINT}{cards}{FAINT:#}")?;
-        }
-        let Some(fingerprint) = drift.fingerprint() else {
-            return writeln!(f, "{GOOD}{}{GOOD:#} {}", tr!("No drift:"), as_wanted(drift.settled));
-        };
-        writeln!(f, "{HEADING}{}{HEADING:#} {}", tr!("Drift:"), DriftSums(drift))?;
-        writeln!(f, "{}", tr!("Fingerprint {fingerprint}", fingerprint))
-    }
+fn line<'a>(kind: DriftKind, row: &Row<'a>) -> Option<Line<'a>> {
+    let place = row.place().map(|place| format!("{}:{}", visible(&place.file), place.line));
+    Some(Line {
+        style: if kind.is_pending() { WARNING } else { FAINT },
+        word: kind.to_string(),
+        key: row.key?,
+        name: row.name,
+        text: format!("{PLACE}{}{PLACE:#}", place.unwrap_or_default()),
+        below: String::new(),
+    })
 }
 
 /// How many cards drifted in which way.

@@ -1,16 +1,17 @@
 //! A plan as text: what is lost, by whom, why, and what stands against it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use super::rows::{self, Line};
 use crate::i18n::Text;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::diff::{LineChange, diff};
-use crate::plan::{Decision, GuardReport, KeepReason, Plan, PlannedTarget};
+use crate::plan::{GuardReport, Plan};
 use crate::report::escape::visible_line;
-use crate::report::humanize::{CostLine, NAME_WIDTH, column_width, truncate_to_width};
-use crate::report::report_model::{once_lines, reason_text};
+use crate::report::humanize::CostLine;
+use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
-use crate::report::{Commit, Cost, Effective, PlanReport, visible};
+use crate::report::{Commit, Cost, PlanReport, RenderOptions, visible};
 
 /// Which targets of a plan are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,165 +33,112 @@ pub enum DiffDetail {
     Shown,
 }
 
-/// A plan as text.
-#[derive(Clone, Debug)]
-pub struct PlanText<'a> {
-    /// The plan.
-    pub report: &'a PlanReport<'a>,
-    /// Which of its targets.
-    pub listing: RowFilter,
-    /// And whether with their content.
-    pub content: DiffDetail,
+/// Writes a plan.
+pub(super) fn write(
+    out: &mut String,
+    model: &ReportModel<'_>,
+    report: &PlanReport<'_>,
+    options: &RenderOptions,
+) -> fmt::Result {
+    // The warnings stand on stderr already, with the lines that they are about.
+    let PlanReport {
+        plan,
+        caller,
+        manifests,
+        commits: _,
+        cost: _,
+        warnings: _,
+        drift: _,
+        effective,
+    } = report;
+    let portal = portal(plan.portal.as_str(), caller.emulator);
+    let who =
+        tr!("as user {user} {name}", user = caller.user, name = visible(caller.name.as_str()));
+    writeln!(out, "{HEADING}{portal}{HEADING:#}, {who}")?;
+    writeln!(out, "{FAINT}{}{FAINT:#}", tr!("Reads of other users: {}", trust(plan.trust)))?;
+    for (name, reason) in manifests {
+        let manifest =
+            tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
+        writeln!(out, "{FAINT}{manifest}{FAINT:#}")?;
+    }
+    writeln!(out)?;
+    let is_listed = |row: &&Row<'_>| match options.listing {
+        RowFilter::Targets => true,
+        RowFilter::Changes => row.group.is_some(),
+    };
+    let rows = model.rows.iter().filter(is_listed);
+    let lines: Vec<Line<'_>> = rows.filter_map(|row| line(row, report, options.content)).collect();
+    rows::write(out, &lines)?;
+    if !lines.is_empty() {
+        if effective.is_some() {
+            let unread =
+                tr!("Which view a person looks at cannot be read, nor can views made for some.");
+            writeln!(out, "{FAINT}{unread}{FAINT:#}")?;
+        }
+        writeln!(out)?;
+    }
+    for line in &model.once {
+        writeln!(out, "{line}")?;
+    }
+    if plan.is_noop() {
+        let cards = as_wanted(plan.counts().keep);
+        return writeln!(out, "{GOOD}{}{GOOD:#} {cards}", tr!("Nothing to do:"));
+    }
+    writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
+    if let Some(cost) = &model.cost {
+        writeln!(out, "{}", apply_takes(cost))?;
+    }
+    guards(out, &plan.guards)
 }
 
-impl fmt::Display for PlanText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The warnings stand on stderr already, with the lines that they are about.
-        let PlanReport {
-            plan,
-            caller,
-            manifests,
-            commits: _,
-            cost,
-            warnings: _,
-            drift: _,
-            effective,
-        } = self.report;
-        let portal = portal(plan.portal.as_str(), caller.emulator);
-        let who =
-            tr!("as user {user} {name}", user = caller.user, name = visible(caller.name.as_str()));
-        writeln!(f, "{HEADING}{portal}{HEADING:#}, {who}")?;
-        writeln!(f, "{FAINT}{}{FAINT:#}", tr!("Reads of other users: {}", trust(plan.trust)))?;
-        for (name, reason) in manifests {
-            let manifest =
-                tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
-            writeln!(f, "{FAINT}{manifest}{FAINT:#}")?;
-        }
-        writeln!(f)?;
-
-        let shown: Vec<&PlannedTarget> =
-            plan.targets.iter().filter(|target| self.shows(target)).collect();
-        let key_width = shown.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let name_width =
-            column_width(shown.iter().map(|target| plan.person_name(target.key)), NAME_WIDTH);
-        let word_width = shown
-            .iter()
-            .map(|target| decision_label(&target.decision).chars().count())
-            .max()
-            .unwrap_or(0)
-            .max(5);
-        for target in &shown {
-            self.line(f, target, [word_width, key_width, name_width])?;
-        }
-        if !shown.is_empty() {
-            if effective.is_some() {
-                let unread = tr!(
-                    "Which view a person looks at cannot be read, nor can views made for some."
-                );
-                writeln!(f, "{FAINT}{unread}{FAINT:#}")?;
-            }
-            writeln!(f)?;
-        }
-
-        let counts = plan.counts();
-        for line in once_lines(plan) {
-            writeln!(f, "{line}")?;
-        }
-        if plan.is_noop() {
-            let cards = as_wanted(counts.keep);
-            return writeln!(f, "{GOOD}{}{GOOD:#} {cards}", tr!("Nothing to do:"));
-        }
-        writeln!(f, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
-        if counts.reset > 0 {
-            writeln!(f, "{}", apply_takes(cost))?;
-        }
-        guards(f, &plan.guards)
+fn line<'a>(row: &Row<'a>, report: &PlanReport<'_>, content: DiffDetail) -> Option<Line<'a>> {
+    let (style, word) = match row.group {
+        Some(RowGroup::Reset) => (REMOVED, tr!("reset")),
+        Some(RowGroup::Held) => (WARNING, tr!("hold")),
+        _ => (FAINT, tr!("keep")),
+    };
+    let mut below = String::new();
+    if let Some(sight) = &row.sight {
+        below = format!("       {FAINT}{}{FAINT:#} {sight}\n", tr!("afterwards"));
     }
+    match content {
+        DiffDetail::Hidden => {}
+        DiffDetail::Shown => detail(&mut below, row, report).ok()?,
+    }
+    let text = visible(&row.told()).into_owned();
+    Some(Line { style, word: word.into(), key: row.key?, name: row.name, text, below })
 }
 
-impl PlanText<'_> {
-    fn shows(&self, target: &PlannedTarget) -> bool {
-        match (self.listing, &target.decision) {
-            (RowFilter::Targets, _)
-            | (RowFilter::Changes, Decision::Reset(_) | Decision::Hold(_)) => true,
-            (RowFilter::Changes, Decision::Keep(reason)) => match reason {
-                KeepReason::CustomizedAgain(_) => true,
-                KeepReason::AtDefault | KeepReason::CommonDefault | KeepReason::AlreadyReset(_) => {
-                    false
-                }
-            },
-        }
-    }
-
-    fn line(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        target: &PlannedTarget,
-        [word_width, key_width, name_width]: [usize; 3],
-    ) -> fmt::Result {
-        let plan = self.report.plan;
-        let style = match target.decision {
-            Decision::Reset(_) => REMOVED,
-            Decision::Hold(_) => WARNING,
-            Decision::Keep(_) => FAINT,
-        };
-        let word = decision_label(&target.decision);
-        let name = truncate_to_width(&visible(plan.person_name(target.key)), name_width);
-        let key = target.key.to_string();
-        write!(f, "{style}{word:<word_width$}{style:#}  {key:<key_width$}  ")?;
-        if name_width > 0 {
-            write!(f, "{name:<name_width$}  ")?;
-        }
-        writeln!(f, "{}", visible(&reason_text(target)))?;
-        if let Some(effective) = self.report.effective {
-            let common = effective.common_view(target.key.lead);
-            let sight = match Effective::own_view(plan, target) {
-                Some(own) => tr!("own view: {own}; common view: {common}", own, common),
-                None => tr!("common view: {common}", common),
-            };
-            writeln!(f, "       {FAINT}{}{FAINT:#} {sight}", tr!("afterwards"))?;
-        }
-        match self.content {
-            DiffDetail::Hidden => return Ok(()),
-            DiffDetail::Shown => {}
-        }
-        let origin = &target.origin;
+/// Writes where a target comes from, and what is lost.
+fn detail(out: &mut String, row: &Row<'_>, report: &PlanReport<'_>) -> fmt::Result {
+    if let Some(origin) = row.origin {
         let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
-        writeln!(
-            f,
-            "       {PLACE}{}{PLACE:#} {FAINT}{}{FAINT:#}",
-            visible(&place),
-            visible(&selector)
-        )?;
-        write!(f, "       {FAINT}{}", tr!("because: {}", visible(&origin.reason)))?;
-        if let Some(Commit { id, author, date }) = self.report.commit(origin) {
+        let (place, selector) = (visible(&place), visible(&selector));
+        writeln!(out, "       {PLACE}{place}{PLACE:#} {FAINT}{selector}{FAINT:#}")?;
+        write!(out, "       {FAINT}{}", tr!("because: {}", visible(&origin.reason)))?;
+        if let Some(Commit { id, author, date }) = report.commit(origin) {
             let (id, author) = (format_args!("{id:.10}"), visible(author));
-            write!(f, " ({})", tr!("commit {id} of {date} by {author}", id, date, author))?;
+            write!(out, " ({})", tr!("commit {id} of {date} by {author}", id, date, author))?;
         }
-        writeln!(f, "{FAINT:#}")?;
-        if let Some(layout) = target.decision.layout() {
-            for line in diff(Some(layout), plan.common_default(target.key)) {
-                let style = match line.change {
-                    LineChange::Removed => REMOVED,
-                    LineChange::Added => ADDED,
-                    LineChange::Gap => PLACE,
-                    LineChange::Same => FAINT,
-                };
-                writeln!(
-                    f,
-                    "       {style}{}{}{style:#}",
-                    line.change.sign(),
-                    visible_line(&line.text)
-                )?;
-            }
-        }
-        Ok(())
+        writeln!(out, "{FAINT:#}")?;
     }
+    let Some(layout) = row.layout else { return Ok(()) };
+    for line in diff(Some(layout), row.common_default) {
+        let style = match line.change {
+            LineChange::Removed => REMOVED,
+            LineChange::Added => ADDED,
+            LineChange::Gap => PLACE,
+            LineChange::Same => FAINT,
+        };
+        let text = visible_line(&line.text);
+        writeln!(out, "       {style}{}{text}{style:#}", line.change.sign())?;
+    }
+    Ok(())
 }
 
 /// The guards: what stands against a plan and what would allow it, and what a manifest has
 /// acknowledged.
-fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
+fn guards(f: &mut String, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
         writeln!(
             f,
@@ -251,15 +199,6 @@ pub(in crate::report) fn sums(plan: &Plan) -> Text {
 /// What carrying the plan out will cost.
 pub(in crate::report) fn apply_takes(cost: &Cost) -> Text {
     tr!("Apply takes {}.", CostLine(*cost))
-}
-
-/// The word for a decision.
-fn decision_label(decision: &Decision) -> Text {
-    match decision {
-        Decision::Keep(_) => tr!("keep"),
-        Decision::Reset(_) => tr!("reset"),
-        Decision::Hold(_) => tr!("hold"),
-    }
 }
 
 fn trust(trust: ReadTrust) -> Text {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use anstyle::Style;
+
+use super::rows::{self, Line};
 use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget};
 use crate::i18n::Text;
 use crate::model::{CardKey, PersonName, UserId};
 use crate::plan::diff::diff;
 use crate::report::escape::visible_line;
-use crate::report::humanize::{NAME_WIDTH, column_width, truncate_to_width};
 use crate::report::{DiffDetail, HeldTarget, visible};
 
 /// The plan of a restore: what happens to each card, and why.
@@ -29,31 +31,24 @@ impl fmt::Display for RestoreText<'_> {
         let name = |key: CardKey| {
             key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str)
         };
-        let width =
-            plan.targets.iter().map(|target| target.key.to_string().len()).max().unwrap_or(0);
-        let name_width =
-            column_width(plan.targets.iter().map(|target| name(target.key)), NAME_WIDTH);
-        let length = |target: &RestoreTarget| words(&target.decision).0.chars().count();
-        let words_width = plan.targets.iter().map(length).max().unwrap_or(0).max(5);
-        for RestoreTarget { key, decision } in &plan.targets {
+        let line = |RestoreTarget { key, decision }: &RestoreTarget| {
             let (word, what) = words(decision);
-            write!(f, "{word:<words_width$}  {:<width$}  ", key.to_string())?;
-            if name_width > 0 {
-                write!(
-                    f,
-                    "{:<name_width$}  ",
-                    truncate_to_width(&visible(name(*key)), name_width)
-                )?;
-            }
-            writeln!(f, "{}", visible(&what))?;
-            if let (DiffDetail::Shown, RestoreDecision::Restore { wanted, over }) =
-                (content, decision)
-            {
-                for line in diff(over.as_ref(), Some(wanted)) {
-                    writeln!(f, "       {}{}", line.change.sign(), visible_line(&line.text))?;
+            let (style, text) = (Style::new(), visible(&what).into_owned());
+            let below = match (content, decision) {
+                (DiffDetail::Shown, RestoreDecision::Restore { wanted, over }) => {
+                    diff(over.as_ref(), Some(wanted))
+                        .iter()
+                        .map(|line| {
+                            let text = visible_line(&line.text);
+                            format!("       {}{text}\n", line.change.sign())
+                        })
+                        .collect()
                 }
-            }
-        }
+                _ => String::new(),
+            };
+            Line { style, word: word.into(), key: *key, name: name(*key), text, below }
+        };
+        rows::write(f, &plan.targets.iter().map(line).collect::<Vec<_>>())?;
         match (plan.actions().next(), HeldTarget::from_restore_plan(plan).len()) {
             (Some(_), _) => writeln!(f),
             (None, 0) => writeln!(f, "{}", tr!("Nothing to put back.")),

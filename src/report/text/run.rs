@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::rows::{self, Line};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
 use crate::model::{CardKey, OutcomeClass, RunId, Totals};
-use crate::report::humanize::{NAME_WIDTH, column_width, truncate_to_width};
 use crate::report::style::{BAD, GOOD, HEADING, WARNING};
 use crate::report::visible;
 
@@ -69,21 +69,15 @@ impl<'a> RunText<'a> {
     }
 }
 
-impl fmt::Display for RunText<'_> {
+impl<'a> fmt::Display for RunText<'a> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |key: CardKey| self.names.get(&key).copied().unwrap_or("");
         let is_listed = |settled: &&TargetOutcome| {
             self.listed == OutcomeFilter::All
                 || !settled.outcome.is_resolved()
                 || settled.outcome.is_unseen()
         };
-        let listed: Vec<&TargetOutcome> = self.targets.iter().filter(is_listed).collect();
-        let key_width =
-            listed.iter().map(|settled| settled.key.to_string().len()).max().unwrap_or(0);
-        let name_width = column_width(listed.iter().map(|settled| name(settled.key)), NAME_WIDTH);
-        let classes = listed.iter().map(|settled| class(settled.outcome.class()).chars().count());
-        let class_width = classes.max().unwrap_or(0).max(5);
-        for settled in &listed {
+        let listed: Vec<&'a TargetOutcome> = self.targets.iter().filter(is_listed).collect();
+        let line = |settled: &&'a TargetOutcome| {
             let style = match settled.outcome.class() {
                 OutcomeClass::Done => GOOD,
                 OutcomeClass::Skipped if settled.outcome.is_resolved() => GOOD,
@@ -91,17 +85,16 @@ impl fmt::Display for RunText<'_> {
                 OutcomeClass::Failed => BAD,
                 OutcomeClass::Unknown => WARNING,
             };
-            let (key, name) = (
-                settled.key.to_string(),
-                truncate_to_width(&visible(name(settled.key)), name_width),
-            );
-            let class = class(settled.outcome.class());
-            write!(f, "{style}{class:<class_width$}{style:#}  {key:<key_width$}  ")?;
-            if name_width > 0 {
-                write!(f, "{name:<name_width$}  ")?;
+            Line {
+                style,
+                word: class(settled.outcome.class()).into(),
+                key: settled.key,
+                name: self.names.get(&settled.key).copied().unwrap_or(""),
+                text: visible(&settled.outcome.to_string()).into_owned(),
+                below: String::new(),
             }
-            writeln!(f, "{}", visible(&settled.outcome.to_string()))?;
-        }
+        };
+        rows::write(f, &listed.iter().map(line).collect::<Vec<_>>())?;
         if !listed.is_empty() {
             writeln!(f)?;
         }

@@ -1,0 +1,46 @@
+//! Report model of a plan file.
+
+use super::{columns, plan};
+use crate::records::plan_file::{PlanFileTarget, PlannedRemoval};
+use crate::report::plan_file::{PlanFileReport, removal};
+use crate::report::report_model::{
+    About, Attention, CheckResult, Guards, Headline, ReportModel, Row, RowGroup, RowText,
+};
+
+/// Fills the model. Planned resets are no failures.
+pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> ReportModel<'a> {
+    let content = &shown.file.content;
+    ReportModel {
+        guards: Some(Guards {
+            violations: content.violations.iter().map(|violation| (violation, None)).collect(),
+            acknowledged: &content.acknowledged,
+            advice: Vec::new(),
+        }),
+        rows: content.targets.iter().map(row).collect(),
+        columns: columns::PLAN,
+        headline: Headline {
+            sign: if content.violations.is_empty() { "📋" } else { "🛑" },
+            title: plan::to_reset(model.purpose.as_str(), content.counts),
+            sums: Some(shown.sums()),
+        },
+        about: About::PlanFile(shown.heading(), shown.lines()),
+        ..model
+    }
+}
+
+fn row(target: &PlanFileTarget) -> Row<'_> {
+    let PlanFileTarget { key, removal: what, generation, origin, name, also: _ } = target;
+    let reason = match what {
+        PlannedRemoval::Layout(_) => "customised",
+        PlannedRemoval::Unread => "unread",
+    };
+    let words = ("reset", reason);
+    Row {
+        result: Some(CheckResult::Passed),
+        attention: Some(Attention::Reset),
+        origin: Some(origin),
+        generation: generation.as_ref(),
+        group: Some(RowGroup::Reset),
+        ..Row::about(*key, name.as_str(), words, RowText::Text(removal(target)))
+    }
+}

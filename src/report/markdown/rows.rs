@@ -1,0 +1,175 @@
+//! Rows of a report as Markdown: a table for each group, with what needs eyes first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Detail, MAX_LIST_ITEMS, list, short};
+use crate::diagnostic::strip_controls;
+use crate::i18n::Text;
+use crate::model::{Origin, OutcomeClass, SourceLocation};
+use crate::plan::diff::diff;
+use crate::report::DiffDetail;
+use crate::report::escape::references;
+use crate::report::report_model::{ReportModel, Row, RowGroup};
+
+/// The groups that are tables, in the order in which they are read.
+const TABLES: &[RowGroup] = &[
+    RowGroup::Held,
+    // The common cards come first by the order of targets, and they affect the most people.
+    RowGroup::Reset,
+    RowGroup::CustomizedAgain,
+    RowGroup::Outcome(OutcomeClass::Unknown),
+    RowGroup::Outcome(OutcomeClass::Failed),
+    RowGroup::Outcome(OutcomeClass::Skipped),
+    RowGroup::Outcome(OutcomeClass::Done),
+];
+
+/// Writes the rows of every group.
+pub(super) fn write(text: &mut String, model: &ReportModel<'_>, detail: Detail) {
+    let of = |group: RowGroup| -> Vec<&Row<'_>> {
+        model.rows.iter().filter(|row| row.group == Some(group)).collect()
+    };
+    for group in TABLES {
+        let rows = of(*group);
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n#### {}: {}", title(*group), rows.len());
+        match (group, detail.rows) {
+            (RowGroup::Outcome(_), 0) => outcome_counts(text, &rows),
+            (RowGroup::Outcome(_), _) => outcomes(text, &rows, detail),
+            (_, 0) => line_counts(text, &rows),
+            (_, _) => targets(text, &rows, detail),
+        }
+    }
+    let held = of(RowGroup::NotTried);
+    if !held.is_empty() {
+        let _ = writeln!(text, "\n#### {}\n", tr!("Held, not tried: {}", held.len()));
+        let room = detail.rows.min(MAX_LIST_ITEMS);
+        for row in held.iter().take(room) {
+            let _ = writeln!(text, "- {}: {}", key(row), short(&row.text.to_string()));
+        }
+        if let Some(left @ 1..) = held.len().checked_sub(room) {
+            let _ = writeln!(text, "- {}", tr!("and {left} more", left));
+        }
+    }
+}
+
+fn title(group: RowGroup) -> Text {
+    match group {
+        RowGroup::Held => tr!("Held"),
+        RowGroup::Reset => tr!("To reset"),
+        RowGroup::CustomizedAgain => tr!("Kept, though customised again"),
+        RowGroup::Outcome(OutcomeClass::Unknown) => tr!("Unknown"),
+        RowGroup::Outcome(OutcomeClass::Failed) => tr!("Failed"),
+        RowGroup::Outcome(OutcomeClass::Skipped) => tr!("Skipped"),
+        RowGroup::Outcome(OutcomeClass::Done) => tr!("Done"),
+        RowGroup::NotTried => Text::default(),
+    }
+}
+
+/// Writes planned targets with the line of the manifests that each comes from.
+fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
+    let _ = writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
+    for row in rows.iter().take(detail.rows) {
+        if text.len() > detail.limit {
+            return;
+        }
+        let (name, what) = (short(row.name), short(&row.told()));
+        let place = row.origin.map(place).unwrap_or_default();
+        let _ = writeln!(text, "| {} | {name} | {what} | {place} |", key(row));
+    }
+    sights(text, rows);
+    if let Some(left @ 1..) = rows.len().checked_sub(detail.rows) {
+        let more =
+            tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
+        let _ = writeln!(text, "\n{more}");
+    }
+    match detail.content {
+        DiffDetail::Hidden => {}
+        DiffDetail::Shown => contents(text, rows, detail.limit),
+    }
+}
+
+/// Writes what people will see afterwards, in counts: most of them will see the same.
+fn sights(text: &mut String, rows: &[&Row<'_>]) {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for sight in rows.iter().filter_map(|row| row.sight.as_ref()) {
+        *counts.entry(sight.as_str()).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return;
+    }
+    let seen = tr!("Seen afterwards (which view a person looks at cannot be read):");
+    let _ = writeln!(text, "\n{seen}\n");
+    for (sight, count) in counts {
+        let _ = writeln!(text, "- {}: {sight}", cards(count));
+    }
+}
+
+/// Writes what is lost, folded away.
+fn contents(text: &mut String, rows: &[&Row<'_>], limit: usize) {
+    for row in rows {
+        if text.len() > limit {
+            return;
+        }
+        let (Some(layout), Some(key)) = (row.layout, row.key) else { continue };
+        let name = short(row.name);
+        let _ = writeln!(text, "\n<details><summary>{key} {name}</summary>\n\n<pre>");
+        for line in diff(Some(layout), row.common_default) {
+            let (sign, content) = (references(line.change.sign()), strip_controls(&line.text));
+            let _ = writeln!(text, "{sign}{}", references(&content));
+        }
+        text.push_str("</pre>\n</details>\n");
+    }
+}
+
+/// Writes how many targets come from which line of the manifests.
+fn line_counts(text: &mut String, rows: &[&Row<'_>]) {
+    let mut groups: BTreeMap<&SourceLocation, (&Origin, usize)> = BTreeMap::new();
+    for origin in rows.iter().filter_map(|row| row.origin) {
+        groups.entry(&origin.place).or_insert((origin, 0)).1 += 1;
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    text.push('\n');
+    list(text, "- ", &groups, |(origin, count)| format!("{}: {}", cards(*count), place(origin)));
+}
+
+fn outcomes(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
+    let _ = writeln!(text, "\n| {} |\n|---|---|---|", tr!("target | who | what"));
+    for row in rows.iter().take(detail.rows) {
+        let (name, what) = (short(row.name), short(&row.text.to_string()));
+        let _ = writeln!(text, "| {} | {name} | {what} |", key(row));
+    }
+    if let Some(left @ 1..) = rows.len().checked_sub(detail.rows) {
+        let more = tr!("… and {left} more; `recard show` has all of them.", left);
+        let _ = writeln!(text, "\n{more}");
+    }
+}
+
+/// Writes how many targets have which outcome.
+fn outcome_counts(text: &mut String, rows: &[&Row<'_>]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row.reason).or_default() += 1;
+    }
+    text.push('\n');
+    for (word, count) in counts {
+        let _ = writeln!(text, "- {count}: {word}");
+    }
+}
+
+fn key(row: &Row<'_>) -> String {
+    row.key.map(|key| format!("`{key}`")).unwrap_or_default()
+}
+
+/// Returns the line of the manifests that a target comes from, and the selector there.
+fn place(origin: &Origin) -> String {
+    let line = format!("{}:{}", origin.place.file, origin.place.line);
+    format!("{} {}", short(&line), short(&origin.selector.to_string()))
+}
+
+fn cards(number: impl TryInto<u64> + Copy + std::fmt::Display) -> Text {
+    tr!("{n} card" | "{n} cards" % number)
+}

@@ -1,0 +1,315 @@
+//! What a report is about: one value for each kind, from which every format is made.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Effective, PlanFileReport, RowFilter, RunText, visible};
+use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
+use crate::engine::TargetOutcome;
+use crate::i18n::Text;
+use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId};
+use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
+use crate::ports::RunHeader;
+
+/// What a command was for. Its word stands in machine output and never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To check manifests.
+    Validate,
+    /// To see what would be done.
+    Plan,
+    /// To do it.
+    Apply,
+    /// To see what nobody planned.
+    Drift,
+    /// To put back what a run removed.
+    Restore,
+    /// To settle a run that was cut.
+    Recover,
+    /// To look at a run of the past.
+    Show,
+}
+
+impl Purpose {
+    /// The word for machine output: that of the command.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+            Self::Drift => "drift",
+            Self::Restore => "restore",
+            Self::Recover => "resume",
+            Self::Show => "show",
+        }
+    }
+}
+
+/// Something to tell, and what the command was for.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// What the command was for.
+    pub purpose: Purpose,
+    /// What there is to tell.
+    pub subject: Subject<'a>,
+}
+
+/// What there is to tell.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A plan; also what drifted, and what was refused by a guard.
+    Plan(&'a PlanReport<'a>),
+    /// What became of a run.
+    Run(&'a ReportedRun<'a>),
+    /// A plan file of an earlier plan.
+    PlanFile(&'a PlanFileReport<'a>),
+    /// Manifests that were checked.
+    Validation(&'a ValidationReport<'a>),
+    /// A command that failed before there was anything else to tell.
+    Failure(&'a FailureReport<'a>),
+}
+
+/// What carrying out a plan will cost, as far as can be told before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// HTTP requests.
+    pub requests: u32,
+    /// Seconds, by the model of the portal's limits.
+    pub seconds: f64,
+    /// Which part of the operating time that the portal grants a method in ten minutes it takes;
+    /// 0.1 is a tenth.
+    pub operating_share: f64,
+}
+
+/// The last change of a manifest, as git knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The commit.
+    pub id: String,
+    /// Its author.
+    pub author: String,
+    /// When, in the form `2026-11-01`.
+    pub date: String,
+}
+
+/// A plan with everything that its readers want to know around it.
+#[derive(Clone, Debug)]
+pub struct PlanReport<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Who made it.
+    pub caller: &'a Identity,
+    /// Name and reason of each manifest document.
+    pub manifests: Vec<(&'a str, &'a str)>,
+    /// The last change of each file of manifests, where git is there and knows the file.
+    pub commits: &'a BTreeMap<String, Commit>,
+    /// What apply will cost.
+    pub cost: Cost,
+    /// What was odd in the manifests.
+    pub warnings: &'a [Diagnostic],
+    /// What drifted, where that is the question.
+    pub drift: Option<&'a Drift>,
+    /// What people will see afterwards, where that is asked for.
+    pub effective: Option<&'a Effective>,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct ReportedRun<'a> {
+    /// The run; none if nothing was to be done and so no run was started.
+    pub run: Option<&'a RunId>,
+    /// The portal.
+    pub portal: &'a str,
+    /// Name and reason of each manifest document.
+    pub manifests: Vec<(&'a str, &'a str)>,
+    /// Every target that was to be changed, with its outcome, sorted.
+    pub targets: &'a [TargetOutcome],
+    /// Why it ended before it had tried everything, if it did.
+    pub stopped: Option<&'a str>,
+    /// The targets that were not tried because they are held.
+    pub held: Vec<HeldTarget>,
+    /// The plan behind it, if it is known: names, and places in the manifests.
+    pub plan: Option<&'a Plan>,
+    /// The names of people that are known without a plan.
+    pub names: Option<&'a BTreeMap<UserId, PersonName>>,
+    /// What it was about, where it comes from the store.
+    pub header: Option<&'a RunHeader>,
+}
+
+/// A target that was not tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldTarget {
+    /// The target.
+    pub key: CardKey,
+    /// Why, as a word that never changes.
+    pub reason: &'static str,
+    /// Why, for people.
+    pub text: Text,
+}
+
+/// Manifests that were checked.
+#[derive(Clone, Copy, Debug)]
+pub struct ValidationReport<'a> {
+    /// The portal, if the manifests are right so far.
+    pub portal: Option<&'a str>,
+    /// How many documents there are, if they can be counted.
+    pub documents: Option<usize>,
+    /// What was found.
+    pub diagnostics: &'a [Diagnostic],
+    /// The texts.
+    pub sources: &'a [Source],
+}
+
+/// A command that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct FailureReport<'a> {
+    /// The exit code.
+    pub code: u8,
+    /// What happened; the first text is the outermost, each next one its cause.
+    pub chain: &'a [Text],
+    /// What may help.
+    pub hints: &'a [Text],
+}
+
+impl PlanReport<'_> {
+    /// The commit behind a place in the manifests.
+    pub fn commit(&self, origin: &Origin) -> Option<&Commit> {
+        self.commits.get(&*origin.place.file)
+    }
+}
+
+/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
+/// eyes.
+pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (generation, counts) in OnceState::count(&plan.targets) {
+        if counts.keys().any(|state| *state != OnceState::Done) {
+            let counts: Vec<String> =
+                counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            lines
+                .push(tr!("Once for {generation}: {}.", counts.join(", "), generation).to_string());
+        }
+    }
+    lines
+}
+
+impl HeldTarget {
+    /// What a plan holds.
+    pub fn from_plan(plan: &Plan) -> Vec<Self> {
+        let held = |target: &PlannedTarget| match &target.decision {
+            Decision::Hold(reason) => Some(Self {
+                key: target.key,
+                reason: reason.as_str(),
+                text: Text::from_display(&target.decision),
+            }),
+            Decision::Keep(_) | Decision::Reset(_) => None,
+        };
+        plan.targets.iter().filter_map(held).collect()
+    }
+}
+
+impl<'a> ReportedRun<'a> {
+    /// Of a run that was not begun yet, on this portal, and of which no more is known.
+    pub fn not_begun(portal: &'a str) -> Self {
+        Self {
+            run: None,
+            portal,
+            manifests: Vec::new(),
+            targets: &[],
+            stopped: None,
+            held: Vec::new(),
+            plan: None,
+            names: None,
+            header: None,
+        }
+    }
+
+    /// The sums; they add up to the number of targets.
+    pub fn totals(&self) -> Totals {
+        Totals::from_outcomes(self.targets.iter().map(|settled| &settled.outcome))
+    }
+
+    /// The name of the person whose card it is; empty where it is not known.
+    pub fn person_name(&self, key: CardKey) -> &'a str {
+        match (self.plan, self.names, key.user()) {
+            (Some(plan), _, _) => plan.person_name(key),
+            (None, Some(names), Some(user)) => names.get(&user).map_or("", PersonName::as_str),
+            (None, _, _) => "",
+        }
+    }
+
+    /// Where in the manifests a target comes from, if that is known.
+    pub fn origin(&self, key: CardKey) -> Option<&'a Origin> {
+        let targets = &self.plan?.targets;
+        let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
+        targets.get(index).map(|target| &*target.origin)
+    }
+
+    /// The run as text; nothing if no run was started.
+    pub(super) fn text(&self, listing: RowFilter) -> Option<RunText<'_>> {
+        let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
+        let text = RunText::new(self.run?, self.targets, self.totals());
+        let text = text.with_reason(self.stopped).with_held(self.held.len()).with_names(names);
+        Some(match listing {
+            RowFilter::Targets => text.with_every_target(),
+            RowFilter::Changes => text,
+        })
+    }
+}
+
+impl fmt::Display for ValidationReport<'_> {
+    /// What was found, drawn into its lines, and how the manifests stand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
+        if errors > 0 {
+            f.write_str(&diagnostic::render(self.diagnostics, self.sources, RenderStyle::Plain))?;
+            return writeln!(
+                f,
+                "{}",
+                tr!("{n} problem in the manifests" | "{n} problems in the manifests" % errors)
+            );
+        }
+        let (portal, warnings) = (self.portal.unwrap_or("?"), warnings(self.diagnostics.len()));
+        let manifests = tr!(
+            "{n} manifest for the portal {portal}: valid, {warnings}"
+                | "{n} manifests for the portal {portal}: valid, {warnings}"
+                    % self.documents.unwrap_or_default(),
+            portal,
+            warnings
+        );
+        writeln!(f, "{manifests}")
+    }
+}
+
+impl FailureReport<'_> {
+    /// The failure as text without any escaping, for formats that have an escape of their own.
+    pub(super) fn exact(&self) -> String {
+        self.shown(|text| text.into())
+    }
+
+    fn shown(&self, show: impl Fn(&str) -> Cow<'_, str>) -> String {
+        let mut text = String::new();
+        for (index, message) in self.chain.iter().enumerate() {
+            let word = if index == 0 { tr!("error:") } else { tr!("caused by:") };
+            let margin = if index == 0 { "" } else { "  " };
+            text.push_str(&format!("{margin}{word} {}\n", show(message)));
+        }
+        for hint in self.hints {
+            let lines: Vec<_> = hint.split('\n').map(&show).collect();
+            text.push_str(&format!("{} {}\n", tr!("help:"), lines.join("\n    ")));
+        }
+        text
+    }
+}
+
+impl fmt::Display for FailureReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown(visible))
+    }
+}
+
+/// A number of warnings.
+pub(super) fn warnings(number: impl TryInto<u64> + Copy + fmt::Display) -> Text {
+    tr!("{n} warning" | "{n} warnings" % number)
+}
