@@ -166,7 +166,7 @@ fn survive(
 }
 
 /// What the dead process had sent is here within moments: the portal is on this machine.
-const RESUME: [&str; 5] = ["resume", "--rate", "unlimited", "--settle-time", "300ms"];
+const RESUME: [&str; 5] = ["recover", "--rate", "unlimited", "--settle-time", "300ms"];
 
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];
 

@@ -119,7 +119,8 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
         let world = World::new().await;
         let before = world.rows();
         let run = world.killed_apply();
-        let resume = world.place.command(&["resume", "--settle-time", "0s", "--rate", "unlimited"]);
+        let resume =
+            world.place.command(&["recover", "--settle-time", "0s", "--rate", "unlimited"]);
         let ended = unheard(resume, stdout);
         assert_eq!(ended.code, 3, "{stdout}: {ended:?}");
         for told in [
@@ -149,7 +150,7 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
 async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
     let world = World::new().await;
     let run = world.killed_apply();
-    let resume = ["resume", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];
+    let resume = ["recover", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];
     for ledger in ["missing.json", ".", "lead.yaml"] {
         let refused = world.place.run(&[&resume[..], &[ledger]].concat());
         assert_eq!(refused.code, 1, "{ledger}: {refused:?}");

@@ -353,7 +353,7 @@ fn every_command_speaks_russian_and_does_the_same() {
         "restore last --all --detail --auto-approve",
         "restore last --all --auto-approve",
         "restore none --all",
-        "resume",
+        "recover",
         "audit show",
         "audit verify",
         "ledger show",

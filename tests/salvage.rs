@@ -102,7 +102,7 @@ impl World {
     }
 
     fn resume(&self) -> Ended {
-        self.place.run(&["resume", &self.run, "--settle-time", "0s", "--rate", "unlimited"])
+        self.place.run(&["recover", &self.run, "--settle-time", "0s", "--rate", "unlimited"])
     }
 
     fn cards(&self) -> BTreeSet<String> {

@@ -44,7 +44,7 @@ pub enum TrustEvidence {
     DifferingRead,
     /// The store keeps a proof of an earlier command, and no answer of this one contradicts it.
     KeptProof,
-    /// The run that is restored or resumed recorded a proof, and no answer contradicts it.
+    /// The run that is restored or recovered recorded a proof, and no answer contradicts it.
     RunRecord,
 }
 

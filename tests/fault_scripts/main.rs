@@ -3,7 +3,7 @@
 //! lost, and further runs bring everything to its default.
 //!
 //! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and
-//! settled by `resume`; one with what is left of the script; one when the trouble is over; and one
+//! settled by `recover`; one with what is left of the script; one when the trouble is over; and one
 //! that must find nothing to do. What is true is not guessed from the end: the portal tells what
 //! happened to each card, call by call.
 //!
@@ -141,7 +141,7 @@ fn without(state: &Value, rows: &BTreeSet<Row>) -> Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Whole,
-    /// Cut after so many records of the journal, and settled by `resume`.
+    /// Cut after so many records of the journal, and settled by `recover`.
     CutAfter(usize),
 }
 

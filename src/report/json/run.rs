@@ -15,7 +15,7 @@ use crate::report::{HeldTarget, Purpose, ReportedRun};
 pub struct ReportJson {
     /// Always `recard.report/v1`.
     format: &'static str,
-    /// What the command was for: `apply`, `restore`, `resume` or `show`.
+    /// What the command was for: `apply`, `restore`, `recover` or `show`.
     purpose: &'static str,
     /// The run; absent if nothing was to be done and so no run was started.
     #[serde(skip_serializing_if = "Option::is_none")]
