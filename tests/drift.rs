@@ -96,15 +96,15 @@ exit 2
 --- stdout
 Portal embedded (an emulator), read as user 1
 
-customised  personal/8/simple   Ivan Petrov     lead.yaml:17
-customised  personal/8/repeat   Ivan Petrov     lead.yaml:17
-customised  personal/12/simple  Anna Petrova    lead.yaml:17
-customised  personal/14/simple  Sofia Rossi     lead.yaml:17
-customised  personal/15/repeat  Mateusz Nowak   lead.yaml:17
-customised  personal/18/simple  Zofia Wójcik    lead.yaml:17
-customised  personal/18/repeat  Zofia Wójcik    lead.yaml:17
-customised  personal/20/simple  Nadia Haddad    lead.yaml:17
-customised  personal/22/simple  Giulia Bianchi  lead.yaml:17
+customised  personal/8/lead/simple   Ivan Petrov     lead.yaml:17
+customised  personal/8/lead/repeat   Ivan Petrov     lead.yaml:17
+customised  personal/12/lead/simple  Anna Petrova    lead.yaml:17
+customised  personal/14/lead/simple  Sofia Rossi     lead.yaml:17
+customised  personal/15/lead/repeat  Mateusz Nowak   lead.yaml:17
+customised  personal/18/lead/simple  Zofia Wójcik    lead.yaml:17
+customised  personal/18/lead/repeat  Zofia Wójcik    lead.yaml:17
+customised  personal/20/lead/simple  Nadia Haddad    lead.yaml:17
+customised  personal/22/lead/simple  Giulia Bianchi  lead.yaml:17
 
 Drift: 9 customised; 17 as wanted.
 Fingerprint sha256:[..]
@@ -177,7 +177,7 @@ async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apa
         "{later}"
     );
     let text = world.place.run(&["drift", "-f", "lead.yaml"]);
-    assert!(text.stdout.contains("new in group      personal/26/simple"), "{text:?}");
+    assert!(text.stdout.contains("new in group      personal/26/lead/simple"), "{text:?}");
     assert!(
         text.stdout
             .contains("1 card was customised again after the reset, which mode once allows."),
@@ -345,8 +345,8 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
 
     let annotated = text("github");
     for line in [
-        "::warning file=lead.yaml,line=8,col=32,title=recard drift%3A not-yet-reset::personal/18/simple and 1 more: not yet reset (department 42)",
-        "::warning file=lead.yaml,line=7,col=28,title=recard drift%3A customised::personal/14/simple: customised (id)",
+        "::warning file=lead.yaml,line=8,col=32,title=recard drift%3A not-yet-reset::personal/18/lead/simple and 1 more: not yet reset (department 42)",
+        "::warning file=lead.yaml,line=7,col=28,title=recard drift%3A customised::personal/14/lead/simple: customised (id)",
         "::notice title=recard drift%3A fingerprint::1 customised, 2 not yet reset, 1 dismissed, 1 gone; ",
     ] {
         assert!(annotated.contains(line), "{line}: {annotated}");

@@ -92,7 +92,7 @@ async fn an_exported_manifest_selects_exactly_the_cards_that_are_there() {
         .unwrap()
         .iter()
         .map(|target| target["target"].as_str().unwrap().to_owned());
-    let common = ["common/simple", "common/repeat"].map(str::to_owned);
+    let common = ["common/lead/simple", "common/lead/repeat"].map(str::to_owned);
     assert_eq!(layouts, targets.chain(common).collect());
     let of_plan = plan["targets"]
         .as_array()

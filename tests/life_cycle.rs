@@ -269,7 +269,7 @@ async fn cards_that_a_restore_holds_are_counted_and_it_ends_with_3() {
         assert_eq!(alone.code, 3, "{alone:?}");
         let untrue = ["Nothing", "Done: 0 of 0", "Done: 1 of 1"];
         assert!(untrue.iter().all(|text| !alone.stdout.contains(text)), "{alone:?}");
-        assert!(format == "junit" || alone.stdout.contains("personal/12/simple"), "{alone:?}");
+        assert!(format == "junit" || alone.stdout.contains("personal/12/lead/simple"), "{alone:?}");
     }
 }
 

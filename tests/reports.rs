@@ -105,7 +105,10 @@ async fn apply_report_lists_resets_whose_layout_was_not_seen_before() {
     let listed: Vec<&str> = unseen.stdout.lines().filter(|line| line.starts_with("done")).collect();
     let [line] = listed.as_slice() else { panic!("{unseen:?}") };
     // The two cards may travel in one request each, in any order.
-    assert!(line.contains("personal/12/simple") || line.contains("personal/14/simple"), "{line}");
+    assert!(
+        line.contains("personal/12/lead/simple") || line.contains("personal/14/lead/simple"),
+        "{line}"
+    );
     assert!(
         line.ends_with("what it held just before was not seen, the backup is of the plan"),
         "{line}"
@@ -124,7 +127,7 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
         let ended = unheard(resume, stdout);
         assert_eq!(ended.code, 3, "{stdout}: {ended:?}");
         for told in [
-            "personal/12/simple",
+            "personal/12/lead/simple",
             "Done: ",
             &format!("the run {run} is over, but its report could not be written"),
             &format!("recard show {run}"),

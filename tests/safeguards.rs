@@ -637,7 +637,7 @@ async fn mode_once_is_remembered_in_a_file_that_can_be_committed() {
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(world.emulator.counters().rows_removed, 3);
     // Whose entry is taken out has another turn.
-    let entry = format!("personal/{}/simple", people[0]);
+    let entry = format!("personal/{}/lead/simple", people[0]);
     let kept: Vec<&str> = ledger.lines().filter(|line| !line.contains(&entry)).collect();
     let text = kept.join("\n").replace("},\n  ]", "}\n  ]");
     world.place.file("once.json", &text);

@@ -15,7 +15,8 @@ use super::sealed::RecordFormat;
 use super::{FormatError, no_duplicate_keys, parse_optional, parsed};
 use crate::model::{CardKey, Digest, Layout};
 
-const FORMAT: RecordFormat = RecordFormat { name: "backup", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "backup", version: 2 };
 
 /// A layout that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,9 +135,11 @@ mod tests {
         let json =
             encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() })
                 .unwrap();
-        for field in
-            [r#""digest":"x""#, r#""target":"personal/8/simple","target":null"#, r#""layout":"{}""#]
-        {
+        for field in [
+            r#""digest":"x""#,
+            r#""target":"personal/8/lead/simple","target":null"#,
+            r#""layout":"{}""#,
+        ] {
             let twice = format!("{{{field},{}", &json[1..]);
             let problem = decode_backup(twice.as_bytes()).unwrap_err().to_string();
             assert!(problem.contains("stands there twice"), "{field}: {problem}");

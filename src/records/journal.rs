@@ -13,8 +13,8 @@ use super::{FormatError, parse_optional, parse_optional_generation, parsed};
 use crate::model::{CardKey, Digest};
 use crate::ports::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
-/// Version 2 adds the field `trust` to the head of a run.
-const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 2 };
+/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 3 };
 
 /// One line: its format, its number and its record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -338,8 +338,8 @@ mod tests {
         let closed = JournalRecord::Closed { interrupted: Interrupted::No };
         let missing = decode_record(3, &encode_record(4, &closed).unwrap()).unwrap_err();
         assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
-        let newer = decode_record(1, r#"{"format":"recard.journal/v3","number":1,"more":true}"#);
-        assert!(matches!(newer, Err(FormatError::TooNew { found: 3, known: 2 })));
+        let newer = decode_record(1, r#"{"format":"recard.journal/v4","number":1,"more":true}"#);
+        assert!(matches!(newer, Err(FormatError::TooNew { found: 4, known: 3 })));
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
         let record = JournalRecord::Opened(header);
         let text = encode_record(1, &record).unwrap();
         assert!(!text.contains("trust"), "{text}");
-        assert_eq!(decode_record(1, &text.replace("journal/v2", "journal/v1")).unwrap(), record);
+        assert_eq!(decode_record(1, &text.replace("journal/v3", "journal/v1")).unwrap(), record);
         let unknown = text.replace("\"targets\":[]", "\"targets\":[],\"trust\":\"hearsay\"");
         assert!(matches!(decode_record(1, &unknown), Err(FormatError::Invalid(_))), "{unknown}");
     }

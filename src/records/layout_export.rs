@@ -12,7 +12,8 @@ use super::sealed::{RecordFormat, seal, unseal};
 use super::{FormatError, parsed};
 use crate::model::{CardKey, Layout, PortalId};
 
-const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 2 };
 
 /// Layouts of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,14 +120,14 @@ mod tests {
             read: "2026-11-01T09:00:00Z".parse().unwrap(),
             content: LayoutExportContent::Original,
             cards: vec![
-                ("common/repeat".parse().unwrap(), layout("[]")),
+                ("common/lead/repeat".parse().unwrap(), layout("[]")),
                 (
-                    "personal/7/simple".parse().unwrap(),
+                    "personal/7/lead/simple".parse().unwrap(),
                     layout(
                         r#"[{"name":"main","title":"Привет","elements":[{"name":"A","optionFlags":"1"}]}]"#,
                     ),
                 ),
-                ("personal/8/simple".parse().unwrap(), layout("false")),
+                ("personal/8/lead/simple".parse().unwrap(), layout("false")),
             ],
         }
     }
@@ -135,7 +136,7 @@ mod tests {
     fn a_bundle_can_be_read_back() {
         let bytes = encode_layout_export(&bundle()).unwrap();
         assert_eq!(decode_layout_export(&bytes).unwrap(), bundle());
-        assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v1\""));
+        assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v2\""));
     }
 
     #[test]

@@ -34,6 +34,8 @@ mod audit;
 mod backup;
 mod checked_lines;
 mod consumed_plans;
+#[cfg(test)]
+mod earlier_versions;
 mod journal;
 mod layout_export;
 mod lazy_seq;

@@ -13,8 +13,8 @@ use super::{FormatError, parsed};
 use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::ports::{Interrupted, RunHeader};
 
-/// Version 2 adds the field `trust` to the head of a run.
-const FORMAT: RecordFormat = RecordFormat { name: "run", version: 2 };
+/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "run", version: 3 };
 
 /// What a run was for and what became of each of its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,15 +18,16 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use super::FormatError;
-use super::sealed::{RecordFormat, masked, seal_sorted, sorted_digest, unseal};
+use super::sealed::{RecordFormat, canonical_digest, masked, seal_sorted, sorted_digest, unseal};
+use super::{FormatError, parsed};
 use crate::model::{
     CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId,
 };
 use crate::plan::{Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal, Violation};
-use v1::{PlanFileContentV1, PlanFileV1};
+use v1::{PlanFileContentV1, PlanFileV1, SealedPlan};
 
-const FORMAT: RecordFormat = RecordFormat { name: "plan-file", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "plan-file", version: 2 };
 
 /// Two machines whose clocks differ by more than this have no clocks that are kept.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -160,16 +161,14 @@ impl PlanFile {
     /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an
     /// end before the beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
-        Self::from_content(content.masked()?)
-    }
-
-    fn from_content(content: PlanFileContent) -> Result<Self, FormatError> {
+        let content = content.masked()?;
         content.check()?;
         let id = sorted_digest(&PlanFileContentV1::from(&content))?;
         Ok(Self { id, content })
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of a new file. The id of a file that was read is the digest of its own
+    /// text, which an earlier version may have written.
     ///
     /// # Errors
     ///
@@ -191,9 +190,16 @@ impl PlanFile {
     /// If it is no sealed plan file, of a newer version, changed since it was written, or says what
     /// no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
-        let PlanFileV1 { id, plan, format: _, seal: _ } = unseal(FORMAT, bytes)?;
-        let file = Self::from_content(plan.try_into()?)?;
-        if file.id.to_string() == id { Ok(file) } else { Err(PlanFileError::Tampered) }
+        let SealedPlan { id, plan } = unseal(FORMAT, bytes)?;
+        // The id is of the text that stands there: earlier versions wrote targets in another form.
+        if id != canonical_digest(&plan)?.to_string() {
+            return Err(PlanFileError::Tampered);
+        }
+        let form: PlanFileContentV1<'_> =
+            serde_json::from_value(plan).map_err(FormatError::invalid)?;
+        let content = PlanFileContent::try_from(form)?;
+        content.check()?;
+        Ok(Self { id: parsed(&id)?, content })
     }
 }
 
@@ -324,7 +330,7 @@ mod tests {
     fn an_edited_plan_file_is_found_whatever_was_edited() {
         let text = String::from_utf8(bytes()).unwrap();
         for (old, new) in [
-            ("personal/7/simple", "personal/8/simple"),
+            ("personal/7/lead/simple", "personal/8/lead/simple"),
             ("company.bitrix24.com", "company.bitrix24.eu"),
             ("2026-11-02T09:00:00Z", "2027-11-02T09:00:00Z"),
             ("\"people\":30", "\"people\":31"),
@@ -366,10 +372,10 @@ mod tests {
             told("{}"),
             "this is not a plan file: its field `format` does not say recard.plan-file"
         );
-        let newer = told(r#"{"format":"recard.plan-file/v2"}"#);
+        let newer = told(r#"{"format":"recard.plan-file/v3"}"#);
         assert_eq!(
             newer,
-            "a newer recard wrote this plan file (version 2; this one knows versions up to 1)"
+            "a newer recard wrote this plan file (version 3; this one knows versions up to 2)"
         );
     }
 

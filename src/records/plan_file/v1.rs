@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::violation::ViolationV1;
 use super::{PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval};
@@ -19,15 +20,22 @@ use crate::plan::{PlanCounts, Violation};
 use crate::records::lazy_seq::LazySeq;
 use crate::records::{FormatError, generation, parse_optional_generation, parsed};
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A plan file that is written.
+#[derive(Debug, Serialize)]
 pub(super) struct PlanFileV1<'a> {
-    #[serde(default)]
     pub(super) format: String,
     pub(super) id: String,
     pub(super) plan: PlanFileContentV1<'a>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seal: Option<String>,
+}
+
+/// A plan file that was unsealed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SealedPlan {
+    pub(super) id: String,
+    pub(super) plan: Value,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

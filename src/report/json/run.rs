@@ -40,7 +40,7 @@ pub struct ReportJson {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct OutcomeJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; absent for common cards, and where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ struct TotalsJson {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HeldJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; absent for common cards, and where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]

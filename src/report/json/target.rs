@@ -11,7 +11,7 @@ use crate::report::{Commit, DiffDetail, Effective, PlanReport, VisibleCard};
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TargetJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; may be empty, absent for common cards.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -219,7 +219,7 @@ fn a_file_of_a_newer_recard_is_called_newer() {
     put(&world.store.paths.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
     let problem = world.store.ledger().unwrap_err().to_string();
     assert!(
-        problem.ends_with("has format version 9, and this recard knows versions up to 1"),
+        problem.ends_with("has format version 9, and this recard knows versions up to 2"),
         "{problem}"
     );
 }
