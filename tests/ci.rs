@@ -331,7 +331,7 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     succeeds("drift");
     assert!(!has_issue());
     repository.arrange(19);
-    assert!(succeeds("drift").stdout.contains("customised  personal/19/lead/simple"));
+    assert!(succeeds("drift").stdout.contains("customized  personal/19/lead/simple"));
     assert!(has_issue() && repository.read("hub/issue").contains("1 card drifted"));
     let so_far = calls().len();
     succeeds("drift");

@@ -116,7 +116,7 @@ async fn a_second_apply_sends_no_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_selector_finds_exactly_the_customised_cards() {
+async fn every_selector_finds_exactly_the_customized_cards() {
     let emulator = Emulator::start().await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let portal = portal_of(&emulator);

@@ -42,7 +42,7 @@ department                people  simple  repeat  either  share
     without a department       1       0       0       0    0 %
     all, each once            37      14       5      16   43 %
 
-Common cards: simple customised, repeat customised
+Common cards: simple customized, repeat customized
 --- stderr
 
 "#]]

@@ -404,7 +404,7 @@ async fn a_plan_file_remembers_mode_once_as_an_apply_of_its_manifests_does() {
     let again = world.place.run(&["plan", "-f", "lead.yaml", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(
-        again.stdout.matches("customised again after its reset for 2026-11").count(),
+        again.stdout.matches("customized again after its reset for 2026-11").count(),
         2,
         "{again:?}"
     );

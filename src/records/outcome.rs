@@ -17,7 +17,7 @@ pub(super) enum OutcomeV2 {
     ResetBlind {},
     AlreadyDefault {},
     Changed {},
-    #[serde(rename = "put-back")]
+    #[serde(rename = "lost-update-restored", alias = "put-back")]
     Compensated {},
     Restored {},
     RestoredUnseen {},
@@ -32,7 +32,7 @@ pub(super) enum OutcomeV2 {
         code: String,
         message: String,
     },
-    #[serde(rename = "still-customised")]
+    #[serde(alias = "still-customised")]
     StillCustomized {},
     Lost {
         advice: String,
@@ -102,6 +102,17 @@ mod tests {
             let value = serde_json::to_value(OutcomeV2::from(&outcome)).unwrap();
             assert_eq!(value["outcome"], outcome.as_str());
             let read: OutcomeV2 = serde_json::from_value(value).unwrap();
+            assert_eq!(Outcome::from(read), outcome);
+        }
+    }
+
+    #[test]
+    fn words_of_earlier_versions_are_read() {
+        for (word, outcome) in
+            [("put-back", Outcome::Compensated), ("still-customised", Outcome::StillCustomized)]
+        {
+            let text = format!(r#"{{"outcome":"{word}"}}"#);
+            let read: OutcomeV2 = serde_json::from_str(&text).unwrap();
             assert_eq!(Outcome::from(read), outcome);
         }
     }

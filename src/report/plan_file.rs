@@ -119,7 +119,7 @@ impl PlanFileReport<'_> {
             &self.content().targets
         {
             let reason = match what {
-                PlannedRemoval::Layout(_) => "customised",
+                PlannedRemoval::Layout(_) => "customized",
                 PlannedRemoval::Unread => "unread",
             };
             let user = key.user().map(|user| user.to_string()).unwrap_or_default();

@@ -29,7 +29,7 @@ fn identity() -> Identity {
     }
 }
 
-/// A plan over people with a name each, all customised with a section of that title; every tenth
+/// A plan over people with a name each, all customized with a section of that title; every tenth
 /// cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     let origin = |line, selector| {

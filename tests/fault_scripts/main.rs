@@ -379,7 +379,7 @@ async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_conve
     // The scripts do strike, and lead to all kinds of ends: else nothing was tried.
     assert!(struck > 2 * SCRIPTS, "{struck}");
     // A command that breaks down is no refusal: it is read back, and tried again.
-    for word in ["reset", "put-back", "not-attempted", "unknown"] {
+    for word in ["reset", "lost-update-restored", "not-attempted", "unknown"] {
         assert!(findings.ends.contains_key(word), "no target ended as {word}: {findings:?}");
     }
     assert!(findings.unknown.contains_key(&Unknowable::Rejected), "{findings:?}");

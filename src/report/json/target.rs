@@ -29,7 +29,7 @@ pub(super) struct TargetJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
     /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, `customised-again` or `done`.
+    /// `out-of-reach`, `customized-again` or `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     once: Option<&'static str>,
     /// What the person will see afterwards; only with `--effective`.

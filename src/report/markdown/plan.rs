@@ -31,7 +31,7 @@ pub(super) fn write_plan(text: &mut String, report: &PlanReport<'_>, detail: Det
     for (title, targets) in [
         (tr!("Held"), held),
         (tr!("To reset"), resets),
-        (tr!("Kept, though customised again"), again),
+        (tr!("Kept, though customized again"), again),
     ] {
         if !targets.is_empty() {
             let _ = writeln!(text, "\n#### {title}: {}", targets.len());

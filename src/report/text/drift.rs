@@ -57,8 +57,8 @@ impl fmt::Display for DriftText<'_> {
         let again = drift.count(DriftKind::CustomizedAgain);
         if again > 0 {
             let cards =
-                tr!("{n} card was customised again after the reset, which mode once allows."
-                    | "{n} cards were customised again after the reset, which mode once allows."
+                tr!("{n} card was customized again after the reset, which mode once allows."
+                    | "{n} cards were customized again after the reset, which mode once allows."
                         % again);
             writeln!(f, "{FAINT}{cards}{FAINT:#}")?;
         }
