@@ -43,6 +43,20 @@ impl fmt::Display for LeadCustomerType {
     }
 }
 
+/// The text is not the word of a [`LeadCustomerType`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is neither simple nor repeat")]
+pub struct ParseLeadTypeError(String);
+
+impl FromStr for LeadCustomerType {
+    type Err = ParseLeadTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseLeadTypeError> {
+        let found = Self::ALL.into_iter().find(|lead| lead.as_str() == text);
+        found.ok_or_else(|| ParseLeadTypeError(text.to_owned()))
+    }
+}
+
 /// Whose card: one person's own, or the one for everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CardScope {
@@ -117,11 +131,7 @@ impl FromStr for CardKey {
         };
         // The short form names no kind.
         parts.next_if_eq(&KIND);
-        let lead = match parts.next() {
-            Some("simple") => Some(LeadCustomerType::Simple),
-            Some("repeat") => Some(LeadCustomerType::Repeat),
-            _ => None,
-        };
+        let lead = parts.next().and_then(|word| word.parse().ok());
         match (scope, lead, parts.next()) {
             (Some(scope), Some(lead), None) => Ok(Self { scope, lead }),
             _ => Err(ParseCardKeyError(text.to_owned())),

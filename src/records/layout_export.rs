@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::FormatError;
 use super::sealed::{RecordFormat, seal, unseal};
-use super::{FormatError, parsed};
-use crate::model::{CardKey, Layout, PortalId};
+use crate::model::{CardKey, Digest, Layout, PortalId};
 
 /// Version 2 names the kind in targets.
 const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 2 };
@@ -40,8 +40,8 @@ pub enum LayoutExportContent {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LayoutExportV1 {
-    portal: String,
-    read: String,
+    portal: PortalId,
+    read: Timestamp,
     sanitized: bool,
     cards: Vec<ExportedCardV1>,
 }
@@ -49,8 +49,8 @@ struct LayoutExportV1 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExportedCardV1 {
-    target: String,
-    digest: String,
+    target: CardKey,
+    digest: Digest,
     layout: Value,
 }
 
@@ -63,14 +63,14 @@ pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatErro
     let LayoutExport { portal, read, content, cards } = bundle;
     let card = |(key, layout): &(CardKey, Layout)| {
         Ok(ExportedCardV1 {
-            target: key.to_string(),
-            digest: layout.digest().to_string(),
+            target: *key,
+            digest: layout.digest(),
             layout: serde_json::from_str(layout.as_json()).map_err(FormatError::NotJson)?,
         })
     };
     let form = LayoutExportV1 {
-        portal: portal.to_string(),
-        read: read.to_string(),
+        portal: portal.clone(),
+        read: *read,
         sanitized: *content == LayoutExportContent::Anonymized,
         cards: cards.iter().map(card).collect::<Result<_, FormatError>>()?,
     };
@@ -91,14 +91,14 @@ pub fn decode_layout_export(bytes: &[u8]) -> Result<LayoutExport, FormatError> {
     let LayoutExportV1 { portal, read, sanitized, cards } = unseal(FORMAT, bytes)?;
     let card = |ExportedCardV1 { target, digest, layout }: ExportedCardV1| {
         let layout = Layout::from_json(&layout.to_string()).map_err(FormatError::invalid)?;
-        if layout.digest() != parsed(&digest)? {
+        if layout.digest() != digest {
             return Err(FormatError::Altered("digest"));
         }
-        Ok((parsed(&target)?, layout))
+        Ok((target, layout))
     };
     Ok(LayoutExport {
-        portal: parsed(&portal)?,
-        read: parsed(&read)?,
+        portal,
+        read,
         content: if sanitized {
             LayoutExportContent::Anonymized
         } else {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::sealed::{RecordFormat, canonical_digest};
-use super::{FormatError, generation, no_duplicate_keys, parse_optional, parsed};
+use super::{FormatError, no_duplicate_keys, parse_optional, parsed};
 use crate::model::{Ledger, LedgerEntry, PortalId};
 
 /// Version 2 names the kind in targets.
@@ -100,7 +100,7 @@ pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatEr
             )));
         }
         let entry = LedgerEntry { removed: parse_optional(form.removed.as_ref())? };
-        ledger.record_reset(generation(&form.generation)?, parsed(&form.target)?, entry);
+        ledger.record_reset(parsed(&form.generation)?, parsed(&form.target)?, entry);
     }
     Ok(ledger)
 }

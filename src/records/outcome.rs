@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stored::Stored;
 use crate::model::Outcome;
 
 // The variants without texts are written with braces: only then does serde refuse unknown fields
@@ -43,6 +44,10 @@ pub(super) enum OutcomeV2 {
     NotAttempted {
         reason: String,
     },
+}
+
+impl Stored for Outcome {
+    type Form = OutcomeV2;
 }
 
 impl From<&Outcome> for OutcomeV2 {
