@@ -331,7 +331,7 @@ async fn on_github_a_pull_request_is_planned_a_merge_applied_and_drift_kept_as_o
     succeeds("drift");
     assert!(!has_issue());
     repository.arrange(19);
-    assert!(succeeds("drift").stdout.contains("customised  personal/19/simple"));
+    assert!(succeeds("drift").stdout.contains("customized  personal/19/lead/simple"));
     assert!(has_issue() && repository.read("hub/issue").contains("1 card drifted"));
     let so_far = calls().len();
     succeeds("drift");
@@ -412,7 +412,7 @@ async fn on_gitlab_a_merge_request_is_planned_a_merge_applied_and_drift_fails_th
     assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
     repository.arrange(19);
     let drifted = gitlab_job(&repository, "drift", &read);
-    assert!(drifted.code == 2 && drifted.stdout.contains("personal/19/simple"), "{drifted:?}");
+    assert!(drifted.code == 2 && drifted.stdout.contains("personal/19/lead/simple"), "{drifted:?}");
     assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
     assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]).code, 0);
     assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
@@ -693,7 +693,7 @@ fn on_github_drift_is_kept_as_one_issue_in_every_language() {
     }
     let issue = repository.read("hub/issue");
     assert!(
-        issue.contains("Отпечаток") && issue.contains("personal/24/simple"),
+        issue.contains("Отпечаток") && issue.contains("personal/24/lead/simple"),
         "more drift stands in it: {issue}"
     );
 }

@@ -56,15 +56,15 @@ Portal embedded (an emulator), as user 1 Olga Sokolova
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest sales-back-to-standard: New lead form since 1 November
 
-reset  personal/8/simple   Ivan Petrov     loses 2 sections, 5 fields
-reset  personal/8/repeat   Ivan Petrov     loses 2 sections, 5 fields
-reset  personal/12/simple  Anna Petrova    loses 1 section, 10 fields
-reset  personal/14/simple  Sofia Rossi     loses 3 sections, 12 fields
-reset  personal/15/repeat  Mateusz Nowak   loses 3 sections, 10 fields
-reset  personal/18/simple  Zofia Wójcik    loses 1 section, 10 fields
-reset  personal/18/repeat  Zofia Wójcik    loses 1 section, 10 fields
-reset  personal/20/simple  Nadia Haddad    loses 2 sections, 5 fields
-reset  personal/22/simple  Giulia Bianchi  loses 3 sections, 10 fields
+reset  personal/8/lead/simple   Ivan Petrov     loses 2 sections, 5 fields
+reset  personal/8/lead/repeat   Ivan Petrov     loses 2 sections, 5 fields
+reset  personal/12/lead/simple  Anna Petrova    loses 1 section, 10 fields
+reset  personal/14/lead/simple  Sofia Rossi     loses 3 sections, 12 fields
+reset  personal/15/lead/repeat  Mateusz Nowak   loses 3 sections, 10 fields
+reset  personal/18/lead/simple  Zofia Wójcik    loses 1 section, 10 fields
+reset  personal/18/lead/repeat  Zofia Wójcik    loses 1 section, 10 fields
+reset  personal/20/lead/simple  Nadia Haddad    loses 2 sections, 5 fields
+reset  personal/22/lead/simple  Giulia Bianchi  loses 3 sections, 10 fields
 
 Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
 Apply takes under a second.
@@ -116,22 +116,25 @@ async fn a_second_apply_sends_no_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_selector_finds_exactly_the_customised_cards() {
+async fn every_selector_finds_exactly_the_customized_cards() {
     let emulator = Emulator::start().await.unwrap();
     let place = Place::with_webhook(&emulator.webhook_url(1).unwrap());
     let portal = portal_of(&emulator);
     let all = "{ all: true, except: { ids: [7], emails: [karim.benali@company.example], departments: [{ id: 41, recursive: true }] } }";
     for (users, resets) in [
-        ("{ ids: [7, 16, 10] }", "personal/7/simple personal/7/repeat"),
-        ("{ emails: [Anna.Petrova@company.example] }", "personal/12/simple"),
-        ("{ departments: [42] }", "personal/18/simple personal/18/repeat personal/20/simple"),
+        ("{ ids: [7, 16, 10] }", "personal/7/lead/simple personal/7/lead/repeat"),
+        ("{ emails: [Anna.Petrova@company.example] }", "personal/12/lead/simple"),
+        (
+            "{ departments: [42] }",
+            "personal/18/lead/simple personal/18/lead/repeat personal/20/lead/simple",
+        ),
         (
             "{ departments: [41], except: { ids: [7, 8] } }",
-            "personal/12/simple personal/14/simple personal/15/repeat personal/22/simple",
+            "personal/12/lead/simple personal/14/lead/simple personal/15/lead/repeat personal/22/lead/simple",
         ),
         (
             all,
-            "personal/2/simple personal/5/simple personal/11/simple personal/26/simple personal/28/simple personal/33/simple personal/35/simple",
+            "personal/2/lead/simple personal/5/lead/simple personal/11/lead/simple personal/26/lead/simple personal/28/lead/simple personal/33/lead/simple personal/35/lead/simple",
         ),
     ] {
         place.file("lead.yaml", &manifest(&portal, users, ""));
@@ -164,7 +167,7 @@ async fn a_card_that_shows_what_was_set_for_everybody_is_at_its_default() {
     assert!(
         planned
             .stdout
-            .contains("keep   personal/16/simple  Elif Kaya     already at its default (shows the card set for all)"),
+            .contains("keep   personal/16/lead/simple  Elif Kaya     already at its default (shows the card set for all)"),
         "{planned:?}"
     );
     assert_eq!(place.run(&["apply", "-f", "lead.yaml", "--auto-approve"]).code, 0);
@@ -508,9 +511,12 @@ async fn an_excepted_department_spares_a_dismissed_person_who_is_named_by_id() {
     for (users, resets) in [
         (
             "{ ids: [18, 7] }",
-            "personal/7/simple personal/7/repeat personal/18/simple personal/18/repeat",
+            "personal/7/lead/simple personal/7/lead/repeat personal/18/lead/simple personal/18/lead/repeat",
         ),
-        ("{ ids: [18, 7], except: { departments: [42] } }", "personal/7/simple personal/7/repeat"),
+        (
+            "{ ids: [18, 7], except: { departments: [42] } }",
+            "personal/7/lead/simple personal/7/lead/repeat",
+        ),
         ("{ ids: [18, 7], except: { departments: [{ id: 41, recursive: true }] } }", ""),
     ] {
         place.file("lead.yaml", &manifest(&portal, users, ""));

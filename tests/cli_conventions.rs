@@ -344,7 +344,7 @@ fn show_plan_renders_every_format() {
     );
     let csv = shown("csv");
     assert_eq!(
-        (csv.lines().count(), csv.matches("\"reset\",\"customised\"").count()),
+        (csv.lines().count(), csv.matches("\"reset\",\"customized\"").count()),
         (10, 9),
         "{csv}"
     );

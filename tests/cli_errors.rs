@@ -302,7 +302,7 @@ Portal PORTAL (an emulator), as user 8 Ivan Petrov
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest test: to try
 
-reset  common/simple  loses 3 sections, 12 fields
+reset  common/lead/simple  loses 3 sections, 12 fields
 
 Plan: 1 to reset, 0 to keep, 0 held.
 Apply takes under a second.
@@ -331,8 +331,8 @@ Portal PORTAL (an emulator), as user 8 Ivan Petrov
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest test: to try
 
-hold   personal/7/simple  Maria Lindqvist  the portal refuses to show the card: Access denied.
-hold   personal/7/repeat  Maria Lindqvist  the portal refuses to show the card: Access denied.
+hold   personal/7/lead/simple  Maria Lindqvist  the portal refuses to show the card: Access denied.
+hold   personal/7/lead/repeat  Maria Lindqvist  the portal refuses to show the card: Access denied.
 
 Plan: 0 to reset, 0 to keep, 2 held.
 --- stderr

@@ -71,7 +71,7 @@ fn cards(emulator: &Emulator) -> BTreeMap<CardKey, Digest> {
     let rows =
         state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
     let card = |row: &Value| {
-        let key: CardKey = format!("personal/{}/simple", row["user_id"]).parse().unwrap();
+        let key: CardKey = format!("personal/{}/lead/simple", row["user_id"]).parse().unwrap();
         let value = &row["value"];
         let sections = if value[0]["type"] == "column" { &value[0]["elements"] } else { value };
         (key, Layout::from_json(&sections.to_string()).unwrap().digest())
@@ -166,7 +166,7 @@ fn survive(
 }
 
 /// What the dead process had sent is here within moments: the portal is on this machine.
-const RESUME: [&str; 5] = ["resume", "--rate", "unlimited", "--settle-time", "300ms"];
+const RESUME: [&str; 5] = ["recover", "--rate", "unlimited", "--settle-time", "300ms"];
 
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];
 
@@ -246,5 +246,5 @@ async fn every_intent_in_the_journal_of_a_killed_run_has_its_backup() {
 fn cards_of(state: &Value) -> BTreeSet<CardKey> {
     let rows =
         state["options"].as_array().unwrap().iter().filter(|row| row["name"] == "lead_details");
-    rows.map(|row| format!("personal/{}/simple", row["user_id"]).parse().unwrap()).collect()
+    rows.map(|row| format!("personal/{}/lead/simple", row["user_id"]).parse().unwrap()).collect()
 }

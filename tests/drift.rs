@@ -96,17 +96,17 @@ exit 2
 --- stdout
 Portal embedded (an emulator), read as user 1
 
-customised  personal/8/simple   Ivan Petrov     lead.yaml:17
-customised  personal/8/repeat   Ivan Petrov     lead.yaml:17
-customised  personal/12/simple  Anna Petrova    lead.yaml:17
-customised  personal/14/simple  Sofia Rossi     lead.yaml:17
-customised  personal/15/repeat  Mateusz Nowak   lead.yaml:17
-customised  personal/18/simple  Zofia Wójcik    lead.yaml:17
-customised  personal/18/repeat  Zofia Wójcik    lead.yaml:17
-customised  personal/20/simple  Nadia Haddad    lead.yaml:17
-customised  personal/22/simple  Giulia Bianchi  lead.yaml:17
+customized  personal/8/lead/simple   Ivan Petrov     lead.yaml:17
+customized  personal/8/lead/repeat   Ivan Petrov     lead.yaml:17
+customized  personal/12/lead/simple  Anna Petrova    lead.yaml:17
+customized  personal/14/lead/simple  Sofia Rossi     lead.yaml:17
+customized  personal/15/lead/repeat  Mateusz Nowak   lead.yaml:17
+customized  personal/18/lead/simple  Zofia Wójcik    lead.yaml:17
+customized  personal/18/lead/repeat  Zofia Wójcik    lead.yaml:17
+customized  personal/20/lead/simple  Nadia Haddad    lead.yaml:17
+customized  personal/22/lead/simple  Giulia Bianchi  lead.yaml:17
 
-Drift: 9 customised; 17 as wanted.
+Drift: 9 customized; 17 as wanted.
 Fingerprint sha256:[..]
 --- stderr
 
@@ -160,7 +160,7 @@ async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apa
 
     world.arrange(18, "Mine again");
     let (code, allowed) = world.drift();
-    assert_eq!((code, &allowed["counts"]), (0, &json!({"customised-again": 1})), "{allowed}");
+    assert_eq!((code, &allowed["counts"]), (0, &json!({"customized-again": 1})), "{allowed}");
     assert_eq!(allowed.get("fingerprint"), None);
 
     // Somebody with a card of their own moves into the department.
@@ -173,14 +173,14 @@ async fn in_mode_once_the_first_reset_the_latecomer_and_the_allowed_are_told_apa
     let (code, later) = world.drift();
     assert_eq!(
         (code, &later["counts"]),
-        (2, &json!({"new-in-group": 1, "customised-again": 1})),
+        (2, &json!({"new-in-group": 1, "customized-again": 1})),
         "{later}"
     );
     let text = world.place.run(&["drift", "-f", "lead.yaml"]);
-    assert!(text.stdout.contains("new in group      personal/26/simple"), "{text:?}");
+    assert!(text.stdout.contains("new in group      personal/26/lead/simple"), "{text:?}");
     assert!(
         text.stdout
-            .contains("1 card was customised again after the reset, which mode once allows."),
+            .contains("1 card was customized again after the reset, which mode once allows."),
         "{text:?}"
     );
 }
@@ -193,7 +193,7 @@ async fn who_is_gone_is_drift_and_does_not_hide_the_others() {
         "{ users: { departments: [77] }, leadCustomerTypes: [simple] }",
     ]);
     let (code, drift) = world.drift();
-    assert_eq!((code, &drift["counts"]), (2, &json!({"customised": 1})), "{drift}");
+    assert_eq!((code, &drift["counts"]), (2, &json!({"customized": 1})), "{drift}");
     let gone: Vec<&str> =
         drift["gone"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     assert_eq!(gone.len(), 3, "{gone:?}");
@@ -214,7 +214,7 @@ async fn the_card_of_a_dismissed_person_is_a_kind_of_its_own() {
         person["ACTIVE"] = json!(false);
     });
     let (code, drift) = world.drift();
-    assert_eq!((code, &drift["counts"]), (2, &json!({"customised": 1, "dismissed": 1})), "{drift}");
+    assert_eq!((code, &drift["counts"]), (2, &json!({"customized": 1, "dismissed": 1})), "{drift}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -321,7 +321,7 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     let report: Value = serde_json::from_str(&text("json")).unwrap();
     assert_eq!(
         report["drift"]["counts"],
-        json!({"customised": 1, "not-yet-reset": 2, "dismissed": 1})
+        json!({"customized": 1, "not-yet-reset": 2, "dismissed": 1})
     );
     let fingerprint = report["drift"]["fingerprint"].as_str().unwrap();
     for format in ["junit", "sarif", "github", "csv", "markdown"] {
@@ -333,7 +333,7 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     let failures = document.descendants().filter(|node| node.has_tag_name("failure"));
     let mut kinds: Vec<&str> = failures.map(|node| node.attribute("type").unwrap()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["customised", "dismissed", "gone", "not-yet-reset", "not-yet-reset"]);
+    assert_eq!(kinds, ["customized", "dismissed", "gone", "not-yet-reset", "not-yet-reset"]);
 
     let sarif: Value = serde_json::from_str(&sarif).unwrap();
     assert_eq!(sarif["runs"][0]["properties"]["driftFingerprint"], fingerprint);
@@ -341,13 +341,13 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     let mut rules: Vec<&str> =
         results.iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
     rules.sort_unstable();
-    assert_eq!(rules, ["RC0401", "RC0406", "customised", "dismissed", "not-yet-reset"]);
+    assert_eq!(rules, ["RC0401", "RC0406", "customized", "dismissed", "not-yet-reset"]);
 
     let annotated = text("github");
     for line in [
-        "::warning file=lead.yaml,line=8,col=32,title=recard drift%3A not-yet-reset::personal/18/simple and 1 more: not yet reset (department 42)",
-        "::warning file=lead.yaml,line=7,col=28,title=recard drift%3A customised::personal/14/simple: customised (id)",
-        "::notice title=recard drift%3A fingerprint::1 customised, 2 not yet reset, 1 dismissed, 1 gone; ",
+        "::warning file=lead.yaml,line=8,col=32,title=recard drift%3A not-yet-reset::personal/18/lead/simple and 1 more: not yet reset (department 42)",
+        "::warning file=lead.yaml,line=7,col=28,title=recard drift%3A customized::personal/14/lead/simple: customized (id)",
+        "::notice title=recard drift%3A fingerprint::1 customized, 2 not yet reset, 1 dismissed, 1 gone; ",
     ] {
         assert!(annotated.contains(line), "{line}: {annotated}");
     }
@@ -367,6 +367,6 @@ async fn the_kinds_and_the_fingerprint_stand_in_every_format() {
     assert!(!text("junit").contains("<failure"), "{}", text("junit"));
     let allowed: Value = serde_json::from_str(&text("sarif")).unwrap();
     assert_eq!(allowed["runs"][0]["results"], json!([]));
-    assert!(text("github").contains("customised again (department 42)"), "{}", text("github"));
-    assert!(text("csv").contains("\"customised-again\",\"no\""), "{}", text("csv"));
+    assert!(text("github").contains("customized again (department 42)"), "{}", text("github"));
+    assert!(text("csv").contains("\"customized-again\",\"no\""), "{}", text("csv"));
 }

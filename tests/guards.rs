@@ -172,7 +172,9 @@ async fn guards_of_both_manifests_hold_for_a_card_that_two_select() {
         "{told}"
     );
     assert!(
-        told.contains("warning[RC0302]: personal/1/simple is selected twice (and 1 more card)"),
+        told.contains(
+            "warning[RC0302]: personal/1/lead/simple is selected twice (and 1 more card)"
+        ),
         "{told}"
     );
     world.manifest(
@@ -190,9 +192,9 @@ async fn guards_of_both_manifests_hold_for_a_card_that_two_select() {
     let ended = world.place.run(&APPLY);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(
-        ended
-            .stderr
-            .contains("error[RC0301]: personal/1/simple is selected twice, with different modes"),
+        ended.stderr.contains(
+            "error[RC0301]: personal/1/lead/simple is selected twice, with different modes"
+        ),
         "{ended:?}"
     );
 }
@@ -376,7 +378,7 @@ async fn guards_of_a_plan_file_leave_out_whom_the_manifests_do_not_select() {
     world.emulator.set_state(&state).unwrap();
     // Somebody was slipped into the file, with the origin of another target.
     save(&world.emulator, row(1, "lead_details", "own"));
-    let own: CardKey = "personal/1/simple".parse().unwrap();
+    let own: CardKey = "personal/1/lead/simple".parse().unwrap();
     let slipped =
         recard::records::plan_file::PlanFileTarget { key: own, ..content.targets[0].clone() };
     content.targets.insert(0, slipped);
@@ -389,7 +391,7 @@ async fn guards_of_a_plan_file_leave_out_whom_the_manifests_do_not_select() {
         .lines()
         .filter(|line| line.contains("the manifests do not select the card any more"))
         .collect();
-    assert!(left.iter().any(|line| line.contains("personal/1/simple")), "{ended:?}");
+    assert!(left.iter().any(|line| line.contains("personal/1/lead/simple")), "{ended:?}");
     assert!(left.iter().any(|line| line.contains(&format!("personal/{moved}/"))), "{ended:?}");
     let rows = world.emulator.state()["options"].clone();
     let has = |user: u32| rows.as_array().unwrap().iter().any(|row| row["user_id"] == user);

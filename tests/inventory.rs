@@ -42,7 +42,7 @@ department                people  simple  repeat  either  share
     without a department       1       0       0       0    0 %
     all, each once            37      14       5      16   43 %
 
-Common cards: simple customised, repeat customised
+Common cards: simple customized, repeat customized
 --- stderr
 
 "#]]
@@ -92,7 +92,7 @@ async fn an_exported_manifest_selects_exactly_the_cards_that_are_there() {
         .unwrap()
         .iter()
         .map(|target| target["target"].as_str().unwrap().to_owned());
-    let common = ["common/simple", "common/repeat"].map(str::to_owned);
+    let common = ["common/lead/simple", "common/lead/repeat"].map(str::to_owned);
     assert_eq!(layouts, targets.chain(common).collect());
     let of_plan = plan["targets"]
         .as_array()

@@ -269,7 +269,7 @@ async fn cards_that_a_restore_holds_are_counted_and_it_ends_with_3() {
         assert_eq!(alone.code, 3, "{alone:?}");
         let untrue = ["Nothing", "Done: 0 of 0", "Done: 1 of 1"];
         assert!(untrue.iter().all(|text| !alone.stdout.contains(text)), "{alone:?}");
-        assert!(format == "junit" || alone.stdout.contains("personal/12/simple"), "{alone:?}");
+        assert!(format == "junit" || alone.stdout.contains("personal/12/lead/simple"), "{alone:?}");
     }
 }
 
@@ -307,15 +307,17 @@ async fn a_run_of_another_portal_is_neither_restored_nor_resumed() {
     };
     refused(&other.run(&["restore", &run, "--all", "--auto-approve"]));
     refused(&other.run(&["restore", "last", "--all", "--overwrite-newer", "--auto-approve"]));
-    refused(&other.run(&["resume", &run]));
-    // Cut before its end, it is the run that `resume` takes by itself.
+    for command in ["recover", "resume"] {
+        refused(&other.run(&[command, &run]));
+    }
+    // Cut before its end, it is the run that `recover` takes by itself.
     let journal = to.join("journal.jsonl");
     let whole = std::fs::read_to_string(&journal).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let kept: String = lines[..lines.len() - 4].iter().map(|line| format!("{line}\n")).collect();
     write_whole(&journal, kept.as_bytes()).unwrap();
     let journal_before = std::fs::read(&journal).unwrap();
-    refused(&other.run(&["resume"]));
+    refused(&other.run(&["recover"]));
     assert_eq!(std::fs::read(&journal).unwrap(), journal_before, "nothing is added to it");
     // Neither does it block the portal that it is not of without saying why.
     refused(&other.run(&APPLY));

@@ -78,20 +78,20 @@ async fn a_plan_tells_the_states_of_mode_once_apart() {
     let text = std::fs::read_to_string(place.path().join("lead.yaml")).unwrap();
     place.file("lead.yaml", &format!("{text}{more}"));
     let later = plan(&place);
-    assert_eq!(state_of(&later, "personal/18/simple"), "customised-again");
-    assert_eq!(state_of(&later, "personal/26/simple"), "new-in-group");
-    assert_eq!(state_of(&later, "personal/28/simple"), "dismissed");
-    assert_eq!(state_of(&later, "personal/18/repeat"), "not-yet-reset");
+    assert_eq!(state_of(&later, "personal/18/lead/simple"), "customized-again");
+    assert_eq!(state_of(&later, "personal/26/lead/simple"), "new-in-group");
+    assert_eq!(state_of(&later, "personal/28/lead/simple"), "dismissed");
+    assert_eq!(state_of(&later, "personal/18/lead/repeat"), "not-yet-reset");
     let text = place.run(&["plan", "-f", "lead.yaml"]);
     assert_data_eq!(
         text.stdout.split_once("\n\n").unwrap().1,
         str![[r#"
-keep   personal/18/simple  Zofia Wójcik  customised again after its reset for 2026-11
-reset  personal/18/repeat  Zofia Wójcik  loses 1 section, 10 fields; not yet reset
-reset  personal/26/simple  Freja Jensen  loses 2 sections, 5 fields; new in the group
-reset  personal/28/simple  Lena Fischer  loses 3 sections, 10 fields; gone user
+keep   personal/18/lead/simple  Zofia Wójcik  customized again after its reset for 2026-11
+reset  personal/18/lead/repeat  Zofia Wójcik  loses 1 section, 10 fields; not yet reset
+reset  personal/26/lead/simple  Freja Jensen  loses 2 sections, 5 fields; new in the group
+reset  personal/28/lead/simple  Lena Fischer  loses 3 sections, 10 fields; gone user
 
-Once for 2026-11: 1 new in the group, 1 gone user, 1 customised again after its reset, 4 done.
+Once for 2026-11: 1 new in the group, 1 gone user, 1 customized again after its reset, 4 done.
 Once for 2026-12: 1 not yet reset, 5 done.
 Plan: 3 to reset (3 people of 36), 10 to keep, 0 held.
 Apply takes under a second.
@@ -99,14 +99,14 @@ Apply takes under a second.
 "#]]
     );
     let comment = place.run(&["plan", "-f", "lead.yaml", "--output", "markdown"]).stdout;
-    let line = "- Once for 2026-11: 1 new in the group, 1 gone user, 1 customised again after its reset, 4 done.";
+    let line = "- Once for 2026-11: 1 new in the group, 1 gone user, 1 customized again after its reset, 4 done.";
     assert!(comment.contains(line), "{comment}");
     let table = place.run(&["plan", "-f", "lead.yaml", "--output", "csv"]).stdout;
     assert!(table.lines().next().unwrap().ends_with(",\"once\""), "{table}");
     assert!(
         table
             .lines()
-            .any(|row| row.contains("personal/26/simple") && row.ends_with("\"new-in-group\"")),
+            .any(|row| row.contains("personal/26/lead/simple") && row.ends_with("\"new-in-group\"")),
         "{table}"
     );
     assert_eq!(emulator.complaints(), []);
@@ -120,7 +120,7 @@ async fn a_card_of_mode_once_that_cannot_be_read_is_out_of_reach() {
     let (emulator, place) = world(options, blocks).await;
     let made = plan(&place);
     assert_eq!(made["once"], json!({"2026-11": {"out-of-reach": 2}}));
-    assert_eq!(state_of(&made, "personal/12/simple"), "out-of-reach");
+    assert_eq!(state_of(&made, "personal/12/lead/simple"), "out-of-reach");
     let text = place.run(&["plan", "-f", "lead.yaml"]).stdout;
     assert!(text.contains("out of reach: reads empty, but nothing proves"), "{text}");
     assert!(text.contains("Once for 2026-11: 2 out of reach.\n"), "{text}");

@@ -564,7 +564,7 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     );
     let shown = place.run(&["show", "last", "--portal", "embedded"]);
     assert!(
-        shown.stdout.contains("done   personal/8/simple   Ivan Petrov     reset, read back"),
+        shown.stdout.contains("done   personal/8/lead/simple   Ivan Petrov     reset, read back"),
         "{shown:?}"
     );
     let restore = |run: &str, more: &[&str]| {
@@ -584,8 +584,8 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     let ended = restore("last", &["--user", "8", "--user", "12"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     for line in [
-        "put    personal/8/simple   Ivan Petrov   puts back 2 sections, 5 fields",
-        "done   personal/12/simple  Anna Petrova  restored, read back the same",
+        "put    personal/8/lead/simple   Ivan Petrov   puts back 2 sections, 5 fields",
+        "done   personal/12/lead/simple  Anna Petrova  restored, read back the same",
     ] {
         assert!(ended.stdout.contains(line), "{line}: {ended:?}");
     }
@@ -595,7 +595,7 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     }
     // A restore has no plan of its own: the names come from the run that it put back.
     let shown = place.run(&["show", "last", "--portal", "embedded"]);
-    assert!(shown.stdout.contains("personal/8/simple   Ivan Petrov"), "{shown:?}");
+    assert!(shown.stdout.contains("personal/8/lead/simple   Ivan Petrov"), "{shown:?}");
     // Without the records of the plan the portal is asked.
     let folder = place.path().join(".recard/portals/embedded/runs");
     for run in std::fs::read_dir(&folder).unwrap() {
@@ -608,7 +608,7 @@ fn a_restore_and_what_is_shown_of_a_run_name_the_people() {
     let undone = restore(restored["run"].as_str().unwrap(), &["--all"]);
     assert_eq!(undone.code, 0, "{undone:?}");
     assert!(
-        undone.stdout.contains("reset  personal/8/simple   Ivan Petrov   was at its default"),
+        undone.stdout.contains("reset  personal/8/lead/simple   Ivan Petrov   was at its default"),
         "{undone:?}"
     );
 }

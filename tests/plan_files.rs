@@ -119,9 +119,10 @@ async fn a_plan_file_that_was_edited_cut_or_is_something_else_is_refused() {
     let world = World::new().await;
     let bytes = std::fs::read(world.path()).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
-    for (old, new) in
-        [("personal/8/simple", "personal/9/simple"), ("\"max_users\":25", "\"max_users\":99")]
-    {
+    for (old, new) in [
+        ("personal/8/lead/simple", "personal/9/lead/simple"),
+        ("\"max_users\":25", "\"max_users\":99"),
+    ] {
         let edited = text.replace(old, new);
         assert_ne!(edited, text, "{old}");
         world.place.file(PLAN, &edited);
@@ -141,7 +142,7 @@ async fn a_plan_file_that_was_edited_cut_or_is_something_else_is_refused() {
             "the field \"plan\" stands there twice",
         ),
         (
-            text.replace("recard.plan-file/v1", "recard.plan-file/v2"),
+            text.replace("recard.plan-file/v2", "recard.plan-file/v3"),
             "a newer recard wrote this plan file",
         ),
     ] {
@@ -251,7 +252,7 @@ async fn of_fifty_cards_one_changed_is_left_alone_and_the_others_are_reset() {
     let done = format!("Done: {} of {count} cards; 1 skipped, 0 failed, 0 unknown.", count - 1);
     assert!(applied.stdout.contains(&done), "{applied:?}");
     assert!(applied.stdout.contains("changed since the plan; not touched"), "{applied:?}");
-    assert!(applied.stdout.contains(&format!("personal/{changed}/simple")), "{applied:?}");
+    assert!(applied.stdout.contains(&format!("personal/{changed}/lead/simple")), "{applied:?}");
     assert_eq!(emulator.counters().rows_removed, count as u64 - 1);
     assert!(emulator.state()["options"].as_array().unwrap().contains(&row(
         changed,
@@ -279,7 +280,7 @@ async fn plan_file_card_changed_since_is_skipped_in_every_format() {
     let applied = world.place.run(&arguments);
     assert_eq!(applied.code, 3, "{applied:?}");
     assert!(applied.stdout.contains("; 1 skipped, 0 failed, 0 unknown."), "{applied:?}");
-    assert!(applied.stdout.contains("skip   personal/12/simple"), "{applied:?}");
+    assert!(applied.stdout.contains("skip   personal/12/lead/simple"), "{applied:?}");
     let of = |format: &str| {
         std::fs::read_to_string(world.place.path().join(format!("{format}.out"))).unwrap()
     };
@@ -370,7 +371,7 @@ async fn a_plan_file_shows_what_it_does_and_holds_neither_secret_nor_content() {
         assert!(shown.stdout.contains(text), "{text}: {}", shown.stdout);
     }
     assert!(
-        shown.stdout.contains("reset  personal/8/simple   Ivan Petrov      the layout "),
+        shown.stdout.contains("reset  personal/8/lead/simple   Ivan Petrov      the layout "),
         "{}",
         shown.stdout
     );
@@ -403,7 +404,7 @@ async fn a_plan_file_remembers_mode_once_as_an_apply_of_its_manifests_does() {
     let again = world.place.run(&["plan", "-f", "lead.yaml", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(
-        again.stdout.matches("customised again after its reset for 2026-11").count(),
+        again.stdout.matches("customized again after its reset for 2026-11").count(),
         2,
         "{again:?}"
     );

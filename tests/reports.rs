@@ -105,7 +105,10 @@ async fn apply_report_lists_resets_whose_layout_was_not_seen_before() {
     let listed: Vec<&str> = unseen.stdout.lines().filter(|line| line.starts_with("done")).collect();
     let [line] = listed.as_slice() else { panic!("{unseen:?}") };
     // The two cards may travel in one request each, in any order.
-    assert!(line.contains("personal/12/simple") || line.contains("personal/14/simple"), "{line}");
+    assert!(
+        line.contains("personal/12/lead/simple") || line.contains("personal/14/lead/simple"),
+        "{line}"
+    );
     assert!(
         line.ends_with("what it held just before was not seen, the backup is of the plan"),
         "{line}"
@@ -119,11 +122,12 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
         let world = World::new().await;
         let before = world.rows();
         let run = world.killed_apply();
-        let resume = world.place.command(&["resume", "--settle-time", "0s", "--rate", "unlimited"]);
+        let resume =
+            world.place.command(&["recover", "--settle-time", "0s", "--rate", "unlimited"]);
         let ended = unheard(resume, stdout);
         assert_eq!(ended.code, 3, "{stdout}: {ended:?}");
         for told in [
-            "personal/12/simple",
+            "personal/12/lead/simple",
             "Done: ",
             &format!("the run {run} is over, but its report could not be written"),
             &format!("recard show {run}"),
@@ -149,7 +153,7 @@ async fn resume_whose_report_cannot_be_written_tells_the_run_and_the_way_back() 
 async fn resume_with_a_ledger_that_cannot_be_read_leaves_the_run_unfinished() {
     let world = World::new().await;
     let run = world.killed_apply();
-    let resume = ["resume", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];
+    let resume = ["recover", "--settle-time", "0s", "--rate", "unlimited", "--ledger"];
     for ledger in ["missing.json", ".", "lead.yaml"] {
         let refused = world.place.run(&[&resume[..], &[ledger]].concat());
         assert_eq!(refused.code, 1, "{ledger}: {refused:?}");

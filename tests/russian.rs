@@ -106,15 +106,15 @@ exit 2
 Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
 Манифест sales-back-to-standard: New lead form since 1 November
 
-сбросить  personal/8/simple   Ivan Petrov     пропадёт: 2 раздела, 5 полей
-сбросить  personal/8/repeat   Ivan Petrov     пропадёт: 2 раздела, 5 полей
-сбросить  personal/12/simple  Anna Petrova    пропадёт: 1 раздел, 10 полей
-сбросить  personal/14/simple  Sofia Rossi     пропадёт: 3 раздела, 12 полей
-сбросить  personal/15/repeat  Mateusz Nowak   пропадёт: 3 раздела, 10 полей
-сбросить  personal/18/simple  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
-сбросить  personal/18/repeat  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
-сбросить  personal/20/simple  Nadia Haddad    пропадёт: 2 раздела, 5 полей
-сбросить  personal/22/simple  Giulia Bianchi  пропадёт: 3 раздела, 10 полей
+сбросить  personal/8/lead/simple   Ivan Petrov     пропадёт: 2 раздела, 5 полей
+сбросить  personal/8/lead/repeat   Ivan Petrov     пропадёт: 2 раздела, 5 полей
+сбросить  personal/12/lead/simple  Anna Petrova    пропадёт: 1 раздел, 10 полей
+сбросить  personal/14/lead/simple  Sofia Rossi     пропадёт: 3 раздела, 12 полей
+сбросить  personal/15/lead/repeat  Mateusz Nowak   пропадёт: 3 раздела, 10 полей
+сбросить  personal/18/lead/simple  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
+сбросить  personal/18/lead/repeat  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
+сбросить  personal/20/lead/simple  Nadia Haddad    пропадёт: 2 раздела, 5 полей
+сбросить  personal/22/lead/simple  Giulia Bianchi  пропадёт: 3 раздела, 10 полей
 
 План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
 Выполнение займёт: меньше секунды.
@@ -134,45 +134,45 @@ exit 0
 Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
 Манифест sales-back-to-standard: New lead form since 1 November
 
-сбросить  personal/8/simple   Ivan Petrov      пропадёт: 2 раздела, 5 полей
-сбросить  personal/8/repeat   Ivan Petrov      пропадёт: 2 раздела, 5 полей
-сбросить  personal/12/simple  Anna Petrova     пропадёт: 1 раздел, 10 полей
-оставить  personal/12/repeat  Anna Petrova     уже по умолчанию
-сбросить  personal/14/simple  Sofia Rossi      пропадёт: 3 раздела, 12 полей
-оставить  personal/14/repeat  Sofia Rossi      уже по умолчанию
-оставить  personal/15/simple  Mateusz Nowak    уже по умолчанию
-сбросить  personal/15/repeat  Mateusz Nowak    пропадёт: 3 раздела, 10 полей
-оставить  personal/16/simple  Elif Kaya        уже по умолчанию
-оставить  personal/16/repeat  Elif Kaya        уже по умолчанию
-оставить  personal/17/simple  Dmitri Volkov    уже по умолчанию
-оставить  personal/17/repeat  Dmitri Volkov    уже по умолчанию
-сбросить  personal/18/simple  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
-сбросить  personal/18/repeat  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
-оставить  personal/19/simple  Андрей Соловьёв  уже по умолчанию
-оставить  personal/19/repeat  Андрей Соловьёв  уже по умолчанию
-сбросить  personal/20/simple  Nadia Haddad     пропадёт: 2 раздела, 5 полей
-оставить  personal/20/repeat  Nadia Haddad     уже по умолчанию
-оставить  personal/21/simple  Oscar Nilsson    уже по умолчанию
-оставить  personal/21/repeat  Oscar Nilsson    уже по умолчанию
-сбросить  personal/22/simple  Giulia Bianchi   пропадёт: 3 раздела, 10 полей
-оставить  personal/22/repeat  Giulia Bianchi   уже по умолчанию
-оставить  personal/23/simple  Paul Schneider   уже по умолчанию
-оставить  personal/23/repeat  Paul Schneider   уже по умолчанию
-оставить  personal/24/simple  Ewa Zielińska    уже по умолчанию
-оставить  personal/24/repeat  Ewa Zielińska    уже по умолчанию
+сбросить  personal/8/lead/simple   Ivan Petrov      пропадёт: 2 раздела, 5 полей
+сбросить  personal/8/lead/repeat   Ivan Petrov      пропадёт: 2 раздела, 5 полей
+сбросить  personal/12/lead/simple  Anna Petrova     пропадёт: 1 раздел, 10 полей
+оставить  personal/12/lead/repeat  Anna Petrova     уже по умолчанию
+сбросить  personal/14/lead/simple  Sofia Rossi      пропадёт: 3 раздела, 12 полей
+оставить  personal/14/lead/repeat  Sofia Rossi      уже по умолчанию
+оставить  personal/15/lead/simple  Mateusz Nowak    уже по умолчанию
+сбросить  personal/15/lead/repeat  Mateusz Nowak    пропадёт: 3 раздела, 10 полей
+оставить  personal/16/lead/simple  Elif Kaya        уже по умолчанию
+оставить  personal/16/lead/repeat  Elif Kaya        уже по умолчанию
+оставить  personal/17/lead/simple  Dmitri Volkov    уже по умолчанию
+оставить  personal/17/lead/repeat  Dmitri Volkov    уже по умолчанию
+сбросить  personal/18/lead/simple  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
+сбросить  personal/18/lead/repeat  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
+оставить  personal/19/lead/simple  Андрей Соловьёв  уже по умолчанию
+оставить  personal/19/lead/repeat  Андрей Соловьёв  уже по умолчанию
+сбросить  personal/20/lead/simple  Nadia Haddad     пропадёт: 2 раздела, 5 полей
+оставить  personal/20/lead/repeat  Nadia Haddad     уже по умолчанию
+оставить  personal/21/lead/simple  Oscar Nilsson    уже по умолчанию
+оставить  personal/21/lead/repeat  Oscar Nilsson    уже по умолчанию
+сбросить  personal/22/lead/simple  Giulia Bianchi   пропадёт: 3 раздела, 10 полей
+оставить  personal/22/lead/repeat  Giulia Bianchi   уже по умолчанию
+оставить  personal/23/lead/simple  Paul Schneider   уже по умолчанию
+оставить  personal/23/lead/repeat  Paul Schneider   уже по умолчанию
+оставить  personal/24/lead/simple  Ewa Zielińska    уже по умолчанию
+оставить  personal/24/lead/repeat  Ewa Zielińska    уже по умолчанию
 
 План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
 Выполнение займёт: меньше секунды.
 
-готово  personal/8/simple   Ivan Petrov     сброшена, проверено чтением
-готово  personal/8/repeat   Ivan Petrov     сброшена, проверено чтением
-готово  personal/12/simple  Anna Petrova    сброшена, проверено чтением
-готово  personal/14/simple  Sofia Rossi     сброшена, проверено чтением
-готово  personal/15/repeat  Mateusz Nowak   сброшена, проверено чтением
-готово  personal/18/simple  Zofia Wójcik    сброшена, проверено чтением
-готово  personal/18/repeat  Zofia Wójcik    сброшена, проверено чтением
-готово  personal/20/simple  Nadia Haddad    сброшена, проверено чтением
-готово  personal/22/simple  Giulia Bianchi  сброшена, проверено чтением
+готово  personal/8/lead/simple   Ivan Petrov     сброшена, проверено чтением
+готово  personal/8/lead/repeat   Ivan Petrov     сброшена, проверено чтением
+готово  personal/12/lead/simple  Anna Petrova    сброшена, проверено чтением
+готово  personal/14/lead/simple  Sofia Rossi     сброшена, проверено чтением
+готово  personal/15/lead/repeat  Mateusz Nowak   сброшена, проверено чтением
+готово  personal/18/lead/simple  Zofia Wójcik    сброшена, проверено чтением
+готово  personal/18/lead/repeat  Zofia Wójcik    сброшена, проверено чтением
+готово  personal/20/lead/simple  Nadia Haddad    сброшена, проверено чтением
+готово  personal/22/lead/simple  Giulia Bianchi  сброшена, проверено чтением
 
 Выполнено: 9 из 9 карточек; пропущено 0, не удалось 0, неизвестно 0.
 Запуск RUN
@@ -298,7 +298,7 @@ fn a_comment_on_a_pull_request() {
     assert!(told("### 📋 recard plan: к сбросу 9 карточек\n"), "{russian:?}");
     assert!(
         told(
-            "| цель | сотрудник | что | откуда |\n|---|---|---|---|\n| `personal/8/simple` | Ivan Petrov |"
+            "| цель | сотрудник | что | откуда |\n|---|---|---|---|\n| `personal/8/lead/simple` | Ivan Petrov |"
         ),
         "{russian:?}"
     );
@@ -353,7 +353,7 @@ fn every_command_speaks_russian_and_does_the_same() {
         "restore last --all --detail --auto-approve",
         "restore last --all --auto-approve",
         "restore none --all",
-        "resume",
+        "recover",
         "audit show",
         "audit verify",
         "ledger show",

@@ -458,7 +458,7 @@ async fn the_second_signal_stops_at_once_and_the_journal_is_still_valid() {
         assert_eq!(apply.wait().unwrap().code(), Some(130));
         world.emulator.set_faults(&json!([])).unwrap();
         let run = world.store().unfinished().unwrap().unwrap();
-        let resumed = world.place.run(&["resume", "--settle-time", "0s"]);
+        let resumed = world.place.run(&["recover", "--settle-time", "0s"]);
         assert_eq!(resumed.code, 3, "{resumed:?}");
         let summary = world.store().summary(&run).unwrap();
         assert_eq!(summary.totals().planned(), 20);
@@ -502,7 +502,7 @@ async fn a_store_that_fails_in_the_middle_stops_the_run_and_every_removed_card_h
     let store = world.store();
     let run = store.run_ids().unwrap().pop().unwrap();
     if store.unfinished().unwrap().is_some() {
-        let resumed = world.place.run(&["resume", "--settle-time", "0s"]);
+        let resumed = world.place.run(&["recover", "--settle-time", "0s"]);
         assert_eq!(resumed.code, 3, "{resumed:?}");
     }
     let summary = store.summary(&run).unwrap();
@@ -637,7 +637,7 @@ async fn mode_once_is_remembered_in_a_file_that_can_be_committed() {
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(world.emulator.counters().rows_removed, 3);
     // Whose entry is taken out has another turn.
-    let entry = format!("personal/{}/simple", people[0]);
+    let entry = format!("personal/{}/lead/simple", people[0]);
     let kept: Vec<&str> = ledger.lines().filter(|line| !line.contains(&entry)).collect();
     let text = kept.join("\n").replace("},\n  ]", "}\n  ]");
     world.place.file("once.json", &text);

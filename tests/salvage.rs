@@ -102,7 +102,7 @@ impl World {
     }
 
     fn resume(&self) -> Ended {
-        self.place.run(&["resume", &self.run, "--settle-time", "0s", "--rate", "unlimited"])
+        self.place.run(&["recover", &self.run, "--settle-time", "0s", "--rate", "unlimited"])
     }
 
     fn cards(&self) -> BTreeSet<String> {
@@ -269,16 +269,16 @@ async fn a_resume_never_says_not_attempted_of_what_may_stand_in_a_lost_line() {
             let shown = |user: &str| {
                 resumed.stdout.lines().find(|line| line.contains(user)).map(ToOwned::to_owned)
             };
-            let gone = shown("personal/8/simple")
+            let gone = shown("personal/8/lead/simple")
                 .unwrap_or_else(|| panic!("line {line}, {place}: {resumed:?}"));
             assert!(!gone.contains("not attempted"), "line {line}, {place}: {gone}");
             if line > 0 {
                 // Its intent stood in the line, or in another.
-                let there = shown("personal/12/simple").unwrap();
+                let there = shown("personal/12/lead/simple").unwrap();
                 let lost = !String::from_utf8_lossy(&damaged(&kept, line, place)).lines().any(
                     |kept_line| {
                         lines(&kept).iter().any(|one| one.trim_end() == kept_line)
-                            && kept_line.contains("personal/12/simple\",\"digest")
+                            && kept_line.contains("personal/12/lead/simple\",\"digest")
                     },
                 );
                 assert!(!lost || !there.contains("not attempted"), "line {line}, {place}: {there}");

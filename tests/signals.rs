@@ -250,28 +250,28 @@ async fn the_wait_for_late_requests_ends_soon_after_a_signal() {
     emulator.set_faults(&json!([])).unwrap();
     let run = store.unfinished().unwrap().unwrap();
     let before = emulator.counters().requests;
-    let child = piped(&mut place.command(&["resume", "--settle-time", "5m"]));
+    let child = piped(&mut place.command(&["recover", "--settle-time", "5m"]));
     while emulator.counters().requests == before {
         std::thread::yield_now();
     }
     std::thread::sleep(Duration::from_millis(300));
     signal(&child, "TERM");
-    let ended = tokio::task::block_in_place(|| ends_soon(child, "resume"));
+    let ended = tokio::task::block_in_place(|| ends_soon(child, "recover"));
     assert_eq!(ended.code, 143, "{ended:?}");
     assert_eq!(store.unfinished().unwrap(), Some(run));
     assert_eq!(store.lock_owner().unwrap(), None);
     // The caller is known, and the cards are not shown.
     emulator.set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 60_000}])).unwrap();
     let before = emulator.counters().requests;
-    let child = piped(&mut place.command(&["resume", "--settle-time", "0s"]));
+    let child = piped(&mut place.command(&["recover", "--settle-time", "0s"]));
     while emulator.counters().requests < before + 2 {
         std::thread::yield_now();
     }
     signal(&child, "INT");
-    let ended = tokio::task::block_in_place(|| ends_soon(child, "resume that reads"));
+    let ended = tokio::task::block_in_place(|| ends_soon(child, "recover that reads"));
     assert_eq!(ended.code, 130, "{ended:?}");
     emulator.set_faults(&json!([])).unwrap();
-    assert_ne!(place.run(&["resume", "--settle-time", "0s"]).code, 1);
+    assert_ne!(place.run(&["recover", "--settle-time", "0s"]).code, 1);
     assert_eq!(store.unfinished().unwrap(), None);
 }
 

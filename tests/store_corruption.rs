@@ -164,8 +164,8 @@ async fn a_trail_that_lost_its_last_line_is_an_error_and_a_run_that_was_cut_ther
     let closed = std::fs::read_to_string(&journal).unwrap();
     write_whole(&journal, without_the_last(&closed).as_bytes()).unwrap();
     let found = verify();
-    assert!(found.code == 0 && found.stderr.contains("`recard resume` closes it"), "{found:?}");
-    let resumed = world.place.run(&["resume"]);
+    assert!(found.code == 0 && found.stderr.contains("`recard recover` closes it"), "{found:?}");
+    let resumed = world.place.run(&["recover"]);
     assert_eq!(resumed.code, 0, "{resumed:?}");
     let found = verify();
     assert!(found.code == 0 && found.stderr.is_empty(), "{found:?}");

@@ -105,8 +105,8 @@ pub(super) enum CliCommand {
     Apply(ApplyArgs),
     /// Put back what a run removed
     Restore(RestoreArgs),
-    /// Settle a run that was cut
-    #[command(name = "resume")]
+    /// Recover an interrupted run
+    #[command(visible_alias = "resume")]
     Recover(RecoverArgs),
     /// List the runs of the store
     History(HistoryArgs),
@@ -309,7 +309,7 @@ impl LeadType {
     }
 }
 
-/// Arguments of `resume`.
+/// Arguments of `recover`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RecoverArgs {
     /// The run; the unfinished one if none is given

@@ -221,7 +221,7 @@ impl From<RecoveryError> for CliError {
             RecoveryError::NoHeader => Self::from_source(exit::ERROR, &problem),
             RecoveryError::OtherCaller { run, .. } => Self::from_source(exit::ERROR, &problem)
                 .hint(tr!(
-                    "nothing was written; resume with a webhook that belongs to user {run}",
+                    "nothing was written; recover with a webhook that belongs to user {run}",
                     run
                 )),
             RecoveryError::Store(cause) => Self::from(cause).context(tr!("the run is not settled")),

@@ -158,7 +158,7 @@ impl Interrupt {
         say(ui, tr!("interrupted: finishing what is under way; once more to stop at once")).await;
         tokio::select! {
             second = signals.next() => {
-                say(ui, tr!("stopped at once; `recard resume` settles what was under way")).await;
+                say(ui, tr!("stopped at once; `recard recover` settles what was under way")).await;
                 second
             }
             () = self.grace_period_over() => first,

@@ -190,7 +190,7 @@ impl From<Error> for CliError {
             Error::Declined(declined) => declined_error(declined),
             Error::Unfinished(run) => {
                 Self::refused(tr!("the run {run} was cut before its end; nothing was written", run))
-                    .hint(tr!("`recard resume` finds out what became of it, and closes it"))
+                    .hint(tr!("`recard recover` finds out what became of it, and closes it"))
             }
             Error::OtherPortal { run, of, portal } => Self::refused(tr!(
                 "the run {run} is of the portal {portal}, and the webhook is one of {here}; nothing was written",

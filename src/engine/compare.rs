@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(
                 text,
                 format!(
-                    "the plan file names personal/{user}/simple, and the manifests do not select it so"
+                    "the plan file names personal/{user}/lead/simple, and the manifests do not select it so"
                 )
             );
         }

@@ -868,7 +868,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         if let Err(problem) = closing {
             self.stop_cause.get_or_insert(StopCause::Store(problem));
         }
-        let in_doubt = format!("sent, and not settled: {text}; `recard resume` asks the portal");
+        let in_doubt = format!("sent, and not settled: {text}; `recard recover` asks the portal");
         self.outcomes.extend(open.into_iter().map(|key| (key, Outcome::Unknown(in_doubt.clone()))));
         let totals = Totals::from_outcomes(self.outcomes.values());
         let targets = self

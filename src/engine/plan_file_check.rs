@@ -284,8 +284,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                format!("personal/2/simple not attempted: {dismissed}"),
-                "personal/4/simple not attempted: the portal does not know the person any more"
+                format!("personal/2/lead/simple not attempted: {dismissed}"),
+                "personal/4/lead/simple not attempted: the portal does not know the person any more"
                     .to_owned(),
             ]
         );

@@ -199,7 +199,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
     recover_mended(portal, log, archive, &whole, caller, settling, observer).await
 }
 
-/// Resumes a run whose journal lost lines, as [`resume`] does, with the intents that
+/// Recovers a run whose journal lost lines, as [`recover`] does, with the intents that
 /// [`mend`](super::mend()) added.
 ///
 /// The intent of a doubtful target may stand in a lost line. So such a target is never called not
@@ -207,7 +207,7 @@ pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
 ///
 /// # Errors
 ///
-/// As [`resume`].
+/// As [`recover`].
 pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
     portal: &P,
     log: &mut L,

@@ -1,4 +1,4 @@
-//! Apply, resume and restore on fakes: two worlds, one difference, compared as values.
+//! Apply, recover and restore on fakes: two worlds, one difference, compared as values.
 //!
 //! What the tests share is here; the tests are in modules by subject.
 

@@ -43,6 +43,20 @@ impl fmt::Display for LeadCustomerType {
     }
 }
 
+/// The text is not the word of a [`LeadCustomerType`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is neither simple nor repeat")]
+pub struct ParseLeadTypeError(String);
+
+impl FromStr for LeadCustomerType {
+    type Err = ParseLeadTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseLeadTypeError> {
+        let found = Self::ALL.into_iter().find(|lead| lead.as_str() == text);
+        found.ok_or_else(|| ParseLeadTypeError(text.to_owned()))
+    }
+}
+
 /// Whose card: one person's own, or the one for everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CardScope {
@@ -55,8 +69,9 @@ pub enum CardScope {
 /// A target: one card of one person, or one common card.
 ///
 /// The order is: common cards first, then people by id, and `simple` before `repeat`. The text form
-/// is `common/repeat` or `personal/42/simple`; it is stable, and stands in plan files, journals and
-/// reports.
+/// is `common/lead/repeat` or `personal/42/lead/simple`: scope, kind of card, and what selects it
+/// within the kind. It is stable, and stands in plan files, journals and reports. The short form of
+/// earlier versions (`personal/42/simple`) is read as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CardKey {
     /// Whose card.
@@ -85,25 +100,28 @@ impl CardKey {
     }
 }
 
+/// The kind of card in the text form of a target.
+const KIND: &str = "lead";
+
 impl fmt::Display for CardKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope {
-            CardScope::Common => write!(f, "common/{}", self.lead.as_str()),
-            CardScope::Personal(user) => write!(f, "personal/{user}/{}", self.lead.as_str()),
+            CardScope::Common => write!(f, "common/{KIND}/{}", self.lead.as_str()),
+            CardScope::Personal(user) => write!(f, "personal/{user}/{KIND}/{}", self.lead.as_str()),
         }
     }
 }
 
 /// The text is not the text form of a [`CardKey`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}", tr!("a target looks like common/repeat or personal/42/simple, not {what}", what = format_args!("{:?}", .0)))]
+#[error("{}", tr!("a target looks like common/lead/repeat or personal/42/lead/simple, not {what}", what = format_args!("{:?}", .0)))]
 pub struct ParseCardKeyError(String);
 
 impl FromStr for CardKey {
     type Err = ParseCardKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseCardKeyError> {
-        let mut parts = text.split('/');
+        let mut parts = text.split('/').peekable();
         let scope = match parts.next() {
             Some("common") => Some(CardScope::Common),
             Some("personal") => {
@@ -111,11 +129,9 @@ impl FromStr for CardKey {
             }
             _ => None,
         };
-        let lead = match parts.next() {
-            Some("simple") => Some(LeadCustomerType::Simple),
-            Some("repeat") => Some(LeadCustomerType::Repeat),
-            _ => None,
-        };
+        // The short form names no kind.
+        parts.next_if_eq(&KIND);
+        let lead = parts.next().and_then(|word| word.parse().ok());
         match (scope, lead, parts.next()) {
             (Some(scope), Some(lead), None) => Ok(Self { scope, lead }),
             _ => Err(ParseCardKeyError(text.to_owned())),
@@ -138,12 +154,28 @@ mod tests {
         for text in [
             "",
             "common",
+            "common/lead",
+            "common/lead/lead/simple",
+            "common/simple/lead",
+            "lead/simple",
             "personal/42",
-            "personal/0/simple",
-            "common/simple/x",
+            "personal/42/lead",
+            "personal/0/lead/simple",
+            "common/lead/simple/x",
             "personal/42/both",
         ] {
             assert!(text.parse::<CardKey>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn short_form_of_earlier_versions_is_read_and_not_written() {
+        for (short, form) in [
+            ("common/repeat", "common/lead/repeat"),
+            ("personal/42/simple", "personal/42/lead/simple"),
+        ] {
+            assert_eq!(short.parse::<CardKey>().unwrap(), form.parse().unwrap());
+            assert_eq!(short.parse::<CardKey>().unwrap().to_string(), form);
         }
     }
 
@@ -154,7 +186,7 @@ mod tests {
         keys.sort();
         assert_eq!(
             keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["common/repeat", "personal/9/simple", "personal/10/simple"]
+            ["common/lead/repeat", "personal/9/lead/simple", "personal/10/lead/simple"]
         );
     }
 }

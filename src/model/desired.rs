@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use thiserror::Error;
 
 use super::{CardKey, DepartmentId, LeadCustomerType, Person, UserId};
 
@@ -48,6 +51,19 @@ impl Generation {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The text is not the name of a [`Generation`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no generation")]
+pub struct ParseGenerationError(String);
+
+impl FromStr for Generation {
+    type Err = ParseGenerationError;
+
+    fn from_str(text: &str) -> Result<Self, ParseGenerationError> {
+        Self::new(text).ok_or_else(|| ParseGenerationError(text.to_owned()))
     }
 }
 

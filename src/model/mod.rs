@@ -1,9 +1,9 @@
 //! The nouns of recard: what a person, a card, a layout and a snapshot are.
 //!
-//! Everything else speaks in these words. The module does no I/O, knows no file format and derives
-//! no serde: what people write (`manifest`), what the portal speaks (`portal`) and what recard
-//! keeps (`records`) are three families of formats that change for different reasons, and each
-//! converts to and from the types here at its own border.
+//! Everything else speaks in these words. The module does no I/O and knows no file format. Serde is
+//! implemented for types with one stable text form alone: what people write (`manifest`), what the
+//! portal speaks (`portal`) and what recard keeps (`records`) are three families of formats that
+//! change for different reasons, and each converts to and from the types here at its own border.
 //!
 //! A value of a type in this module is right by construction: an id is in range, a layout is JSON,
 //! a target names exactly one stored row of the portal. Nobody checks again after the border.
@@ -21,6 +21,7 @@ mod person;
 mod selection;
 mod snapshot;
 mod state;
+mod text_serde;
 
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
 pub use desired::{

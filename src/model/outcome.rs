@@ -45,7 +45,7 @@ pub enum Outcome {
         /// The description.
         message: String,
     },
-    /// The portal accepted the reset, but the card still reads as customised.
+    /// The portal accepted the reset, but the card still reads as customized.
     StillCustomized,
     /// The card was lost in the last moment and could not be put back by recard. The text says what
     /// to do.
@@ -115,14 +115,14 @@ impl Outcome {
             Self::ResetBlind => "reset-blind",
             Self::AlreadyDefault => "already-default",
             Self::Changed => "changed",
-            Self::Compensated => "put-back",
+            Self::Compensated => "lost-update-restored",
             Self::Restored => "restored",
             Self::RestoredUnseen => "restored-unseen",
             Self::RestoredInPart(_) => "restored-in-part",
             Self::NewerKept => "newer-kept",
             Self::NewerInBackup(_) => "newer-in-backup",
             Self::Refused { .. } => "refused",
-            Self::StillCustomized => "still-customised",
+            Self::StillCustomized => "still-customized",
             Self::Lost(_) => "lost",
             Self::Unknown(_) => "unknown",
             Self::NotAttempted(_) => "not-attempted",
@@ -159,7 +159,7 @@ impl fmt::Display for Outcome {
             Self::Refused { code, message } => {
                 f.write_str(&tr!("refused by the portal: {message} ({code})", message, code))
             }
-            Self::StillCustomized => f.write_str(&tr!("reset, but still reads as customised")),
+            Self::StillCustomized => f.write_str(&tr!("reset, but still reads as customized")),
             Self::Lost(advice) => f.write_str(&tr!("lost in the last moment: {advice}", advice = Text::from_msgid(advice))),
             Self::Unknown(reason) => f.write_str(&tr!("unknown: {reason}", reason = Text::from_msgid(reason))),
             Self::NotAttempted(reason) => f.write_str(&tr!("not attempted: {reason}", reason = Text::from_msgid(reason))),

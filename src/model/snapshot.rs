@@ -1,6 +1,7 @@
 //! What was seen of the portal, holes included.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -44,7 +45,7 @@ pub enum TrustEvidence {
     DifferingRead,
     /// The store keeps a proof of an earlier command, and no answer of this one contradicts it.
     KeptProof,
-    /// The run that is restored or resumed recorded a proof, and no answer contradicts it.
+    /// The run that is restored or recovered recorded a proof, and no answer contradicts it.
     RunRecord,
 }
 
@@ -81,6 +82,12 @@ impl TrustEvidence {
             | Self::DifferingRead => true,
             Self::KeptProof | Self::RunRecord => false,
         }
+    }
+}
+
+impl fmt::Display for TrustEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -84,9 +84,9 @@ impl KeepReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::AtDefault => "at-default",
-            Self::CommonDefault => "stand-in",
-            Self::AlreadyReset(_) => "had-its-turn",
-            Self::CustomizedAgain(_) => "customised-again",
+            Self::CommonDefault => "common-default",
+            Self::AlreadyReset(_) => "already-reset",
+            Self::CustomizedAgain(_) => "customized-again",
         }
     }
 }
@@ -95,7 +95,7 @@ impl Removal {
     /// The word for machine output; never changes.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Layout(_) => "customised",
+            Self::Layout(_) => "customized",
             Self::Unread => "unread",
         }
     }
@@ -137,7 +137,7 @@ impl fmt::Display for KeepReason {
                 f.write_str(&tr!("had its reset for {generation}", generation))
             }
             Self::CustomizedAgain(generation) => {
-                f.write_str(&tr!("customised again after its reset for {generation}", generation))
+                f.write_str(&tr!("customized again after its reset for {generation}", generation))
             }
         }
     }

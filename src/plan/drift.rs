@@ -71,12 +71,12 @@ impl DriftKind {
     /// The word for machine output; never changes.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Customized => "customised",
+            Self::Customized => "customized",
             Self::NotYetReset => "not-yet-reset",
             Self::NewInGroup => "new-in-group",
             Self::Dismissed => "dismissed",
             Self::OutOfReach => "out-of-reach",
-            Self::CustomizedAgain => "customised-again",
+            Self::CustomizedAgain => "customized-again",
         }
     }
 
@@ -108,12 +108,12 @@ impl DriftKind {
 impl fmt::Display for DriftKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
-            Self::Customized => tr!("customised"),
+            Self::Customized => tr!("customized"),
             Self::NotYetReset => tr!("not yet reset"),
             Self::NewInGroup => tr!("new in group"),
             Self::Dismissed => tr!("dismissed"),
             Self::OutOfReach => tr!("out of reach"),
-            Self::CustomizedAgain => tr!("customised again"),
+            Self::CustomizedAgain => tr!("customized again"),
         })
     }
 }

@@ -48,7 +48,7 @@ impl OnceState {
             Self::NewInGroup => "new-in-group",
             Self::Dismissed => "dismissed",
             Self::OutOfReach => "out-of-reach",
-            Self::CustomizedAgain => "customised-again",
+            Self::CustomizedAgain => "customized-again",
             Self::Done => "done",
         }
     }
@@ -75,7 +75,7 @@ impl fmt::Display for OnceState {
             Self::NewInGroup => tr!("new in the group"),
             Self::Dismissed => tr!("gone user"),
             Self::OutOfReach => tr!("out of reach"),
-            Self::CustomizedAgain => tr!("customised again after its reset"),
+            Self::CustomizedAgain => tr!("customized again after its reset"),
             Self::Done => tr!("done"),
         })
     }
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_was_arranged_anew_is_customised_again_and_kept() {
+    fn a_card_that_was_arranged_anew_is_customized_again_and_kept() {
         let made =
             planned(&[(simple(2), customized())], &Mode::Once(generation()), &[simple(2)], &[]);
         assert_eq!(made.targets[0].once, Some(OnceState::CustomizedAgain));

@@ -82,7 +82,7 @@ prop_compose! {
         let gaps = targets.iter().filter(|target| gaps.contains(&target.key)).map(|target| (target.key, gap)).collect();
         let desired = DesiredState { targets, guards, gaps, ..DesiredState::default() };
         let previous_selections = previous_selection.map(|people| (manifest, people)).into_iter().collect();
-        // A portal whose reads are not trusted never shows another person's card as customised:
+        // A portal whose reads are not trusted never shows another person's card as customized:
         // observation sees to it.
         let believable = |(key, observed): (CardKey, Observed)| match (&observed, key.user()) {
             (Observed::Known(CardState::Customized(_)), Some(id)) if untrusted && id != user(caller) => {

@@ -1,6 +1,6 @@
 //! What the engine asks of the world, in words of the domain.
 //!
-//! The engine resolves, observes, applies, resumes and restores through these traits and never sees
+//! The engine resolves, observes, applies, recovers and restores through these traits and never sees
 //! HTTP or a file. The adapters are `portal` and `store`; the tests bring fakes that fail at every
 //! step.
 //!

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checked_lines::{CheckedLines, LineError, split};
+use super::journal::EndV1;
 use super::sealed::{RecordFormat, canonical_digest};
+use super::stored::{self, Stored};
 use super::{FormatError, no_duplicate_keys, parsed};
 use crate::model::{Digest, PortalId, RunId, Totals};
 use crate::ports::Interrupted;
@@ -81,36 +83,38 @@ pub struct AuditLine {
 #[serde(deny_unknown_fields)]
 struct AuditLineV1 {
     format: String,
-    at: String,
+    at: Timestamp,
     actor: String,
     host: String,
     process: u32,
-    event: AuditEventV1,
-    previous: String,
+    #[serde(with = "stored")]
+    event: AuditEvent,
+    previous: Digest,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum AuditEventV1 {
+pub(super) enum AuditEventV1 {
     RunStarted {
-        run: String,
-        restores: Option<String>,
+        run: RunId,
+        restores: Option<RunId>,
         targets: u32,
     },
     RunReopened {
-        run: String,
+        run: RunId,
         torn: u32,
     },
     RunClosed {
-        run: String,
+        run: RunId,
         done: u32,
         skipped: u32,
         failed: u32,
         unknown: u32,
-        end: super::journal::EndV1,
+        #[serde(with = "EndV1")]
+        end: Interrupted,
     },
     PlanUsed {
-        plan: String,
+        plan: Digest,
     },
     LockTakenOver {
         owner: String,
@@ -132,12 +136,12 @@ pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Dig
     let AuditEntry { at, actor, host, process, event } = entry;
     let form = AuditLineV1 {
         format: FORMAT.text(),
-        at: at.to_string(),
+        at: *at,
         actor: actor.clone(),
         host: host.clone(),
         process: *process,
-        event: event.into(),
-        previous: previous.to_string(),
+        event: event.clone(),
+        previous,
     };
     let mut object = super::sealed::as_object(&form)?;
     let json = serde_json::to_string(&object).map_err(FormatError::not_writable)?;
@@ -228,60 +232,44 @@ pub fn decode_audit(json: &str) -> Result<AuditLine, FormatError> {
     }
     let AuditLineV1 { format: _, at, actor, host, process, event, previous } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)?;
-    let entry = AuditEntry { at: parsed(&at)?, actor, host, process, event: event.try_into()? };
-    Ok(AuditLine { entry, previous: parsed(&previous)?, digest })
+    let entry = AuditEntry { at, actor, host, process, event };
+    Ok(AuditLine { entry, previous, digest })
+}
+
+impl Stored for AuditEvent {
+    type Form = AuditEventV1;
 }
 
 impl From<&AuditEvent> for AuditEventV1 {
     fn from(event: &AuditEvent) -> Self {
-        match event {
-            AuditEvent::RunStarted { run, restores, targets } => Self::RunStarted {
-                run: run.to_string(),
-                restores: restores.as_ref().map(ToString::to_string),
-                targets: *targets,
-            },
-            AuditEvent::RunReopened { run, torn } => {
-                Self::RunReopened { run: run.to_string(), torn: *torn }
+        match event.clone() {
+            AuditEvent::RunStarted { run, restores, targets } => {
+                Self::RunStarted { run, restores, targets }
             }
+            AuditEvent::RunReopened { run, torn } => Self::RunReopened { run, torn },
             AuditEvent::RunClosed { run, totals, interrupted } => {
-                let Totals { done, skipped, failed, unknown } = *totals;
-                Self::RunClosed {
-                    run: run.to_string(),
-                    done,
-                    skipped,
-                    failed,
-                    unknown,
-                    end: (*interrupted).into(),
-                }
+                let Totals { done, skipped, failed, unknown } = totals;
+                Self::RunClosed { run, done, skipped, failed, unknown, end: interrupted }
             }
-            AuditEvent::PlanUsed(plan) => Self::PlanUsed { plan: plan.to_string() },
-            AuditEvent::LockTakenOver(owner) => Self::LockTakenOver { owner: owner.clone() },
+            AuditEvent::PlanUsed(plan) => Self::PlanUsed { plan },
+            AuditEvent::LockTakenOver(owner) => Self::LockTakenOver { owner },
         }
     }
 }
 
-impl TryFrom<AuditEventV1> for AuditEvent {
-    type Error = FormatError;
-
-    fn try_from(form: AuditEventV1) -> Result<Self, FormatError> {
-        Ok(match form {
-            AuditEventV1::RunStarted { run, restores, targets } => Self::RunStarted {
-                run: parsed(&run)?,
-                restores: super::parse_optional(restores.as_ref())?,
-                targets,
-            },
-            AuditEventV1::RunReopened { run, torn } => {
-                Self::RunReopened { run: parsed(&run)?, torn }
+impl From<AuditEventV1> for AuditEvent {
+    fn from(form: AuditEventV1) -> Self {
+        match form {
+            AuditEventV1::RunStarted { run, restores, targets } => {
+                Self::RunStarted { run, restores, targets }
             }
-            AuditEventV1::RunClosed { run, done, skipped, failed, unknown, end } => {
-                Self::RunClosed {
-                    run: parsed(&run)?,
-                    totals: Totals { done, skipped, failed, unknown },
-                    interrupted: end.into(),
-                }
+            AuditEventV1::RunReopened { run, torn } => Self::RunReopened { run, torn },
+            AuditEventV1::RunClosed { run, done, skipped, failed, unknown, end: interrupted } => {
+                let totals = Totals { done, skipped, failed, unknown };
+                Self::RunClosed { run, totals, interrupted }
             }
-            AuditEventV1::PlanUsed { plan } => Self::PlanUsed(parsed(&plan)?),
+            AuditEventV1::PlanUsed { plan } => Self::PlanUsed(plan),
             AuditEventV1::LockTakenOver { owner } => Self::LockTakenOver(owner),
-        })
+        }
     }
 }

@@ -15,7 +15,8 @@ use super::sealed::RecordFormat;
 use super::{FormatError, no_duplicate_keys, parse_optional, parsed};
 use crate::model::{CardKey, Digest, Layout};
 
-const FORMAT: RecordFormat = RecordFormat { name: "backup", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "backup", version: 2 };
 
 /// A layout that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,11 @@ struct BackupV1<'a> {
     format: String,
     /// The target, if it has a backup of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
+    target: Option<CardKey>,
     /// The digest of the canonical form.
-    digest: String,
+    digest: Digest,
     /// The digest of the bytes of the text.
-    bytes: String,
+    bytes: Digest,
     /// The text.
     layout: Cow<'a, str>,
 }
@@ -51,9 +52,9 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
     let text = layout.as_json();
     let form = BackupV1 {
         format: FORMAT.text(),
-        target: target.map(|target| target.to_string()),
-        digest: layout.digest().to_string(),
-        bytes: Digest::hash(text.as_bytes()).to_string(),
+        target: *target,
+        digest: layout.digest(),
+        bytes: Digest::hash(text.as_bytes()),
         layout: text.into(),
     };
     serde_json::to_string(&form).map_err(FormatError::not_writable)
@@ -70,14 +71,14 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     FORMAT.check_object(&object)?;
     let BackupV1 { format: _, target, digest, bytes: sum, layout: text } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)?;
-    if Digest::hash(text.as_bytes()) != parsed(&sum)? {
+    if Digest::hash(text.as_bytes()) != sum {
         return Err(FormatError::Altered("digest"));
     }
     let layout = Layout::from_json(&text).map_err(FormatError::invalid)?;
-    if layout.digest() != parsed(&digest)? {
+    if layout.digest() != digest {
         return Err(FormatError::Altered("digest"));
     }
-    Ok(Backup { target: parse_optional(target.as_ref())?, layout })
+    Ok(Backup { target, layout })
 }
 
 /// By what a backup is found: its target, if it has one of its own, and the digest of its layout.
@@ -134,9 +135,11 @@ mod tests {
         let json =
             encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() })
                 .unwrap();
-        for field in
-            [r#""digest":"x""#, r#""target":"personal/8/simple","target":null"#, r#""layout":"{}""#]
-        {
+        for field in [
+            r#""digest":"x""#,
+            r#""target":"personal/8/lead/simple","target":null"#,
+            r#""layout":"{}""#,
+        ] {
             let twice = format!("{{{field},{}", &json[1..]);
             let problem = decode_backup(twice.as_bytes()).unwrap_err().to_string();
             assert!(problem.contains("stands there twice"), "{field}: {problem}");

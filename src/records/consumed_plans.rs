@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::sealed::RecordFormat;
-use super::{FormatError, no_duplicate_keys, parsed};
+use super::{FormatError, no_duplicate_keys};
 use crate::model::Digest;
 
 const FORMAT: RecordFormat = RecordFormat { name: "used-plan", version: 1 };
@@ -23,8 +23,8 @@ pub struct ConsumedPlan {
 #[serde(deny_unknown_fields)]
 struct ConsumedPlanV1 {
     format: String,
-    plan: String,
-    at: String,
+    plan: Digest,
+    at: Timestamp,
 }
 
 /// A used plan as one JSON object on one line.
@@ -34,7 +34,7 @@ struct ConsumedPlanV1 {
 /// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_consumed_plan(used: ConsumedPlan) -> Result<String, FormatError> {
     let ConsumedPlan { plan, at } = used;
-    let form = ConsumedPlanV1 { format: FORMAT.text(), plan: plan.to_string(), at: at.to_string() };
+    let form = ConsumedPlanV1 { format: FORMAT.text(), plan, at };
     serde_json::to_string(&form).map_err(FormatError::not_writable)
 }
 
@@ -48,5 +48,5 @@ pub fn decode_consumed_plan(json: &str) -> Result<ConsumedPlan, FormatError> {
     FORMAT.check_object(&object)?;
     let ConsumedPlanV1 { format: _, plan, at } =
         serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)?;
-    Ok(ConsumedPlan { plan: parsed(&plan)?, at: parsed(&at)? })
+    Ok(ConsumedPlan { plan, at })
 }

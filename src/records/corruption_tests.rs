@@ -11,12 +11,12 @@ use crate::model::{CurrentSelection, Digest, Outcome, RunId, Selections, Totals,
 use crate::ports::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
 
 /// Something that was written, and the reader of it.
-struct Sample {
+pub(super) struct Sample {
     /// The function that reads it, by the name that this module gives it.
-    decoder: &'static str,
-    bytes: Vec<u8>,
+    pub(super) decoder: &'static str,
+    pub(super) bytes: Vec<u8>,
     /// What is read, each part as text; a document has one part, a file of lines one for each line.
-    read: fn(&[u8]) -> Result<Vec<String>, FormatError>,
+    pub(super) read: fn(&[u8]) -> Result<Vec<String>, FormatError>,
     form: Form,
 }
 
@@ -127,7 +127,7 @@ fn backups() -> Vec<u8> {
 }
 
 /// Everything that is read back from a disk.
-fn written() -> Vec<Sample> {
+pub(super) fn written() -> Vec<Sample> {
     let document = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Document };
     let grows = |decoder, bytes, read| Sample { decoder, bytes, read, form: Form::Lines };
     let people = [UserId::FIRST];

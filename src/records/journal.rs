@@ -3,127 +3,129 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::lazy_seq::LazySeq;
-use super::outcome::OutcomeV2;
+use super::FormatError;
 use super::sealed::{RecordFormat, masked};
-use super::{FormatError, parse_optional, parse_optional_generation, parsed};
-use crate::model::{CardKey, Digest};
+use super::stored::{self, Stored};
+use crate::model::{CardKey, Digest, Generation, Outcome, PortalId, RunId, TrustEvidence, UserId};
 use crate::ports::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
-/// Version 2 adds the field `trust` to the head of a run.
-const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 2 };
+/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 3 };
 
-/// One line: its format, its number and its record.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JournalLineV2<'a> {
+/// One line that is written: its format, its number and its record.
+#[derive(Serialize)]
+struct JournalLine<'a> {
     format: String,
     number: u32,
-    record: RecordV2<'a>,
+    #[serde(serialize_with = "record")]
+    record: &'a JournalRecord,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum RecordV2<'a> {
-    Opened(Box<HeaderV2<'a>>),
-    Intent(IntentV2),
-    SetIntent(SetIntentV2),
-    Settled(CompletedV2),
-    Closed(ClosedV2),
+/// One line that is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JournalLineV2 {
+    #[serde(rename = "format")]
+    _format: String,
+    number: u32,
+    #[serde(with = "RecordV2")]
+    record: JournalRecord,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "JournalRecord", rename_all = "kebab-case", deny_unknown_fields)]
+enum RecordV2 {
+    Opened(#[serde(with = "HeaderV2")] RunHeader),
+    Intent {
+        #[serde(with = "stored::list")]
+        targets: Vec<(CardKey, Option<Digest>)>,
+    },
+    SetIntent {
+        target: CardKey,
+        digest: Digest,
+        /// Absent in records of earlier versions, and for a `set` of the plan.
+        #[serde(default = "planned", skip_serializing_if = "is_planned", with = "SetPurposeV2")]
+        purpose: SetPurpose,
+    },
+    #[serde(rename = "settled")]
+    Completed {
+        target: CardKey,
+        #[serde(rename = "result", with = "stored")]
+        outcome: Outcome,
+    },
+    Closed {
+        #[serde(rename = "end", with = "EndV1")]
+        interrupted: Interrupted,
+    },
 }
 
 /// What a run is about; also the head of its report, in which fields are sorted by their names.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HeaderV2<'a> {
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "RunHeader", deny_unknown_fields)]
+pub(super) struct HeaderV2 {
     actor: String,
-    caller: u32,
+    caller: UserId,
     commit: Option<String>,
-    manifest: Option<String>,
-    manifests: Vec<ReasonV2>,
-    portal: String,
-    purpose: PurposeV2,
-    targets: LazySeq<'a, PlannedCard, PlannedCardV2>,
+    manifest: Option<Digest>,
+    #[serde(rename = "manifests", with = "stored::list")]
+    reasons: Vec<(String, String)>,
+    portal: PortalId,
+    #[serde(with = "PurposeV2")]
+    purpose: RunPurpose,
+    #[serde(with = "stored::list")]
+    targets: Vec<PlannedCard>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    trust: Option<String>,
+    trust: Option<TrustEvidence>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "RunPurpose", rename_all = "kebab-case", deny_unknown_fields)]
 enum PurposeV2 {
     Apply,
     /// The run whose resets are undone.
-    Restore(String),
+    Restore(RunId),
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReasonV2 {
+pub(super) struct ReasonV2 {
     name: String,
     reason: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlannedCardV2 {
-    digest: Option<String>,
-    generation: Option<String>,
-    target: String,
+pub(super) struct PlannedCardV2 {
+    digest: Option<Digest>,
+    generation: Option<Generation>,
+    target: CardKey,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct IntentV2 {
-    targets: Vec<BackedUpV2>,
+pub(super) struct BackedUpV2 {
+    target: CardKey,
+    digest: Option<Digest>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BackedUpV2 {
-    target: String,
-    digest: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetIntentV2 {
-    target: String,
-    digest: String,
-    /// Absent in records of earlier versions, and for a `set` of the plan.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    purpose: Option<SetPurposeV2>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "SetPurpose", rename_all = "kebab-case")]
 enum SetPurposeV2 {
+    Planned,
     Compensation,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CompletedV2 {
-    target: String,
-    result: OutcomeV2,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClosedV2 {
-    end: EndV1,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// End of a run.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Interrupted")]
 pub(super) enum EndV1 {
-    /// By itself.
-    Complete,
-    /// Because it was stopped.
-    Interrupted,
+    #[serde(rename = "complete")]
+    No,
+    #[serde(rename = "interrupted")]
+    Yes,
 }
 
 /// A record as one JSON object on one line; the number counts the journal's records from 1.
@@ -132,7 +134,7 @@ pub(super) enum EndV1 {
 ///
 /// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
-    let line = JournalLineV2 { format: FORMAT.text(), number, record: record.into() };
+    let line = JournalLine { format: FORMAT.text(), number, record };
     let json = serde_json::to_string(&line).map_err(FormatError::not_writable)?;
     Ok(masked(json.as_bytes()).unwrap_or(json))
 }
@@ -163,169 +165,68 @@ pub fn numbered_record(json: &str) -> Result<(u32, JournalRecord), FormatError> 
     let format =
         object.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
     FORMAT.check(format.as_deref().unwrap_or_default())?;
-    let JournalLineV2 { format: _, number, record } =
+    let JournalLineV2 { _format, number, record } =
         serde_json::from_str(json).map_err(FormatError::invalid)?;
-    Ok((number, record.try_into()?))
+    Ok((number, record))
 }
 
-impl<'a> From<&'a JournalRecord> for RecordV2<'a> {
-    fn from(record: &'a JournalRecord) -> Self {
-        match record {
-            JournalRecord::Opened(header) => Self::Opened(Box::new(header.into())),
-            JournalRecord::Intent { targets } => {
-                let form = |(key, digest): &(CardKey, Option<Digest>)| BackedUpV2 {
-                    target: key.to_string(),
-                    digest: digest.map(|digest| digest.to_string()),
-                };
-                Self::Intent(IntentV2 { targets: targets.iter().map(form).collect() })
-            }
-            JournalRecord::SetIntent { target, digest, purpose } => Self::SetIntent(SetIntentV2 {
-                target: target.to_string(),
-                digest: digest.to_string(),
-                purpose: match purpose {
-                    SetPurpose::Planned => None,
-                    SetPurpose::Compensation => Some(SetPurposeV2::Compensation),
-                },
-            }),
-            JournalRecord::Completed { target, outcome } => {
-                Self::Settled(CompletedV2 { target: target.to_string(), result: outcome.into() })
-            }
-            JournalRecord::Closed { interrupted } => {
-                Self::Closed(ClosedV2 { end: (*interrupted).into() })
-            }
-        }
+fn record<S: Serializer>(record: &&JournalRecord, serializer: S) -> Result<S::Ok, S::Error> {
+    RecordV2::serialize(record, serializer)
+}
+
+fn planned() -> SetPurpose {
+    SetPurpose::Planned
+}
+
+fn is_planned(purpose: &SetPurpose) -> bool {
+    *purpose == SetPurpose::Planned
+}
+
+impl Stored for (String, String) {
+    type Form = ReasonV2;
+}
+
+impl From<&(String, String)> for ReasonV2 {
+    fn from((name, reason): &(String, String)) -> Self {
+        Self { name: name.clone(), reason: reason.clone() }
     }
 }
 
-impl TryFrom<RecordV2<'_>> for JournalRecord {
-    type Error = FormatError;
-
-    fn try_from(form: RecordV2<'_>) -> Result<Self, FormatError> {
-        Ok(match form {
-            RecordV2::Opened(header) => Self::Opened((*header).try_into()?),
-            RecordV2::Intent(IntentV2 { targets }) => {
-                let read = |BackedUpV2 { target, digest }: BackedUpV2| {
-                    Ok((parsed(&target)?, parse_optional(digest.as_ref())?))
-                };
-                Self::Intent {
-                    targets: targets.into_iter().map(read).collect::<Result<_, FormatError>>()?,
-                }
-            }
-            RecordV2::SetIntent(SetIntentV2 { target, digest, purpose }) => Self::SetIntent {
-                target: parsed(&target)?,
-                digest: parsed(&digest)?,
-                purpose: match purpose {
-                    None => SetPurpose::Planned,
-                    Some(SetPurposeV2::Compensation) => SetPurpose::Compensation,
-                },
-            },
-            RecordV2::Settled(CompletedV2 { target, result }) => {
-                Self::Completed { target: parsed(&target)?, outcome: result.into() }
-            }
-            RecordV2::Closed(ClosedV2 { end }) => Self::Closed { interrupted: end.into() },
-        })
+impl From<ReasonV2> for (String, String) {
+    fn from(ReasonV2 { name, reason }: ReasonV2) -> Self {
+        (name, reason)
     }
 }
 
-impl<'a> From<&'a RunHeader> for HeaderV2<'a> {
-    fn from(header: &'a RunHeader) -> Self {
-        let RunHeader { purpose, portal, caller, actor, manifest, commit, reasons, trust, targets } =
-            header;
-        let reason = |(name, reason): &(String, String)| ReasonV2 {
-            name: name.clone(),
-            reason: reason.clone(),
-        };
-        Self {
-            purpose: match purpose {
-                RunPurpose::Apply => PurposeV2::Apply,
-                RunPurpose::Restore(run) => PurposeV2::Restore(run.to_string()),
-            },
-            portal: portal.to_string(),
-            caller: caller.get(),
-            actor: actor.clone(),
-            manifest: manifest.map(|digest| digest.to_string()),
-            commit: commit.clone(),
-            manifests: reasons.iter().map(reason).collect(),
-            targets: LazySeq::from_slice(targets),
-            trust: trust.map(|evidence| evidence.as_str().to_owned()),
-        }
-    }
+impl Stored for PlannedCard {
+    type Form = PlannedCardV2;
 }
 
 impl From<&PlannedCard> for PlannedCardV2 {
     fn from(PlannedCard { key, digest, generation }: &PlannedCard) -> Self {
-        Self {
-            target: key.to_string(),
-            digest: digest.map(|digest| digest.to_string()),
-            generation: generation.as_ref().map(ToString::to_string),
-        }
+        Self { digest: *digest, generation: generation.clone(), target: *key }
     }
 }
 
-impl TryFrom<PlannedCardV2> for PlannedCard {
-    type Error = FormatError;
-
-    fn try_from(
-        PlannedCardV2 { target, digest, generation }: PlannedCardV2,
-    ) -> Result<Self, FormatError> {
-        Ok(Self {
-            key: parsed(&target)?,
-            digest: parse_optional(digest.as_ref())?,
-            generation: parse_optional_generation(generation.as_ref())?,
-        })
+impl From<PlannedCardV2> for PlannedCard {
+    fn from(PlannedCardV2 { digest, generation, target }: PlannedCardV2) -> Self {
+        Self { key: target, digest, generation }
     }
 }
 
-impl TryFrom<HeaderV2<'_>> for RunHeader {
-    type Error = FormatError;
+impl Stored for (CardKey, Option<Digest>) {
+    type Form = BackedUpV2;
+}
 
-    fn try_from(form: HeaderV2<'_>) -> Result<Self, FormatError> {
-        let HeaderV2 {
-            purpose,
-            portal,
-            caller,
-            actor,
-            manifest,
-            commit,
-            manifests,
-            targets,
-            trust,
-        } = form;
-        Ok(Self {
-            purpose: match purpose {
-                PurposeV2::Apply => RunPurpose::Apply,
-                PurposeV2::Restore(run) => RunPurpose::Restore(parsed(&run)?),
-            },
-            portal: parsed(&portal)?,
-            caller: crate::model::UserId::new(u64::from(caller)).map_err(FormatError::invalid)?,
-            actor,
-            manifest: parse_optional(manifest.as_ref())?,
-            commit,
-            reasons: manifests
-                .into_iter()
-                .map(|ReasonV2 { name, reason }| (name, reason))
-                .collect(),
-            trust: parse_optional(trust.as_ref())?,
-            targets: targets.into_items(),
-        })
+impl From<&(CardKey, Option<Digest>)> for BackedUpV2 {
+    fn from((target, digest): &(CardKey, Option<Digest>)) -> Self {
+        Self { target: *target, digest: *digest }
     }
 }
 
-impl From<Interrupted> for EndV1 {
-    fn from(interrupted: Interrupted) -> Self {
-        match interrupted {
-            Interrupted::No => Self::Complete,
-            Interrupted::Yes => Self::Interrupted,
-        }
-    }
-}
-
-impl From<EndV1> for Interrupted {
-    fn from(form: EndV1) -> Self {
-        match form {
-            EndV1::Complete => Self::No,
-            EndV1::Interrupted => Self::Yes,
-        }
+impl From<BackedUpV2> for (CardKey, Option<Digest>) {
+    fn from(BackedUpV2 { target, digest }: BackedUpV2) -> Self {
+        (target, digest)
     }
 }
 
@@ -338,8 +239,8 @@ mod tests {
         let closed = JournalRecord::Closed { interrupted: Interrupted::No };
         let missing = decode_record(3, &encode_record(4, &closed).unwrap()).unwrap_err();
         assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
-        let newer = decode_record(1, r#"{"format":"recard.journal/v3","number":1,"more":true}"#);
-        assert!(matches!(newer, Err(FormatError::TooNew { found: 3, known: 2 })));
+        let newer = decode_record(1, r#"{"format":"recard.journal/v4","number":1,"more":true}"#);
+        assert!(matches!(newer, Err(FormatError::TooNew { found: 4, known: 3 })));
     }
 
     #[test]
@@ -348,7 +249,7 @@ mod tests {
         let record = JournalRecord::Opened(header);
         let text = encode_record(1, &record).unwrap();
         assert!(!text.contains("trust"), "{text}");
-        assert_eq!(decode_record(1, &text.replace("journal/v2", "journal/v1")).unwrap(), record);
+        assert_eq!(decode_record(1, &text.replace("journal/v3", "journal/v1")).unwrap(), record);
         let unknown = text.replace("\"targets\":[]", "\"targets\":[],\"trust\":\"hearsay\"");
         assert!(matches!(decode_record(1, &unknown), Err(FormatError::Invalid(_))), "{unknown}");
     }

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::FormatError;
 use super::sealed::{RecordFormat, seal, unseal};
-use super::{FormatError, parsed};
-use crate::model::{CardKey, Layout, PortalId};
+use crate::model::{CardKey, Digest, Layout, PortalId};
 
-const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 2 };
 
 /// Layouts of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub enum LayoutExportContent {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LayoutExportV1 {
-    portal: String,
-    read: String,
+    portal: PortalId,
+    read: Timestamp,
     sanitized: bool,
     cards: Vec<ExportedCardV1>,
 }
@@ -48,8 +49,8 @@ struct LayoutExportV1 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExportedCardV1 {
-    target: String,
-    digest: String,
+    target: CardKey,
+    digest: Digest,
     layout: Value,
 }
 
@@ -62,14 +63,14 @@ pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatErro
     let LayoutExport { portal, read, content, cards } = bundle;
     let card = |(key, layout): &(CardKey, Layout)| {
         Ok(ExportedCardV1 {
-            target: key.to_string(),
-            digest: layout.digest().to_string(),
+            target: *key,
+            digest: layout.digest(),
             layout: serde_json::from_str(layout.as_json()).map_err(FormatError::NotJson)?,
         })
     };
     let form = LayoutExportV1 {
-        portal: portal.to_string(),
-        read: read.to_string(),
+        portal: portal.clone(),
+        read: *read,
         sanitized: *content == LayoutExportContent::Anonymized,
         cards: cards.iter().map(card).collect::<Result<_, FormatError>>()?,
     };
@@ -90,14 +91,14 @@ pub fn decode_layout_export(bytes: &[u8]) -> Result<LayoutExport, FormatError> {
     let LayoutExportV1 { portal, read, sanitized, cards } = unseal(FORMAT, bytes)?;
     let card = |ExportedCardV1 { target, digest, layout }: ExportedCardV1| {
         let layout = Layout::from_json(&layout.to_string()).map_err(FormatError::invalid)?;
-        if layout.digest() != parsed(&digest)? {
+        if layout.digest() != digest {
             return Err(FormatError::Altered("digest"));
         }
-        Ok((parsed(&target)?, layout))
+        Ok((target, layout))
     };
     Ok(LayoutExport {
-        portal: parsed(&portal)?,
-        read: parsed(&read)?,
+        portal,
+        read,
         content: if sanitized {
             LayoutExportContent::Anonymized
         } else {
@@ -119,14 +120,14 @@ mod tests {
             read: "2026-11-01T09:00:00Z".parse().unwrap(),
             content: LayoutExportContent::Original,
             cards: vec![
-                ("common/repeat".parse().unwrap(), layout("[]")),
+                ("common/lead/repeat".parse().unwrap(), layout("[]")),
                 (
-                    "personal/7/simple".parse().unwrap(),
+                    "personal/7/lead/simple".parse().unwrap(),
                     layout(
                         r#"[{"name":"main","title":"Привет","elements":[{"name":"A","optionFlags":"1"}]}]"#,
                     ),
                 ),
-                ("personal/8/simple".parse().unwrap(), layout("false")),
+                ("personal/8/lead/simple".parse().unwrap(), layout("false")),
             ],
         }
     }
@@ -135,7 +136,7 @@ mod tests {
     fn a_bundle_can_be_read_back() {
         let bytes = encode_layout_export(&bundle()).unwrap();
         assert_eq!(decode_layout_export(&bytes).unwrap(), bundle());
-        assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v1\""));
+        assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v2\""));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::sealed::{RecordFormat, canonical_digest};
-use super::{FormatError, generation, no_duplicate_keys, parse_optional, parsed};
+use super::{FormatError, no_duplicate_keys, parse_optional, parsed};
 use crate::model::{Ledger, LedgerEntry, PortalId};
 
-const FORMAT: RecordFormat = RecordFormat { name: "ledger", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "ledger", version: 2 };
 
 /// How many digits of an entry's SHA-256 sum are kept: as many as in front of a journal line.
 const CHECKSUM_DIGITS: usize = 16;
@@ -99,7 +100,7 @@ pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatEr
             )));
         }
         let entry = LedgerEntry { removed: parse_optional(form.removed.as_ref())? };
-        ledger.record_reset(generation(&form.generation)?, parsed(&form.target)?, entry);
+        ledger.record_reset(parsed(&form.generation)?, parsed(&form.target)?, entry);
     }
     Ok(ledger)
 }
@@ -131,7 +132,7 @@ mod tests {
         let text = String::from_utf8(encode_ledger(&samples::portal(), &ledger).unwrap()).unwrap();
         assert_eq!(decode_ledger(&samples::portal(), text.as_bytes()).unwrap(), ledger);
         let shorter: Vec<&str> =
-            text.lines().filter(|line| !line.contains("common/simple")).collect();
+            text.lines().filter(|line| !line.contains("common/lead/simple")).collect();
         let read = decode_ledger(&samples::portal(), shorter.join("\n").as_bytes()).unwrap();
         assert_eq!(read.iter().count(), ledger.iter().count() - 1);
     }
@@ -165,12 +166,12 @@ mod tests {
                 .unwrap();
         let problem = decode_ledger(
             &samples::portal(),
-            text.replace("common/simple", "personal/9/simple").as_bytes(),
+            text.replace("common/lead/simple", "personal/9/lead/simple").as_bytes(),
         )
         .unwrap_err();
         assert_eq!(
             problem.to_string(),
-            "the entry of personal/9/simple for 2026-11 does not fit its checksum"
+            "the entry of personal/9/lead/simple for 2026-11 does not fit its checksum"
         );
     }
 

@@ -25,7 +25,7 @@ pub struct LimiterState {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimiterStateV1 {
-    at: String,
+    at: Timestamp,
     level: String,
     /// Operating time by method, which earlier versions kept. It is read over, and written empty.
     operating: BTreeMap<String, Value>,
@@ -39,7 +39,7 @@ struct LimiterStateV1 {
 pub fn encode_limiter_state(stored: &LimiterState) -> Result<Vec<u8>, FormatError> {
     let LimiterState { at, level } = stored;
     let level = amount(*level)?.to_string();
-    seal(FORMAT, &LimiterStateV1 { at: at.to_string(), level, operating: BTreeMap::new() })
+    seal(FORMAT, &LimiterStateV1 { at: *at, level, operating: BTreeMap::new() })
 }
 
 /// Decodes a level from a sealed document.
@@ -49,7 +49,7 @@ pub fn encode_limiter_state(stored: &LimiterState) -> Result<Vec<u8>, FormatErro
 /// If it is no sealed document of this kind, of a newer version, or changed since it was written.
 pub fn decode_limiter_state(bytes: &[u8]) -> Result<LimiterState, FormatError> {
     let LimiterStateV1 { at, level, operating: _ } = unseal(FORMAT, bytes)?;
-    Ok(LimiterState { at: parsed(&at)?, level: amount(parsed(&level)?)? })
+    Ok(LimiterState { at, level: amount(parsed(&level)?)? })
 }
 
 /// Refuses a level that is negative or endless: a limiter that believed it would wait for ever.

@@ -34,9 +34,10 @@ mod audit;
 mod backup;
 mod checked_lines;
 mod consumed_plans;
+#[cfg(test)]
+mod earlier_versions;
 mod journal;
 mod layout_export;
-mod lazy_seq;
 mod ledger;
 mod limiter_state;
 mod lock;
@@ -47,6 +48,7 @@ mod read_proof;
 mod run_report;
 mod sealed;
 mod selection;
+mod stored;
 
 pub use anonymize::Anonymizer;
 pub use audit::{
@@ -82,7 +84,6 @@ pub(crate) mod samples;
 use thiserror::Error;
 
 use crate::i18n::english;
-use crate::model::Generation;
 
 /// Why bytes are not what recard wrote, or a value cannot be written.
 #[derive(Debug, Error)]
@@ -137,13 +138,4 @@ fn parse_optional<T: std::str::FromStr<Err: std::fmt::Display>>(
     text: Option<&String>,
 ) -> Result<Option<T>, FormatError> {
     text.map(|text| parsed(text)).transpose()
-}
-
-/// Reads a generation that may be missing.
-fn parse_optional_generation(text: Option<&String>) -> Result<Option<Generation>, FormatError> {
-    text.map(|text| generation(text)).transpose()
-}
-
-fn generation(text: &str) -> Result<Generation, FormatError> {
-    Generation::new(text).ok_or_else(|| FormatError::Invalid(format!("{text:?} is no generation")))
 }

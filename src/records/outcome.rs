@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stored::Stored;
 use crate::model::Outcome;
 
 // The variants without texts are written with braces: only then does serde refuse unknown fields
@@ -17,7 +18,7 @@ pub(super) enum OutcomeV2 {
     ResetBlind {},
     AlreadyDefault {},
     Changed {},
-    #[serde(rename = "put-back")]
+    #[serde(rename = "lost-update-restored", alias = "put-back")]
     Compensated {},
     Restored {},
     RestoredUnseen {},
@@ -32,7 +33,7 @@ pub(super) enum OutcomeV2 {
         code: String,
         message: String,
     },
-    #[serde(rename = "still-customised")]
+    #[serde(alias = "still-customised")]
     StillCustomized {},
     Lost {
         advice: String,
@@ -43,6 +44,10 @@ pub(super) enum OutcomeV2 {
     NotAttempted {
         reason: String,
     },
+}
+
+impl Stored for Outcome {
+    type Form = OutcomeV2;
 }
 
 impl From<&Outcome> for OutcomeV2 {
@@ -102,6 +107,17 @@ mod tests {
             let value = serde_json::to_value(OutcomeV2::from(&outcome)).unwrap();
             assert_eq!(value["outcome"], outcome.as_str());
             let read: OutcomeV2 = serde_json::from_value(value).unwrap();
+            assert_eq!(Outcome::from(read), outcome);
+        }
+    }
+
+    #[test]
+    fn words_of_earlier_versions_are_read() {
+        for (word, outcome) in
+            [("put-back", Outcome::Compensated), ("still-customised", Outcome::StillCustomized)]
+        {
+            let text = format!(r#"{{"outcome":"{word}"}}"#);
+            let read: OutcomeV2 = serde_json::from_str(&text).unwrap();
             assert_eq!(Outcome::from(read), outcome);
         }
     }

@@ -6,14 +6,16 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::FormatError;
 use super::sealed::{RecordFormat, seal, unseal};
-use super::{FormatError, parsed};
+
 use crate::model::{PortalId, TrustEvidence};
 
 const FORMAT: RecordFormat = RecordFormat { name: "read-proof", version: 1 };
 
 /// A proof, with its evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadProof {
     /// The time of the evidence.
     pub at: Timestamp,
@@ -23,23 +25,14 @@ pub struct ReadProof {
     pub evidence: TrustEvidence,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReadProofV1 {
-    at: String,
-    evidence: String,
-    portal: String,
-}
-
 /// Writes a proof as a sealed document.
 ///
 /// # Errors
 ///
 /// If the evidence is a record itself: a proof of a proof would never age.
 pub fn encode_read_proof(proof: &ReadProof) -> Result<Vec<u8>, FormatError> {
-    let ReadProof { at, portal, evidence } = proof;
-    let evidence = seen(*evidence)?.as_str().to_owned();
-    seal(FORMAT, &ReadProofV1 { at: at.to_string(), evidence, portal: portal.to_string() })
+    check(proof)?;
+    seal(FORMAT, proof)
 }
 
 /// Reads a proof from a sealed document.
@@ -49,20 +42,15 @@ pub fn encode_read_proof(proof: &ReadProof) -> Result<Vec<u8>, FormatError> {
 /// If it is no sealed document of this kind, of a newer version, changed since it was written, or
 /// without evidence.
 pub fn decode_read_proof(bytes: &[u8]) -> Result<ReadProof, FormatError> {
-    let ReadProofV1 { at, evidence, portal } = unseal(FORMAT, bytes)?;
-    Ok(ReadProof {
-        at: parsed(&at)?,
-        portal: parsed(&portal)?,
-        evidence: seen(parsed(&evidence)?)?,
-    })
+    let proof = unseal(FORMAT, bytes)?;
+    check(&proof)?;
+    Ok(proof)
 }
 
-fn seen(evidence: TrustEvidence) -> Result<TrustEvidence, FormatError> {
-    match evidence.is_seen() {
-        true => Ok(evidence),
-        false => {
-            Err(FormatError::Invalid(format!("{} is no evidence by itself", evidence.as_str())))
-        }
+fn check(proof: &ReadProof) -> Result<(), FormatError> {
+    match proof.evidence {
+        seen if seen.is_seen() => Ok(()),
+        other => Err(FormatError::Invalid(format!("{other} is no evidence by itself"))),
     }
 }
 
@@ -80,10 +68,10 @@ mod tests {
                 Err(problem) => assert!(!evidence.is_seen(), "{problem}"),
             }
         }
-        let form = |evidence: &str| ReadProofV1 {
-            at: samples::read_proof().at.to_string(),
-            evidence: evidence.to_owned(),
-            portal: samples::portal().to_string(),
+        let form = |evidence: &str| {
+            let mut form = serde_json::to_value(samples::read_proof()).unwrap();
+            form["evidence"] = evidence.into();
+            form
         };
         for evidence in ["kept-proof", "run-record", "", "seen"] {
             assert!(

@@ -3,18 +3,18 @@
 //! Fields are declared in the order of their names, as in plan files: a report has an entry for
 //! each of many people, and is written as it is sealed.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::FormatError;
 use super::journal::{EndV1, HeaderV2};
-use super::lazy_seq::LazySeq;
 use super::outcome::OutcomeV2;
 use super::sealed::{RecordFormat, seal_sorted, sorted, unseal};
-use super::{FormatError, parsed};
-use crate::model::{CardKey, Outcome, RunId, Totals};
+use super::stored::{self, Stored};
+use crate::model::{CardKey, Digest, Outcome, RunId, Totals};
 use crate::ports::{Interrupted, RunHeader};
 
-/// Version 2 adds the field `trust` to the head of a run.
-const FORMAT: RecordFormat = RecordFormat { name: "run", version: 2 };
+/// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "run", version: 3 };
 
 /// What a run was for and what became of each of its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,30 +29,48 @@ pub struct RunReport {
     pub targets: Vec<(CardKey, Outcome)>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RunReportV2<'a> {
-    end: EndV1,
-    #[serde(default)]
+/// A report that is written.
+#[derive(Serialize)]
+struct SealedRunReport<'a> {
+    #[serde(with = "EndV1")]
+    end: Interrupted,
     format: String,
-    header: HeaderV2<'a>,
-    run: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seal: Option<String>,
-    targets: LazySeq<'a, (CardKey, Outcome), TargetOutcomeV2>,
-    totals: TotalsV2,
+    #[serde(serialize_with = "header")]
+    header: &'a RunHeader,
+    run: &'a RunId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<Digest>,
+    #[serde(serialize_with = "stored::list::serialize")]
+    targets: &'a [(CardKey, Outcome)],
+    #[serde(with = "TotalsV2")]
+    totals: Totals,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// A report that was unsealed.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TargetOutcomeV2 {
+struct RunReportV2 {
+    #[serde(with = "EndV1")]
+    end: Interrupted,
+    #[serde(with = "HeaderV2")]
+    header: RunHeader,
+    run: RunId,
+    #[serde(with = "stored::list")]
+    targets: Vec<(CardKey, Outcome)>,
+    #[serde(with = "TotalsV2")]
+    totals: Totals,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetOutcomeV2 {
     #[serde(serialize_with = "sorted")]
     result: OutcomeV2,
-    target: String,
+    target: CardKey,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Totals", deny_unknown_fields)]
 struct TotalsV2 {
     done: u32,
     failed: u32,
@@ -60,17 +78,23 @@ struct TotalsV2 {
     unknown: u32,
 }
 
+fn header<S: Serializer>(header: &&RunHeader, serializer: S) -> Result<S::Ok, S::Error> {
+    HeaderV2::serialize(header, serializer)
+}
+
+impl Stored for (CardKey, Outcome) {
+    type Form = TargetOutcomeV2;
+}
+
 impl From<&(CardKey, Outcome)> for TargetOutcomeV2 {
-    fn from((key, outcome): &(CardKey, Outcome)) -> Self {
-        Self { target: key.to_string(), result: outcome.into() }
+    fn from((target, outcome): &(CardKey, Outcome)) -> Self {
+        Self { result: outcome.into(), target: *target }
     }
 }
 
-impl TryFrom<TargetOutcomeV2> for (CardKey, Outcome) {
-    type Error = FormatError;
-
-    fn try_from(TargetOutcomeV2 { target, result }: TargetOutcomeV2) -> Result<Self, FormatError> {
-        Ok((parsed(&target)?, result.into()))
+impl From<TargetOutcomeV2> for (CardKey, Outcome) {
+    fn from(TargetOutcomeV2 { result, target }: TargetOutcomeV2) -> Self {
+        (target, result.into())
     }
 }
 
@@ -88,15 +112,14 @@ impl RunReport {
 /// If JSON cannot hold it; nothing that recard keeps is such a value.
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted, targets } = report;
-    let Totals { done, skipped, failed, unknown } = report.totals();
-    seal_sorted(|seal| RunReportV2 {
-        end: (*interrupted).into(),
+    seal_sorted(|seal| SealedRunReport {
+        end: *interrupted,
         format: FORMAT.text(),
-        header: header.into(),
-        run: run.to_string(),
+        header,
+        run,
         seal,
-        targets: LazySeq::from_slice(targets),
-        totals: TotalsV2 { done, failed, skipped, unknown },
+        targets,
+        totals: report.totals(),
     })
 }
 
@@ -108,16 +131,9 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
 /// If it is no sealed document of this kind, of a newer version, changed since it was written, or
 /// does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
-    let RunReportV2 { end, format: _, header, run, seal: _, targets, totals } =
-        unseal(FORMAT, bytes)?;
-    let report = RunReport {
-        run: parsed(&run)?,
-        header: header.try_into()?,
-        interrupted: end.into(),
-        targets: targets.into_items(),
-    };
-    let TotalsV2 { done, skipped, failed, unknown } = totals;
-    if report.totals() != (Totals { done, skipped, failed, unknown }) {
+    let RunReportV2 { end: interrupted, header, run, targets, totals } = unseal(FORMAT, bytes)?;
+    let report = RunReport { run, header, interrupted, targets };
+    if report.totals() != totals {
         return Err(FormatError::Invalid("its totals are not the sums of its targets".to_owned()));
     }
     Ok(report)

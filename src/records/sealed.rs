@@ -61,11 +61,11 @@ pub(super) fn seal(format: RecordFormat, content: &impl Serialize) -> Result<Vec
         content: &'a T,
         format: String,
         #[serde(skip_serializing_if = "Option::is_none")]
-        seal: Option<String>,
+        seal: Option<Digest>,
     }
 
     let mut sealed = Sealed { content, format: format.text(), seal: None };
-    sealed.seal = Some(canonical_digest(&sealed)?.to_string());
+    sealed.seal = Some(canonical_digest(&sealed)?);
     let bytes = serde_json_canonicalizer::to_vec(&sealed).map_err(FormatError::not_writable)?;
     finished(bytes)
 }
@@ -75,11 +75,10 @@ pub(super) fn seal(format: RecordFormat, content: &impl Serialize) -> Result<Vec
 /// nothing has to be held to be sorted: what is about many people is long. `form` makes the form
 /// with the given seal.
 pub(super) fn seal_sorted<T: Serialize>(
-    form: impl Fn(Option<String>) -> T,
+    form: impl Fn(Option<Digest>) -> T,
 ) -> Result<Vec<u8>, FormatError> {
     let seal = sorted_digest(&form(None))?;
-    let bytes =
-        serde_json::to_vec(&form(Some(seal.to_string()))).map_err(FormatError::not_writable)?;
+    let bytes = serde_json::to_vec(&form(Some(seal))).map_err(FormatError::not_writable)?;
     finished(bytes)
 }
 
@@ -186,12 +185,12 @@ mod tests {
         let masked = serde_json::json!({"a": "x***\"", "z": ["***"]});
         let read: Value = unseal(FORMAT, &seal(FORMAT, &content).unwrap()).unwrap();
         assert_eq!(read, masked);
-        let form = |seal: Option<String>| {
+        let form = |seal: Option<Digest>| {
             let mut form =
                 serde_json::json!({"a": content["a"], "format": FORMAT.text(), "z": content["z"]});
             form.as_object_mut()
                 .unwrap()
-                .extend(seal.map(|seal| ("seal".to_owned(), Value::String(seal))));
+                .extend(seal.map(|seal| ("seal".to_owned(), Value::String(seal.to_string()))));
             form.sort_all_objects();
             form
         };

@@ -33,7 +33,7 @@ struct SelectionV2 {
     count: u32,
     file: String,
     order: u64,
-    people: Vec<u32>,
+    people: Vec<UserId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,8 +50,8 @@ struct SelectionsV1 {
 pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError> {
     let form = |(name, selection): (&str, &Selection)| {
         let Selection { count, people, file, order } = selection;
-        let people = people.iter().map(|user| user.get()).collect();
-        (name.to_owned(), SelectionV2 { count: *count, file: file.clone(), order: *order, people })
+        let (file, people) = (file.clone(), people.clone());
+        (name.to_owned(), SelectionV2 { count: *count, file, order: *order, people })
     };
     seal(
         FORMAT,
@@ -68,25 +68,16 @@ pub fn decode_selections(bytes: &[u8]) -> Result<Selections, FormatError> {
     let selections = match unseal(FORMAT, bytes)? {
         AnySelections::V2(SelectionsV2 { manifests }) => manifests
             .into_iter()
-            .map(|(name, form)| Ok((name, form.selection()?)))
-            .collect::<Result<_, FormatError>>()?,
+            .map(|(name, SelectionV2 { count, file, order, people })| {
+                (name, Selection { count, people, file, order })
+            })
+            .collect(),
         AnySelections::V1(SelectionsV1 { people }) => people
             .into_iter()
             .map(|(name, count)| (name, Selection { count, ..Selection::default() }))
             .collect(),
     };
     Ok(Selections::new(selections))
-}
-
-impl SelectionV2 {
-    fn selection(self) -> Result<Selection, FormatError> {
-        let Self { count, file, order, people } = self;
-        let people = people
-            .into_iter()
-            .map(|id| UserId::new(u64::from(id)).map_err(FormatError::invalid))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Selection { count, people, file, order })
-    }
 }
 
 #[cfg(test)]

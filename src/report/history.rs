@@ -154,7 +154,7 @@ impl ReportedRun<'_> {
         };
         let end = match self.stopped {
             None => Text::default(),
-            Some("unfinished") => tr!(", unfinished: recard resume"),
+            Some("unfinished") => tr!(", unfinished: recard recover"),
             Some(_) => tr!(", interrupted"),
         };
         let sums = tr!(

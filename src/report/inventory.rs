@@ -74,7 +74,7 @@ struct Counts {
 struct CommonCard {
     /// `simple` or `repeat`.
     lead_type: &'static str,
-    /// `default`, `customised` or `unread`.
+    /// `default`, `customized` or `unread`.
     state: &'static str,
 }
 
@@ -98,7 +98,7 @@ impl Inventory {
             lead_type: lead.as_str(),
             state: match survey.card(CardKey::common(lead)) {
                 CardPresence::Nothing => tr_later!("default"),
-                CardPresence::Card(_) => tr_later!("customised"),
+                CardPresence::Card(_) => tr_later!("customized"),
                 CardPresence::Unread => tr_later!("unread"),
             },
         });

@@ -40,7 +40,7 @@ impl Purpose {
             Self::Apply => "apply",
             Self::Drift => "drift",
             Self::Restore => "restore",
-            Self::Recover => "resume",
+            Self::Recover => "recover",
             Self::Show => "show",
         }
     }

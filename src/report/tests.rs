@@ -29,7 +29,7 @@ fn identity() -> Identity {
     }
 }
 
-/// A plan over people with a name each, all customised with a section of that title; every tenth
+/// A plan over people with a name each, all customized with a section of that title; every tenth
 /// cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     let origin = |line, selector| {
@@ -284,8 +284,8 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         "acknowledge: { users: 4999, common: [simple] }",
         "#### Held: 556",
         "#### To reset: 5000",
-        "`common/simple`",
-        "`personal/2/simple`",
+        "`common/lead/simple`",
+        "`personal/2/lead/simple`",
         "more; `--output json=FILE` or `csv=FILE` has all of them.\n\nApply takes",
     ];
     let found: Vec<usize> =

@@ -93,7 +93,7 @@ impl RunLog for FolderRunLog<'_> {
             // The trail comes first, once everything else is in the journal: a journal that is
             // closed while the trail has no word of it has then one explanation only, that somebody
             // cut the trail. A crash in between leaves a journal with an outcome for every target,
-            // which `resume` closes.
+            // which `recover` closes.
             Some(0) => {
                 if let Some(JournalRecord::Closed { interrupted }) = records.first() {
                     self.sync()?;

@@ -22,7 +22,7 @@ pub struct RunSummary {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
-    /// It did not: it runs, or it was cut and waits for `recard resume`.
+    /// It did not: it runs, or it was cut and waits for `recard recover`.
     Unfinished,
     /// Every target is settled.
     Closed(Interrupted),

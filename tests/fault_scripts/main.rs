@@ -3,7 +3,7 @@
 //! lost, and further runs bring everything to its default.
 //!
 //! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and
-//! settled by `resume`; one with what is left of the script; one when the trouble is over; and one
+//! settled by `recover`; one with what is left of the script; one when the trouble is over; and one
 //! that must find nothing to do. What is true is not guessed from the end: the portal tells what
 //! happened to each card, call by call.
 //!
@@ -141,7 +141,7 @@ fn without(state: &Value, rows: &BTreeSet<Row>) -> Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Whole,
-    /// Cut after so many records of the journal, and settled by `resume`.
+    /// Cut after so many records of the journal, and settled by `recover`.
     CutAfter(usize),
 }
 
@@ -379,7 +379,7 @@ async fn under_every_script_of_faults_the_report_is_true_and_a_further_run_conve
     // The scripts do strike, and lead to all kinds of ends: else nothing was tried.
     assert!(struck > 2 * SCRIPTS, "{struck}");
     // A command that breaks down is no refusal: it is read back, and tried again.
-    for word in ["reset", "put-back", "not-attempted", "unknown"] {
+    for word in ["reset", "lost-update-restored", "not-attempted", "unknown"] {
         assert!(findings.ends.contains_key(word), "no target ended as {word}: {findings:?}");
     }
     assert!(findings.unknown.contains_key(&Unknowable::Rejected), "{findings:?}");

@@ -105,7 +105,7 @@ fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCoun
             // in between.
             (RunEnd::Unfinished, Some(_)) => {
                 ui.warn(tr!(
-                    "the audit trail tells the end of the run {}, and its journal is not closed: `recard resume` closes it",
+                    "the audit trail tells the end of the run {}, and its journal is not closed: `recard recover` closes it",
                     run.run
                 ));
             }

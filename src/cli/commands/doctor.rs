@@ -406,7 +406,7 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
         Ok(Some(run)) => Check::warning(
             "runs",
             tr!("the run {run} was cut before its end", run),
-            tr!("`recard resume` finds out what became of it; until then apply refuses to start"),
+            tr!("`recard recover` finds out what became of it; until then apply refuses to start"),
         ),
         Err(problem) => failed("runs", CliError::from(problem)),
     });

@@ -1,4 +1,4 @@
-//! `recard resume`: settles a run that was cut.
+//! `recard recover`: completes an interrupted run.
 
 use crate::app::{self, RecoverOptions, RecoveredRun};
 use crate::cli::args::{GlobalArgs, RecoverArgs};
@@ -48,4 +48,23 @@ async fn recover(
         run_report::write_error(ui, &text, problem, &report.run, session.global_flags())
     })?;
     Ok(if is_incomplete { exit::PARTIAL } else { run_report::exit_code(&report.targets) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn resume_with_every_option_is_the_same_command() {
+        let parsed = |name: &str| {
+            let run = "20261101T090000Z-1a2b3c";
+            let options = ["--settle-time", "5m", "--ledger", "once.json", "--quiet"];
+            let words = ["recard", name, run].into_iter().chain(options);
+            format!("{:?}", Cli::try_parse_from(words).unwrap())
+        };
+        assert!(parsed("recover").contains("Recover("), "{}", parsed("recover"));
+        assert_eq!(parsed("resume"), parsed("recover"));
+    }
 }

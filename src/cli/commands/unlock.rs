@@ -52,7 +52,7 @@ pub(in crate::cli) async fn run(
     locked.audit_lock(AuditEvent::LockTakenOver(taken_over))?;
     ui.changed(&format!(
         "{}\n",
-        tr!("The lock was given back. If a run was cut, `recard resume` settles it.")
+        tr!("The lock was given back. If a run was cut, `recard recover` settles it.")
     ))?;
     Ok(exit::DONE)
 }

@@ -1,11 +1,11 @@
-//! `resume` itself cut before or after any single step, after an apply or a restore that was cut
+//! `recover` itself cut before or after any single step, after an apply or a restore that was cut
 //! before or after any single step.
 //!
 //! However often it dies, the next one comes to the end that an undisturbed one would have come to.
 
 use super::*;
 
-/// A run that is made, cut and resumed.
+/// A run that is made, cut and recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cutting {
     /// An apply in mode `once`, which marks its targets.
@@ -60,11 +60,11 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, PortalF
     Dead { world, portal, log, burnt: fuse.is_burnt() }
 }
 
-/// What there is after a resume: the cards, what became of each target, and what mode `once`
+/// What there is after a recovery: the cards, what became of each target, and what mode `once`
 /// remembers.
 type FinalState = (BTreeMap<CardKey, Layout>, Vec<TargetOutcome>, Ledger);
 
-async fn resume_to_the_end(dead: &Dead) -> FinalState {
+async fn recover_to_the_end(dead: &Dead) -> FinalState {
     let (records, caller) = (dead.log.records(), dead.portal.identity());
     let report = recover(
         &dead.portal,
@@ -84,7 +84,7 @@ async fn resume_to_the_end(dead: &Dead) -> FinalState {
 }
 
 #[tokio::test]
-async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to() {
+async fn a_recovery_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to() {
     let newer = || PortalFault::SavedBefore(simple(2), layout("newer"));
     let scripts: [(Cutting, &[(usize, PortalFault)]); 5] = [
         (Cutting::Apply, &[]),
@@ -93,24 +93,24 @@ async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
         (Cutting::Restore, &[]),
         (Cutting::Restore, &[(2, PortalFault::SavedBefore(simple(4), layout("newer")))]),
     ];
-    let (mut resumes_cut, mut put_back) = (0, 0);
+    let (mut recoveries_cut, mut put_back) = (0, 0);
     for (cutting, faults) in scripts {
         for cut in [Cut::Before, Cut::After] {
             for steps in 0.. {
                 let undisturbed = die(cutting, steps, cut, faults).await;
-                let wanted = resume_to_the_end(&undisturbed).await;
+                let wanted = recover_to_the_end(&undisturbed).await;
                 put_back += wanted
                     .1
                     .iter()
                     .filter(|settled| settled.outcome == Outcome::Compensated)
                     .count();
-                for resume_cut in [Cut::Before, Cut::After] {
-                    for resume_steps in 0.. {
+                for recovery_cut in [Cut::Before, Cut::After] {
+                    for recovery_steps in 0.. {
                         let dead = die(cutting, steps, cut, faults).await;
-                        let fuse = Fuse::after(resume_steps);
-                        let portal = dead.portal.clone().cut(&fuse, resume_cut);
+                        let fuse = Fuse::after(recovery_steps);
+                        let portal = dead.portal.clone().cut(&fuse, recovery_cut);
                         let (records, caller) = (dead.log.records(), dead.portal.identity());
-                        let mut log = dead.log.clone().cut(&fuse, resume_cut);
+                        let mut log = dead.log.clone().cut(&fuse, recovery_cut);
                         let cut_short = recover(
                             &portal,
                             &mut log,
@@ -122,14 +122,14 @@ async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
                         )
                         .await;
                         let told = format!(
-                            "{cutting:?} {cut:?} step {steps}, resume {resume_cut:?} step {resume_steps}, {faults:?}"
+                            "{cutting:?} {cut:?} step {steps}, recovery {recovery_cut:?} step {recovery_steps}, {faults:?}"
                         );
                         assert_eq!(fuse.is_burnt(), cut_short.is_err(), "{told}");
                         if !fuse.is_burnt() {
                             break;
                         }
-                        resumes_cut += 1;
-                        let (rows, targets, ledger) = resume_to_the_end(&dead).await;
+                        recoveries_cut += 1;
+                        let (rows, targets, ledger) = recover_to_the_end(&dead).await;
                         let (wanted_rows, wanted_targets, wanted_ledger) = &wanted;
                         assert_eq!(rows, *wanted_rows, "{told}");
                         assert_eq!(targets, *wanted_targets, "{told}");
@@ -142,6 +142,6 @@ async fn a_resume_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to
             }
         }
     }
-    assert!(resumes_cut > 500, "only {resumes_cut} resumes were cut");
-    assert!(put_back > 5, "only {put_back} layouts were put back by a resume");
+    assert!(recoveries_cut > 500, "only {recoveries_cut} recoveries were cut");
+    assert!(put_back > 5, "only {put_back} layouts were put back by a recovery");
 }

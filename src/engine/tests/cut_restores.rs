@@ -2,7 +2,7 @@
 //!
 //! Two restores are tried at every step number: one that puts back what an apply removed, over an
 //! empty card and over a newer layout, and the undoing of that restore, which removes a card as
-//! well. After the cut two ways lead on: `resume` first, as the command line demands it, or a
+//! well. After the cut two ways lead on: `recover` first, as the command line demands it, or a
 //! second restore at once. Both must come to the same cards, with reports that are true and add up,
 //! and undoing everything must lead back to what was there before.
 
@@ -23,7 +23,7 @@ enum Story {
 /// What comes after the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    ResumeFirst,
+    RecoverFirst,
     RestoreAgainFirst,
 }
 
@@ -165,7 +165,7 @@ async fn survive(
     }
 
     let recovered = match way {
-        Way::ResumeFirst => {
+        Way::RecoverFirst => {
             let recovered = scene.recover(&survivor).await;
             for settled in &recovered.targets {
                 let now = there.get(&settled.key);
@@ -186,7 +186,7 @@ async fn survive(
                     other => panic!("{other:?}: {told}"),
                 }
             }
-            assert_eq!(scene.rows(), there, "resume wrote: {told}");
+            assert_eq!(scene.rows(), there, "recovery wrote: {told}");
             let again = scene.restore(&of).await;
             assert!(again.is_none_or(|(_, report)| report.totals.is_clean()), "{told}");
             recovered
@@ -225,7 +225,7 @@ async fn survive(
 }
 
 #[tokio::test]
-async fn a_restore_killed_at_any_step_can_be_resumed_repeated_and_undone() {
+async fn a_restore_killed_at_any_step_can_be_recovered_repeated_and_undone() {
     let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
         &[(0, PortalFault::LostAfter)],
@@ -233,7 +233,7 @@ async fn a_restore_killed_at_any_step_can_be_resumed_repeated_and_undone() {
         &[(2, PortalFault::LostAfter), (3, PortalFault::LostBefore)],
     ];
     for story in [Story::PutsBack, Story::Undoes] {
-        for way in [Way::ResumeFirst, Way::RestoreAgainFirst] {
+        for way in [Way::RecoverFirst, Way::RestoreAgainFirst] {
             for faults in scripts {
                 for cut in [Cut::Before, Cut::After] {
                     let mut steps = 0;

@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// The whole life of a run that is killed at a step: resume, apply again, restore.
+/// The whole life of a run that is killed at a step: recover, apply again, restore.
 async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> bool {
     let rows = [(simple(2), "two"), (simple(3), "three"), (simple(4), "four"), (simple(5), "five")];
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
@@ -83,7 +83,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
 }
 
 #[tokio::test]
-async fn a_run_killed_at_any_step_can_be_resumed_restored_and_repeated() {
+async fn a_run_killed_at_any_step_can_be_recovered_restored_and_repeated() {
     let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
         &[(0, PortalFault::LostAfter)],
@@ -102,7 +102,7 @@ async fn a_run_killed_at_any_step_can_be_resumed_restored_and_repeated() {
 }
 
 #[tokio::test]
-async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
+async fn a_run_killed_while_it_puts_a_layout_back_is_recovered_to_the_same_end() {
     let newer = layout("newer");
     for cut in [Cut::Before, Cut::After] {
         let mut steps = 0;
@@ -152,7 +152,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_resumed_to_the_same_end() {
 }
 
 #[tokio::test]
-async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_resumed_to_the_same_end() {
+async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_recovered_to_the_same_end() {
     let newer = layout("newer");
     let mut intended = 0;
     for cut in [Cut::Before, Cut::After] {

@@ -22,7 +22,7 @@ async fn restore_save_before_the_set_is_stored_again_and_never_reported_as_resto
     let world = world(&[]);
     world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
     let (words, log) = restored(&world, false).await;
-    assert_eq!(words, ["put-back", "restored"]);
+    assert_eq!(words, ["lost-update-restored", "restored"]);
     assert_eq!(
         world.lock().unwrap().rows,
         [(simple(2), layout("newer")), (simple(3), layout("old"))].into()
@@ -181,7 +181,7 @@ async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along()
     world.lock().unwrap().faults.insert(0, PortalFault::Late(3, simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
     let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
-    assert_eq!(words, ["put-back", "reset"]);
+    assert_eq!(words, ["lost-update-restored", "reset"]);
     assert_eq!(world.lock().unwrap().rows, [(simple(2), layout("newer"))].into());
     assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
 }
@@ -189,7 +189,7 @@ async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along()
 #[tokio::test(start_paused = true)]
 async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
     for (age, changed) in
-        [(Duration::from_secs(299), "put-back"), (Duration::from_secs(301), "changed")]
+        [(Duration::from_secs(299), "lost-update-restored"), (Duration::from_secs(301), "changed")]
     {
         let world = world(&[(simple(2), "two"), (simple(3), "three")]);
         let portal = InMemoryPortal::new(&world);

@@ -132,7 +132,7 @@ async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
     let report = restore(&InMemoryPortal::new(&world), &mut log, &plan, just_read(), &stop, &quiet)
         .await
         .unwrap();
-    assert_eq!(words(&report), ["put-back", "reset"]);
+    assert_eq!(words(&report), ["lost-update-restored", "reset"]);
     assert_eq!(world.lock().unwrap().rows, BTreeMap::from([(simple(2), layout("newer"))]));
     assert!(log.disk().backups.contains_key(&layout("newer").digest()));
     let intent = JournalRecord::SetIntent {

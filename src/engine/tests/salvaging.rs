@@ -92,7 +92,7 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
 }
 
 #[tokio::test]
-async fn a_resume_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
+async fn a_recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
     let (header, log) =
         head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
     // One is gone, one is as before, one was arranged anew.

@@ -16,17 +16,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
-use super::FormatError;
-use super::sealed::{RecordFormat, masked, seal_sorted, sorted_digest, unseal};
+use super::sealed::{RecordFormat, canonical_digest, masked, seal_sorted, sorted_digest, unseal};
+use super::{FormatError, stored};
 use crate::model::{
     CardKey, Digest, Generation, GuardLimits, Layout, Origin, PersonName, PortalId, UserId,
 };
 use crate::plan::{Decision, KeepReason, Plan, PlanCounts, PlannedTarget, Removal, Violation};
-use v1::{PlanFileContentV1, PlanFileV1};
+use v1::CountsV1;
 
-const FORMAT: RecordFormat = RecordFormat { name: "plan-file", version: 1 };
+/// Version 2 names the kind in targets.
+const FORMAT: RecordFormat = RecordFormat { name: "plan-file", version: 2 };
 
 /// Two machines whose clocks differ by more than this have no clocks that are kept.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -44,87 +47,127 @@ pub struct PlanFile {
 }
 
 /// What a plan file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Fields are declared in the order of their names in the file, which is the order of the canonical
+/// form: a file is written as it is sealed, one target after the other. A field in another place is
+/// found by the reader, which sorts before it compares with the seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanFileContent {
-    /// When it was made.
-    pub created: Timestamp,
-    /// From when on it is refused.
-    pub expires: Timestamp,
-    /// The portal that it is for.
-    pub portal: PortalId,
+    /// What would have stood against the plan, had a manifest not acknowledged it.
+    #[serde(with = "stored::list")]
+    pub acknowledged: Vec<Violation>,
+    /// What stood against the plan when it was made.
+    #[serde(rename = "breaches", with = "stored::list")]
+    pub violations: Vec<Violation>,
     /// The owner of the webhook that it was made with.
     pub caller: UserId,
     /// The owner's name, for people to read; may be empty.
     pub caller_name: String,
+    /// The commit of the manifests, if it is known.
+    pub commit: Option<String>,
+    /// How many targets were decided how; `reset` is the number of `targets`.
+    #[serde(with = "CountsV1")]
+    pub counts: PlanCounts,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is refused.
+    pub expires: Timestamp,
+    /// The limits of the manifests. They are measured again when the plan is carried out.
+    #[serde(with = "stored")]
+    pub limits: GuardLimits,
     /// The digest of the manifests' intent.
     pub manifest: Digest,
     /// The manifests.
     pub manifests: Vec<PlanManifest>,
-    /// The commit of the manifests, if it is known.
-    pub commit: Option<String>,
-    /// What is to be reset, sorted by key, each key once.
-    pub targets: Vec<PlanFileTarget>,
     /// What is at its default already and has mode `once`: nothing is sent for it, it is only
     /// remembered. Sorted by key, and none of them stands in `targets`.
     pub marks: Vec<PlanFileMark>,
-    /// The limits of the manifests. They are measured again when the plan is carried out.
-    pub limits: GuardLimits,
-    /// What stood against the plan when it was made.
-    pub violations: Vec<Violation>,
-    /// What would have, had a manifest not acknowledged it.
-    pub acknowledged: Vec<Violation>,
+    /// The portal that it is for.
+    pub portal: PortalId,
     /// The people whom each manifest selects, sorted, by the name of the manifest.
+    #[serde(with = "stored")]
     pub selected: BTreeMap<Arc<str>, Vec<UserId>>,
-    /// How many targets were decided how; `reset` is the number of `targets`.
-    pub counts: PlanCounts,
+    /// What is to be reset, sorted by key, each key once.
+    pub targets: Vec<PlanFileTarget>,
 }
 
 /// One manifest of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanManifest {
+    /// The file, as it was named on the command line.
+    pub file: String,
     /// Its name.
     pub name: String,
     /// Its reason.
     pub reason: String,
-    /// The file, as it was named on the command line.
-    pub file: String,
 }
 
 /// One reset of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanFileTarget {
-    /// The card.
-    pub key: CardKey,
+    /// The names of the other manifests that select it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<Arc<str>>,
     /// What the reset removes.
+    #[serde(rename = "decision")]
     pub removal: PlannedRemoval,
     /// The generation that the reset is for, in mode `once`.
     pub generation: Option<Generation>,
-    /// Where in the manifests it comes from, for people to read.
-    pub origin: Origin,
     /// The name of the person, for people to read; empty for common cards and nameless people.
+    #[serde(with = "v1::name")]
     pub name: PersonName,
-    /// The names of the other manifests that select it.
-    pub also: BTreeSet<Arc<str>>,
+    /// Where in the manifests it comes from, for people to read.
+    #[serde(with = "stored")]
+    pub origin: Origin,
+    /// The card.
+    #[serde(rename = "target")]
+    pub key: CardKey,
 }
 
 /// One target that is only remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanFileMark {
-    /// The card.
-    pub key: CardKey,
     /// The generation.
     pub generation: Generation,
     /// Where in the manifests it comes from, for people to read.
+    #[serde(with = "stored")]
     pub origin: Origin,
+    /// The card.
+    #[serde(rename = "target")]
+    pub key: CardKey,
 }
 
 /// What a planned reset removes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PlannedRemoval {
     /// The layout with this digest, and no other.
+    #[serde(rename = "reset")]
     Layout(Digest),
     /// Nobody knows: a blind reset.
+    #[serde(rename = "reset-blind")]
     Unread,
+}
+
+/// A plan file that is written.
+#[derive(Serialize)]
+struct SealedPlanFile<'a> {
+    format: String,
+    id: Digest,
+    plan: &'a PlanFileContent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<Digest>,
+}
+
+/// A plan file that was unsealed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnsealedPlanFile {
+    id: Digest,
+    plan: Value,
 }
 
 /// Why bytes are no plan file that can be used.
@@ -160,27 +203,21 @@ impl PlanFile {
     /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an
     /// end before the beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
-        Self::from_content(content.masked()?)
-    }
-
-    fn from_content(content: PlanFileContent) -> Result<Self, FormatError> {
+        let content = content.masked()?;
         content.check()?;
-        let id = sorted_digest(&PlanFileContentV1::from(&content))?;
+        let id = sorted_digest(&content)?;
         Ok(Self { id, content })
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of a new file. The id of a file that was read is the digest of its own
+    /// text, which an earlier version may have written.
     ///
     /// # Errors
     ///
     /// If JSON cannot hold it; nothing that recard keeps is such a value.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        seal_sorted(|seal| PlanFileV1 {
-            format: FORMAT.text(),
-            id: self.id.to_string(),
-            plan: PlanFileContentV1::from(&self.content),
-            seal,
-        })
+        let Self { id, content: plan } = self;
+        seal_sorted(|seal| SealedPlanFile { format: FORMAT.text(), id: *id, plan, seal })
     }
 
     /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller
@@ -191,22 +228,25 @@ impl PlanFile {
     /// If it is no sealed plan file, of a newer version, changed since it was written, or says what
     /// no plan says.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
-        let PlanFileV1 { id, plan, format: _, seal: _ } = unseal(FORMAT, bytes)?;
-        let file = Self::from_content(plan.try_into()?)?;
-        if file.id.to_string() == id { Ok(file) } else { Err(PlanFileError::Tampered) }
+        let UnsealedPlanFile { id, plan } = unseal(FORMAT, bytes)?;
+        // The id is of the text that stands there: earlier versions wrote targets in another form.
+        if id != canonical_digest(&plan)? {
+            return Err(PlanFileError::Tampered);
+        }
+        let content: PlanFileContent =
+            serde_json::from_value(plan).map_err(FormatError::invalid)?;
+        content.check()?;
+        Ok(Self { id, content })
     }
 }
 
 impl PlanFileContent {
     /// The content with its known secrets covered: the id must be that of what is written.
     fn masked(self) -> Result<Self, FormatError> {
-        let json = serde_json::to_vec(&PlanFileContentV1::from(&self))
-            .map_err(FormatError::not_writable)?;
+        let json = serde_json::to_vec(&self).map_err(FormatError::not_writable)?;
         match masked(&json) {
             None => Ok(self),
-            Some(masked) => serde_json::from_str::<PlanFileContentV1<'_>>(&masked)
-                .map_err(FormatError::not_writable)?
-                .try_into(),
+            Some(masked) => serde_json::from_str(&masked).map_err(FormatError::not_writable),
         }
     }
 
@@ -324,7 +364,7 @@ mod tests {
     fn an_edited_plan_file_is_found_whatever_was_edited() {
         let text = String::from_utf8(bytes()).unwrap();
         for (old, new) in [
-            ("personal/7/simple", "personal/8/simple"),
+            ("personal/7/lead/simple", "personal/8/lead/simple"),
             ("company.bitrix24.com", "company.bitrix24.eu"),
             ("2026-11-02T09:00:00Z", "2027-11-02T09:00:00Z"),
             ("\"people\":30", "\"people\":31"),
@@ -366,10 +406,10 @@ mod tests {
             told("{}"),
             "this is not a plan file: its field `format` does not say recard.plan-file"
         );
-        let newer = told(r#"{"format":"recard.plan-file/v2"}"#);
+        let newer = told(r#"{"format":"recard.plan-file/v3"}"#);
         assert_eq!(
             newer,
-            "a newer recard wrote this plan file (version 2; this one knows versions up to 1)"
+            "a newer recard wrote this plan file (version 3; this one knows versions up to 2)"
         );
     }
 

@@ -1,26 +1,29 @@
 //! The breaches of guards, as they stand in a plan file.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::v1::{LeadTypeV1, user};
+use crate::model::{LeadCustomerType, UserId};
 use crate::plan::{LimitSource, SpecialPerson, Violation, ViolationKind};
 use crate::records::FormatError;
+use crate::records::stored::Stored;
 
 /// A breach. Its fields stand in the order of their names; those that its kind has not are left
 /// out.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ViolationV1 {
+pub(in crate::records) struct ViolationV1 {
     #[serde(rename = "breach")]
     violation: ViolationKindV1,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lead: Option<LeadTypeV1>,
+    lead: Option<LeadCustomerType>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    manifest: Option<String>,
+    manifest: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     now: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,7 +32,7 @@ pub(super) struct ViolationV1 {
     people: Option<u32>,
     source: LimitSourceV1,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<u32>,
+    user: Option<UserId>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -55,11 +58,15 @@ enum LimitSourceV1 {
     CommandLine,
 }
 
+impl Stored for Violation {
+    type Form = ViolationV1;
+}
+
 impl From<&Violation> for ViolationV1 {
     fn from(violation: &Violation) -> Self {
         let (source, manifest) = match &violation.source {
             LimitSource::OnlyManifest => (LimitSourceV1::OnlyManifest, None),
-            LimitSource::Manifest(name) => (LimitSourceV1::Manifest, Some(name.to_string())),
+            LimitSource::Manifest(name) => (LimitSourceV1::Manifest, Some(Arc::clone(name))),
             LimitSource::AllManifests => (LimitSourceV1::AllManifests, None),
             LimitSource::CommandLine => (LimitSourceV1::CommandLine, None),
         };
@@ -79,16 +86,16 @@ impl From<&Violation> for ViolationV1 {
                 ..form
             },
             ViolationKind::CommonCard(lead) => {
-                Self { violation: ViolationKindV1::CommonCard, lead: Some(lead.into()), ..form }
+                Self { violation: ViolationKindV1::CommonCard, lead: Some(lead), ..form }
             }
             ViolationKind::SpecialPerson(user, SpecialPerson::FirstUser) => {
-                Self { violation: ViolationKindV1::FirstUser, user: Some(user.get()), ..form }
+                Self { violation: ViolationKindV1::FirstUser, user: Some(user), ..form }
             }
             ViolationKind::SpecialPerson(user, SpecialPerson::Caller) => {
-                Self { violation: ViolationKindV1::Caller, user: Some(user.get()), ..form }
+                Self { violation: ViolationKindV1::Caller, user: Some(user), ..form }
             }
             ViolationKind::Protected(user) => {
-                Self { violation: ViolationKindV1::Protected, user: Some(user.get()), ..form }
+                Self { violation: ViolationKindV1::Protected, user: Some(user), ..form }
             }
             ViolationKind::Shrunk { now, before } => Self {
                 violation: ViolationKindV1::SelectionShrank,
@@ -114,14 +121,14 @@ impl TryFrom<ViolationV1> for Violation {
             of,
             people,
             source,
-            user: id,
+            user,
         } = form;
         let lacks = || FormatError::invalid("a breach of a guard lacks a number");
         let number = |number: Option<u32>| number.ok_or_else(lacks);
-        let person = || number(id).and_then(user);
+        let person = || user.ok_or_else(lacks);
         let source = match (source, manifest) {
             (LimitSourceV1::OnlyManifest, None) => LimitSource::OnlyManifest,
-            (LimitSourceV1::Manifest, Some(name)) => LimitSource::Manifest(name.into()),
+            (LimitSourceV1::Manifest, Some(name)) => LimitSource::Manifest(name),
             (LimitSourceV1::AllManifests, None) => LimitSource::AllManifests,
             (LimitSourceV1::CommandLine, None) => LimitSource::CommandLine,
             _ => {
@@ -139,9 +146,7 @@ impl TryFrom<ViolationV1> for Violation {
                 employees: number(of)?,
                 limit: u8::try_from(number(limit)?).map_err(FormatError::invalid)?,
             },
-            ViolationKindV1::CommonCard => {
-                ViolationKind::CommonCard(lead.ok_or_else(lacks)?.into())
-            }
+            ViolationKindV1::CommonCard => ViolationKind::CommonCard(lead.ok_or_else(lacks)?),
             ViolationKindV1::FirstUser => {
                 ViolationKind::SpecialPerson(person()?, SpecialPerson::FirstUser)
             }

@@ -31,7 +31,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> Re
 fn row(target: &PlanFileTarget) -> Row<'_> {
     let PlanFileTarget { key, removal: what, generation, origin, name, also: _ } = target;
     let reason = match what {
-        PlannedRemoval::Layout(_) => "customised",
+        PlannedRemoval::Layout(_) => "customized",
         PlannedRemoval::Unread => "unread",
     };
     let words = ("reset", reason);

@@ -15,8 +15,8 @@ pub(super) struct DriftJson {
     /// did.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
-    /// How many cards are of each kind: `customised`, `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, and `customised-again`, which is no drift but worth knowing. Kinds without a
+    /// How many cards are of each kind: `customized`, `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, and `customized-again`, which is no drift but worth knowing. Kinds without a
     /// card are left out.
     counts: BTreeMap<&'static str, u32>,
     /// The cards, sorted.

@@ -34,7 +34,7 @@ pub struct PlanJson {
     /// How many targets are decided how.
     counts: CountsJson,
     /// How many cards of mode `once` stand how, for each generation: `not-yet-reset`,
-    /// `new-in-group`, `dismissed`, `out-of-reach`, `customised-again` and `done`, where nothing is
+    /// `new-in-group`, `dismissed`, `out-of-reach`, `customized-again` and `done`, where nothing is
     /// to be done. They add up to the targets of that generation; what no card is in is left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     once: BTreeMap<String, BTreeMap<&'static str, u32>>,

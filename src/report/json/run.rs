@@ -15,7 +15,7 @@ use crate::report::{HeldTarget, Purpose, ReportedRun};
 pub struct ReportJson {
     /// Always `recard.report/v1`.
     format: &'static str,
-    /// What the command was for: `apply`, `restore`, `resume` or `show`.
+    /// What the command was for: `apply`, `restore`, `recover` or `show`.
     purpose: &'static str,
     /// The run; absent if nothing was to be done and so no run was started.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub struct ReportJson {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct OutcomeJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; absent for common cards, and where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ struct TotalsJson {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HeldJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; absent for common cards, and where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use crate::report::{Commit, DiffDetail, Effective, PlanReport, VisibleCard};
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TargetJson {
-    /// `common/repeat` or `personal/42/simple`.
+    /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
     /// The person's name; may be empty, absent for common cards.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub(super) struct TargetJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
     /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, `customised-again` or `done`.
+    /// `out-of-reach`, `customized-again` or `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     once: Option<&'static str>,
     /// What the person will see afterwards; only with `--effective`.

@@ -59,7 +59,7 @@ fn title(group: RowGroup) -> Text {
     match group {
         RowGroup::Held => tr!("Held"),
         RowGroup::Reset => tr!("To reset"),
-        RowGroup::CustomizedAgain => tr!("Kept, though customised again"),
+        RowGroup::CustomizedAgain => tr!("Kept, though customized again"),
         RowGroup::Outcome(OutcomeClass::Unknown) => tr!("Unknown"),
         RowGroup::Outcome(OutcomeClass::Failed) => tr!("Failed"),
         RowGroup::Outcome(OutcomeClass::Skipped) => tr!("Skipped"),

@@ -34,8 +34,8 @@ pub(super) fn write(
     }
     let again = drift.count(DriftKind::CustomizedAgain);
     if again > 0 {
-        let cards = tr!("{n} card was customised again after the reset, which mode once allows."
-            | "{n} cards were customised again after the reset, which mode once allows." % again);
+        let cards = tr!("{n} card was customized again after the reset, which mode once allows."
+            | "{n} cards were customized again after the reset, which mode once allows." % again);
         writeln!(out, "{FAINT}{cards}{FAINT:#}")?;
     }
     let Some(fingerprint) = model.fingerprint else {

@@ -103,7 +103,7 @@ fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
         problem(&changed_about),
         "line 2: record 2 is missing; record 3 stands in its place"
     );
-    let edited = text.replace("put-back", "restored");
+    let edited = text.replace("lost-update-restored", "restored");
     assert_eq!(problem(&edited.lines().collect::<Vec<_>>()), "line 4 does not fit its checksum");
     let twice = [lines[0], lines[0]];
     assert_eq!(problem(&twice), "line 2: record 2 is missing; record 1 stands in its place");
@@ -219,7 +219,7 @@ fn a_file_of_a_newer_recard_is_called_newer() {
     put(&world.store.paths.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
     let problem = world.store.ledger().unwrap_err().to_string();
     assert!(
-        problem.ends_with("has format version 9, and this recard knows versions up to 1"),
+        problem.ends_with("has format version 9, and this recard knows versions up to 2"),
         "{problem}"
     );
 }
