@@ -23,10 +23,9 @@ use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
 use super::fault_injection::FaultScript;
-use super::handler::EmulatedPortal;
 use super::limits::LimitLevels;
 use super::seed::Seed;
-use super::server_state::{Counters, ServerState};
+use super::server_state::{Counters, EmulatedPortal, ServerState};
 use super::state::PortalState;
 
 /// Answers a control request with a status and JSON.

@@ -3,9 +3,10 @@
 //! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way
 //! back, and a command that breaks down takes the answers of all others with it.
 
+use super::call::{CallContext, RequestContext};
+use super::command;
 use super::encode;
 use super::error::MethodError;
-use super::handler::{CallContext, EmulatedPortal, RequestContext};
 use super::lint::Linter;
 use super::method::{self, Method};
 use super::pagination::MethodResult;
@@ -13,6 +14,7 @@ use super::php::{PhpArray, PhpKey, PhpValue};
 use super::query;
 use super::request::{self, IncomingRequest};
 use super::result_refs::{self, BatchResults};
+use super::server_state::EmulatedPortal;
 use super::state::PortalState;
 use super::time::{now, time};
 use super::xss_filter;
@@ -156,12 +158,12 @@ fn step(
     portal: &EmulatedPortal,
     call: &RequestContext,
     index: usize,
-    command: ParsedCommand,
+    parsed: ParsedCommand,
     results: &mut BatchResults,
     depth: usize,
 ) -> Result<bool, MethodError> {
-    let ParsedCommand { key, method, query } = command;
-    if portal.skips_command(call, &method) {
+    let ParsedCommand { key, method, query } = parsed;
+    if command::is_skipped(portal, call, &method) {
         return Ok(false);
     }
     match execute(portal, call, index, &method, &query, results, depth) {
@@ -234,7 +236,7 @@ fn execute(
         let time = time(portal.server().state.release, now(), None);
         return Ok((MethodResult { rows, total: None, next: None }, time));
     }
-    portal.command(call, known, &parameters, CallContext::InBatch)
+    command::execute(portal, call, known, &parameters, CallContext::InBatch)
 }
 
 fn maps(results: BatchResults) -> PhpValue {

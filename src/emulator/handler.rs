@@ -1,10 +1,10 @@
-//! One request and its answer.
+//! HTTP semantics of one request: limits, faults, credential, and the form of the response.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch;
-use super::card::Operation;
+use super::call::{CallContext, RequestContext};
+use super::command;
 use super::encode;
 use super::error::{ErrorResponse, MethodError};
 use super::fault_injection::{FaultEffect, Injection};
@@ -15,354 +15,242 @@ use super::pagination::MethodResult;
 use super::php::{PhpArray, PhpKey, PhpValue};
 use super::reply::{JSON, Reply, ResponseParts, XML, inject_after};
 use super::request::{self, IncomingRequest, RequestTarget, ResponseFormat};
-use super::server_state::ServerState;
+use super::server_state::EmulatedPortal;
 use super::state::Release;
-use super::time::{clock_text, now, time};
+use super::time::{now, time};
 
-/// A running portal.
-#[derive(Debug)]
-pub(super) struct EmulatedPortal {
-    server: Mutex<ServerState>,
-    started: Instant,
-}
-
-/// A request on its way: who calls, in which number, since when.
-pub(super) struct RequestContext {
-    pub(super) request: u64,
-    pub(super) caller: Caller,
-    pub(super) webhook: String,
-}
-
-impl EmulatedPortal {
-    pub(super) fn new(server: ServerState) -> Arc<Self> {
-        Arc::new(Self { server: Mutex::new(server), started: Instant::now() })
-    }
-
-    pub(super) fn server(&self) -> MutexGuard<'_, ServerState> {
-        // A panic in another request does not spoil the state: every change is made whole under one
-        // lock.
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn age(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Answers one request.
-    pub(super) async fn answer(&self, source: &str, incoming: IncomingRequest) -> Reply {
-        let Some(target) = request::target(&incoming.path) else {
-            return Reply::html(404, "<html><body><h1>404 Not Found</h1></body></html>");
-        };
-        let lower = target.method.to_ascii_lowercase();
-        let (number, injections) = {
-            let mut server = self.server();
-            let server = &mut *server;
-            server.counters.requests += 1;
-            if !server.levels.admit(&server.limits, source, self.age()) {
-                server.counters.refused_by_rate += 1;
-                return self.refusal(
-                    &target,
-                    server.state.release,
-                    &MethodError::too_many_requests(),
-                );
-            }
-            let needs_inner_commands = lower == "batch" && server.faults.needs_inner_commands();
-            let commands = if needs_inner_commands {
-                batch::methods(&server.state, &incoming)
-            } else {
-                Vec::new()
-            };
-            let injections = server.faults.inject_into_request(&lower, &commands);
-            server.counters.faults += injections.len() as u64;
-            for injection in &injections {
-                server.event_log.record_fault(server.counters.requests, injection.effect, None);
-            }
-            (server.counters.requests, injections)
-        };
-        for injection in &injections {
-            if let Some(reply) = self.inject_before(injection, &target).await {
-                return reply;
-            }
-        }
-        let reply = if self.server().limits.cut_long_requests {
-            // What was done until then stays done.
-            match tokio::time::timeout(MAX_REQUEST_TIME, self.execute(number, &target, &incoming))
-                .await
-            {
-                Ok(reply) => reply,
-                Err(_) => Reply::page(504),
-            }
-        } else {
-            self.execute(number, &target, &incoming).await
-        };
-        injections.iter().fold(reply, inject_after)
-    }
-
-    /// What a fault makes of a request before it is carried out; nothing if it goes on.
-    async fn inject_before(&self, injection: &Injection, target: &RequestTarget) -> Option<Reply> {
-        let release = self.server().state.release;
-        match injection.effect {
-            FaultEffect::RateLimit => {
-                Some(self.refusal(target, release, &MethodError::too_many_requests()))
-            }
-            FaultEffect::OperatingTime => {
-                Some(self.refusal(target, release, &MethodError::operating_time()))
-            }
-            FaultEffect::Overload => {
-                Some(self.refusal(target, release, &MethodError::overloaded()))
-            }
-            FaultEffect::AccessDenied => {
-                Some(self.refusal(target, release, &MethodError::not_in_the_plan(release)))
-            }
-            FaultEffect::ExpireWebhook => {
-                let secret = target.webhook.as_ref().map(|(_, secret)| secret.to_ascii_lowercase());
-                self.server().expired.extend(secret);
-                None
-            }
-            FaultEffect::HtmlBefore => Some(Reply::page(502)),
-            FaultEffect::HtmlOk => Some(Reply::page(200)),
-            FaultEffect::Redirect => Some(Reply::elsewhere("https://elsewhere.example/rest/")),
-            FaultEffect::CutBefore => Some(Reply::Cut),
-            FaultEffect::Answer if !injection.executed => Some(Reply::in_place(injection)),
-            FaultEffect::Slow => {
-                tokio::time::sleep(Duration::from_millis(injection.ms)).await;
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// Carries out one request, alone or a batch.
-    async fn execute(
-        &self,
-        number: u64,
-        target: &RequestTarget,
-        incoming: &IncomingRequest,
-    ) -> Reply {
-        let (known, call, parameters, release) = match self.open(number, target, incoming) {
-            Ok(opened) => opened,
-            Err((failure, release)) => return self.refusal(target, release, &failure),
-        };
-        let started = now();
-        let answer = if known.method == Some(Method::Batch) {
-            batch::run(self, &call, &parameters).await.map(|rows| MethodResult {
-                rows,
-                total: None,
-                next: None,
-            })
-        } else {
-            let result = self.command(&call, known, &parameters, CallContext::Single);
-            let pause = self.server().command_time;
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            result.map(|(listed, _)| listed)
-        };
-        match answer {
-            Err(failure) => self.refusal(target, release, &failure),
-            Ok(MethodResult { rows, total, next }) => {
-                let mut body = PhpArray::default();
-                body.set(PhpKey::from("result"), rows);
-                if let Some(next) = next {
-                    body.set(PhpKey::from("next"), PhpValue::Int(next as i64));
-                }
-                if let Some(total) = total {
-                    body.set(PhpKey::from("total"), PhpValue::Int(total as i64));
-                }
-                let operating = self.server().operating(&call.webhook, known.name, self.age());
-                body.set(PhpKey::from("time"), time(release, started, operating));
-                self.encoded(target, 200, &PhpValue::Array(body))
-            }
-        }
-    }
-
-    /// Everything before the call itself: the portal's state, the method, the credential, the
-    /// right, the parameters.
-    fn open(
-        &self,
-        number: u64,
-        target: &RequestTarget,
-        incoming: &IncomingRequest,
-    ) -> Result<(KnownMethod, RequestContext, PhpArray, Release), (MethodError, Release)> {
-        let mut server = self.server();
+/// Answers one request.
+pub(super) async fn answer(
+    portal: &EmulatedPortal,
+    source: &str,
+    incoming: IncomingRequest,
+) -> Reply {
+    let Some(target) = request::target(&incoming.path) else {
+        return Reply::html(404, "<html><body><h1>404 Not Found</h1></body></html>");
+    };
+    let lower = target.method.to_ascii_lowercase();
+    let (number, injections) = {
+        let mut server = portal.server();
         let server = &mut *server;
-        let release = server.state.release;
-        let refuse = |failure| Err((failure, release));
-        if server.state.setting("main.site_stopped").and_then(serde_json::Value::as_str)
-            == Some("Y")
-        {
-            return refuse(MethodError::portal_closed());
+        server.counters.requests += 1;
+        if !server.levels.admit(&server.limits, source, portal.age()) {
+            server.counters.refused_by_rate += 1;
+            return refusal(&target, server.state.release, &MethodError::too_many_requests());
         }
-        let parameters = request::parameters(&server.state, incoming);
-        let has_token = parameters.values.at("token").is_some_and(|token| *token != PhpValue::Null);
-        let known = method::find(&target.method).filter(|_| !has_token);
-        let mut linter =
-            Linter { request: number, method: &target.method, complaints: &mut server.complaints };
-        let Some(known) = known else {
-            linter.complain("unknown-method", "there is no such method");
-            return refuse(MethodError::no_method());
+        let needs_inner_commands = lower == "batch" && server.faults.needs_inner_commands();
+        let commands = if needs_inner_commands {
+            batch::methods(&server.state, &incoming)
+        } else {
+            Vec::new()
         };
-        let Some((user, secret)) = &target.webhook else { return refuse(MethodError::no_auth()) };
-        if server.state.environment.https_required == Some(true) {
-            return refuse(MethodError::https_required());
-        }
-        let secret = secret.to_ascii_lowercase();
-        let owner = server.state.webhook(user, &secret);
-        let Some(row) = owner.filter(|_| !server.expired.contains(&secret)) else {
-            return refuse(MethodError::bad_credentials());
-        };
-        let caller = Caller { user: row.user_id, rights: row.scope.clone() };
-        if !known.is_allowed(&caller.rights) {
-            return refuse(MethodError::missing_right());
-        }
-        if server.state.is_held(&secret) {
-            return refuse(MethodError::overloaded());
-        }
-        if !server.state.people.get(&row.user_id).is_some_and(|person| person.active) {
-            return refuse(MethodError::dismissed());
-        }
-        linter.lint_form(incoming, &parameters);
-        if let Some(method) = known.method {
-            linter.lint_call(method, &parameters.values, CallContext::Single);
-        }
-        Ok((
-            known,
-            RequestContext { request: number, caller, webhook: secret },
-            parameters.values,
-            release,
-        ))
-    }
-
-    /// Whether a fault leaves a command of a batch out: it is not carried out, and the answer does
-    /// not name it.
-    pub(super) fn skips_command(&self, call: &RequestContext, method: &str) -> bool {
-        let mut server = self.server();
-        let injections = server.faults.inject_into_batch_command(&method.to_ascii_lowercase());
+        let injections = server.faults.inject_into_request(&lower, &commands);
         server.counters.faults += injections.len() as u64;
         for injection in &injections {
-            server.event_log.record_fault(call.request, injection.effect, None);
+            server.event_log.record_fault(server.counters.requests, injection.effect, None);
         }
-        !injections.is_empty()
+        (server.counters.requests, injections)
+    };
+    for injection in &injections {
+        if let Some(reply) = inject_before(portal, injection, &target).await {
+            return reply;
+        }
     }
-
-    /// Carries out one call, alone or in a batch. Gives the answer and its `time`.
-    pub(super) fn command(
-        &self,
-        call: &RequestContext,
-        known: KnownMethod,
-        parameters: &PhpArray,
-        context: CallContext,
-    ) -> Result<(MethodResult, PhpValue), MethodError> {
-        let mut server = self.server();
-        let server = &mut *server;
-        server.counters.commands += 1;
-        *server.counters.by_method.entry(known.name.to_owned()).or_default() += 1;
-        let limit = server.operating_limit();
-        if limit.is_some_and(|limit| {
-            server.levels.operating(&call.webhook, known.name, self.age()) > limit
-        }) {
-            server.counters.refused_by_operating_time += 1;
-            return Err(MethodError::operating_time());
-        }
-        let Some(method) = known.method else {
-            let mut linter = Linter {
-                request: call.request,
-                method: known.name,
-                complaints: &mut server.complaints,
-            };
-            linter.complain(
-                "not-imitated",
-                "the portal has this method, and the emulator does not imitate it",
-            );
-            return Err(MethodError::no_method());
-        };
-        let injections = server.faults.inject_into_command(known.name);
-        server.counters.faults += injections.len() as u64;
-        let mut failure = None;
-        for Injection { effect, row, code, executed, .. } in injections {
-            server.event_log.record_fault(call.request, effect, row.as_ref());
-            match (effect, row) {
-                (FaultEffect::AnswerCommand, _) if executed => {
-                    failure = Some(MethodError::any(code))
-                }
-                (FaultEffect::AnswerCommand, _) => return Err(MethodError::any(code)),
-                (FaultEffect::Save, Some(row)) => {
-                    server.state.store(row.user_id, &row.name, row.common, row.value)
-                }
-                (FaultEffect::FailCommand, _) => return Err(MethodError::database()),
-                (FaultEffect::LimitCommand, _) => return Err(MethodError::operating_time()),
-                (FaultEffect::RateLimitCommand, _) => return Err(MethodError::too_many_requests()),
-                (FaultEffect::Fatal, _) => return Err(MethodError::Fatal),
-                _ => {}
-            }
-        }
-        if let (Method::Card(_, Operation::Set), CallContext::InBatch) = (method, context)
-            && parameters.leaves() > MAX_SET_VALUES
+    let reply = if portal.server().limits.cut_long_requests {
+        // What was done until then stays done.
+        match tokio::time::timeout(MAX_REQUEST_TIME, execute(portal, number, &target, &incoming))
+            .await
         {
-            let mut linter = Linter {
-                request: call.request,
-                method: known.name,
-                complaints: &mut server.complaints,
-            };
-            linter
-                .complain("set-in-batch", "a large card is cut in a batch, and the answer is true");
+            Ok(reply) => reply,
+            Err(_) => Reply::page(504),
         }
-        let started = now();
-        let pending = server.event_log.begin(&server.state, call.caller.user, method, parameters);
-        let before = server.state.changes;
-        let listed =
-            method::call(&mut server.state, &call.caller, method, parameters, &clock_text(started));
-        let changed = server.state.changes - before;
-        if let Some(pending) = pending.filter(|_| listed.is_ok()) {
-            server.event_log.record(call.request, &server.state, pending);
-        }
-        match method {
-            Method::Card(_, Operation::Set) => server.counters.rows_written += changed,
-            Method::Card(_, Operation::Reset | Operation::Force) => {
-                server.counters.rows_removed += changed
-            }
-            _ => {}
-        }
-        let spent = server.command_time.as_secs_f64();
-        if limit.is_some() {
-            server.levels.charge(&call.webhook, known.name, self.age(), spent);
-        }
-        let operating = server.operating(&call.webhook, known.name, self.age());
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        Ok((listed?, time(server.state.release, started, operating)))
-    }
+    } else {
+        execute(portal, number, &target, &incoming).await
+    };
+    injections.iter().fold(reply, inject_after)
+}
 
-    /// The answer to a call that failed.
-    fn refusal(&self, target: &RequestTarget, release: Release, failure: &MethodError) -> Reply {
-        match failure {
-            MethodError::Fatal => Reply::html(500, ""),
-            MethodError::Refused(refused @ ErrorResponse { status, .. }) => {
-                self.encoded(target, *status, &refused.body(release))
-            }
+/// What a fault makes of a request before it is carried out; nothing if it goes on.
+async fn inject_before(
+    portal: &EmulatedPortal,
+    injection: &Injection,
+    target: &RequestTarget,
+) -> Option<Reply> {
+    let release = portal.server().state.release;
+    match injection.effect {
+        FaultEffect::RateLimit => Some(refusal(target, release, &MethodError::too_many_requests())),
+        FaultEffect::OperatingTime => {
+            Some(refusal(target, release, &MethodError::operating_time()))
         }
-    }
-
-    /// An answer in the form that the address asks for.
-    fn encoded(&self, target: &RequestTarget, status: u16, body: &PhpValue) -> Reply {
-        let (content_type, body) = match target.format {
-            ResponseFormat::Json => (JSON, encode::json(body)),
-            ResponseFormat::Xml => (XML, encode::xml(body)),
-        };
-        Reply::Answer(ResponseParts { status, content_type, body, location: None })
+        FaultEffect::Overload => Some(refusal(target, release, &MethodError::overloaded())),
+        FaultEffect::AccessDenied => {
+            Some(refusal(target, release, &MethodError::not_in_the_plan(release)))
+        }
+        FaultEffect::ExpireWebhook => {
+            let secret = target.webhook.as_ref().map(|(_, secret)| secret.to_ascii_lowercase());
+            portal.server().expired.extend(secret);
+            None
+        }
+        FaultEffect::HtmlBefore => Some(Reply::page(502)),
+        FaultEffect::HtmlOk => Some(Reply::page(200)),
+        FaultEffect::Redirect => Some(Reply::elsewhere("https://elsewhere.example/rest/")),
+        FaultEffect::CutBefore => Some(Reply::Cut),
+        FaultEffect::Answer if !injection.executed => Some(Reply::in_place(injection)),
+        FaultEffect::Slow => {
+            tokio::time::sleep(Duration::from_millis(injection.ms)).await;
+            None
+        }
+        _ => None,
     }
 }
 
-/// The number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a
-/// command.
-const MAX_SET_VALUES: usize = 900;
+/// Carries out one request, alone or a batch.
+async fn execute(
+    portal: &EmulatedPortal,
+    number: u64,
+    target: &RequestTarget,
+    incoming: &IncomingRequest,
+) -> Reply {
+    let (known, call, parameters, release) = match open(portal, number, target, incoming) {
+        Ok(opened) => opened,
+        Err((failure, release)) => return refusal(target, release, &failure),
+    };
+    let started = now();
+    let answer = if known.method == Some(Method::Batch) {
+        batch::run(portal, &call, &parameters).await.map(|rows| MethodResult {
+            rows,
+            total: None,
+            next: None,
+        })
+    } else {
+        let result = command::execute(portal, &call, known, &parameters, CallContext::Single);
+        let pause = portal.server().command_time;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        result.map(|(listed, _)| listed)
+    };
+    match answer {
+        Err(failure) => refusal(target, release, &failure),
+        Ok(MethodResult { rows, total, next }) => {
+            let mut body = PhpArray::default();
+            body.set(PhpKey::from("result"), rows);
+            if let Some(next) = next {
+                body.set(PhpKey::from("next"), PhpValue::Int(next as i64));
+            }
+            if let Some(total) = total {
+                body.set(PhpKey::from("total"), PhpValue::Int(total as i64));
+            }
+            let operating = portal.server().operating(&call.webhook, known.name, portal.age());
+            body.set(PhpKey::from("time"), time(release, started, operating));
+            encoded(target, 200, &PhpValue::Array(body))
+        }
+    }
+}
 
-/// Whether a call is a request of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallContext {
-    /// It is.
-    Single,
-    /// It is one of a batch.
-    InBatch,
+/// Everything before the call itself: the portal's state, the method, the credential, the
+/// right, the parameters.
+fn open(
+    portal: &EmulatedPortal,
+    number: u64,
+    target: &RequestTarget,
+    incoming: &IncomingRequest,
+) -> Result<(KnownMethod, RequestContext, PhpArray, Release), (MethodError, Release)> {
+    let mut server = portal.server();
+    let server = &mut *server;
+    let release = server.state.release;
+    let refuse = |failure| Err((failure, release));
+    if server.state.setting("main.site_stopped").and_then(serde_json::Value::as_str) == Some("Y") {
+        return refuse(MethodError::portal_closed());
+    }
+    let parameters = request::parameters(&server.state, incoming);
+    let has_token = parameters.values.at("token").is_some_and(|token| *token != PhpValue::Null);
+    let known = method::find(&target.method).filter(|_| !has_token);
+    let mut linter =
+        Linter { request: number, method: &target.method, complaints: &mut server.complaints };
+    let Some(known) = known else {
+        linter.complain("unknown-method", "there is no such method");
+        return refuse(MethodError::no_method());
+    };
+    let Some((user, secret)) = &target.webhook else { return refuse(MethodError::no_auth()) };
+    if server.state.environment.https_required == Some(true) {
+        return refuse(MethodError::https_required());
+    }
+    let secret = secret.to_ascii_lowercase();
+    let owner = server.state.webhook(user, &secret);
+    let Some(row) = owner.filter(|_| !server.expired.contains(&secret)) else {
+        return refuse(MethodError::bad_credentials());
+    };
+    let caller = Caller { user: row.user_id, rights: row.scope.clone() };
+    if !known.is_allowed(&caller.rights) {
+        return refuse(MethodError::missing_right());
+    }
+    if server.state.is_held(&secret) {
+        return refuse(MethodError::overloaded());
+    }
+    if !server.state.people.get(&row.user_id).is_some_and(|person| person.active) {
+        return refuse(MethodError::dismissed());
+    }
+    linter.lint_form(incoming, &parameters);
+    if let Some(method) = known.method {
+        linter.lint_call(method, &parameters.values, CallContext::Single);
+    }
+    Ok((
+        known,
+        RequestContext { request: number, caller, webhook: secret },
+        parameters.values,
+        release,
+    ))
+}
+
+/// The answer to a call that failed.
+fn refusal(target: &RequestTarget, release: Release, failure: &MethodError) -> Reply {
+    match failure {
+        MethodError::Fatal => Reply::html(500, ""),
+        MethodError::Refused(refused @ ErrorResponse { status, .. }) => {
+            encoded(target, *status, &refused.body(release))
+        }
+    }
+}
+
+/// An answer in the form that the address asks for.
+fn encoded(target: &RequestTarget, status: u16, body: &PhpValue) -> Reply {
+    let (content_type, body) = match target.format {
+        ResponseFormat::Json => (JSON, encode::json(body)),
+        ResponseFormat::Xml => (XML, encode::xml(body)),
+    };
+    Reply::Answer(ResponseParts { status, content_type, body, location: None })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::emulator::Seed;
+    use crate::emulator::limits::Limits;
+    use crate::emulator::server_state::ServerState;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_request_is_cut_and_what_was_done_until_then_stays_done() {
+        let state = Seed::Company.state().unwrap();
+        let portal = EmulatedPortal::new(ServerState::new(
+            state,
+            Limits::standard(),
+            Duration::from_secs(7),
+        ));
+        let cmd: serde_json::Map<String, serde_json::Value> =
+            (0..20).map(|number| (format!("c{number}"), "profile".into())).collect();
+        let incoming = IncomingRequest {
+            verb: "POST".into(),
+            path: "/rest/1/emulator00000001/batch".into(),
+            query: String::new(),
+            content_type: Some("application/json".into()),
+            body: serde_json::json!({ "cmd": cmd }).to_string().into_bytes(),
+        };
+        let Reply::Answer(response) = answer(&portal, "127.0.0.1", incoming).await else {
+            panic!("no answer")
+        };
+        assert_eq!(response.status, 504);
+        // The ninth began after 56 seconds.
+        assert_eq!(portal.server().counters.commands, 9);
+    }
 }

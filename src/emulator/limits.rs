@@ -93,39 +93,8 @@ impl LimitLevels {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
-    use crate::emulator::Seed;
-    use crate::emulator::handler::EmulatedPortal;
-    use crate::emulator::reply::Reply;
-    use crate::emulator::request::IncomingRequest;
-    use crate::emulator::server_state::ServerState;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_long_request_is_cut_and_what_was_done_until_then_stays_done() {
-        let state = Seed::Company.state().unwrap();
-        let portal = EmulatedPortal::new(ServerState::new(
-            state,
-            Limits::standard(),
-            Duration::from_secs(7),
-        ));
-        let cmd: serde_json::Map<String, serde_json::Value> =
-            (0..20).map(|number| (format!("c{number}"), "profile".into())).collect();
-        let incoming = IncomingRequest {
-            verb: "POST".into(),
-            path: "/rest/1/emulator00000001/batch".into(),
-            query: String::new(),
-            content_type: Some("application/json".into()),
-            body: serde_json::json!({ "cmd": cmd }).to_string().into_bytes(),
-        };
-        let Reply::Answer(answer) = portal.answer("127.0.0.1", incoming).await else {
-            panic!("no answer")
-        };
-        assert_eq!(answer.status, 504);
-        // The ninth began after 56 seconds.
-        assert_eq!(portal.server().counters.commands, 9);
-    }
 
     #[test]
     fn the_counter_fills_up_and_leaks() {

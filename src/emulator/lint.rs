@@ -5,9 +5,9 @@
 
 use serde::Serialize;
 
+use super::call::CallContext;
 use super::card::Operation;
 use super::encode;
-use super::handler::CallContext;
 use super::method::Method;
 use super::php::{PhpArray, PhpValue};
 use super::request::{IncomingRequest, Parameters};

@@ -108,7 +108,9 @@
 
 mod admin_api;
 mod batch;
+mod call;
 mod card;
+mod command;
 mod departments;
 mod encode;
 mod error;
@@ -151,9 +153,8 @@ pub use server_state::Counters;
 pub use state::{Release, StateError};
 
 use fault_injection::FaultScript;
-use handler::EmulatedPortal;
 use server::{AdminAccess, Endpoint};
-use server_state::ServerState;
+use server_state::{EmulatedPortal, ServerState};
 
 /// How an emulator starts.
 #[derive(Clone, Debug)]

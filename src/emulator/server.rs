@@ -16,9 +16,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::admin_api;
-use super::handler::EmulatedPortal;
+use super::handler;
 use super::reply::{JSON, Reply, ResponseParts};
 use super::request::IncomingRequest;
+use super::server_state::EmulatedPortal;
 
 /// A body that may break off.
 type ResponseBody = BoxBody<Bytes, std::io::Error>;
@@ -104,7 +105,7 @@ async fn answer(
         // Nobody unpacks a compressed body: its bytes are read as they came.
         body: body.to_vec(),
     };
-    match portal.answer(&source.ip().to_string(), incoming).await {
+    match handler::answer(&portal, &source.ip().to_string(), incoming).await {
         Reply::Answer(ResponseParts { status, content_type, body, location }) => {
             Ok(with_cors(response(status, content_type, full(body), location)))
         }

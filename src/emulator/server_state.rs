@@ -1,7 +1,8 @@
-//! What changes while a portal runs.
+//! State of a running portal, shared by its requests, and the clock of its limits.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -60,6 +61,31 @@ pub(super) struct ServerState {
     pub(super) first: PortalState,
     /// Webhooks that a fault has made invalid.
     pub(super) expired: Vec<String>,
+}
+
+/// Running portal: its state behind one lock, and the time of its start.
+#[derive(Debug)]
+pub(super) struct EmulatedPortal {
+    server: Mutex<ServerState>,
+    started: Instant,
+}
+
+impl EmulatedPortal {
+    pub(super) fn new(server: ServerState) -> Arc<Self> {
+        Arc::new(Self { server: Mutex::new(server), started: Instant::now() })
+    }
+
+    /// Locks the state.
+    pub(super) fn server(&self) -> MutexGuard<'_, ServerState> {
+        // A panic in another request does not spoil the state: every change is made whole under one
+        // lock.
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the time since the start: the `now` of all limits.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
 }
 
 impl ServerState {
