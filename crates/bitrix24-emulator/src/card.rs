@@ -3,9 +3,9 @@
 //!
 //! Behaviour notes, sections 3 to 7: every silent fall-back is imitated.
 
-use super::error::MethodError;
-use super::php::{PhpArray, PhpKey, PhpValue};
-use super::state::{PortalState, Release};
+use crate::error::MethodError;
+use crate::php::{PhpArray, PhpKey, PhpValue};
+use crate::state::{PortalState, Release};
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +288,7 @@ fn section(release: Release, index: usize, section: &PhpValue) -> Result<PhpValu
     let title = match (section.at("title"), release) {
         (Some(PhpValue::Text(title)), Release::Current) => PhpValue::Text(title.clone()),
         (_, Release::Current) => return Err(untitled()),
-        (Some(PhpValue::Text(title)), _) if !title.trim_matches(super::php::BLANKS).is_empty() => {
+        (Some(PhpValue::Text(title)), _) if !title.trim_matches(crate::php::BLANKS).is_empty() => {
             PhpValue::Text(title.clone())
         }
         (Some(number @ (PhpValue::Int(_) | PhpValue::Float(_) | PhpValue::Bool(true))), _) => {
@@ -341,7 +341,7 @@ fn name(entry: &PhpArray) -> Result<Option<PhpValue>, MethodError> {
         None | Some(PhpValue::Null) => Ok(None),
         Some(PhpValue::Array(_) | PhpValue::EmptyObject) => Err(MethodError::Fatal),
         Some(name) => {
-            let blank = name.forced_text().trim_matches(super::php::BLANKS).is_empty();
+            let blank = name.forced_text().trim_matches(crate::php::BLANKS).is_empty();
             Ok((!blank).then(|| name.clone()))
         }
     }

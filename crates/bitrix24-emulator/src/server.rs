@@ -15,11 +15,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::admin_api;
-use super::handler;
-use super::reply::{JSON, Reply, ResponseParts};
-use super::request::IncomingRequest;
-use super::server_state::EmulatedPortal;
+use crate::admin_api;
+use crate::handler;
+use crate::reply::{JSON, Reply, ResponseParts};
+use crate::request::IncomingRequest;
+use crate::server_state::EmulatedPortal;
 
 /// A body that may break off.
 type ResponseBody = BoxBody<Bytes, std::io::Error>;

@@ -1,6 +1,6 @@
 //! Context of a call: the request that it belongs to, and its position in a batch.
 
-use super::method::Caller;
+use crate::method::Caller;
 
 /// Accepted request: its number, its caller and its webhook.
 pub(super) struct RequestContext {

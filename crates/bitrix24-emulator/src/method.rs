@@ -1,12 +1,12 @@
 //! Which methods there are, which right each needs, and what each does.
 
-use super::card::{self, Family, Operation};
-use super::departments;
-use super::error::MethodError;
-use super::pagination::MethodResult;
-use super::people;
-use super::php::{PhpArray, PhpValue};
-use super::state::PortalState;
+use crate::card::{self, Family, Operation};
+use crate::departments;
+use crate::error::MethodError;
+use crate::pagination::MethodResult;
+use crate::people;
+use crate::php::{PhpArray, PhpValue};
+use crate::state::PortalState;
 
 /// A method that is imitated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

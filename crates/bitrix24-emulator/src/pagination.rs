@@ -1,6 +1,6 @@
 //! Lists in pages of fifty.
 
-use super::php::PhpValue;
+use crate::php::PhpValue;
 
 /// How many rows a page has.
 const PAGE: usize = 50;

@@ -1,7 +1,7 @@
 //! Refusals of the portal.
 
-use super::php::PhpValue;
-use super::state::Release;
+use crate::php::PhpValue;
+use crate::state::Release;
 
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,7 @@
 
 use std::time::{Duration, Instant};
 
-use recard::emulator::{Emulator, EmulatorOptions, Seed};
+use bitrix24_emulator::{Emulator, EmulatorOptions, Seed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,12 +1,12 @@
 //! Faults by script: everything that goes wrong between a client and a portal, at a chosen request.
 //!
-//! The form of a script stands in the documentation of [the emulator](super#how-it-fails), where
+//! The form of a script stands in the documentation of [the crate](crate#how-it-fails), where
 //! users find it.
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::php::PhpValue;
+use crate::php::PhpValue;
 
 /// A value is no script of faults.
 #[derive(Debug, Error)]

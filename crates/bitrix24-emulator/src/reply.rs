@@ -1,6 +1,6 @@
 //! What goes back over the wire, and what becomes of it on the way.
 
-use super::fault_injection::{FaultEffect, Injection};
+use crate::fault_injection::{FaultEffect, Injection};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const XML: &str = "text/xml; charset=utf-8";

@@ -3,10 +3,10 @@
 //! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a
 //! call works on the caller.
 
-use super::php::{PhpArray, PhpValue};
-use super::query::{self, ParsedQuery};
-use super::state::{PortalState, Release};
-use super::xss_filter;
+use crate::php::{PhpArray, PhpValue};
+use crate::query::{self, ParsedQuery};
+use crate::state::{PortalState, Release};
+use crate::xss_filter;
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug)]

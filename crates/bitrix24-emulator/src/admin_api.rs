@@ -22,11 +22,11 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::fault_injection::FaultScript;
-use super::limits::LimitLevels;
-use super::seed::Seed;
-use super::server_state::{Counters, EmulatedPortal, ServerState};
-use super::state::PortalState;
+use crate::fault_injection::FaultScript;
+use crate::limits::LimitLevels;
+use crate::seed::Seed;
+use crate::server_state::{Counters, EmulatedPortal, ServerState};
+use crate::state::PortalState;
 
 /// Answers a control request with a status and JSON.
 pub(super) fn answer(

@@ -7,12 +7,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::card::{self, Operation};
-use super::encode;
-use super::fault_injection::{FaultEffect, SavedRow};
-use super::method::Method;
-use super::php::PhpArray;
-use super::state::PortalState;
+use crate::card::{self, Operation};
+use crate::encode;
+use crate::fault_injection::{FaultEffect, SavedRow};
+use crate::method::Method;
+use crate::php::PhpArray;
+use crate::state::PortalState;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

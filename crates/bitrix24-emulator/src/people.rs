@@ -3,10 +3,10 @@
 //! Behaviour notes, section 11.1: a filter that is not known is ignored, and the answer is
 //! everybody.
 
-use super::error::MethodError;
-use super::pagination::{MethodResult, PageRange, page};
-use super::php::{PhpArray, PhpValue};
-use super::state::{PortalState, Release, UserRow};
+use crate::error::MethodError;
+use crate::pagination::{MethodResult, PageRange, page};
+use crate::php::{PhpArray, PhpValue};
+use crate::state::{PortalState, Release, UserRow};
 
 /// People of these kinds are no people: bots, mail and network users and the like.
 const NON_PERSON_AUTH_IDS: &[&str] = &[
@@ -200,7 +200,7 @@ pub(super) fn get(
 fn upper_keys(array: &PhpArray) -> PhpArray {
     let mut upper = PhpArray::default();
     for (key, value) in array.iter() {
-        upper.set(super::php::PhpKey::from(key.to_string().to_uppercase().as_str()), value.clone());
+        upper.set(crate::php::PhpKey::from(key.to_string().to_uppercase().as_str()), value.clone());
     }
     upper
 }

@@ -3,7 +3,7 @@
 //! Behaviour notes, section 9.5: a path that does not lead to its end gives the last thing that was
 //! found on it.
 
-use super::php::{PhpArray, PhpKey, PhpValue};
+use crate::php::{PhpArray, PhpKey, PhpValue};
 
 /// What the commands so far have given, by kind.
 #[derive(Clone, Debug, Default)]

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::batch;
-use super::call::{CallContext, RequestContext};
-use super::command;
-use super::encode;
-use super::error::{ErrorResponse, MethodError};
-use super::fault_injection::{FaultEffect, Injection};
-use super::limits::MAX_REQUEST_TIME;
-use super::lint::Linter;
-use super::method::{self, Caller, KnownMethod, Method};
-use super::pagination::MethodResult;
-use super::php::{PhpArray, PhpKey, PhpValue};
-use super::reply::{JSON, Reply, ResponseParts, XML, inject_after};
-use super::request::{self, IncomingRequest, RequestTarget, ResponseFormat};
-use super::server_state::EmulatedPortal;
-use super::state::Release;
-use super::time::{now, time};
+use crate::batch;
+use crate::call::{CallContext, RequestContext};
+use crate::command;
+use crate::encode;
+use crate::error::{ErrorResponse, MethodError};
+use crate::fault_injection::{FaultEffect, Injection};
+use crate::limits::MAX_REQUEST_TIME;
+use crate::lint::Linter;
+use crate::method::{self, Caller, KnownMethod, Method};
+use crate::pagination::MethodResult;
+use crate::php::{PhpArray, PhpKey, PhpValue};
+use crate::reply::{JSON, Reply, ResponseParts, XML, inject_after};
+use crate::request::{self, IncomingRequest, RequestTarget, ResponseFormat};
+use crate::server_state::EmulatedPortal;
+use crate::state::Release;
+use crate::time::{now, time};
 
 /// Answers one request.
 pub(super) async fn answer(
@@ -225,9 +225,9 @@ fn encoded(target: &RequestTarget, status: u16, body: &PhpValue) -> Reply {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
-    use crate::emulator::Seed;
-    use crate::emulator::limits::Limits;
-    use crate::emulator::server_state::ServerState;
+    use crate::Seed;
+    use crate::limits::Limits;
+    use crate::server_state::ServerState;
 
     #[tokio::test(start_paused = true)]
     async fn a_long_request_is_cut_and_what_was_done_until_then_stays_done() {

@@ -5,12 +5,12 @@
 
 use serde::Serialize;
 
-use super::call::CallContext;
-use super::card::Operation;
-use super::encode;
-use super::method::Method;
-use super::php::{PhpArray, PhpValue};
-use super::request::{IncomingRequest, Parameters};
+use crate::call::CallContext;
+use crate::card::Operation;
+use crate::encode;
+use crate::method::Method;
+use crate::php::{PhpArray, PhpValue};
+use crate::request::{IncomingRequest, Parameters};
 
 /// Something that a careful client would never send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::php::{PhpKey, PhpValue};
+use crate::php::{PhpKey, PhpValue};
 
 /// The portal that states are measured against: parts that a state leaves out come from here.
 const BASE_PORTAL: &str = include_str!("base_portal.json");
@@ -262,7 +262,7 @@ impl PortalState {
                     "category": category,
                     "name": row.name,
                     "common": if row.common { "Y" } else { "N" },
-                    "value": super::encode::value(&row.value),
+                    "value": crate::encode::value(&row.value),
                 })
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Query strings and forms, as the portal's language takes them apart.
 
-use super::php::{PhpArray, PhpKey, PhpValue};
+use crate::php::{PhpArray, PhpKey, PhpValue};
 
 /// Parses a query string. Values beyond the limit are dropped without a word, as the portal does.
 pub(super) fn parse(text: &[u8], limit: usize) -> ParsedQuery {
@@ -180,8 +180,8 @@ fn quoted(text: &str, quote: char) -> (String, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encode::json;
     use super::*;
+    use crate::encode::json;
 
     fn shown(text: &str) -> String {
         json(&PhpValue::Array(parse(text.as_bytes(), 100).values))

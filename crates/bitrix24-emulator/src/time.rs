@@ -1,7 +1,7 @@
 //! The portal's time of day, and the part `time` of its answers, which gives its release away.
 
-use super::php::PhpValue;
-use super::state::Release;
+use crate::php::PhpValue;
+use crate::state::Release;
 
 /// The time that a method has taken in the last ten minutes, and when the oldest of it is
 /// forgotten, in seconds from now.

@@ -3,21 +3,21 @@
 //! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way
 //! back, and a command that breaks down takes the answers of all others with it.
 
-use super::call::{CallContext, RequestContext};
-use super::command;
-use super::encode;
-use super::error::MethodError;
-use super::lint::Linter;
-use super::method::{self, Method};
-use super::pagination::MethodResult;
-use super::php::{PhpArray, PhpKey, PhpValue};
-use super::query;
-use super::request::{self, IncomingRequest};
-use super::result_refs::{self, BatchResults};
-use super::server_state::EmulatedPortal;
-use super::state::PortalState;
-use super::time::{now, time};
-use super::xss_filter;
+use crate::call::{CallContext, RequestContext};
+use crate::command;
+use crate::encode;
+use crate::error::MethodError;
+use crate::lint::Linter;
+use crate::method::{self, Method};
+use crate::pagination::MethodResult;
+use crate::php::{PhpArray, PhpKey, PhpValue};
+use crate::query;
+use crate::request::{self, IncomingRequest};
+use crate::result_refs::{self, BatchResults};
+use crate::server_state::EmulatedPortal;
+use crate::state::PortalState;
+use crate::time::{now, time};
+use crate::xss_filter;
 
 /// How many commands a batch may have.
 const MAX_COMMANDS: usize = 50;

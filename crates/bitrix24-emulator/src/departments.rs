@@ -3,10 +3,10 @@
 //! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and
 //! beyond the last page the first one comes again.
 
-use super::pagination::{MethodResult, PageRange, whole_page};
-use super::people::like;
-use super::php::{PhpArray, PhpValue};
-use super::state::{DepartmentRow, PortalState};
+use crate::pagination::{MethodResult, PageRange, whole_page};
+use crate::people::like;
+use crate::php::{PhpArray, PhpValue};
+use crate::state::{DepartmentRow, PortalState};
 
 const FILTERS: &[&str] = &["ID", "NAME", "SORT", "PARENT", "UF_HEAD"];
 

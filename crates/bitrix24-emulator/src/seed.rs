@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::state::{PortalState, StateError};
+use crate::state::{PortalState, StateError};
 
 /// What a portal holds at its start.
 #[derive(Clone, Debug, Default)]

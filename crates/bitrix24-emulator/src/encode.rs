@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::php::{FloatDigits, PhpKey, PhpValue, float_text};
+use crate::php::{FloatDigits, PhpKey, PhpValue, float_text};
 
 /// JSON text. Anything empty is `[]`, a map with the keys 0, 1, 2, … is a list.
 pub(super) fn json(value: &PhpValue) -> String {

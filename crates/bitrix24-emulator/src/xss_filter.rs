@@ -4,7 +4,7 @@
 //! The vendor's filter knows hundreds of words. Here stand the kinds of rule that were observed
 //! (behaviour notes, section 5.6), enough to show that what was written is not what is stored.
 
-use super::php::{PhpArray, PhpValue};
+use crate::php::{PhpArray, PhpValue};
 
 /// Words of a database language that are broken up when they stand together, in this order.
 const STATEMENTS: &[(&str, &str)] = &[

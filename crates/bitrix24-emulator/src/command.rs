@@ -1,15 +1,15 @@
 //! Execution of one command, alone or in a batch: counters, operating time, faults, events.
 
-use super::call::{CallContext, RequestContext};
-use super::card::Operation;
-use super::error::MethodError;
-use super::fault_injection::{FaultEffect, Injection};
-use super::lint::Linter;
-use super::method::{self, KnownMethod, Method};
-use super::pagination::MethodResult;
-use super::php::{PhpArray, PhpValue};
-use super::server_state::EmulatedPortal;
-use super::time::{clock_text, now, time};
+use crate::call::{CallContext, RequestContext};
+use crate::card::Operation;
+use crate::error::MethodError;
+use crate::fault_injection::{FaultEffect, Injection};
+use crate::lint::Linter;
+use crate::method::{self, KnownMethod, Method};
+use crate::pagination::MethodResult;
+use crate::php::{PhpArray, PhpValue};
+use crate::server_state::EmulatedPortal;
+use crate::time::{clock_text, now, time};
 
 /// Number of values of a `set` in a batch that every portal reads: the default of PHP is 1000 in a
 /// command.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::event_log::EventLog;
-use super::fault_injection::FaultScript;
-use super::limits::{LimitLevels, Limits};
-use super::lint::Complaint;
-use super::state::PortalState;
-use super::time::OperatingTime;
+use crate::event_log::EventLog;
+use crate::fault_injection::FaultScript;
+use crate::limits::{LimitLevels, Limits};
+use crate::lint::Complaint;
+use crate::state::PortalState;
+use crate::time::OperatingTime;
 
 /// The seconds that a method may take in ten minutes, where the portal's settings switch the limit
 /// on and do not say how many.
