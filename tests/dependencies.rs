@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The packages of this workspace.
-const OWN: &[&str] = &["recard", "bitrix24-emulator"];
+const OWN: &[&str] = &["recard", "bitrix24", "bitrix24-emulator"];
 
 /// Crates whose types or global state meet across crate borders: a second major version would not
 /// know the first.

@@ -5,15 +5,15 @@ const MIN_COMMANDS: usize = 4;
 
 /// A list that is about to be sent in chunks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Workload {
+pub struct Workload {
     /// Things on the list.
-    pub(crate) items: usize,
+    pub items: usize,
     /// Commands of each.
-    pub(crate) commands_each: usize,
+    pub commands_each: usize,
     /// Most things that the portal takes in a request.
-    pub(crate) max: usize,
+    pub max: usize,
     /// Requests of later lists that this one makes necessary.
-    pub(crate) reserved: usize,
+    pub reserved: usize,
 }
 
 impl Workload {
@@ -31,25 +31,6 @@ impl Workload {
         }
         let fewest = (MIN_COMMANDS / commands_each.max(1)).clamp(1, max);
         items.div_ceil(requests.max(1)).max(fewest)
-    }
-}
-
-/// Chunk size of a list whose owner takes it chunk by chunk and tells only how much remains.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CurrentChunk {
-    size: usize,
-    /// Things that remain if the owner takes whole chunks. Zero at the end of a list.
-    remaining: usize,
-}
-
-impl CurrentChunk {
-    /// Returns the size of the next chunk. `chunk` is used when a list begins, or has grown.
-    pub(crate) fn next(&mut self, remaining: usize, chunk: usize) -> usize {
-        if self.remaining == 0 || remaining > self.remaining {
-            self.size = chunk.max(1);
-        }
-        self.remaining = remaining.saturating_sub(self.size);
-        self.size.min(remaining).max(1)
     }
 }
 
@@ -98,19 +79,5 @@ mod tests {
                 assert!(workload.chunk_size(0, available) >= 1, "{workload:?} {available}");
             }
         }
-    }
-
-    #[test]
-    fn current_chunk_holds_for_the_whole_list() {
-        let (mut chunk, mut remaining, mut sizes) = (CurrentChunk::default(), 178, Vec::new());
-        while remaining > 0 {
-            let size = chunk.next(remaining, if sizes.is_empty() { 12 } else { 16 });
-            sizes.push(size);
-            remaining -= size;
-        }
-        assert_eq!(sizes, [[12; 14].as_slice(), &[10]].concat());
-        assert_eq!(chunk.next(7, 3), 3, "a new list, although it is shorter");
-        assert_eq!(chunk.next(9, 5), 5, "the list has grown");
-        assert_eq!(chunk.next(0, 0), 1);
     }
 }

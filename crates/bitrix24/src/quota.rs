@@ -9,8 +9,6 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::model::decimal;
-
 /// The two numbers of the portal's counter, or none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
@@ -25,11 +23,19 @@ pub enum Rate {
     Unlimited,
 }
 
+/// One of the portal's two limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests in a time.
+    Rate,
+    /// The time that the portal spends in a method.
+    OperatingTime,
+}
+
 /// The text is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{}",
-    tr!("a rate is `standard`, `enterprise`, `unlimited`, or two positive numbers such as `50,2`, the first the larger")
+    "a rate is `standard`, `enterprise`, `unlimited`, or two positive numbers such as `50,2`, the first the larger"
 )]
 pub struct ParseRateError;
 
@@ -60,7 +66,7 @@ impl FromStr for Rate {
             _ => {}
         }
         let (burst, per_second) = text.split_once(',').ok_or(ParseRateError)?;
-        let number = |text: &str| decimal::fraction(text.trim()).ok_or(ParseRateError);
+        let number = |text: &str| plain_decimal(text.trim()).ok_or(ParseRateError);
         let (burst, per_second) = (number(burst)?, number(per_second)?);
         // A client that does not know when the counter leaks paces itself on the difference of the
         // two, so that there must be room for at least one request.
@@ -78,6 +84,14 @@ impl fmt::Display for Rate {
             Self::Unlimited => f.write_str("unlimited"),
         }
     }
+}
+
+/// Reads a decimal number without sign, exponent and leading zeros.
+fn plain_decimal(text: &str) -> Option<f64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = digits(whole) && (whole == "0" || !whole.starts_with('0'));
+    if is_plain && digits(fraction) { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

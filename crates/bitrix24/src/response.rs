@@ -1,13 +1,11 @@
 //! The outside of every answer: result or error, paging, and times.
 
-use std::fmt;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{FailureClass, ResponseError};
-use super::php_json;
-use crate::ports::Refusal;
+use crate::error::Refusal;
+use crate::php_json;
+use crate::response_error::{BodyKind, FailureClass, ResponseError};
 
 /// An answer with a result. It borrows from the body.
 #[derive(Clone, Debug)]
@@ -110,14 +108,14 @@ pub fn decode<'a>(
 }
 
 /// The error of an answer or a command, if the key is there.
-pub(super) fn refusal(error: Option<&RawValue>, description: Option<&RawValue>) -> Option<Refusal> {
+pub(crate) fn refusal(error: Option<&RawValue>, description: Option<&RawValue>) -> Option<Refusal> {
     let code = php_json::text(Some(error?)).unwrap_or_default();
     Some(Refusal { code, message: php_json::text(description).unwrap_or_default() })
 }
 
 impl Times {
     /// Reads the times of an answer or of one command; what is not there, or odd, is left out.
-    pub(super) fn from_value(value: Option<&RawValue>) -> Self {
+    pub(crate) fn from_value(value: Option<&RawValue>) -> Self {
         let Some(time) = value.and_then(|value| php_json::object::<Time<'_>>(value.get())) else {
             return Self::default();
         };
@@ -141,51 +139,11 @@ impl Times {
     }
 }
 
-/// What a body is that is not in the portal's form. Nothing of it is repeated: an error page may
-/// hold anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyKind {
-    Empty,
-    Page,
-    CutJson,
-    JsonWithoutResult,
-    Other,
-}
-
-impl BodyKind {
-    fn from_bytes(content_type: Option<&str>, body: &[u8]) -> Self {
-        let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
-        let html = content_type.is_some_and(|value| value.to_ascii_lowercase().contains("html"));
-        match start {
-            None => Self::Empty,
-            Some(b'<') => Self::Page,
-            _ if html => Self::Page,
-            Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => {
-                Self::CutJson
-            }
-            Some(b'{') => Self::JsonWithoutResult,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl fmt::Display for BodyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "an empty answer",
-            Self::Page => "a page in place of JSON",
-            Self::CutJson => "cut or broken JSON",
-            Self::JsonWithoutResult => "JSON without a result",
-            Self::Other => "something other than JSON",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::Limit;
-    use crate::ports::Rejection;
+    use crate::error::Rejection;
+    use crate::quota::Limit;
 
     const JSON: Option<&str> = Some("application/json; charset=utf-8");
 

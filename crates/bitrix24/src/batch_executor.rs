@@ -1,30 +1,64 @@
-//! Any number of commands that only read, in batches over several connections, until each has its
-//! end.
+//! Batches: one batch sent and read, and any number of commands that only read, in batches over
+//! several connections.
 //!
 //! The work is named by numbers from 0, and a command is made when it is sent, so that nothing is
-//! held for commands that wait for their turn. What comes back is matched by key. A batch that the
+//! held for commands that wait. Results are matched by key, never by position. A batch that the
 //! portal cannot get through is cut in two, and again, until the one bad command stands alone and
 //! all others are answered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use serde_json::value::RawValue;
 
-use super::batch::{Batch, MAX_COMMANDS, key};
-use super::batch_call::{CommandResult, CommandResults, CommandSuccess};
-use super::chunking::Workload;
-use super::methods::BatchCommand;
-use super::mutations::NOT_EXECUTED;
-use super::rest_client::{CallError, LIMIT_TIMEOUT, RestClient, describe, with_method_name};
-use super::retry::{Idempotency, RetryState};
-use super::wire::CommandError;
-use crate::ports::{PortalError, Refusal};
+use crate::batch::{Batch, MAX_COMMANDS};
+use crate::batch_response::{BatchResponse, CommandResponse, RawCommandResult};
+use crate::chunking::Workload;
+use crate::command::{BATCH, BatchCommand};
+use crate::error::{CallError, ClientError, Refusal};
+use crate::method_budget::MethodUsage;
+use crate::quota::Limit;
+use crate::request::{Request, RoundTrip};
+use crate::response::{Success, Times};
+use crate::response_error::CommandError;
+use crate::rest_client::{LIMIT_TIMEOUT, RestClient};
+use crate::retry::{Idempotency, RetryState};
+
+/// Reason of a read without a result: the response to the batch does not name the command.
+pub const NOT_EXECUTED: &str = "the portal left the command out";
+
+/// What became of one command of a batch.
+#[derive(Clone, Debug)]
+pub enum CommandResult {
+    /// It has a result.
+    Answered(CommandSuccess),
+    /// It failed.
+    Failed(CommandError),
+}
+
+/// The result of one command.
+#[derive(Clone, Debug)]
+pub struct CommandSuccess {
+    /// The JSON text; `null` is a result.
+    pub json: Box<RawValue>,
+    /// How many entries there are in all, if it says so.
+    pub total: Option<u64>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<u64>,
+    /// What it says about time.
+    pub times: Times,
+    /// What the batch around it says about time.
+    pub batch_times: Times,
+}
+
+/// What became of each command, by its key. A key that is not here was not executed.
+pub type CommandResults = BTreeMap<String, CommandResult>;
 
 /// How one command ended.
 #[derive(Clone, Debug)]
-pub(crate) enum ReadResult {
+pub enum ReadResult {
     /// It has a result.
     Answered(CommandSuccess),
     /// The portal refused it.
@@ -52,28 +86,91 @@ struct PendingBatches<'a> {
     again: VecDeque<BatchAttempt>,
 }
 
-impl RestClient {
+/// Sender of batches over one client.
+#[derive(Debug)]
+pub struct BatchExecutor {
+    client: RestClient,
+}
+
+impl BatchExecutor {
+    /// Makes an executor over a client.
+    pub fn new(client: RestClient) -> Self {
+        Self { client }
+    }
+
+    /// Returns the client below.
+    pub fn client(&self) -> &RestClient {
+        &self.client
+    }
+
+    /// Sends a batch. The result is by key; nothing is ever matched by position.
+    pub async fn send(
+        &self,
+        batch: &Batch,
+        idempotency: Idempotency,
+        retry: &mut RetryState,
+    ) -> Result<CommandResults, CallError> {
+        let request = Request {
+            method: BATCH,
+            body: batch.body(),
+            weights: batch.weights(),
+            admitted: false,
+        };
+        let read = |success: &Success<'_>, trip: RoundTrip| {
+            let answer = BatchResponse::from_success(success)?;
+            let finishes = answer.results.values().filter_map(|result| result.times.finish);
+            self.client.record_latency(batch.len(), trip.time, finishes);
+            self.record_limits(batch, trip, &answer);
+            Ok(owned(answer))
+        };
+        self.client.call(&request, idempotency, retry, read).await
+    }
+
+    /// Tells the limiter the operating times that an answer names, and which methods were refused
+    /// because of a limit.
+    fn record_limits(&self, batch: &Batch, trip: RoundTrip, answer: &BatchResponse<'_>) {
+        let (methods, now) = (batch.methods(), self.client.admission.now());
+        let mut refused: Vec<(Limit, &str)> = Vec::new();
+        {
+            let mut limiter = self.client.admission.limiter();
+            for (key, result) in &answer.results {
+                let Some(method) = methods.get(key.as_str()).copied() else { continue };
+                if let Some(usage) = MethodUsage::from_times(&result.times) {
+                    limiter.record_usage(method, usage, now);
+                }
+                if let RawCommandResult::Failed(CommandError::Limited(limit, _)) = &result.outcome
+                    && !refused.contains(&(*limit, method))
+                {
+                    refused.push((*limit, method));
+                }
+            }
+        }
+        for (limit, method) in refused {
+            self.client.on_throttled(limit, method, trip.sent);
+        }
+    }
+
     /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`,
     /// in no particular order and each exactly once, unless the whole fails. `reserved` is how many
     /// requests are expected to follow.
-    pub(crate) async fn read_all(
+    pub async fn read_all(
         &self,
         count: usize,
         reserved: usize,
         command: &(dyn Fn(usize) -> BatchCommand + Sync),
         take: &mut (dyn FnMut(usize, ReadResult) + Send),
-    ) -> Result<(), PortalError> {
+    ) -> Result<(), ClientError> {
         let workload = Workload { items: count, commands_each: 1, max: MAX_COMMANDS, reserved };
         let mut pending = PendingBatches {
-            client: self,
+            client: &self.client,
             count,
             next: 0,
-            chunk: self.chunk_size(&workload),
+            chunk: self.client.chunk_size(&workload),
             again: VecDeque::new(),
         };
         let mut in_flight = FuturesUnordered::new();
         loop {
-            while in_flight.len() < self.connections()
+            while in_flight.len() < self.client.connections()
                 && let Some(mut attempt) = pending.next_attempt()
             {
                 in_flight.push(async move {
@@ -87,9 +184,9 @@ impl RestClient {
             };
             match sent {
                 Ok(ends) => pending.dispatch_results(&attempt, ends, command, take)?,
-                Err(CallError::Portal(error)) => return Err(error),
+                Err(CallError::Client(error)) => return Err(error),
                 Err(CallError::Refused(refusal)) => {
-                    return Err(PortalError::Unexpected(describe(&refusal)));
+                    return Err(ClientError::Unexpected(refusal.to_string()));
                 }
                 Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
                     pending.bisect(attempt, text, take)?
@@ -104,10 +201,10 @@ impl RestClient {
         command: &(dyn Fn(usize) -> BatchCommand + Sync),
     ) -> Result<CommandResults, CallError> {
         if !attempt.pause.is_zero() {
-            self.admission.pause(attempt.pause).await.map_err(CallError::Portal)?;
+            self.client.admission.pause(attempt.pause).await?;
         }
         let batch = Batch::numbered(attempt.numbers.iter().map(|number| command(*number)));
-        self.batch(&batch, Idempotency::Safe, &mut attempt.retry).await
+        self.send(&batch, Idempotency::Safe, &mut attempt.retry).await
     }
 }
 
@@ -134,10 +231,10 @@ impl PendingBatches<'_> {
         mut ends: CommandResults,
         command: &(dyn Fn(usize) -> BatchCommand + Sync),
         take: &mut (dyn FnMut(usize, ReadResult) + Send),
-    ) -> Result<(), PortalError> {
+    ) -> Result<(), ClientError> {
         let (mut limited, mut failed) = (Vec::new(), Vec::new());
         for (index, &number) in attempt.numbers.iter().enumerate() {
-            match ends.remove(&key(index)) {
+            match ends.remove(&Batch::key(index)) {
                 Some(CommandResult::Answered(answer)) => take(number, ReadResult::Answered(answer)),
                 Some(CommandResult::Failed(CommandError::Refused(refusal))) => {
                     take(number, ReadResult::Refused(refusal))
@@ -148,10 +245,10 @@ impl PendingBatches<'_> {
                         .reject(rejection, with_method_name(command(number).method(), refusal)));
                 }
                 Some(CommandResult::Failed(CommandError::Limited(_, refusal))) => {
-                    limited.push((number, describe(&refusal)));
+                    limited.push((number, refusal.to_string()));
                 }
                 Some(CommandResult::Failed(CommandError::Broken(refusal))) => {
-                    failed.push((number, describe(&refusal)))
+                    failed.push((number, refusal.to_string()))
                 }
                 None => failed.push((number, NOT_EXECUTED.to_owned())),
             }
@@ -165,13 +262,13 @@ impl PendingBatches<'_> {
         &mut self,
         mut retry: RetryState,
         limited: Vec<(usize, String)>,
-    ) -> Result<(), PortalError> {
+    ) -> Result<(), ClientError> {
         let Some((_, text)) = limited.first() else {
             return Ok(());
         };
         retry.on_throttled();
         if retry.throttled_for() > LIMIT_TIMEOUT {
-            return Err(PortalError::NotExecuted(text.clone()));
+            return Err(ClientError::NotExecuted(text.clone()));
         }
         let numbers = limited.into_iter().map(|(number, _)| number).collect();
         self.again.push_back(BatchAttempt { numbers, retry, pause: Duration::ZERO });
@@ -184,7 +281,7 @@ impl PendingBatches<'_> {
         mut retry: RetryState,
         failed: Vec<(usize, String)>,
         take: &mut (dyn FnMut(usize, ReadResult) + Send),
-    ) -> Result<(), PortalError> {
+    ) -> Result<(), ClientError> {
         let Some((_, text)) = failed.first() else {
             return Ok(());
         };
@@ -196,7 +293,7 @@ impl PendingBatches<'_> {
             return Ok(());
         }
         if !self.client.try_spend_retry() {
-            return Err(PortalError::NotExecuted(text.clone()));
+            return Err(ClientError::NotExecuted(text.clone()));
         }
         self.client.count_retry(text.clone());
         let numbers = failed.into_iter().map(|(number, _)| number).collect();
@@ -210,14 +307,14 @@ impl PendingBatches<'_> {
         attempt: BatchAttempt,
         text: String,
         take: &mut (dyn FnMut(usize, ReadResult) + Send),
-    ) -> Result<(), PortalError> {
+    ) -> Result<(), ClientError> {
         let BatchAttempt { numbers, retry, pause: _ } = attempt;
         if let [number] = numbers.as_slice() {
             take(*number, ReadResult::NoAnswer(text));
             return Ok(());
         }
         if !self.client.try_spend_retry() {
-            return Err(PortalError::MaybeExecuted(text));
+            return Err(ClientError::MaybeExecuted(text));
         }
         self.client.count_split(numbers.len(), &text);
         let (first, second) = numbers.split_at(numbers.len().div_ceil(2));
@@ -230,4 +327,33 @@ impl PendingBatches<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies what an answer borrows.
+fn owned(answer: BatchResponse<'_>) -> CommandResults {
+    let batch_times = answer.times;
+    let end = |outcome, total, next, times| match outcome {
+        RawCommandResult::Failed(trouble) => CommandResult::Failed(trouble),
+        RawCommandResult::Answered(json) => CommandResult::Answered(CommandSuccess {
+            json: RawValue::to_owned(json),
+            total,
+            next,
+            times,
+            batch_times,
+        }),
+    };
+    let results = answer.results.into_iter();
+    results
+        .map(|(key, CommandResponse { outcome, total, next, times })| {
+            (key, end(outcome, total, next, times))
+        })
+        .collect()
+}
+
+/// Returns the refusal of one command with the method in its message.
+fn with_method_name(method: &str, refusal: Refusal) -> Refusal {
+    let Refusal { code, message } = refusal;
+    let message =
+        if message.is_empty() { method.to_owned() } else { format!("{method}: {message}") };
+    Refusal { code, message }
 }

@@ -1,13 +1,13 @@
 //! Rate limiter of one portal: both limits in one pure state machine.
 //!
-//! Decides whether a request may leave, and if not, how long it has to wait. [`super::admission`]
+//! Decides whether a request may leave, and if not, how long it has to wait. [`crate::admission`]
 //! does the waiting.
 
 use std::time::Duration;
 
-use super::leaky_bucket::LeakyBucket;
-use super::method_budget::{LIMIT_SECONDS, MethodBudgets, MethodUsage, WINDOW};
-use super::{Limit, Rate};
+use crate::leaky_bucket::LeakyBucket;
+use crate::method_budget::{LIMIT_SECONDS, MethodBudgets, MethodUsage, WINDOW};
+use crate::quota::{Limit, Rate};
 
 /// Level of the request limit at one moment, to be kept between processes.
 ///
@@ -35,7 +35,7 @@ impl LimiterLevel {
 
 /// Methods of a request with their numbers of commands. A batch weighs on its commands and on
 /// itself.
-pub(crate) type CallWeights = Vec<(&'static str, usize)>;
+pub type CallWeights = Vec<(&'static str, usize)>;
 
 /// Decision about one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,11 +48,11 @@ pub(crate) enum Admission {
 
 /// Room that the request limit leaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Budget {
+pub struct Budget {
     /// Requests that could leave at once.
-    pub(crate) available: f64,
+    pub available: f64,
     /// Requests a second once there is no room.
-    pub(crate) refill_rate: f64,
+    pub refill_rate: f64,
 }
 
 /// State of both limits.

@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::wire::Times;
+use crate::response::Times;
 
 /// The portal's limit for a method in ten minutes, in seconds. The documentation's example shows
-/// 480, the code's default is 420; the smaller one is safe for both (behaviour notes, section 10).
+/// 480, the code's default is 420; the smaller one is safe for both (`docs/portal-behaviour.md`, section 10).
 pub(crate) const LIMIT_SECONDS: f64 = 420.0;
 
 /// Time over which the portal adds up.

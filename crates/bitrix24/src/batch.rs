@@ -8,42 +8,52 @@ use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::methods::{BATCH, BatchCommand};
-use super::rate_limiter::CallWeights;
+use crate::command::{BATCH, BatchCommand};
+use crate::rate_limiter::CallWeights;
 
 /// The most commands that the portal takes in a batch (documentation and recordings).
-pub(crate) const MAX_COMMANDS: usize = 50;
+pub const MAX_COMMANDS: usize = 50;
 
 /// Commands with their keys, in the order in which they are to run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Batch {
+pub struct Batch {
     commands: Vec<(String, BatchCommand)>,
 }
 
 impl Batch {
     /// Commands with the keys `c0`, `c1`, …
-    pub(crate) fn numbered(commands: impl IntoIterator<Item = BatchCommand>) -> Self {
+    pub fn numbered(commands: impl IntoIterator<Item = BatchCommand>) -> Self {
         Self {
             commands: commands
                 .into_iter()
                 .enumerate()
-                .map(|(index, command)| (key(index), command))
+                .map(|(index, command)| (Self::key(index), command))
                 .collect(),
         }
     }
 
+    /// Returns the key of the command with this number in a [`Batch::numbered`].
+    pub fn key(index: usize) -> String {
+        format!("c{index}")
+    }
+
     /// Adds a command under a key of its own.
-    pub(crate) fn push(&mut self, key: String, command: BatchCommand) {
+    pub fn push(&mut self, key: String, command: BatchCommand) {
         self.commands.push((key, command));
     }
 
-    /// How many commands it has.
-    pub(crate) fn len(&self) -> usize {
+    /// Returns `true` if it has no commands.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// Returns the number of commands.
+    pub fn len(&self) -> usize {
         self.commands.len()
     }
 
     /// What it is charged to: each method with its number of commands, and the batch itself.
-    pub(crate) fn weights(&self) -> CallWeights {
+    pub fn weights(&self) -> CallWeights {
         let mut weights = vec![(BATCH, 1)];
         for (_, command) in &self.commands {
             match weights.iter_mut().find(|(method, _)| *method == command.method()) {
@@ -55,20 +65,15 @@ impl Batch {
     }
 
     /// The methods of the commands, by key.
-    pub(crate) fn methods(&self) -> BTreeMap<&str, &'static str> {
+    pub fn methods(&self) -> BTreeMap<&str, &'static str> {
         self.commands.iter().map(|(key, command)| (key.as_str(), command.method())).collect()
     }
 
     /// The JSON text.
-    pub(crate) fn body(&self) -> Vec<u8> {
+    pub fn body(&self) -> Vec<u8> {
         // Maps with text keys and texts as values can always be written.
         serde_json::to_vec(self).unwrap_or_default()
     }
-}
-
-/// The key of the command with this number.
-pub(crate) fn key(index: usize) -> String {
-    format!("c{index}")
 }
 
 impl Serialize for Batch {
@@ -91,17 +96,16 @@ impl Serialize for Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CardKey, LeadCustomerType};
-    use crate::portal::methods::{GET, RESET};
 
     #[test]
     fn commands_stand_in_the_order_in_which_they_are_to_run() {
-        let card = CardKey::common(LeadCustomerType::Simple);
+        const GET: &str = "crm.lead.details.configuration.get";
+        const RESET: &str = "crm.lead.details.configuration.reset";
         let mut batch = Batch::default();
         for (key, method) in [("a0", GET), ("b0", RESET), ("c0", GET), ("a1", GET)] {
-            batch.push(key.to_owned(), BatchCommand::for_card(method, card));
+            batch.push(key.to_owned(), BatchCommand::new(method).with("scope", "C"));
         }
-        let query = "?scope=C&extras[leadCustomerType]=1";
+        let query = "?scope=C";
         let text = String::from_utf8(batch.body()).unwrap();
         assert_eq!(
             text,

@@ -3,22 +3,20 @@
 //!
 //! Promises: the content type is exactly `application/json`, the body is never compressed, no
 //! redirect is followed, no referrer is sent, a request leaves at most once for each call, an
-//! answer is read up to a bound, and neither an error nor a log line has the address, because the
-//! address is the secret.
+//! answer is read up to a bound, and no error has the address, because the address is the secret.
 
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use thiserror::Error;
-use tokio::time::Instant;
 
-use super::webhook::Channel;
-use super::{Network, WebhookUrl};
-use crate::ports::Rejection;
+use crate::error::Rejection;
+use crate::settings::{ClientSettings, Network};
+use crate::webhook::{Channel, WebhookUrl};
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,28 +28,34 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(12);
 /// The largest answer that is read: 32 MiB. Fifty layouts of six hundred fields are below 4.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
-/// The header by which an emulator says that it is one.
+/// Header by which `bitrix24-emulator` names itself.
 const EMULATOR_HEADER: &str = "x-recard-emulator";
 
-/// An answer, of whatever kind.
+/// Response of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HttpResponse {
-    pub(crate) status: u16,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) origin: ResponseOrigin,
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// The header `Content-Type`.
+    pub content_type: Option<String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// The kind of server that sent it.
+    pub origin: ResponseOrigin,
 }
 
-/// Who says that it has answered.
+/// Kind of server that sent a response, by its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResponseOrigin {
+pub enum ResponseOrigin {
+    /// A portal.
     Portal,
+    /// The emulator `bitrix24-emulator`, which says so in a header.
     Emulator,
 }
 
-/// Why there is no answer.
+/// Error of a request without a response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum TransportError {
+pub enum TransportError {
     /// The portal surely did not process the request.
     #[error("{0}")]
     NotSent(String),
@@ -66,25 +70,25 @@ pub(crate) enum TransportError {
     TimedOut(Duration),
 }
 
-/// Why no client could be made.
+/// Error of a transport that cannot be set up.
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// Nothing says which certificates are to be trusted.
-    #[error("{}", tr!("no root certificates are found on this machine"))]
+    #[error("no root certificates are found on this machine")]
     NoRoots,
     /// What is to be trusted holds no certificate that can be read.
-    #[error("{}", tr!("the file holds no certificate that can be read"))]
+    #[error("the file holds no certificate that can be read")]
     BadRoots,
     /// The address of the proxy is none.
-    #[error("{}", tr!("the address of the proxy cannot be used; it looks like http://proxy.example:3128"))]
+    #[error("the address of the proxy cannot be used; it looks like http://proxy.example:3128")]
     BadProxy,
     /// Anything else.
-    #[error("{}", tr!("cannot set up HTTP"))]
+    #[error("cannot set up HTTP")]
     Http(#[source] reqwest::Error),
 }
 
-/// Sends requests. The tests of the layers above bring their own.
-pub(crate) trait Transport: Send + Sync {
+/// Sender of requests. A test brings its own.
+pub trait Transport: Send + Sync {
     /// Sends one request, once.
     fn send<'a>(
         &'a self,
@@ -93,23 +97,30 @@ pub(crate) trait Transport: Send + Sync {
     ) -> BoxFuture<'a, Result<HttpResponse, TransportError>>;
 }
 
-/// The real one.
-pub(crate) struct HttpTransport {
+/// Transport over HTTP.
+pub struct HttpTransport {
     client: Client,
     webhook: WebhookUrl,
     timeout: Duration,
 }
 
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpTransport({})", self.webhook)
+    }
+}
+
 impl HttpTransport {
     /// Prepares connections; sends nothing.
-    pub(crate) fn new(
-        webhook: WebhookUrl,
-        timeout: Duration,
-        connections: usize,
-        network: &Network,
-    ) -> Result<Self, ConnectError> {
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP client cannot be made.
+    pub fn new(webhook: WebhookUrl, settings: &ClientSettings) -> Result<Self, ConnectError> {
+        let ClientSettings { request_timeout: timeout, connections, network, .. } = settings;
+        let (timeout, connections) = (*timeout, *connections);
         let builder = Client::builder()
-            .user_agent(concat!("recard/", env!("CARGO_PKG_VERSION")))
+            .user_agent(&settings.user_agent)
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
@@ -280,26 +291,7 @@ impl Transport for HttpTransport {
         method: &'static str,
         body: Vec<u8>,
     ) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
-        Box::pin(async move {
-            let (start, sent) = (Instant::now(), body.len());
-            let answer = self.exchange(method, body).await;
-            let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            match &answer {
-                Ok(answer) => {
-                    let received = answer.body.len();
-                    tracing::debug!(
-                        method,
-                        status = answer.status,
-                        milliseconds,
-                        sent,
-                        received,
-                        "answered"
-                    );
-                }
-                Err(error) => tracing::debug!(method, milliseconds, sent, %error, "not answered"),
-            }
-            answer
-        })
+        Box::pin(self.exchange(method, body))
     }
 }
 

@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::batch_reader::ReadResult;
-use super::methods::BatchCommand;
-use super::rest_client::{RestClient, describe};
-use crate::ports::PortalError;
+use crate::batch_executor::{BatchExecutor, ReadResult};
+use crate::command::BatchCommand;
+use crate::error::ClientError;
 
 /// How many entries the portal puts on a page (documentation and recordings).
-pub(super) const PAGE: u64 = 50;
+pub const PAGE: u64 = 50;
 
 /// The most entries that are believed; more would be a misread number.
 const MAX_ENTRIES: u64 = 10_000_000;
@@ -25,18 +24,18 @@ const MAX_ROUNDS: u32 = 3;
 
 /// A query whose answer comes in pages.
 #[derive(Clone, Debug)]
-pub(crate) struct PagedQuery {
+pub struct PagedQuery {
     /// The query, without a start.
-    pub(crate) command: BatchCommand,
+    pub command: BatchCommand,
     /// How many entries there can be at most, if that is known. More mean that the portal ignored
     /// the filter.
-    pub(crate) at_most: Option<u64>,
+    pub at_most: Option<u64>,
     /// Entries that are likely: what follows the list is reckoned with them.
-    pub(crate) likely: u64,
+    pub likely: u64,
 }
 
 /// What a list holds.
-pub(crate) trait PageItem: Sized + Send {
+pub trait PageItem: Sized + Send {
     /// What a list of them is called.
     const NOUN: &'static str;
     /// That pages of the list do not fit together.
@@ -54,7 +53,7 @@ pub(crate) trait PageItem: Sized + Send {
 
 /// A page as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct FetchedPage<T> {
+struct FetchedPage<T> {
     listing: usize,
     start: u64,
     entries: Vec<T>,
@@ -65,35 +64,51 @@ pub(crate) struct FetchedPage<T> {
 /// Why a round gave no list.
 enum PaginationError {
     /// Nothing to be done.
-    Final(PortalError),
+    Final(ClientError),
     /// The pages do not fit together: most likely somebody was added or removed meanwhile.
     Changed(String),
 }
 
-impl From<PortalError> for PaginationError {
-    fn from(error: PortalError) -> Self {
+impl From<ClientError> for PaginationError {
+    fn from(error: ClientError) -> Self {
         Self::Final(error)
     }
 }
 
-impl RestClient {
+/// Reader of lists in pages over one executor of batches.
+#[derive(Debug)]
+pub struct Paginator {
+    batches: BatchExecutor,
+}
+
+impl Paginator {
+    /// Makes a paginator over an executor of batches.
+    pub fn new(batches: BatchExecutor) -> Self {
+        Self { batches }
+    }
+
+    /// Returns the executor of batches below.
+    pub fn batches(&self) -> &BatchExecutor {
+        &self.batches
+    }
+
     /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
-    pub(crate) async fn list<T: PageItem>(
+    pub async fn list<T: PageItem>(
         &self,
         listings: &[PagedQuery],
-    ) -> Result<BTreeMap<u32, T>, PortalError> {
+    ) -> Result<BTreeMap<u32, T>, ClientError> {
         let mut rounds = 1;
         loop {
             match self.list_once(listings).await {
                 Ok(entries) => return Ok(entries),
                 Err(PaginationError::Final(error)) => return Err(error),
                 Err(PaginationError::Changed(text)) if rounds == MAX_ROUNDS => {
-                    return Err(PortalError::Unexpected(format!(
+                    return Err(ClientError::Unexpected(format!(
                         "{text}, however often it is read"
                     )));
                 }
                 Err(PaginationError::Changed(text)) => {
-                    self.count_retry(text);
+                    self.batches.client().count_retry(text);
                     rounds += 1;
                 }
             }
@@ -129,12 +144,13 @@ impl RestClient {
         &self,
         listings: &[PagedQuery],
         starts: &[(usize, u64)],
-    ) -> Result<Vec<FetchedPage<T>>, PortalError> {
+    ) -> Result<Vec<FetchedPage<T>>, ClientError> {
         let command = |number: usize| {
             let (listing, start) = starts.get(number).copied().unwrap_or_default();
+            // Every number is that of a query; the time of the portal is a harmless thing to ask.
             let command = listings.get(listing).map(|listing| listing.command.clone());
             command
-                .unwrap_or_else(|| BatchCommand::new(super::methods::PROFILE))
+                .unwrap_or_else(|| BatchCommand::new("server.time"))
                 .with("start", &start.to_string())
         };
         let mut pages: BTreeMap<usize, FetchedPage<T>> = BTreeMap::new();
@@ -155,13 +171,13 @@ impl RestClient {
                     }
                     None => {
                         failure =
-                            Some(PortalError::Unexpected(format!("this is no list of {}", T::NOUN)))
+                            Some(ClientError::Unexpected(format!("this is no list of {}", T::NOUN)))
                     }
                 },
                 ReadResult::Refused(refusal) => {
-                    failure = Some(PortalError::Unexpected(describe(&refusal)))
+                    failure = Some(ClientError::Unexpected(refusal.to_string()))
                 }
-                ReadResult::NoAnswer(text) => failure = Some(PortalError::MaybeExecuted(text)),
+                ReadResult::NoAnswer(text) => failure = Some(ClientError::MaybeExecuted(text)),
             }
         };
         let likely = |(listing, _): &(usize, u64)| {
@@ -169,7 +185,7 @@ impl RestClient {
         };
         let following = starts.iter().map(likely).sum::<u64>() * T::REQUESTS_AFTER_A_PAGE;
         let reserved = usize::try_from(following.div_ceil(PAGE)).unwrap_or(usize::MAX);
-        self.read_all(starts.len(), reserved, &command, &mut take).await?;
+        self.batches.read_all(starts.len(), reserved, &command, &mut take).await?;
         match failure {
             Some(error) => Err(error),
             None => Ok(pages.into_values().collect()),
@@ -187,7 +203,7 @@ fn total<T: PageItem>(
         (None, None) => page.entries.len() as u64,
         (None, Some(_)) => {
             let text = format!("a list of {} goes on but does not say how long it is", T::NOUN);
-            return Err(PaginationError::Final(PortalError::Unexpected(text)));
+            return Err(PaginationError::Final(ClientError::Unexpected(text)));
         }
     };
     if total > listing.and_then(|listing| listing.at_most).unwrap_or(MAX_ENTRIES) {
@@ -195,7 +211,7 @@ fn total<T: PageItem>(
             "the portal returns {total} {}, many more than were asked for: it ignored the filter",
             T::NOUN
         );
-        return Err(PaginationError::Final(PortalError::Unexpected(text)));
+        return Err(PaginationError::Final(ClientError::Unexpected(text)));
     }
     Ok(total)
 }

@@ -1,5 +1,4 @@
-//! The trouble that one piece of work has had so far: how often, since when, and how long to pause
-//! before the next try.
+//! Retry state of one operation: attempts, start of the failure, next backoff.
 //!
 //! When a batch is narrowed down its halves inherit the trial, so that patience is not given anew
 //! at each halving.
@@ -9,22 +8,22 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 
-use super::RetryBudget;
-use crate::ports::Lane;
+use crate::error::Lane;
+use crate::settings::RetryBudget;
 
-/// Whether a request may be sent again once the portal may have carried it out.
+/// Permission to send a request again once the portal may have executed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idempotency {
+pub enum Idempotency {
     /// It only reads: any number of times does no harm.
     Safe,
     /// It writes: only if it was surely not carried out.
     Unsafe,
 }
 
-/// The trouble of one piece of work.
+/// Retry state of one operation.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RetryState {
-    compensation: bool,
+pub struct RetryState {
+    urgent: bool,
     since: Option<Instant>,
     attempts: u32,
     /// How many of the attempts were those of the larger batch.
@@ -34,13 +33,13 @@ pub(crate) struct RetryState {
 
 impl RetryState {
     /// Returns the state of work in a lane that nothing was sent of yet.
-    pub(crate) fn in_lane(lane: Lane) -> Self {
-        Self { compensation: lane == Lane::Compensation, ..Self::default() }
+    pub fn in_lane(lane: Lane) -> Self {
+        Self { urgent: lane == Lane::Urgent, ..Self::default() }
     }
 
     /// Returns the lane of the work.
-    pub(crate) fn lane(&self) -> Lane {
-        if self.compensation { Lane::Compensation } else { Lane::Planned }
+    pub fn lane(&self) -> Lane {
+        if self.urgent { Lane::Urgent } else { Lane::Normal }
     }
 
     /// Counts an attempt that failed, and says how long to pause before the next one.

@@ -1,4 +1,5 @@
-//! Reading values whose JSON type the portal does not promise.
+//! Values whose JSON type the portal does not promise: PHP writes an empty map as a list, a list with
+//! gaps as an object, and numbers as texts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +18,7 @@ const MAX_VALUES: usize = 1_000_000;
 
 /// Tells whether a JSON text holds more values than any right answer. Text of two bytes can make a
 /// value that takes hundreds of bytes of memory, so a limit on bytes is no limit on memory.
-pub(super) fn is_overfull(text: &str) -> bool {
+pub(crate) fn is_overfull(text: &str) -> bool {
     let (mut values, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -34,7 +35,7 @@ pub(super) fn is_overfull(text: &str) -> bool {
 
 /// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none
 /// means "not there".
-pub(super) fn present<'de, D: Deserializer<'de>>(
+pub(crate) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
@@ -42,12 +43,12 @@ pub(super) fn present<'de, D: Deserializer<'de>>(
 
 /// Reads an object into a type. A list is refused: serde would take its items for the fields in
 /// their order.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if text.trim_start().starts_with('{') { serde_json::from_str(text).ok() } else { None }
 }
 
 /// A whole number, whether written as a number or as text.
-pub(crate) fn number(value: Option<&RawValue>) -> Option<u64> {
+pub fn number(value: Option<&RawValue>) -> Option<u64> {
     let text = value?.get();
     match text.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"')?.trim().parse().ok(),
@@ -56,13 +57,13 @@ pub(crate) fn number(value: Option<&RawValue>) -> Option<u64> {
 }
 
 /// A number of seconds, whether written as a number or as text.
-pub(crate) fn seconds(value: Option<&RawValue>) -> Option<f64> {
+pub fn seconds(value: Option<&RawValue>) -> Option<f64> {
     let number: f64 = value?.get().trim_matches('"').parse().ok()?;
     number.is_finite().then_some(number)
 }
 
 /// The words of a text, or the digits of a number. Anything else is nothing.
-pub(crate) fn text(value: Option<&RawValue>) -> Option<String> {
+pub fn text(value: Option<&RawValue>) -> Option<String> {
     let text = value?.get();
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str(text).ok(),
@@ -73,7 +74,7 @@ pub(crate) fn text(value: Option<&RawValue>) -> Option<String> {
 
 /// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or
 /// `null` for an empty one. None if it is none of these.
-pub(crate) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
+pub fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
     let Some(value) = value else {
         return Some(BTreeMap::new());
     };
@@ -83,7 +84,7 @@ pub(crate) fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue
 
 /// A map in any of PHP's forms, as [`map`] reads it, where it stands in something else.
 #[derive(Debug, Default)]
-pub(super) struct PhpMap<'a>(pub(super) BTreeMap<String, &'a RawValue>);
+pub(crate) struct PhpMap<'a>(pub(crate) BTreeMap<String, &'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for PhpMap<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -129,14 +130,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for PhpMap<'a> {
 
 /// Reads a map that is a field, so that `null` and "not there" stay different: with
 /// `#[serde(default)]`, none means "not there".
-pub(super) fn present_map<'de, D: Deserializer<'de>>(
+pub(crate) fn present_map<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<PhpMap<'de>>, D::Error> {
     PhpMap::deserialize(deserializer).map(Some)
 }
 
 /// The values of a list in any of PHP's forms: a list, an object with gaps in its keys, or nothing.
-pub(crate) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
+pub fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     let text = value.get();
     match text.as_bytes().first() {
         Some(b'[') => serde_json::from_str(text).ok(),

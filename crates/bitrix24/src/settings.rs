@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LimiterLevel, Rate};
-use crate::model::PortalId;
+use crate::quota::{Limit, Rate};
+use crate::rate_limiter::LimiterLevel;
 
 /// Who is told what the client does beside its work. Called from the client's tasks: it must return
 /// at once.
-pub type EventHook = Arc<dyn Fn(PortalEvent) + Send + Sync>;
+pub type EventHook = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// How a client works. The defaults are for a cloud portal on a standard plan.
 #[derive(Clone)]
-pub struct PortalSettings {
-    /// A name that stands for the portal instead of the host of the webhook.
-    pub portal: Option<PortalId>,
+pub struct ClientSettings {
+    /// Value of the header `User-Agent`.
+    pub user_agent: String,
     /// How many requests the portal takes.
     pub rate: Rate,
     /// Which share of the portal's operating time this program takes for itself; the rest is left
@@ -61,10 +61,10 @@ impl fmt::Debug for Network {
     }
 }
 
-impl Default for PortalSettings {
+impl Default for ClientSettings {
     fn default() -> Self {
         Self {
-            portal: None,
+            user_agent: concat!("bitrix24-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             rate: Rate::default(),
             operating_share: 0.8,
             connections: 8,
@@ -78,10 +78,10 @@ impl Default for PortalSettings {
     }
 }
 
-impl fmt::Debug for PortalSettings {
+impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            portal,
+            user_agent,
             rate,
             operating_share,
             connections,
@@ -92,8 +92,8 @@ impl fmt::Debug for PortalSettings {
             network,
             events: _,
         } = self;
-        f.debug_struct("PortalSettings")
-            .field("portal", portal)
+        f.debug_struct("ClientSettings")
+            .field("user_agent", user_agent)
             .field("rate", rate)
             .field("operating_share", operating_share)
             .field("connections", connections)
@@ -139,18 +139,9 @@ impl Default for RetryBudget {
     }
 }
 
-/// One of the portal's two limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// Requests in a time.
-    Rate,
-    /// The time that the portal spends in a method.
-    OperatingTime,
-}
-
 /// What the client does beside its work. No event holds an address, a parameter or content.
 #[derive(Clone, Debug, PartialEq)]
-pub enum PortalEvent {
+pub enum ClientEvent {
     /// A request waits until the limit allows it.
     Waiting {
         /// Which limit.

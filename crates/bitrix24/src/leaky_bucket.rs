@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use super::Rate;
+use crate::quota::Rate;
 
 /// Pause after the first refusal of a row. Also the pause after each refusal by a portal whose
 /// limits are not known.

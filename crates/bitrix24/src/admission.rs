@@ -9,20 +9,20 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::rate_limiter::{Admission, CallWeights, RateLimiter};
-use super::{EventHook, PortalEvent, PortalSettings};
-use crate::ports::{Lane, PortalError};
+use crate::error::{Lane, StopReason};
+use crate::rate_limiter::{Admission, CallWeights, RateLimiter};
+use crate::settings::{ClientEvent, ClientSettings, EventHook};
 
-/// Time after a stop or the deadline in which read-backs and compensations are still admitted:
+/// Time after a stop or the deadline in which urgent requests are still admitted:
 /// longer than the answer to a write in flight may take. A portal that refuses everything for its
 /// limits must not keep a run from its end.
-const COMPENSATION_TIME: Duration = Duration::from_secs(90);
+const URGENT_TIME: Duration = Duration::from_secs(90);
 
 /// Queue in front of the rate limiter of one client.
 pub(crate) struct AdmissionQueue {
     limiter: Mutex<RateLimiter>,
     fifo: tokio::sync::Mutex<()>,
-    /// The number of compensations that wait.
+    /// Number of urgent requests that wait.
     ahead: watch::Sender<usize>,
     started: Instant,
     deadline: Option<Instant>,
@@ -36,7 +36,7 @@ pub(crate) struct AdmissionQueue {
 
 impl AdmissionQueue {
     /// Makes an empty queue.
-    pub(crate) fn new(settings: &PortalSettings) -> Self {
+    pub(crate) fn new(settings: &ClientSettings) -> Self {
         let started = Instant::now();
         let level = settings.level.unwrap_or_default();
         Self {
@@ -53,49 +53,49 @@ impl AdmissionQueue {
     }
 
     /// Waits until a request may leave, and counts it. Returns the time for which it has waited for
-    /// the limits. Compensations are admitted ahead of all others, and for [`COMPENSATION_TIME`]
+    /// the limits. Urgent requests are admitted ahead of all others, and for [`URGENT_TIME`]
     /// after a stop or the deadline.
     pub(crate) async fn admit(
         &self,
         weights: &CallWeights,
         lane: Lane,
-    ) -> Result<Duration, PortalError> {
+    ) -> Result<Duration, StopReason> {
         match lane {
-            Lane::Planned => self.admit_planned(weights).await,
-            Lane::Compensation => self.admit_compensation(weights).await,
+            Lane::Normal => self.admit_normal(weights).await,
+            Lane::Urgent => self.admit_urgent(weights).await,
         }
     }
 
-    async fn admit_compensation(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
-        let _ahead = WaitingCompensation::new(&self.ahead);
+    async fn admit_urgent(&self, weights: &CallWeights) -> Result<Duration, StopReason> {
+        let _ahead = WaitingUrgent::new(&self.ahead);
         let start = self.now();
         loop {
-            self.check_compensation(Duration::ZERO)?;
+            self.check_urgent(Duration::ZERO)?;
             let eased = self.eased.notified();
             let admission = self.limiter().admit(weights, self.now());
             let (time, limit) = match admission {
                 Admission::Admitted => return Ok(self.now().saturating_sub(start)),
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
-            (self.events)(PortalEvent::Waiting { limit, time });
+            (self.events)(ClientEvent::Waiting { limit, time });
             tokio::select! {
-                paused = self.pause_compensation(time) => paused?,
+                paused = self.pause_urgent(time) => paused?,
                 () = eased => {}
             }
         }
     }
 
-    async fn admit_planned(&self, weights: &CallWeights) -> Result<Duration, PortalError> {
+    async fn admit_normal(&self, weights: &CallWeights) -> Result<Duration, StopReason> {
         let _turn = tokio::select! {
             fifo = self.fifo.lock() => fifo,
-            reason = self.cancelled() => return Err(PortalError::Stopped(reason)),
+            reason = self.cancelled() => return Err(reason),
         };
         let mut waited = Duration::ZERO;
         loop {
             self.check()?;
             tokio::select! {
                 () = self.let_ahead() => {}
-                reason = self.cancelled() => return Err(PortalError::Stopped(reason)),
+                reason = self.cancelled() => return Err(reason),
             }
             // Registered before the limiter is asked, so that no notification in between is missed.
             let eased = self.eased.notified();
@@ -105,7 +105,7 @@ impl AdmissionQueue {
                 Admission::Admitted => return Ok(waited),
                 Admission::RetryAfter(time, limit) => (time, limit),
             };
-            (self.events)(PortalEvent::Waiting { limit, time });
+            (self.events)(ClientEvent::Waiting { limit, time });
             tokio::select! {
                 paused = self.pause(time) => paused?,
                 () = eased => {}
@@ -122,61 +122,57 @@ impl AdmissionQueue {
     }
 
     /// Waits, unless the run is to stop.
-    pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
+    pub(crate) async fn pause(&self, time: Duration) -> Result<(), StopReason> {
         self.check()?;
         if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
-            return Err(PortalError::Stopped(
-                tr_later!("the deadline would pass while waiting").to_owned(),
-            ));
+            return Err(StopReason::DeadlineTooClose);
         }
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
-            reason = self.cancelled() => Err(PortalError::Stopped(reason)),
+            reason = self.cancelled() => Err(reason),
         }
     }
 
     /// Waits, in a lane.
-    pub(crate) async fn pause_in(&self, time: Duration, lane: Lane) -> Result<(), PortalError> {
+    pub(crate) async fn pause_in(&self, time: Duration, lane: Lane) -> Result<(), StopReason> {
         match lane {
-            Lane::Planned => self.pause(time).await,
-            Lane::Compensation => self.pause_compensation(time).await,
+            Lane::Normal => self.pause(time).await,
+            Lane::Urgent => self.pause_urgent(time).await,
         }
     }
 
-    /// Waits in the lane of compensations. A stop during the wait ends it early if
-    /// [`COMPENSATION_TIME`] would pass.
-    async fn pause_compensation(&self, time: Duration) -> Result<(), PortalError> {
-        self.check_compensation(time)?;
+    /// Waits in the urgent lane. A stop during the wait ends it early if
+    /// [`URGENT_TIME`] would pass.
+    async fn pause_urgent(&self, time: Duration) -> Result<(), StopReason> {
+        self.check_urgent(time)?;
         let until = Instant::now() + time;
         tokio::select! {
             () = tokio::time::sleep_until(until) => return Ok(()),
             _ = self.cancelled() => {}
         }
         let left = until.saturating_duration_since(Instant::now());
-        self.check_compensation(left)?;
+        self.check_urgent(left)?;
         tokio::time::sleep(left).await;
         Ok(())
     }
 
-    /// Returns an error if [`COMPENSATION_TIME`] is over after a wait of `time`.
-    fn check_compensation(&self, time: Duration) -> Result<(), PortalError> {
+    /// Returns an error if [`URGENT_TIME`] is over after a wait of `time`.
+    fn check_urgent(&self, time: Duration) -> Result<(), StopReason> {
         let ended = self.stopped_at.get().copied().into_iter().chain(self.deadline).min();
-        let end = ended.and_then(|ended| ended.checked_add(COMPENSATION_TIME));
+        let end = ended.and_then(|ended| ended.checked_add(URGENT_TIME));
         if end.is_some_and(|end| Instant::now() + time >= end) {
-            let text =
-                tr_later!("the portal's limits still hold up requests after the end of the run");
-            return Err(PortalError::Stopped(text.to_owned()));
+            return Err(StopReason::LimitsAfterEnd);
         }
         Ok(())
     }
 
     /// Returns an error if no request may be sent any more.
-    pub(crate) fn check(&self) -> Result<(), PortalError> {
+    pub(crate) fn check(&self) -> Result<(), StopReason> {
         if let Some(reason) = self.cancellation.borrow().as_ref() {
-            return Err(PortalError::Stopped(reason.clone()));
+            return Err(StopReason::Canceled(reason.clone()));
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(PortalError::Stopped(tr_later!("the deadline has passed").to_owned()));
+            return Err(StopReason::DeadlinePassed);
         }
         Ok(())
     }
@@ -203,7 +199,7 @@ impl AdmissionQueue {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while compensations wait.
+    /// Waits while urgent requests wait.
     async fn let_ahead(&self) {
         let mut ahead = self.ahead.subscribe();
         // The sender lives as long as the queue.
@@ -211,7 +207,7 @@ impl AdmissionQueue {
     }
 
     /// Waits until a stop is asked for. Returns its reason.
-    pub(crate) async fn cancelled(&self) -> String {
+    pub(crate) async fn cancelled(&self) -> StopReason {
         let mut cancellation = self.cancellation.subscribe();
         // The sender lives as long as the queue, so that there is always a reason in the end.
         cancellation
@@ -219,21 +215,21 @@ impl AdmissionQueue {
             .await
             .ok()
             .and_then(|reason| reason.clone())
-            .unwrap_or_default()
+            .map_or(StopReason::Canceled(String::new()), StopReason::Canceled)
     }
 }
 
-/// One compensation that waits.
-struct WaitingCompensation<'a>(&'a watch::Sender<usize>);
+/// One urgent request that waits.
+struct WaitingUrgent<'a>(&'a watch::Sender<usize>);
 
-impl<'a> WaitingCompensation<'a> {
+impl<'a> WaitingUrgent<'a> {
     fn new(ahead: &'a watch::Sender<usize>) -> Self {
         ahead.send_modify(|waiting| *waiting += 1);
         Self(ahead)
     }
 }
 
-impl Drop for WaitingCompensation<'_> {
+impl Drop for WaitingUrgent<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|waiting| *waiting -= 1);
     }
@@ -242,16 +238,17 @@ impl Drop for WaitingCompensation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::method_budget::MethodUsage;
-    use crate::portal::{Limit, LimiterLevel, Rate};
+    use crate::method_budget::MethodUsage;
+    use crate::quota::{Limit, Rate};
+    use crate::rate_limiter::LimiterLevel;
 
     fn queue(level: f64, deadline: Option<Duration>) -> AdmissionQueue {
         let level = Some(LimiterLevel { level });
-        AdmissionQueue::new(&PortalSettings {
+        AdmissionQueue::new(&ClientSettings {
             rate: Rate::STANDARD,
             level,
             deadline,
-            ..PortalSettings::default()
+            ..ClientSettings::default()
         })
     }
 
@@ -259,8 +256,8 @@ mod tests {
         vec![("batch", 1)]
     }
 
-    fn cancellation(reason: &str) -> Result<Duration, PortalError> {
-        Err(PortalError::Stopped(reason.to_owned()))
+    fn cancellation(reason: &str) -> Result<Duration, StopReason> {
+        Err(StopReason::Canceled(reason.to_owned()))
     }
 
     #[tokio::test(start_paused = true)]
@@ -268,7 +265,7 @@ mod tests {
         let (queue, order) = (queue(48.0, None), Mutex::new(Vec::new()));
         let (queue, order) = (&queue, &order);
         let requests = (0..10).map(|number| async move {
-            queue.admit(&weights(), Lane::Planned).await.unwrap();
+            queue.admit(&weights(), Lane::Normal).await.unwrap();
             order.lock().unwrap().push((number, queue.now().as_millis()));
         });
         futures_util::future::join_all(requests).await;
@@ -292,15 +289,15 @@ mod tests {
                 queue.cancel("again");
             };
             let (first, second, ()) = tokio::join!(
-                queue.admit(&one, Lane::Planned),
-                queue.admit(&other, Lane::Planned),
+                queue.admit(&one, Lane::Normal),
+                queue.admit(&other, Lane::Normal),
                 stop
             );
             assert_eq!((first, second), (cancellation("interrupted"), cancellation("interrupted")));
             assert_eq!(queue.now().as_millis(), 100);
             assert_eq!(
                 queue.pause(Duration::ZERO).await,
-                Err(PortalError::Stopped("interrupted".to_owned()))
+                Err(StopReason::Canceled("interrupted".to_owned()))
             );
         }
     }
@@ -308,16 +305,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn admission_wait_beyond_the_deadline_ends_at_once() {
         let queue = queue(50.0, Some(Duration::from_secs(1)));
-        assert_eq!(
-            queue.admit(&weights(), Lane::Planned).await,
-            cancellation("the deadline would pass while waiting")
-        );
+        assert_eq!(queue.admit(&weights(), Lane::Normal).await, Err(StopReason::DeadlineTooClose));
         assert_eq!(queue.now(), Duration::ZERO);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(
-            queue.admit(&weights(), Lane::Planned).await,
-            cancellation("the deadline has passed")
-        );
+        assert_eq!(queue.admit(&weights(), Lane::Normal).await, Err(StopReason::DeadlinePassed));
     }
 
     #[tokio::test(start_paused = true)]
@@ -326,9 +317,9 @@ mod tests {
         let usage = MethodUsage { operating: 400.0, reset_in: Some(42.0) };
         let now = queue.now();
         queue.limiter().record_usage("user.get", usage, now);
-        assert_eq!(queue.admit(&weights(), Lane::Planned).await, Ok(Duration::ZERO));
+        assert_eq!(queue.admit(&weights(), Lane::Normal).await, Ok(Duration::ZERO));
         assert_eq!(
-            queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Planned).await,
+            queue.admit(&vec![("user.get", 1), ("batch", 1)], Lane::Normal).await,
             Ok(Duration::from_secs(42))
         );
     }
@@ -342,41 +333,41 @@ mod tests {
             queue.limiter().on_throttled(Limit::Rate, "batch", at, at);
         }
         // The bucket is full now: one request, and then one each half second.
-        queue.admit(&weights(), Lane::Planned).await.unwrap();
+        queue.admit(&weights(), Lane::Normal).await.unwrap();
         let sent = queue.now();
         let answer = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             queue.on_accepted(sent);
         };
         let waiting = weights();
-        let (admitted, ()) = tokio::join!(queue.admit(&waiting, Lane::Planned), answer);
+        let (admitted, ()) = tokio::join!(queue.admit(&waiting, Lane::Normal), answer);
         assert_eq!(admitted, Ok(Duration::from_millis(100)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn admission_compensation_goes_ahead_of_all_others_and_after_a_stop() {
+    async fn admission_urgent_goes_ahead_of_all_others_and_after_a_stop() {
         let queue = queue(48.0, None);
         let charges = weights();
         let planned = async {
-            let admissions = (0..6).map(|_| queue.admit(&charges, Lane::Planned));
+            let admissions = (0..6).map(|_| queue.admit(&charges, Lane::Normal));
             futures_util::future::join_all(admissions).await;
             queue.now()
         };
-        let compensation = async {
+        let urgent = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            queue.admit(&charges, Lane::Compensation).await.unwrap();
+            queue.admit(&charges, Lane::Urgent).await.unwrap();
             queue.now()
         };
-        let (last, ahead) = tokio::join!(planned, compensation);
+        let (last, ahead) = tokio::join!(planned, urgent);
         assert!(ahead <= Duration::from_millis(1000), "{ahead:?}");
         assert!(last >= Duration::from_millis(3500), "{last:?}");
         queue.cancel("interrupted");
-        queue.admit(&charges, Lane::Compensation).await.unwrap();
-        assert!(matches!(queue.admit(&charges, Lane::Planned).await, Err(PortalError::Stopped(_))));
+        queue.admit(&charges, Lane::Urgent).await.unwrap();
+        assert!(matches!(queue.admit(&charges, Lane::Normal).await, Err(StopReason::Canceled(_))));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn admission_compensation_under_a_lasting_limit_ends_after_the_stop() {
+    async fn admission_urgent_under_a_lasting_limit_ends_after_the_stop() {
         for deadline in [None, Some(Duration::from_secs(5))] {
             let queue = queue(0.0, deadline);
             let stop = async {
@@ -387,7 +378,7 @@ mod tests {
             };
             let refused = async {
                 loop {
-                    if let Err(error) = queue.admit(&weights(), Lane::Compensation).await {
+                    if let Err(error) = queue.admit(&weights(), Lane::Urgent).await {
                         return error;
                     }
                     let now = queue.now();
@@ -401,11 +392,11 @@ mod tests {
                 }
             };
             let ((), error) = tokio::join!(stop, refused);
-            assert!(matches!(error, PortalError::Stopped(_)), "{error:?}");
+            assert_eq!(error, StopReason::LimitsAfterEnd);
             let ended = queue.now().saturating_sub(Duration::from_secs(5));
-            assert!(ended <= COMPENSATION_TIME && ended >= COMPENSATION_TIME / 2, "{ended:?}");
-            let pause = queue.pause_in(COMPENSATION_TIME, Lane::Compensation).await;
-            assert!(matches!(pause, Err(PortalError::Stopped(_))), "{pause:?}");
+            assert!(ended <= URGENT_TIME && ended >= URGENT_TIME / 2, "{ended:?}");
+            let pause = queue.pause_in(URGENT_TIME, Lane::Urgent).await;
+            assert_eq!(pause, Err(StopReason::LimitsAfterEnd));
         }
     }
 }

@@ -4,9 +4,10 @@
 //! The code decides. The status is looked at only where there is no JSON, because the cloud's front
 //! servers change it, and the description never, because it may be translated.
 
-use super::response::BodyKind;
-use crate::portal::Limit;
-use crate::ports::{Refusal, Rejection};
+use std::fmt;
+
+use crate::error::{CallError, ClientError, IndeterminateCause, Refusal, Rejection};
+use crate::quota::Limit;
 
 /// Why an answer has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +90,26 @@ impl CommandError {
 }
 
 impl ResponseError {
+    /// Returns the end of a call that writes. No refusal proves that the portal executed none of it.
+    pub(crate) fn into_indeterminate(self) -> CallError {
+        let (text, cause) = match self {
+            Self::Limited(_, refusal) => (refusal.to_string(), IndeterminateCause::Limit),
+            Self::Rejected(rejection, refusal) => {
+                let text = refusal.to_string();
+                let error = ClientError::Rejected(rejection, refusal);
+                (text, IndeterminateCause::Refusal(error))
+            }
+            Self::Refused(refusal) => {
+                let text = refusal.to_string();
+                (text.clone(), IndeterminateCause::Refusal(ClientError::Unexpected(text)))
+            }
+            Self::Broken(_, text) => (text, IndeterminateCause::NoAnswer),
+        };
+        CallError::Indeterminate(text, cause)
+    }
+
     /// Judges an answer that has an error in the portal's own form.
-    pub(super) fn from_error(status: u16, refusal: Refusal) -> Self {
+    pub(crate) fn from_error(status: u16, refusal: Refusal) -> Self {
         match CommandError::from_refusal(refusal) {
             CommandError::Rejected(rejection, refusal) => Self::Rejected(rejection, refusal),
             CommandError::Limited(limit, refusal) => Self::Limited(limit, refusal),
@@ -105,7 +124,7 @@ impl ResponseError {
     }
 
     /// Judges an answer that is not in the portal's own form. `body` says what it is instead.
-    pub(super) fn from_status(status: u16, body: BodyKind) -> Self {
+    pub(crate) fn from_status(status: u16, body: BodyKind) -> Self {
         let refusal =
             || Refusal { code: String::new(), message: format!("{body}, with status {status}") };
         match status {
@@ -143,4 +162,44 @@ fn limit(code: &str) -> Option<Limit> {
 
 fn error_text(status: u16, refusal: &Refusal) -> String {
     format!("error {:?} ({}) with status {status}", refusal.code, refusal.message)
+}
+
+/// Kind of a body that is not in the form of the portal. No error repeats its text: an error page
+/// may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    Empty,
+    Page,
+    CutJson,
+    JsonWithoutResult,
+    Other,
+}
+
+impl BodyKind {
+    pub(crate) fn from_bytes(content_type: Option<&str>, body: &[u8]) -> Self {
+        let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
+        let html = content_type.is_some_and(|value| value.to_ascii_lowercase().contains("html"));
+        match start {
+            None => Self::Empty,
+            Some(b'<') => Self::Page,
+            _ if html => Self::Page,
+            Some(b'{') if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => {
+                Self::CutJson
+            }
+            Some(b'{') => Self::JsonWithoutResult,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for BodyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "an empty answer",
+            Self::Page => "a page in place of JSON",
+            Self::CutJson => "cut or broken JSON",
+            Self::JsonWithoutResult => "JSON without a result",
+            Self::Other => "something other than JSON",
+        })
+    }
 }

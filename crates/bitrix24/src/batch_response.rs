@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{CommandError, FailureClass, ResponseError};
-use super::php_json::{self, PhpMap};
-use super::response::{Success, Times, refusal};
+use crate::php_json::{self, PhpMap};
+use crate::response::{Success, Times, refusal};
+use crate::response_error::{CommandError, FailureClass, ResponseError};
 
 /// What a batch answered, by the keys of its commands. A key that is not here was not executed.
 #[derive(Clone, Debug)]
@@ -110,9 +110,9 @@ impl<'a> BatchResponse<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::Limit;
-    use crate::portal::wire::decode;
-    use crate::ports::{Refusal, Rejection};
+    use crate::error::{Refusal, Rejection};
+    use crate::quota::Limit;
+    use crate::response::decode;
 
     fn keys(result: &str) -> Vec<(String, String)> {
         let body = format!(r#"{{"result":{result},"time":{{"start":1}}}}"#);
