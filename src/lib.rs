@@ -3,7 +3,7 @@
 //! ```text
 //!       YAML text                                        portal (HTTP)
 //!           |                                                 |
-//!  manifest: parse, check                         portal: transport, batch, wire
+//!  manifest: parse, check                         bitrix24: transport, batch; portal: adapter
 //!           |                                                 |
 //!    Declaration --- engine::resolve (users, departments) --> DesiredState
 //!                                                             |
@@ -26,7 +26,8 @@
 //! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and
 //! [`plan`], which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`]
 //! and [`engine`], side by side; [`report`]; and the command line, which marries them.
-//! `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
+//! `tests/architecture.rs` holds the table. The REST client is the crate `bitrix24`, the emulator
+//! the crate `bitrix24-emulator`. Neither imports any of them.
 //!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
 //! [`ports`], which is what both adapters promise.
@@ -38,8 +39,6 @@ pub mod app;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diagnostic;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 pub mod engine;
 pub mod manifest;
 pub mod model;
@@ -49,3 +48,6 @@ pub mod ports;
 pub mod records;
 pub mod report;
 pub mod store;
+
+#[cfg(feature = "emulator")]
+pub use bitrix24_emulator as emulator;

@@ -18,10 +18,9 @@ use std::collections::BTreeMap;
 use recard::portal::Limit;
 use recard::portal::wire::people::{self, TimeZoneOffset};
 use recard::portal::wire::{
-    BatchResponse, CommandError, FailureClass, RawCommandResult, ResponseError, Success,
+    BatchResponse, CommandError, FailureClass, RawCommandResult, Rejection, ResponseError, Success,
     WholeSeconds, card, decode,
 };
-use recard::ports::Rejection;
 use serde_json::Value;
 
 use support::wire::{Case, Exchange, cases};

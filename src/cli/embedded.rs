@@ -5,10 +5,10 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use bitrix24_emulator::{Emulator, EmulatorOptions, Seed};
 use serde_json::Value;
 
 use super::error::CliError;
-use crate::emulator::{Emulator, EmulatorOptions, Seed};
 use crate::store::{read_whole, write_whole};
 
 /// Where the state lies unless the command line says otherwise, inside the store.

@@ -16,7 +16,7 @@ use crate::app;
 use crate::i18n::Text;
 use crate::model::{Identity, PortalId, ReleaseSign, TrustEvidence};
 use crate::portal::{
-    HttpPortal, Limit, LimiterLevel, PortalEvent, PortalSettings, Rate, WebhookUrl,
+    HttpPortal, Limit, LimiterLevel, ParseRateError, PortalEvent, PortalSettings, Rate, WebhookUrl,
 };
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
 use crate::records::LimiterState;
@@ -219,9 +219,12 @@ impl PortalEndpoint {
     /// counts nothing.
     fn rate(&self, global: &GlobalArgs) -> Result<Rate, CliError> {
         if let Some(rate) = &global.rate {
-            return rate
-                .parse()
-                .map_err(|problem| CliError::new(exit::USAGE, tr!("--rate: {problem}", problem)));
+            return rate.parse().map_err(|ParseRateError| {
+                let problem = tr!(
+                    "a rate is `standard`, `enterprise`, `unlimited`, or two positive numbers such as `50,2`, the first the larger"
+                );
+                CliError::new(exit::USAGE, tr!("--rate: {problem}", problem))
+            });
         }
         #[cfg(feature = "emulator")]
         if self.embedded.is_some() {
@@ -240,8 +243,7 @@ impl PortalEndpoint {
     ) -> Result<Connection, CliError> {
         let webhook = tr!("{}, from {}", self.webhook, self.from);
         let rate = self.rate(global)?;
-        let mut settings = PortalSettings { portal: Some(self.name), ..PortalSettings::default() };
-        settings.rate = rate;
+        let mut settings = PortalSettings { rate, ..PortalSettings::default() };
         settings.operating_share = global.operating_share;
         settings.deadline = global.deadline;
         if self.webhook.is_https() {
@@ -261,7 +263,7 @@ impl PortalEndpoint {
                 }
             }
         });
-        let portal = HttpPortal::connect(self.webhook, settings).map_err(CliError::from)?;
+        let portal = HttpPortal::connect_as(self.name, self.webhook, settings)?;
         interrupt.register_portal(&portal);
         Ok(Connection {
             portal,

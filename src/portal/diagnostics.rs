@@ -6,16 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use bitrix24::{BatchCommand, ReadResult, php_json};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::PortalReader;
-use super::batch_reader::ReadResult;
-use super::methods::{
-    BatchCommand, DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS,
-};
-use super::rest_client::{RestClient, describe};
-use super::wire::php_json;
+use super::client::PortalClient;
+use super::methods::{DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS};
 use crate::ports::PortalError;
 
 /// The methods that recard calls, with what each is for.
@@ -52,40 +49,38 @@ impl PortalReader {
     ///
     /// If the portal cannot be used at all.
     pub async fn diagnose(&self) -> Result<PortalDiagnostics, PortalError> {
-        self.client().diagnose().await
+        diagnose(self.client()).await
     }
 }
 
-impl RestClient {
-    async fn diagnose(&self) -> Result<PortalDiagnostics, PortalError> {
-        let small = [BatchCommand::new(RIGHTS), BatchCommand::new(SERVER_TIME)];
-        // The portal finds a method by its name in lower case only.
-        let look_up =
-            |name: &&str| BatchCommand::new(METHOD_GET).with("name", &name.to_ascii_lowercase());
-        let commands: Vec<BatchCommand> =
-            small.into_iter().chain(METHODS.iter().map(look_up)).collect();
-        let command = |number: usize| {
-            commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(SERVER_TIME))
-        };
-        let mut ends = BTreeMap::new();
-        let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
-        self.read_all(commands.len(), 0, &command, &mut take).await?;
-        let mut answer = |number: usize| match ends.remove(&number) {
-            Some(ReadResult::Answered(answer)) => Ok(answer.json),
-            Some(ReadResult::Refused(refusal)) => Err(describe(&refusal)),
-            Some(ReadResult::NoAnswer(text)) => Err(text),
-            None => Err("no answer".to_owned()),
-        };
-        let rights = answer(0).and_then(|json| rights(&json).ok_or_else(|| malformed(&json)));
-        let server_time = answer(1).and_then(|json| time(&json).ok_or_else(|| malformed(&json)));
-        let method = |(index, name): (usize, &&'static str)| {
-            let found = answer(index + 2)
-                .and_then(|json| availability(&json).ok_or_else(|| malformed(&json)));
-            (*name, found.unwrap_or_else(MethodAvailability::Unknown))
-        };
-        let methods = METHODS.iter().enumerate().map(method).collect();
-        Ok(PortalDiagnostics { rights, server_time, methods })
-    }
+async fn diagnose(client: &PortalClient) -> Result<PortalDiagnostics, PortalError> {
+    let small = [BatchCommand::new(RIGHTS), BatchCommand::new(SERVER_TIME)];
+    // The portal finds a method by its name in lower case only.
+    let look_up =
+        |name: &&str| BatchCommand::new(METHOD_GET).with("name", &name.to_ascii_lowercase());
+    let commands: Vec<BatchCommand> =
+        small.into_iter().chain(METHODS.iter().map(look_up)).collect();
+    let command = |number: usize| {
+        commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(SERVER_TIME))
+    };
+    let mut ends = BTreeMap::new();
+    let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+    client.batches().read_all(commands.len(), 0, &command, &mut take).await?;
+    let mut answer = |number: usize| match ends.remove(&number) {
+        Some(ReadResult::Answered(answer)) => Ok(answer.json),
+        Some(ReadResult::Refused(refusal)) => Err(refusal.to_string()),
+        Some(ReadResult::NoAnswer(text)) => Err(text),
+        None => Err("no answer".to_owned()),
+    };
+    let rights = answer(0).and_then(|json| rights(&json).ok_or_else(|| malformed(&json)));
+    let server_time = answer(1).and_then(|json| time(&json).ok_or_else(|| malformed(&json)));
+    let method = |(index, name): (usize, &&'static str)| {
+        let found =
+            answer(index + 2).and_then(|json| availability(&json).ok_or_else(|| malformed(&json)));
+        (*name, found.unwrap_or_else(MethodAvailability::Unknown))
+    };
+    let methods = METHODS.iter().enumerate().map(method).collect();
+    Ok(PortalDiagnostics { rights, server_time, methods })
 }
 
 fn rights(json: &RawValue) -> Option<Vec<String>> {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::batch::MAX_COMMANDS;
+use bitrix24::{Budget, MAX_COMMANDS, RestClient};
+
 use super::mutations::{COMMANDS_PER_TARGET, READS_PER_TARGET};
-use super::rate_limiter::Budget;
-use super::rest_client::RestClient;
 use crate::ports::MAX_WRITES_PER_REQUEST;
 
 /// Commands that take less than this cost no operating time (behaviour notes, section 10).
@@ -51,37 +50,34 @@ impl Phase {
     }
 }
 
-impl RestClient {
-    /// Returns what a task will cost.
-    pub(crate) fn estimate(&self, task: PlannedWork) -> Estimate {
-        let (reads, resets) = match task {
-            PlannedWork::Reads(count) => (count, 0),
-            PlannedWork::Resets(count) => (0, count),
-            PlannedWork::ReadsThenResets(reads, resets) => (reads, resets),
-        };
-        let command_seconds = self.command_seconds();
-        let phases = [
-            Phase::new(reads, 1, MAX_COMMANDS, command_seconds),
-            Phase::new(resets, COMMANDS_PER_TARGET, MAX_WRITES_PER_REQUEST, command_seconds),
-        ];
-        let requests: usize = phases.iter().map(|phase| phase.requests).sum();
-        if requests == 0 {
-            return Estimate { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
-        }
-        let Budget { available, refill_rate } = self.budget();
-        let waiting = requests as f64 - available;
-        let paced = if waiting > 0.0 { waiting / refill_rate } else { 0.0 };
-        let last =
-            phases.iter().rev().find(|phase| phase.requests > 0).map_or(0.0, |phase| phase.seconds);
-        let busy =
-            |phase: &Phase| phase.requests.div_ceil(self.connections()) as f64 * phase.seconds;
-        let seconds = (paced + last).max(phases.iter().map(busy).sum());
-        // The method that reads has the most commands.
-        let commands = reads + READS_PER_TARGET * resets;
-        let operating =
-            if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
-        let (operating_share, pauses) = self.admission.limiter().operating_estimate(operating);
-        let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).max(pauses);
-        Estimate { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }
+/// Returns what a task will cost.
+pub(super) fn estimate(client: &RestClient, task: PlannedWork) -> Estimate {
+    let (reads, resets) = match task {
+        PlannedWork::Reads(count) => (count, 0),
+        PlannedWork::Resets(count) => (0, count),
+        PlannedWork::ReadsThenResets(reads, resets) => (reads, resets),
+    };
+    let command_seconds = client.command_seconds();
+    let phases = [
+        Phase::new(reads, 1, MAX_COMMANDS, command_seconds),
+        Phase::new(resets, COMMANDS_PER_TARGET, MAX_WRITES_PER_REQUEST, command_seconds),
+    ];
+    let requests: usize = phases.iter().map(|phase| phase.requests).sum();
+    if requests == 0 {
+        return Estimate { requests: 0, time: Duration::ZERO, operating_share: 0.0 };
     }
+    let Budget { available, refill_rate } = client.budget();
+    let waiting = requests as f64 - available;
+    let paced = if waiting > 0.0 { waiting / refill_rate } else { 0.0 };
+    let last =
+        phases.iter().rev().find(|phase| phase.requests > 0).map_or(0.0, |phase| phase.seconds);
+    let busy = |phase: &Phase| phase.requests.div_ceil(client.connections()) as f64 * phase.seconds;
+    let seconds = (paced + last).max(phases.iter().map(busy).sum());
+    // The method that reads has the most commands.
+    let commands = reads + READS_PER_TARGET * resets;
+    let operating =
+        if command_seconds < FREE_SECONDS { 0.0 } else { commands as f64 * command_seconds };
+    let (operating_share, pauses) = client.operating_estimate(operating);
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).max(pauses);
+    Estimate { requests: u32::try_from(requests).unwrap_or(u32::MAX), time, operating_share }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::transport::{HttpResponse, ResponseOrigin, Transport, TransportError};
+use bitrix24::{HttpResponse, ResponseOrigin, Transport, TransportError};
 
 /// What goes wrong with one request.
 #[derive(Clone, Debug)]

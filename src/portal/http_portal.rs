@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::estimate::{Estimate, PlannedWork};
-use super::layout_query;
-use super::rate_limiter::LimiterLevel;
-use super::rest_client::RestClient;
-use super::transport::{ConnectError, HttpTransport};
-use super::{PortalSettings, RequestMetrics, WebhookUrl};
+use bitrix24::LimiterLevel;
+
+use super::client::PortalClient;
+use super::connect::{ConnectError, connect};
+use super::estimate::{Estimate, PlannedWork, estimate};
+use super::{PortalSettings, RequestMetrics, WebhookUrl, layout_query, mutations, queries};
 use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
 use crate::ports::{
     CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet,
@@ -19,7 +19,7 @@ use crate::ports::{
 /// A portal reached over HTTP. A clone shares connections, limits and numbers.
 #[derive(Clone)]
 pub struct HttpPortal {
-    client: Arc<RestClient>,
+    client: Arc<PortalClient>,
 }
 
 /// The right to read a portal. It has no method that writes:
@@ -32,13 +32,13 @@ pub struct HttpPortal {
 /// ```
 #[derive(Clone)]
 pub struct PortalReader {
-    client: Arc<RestClient>,
+    client: Arc<PortalClient>,
 }
 
 /// The right to read a portal and to write to it.
 #[derive(Clone)]
 pub struct PortalWriter {
-    client: Arc<RestClient>,
+    client: Arc<PortalClient>,
 }
 
 impl HttpPortal {
@@ -49,14 +49,21 @@ impl HttpPortal {
     ///
     /// If the HTTP client cannot be made.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
-        let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
-        let transport = HttpTransport::new(
-            webhook,
-            settings.request_timeout,
-            settings.connections,
-            &settings.network,
-        )?;
-        Ok(Self { client: Arc::new(RestClient::new(portal, Box::new(transport), &settings)) })
+        Self::connect_as(webhook.portal(), webhook, settings)
+    }
+
+    /// Prepares to talk to a portal under a name that stands for it in place of the host of the
+    /// webhook.
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP client cannot be made.
+    pub fn connect_as(
+        portal: PortalId,
+        webhook: WebhookUrl,
+        settings: PortalSettings,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self { client: Arc::new(connect(portal, webhook, settings)?) })
     }
 
     /// The right to read.
@@ -71,43 +78,43 @@ impl HttpPortal {
 
     /// What was sent so far, and what came back.
     pub fn metrics(&self) -> RequestMetrics {
-        self.client.metrics()
+        self.client.rest().metrics().into()
     }
 
     /// What a task will cost, by what is known of the portal now.
     pub fn estimate(&self, task: PlannedWork) -> Estimate {
-        self.client.estimate(task)
+        estimate(self.client.rest(), task)
     }
 
     /// What the portal's limits stand at now, to be kept for the next process.
     pub fn level(&self) -> LimiterLevel {
-        let now = self.client.admission.now();
-        self.client.admission.limiter().level(now)
+        self.client.rest().level()
     }
 
     /// Ends all waits at once with [`PortalError::Stopped`] and sends nothing more. Reads in flight
     /// are dropped, and writes in flight finish.
     pub fn cancel(&self, reason: &str) {
-        self.client.admission.cancel(reason);
+        self.client.rest().cancel(reason);
     }
 
     /// Whether an answer has said that it comes from an emulator.
     pub fn is_emulator(&self) -> bool {
-        self.client.is_emulator()
+        self.client.rest().is_emulator()
     }
 
     #[cfg(test)]
     pub(crate) fn over(
-        transport: impl super::transport::Transport + 'static,
+        transport: impl bitrix24::Transport + 'static,
         settings: &PortalSettings,
     ) -> Self {
         let portal = PortalId::new("portal.example").unwrap();
-        Self { client: Arc::new(RestClient::new(portal, Box::new(transport), settings)) }
+        let client = bitrix24::RestClient::new(Box::new(transport), settings);
+        Self { client: Arc::new(PortalClient::new(portal, client)) }
     }
 }
 
 impl PortalReader {
-    pub(super) fn client(&self) -> &RestClient {
+    pub(super) fn client(&self) -> &PortalClient {
         &self.client
     }
 }
@@ -118,19 +125,19 @@ impl ReadPortal for PortalReader {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        self.client.identify().await
+        queries::identify(&self.client).await
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        self.client.departments().await
+        queries::departments(&self.client).await
     }
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        self.client.people(query).await
+        queries::people(&self.client, query).await
     }
 
     async fn employees(&self) -> Result<u32, PortalError> {
-        self.client.employees().await
+        queries::employees(&self.client).await
     }
 
     async fn read_cards(
@@ -138,7 +145,7 @@ impl ReadPortal for PortalReader {
         keys: &[CardKey],
         sink: &mut dyn CardSink,
     ) -> Result<(), PortalError> {
-        self.client.read_cards(keys, sink).await
+        queries::read_cards(&self.client, keys, sink).await
     }
 }
 
@@ -148,19 +155,19 @@ impl ReadPortal for PortalWriter {
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        self.client.identify().await
+        queries::identify(&self.client).await
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        self.client.departments().await
+        queries::departments(&self.client).await
     }
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        self.client.people(query).await
+        queries::people(&self.client, query).await
     }
 
     async fn employees(&self) -> Result<u32, PortalError> {
-        self.client.employees().await
+        queries::employees(&self.client).await
     }
 
     async fn read_cards(
@@ -168,13 +175,13 @@ impl ReadPortal for PortalWriter {
         keys: &[CardKey],
         sink: &mut dyn CardSink,
     ) -> Result<(), PortalError> {
-        self.client.read_cards(keys, sink).await
+        queries::read_cards(&self.client, keys, sink).await
     }
 }
 
 impl WritePortal for PortalWriter {
     fn targets_per_request(&self, remaining: usize) -> usize {
-        self.client.targets_per_request(remaining)
+        mutations::targets_per_request(&self.client, remaining)
     }
 
     fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool {
@@ -186,7 +193,7 @@ impl WritePortal for PortalWriter {
         writes: &[(CardKey, CardWrite<'_>)],
         lane: Lane,
     ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
-        self.client.write_cards(writes, lane).await
+        mutations::write_cards(&self.client, writes, lane).await
     }
 
     async fn set_card(
@@ -196,7 +203,7 @@ impl WritePortal for PortalWriter {
         lane: Lane,
         proceed: &(dyn Fn(&CardRead) -> bool + Sync),
     ) -> SingleSet {
-        self.client.set_card(key, layout, lane, proceed).await
+        mutations::set_card(&self.client, key, layout, lane, proceed).await
     }
 
     async fn read_back(
@@ -204,7 +211,7 @@ impl WritePortal for PortalWriter {
         keys: &[CardKey],
         sink: &mut dyn CardSink,
     ) -> Result<(), PortalError> {
-        self.client.read_back(keys, sink).await
+        mutations::read_back(&self.client, keys, sink).await
     }
 }
 

@@ -5,9 +5,10 @@
 //! `$result[...]` in values (behavior notes, sections 2.1, 9.5 and 9.6). So only layouts that a
 //! query string carries unchanged have such a command.
 
+use bitrix24::BatchCommand;
 use serde_json::Value;
 
-use super::methods::{BatchCommand, SET};
+use super::methods::{SET, card_command};
 use crate::model::{CardKey, Layout};
 
 /// The number of values of a command that every portal reads, with a reserve for scope, user and
@@ -22,7 +23,7 @@ pub(crate) fn set_command(key: CardKey, layout: &Layout) -> Option<BatchCommand>
     if !content.is_array() || values.len() >= MAX_VALUES {
         return None;
     }
-    let command = BatchCommand::for_card(SET, key);
+    let command = card_command(SET, key);
     Some(values.iter().fold(command, |command, (name, value)| command.with(name, value)))
 }
 

@@ -1,82 +1,40 @@
-//! One call of a method, as it stands in a batch; and the few that recard makes.
+//! The methods that recard calls, and the call for one card.
 //!
 //! A command is built from checked types alone. It always names everything: the portal reads
 //! whatever is missing or odd as "the caller", "personal" or "simple leads", and answers `true`.
 
-use super::encode::push_encoded;
+use bitrix24::BatchCommand;
+
 use crate::model::{CardKey, CardScope};
 
 /// Reads a card.
-pub(crate) const GET: &str = "crm.lead.details.configuration.get";
+pub(super) const GET: &str = "crm.lead.details.configuration.get";
 /// Resets a card.
-pub(crate) const RESET: &str = "crm.lead.details.configuration.reset";
+pub(super) const RESET: &str = "crm.lead.details.configuration.reset";
 /// Stores a card.
-pub(crate) const SET: &str = "crm.lead.details.configuration.set";
+pub(super) const SET: &str = "crm.lead.details.configuration.set";
 /// Tells who the caller is.
-pub(crate) const PROFILE: &str = "profile";
+pub(super) const PROFILE: &str = "profile";
 /// Lists people.
-pub(crate) const USERS: &str = "user.get";
+pub(super) const USERS: &str = "user.get";
 /// Lists departments.
-pub(crate) const DEPARTMENTS: &str = "department.get";
+pub(super) const DEPARTMENTS: &str = "department.get";
 /// Lists the webhook's rights.
-pub(crate) const RIGHTS: &str = "scope";
+pub(super) const RIGHTS: &str = "scope";
 /// Tells the portal's time of day.
-pub(crate) const SERVER_TIME: &str = "server.time";
+pub(super) const SERVER_TIME: &str = "server.time";
 /// Tells whether a method is there, and whether the webhook may call it.
-pub(crate) const METHOD_GET: &str = "method.get";
-/// Carries commands.
-pub(crate) const BATCH: &str = "batch";
+pub(super) const METHOD_GET: &str = "method.get";
 
-/// One call of a method.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BatchCommand {
-    method: &'static str,
-    query: String,
-}
-
-impl BatchCommand {
-    /// A call without parameters.
-    pub(crate) fn new(method: &'static str) -> Self {
-        Self { method, query: String::new() }
-    }
-
-    /// Adds a parameter. The name is the program's own and may have brackets; the value may be
-    /// anything.
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        if !self.query.is_empty() {
-            self.query.push('&');
-        }
-        self.query.push_str(name);
-        self.query.push('=');
-        push_encoded(&mut self.query, value);
-        self
-    }
-
-    /// A call for one card. Scope and user come first: a portal that drops parameters drops the
-    /// last.
-    pub(crate) fn for_card(method: &'static str, key: CardKey) -> Self {
-        let command = match key.scope {
-            CardScope::Common => Self::new(method).with("scope", "C"),
-            CardScope::Personal(user) => {
-                Self::new(method).with("scope", "P").with("userId", &user.to_string())
-            }
-        };
-        command.with("extras[leadCustomerType]", &key.lead.number().to_string())
-    }
-
-    /// The method.
-    pub(crate) fn method(&self) -> &'static str {
-        self.method
-    }
-
-    /// The text that stands in a batch.
-    pub(crate) fn text(&self) -> String {
-        if self.query.is_empty() {
-            self.method.to_owned()
-        } else {
-            format!("{}?{}", self.method, self.query)
-        }
-    }
+/// Returns the call of a method for one card. Scope and user come first: a portal that drops
+/// parameters drops the last.
+pub(super) fn card_command(method: &'static str, key: CardKey) -> BatchCommand {
+    let command = BatchCommand::new(method);
+    let command = match key.scope {
+        CardScope::Common => command.with("scope", "C"),
+        CardScope::Personal(user) => command.with("scope", "P").with("userId", &user.to_string()),
+    };
+    command.with("extras[leadCustomerType]", &key.lead.number().to_string())
 }
 
 #[cfg(test)]
@@ -88,21 +46,12 @@ mod tests {
     fn a_command_for_a_card_names_scope_user_and_lead_type() {
         let person = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat);
         assert_eq!(
-            BatchCommand::for_card(RESET, person).text(),
+            card_command(RESET, person).text(),
             "crm.lead.details.configuration.reset?scope=P&userId=7&extras[leadCustomerType]=2"
         );
         assert_eq!(
-            BatchCommand::for_card(GET, CardKey::common(LeadCustomerType::Simple)).text(),
+            card_command(GET, CardKey::common(LeadCustomerType::Simple)).text(),
             "crm.lead.details.configuration.get?scope=C&extras[leadCustomerType]=1"
         );
-    }
-
-    #[test]
-    fn a_value_cannot_become_another_parameter() {
-        let command = BatchCommand::new(USERS)
-            .with("FILTER[EMAIL]", "a&userId=1@b.example")
-            .with("start", "0");
-        assert_eq!(command.text(), "user.get?FILTER[EMAIL]=a%26userId%3D1%40b.example&start=0");
-        assert_eq!(BatchCommand::new(PROFILE).text(), "profile");
     }
 }

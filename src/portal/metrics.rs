@@ -1,8 +1,10 @@
-//! What a client has sent and what came back, in numbers.
+//! Numbers of requests, commands, retries and refusals of one client.
 
 use std::time::Duration;
 
-/// What a client has done so far.
+use super::methods::{RESET, SET};
+
+/// Numbers of one client so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestMetrics {
     /// Requests that were sent, those for which no connection came about included.
@@ -11,7 +13,7 @@ pub struct RequestMetrics {
     pub commands: u64,
     /// Commands that reset a card.
     pub resets: u64,
-    /// Requests that store a card.
+    /// Commands and requests that store a card.
     pub sets: u64,
     /// Requests and commands that the portal refused because of a limit.
     pub throttled: u64,
@@ -21,4 +23,21 @@ pub struct RequestMetrics {
     pub waited: Duration,
     /// Requests without a usable answer: cut, late, garbled, or with an error page.
     pub http_errors: u64,
+}
+
+impl From<bitrix24::RequestMetrics> for RequestMetrics {
+    fn from(metrics: bitrix24::RequestMetrics) -> Self {
+        let bitrix24::RequestMetrics {
+            requests,
+            commands,
+            by_method,
+            throttled,
+            retried,
+            waited,
+            http_errors,
+        } = metrics;
+        let of = |method: &str| by_method.get(method).copied().unwrap_or_default();
+        let (resets, sets) = (of(RESET), of(SET));
+        Self { requests, commands, resets, sets, throttled, retried, waited, http_errors }
+    }
 }

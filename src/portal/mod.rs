@@ -1,58 +1,45 @@
-//! The HTTP adapter: a portal as [`crate::ports::ReadPortal`] and [`crate::ports::WritePortal`].
+//! Adapter of [`crate::ports::ReadPortal`] and [`crate::ports::WritePortal`] over the REST client
+//! `bitrix24`.
 //!
-//! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `queries` and
-//! `mutations` put questions into the portal's words; `pagination` and `batch_reader` bring many commands
-//! through, page by page and batch by batch; `rest_client` makes one call and repeats it where that is
-//! safe; `chunking` says how much a request carries; `admission` lets each wait for the limits,
-//! which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport` alone touches
-//! the network; [`wire`] alone knows what answers look like.
+//! [`HttpPortal`] gives out the rights to read and to write. `queries` and `mutations` translate
+//! them into methods of the portal, `methods` names all of these methods, and [`wire`] turns
+//! results into values of the model. `error` maps the errors of the client to those of the port.
 //!
 //! Promises: every request is complete in itself and names whose card it means; a write is never
-//! sent again once it may have been carried out; results are matched by key; the webhook's secret
+//! sent again once it may have been executed; results are matched by key; the secret of the webhook
 //! is in no error, no log and no event.
 
-mod admission;
-mod batch;
-mod batch_call;
-mod batch_reader;
-mod chunking;
+mod client;
 #[cfg(test)]
 mod client_tests;
+mod connect;
+mod current_chunk;
 mod diagnostics;
-mod encode;
+mod error;
 mod estimate;
 #[cfg(test)]
 mod fake_transport;
 mod http_portal;
-mod latency;
 mod layout_cache;
 mod layout_query;
-mod leaky_bucket;
-mod method_budget;
 mod methods;
 mod metrics;
 mod mutations;
 #[cfg(test)]
 mod pacing_tests;
-mod pagination;
 mod queries;
-mod quota;
-mod rate_limiter;
-mod rest_client;
-mod retry;
-mod settings;
-mod transport;
 #[cfg(test)]
 mod transport_tests;
 mod webhook;
 pub mod wire;
 
+pub use bitrix24::{
+    ClientEvent as PortalEvent, ClientSettings as PortalSettings, EventHook, Limit, LimiterLevel,
+    Network, ParseRateError, Rate, RetryBudget,
+};
+pub use connect::ConnectError;
 pub use diagnostics::{MethodAvailability, PortalDiagnostics};
 pub use estimate::{Estimate, PlannedWork};
 pub use http_portal::{HttpPortal, PortalReader, PortalWriter};
 pub use metrics::RequestMetrics;
-pub use quota::{ParseRateError, Rate};
-pub use rate_limiter::LimiterLevel;
-pub use settings::{EventHook, Limit, Network, PortalEvent, PortalSettings, RetryBudget};
-pub use transport::ConnectError;
 pub use webhook::{WebhookUrl, WebhookUrlError};

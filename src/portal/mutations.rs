@@ -3,20 +3,24 @@
 //!
 //! A request that writes is sent again only if the portal surely did not process it.
 
-use super::batch::{Batch, MAX_COMMANDS, key as key_of_command};
-use super::batch_call::CommandResult;
-use super::chunking::Workload;
+use std::sync::PoisonError;
+
+use bitrix24::{
+    Batch, CallError, ClientError, CommandError, CommandResult, FailureClass, Idempotency,
+    MAX_COMMANDS, Request, ResponseError, RetryState, RoundTrip, Success, Workload,
+};
+
+use super::client::PortalClient;
+use super::error::write_error;
 use super::layout_query;
-use super::method_budget::MethodUsage;
-use super::methods::{BatchCommand, GET, RESET, SET};
-use super::rest_client::{CallError, Request, RestClient, RoundTrip, describe};
-use super::retry::{Idempotency, RetryState};
-use super::wire::{CommandError, FailureClass, ResponseError, Success, card};
+use super::methods::{GET, RESET, SET, card_command};
+use super::queries::layout_read;
+use super::wire::card;
 use crate::i18n::english;
 use crate::model::{CardKey, Layout};
 use crate::ports::{
-    CardRead, CardSink, CardWrite, IndeterminateCause, Lane, MAX_WRITES_PER_REQUEST, PortalError,
-    SingleSet, WriteAnswer, WriteError, WriteEvidence,
+    CardRead, CardSink, CardWrite, Lane, MAX_WRITES_PER_REQUEST, PortalError, SingleSet,
+    WriteAnswer, WriteError, WriteEvidence,
 };
 
 /// The number of times that a command of a read-back is sent.
@@ -28,213 +32,198 @@ pub(super) const COMMANDS_PER_TARGET: usize = 3;
 /// How many of those read.
 pub(super) const READS_PER_TARGET: usize = 2;
 
-/// What the portal says of commands that it did not run.
+/// Text for a command that the response does not name: that of [`bitrix24::NOT_EXECUTED`].
 pub(super) const NOT_EXECUTED: &str = tr_later!("the portal left the command out");
 
-impl RestClient {
-    /// How many targets the next request of resets should carry.
-    pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
-        let workload = Workload {
-            items: remaining,
-            commands_each: COMMANDS_PER_TARGET,
-            max: MAX_WRITES_PER_REQUEST,
-            reserved: 0,
+/// How many targets the next request of resets should carry.
+pub(super) fn targets_per_request(client: &PortalClient, remaining: usize) -> usize {
+    let workload = Workload {
+        items: remaining,
+        commands_each: COMMANDS_PER_TARGET,
+        max: MAX_WRITES_PER_REQUEST,
+        reserved: 0,
+    };
+    let chunk = client.rest().chunk_size(&workload);
+    // A size only: a panic while it was held cannot have left it in a state that matters.
+    let mut current = client.write_chunk.lock().unwrap_or_else(PoisonError::into_inner);
+    current.next(remaining, chunk)
+}
+
+/// Sends `get`, the write and `get` for each target, as neighbours in one batch.
+pub(super) async fn write_cards(
+    client: &PortalClient,
+    writes: &[(CardKey, CardWrite<'_>)],
+    lane: Lane,
+) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
+    if writes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let not_sent = |text: String| WriteError::NotSent(PortalError::NotExecuted(text));
+    if writes.len() > MAX_WRITES_PER_REQUEST {
+        let text = format!(
+            "{} targets were given for one request, which takes {MAX_WRITES_PER_REQUEST}",
+            writes.len()
+        );
+        return Err(not_sent(text));
+    }
+    let mut batch = Batch::default();
+    for (index, (target, write)) in writes.iter().enumerate() {
+        let change = match write {
+            CardWrite::Reset => card_command(RESET, *target),
+            CardWrite::Set(layout) => match layout_query::set_command(*target, layout) {
+                Some(command) => command,
+                None => {
+                    return Err(not_sent(format!(
+                        "the layout of {target} does not fit into a batch"
+                    )));
+                }
+            },
         };
-        self.next_resets(&workload)
+        batch.push(format!("a{index}"), card_command(GET, *target));
+        batch.push(format!("b{index}"), change);
+        batch.push(format!("c{index}"), card_command(GET, *target));
     }
-
-    /// Sends `get`, the write and `get` for each target, as neighbours in one batch.
-    pub(crate) async fn write_cards(
-        &self,
-        writes: &[(CardKey, CardWrite<'_>)],
-        lane: Lane,
-    ) -> Result<Vec<(CardKey, WriteEvidence)>, WriteError> {
-        if writes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let not_sent = |text: String| WriteError::NotSent(PortalError::NotExecuted(text));
-        if writes.len() > MAX_WRITES_PER_REQUEST {
-            let text = format!(
-                "{} targets were given for one request, which takes {MAX_WRITES_PER_REQUEST}",
-                writes.len()
-            );
-            return Err(not_sent(text));
-        }
-        let mut batch = Batch::default();
-        for (index, (target, write)) in writes.iter().enumerate() {
-            let change = match write {
-                CardWrite::Reset => BatchCommand::for_card(RESET, *target),
-                CardWrite::Set(layout) => match layout_query::set_command(*target, layout) {
-                    Some(command) => command,
-                    None => {
-                        return Err(not_sent(format!(
-                            "the layout of {target} does not fit into a batch"
-                        )));
-                    }
-                },
-            };
-            batch.push(format!("a{index}"), BatchCommand::for_card(GET, *target));
-            batch.push(format!("b{index}"), change);
-            batch.push(format!("c{index}"), BatchCommand::for_card(GET, *target));
-        }
-        let mut retry = RetryState::in_lane(lane);
-        let mut ends =
-            self.batch(&batch, Idempotency::Unsafe, &mut retry).await.map_err(write_error)?;
-        let answers = writes.iter().enumerate().map(|(index, (target, _))| {
-            let evidence = WriteEvidence {
-                before: self.read(ends.remove(&format!("a{index}"))),
-                answer: answer(ends.remove(&format!("b{index}"))),
-                after: self.read(ends.remove(&format!("c{index}"))),
-            };
-            (*target, evidence)
-        });
-        Ok(answers.collect())
-    }
-
-    /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its
-    /// types. Both are admitted before the read leaves: a wait for the limits in between would
-    /// leave more time for a save that nothing sees.
-    pub(crate) async fn set_card(
-        &self,
-        key: CardKey,
-        layout: &Layout,
-        lane: Lane,
-        proceed: &(dyn Fn(&CardRead) -> bool + Sync),
-    ) -> SingleSet {
-        let Some(body) = card::set_body(key, layout) else {
-            return SingleSet::NotSent(CardRead::NoAnswer(
-                "the layout cannot be written as JSON".to_owned(),
-            ));
+    let mut retry = RetryState::in_lane(lane.into());
+    let mut ends = client
+        .batches()
+        .send(&batch, Idempotency::Unsafe, &mut retry)
+        .await
+        .map_err(write_error)?;
+    let answers = writes.iter().enumerate().map(|(index, (target, _))| {
+        let evidence = WriteEvidence {
+            before: read(client, ends.remove(&format!("a{index}"))),
+            answer: answer(ends.remove(&format!("b{index}"))),
+            after: read(client, ends.remove(&format!("c{index}"))),
         };
-        let request = Request { method: SET, body, weights: vec![(SET, 1)], admitted: true };
-        let mut retry = RetryState::in_lane(lane);
-        loop {
-            if let Err(error) = self.admission.admit(&request.weights, lane).await {
-                return SingleSet::NotSent(CardRead::NoAnswer(english(&error)));
-            }
-            let before = self.read_one(key, lane).await;
-            if !proceed(&before) {
-                let now = self.admission.now();
-                self.admission.limiter().on_not_sent(now);
-                return SingleSet::NotSent(before);
-            }
-            let error = match self.send_set(&request, &mut retry).await {
-                Ok(()) => return SingleSet::Sent(before, Ok(WriteAnswer::Done)),
-                Err(CallError::Portal(PortalError::NotExecuted(text))) => {
-                    match self.retry_unsent(text, &mut retry).await {
-                        Ok(()) => continue,
-                        Err(error) => error,
-                    }
-                }
-                Err(error) => error,
-            };
-            return SingleSet::Sent(before, Err(write_error(error)));
-        }
-    }
+        (*target, evidence)
+    });
+    Ok(answers.collect())
+}
 
-    async fn send_set(&self, request: &Request, retry: &mut RetryState) -> Result<(), CallError> {
-        let read = |success: &Success<'_>, _: RoundTrip| {
-            if let Some(usage) = MethodUsage::from_times(&success.times) {
-                let now = self.admission.now();
-                self.admission.limiter().record_usage(SET, usage, now);
+/// Reads a card, and stores a layout with a single JSON call, which carries all of it with its
+/// types. Both are admitted before the read leaves: a wait for the limits in between would
+/// leave more time for a save that nothing sees.
+pub(super) async fn set_card(
+    client: &PortalClient,
+    key: CardKey,
+    layout: &Layout,
+    lane: Lane,
+    proceed: &(dyn Fn(&CardRead) -> bool + Sync),
+) -> SingleSet {
+    let Some(body) = card::set_body(key, layout) else {
+        return SingleSet::NotSent(CardRead::NoAnswer(
+            "the layout cannot be written as JSON".to_owned(),
+        ));
+    };
+    let request = Request { method: SET, body, weights: vec![(SET, 1)], admitted: true };
+    let mut retry = RetryState::in_lane(lane.into());
+    loop {
+        if let Err(error) = client.rest().admit(&request.weights, lane.into()).await {
+            return SingleSet::NotSent(CardRead::NoAnswer(english(&PortalError::from(error))));
+        }
+        let before = read_one(client, key, lane).await;
+        if !proceed(&before) {
+            client.rest().release_admission();
+            return SingleSet::NotSent(before);
+        }
+        let error = match send_set(client, &request, &mut retry).await {
+            Ok(()) => return SingleSet::Sent(before, Ok(WriteAnswer::Done)),
+            Err(CallError::Client(ClientError::NotExecuted(text))) => {
+                match client.rest().retry_unsent(text, &mut retry).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                }
             }
-            let malformed = || {
-                ResponseError::Broken(
-                    FailureClass::Transient,
-                    "neither true nor an error".to_owned(),
-                )
-            };
-            if card::is_done(success.result) { Ok(()) } else { Err(malformed()) }
+            Err(error) => error,
         };
-        self.call(request, Idempotency::Unsafe, retry, read).await
-    }
-
-    /// Reads one card.
-    async fn read_one(&self, key: CardKey, lane: Lane) -> CardRead {
-        let batch = Batch::numbered([BatchCommand::for_card(GET, key)]);
-        match self.batch(&batch, Idempotency::Safe, &mut RetryState::in_lane(lane)).await {
-            Ok(mut ends) => self.read(ends.remove(&key_of_command(0))),
-            Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
-                CardRead::NoAnswer(text)
-            }
-            Err(CallError::Portal(error)) => CardRead::NoAnswer(english(&error)),
-            Err(CallError::Refused(refusal)) => CardRead::NoAnswer(describe(&refusal)),
-        }
-    }
-
-    /// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut
-    /// in two, and again; a command without an answer is sent again a few times.
-    pub(crate) async fn read_back(
-        &self,
-        keys: &[CardKey],
-        sink: &mut dyn CardSink,
-    ) -> Result<(), PortalError> {
-        let mut waiting: Vec<(Vec<CardKey>, u32)> =
-            keys.chunks(MAX_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
-        while let Some((chunk, attempt)) = waiting.pop() {
-            let batch =
-                Batch::numbered(chunk.iter().map(|card| BatchCommand::for_card(GET, *card)));
-            let mut retry = RetryState::in_lane(Lane::Compensation);
-            let mut ends = match self.batch(&batch, Idempotency::Safe, &mut retry).await {
-                Ok(ends) => ends,
-                Err(CallError::Broken(_)) if chunk.len() > 1 => {
-                    let (front, back) = chunk.split_at(chunk.len() / 2);
-                    waiting.extend([(back.to_vec(), attempt), (front.to_vec(), attempt)]);
-                    continue;
-                }
-                Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
-                    chunk
-                        .iter()
-                        .for_each(|card| sink.take(*card, CardRead::NoAnswer(text.clone())));
-                    continue;
-                }
-                Err(CallError::Portal(error)) => return Err(error),
-                Err(CallError::Refused(refusal)) => {
-                    return Err(PortalError::Unexpected(describe(&refusal)));
-                }
-            };
-            let mut again = Vec::new();
-            for (index, card) in chunk.iter().enumerate() {
-                match self.read(ends.remove(&key_of_command(index))) {
-                    CardRead::NoAnswer(_) if attempt < MAX_READ_BACK_ATTEMPTS => again.push(*card),
-                    read => sink.take(*card, read),
-                }
-            }
-            if !again.is_empty() {
-                waiting.push((again, attempt + 1));
-            }
-        }
-        Ok(())
-    }
-
-    /// What the end of a read beside a reset means for the card.
-    fn read(&self, end: Option<CommandResult>) -> CardRead {
-        match end {
-            Some(CommandResult::Answered(answer)) => self.layout_read(&answer.json),
-            Some(CommandResult::Failed(
-                CommandError::Refused(refusal) | CommandError::Rejected(_, refusal),
-            )) => CardRead::Refused(refusal),
-            Some(CommandResult::Failed(
-                CommandError::Limited(_, refusal) | CommandError::Broken(refusal),
-            )) => CardRead::NoAnswer(describe(&refusal)),
-            None => CardRead::NoAnswer(NOT_EXECUTED.to_owned()),
-        }
+        return SingleSet::Sent(before, Err(write_error(error)));
     }
 }
 
-/// Returns the error of the port for the end of a call that writes.
-fn write_error(error: CallError) -> WriteError {
-    match error {
-        CallError::Portal(error) => WriteError::NotSent(error),
-        CallError::Indeterminate(reason, cause) => WriteError::Indeterminate { reason, cause },
-        CallError::Refused(refusal) => {
-            let reason = describe(&refusal);
-            let cause = IndeterminateCause::Refusal(PortalError::Unexpected(reason.clone()));
-            WriteError::Indeterminate { reason, cause }
+async fn send_set(
+    client: &PortalClient,
+    request: &Request,
+    retry: &mut RetryState,
+) -> Result<(), CallError> {
+    let read = |success: &Success<'_>, _: RoundTrip| {
+        let malformed = || {
+            ResponseError::Broken(FailureClass::Transient, "neither true nor an error".to_owned())
+        };
+        if card::is_done(success.result) { Ok(()) } else { Err(malformed()) }
+    };
+    client.rest().call(request, Idempotency::Unsafe, retry, read).await
+}
+
+/// Reads one card.
+async fn read_one(client: &PortalClient, key: CardKey, lane: Lane) -> CardRead {
+    let batch = Batch::numbered([card_command(GET, key)]);
+    match client
+        .batches()
+        .send(&batch, Idempotency::Safe, &mut RetryState::in_lane(lane.into()))
+        .await
+    {
+        Ok(mut ends) => read(client, ends.remove(&Batch::key(0))),
+        Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
+            CardRead::NoAnswer(text)
         }
-        CallError::Broken(reason) => {
-            WriteError::Indeterminate { reason, cause: IndeterminateCause::NoAnswer }
+        Err(CallError::Client(error)) => CardRead::NoAnswer(english(&PortalError::from(error))),
+        Err(CallError::Refused(refusal)) => CardRead::NoAnswer(refusal.to_string()),
+    }
+}
+
+/// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut
+/// in two, and again; a command without an answer is sent again a few times.
+pub(super) async fn read_back(
+    client: &PortalClient,
+    keys: &[CardKey],
+    sink: &mut dyn CardSink,
+) -> Result<(), PortalError> {
+    let mut waiting: Vec<(Vec<CardKey>, u32)> =
+        keys.chunks(MAX_COMMANDS).map(|chunk| (chunk.to_vec(), 1)).rev().collect();
+    while let Some((chunk, attempt)) = waiting.pop() {
+        let batch = Batch::numbered(chunk.iter().map(|card| card_command(GET, *card)));
+        let mut retry = RetryState::in_lane(bitrix24::Lane::Urgent);
+        let mut ends = match client.batches().send(&batch, Idempotency::Safe, &mut retry).await {
+            Ok(ends) => ends,
+            Err(CallError::Broken(_)) if chunk.len() > 1 => {
+                let (front, back) = chunk.split_at(chunk.len() / 2);
+                waiting.extend([(back.to_vec(), attempt), (front.to_vec(), attempt)]);
+                continue;
+            }
+            Err(CallError::Broken(text) | CallError::Indeterminate(text, _)) => {
+                chunk.iter().for_each(|card| sink.take(*card, CardRead::NoAnswer(text.clone())));
+                continue;
+            }
+            Err(CallError::Client(error)) => return Err(error.into()),
+            Err(CallError::Refused(refusal)) => {
+                return Err(PortalError::Unexpected(refusal.to_string()));
+            }
+        };
+        let mut again = Vec::new();
+        for (index, card) in chunk.iter().enumerate() {
+            match read(client, ends.remove(&Batch::key(index))) {
+                CardRead::NoAnswer(_) if attempt < MAX_READ_BACK_ATTEMPTS => again.push(*card),
+                read => sink.take(*card, read),
+            }
         }
+        if !again.is_empty() {
+            waiting.push((again, attempt + 1));
+        }
+    }
+    Ok(())
+}
+
+/// What the end of a read beside a reset means for the card.
+fn read(client: &PortalClient, end: Option<CommandResult>) -> CardRead {
+    match end {
+        Some(CommandResult::Answered(answer)) => layout_read(client, &answer.json),
+        Some(CommandResult::Failed(
+            CommandError::Refused(refusal) | CommandError::Rejected(_, refusal),
+        )) => CardRead::Refused(refusal.into()),
+        Some(CommandResult::Failed(
+            CommandError::Limited(_, refusal) | CommandError::Broken(refusal),
+        )) => CardRead::NoAnswer(refusal.to_string()),
+        None => CardRead::NoAnswer(NOT_EXECUTED.to_owned()),
     }
 }
 
@@ -247,13 +236,23 @@ fn answer(end: Option<CommandResult>) -> WriteAnswer {
         }
         Some(CommandResult::Failed(
             CommandError::Refused(refusal) | CommandError::Rejected(_, refusal),
-        )) => WriteAnswer::Refused(refusal),
+        )) => WriteAnswer::Refused(refusal.into()),
         Some(CommandResult::Failed(CommandError::Broken(refusal))) => {
-            WriteAnswer::Unclear(describe(&refusal))
+            WriteAnswer::Unclear(refusal.to_string())
         }
         Some(CommandResult::Failed(CommandError::Limited(_, refusal))) => {
-            WriteAnswer::Limited(describe(&refusal))
+            WriteAnswer::Limited(refusal.to_string())
         }
         None => WriteAnswer::Unclear(NOT_EXECUTED.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_executed_is_the_text_of_the_client_which_reports_translate() {
+        assert_eq!(NOT_EXECUTED, bitrix24::NOT_EXECUTED);
     }
 }

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bitrix24::{BatchCommand, MAX_COMMANDS, PAGE, PageItem, PagedQuery, ReadResult, WholeSeconds};
 use serde_json::value::RawValue;
 
-use super::batch::MAX_COMMANDS;
-use super::batch_reader::ReadResult;
-use super::methods::{BatchCommand, DEPARTMENTS, GET, PROFILE, USERS};
-use super::pagination::{PAGE, PageItem, PagedQuery};
-use super::rest_client::{RestClient, describe};
-use super::wire::WholeSeconds;
-use super::wire::people::{Select, TimeZoneOffset, departments, people, profile, select};
+use super::client::PortalClient;
+use super::methods::{DEPARTMENTS, GET, PROFILE, USERS, card_command};
+use super::wire::people::{self as wire, Select, TimeZoneOffset, profile, select};
 use crate::i18n::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
 use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
@@ -35,7 +32,7 @@ impl PageItem for Person {
     }
 
     fn page(result: &RawValue) -> Option<Vec<Self>> {
-        people(result)
+        wire::people(result)
     }
 }
 
@@ -49,148 +46,146 @@ impl PageItem for Department {
     }
 
     fn page(result: &RawValue) -> Option<Vec<Self>> {
-        departments(result)
+        wire::departments(result)
     }
 }
 
-impl RestClient {
-    /// Asks who the caller is, and how many active people there are.
-    pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
-        // The first page of everybody's list, which tells how many there are.
-        let count = active_people().with("start", "0");
-        let commands = [BatchCommand::new(PROFILE), count];
-        let command = |number: usize| {
-            commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE))
-        };
-        let mut ends = BTreeMap::new();
-        let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
-        self.read_all(commands.len(), 0, &command, &mut take).await?;
-        let mut answer = |number: usize, method: &str| match ends.remove(&number) {
-            Some(ReadResult::Answered(answer)) => Ok(answer),
-            Some(ReadResult::Refused(refusal)) => {
-                Err(PortalError::Unexpected(format!("{method}: {}", describe(&refusal))))
-            }
-            Some(ReadResult::NoAnswer(text)) => {
-                Err(PortalError::MaybeExecuted(format!("{method}: {text}")))
-            }
-            None => Err(PortalError::MaybeExecuted(format!("{method}: no answer"))),
-        };
-        let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
-        let profile = profile(&caller.json)
-            .ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
-        let listed = people(&count.json);
-        let listed = listed
-            .ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
-        let active_users = count.total.unwrap_or(listed.len() as u64);
-        // Every start must be whole: a single fraction can by chance be none.
-        let starts = [caller.batch_times.start, caller.times.start, count.times.start];
-        let whole =
-            starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
-        // `user.get` belongs to another module than the cards; both are of one release unless their
-        // owner mixed them.
-        let select = select(&count.json, &PERSON_FIELDS);
-        let release_sign = match (whole, profile.time_zone_offset, select) {
-            (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
-            (false, TimeZoneOffset::Absent, _) => {
-                ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset)
-            }
-            (false, TimeZoneOffset::Present, Select::Obeyed) => {
-                ReleaseSign::Trusted(TrustEvidence::SelectObeyed)
-            }
-            (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
-            (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
-        };
-        Ok(Identity {
-            user: profile.user,
-            name: profile.name,
-            portal_admin: profile.portal_admin,
-            active_users: u32::try_from(active_users).unwrap_or(u32::MAX),
-            release_sign,
-            emulator: self.is_emulator(),
-        })
-    }
-
-    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
-    /// the filter, and everybody is listed.
-    pub(crate) async fn employees(&self) -> Result<u32, PortalError> {
-        let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
-        let mut end = None;
-        self.read_all(1, 0, &|_| command.clone(), &mut |_, answered| end = Some(answered)).await?;
-        let counted = match &end {
-            Some(ReadResult::Answered(answer)) => {
-                people(&answer.json).map(|listed| (listed, answer.total, answer.next))
-            }
-            Some(ReadResult::Refused(_) | ReadResult::NoAnswer(_)) | None => None,
-        };
-        let count = match counted {
-            Some((listed, total, next)) if listed.iter().all(Person::is_employee) => {
-                total.or_else(|| next.is_none().then_some(listed.len() as u64))
-            }
-            Some(_) | None => None,
-        };
-        let count = match count {
-            Some(count) => count,
-            None => {
-                let people = self.people(&PeopleQuery::AllActive).await?;
-                people.iter().filter(|person| person.is_employee()).count() as u64
-            }
-        };
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
-    }
-
-    /// Lists all departments.
-    pub(crate) async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        let listing = PagedQuery {
-            command: sorted(BatchCommand::new(DEPARTMENTS)),
-            at_most: None,
-            likely: PAGE,
-        };
-        Ok(self.list(&[listing]).await?.into_values().collect())
-    }
-
-    /// Lists people.
-    pub(crate) async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        Ok(self.list(&listings(query)).await?.into_values().collect())
-    }
-
-    /// Reads cards.
-    pub(crate) async fn read_cards(
-        &self,
-        keys: &[CardKey],
-        sink: &mut dyn CardSink,
-    ) -> Result<(), PortalError> {
-        // A number that is not in the list cannot come; the caller's profile would be the harmless
-        // thing to ask.
-        let command = |number: usize| match keys.get(number) {
-            Some(key) => BatchCommand::for_card(GET, *key),
-            None => BatchCommand::new(PROFILE),
-        };
-        let mut take = |number: usize, end: ReadResult| {
-            if let Some(key) = keys.get(number) {
-                sink.take(*key, self.card_read(end));
-            }
-        };
-        // A reset is three commands, and about a third of the cards are customized: as many
-        // requests of resets may follow, in this process or in the next one.
-        let resets = keys.len().div_ceil(MAX_COMMANDS);
-        self.read_all(keys.len(), resets, &command, &mut take).await
-    }
-
-    /// What the end of a read means for the card.
-    fn card_read(&self, end: ReadResult) -> CardRead {
-        match end {
-            ReadResult::Answered(answer) => self.layout_read(&answer.json),
-            ReadResult::Refused(refusal) => CardRead::Refused(refusal),
-            ReadResult::NoAnswer(text) => CardRead::NoAnswer(text),
+/// Asks who the caller is, and how many active people there are.
+pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalError> {
+    // The first page of everybody's list, which tells how many there are.
+    let count = active_people().with("start", "0");
+    let commands = [BatchCommand::new(PROFILE), count];
+    let command =
+        |number: usize| commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE));
+    let mut ends = BTreeMap::new();
+    let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
+    client.batches().read_all(commands.len(), 0, &command, &mut take).await?;
+    let mut answer = |number: usize, method: &str| match ends.remove(&number) {
+        Some(ReadResult::Answered(answer)) => Ok(answer),
+        Some(ReadResult::Refused(refusal)) => {
+            Err(PortalError::Unexpected(format!("{method}: {}", refusal)))
         }
-    }
-
-    /// What a result of `get` means for the card.
-    pub(super) fn layout_read(&self, json: &RawValue) -> CardRead {
-        match self.layout_cache.layout(json) {
-            Ok(layout) => CardRead::Read(layout),
-            Err(error) => CardRead::NoAnswer(english(&error)),
+        Some(ReadResult::NoAnswer(text)) => {
+            Err(PortalError::MaybeExecuted(format!("{method}: {text}")))
         }
+        None => Err(PortalError::MaybeExecuted(format!("{method}: no answer"))),
+    };
+    let (caller, count) = (answer(0, PROFILE)?, answer(1, USERS)?);
+    let profile = profile(&caller.json)
+        .ok_or_else(|| PortalError::Unexpected("the profile names no user".to_owned()))?;
+    let listed = wire::people(&count.json);
+    let listed =
+        listed.ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
+    let active_users = count.total.unwrap_or(listed.len() as u64);
+    // Every start must be whole: a single fraction can by chance be none.
+    let starts = [caller.batch_times.start, caller.times.start, count.times.start];
+    let whole =
+        starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
+    // `user.get` belongs to another module than the cards; both are of one release unless their
+    // owner mixed them.
+    let select = select(&count.json, &PERSON_FIELDS);
+    let release_sign = match (whole, profile.time_zone_offset, select) {
+        (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
+        (false, TimeZoneOffset::Absent, _) => ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset),
+        (false, TimeZoneOffset::Present, Select::Obeyed) => {
+            ReleaseSign::Trusted(TrustEvidence::SelectObeyed)
+        }
+        (false, TimeZoneOffset::Present, Select::Ignored) => ReleaseSign::Old,
+        (false, TimeZoneOffset::Present, Select::Unknown) => ReleaseSign::Unknown,
+    };
+    Ok(Identity {
+        user: profile.user,
+        name: profile.name,
+        portal_admin: profile.portal_admin,
+        active_users: u32::try_from(active_users).unwrap_or(u32::MAX),
+        release_sign,
+        emulator: client.rest().is_emulator(),
+    })
+}
+
+/// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
+/// the filter, and everybody is listed.
+pub(super) async fn employees(client: &PortalClient) -> Result<u32, PortalError> {
+    let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
+    let mut end = None;
+    client
+        .batches()
+        .read_all(1, 0, &|_| command.clone(), &mut |_, answered| end = Some(answered))
+        .await?;
+    let counted = match &end {
+        Some(ReadResult::Answered(answer)) => {
+            wire::people(&answer.json).map(|listed| (listed, answer.total, answer.next))
+        }
+        Some(ReadResult::Refused(_) | ReadResult::NoAnswer(_)) | None => None,
+    };
+    let count = match counted {
+        Some((listed, total, next)) if listed.iter().all(Person::is_employee) => {
+            total.or_else(|| next.is_none().then_some(listed.len() as u64))
+        }
+        Some(_) | None => None,
+    };
+    let count = match count {
+        Some(count) => count,
+        None => {
+            let people = people(client, &PeopleQuery::AllActive).await?;
+            people.iter().filter(|person| person.is_employee()).count() as u64
+        }
+    };
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Lists all departments.
+pub(super) async fn departments(client: &PortalClient) -> Result<Vec<Department>, PortalError> {
+    let listing =
+        PagedQuery { command: sorted(BatchCommand::new(DEPARTMENTS)), at_most: None, likely: PAGE };
+    Ok(client.lists.list(&[listing]).await?.into_values().collect())
+}
+
+/// Lists people.
+pub(super) async fn people(
+    client: &PortalClient,
+    query: &PeopleQuery,
+) -> Result<Vec<Person>, PortalError> {
+    Ok(client.lists.list(&listings(query)).await?.into_values().collect())
+}
+
+/// Reads cards.
+pub(super) async fn read_cards(
+    client: &PortalClient,
+    keys: &[CardKey],
+    sink: &mut dyn CardSink,
+) -> Result<(), PortalError> {
+    // A number that is not in the list cannot come; the caller's profile would be the harmless
+    // thing to ask.
+    let command = |number: usize| match keys.get(number) {
+        Some(key) => card_command(GET, *key),
+        None => BatchCommand::new(PROFILE),
+    };
+    let mut take = |number: usize, end: ReadResult| {
+        if let Some(key) = keys.get(number) {
+            sink.take(*key, card_read(client, end));
+        }
+    };
+    // A reset is three commands, and about a third of the cards are customized: as many
+    // requests of resets may follow, in this process or in the next one.
+    let resets = keys.len().div_ceil(MAX_COMMANDS);
+    Ok(client.batches().read_all(keys.len(), resets, &command, &mut take).await?)
+}
+
+/// What the end of a read means for the card.
+fn card_read(client: &PortalClient, end: ReadResult) -> CardRead {
+    match end {
+        ReadResult::Answered(answer) => layout_read(client, &answer.json),
+        ReadResult::Refused(refusal) => CardRead::Refused(refusal.into()),
+        ReadResult::NoAnswer(text) => CardRead::NoAnswer(text),
+    }
+}
+
+/// What a result of `get` means for the card.
+pub(super) fn layout_read(client: &PortalClient, json: &RawValue) -> CardRead {
+    match client.layout_cache.layout(json) {
+        Ok(layout) => CardRead::Read(layout),
+        Err(error) => CardRead::NoAnswer(english(&error)),
     }
 }
 

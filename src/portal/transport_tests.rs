@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::transport::{HttpTransport, ResponseOrigin, Transport, TransportError};
-use super::{HttpPortal, Network, PortalSettings, Rate, RetryBudget, WebhookUrl};
+use super::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
 use crate::model::{CardKey, LeadCustomerType, UserId};
 use crate::ports::{
     CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError,
     WriteEvidence, WritePortal,
 };
+use bitrix24::{HttpTransport, ResponseOrigin, Transport, TransportError};
 
 const SECRET: &str = "s3cr3tkey";
 const OK: &str = r#"{"result":{"result":{"c0":null},"result_error":[]},"time":{"start":1}}"#;
@@ -49,7 +49,12 @@ impl Server {
     }
 
     fn transport(&self) -> HttpTransport {
-        HttpTransport::new(self.webhook(), Duration::from_secs(5), 8, &Network::default()).unwrap()
+        self.transport_within(Duration::from_secs(5))
+    }
+
+    fn transport_within(&self, request_timeout: Duration) -> HttpTransport {
+        let settings = PortalSettings { request_timeout, ..PortalSettings::default() };
+        HttpTransport::new(self.webhook().into_inner(), &settings).unwrap()
     }
 
     fn portal(&self) -> HttpPortal {
@@ -192,9 +197,7 @@ async fn what_may_have_been_carried_out_is_told_from_what_was_not() {
 
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server { port: silent.local_addr().unwrap().port(), requests: Arc::default() };
-    let transport =
-        HttpTransport::new(server.webhook(), Duration::from_millis(50), 8, &Network::default())
-            .unwrap();
+    let transport = server.transport_within(Duration::from_millis(50));
     let sent = transport.send("batch", b"{}".to_vec()).await;
     assert_eq!(sent, Err(TransportError::TimedOut(Duration::from_millis(50))));
 }

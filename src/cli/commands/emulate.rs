@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use bitrix24_emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
 use serde_json::Value;
 
 use crate::cli::args::EmulateArgs;
@@ -11,7 +12,6 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
 use crate::model::decimal;
 use crate::report::pretty as json;
 use crate::store::{read_whole, write_whole};

@@ -1,22 +1,13 @@
-//! What the portal answers, byte for byte: pure functions from an answer to values.
+//! Results of the portal's methods as values of the model: pure functions, so that recordings of a
+//! real portal can be put in directly.
 //!
-//! Two steps: [`decode`] judges a whole answer (status, content type, body) and gives its result or
-//! the [`ResponseError`]; [`BatchResponse::from_success`] and the functions of [`people`] and [`card`] read results.
-//! Nothing here asks the network or keeps state, so that recordings of a real portal can be put in
-//! directly.
-//!
-//! The portal is written in PHP, and its answers show it: everything empty is a list, a list with
-//! gaps is an object, numbers come as text, an error may have an empty code, and a batch in which
-//! everything failed is answered with 200. Each of these forms is accepted here, once, so that
-//! nobody outside has to know them.
+//! [`decode`] judges a whole response; [`BatchResponse::from_success`] and the functions of
+//! [`people`] and [`card`] read results.
 
-mod batch;
 pub mod card;
-mod error;
 pub mod people;
-pub(crate) mod php_json;
-mod response;
 
-pub use batch::{BatchResponse, CommandResponse, RawCommandResult};
-pub use error::{CommandError, FailureClass, ResponseError};
-pub use response::{Success, Times, WholeSeconds, decode};
+pub use bitrix24::{
+    BatchResponse, CommandError, CommandResponse, FailureClass, RawCommandResult, Rejection,
+    ResponseError, Success, Times, WholeSeconds, decode,
+};

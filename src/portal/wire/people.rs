@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bitrix24::php_json;
 use serde_json::value::RawValue;
 
-use super::php_json;
 use crate::model::{Department, DepartmentId, Person, PersonName, UserId};
 
 /// The caller, as `profile` tells.

@@ -1,0 +1,139 @@
+//! The control address: the emulator's state, counters, complaints and faults. Never mixed with the
+//! portal's own address.
+//!
+//! A page in a browser gets nothing from it: whatever comes from a page says so (`Origin`), and
+//! whatever was led here by a name of its own says that (`Host`); both are refused while the
+//! address is one of this machine alone.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /state` | the whole state: `variant`, `environment`, `portal`, `options` |
+//! | `PUT /state` | replaces all of it; parts of `portal` that are left out come from the base portal |
+//! | `DELETE /state` | what it held at its start |
+//! | `PUT /seed` | a portal to start from: `"company"`, `"empty"` or `"users=N"` |
+//! | `GET /counters`, `DELETE /counters` | what was seen so far; starts counting anew |
+//! | `GET /complaints`, `DELETE /complaints` | what a careful client would never have sent; forgets it |
+//! | `PUT /faults`, `DELETE /faults` | a script of faults; no faults |
+//! | `PUT /history`, `GET /history`, `DELETE /history` | from now on, keeps what happens to the cards; tells it; ends that |
+
+use std::net::IpAddr;
+
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Method, header};
+use serde_json::{Value, json};
+
+use crate::fault_injection::FaultScript;
+use crate::limits::LimitLevels;
+use crate::seed::Seed;
+use crate::server_state::{Counters, EmulatedPortal, ServerState};
+use crate::state::PortalState;
+
+/// Answers a control request with a status and JSON.
+pub(super) fn answer(
+    portal: &EmulatedPortal,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> (u16, String) {
+    let (status, value) = match handle(portal, method, path, body) {
+        Ok(value) => (200, value),
+        Err((status, text)) => (status, json!({ "error": text })),
+    };
+    (status, value.to_string())
+}
+
+fn handle(
+    portal: &EmulatedPortal,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Value, (u16, String)> {
+    let read = || -> Result<Value, (u16, String)> {
+        serde_json::from_slice(body)
+            .map_err(|problem| (400, format!("the body is not JSON: {problem}")))
+    };
+    let mut server = portal.server();
+    let value =
+        |part: serde_json::Result<Value>| part.map_err(|problem| (500, problem.to_string()));
+    match (method.as_str(), path.trim_end_matches('/')) {
+        ("GET", "/state") => Ok(server.state.to_json()),
+        ("PUT", "/state") => {
+            let state =
+                PortalState::from_json(&read()?).map_err(|problem| (400, problem.to_string()))?;
+            replace(&mut server, state);
+            Ok(json!({}))
+        }
+        ("DELETE", "/state") => {
+            let first = server.first.clone();
+            replace(&mut server, first);
+            Ok(json!({}))
+        }
+        ("PUT", "/seed") => {
+            let Value::String(text) = read()? else {
+                return Err((400, "the body is the name of a seed, a JSON text".into()));
+            };
+            let seed: Seed = text.parse().map_err(|problem| (400, problem))?;
+            replace(&mut server, seed.state().map_err(|problem| (500, problem.to_string()))?);
+            Ok(json!({}))
+        }
+        ("GET", "/counters") => value(serde_json::to_value(&server.counters)),
+        ("DELETE", "/counters") => {
+            server.counters = Counters::default();
+            Ok(json!({}))
+        }
+        ("GET", "/complaints") => value(serde_json::to_value(&server.complaints)),
+        ("DELETE", "/complaints") => {
+            server.complaints.clear();
+            Ok(json!({}))
+        }
+        ("PUT", "/faults") => {
+            server.faults =
+                FaultScript::read(&read()?).map_err(|problem| (400, problem.to_string()))?;
+            server.reset_expired();
+            Ok(json!({}))
+        }
+        ("DELETE", "/faults") => {
+            server.faults = FaultScript::default();
+            server.reset_expired();
+            Ok(json!({}))
+        }
+        ("PUT", "/history") => {
+            server.event_log.start();
+            Ok(json!({}))
+        }
+        ("GET", "/history") => value(serde_json::to_value(server.event_log.events())),
+        ("DELETE", "/history") => {
+            server.event_log.stop();
+            Ok(json!({}))
+        }
+        (_, "/state" | "/seed" | "/counters" | "/complaints" | "/faults" | "/history") => {
+            Err((405, "not with this method".into()))
+        }
+        _ => Err((
+            404,
+            "there are /state, /seed, /counters, /complaints, /faults and /history".into(),
+        )),
+    }
+}
+
+/// Whether a request may come from a page in a browser, or by way of a name that somebody else gave
+/// to this machine.
+pub(super) fn comes_from_a_page(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    let Ok(authority) = host.parse::<Authority>() else { return true };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name != "localhost" && name.parse::<IpAddr>().is_err()
+}
+
+/// Puts a state in place of all that was, the limits' levels and expired webhooks included.
+pub(super) fn replace(server: &mut ServerState, mut state: PortalState) {
+    state.changes = server.state.changes + 1;
+    server.state = state;
+    server.levels = LimitLevels::default();
+    server.reset_expired();
+}

@@ -1,0 +1,160 @@
+//! The emulator over HTTP: one address for the portal, another for its control.
+//!
+//! It stands on hyper itself and not on a framework, because a fault may be the end of a connection
+//! without an answer, and because nothing may read the body before the rules of the portal do.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Bytes, Frame, Incoming as IncomingBody};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::admin_api;
+use crate::handler;
+use crate::reply::{JSON, Reply, ResponseParts};
+use crate::request::IncomingRequest;
+use crate::server_state::EmulatedPortal;
+
+/// A body that may break off.
+type ResponseBody = BoxBody<Bytes, std::io::Error>;
+
+/// The largest body that is read; a portal's front server refuses larger ones too.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Which of the two addresses a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Rest,
+    /// That of the control, and whom it serves.
+    Control(AdminAccess),
+}
+
+/// Whom the control serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AdminAccess {
+    /// Programs on this machine.
+    ThisMachine,
+    /// Whoever reaches it.
+    Anybody,
+}
+
+/// Serves connections until the stop is wished.
+pub(super) async fn serve(
+    listener: TcpListener,
+    portal: Arc<EmulatedPortal>,
+    endpoint: Endpoint,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        let Ok((stream, source)) = accepted else { continue };
+        let _ = stream.set_nodelay(true);
+        let (portal, mut stop) = (Arc::clone(&portal), stop.clone());
+        tokio::spawn(async move {
+            let service =
+                service_fn(move |request| answer(Arc::clone(&portal), endpoint, source, request));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            // A client that goes away, and a cut that was asked for, are both no error here.
+            tokio::select! {
+                _ = connection => {}
+                _ = stop.changed() => {}
+            }
+        });
+    }
+}
+
+async fn answer(
+    portal: Arc<EmulatedPortal>,
+    endpoint: Endpoint,
+    source: SocketAddr,
+    request: Request<IncomingBody>,
+) -> Result<Response<ResponseBody>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = http_body_util::Limited::new(body, MAX_BODY_BYTES)
+        .collect()
+        .await
+        .map_err(|problem| std::io::Error::other(problem.to_string()))?
+        .to_bytes();
+    if let Endpoint::Control(access) = endpoint {
+        let (status, text) =
+            if access == AdminAccess::ThisMachine && admin_api::comes_from_a_page(&head.headers) {
+                (403, r#"{"error":"not for pages in a browser"}"#.to_owned())
+            } else {
+                admin_api::answer(&portal, &head.method, head.uri.path(), &body)
+            };
+        return Ok(response(status, JSON, full(text), None));
+    }
+    let content_type = head.headers.get(header::CONTENT_TYPE);
+    let incoming = IncomingRequest {
+        verb: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        content_type: content_type
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        // Nobody unpacks a compressed body: its bytes are read as they came.
+        body: body.to_vec(),
+    };
+    match handler::answer(&portal, &source.ip().to_string(), incoming).await {
+        Reply::Answer(ResponseParts { status, content_type, body, location }) => {
+            Ok(with_cors(response(status, content_type, full(body), location)))
+        }
+        Reply::Truncated(ResponseParts { status, content_type, body, .. }) => {
+            let half = body.len() / 2;
+            let half = (half..body.len()).find(|index| body.is_char_boundary(*index)).unwrap_or(0);
+            let beginning = Bytes::from(body.get(..half).unwrap_or_default().to_owned());
+            let broken = async {
+                // The beginning is on its way once this is asked for again.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("cut by a fault"))
+            };
+            let beginning = futures_util::stream::iter([Ok(Frame::data(beginning))]);
+            let stream = StreamBody::new(futures_util::StreamExt::chain(
+                beginning,
+                futures_util::stream::once(broken),
+            ));
+            Ok(with_cors(response(status, content_type, stream.boxed(), None)))
+        }
+        // An error here ends the connection before a byte of an answer.
+        Reply::Cut => Err(std::io::Error::other("cut by a fault")),
+    }
+}
+
+/// The portal lets pages of any site call it, and says so in every answer.
+fn with_cors(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let anybody = header::HeaderValue::from_static("*");
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+    response
+}
+
+fn full(text: String) -> ResponseBody {
+    Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed()
+}
+
+fn response(
+    status: u16,
+    content_type: &'static str,
+    body: ResponseBody,
+    location: Option<&'static str>,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    headers.insert("x-recard-emulator", header::HeaderValue::from_static("1"));
+    if let Some(location) = location {
+        headers.insert(header::LOCATION, header::HeaderValue::from_static(location));
+    }
+    response
+}

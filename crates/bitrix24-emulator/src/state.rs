@@ -1,0 +1,357 @@
+//! What the portal keeps: people, departments, webhooks, roles, and the rows of its options table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::php::{PhpKey, PhpValue};
+
+/// The portal that states are measured against: parts that a state leaves out come from here.
+const BASE_PORTAL: &str = include_str!("base_portal.json");
+
+/// The category of all rows that belong to cards.
+pub(super) const CATEGORY: &str = "crm.entity.editor";
+
+/// The largest user id that the portal's database can hold; larger ones are cut down to it on
+/// writing.
+pub(super) const MAX_USER_ID: i64 = 2_147_483_647;
+
+/// Which release of the portal is imitated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Release {
+    /// Up to 24.200: reads of other people's cards answer with the caller's own.
+    LegacyRead,
+    /// 24.300, of January 2025.
+    Mid,
+    /// 26.250, of May 2026; what the cloud runs.
+    #[default]
+    Current,
+}
+
+impl std::str::FromStr for Release {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "current" => Ok(Self::Current),
+            "mid" => Ok(Self::Mid),
+            "legacy-read" => Ok(Self::LegacyRead),
+            other => Err(format!(
+                "there is no release {other:?}; there are current, mid and legacy-read"
+            )),
+        }
+    }
+}
+
+/// A text is not the state of a portal.
+#[derive(Debug, Error)]
+#[error("not the state of a portal: {0}")]
+pub struct StateError(String);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) struct UserRow {
+    #[serde(rename = "ID")]
+    pub(super) id: i64,
+    #[serde(default)]
+    pub(super) login: String,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) last_name: String,
+    #[serde(default)]
+    pub(super) email: String,
+    #[serde(default)]
+    pub(super) work_position: String,
+    #[serde(default)]
+    pub(super) personal_gender: String,
+    #[serde(default)]
+    pub(super) date_register: String,
+    #[serde(default)]
+    pub(super) last_login: String,
+    #[serde(default)]
+    pub(super) external_auth_id: Option<String>,
+    #[serde(default)]
+    pub(super) confirm_code: Option<String>,
+    #[serde(default)]
+    pub(super) uf_department: Vec<i64>,
+    #[serde(default, rename = "portal_admin")]
+    pub(super) portal_admin: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) struct DepartmentRow {
+    pub(super) id: i64,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) parent: Option<i64>,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default = "usual_sort")]
+    pub(super) sort: i64,
+    #[serde(default)]
+    pub(super) left_margin: i64,
+    #[serde(default)]
+    pub(super) uf_head: Option<i64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct WebhookRow {
+    pub(super) user_id: i64,
+    pub(super) secret: String,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) scope: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Environment {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) php_max_input_vars: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) https_required: Option<bool>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) server_settings: BTreeMap<String, Value>,
+}
+
+/// The parts of a state, each of which may be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateForm {
+    variant: Option<Release>,
+    environment: Option<Environment>,
+    portal: Option<serde_json::Map<String, Value>>,
+    options: Option<Vec<OptionRowJson>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortalJson {
+    users: Vec<UserRow>,
+    departments: Vec<DepartmentRow>,
+    webhooks: Vec<WebhookRow>,
+    crm_roles: BTreeMap<String, Vec<i64>>,
+    security_filter: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionRowJson {
+    user_id: i64,
+    #[serde(default = "usual_category")]
+    category: String,
+    name: String,
+    #[serde(default = "no_flag")]
+    common: String,
+    #[serde(default = "nothing")]
+    value: PhpValue,
+}
+
+/// A row of the options table.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OptionRow {
+    pub(super) name: String,
+    pub(super) common: bool,
+    pub(super) value: PhpValue,
+}
+
+/// The key of a row: names are found whatever their letter case.
+type OptionKey = (i64, String, String);
+
+/// Everything the portal keeps.
+#[derive(Clone, Debug)]
+pub(super) struct PortalState {
+    pub(super) release: Release,
+    pub(super) environment: Environment,
+    pub(super) people: BTreeMap<i64, UserRow>,
+    pub(super) departments: Vec<DepartmentRow>,
+    pub(super) webhooks: Vec<WebhookRow>,
+    pub(super) roles: BTreeMap<String, Vec<i64>>,
+    pub(super) security_filter: bool,
+    rows: BTreeMap<OptionKey, OptionRow>,
+    /// How often rows were changed; tells whether a state must be saved.
+    pub(super) changes: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn usual_sort() -> i64 {
+    500
+}
+
+fn usual_category() -> String {
+    CATEGORY.to_owned()
+}
+
+fn no_flag() -> String {
+    "N".to_owned()
+}
+
+fn nothing() -> PhpValue {
+    PhpValue::Null
+}
+
+impl PortalState {
+    /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that
+    /// are left out come from the base portal.
+    pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
+        let wrong = |problem: serde_json::Error| StateError(problem.to_string());
+        // The derived form would take a list for the parts in their order.
+        if !state.is_object() {
+            return Err(StateError("it is not an object".into()));
+        }
+        let StateForm { variant, environment, portal: given, options } =
+            StateForm::deserialize(state).map_err(wrong)?;
+        if variant.is_none() && environment.is_none() && given.is_none() && options.is_none() {
+            return Err(StateError(
+                "it has none of the parts `variant`, `environment`, `portal` and `options`".into(),
+            ));
+        }
+        let mut portal: Value = serde_json::from_str(BASE_PORTAL).map_err(wrong)?;
+        if let (Some(base), Some(given)) = (portal.as_object_mut(), given) {
+            base.extend(given);
+        }
+        let form: PortalJson = serde_json::from_value(portal).map_err(wrong)?;
+        let (rows, release) = (options.unwrap_or_default(), variant.unwrap_or_default());
+        let environment = environment.unwrap_or_default();
+        let PortalJson { users, departments, webhooks, crm_roles, security_filter } = form;
+        let mut made = Self {
+            release,
+            environment,
+            people: users.into_iter().map(|person| (person.id, person)).collect(),
+            departments,
+            webhooks,
+            roles: crm_roles,
+            security_filter,
+            rows: BTreeMap::new(),
+            changes: 0,
+        };
+        for OptionRowJson { user_id, category, name, common, value } in rows {
+            let key = (user_id, category.to_lowercase(), name.to_lowercase());
+            made.rows.insert(key, OptionRow { name, common: common == "Y", value });
+        }
+        Ok(made)
+    }
+
+    /// The state in the form that [`Self::from_json`] reads.
+    pub(super) fn to_json(&self) -> Value {
+        let portal = PortalJson {
+            users: self.people.values().cloned().collect(),
+            departments: self.departments.clone(),
+            webhooks: self.webhooks.clone(),
+            crm_roles: self.roles.clone(),
+            security_filter: self.security_filter,
+        };
+        // Texts, numbers and lists only, which JSON can always hold.
+        let value = |part: serde_json::Result<Value>| part.unwrap_or(Value::Null);
+        let options: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|((user, category, _), row)| {
+                serde_json::json!({
+                    "user_id": user,
+                    "category": category,
+                    "name": row.name,
+                    "common": if row.common { "Y" } else { "N" },
+                    "value": crate::encode::value(&row.value),
+                })
+            })
+            .collect();
+        serde_json::json!({
+            "variant": value(serde_json::to_value(self.release)),
+            "environment": value(serde_json::to_value(&self.environment)),
+            "portal": value(serde_json::to_value(&portal)),
+            "options": options,
+        })
+    }
+
+    pub(super) fn row(&self, user: i64, name: &str) -> Option<&OptionRow> {
+        self.rows.get(&(user, CATEGORY.to_owned(), name.to_lowercase()))
+    }
+
+    /// Stores a row. Ids that the database cannot hold are cut down to the largest.
+    pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: PhpValue) {
+        let user = user.clamp(-MAX_USER_ID - 1, MAX_USER_ID);
+        let row = OptionRow { name: name.to_owned(), common, value };
+        self.changes += 1;
+        self.rows.insert((user, CATEGORY.to_owned(), name.to_lowercase()), row);
+    }
+
+    /// Removes a row; tells whether there was one.
+    pub(super) fn remove(&mut self, user: i64, name: &str) -> bool {
+        let removed = self.rows.remove(&(user, CATEGORY.to_owned(), name.to_lowercase())).is_some();
+        self.changes += u64::from(removed);
+        removed
+    }
+
+    /// Removes the rows with these names, whosever they are; tells how many.
+    pub(super) fn remove_everywhere(&mut self, names: &[String]) -> usize {
+        let before = self.rows.len();
+        self.rows.retain(|(_, category, name), _| category != CATEGORY || !names.contains(name));
+        let removed = before - self.rows.len();
+        self.changes += removed as u64;
+        removed
+    }
+
+    /// How many values a form, a query string or a command of a batch may have.
+    pub(super) fn input_limit(&self) -> usize {
+        self.environment.php_max_input_vars.unwrap_or(10_000)
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Option<&Value> {
+        self.environment.server_settings.get(name)
+    }
+
+    /// The webhook that an address names: by its secret, in any case of letters, and by the id or
+    /// the login of its owner.
+    pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {
+        self.webhooks.iter().find(|row| {
+            // What is written like a number is an id, and anything else a login.
+            let is_owner = match PhpKey::from(owner) {
+                PhpKey::Int(id) => row.user_id == id,
+                PhpKey::Text(login) => {
+                    let person = self.people.get(&row.user_id);
+                    person.is_some_and(|user| {
+                        !login.is_empty() && user.login.to_lowercase() == login.to_lowercase()
+                    })
+                }
+            };
+            row.active && row.secret.eq_ignore_ascii_case(secret) && is_owner
+        })
+    }
+
+    /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those
+    /// that are held.
+    pub(super) fn is_held(&self, secret: &str) -> bool {
+        let names_it = |value: &Value| value.to_string().to_ascii_lowercase().contains(secret);
+        let mut settings = self.environment.server_settings.iter();
+        settings.any(|(name, value)| {
+            name.starts_with("rest.") && name.contains("hold") && names_it(value)
+        })
+    }
+
+    /// Whether a person administers the portal.
+    pub(super) fn is_portal_admin(&self, user: i64) -> bool {
+        self.people.get(&user).is_some_and(|person| person.portal_admin)
+    }
+
+    /// Whether a person may change the settings of the CRM.
+    pub(super) fn is_crm_admin(&self, user: i64) -> bool {
+        self.is_portal_admin(user)
+            || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
+    }
+
+    /// Whether a person may read anything in the CRM.
+    pub(super) fn may_use_crm(&self, user: i64) -> bool {
+        self.is_portal_admin(user) || self.roles.values().any(|people| people.contains(&user))
+    }
+}

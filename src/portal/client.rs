@@ -1,0 +1,40 @@
+//! State that every reader and writer of one portal shares.
+
+use std::sync::Mutex;
+
+use bitrix24::{BatchExecutor, Paginator, RestClient};
+
+use super::current_chunk::CurrentChunk;
+use super::layout_cache::LayoutCache;
+use crate::model::PortalId;
+
+/// Client of one portal with the layouts that were read from it.
+pub(super) struct PortalClient {
+    pub(super) portal: PortalId,
+    pub(super) lists: Paginator,
+    pub(super) layout_cache: LayoutCache,
+    /// Chunk size of the writes that the engine sends.
+    pub(super) write_chunk: Mutex<CurrentChunk>,
+}
+
+impl PortalClient {
+    /// Makes the client of a portal over a REST client.
+    pub(super) fn new(portal: PortalId, client: RestClient) -> Self {
+        Self {
+            portal,
+            lists: Paginator::new(BatchExecutor::new(client)),
+            layout_cache: LayoutCache::default(),
+            write_chunk: Mutex::default(),
+        }
+    }
+
+    /// Returns the executor of batches.
+    pub(super) fn batches(&self) -> &BatchExecutor {
+        self.lists.batches()
+    }
+
+    /// Returns the REST client.
+    pub(super) fn rest(&self) -> &RestClient {
+        self.batches().client()
+    }
+}
