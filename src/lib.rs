@@ -26,7 +26,8 @@
 //! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and
 //! [`plan`], which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`]
 //! and [`engine`], side by side; [`report`]; and the command line, which marries them.
-//! `tests/architecture.rs` holds the table. The `emulator` stands apart and knows none of them.
+//! `tests/integration/repository/architecture.rs` holds the table. The `emulator` stands apart and
+//! knows none of them.
 //!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
 //! [`ports`], which is what both adapters promise.
