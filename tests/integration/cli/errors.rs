@@ -8,13 +8,14 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
 
+use super::untrusted_text::assert_hidden;
 use crate::support::company::{manifest, resets_sent, sets_sent};
-use crate::support::env::{CommandOutput, TestEnv};
+use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 
 const SECRET: &str = "emulator00000001";
 
 /// What plan says about a selection; apply says the same, and the portal is as it was.
-fn told_about_users(env: &TestEnv, webhook: &str, users: &str, more: &str) -> String {
+pub(super) fn told_about_users(env: &TestEnv, webhook: &str, users: &str, more: &str) -> String {
     let portal = env.portal();
     let before = env.emulator().state()["options"].clone();
     let told = told(webhook, &portal, &manifest(&portal, users, more));
@@ -108,7 +109,7 @@ async fn webhook_without_a_permission_is_an_error() {
     let env = TestEnv::start().await;
     let lacking = |scope: Value| {
         env.change(|state| state["portal"]["webhooks"][0]["scope"] = scope);
-        told_about_users(&env, &env.webhook(), "{ departments: [42] }", "")
+        told_about_users(&env, env.webhook(), "{ departments: [42] }", "")
     };
     assert_data_eq!(
         lacking(json!(["user", "department"])),
@@ -222,7 +223,7 @@ async fn webhook_that_was_deleted_or_expired_is_an_error() {
     let env = TestEnv::start().await;
     env.emulator().set_faults(&json!([{"do": "expire-webhook", "times": 1}])).unwrap();
     assert_data_eq!(
-        told_about_users(&env, &env.webhook(), "{ ids: [7] }", ""),
+        told_about_users(&env, env.webhook(), "{ ids: [7] }", ""),
         str![[r#"
 exit 1
 error: the portal does not accept the webhook
@@ -234,108 +235,13 @@ help: it is the webhook http://PORTAL/rest/1/***/, from RECARD_WEBHOOK_URL
     );
 }
 
-/// What plan says, with what it shows, and apply's exit code. Nothing is written.
-fn planned(env: &TestEnv, webhook: &str, portal: &str, manifest: &str) -> (String, i32) {
-    let caller = TestEnv::with_webhook(webhook);
-    caller.file("lead.yaml", manifest);
-    let planned = caller.run(&["plan", "-f", "lead.yaml"]);
-    let applied = caller.run(&["apply", "-f", "lead.yaml", "--auto-approve"]);
-    assert!(applied.stderr.starts_with(&planned.stderr), "apply warns of the same: {applied:?}");
-    assert!(!format!("{planned:?}{applied:?}").contains("emulator0000"), "{applied:?}");
-    assert_eq!(env.emulator().counters().rows_removed, 0);
-    (planned.shown().replace(portal, "PORTAL"), applied.code)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn webhook_of_an_employee_warns_and_exits_with_3() {
-    let env = TestEnv::start().await;
-    let (employee, portal) = (env.emulator().webhook_url(8).unwrap(), env.portal());
-    let spec = |spec: &str| {
-        format!(
-            "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
-             \"{portal}\"\n{spec}  guards: {{ acknowledge: {{ common: [simple] }} }}\n"
-        )
-    };
-    // Everybody may read a common card: only the card of somebody else tells that its reset will be
-    // refused.
-    let (common, code) =
-        planned(&env, &employee, &portal, &spec("  common: { leadCustomerTypes: [simple] }\n"));
-    assert_data_eq!(
-        common,
-        str![[r#"
-exit 0
---- stdout
-Portal PORTAL (an emulator), as user 8 Ivan Petrov
-Reads of other users: trusted (the answers show a release from 25.700 on)
-Manifest test: to try
-
-reset  common/simple  loses 3 sections, 12 fields
-
-Plan: 1 to reset, 0 to keep, 0 held.
-Apply takes under a second.
-acknowledged: the common card for simple leads would be lost, for everybody who looks at it
---- stderr
-warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, and changes of common cards
- --> lead.yaml:6:33
-  |
-6 |   common: { leadCustomerTypes: [simple] }
-  |                                 ^^^^^^
-  |
-  = help: make the webhook as an administrator of the CRM (of the portal, before release 25.100)
-
-
-"#]]
-    );
-    assert_eq!(code, 3);
-    let (personal, code) =
-        planned(&env, &employee, &portal, &manifest(&portal, "{ ids: [7] }", ""));
-    assert_data_eq!(
-        personal,
-        str![[r#"
-exit 0
---- stdout
-Portal PORTAL (an emulator), as user 8 Ivan Petrov
-Reads of other users: trusted (the answers show a release from 25.700 on)
-Manifest test: to try
-
-hold   personal/7/simple  Maria Lindqvist  the portal refuses to show the card: Access denied.
-hold   personal/7/repeat  Maria Lindqvist  the portal refuses to show the card: Access denied.
-
-Plan: 0 to reset, 0 to keep, 2 held.
---- stderr
-warning[RC0407]: user 8, the owner of the webhook, is no administrator of the CRM: the portal refuses the cards of others, and changes of common cards
- --> lead.yaml:7:22
-  |
-7 |     - users: { ids: [7] }
-  |                      ^
-  |
-  = help: make the webhook as an administrator of the CRM (of the portal, before release 25.100)
-
-
-"#]]
-    );
-    assert_eq!(code, 3);
-    // An administrator of the CRM who is none of the portal may do both, and hears nothing of it.
-    let administrator = env.emulator().webhook_url(9).unwrap();
-    for manifest in [
-        spec("  common: { leadCustomerTypes: [simple] }\n"),
-        manifest(&portal, "{ ids: [16] }", ""),
-    ] {
-        let env = TestEnv::with_webhook(&administrator);
-        env.file("lead.yaml", &manifest);
-        let ended = env.run(&["plan", "-f", "lead.yaml"]);
-        assert_eq!((ended.code, &*ended.stderr), (0, ""), "{ended:?}");
-    }
-    assert_eq!(env.emulator().complaints(), []);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn manifest_for_another_portal_is_an_error() {
     let env = TestEnv::start().await;
     let portal = env.portal();
     let manifest = manifest("company.bitrix24.com", "{ ids: [7] }", "");
     assert_data_eq!(
-        told(&env.webhook(), &portal, &manifest),
+        told(env.webhook(), &portal, &manifest),
         str![[r#"
 exit 1
 error: the manifests are for the portal company.bitrix24.com, and the webhook is one of PORTAL
@@ -350,7 +256,7 @@ help: the portal is named at lead.yaml:5:11, and the webhook comes from RECARD_W
 async fn department_that_is_unknown_is_an_error() {
     let env = TestEnv::start().await;
     assert_data_eq!(
-        told_about_users(&env, &env.webhook(), "{ departments: [77] }", ""),
+        told_about_users(&env, env.webhook(), "{ departments: [77] }", ""),
         str![[r#"
 exit 1
 error[RC0404]: the portal has no active department 77
@@ -371,58 +277,11 @@ error: 1 problem in the manifests; nothing was written
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dismissed_user_is_a_warning() {
-    let env = TestEnv::start().await;
-    // By id it is taken at its word, and worth a warning.
-    let portal = env.portal();
-    let (by_id, _) =
-        planned(&env, &env.webhook(), &portal, &manifest(&portal, "{ ids: [10] }", ""));
-    assert_data_eq!(
-        by_id,
-        str![[r#"
-exit 0
---- stdout
-Portal PORTAL (an emulator), as user 1 Olga Sokolova
-Reads of other users: trusted (the answers show a release from 25.700 on)
-Manifest test: to try
-
-Nothing to do: 2 cards are as the manifests want.
---- stderr
-warning[RC0406]: user 10 was dismissed, and is selected by id
- --> lead.yaml:7:22
-  |
-7 |     - users: { ids: [10] }
-  |                      ^^
-  |
-  = help: the card is treated like any other; remove the id if that is not what you want
-
-
-"#]]
-    );
-    assert_data_eq!(
-        told_about_users(&env, &env.webhook(), "{ emails: [fedor.orlov@company.example] }", ""),
-        str![[r#"
-exit 1
-error[RC0406]: the person with the e-mail fedor.orlov@company.example was dismissed
- --> lead.yaml:7:25
-  |
-7 |     - users: { emails: [fedor.orlov@company.example] }
-  |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  |
-  = help: remove the address; a dismissed person can still be selected by id
-
-error: 1 problem in the manifests; nothing was written
-
-"#]]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn selection_without_users_is_an_error() {
     let env = TestEnv::start().await;
     let everybody = "{ departments: [42], except: { departments: [42] } }";
     assert_data_eq!(
-        told_about_users(&env, &env.webhook(), everybody, ""),
+        told_about_users(&env, env.webhook(), everybody, ""),
         str![[r#"
 exit 1
 error[RC0303]: this block selects nobody on the portal
@@ -452,8 +311,24 @@ fn error_messages_are_explained_in_the_documents() {
     assert_eq!(messages.len(), 10, "{messages:?}");
     for message in messages {
         assert!(
-            include_str!("errors.rs").contains(message),
+            concat!(include_str!("errors.rs"), include_str!("warnings.rs")).contains(message),
             "no test shows the message: {message}"
         );
     }
+}
+
+#[test]
+fn rest_3_url_in_a_manifest_is_refused_unless_of_another_service() {
+    let env = TestEnv::new();
+    env.file("lead.yaml", &format!("{QUICKSTART}# https://h/rest/api/1/{SECRET}/\n"));
+    let ended = env.run(&["validate", "-f", "lead.yaml"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stderr.contains("the secret of a webhook stands in the manifest"), "{ended:?}");
+    assert_hidden(SECRET, &(ended.stdout + &ended.stderr), "the manifest");
+    env.file(
+        "lead.yaml",
+        &format!("{QUICKSTART}# https://h/rest/api/2/issue/ABC-1, rest/1/notes\n"),
+    );
+    let ended = env.run(&["validate", "-f", "lead.yaml"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
 }

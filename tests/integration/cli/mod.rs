@@ -6,9 +6,18 @@ mod commands;
 #[cfg(unix)]
 mod conventions;
 mod doctor;
+#[cfg(unix)]
+mod environment;
 mod errors;
+mod exit_codes;
+#[cfg(unix)]
+mod git;
+#[cfg(unix)]
+mod init;
 mod inventory;
+mod language;
 mod log;
+mod manual;
 mod options;
 mod outputs;
 #[cfg(target_os = "linux")]
@@ -18,5 +27,6 @@ mod russian;
 mod signals;
 #[cfg(unix)]
 mod untrusted_text;
+mod warnings;
 #[cfg(unix)]
 mod wrong_files;

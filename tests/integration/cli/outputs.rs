@@ -1,19 +1,15 @@
 //! Every format at every end of a command: the exit code is the same, and every output holds what
 //! it promises.
 
-use std::sync::Arc;
-
-use recard::emulator::{Emulator, EmulatorOptions, Release};
-use recard::model::PortalId;
-use recard::ports::{Clock, LockOwner};
-use recard::store::Store;
+use recard::emulator::Emulator;
 use serde_json::{Value, json};
 
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 
-const FORMATS: [&str; 7] = ["text", "json", "markdown", "junit", "sarif", "github", "csv"];
+pub(super) const FORMATS: [&str; 7] =
+    ["text", "json", "markdown", "junit", "sarif", "github", "csv"];
 
-fn manifest(portal: &str, spec: &str) -> String {
+pub(super) fn manifest(portal: &str, spec: &str) -> String {
     format!(
         "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: test, reason: to try }}\nspec:\n  portal: \
          \"{portal}\"\n{spec}\n"
@@ -25,7 +21,7 @@ const STALE: &str = "left by an earlier run";
 
 /// Runs a command in every format, to stdout and to a file, and requires one exit code and a report
 /// that can be read.
-fn in_every_format(env: &TestEnv, arguments: &[&str], code: i32) {
+pub(super) fn in_every_format(env: &TestEnv, arguments: &[&str], code: i32) {
     // So many commands in a row would wait for the portal's rate limit.
     let arguments = &[arguments, &["--rate", "unlimited"]].concat()[..];
     for format in FORMATS {
@@ -50,7 +46,7 @@ fn in_every_format(env: &TestEnv, arguments: &[&str], code: i32) {
 }
 
 /// A report is there, is well formed, and says what command it is of.
-fn check(format: &str, text: &str, command: &str, code: i32) {
+pub(super) fn check(format: &str, text: &str, command: &str, code: i32) {
     assert!(!text.contains(STALE), "{command} {code} {format}");
     match format {
         "json" => {
@@ -109,178 +105,6 @@ fn check(format: &str, text: &str, command: &str, code: i32) {
         "github" => assert!(text.lines().all(|line| line.starts_with("::")), "{text}"),
         "text" => assert!(code == 0 || !text.is_empty(), "{command} {code}"),
         other => panic!("{other}"),
-    }
-}
-
-#[test]
-fn exit_code_is_0_when_converged_and_2_with_changes_pending() {
-    let env = TestEnv::quickstart();
-    in_every_format(&env, &["validate", "-f", "lead.yaml"], 0);
-    in_every_format(
-        &env,
-        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--unchanged"],
-        0,
-    );
-    in_every_format(
-        &env,
-        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"],
-        2,
-    );
-    in_every_format(&env, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 2);
-    let apply = ["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"];
-    in_every_format(&env, &apply, 0);
-    in_every_format(&env, &["drift", "--portal", "embedded", "-f", "lead.yaml"], 0);
-    in_every_format(
-        &env,
-        &["plan", "--portal", "embedded", "-f", "lead.yaml", "--detailed-exitcode"],
-        0,
-    );
-    in_every_format(&env, &["show", "last", "--portal", "embedded"], 0);
-    in_every_format(
-        &env,
-        &["restore", "last", "--everything", "--portal", "embedded", "--auto-approve"],
-        0,
-    );
-}
-
-#[test]
-fn exit_code_of_an_error_is_1_and_of_a_usage_error_64() {
-    let env = TestEnv::quickstart();
-    env.file(
-        "wrong.yaml",
-        &manifest("embedded", "  personal: [{ users: { ids: [0] }, leadCustomerTypes: [both] }]"),
-    );
-    env.file(
-        "nobody.yaml",
-        &manifest("embedded", "  personal: [{ users: { ids: [999] }, leadCustomerTypes: [1] }]"),
-    );
-    in_every_format(&env, &["validate", "-f", "wrong.yaml"], 1);
-    in_every_format(&env, &["plan", "--portal", "embedded", "-f", "wrong.yaml"], 1);
-    in_every_format(&env, &["plan", "--portal", "embedded", "-f", "nobody.yaml"], 1);
-    in_every_format(&env, &["apply", "--portal", "embedded", "-f", "none.yaml"], 1);
-    // No portal is given.
-    in_every_format(&env, &["plan", "-f", "lead.yaml"], 1);
-    in_every_format(&env, &["show", "20261101T090000Z-000001", "--portal", "embedded"], 1);
-    in_every_format(&env, &["restore", "last", "--everything", "--portal", "embedded"], 1);
-    for format in FORMATS {
-        assert_eq!(env.run(&["plan", "--fly", "--output", format]).code, 64);
-    }
-    assert_eq!(env.run(&["plan", "-f", "lead.yaml", "--output", "yaml"]).code, 64);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exit_code_of_held_cards_is_3() {
-    let options =
-        EmulatorOptions { release: Some(Release::LegacyRead), ..EmulatorOptions::default() };
-    let env = TestEnv::start_with(options).await;
-    let emulator = env.emulator();
-    let portal =
-        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
-    env.file(
-        "lead.yaml",
-        &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"),
-    );
-    in_every_format(&env, &["apply", "-f", "lead.yaml", "--auto-approve"], 3);
-}
-
-#[test]
-fn exit_code_of_a_guard_is_4_and_each_report_names_it() {
-    let env = TestEnv::quickstart();
-    env.file("common.yaml", &manifest("embedded", "  common: { leadCustomerTypes: [simple] }"));
-    // Nobody can be asked.
-    in_every_format(&env, &["apply", "--portal", "embedded", "-f", "lead.yaml"], 4);
-    in_every_format(
-        &env,
-        &["apply", "--portal", "embedded", "-f", "common.yaml", "--auto-approve"],
-        4,
-    );
-    let text = |format: &str| std::fs::read_to_string(env.at(format!("out.{format}"))).unwrap();
-    for format in ["json", "junit", "sarif", "github"] {
-        assert!(text(format).contains("common-card"), "{format}");
-    }
-    assert!(
-        text("github").starts_with("::error file=common.yaml,line=6,col="),
-        "{}",
-        text("github")
-    );
-    assert!(text("markdown").contains("**Apply will refuse this plan.**"));
-    assert!(text("text").contains("the common card for simple leads would be lost"));
-}
-
-#[test]
-fn exit_code_of_a_consumed_plan_file_is_5() {
-    let env = TestEnv::quickstart();
-    let plan =
-        ["plan", "--portal", "embedded", "-f", "lead.yaml", "--out", "reviewed.recard-plan.json"];
-    assert_eq!(env.run(&plan).code, 0);
-    let apply = ["apply", "--portal", "embedded", "reviewed.recard-plan.json"];
-    assert_eq!(env.run(&apply).code, 0);
-    in_every_format(&env, &apply, 5);
-}
-
-struct Standing;
-
-impl Clock for Standing {
-    fn now(&self) -> jiff::Timestamp {
-        "2026-11-01T09:00:00Z".parse().unwrap()
-    }
-}
-
-#[test]
-fn exit_code_of_a_locked_portal_is_6() {
-    let env = TestEnv::quickstart();
-    let store = Store::open(&env.at(".recard"), &PortalId::new("embedded").unwrap()).unwrap();
-    let owner = LockOwner {
-        process: std::process::id(),
-        host: "build".to_owned(),
-        actor: String::new(),
-        command: "apply".to_owned(),
-        since: "2026-11-01T09:00:00Z".to_owned(),
-    };
-    let _locked = store.lock(owner, Arc::new(Standing)).unwrap();
-    in_every_format(
-        &env,
-        &["apply", "--portal", "embedded", "-f", "lead.yaml", "--auto-approve"],
-        6,
-    );
-}
-
-#[cfg(unix)]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exit_code_of_a_signal_is_128_plus_its_number() {
-    let env = TestEnv::start().await;
-    let emulator = env.emulator();
-    let portal =
-        emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned();
-    env.file(
-        "lead.yaml",
-        &manifest(&portal, "  personal: [{ users: { ids: [7] }, leadCustomerTypes: [1, 2] }]"),
-    );
-    for (format, signal, code) in
-        FORMATS.map(|format| (format, "-INT", 130)).into_iter().chain([("json", "-TERM", 143)])
-    {
-        emulator.set_faults(&json!([{"do": "slow", "ms": 200}])).unwrap();
-        let before = emulator.counters().requests;
-        let mut command =
-            env.command(&["apply", "-f", "lead.yaml", "--auto-approve", "--output", format]);
-        let child = command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        // The first request is under way: the program listens for signals.
-        while emulator.counters().requests == before {
-            std::thread::yield_now();
-        }
-        std::process::Command::new("kill")
-            .args([signal, &child.id().to_string()])
-            .status()
-            .unwrap();
-        let ended = CommandOutput::of(child.wait_with_output().unwrap());
-        assert_eq!(ended.code, code, "{format}: {ended:?}");
-        if format != "text" && format != "github" {
-            check(format, &ended.stdout, "apply", code);
-        }
     }
 }
 
@@ -587,4 +411,33 @@ fn restore_and_show_print_names_of_people() {
         undone.stdout.contains("reset  personal/8/simple   Ivan Petrov   was at its default"),
         "{undone:?}"
     );
+}
+
+#[test]
+fn github_step_summary_is_at_most_one_mebibyte() {
+    const LIMIT: usize = 1 << 20;
+    let env = TestEnv::quickstart();
+    let plan =
+        ["plan", "--portal", "embedded", "-f", "lead.yaml", "--detail", "--output", "github"];
+    let run = |taken: usize, arguments: &[&str]| {
+        env.file("summary.md", &".".repeat(taken));
+        let mut command = env.command(&[&plan[..], arguments].concat());
+        let ended =
+            CommandOutput::of(command.env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        (std::fs::metadata(env.at("summary.md")).unwrap().len() as usize - taken, ended.stderr)
+    };
+    // The limit of a comment is none for the summary.
+    let (whole, told) = run(0, &["--markdown-limit", "1000"]);
+    assert!(whole > 1_000 && told.is_empty(), "{whole} {told}");
+    assert_eq!(run(LIMIT - whole, &[]).0, whole);
+    let (less, told) = run(LIMIT - whole + 1, &[]);
+    assert!(less > 0 && less < whole && told.is_empty(), "{less} of {whole}: {told}");
+    for taken in [LIMIT - 100, LIMIT, LIMIT + 1] {
+        let (written, told) = run(taken, &[]);
+        assert!(
+            written == 0 && told.contains("the step summary has no room for the report"),
+            "{written}: {told}"
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! recard's client reads every recorded answer to its right meaning. What is right is said here
 //! once more, from the recorded values alone.
 
+#![allow(clippy::print_stdout, reason = "a failure names its recording by the last line")]
+
 use std::collections::BTreeMap;
 
 use recard::portal::Limit;

@@ -52,9 +52,8 @@ fn files(folder: &Path, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<Vec<u8>
 /// recorded answer.
 fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let env = TestEnv::new();
-    let quickstart = QUICKSTART;
-    env.file("lead.yaml", quickstart);
-    env.file("once.yaml", &format!("{quickstart}      mode: {{ once: 2026-11 }}\n"));
+    env.file("lead.yaml", QUICKSTART);
+    env.file("once.yaml", &format!("{QUICKSTART}      mode: {{ once: 2026-11 }}\n"));
     let run = |arguments: &[&str]| {
         let ended = env.run(&[arguments, &["--portal", "embedded"]].concat());
         assert_eq!(ended.code, 0, "{ended:?}");

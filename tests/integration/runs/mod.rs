@@ -7,8 +7,12 @@ mod drift;
 mod fault_scripts;
 mod guards;
 #[cfg(unix)]
+mod history;
+#[cfg(unix)]
 mod identity;
 mod life_cycle;
+#[cfg(unix)]
+mod locks_and_signals;
 mod once;
 mod plan_files;
 #[cfg(unix)]

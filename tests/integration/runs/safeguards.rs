@@ -1,18 +1,18 @@
 //! Nobody is touched by mistake: guards, locks, signals, people who save in the same moment, and
 //! disks that fail.
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use recard::emulator::{Emulator, EmulatorOptions, Release, Seed};
+use recard::emulator::{Emulator, EmulatorOptions, Release};
 use recard::ports::Archive as _;
-use recard::store::{LockState, RunEnd};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::locks_and_signals::ended;
 use crate::support::company::{ids, manifest, people, resets_sent, row, save, sets_sent};
 use crate::support::env::{CommandOutput, TestEnv};
 
-const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
+pub(super) const APPLY: [&str; 6] =
+    ["apply", "-f", "lead.yaml", "--auto-approve", "--rate", "unlimited"];
 
 /// An apply on a disk on which no file can grow beyond so many KiB.
 fn apply_with_files_of_at_most(env: &TestEnv, kibibytes: u32) -> CommandOutput {
@@ -43,24 +43,6 @@ fn is_refused(env: &TestEnv, guard: &str) -> String {
     assert_eq!(env.rows(), before, "{guard}");
     assert_eq!(env.store().run_ids().unwrap(), [], "{guard}");
     ended.stderr
-}
-
-/// Waits until a process holds the lock of the portal.
-fn wait_until_locked(env: &TestEnv) {
-    while !matches!(env.store().lock_owner(), Ok(Some(_))) {
-        std::thread::yield_now();
-    }
-}
-
-fn ended(child: Child) -> CommandOutput {
-    CommandOutput::of(child.wait_with_output().unwrap())
-}
-
-/// Sends a signal to a process that the test started.
-fn signal(child: &Child, name: &str) {
-    let sent =
-        Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,98 +160,6 @@ async fn guard_on_a_shrunk_selection_writes_nothing_until_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn apply_on_a_locked_portal_writes_nothing() {
-    let (env, people) = TestEnv::with_customized_cards(20).await;
-    env.write_manifest(&ids(&people), "");
-    // The first one meets a slow portal, so that it surely holds the lock when the second one
-    // comes.
-    env.emulator()
-        .set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 700}]))
-        .unwrap();
-    tokio::task::block_in_place(|| {
-        let first = env.spawn(&APPLY);
-        wait_until_locked(&env);
-        let second = env.run(&APPLY);
-        assert_eq!(second.code, 6, "{second:?}");
-        assert!(
-            second.stderr.contains(&format!("locked by process {} on", first.id())),
-            "{second:?}"
-        );
-        let unlocked = env.run(&["unlock", "--auto-approve"]);
-        assert_eq!(unlocked.code, 6, "a living owner keeps its lock: {unlocked:?}");
-        // Whoever waits gets their turn, and finds nothing to do.
-        let waiting = env.spawn(&[&APPLY[..], &["--lock-timeout", "60s"]].concat());
-        let first = ended(first);
-        assert_eq!(first.code, 0, "{first:?}");
-        let waiting = ended(waiting);
-        assert_eq!(waiting.code, 0, "{waiting:?}");
-        assert!(waiting.stdout.contains("Nothing to do"), "{waiting:?}");
-    });
-    assert_eq!((resets_sent(env.emulator()), env.emulator().counters().rows_removed), (20, 20));
-    assert_eq!(env.store().run_ids().unwrap().len(), 1);
-    assert_eq!(env.run(&["audit", "verify"]).code, 0);
-    assert_eq!(env.emulator().complaints(), []);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lock_of_a_killed_owner_is_taken_over_with_a_note() {
-    let (env, people) = TestEnv::with_customized_cards(20).await;
-    env.write_manifest(&ids(&people), "");
-    env.emulator()
-        .set_faults(&json!([{"method": "*", "nth": 2, "do": "slow", "ms": 60000}]))
-        .unwrap();
-    tokio::task::block_in_place(|| {
-        let mut first = env.spawn(&APPLY);
-        wait_until_locked(&env);
-        first.kill().unwrap();
-        first.wait().unwrap();
-        env.emulator().set_faults(&json!([])).unwrap();
-        let next = env.run(&APPLY);
-        assert_eq!(next.code, 0, "{next:?}");
-        let note = format!("unclean end of process {} on", first.id());
-        assert!(next.stderr.contains(&note), "{next:?}");
-        let trail = env.run(&["audit", "show"]);
-        assert!(trail.stdout.contains(&note), "{trail:?}");
-    });
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lock_of_a_dead_owner_is_shown_and_released_after_a_confirmation() {
-    let env = TestEnv::start().await;
-    env.write_manifest("{ ids: [12] }", "");
-    let free = env.run(&["unlock"]);
-    assert_eq!((free.code, free.stdout.contains("Nobody holds the lock")), (0, true), "{free:?}");
-    assert_eq!(env.run(&["plan", "-f", "lead.yaml"]).code, 0);
-    // What another host left in a shared folder, where nobody here can tell whether it lives.
-    let lock = env.store_folder().join("lock");
-    let owner = recard::ports::LockOwner {
-        process: 4711,
-        host: "elsewhere".to_owned(),
-        actor: "anna".to_owned(),
-        command: "apply".to_owned(),
-        since: "2026-11-01T09:00:00Z".to_owned(),
-    };
-    recard::store::write_whole(&lock, &recard::records::encode_lock_owner(&owner).unwrap())
-        .unwrap();
-    let refused = env.run(&APPLY);
-    assert_eq!(refused.code, 6, "{refused:?}");
-    assert!(refused.stderr.contains("locked by process 4711 on elsewhere (anna)"), "{refused:?}");
-    let asked = env.run(&["unlock"]);
-    assert_eq!(asked.code, 4, "nobody can be asked here: {asked:?}");
-    assert!(asked.stdout.contains("locked by process 4711 on elsewhere (anna)"), "{asked:?}");
-    assert_eq!(env.run(&APPLY).code, 6);
-    let given = env.run(&["unlock", "--auto-approve"]);
-    assert_eq!(given.code, 0, "{given:?}");
-    assert_eq!(env.run(&APPLY).code, 0);
-    let trail = env.run(&["audit", "show"]);
-    assert!(
-        trail.stdout.contains("process 4711 on elsewhere")
-            && trail.stdout.contains("given back by hand"),
-        "{trail:?}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apply_save_just_before_the_reset_is_restored_and_reported() {
     let (env, people) = TestEnv::with_customized_cards(10).await;
     env.write_manifest(&ids(&people), "");
@@ -320,75 +210,6 @@ fn first_read_of_reset(env: &TestEnv, people: &[i64], person: i64) -> u64 {
     // their ids.
     let place = people.iter().position(|id| *id == person).unwrap() as u64;
     of_plan + place * 2 + 1
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signal_during_apply_finishes_the_request_and_the_journal() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let options = EmulatorOptions {
-            seed: Seed::Users(600),
-            command_time: Duration::from_millis(2),
-            ..EmulatorOptions::default()
-        };
-        let env = TestEnv::start_with(options).await;
-        let all = "{ all: true, except: { ids: [1] } }";
-        env.write_manifest(all, "  guards:\n    acknowledge: { users: 600 }\n");
-        tokio::task::block_in_place(|| {
-            let apply = env.spawn(&APPLY);
-            while env.emulator().counters().rows_removed == 0 {
-                std::thread::yield_now();
-            }
-            signal(&apply, name);
-            let stopped = ended(apply);
-            assert_eq!(stopped.code, code, "{stopped:?}");
-            assert!(stopped.stdout.contains("The run ended early: interrupted"), "{stopped:?}");
-        });
-        let store = env.store();
-        assert_eq!(store.unfinished().unwrap(), None, "the journal is complete");
-        let summary = store.summary(&store.run_ids().unwrap()[0]).unwrap();
-        assert!(matches!(summary.end, RunEnd::Closed(recard::ports::Interrupted::Yes)));
-        let totals = summary.totals();
-        assert_eq!(totals.planned() as usize, summary.header.targets.len());
-        assert_eq!(u64::from(totals.done), env.emulator().counters().rows_removed, "{totals:?}");
-        assert!(totals.done > 0 && totals.failed > 0 && totals.unknown == 0, "{totals:?}");
-        assert_eq!(store.lock_state().unwrap(), LockState::Free);
-        // The rest can be done at once.
-        let rest = env.run(&APPLY);
-        assert_eq!(rest.code, 0, "{rest:?}");
-        assert_eq!(env.emulator().complaints(), []);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signal_for_the_second_time_stops_at_once_with_a_valid_journal() {
-    let (env, people) = TestEnv::with_customized_cards(20).await;
-    env.write_manifest(&ids(&people), "");
-    tokio::task::block_in_place(|| {
-        // The first request that resets somebody takes a minute.
-        let inside = "crm.lead.details.configuration.reset";
-        let script =
-            json!([{"method": "batch", "inside": inside, "nth": 1, "do": "slow", "ms": 60000}]);
-        env.emulator().set_faults(&script).unwrap();
-        let mut apply = env.spawn(&APPLY);
-        while !env.store().unfinished().is_ok_and(|run| run.is_some()) {
-            std::thread::yield_now();
-        }
-        signal(&apply, "INT");
-        // It has noticed once it says so.
-        let mut said = String::new();
-        let mut stderr = std::io::BufReader::new(apply.stderr.take().unwrap());
-        while !said.contains("once more to stop at once") {
-            assert!(std::io::BufRead::read_line(&mut stderr, &mut said).unwrap() > 0, "{said}");
-        }
-        signal(&apply, "INT");
-        assert_eq!(apply.wait().unwrap().code(), Some(130));
-        env.emulator().set_faults(&json!([])).unwrap();
-        let run = env.store().unfinished().unwrap().unwrap();
-        let resumed = env.run(&["resume", "--settle-time", "0s"]);
-        assert_eq!(resumed.code, 3, "{resumed:?}");
-        let summary = env.store().summary(&run).unwrap();
-        assert_eq!(summary.totals().planned(), 20);
-    });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -462,74 +283,6 @@ async fn restore_with_untrusted_reads_writes_no_card_of_others() {
         );
     }
     assert_eq!((sets_sent(env.emulator()), env.rows()), (0, before));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn history_and_show_name_actor_commit_and_manifest() {
-    let (env, people) = TestEnv::with_customized_cards(3).await;
-    env.write_manifest(&ids(&people), "");
-    let mut command = env.command(&APPLY);
-    let applied = CommandOutput::of(
-        command
-            .env("RECARD_ACTOR", "anna")
-            .env("RECARD_COMMIT", "1a2b3c4d5e6f7a8b")
-            .output()
-            .unwrap(),
-    );
-    assert_eq!(applied.code, 0, "{applied:?}");
-    let history = env.run(&["history"]);
-    assert!(history.stdout.contains("3 of 3 done"), "{history:?}");
-    assert!(history.stdout.contains("    test, by anna, commit 1a2b3c4d5e6f\n"), "{history:?}");
-    let shown = env.run(&["show", "last"]);
-    for text in ["manifest test: to try", "commit 1a2b3c4d5e6f7a8b", "by anna", "as user 1 of"] {
-        assert!(shown.stdout.contains(text), "{text}: {shown:?}");
-    }
-    let shown = env.run(&["show", "last", "--output", "json"]);
-    let report: Value = serde_json::from_str(&shown.stdout).unwrap();
-    let about = &report["about"];
-    assert_eq!((&about["actor"], &about["commit"]), (&json!("anna"), &json!("1a2b3c4d5e6f7a8b")));
-    assert_eq!((&about["planned"], &report["totals"]["planned"]), (&json!(3), &json!(3)));
-    // Plan and report lie beside the journal.
-    let run = env.store().run_ids().unwrap().pop().unwrap();
-    let plan =
-        recard::records::plan_file::PlanFile::parse(&env.store().plan(&run).unwrap().unwrap())
-            .unwrap();
-    assert_eq!(plan.content.targets.len(), 3);
-    let kept =
-        recard::records::decode_run_report(&env.store().report(&run).unwrap().unwrap()).unwrap();
-    assert_eq!(kept, env.store().summary(&run).unwrap().into_report().unwrap());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn audit_log_that_was_edited_or_truncated_is_found() {
-    let (env, people) = TestEnv::with_customized_cards(3).await;
-    env.write_manifest(&ids(&people), "");
-    assert_eq!(env.run(&APPLY).code, 0);
-    for store in ["elsewhere", "."] {
-        let elsewhere = env.run(&["audit", "verify", "--store", store]);
-        assert!(
-            elsewhere.code == 1 && elsewhere.stderr.contains("knows nothing of"),
-            "{elsewhere:?}"
-        );
-    }
-    let verified = env.run(&["audit", "verify"]);
-    assert!(verified.code == 0 && verified.stdout.contains("2 events, 1 run"), "{verified:?}");
-    let path = env.store_folder().join("audit.jsonl");
-    let trail = std::fs::read_to_string(&path).unwrap();
-    for (damaged, told) in [
-        (trail.replace("\"done\":3", "\"done\":2"), "line 2 was altered after it was written"),
-        (
-            trail.lines().skip(1).map(|line| format!("{line}\n")).collect(),
-            "does not follow the line before",
-        ),
-        (String::new(), "the audit trail has no word of the run"),
-    ] {
-        assert_ne!(damaged, trail);
-        recard::store::write_whole(&path, damaged.as_bytes()).unwrap();
-        let ended = env.run(&["audit", "verify"]);
-        assert_eq!(ended.code, 1, "{ended:?}");
-        assert!(ended.stderr.contains(told), "{told}: {ended:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
