@@ -26,7 +26,7 @@
 //! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and
 //! [`plan`], which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`]
 //! and [`engine`], side by side; [`report`]; and the command line, which marries them.
-//! `tests/architecture.rs` holds the table. The REST client is the crate `bitrix24`, the emulator
+//! `tests/integration/repository/architecture.rs` holds the table. The REST client is the crate `bitrix24`, the emulator
 //! the crate `bitrix24-emulator`. Neither imports any of them.
 //!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then

@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    bodies::journal(bytes);
+    recard_fuzz::journal(bytes);
 });

@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    bodies::ledger(bytes);
+    recard_fuzz::ledger(bytes);
 });

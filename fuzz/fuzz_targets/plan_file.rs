@@ -1,8 +1,5 @@
 #![no_main]
 
-#[path = "../bodies.rs"]
-mod bodies;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    bodies::plan_file(bytes);
+    recard_fuzz::plan_file(bytes);
 });

@@ -10,8 +10,8 @@
 //! its English form, and everything that is written for programs or to be read back is made
 //! [`with_language`] English. That is why the macro is our own and not that of the crate `tr`, whose
 //! syntax it has: that one knows one language a process, and finds a placeholder without a value
-//! only when it is said. Here the compiler finds it, and `tests/i18n.rs` finds what has no
-//! translation.
+//! only when it is said. Here the compiler finds it, and `tests/integration/repository/i18n.rs` finds
+//! what has no translation.
 
 mod catalog;
 mod text;

@@ -1,0 +1,437 @@
+//! The pipelines that `recard init` writes, run from the very files: every shell step of every job,
+//! in the order in which the file has them, with the secrets that the file gives to it and no
+//! others, against an emulated portal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use crate::support::env::{CommandOutput, TestEnv};
+use recard::emulator::Counters;
+use serde_json::{Value, json};
+
+/// Stands in for GitHub's `gh`: keeps comments and one issue in files, and a list of what it was
+/// asked to do.
+const GH: &str = include_str!("gh.sh");
+
+/// Stands in for `curl` towards GitLab: keeps notes in files, and lists them as GitLab does.
+const CURL: &str = include_str!("curl.sh");
+
+/// A repository with a pipeline, and the portal that it is for.
+struct Repository {
+    env: TestEnv,
+    /// The checksum of the program, as somebody has put it into the settings.
+    sum: String,
+    /// What the download gives.
+    served: PathBuf,
+}
+
+impl Repository {
+    async fn new(system: &str) -> Self {
+        let env = TestEnv::start().await.without_webhook();
+        let portal = env.portal();
+        let written = env.run(&["init", "--ci", system, "--host", &portal]);
+        assert_eq!(written.code, 0, "{written:?}");
+        let manifest = env.at("manifests/lead-cards.yaml");
+        let text = fs::read_to_string(&manifest)
+            .unwrap()
+            .replace("emails: [anna@example.com]", "departments: [42]");
+        fs::remove_file(&manifest).unwrap();
+        env.file("manifests/lead-cards.yaml", &text);
+        fs::create_dir_all(env.at("hub/comments")).unwrap();
+        for (name, script) in [("gh", GH), ("curl", CURL)] {
+            let path = env.file(&format!("bin/{name}"), script);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let served = PathBuf::from(env!("CARGO_BIN_EXE_recard"));
+        if system == "shell" {
+            std::os::unix::fs::symlink(&served, env.at("bin/recard")).unwrap();
+        }
+        let sum = std::process::Command::new("sha256sum").arg(&served).output().unwrap();
+        let sum = String::from_utf8(sum.stdout).unwrap().split(' ').next().unwrap().to_owned();
+        assert_eq!(sum.len(), 64, "{sum}");
+        Self { env, sum, served }
+    }
+
+    fn yaml(&self, path: &str) -> Value {
+        serde_yaml::from_str(&self.read(path)).unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.env.at(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+    }
+
+    /// Runs a script as a pipeline does, with these variables and no others.
+    fn sh(
+        &self,
+        shell: &[&str],
+        script: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> CommandOutput {
+        let mut command = std::process::Command::new(shell[0]);
+        command
+            .args(&shell[1..])
+            .arg(script)
+            .current_dir(self.env.path())
+            .env_clear()
+            .envs(variables);
+        let installed =
+            fs::read_to_string(self.path("github-path")).unwrap_or_default().trim().to_owned();
+        command.env("PATH", format!("{}:/usr/bin:/bin:{installed}", self.path("bin").display()));
+        command
+            .env("HUB", self.path("hub"))
+            .env("SERVED", &self.served)
+            .stdin(std::process::Stdio::null());
+        CommandOutput::of(command.output().unwrap())
+    }
+
+    /// Both webhooks belong to the same person.
+    fn secret(&self, name: &str) -> String {
+        match name {
+            "RECARD_WEBHOOK_URL" | "RECARD_READ_WEBHOOK_URL" => {
+                self.env.emulator().webhook_url(1).unwrap()
+            }
+            other => panic!("the pipeline asks for a secret {other}"),
+        }
+    }
+
+    fn arrange(&self, user: u32) {
+        let mut state = self.env.emulator().state();
+        let value = json!([{"name": "default_column", "type": "column", "elements":
+            [{"name": "main", "title": "Mine", "type": "section", "elements": []}]}]);
+        let row = json!({"user_id": user, "category": "crm.entity.editor", "name": "lead_details", "common": "N", "value": value});
+        state["options"].as_array_mut().unwrap().push(row);
+        self.env.emulator().set_state(&state).unwrap();
+    }
+
+    fn comments(&self) -> Vec<String> {
+        let files = fs::read_dir(self.path("hub/comments")).unwrap();
+        files.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    /// What was written on the portal while something was done.
+    fn rows_removed_by(&self, run: impl FnOnce()) -> u64 {
+        let before: Counters = self.env.emulator().counters();
+        run();
+        let after = self.env.emulator().counters();
+        assert_eq!(before.rows_written, after.rows_written);
+        after.rows_removed - before.rows_removed
+    }
+}
+
+/// GitHub: evaluates what the file's expressions mean here. An expression that is not known is a
+/// mistake in the file.
+fn evaluated(repository: &Repository, text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, expression)) = rest.split_once("${{") {
+        let (expression, after) = expression.split_once("}}").unwrap();
+        out.push_str(before);
+        match expression.trim() {
+            "github.token" => out.push_str("made-up-token"),
+            "github.event.pull_request.number" => out.push_str("12"),
+            "vars.RECARD_URL" => out.push_str("https://downloads.example/recard"),
+            "vars.RECARD_SHA256" => out.push_str(&repository.sum),
+            secret => out.push_str(&repository.secret(secret.strip_prefix("secrets.").unwrap())),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+fn variables(repository: &Repository, value: &Value) -> BTreeMap<String, String> {
+    let variables = value.as_object().into_iter().flatten();
+    variables
+        .map(|(name, value)| (name.clone(), evaluated(repository, value.as_str().unwrap())))
+        .collect()
+}
+
+/// Runs the steps of a GitHub job; with what its last step put out.
+fn github_job(repository: &Repository, job: &str) -> CommandOutput {
+    let workflow = repository.yaml(".github/workflows/recard.yml");
+    let job = &workflow["jobs"][job];
+    for name in ["github-output", "github-summary", "github-path"] {
+        repository.env.file(name, "");
+    }
+    fs::create_dir_all(repository.path("runner-temp")).unwrap();
+    let mut last = None;
+    for step in job["steps"].as_array().unwrap_or_else(|| panic!("no steps: {job}")) {
+        let Some(script) = step["run"].as_str() else { continue };
+        let failed = last.as_ref().is_some_and(|ended: &CommandOutput| ended.code != 0);
+        if failed && step["if"] != "always()" {
+            continue;
+        }
+        let mut environment = variables(repository, &workflow["env"]);
+        environment.extend(variables(repository, &job["env"]));
+        environment.extend(variables(repository, &step["env"]));
+        environment.insert("GITHUB_REPOSITORY".into(), "acme/crm".into());
+        environment
+            .insert("RUNNER_TEMP".into(), repository.path("runner-temp").display().to_string());
+        environment
+            .insert("GITHUB_PATH".into(), repository.path("github-path").display().to_string());
+        environment
+            .insert("GITHUB_OUTPUT".into(), repository.path("github-output").display().to_string());
+        environment.insert(
+            "GITHUB_STEP_SUMMARY".into(),
+            repository.path("github-summary").display().to_string(),
+        );
+        // The shell that GitHub uses where none is named.
+        let ended = repository.sh(&["bash", "-e", "-c"], script, &environment);
+        if !failed {
+            last = Some(ended);
+        }
+    }
+    last.unwrap()
+}
+
+/// Runs the script of a GitLab job.
+fn gitlab_job(repository: &Repository, job: &str, secrets: &[&str]) -> CommandOutput {
+    let pipeline = repository.yaml(".gitlab-ci.yml");
+    let lines = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    };
+    let script = [lines(&pipeline["default"]["before_script"]), lines(&pipeline[job]["script"])]
+        .concat()
+        .join("\n");
+    let mut environment = variables(repository, &pipeline["variables"]);
+    let given = [
+        ("CI_API_V4_URL", "https://gitlab.example/api/v4"),
+        ("CI_PROJECT_ID", "3"),
+        ("CI_MERGE_REQUEST_IID", "12"),
+    ];
+    environment.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let installed = [
+        ("RECARD_URL", "https://downloads.example/recard".to_owned()),
+        ("RECARD_SHA256", repository.sum.clone()),
+        ("CI_PROJECT_DIR", repository.env.path().display().to_string()),
+        ("HOME", repository.path("home").display().to_string()),
+    ];
+    environment.extend(installed.map(|(name, value)| (name.to_owned(), value)));
+    for secret in secrets {
+        let value = if *secret == "RECARD_GITLAB_TOKEN" {
+            "made-up-token".into()
+        } else {
+            repository.secret(secret)
+        };
+        environment.insert((*secret).to_owned(), value);
+    }
+    repository.sh(&["bash", "-eo", "pipefail", "-c"], &script, &environment)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_pull_request_is_planned_merge_is_applied_drift_is_one_issue() {
+    let repository = Repository::new("github").await;
+    let job = |name: &str| github_job(&repository, name);
+    let succeeds = |name: &str| {
+        let ended = job(name);
+        assert_eq!(ended.code, 0, "{name}: {ended:?}");
+        ended
+    };
+    let calls = || repository.read("hub/calls").lines().map(str::to_owned).collect::<Vec<_>>();
+
+    // Pull request: no portal is asked by validate, and nothing is written by plan.
+    succeeds("validate");
+    assert_eq!(repository.env.emulator().counters().requests, 0);
+    let removed = repository.rows_removed_by(|| {
+        assert!(succeeds("plan").stderr.is_empty());
+        succeeds("plan");
+    });
+    assert_eq!(removed, 0);
+    let comments = repository.comments();
+    assert_eq!(comments.len(), 1, "one comment, edited in place: {:?}", calls());
+    assert!(
+        comments[0].starts_with("<!-- recard:plan -->\n")
+            && comments[0].contains("3 cards to reset"),
+        "{comments:?}"
+    );
+    assert_eq!(calls().iter().filter(|call| call.contains("--method PATCH")).count(), 1);
+
+    // Merge: what was planned is applied, once.
+    let removed = repository.rows_removed_by(|| drop(succeeds("plan-merged")));
+    assert_eq!((removed, repository.read("github-output").as_str()), (0, "changes=true\n"));
+    assert!(repository.read("github-summary").contains("3 cards to reset"));
+    let removed = repository
+        .rows_removed_by(|| assert!(succeeds("apply").stdout.contains("Done: 3 of 3 cards")));
+    assert_eq!(removed, 3);
+    assert_eq!(job("apply").code, 5, "a plan file is used once");
+    succeeds("plan-merged");
+    assert_eq!(repository.read("github-output"), "changes=false\n");
+
+    // Schedule: no drift, drift, the same drift, no drift again.
+    let has_issue = || repository.path("hub/issue").exists();
+    succeeds("drift");
+    assert!(!has_issue());
+    repository.arrange(19);
+    assert!(succeeds("drift").stdout.contains("customized  personal/19/lead/simple"));
+    assert!(has_issue() && repository.read("hub/issue").contains("1 card drifted"));
+    let so_far = calls().len();
+    succeeds("drift");
+    let mut again = calls().split_off(so_far);
+    again.retain(|call| !call.ends_with(" https://downloads.example/recard"));
+    assert!(
+        again.iter().all(|call| call.starts_with("issue list") || call.starts_with("issue view")),
+        "{again:?}"
+    );
+    repository.arrange(24);
+    succeeds("drift");
+    assert!(
+        repository.read("hub/issue").contains("2 cards drifted"),
+        "more drift stands in the same issue"
+    );
+    succeeds("plan-merged");
+    succeeds("apply");
+    succeeds("drift");
+    assert!(!has_issue());
+    assert_eq!(calls().iter().filter(|call| call.starts_with("issue create")).count(), 1);
+    assert_eq!(repository.env.emulator().complaints(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn github_plan_that_fails_is_named_in_the_comment() {
+    let repository = Repository::new("github").await;
+    let text = repository
+        .read("manifests/lead-cards.yaml")
+        .replace("departments: [42]", "departments: [77]");
+    repository.env.file("manifests/lead-cards.yaml", &text);
+    assert_eq!(github_job(&repository, "plan").code, 1);
+    let comments = repository.comments();
+    assert!(comments.len() == 1 && comments[0].contains("no active department 77"), "{comments:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gitlab_merge_request_is_planned_merge_is_applied_drift_fails_the_schedule() {
+    let repository = Repository::new("gitlab").await;
+    let read = ["RECARD_READ_WEBHOOK_URL"];
+    let validated = gitlab_job(&repository, "validate", &[]);
+    assert_eq!(
+        (validated.code, repository.env.emulator().counters().requests),
+        (0, 0),
+        "{validated:?}"
+    );
+
+    let removed = repository.rows_removed_by(|| {
+        let without_token = gitlab_job(&repository, "plan", &read);
+        assert_eq!((without_token.code, repository.comments().len()), (0, 0), "{without_token:?}");
+        for _ in 0..2 {
+            let planned = gitlab_job(
+                &repository,
+                "plan",
+                &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"],
+            );
+            assert_eq!(planned.code, 0, "{planned:?}");
+        }
+        assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
+    });
+    assert_eq!(removed, 0);
+    let comments = repository.comments();
+    assert!(
+        comments.len() == 1 && comments[0].contains("3 cards to reset"),
+        "one note, edited in place: {comments:?}"
+    );
+    assert!(
+        repository
+            .read("hub/calls")
+            .contains("PUT https://gitlab.example/api/v4/projects/3/merge_requests/12/notes/100")
+    );
+    assert!(repository.read("plan.xml").contains("<testsuite"));
+
+    let removed = repository.rows_removed_by(|| {
+        let applied = gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]);
+        assert_eq!(applied.code, 0, "{applied:?}");
+    });
+    assert_eq!(removed, 3);
+    // Nothing is left to do, and applying that is no error.
+    assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
+    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]).code, 0);
+
+    assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
+    repository.arrange(19);
+    let drifted = gitlab_job(&repository, "drift", &read);
+    assert!(drifted.code == 2 && drifted.stdout.contains("personal/19/lead/simple"), "{drifted:?}");
+    assert_eq!(gitlab_job(&repository, "plan-merged", &read).code, 0);
+    assert_eq!(gitlab_job(&repository, "apply", &["RECARD_WEBHOOK_URL"]).code, 0);
+    assert_eq!(gitlab_job(&repository, "drift", &read).code, 0);
+    assert_eq!(repository.env.emulator().complaints(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shell_pipeline_plans_applies_and_reports_drift() {
+    let repository = Repository::new("shell").await;
+    let run = |what: &str, secrets: &[&str]| {
+        let secrets =
+            secrets.iter().map(|name| ((*name).to_owned(), repository.secret(name))).collect();
+        repository.sh(&["sh", "ci/recard.sh"], what, &secrets)
+    };
+    let read = ["RECARD_READ_WEBHOOK_URL"];
+    assert_eq!(run("check", &[]).code, 0);
+    assert_eq!(repository.env.emulator().counters().requests, 0);
+    let removed = repository.rows_removed_by(|| {
+        let planned = run("plan", &read);
+        assert!(planned.code == 0 && planned.stdout.contains("3 to reset"), "{planned:?}");
+        let without_the_right = run("apply", &read);
+        assert_eq!(without_the_right.code, 1, "{without_the_right:?}");
+        assert!(
+            without_the_right.stderr.starts_with("error: this command writes, and"),
+            "{without_the_right:?}"
+        );
+    });
+    assert_eq!(removed, 0);
+    assert!(repository.read("plan.md").starts_with("<!-- recard:plan -->"));
+    assert_eq!(
+        repository.rows_removed_by(|| assert_eq!(run("apply", &["RECARD_WEBHOOK_URL"]).code, 0)),
+        3
+    );
+    assert_eq!(run("drift", &read).code, 0);
+    repository.arrange(19);
+    assert_eq!(run("drift", &read).code, 2);
+    run("plan", &read);
+    assert_eq!(run("apply", &["RECARD_WEBHOOK_URL"]).code, 0);
+    assert_eq!(run("drift", &read).code, 0);
+    assert_eq!(run("nonsense", &[]).code, 64);
+    assert_eq!(repository.env.emulator().complaints(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pipeline_program_with_a_wrong_checksum_is_not_started() {
+    for system in ["github", "gitlab"] {
+        let mut repository = Repository::new(system).await;
+        let started = repository.path("started");
+        repository.served =
+            repository.env.file("other", &format!("#!/bin/sh\ntouch '{}'\n", started.display()));
+        fs::set_permissions(&repository.served, fs::Permissions::from_mode(0o755)).unwrap();
+        for sum in [repository.sum.clone(), String::new(), "0".repeat(64)] {
+            repository.sum = sum;
+            let ended = match system {
+                "github" => github_job(&repository, "drift"),
+                _ => gitlab_job(&repository, "drift", &["RECARD_READ_WEBHOOK_URL"]),
+            };
+            assert_ne!(ended.code, 0, "{ended:?}");
+            assert!(!started.exists(), "{system}: {ended:?}");
+        }
+        assert_eq!(repository.env.emulator().counters().requests, 0);
+    }
+}
+
+#[test]
+fn github_drift_in_each_language_is_one_issue() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let repository = runtime.block_on(Repository::new("github"));
+    let path = ".github/workflows/recard.yml";
+    let russian = repository.read(path).replacen("env:\n", "env:\n  RECARD_LANG: ru\n", 1);
+    repository.env.file(path, &russian);
+    for user in [19, 24] {
+        repository.arrange(user);
+        assert_eq!(github_job(&repository, "drift").code, 0);
+    }
+    let issue = repository.read("hub/issue");
+    assert!(
+        issue.contains("Отпечаток") && issue.contains("personal/24/lead/simple"),
+        "more drift stands in it: {issue}"
+    );
+}

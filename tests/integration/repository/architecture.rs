@@ -1,0 +1,203 @@
+//! The layers: who may know whom. A new edge is a decision, made here in the table and not by
+//! accident in an import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module with those that it may name.
+const MAY_KNOW: &[(&str, &[&str])] = &[
+    ("i18n", &[]),
+    ("model", &["i18n"]),
+    ("diagnostic", &["i18n", "model"]),
+    ("manifest", &["i18n", "model", "diagnostic"]),
+    ("plan", &["i18n", "model", "diagnostic"]),
+    ("ports", &["i18n", "model", "diagnostic", "manifest", "plan"]),
+    ("records", &["i18n", "model", "diagnostic", "manifest", "plan", "ports"]),
+    ("portal", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("store", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("engine", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records"]),
+    ("report", &["i18n", "model", "diagnostic", "manifest", "plan", "ports", "records", "engine"]),
+    (
+        "app",
+        &[
+            "i18n",
+            "model",
+            "diagnostic",
+            "manifest",
+            "plan",
+            "ports",
+            "records",
+            "portal",
+            "store",
+            "engine",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app",
+            "i18n",
+            "model",
+            "diagnostic",
+            "manifest",
+            "plan",
+            "ports",
+            "records",
+            "portal",
+            "store",
+            "engine",
+            "report",
+        ],
+    ),
+];
+
+/// Each crate of the workspace with the modules of recard that may name it. `lib` re-exports the
+/// emulator for tests.
+const CRATES: &[(&str, &[&str])] =
+    &[("bitrix24", &["portal"]), ("bitrix24_emulator", &["cli", "lib"])];
+
+/// Crates and parts of the standard library that have one owner, with the modules that may name
+/// them.
+const OWNED: &[(&str, &[&str])] = &[
+    ("serde_yaml::", &["manifest"]),
+    ("polib::", &["i18n"]),
+    ("hyper::", &["cli"]),
+    ("prometheus_client::", &["cli"]),
+    ("quick_junit::", &["report"]),
+    ("clap::", &["cli"]),
+    ("std::env", &["cli", "main"]),
+    ("std::fs", &["store", "cli"]),
+    ("std::process::ExitCode", &["main"]),
+];
+
+/// The lines of code of each module: comments left out, the way to the file kept.
+fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut modules: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
+    for file in crate::support::sources::under(&root) {
+        let way = file.strip_prefix(&root).unwrap().to_path_buf();
+        let first = way.iter().next().unwrap().to_str().unwrap();
+        let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = modules.entry(module).or_default();
+        lines.extend(code.map(|line| (way.clone(), line.to_owned())));
+    }
+    modules
+}
+
+/// The modules of this crate that a line names.
+fn named(line: &str) -> impl Iterator<Item = &str> {
+    line.split("crate::").skip(1).filter_map(|rest| {
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        // A macro stands in no module.
+        rest.get(..end).filter(|name| !name.is_empty() && !rest[end..].starts_with('!'))
+    })
+}
+
+#[test]
+fn modules_import_downward_only_by_the_table() {
+    let table: BTreeMap<&str, BTreeSet<&str>> =
+        MAY_KNOW.iter().map(|(module, known)| (*module, known.iter().copied().collect())).collect();
+    let mut edges = 0;
+    for (module, lines) in modules() {
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let known = table
+            .get(module.as_str())
+            .unwrap_or_else(|| panic!("module {module} stands in no layer"));
+        for (file, line) in lines {
+            for name in named(&line).filter(|name| *name != module) {
+                assert!(
+                    known.contains(name),
+                    "{}: {module} must not know {name}: {line}",
+                    file.display()
+                );
+                edges += 1;
+            }
+        }
+    }
+    assert!(edges > 20, "the test looks at the wrong place: only {edges} edges found");
+}
+
+#[test]
+fn what_has_one_owner_is_named_by_its_owner_alone() {
+    for (module, lines) in modules() {
+        for (file, line) in lines {
+            for (thing, owners) in OWNED {
+                let allowed = owners.contains(&module.as_str());
+                assert!(
+                    allowed || !line.contains(thing),
+                    "{}: {thing} belongs to {owners:?}: {line}",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+/// Returns `true` if a line names a path of a crate.
+fn names_crate(line: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    line.match_indices(&path).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric()))
+        || line.contains(&format!("use {name} as"))
+}
+
+#[test]
+fn crates_are_named_by_their_users_alone_and_name_no_other() {
+    for (module, lines) in modules() {
+        for (file, line) in lines {
+            for (name, users) in CRATES {
+                let allowed = users.contains(&module.as_str());
+                assert!(
+                    allowed || !names_crate(&line, name),
+                    "{}: {module} must not know {name}: {line}",
+                    file.display()
+                );
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(root).unwrap() {
+        let folder = entry.unwrap().path();
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let manifest: toml::Value = toml::from_str(&text).unwrap();
+        let own = manifest["package"]["name"].as_str().unwrap().to_owned();
+        for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let names = manifest.get(table).and_then(toml::Value::as_table).into_iter().flatten();
+            for (name, _) in names {
+                let of_workspace = CRATES.iter().any(|(known, _)| name.replace('-', "_") == *known);
+                assert!(!of_workspace && name != "recard", "{own} must not know {name}");
+            }
+        }
+        found.insert(own.replace('-', "_"));
+    }
+    assert_eq!(found, CRATES.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+/// The commands that write to a portal. No other file of the command line takes the right to.
+const WRITERS: &[&str] = &["apply", "restore", "recover"];
+
+#[test]
+fn only_commands_that_write_take_the_right_to_write() {
+    let lines = modules().remove("app").unwrap();
+    let takes = lines.iter().filter(|(_, line)| line.contains(".writer()"));
+    let files: BTreeSet<&str> =
+        takes.map(|(file, _)| file.file_stem().unwrap().to_str().unwrap()).collect();
+    let is_known = |file: &&str| WRITERS.iter().any(|writer| file.starts_with(writer));
+    assert!(files.len() >= WRITERS.len() && files.iter().all(is_known), "{files:?}");
+}
+
+#[test]
+fn the_layers_go_downward_only() {
+    for (index, (module, known)) in MAY_KNOW.iter().enumerate() {
+        for name in *known {
+            let below = MAY_KNOW.iter().position(|(other, _)| other == name).unwrap();
+            assert!(below < index, "{module} stands below {name} and may not know it");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The policy on dependencies, as far as it can be held without a network. The lists stand in
+//! `deny.toml`, where cargo-deny reads them too; it also knows the database of advisories.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+/// The packages of this workspace.
+const OWN: &[&str] = &["recard", "bitrix24", "bitrix24-emulator"];
+
+/// Crates whose types or global state meet across crate borders: a second major version would not
+/// know the first.
+const ONE_VERSION: &[&str] = &[
+    "anstyle",
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "clap",
+    "http",
+    "hyper",
+    "jiff",
+    "reqwest",
+    "rustls",
+    "schemars",
+    "serde",
+    "serde_json",
+    "similar",
+    "tokio",
+    "tracing",
+    "tracing-subscriber",
+];
+
+fn toml_of(name: &str) -> toml::Value {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    toml::from_str(&text).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+}
+
+/// Every crate of the lock file, whatever system or feature wants it, with its versions and where
+/// they come from.
+fn locked() -> BTreeMap<String, Vec<(String, Option<String>)>> {
+    let mut locked: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
+    for package in toml_of("Cargo.lock")["package"].as_array().unwrap() {
+        let text = |key: &str| package.get(key).map(|value| value.as_str().unwrap().to_owned());
+        locked
+            .entry(text("name").unwrap())
+            .or_default()
+            .push((text("version").unwrap(), text("source")));
+    }
+    assert!(locked.len() > 100, "the lock file has {} crates only", locked.len());
+    locked
+}
+
+/// The crates that are built on this system, those for tests included, each with its licence. A
+/// crate that stands in the lock file for a feature that nobody asks for is not among them.
+fn built() -> BTreeMap<String, String> {
+    let arguments = [
+        "tree",
+        "--workspace",
+        "--locked",
+        "--offline",
+        "--edges",
+        "all",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}|{l}",
+    ];
+    let mut command = Command::new(env!("CARGO"));
+    let ended = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let text = String::from_utf8(ended.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+    let built: BTreeMap<String, String> = lines
+        .filter_map(|line| {
+            let (package, licence) = line.split_once('|')?;
+            Some((package.split(' ').next()?.to_owned(), licence.to_owned()))
+        })
+        .collect();
+    assert!(built.len() > 100, "only {} crates are built", built.len());
+    built
+}
+
+#[test]
+fn every_licence_is_one_that_asks_for_a_notice_only() {
+    let policy = toml_of("deny.toml");
+    let allowed: BTreeSet<&str> = policy["licenses"]["allow"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|licence| licence.as_str().unwrap())
+        .collect();
+    let mut needed = BTreeSet::new();
+    for (name, licence) in built() {
+        // Old crates write `MIT/Apache-2.0`.
+        let expression = spdx::Expression::parse_mode(&licence, spdx::ParseMode::LAX)
+            .unwrap_or_else(|problem| panic!("{name}: {licence}: {problem}"));
+        let is_allowed = |wanted: &spdx::LicenseReq| {
+            wanted.license.id().is_some_and(|id| {
+                let fits = allowed.contains(id.name);
+                if fits {
+                    needed.insert(id.name);
+                }
+                fits
+            })
+        };
+        assert!(
+            expression.evaluate(is_allowed),
+            "{name} has the licence {licence}; deny.toml does not allow it"
+        );
+    }
+    let unused: Vec<&&str> = allowed.difference(&needed).collect();
+    assert!(unused.is_empty(), "deny.toml allows what nothing needs: {unused:?}");
+}
+
+#[test]
+fn no_banned_crate_is_built() {
+    let (policy, built) = (toml_of("deny.toml"), built());
+    let banned = policy["bans"]["deny"].as_array().unwrap();
+    assert!(banned.len() > 3);
+    for ban in banned {
+        let name = ban["crate"].as_str().unwrap();
+        assert!(!built.contains_key(name), "{name} is built: {}", ban["reason"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn tls_has_one_provider() {
+    let built = built();
+    assert!(built.contains_key("aws-lc-rs") && built.contains_key("rustls"));
+    for other in
+        ["ring", "native-tls", "openssl-sys", "boring-sys", "rustls-openssl", "wolfssl-sys"]
+    {
+        assert!(!built.contains_key(other), "{other} is built beside aws-lc-rs");
+    }
+}
+
+#[test]
+fn crates_whose_types_meet_have_one_version() {
+    let locked = locked();
+    for name in ONE_VERSION {
+        let versions = locked
+            .get(*name)
+            .unwrap_or_else(|| panic!("{name} is not used any more; take it off the list"));
+        assert_eq!(versions.len(), 1, "{name}: {versions:?}");
+    }
+}
+
+#[test]
+fn every_crate_comes_from_the_registry() {
+    for (name, versions) in locked() {
+        for (version, source) in versions {
+            let known = source
+                .as_deref()
+                .map_or(OWN.contains(&name.as_str()), |source| source.starts_with("registry+"));
+            assert!(known, "{name} {version} comes from {source:?}");
+        }
+    }
+}

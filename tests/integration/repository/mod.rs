@@ -1,0 +1,13 @@
+//! The repository itself: layers, documents, translations, dependencies, the manifests of the tests.
+
+mod architecture;
+mod dependencies;
+#[cfg(unix)]
+mod docs;
+mod fuzz;
+mod i18n;
+mod manifests;
+#[cfg(unix)]
+mod picture;
+mod readme;
+mod threat_model;

@@ -1,0 +1,22 @@
+//! Plan, apply, restore, recover and drift from end to end: what holds, what is refused, what a crash leaves.
+
+mod app;
+#[cfg(unix)]
+mod crash;
+mod drift;
+mod fault_scripts;
+mod guards;
+#[cfg(unix)]
+mod history;
+#[cfg(unix)]
+mod identity;
+mod life_cycle;
+#[cfg(unix)]
+mod locks_and_signals;
+mod once;
+mod plan_files;
+#[cfg(unix)]
+mod reconcile;
+#[cfg(unix)]
+mod safeguards;
+mod salvage;

@@ -1,0 +1,4 @@
+//! The store on a disk: locks between processes, damaged files.
+
+mod corruption;
+mod locking;
