@@ -1,25 +1,25 @@
-//! `resume` itself cut before or after any single step, after an apply or a restore that was cut
+//! Crashes of `recover` before or after any single step, after an apply or a restore that crashed
 //! before or after any single step.
 //!
-//! However often it dies, the next one comes to the end that an undisturbed one would have come to.
+//! After any number of crashes, the next recovery ends in the same state as an undisturbed one.
 
 use super::*;
 
-/// A run that is made, cut and resumed.
+/// Run that is made, cut and recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cutting {
     /// An apply in mode `once`, which marks its targets.
     Apply,
-    /// A restore that puts a layout back, writes over a newer one, and removes a card.
+    /// A restore that stores a layout, overwrites a newer one, and removes a card.
     Restore,
 }
 
-/// A world with a run that died in it.
+/// World with a run that died in it.
 struct Dead {
     world: Arc<Mutex<World>>,
     portal: InMemoryPortal,
     log: InMemoryLog,
-    /// How often the fuse let a step through before it burnt; whether it burnt at all.
+    /// `true` if the fuse has burnt.
     burnt: bool,
 }
 
@@ -60,8 +60,7 @@ async fn die(cutting: Cutting, steps: usize, cut: Cut, faults: &[(usize, PortalF
     Dead { world, portal, log, burnt: fuse.is_burnt() }
 }
 
-/// What there is after a resume: the cards, what became of each target, and what mode `once`
-/// remembers.
+/// State after a recovery: the cards, the outcome of each target, and the ledger.
 type FinalState = (BTreeMap<CardKey, Layout>, Vec<TargetOutcome>, Ledger);
 
 async fn resume_to_the_end(dead: &Dead) -> FinalState {
