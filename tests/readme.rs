@@ -1,4 +1,4 @@
-//! The README is true: its commands print what stands there.
+//! Commands of the README, executed and compared with the text.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(
@@ -24,23 +24,36 @@ fn place_with_examples() -> Place {
     place
 }
 
+/// Returns a command with the answer to its question.
+fn answered<'a>(command: &[&'a str]) -> Vec<&'a str> {
+    [command, &["--auto-approve"]].concat()
+}
+
 #[test]
-fn the_first_command_does_the_main_job_and_then_finds_nothing_to_do() {
+fn readme_first_commands_plan_apply_and_restore() {
     let readme = read("README.md");
     let first = blocks(&readme, "sh").into_iter().next().unwrap();
-    let arguments: Vec<&str> =
-        first.trim().strip_prefix("cargo run -- ").unwrap().split(' ').collect();
+    let commands: Vec<Vec<&str>> = first
+        .trim()
+        .lines()
+        .map(|line| line.strip_prefix("cargo run -- ").unwrap().split(' ').collect())
+        .collect();
+    let [plan, apply, restore] = commands.as_slice() else { panic!("{first}") };
     let place = place_with_examples();
-    let once = place.run(&arguments);
-    assert_eq!(once.code, 0, "{once:?}");
-    for text in
-        ["-section main \"Start here\"", "examples/quickstart.yaml:17:23", "Done: 9 of 9 cards"]
-    {
-        assert!(once.stdout.contains(text), "{text}: {}", once.stdout);
+    let planned = place.run(plan);
+    assert_eq!(planned.code, 0, "{planned:?}");
+    for text in ["-section main \"Start here\"", "examples/quickstart.yaml:17:23", "9 to reset"] {
+        assert!(planned.stdout.contains(text), "{text}: {}", planned.stdout);
     }
-    let again = place.run(&arguments);
-    assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("Nothing to do"), "{again:?}");
+    for (command, text) in [
+        (answered(apply), "Done: 9 of 9 cards"),
+        (answered(apply), "Nothing to do"),
+        (answered(restore), "Done: 9 of 9 cards"),
+    ] {
+        let ended = place.run(&command);
+        assert_eq!(ended.code, 0, "{command:?}: {ended:?}");
+        assert!(ended.stdout.contains(text), "{text}: {}", ended.stdout);
+    }
 }
 
 #[test]
