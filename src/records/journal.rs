@@ -1,5 +1,4 @@
-//! The records of a run's journal: one JSON object a line, numbered, so that a missing line is
-//! noticed.
+//! Records of a run's journal: one numbered JSON object a line, so that a missing line is detected.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +12,10 @@ use super::{FormatError, parse_optional, parse_optional_generation, parsed};
 use crate::model::{CardKey, Digest};
 use crate::ports::{Interrupted, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose};
 
-/// Version 2 adds the field `trust` to the head of a run.
+/// Version 2 adds the field `trust` to the header of a run.
 const FORMAT: RecordFormat = RecordFormat { name: "journal", version: 2 };
 
-/// One line: its format, its number and its record.
+/// Line with its format, its number and its record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JournalLineV2<'a> {
@@ -35,7 +34,7 @@ enum RecordV2<'a> {
     Closed(ClosedV2),
 }
 
-/// What a run is about; also the head of its report, in which fields are sorted by their names.
+/// Header of a run; also that of its report, in which fields are sorted by their names.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HeaderV2<'a> {
@@ -55,7 +54,7 @@ pub(super) struct HeaderV2<'a> {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum PurposeV2 {
     Apply,
-    /// The run whose resets are undone.
+    /// The restored run.
     Restore(String),
 }
 
@@ -116,28 +115,28 @@ struct ClosedV2 {
     end: EndV1,
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum EndV1 {
-    /// By itself.
+    /// The run finished.
     Complete,
-    /// Because it was stopped.
+    /// The run was stopped.
     Interrupted,
 }
 
-/// A record as one JSON object on one line; the number counts the journal's records from 1.
+/// Encodes a record as one JSON object on one line; the number counts the journal's records from 1.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
     let line = JournalLineV2 { format: FORMAT.text(), number, record: record.into() };
     let json = serde_json::to_string(&line).map_err(FormatError::not_writable)?;
     Ok(masked(json.as_bytes()).unwrap_or(json))
 }
 
-/// The record of a line that should have this number.
+/// Decodes the record of a line that must have this number.
 ///
 /// # Errors
 ///
@@ -151,13 +150,13 @@ pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatErr
     }
 }
 
-/// Reads the record of a line with the number that the line gives itself.
+/// Decodes the record of a line together with its number.
 ///
 /// # Errors
 ///
 /// If it is not JSON, of another kind or a newer version, or is damaged.
 pub fn numbered_record(json: &str) -> Result<(u32, JournalRecord), FormatError> {
-    // The version comes first: a newer record is to be called newer, whatever its fields.
+    // The version is checked first: a newer record must be reported as newer, whatever its fields.
     let object: BTreeMap<String, &RawValue> =
         serde_json::from_str(json).map_err(FormatError::NotJson)?;
     let format =

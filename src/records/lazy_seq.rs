@@ -1,8 +1,7 @@
-//! Long lists in forms.
+//! Lists that are converted item by item.
 //!
-//! A form of everything that is written would hold it a second time, in texts, and a plan or a
-//! journal of many people is long. So each item of a long list is put into its form when it is
-//! written, and taken out of it when it is read.
+//! A converted copy of a long list would hold a plan or a journal of many people a second time.
+//! Each item is therefore converted when it is written, and converted back when it is read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,19 +10,19 @@ use std::marker::PhantomData;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A list of items that are written in the form `F`.
+/// List of items that are written in the form `F`.
 pub(super) struct LazySeq<'a, T: Clone, F> {
     items: Cow<'a, [T]>,
     form: PhantomData<F>,
 }
 
 impl<'a, T: Clone, F> LazySeq<'a, T, F> {
-    /// A list to be written.
+    /// Creates a list to be written.
     pub(super) fn from_slice(items: &'a [T]) -> Self {
         Self { items: Cow::Borrowed(items), form: PhantomData }
     }
 
-    /// The items of a list that was read.
+    /// Returns the items of a list that was read.
     pub(super) fn into_items(self) -> Vec<T> {
         self.items.into_owned()
     }

@@ -1,9 +1,9 @@
-//! The fields of a plan file, as they stand in it.
+//! Fields of a plan file.
 //!
-//! They are declared in the order of their names, which is the order of the canonical form. So a
-//! file can be written as it is sealed, one target after the other: as a whole it would be the
-//! largest thing that a run for many people holds. A field in another place would be found by
-//! whoever reads the file back, since readers sort before they compare with the seal.
+//! They are declared in the order of their names, which is the order of the canonical form. A file
+//! can thus be sealed while it is written, one target after the other: as a whole it would be the
+//! largest value of a run for many people. A field in a wrong place would be detected by the
+//! decoder, which sorts before it compares the seal.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ struct PlanManifestV1 {
     reason: String,
 }
 
-/// The people whom a manifest selects.
+/// People whom a manifest selects.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SelectedPeopleV1 {
@@ -116,7 +116,7 @@ struct LimitsV1 {
     max_users_of_run: Option<u32>,
 }
 
-/// The limits of one manifest, those that it does not state included.
+/// Limits of one manifest, including those that it does not state.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManifestLimitsV1 {
@@ -139,7 +139,7 @@ enum StatedLimitV1 {
     MaxUsers,
 }
 
-/// Only resets stand in a plan file; what is kept or held is counted.
+/// Decision in a plan file. Only resets stand in it; kept and held cards are counted.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum DecisionV1 {
@@ -460,7 +460,7 @@ impl ManifestLimitsV1 {
                 .collect::<Result<_, _>>()?,
             protected: protected.into_iter().map(user).collect::<Result<_, _>>()?,
         };
-        // A limit that is not stated is the usual one, whatever the file says.
+        // A limit that is not stated is the built-in one, whatever the file says.
         if limits.people() != max_users || limits.percent() != max_percent_of_users {
             return Err(FormatError::invalid("it names a limit that no manifest states"));
         }
