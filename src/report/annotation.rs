@@ -1,7 +1,7 @@
-//! What of a report needs somebody's attention, each with its place in the manifests: for formats
-//! that mark lines.
+//! Annotations: the parts of a report that need attention, with their positions in the manifests,
+//! for formats that mark lines.
 //!
-//! Many targets come from one line. What is the same about them is one finding with a count, so
+//! Many targets come from one line. Equal findings of a line are one annotation with a count, so
 //! that a plan with thousands of changes marks as many lines as the manifests have selectors.
 
 use std::collections::BTreeMap;
@@ -16,33 +16,33 @@ use crate::plan::{
     Advice, Drift, DriftKind, DriftedCard, Plan, PlannedTarget, Violation, ViolationKind,
 };
 
-/// How much attention.
+/// Level of attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AnnotationLevel {
-    /// It stops something, or went wrong.
+    /// An error: it stops the command, or a target failed.
     Error,
-    /// Worth knowing.
+    /// A warning.
     Warning,
-    /// What is going to happen.
+    /// A planned change.
     Note,
 }
 
-/// One thing to look at.
+/// Finding at a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Annotation {
-    /// How much attention it needs.
+    /// The level of attention.
     pub(super) level: AnnotationLevel,
-    /// What kind, as a word that never changes.
+    /// The kind, as a stable word.
     pub(super) rule: String,
-    /// What is to be said.
+    /// The message.
     pub(super) message: String,
-    /// How to mend it, where that is known; may have several lines.
+    /// The remedy, if it is known; may have several lines.
     pub(super) help: Option<String>,
-    /// Where in the manifests, if it has a place there.
+    /// The position in the manifests, if there is one.
     pub(super) place: Option<SourceLocation>,
 }
 
-/// Everything in a report that needs attention, what matters most first.
+/// Returns all annotations of a report, the most important first.
 pub(super) fn annotations(report: &Report<'_>) -> Vec<Annotation> {
     let mut annotations = match &report.subject {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
@@ -104,8 +104,7 @@ fn plan_annotations(report: &PlanReport<'_>) -> Vec<Annotation> {
     annotations
 }
 
-/// What drifted, by line and kind. Guards are about resets, which drift never does; so they are no
-/// part of it.
+/// Returns the drift by line and kind. Guards are about resets, and not part of it.
 fn drift_annotations(report: &PlanReport<'_>, drift: &Drift) -> Vec<Annotation> {
     let mut annotations = Vec::new();
     if let Some(fingerprint) = drift.fingerprint() {
@@ -136,7 +135,7 @@ fn drift_annotations(report: &PlanReport<'_>, drift: &Drift) -> Vec<Annotation> 
     annotations
 }
 
-/// A guard's breach, at the line that brings it about.
+/// Returns the violation of a guard, at the line that causes it.
 fn guard_annotation(plan: &Plan, breach: &Violation) -> Annotation {
     let is_its = |target: &&PlannedTarget| match breach.manifest() {
         Some(name) => &*target.origin.manifest == name,
@@ -185,7 +184,7 @@ fn reset_place(plan: &Plan, user: UserId) -> Option<SourceLocation> {
     plan.resets().find(|target| own.contains(&target.key)).map(|target| target.origin.place.clone())
 }
 
-/// The line that the most targets come from; the first of several.
+/// Returns the line with the most targets; the first of several.
 fn largest<'a>(targets: impl Iterator<Item = &'a PlannedTarget>) -> Option<SourceLocation> {
     let mut counts: BTreeMap<&SourceLocation, u32> = BTreeMap::new();
     for target in targets {
@@ -217,7 +216,7 @@ fn held<'a>(
     groups.into_iter().map(annotation).collect()
 }
 
-/// What targets of a run have in common that are told as one.
+/// Common properties of targets that are one annotation.
 type AnnotationGroup<'a> = (AnnotationLevel, Option<&'a SourceLocation>, &'a str);
 
 fn run_annotations(run: &ReportedRun<'_>) -> Vec<Annotation> {

@@ -1,4 +1,4 @@
-//! Tables for spreadsheets: RFC 4180, a line a target or problem.
+//! CSV tables for spreadsheets: RFC 4180, a line a target or problem.
 
 use std::fmt::Display;
 
@@ -29,7 +29,7 @@ pub(super) const PLAN_HEADINGS: [&str; 15] = [
     "once",
 ];
 
-/// The report as a table with a line of headings.
+/// Renders the report as a table with a line of headings.
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut table = Table(String::new());
     match &report.subject {
@@ -50,7 +50,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 pub(super) struct Table(String);
 
 impl Table {
-    /// The text of all rows.
+    /// Returns the text of all rows.
     pub(super) fn into_text(self) -> String {
         self.0
     }
@@ -96,7 +96,7 @@ fn write_plan(table: &mut Table, report: &PlanReport<'_>) {
     }
 }
 
-/// Each card that drifted, and whoever is gone; the fingerprint of the whole stands in every row.
+/// Writes each drifted card and each missing person or department; every row has the fingerprint.
 fn write_drift(table: &mut Table, report: &PlanReport<'_>, drift: &Drift) {
     table.row(&[
         &"target",

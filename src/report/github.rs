@@ -4,10 +4,10 @@ use super::Report;
 use super::annotation::{Annotation, AnnotationLevel, annotations};
 use super::escape::{command_message, command_property};
 
-/// GitHub shows this many annotations of a kind for one step; the last says how many are left.
+/// Number of annotations of a kind that GitHub shows for one step; the last one counts the rest.
 const SHOWN_PER_LEVEL: usize = 10;
 
-/// The report as workflow commands, a line each.
+/// Renders the report as workflow commands, a line each.
 pub(super) fn render(report: &Report<'_>) -> String {
     let annotations = annotations(report);
     let mut text = String::new();

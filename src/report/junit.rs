@@ -1,4 +1,4 @@
-//! JUnit's XML, as build servers read it: a test case for each target, guard or problem.
+//! JUnit XML for build servers: a test case for each target, guard or problem.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{CardKey, OutcomeClass};
 use crate::plan::{Decision, Drift, DriftKind, PlannedTarget, Violation};
 
-/// Every guard, as test cases: those that hold are told too.
+/// Every guard, as a test case: those that hold are listed too.
 const GUARDS: &[&str] = &[
     "too-many-people",
     "too-large-share",
@@ -20,26 +20,26 @@ const GUARDS: &[&str] = &[
     "selection-shrank",
 ];
 
-/// One test case.
+/// Test case.
 pub(super) struct TestCase {
     pub(super) class: String,
     pub(super) name: String,
     pub(super) result: CaseResult,
 }
 
-/// How a test case ends.
+/// Result of a test case.
 pub(super) enum CaseResult {
-    /// It is as it should be; the text is what there is to say.
+    /// Passed; the text is a comment.
     Passed(String),
-    /// Nothing was or could be done.
+    /// Skipped: no change was needed or possible.
     Skipped(String),
-    /// It is not as it should be.
+    /// Failed.
     Failed(&'static str, String),
-    /// Nobody knows.
+    /// Indeterminate.
     Broken(&'static str, String),
 }
 
-/// The report as one `testsuites` element.
+/// Renders the report as one `testsuites` element.
 pub(super) fn render(report: &Report<'_>) -> String {
     let suites = match &report.subject {
         Subject::Plan(plan @ PlanReport { drift: Some(drift), .. }) => {
@@ -147,7 +147,7 @@ fn guards(breaches: &[Violation], acknowledged: &[Violation]) -> Vec<TestCase> {
     GUARDS.iter().map(case).collect()
 }
 
-/// Planned resets are no failures.
+/// Returns the test cases of a plan. Planned resets are not failures.
 fn plan_cases(report: &PlanReport<'_>) -> Vec<TestCase> {
     let case = |target: &PlannedTarget| {
         let said = target.decision.to_string();
@@ -162,7 +162,8 @@ fn plan_cases(report: &PlanReport<'_>) -> Vec<TestCase> {
     report.plan.targets.iter().map(case).collect()
 }
 
-/// Every target, and whoever is gone. What drifted fails, with its kind.
+/// Returns a test case for every target, and every missing person or department. Drift fails, with
+/// its kind.
 fn drift_cases(report: &PlanReport<'_>, drift: &Drift) -> Vec<TestCase> {
     let kinds: BTreeMap<CardKey, DriftKind> =
         drift.cards.iter().map(|card| (card.key, card.kind)).collect();
@@ -185,7 +186,7 @@ fn drift_cases(report: &PlanReport<'_>, drift: &Drift) -> Vec<TestCase> {
     cases
 }
 
-/// The file, and what and where in it.
+/// Returns the file, and the problem with its position in it.
 fn class_and_name(found: &Diagnostic) -> (String, String) {
     match found.place() {
         Some(place) => {

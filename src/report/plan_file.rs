@@ -1,4 +1,4 @@
-//! A plan file in every format: what it resets, what stands against it, and whether it was used.
+//! Plan file in every format: its resets, its guards, and its use.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -14,15 +14,15 @@ use crate::model::{Origin, SourceLocation};
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
-/// A plan file, as `recard show` tells of it. It names layouts by their digests alone, so that no
-/// format has their content.
+/// Plan file for `recard show`. It names layouts by their digests alone, so no format has their
+/// content.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanFileReport<'a> {
     /// The plan file.
     pub file: &'a PlanFile,
-    /// The file as it stands: its own JSON form, which `apply` reads.
+    /// The JSON of the file itself, which `apply` reads.
     pub json: &'a str,
-    /// When it was used, if the store knows that it was.
+    /// The time of its use, if the store knows it.
     pub used: Option<Timestamp>,
 }
 
@@ -31,7 +31,7 @@ impl PlanFileReport<'_> {
         &self.file.content
     }
 
-    /// Where it comes from, how long it may be used, and whether it was used.
+    /// Returns the origin of the plan file, its expiry and its use.
     fn heading(&self) -> Text {
         let PlanFileContent { portal, caller: user, caller_name: name, .. } = self.content();
         tr!(
@@ -62,7 +62,7 @@ impl PlanFileReport<'_> {
         lines
     }
 
-    /// The targets and their sums, as Markdown; at most so many rows.
+    /// Writes the targets and their sums as Markdown, with a maximum number of rows.
     pub(super) fn markdown(&self, text: &mut String, rows: usize, listed: usize) {
         let content = self.content();
         if !content.violations.is_empty() {
@@ -106,13 +106,13 @@ impl PlanFileReport<'_> {
         }
     }
 
-    /// The sums of the decisions.
+    /// Returns the sums of the decisions.
     pub(super) fn sums(&self) -> Text {
         let PlanCounts { keep, reset, hold } = self.content().counts;
         tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold)
     }
 
-    /// The targets as rows, with the headings of a plan.
+    /// Writes the targets as rows, with the headings of a plan.
     pub(super) fn csv(&self, table: &mut csv::Table) {
         table.row(&csv::PLAN_HEADINGS.each_ref().map(|heading| heading as &dyn fmt::Display));
         for PlanFileTarget { key, removal: what, generation, origin, name, also: _ } in
@@ -144,7 +144,7 @@ impl PlanFileReport<'_> {
         }
     }
 
-    /// The targets as test cases. A planned reset is no failure.
+    /// Returns the targets as test cases. A planned reset is not a failure.
     pub(super) fn cases(&self) -> Vec<TestCase> {
         let case = |target: &PlanFileTarget| TestCase {
             class: target.origin.manifest.to_string(),
@@ -154,7 +154,7 @@ impl PlanFileReport<'_> {
         self.content().targets.iter().map(case).collect()
     }
 
-    /// What stands against it, and the lines of the manifests that its resets come from.
+    /// Returns the guards that block it, and the lines of the manifests behind its resets.
     pub(super) fn annotations(&self) -> Vec<Annotation> {
         let content = self.content();
         let breach = |breach: &crate::plan::Violation| Annotation {
@@ -213,7 +213,7 @@ impl fmt::Display for PlanFileReport<'_> {
     }
 }
 
-/// What the reset of a target removes, and for which generation.
+/// Returns the content that the reset of a target removes, and its once key.
 fn removal(target: &PlanFileTarget) -> String {
     let once =
         target.generation.as_ref().map(|generation| tr!(", once for {generation}", generation));
@@ -227,7 +227,7 @@ fn removal_text(removal: PlannedRemoval) -> Text {
     }
 }
 
-/// A time as people and programs read it, to the second.
+/// Returns a time for people and programs, to the second.
 fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

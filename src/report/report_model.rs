@@ -1,4 +1,4 @@
-//! What a report is about: one value for each kind, from which every format is made.
+//! Subjects of reports: one value for each kind, from which every format is rendered.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,27 +12,27 @@ use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId}
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::ports::RunHeader;
 
-/// What a command was for. Its word stands in machine output and never changes.
+/// Purpose of a command. Its word stands in machine output and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To check manifests.
+    /// Check of manifests.
     Validate,
-    /// To see what would be done.
+    /// Preview of changes.
     Plan,
-    /// To do it.
+    /// Execution of a plan.
     Apply,
-    /// To see what nobody planned.
+    /// Report of unplanned differences.
     Drift,
-    /// To put back what a run removed.
+    /// Restore of the layouts that a run removed.
     Restore,
-    /// To settle a run that was cut.
+    /// Recovery of an interrupted run.
     Recover,
-    /// To look at a run of the past.
+    /// View of an earlier run.
     Show,
 }
 
 impl Purpose {
-    /// The word for machine output: that of the command.
+    /// Returns the word for machine output: that of the command.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Validate => "validate",
@@ -46,141 +46,141 @@ impl Purpose {
     }
 }
 
-/// Something to tell, and what the command was for.
+/// Report: a subject, and the purpose of the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
-    /// What the command was for.
+    /// The purpose of the command.
     pub purpose: Purpose,
-    /// What there is to tell.
+    /// The subject.
     pub subject: Subject<'a>,
 }
 
-/// What there is to tell.
+/// Subject of a report.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// A plan; also what drifted, and what was refused by a guard.
+    /// A plan; also with drift, or blocked by a guard.
     Plan(&'a PlanReport<'a>),
-    /// What became of a run.
+    /// A run with its outcomes.
     Run(&'a ReportedRun<'a>),
     /// A plan file of an earlier plan.
     PlanFile(&'a PlanFileReport<'a>),
     /// Manifests that were checked.
     Validation(&'a ValidationReport<'a>),
-    /// A command that failed before there was anything else to tell.
+    /// A command that failed before it had another result.
     Failure(&'a FailureReport<'a>),
 }
 
-/// What carrying out a plan will cost, as far as can be told before.
+/// Estimated cost of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// HTTP requests.
     pub requests: u32,
     /// Seconds, by the model of the portal's limits.
     pub seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes;
-    /// 0.1 is a tenth.
+    /// The share of the operating time that the portal grants a method in ten minutes; 0.1 is a
+    /// tenth.
     pub operating_share: f64,
 }
 
-/// The last change of a manifest, as git knows it.
+/// Last change of a manifest, from git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// The commit.
     pub id: String,
     /// Its author.
     pub author: String,
-    /// When, in the form `2026-11-01`.
+    /// The date, in the form `2026-11-01`.
     pub date: String,
 }
 
-/// A plan with everything that its readers want to know around it.
+/// Plan with the data around it.
 #[derive(Clone, Debug)]
 pub struct PlanReport<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// Who made it.
+    /// The caller.
     pub caller: &'a Identity,
     /// Name and reason of each manifest document.
     pub manifests: Vec<(&'a str, &'a str)>,
-    /// The last change of each file of manifests, where git is there and knows the file.
+    /// The last change of each file of manifests, if git knows the file.
     pub commits: &'a BTreeMap<String, Commit>,
-    /// What apply will cost.
+    /// The cost of an apply.
     pub cost: Cost,
-    /// What was odd in the manifests.
+    /// The warnings about the manifests.
     pub warnings: &'a [Diagnostic],
-    /// What drifted, where that is the question.
+    /// The drift, if it is reported.
     pub drift: Option<&'a Drift>,
-    /// What people will see afterwards, where that is asked for.
+    /// The cards that people will see afterwards, on request.
     pub effective: Option<&'a Effective>,
 }
 
-/// What became of a run.
+/// Run with its outcomes.
 #[derive(Clone, Debug)]
 pub struct ReportedRun<'a> {
-    /// The run; none if nothing was to be done and so no run was started.
+    /// The run; `None` if there was nothing to do and no run was started.
     pub run: Option<&'a RunId>,
     /// The portal.
     pub portal: &'a str,
     /// Name and reason of each manifest document.
     pub manifests: Vec<(&'a str, &'a str)>,
-    /// Every target that was to be changed, with its outcome, sorted.
+    /// Every planned target with its outcome, sorted.
     pub targets: &'a [TargetOutcome],
-    /// Why it ended before it had tried everything, if it did.
+    /// The reason why it ended before all targets were attempted, if it did.
     pub stopped: Option<&'a str>,
-    /// The targets that were not tried because they are held.
+    /// The targets that were not attempted because they are held.
     pub held: Vec<HeldTarget>,
-    /// The plan behind it, if it is known: names, and places in the manifests.
+    /// The plan behind it, if it is known: names, and positions in the manifests.
     pub plan: Option<&'a Plan>,
     /// The names of people that are known without a plan.
     pub names: Option<&'a BTreeMap<UserId, PersonName>>,
-    /// What it was about, where it comes from the store.
+    /// The header, if the run comes from the store.
     pub header: Option<&'a RunHeader>,
 }
 
-/// A target that was not tried.
+/// Target that was not attempted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldTarget {
     /// The target.
     pub key: CardKey,
-    /// Why, as a word that never changes.
+    /// The reason as a stable word.
     pub reason: &'static str,
-    /// Why, for people.
+    /// The reason for people.
     pub text: Text,
 }
 
 /// Manifests that were checked.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationReport<'a> {
-    /// The portal, if the manifests are right so far.
+    /// The portal, if the manifests are valid so far.
     pub portal: Option<&'a str>,
-    /// How many documents there are, if they can be counted.
+    /// The number of documents, if they can be counted.
     pub documents: Option<usize>,
-    /// What was found.
+    /// The findings.
     pub diagnostics: &'a [Diagnostic],
     /// The texts.
     pub sources: &'a [Source],
 }
 
-/// A command that failed.
+/// Command that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct FailureReport<'a> {
     /// The exit code.
     pub code: u8,
-    /// What happened; the first text is the outermost, each next one its cause.
+    /// The chain of causes; the first text is the outermost.
     pub chain: &'a [Text],
-    /// What may help.
+    /// The remedies.
     pub hints: &'a [Text],
 }
 
 impl PlanReport<'_> {
-    /// The commit behind a place in the manifests.
+    /// Returns the commit behind a position in the manifests.
     pub fn commit(&self, origin: &Origin) -> Option<&Commit> {
         self.commits.get(&*origin.place.file)
     }
 }
 
-/// The reason of a decision for people; in mode `once` with how the card stands, where the reason
-/// does not say it already.
+/// Returns the reason of a decision for people; in mode `once` with the state of the card, if the
+/// reason does not name it.
 pub(super) fn reason_text(target: &PlannedTarget) -> String {
     match (&target.decision, target.once) {
         (Decision::Reset(removal), Some(state)) => format!("{removal}; {state}"),
@@ -189,8 +189,8 @@ pub(super) fn reason_text(target: &PlannedTarget) -> String {
     }
 }
 
-/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
-/// eyes.
+/// Returns the states of the cards of mode `once`: a line for each once key with a card that needs
+/// attention.
 pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for (generation, counts) in OnceState::count(&plan.targets) {
@@ -205,7 +205,7 @@ pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
 }
 
 impl HeldTarget {
-    /// What a plan holds.
+    /// Returns the held targets of a plan.
     pub fn from_plan(plan: &Plan) -> Vec<Self> {
         let held = |target: &PlannedTarget| match &target.decision {
             Decision::Hold(reason) => Some(Self {
@@ -220,7 +220,7 @@ impl HeldTarget {
 }
 
 impl<'a> ReportedRun<'a> {
-    /// Of a run that was not begun yet, on this portal, and of which no more is known.
+    /// Creates the report of a run that has not begun, on this portal.
     pub fn not_begun(portal: &'a str) -> Self {
         Self {
             run: None,
@@ -235,12 +235,12 @@ impl<'a> ReportedRun<'a> {
         }
     }
 
-    /// The sums; they add up to the number of targets.
+    /// Returns the totals; they add up to the number of targets.
     pub fn totals(&self) -> Totals {
         Totals::from_outcomes(self.targets.iter().map(|settled| &settled.outcome))
     }
 
-    /// The name of the person whose card it is; empty where it is not known.
+    /// Returns the name of the card's person; empty if it is not known.
     pub fn person_name(&self, key: CardKey) -> &'a str {
         match (self.plan, self.names, key.user()) {
             (Some(plan), _, _) => plan.person_name(key),
@@ -249,14 +249,14 @@ impl<'a> ReportedRun<'a> {
         }
     }
 
-    /// Where in the manifests a target comes from, if that is known.
+    /// Returns the origin of a target in the manifests, if it is known.
     pub fn origin(&self, key: CardKey) -> Option<&'a Origin> {
         let targets = &self.plan?.targets;
         let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
         targets.get(index).map(|target| &*target.origin)
     }
 
-    /// The run as text; nothing if no run was started.
+    /// Returns the run as text; `None` if no run was started.
     pub(super) fn text(&self, listing: RowFilter) -> Option<RunText<'_>> {
         let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
         let text = RunText::new(self.run?, self.targets, self.totals());
@@ -269,7 +269,7 @@ impl<'a> ReportedRun<'a> {
 }
 
 impl fmt::Display for ValidationReport<'_> {
-    /// What was found, drawn into its lines, and how the manifests stand.
+    /// Writes the findings with their lines, and the result of the check.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
         if errors > 0 {
@@ -293,7 +293,8 @@ impl fmt::Display for ValidationReport<'_> {
 }
 
 impl FailureReport<'_> {
-    /// The failure as text without any escaping, for formats that have an escape of their own.
+    /// Returns the failure as text without any escaping, for formats that have an escape of their
+    /// own.
     pub(super) fn exact(&self) -> String {
         self.shown(|text| text.into())
     }
@@ -319,7 +320,7 @@ impl fmt::Display for FailureReport<'_> {
     }
 }
 
-/// A number of warnings.
+/// Returns a number of warnings.
 pub(super) fn warnings(number: impl TryInto<u64> + Copy + fmt::Display) -> Text {
     tr!("{n} warning" | "{n} warnings" % number)
 }

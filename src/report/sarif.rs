@@ -1,4 +1,4 @@
-//! SARIF 2.1.0: problems with their places, for code scanning.
+//! SARIF 2.1.0: problems with their positions, for code scanning.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::annotation::{Annotation, AnnotationLevel, annotations};
 use super::{Report, Subject};
 use crate::model::Digest;
 
-/// The report in SARIF. What is merely going to happen is no problem, and is left out.
+/// Renders the report in SARIF. Planned changes are not problems, and are left out.
 pub(super) fn render(report: &Report<'_>) -> String {
     let annotations: Vec<Annotation> = annotations(report)
         .into_iter()
@@ -34,7 +34,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     }))
 }
 
-/// By this an alert about drift is kept and closed.
+/// Returns the fingerprint by which an alert about drift is kept and closed.
 fn fingerprint(report: &Report<'_>) -> Option<Digest> {
     match report.subject {
         Subject::Plan(plan) => plan.drift?.fingerprint(),
@@ -75,7 +75,7 @@ fn result(annotation: &Annotation) -> Value {
     result
 }
 
-/// A message whose signs mean nothing: SARIF doubles braces and puts a backslash before brackets.
+/// Escapes a message: SARIF doubles braces and puts a backslash before brackets.
 fn escaped(text: &str) -> String {
     text.replace('{', "{{")
         .replace('}', "}}")
@@ -84,7 +84,7 @@ fn escaped(text: &str) -> String {
         .replace(']', "\\]")
 }
 
-/// A file's name as a relative reference, or as a `file` address if it is absolute.
+/// Returns a file's name as a relative reference, or as a `file` URL if it is absolute.
 fn uri(file: &str) -> String {
     let slashed = file.replace('\\', "/");
     let path = slashed.strip_prefix("./").unwrap_or(&slashed);

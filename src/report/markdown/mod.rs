@@ -1,8 +1,9 @@
-//! Markdown for a comment on a pull request: what matters first, and never more than the limit.
+//! Markdown for a comment on a pull request: the most important parts first, and never more than
+//! the limit.
 //!
-//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own
-//! comment. The same report is written with less and less detail until it fits: first without the
-//! content of cards, then with fewer rows, then with counts alone. So a limit is never an error.
+//! The first line is an invisible comment, by which a pipeline finds and edits its own comment. The
+//! same report is rendered with less and less detail until it fits: first without the content of
+//! cards, then with fewer rows, then with counts alone. A limit is therefore never an error.
 
 mod plan;
 mod run;
@@ -24,26 +25,26 @@ use crate::i18n::Text;
 use crate::model::Totals;
 use crate::plan::{Drift, DriftKind, Plan};
 
-/// How many rows the tables may have, step by step; the last step has counts alone.
+/// Number of rows of the tables, step by step; the last step has counts alone.
 const ROWS: &[usize] =
     &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
 
-/// A text of a person's is cut here, in characters.
+/// Maximum length of a person's text, in characters.
 const MAX_TEXT_CHARS: usize = 300;
 
-/// How many manifests, guards and selectors are named; a report has rarely more than a few.
+/// Number of manifests, guards and selectors that are listed; a report rarely has more.
 const MAX_LIST_ITEMS: usize = 20;
 
-/// How much is told.
+/// Amount of detail.
 #[derive(Clone, Copy)]
 struct Detail {
     rows: usize,
     content: DiffDetail,
-    /// Beyond this nothing more is worth writing: less detail will be tried.
+    /// The limit beyond which the rendering stops, because less detail will be tried.
     limit: usize,
 }
 
-/// The report in Markdown, within the limit of the options.
+/// Renders the report in Markdown, within the limit of the options.
 pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
     let marker = marker(report.purpose, &options.marker);
     let limit = options.markdown_limit;
@@ -55,7 +56,7 @@ pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
             return text;
         }
     }
-    // Only a limit below what a headline takes comes here.
+    // Reached only with a limit below the size of a headline.
     let headline = format!("{marker}\n{}", headline(report));
     let fits =
         |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
@@ -63,8 +64,8 @@ pub(super) fn render(report: &Report<'_>, options: &RenderOptions) -> String {
     headline.get(..end).unwrap_or_default().to_owned()
 }
 
-/// By this line a pipeline finds its comment again. It depends on what the command was for and on
-/// the name that the pipeline chose, and on nothing that changes from run to run.
+/// Returns the marker line by which a pipeline finds its comment. It depends on the purpose of the
+/// command and on the name that the pipeline chose, and on nothing that changes from run to run.
 fn marker(purpose: Purpose, name: &str) -> String {
     match name {
         "" => format!("<!-- recard:{} -->", purpose.as_str()),
@@ -195,7 +196,7 @@ fn body(report: &Report<'_>, detail: Detail) -> String {
     text
 }
 
-/// Name and reason of each manifest.
+/// Writes name and reason of each manifest.
 fn manifests(text: &mut String, manifests: &[(&str, &str)]) {
     if !manifests.is_empty() {
         text.push('\n');
@@ -253,14 +254,14 @@ fn write_failure(text: &mut String, failed: &FailureReport<'_>) {
     let _ = writeln!(text, "\n{}", tr!("Exit code {}.", failed.code));
 }
 
-/// How many entries of a list were left out, if any were.
+/// Writes the number of entries of a list that were left out, if any were.
 fn more(text: &mut String, bullet: &str, count: usize) {
     if let Some(left @ 1..) = count.checked_sub(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
     }
 }
 
-/// Somebody's text, cut to a sensible length and made harmless.
+/// Returns a person's text, cut and escaped.
 pub(super) fn short(text: &str) -> String {
     markdown(&truncate_to_width(text, MAX_TEXT_CHARS))
 }

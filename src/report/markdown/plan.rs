@@ -1,5 +1,4 @@
-//! A plan as Markdown: first what stands against it, then what is held, and then what would be
-//! reset.
+//! Plan as Markdown: first the guards that block it, then held cards, then resets.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,13 +14,13 @@ use crate::report::report_model::{once_lines, reason_text};
 use crate::report::text::plan::{apply_takes, portal};
 use crate::report::{Commit, DiffDetail, Effective, PlanReport};
 
-/// Everything below the headline.
+/// Writes the part below the headline.
 pub(super) fn write_plan(text: &mut String, report: &PlanReport<'_>, detail: Detail) {
     let plan = report.plan;
     guards(text, report);
     let held = plan.targets.iter().filter(|target| matches!(target.decision, Decision::Hold(_)));
     let held: Vec<&PlannedTarget> = held.collect();
-    // The common cards come first by the order of targets, and they are what hits the most people.
+    // Common cards come first by the order of targets, and affect the most people.
     let resets: Vec<&PlannedTarget> = plan.resets().collect();
     let again: Vec<&PlannedTarget> = plan
         .targets
@@ -39,11 +38,11 @@ pub(super) fn write_plan(text: &mut String, report: &PlanReport<'_>, detail: Det
         }
     }
     let once = once_lines(plan);
-    // Drift has told its kinds in its headline.
+    // The headline of drift has the kinds already.
     if !once.is_empty() && report.drift.is_none() {
         text.push('\n');
         for line in once.iter().take(MAX_LIST_ITEMS) {
-            // Generations have letters, digits, dots, hyphens and underscores only.
+            // Once keys have letters, digits, dots, hyphens and underscores only.
             let _ = writeln!(text, "- {line}");
         }
         more(text, "- ", once.len());
@@ -68,7 +67,7 @@ pub(super) fn write_plan(text: &mut String, report: &PlanReport<'_>, detail: Det
     }
 }
 
-/// The guards that stand against the plan, and the lines that would allow it.
+/// Writes the guards that block the plan, and the lines that would allow it.
 fn guards(text: &mut String, report: &PlanReport<'_>) {
     let guards = &report.plan.guards;
     if !guards.holds() {
@@ -106,7 +105,7 @@ fn guards(text: &mut String, report: &PlanReport<'_>) {
     }
 }
 
-/// Targets by the line of the manifests that they come from.
+/// Writes targets by their line in the manifests.
 fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], detail: Detail) {
     let mut groups: BTreeMap<&SourceLocation, (&Origin, Vec<&PlannedTarget>)> = BTreeMap::new();
     for target in targets {
@@ -156,7 +155,8 @@ fn planned(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget
     }
 }
 
-/// What people will see afterwards, in counts: most of them will see the same.
+/// Writes the number of people by the cards that they will see afterwards: most of them see the
+/// same.
 fn write_visible_cards(
     text: &mut String,
     report: &PlanReport<'_>,
@@ -179,7 +179,7 @@ fn write_visible_cards(
     }
 }
 
-/// What is lost, folded away.
+/// Writes the lost layouts, folded.
 fn contents(text: &mut String, report: &PlanReport<'_>, targets: &[&PlannedTarget], limit: usize) {
     for target in targets {
         if text.len() > limit {
@@ -210,7 +210,7 @@ fn warnings(text: &mut String, report: &PlanReport<'_>) {
     }
 }
 
-/// The line of the manifests that a target comes from, and the selector there.
+/// Returns the line of a target in the manifests, and the selector there.
 pub(in crate::report) fn place(origin: &Origin) -> String {
     format!(
         "{} {}",

@@ -1,4 +1,4 @@
-//! What became of a run, as Markdown: first what nobody knows or what failed.
+//! Report of a run as Markdown: indeterminate and failed targets first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::model::OutcomeClass;
 use crate::report::ReportedRun;
 use crate::report::escape::markdown;
 
-/// Everything below the headline.
+/// Writes the part below the headline.
 pub(super) fn write_run(text: &mut String, run: &ReportedRun<'_>, detail: Detail) {
     if let Some(reason) = run.stopped {
         let _ = writeln!(
@@ -60,7 +60,7 @@ pub(super) fn write_run(text: &mut String, run: &ReportedRun<'_>, detail: Detail
     manifests(text, &run.manifests);
 }
 
-/// Targets that ended alike, one by one or in counts.
+/// Writes targets with the same outcome, one by one or in counts.
 fn outcomes(text: &mut String, run: &ReportedRun<'_>, targets: &[&TargetOutcome], detail: Detail) {
     if detail.rows == 0 {
         let mut words: BTreeMap<&str, usize> = BTreeMap::new();

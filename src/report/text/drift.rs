@@ -1,4 +1,4 @@
-//! Drift as text: what differs, told apart by kind, and the fingerprint by which an alert is kept.
+//! Drift as text: the differences by kind, and the fingerprint for an alert.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::report::style::{BAD, FAINT, GOOD, HEADING, PLACE, WARNING};
 use crate::report::text::plan::{as_wanted, portal};
 use crate::report::{PlanReport, visible};
 
-/// Drift, with the plan that it was read off.
+/// Drift, with its plan.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) struct DriftText<'a> {
     pub(in crate::report) report: &'a PlanReport<'a>,
@@ -70,7 +70,7 @@ impl fmt::Display for DriftText<'_> {
     }
 }
 
-/// How many cards drifted in which way.
+/// Number of drifted cards by kind.
 pub(in crate::report) struct DriftSums<'a>(pub(in crate::report) &'a Drift);
 
 impl fmt::Display for DriftSums<'_> {

@@ -1,4 +1,4 @@
-//! A plan as text: what is lost, by whom, why, and what stands against it.
+//! Plan as text: the lost layouts, their owners, the reasons, and the guards that block it.
 
 use std::fmt;
 
@@ -12,40 +12,40 @@ use crate::report::report_model::{once_lines, reason_text};
 use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use crate::report::{Commit, Cost, Effective, PlanReport, visible};
 
-/// Which targets of a plan are listed.
+/// Filter of the listed targets of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowFilter {
-    /// Those that are reset or held; cards that stay are counted.
+    /// Reset and held targets; kept ones are counted.
     #[default]
     Changes,
-    /// All.
+    /// All targets.
     Targets,
 }
 
-/// Whether the content of cards is shown.
+/// Rule for the content of cards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiffDetail {
-    /// It is not.
+    /// The content is hidden.
     #[default]
     Hidden,
-    /// What is lost is shown as a diff, with the place in the manifest that a target comes from.
+    /// The lost layout is shown as a diff, with the position of the target in the manifest.
     Shown,
 }
 
-/// A plan as text.
+/// Plan as text.
 #[derive(Clone, Debug)]
 pub struct PlanText<'a> {
     /// The plan.
     pub report: &'a PlanReport<'a>,
-    /// Which of its targets.
+    /// The listed targets.
     pub listing: RowFilter,
-    /// And whether with their content.
+    /// The rule for their content.
     pub content: DiffDetail,
 }
 
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The warnings stand on stderr already, with the lines that they are about.
+        // The warnings stand on stderr already, with their lines.
         let PlanReport {
             plan,
             caller,
@@ -188,8 +188,8 @@ impl PlanText<'_> {
     }
 }
 
-/// The guards: what stands against a plan and what would allow it, and what a manifest has
-/// acknowledged.
+/// Writes the guards: those that block a plan with the lines that would allow it, and the
+/// acknowledged ones.
 fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
         writeln!(
@@ -218,17 +218,17 @@ fn guards(f: &mut fmt::Formatter<'_>, guards: &GuardReport) -> fmt::Result {
     Ok(())
 }
 
-/// The portal, and what it says that it is.
+/// Returns the portal with its kind.
 pub(in crate::report) fn portal(name: &str, emulator: bool) -> Text {
     if emulator { tr!("Portal {name} (an emulator)", name) } else { tr!("Portal {name}", name) }
 }
 
-/// That nothing is to be done.
+/// Returns the message that there is nothing to do.
 pub(in crate::report) fn as_wanted(cards: u32) -> Text {
     tr!("{n} card is as the manifests want." | "{n} cards are as the manifests want." % cards)
 }
 
-/// What is to be done, in numbers.
+/// Returns the sums of a plan.
 pub(in crate::report) fn sums(plan: &Plan) -> Text {
     let counts = plan.counts();
     let (reset, keep, hold) = (counts.reset, counts.keep, counts.hold);
@@ -248,12 +248,12 @@ pub(in crate::report) fn sums(plan: &Plan) -> Text {
     }
 }
 
-/// What carrying the plan out will cost.
+/// Returns the cost of an apply.
 pub(in crate::report) fn apply_takes(cost: &Cost) -> Text {
     tr!("Apply takes {}.", CostLine(*cost))
 }
 
-/// The word for a decision.
+/// Returns the word for a decision.
 fn decision_label(decision: &Decision) -> Text {
     match decision {
         Decision::Keep(_) => tr!("keep"),
