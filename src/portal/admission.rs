@@ -1,7 +1,7 @@
-//! Admission of requests: each waits for the limits, and none is admitted once the run is to stop.
+//! Admission of requests: each waits for the limits, and none is admitted after a stop.
 //!
-//! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or
-//! if the deadline would pass before its end. Requests in flight finish.
+//! Requests are admitted in the order of their arrival. A wait ends at once on cancellation, or if
+//! the deadline would pass before its end. Requests in flight finish.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::ports::{Lane, PortalError};
 
 /// Time after a stop or the deadline in which read-backs and compensations are still admitted:
 /// longer than the answer to a write in flight may take. A portal that refuses everything for its
-/// limits must not keep a run from its end.
+/// limits must not delay the end of a run further.
 const COMPENSATION_TIME: Duration = Duration::from_secs(90);
 
 /// Queue in front of the rate limiter of one client.
@@ -27,15 +27,15 @@ pub(crate) struct AdmissionQueue {
     started: Instant,
     deadline: Option<Instant>,
     cancellation: watch::Sender<Option<String>>,
-    /// Moment of the stop.
+    /// The time of the stop.
     stopped_at: OnceLock<Instant>,
-    /// Notified when the waiting request may leave earlier than it was told.
+    /// Notified when the waiting request may leave earlier.
     eased: Notify,
     events: EventHook,
 }
 
 impl AdmissionQueue {
-    /// Makes an empty queue.
+    /// Creates an empty queue.
     pub(crate) fn new(settings: &PortalSettings) -> Self {
         let started = Instant::now();
         let level = settings.level.unwrap_or_default();
@@ -52,9 +52,8 @@ impl AdmissionQueue {
         }
     }
 
-    /// Waits until a request may leave, and counts it. Returns the time for which it has waited for
-    /// the limits. Compensations are admitted ahead of all others, and for [`COMPENSATION_TIME`]
-    /// after a stop or the deadline.
+    /// Waits until a request may leave, and counts it. Returns its waiting time. Compensations are
+    /// admitted ahead of all others, and for [`COMPENSATION_TIME`] after a stop or the deadline.
     pub(crate) async fn admit(
         &self,
         weights: &CallWeights,
@@ -97,7 +96,7 @@ impl AdmissionQueue {
                 () = self.let_ahead() => {}
                 reason = self.cancelled() => return Err(PortalError::Stopped(reason)),
             }
-            // Registered before the limiter is asked, so that no notification in between is missed.
+            // Registered before the limiter is read, so that no notification in between is missed.
             let eased = self.eased.notified();
             let now = self.now();
             let admission = self.limiter().admit(weights, now);
@@ -121,7 +120,7 @@ impl AdmissionQueue {
         }
     }
 
-    /// Waits, unless the run is to stop.
+    /// Waits, unless the run is stopped.
     pub(crate) async fn pause(&self, time: Duration) -> Result<(), PortalError> {
         self.check()?;
         if self.deadline.is_some_and(|deadline| Instant::now() + time > deadline) {
@@ -191,15 +190,14 @@ impl AdmissionQueue {
         });
     }
 
-    /// Returns the time since the queue was made, which is the time of the limiter.
+    /// Returns the time since the creation of the queue, which is the time of the limiter.
     pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// Locks the limiter. The lock is never held while waiting.
     pub(crate) fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
-        // The limiter holds estimates only: a panic while it was locked cannot have left it in a
-        // harmful state.
+        // The limiter holds estimates only: a panic while it was locked leaves a harmless state.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -210,7 +208,7 @@ impl AdmissionQueue {
         let _ = ahead.wait_for(|waiting| *waiting == 0).await;
     }
 
-    /// Waits until a stop is asked for. Returns its reason.
+    /// Waits until the cancellation. Returns its reason.
     pub(crate) async fn cancelled(&self) -> String {
         let mut cancellation = self.cancellation.subscribe();
         // The sender lives as long as the queue, so that there is always a reason in the end.
@@ -223,7 +221,7 @@ impl AdmissionQueue {
     }
 }
 
-/// One compensation that waits.
+/// Waiting compensation.
 struct WaitingCompensation<'a>(&'a watch::Sender<usize>);
 
 impl<'a> WaitingCompensation<'a> {

@@ -1,8 +1,8 @@
-//! The body of a batch request.
+//! Body of a batch request.
 //!
 //! Commands have keys with a letter in front, so that the portal answers with maps and not with
-//! lists, and they stand in the order in which they are to run: the portal runs them as they are
-//! written. `halt` is always 0, and no command refers to the result of another.
+//! lists, and they stand in the order of execution. `halt` is always 0, and no command refers to
+//! the result of another.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::methods::{BATCH, BatchCommand};
 use super::rate_limiter::CallWeights;
 
-/// The most commands that the portal takes in a batch (documentation and recordings).
+/// Maximum number of commands in a batch (documentation and recordings).
 pub(crate) const MAX_COMMANDS: usize = 50;
 
-/// Commands with their keys, in the order in which they are to run.
+/// Commands with their keys, in the order of execution.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
     commands: Vec<(String, BatchCommand)>,
 }
 
 impl Batch {
-    /// Commands with the keys `c0`, `c1`, …
+    /// Creates a batch of commands with the keys `c0`, `c1`, …
     pub(crate) fn numbered(commands: impl IntoIterator<Item = BatchCommand>) -> Self {
         Self {
             commands: commands
@@ -37,12 +37,13 @@ impl Batch {
         self.commands.push((key, command));
     }
 
-    /// How many commands it has.
+    /// Returns the number of commands.
     pub(crate) fn len(&self) -> usize {
         self.commands.len()
     }
 
-    /// What it is charged to: each method with its number of commands, and the batch itself.
+    /// Returns the charges of the batch: each method with its number of commands, and the batch
+    /// itself.
     pub(crate) fn weights(&self) -> CallWeights {
         let mut weights = vec![(BATCH, 1)];
         for (_, command) in &self.commands {
@@ -54,19 +55,19 @@ impl Batch {
         weights
     }
 
-    /// The methods of the commands, by key.
+    /// Returns the methods of the commands, by key.
     pub(crate) fn methods(&self) -> BTreeMap<&str, &'static str> {
         self.commands.iter().map(|(key, command)| (key.as_str(), command.method())).collect()
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     pub(crate) fn body(&self) -> Vec<u8> {
-        // Maps with text keys and texts as values can always be written.
+        // Maps with text keys and texts as values can always be serialized.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// The key of the command with this number.
+/// Returns the key of the command with this number.
 pub(crate) fn key(index: usize) -> String {
     format!("c{index}")
 }

@@ -1,4 +1,4 @@
-//! A batch, sent and read: what became of each of its commands.
+//! Call of a batch, with the results of its commands.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +12,31 @@ use super::rest_client::{CallError, Request, RestClient, RoundTrip};
 use super::retry::{Idempotency, RetryState};
 use super::wire::{BatchResponse, CommandError, CommandResponse, RawCommandResult, Success, Times};
 
-/// What became of one command of a batch.
+/// Result of one command of a batch.
 #[derive(Clone, Debug)]
 pub(crate) enum CommandResult {
-    /// It has a result.
+    /// The command has a result.
     Answered(CommandSuccess),
-    /// It failed.
+    /// The command failed.
     Failed(CommandError),
 }
 
-/// The result of one command.
+/// Success of one command.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandSuccess {
     /// The JSON text; `null` is a result.
     pub(crate) json: Box<RawValue>,
-    /// How many entries there are in all, if it says so.
+    /// The number of all entries, if the answer has it.
     pub(crate) total: Option<u64>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub(crate) next: Option<u64>,
-    /// What it says about time.
+    /// The times of the command.
     pub(crate) times: Times,
-    /// What the batch around it says about time.
+    /// The times of the batch.
     pub(crate) batch_times: Times,
 }
 
-/// What became of each command, by its key. A key that is not here was not executed.
+/// Results of the commands, by key. A command without a key here was not executed.
 pub(crate) type CommandResults = BTreeMap<String, CommandResult>;
 
 impl RestClient {
@@ -63,8 +63,8 @@ impl RestClient {
         self.call(&request, idempotency, retry, read).await
     }
 
-    /// Tells the limiter the operating times that an answer names, and which methods were refused
-    /// because of a limit.
+    /// Records the operating times of an answer, and the methods that were refused because of a
+    /// limit.
     fn record_limits(&self, batch: &Batch, trip: RoundTrip, answer: &BatchResponse<'_>) {
         let (methods, now) = (batch.methods(), self.admission.now());
         let mut refused: Vec<(Limit, &str)> = Vec::new();
@@ -91,7 +91,7 @@ impl RestClient {
     }
 }
 
-/// Copies what an answer borrows.
+/// Copies the borrowed parts of an answer.
 fn owned(answer: BatchResponse<'_>) -> CommandResults {
     let batch_times = answer.times;
     let end = |outcome, total, next, times| match outcome {

@@ -1,10 +1,9 @@
-//! Any number of commands that only read, in batches over several connections, until each has its
-//! end.
+//! Batch reader: any number of read commands, in batches over several connections, until each has
+//! its result.
 //!
-//! The work is named by numbers from 0, and a command is made when it is sent, so that nothing is
-//! held for commands that wait for their turn. What comes back is matched by key. A batch that the
-//! portal cannot get through is cut in two, and again, until the one bad command stands alone and
-//! all others are answered.
+//! The commands are numbered from 0 and built when they are sent, so that waiting ones take no
+//! memory. Answers are matched by key. A batch on which the portal fails is bisected, until the one
+//! bad command is alone and all others are answered.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,28 +21,28 @@ use super::retry::{Idempotency, RetryState};
 use super::wire::CommandError;
 use crate::ports::{PortalError, Refusal};
 
-/// How one command ended.
+/// Result of one command.
 #[derive(Clone, Debug)]
 pub(crate) enum ReadResult {
-    /// It has a result.
+    /// The command has a result.
     Answered(CommandSuccess),
     /// The portal refused it.
     Refused(Refusal),
-    /// There is no usable answer, however often it was sent.
+    /// No usable answer, after all attempts.
     NoAnswer(String),
 }
 
-/// How often a command is sent again that the portal left out, or in which its code broke down.
+/// Maximum number of attempts for a command that the portal left out, or in which its code failed.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A batch that is to be sent.
+/// Batch to be sent.
 struct BatchAttempt {
     numbers: Vec<usize>,
     retry: RetryState,
     pause: Duration,
 }
 
-/// What is not in flight.
+/// Commands that are not in flight.
 struct PendingBatches<'a> {
     client: &'a RestClient,
     count: usize,
@@ -53,9 +52,9 @@ struct PendingBatches<'a> {
 }
 
 impl RestClient {
-    /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`,
-    /// in no particular order and each exactly once, unless the whole fails. `reserved` is how many
-    /// requests are expected to follow.
+    /// Sends the commands with the numbers 0 to `count - 1`, and passes the result of each to
+    /// `take`, in no particular order and each exactly once, unless the whole call fails.
+    /// `reserved` is the number of requests that are expected to follow.
     pub(crate) async fn read_all(
         &self,
         count: usize,
@@ -112,7 +111,7 @@ impl RestClient {
 }
 
 impl PendingBatches<'_> {
-    /// The next batch: what is to be sent again before what was never sent.
+    /// Returns the next batch: retries before new commands.
     fn next_attempt(&mut self) -> Option<BatchAttempt> {
         if let Some(attempt) = self.again.pop_front() {
             return Some(attempt);
@@ -127,7 +126,7 @@ impl PendingBatches<'_> {
         Some(BatchAttempt { numbers, retry: RetryState::default(), pause: Duration::ZERO })
     }
 
-    /// Gives away what is settled, and puts back what is to be sent again.
+    /// Passes results on, and queues retries.
     fn dispatch_results(
         &mut self,
         attempt: &BatchAttempt,
@@ -160,7 +159,7 @@ impl PendingBatches<'_> {
         self.retry_or_give_up(attempt.retry, failed, take)
     }
 
-    /// Puts back what a limit has refused; the limiter does the waiting.
+    /// Queues commands that a limit has refused; the limiter does the waiting.
     fn back_off_for_limit(
         &mut self,
         mut retry: RetryState,
@@ -178,7 +177,7 @@ impl PendingBatches<'_> {
         Ok(())
     }
 
-    /// Puts back what was left out or broke down, or gives it up.
+    /// Queues commands that were left out or failed, or gives them up.
     fn retry_or_give_up(
         &mut self,
         mut retry: RetryState,
@@ -204,7 +203,7 @@ impl PendingBatches<'_> {
         Ok(())
     }
 
-    /// Cuts a batch in two, or gives its single command up.
+    /// Splits a batch in two, or gives its single command up.
     fn bisect(
         &mut self,
         attempt: BatchAttempt,

@@ -1,5 +1,4 @@
-//! What the rest of the program holds: a connected portal, and the two rights that can be taken
-//! from it.
+//! Connected portal, and the rights to read and to write it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::ports::{
     WriteError, WriteEvidence, WritePortal,
 };
 
-/// A portal reached over HTTP. A clone shares connections, limits and numbers.
+/// Portal reached over HTTP. Clones share connections, limits and metrics.
 #[derive(Clone)]
 pub struct HttpPortal {
     client: Arc<RestClient>,
@@ -42,12 +41,12 @@ pub struct PortalWriter {
 }
 
 impl HttpPortal {
-    /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose
-    /// clock it uses.
+    /// Prepares a connection; sends nothing. Must be called inside a tokio runtime, whose clock it
+    /// uses.
     ///
     /// # Errors
     ///
-    /// If the HTTP client cannot be made.
+    /// If the HTTP client cannot be created.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
         let portal = settings.portal.clone().unwrap_or_else(|| webhook.portal());
         let transport = HttpTransport::new(
@@ -59,27 +58,27 @@ impl HttpPortal {
         Ok(Self { client: Arc::new(RestClient::new(portal, Box::new(transport), &settings)) })
     }
 
-    /// The right to read.
+    /// Returns the right to read.
     pub fn reader(&self) -> PortalReader {
         PortalReader { client: Arc::clone(&self.client) }
     }
 
-    /// The right to read and to write.
+    /// Returns the right to read and to write.
     pub fn writer(&self) -> PortalWriter {
         PortalWriter { client: Arc::clone(&self.client) }
     }
 
-    /// What was sent so far, and what came back.
+    /// Returns the metrics of the requests so far.
     pub fn metrics(&self) -> RequestMetrics {
         self.client.metrics()
     }
 
-    /// What a task will cost, by what is known of the portal now.
+    /// Returns the cost of a task, by the present knowledge of the portal.
     pub fn estimate(&self, task: PlannedWork) -> Estimate {
         self.client.estimate(task)
     }
 
-    /// What the portal's limits stand at now, to be kept for the next process.
+    /// Returns the state of the rate limiter, to be kept for the next process.
     pub fn level(&self) -> LimiterLevel {
         let now = self.client.admission.now();
         self.client.admission.limiter().level(now)
@@ -91,7 +90,7 @@ impl HttpPortal {
         self.client.admission.cancel(reason);
     }
 
-    /// Whether an answer has said that it comes from an emulator.
+    /// Returns `true` if an answer came from the emulator.
     pub fn is_emulator(&self) -> bool {
         self.client.is_emulator()
     }

@@ -1,33 +1,33 @@
-//! One call of a method, as it stands in a batch; and the few that recard makes.
+//! Commands of a batch: the method calls of recard.
 //!
-//! A command is built from checked types alone. It always names everything: the portal reads
-//! whatever is missing or odd as "the caller", "personal" or "simple leads", and answers `true`.
+//! A command is built from checked types alone. It always has all parameters: the portal reads a
+//! missing or odd one as "the caller", "personal" or "simple leads", and answers `true`.
 
 use super::encode::push_encoded;
 use crate::model::{CardKey, CardScope};
 
-/// Reads a card.
+/// Method that reads a card.
 pub(crate) const GET: &str = "crm.lead.details.configuration.get";
-/// Resets a card.
+/// Method that resets a card.
 pub(crate) const RESET: &str = "crm.lead.details.configuration.reset";
-/// Stores a card.
+/// Method that stores a card.
 pub(crate) const SET: &str = "crm.lead.details.configuration.set";
-/// Tells who the caller is.
+/// Method that returns the caller.
 pub(crate) const PROFILE: &str = "profile";
-/// Lists people.
+/// Method that lists people.
 pub(crate) const USERS: &str = "user.get";
-/// Lists departments.
+/// Method that lists departments.
 pub(crate) const DEPARTMENTS: &str = "department.get";
-/// Lists the webhook's rights.
+/// Method that lists the webhook's rights.
 pub(crate) const RIGHTS: &str = "scope";
-/// Tells the portal's time of day.
+/// Method that returns the portal's time of day.
 pub(crate) const SERVER_TIME: &str = "server.time";
-/// Tells whether a method is there, and whether the webhook may call it.
+/// Method that returns the availability of a method.
 pub(crate) const METHOD_GET: &str = "method.get";
-/// Carries commands.
+/// Method that carries commands.
 pub(crate) const BATCH: &str = "batch";
 
-/// One call of a method.
+/// Call of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BatchCommand {
     method: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct BatchCommand {
 }
 
 impl BatchCommand {
-    /// A call without parameters.
+    /// Creates a call without parameters.
     pub(crate) fn new(method: &'static str) -> Self {
         Self { method, query: String::new() }
     }
@@ -52,8 +52,8 @@ impl BatchCommand {
         self
     }
 
-    /// A call for one card. Scope and user come first: a portal that drops parameters drops the
-    /// last.
+    /// Creates a call for one card. Scope and user come first: a portal that drops parameters drops
+    /// the last.
     pub(crate) fn for_card(method: &'static str, key: CardKey) -> Self {
         let command = match key.scope {
             CardScope::Common => Self::new(method).with("scope", "C"),
@@ -64,12 +64,12 @@ impl BatchCommand {
         command.with("extras[leadCustomerType]", &key.lead.number().to_string())
     }
 
-    /// The method.
+    /// Returns the method.
     pub(crate) fn method(&self) -> &'static str {
         self.method
     }
 
-    /// The text that stands in a batch.
+    /// Returns the text of the command in a batch.
     pub(crate) fn text(&self) -> String {
         if self.query.is_empty() {
             self.method.to_owned()

@@ -1,14 +1,14 @@
-//! The HTTP adapter: a portal as [`crate::ports::ReadPortal`] and [`crate::ports::WritePortal`].
+//! HTTP adapter: a portal as [`crate::ports::ReadPortal`] and [`crate::ports::WritePortal`].
 //!
 //! From the outside in: [`HttpPortal`] gives out the rights to read and to write; `queries` and
-//! `mutations` put questions into the portal's words; `pagination` and `batch_reader` bring many commands
-//! through, page by page and batch by batch; `rest_client` makes one call and repeats it where that is
-//! safe; `chunking` says how much a request carries; `admission` lets each wait for the limits,
-//! which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport` alone touches
-//! the network; [`wire`] alone knows what answers look like.
+//! `mutations` translate calls into methods of the portal; `pagination` and `batch_reader` send
+//! many commands, page by page and batch by batch; `rest_client` makes one call and repeats it
+//! where that is safe; `chunking` chooses the size of a request; `admission` lets each request wait
+//! for the limits, which `rate_limiter` models with `leaky_bucket` and `method_budget`; `transport`
+//! alone touches the network; [`wire`] alone knows the form of answers.
 //!
-//! Promises: every request is complete in itself and names whose card it means; a write is never
-//! sent again once it may have been carried out; results are matched by key; the webhook's secret
+//! Guarantees: every request is complete in itself and names the owner of its card; a write is
+//! never repeated once it may have been executed; results are matched by key; the webhook's secret
 //! is in no error, no log and no event.
 
 mod admission;

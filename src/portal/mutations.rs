@@ -1,7 +1,6 @@
-//! Requests that write: resets and layouts in batches with a read on either side, and single
-//! layouts.
+//! Write requests: resets and layouts in batches with a read on either side, and single layouts.
 //!
-//! A request that writes is sent again only if the portal surely did not process it.
+//! A write request is repeated only if the portal certainly did not process it.
 
 use super::batch::{Batch, MAX_COMMANDS, key as key_of_command};
 use super::batch_call::CommandResult;
@@ -19,20 +18,20 @@ use crate::ports::{
     SingleSet, WriteAnswer, WriteError, WriteEvidence,
 };
 
-/// The number of times that a command of a read-back is sent.
+/// Number of attempts for a command of a read-back.
 const MAX_READ_BACK_ATTEMPTS: u32 = 3;
 
-/// How many commands a target has: `get, reset, get`.
+/// Number of commands of a target: `get, reset, get`.
 pub(super) const COMMANDS_PER_TARGET: usize = 3;
 
-/// How many of those read.
+/// Number of reads among them.
 pub(super) const READS_PER_TARGET: usize = 2;
 
-/// What the portal says of commands that it did not run.
+/// Message for commands that the portal did not execute.
 pub(super) const NOT_EXECUTED: &str = tr_later!("the portal left the command out");
 
 impl RestClient {
-    /// How many targets the next request of resets should carry.
+    /// Returns the number of targets for the next request of resets.
     pub(crate) fn targets_per_request(&self, remaining: usize) -> usize {
         let workload = Workload {
             items: remaining,
@@ -43,7 +42,7 @@ impl RestClient {
         self.next_resets(&workload)
     }
 
-    /// Sends `get`, the write and `get` for each target, as neighbours in one batch.
+    /// Sends `get`, the write and `get` for each target, adjacent in one batch.
     pub(crate) async fn write_cards(
         &self,
         writes: &[(CardKey, CardWrite<'_>)],
@@ -93,7 +92,7 @@ impl RestClient {
 
     /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its
     /// types. Both are admitted before the read leaves: a wait for the limits in between would
-    /// leave more time for a save that nothing sees.
+    /// leave more time for an unseen save.
     pub(crate) async fn set_card(
         &self,
         key: CardKey,
@@ -162,8 +161,8 @@ impl RestClient {
         }
     }
 
-    /// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut
-    /// in two, and again; a command without an answer is sent again a few times.
+    /// Reads cards in the lane of compensations. A batch on which the portal fails is bisected; a
+    /// command without an answer is repeated a few times.
     pub(crate) async fn read_back(
         &self,
         keys: &[CardKey],
@@ -207,7 +206,7 @@ impl RestClient {
         Ok(())
     }
 
-    /// What the end of a read beside a reset means for the card.
+    /// Converts the result of a read beside a reset.
     fn read(&self, end: Option<CommandResult>) -> CardRead {
         match end {
             Some(CommandResult::Answered(answer)) => self.layout_read(&answer.json),
@@ -222,7 +221,7 @@ impl RestClient {
     }
 }
 
-/// Returns the error of the port for the end of a call that writes.
+/// Converts the error of a write call to that of the port.
 fn write_error(error: CallError) -> WriteError {
     match error {
         CallError::Portal(error) => WriteError::NotSent(error),

@@ -1,4 +1,4 @@
-//! What a reader asks the portal, in the portal's words.
+//! Queries of a reader, in the portal's terms.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,10 @@ use crate::i18n::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
 use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
 
-/// The most values that are put into the list of one filter, so that its answer fits on one page of
-/// 50.
+/// Maximum number of values in the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
 
-/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is
-/// asked.
+/// Requested fields of a person. Portals up to 24.200 send all fields in any case.
 const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
 
 impl PageItem for Person {
@@ -54,9 +52,9 @@ impl PageItem for Department {
 }
 
 impl RestClient {
-    /// Asks who the caller is, and how many active people there are.
+    /// Reads the caller and the number of active people.
     pub(crate) async fn identify(&self) -> Result<Identity, PortalError> {
-        // The first page of everybody's list, which tells how many there are.
+        // The first page of all people, which names their number.
         let count = active_people().with("start", "0");
         let commands = [BatchCommand::new(PROFILE), count];
         let command = |number: usize| {
@@ -82,12 +80,12 @@ impl RestClient {
         let listed = listed
             .ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
         let active_users = count.total.unwrap_or(listed.len() as u64);
-        // Every start must be whole: a single fraction can by chance be none.
+        // Every start must be whole: a single fraction can be whole by chance.
         let starts = [caller.batch_times.start, caller.times.start, count.times.start];
         let whole =
             starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
-        // `user.get` belongs to another module than the cards; both are of one release unless their
-        // owner mixed them.
+        // `user.get` belongs to another module than the cards; both have one release unless the
+        // modules were updated separately.
         let select = select(&count.json, &PERSON_FIELDS);
         let release_sign = match (whole, profile.time_zone_offset, select) {
             (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
@@ -110,8 +108,8 @@ impl RestClient {
         })
     }
 
-    /// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
-    /// the filter, and everybody is listed.
+    /// Counts the employees. The portal counts them; if its page shows a guest, it ignored the
+    /// filter, and all people are listed.
     pub(crate) async fn employees(&self) -> Result<u32, PortalError> {
         let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
         let mut end = None;
@@ -159,8 +157,8 @@ impl RestClient {
         keys: &[CardKey],
         sink: &mut dyn CardSink,
     ) -> Result<(), PortalError> {
-        // A number that is not in the list cannot come; the caller's profile would be the harmless
-        // thing to ask.
+        // A number outside of the list cannot occur; the caller's profile would be a harmless
+        // request.
         let command = |number: usize| match keys.get(number) {
             Some(key) => BatchCommand::for_card(GET, *key),
             None => BatchCommand::new(PROFILE),
@@ -176,7 +174,7 @@ impl RestClient {
         self.read_all(keys.len(), resets, &command, &mut take).await
     }
 
-    /// What the end of a read means for the card.
+    /// Converts the result of a read for the card.
     fn card_read(&self, end: ReadResult) -> CardRead {
         match end {
             ReadResult::Answered(answer) => self.layout_read(&answer.json),
@@ -185,7 +183,7 @@ impl RestClient {
         }
     }
 
-    /// What a result of `get` means for the card.
+    /// Converts a result of `get` for the card.
     pub(super) fn layout_read(&self, json: &RawValue) -> CardRead {
         match self.layout_cache.layout(json) {
             Ok(layout) => CardRead::Read(layout),
@@ -206,7 +204,7 @@ fn listings(query: &PeopleQuery) -> Vec<PagedQuery> {
                 likely: ids.len() as u64,
             })
             .collect(),
-        // One command each: that the filter takes a list of addresses is promised nowhere.
+        // One command each: no documentation promises that the filter takes a list of addresses.
         PeopleQuery::Emails(emails) => emails
             .iter()
             .map(|email| PagedQuery {
@@ -232,7 +230,7 @@ fn filtered(field: &str, values: &[impl std::fmt::Display]) -> BatchCommand {
     })
 }
 
-/// The query for everybody who is active.
+/// Returns the query for all active people.
 fn active_people() -> BatchCommand {
     person_query().with("FILTER[ACTIVE]", "Y")
 }
@@ -246,7 +244,7 @@ fn person_query() -> BatchCommand {
         })
 }
 
-/// Asks for an order. Without one the portal promises none, and pages may overlap.
+/// Requests an order. Without one the portal guarantees none, and pages may overlap.
 fn sorted(command: BatchCommand) -> BatchCommand {
     command.with("sort", "ID").with("order", "ASC")
 }

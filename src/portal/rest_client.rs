@@ -1,16 +1,18 @@
-//! One call of the portal: sent, judged, and repeated for as long as that is safe and reasonable.
+//! REST client: one call of the portal, sent, judged, and repeated for as long as that is safe and
+//! reasonable.
 //!
-//! The rules for trouble, all in this one loop:
+//! Rules for failures:
 //!
-//! * refused because of a limit: surely not executed. The limiter learns, the call waits and is sent again.
-//! * no connection: surely not sent. Sent again after a pause.
+//! * refused because of a limit: certainly not executed. The limiter learns, the call waits and is
+//!   repeated.
+//! * no connection: certainly not sent. Repeated after a pause.
 //! * rejected: no request can succeed. The client remembers it and sends nothing more.
-//! * anything unclear: a call that only reads is sent again after a pause.
+//! * any other failure: a call that only reads is repeated after a pause.
 //!
-//! A call that writes is sent again only if it surely was not processed. Any other answer without a
-//! result is given back.
+//! A call that writes is repeated only if it was certainly not processed. Any other answer without
+//! a result is returned.
 //!
-//! All repeats draw on one [`RetryBudget`], whoever asks for them.
+//! All retries draw on one [`RetryBudget`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -32,19 +34,18 @@ use super::{EventHook, Limit, PortalEvent, PortalSettings, RequestMetrics, Retry
 use crate::model::PortalId;
 use crate::ports::{IndeterminateCause, Lane, PortalError, Refusal, Rejection};
 
-/// How long a limit may stand in the way of one call: longer than the ten minutes over which the
-/// portal adds up its operating time.
+/// Timeout of one call for a limit: longer than the ten minutes over which the portal adds up its
+/// operating time.
 pub(super) const LIMIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// How long an address is tried that has never answered, or with nothing but web pages that call
-/// themselves a success: it is more likely misspelt than down.
+/// Timeout of a host that has never answered, or only with web pages that claim success: its name
+/// is more likely misspelled than the host down.
 const FIRST_CONTACT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After how many failures of one call, while others succeed, it is the call that is to blame and
-/// not the portal.
+/// Number of failures of one call, while others succeed, after which the call itself is the cause.
 const MAX_OWN_FAILURES: u32 = 3;
 
-/// What every reader and writer of one portal shares.
+/// Shared state of every reader and writer of one portal.
 pub(crate) struct RestClient {
     transport: Box<dyn Transport>,
     pub(super) portal: PortalId,
@@ -64,24 +65,24 @@ struct ClientState {
     metrics: RequestMetrics,
     latency: Latency,
     resets: CurrentChunk,
-    /// Repeats that are owed: see [`RetryBudget::retries`].
+    /// Retries that are used up: see [`RetryBudget::retries`].
     retry_debt: f64,
     last_success: Option<Instant>,
 }
 
-/// One request.
+/// Request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) body: Vec<u8>,
     pub(crate) weights: CallWeights,
-    /// The rate limiter has admitted the request already: it leaves at once, or its caller admits
-    /// it anew.
+    /// `true` if the rate limiter has admitted the request already: it leaves at once, or its
+    /// caller admits it again.
     pub(crate) admitted: bool,
 }
 
 impl Request {
-    /// How many commands it has; a call without a batch is one.
+    /// Returns the number of commands; a call without a batch is one.
     fn commands(&self) -> usize {
         self.weights.iter().filter(|(method, _)| *method != BATCH).map(|(_, count)| *count).sum()
     }
@@ -90,22 +91,22 @@ impl Request {
 /// Times of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RoundTrip {
-    /// Moment at which it was sent, by the limiter's time.
+    /// The time of sending, by the limiter's clock.
     pub(crate) sent: Duration,
-    /// Time until the answer was there.
+    /// The time until the answer.
     pub(crate) time: Duration,
 }
 
-/// How a call ended without a result.
+/// Error of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// Nothing more can be done with the portal.
+    /// The portal cannot be used any more.
     Portal(PortalError),
     /// The portal refused this call; nothing was done.
     Refused(Refusal),
-    /// No usable answer to a request that reads.
+    /// No usable answer to a read request.
     Broken(String),
-    /// An answer to a request that writes, which does not tell whether the portal executed it.
+    /// An answer to a write request that does not tell if the portal executed it.
     Indeterminate(String, IndeterminateCause),
 }
 
@@ -131,8 +132,8 @@ impl RestClient {
         }
     }
 
-    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is
-    /// given the times of the request.
+    /// Makes a call. `read` converts the result, and may find it invalid; it gets the times of the
+    /// request.
     pub(crate) async fn call<T>(
         &self,
         request: &Request,
@@ -167,7 +168,7 @@ impl RestClient {
                             ),
                             false,
                         ),
-                        // A proxy that has let requests pass may be starting anew.
+                        // A proxy that has let requests pass may be restarting.
                         false => (ResponseError::Broken(FailureClass::Transient, text), false),
                     }
                 }
@@ -206,9 +207,9 @@ impl RestClient {
         }
     }
 
-    /// Returns the error for an answer to a request that writes. No refusal proves that the portal
-    /// executed none of it, so that nothing is concluded from one here, not even that the
-    /// credential is dead: the read-back that follows tells.
+    /// Returns the error for an answer to a write request. No refusal proves that the portal
+    /// executed none of it, so that no conclusion follows, not even that the credential is invalid:
+    /// the read-back that follows tells.
     fn indeterminate(
         &self,
         request: &Request,
@@ -253,8 +254,7 @@ impl RestClient {
             Lane::Planned if !request.admitted => Some(self.connections.acquire().await),
             Lane::Planned | Lane::Compensation => None,
         };
-        // A compensation is tried all the same: the answer that is remembered may have been a stray
-        // one.
+        // A compensation is tried all the same: the remembered answer may have been a stray one.
         let rejected = || self.rejected.get().filter(|_| lane == Lane::Planned).cloned();
         if let Some(error) = rejected() {
             return Err(error);
@@ -296,7 +296,7 @@ impl RestClient {
         });
     }
 
-    /// Records how long a batch took: see [`Latency::record`].
+    /// Records the duration of a batch: see [`Latency::record`].
     pub(super) fn record_latency(
         &self,
         commands: usize,
@@ -306,7 +306,7 @@ impl RestClient {
         self.with(|state| state.latency.record(commands, time, finishes));
     }
 
-    /// Pauses before a request that never left is tried again.
+    /// Pauses before the retry of a request that never left.
     pub(super) async fn retry_unsent(
         &self,
         text: String,
@@ -324,8 +324,8 @@ impl RestClient {
         self.back_off(text, pause, retry.lane()).await
     }
 
-    /// Pauses before a request that may have been carried out, and only reads, is sent again; or
-    /// gives it back.
+    /// Pauses before the retry of a read request that may have been executed, or returns its
+    /// failure.
     async fn retry_read(
         &self,
         request: &Request,
@@ -341,13 +341,13 @@ impl RestClient {
         let others_succeed = last_success > retry.since();
         let commands = request.commands();
         let own_fault = match class {
-            // The same commands will break the portal again: better find the one at once.
+            // The same commands will fail again: bisection finds the bad one at once.
             FailureClass::Persistent => commands > 1 || retry.attempts() >= MAX_OWN_FAILURES,
             FailureClass::NotAPortal | FailureClass::Transient => {
                 retry.attempts() >= MAX_OWN_FAILURES && others_succeed
             }
         };
-        // Half of the patience is kept for the halves.
+        // Half of the retry budget is kept for the halves.
         let worn = retry.budget_half_spent(&self.budget)
             && retry.attempts() >= MAX_OWN_FAILURES
             && commands > 1;
@@ -372,13 +372,12 @@ impl RestClient {
         self.back_off(text, pause, retry.lane()).await
     }
 
-    /// Returns whether nothing has shown yet that a portal is there.
+    /// Returns `true` if no answer has shown yet that the host is a portal.
     fn is_first_contact(&self) -> bool {
         self.with(|state| state.last_success.is_none())
     }
 
-    /// How long to try an address of which nothing shows that a portal is there, unless it has
-    /// answered before.
+    /// Returns the timeout of a host without a sign of a portal, unless it has answered before.
     fn first_contact_timeout(&self, last_success: Option<Instant>) -> Duration {
         match last_success {
             Some(_) => self.budget.max_elapsed,
@@ -392,13 +391,13 @@ impl RestClient {
         self.admission.pause_in(pause, lane).await.map_err(CallError::Portal)
     }
 
-    /// Notes that commands, or a whole list, are asked for again.
+    /// Counts the retry of commands, or of a whole list.
     pub(super) fn count_retry(&self, reason: String) {
         self.with(|state| state.metrics.retried += 1);
         (self.events)(PortalEvent::ReadRetried { reason });
     }
 
-    /// Takes one repeat from the budget. False if there is none left: the portal fails more than it
+    /// Spends one retry. Returns `false` if the budget is exhausted: the portal fails more than it
     /// answers.
     pub(super) fn try_spend_retry(&self) -> bool {
         self.with(|state| {
@@ -408,13 +407,12 @@ impl RestClient {
         })
     }
 
-    /// Remembers that nothing can succeed, and puts it into the port's words.
+    /// Remembers that no request can succeed, and converts the refusal.
     pub(super) fn reject(&self, rejection: Rejection, refusal: Refusal) -> PortalError {
         let error =
             PortalError::Rejected { rejection, code: refusal.code, message: refusal.message };
         match rejection {
-            // The right to one section, or the section itself, may be missing while others are
-            // there.
+            // The right to one section, or the section itself, may be missing while others exist.
             Rejection::MissingRight | Rejection::NotAllowed | Rejection::NotAPortal => error,
             Rejection::Credentials
             | Rejection::OwnerDismissed
@@ -430,7 +428,7 @@ impl RestClient {
     }
 
     /// Records that the portal refused a method in a request that was sent at `sent`, because of a
-    /// limit. The limiter makes all requests that it concerns wait.
+    /// limit. The limiter delays all affected requests.
     pub(super) fn on_throttled(&self, limit: Limit, method: &str, sent: Duration) {
         let now = self.admission.now();
         self.admission.limiter().on_throttled(limit, method, sent, now);
@@ -438,7 +436,7 @@ impl RestClient {
         (self.events)(PortalEvent::Throttled(limit));
     }
 
-    /// Notes that a batch is sent again in halves.
+    /// Counts the bisection of a batch.
     pub(super) fn count_split(&self, commands: usize, reason: &str) {
         self.with(|state| state.metrics.retried += 1);
         (self.events)(PortalEvent::BatchSplit { commands, reason: reason.to_owned() });
@@ -449,7 +447,7 @@ impl RestClient {
         workload.chunk_size(self.max_connections, self.budget().available)
     }
 
-    /// Returns the size of the next chunk of resets, of which so many targets remain.
+    /// Returns the size of the next chunk of resets.
     pub(super) fn next_resets(&self, workload: &Workload) -> usize {
         let size = self.chunk_size(workload);
         self.with(|state| state.resets.next(workload.items, size))
@@ -466,7 +464,7 @@ impl RestClient {
         self.with(|state| state.latency.command_seconds())
     }
 
-    /// How many requests may be in flight at once.
+    /// Returns the number of requests that may be in flight at once.
     pub(super) fn connections(&self) -> usize {
         self.max_connections
     }
@@ -484,7 +482,7 @@ impl RestClient {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut ClientState) -> T) -> T {
-        // Numbers only: a panic while they were held cannot have left them in a state that matters.
+        // Numbers only: a panic while they were locked leaves a valid state.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -507,7 +505,7 @@ impl RequestMetrics {
     }
 }
 
-/// A refusal of one command, with the method in its message.
+/// Adds the method to the message of a refusal.
 pub(super) fn with_method_name(method: &str, refusal: Refusal) -> Refusal {
     let Refusal { code, message } = refusal;
     let message =
@@ -515,7 +513,7 @@ pub(super) fn with_method_name(method: &str, refusal: Refusal) -> Refusal {
     Refusal { code, message }
 }
 
-/// A refusal in one line.
+/// Returns a refusal in one line.
 pub(crate) fn describe(refusal: &Refusal) -> String {
     match (refusal.code.as_str(), refusal.message.as_str()) {
         ("", "") => "refused without a word".to_owned(),

@@ -1,11 +1,10 @@
-//! The webhook address: the one secret of the whole program.
+//! Webhook URL: the one secret of the whole program.
 //!
-//! Whoever has it can do with the portal what its owner can do. So the text is checked once, here,
-//! and then kept in a type that cannot be shown: `Debug` and `Display` print
-//! `https://host/rest/<user>/***/`, and no error repeats what was typed. The secret is also made
-//! known to the mask of everything that is written, because a portal may repeat it in an answer.
-//! Plain http is accepted for this machine alone, because the portal refuses it anyway and a
-//! redirect to https would turn a call into one without parameters.
+//! It gives its holder all rights of its owner. The text is checked once, here, and then kept in a
+//! type that cannot be printed: `Debug` and `Display` write `https://host/rest/<user>/***/`, and no
+//! error repeats the input. The secret is also registered in the mask of all output, because a
+//! portal may repeat it in an answer. Plain http is accepted for this machine alone, because the
+//! portal refuses it anyway and a redirect to https would turn a call into one without parameters.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,7 +16,7 @@ use thiserror::Error;
 use crate::diagnostic::register_secret;
 use crate::model::PortalId;
 
-/// A checked webhook address. A clone holds the secret too; it is wiped from memory when dropped.
+/// Checked webhook URL. A clone holds the secret too; it is wiped from memory on drop.
 #[derive(Clone)]
 pub struct WebhookUrl {
     portal: PortalId,
@@ -26,22 +25,22 @@ pub struct WebhookUrl {
     address: SecretString,
 }
 
-/// How the portal is reached.
+/// Channel to the portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     /// Plain http to this machine.
     PlainLocal,
-    /// TLS to this machine, where a proxy makes no sense.
+    /// TLS to this machine, without a proxy.
     Local,
-    /// TLS to anywhere else.
+    /// TLS to any other host.
     Remote,
 }
 
-/// Why a text is no webhook address. The text is never repeated, since a misspelt secret is still
-/// most of a secret.
+/// Error: a text is not a webhook URL. The text is never repeated, since a misspelled secret is
+/// still most of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
-    /// It is not a web address at all.
+    /// The text is not a URL.
     #[error("{}", tr!("the webhook is not a web address of the form https://portal/rest/1/secret/"))]
     NotAnAddress,
     /// It is plain http to another machine.
@@ -56,13 +55,13 @@ pub enum WebhookUrlError {
 }
 
 impl WebhookUrl {
-    /// Checks an address. White space around it and a method name behind the secret are tolerated
-    /// and cut.
+    /// Parses a URL. White space around it and a method name behind the secret are tolerated and
+    /// cut.
     ///
     /// # Errors
     ///
-    /// If it is no web address, not safe, or not of the form of a webhook. The error never holds
-    /// the secret.
+    /// If it is not a URL, not safe, or not of the form of a webhook. The error never holds the
+    /// secret.
     pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
         let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {
@@ -83,7 +82,7 @@ impl WebhookUrl {
             }
             _ => return Err(WebhookUrlError::NotAWebhook),
         };
-        // In `/rest/api/1/SECRET/`, the address of REST 3, neither is what stands in its place.
+        // In `/rest/api/1/SECRET/`, the URL of REST 3, both parts stand one place further.
         if user.eq_ignore_ascii_case("api") && secret.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(WebhookUrlError::NotAWebhook);
         }
@@ -111,22 +110,22 @@ impl WebhookUrl {
         })
     }
 
-    /// Which portal it is: the host, with the port if it is not the scheme's usual one.
+    /// Returns the portal: the host, with the port if it is not the scheme's default.
     pub fn portal(&self) -> PortalId {
         self.portal.clone()
     }
 
-    /// Returns whether the portal is reached by TLS, which needs certificates.
+    /// Returns `true` if the portal is reached by TLS, which needs certificates.
     pub fn is_https(&self) -> bool {
         self.channel != Channel::PlainLocal
     }
 
-    /// How the portal is reached.
+    /// Returns the channel to the portal.
     pub(crate) fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// The full address of a method. It holds the secret: only the transport may call this, and
+    /// Returns the full URL of a method. It holds the secret: only the transport may call this, and
     /// nothing may print it.
     pub(crate) fn method_url(&self, method: &str) -> Option<Url> {
         Url::parse(self.address.expose_secret()).ok()?.join(method).ok()
@@ -145,8 +144,8 @@ impl fmt::Display for WebhookUrl {
     }
 }
 
-/// Whether an address is of this machine; none if it has no host. A name other than `localhost` is
-/// never looked up.
+/// Returns `true` if a URL is of this machine; `None` if it has no host. A name other than
+/// `localhost` is never looked up.
 fn is_local(url: &Url) -> Option<bool> {
     let host = url.host_str()?;
     let literal = host.trim_start_matches('[').trim_end_matches(']');

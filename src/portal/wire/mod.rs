@@ -1,14 +1,13 @@
-//! What the portal answers, byte for byte: pure functions from an answer to values.
+//! Wire format: pure functions from an answer of the portal to values.
 //!
-//! Two steps: [`decode`] judges a whole answer (status, content type, body) and gives its result or
-//! the [`ResponseError`]; [`BatchResponse::from_success`] and the functions of [`people`] and [`card`] read results.
-//! Nothing here asks the network or keeps state, so that recordings of a real portal can be put in
-//! directly.
+//! Two steps: [`decode`] classifies a whole answer (status, content type, body) and returns its
+//! result or the [`ResponseError`]; [`BatchResponse::from_success`] and the functions of [`people`]
+//! and [`card`] parse results. The module has no I/O and no state, so that recordings of a real
+//! portal can be put in directly.
 //!
-//! The portal is written in PHP, and its answers show it: everything empty is a list, a list with
+//! The portal is written in PHP, and its answers show it: every empty value is a list, a list with
 //! gaps is an object, numbers come as text, an error may have an empty code, and a batch in which
-//! everything failed is answered with 200. Each of these forms is accepted here, once, so that
-//! nobody outside has to know them.
+//! everything failed is answered with 200. Each of these forms is accepted here, once.
 
 mod batch;
 pub mod card;
