@@ -1,4 +1,4 @@
-//! One request and its answer.
+//! Handler of one request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,14 +19,14 @@ use super::server_state::ServerState;
 use super::state::Release;
 use super::time::{clock_text, now, time};
 
-/// A running portal.
+/// Running portal.
 #[derive(Debug)]
 pub(super) struct EmulatedPortal {
     server: Mutex<ServerState>,
     started: Instant,
 }
 
-/// A request on its way: who calls, in which number, since when.
+/// Request in progress: its caller, its number, its start.
 pub(super) struct RequestContext {
     pub(super) request: u64,
     pub(super) caller: Caller,
@@ -39,8 +39,7 @@ impl EmulatedPortal {
     }
 
     pub(super) fn server(&self) -> MutexGuard<'_, ServerState> {
-        // A panic in another request does not spoil the state: every change is made whole under one
-        // lock.
+        // A panic in another request leaves a valid state: every change is made under one lock.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,7 +84,7 @@ impl EmulatedPortal {
             }
         }
         let reply = if self.server().limits.cut_long_requests {
-            // What was done until then stays done.
+            // Commands executed so far stay executed.
             match tokio::time::timeout(MAX_REQUEST_TIME, self.execute(number, &target, &incoming))
                 .await
             {
@@ -98,7 +97,8 @@ impl EmulatedPortal {
         injections.iter().fold(reply, inject_after)
     }
 
-    /// What a fault makes of a request before it is carried out; nothing if it goes on.
+    /// Returns the reply of a fault that applies before the execution; `None` if the request goes
+    /// on.
     async fn inject_before(&self, injection: &Injection, target: &RequestTarget) -> Option<Reply> {
         let release = self.server().state.release;
         match injection.effect {
@@ -132,7 +132,7 @@ impl EmulatedPortal {
         }
     }
 
-    /// Carries out one request, alone or a batch.
+    /// Executes one request, alone or a batch.
     async fn execute(
         &self,
         number: u64,
@@ -176,8 +176,7 @@ impl EmulatedPortal {
         }
     }
 
-    /// Everything before the call itself: the portal's state, the method, the credential, the
-    /// right, the parameters.
+    /// Prepares a call: the portal's state, the method, the credential, the right, the parameters.
     fn open(
         &self,
         number: u64,
@@ -233,8 +232,8 @@ impl EmulatedPortal {
         ))
     }
 
-    /// Whether a fault leaves a command of a batch out: it is not carried out, and the answer does
-    /// not name it.
+    /// Returns `true` if a fault skips a command of a batch: it is not executed, and the answer
+    /// does not name it.
     pub(super) fn skips_command(&self, call: &RequestContext, method: &str) -> bool {
         let mut server = self.server();
         let injections = server.faults.inject_into_batch_command(&method.to_ascii_lowercase());
@@ -245,7 +244,7 @@ impl EmulatedPortal {
         !injections.is_empty()
     }
 
-    /// Carries out one call, alone or in a batch. Gives the answer and its `time`.
+    /// Executes one call, alone or in a batch. Returns the answer and its `time`.
     pub(super) fn command(
         &self,
         call: &RequestContext,
@@ -334,7 +333,7 @@ impl EmulatedPortal {
         Ok((listed?, time(server.state.release, started, operating)))
     }
 
-    /// The answer to a call that failed.
+    /// Returns the answer to a call that failed.
     fn refusal(&self, target: &RequestTarget, release: Release, failure: &MethodError) -> Reply {
         match failure {
             MethodError::Fatal => Reply::html(500, ""),
@@ -344,7 +343,7 @@ impl EmulatedPortal {
         }
     }
 
-    /// An answer in the form that the address asks for.
+    /// Encodes an answer in the format of the address.
     fn encoded(&self, target: &RequestTarget, status: u16, body: &PhpValue) -> Reply {
         let (content_type, body) = match target.format {
             ResponseFormat::Json => (JSON, encode::json(body)),
@@ -354,15 +353,15 @@ impl EmulatedPortal {
     }
 }
 
-/// The number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a
+/// Number of values of a `set` in a batch that every portal reads: PHP's default is 1000 in a
 /// command.
 const MAX_SET_VALUES: usize = 900;
 
-/// Whether a call is a request of its own.
+/// Context of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallContext {
-    /// It is.
+    /// The call is a request of its own.
     Single,
-    /// It is one of a batch.
+    /// The call is a command of a batch.
     InBatch,
 }

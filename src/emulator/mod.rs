@@ -1,9 +1,9 @@
-//! A stand-in for a Bitrix24 portal, over HTTP.
+//! Emulator of a Bitrix24 portal, over HTTP.
 //!
 //! It answers the REST methods that deal with lead cards as the portal does: every silent
-//! fall-back, every odd form of an answer, in three releases. It shares nothing with recard's
-//! client, not a type and not the name of a method, so that it can be a witness; and it keeps a
-//! list of *complaints*, requests that a careful client would never send.
+//! fallback, every odd form of an answer, in three releases. It shares nothing with recard's
+//! client, neither a type nor the name of a method, so that it is an independent check; and it
+//! records *complaints*, requests that a careful client would never send.
 //!
 //! # In a test
 //!
@@ -14,7 +14,7 @@
 //!
 //! let portal = Emulator::start().await?;
 //! let webhook = portal.webhook_url(1).unwrap(); // http://127.0.0.1:PORT/rest/1/emulator00000001/
-//! // … let your program talk to it …
+//! // … run your program against it …
 //! assert_eq!(portal.counters().rows_removed, 0);
 //! assert!(portal.complaints().is_empty());
 //! # assert!(webhook.ends_with("/rest/1/emulator00000001/"));
@@ -22,34 +22,33 @@
 //! # }
 //! ```
 //!
-//! It listens on a free port of the loopback address and ends when it is dropped. From other
-//! languages: `recard emulate --ready-file FILE` writes the addresses and webhooks into a file once
-//! it listens, and everything below is had over its control address (`GET /complaints`, `PUT
-//! /faults`, …).
+//! It listens on a free loopback port and ends on drop. For other languages, `recard emulate
+//! --ready-file FILE` writes the addresses and webhooks into a file once it listens, and the
+//! functions below are available at its admin address (`GET /complaints`, `PUT /faults`, …).
 //!
-//! # What is imitated
+//! # Emulated behavior
 //!
-//! Sections are those of the behaviour notes, `docs/portal-behaviour.md`.
+//! Sections are those of the behavior notes, `docs/portal-behaviour.md`.
 //!
-//! | what | section |
+//! | behavior | section |
 //! |---|---|
 //! | addresses, suffixes, letter case, verbs; lost bodies; JSON, forms, multipart, query strings; `max_input_vars` | 1, 2 |
 //! | how user ids, scopes, extras and entry types are read | 3 |
-//! | the options table: personal, common and common-default rows, switches; names without regard to letter case | 4 |
+//! | the options table: personal, common and common-default rows, switches; names in any letter case | 4 |
 //! | `get`, `set`, `reset`, `forceCommonScopeForAll` of `crm.lead.details.configuration.*` and `crm.item.*` | 5, 6 |
 //! | old releases, whose `get` and `set` work on the caller | 5.5 |
-//! | the protective filter: the kinds of rule that were observed, not all of the vendor's | 5.6 |
-//! | who may do what, by release | 7 |
+//! | the protective filter: the observed kinds of rules, not all of the vendor's | 5.6 |
+//! | permissions, by release | 7 |
 //! | forms of answers, JSON and XML; errors and statuses | 8 |
 //! | `batch`: halt, references, forms of the maps, limits | 9 |
-//! | the counter of requests, operating time, the cut after 60 seconds; off unless asked for | 10 |
+//! | the counter of requests, operating time, the cut after 60 seconds; off by default | 10 |
 //! | `user.get`, `department.get`: filters, sorting, paging and their traps | 11 |
 //! | `profile`, `scope`, `methods`, `method.get`, `server.time`, `user.current`, `user.admin` | 12 |
 //! | three releases: 26.250, 24.300, 24.200 | 13 |
 //!
-//! Not imitated: other methods (they are refused, with a complaint); OAuth; custom views, and what
+//! Not emulated: other methods (they are refused, with a complaint); OAuth; custom views, and what
 //! the interface itself writes; the front servers of the cloud; translated texts; guests as
-//! callers; the order in which people come when nobody asks for one (here it is by id); answers
+//! callers; the order of people without a requested one (here it is by id); answers
 //! that cannot be encoded; most of the words that the protective filter knows.
 //!
 //! # How it fails
@@ -65,13 +64,13 @@
 //! | `rate-limit` | 503 `QUERY_LIMIT_EXCEEDED`, nothing done |
 //! | `operating-time` | 429 `OPERATION_TIME_LIMIT`, nothing done |
 //! | `overload` | 401 `OVERLOAD_LIMIT`, nothing done |
-//! | `access-denied` | 401 `ACCESS_DENIED`, as if REST were not in the plan, nothing done |
+//! | `access-denied` | 401 `ACCESS_DENIED`, as if REST were not in the plan, nothing executed |
 //! | `expire-webhook` | 401 `INVALID_CREDENTIALS`, from now on, until another script or state |
-//! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is carried out |
+//! | `html-before`, `html-after` | 502 and a page of HTML, before or after the request is executed |
 //! | `html-ok` | 200 and a page of HTML, nothing done |
 //! | `redirect` | 302 to another address, nothing done |
-//! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is carried out |
-//! | `truncate` | carried out, and the answer ends in the middle |
+//! | `cut-before`, `cut-after` | the connection ends without an answer, before or after the request is executed |
+//! | `truncate` | executed, and the answer ends in the middle |
 //! | `slow` | answered after `ms` milliseconds |
 //! | `answer` | answered with this `status` (200 to 599) and `body`; nothing done, or all of it with `"executed": true` |
 //!
@@ -80,10 +79,10 @@
 //! | `fail-command` | the command is refused with `ERROR_CORE`, nothing done; in a batch, the others go on |
 //! | `limit-command` | the command is refused with `OPERATION_TIME_LIMIT`, nothing done |
 //! | `rate-limit-command` | the command is refused with `QUERY_LIMIT_EXCEEDED`, nothing done |
-//! | `skip-command` | of a batch alone: the command is not carried out, and the answer does not name it |
+//! | `skip-command` | of a batch alone: the command is not executed, and the answer does not name it |
 //! | `answer-command` | the command is answered with the error `code`; nothing done, or all of it with `"executed": true` |
-//! | `fatal` | the handler breaks down in the command: status 500 for the whole request, earlier commands are done |
-//! | `save` | just before the command is carried out, a person saves a card: `row` with `user_id`, `name` and `value` |
+//! | `fatal` | the handler fails in the command: status 500 for the whole request, earlier commands are executed |
+//! | `save` | just before the command is executed, a person saves a card: `row` with `user_id`, `name` and `value` |
 //!
 //! ```json
 //! [{"method": "batch", "nth": 3, "do": "cut-after"},
@@ -93,18 +92,18 @@
 //!   "row": {"user_id": 7, "name": "lead_details", "value": [{"name": "main", "title": "New"}]}}]
 //! ```
 //!
-//! # What it complains about
+//! # Complaints
 //!
-//! | kind | what was sent |
+//! | kind | request |
 //! |---|---|
-//! | `bad-user-id` | an id that the portal reads as the caller, as person 1 or as nobody |
-//! | `bad-scope`, `missing-extras`, `bad-lead-type`, `unknown-extras` | what leads to another row than it seems to |
+//! | `bad-user-id` | an id that the portal reads as the caller, as user 1 or as no user |
+//! | `bad-scope`, `missing-extras`, `bad-lead-type`, `unknown-extras` | parameters that lead to another row than they seem to |
 //! | `unknown-parameter`, `unknown-filter` | names that the portal ignores |
-//! | `lost-body`, `bad-content-type`, `not-post`, `dropped-values` | a request that is not read as it was meant, or may not be next time |
-//! | `reference`, `unencoded-command`, `bad-command`, `bad-halt`, `unnamed-commands`, `long-batch`, `empty-batch`, `set-in-batch` | a batch that does something else than it says |
+//! | `lost-body`, `bad-content-type`, `not-post`, `dropped-values` | a request that the portal misreads, or may misread |
+//! | `reference`, `unencoded-command`, `bad-command`, `bad-halt`, `unnamed-commands`, `long-batch`, `empty-batch`, `set-in-batch` | a batch with another effect than it seems to have |
 //! | `unsorted-list` | pages without an order |
-//! | `unknown-method`, `not-imitated` | methods that the portal, or the emulator, does not have |
-//! | `force` | the removal of everybody's cards |
+//! | `unknown-method`, `not-imitated` | methods that the portal, or the emulator, lacks |
+//! | `force` | the removal of all people's cards |
 
 mod admin_api;
 mod batch;
@@ -155,20 +154,20 @@ use handler::EmulatedPortal;
 use server::{AdminAccess, Endpoint};
 use server_state::ServerState;
 
-/// How an emulator starts.
+/// Options of an emulator.
 #[derive(Clone, Debug)]
 pub struct EmulatorOptions {
-    /// Where the portal listens; a free port of the loopback address unless said.
+    /// The address of the portal; by default a free loopback port.
     pub listen: SocketAddr,
-    /// Where its control listens; a free port of the loopback address unless said.
+    /// The address of the admin API; by default a free loopback port.
     pub control: SocketAddr,
-    /// What the portal holds.
+    /// The content of the portal.
     pub seed: Seed,
-    /// Another release than the one of the seed.
+    /// The release, if it differs from that of the seed.
     pub release: Option<Release>,
-    /// Which limits are on; none unless said.
+    /// The limits; none by default.
     pub limits: Limits,
-    /// How long each command takes; no time unless said.
+    /// The duration of each command; zero by default.
     pub command_time: Duration,
 }
 
@@ -186,16 +185,16 @@ impl Default for EmulatorOptions {
     }
 }
 
-/// A webhook of the emulated portal.
+/// Webhook of the emulated portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its owner.
+    /// The owner.
     pub user: i64,
-    /// Its address, with a slash at the end.
+    /// The URL, with a slash at the end.
     pub url: String,
 }
 
-/// A running portal. It ends when it is dropped.
+/// Running emulator. It ends on drop.
 #[derive(Debug)]
 pub struct Emulator {
     portal: Arc<EmulatedPortal>,
@@ -210,16 +209,16 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn start() -> io::Result<Self> {
         Self::start_with(EmulatorOptions::default()).await
     }
 
-    /// Starts a portal as told.
+    /// Starts a portal with options.
     ///
     /// # Errors
     ///
-    /// If an address cannot be had, or the seed is not the state of a portal.
+    /// If an address is not available, or the seed is not the state of a portal.
     pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
         let EmulatorOptions { listen, control, seed, release, limits, command_time } = options;
         let mut state = seed
@@ -251,17 +250,17 @@ impl Emulator {
         Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, endpoints })
     }
 
-    /// The address in front of webhooks: `http://127.0.0.1:PORT/rest`.
+    /// Returns the URL in front of webhooks: `http://127.0.0.1:PORT/rest`.
     pub fn rest_url(&self) -> String {
         format!("http://{}/rest", self.rest)
     }
 
-    /// The address of the control: `http://127.0.0.1:PORT`.
+    /// Returns the URL of the admin API: `http://127.0.0.1:PORT`.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
 
-    /// All webhooks of the portal.
+    /// Returns all webhooks of the portal.
     pub fn webhooks(&self) -> Vec<Webhook> {
         let server = self.portal.server();
         let url = |row: &state::WebhookRow| {
@@ -275,22 +274,22 @@ impl Emulator {
             .collect()
     }
 
-    /// The first webhook of a person.
+    /// Returns the first webhook of a person.
     pub fn webhook_url(&self, user: i64) -> Option<String> {
         self.webhooks().into_iter().find(|webhook| webhook.user == user).map(|webhook| webhook.url)
     }
 
-    /// What was seen so far.
+    /// Returns the counters.
     pub fn counters(&self) -> Counters {
         self.portal.server().counters.clone()
     }
 
-    /// What a careful client would never have sent.
+    /// Returns the requests that a careful client would never have sent.
     pub fn complaints(&self) -> Vec<Complaint> {
         self.portal.server().complaints.clone()
     }
 
-    /// The whole state: `variant`, `environment`, `portal`, `options`.
+    /// Returns the whole state: `variant`, `environment`, `portal`, `options`.
     pub fn state(&self) -> Value {
         self.portal.server().state.to_json()
     }
@@ -299,26 +298,25 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// If the value is not the state of a portal; then nothing changes.
+    /// If the value is not the state of a portal; then the state stays.
     pub fn set_state(&self, state: &Value) -> Result<(), StateError> {
         let state = state::PortalState::from_json(state)?;
         admin_api::replace(&mut self.portal.server(), state);
         Ok(())
     }
 
-    /// A number that grows whenever a row changes: tells whether the state must be saved.
+    /// Returns a number that grows with every change of a row: it tells if the state must be saved.
     pub fn changes(&self) -> u64 {
         self.portal.server().state.changes
     }
 
-    /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes.
-    /// Each rule has `do` (what happens), and may have `method`, `inside`, `nth`, `from`, `every`,
-    /// `probability` with `seed`, and `times` (where it strikes). Webhooks that an earlier script
-    /// has made invalid are valid again.
+    /// Sets a fault script: a list of rules, in the form of `PUT /faults`. Each rule has `do` (the
+    /// effect), and may have `method`, `inside`, `nth`, `from`, `every`, `probability` with `seed`,
+    /// and `times` (the requests). Webhooks that an earlier script has expired are valid again.
     ///
     /// # Errors
     ///
-    /// If the value is no script; then nothing changes.
+    /// If the value is not a script; then the earlier one stays.
     pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
         let faults = FaultScript::read(script)?;
         let mut server = self.portal.server();
@@ -327,17 +325,17 @@ impl Emulator {
         Ok(())
     }
 
-    /// Keeps what happens to the cards and which faults strike, from now on and from nothing.
+    /// Starts an empty event log of cards and faults.
     pub fn keep_history(&self) {
         self.portal.server().event_log.start();
     }
 
-    /// What happened to the cards since [`Self::keep_history`], in order.
+    /// Returns the events since [`Self::keep_history`], in order.
     pub fn history(&self) -> Vec<StateEvent> {
         self.portal.server().event_log.events().to_vec()
     }
 
-    /// What `recard emulate --ready-file` writes: `rest`, `control` and `webhooks`.
+    /// Returns the content of `recard emulate --ready-file`: `rest`, `control` and `webhooks`.
     pub fn ready_document(&self) -> Value {
         let webhooks: Vec<Value> = self
             .webhooks()
@@ -347,11 +345,11 @@ impl Emulator {
         serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks })
     }
 
-    /// Ends the portal and waits until both addresses are free again.
+    /// Stops the portal and waits until both addresses are free again.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         for endpoint in self.endpoints.drain(..) {
-            // A door that failed is as closed as one that ended.
+            // A failed endpoint is closed, too.
             let _ = endpoint.await;
         }
     }
