@@ -1,6 +1,5 @@
-//! The pipelines that `recard init` writes, run from the very files: every shell step of every job,
-//! in the order in which the file has them, with the secrets that the file gives to it and no
-//! others, against an emulated portal.
+//! Pipelines of `recard init`, run from the files themselves: every shell step of every job, in the
+//! order of the file, with the secrets of the file and no others, against the emulator.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
 #![allow(
@@ -90,7 +89,7 @@ struct Repository {
     place: Place,
     /// The checksum of the program, as somebody has put it into the settings.
     sum: String,
-    /// What the download gives.
+    /// The content of the download.
     served: PathBuf,
 }
 
@@ -178,7 +177,7 @@ impl Repository {
         files.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
     }
 
-    /// What was written on the portal while something was done.
+    /// Returns the number of rows that the portal lost during a closure.
     fn rows_removed_by(&self, run: impl FnOnce()) -> u64 {
         let before: Counters = self.emulator.counters();
         run();
@@ -529,8 +528,8 @@ const INSTALLERS: &[&str] = &[
     "uses:",
 ];
 
-/// Whether a line installs recard by a name. A path, or an address with a checksum beside it, is no
-/// name.
+/// Returns `true` if a line installs recard by a name. A path, or a URL with a checksum beside it,
+/// is not a name.
 fn installs_by_name(line: &str) -> bool {
     INSTALLERS.iter().any(|installer| {
         let Some((_, rest)) = line.split_once(installer) else { return false };

@@ -1,4 +1,4 @@
-//! The whole program against the emulator: exit code, stdout and stderr together.
+//! Whole program against the emulator: exit code, stdout and stderr together.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(

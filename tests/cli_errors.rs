@@ -1,6 +1,6 @@
-//! The ten commonest mistakes, as the whole program tells them: what is wrong, where, and how to
-//! mend it. Whatever it is, `plan` and `apply` end alike, nothing secret is shown, and nothing is
-//! written to the portal.
+//! The ten most common errors, in the output of the whole program: problem, place and remedy. In
+//! each case, `plan` and `apply` end alike, no secret is shown, and nothing is written to the
+//! portal.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(
@@ -46,7 +46,8 @@ impl World {
         self.emulator.set_state(&state).unwrap();
     }
 
-    /// What plan says about a selection; apply says the same, and the portal is as it was.
+    /// Returns the message of plan about a selection; apply prints the same, and the portal is
+    /// unchanged.
     fn told(&self, webhook: &str, users: &str, more: &str) -> String {
         let portal = portal_of(&self.emulator);
         let before = self.emulator.state()["options"].clone();
@@ -60,8 +61,8 @@ impl World {
     }
 }
 
-/// What plan says with a webhook and a manifest; apply says the same. `PORTAL` stands for the
-/// address of the portal.
+/// Returns the message of plan with a webhook and a manifest; apply prints the same. `PORTAL`
+/// stands for the URL of the portal.
 fn told(webhook: &str, portal: &str, manifest: &str) -> String {
     let place = Place::with_webhook(webhook);
     place.file("lead.yaml", manifest);
@@ -267,7 +268,7 @@ help: it is the webhook http://PORTAL/rest/1/***/, from RECARD_WEBHOOK_URL
     );
 }
 
-/// What plan says, with what it shows, and apply's exit code. Nothing is written.
+/// Returns the message and the output of plan, and apply's exit code. Nothing is written.
 fn planned(world: &World, webhook: &str, portal: &str, manifest: &str) -> (String, i32) {
     let place = Place::with_webhook(webhook);
     place.file("lead.yaml", manifest);

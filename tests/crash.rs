@@ -1,9 +1,9 @@
-//! recard killed in the middle of its work, at moments that nobody chose: nothing is lost, the
-//! report is true, and there is a way back.
+//! Kills of the recard process at seeded moments: nothing is lost, the report is true, and a
+//! restore is possible.
 //!
-//! The program runs as a process of its own and is killed for good; the portal lives on in this
-//! one. Each seed is another moment, from the first breath of the process to just behind its end.
-//! The nightly form has 200 seeds: `cargo test --test crash -- --ignored`.
+//! The program runs as a process of its own and is killed; the portal lives on in the test. Each
+//! seed is another moment, from the start of the process to just behind its end. The nightly form
+//! has 200 seeds: `cargo test --test crash -- --ignored`.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
 #![allow(
@@ -31,7 +31,7 @@ use serde_json::Value;
 use support::company::{manifest, people, portal_of, row};
 use support::recard::{Ended, Place};
 
-/// How many cards an apply resets.
+/// Number of cards that an apply resets.
 const TARGETS: usize = 500;
 
 /// A portal with the cards of many people, each with a layout of its own.
@@ -89,7 +89,7 @@ fn run_and_kill(place: &Place, arguments: &[&str], chance: &mut StdRng, longest:
     child.wait().unwrap();
 }
 
-/// How long a command takes that nobody kills.
+/// Returns the duration of a command that is not killed.
 fn time(place: &Place, arguments: &[&str]) -> Duration {
     let begin = Instant::now();
     let mut child = start(place, arguments);
@@ -165,7 +165,7 @@ fn survive(
     if cut { "in the run" } else { "after the run" }
 }
 
-/// What the dead process had sent is here within moments: the portal is on this machine.
+/// The requests of the dead process arrive within moments: the portal is on this machine.
 const RESUME: [&str; 5] = ["resume", "--rate", "unlimited", "--settle-time", "300ms"];
 
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];

@@ -1,16 +1,15 @@
-//! The documents are true.
+//! Documents, executed and compared with their text.
 //!
-//! Every `console` block is typed into a shell, command by command, in an empty folder that holds
-//! the `examples/` of the repository, and what comes back is compared with what stands there. In
-//! the output `[..]` stands for any text in a line, and a line `...` for any lines. A block with
-//! `file=PATH` behind its kind is written to that file before the next commands. The commands of a
-//! page run in one folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a
-//! portal.
+//! Every `console` block is typed into a shell, command by command, in an empty folder with the
+//! `examples/` of the repository, and the output is compared with the text. In the output `[..]`
+//! stands for any text in a line, and a line `...` for any lines. A block with `file=PATH` behind
+//! its kind is written to that file before the next commands. The commands of a page run in one
+//! folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a portal.
 //!
-//! Every `sh` block is read by a shell, and its recard commands by the program's own command line,
-//! but it is not run.
+//! Every `sh` block is parsed by a shell, and its recard commands by the program's own command
+//! line, but it is not run.
 //!
-//! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test docs`, and look at the
+//! After an intended change: `SNAPSHOTS=overwrite cargo test --test docs`, and review the
 //! difference.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
@@ -93,7 +92,7 @@ impl Reader {
         Self { place, shell, portal, runs: Vec::new(), named: runs(page) }
     }
 
-    /// What a reader's portal is called here.
+    /// Replaces the portal of the page by the real one.
     fn hidden(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some((emulator, name)) = &self.portal {
@@ -105,7 +104,7 @@ impl Reader {
         text
     }
 
-    /// What the page would say.
+    /// Replaces the real portal by that of the page.
     fn shown(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some((_, name)) = &self.portal {
@@ -146,7 +145,7 @@ impl Reader {
         lines.concat()
     }
 
-    /// What a transcript should be.
+    /// Returns the transcript as it should be.
     fn transcript(&mut self, text: &str) -> String {
         let mut out = String::new();
         for step in steps(text) {

@@ -1,5 +1,4 @@
-//! `recard doctor` on portals that are well, and on portals that are not. Whatever it finds, it
-//! writes nothing to them.
+//! `recard doctor` on good and bad portals. It never writes to them.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(
@@ -299,7 +298,7 @@ fn an_owner_of_the_lock_who_lives_is_told_from_one_who_is_dead() {
     }
 }
 
-/// What is said of one check never denies what is said of another.
+/// The messages of the checks never contradict each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_on_every_release_and_for_every_caller_contradicts_itself_nowhere() {
     for release in [Release::Current, Release::Mid, Release::LegacyRead] {

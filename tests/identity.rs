@@ -1,4 +1,4 @@
-//! Files and hosts are told apart by what they are, and never by how they are displayed or spelled.
+//! Identity of files and hosts: independent of their display and spelling.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
 #![allow(

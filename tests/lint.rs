@@ -1,5 +1,4 @@
-//! A deliberately careless client: each carelessness raises the complaint meant for it, and a
-//! careful client raises none.
+//! Careless client: each carelessness raises its complaint, and a careful client raises none.
 
 #![cfg(feature = "emulator")]
 #![allow(
@@ -91,7 +90,7 @@ async fn each_carelessness_raises_its_complaint_and_no_other() {
         portal.ask(method, parameters.clone());
         let mut kinds = portal.complaints();
         if kind == "bad-user-id" {
-            // A misspelt name is a missing one too.
+            // A misspelled name is a missing one too.
             kinds.retain(|kind| *kind != "unknown-parameter");
         }
         assert_eq!(kinds, [kind], "{method} {parameters}");

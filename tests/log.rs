@@ -1,5 +1,5 @@
-//! What is logged, in a process of its own: the subscriber is that of the whole process, so that no
-//! call is missed.
+//! Log lines, in a process of its own: the subscriber is that of the whole process, so that no call
+//! is missed.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -1,7 +1,4 @@
-//! Whole manifests: the folder is the verdict, and what is said about each file stands beside it.
-//!
-//! After a wanted change of a message: `SNAPSHOTS=overwrite cargo test --test manifests`, and read
-//! the difference.
+//! Whole manifests: the folder is the verdict, and the messages about each file stand beside it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -29,7 +26,7 @@ fn read(path: &Path) -> Vec<Source> {
     vec![Source { name: name.into(), bytes: fs::read(path).unwrap() }]
 }
 
-/// What a person who runs `recard validate` is told.
+/// Returns the output of `recard validate`.
 fn told(path: &Path) -> (Loaded, String) {
     let sources = read(path);
     let loaded = load(&sources);

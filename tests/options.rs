@@ -1,4 +1,4 @@
-//! What every command has: options before and after its name, colour, and how much it says.
+//! Options of every command: their place before and after the name, color, and verbosity.
 
 #![cfg(all(feature = "cli", feature = "emulator"))]
 #![allow(
@@ -119,7 +119,7 @@ fn colour_is_as_the_option_says_and_else_as_the_environment_says() {
     assert_eq!(coloured(&place, &[], &[]), none);
     assert_eq!(coloured(&place, &["--color", "always"], &[]), both);
     assert_eq!(coloured(&place, &["--color", "never"], &[]), none);
-    // Pipelines that show colours ask for them in this way.
+    // Pipelines that show colors ask for them in this way.
     let forced = ("CLICOLOR_FORCE", "1");
     assert_eq!(coloured(&place, &[], &[forced]), both);
     assert_eq!(coloured(&place, &["--color", "auto"], &[forced]), both);

@@ -1,4 +1,4 @@
-//! `recard reconcile`: rounds of apply, one after the other, watched over HTTP and ended by a
+//! `recard reconcile`: rounds of apply, one after the other, observed over HTTP and ended by a
 //! signal.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]

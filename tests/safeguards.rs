@@ -1,5 +1,4 @@
-//! Nobody is touched by mistake: guards, locks, signals, people who save in the same moment, and
-//! disks that fail.
+//! Safeguards: guards, locks, signals, simultaneous saves of people, and failing disks.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
 #![allow(
@@ -65,7 +64,7 @@ impl World {
             .unwrap()
     }
 
-    /// Where the store keeps what belongs to the portal.
+    /// Returns the folder of the portal in the store.
     fn folder(&self) -> PathBuf {
         let mut portals = std::fs::read_dir(self.place.path().join(".recard/portals")).unwrap();
         portals.next().unwrap().unwrap().path()
@@ -383,7 +382,7 @@ async fn a_person_who_saves_in_the_last_moment_keeps_what_they_saved() {
     );
 }
 
-/// Which of all reads is the one just before the reset of a person, as an apply counts them:
+/// Returns the number of the read just before the reset of a person, as an apply counts them:
 /// learned from the same apply on the same portal.
 fn first_read_of_reset(world: &World, people: &[i64], person: i64) -> u64 {
     let get = "crm.lead.details.configuration.get";

@@ -1,5 +1,5 @@
-//! Signals: whatever a command waits for, the first one ends it within a second unless a run
-//! writes, and the second one ends it at once.
+//! Signals: the first one ends a waiting command within a second unless a run writes, and the
+//! second one ends it at once.
 
 #![cfg(all(target_os = "linux", feature = "cli", feature = "emulator"))]
 #![allow(

@@ -194,10 +194,15 @@ fn comment_lines_fit_the_width_of_the_code() {
     let mut wide = Vec::new();
     for file in files() {
         let text = std::fs::read_to_string(&file).unwrap();
+        let mut in_code = false;
         for (number, line) in (1..).zip(text.lines()) {
-            let is_long = line.trim_start().starts_with("//") && line.chars().count() > WIDTH;
-            // A word that is longer than a line, such as a URL, cannot be wrapped.
-            if is_long && line.split_whitespace().all(|word| word.len() < WIDTH - 12) {
+            let comment = line.trim_start();
+            let content = comment.trim_start_matches(['/', '!']).trim_start();
+            in_code = comment.starts_with("//") && (in_code ^ content.starts_with("```"));
+            // Tables and code cannot be wrapped, and neither can a word longer than a line.
+            let is_text = comment.starts_with("//") && !in_code && !content.starts_with('|');
+            let is_wide = line.chars().count() > WIDTH;
+            if is_text && is_wide && line.split_whitespace().all(|word| word.len() < WIDTH - 12) {
                 wide.push(format!("{}:{number}", file.strip_prefix(root).unwrap().display()));
             }
         }

@@ -1,4 +1,4 @@
-//! The promises of the threat model: each names a test, and the test exists.
+//! Promises of the threat model: each names a test, and the test exists.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,5 @@
-//! Secrets and foreign text in whatever leaves the process: no known secret is shown in any
-//! spelling, and nothing that a terminal or a build server obeys, whoever wrote it. And git, which
-//! reads repositories that others have made.
+//! Secrets and foreign text in all output: no known secret is shown in any spelling, and no command
+//! reaches a terminal or a build server. Also git, which reads foreign repositories.
 
 #![cfg(all(unix, feature = "cli", feature = "emulator"))]
 #![allow(
@@ -30,7 +29,7 @@ const FORMATS: [&str; 7] = ["text", "json", "markdown", "junit", "sarif", "githu
 
 const SECRET: &str = "s3cr3tS3CR3T0001";
 
-/// What a terminal or a build server obeys, at the beginning and in the middle of a text.
+/// Commands for a terminal or a build server, at the beginning and in the middle of a text.
 const TRAP: &str = "::error::a ##[error]b ##vso[task.complete]c x##teamcity[d] \u{1b}[31m\u{1b}[2J\u{202e}\u{9b}e::f";
 
 fn each(text: &str, spell: impl Fn(u32) -> String) -> String {

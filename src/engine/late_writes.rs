@@ -30,7 +30,7 @@ pub(super) struct LateWrite {
 
 /// Verdict on a card, after the read-back at the end of the run.
 pub(super) enum LateVerdict {
-    /// This is its outcome.
+    /// The target has this outcome.
     Final(Outcome),
     /// A late write removed this layout, which a person had saved since: it must be stored again.
     LostUpdate(Box<CardTask>, Layout),

@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Shared code of the tests.
 
 pub mod company;
 pub mod page;

@@ -1,5 +1,5 @@
-//! The program itself, in a folder of its own and an environment that holds nothing but what the
-//! test says.
+//! Program under test, in a folder of its own and an environment with nothing but the variables of
+//! the test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,7 +11,7 @@ pub struct Place {
     webhook: Option<String>,
 }
 
-/// What became of a command.
+/// Result of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub code: i32,
@@ -76,7 +76,7 @@ impl Ended {
     }
 }
 
-/// Whether 23 bytes are the name of a run, which holds the time.
+/// Returns `true` if 23 bytes are a run id, which holds the time.
 pub fn is_run(word: &[u8]) -> bool {
     word.len() == 23
         && word.iter().enumerate().all(|(index, byte)| match index {
