@@ -3,7 +3,11 @@
 //! Doc summaries open with a noun phrase, those of functions with a third-person verb; comment
 //! lines fit 100 columns.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::path::{Path, PathBuf};
 
