@@ -127,7 +127,8 @@ pub(super) struct ApprovedRun<'a> {
 }
 
 impl ApprovedRun<'_> {
-    /// Begins the run, executes the plan, and stores the report and the selections of the manifests.
+    /// Begins the run, executes the plan, and stores the report and the selections of the
+    /// manifests.
     pub(super) async fn execute(
         self,
         session: &Session,
