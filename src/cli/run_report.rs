@@ -23,8 +23,7 @@ pub(super) fn write_applied(
         outputs.write(Subject::Run(&report))?;
         return Ok(held);
     };
-    // An empty line between the plan and what became of it. If it cannot be written, neither can
-    // the report.
+    // Empty line between the plan and its report. If it cannot be written, neither can the report.
     let _ = outputs.preview_text("\n");
     let has_written = finished.report.totals.done > 0;
     let run = finished.report.run.clone();
