@@ -1,11 +1,11 @@
-//! What recard costs where no portal is asked: reading manifests, planning, diffs, digests,
-//! decoding answers.
+//! CPU cost of recard without a portal: reading manifests, planning, diffs, digests, decoding
+//! answers.
 //!
 //! ```sh
 //! cargo bench --bench pure
 //! ```
 //!
-//! Each is measured for three sizes: what a single thing costs should not grow with their number.
+//! Each is measured for three sizes: the cost of a single item should not grow with their number.
 
 #![allow(
     clippy::unwrap_used,

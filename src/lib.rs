@@ -11,7 +11,7 @@
 //!                                      \                    /
 //!                                  plan::plan()  pure  <- Policy
 //!                                            |
-//!                                          Plan  --> plan::check (second opinion), guards (blast radius)
+//!                                          Plan  --> plan::verify, guards (blast radius)
 //!                                            |   \--> report: text, JSON
 //!                                       ApprovedPlan
 //!                                            |
@@ -20,17 +20,17 @@
 //!                                       ApplyReport --> report --> exit status
 //! ```
 //!
-//! Everything is read first, then planned offline, then done: people and departments, then the
-//! cards of all targets. A dry run is *not calling apply*.
+//! Everything is read first (people and departments, then the cards of all targets), then planned
+//! offline, then executed. A dry run is a plan without the call of `apply`.
 //!
-//! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and
-//! [`plan`], which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`]
-//! and [`engine`], side by side; [`report`]; and the command line, which marries them.
-//! `tests/integration/repository/architecture.rs` holds the table. The REST client is the crate `bitrix24`, the emulator
-//! the crate `bitrix24-emulator`. Neither imports any of them.
+//! The layers, from the bottom: [`i18n`], [`model`] and [`diagnostic`]; [`manifest`] and [`plan`],
+//! which do not know each other; [`ports`]; [`records`]; [`portal`], [`store`] and [`engine`], side
+//! by side; [`report`]; and the command line, which marries them.
+//! `tests/integration/repository/architecture.rs` holds the table. The REST client is the crate
+//! `bitrix24`, the emulator the crate `bitrix24-emulator`. Neither imports any of them.
 //!
 //! To read the code: begin with [`plan`] and its laws, then the protocol in [`engine`], then
-//! [`ports`], which is what both adapters promise.
+//! [`ports`], the interfaces of both adapters.
 
 #[macro_use]
 pub mod i18n;

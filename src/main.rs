@@ -1,4 +1,4 @@
-//! The program `recard`: hands its arguments to the library and ends with the code that comes back.
+//! Binary `recard`: passes its arguments to the library and exits with the returned code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The least time that any client can take.
+//! Lower bound of the time of any client.
 //!
 //! # The derivation
 //!
@@ -12,11 +12,11 @@
 //! b = b0 + ceil(n / k) * s
 //! ```
 //!
-//! * The last of `k` requests leaves no earlier than when `k - X` requests have leaked away, and then takes its `b`:
-//!   `max(0, (k - X) / Y) + b`.
+//! * The last of `k` requests leaves no earlier than when `k - X` requests have leaked away, and
+//!   then takes its `b`: `max(0, (k - X) / Y) + b`.
 //! * `C` connections carry `k` requests in `ceil(k / C)` waves of `b` each: `ceil(k / C) * b`.
-//! * The calls cost `n * s` seconds of operating time. `L` of them fit into every ten minutes, so that the last ones start
-//!   after `600 * (ceil(n * s / L) - 1)` seconds.
+//! * The calls cost `n * s` seconds of operating time. `L` of them fit into every ten minutes, so
+//!   that the last ones start after `600 * (ceil(n * s / L) - 1)` seconds.
 //!
 //! The whole takes at least the largest of the three, for the best `k` of those that are possible,
 //! `k >= ceil(n / 50)`:
@@ -53,11 +53,11 @@ pub(crate) struct Limits {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phase {
     pub(crate) calls: u64,
-    /// How many of them fit into a request.
+    /// The maximum number in a request.
     pub(crate) most: u64,
 }
 
-/// How long requests take, as measured.
+/// Measured durations of requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     pub(crate) request: f64,

@@ -1,5 +1,5 @@
-//! The whole program, as a process, against the emulated portal in another process: how near is it
-//! to the least time that the portal's limits allow?
+//! Whole program, as a process, against the emulator in another process: its time as a ratio of the
+//! lower bound that the portal's limits allow.
 //!
 //! ```sh
 //! cargo bench --bench program              # a quick table, some two minutes
@@ -34,7 +34,7 @@ use bound::{Bound, Limits, Phase, Timing, bound};
 use process::{Cards, Place, Portal, Taken, say};
 use serde_json::json;
 
-/// How many connections recard keeps busy.
+/// Number of connections that recard keeps busy.
 const CONNECTIONS: u64 = 8;
 
 /// Targets of resets that fit into a request: three commands each.
@@ -81,11 +81,11 @@ async fn main() {
     }
 }
 
-/// How many people the portals have.
+/// Numbers of people on the portals.
 const SIZES: [u64; 4] = [250, 1_000, 2_500, 10_000];
 
 /// The portals of the whole table: both limits, and quick and slow commands. They do not limit
-/// operating time, of which commands of less than 0.1 s cost nothing (behaviour notes, section 10).
+/// operating time, of which commands of less than 0.1 s cost nothing (behavior notes, section 10).
 const KINDS: [Kind; 4] = [
     Kind::standard(1.0, 10),
     Kind::enterprise(1.0, 10),
@@ -99,7 +99,7 @@ struct Kind {
     name: &'static str,
     burst: f64,
     per_second: f64,
-    /// How many times as quick as a real one.
+    /// The speed-up against a real portal.
     scale: f64,
     command: Duration,
 }
@@ -148,7 +148,7 @@ impl Kind {
     }
 }
 
-/// What a request without commands takes: the middle one of some.
+/// Measures the duration of a request without commands: the median of some.
 async fn request_time(portal: &Portal) -> f64 {
     let mut times = Vec::new();
     for _ in 0..9 {
@@ -254,7 +254,7 @@ async fn sizes(kinds: &[(u64, Kind)]) {
     }
 }
 
-/// Somebody else makes a request every two seconds.
+/// Measures runs beside another program that sends a request every two seconds.
 async fn foreign() {
     Row::head("plan + apply, while another program takes 0.5 requests a second");
     let (users, kind) = (2_500, Kind::standard(1.0, 10));
@@ -296,7 +296,7 @@ async fn foreign() {
     .print();
 }
 
-/// How many requests the other program has sent, and how many of them were refused.
+/// Requests of the other program, and those that were refused.
 static FOREIGN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 /// A process that finds the counter full, with and without what the one before it has kept.
@@ -418,11 +418,11 @@ async fn faults() {
     }
 }
 
-/// What became of a run with a fault.
+/// Result of a run with a fault.
 struct Ran {
     wall: f64,
     code: i32,
-    /// How many faults there were.
+    /// The number of faults.
     struck: u64,
     /// Whether a further apply finds its way to the end.
     left: &'static str,
@@ -452,7 +452,7 @@ async fn faulty(kind: Kind, users: u64, rule: Option<serde_json::Value>) -> Ran 
     Ran { wall: taken.wall, code: taken.code, struck, left }
 }
 
-/// How long it takes from the start of the process to the first byte of its first request.
+/// Measures the time from the start of the process to the first byte of its first request.
 fn start() {
     println!("\n### From the start of the process to its first request\n");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,8 +1,4 @@
-//! Processes: one that is measured, and the emulated portal that it talks to.
-//!
-//! What a process took of processor and memory is known of all children of a process together. So
-//! every measured process is the only child of one of its own: this very program, started with
-//! `--alone`, which does nothing but start it, wait, and write down what the system says.
+//! Processes: the measured one, and the emulator that it talks to.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
-/// What a process took.
+/// Resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     pub(crate) code: i32,
@@ -133,11 +129,10 @@ impl Drop for Running {
     }
 }
 
-/// Whether two people may have the same layout.
+/// Rule for equal layouts of two people.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cards {
-    /// No two cards are the same: the worst case, in which nothing is known from another card, and
-    /// every backup is its own.
+    /// All cards differ: the worst case, in which no parse is shared, and every backup is separate.
     Different,
     /// A few layouts that many people have, as the emulator's seed makes them.
     Shared,
@@ -237,6 +232,6 @@ impl Portal {
 
 /// Says something while it goes on, on stderr: the tables are on stdout.
 pub(crate) fn say(text: &str) {
-    // Nothing can be done if nobody hears it.
+    // A failed write has no further destination.
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,14 +1,12 @@
-//! What is done with bytes that anybody may have made, and what must hold whatever they are: no
-//! panic, what is read can be written and is read back the same, and nothing that reaches a
-//! terminal commands it.
+//! Bodies of the fuzz targets: decoders with arbitrary bytes. No panic; a decoded value can be
+//! encoded and is decoded to the same value; no command reaches a terminal.
 //!
 //! The fuzz targets use this file as a library, and `tests/integration/repository/fuzz.rs` as a
 //! module: every test run tries a little of what a fuzzer tries, with the stable compiler.
 //!
-//! A seal or a checksum stops nearly everything that a fuzzer makes up, as it should. So each body
-//! reads the bytes as they are, and once more with every seal put right: what stands behind the
-//! seals must be as careful as what stands before them. A body tells whether anything could be
-//! read, so that the test sees whether it comes that far.
+//! A seal or a checksum stops nearly all generated inputs. Each body therefore decodes the bytes as
+//! they are, and once more with every seal made valid. A body returns `true` if the bytes could be
+//! decoded, so that the test sees its coverage.
 
 use recard::diagnostic::{RenderStyle, Source, render};
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
@@ -29,7 +27,7 @@ use serde_json::{Map, Value};
 /// The largest manifest that is looked at: beyond it nothing new happens, only slower.
 const LONGEST: usize = 64 * 1024;
 
-/// How many lines of a file are tried with seals put right.
+/// Number of lines of a file that are tried with valid seals.
 const MOST_LINES: usize = 64;
 
 fn portal() -> PortalId {
@@ -75,7 +73,7 @@ fn sealed(bytes: &[u8]) -> bool {
         || again(bytes, decode_selections, encode_selections)
 }
 
-/// What can be read can be written, and is then read the same.
+/// Checks that a decoded value can be encoded, and is then decoded to the same value.
 fn again<T: PartialEq + std::fmt::Debug>(
     bytes: &[u8],
     decode: impl Fn(&[u8]) -> Result<T, FormatError>,
@@ -145,7 +143,7 @@ pub fn journal(bytes: &[u8]) -> bool {
     read
 }
 
-/// What stands behind a checksum, right or wrong.
+/// Returns the content behind a checksum, valid or not.
 fn inside(line: &str) -> &str {
     line.get(17..).unwrap_or_default()
 }
@@ -299,7 +297,7 @@ fn checked_anew(bytes: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&document).ok()
 }
 
-/// What a portal answers; the first byte chooses the status.
+/// Decodes an answer of a portal; the first byte chooses the status.
 pub fn wire(bytes: &[u8]) -> bool {
     let Some((first, body)) = bytes.split_first() else { return false };
     let statuses = [200, 200, 200, 400, 401, 403, 404, 429, 500, 502, 503];

@@ -106,7 +106,7 @@ pub(super) fn age_after(approval: Approval, age: SnapshotAge) -> SnapshotAge {
     }
 }
 
-/// Has `mode: once` stored in the ledger of a file, too.
+/// Updates the ledger of `mode: once` in a file, too.
 pub(super) fn use_ledger_file(locked: &mut WriteGuard, options: &PlanOptions) {
     if let Some(path) = &options.ledger {
         locked.keep_ledger_in(path);
@@ -127,7 +127,8 @@ pub(super) struct ApprovedRun<'a> {
 }
 
 impl ApprovedRun<'_> {
-    /// Begins the run, executes the plan, and stores the report and the selections of the manifests.
+    /// Begins the run, executes the plan, and stores the report and the selections of the
+    /// manifests.
     pub(super) async fn execute(
         self,
         session: &Session,

@@ -35,7 +35,7 @@ pub struct PlanFileOptions<'a> {
 /// End of the apply of a plan file.
 #[derive(Debug)]
 pub struct AppliedPlanFile {
-    /// What was left of the plan.
+    /// The rest of the plan.
     pub plan: Plan,
     /// The run; none if there was nothing to do.
     pub run: Option<FinishedRun>,

@@ -37,23 +37,23 @@ pub enum Phase {
 /// Reason why a plan file cannot be used here and now.
 #[derive(Debug)]
 pub enum PlanFileError {
-    /// It is for another portal.
+    /// The plan file is for another portal.
     OtherPortal {
         /// The portal of the file.
         planned: PortalId,
         /// The portal of the session.
         portal: PortalId,
     },
-    /// It was made after now.
+    /// The plan file was made after now.
     FromTheFuture {
         /// Time of its making.
         created: Timestamp,
         /// Now.
         now: Timestamp,
     },
-    /// It has expired.
+    /// The plan file has expired.
     Expired(Timestamp),
-    /// It lasts longer than any plan may.
+    /// The plan file lasts longer than any plan may.
     LastsTooLong {
         /// Time of its making.
         created: Timestamp,
@@ -62,7 +62,7 @@ pub enum PlanFileError {
     },
     /// The manifests differ from those that it was made from.
     OtherManifests(Text),
-    /// It was made by another caller.
+    /// The plan file was made by another caller.
     OtherCaller {
         /// The caller of the file.
         planned: UserId,

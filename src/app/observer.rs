@@ -25,11 +25,11 @@ pub enum Warning {
     ReportNotSaved(StoreError),
     /// A journal is damaged; its whole lines and the backups are used.
     DamagedJournal(Text),
-    /// So many cards have no intent in a whole line of the journal and may have been written to.
+    /// This number of cards has no intent in an undamaged line, and may have been written to.
     LostIntents(usize),
     /// The journal lost what so many cards held before the run.
     LostPreImages(usize),
-    /// So many backups belong to no card that a whole line names.
+    /// This number of backups belongs to no card of an undamaged line.
     UnnamedBackups(usize),
     /// The audit log is damaged; new lines follow its last whole one.
     DamagedAudit(Text),
@@ -59,7 +59,7 @@ pub trait Observer: Sync {
 pub enum Proposal<'a> {
     /// A plan of manifests.
     Apply(&'a Planned),
-    /// What is left of a plan file, with the plan.
+    /// The rest of a plan file, with the plan.
     PlanFile(&'a PlanFile, &'a Plan),
     /// A restore, with the names of people.
     Restore(&'a RestorePlan, &'a BTreeMap<UserId, PersonName>),

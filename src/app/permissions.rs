@@ -1,8 +1,8 @@
-//! Whether the owner of the webhook may do what a plan says, as far as reads can tell.
+//! Check of the caller's permissions for a plan, as far as reads can tell.
 //!
-//! The portal lets everybody read the common cards, but only an administrator of the CRM reset
-//! them, and its profile tells administrators of the portal alone. Without a look at the card of
-//! somebody else, the plan of an employee would seem well, and every one of its resets would be
+//! The portal lets all users read the common cards, but only an administrator of the CRM reset
+//! them, and its profile shows administrators of the portal alone. Without a read of another
+//! person's card, the plan of an employee would look fine, and every one of its resets would be
 //! refused.
 
 use super::Session;
@@ -11,8 +11,8 @@ use crate::model::{CardKey, LeadCustomerType, UnreadableReason, UserId};
 use crate::plan::{Decision, HoldReason, Plan, PlannedTarget};
 use crate::ports::{CardRead, PortalError, ReadPortal as _};
 
-/// A warning if the portal treats the owner of the webhook as somebody who may not do it. Asks one
-/// thing more than the plan did only if it says nothing about it.
+/// Returns a warning if the portal treats the caller as a user without the permission. Sends one
+/// more request only if the plan does not tell.
 pub(super) async fn warning(
     session: &Session,
     plan: &Plan,
@@ -46,7 +46,7 @@ pub(super) async fn warning(
     }))
 }
 
-/// The card of a user who cannot exist may be read by those who may read everybody's.
+/// Reads the card of an impossible user, which needs access to all cards.
 async fn reads_of_others_are_refused(session: &Session) -> Result<bool, PortalError> {
     let nobody = [CardKey::personal(UserId::IMPOSSIBLE, LeadCustomerType::Simple)];
     let mut refused = false;

@@ -1,4 +1,4 @@
-//! The names of people, for reports about runs of the past: a journal holds ids alone.
+//! Names of people for reports about earlier runs: a journal holds ids alone.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use crate::ports::{PeopleQuery, ReadPortal as _, RunPurpose};
 use crate::records::plan_file::PlanFile;
 use crate::store::Store;
 
-/// How far a restore of a restore of a run is followed back.
+/// Maximum depth of restores of restores that is followed.
 const MAX_DEPTH: usize = 10;
 
-/// The names that a run's plan holds; those of the run that it restores, if it is a restore. A name
-/// is never worth a failure: what cannot be read is left out.
+/// Returns the names in a run's plan; those of the restored run, if it is a restore. An unreadable
+/// plan is not an error, and its names are left out.
 pub fn names_of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> {
     let mut run = run.clone();
     for _ in 0..MAX_DEPTH {
@@ -30,8 +30,8 @@ pub fn names_of_run(store: &Store, run: &RunId) -> BTreeMap<UserId, PersonName> 
     BTreeMap::new()
 }
 
-/// The names of the people behind these cards: those that the run's plan holds, and of the others
-/// what the portal says.
+/// Returns the names of the people behind these cards: from the run's plan, and otherwise from the
+/// portal.
 pub(super) async fn names_of_cards(
     session: &Session,
     run: &RunId,

@@ -171,7 +171,7 @@ pub(super) async fn with_employees(
     Ok(Plan { guards: made.guards.with_employees(employees), ..made })
 }
 
-/// Has the verifier look at a plan.
+/// Verifies a plan.
 pub(super) fn verify(
     desired: &DesiredState,
     snapshot: &Snapshot,

@@ -52,7 +52,7 @@ pub fn new_plan_file(
     .map_err(Error::PlanFormat)
 }
 
-/// Returns whom the manifests of a plan select, by the name of the manifest.
+/// Returns the people that the manifests of a plan select, by the name of the manifest.
 fn selected(plan: &Plan) -> BTreeMap<Arc<str>, Vec<UserId>> {
     let measured = plan.guards.impact.manifests.iter();
     measured.map(|(name, measure)| (Arc::clone(name), measure.selected.clone())).collect()

@@ -143,7 +143,7 @@ pub async fn restore(
 }
 
 /// Finds the run that a text names. `last` is the newest apply that sent a write, whatever was
-/// restored since: a restore is undone by its name. A damaged journal counts as far as it is whole;
+/// restored since: the undo of a restore names its run. The undamaged part of a journal counts;
 /// lost lines may have held a write.
 fn find_run(session: &Session, text: &str) -> Result<RunId, Error> {
     let store = &session.store;

@@ -26,7 +26,7 @@ pub(super) async fn lock(
     Ok(locked)
 }
 
-/// Refuses to start a run over one that was cut.
+/// Refuses to start a run after an interrupted one.
 pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Error> {
     let Some(run) = session.store.unfinished()? else { return Ok(()) };
     let salvaged = session.store.salvage(&run, session.caller.user)?;
@@ -36,8 +36,8 @@ pub(super) fn refuse_unfinished(session: &Session) -> Result<(), Error> {
     Err(Error::Unfinished(run))
 }
 
-/// Refuses to write for a run of another portal, in whatever folder it lies: the same number is
-/// another person there.
+/// Refuses to write for a run of another portal, in whatever folder it lies: the same id is another
+/// person there.
 pub(super) fn refuse_other_portal(
     session: &Session,
     run: &RunId,

@@ -1,4 +1,4 @@
-//! The command line: what can be asked of recard.
+//! Arguments of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,46 +30,45 @@ pub(super) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options for every command")]
 pub(super) struct GlobalArgs {
-    /// `embedded[:FILE]`: a portal inside this process, whose state lies in FILE, in place of a
-    /// real one (or RECARD_PORTAL)
+    /// `embedded[:FILE]`: an emulated portal inside this process, with its state in FILE, in place
+    /// of a real one (or RECARD_PORTAL)
     #[arg(long, global = true, value_name = "PORTAL")]
     pub(super) portal: Option<String>,
-    /// A file that holds the address of the webhook (or RECARD_WEBHOOK_URL, or
-    /// RECARD_WEBHOOK_URL_FILE)
+    /// File that holds the webhook URL (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) webhook_url_file: Option<PathBuf>,
-    /// Where backups, journals and locks are kept (or RECARD_STORE)
+    /// Folder of backups, journals and locks (or RECARD_STORE)
     #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
     pub(super) store: PathBuf,
     /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
     /// or X,Y (or RECARD_RATE)
     #[arg(long, global = true, value_name = "RATE")]
     pub(super) rate: Option<String>,
-    /// The share of the portal's budget of operating time that recard may use, 0.1 to 1
+    /// Share of the portal's operating time that recard may use, 0.1 to 1
     #[arg(long, global = true, value_name = "SHARE", value_parser = value_parsers::share, default_value_t = 0.8)]
     pub(super) operating_share: f64,
     /// Start no further request after this time (90s, 15m, 2h)
     #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration)]
     pub(super) deadline: Option<Duration>,
-    /// Wait this long for another process that works on the portal (90s, 15m)
+    /// Wait this long for the lock if another process works on the portal (90s, 15m)
     #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
     pub(super) lock_timeout: Duration,
-    /// When to use colour; NO_COLOR is respected
+    /// Color of the output; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
-    /// The language of what people read: en or ru; else as RECARD_LANG, LC_ALL, LC_MESSAGES or LANG
-    /// say
+    /// Language of texts for people: en or ru; by default that of RECARD_LANG, LC_ALL, LC_MESSAGES
+    /// or LANG
     #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
     pub(super) lang: Option<Language>,
-    /// Say only warnings and errors on stderr
+    /// Print only warnings and errors on stderr
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// The form of log lines on stderr; RECARD_LOG chooses which (for example recard=debug)
+    /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug)
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
 }
 
-/// When to use colour.
+/// Use of color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
     /// On a terminal.
@@ -80,30 +79,29 @@ pub(super) enum ColorWhen {
     Never,
 }
 
-/// The form of log lines.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// A line of text each.
+    /// Lines of text.
     Text,
-    /// A JSON object each.
+    /// JSON objects, one a line.
     Json,
 }
 
-/// What to do.
+/// Command of recard.
 #[derive(Debug, Subcommand)]
 pub(super) enum CliCommand {
-    /// Write a manifest to start from, and files for a pipeline
+    /// Write a first manifest, and files for a pipeline
     Init(InitArgs),
     /// Check manifests without a portal
     ///
-    /// Whether the people and departments that they name exist is known to the portal alone:
-    /// `recard plan` asks it.
+    /// Only the portal knows if the people and departments in them exist: `recard plan` asks it.
     Validate(ValidateArgs),
-    /// Show what apply would do
+    /// Show the changes that apply would make
     Plan(PlanArgs),
-    /// Reset what the manifests want at its default, after showing it
+    /// Reset the cards that the manifests select, after showing the plan
     Apply(ApplyArgs),
-    /// Put back what a run removed
+    /// Restore the layouts that a run removed
     Restore(RestoreArgs),
     /// Recover an interrupted run
     #[command(visible_alias = "resume")]
@@ -112,70 +110,70 @@ pub(super) enum CliCommand {
     History(HistoryArgs),
     /// Show a run of the store, or a plan file
     Show(ShowArgs),
-    /// Apply every so often, until ended
+    /// Apply at an interval, until stopped
     Reconcile(ReconcileArgs),
-    /// Tell what differs from the manifests; ends with 2 if anything does
+    /// Show differences from the manifests; exits with 2 if there are any
     Drift(DriftArgs),
-    /// Count who has arranged their cards, by department
+    /// Count customized cards by department
     Inventory(InventoryArgs),
-    /// Write a manifest of everybody who has a card of their own, and the layouts of all cards
+    /// Write a manifest of all people with customized cards, and the layouts of all cards
     Export(ExportArgs),
-    /// Look whether recard would work here: portal, webhook, rights, store; changes nothing
+    /// Check portal, webhook, rights and store; changes nothing
     Doctor(DoctorArgs),
-    /// Look at the audit trail of the store
+    /// Verify or show the audit log of the store
     Audit(AuditArgs),
-    /// Look at the memory of mode once, or begin one in a file
+    /// Show the ledger of mode once, or create one in a file
     Ledger(LedgerCommandArgs),
-    /// Give back a lock whose owner is dead
+    /// Release a lock whose owner is dead
     Unlock(UnlockArgs),
     /// Print a JSON Schema
     Schema(SchemaArgs),
-    /// Serve an emulated portal over HTTP
+    /// Serve the emulator over HTTP
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
-    /// See it work: plan, apply and plan again on an emulated portal
+    /// Run plan, apply, plan and restore on the emulator
     #[cfg(feature = "emulator")]
     Demo(DemoArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page of recard or of a command
     Man(ManArgs),
-    /// Print the exit codes and what they mean
+    /// Print the exit codes and their meaning
     HelpExitCodes,
 }
 
-/// Which manifests.
+/// Manifests of a command.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ManifestArgs {
-    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration
+    /// Manifest, folder of manifests, or - for stdin; may be repeated, all form one declaration
     #[arg(long = "file", short = 'f', value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
     pub(super) files: Vec<PathBuf>,
 }
 
-/// Where reports go, and in which form.
+/// Formats and destinations of reports.
 #[derive(Args, Clone, Debug)]
 pub(super) struct OutputArgs {
     /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
     /// repeated
     #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
     pub(super) output: Vec<Output>,
-    /// At most so many bytes of markdown; with less room there is less detail, never an error
+    /// Maximum size of Markdown in bytes; less room means less detail, never an error
     #[arg(long, value_name = "BYTES", value_parser = output_format::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
     pub(super) markdown_limit: usize,
-    /// A name in the first line of markdown, where one page has comments of several pipelines
+    /// Name in the first line of Markdown, for pages with comments of several pipelines
     #[arg(long, value_name = "NAME", value_parser = output_format::marker)]
     pub(super) marker: Option<String>,
 }
 
-/// How plans and what becomes of them are shown.
+/// View of plans and reports.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PlanView {
     #[command(flatten)]
     pub(super) output_args: OutputArgs,
-    /// Show the content that is lost, as a diff, and where each target comes from
+    /// Show the layouts that are lost, as a diff, and the origin of each target
     #[arg(long)]
     pub(super) detail: bool,
-    /// Show the cards that stay as they are, too
+    /// Show the unchanged cards, too
     #[arg(long)]
     pub(super) unchanged: bool,
 }
@@ -189,24 +187,24 @@ pub(super) struct ValidateArgs {
     pub(super) output_args: OutputArgs,
 }
 
-/// Rules that a manifest does not hold.
+/// Rules that are not part of a manifest.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PolicyArgs {
     /// Reset cards that cannot be read (portals up to release 24.200), without a backup
     #[arg(long)]
     pub(super) blind_reset: bool,
-    /// Lower the limit on people in this run; can never raise what the manifests allow
+    /// Lower the limit on people in this run; cannot raise the limits of the manifests
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::people)]
     pub(super) max_users: Option<u32>,
     #[command(flatten)]
     pub(super) ledger_args: LedgerArgs,
 }
 
-/// Where the memory of mode once is.
+/// Location of the ledger of mode once.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct LedgerArgs {
-    /// A file that remembers mode once in place of the store, to be committed beside the manifests;
-    /// `recard ledger new` begins one
+    /// Ledger file of mode once in place of the store, to be committed beside the manifests;
+    /// `recard ledger new` creates one
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) ledger: Option<PathBuf>,
 }
@@ -220,16 +218,16 @@ pub(super) struct PlanArgs {
     pub(super) view: PlanView,
     #[command(flatten)]
     pub(super) policy_args: PolicyArgs,
-    /// End with 2 if anything is to be done or held
+    /// Exit with 2 if there are changes or held cards
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
-    /// Tell what people will see afterwards, as far as it can be known; reads the common cards, too
+    /// Show the cards that people will see afterwards, as far as known; reads the common cards, too
     #[arg(long)]
     pub(super) effective: bool,
-    /// Write a plan file, which apply carries out once and as it was reviewed, or less of it
+    /// Write a plan file; apply executes it once, as it was reviewed, or less of it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) out: Option<PathBuf>,
-    /// How long the plan file may be used (90s, 15m, 24h), at most 744h
+    /// Lifetime of the plan file (90s, 15m, 24h), at most 744h
     #[arg(long, value_name = "TIME", value_parser = plan_age, default_value = "24h", requires = "out")]
     pub(super) max_age: Duration,
 }
@@ -237,11 +235,11 @@ pub(super) struct PlanArgs {
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ApplyArgs {
-    /// A plan file of `plan --out`, in place of manifests: what was reviewed is done, or less of
+    /// Plan file of `plan --out`, in place of manifests: executed as it was reviewed, or less of
     /// it, without a question
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub(super) plan: Option<PathBuf>,
-    /// A manifest, a folder of manifests, or - for stdin; may be repeated, all are one declaration.
+    /// Manifest, folder of manifests, or - for stdin; may be repeated, all form one declaration.
     /// With a plan file: the manifests that it must have been made from
     #[arg(long = "file", short = 'f', value_name = "FILE", required_unless_present = "plan", value_hint = ValueHint::AnyPath)]
     pub(super) files: Vec<PathBuf>,
@@ -249,7 +247,7 @@ pub(super) struct ApplyArgs {
     pub(super) view: PlanView,
     #[command(flatten)]
     pub(super) policy_args: PolicyArgs,
-    /// Do not ask; needed where nobody can be asked
+    /// Do not ask; required without a terminal
     #[arg(long)]
     pub(super) auto_approve: bool,
 }
@@ -257,7 +255,7 @@ pub(super) struct ApplyArgs {
 /// Arguments of `restore`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RestoreArgs {
-    /// The run, as `recard history` names it, or `last`: the newest apply that changed something
+    /// Run id from `recard history`, or `last`: the newest apply that changed something
     #[arg(value_name = "RUN")]
     pub(super) run: String,
     #[command(flatten)]
@@ -267,30 +265,30 @@ pub(super) struct RestoreArgs {
     /// Overwrite layouts that are newer than the backup; they are backed up first
     #[arg(long)]
     pub(super) overwrite_newer: bool,
-    /// Do not ask; needed where nobody can be asked
+    /// Do not ask; required without a terminal
     #[arg(long)]
     pub(super) auto_approve: bool,
 }
 
-/// Which cards of a run to restore.
+/// Filter of a run's cards.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = true)]
 pub(super) struct TargetFilter {
     /// Every card that the run changed
     #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "common"])]
     pub(super) all: bool,
-    /// The cards of this person; may be repeated
+    /// The cards of this user; may be repeated
     #[arg(long, value_name = "ID", value_parser = value_parsers::user)]
     pub(super) user: Vec<UserId>,
     /// The common cards
     #[arg(long)]
     pub(super) common: bool,
-    /// Only cards of this kind of lead: simple or repeat
+    /// Only cards of this type of lead: simple or repeat
     #[arg(long = "type", value_name = "TYPE", value_enum)]
     pub(super) lead: Option<LeadType>,
 }
 
-/// The kind of lead.
+/// Type of lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LeadType {
     /// Simple leads.
@@ -312,11 +310,11 @@ impl LeadType {
 /// Arguments of `recover`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RecoverArgs {
-    /// The run; the unfinished one if none is given
+    /// Run id; by default that of the interrupted run
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Wait this long before looking, for requests of the dead process that may still be on their
-    /// way
+    /// Wait this long before the first read, for requests of the dead process that may still be in
+    /// flight
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "3s")]
     pub(super) settle_time: Duration,
     #[command(flatten)]
@@ -334,7 +332,7 @@ pub(super) struct HistoryArgs {
 /// Arguments of `show`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShowArgs {
-    /// The run, as `recard history` names it, or `last`: the newest one; or a plan file
+    /// Run id from `recard history`, or `last`: the newest one; or a plan file
     #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
     #[command(flatten)]
@@ -346,17 +344,16 @@ pub(super) struct ShowArgs {
 pub(super) struct ReconcileArgs {
     #[command(flatten)]
     pub(super) manifests: ManifestArgs,
-    /// How often; counted from beginning to beginning, but no round begins before the last one has
-    /// ended
+    /// Interval, from start to start; a round starts only after the end of the last one
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "15m")]
     pub(super) every: Duration,
-    /// Begin each round later by a random time up to this; a tenth of --every unless said
+    /// Delay each round by a random time up to this; by default a tenth of --every
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration)]
     pub(super) jitter: Option<Duration>,
-    /// End after so many rounds
+    /// End after this number of rounds
     #[arg(long, value_name = "NUMBER", value_parser = value_parsers::rounds)]
     pub(super) rounds: Option<u64>,
-    /// Serve /healthz, /readyz and /metrics (Prometheus) here; port 0 takes a free one
+    /// Serve /healthz, /readyz and /metrics (Prometheus) at this address; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<std::net::SocketAddr>,
     /// Allow --listen on addresses other than loopback
@@ -371,25 +368,25 @@ pub(super) struct ReconcileArgs {
 /// Arguments of `init`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct InitArgs {
-    /// Where to write
+    /// Folder for the files
     #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) folder: PathBuf,
     /// Write the files for this pipeline, too; may be repeated
     #[arg(long, value_name = "SYSTEM", value_enum)]
     pub(super) ci: Vec<CiSystem>,
-    /// The portal that the manifest is for; that of the webhook unless said
+    /// Portal of the manifest; by default that of the webhook URL
     #[arg(long, value_name = "HOST")]
     pub(super) host: Option<String>,
 }
 
-/// A system that runs pipelines.
+/// Pipeline system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum CiSystem {
     /// `.github/workflows/recard.yml`.
     Github,
     /// `.gitlab-ci.yml`.
     Gitlab,
-    /// `ci/recard.sh`, for any other.
+    /// `ci/recard.sh`, for all others.
     Shell,
 }
 
@@ -422,7 +419,7 @@ pub(super) struct ExportArgs {
     /// Only people of this department and those below; may be repeated
     #[arg(long, value_name = "ID", value_parser = value_parsers::department)]
     pub(super) department: Vec<DepartmentId>,
-    /// Put salted hashes in the place of names and titles, to show the export to others
+    /// Replace names and titles by salted hashes, to share the export
     #[arg(long)]
     pub(super) sanitize: bool,
 }
@@ -430,7 +427,7 @@ pub(super) struct ExportArgs {
 /// Arguments of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DoctorArgs {
-    /// Look at the webhook that plan and drift use (RECARD_READ_WEBHOOK_URL), not at that of apply
+    /// Check the webhook of plan and drift (RECARD_READ_WEBHOOK_URL), not that of apply
     #[arg(long)]
     pub(super) read: bool,
     /// text or json
@@ -441,15 +438,15 @@ pub(super) struct DoctorArgs {
 /// Arguments of `audit`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct AuditArgs {
-    /// What to do
+    /// Action
     #[command(subcommand)]
     pub(super) action: AuditAction,
 }
 
-/// What to do with the audit trail.
+/// Action on the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum AuditAction {
-    /// Follow the chain of the trail, and compare it with the journals
+    /// Verify the chain of the audit log, and compare it with the journals
     Verify,
     /// List its events
     Show,
@@ -458,21 +455,21 @@ pub(super) enum AuditAction {
 /// Arguments of `ledger`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct LedgerCommandArgs {
-    /// What to do
+    /// Action
     #[command(subcommand)]
     pub(super) action: LedgerAction,
 }
 
-/// What to do with the memory of mode once.
+/// Action on the ledger of mode once.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(super) enum LedgerAction {
-    /// List which targets had their reset for which generation
+    /// List the targets that had their reset, by once key
     Show {
-        /// A ledger in a file; that of the store if none is given
+        /// Ledger file; by default that of the store
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
-    /// Begin a ledger in a file, with what the store remembers
+    /// Create a ledger in a file, from that of the store
     New {
         /// The file
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -483,7 +480,7 @@ pub(super) enum LedgerAction {
 /// Arguments of `unlock`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct UnlockArgs {
-    /// Do not ask: somebody has made sure that the owner of the lock is dead
+    /// Do not ask: a person has made sure that the owner of the lock is dead
     #[arg(long)]
     pub(super) auto_approve: bool,
 }
@@ -491,27 +488,27 @@ pub(super) struct UnlockArgs {
 /// Arguments of `schema`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SchemaArgs {
-    /// Of what
+    /// Document that the schema describes
     #[arg(value_enum, default_value_t = SchemaOf::Manifest)]
     pub(super) of: SchemaOf,
 }
 
-/// What has a schema.
+/// Documents with a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaOf {
-    /// The manifest that people write.
+    /// The manifest.
     Manifest,
-    /// What `plan --output json` prints.
+    /// The output of `plan --output json`.
     Plan,
-    /// What `apply`, `restore` and `show` print with `--output json`.
+    /// The output of `apply`, `restore` and `show` with `--output json`.
     Report,
-    /// What `validate --output json` prints.
+    /// The output of `validate --output json`.
     Validation,
-    /// What a command prints with `--output json` if it fails before it has anything else to tell.
+    /// The output of a failed command with `--output json`.
     Failure,
-    /// What `doctor --output json` prints.
+    /// The output of `doctor --output json`.
     Doctor,
-    /// What `inventory --output json` prints.
+    /// The output of `inventory --output json`.
     Inventory,
 }
 
@@ -519,35 +516,34 @@ pub(super) enum SchemaOf {
 #[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct EmulateArgs {
-    /// Where to serve the portal; port 0 takes a free one
+    /// Address of the portal; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(super) listen: std::net::SocketAddr,
-    /// Where to serve the control address; port 0 takes a free one
+    /// Address of the control interface; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(super) control: std::net::SocketAddr,
-    /// Write addresses and webhooks into this file, as JSON, once it listens
+    /// Write addresses and webhooks into this file, as JSON, once the emulator listens
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) ready_file: Option<PathBuf>,
-    /// What the portal holds: company, empty, users=N, or a file with a state
+    /// Content of the portal: company, empty, users=N, or a file with a state
     #[arg(long, value_name = "SEED", default_value = "company")]
     pub(super) seed: String,
-    /// The release: current, mid or legacy-read; that of the seed if none is given
+    /// Release: current, mid or legacy-read; by default that of the seed
     #[arg(long, value_name = "RELEASE")]
     pub(super) release: Option<String>,
-    /// The limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second,
+    /// Limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second,
     /// operating time in ten minutes
     #[arg(long, value_name = "LIMITS", default_value = "off")]
     pub(super) limits: String,
-    /// How long a command takes (for example 20ms)
+    /// Duration of a command (for example 20ms)
     #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
     pub(super) command_time: Duration,
-    /// A script of faults (JSON): a list of rules such as {"method": "batch", "inside":
+    /// Script of faults (JSON): a list of rules such as {"method": "batch", "inside":
     /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"};
-    /// docs/portal-behaviour.md lists what they can do
+    /// docs/portal-behaviour.md lists all faults
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) faults: Option<PathBuf>,
-    /// Allow addresses other than loopback: anybody who reaches them can use and control the
-    /// emulator
+    /// Allow addresses other than loopback: all who reach them can use and control the emulator
     #[arg(long)]
     pub(super) allow_remote: bool,
 }
@@ -556,7 +552,7 @@ pub(super) struct EmulateArgs {
 #[cfg(feature = "emulator")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct DemoArgs {
-    /// Print the manifest of the demonstration, and nothing else
+    /// Print the manifest of the demo and exit
     #[arg(long)]
     pub(super) manifest: bool,
 }
@@ -572,14 +568,14 @@ pub(super) struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ManArgs {
-    /// The command, for example plan, or audit verify; recard itself if there is none
+    /// Command, for example plan, or audit verify; by default recard itself
     pub(super) command: Vec<String>,
     /// Write the pages of all commands into this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
     pub(super) out: Option<PathBuf>,
 }
 
-/// Reads how long a plan file may be used.
+/// Parses the lifetime of a plan file.
 fn plan_age(text: &str) -> Result<Duration, String> {
     let age = value_parsers::duration(text)?;
     let longest = MAX_PLAN_AGE.unsigned_abs();
@@ -591,7 +587,7 @@ fn plan_age(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a language.
+/// Parses a language.
 pub(super) fn language(text: &str) -> Result<Language, String> {
     let known = Language::ALL.into_iter().find(|(word, _)| *word == text);
     known.map(|(_, language)| language).ok_or_else(|| "recard speaks en and ru".to_owned())

@@ -1,10 +1,10 @@
-//! The real time of day.
+//! Clock of the system.
 
 use jiff::Timestamp;
 
 use crate::ports::Clock;
 
-/// Asks the system.
+/// Clock of the system.
 pub(super) struct SystemClock;
 
 impl Clock for SystemClock {

@@ -1,5 +1,5 @@
-//! `--portal embedded[:FILE]`: a portal inside this process, whose state lies in a file between
-//! commands.
+//! `--portal embedded[:FILE]`: an emulated portal inside this process, with its state in a file
+//! between commands.
 
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -11,23 +11,24 @@ use serde_json::Value;
 use super::error::CliError;
 use crate::store::{read_whole, write_whole};
 
-/// Where the state lies unless the command line says otherwise, inside the store.
+/// Default file of the state, inside the store.
 const DEFAULT_FILE: &str = "embedded.json";
 
-/// As much as is read of a state. One of 100,000 people with two cards each has a third of it.
+/// Maximum size of a state that is read. One of 100,000 people with two cards each has a third of
+/// it.
 pub(super) const MAX_STATE_BYTES: u64 = 512 << 20;
 
-/// The name by which manifests pin the embedded portal.
+/// Name by which manifests pin the embedded portal.
 pub(super) const PORTAL_NAME: &str = "embedded";
 
-/// The running portal and its file.
+/// Running portal and its file.
 pub(super) struct Embedded {
     emulator: Emulator,
     file: PathBuf,
     saved: u64,
 }
 
-/// The file that `embedded[:FILE]` names; nothing if the text means another portal.
+/// Returns the file of `embedded[:FILE]`; `None` if the text means another portal.
 pub(super) fn state_file(portal: &str, store: &Path) -> Option<PathBuf> {
     match portal.strip_prefix(PORTAL_NAME)? {
         "" => Some(store.join(DEFAULT_FILE)),
@@ -35,7 +36,7 @@ pub(super) fn state_file(portal: &str, store: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Returns the failure of a file that holds something else than a state.
+/// Returns the error for a file that does not hold a state.
 fn no_state(file: &Path, problem: &dyn Display) -> CliError {
     CliError::general(tr!("{} does not hold the state of an embedded portal: {problem}", file.display(), problem)).hint(tr!(
         "nothing was changed; name a state that recard has written, or a file that is not there yet, which starts with a small company"
@@ -69,13 +70,12 @@ impl Embedded {
                     CliError::general(tr!("the embedded portal does not start: {problem}", problem))
                 }
             })?;
-        // A file that is not there yet is written at the end even if nothing changed, so that
-        // people can look into it.
+        // A new file is written at the end even without changes, so that people can read it.
         let saved = if file.exists() { emulator.changes() } else { u64::MAX };
         Ok(Self { emulator, file, saved })
     }
 
-    /// The address of a webhook of the portal's administrator.
+    /// Returns a webhook URL of the portal's administrator.
     pub(super) fn webhook(&self) -> Result<String, CliError> {
         let first = self.emulator.webhook_url(1);
         let any = || self.emulator.webhooks().into_iter().next().map(|webhook| webhook.url);

@@ -1,4 +1,4 @@
-//! What the environment says: the secret, the person or pipeline behind a run, the commit.
+//! Environment: the secret, the person or pipeline behind a run, the commit.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,26 +13,26 @@ use crate::i18n::Language;
 use crate::portal::{Network, WebhookUrl};
 use crate::store::read_whole;
 
-/// As much as is read of a file that holds the address of a webhook.
+/// Maximum size of a webhook file that is read.
 const MAX_WEBHOOK_FILE_BYTES: u64 = 64 << 10;
 
-/// Which webhook a command needs.
+/// Access that a command needs from its webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WebhookAccess {
-    /// One that reads: `RECARD_READ_WEBHOOK_URL` goes first.
+    /// Read access: `RECARD_READ_WEBHOOK_URL` takes precedence.
     Read,
-    /// One that writes: `RECARD_READ_WEBHOOK_URL` is never used.
+    /// Write access: `RECARD_READ_WEBHOOK_URL` is never used.
     Write,
 }
 
-/// Returns a variable. One that is empty or blank counts as unset: pipelines set what they have no
-/// value for to an empty text.
+/// Returns a variable. An empty or blank one counts as unset, because pipelines pass missing values
+/// as empty texts.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// The variables that hold text; the others name files.
+/// Variables that hold text; the others name files.
 const TEXT_VARIABLES: [&str; 12] = [
     "RECARD_PORTAL",
     "RECARD_RATE",
@@ -48,7 +48,7 @@ const TEXT_VARIABLES: [&str; 12] = [
     "no_proxy",
 ];
 
-/// Refuses variables whose value is not UTF-8: taken for unset, they would lead to another portal,
+/// Refuses variables whose value is not UTF-8: treated as unset, they would lead to another portal,
 /// or past a limit.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn check_texts() -> Result<(), CliError> {
@@ -63,16 +63,16 @@ fn check_texts() -> Result<(), CliError> {
     }
 }
 
-/// Returns a path that a variable names, as [`variable`] does.
+/// Returns the path in a variable, as [`variable`] does.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn path_variable(name: &str) -> Option<PathBuf> {
     let value = std::env::var_os(name)?;
     (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
 }
 
-/// Takes the options that the command line leaves open from the environment. They are no part of
-/// the command line's own definition, which would repeat them in every line of usage and take an
-/// empty variable for a value.
+/// Fills options that the command line leaves open from the environment. They are not part of the
+/// clap definition, which would repeat them in every usage line and accept an empty variable as a
+/// value.
 pub(super) fn fill_missing_options(
     global: &mut GlobalArgs,
     store: Option<ValueSource>,
@@ -98,12 +98,12 @@ pub(super) fn fill_missing_options(
     Ok(())
 }
 
-/// As much as is read of a file with root certificates. Those of a system have half a megabyte.
+/// Maximum size of a file with root certificates that is read. Those of a system have half a
+/// megabyte.
 const MAX_ROOTS_BYTES: u64 = 16 << 20;
 
-/// How other machines are reached: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not,
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`. The libraries would read them too, but an empty one would
-/// count.
+/// Returns the network settings: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in upper or lower case,
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`. The libraries would read them too, but accept empty ones.
 pub(super) fn network() -> Result<Network, CliError> {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
     Ok(Network {
@@ -114,7 +114,7 @@ pub(super) fn network() -> Result<Network, CliError> {
     })
 }
 
-/// The texts of the root certificates that the environment names.
+/// Returns the texts of the root certificates that the environment names.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn roots() -> Result<Option<Vec<Vec<u8>>>, CliError> {
     let (file, folders) = (path_variable("SSL_CERT_FILE"), path_variable("SSL_CERT_DIR"));
@@ -135,8 +135,7 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, CliError> {
     {
         let entries = std::fs::read_dir(&folder)
             .map_err(|problem| cannot("SSL_CERT_DIR", &folder, &problem))?;
-        // Besides certificates such a folder holds lists of revoked ones, and links that lead
-        // nowhere.
+        // Besides certificates such a folder holds revocation lists and dangling links.
         let inside =
             entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
         texts.extend(inside.filter_map(|path| read_whole(&path, MAX_ROOTS_BYTES).ok()));
@@ -145,7 +144,7 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, CliError> {
         if std::env::var_os("SSL_CERT_FILE").is_none() {
             return Ok(None);
         }
-        // Set, and empty: the library would look for a file without a name.
+        // An empty value: the library would look for a file without a name.
         files.extend(openssl_probe::probe().cert_file);
         if files.is_empty() {
             return Ok(None);
@@ -160,8 +159,8 @@ fn roots() -> Result<Option<Vec<Vec<u8>>>, CliError> {
     Ok(Some(texts))
 }
 
-/// Makes the secrets known that stand in the environment or in the arguments, wherever a webhook
-/// address was put.
+/// Registers the secrets in the environment and in the arguments, in whatever place a webhook URL
+/// was put.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub(super) fn register_secrets(arguments: &[OsString]) {
     for (_, value) in std::env::vars_os() {
@@ -172,7 +171,7 @@ pub(super) fn register_secrets(arguments: &[OsString]) {
     }
 }
 
-/// Returns all that git gets of the environment: where programs are, and whose settings hold.
+/// Returns the environment of git: the path of programs, and the settings of the user.
 ///
 /// Git runs in the folder of a manifest, so a relative folder in `PATH` would lead to a program
 /// that lies beside the manifest. Such folders are left out.
@@ -180,8 +179,7 @@ pub(super) fn register_secrets(arguments: &[OsString]) {
 pub(super) fn git_variables() -> impl Iterator<Item = (&'static str, OsString)> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let absolute = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
-    // An empty `PATH` means the folder that a program runs in. Without one the system takes its
-    // own.
+    // An empty `PATH` means the current folder. Without one the system uses its own.
     let path = std::env::join_paths(absolute)
         .ok()
         .filter(|path| !path.is_empty())
@@ -189,23 +187,23 @@ pub(super) fn git_variables() -> impl Iterator<Item = (&'static str, OsString)> 
     path.into_iter().chain(std::env::var_os("HOME").map(|home| ("HOME", home)))
 }
 
-/// Whether a variable says just this.
+/// Returns `true` if a variable has exactly this value.
 pub(super) fn is_set_to(name: &str, value: &str) -> bool {
     variable(name).is_some_and(|found| found == value)
 }
 
-/// The language that the locale names.
+/// Returns the language of the locale.
 pub(super) fn language() -> Language {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);
     locale.map_or(Language::English, |locale| Language::from_locale(&locale))
 }
 
-/// The filter of log lines.
+/// Returns the filter of log lines.
 pub(super) fn log_filter() -> Option<String> {
     variable("RECARD_LOG")
 }
 
-/// Who started the run, as the environment tells; may be empty.
+/// Returns the person or pipeline that started the run, from the environment; may be empty.
 pub(super) fn actor() -> String {
     ["RECARD_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID", "USER"]
         .into_iter()
@@ -213,25 +211,25 @@ pub(super) fn actor() -> String {
         .unwrap_or_default()
 }
 
-/// The folder for what is gone afterwards.
+/// Returns the folder for temporary files.
 #[cfg(feature = "emulator")]
 pub(super) fn temporary_folder() -> PathBuf {
-    // Where TMPDIR is set to an empty text the standard library names the current folder.
+    // If TMPDIR is empty, the standard library returns the current folder.
     let folder = std::env::temp_dir();
     if folder.to_string_lossy().trim().is_empty() { PathBuf::from("/tmp") } else { folder }
 }
 
-/// The file that GitHub Actions shows as the summary of a step.
+/// Returns the file that GitHub Actions shows as the summary of a step.
 pub(super) fn step_summary() -> Option<PathBuf> {
     path_variable("GITHUB_STEP_SUMMARY")
 }
 
-/// The commit of the manifests, if the pipeline says it.
+/// Returns the commit of the manifests, if the pipeline sets it.
 pub(super) fn commit() -> Option<String> {
     ["RECARD_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"].into_iter().find_map(variable)
 }
 
-/// The name of this host.
+/// Returns the name of this host.
 pub(super) fn host() -> String {
     let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
@@ -242,7 +240,7 @@ pub(super) fn host() -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
-/// Whether a webhook for writing is named at all.
+/// Returns `true` if a webhook for writing is named.
 pub(super) fn has_write_webhook(file: Option<&Path>) -> bool {
     file.is_some()
         || ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"]
@@ -250,7 +248,7 @@ pub(super) fn has_write_webhook(file: Option<&Path>) -> bool {
             .any(|name| variable(name).is_some())
 }
 
-/// Returns the files that variables name for webhooks.
+/// Returns the webhook files in the environment.
 pub(super) fn webhook_files() -> Vec<PathBuf> {
     ["RECARD_WEBHOOK_URL_FILE", "RECARD_READ_WEBHOOK_URL_FILE"]
         .into_iter()
@@ -259,16 +257,16 @@ pub(super) fn webhook_files() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether any webhook is named.
+/// Returns `true` if any webhook is named.
 pub(super) fn has_webhook(file: Option<&Path>) -> bool {
     has_write_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
 }
 
-/// Variables that SDKs of Bitrix24 take a webhook from. It was given to another program, with
-/// rights of its own, so that recard never takes it.
+/// Variables of Bitrix24 SDKs for a webhook. Such a webhook belongs to another program and has
+/// other rights, so recard never takes it.
 const SDK_VARIABLES: [&str; 4] = ["B24_WEBHOOK_URL", "B24_HOOK", "B24_WEBHOOK", "BITRIX24_WEBHOOK"];
 
-/// No webhook is named, or none that the command may use.
+/// Returns the error for a missing webhook, or one without the needed access.
 fn no_webhook(access: WebhookAccess) -> CliError {
     let put = tr!(
         "put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"
@@ -292,8 +290,7 @@ fn no_webhook(access: WebhookAccess) -> CliError {
     }
 }
 
-/// The webhook, and the name of the variable or file that it was found in. Its text never occurs in
-/// an error.
+/// Returns the webhook, and the name of its variable or file. Its text never occurs in an error.
 pub(super) fn webhook(
     access: WebhookAccess,
     file: Option<&Path>,
@@ -304,7 +301,7 @@ pub(super) fn webhook(
         WebhookAccess::Write => None,
     };
     let from_file = |path: &Path| match read_whole(path, MAX_WEBHOOK_FILE_BYTES) {
-        // What is no text is no address either.
+        // A file that is not text does not hold a URL.
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             diagnostic::register_secrets(&text);

@@ -1,5 +1,4 @@
-//! Why a command failed: an exit code, what happened with its whole chain of causes, and what to do
-//! about it.
+//! Failure of a command: an exit code, the chain of causes, and hints.
 
 use std::error::Error;
 use std::fmt;
@@ -10,43 +9,43 @@ use crate::i18n::Text;
 use crate::portal::ConnectError;
 use crate::ports::{PortalError, Rejection, StoreError};
 
-/// A failure that is about to be shown.
+/// Failure that is about to be printed.
 #[derive(Debug)]
 pub(super) struct CliError {
     /// The exit code.
     pub(super) code: u8,
-    /// What happened; the first text is the outermost, each next one its cause. Empty if all was
-    /// said already.
+    /// The chain of causes; the first text is the outermost. Empty if the failure was printed
+    /// already.
     pub(super) chain: Vec<Text>,
-    /// What may help.
+    /// The remedies.
     pub(super) hints: Vec<Text>,
-    /// Why the portal lets nobody do anything with this webhook, if that is the reason.
+    /// The reason why the portal rejects this webhook, if that is the cause.
     pub(super) rejection: Option<Rejection>,
 }
 
 impl CliError {
-    /// A failure with a text of its own.
+    /// Creates a failure from a text.
     pub(super) fn new(code: u8, text: impl Into<Text>) -> Self {
         Self { code, chain: vec![text.into()], hints: Vec::new(), rejection: None }
     }
 
-    /// An error with exit code 1.
+    /// Creates an error with exit code 1.
     pub(super) fn general(text: impl Into<Text>) -> Self {
         Self::new(exit::ERROR, text)
     }
 
-    /// A refusal with exit code 4.
+    /// Creates a refusal with exit code 4.
     pub(super) fn refused(text: impl Into<Text>) -> Self {
         Self::new(exit::REFUSED, text)
     }
 
-    /// Adds what may help.
+    /// Adds a remedy.
     pub(super) fn hint(mut self, hint: impl Into<Text>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Puts what was being done in front of what happened.
+    /// Puts the attempted action in front of the chain.
     pub(super) fn context(mut self, doing: impl Into<Text>) -> Self {
         self.chain.insert(0, doing.into());
         self
@@ -74,14 +73,14 @@ impl fmt::Display for CliError {
 }
 
 impl CliError {
-    /// A failure of the store without advice.
+    /// Creates a failure of the store without hints.
     pub(super) fn from_store(problem: StoreError) -> Self {
         let code =
             if matches!(problem, StoreError::Locked(_)) { exit::LOCKED } else { exit::ERROR };
         Self::from_source(code, &problem)
     }
 
-    /// A plan file that cannot be used, with exit code 5.
+    /// Creates the failure of a plan file, with exit code 5.
     pub(super) fn plan_file(text: impl Into<Text>) -> Self {
         Self::new(exit::PLAN_FILE, text)
             .hint(tr!("nothing was written; make a new plan: recard plan -f FILE --out PLAN"))
@@ -116,7 +115,7 @@ impl From<PortalError> for CliError {
                 let said: Vec<&str> =
                     [code.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
                 if matches!(rejection, Rejection::Certificate | Rejection::ProxyRefuses | Rejection::ProxyUnreachable) {
-                    // Nothing of the portal's was heard.
+                    // The portal sent no message.
                     failure.chain.push(Text::from(message.as_str()));
                 } else if !said.is_empty() {
                     failure.chain.push(tr!("the portal says: {}", said.join(" ")));
@@ -253,7 +252,7 @@ impl From<ApplyError> for CliError {
         };
         match sent {
             None => failure,
-            // The usual advice speaks of a portal that nothing was sent to.
+            // The usual hints assume that no request was sent.
             Some(run) => Self { code: exit::PARTIAL, hints: Vec::new(), ..failure }.hint(tr!(
                 "cards may have changed: `recard show {run}` tells which, `recard restore {run}` undoes it",
                 run

@@ -1,13 +1,12 @@
-//! The exit codes: a public promise. A code never means two things and never depends on the output
-//! format.
+//! Exit codes: a public promise. Each code has one meaning and never depends on the output format.
 
-/// Done, or nothing to do.
+/// Done, or no changes.
 pub const DONE: u8 = 0;
-/// An error: bad input, or the portal or the store could not be used.
+/// Error: bad input, or the portal or the store could not be used.
 pub const ERROR: u8 = 1;
 /// Changes are pending; only from `plan --detailed-exitcode` and `drift`.
 pub const CHANGES_PENDING: u8 = 2;
-/// Some targets failed, had changed or are not known; the report names them.
+/// Some targets failed, changed since the plan, or are indeterminate; the report names them.
 pub const PARTIAL: u8 = 3;
 /// Refused: by a guard, by a rule, or by a "no" at the prompt. Nothing was written.
 pub const REFUSED: u8 = 4;

@@ -1,5 +1,4 @@
-//! Identity of files: two paths lead to one file, whatever their spelling, if they have one
-//! identity.
+//! Identity of files: two paths of one file have the same identity, whatever their spelling.
 //!
 //! The text of a path is never an identity: a file has many spellings (`./a`, links), and two names
 //! that differ in bytes that are not UTF-8 are displayed alike.
@@ -11,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use crate::store::destination;
 
-/// What a path leads to.
+/// Identity of the file behind a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FileIdentity {
-    /// A file or folder that is there.
+    /// An existing file or folder.
     Existing(FileNumber),
-    /// A name in a folder, where nothing is yet.
+    /// A name in a folder, where no file exists yet.
     Missing(FileNumber, OsString),
-    /// A path whose folder is not there either.
+    /// A path whose folder does not exist either.
     Unknown(PathBuf),
 }
 
@@ -31,7 +30,7 @@ pub(super) type FileNumber = (u64, u64);
 pub(super) type FileNumber = PathBuf;
 
 impl FileIdentity {
-    /// Finds out what a path leads to.
+    /// Determines the identity of a path.
     pub(super) fn from_path(path: &Path) -> Self {
         if let Some(number) = number(path) {
             return Self::Existing(number);
@@ -45,8 +44,8 @@ impl FileIdentity {
         }
     }
 
-    /// Finds out what stdin is, where the system tells: it may come from a file that is named as
-    /// well.
+    /// Determines the identity of stdin, where the system supports it: it may come from a file that
+    /// is named as well.
     pub(super) fn from_stdin() -> Self {
         number(Path::new("/dev/stdin"))
             .map_or_else(|| Self::Unknown(PathBuf::from("-")), Self::Existing)
@@ -65,8 +64,8 @@ fn number(path: &Path) -> Option<FileNumber> {
     }
 }
 
-/// Returns `true` if a path leads to a regular file, or to nothing yet. Others (a terminal, a pipe,
-/// `/dev/null`) are written as they are, and keep nothing that a second output could replace.
+/// Returns `true` if a path leads to a regular file or to no file yet. Other files (a terminal, a
+/// pipe, `/dev/null`) hold no content that a second output could replace.
 pub(super) fn is_kept(path: &Path) -> bool {
     fs::metadata(path).as_ref().map_or(true, Metadata::is_file)
 }
@@ -84,11 +83,10 @@ pub(super) fn is_inside(path: &Path, folder: &Path) -> bool {
     parent.ancestors().any(|one| FileIdentity::from_path(one) == folder)
 }
 
-/// Returns `true` if a path leads to what a store keeps, or into a folder that is a store and
-/// nothing else.
+/// Returns `true` if a path leads to a file of a store, or into a folder that is only a store.
 pub(super) fn is_of_store(path: &Path, store: &Path) -> bool {
     if is_inside(Path::new("."), store) {
-        // The store shares its folder with everything else.
+        // The store shares its folder with other files.
         let kept = [store.join(".gitignore")]
             .iter()
             .any(|kept| FileIdentity::from_path(kept) == FileIdentity::from_path(path));
@@ -97,7 +95,7 @@ pub(super) fn is_of_store(path: &Path, store: &Path) -> bool {
     is_inside(path, store)
 }
 
-/// Names under which files are displayed: one each, no two alike.
+/// Unique names under which files are displayed.
 #[derive(Debug, Default)]
 pub(super) struct DisplayNames(BTreeSet<String>);
 
@@ -148,7 +146,7 @@ mod tests {
         }
         fs::File::create(at("other")).unwrap();
         assert_ne!(FileIdentity::from_path(&at("other")), one);
-        // What is not there yet is told apart by its name, links followed.
+        // A missing file is told apart by its name, links followed.
         std::os::unix::fs::symlink("below/new", at("dangling")).unwrap();
         assert_eq!(
             FileIdentity::from_path(&at("dangling")),

@@ -1,10 +1,9 @@
-//! Who changed the manifests last, as git tells: asked once a file, while the portal is being
-//! asked, and never an error.
+//! Last commits of the manifests, from git: one query a file, beside the requests to the portal,
+//! and never an error.
 //!
-//! Manifests may lie in a repository that somebody else has made. So git gets nothing of the
-//! environment that could hold a secret, asks for no password, fetches nothing, starts no program
-//! that the repository's settings name, and is killed with everything that it has started if it
-//! takes too long.
+//! Manifests may lie in a foreign repository. Git therefore gets no environment variable that could
+//! hold a secret, asks for no password, fetches nothing, starts no program from the repository's
+//! settings, and is killed with its children at a timeout.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,17 +19,18 @@ use super::env;
 use crate::manifest::Source;
 use crate::report::Commit;
 
-/// More files than this are not asked about: a process for each would take longer than the plan.
+/// Number of files above which git is not queried: a process for each would take longer than the
+/// plan.
 const MAX_FILES: usize = 50;
 
-/// The longest that all questions together may take.
+/// Timeout of all queries together.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An answer has an id, a name, a date and the names of a few refs.
+/// Maximum size of an answer: an id, a name, a date and the names of a few refs.
 const MAX_OUTPUT_BYTES: u64 = 64 << 10;
 
 /// Options of git itself: no program, no lock, no fetch, and the history as it was made. The
-/// options of `-c` go before the settings of the repository, so that none of these can start a
+/// options of `-c` override the settings of the repository, so that none of these can start a
 /// program.
 const GIT_OPTIONS: &[&str] = &[
     "--no-pager",
@@ -67,7 +67,7 @@ const GIT_OPTIONS: &[&str] = &[
     "gc.auto=0",
     "-c",
     "safe.bareRepository=explicit",
-    // A git that does not know GIT_NO_LAZY_FETCH fetches nothing either.
+    // A git without GIT_NO_LAZY_FETCH fetches nothing either.
     "-c",
     "protocol.allow=never",
     "-c",
@@ -84,7 +84,7 @@ const GIT_OPTIONS: &[&str] = &[
     "protocol.ssh.allow=never",
 ];
 
-/// The question: id, author and date of the last commit, and whether its parents were cut off.
+/// Query: id, author and date of the last commit, and a mark if its parents are missing.
 const LOG_OPTIONS: &[&str] = &[
     "log",
     "-1",
@@ -98,15 +98,14 @@ const LOG_OPTIONS: &[&str] = &[
     "--",
 ];
 
-/// The name that git shows beside a commit whose parents are not there: the boundary of a shallow
-/// clone.
+/// Mark that git prints for a commit without its parents: the boundary of a shallow clone.
 const BOUNDARY: &str = "grafted";
 
-/// Git, as it was asked.
+/// Running query.
 pub(super) struct GitQuery(JoinHandle<BTreeMap<String, Commit>>);
 
-/// Asks git for the last commit of each file, beside whatever else is done meanwhile. Must be
-/// called within a runtime.
+/// Queries git for the last commit of each file, in the background. Must be called within a
+/// runtime.
 pub(super) fn query(sources: &[Source]) -> GitQuery {
     let names: Vec<Arc<str>> =
         sources.iter().take(MAX_FILES).map(|source| Arc::clone(&source.name)).collect();
@@ -119,14 +118,14 @@ pub(super) fn query(sources: &[Source]) -> GitQuery {
                 }
             }
         };
-        // What was answered in time counts.
+        // Answers within the timeout count.
         let _ = tokio::time::timeout(TIMEOUT, asking).await;
         commits
     }))
 }
 
 impl GitQuery {
-    /// The last commit of each file, where git is there and knows the file.
+    /// Returns the last commit of each file, if git exists and knows the file.
     pub(super) async fn answer(mut self) -> BTreeMap<String, Commit> {
         (&mut self.0).await.unwrap_or_default()
     }
@@ -159,13 +158,13 @@ async fn last_commit(file: &Path) -> Option<Commit> {
     if ended.success() { parse_commit(std::str::from_utf8(&answer).ok()?) } else { None }
 }
 
-/// A running git. Dropped before it has ended, it is killed with everything that it has started.
+/// Running git. Dropped before its end, it is killed with its children.
 struct GitProcess(Child);
 
 impl Drop for GitProcess {
     fn drop(&mut self) {
-        // A child that has ended has no number any more. What is not Unix has no groups; there
-        // tokio kills the child.
+        // A finished child has no process id any more. Systems other than Unix have no process
+        // groups; there tokio kills the child.
         #[cfg(unix)]
         if let Some(group) =
             self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
@@ -179,7 +178,7 @@ fn parse_commit(text: &str) -> Option<Commit> {
     let mut lines = text.lines();
     let (id, author, date) = (lines.next()?, lines.next()?, lines.next()?);
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // A boundary seems to have made every file that is older than it.
+    // The boundary commit would appear as the author of every older file.
     let is_boundary = lines.next().unwrap_or_default().split(", ").any(|name| name == BOUNDARY);
     (is_id && !is_boundary).then(|| Commit {
         id: id.to_owned(),

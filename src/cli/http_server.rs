@@ -1,5 +1,4 @@
-//! A small web server for those who watch a long-running recard: pages of text over HTTP, to be
-//! read and nothing else.
+//! Read-only HTTP server for `/healthz`, `/readyz` and `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,27 +16,27 @@ use tokio::task::JoinHandle;
 use super::error::CliError;
 use crate::diagnostic::mask;
 
-/// A page.
+/// Response with a text.
 pub(super) struct TextResponse {
     /// The status.
     pub(super) status: StatusCode,
-    /// What kind of text it is.
+    /// The content type.
     pub(super) content_type: &'static str,
     /// The text.
     pub(super) text: String,
 }
 
 impl TextResponse {
-    /// A page of plain text.
+    /// Creates a response of plain text.
     pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, content_type: "text/plain; charset=utf-8", text: text.into() }
     }
 }
 
-/// Gives the page of a path.
+/// Function from a path to its response.
 pub(super) type Routes = Arc<dyn Fn(&str) -> TextResponse + Send + Sync>;
 
-/// A running server. It ends when it is dropped.
+/// Running server. It ends on drop.
 pub(super) struct HttpServer {
     address: SocketAddr,
     serving: JoinHandle<()>,
@@ -55,7 +54,7 @@ impl HttpServer {
         Ok(Self { address, serving: tokio::spawn(serve(listener, routes)) })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -69,8 +68,7 @@ impl Drop for HttpServer {
 
 async fn serve(listener: TcpListener, routes: Routes) {
     loop {
-        // A connection that could not be taken is not worth ending for; most likely there are too
-        // many of them.
+        // A failed accept is not fatal; most likely there are too many connections.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -85,7 +83,7 @@ async fn serve(listener: TcpListener, routes: Routes) {
                 .timer(TokioTimer::new())
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service);
-            // A reader that goes away is no error here.
+            // A reader that goes away is not an error.
             let _ = connection.await;
         });
     }

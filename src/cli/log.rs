@@ -1,4 +1,4 @@
-//! Log lines on stderr, for those who ask for them with `RECARD_LOG`.
+//! Log lines on stderr, enabled by `RECARD_LOG`.
 
 use std::fmt;
 use std::io;
@@ -21,8 +21,8 @@ use super::ui::Ui;
 use crate::diagnostic::{mask, visible};
 use crate::report::json_document;
 
-/// These crates print requests and headers at finer levels, and the address of a request holds the
-/// webhook's secret. No filter makes them speak.
+/// Crates that print requests and headers at finer levels; the URL of a request holds the webhook's
+/// secret. No filter enables them.
 const SILENCED: &[&str] = &["h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// Starts logging.
@@ -45,7 +45,7 @@ pub(super) fn start(ui: &Ui, format: LogFormat) -> Result<(), CliError> {
     started.map_err(|problem| CliError::general(tr!("cannot start logging: {problem}", problem)))
 }
 
-/// Whether a line is of one of these crates, or of any module in them.
+/// Returns `true` if a line is of one of these crates, or of any module in them.
 fn is_silenced(target: &str) -> bool {
     let of = target.split_once("::").map_or(target, |(of, _)| of);
     SILENCED.contains(&of)
@@ -61,7 +61,7 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     }
 }
 
-/// Returns a line as it may be written: secrets covered, and made safe for build servers.
+/// Returns a line with its secrets covered, made safe for build servers.
 fn safe(line: &str, format: LogFormat) -> String {
     let line = mask(line);
     match format {
@@ -71,7 +71,7 @@ fn safe(line: &str, format: LogFormat) -> String {
     }
 }
 
-/// Writes lines above the progress bars, which are drawn again below them.
+/// Writer that puts lines above the progress bars.
 struct SuspendingWriter {
     bars: Option<MultiProgress>,
     format: LogFormat,
@@ -91,7 +91,7 @@ impl<'a> MakeWriter<'a> for SuspendingWriter {
 }
 
 impl io::Write for LogLine {
-    /// Writes a whole line: the layer gives it in one piece, so that no secret is cut.
+    /// Writes a whole line: the layer passes it in one piece, so that no secret is split.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = safe(&String::from_utf8_lossy(bytes), self.format);
         match &self.bars {

@@ -1,4 +1,4 @@
-//! What a long-running recard tells Prometheus.
+//! Prometheus metrics of a long-running recard.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::exit;
 use crate::plan::Plan;
 use crate::report::Subject;
 
-/// The one label that a metric has here.
+/// Label of a metric; each has one.
 type MetricLabel = [(&'static str, &'static str); 1];
 
-/// Numbers of all rounds so far.
+/// Metrics of all rounds so far.
 pub(super) struct Metrics {
     registry: Registry,
     rounds: Family<MetricLabel, Counter>,
@@ -29,7 +29,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// No round was made yet.
+    /// Creates the metrics without any round.
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("recard");
         let rounds = Family::<MetricLabel, Counter>::default();
@@ -70,13 +70,13 @@ impl Metrics {
             last_success.clone(),
         );
         for result in RESULTS {
-            // A counter that is there from the start can be watched for its first step.
+            // A counter that exists from the start shows its first increment.
             let _ = rounds.get_or_create(&[("result", result)]);
         }
         Self { registry, rounds, cards, outcomes, duration, last_round, last_success }
     }
 
-    /// Takes note of what a round is about.
+    /// Records the report of a round.
     pub(super) fn record_report(&self, subject: Subject<'_>) {
         match subject {
             Subject::Plan(report) => self.record_plan(report.plan),
@@ -108,7 +108,7 @@ impl Metrics {
         }
     }
 
-    /// Takes note of the end of a round.
+    /// Records the end of a round.
     pub(super) fn record_round(&self, code: u8, at: Timestamp, took: Duration) {
         self.rounds.get_or_create(&[("result", result(code))]).inc();
         self.duration.set(took.as_secs_f64());
@@ -118,19 +118,19 @@ impl Metrics {
         }
     }
 
-    /// All numbers, in the format that Prometheus reads.
+    /// Returns all metrics, in the format of Prometheus.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        // Writing into a text cannot fail.
+        // Writing into a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
 }
 
-/// How rounds end, as words that never change.
+/// Results of rounds, as stable words.
 const RESULTS: [&str; 6] = ["done", "partial", "refused", "locked", "interrupted", "error"];
 
-/// The word for an exit code.
+/// Returns the word for an exit code.
 pub(super) fn result(code: u8) -> &'static str {
     match code {
         exit::DONE => tr_later!("done"),

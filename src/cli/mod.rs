@@ -1,5 +1,5 @@
-//! The command line. It marries the portal, the store and the engine, and is the only module that
-//! prints, reads the environment, asks for the time of day or knows about exit codes.
+//! Command line: connects the portal, the store and the engine. It is the only module that prints,
+//! reads the environment, asks for the time of day or knows exit codes.
 
 mod args;
 mod clock;
@@ -44,10 +44,10 @@ use ui::{Ui, Verbosity};
 use crate::diagnostic::{is_unsafe, visible_lines};
 use crate::i18n;
 
-/// Stack of the thread that a command works on: that of a main thread on most systems.
+/// Stack size of the command's thread: that of a main thread on most systems.
 const COMMAND_STACK: usize = 8 << 20;
 
-/// Exit code of a program that has panicked.
+/// Exit code of a panic.
 const PANICKED: u8 = 101;
 
 /// Runs a command line to its end and returns the exit code; the first argument is the program's
@@ -93,14 +93,14 @@ fn run_with_signals(ui: &Ui, cli: Cli) -> Result<u8, CliError> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|problem| cannot_start(&problem))?;
     let code = runtime.block_on(async {
-        // Signals are heard before anything is done.
+        // Signals are handled before any other work.
         let (signals, interrupt) = (Signals::new(), Interrupt::new(ui));
         let (done, ended) = tokio::sync::oneshot::channel();
         let command = {
             let (ui, interrupt) = (ui.clone(), interrupt.clone());
             move || {
                 let code = run_to_end(&ui, cli, &interrupt);
-                // Nobody waits any more if a signal has ended the process.
+                // The receiver is gone if a signal has ended the process.
                 let _ = done.send(code);
             }
         };
@@ -113,25 +113,25 @@ fn run_with_signals(ui: &Ui, cli: Cli) -> Result<u8, CliError> {
             code = interrupt.listen(signals, ui) => code,
         })
     });
-    // A thread that still waits for stderr is not waited for.
+    // A thread that is blocked on stderr is not waited for.
     runtime.shutdown_background();
     code
 }
 
-/// Runs a command to its end, and tells why it failed if it did.
+/// Runs a command to its end, and prints its failure.
 fn run_to_end(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
     let outcome =
         runtime_for(&cli.command).enable_all().build().map_err(|problem| cannot_start(&problem));
     let outcome = outcome.and_then(|runtime| {
         let outcome = runtime.block_on(async {
             tokio::select! {
-                // A signal that was heard counts before anything else is done.
+                // A received signal takes precedence.
                 biased;
                 never = interrupt.relay() => match never {},
                 outcome = dispatch(ui, &cli.global, cli.command, interrupt) => outcome,
             }
         });
-        // A thread that still waits for an answer at a prompt is not waited for.
+        // A thread that is blocked on a prompt is not waited for.
         runtime.shutdown_background();
         outcome
     });
@@ -149,12 +149,12 @@ fn cannot_start(problem: &std::io::Error) -> CliError {
     CliError::general(tr!("cannot start: {problem}", problem))
 }
 
-/// Prints what clap says of a command line. Help and version are results; everything else is a
-/// misunderstanding.
+/// Prints clap's message on a command line. Help and version are results; all others are usage
+/// errors.
 fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
     let ui = Ui::new(anstream::ColorChoice::Auto, Verbosity::Normal);
     let text = problem.render();
-    // Colors that stand in an argument cannot be told from those of clap.
+    // Colors in an argument cannot be told from those of clap.
     let is_plain = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_unsafe));
     let text = if is_plain {
         visible_lines(&text.to_string()).into_owned()
@@ -164,21 +164,19 @@ fn show_usage(problem: &clap::Error, arguments: &[OsString]) {
     if problem.use_stderr() {
         ui.diagnostics(&text);
     } else {
-        // Nothing can be done if nobody hears it.
+        // A failed write has no further destination.
         let _ = ui.result(text);
     }
 }
 
-/// The command line as clap knows it: for manual pages, and for tests that read commands out of
-/// documents.
+/// Returns the clap definition, for manual pages and for tests that read commands out of documents.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Whoever waits for a portal does so on one thread: what an answer holds is looked into where it
-/// was just received, and nothing is handed from core to core. What serves others has threads for
-/// them: an emulated portal as many as there are cores, a loop one that says how it is while files
-/// are waited for.
+/// Builds the runtime of a command. A command that waits for a portal has one thread: an answer is
+/// processed where it was received, and nothing moves between cores. Servers have more threads: the
+/// emulator as many as there are cores, `reconcile` one that answers while files are waited for.
 fn runtime_for(command: &CliCommand) -> Builder {
     match command {
         #[cfg(feature = "emulator")]

@@ -1,8 +1,8 @@
-//! Files that a command line names, compared with each other before anything is done.
+//! Collision check for the files of a command line.
 //!
 //! An output over a manifest, a webhook file or the store would destroy it, and of two outputs to
-//! one file one would be lost. Nothing is written for such a command line, the outputs that tell of
-//! other failures included.
+//! one file one would be lost. For such a command line nothing is written, not even the outputs
+//! that report failures.
 
 use std::path::{Path, PathBuf};
 
@@ -19,24 +19,24 @@ use super::sources;
 use crate::i18n::Text;
 use crate::report::OutputFormat;
 
-/// A file that a command line names.
+/// File of a command line.
 struct NamedFile {
     path: PathBuf,
     role: Text,
 }
 
-/// Everything that a command line names.
+/// All files of a command line.
 #[derive(Default)]
 struct NamedFiles {
     /// Files that are replaced.
     outputs: Vec<NamedFile>,
-    /// Files that are read, and some of them kept anew.
+    /// Files that are read; some of them are also written.
     inputs: Vec<NamedFile>,
-    /// Whether a manifest comes from stdin.
+    /// `true` if a manifest comes from stdin.
     stdin: bool,
 }
 
-/// Refuses a command line of which one file would be written over another one.
+/// Refuses a command line that would write one file over another one.
 pub(super) fn check(global: &GlobalArgs, command: &CliCommand) -> Result<(), CliError> {
     let mut names = NamedFiles::default();
     names.add_command(command);
@@ -48,7 +48,7 @@ pub(super) fn check(global: &GlobalArgs, command: &CliCommand) -> Result<(), Cli
     names.compare(&global.store)
 }
 
-/// The outputs of the commands that write reports.
+/// Returns the outputs of the commands that write reports.
 fn command_outputs(command: &CliCommand) -> &[Output] {
     match command {
         CliCommand::Validate(arguments) => &arguments.output_args.output,
@@ -135,7 +135,7 @@ impl NamedFiles {
         {
             let role = || tr!("the state of the embedded portal");
             let default = embedded::state_file(embedded::PORTAL_NAME, &global.store);
-            // The portal writes its state back; its usual place is a file of the store.
+            // The portal writes its state back; its default place is a file of the store.
             if default.is_some_and(|default| {
                 FileIdentity::from_path(&default) == FileIdentity::from_path(&file)
             }) {

@@ -1,8 +1,8 @@
-//! The commands that recard tells people to type next, and what they need of the one before.
+//! Next commands that recard suggests, with the options they need.
 //!
-//! Whoever has named the portal or the store on the command line would otherwise copy a command
-//! that ends with "no portal is given", or looks into another store. What comes from the
-//! environment is still there for the next command.
+//! If the portal or the store was named on the command line, a suggested command without these
+//! options would end with "no portal is given", or use another store. Environment variables are
+//! still set for the next command.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::args::{DEFAULT_STORE, GlobalArgs};
 use super::env;
 use crate::diagnostic::visible;
 
-/// The options of a command that name the portal and the store, with a blank before each; nothing
-/// if the environment names them.
+/// Returns the options that name the portal and the store, with a blank before each; empty if the
+/// environment names them.
 pub(super) fn global_flags(global: &GlobalArgs) -> String {
     let said = |variable: &str, value: &str| env::is_set_to(variable, value);
     let store = global.store.display().to_string();
@@ -34,14 +34,13 @@ pub(super) fn global_flags(global: &GlobalArgs) -> String {
     text
 }
 
-/// A path as a word for a shell.
+/// Returns a path as a word for a shell.
 pub(super) fn shell_word(path: &Path) -> String {
     shell_quote(&path.display().to_string())
 }
 
-/// Returns a text as one word for a shell. What a build server would take for a command is written
-/// so that only the shell puts it together again; a control character has no such form, and is
-/// shown as one.
+/// Returns a text as one word for a shell. A marker of build servers is written so that only the
+/// shell joins it again; a control character has no such form, and is shown as one.
 fn shell_quote(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-:=,+@%".contains(c);
     let is_plain = !text.is_empty() && text.chars().all(plain) && visible(text) == text;

@@ -1,4 +1,4 @@
-//! `--output FORMAT[=PATH]`: which forms of a report go where.
+//! `--output FORMAT[=PATH]`: formats and destinations of a report.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -15,22 +15,21 @@ use crate::report::{
 };
 use crate::store::{destination, write_whole};
 
-/// The largest summary of a step that GitHub shows, with what other commands of the step have
-/// written.
+/// Maximum size of a step's summary that GitHub shows, other commands of the step included.
 const MAX_SUMMARY_BYTES: u64 = 1 << 20;
 
-/// Where a command's reports go. Opened before anything else is done, so that nothing is done whose
-/// report is lost.
+/// Outputs of a command. Opened before any other work, so that no work is done whose report is
+/// lost.
 ///
-/// Every output gets exactly one report in the end, whatever becomes of the command: what it is
-/// about, or why it failed. A file of an earlier run never stays in place of it.
+/// Every output gets exactly one report in the end: the result of the command, or its failure. A
+/// file of an earlier run never stays in place of it.
 pub(super) struct Outputs<'a> {
-    /// Who speaks.
+    /// The printer.
     pub(super) ui: &'a Ui,
     purpose: Purpose,
     outputs: &'a [Output],
     options: RenderOptions,
-    /// The text so far: a preview, and what became of it.
+    /// The text so far: the preview and the report.
     text: RefCell<String>,
     written: Cell<bool>,
     observer: Option<&'a (dyn Fn(Subject<'_>) + Send + Sync)>,
@@ -38,7 +37,7 @@ pub(super) struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    /// Finds out whether every file can be written.
+    /// Checks that every file can be written.
     pub(super) fn open(
         ui: &'a Ui,
         purpose: Purpose,
@@ -61,7 +60,7 @@ impl<'a> Outputs<'a> {
         Ok(Self { ui, purpose, outputs, options, text, written, observer: None, summary })
     }
 
-    /// The same, for plans and what becomes of them.
+    /// Opens outputs for plans and their reports.
     pub(super) fn open_for_plan(
         ui: &'a Ui,
         purpose: Purpose,
@@ -73,42 +72,41 @@ impl<'a> Outputs<'a> {
         Ok(Self { options: RenderOptions { listing, content, ..opened.options }, ..opened })
     }
 
-    /// Lets somebody hear what the reports are about, whatever their formats.
+    /// Passes the subject of each report to an observer, whatever the formats.
     pub(super) fn with_observer(self, listener: &'a (dyn Fn(Subject<'_>) + Send + Sync)) -> Self {
         Self { observer: Some(listener), ..self }
     }
 
-    /// Lists every target of a run, not only those that went otherwise than planned.
+    /// Lists every target of a run, not only those that did not go as planned.
     pub(super) fn with_every_target(self) -> Self {
         Self { options: RenderOptions { listing: RowFilter::Targets, ..self.options }, ..self }
     }
 
-    /// How reports are shown.
+    /// Returns the options of rendering.
     pub(super) fn options(&self) -> &RenderOptions {
         &self.options
     }
 
-    /// Whether people read along on stdout.
+    /// Returns `true` if text goes to stdout.
     pub(super) fn has_text(&self) -> bool {
         self.outputs
             .iter()
             .any(|output| output.format == OutputFormat::Text && output.path.is_none())
     }
 
-    /// Writes what is going to happen, into outputs for people only: machines want one document,
-    /// what became of it.
+    /// Writes a preview into outputs for people only: machine formats are one document, the report.
     pub(super) fn preview(&self, subject: Subject<'_>) -> Result<(), CliError> {
         let text = self.report(subject).render(OutputFormat::Text, &self.options);
         self.preview_text(&text)
     }
 
-    /// Like [`Outputs::preview`], of something that has no other form than text.
+    /// Writes a preview like [`Outputs::preview`] that exists as text only.
     pub(super) fn preview_text(&self, text: &str) -> Result<(), CliError> {
         self.keep_text(text);
         if self.has_text() { self.ui.result(text) } else { Ok(()) }
     }
 
-    /// Keeps what was said for the files that are to hold all of it, if there are any.
+    /// Appends a text for the files that hold all of it, if there are any.
     fn keep_text(&self, text: &str) {
         if self
             .outputs
@@ -125,7 +123,7 @@ impl<'a> Outputs<'a> {
         self.write_with(subject, &text)
     }
 
-    /// Like [`Outputs::write`], with a text that is told in place of the report's own.
+    /// Writes the report like [`Outputs::write`], with a text in place of the report's own.
     pub(super) fn write_with(&self, subject: Subject<'_>, text: &str) -> Result<(), CliError> {
         self.keep_text(text);
         self.written.set(true);
@@ -136,14 +134,13 @@ impl<'a> Outputs<'a> {
         let mut problem = None;
         for output in self.outputs {
             let done = match (&output.path, output.format) {
-                // What stands against the manifests, and why a command failed, stands on stderr
-                // already.
+                // Problems of the manifests, and the failure of a command, stand on stderr already.
                 (None, OutputFormat::Text) => self.ui.result(text),
                 (None, format) => self.ui.document(&report.render(format, &self.options)),
                 (Some(path), OutputFormat::Text) => write_text(path, &self.text.borrow()),
                 (Some(path), format) => write_document(path, &report.render(format, &self.options)),
             };
-            // One file that cannot be written costs only itself.
+            // One file that cannot be written does not affect the others.
             problem = problem.or(done.err());
         }
         if let Some(path) = &self.summary {
@@ -152,7 +149,7 @@ impl<'a> Outputs<'a> {
         problem.map_or(Ok(()), Err)
     }
 
-    /// Adds the report to the summary of a step, as far as there is room: GitHub shows nothing of a
+    /// Appends the report to the summary of a step, within the limit: GitHub shows no part of a
     /// summary that is too large.
     fn summarize(&self, path: &Path, report: &Report<'_>) -> Result<(), CliError> {
         let there = path.metadata().map_or(0, |there| there.len());
@@ -174,7 +171,7 @@ impl<'a> Outputs<'a> {
         append(path, &text)
     }
 
-    /// Ends the command: if it failed before there was anything to tell, the outputs tell why.
+    /// Ends the command: if it failed before it had a result, the outputs get the failure.
     pub(super) fn finish(&self, outcome: Result<u8, CliError>) -> Result<u8, CliError> {
         let Err(failure) = outcome else { return outcome };
         if !self.written.get() {
@@ -185,11 +182,11 @@ impl<'a> Outputs<'a> {
         Err(failure)
     }
 
-    /// Writes what people have read on stderr already.
+    /// Writes a report that people have read on stderr already.
     pub(super) fn write_after_stderr(&self, subject: Subject<'_>) {
         let text = self.report(subject).render(OutputFormat::Text, &self.options);
         self.text.borrow_mut().push_str(&text);
-        // The command has failed already; what failed beside that must not hide why.
+        // The command has failed already; a second failure must not hide the first.
         if let Err(beside) = self.write_with(subject, "") {
             self.ui.warn(&beside);
         }
@@ -200,10 +197,9 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// Finds out whether every file can be written, before anything is done whose report would be lost
-/// otherwise.
+/// Checks that every file can be written, before any work whose report would be lost otherwise.
 pub(super) fn check_paths(outputs: &[Output]) -> Result<(), CliError> {
-    // Workflow commands are lines of a log; they may stand below a text.
+    // Workflow commands are lines of a log; they may follow a text.
     let is_document =
         |output: &&Output| output.path.is_none() && output.format != OutputFormat::Github;
     if outputs.iter().filter(is_document).count() > 1 {
@@ -213,7 +209,7 @@ pub(super) fn check_paths(outputs: &[Output]) -> Result<(), CliError> {
     outputs.iter().filter_map(|output| output.path.as_deref()).try_for_each(check_path)
 }
 
-/// Finds out whether a file can be written.
+/// Checks that a file can be written.
 pub(super) fn check_path(path: &Path) -> Result<(), CliError> {
     let cannot = |problem: Text| {
         CliError::general(tr!("cannot write {}: {problem}", path.display(), problem))
@@ -238,8 +234,7 @@ pub(super) fn check_path(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes every output of a command whose result is no report; `text` makes the form that is asked
-/// for.
+/// Writes every output of a command whose result is not a report; `text` renders a format.
 pub(super) fn write(
     ui: &Ui,
     outputs: &[Output],
@@ -263,13 +258,13 @@ fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
     Ok(write_whole(path, plain.as_bytes())?)
 }
 
-/// Writes a document, whose format has made foreign text safe by its own escapes, into a file.
-/// Known secrets are covered.
+/// Writes a document, whose format escapes foreign text itself, into a file. Known secrets are
+/// covered.
 pub(super) fn write_document(path: &Path, text: &str) -> Result<(), CliError> {
     Ok(write_whole(path, mask(text).as_bytes())?)
 }
 
-/// Adds to a file that others write, too.
+/// Appends to a file that others write, too.
 fn append(path: &Path, text: &str) -> Result<(), CliError> {
     use std::io::Write as _;
     let mut opened = std::fs::File::options().append(true).create(true).open(path);

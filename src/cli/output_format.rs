@@ -37,17 +37,17 @@ impl FromStr for Output {
     }
 }
 
-/// Reads the output of a command that knows text and JSON only.
+/// Parses the output of a command with text and JSON.
 pub(super) fn text_or_json(text: &str) -> Result<Output, String> {
     parse_one_of(&[OutputFormat::Text, OutputFormat::Json], text)
 }
 
-/// Reads the output of a command that knows text, JSON and tables.
+/// Parses the output of a command with text, JSON and tables.
 pub(super) fn text_json_or_csv(text: &str) -> Result<Output, String> {
     parse_one_of(&[OutputFormat::Text, OutputFormat::Json, OutputFormat::Csv], text)
 }
 
-/// Reads the output of a command that lists runs.
+/// Parses the output of a command that lists runs.
 pub(super) fn history_format(text: &str) -> Result<Output, String> {
     parse_one_of(&RunHistory::FORMATS, text)
 }

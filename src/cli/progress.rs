@@ -1,9 +1,9 @@
-//! How far a command is: a bar on a terminal, a line every ten seconds elsewhere, each with the
-//! time that is left.
+//! Progress of a command: a bar on a terminal, a line every ten seconds elsewhere, each with the
+//! remaining time.
 //!
-//! The time that is left comes from the model of the portal's limits, which knows what a bar
-//! cannot: that the first requests are free and the rest have to wait. A clock of its own keeps
-//! both going while everything waits for the portal, so that nobody takes a long wait for the end.
+//! The remaining time comes from the model of the portal's limits: the first requests are immediate
+//! and the rest have to wait. A timer updates both during waits for the portal, so that a long wait
+//! does not look like a hang.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,16 +18,16 @@ use crate::i18n::Text;
 use crate::portal::PlannedWork;
 use crate::report::Seconds;
 
-/// In a pipeline's log, a line this often shows that recard is alive.
+/// Interval of the progress lines in a pipeline's log.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// A bar is drawn anew this often, even if nothing happens.
+/// Interval at which a bar is redrawn without events.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// How long work is going to take, as far as it can be known.
+/// Estimator of the duration of work, as far as it can be known.
 pub(super) type DurationEstimator = Arc<dyn Fn(PlannedWork) -> Option<Duration> + Send + Sync>;
 
-/// Shows the events of the engine.
+/// Observer that shows the events of the engine.
 pub(super) struct ProgressReporter {
     shared: Arc<SharedProgress>,
     clock: JoinHandle<()>,
@@ -46,18 +46,18 @@ struct DisplayState {
     step: Option<ProgressStep>,
 }
 
-/// What is being done.
+/// Step of the work.
 #[derive(Clone)]
 struct ProgressStep {
     doing: Text,
     work: fn(usize) -> PlannedWork,
     done: usize,
-    /// Not known for a list of unknown length.
+    /// `None` for a list of unknown length.
     total: Option<usize>,
 }
 
 impl ProgressReporter {
-    /// Starts with nothing to show. Must be called within a runtime, whose clock it uses.
+    /// Creates a reporter without a step. Must be called within a runtime, whose clock it uses.
     pub(super) fn new(ui: &Ui, forecast: DurationEstimator) -> Self {
         let say = ui.clone();
         Self::with_output(ui.bars().cloned(), Box::new(move |text| say.note(text)), forecast)
@@ -73,7 +73,7 @@ impl ProgressReporter {
         Self { shared, clock }
     }
 
-    /// Takes the bar away, and says nothing more.
+    /// Removes the bar, and prints nothing more.
     pub(super) fn finish(&self) {
         self.clock.abort();
         self.shared.end();
@@ -116,11 +116,11 @@ impl Observer for ProgressReporter {
 
 impl SharedProgress {
     fn state(&self) -> MutexGuard<'_, DisplayState> {
-        // Numbers only: a panic while they were held cannot have left them in a state that matters.
+        // Numbers only: a panic while they were locked leaves a valid state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Draws the bar anew, or says a word, for as long as there is something to show.
+    /// Redraws the bar, or prints a line, for as long as there is a step.
     async fn redraw_periodically(self: Arc<Self>) {
         let start = tokio::time::Instant::now();
         let every = if self.bars.is_some() { REDRAW } else { HEARTBEAT };
@@ -156,7 +156,7 @@ impl SharedProgress {
         let left = move |state: &ProgressState, out: &mut dyn fmt::Write| {
             let left = state.len().unwrap_or_default().saturating_sub(state.pos());
             if let Some(time) = forecast(work(usize::try_from(left).unwrap_or(usize::MAX))) {
-                // Nothing can be done if it is not drawn.
+                // A failed drawing is ignored.
                 let _ = write!(out, "{}", time_left(time));
             }
         };
@@ -187,7 +187,7 @@ impl SharedProgress {
 }
 
 impl ProgressStep {
-    /// A line for a log.
+    /// Returns a line for a log.
     fn line(&self, forecast: &DurationEstimator) -> Text {
         let Self { doing, work, done, total } = self;
         let Some(total) = *total else { return doing.clone() };
@@ -212,7 +212,8 @@ mod tests {
     use super::*;
     use crate::model::{CardKey, LeadCustomerType, Outcome, UserId};
 
-    /// Two cards a second are read, and one is reset; the rest is as the limits have it.
+    /// Returns an estimator: two cards a second are read, and one is reset; the rest follows the
+    /// limits.
     fn forecast() -> DurationEstimator {
         Arc::new(|work| match work {
             PlannedWork::Reads(left) => Some(Duration::from_secs(left as u64 / 2)),
@@ -238,7 +239,7 @@ mod tests {
         )
     }
 
-    /// Lets the paused clock run; the task that beats is heard before this goes on.
+    /// Advances the paused clock; the task of the heartbeat runs before this returns.
     async fn pass(seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         tokio::task::yield_now().await;
@@ -278,7 +279,7 @@ mod tests {
         assert_eq!(*said.lock().unwrap(), lines);
     }
 
-    /// A terminal that keeps what is drawn.
+    /// Terminal that stores its drawings.
     #[derive(Clone, Debug, Default)]
     struct Terminal(Arc<Mutex<String>>);
 

@@ -23,8 +23,7 @@ pub(super) fn write_applied(
         outputs.write(Subject::Run(&report))?;
         return Ok(held);
     };
-    // An empty line between the plan and what became of it. If it cannot be written, neither can
-    // the report.
+    // Empty line between the plan and its report. If it cannot be written, neither can the report.
     let _ = outputs.preview_text("\n");
     let has_written = finished.report.totals.done > 0;
     let run = finished.report.run.clone();
@@ -63,7 +62,7 @@ pub(super) fn write_finished(
     }
 }
 
-/// Returns the exit code that the outcomes of a run mean.
+/// Returns the exit code of the outcomes of a run.
 pub(super) fn exit_code(targets: &[TargetOutcome]) -> u8 {
     let is_resolved = |target: &TargetOutcome| target.outcome.is_resolved();
     if targets.iter().all(is_resolved) { exit::DONE } else { exit::PARTIAL }
@@ -100,7 +99,7 @@ fn write_report(
     }
 }
 
-/// Tells on stderr of a run whose report could not be written.
+/// Prints a run whose report could not be written to stderr.
 pub(super) fn write_error(
     ui: &Ui,
     text: &RunText<'_>,

@@ -1,4 +1,4 @@
-//! A connection to a portal, with the store that belongs to it.
+//! Connection to a portal, with its store.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,7 +22,7 @@ use crate::ports::{Clock as _, ReadPortal as _, StoreError};
 use crate::records::LimiterState;
 use crate::store::Store;
 
-/// A wait of this many seconds is worth a word.
+/// Wait in seconds from which a notice is printed.
 const LONG_WAIT_SECONDS: u64 = 5;
 
 /// Session of a command: the portal, and what the command line adds to it.
@@ -30,7 +30,7 @@ pub(super) struct Session {
     /// Portal, store, caller and clock.
     pub(super) app: app::Session,
     rate: Rate,
-    /// The webhook, as it may be shown, and where it was found.
+    /// The masked webhook URL, and its source.
     webhook: Text,
     global_flags: String,
     interrupt: Interrupt,
@@ -41,32 +41,32 @@ pub(super) struct Session {
     embedded: Option<Embedded>,
 }
 
-/// A portal that was not asked anything yet, with its part of the store.
+/// Portal before the first request, with its part of the store.
 pub(super) struct Connection {
     /// The portal.
     pub(super) portal: HttpPortal,
     /// Its part of the store.
     pub(super) store: Store,
-    /// The portal's limit on requests, as far as is known.
+    /// The portal's rate limit, as far as known.
     pub(super) rate: Rate,
-    /// The webhook, as it may be shown, and where it was found.
+    /// The masked webhook URL, and its source.
     webhook: Text,
     global_flags: String,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
 
-/// Which portal a command is about, before anything was sent.
+/// Portal of a command, before any request.
 pub(super) struct PortalEndpoint {
     webhook: WebhookUrl,
-    /// The variable or file that the webhook was found in.
+    /// The variable or file of the webhook.
     from: String,
     name: PortalId,
     #[cfg(feature = "emulator")]
     embedded: Option<Embedded>,
 }
 
-/// The name of the portal that `--portal` means, without starting it.
+/// Returns the name of the portal in `--portal`, without starting it.
 pub(super) fn named_portal(global: &GlobalArgs) -> Result<PortalId, CliError> {
     let portal = global.portal.as_deref().unwrap_or_default();
     #[cfg(feature = "emulator")]
@@ -88,7 +88,7 @@ pub(super) fn origin() -> app::RunOrigin {
     }
 }
 
-/// The store of the portal that the command line or the environment names.
+/// Returns the store of the portal that the command line or the environment names.
 pub(super) fn store(global: &GlobalArgs) -> Result<Store, CliError> {
     let portal = match &global.portal {
         Some(_) => named_portal(global)?,
@@ -143,7 +143,7 @@ impl PortalEndpoint {
         Err(unknown_portal(portal))
     }
 
-    /// Refuses to go on with another portal than the one that the manifests pin.
+    /// Refuses another portal than the one that the manifests pin.
     pub(super) fn check_pin(&self, pinned: &PortalId, place: &str) -> Result<(), CliError> {
         if *pinned == self.name {
             return Ok(());
@@ -160,12 +160,12 @@ impl PortalEndpoint {
         )))
     }
 
-    /// The portal's name.
+    /// Returns the portal's name.
     pub(super) fn name(&self) -> &PortalId {
         &self.name
     }
 
-    /// Opens the store, connects, and asks who we are.
+    /// Opens the store, connects, and identifies the caller.
     pub(super) async fn connect(
         self,
         global: &GlobalArgs,
@@ -195,11 +195,11 @@ impl PortalEndpoint {
         }
     }
 
-    /// Opens the store and gets ready to connect. Sends nothing.
+    /// Opens the store and prepares the connection. Sends nothing.
     ///
-    /// What the portal's limits stood at is pacing, and never content: if it cannot be read, nobody
-    /// is kept from working. The portal's counter is then taken for full, so that nothing is
-    /// refused, and why comes back.
+    /// The stored state of the rate limiter is pacing, and never content: an unreadable one is not
+    /// an error. The leaky bucket then counts as full, so that no request is refused, and the
+    /// problem is returned.
     pub(super) fn open(
         self,
         global: &GlobalArgs,
@@ -215,8 +215,7 @@ impl PortalEndpoint {
         Ok((self.open_at(global, ui, interrupt, store, level)?, unread))
     }
 
-    /// The portal's limit on requests: that of the command line; none for an embedded portal, which
-    /// counts nothing.
+    /// Returns the portal's rate limit: that of the command line; none for an embedded portal.
     fn rate(&self, global: &GlobalArgs) -> Result<Rate, CliError> {
         if let Some(rate) = &global.rate {
             return rate.parse().map_err(|ParseRateError| {
@@ -255,7 +254,7 @@ impl PortalEndpoint {
         settings.events = Arc::new(move |event| {
             tracing::info!(?event, "portal");
             if let Some(text) = user_message(&event) {
-                // The same trouble again and again is told once; the log has each.
+                // A repeated problem is printed once; the log has each.
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if *last != text {
                     talk.note(&text);
@@ -278,13 +277,13 @@ impl PortalEndpoint {
 }
 
 impl Connection {
-    /// A failure, with the webhook that it is about if the portal refuses to work with it.
+    /// Returns a failure with the webhook URL, if the portal rejects it.
     pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
         add_webhook_hint(failure, &self.webhook)
     }
 
-    /// Adds the proof that the store keeps to the release that the answers show, and brings that
-    /// proof up to date. A proof that cannot be read proves nothing; why comes back.
+    /// Adds the stored proof to the release that the answers show, and updates that proof. An
+    /// unreadable proof proves nothing; the problem is returned.
     pub(super) fn with_proof(&self, ui: &Ui, caller: Identity) -> (Identity, Option<StoreError>) {
         let (kept, unread) = match self.store.read_proof() {
             Ok(kept) => (kept, None),
@@ -302,7 +301,7 @@ impl Connection {
         (Identity { release_sign: caller.release_sign.or_earlier(earlier), ..caller }, unread)
     }
 
-    /// The session of somebody.
+    /// Creates the session of a caller.
     fn with_caller(self, caller: Identity, interrupt: &Interrupt) -> Session {
         let app = app::Session {
             portal: self.portal,
@@ -324,8 +323,8 @@ impl Connection {
         }
     }
 
-    /// Keeps what later commands want to know: the embedded portal's state, and the level of the
-    /// rate limit's counter.
+    /// Saves the state for later commands: that of the embedded portal, and that of the rate
+    /// limiter.
     pub(super) fn close(self, ui: &Ui) -> Result<(), CliError> {
         if let Err(problem) = self.store.save_limiter_state(&to_stored(self.portal.level())) {
             ui.warn(tr!("the level of the rate limit could not be kept: {problem}", problem));
@@ -333,7 +332,7 @@ impl Connection {
         self.leave()
     }
 
-    /// Ends without a trace in the store, but for the embedded portal's state.
+    /// Ends without a change of the store, but for the embedded portal's state.
     pub(super) fn leave(self) -> Result<(), CliError> {
         #[cfg(feature = "emulator")]
         if let Some(mut embedded) = self.embedded {
@@ -344,27 +343,26 @@ impl Connection {
 }
 
 impl Session {
-    /// A failure, with the webhook that it is about if the portal refuses to work with it.
+    /// Returns a failure with the webhook URL, if the portal rejects it.
     pub(super) fn with_webhook_hint(&self, failure: CliError) -> CliError {
         add_webhook_hint(failure, &self.webhook)
     }
 
-    /// What a command that is told to the reader needs of this one's options, with a blank before
-    /// each.
+    /// Returns the options that a suggested command needs, with a blank before each.
     pub(super) fn global_flags(&self) -> &str {
         &self.global_flags
     }
 
-    /// Signals, for what blocks.
+    /// Returns the signal handler, for blocking work.
     pub(super) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
 
-    /// Marks the begin of a run that writes: from now on signals wait for the session to end.
+    /// Marks the start of a run: from now on signals wait for the session to end.
     ///
     /// # Errors
     ///
-    /// If a stop was asked for: then no run begins any more.
+    /// If the command was cancelled: then no run starts any more.
     pub(super) fn begin_writing(&self) -> Result<(), CliError> {
         if self.writing.get().is_none() {
             let _ = self.writing.set(self.interrupt.begin_writing()?);
@@ -372,8 +370,8 @@ impl Session {
         Ok(())
     }
 
-    /// Works in the session and closes it, however the work ends: what a run has used up before it
-    /// failed is used up. Work that only reads is dropped at a stop.
+    /// Works in the session and closes it, whatever the result of the work: a failed run has used
+    /// the rate limit too. Work that only reads is dropped on cancellation.
     pub(super) async fn run_and_close<T>(
         self,
         ui: &Ui,
@@ -414,7 +412,7 @@ fn add_webhook_hint(failure: CliError, webhook: &Text) -> CliError {
     }
 }
 
-/// What is worth telling of the connection: nothing that is over in a moment.
+/// Returns the message for an event of the connection; `None` for short waits.
 fn user_message(event: &PortalEvent) -> Option<Text> {
     let limit = |limit: &Limit| match limit {
         Limit::Rate => tr!("requests"),
@@ -443,12 +441,12 @@ fn user_message(event: &PortalEvent) -> Option<Text> {
     }
 }
 
-/// Returns the level of the request limit as it is kept, with the time of day.
+/// Converts the state of the rate limiter to its stored form, with the time of day.
 fn to_stored(level: LimiterLevel) -> LimiterState {
     LimiterState { at: SystemClock.now(), level: level.level }
 }
 
-/// Returns what a kept level stands at by now.
+/// Converts a stored state to the present state of the rate limiter.
 fn from_stored(stored: &LimiterState, rate: Rate) -> LimiterLevel {
     let age = std::time::Duration::try_from(SystemClock.now().duration_since(stored.at))
         .unwrap_or_default();

@@ -1,14 +1,13 @@
 //! Signals: the first one stops the command in order, the second one ends it at once.
 //!
-//! The command works on a thread of its own, and the signals are heard on another one: whatever the
-//! command waits for (a pipe, a folder on a dead file system, a reader of stdout), a signal is
-//! always heard. After the first signal:
-//!
-//! - reads and waits are dropped ([`Interrupt::unless_cancelled`], [`Interrupt::run_blocking`]), and the
-//!   command ends in order;
+//! The command works on a thread of its own, and the signals are handled on another one: whatever
+//! the command waits for (a pipe, a folder on a dead file system, a reader of stdout), a signal is
+//! always handled. After the first signal:
+//! - reads and waits are dropped ([`Interrupt::unless_cancelled`], [`Interrupt::run_blocking`]),
+//!   and the command ends in order;
 //! - a run that writes ([`Interrupt::begin_writing`]) is waited for: its requests in flight, its
 //!   journal and its report;
-//! - a command that writes nothing and does not come to its end within [`GRACE_PERIOD`] is left behind.
+//! - a command that writes nothing and does not end within [`GRACE_PERIOD`] is left behind.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -23,27 +22,27 @@ use crate::engine::{CancellationHandle, CancellationToken, cancellation};
 use crate::i18n::Text;
 use crate::portal::HttpPortal;
 
-/// Time that a command without a run has to end in order after the first signal. With it and
+/// Time for a command without a run to end in order after the first signal. Together with
 /// [`MESSAGE_TIMEOUT`], the process ends within a second.
 const GRACE_PERIOD: Duration = Duration::from_millis(600);
 
-/// Time that a word about a signal may take. Nobody may read stderr any more.
+/// Timeout of the message about a signal. The reader of stderr may be gone.
 const MESSAGE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Listens for signals.
+/// Handler of signals.
 #[derive(Clone)]
 pub(super) struct Interrupt {
     handle: CancellationHandle,
     signal: CancellationToken,
     portal: Arc<Mutex<Option<HttpPortal>>>,
     code: Arc<OnceLock<u8>>,
-    /// Told once a signal came.
+    /// Notified at the first signal.
     signal_received: Arc<Notify>,
-    /// Number of runs that write.
+    /// The number of runs that write.
     writing: Arc<watch::Sender<usize>>,
 }
 
-/// A run that writes. Signals wait for it as long as it lives.
+/// Run that writes. Signals wait for it until its drop.
 #[must_use = "signals wait for the run for as long as it lives"]
 pub(super) struct WritingRun(Arc<watch::Sender<usize>>);
 
@@ -54,20 +53,19 @@ impl Drop for WritingRun {
 }
 
 impl Interrupt {
-    /// Nothing happened yet. What is said in reports about the end of the command is told the
-    /// signal, too.
+    /// Creates a handler. Reports about the end of the command get the signal, too.
     pub(super) fn new(ui: &Ui) -> Self {
         let (handle, signal) = cancellation();
         let (signal_received, writing) = (Arc::default(), Arc::new(watch::Sender::new(0)));
         Self { handle, signal, portal: Arc::default(), code: ui.signal(), signal_received, writing }
     }
 
-    /// The wish to stop, for the engine.
+    /// Returns the cancellation token for the engine.
     pub(super) fn signal(&self) -> &CancellationToken {
         &self.signal
     }
 
-    /// A portal that is to wait no longer once somebody wishes to stop.
+    /// Registers a portal whose waits end on cancellation.
     pub(super) fn register_portal(&self, portal: &HttpPortal) {
         if let Ok(mut slot) = self.portal.lock() {
             *slot = Some(portal.clone());
@@ -77,30 +75,30 @@ impl Interrupt {
         }
     }
 
-    /// Waits until somebody wishes to stop.
+    /// Waits for the cancellation.
     pub(super) async fn cancelled(&self) {
         self.signal.cancelled().await;
     }
 
-    /// The exit code of the signal that came, if one did.
+    /// Returns the exit code of the received signal, if there was one.
     pub(super) fn code(&self) -> Option<u8> {
         self.code.get().copied()
     }
 
-    /// Marks the begin of a run that writes.
+    /// Marks the start of a run that writes.
     ///
     /// # Errors
     ///
-    /// If a signal came: then no run begins any more.
+    /// After a signal: then no run starts any more.
     pub(super) fn begin_writing(&self) -> Result<WritingRun, CliError> {
         self.writing.send_modify(|runs| *runs += 1);
         let writing = WritingRun(Arc::clone(&self.writing));
-        // Looked at behind the mark: `listen` looks for the mark behind the code.
+        // Checked after the mark: `listen` checks the mark after the code.
         if self.code().is_some() { Err(interrupted()) } else { Ok(writing) }
     }
 
-    /// Stops the command at the first signal, on the thread of the command: where a request has
-    /// been made up, it is sent before the command hears of the signal. Never comes to an end.
+    /// Cancels the command at the first signal, on the thread of the command: a prepared request is
+    /// sent before the command sees the signal. Never returns.
     pub(super) async fn relay(&self) -> Infallible {
         self.signal_received.notified().await;
         self.handle.cancel(tr_later!("interrupted"));
@@ -112,7 +110,7 @@ impl Interrupt {
         std::future::pending().await
     }
 
-    /// Does work, and drops it if a stop is asked for while no run writes.
+    /// Runs work, and drops it on cancellation while no run writes.
     pub(super) async fn unless_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, CliError>>,
@@ -130,7 +128,7 @@ impl Interrupt {
         }
     }
 
-    /// Does work that blocks on another thread, and leaves it behind if a stop is asked for.
+    /// Runs blocking work on another thread, and leaves it behind on cancellation.
     pub(super) async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -149,8 +147,8 @@ impl Interrupt {
         }
     }
 
-    /// Waits for signals; returns with the exit code when the process is to end whatever the
-    /// command does.
+    /// Waits for signals; returns the exit code when the process must end whatever the state of the
+    /// command.
     pub(super) async fn listen(&self, mut signals: Signals, ui: &Ui) -> u8 {
         let first = signals.next().await;
         let _ = self.code.set(first);
@@ -179,15 +177,15 @@ pub(super) fn interrupted() -> CliError {
     CliError::refused(tr!("interrupted; nothing was written"))
 }
 
-/// Says something about a signal. The command may be stuck with stderr in its hands, so it is said
-/// on a thread of its own.
+/// Prints a message about a signal. The command may hold the lock of stderr, so the message is
+/// printed on a thread of its own.
 async fn say(ui: &Ui, text: Text) {
     let ui = ui.clone();
     let said = tokio::task::spawn_blocking(move || ui.warn(text));
     let _ = tokio::time::timeout(MESSAGE_TIMEOUT, said).await;
 }
 
-/// The signals that end the program. Made once, so that none is missed between the first and the
+/// Signals that end the program. Created once, so that none is missed between the first and the
 /// second.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -198,7 +196,7 @@ pub(super) struct Signals {
 struct SignalStreams {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// The terminal has gone away. Nothing where the signal is to be ignored.
+    /// SIGHUP: the terminal is gone. `None` if the signal is to be ignored.
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
@@ -208,7 +206,7 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
 
         let streams = || -> std::io::Result<SignalStreams> {
-            // Asked first: to listen for the signal ends that it is ignored.
+            // Checked first: registering a handler ends the ignoring of the signal.
             let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
             Ok(SignalStreams {
                 interrupt: signal(SignalKind::interrupt())?,
@@ -224,7 +222,8 @@ impl Signals {
         Self {}
     }
 
-    /// The exit code of the next signal. Waits for ever where signals cannot be had.
+    /// Waits for the next signal and returns its exit code. Never returns where signals are not
+    /// supported.
     #[cfg(unix)]
     async fn next(&mut self) -> u8 {
         let Some(SignalStreams { interrupt, terminate, hangup }) = &mut self.streams else {
@@ -252,14 +251,13 @@ impl Signals {
     }
 }
 
-/// Tells whether the process was started with SIGHUP ignored, as `nohup` does. Where the system
-/// does not tell, the signal is left as it is: by itself it ends a process, and one that was told
-/// to ignore it goes on.
+/// Returns `true` if the process was started with SIGHUP ignored, as `nohup` does. On other systems
+/// the signal keeps its default.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return true };
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A bit for each signal from the number 1 on, and SIGHUP is that one.
+    // One bit for each signal, from number 1 on; SIGHUP is number 1.
     ignored
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_none_or(|mask| mask & 1 == 1)

@@ -1,4 +1,4 @@
-//! Finds and reads the manifests that the command line names.
+//! Search and reading of the manifests on the command line.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -16,26 +16,26 @@ use crate::manifest::{self, Declaration, Document, Loaded, Source};
 use crate::report::{Subject, ValidationReport};
 use crate::store::{read_to_limit, read_whole};
 
-/// The name of a manifest that came by stdin.
+/// Name of a manifest from stdin.
 const STDIN: &str = "<stdin>";
 
-/// The manifests of a run, and their texts for whatever must be said about them later.
+/// Manifests of a run, with their texts for later diagnostics.
 pub(super) struct LoadedManifests {
-    /// What they declare.
+    /// The declaration.
     pub(super) declaration: Declaration,
     /// The texts.
     pub(super) sources: Vec<Source>,
-    /// What was odd.
+    /// The warnings.
     pub(super) warnings: Vec<Diagnostic>,
 }
 
 impl LoadedManifests {
-    /// Where the portal is named.
+    /// Returns the position at which the portal is named.
     pub(super) fn pin_place(&self) -> String {
         self.declaration.portal_place().to_string()
     }
 
-    /// Returns name and file of each document, by which a later run knows what they selected.
+    /// Returns name and file of each document, by which a later run finds their selections.
     pub(super) fn files(&self) -> Vec<(String, String)> {
         let file =
             |document: &Document| (document.name.to_string(), selection_file(&document.place.file));
@@ -48,7 +48,7 @@ impl LoadedManifests {
     }
 }
 
-/// Reads and checks manifests. All problems are shown here; the failure says only that there were
+/// Reads and checks manifests. All problems are printed here; the failure says only that there were
 /// some.
 pub(super) async fn load(
     outputs: &Outputs<'_>,
@@ -75,7 +75,7 @@ pub(super) fn check(
     }
 }
 
-/// Shows problems with the lines that they are in.
+/// Prints problems with their lines.
 pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     if !diagnostics.is_empty() {
         let style = if ui.colors_stderr() { RenderStyle::Ansi } else { RenderStyle::Plain };
@@ -83,8 +83,8 @@ pub(super) fn show(ui: &Ui, diagnostics: &[Diagnostic], sources: &[Source]) {
     }
 }
 
-/// Shows problems that stop the command, and writes them into its outputs; `harm` says what was not
-/// done because of them.
+/// Prints problems that stop the command, and writes them into its outputs; `harm` names the action
+/// that was not done.
 pub(super) fn refuse(
     outputs: &Outputs<'_>,
     found: &[Diagnostic],
@@ -104,13 +104,13 @@ pub(super) fn refuse(
     })
 }
 
-/// The manifests of a folder; nothing if it has none, or cannot be read.
+/// Returns the manifests of a folder; `None` if it has none, or cannot be read.
 pub(super) fn in_folder(folder: &Path) -> Option<Vec<Source>> {
     read(&[folder.to_owned()]).ok()
 }
 
-/// Returns a file of a manifest without detours, as selections keep it. Empty for a manifest that
-/// came by stdin.
+/// Returns the normalized file of a manifest, as selections store it. Empty for a manifest from
+/// stdin.
 pub(super) fn selection_file(file: &str) -> String {
     if file == STDIN {
         return String::new();
@@ -121,7 +121,7 @@ pub(super) fn selection_file(file: &str) -> String {
 
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, CliError> {
     let mut sources: Vec<Source> = Vec::new();
-    // The same file named twice, or by two links, is one file.
+    // A file that is named twice, or by two links, counts once.
     let mut seen = BTreeSet::new();
     let mut displayed = DisplayNames::default();
     for path in files {
@@ -150,7 +150,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, CliError> {
     Ok(sources)
 }
 
-/// Returns the files that are named, and those in folders that are named. Stdin is left out.
+/// Returns the named files, and those in named folders. Stdin is left out.
 pub(super) fn find_files(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut all = Vec::new();
     for path in files.iter().filter(|path| path.as_os_str() != "-") {
@@ -171,7 +171,7 @@ pub(super) fn find_files(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     Ok(all)
 }
 
-/// Walks through a folder. A folder that several links lead to is walked through once.
+/// Walks through a folder. A folder behind several links is walked through once.
 fn folder(
     path: &Path,
     found: &mut Vec<PathBuf>,
@@ -203,8 +203,7 @@ fn folder(
         if entry.is_dir() {
             folder(&entry, found, seen)?;
         } else if yaml {
-            // Named itself, a pipe may be meant; found in a folder, it is nothing that anybody
-            // keeps there.
+            // A pipe may be named explicitly; a pipe in a folder is not a manifest.
             if entry.exists() && !entry.is_file() {
                 return Err(CliError::general(tr!(
                     "cannot read the manifest {}: it is not a regular file",

@@ -1,8 +1,8 @@
-//! The only place that prints. The result goes to stdout, talk goes to stderr.
+//! Printer: results go to stdout, messages to stderr. No other module prints.
 //!
-//! Every text that is printed here has its known secrets covered ([`mask`]), and nothing that a
-//! terminal or a build server would obey ([`terminal_safe`]), but for documents whose format has taken
-//! care of that by its own escapes.
+//! In every printed text the known secrets are covered ([`mask`]), and commands to a terminal or a
+//! build server are removed ([`terminal_safe`]), except in documents whose format escapes them
+//! itself.
 
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
@@ -23,10 +23,10 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// How many bytes of a result are written at once.
+/// Number of bytes of a result that are written at once.
 const WRITE_SIZE: usize = 1 << 16;
 
-/// How much talk there is on stderr.
+/// Amount of messages on stderr.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verbosity {
     /// Notes, warnings and errors.
@@ -36,21 +36,21 @@ pub(super) enum Verbosity {
     Quiet,
 }
 
-/// Speaks to the user.
+/// Printer.
 #[derive(Clone)]
 pub(super) struct Ui {
     verbosity: Verbosity,
     choice: ColorChoice,
     bars: MultiProgress,
     signal: Arc<OnceLock<u8>>,
-    /// Whether the reader of stdout has gone away.
+    /// `true` if the reader of stdout has gone away.
     stdout_closed: Arc<AtomicBool>,
 }
 
 impl Ui {
-    /// Speaks with the given choice of colour and amount of talk.
+    /// Creates a printer with a use of color and an amount of messages.
     pub(super) fn new(choice: ColorChoice, verbosity: Verbosity) -> Self {
-        // Both streams ask for the choice by themselves, `NO_COLOR` and terminals included.
+        // Both streams apply the choice themselves, `NO_COLOR` and terminals included.
         choice.write_global();
         Self {
             verbosity,
@@ -61,34 +61,34 @@ impl Ui {
         }
     }
 
-    /// The same speaker without notes, for a command that is part of another one.
+    /// Returns the same printer without notes, for a command within another one.
     #[cfg(feature = "emulator")]
     pub(super) fn without_notes(&self) -> Self {
         Self { verbosity: Verbosity::Quiet, ..self.clone() }
     }
 
-    /// Where the exit code of a signal is kept, once one came: whatever fails after it, that is how
-    /// the command ends.
+    /// Returns the place for the exit code of a signal: it takes precedence over every later
+    /// failure.
     pub(super) fn signal(&self) -> Arc<OnceLock<u8>> {
         Arc::clone(&self.signal)
     }
 
-    /// The language that people are spoken to in.
+    /// Returns the language of texts for people.
     pub(super) fn language(&self) -> Language {
         i18n::current_language()
     }
 
-    /// The progress bars, if there is a terminal to draw them on.
+    /// Returns the progress bars, if there is a terminal to draw them on.
     pub(super) fn bars(&self) -> Option<&MultiProgress> {
         (self.verbosity == Verbosity::Normal && io::stderr().is_terminal()).then_some(&self.bars)
     }
 
-    /// Whether somebody can be asked.
+    /// Returns `true` if a question can be asked.
     pub(super) fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Whether diagnostics on stderr are coloured.
+    /// Returns `true` if diagnostics on stderr have colors.
     pub(super) fn colors_stderr(&self) -> bool {
         match self.choice {
             ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
@@ -97,13 +97,12 @@ impl Ui {
         }
     }
 
-    /// Prints a result for people. A reader that has gone away is no error.
+    /// Prints a result for people. A reader that has gone away is not an error.
     pub(super) fn result(&self, text: impl fmt::Display) -> Result<(), CliError> {
         self.print(&safe(&text.to_string()))
     }
 
-    /// Prints what a command has changed. If that cannot be written, stderr has it in its place,
-    /// and the exit code is 3.
+    /// Prints the changes of a command. If that fails, they go to stderr, and the exit code is 3.
     pub(super) fn changed(&self, text: &str) -> Result<(), CliError> {
         self.result(text).map_err(|problem| {
             self.diagnostics(text);
@@ -117,21 +116,21 @@ impl Ui {
         self.result(format_args!("{}\n", visible(&text.to_string())))
     }
 
-    /// Prints a document whose format has made foreign text safe by its own escapes.
+    /// Prints a document whose format escapes foreign text itself.
     pub(super) fn document(&self, text: &str) -> Result<(), CliError> {
         self.print(&mask(text))
     }
 
-    /// Prints a text that recard itself has made and that must stay as it is: a completion script,
-    /// a schema, the made-up webhooks of an emulator.
+    /// Prints a text of recard itself that must not be changed: a completion script, a schema, the
+    /// webhooks of an emulator.
     pub(super) fn verbatim(&self, text: &str) -> Result<(), CliError> {
         self.print(text)
     }
 
     fn print(&self, text: &str) -> Result<(), CliError> {
         self.bars.suspend(|| {
-            // By themselves both the stream and what takes colours off it write line by line, and a
-            // result may have a line for each of thousands of cards.
+            // Both the stream and the filter of colors are line-buffered, and a result may have
+            // thousands of lines.
             let stdout = io::stdout().lock();
             let plain = anstream::AutoStream::choice(&stdout) == ColorChoice::Never;
             let out: &mut dyn Write = if plain {
@@ -162,14 +161,14 @@ impl Ui {
         })
     }
 
-    /// Says something in passing.
+    /// Prints a note.
     pub(super) fn note(&self, text: impl fmt::Display) {
         if self.verbosity == Verbosity::Normal {
             self.say(visible_lines(&text.to_string()));
         }
     }
 
-    /// Warns.
+    /// Prints a warning.
     pub(super) fn warn(&self, text: impl fmt::Display) {
         self.say(format_args!(
             "{WARNING}{}{WARNING:#} {}",
@@ -178,7 +177,7 @@ impl Ui {
         ));
     }
 
-    /// Tells why the command failed.
+    /// Prints the failure of a command.
     pub(super) fn fail(&self, failure: &CliError) {
         let CliError { code: _, chain, hints, rejection: _ } = failure;
         let (error, caused, help) = (tr!("error:"), tr!("caused by:"), tr!("help:"));
@@ -189,7 +188,7 @@ impl Ui {
             }
         }
         for hint in hints {
-            // What is to be copied stands below, apart from the margin.
+            // Lines to be copied stand below, without a margin.
             self.say(format_args!(
                 "{HINT}{help}{HINT:#} {}",
                 visible_lines(hint).replace('\n', "\n    ")
@@ -197,8 +196,8 @@ impl Ui {
         }
     }
 
-    /// Asks for a word; anything else is a no. The answer is waited for on a thread of its own, so
-    /// that signals are heard meanwhile.
+    /// Asks for a word; any other answer is a no. The answer is read on a thread of its own, so
+    /// that signals are handled meanwhile.
     pub(super) async fn confirm(&self, question: &Text, word: &'static str) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
@@ -219,7 +218,7 @@ impl Ui {
     /// Prints text on stderr as it is, with its line ends.
     pub(super) fn diagnostics(&self, text: &str) {
         self.bars.suspend(|| {
-            // Nothing can be done if nobody hears it.
+            // A failed write has no further destination.
             let _ = write!(anstream::stderr().lock(), "{}", safe(text));
         });
     }
@@ -231,7 +230,7 @@ impl Ui {
     }
 }
 
-/// A writer that takes colours off, piece by piece as it is given them.
+/// Writer that removes colors from its input, which comes in pieces.
 struct StripColors<W> {
     colors: StripBytes,
     out: W,
@@ -257,15 +256,15 @@ impl<W: Write> Write for StripColors<W> {
     }
 }
 
-/// Prints the message of a panic as any other text is printed.
+/// Prints the message of a panic with the same masks as any other text.
 pub(super) fn mask_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(anstream::stderr().lock(), "{}", safe(&visible_lines(&panic.to_string())));
     }));
 }
 
-/// Returns a finished text as it may be printed: secrets covered, and nothing in it that commands a
-/// terminal or a build server.
+/// Returns a finished text with its secrets covered, and without commands to a terminal or a build
+/// server.
 pub(super) fn safe(text: &str) -> String {
     terminal_safe(&mask(text)).into_owned()
 }

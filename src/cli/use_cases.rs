@@ -255,7 +255,7 @@ fn ledger_error(path: &Path, source: StoreError) -> CliError {
             "a ledger that is not there is not taken for an empty one; begin it with: recard ledger new {}",
             path.display()
         )),
-        // The advice about a store would name the wrong option.
+        // The hint about a store would name the wrong option.
         StoreError::Io { .. } => CliError::from_store(source).hint(tr!(
             "a ledger is written again after each run, so it must be a regular file that recard can read and write; begin one with: recard ledger new FILE"
         )),

@@ -1,17 +1,17 @@
-//! Numbers of the command line: their range, in decimal digits and nothing else.
+//! Parsers of numbers on the command line: their range, in decimal digits and nothing else.
 
 use std::time::Duration;
 
 use crate::model::{DepartmentId, UserId, decimal};
 
-/// Reads the id of a user. A name is a common mistake here.
+/// Parses the id of a user. A name is a common mistake here.
 pub(super) fn user(text: &str) -> Result<UserId, String> {
     id(text).map_err(|problem| {
         format!("{problem}; `recard show RUN` names the people of a run with their ids")
     })
 }
 
-/// Reads the id of a department.
+/// Parses the id of a department.
 pub(super) fn department(text: &str) -> Result<DepartmentId, String> {
     id(text).map_err(|problem| {
         format!("{problem}; `recard inventory` lists the departments with their ids")
@@ -23,7 +23,7 @@ fn id<T: std::str::FromStr>(text: &str) -> Result<T, String> {
         .map_err(|_| "an id is a whole number from 1 to 2147483646, in decimal digits".to_owned())
 }
 
-/// Reads how many people a run may affect at most.
+/// Parses the limit on people.
 pub(super) fn people(text: &str) -> Result<u32, String> {
     let number = decimal::whole(text).and_then(|number| u32::try_from(number).ok());
     number.ok_or_else(|| {
@@ -31,19 +31,19 @@ pub(super) fn people(text: &str) -> Result<u32, String> {
     })
 }
 
-/// Reads how many rounds there are.
+/// Parses a number of rounds.
 pub(super) fn rounds(text: &str) -> Result<u64, String> {
     let number = decimal::whole(text).filter(|number| *number > 0);
     number.ok_or_else(|| "rounds are counted from 1, in decimal digits".to_owned())
 }
 
-/// Reads a share, such as 0.8.
+/// Parses a share, such as 0.8.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number = decimal::fraction(text).filter(|share| (0.1..=1.0).contains(share));
     number.ok_or_else(|| "a share is a number from 0.1 to 1, such as 0.8".to_owned())
 }
 
-/// Reads a time such as `90s`, `15m`, `2h` or `250ms`.
+/// Parses a duration such as `90s`, `15m`, `2h` or `250ms`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -1,14 +1,13 @@
-//! The stable codes of problems.
+//! Stable codes of diagnostics.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What kind of problem. The text form never changes and is never used again for something
-        /// else.
+        /// Kind of a problem. The text form never changes and is never reused.
         ///
         /// `RC01` is about reading the text, `RC02` about its form, `RC03` about its meaning,
-        /// `RC04` about what the portal knows of the people and departments named.
+        /// `RC04` about the people and departments on the portal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum DiagnosticCode {
             $(#[doc = concat!("`", $text, "`")] #[doc = ""] $(#[$doc])* $name,)*
@@ -18,7 +17,7 @@ macro_rules! codes {
             /// All codes, in the order of their texts.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The text form: `RC0101` and so on.
+            /// Returns the text form: `RC0101` and so on.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
@@ -41,9 +40,9 @@ codes! {
     TooManyNodes = "RC0105",
     /// An alias refers to no anchor before it, or to itself.
     BadAlias = "RC0106",
-    /// A YAML tag (`!name`), which means nothing in a manifest.
+    /// A YAML tag (`!name`), which has no meaning in a manifest.
     Tag = "RC0107",
-    /// The address of a webhook, which is a secret. It is never shown.
+    /// The URL of a webhook, which is a secret. It is never shown.
     WebhookUrl = "RC0108",
     /// A key that does not exist there.
     UnknownKey = "RC0201",
@@ -57,19 +56,19 @@ codes! {
     UnsupportedVersion = "RC0205",
     /// `kind` is not one that this recard reads.
     UnsupportedKind = "RC0206",
-    /// A word that is none of those allowed there.
+    /// A word that is not among the allowed ones.
     UnknownValue = "RC0207",
-    /// Not the id of a person or of a department.
+    /// A value that is not the id of a person or of a department.
     InvalidId = "RC0208",
     /// An empty text where a text is required.
     EmptyText = "RC0209",
     /// An empty list. Only lists under `except` may be empty.
     EmptyList = "RC0210",
-    /// Not an e-mail address.
+    /// A text that is not an e-mail address.
     InvalidEmail = "RC0211",
-    /// Not the host name of a portal.
+    /// A text that is not the host name of a portal.
     InvalidPortal = "RC0212",
-    /// Not the name of a generation.
+    /// A text that is not a valid once key.
     InvalidGeneration = "RC0213",
     /// A number outside of its range.
     OutOfRange = "RC0214",
@@ -79,7 +78,7 @@ codes! {
     Contradiction = "RC0301",
     /// A target that is declared twice, in the same words; a warning.
     DuplicateTarget = "RC0302",
-    /// A selection that selects nobody.
+    /// A selection without people.
     EmptySelection = "RC0303",
     /// A document with neither personal nor common cards.
     NothingDeclared = "RC0304",
@@ -93,7 +92,7 @@ codes! {
     DuplicateName = "RC0308",
     /// The portal has no person with that id.
     UnknownPerson = "RC0401",
-    /// The portal has nobody with that e-mail address.
+    /// The portal has no person with that e-mail address.
     UnknownEmail = "RC0402",
     /// The portal has several people with that e-mail address.
     AmbiguousEmail = "RC0403",
@@ -103,7 +102,7 @@ codes! {
     EmptyDepartment = "RC0405",
     /// A person who was dismissed.
     DismissedPerson = "RC0406",
-    /// The owner of the webhook may not do what the manifest wants; a warning.
+    /// The caller may not do what the manifest wants; a warning.
     NotAdministrator = "RC0407",
 }
 

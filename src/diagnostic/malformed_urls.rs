@@ -1,21 +1,21 @@
-//! Finds the secrets of webhook addresses that were damaged on their way: with the slashes of
-//! Windows, with blanks from a wrapped copy, without the beginning.
+//! Search for the secrets of damaged webhook URLs: with the slashes of Windows, with blanks from a
+//! wrapped copy, without the beginning.
 //!
-//! The rule is too wide for manifests, where `rest` may be a word of a sentence. It looks at
-//! arguments and variables alone.
+//! The rule is too wide for manifests, where `rest` may be a word of a sentence. It is applied to
+//! arguments and environment variables alone.
 
 use super::mask::is_invisible;
 
-/// A shorter run of letters and digits is no secret.
+/// Length below which a run of letters and digits is not a secret.
 const MIN_SECRET_LENGTH: usize = 8;
 
-/// The portal's own secrets have this length.
+/// Length of the secrets that the portal makes.
 const PORTAL_SECRET_LENGTH: usize = 16;
 
-/// So many separators may stand in a row.
+/// Number of separators that may stand in a row.
 const MAX_SEPARATORS: usize = 16;
 
-/// Returns what may be the secret of a damaged webhook address in a decoded text.
+/// Returns the possible secrets of damaged webhook URLs in a decoded text.
 pub(super) fn secrets_in_malformed_urls(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     // ASCII letters keep their length in bytes.
@@ -50,7 +50,7 @@ fn candidates(text: &str, has_scheme: bool) -> Vec<String> {
         };
         let owner = text.trim_start_matches(fits);
         let (rest, second) = after_separators(owner)?;
-        // Without any slash it is a sentence.
+        // A text without any slash is a sentence.
         (owner.len() < text.len() && (first || second)).then_some(rest)
     };
     let Some(text) = behind_owner() else { return Vec::new() };
@@ -78,7 +78,7 @@ fn candidates(text: &str, has_scheme: bool) -> Vec<String> {
     found
 }
 
-/// Returns the text behind one or more separators, and whether a slash was among them.
+/// Returns the text behind one or more separators, and `true` if a slash was among them.
 fn after_separators(text: &str) -> Option<(&str, bool)> {
     let is_slash = |c: char| matches!(c, '/' | '\\');
     let behind = text.trim_start_matches(|c: char| is_slash(c) || is_blank(c));
@@ -87,7 +87,7 @@ fn after_separators(text: &str) -> Option<(&str, bool)> {
     (1..=MAX_SEPARATORS).contains(&count).then(|| (behind, separators.contains(is_slash)))
 }
 
-/// Tests for a blank, the `+` of a form included.
+/// Returns `true` for a blank, the `+` of a form included.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c == '+' || is_invisible(c)
 }

@@ -1,16 +1,14 @@
 //! Mask of the known secrets, for every text that leaves the process.
 //!
-//! A secret becomes known when a webhook address is read, whatever it was given as: a variable, a
-//! file, an argument that should have been something else. From then on [`mask`] covers it in any
-//! spelling: in capitals, percent-encoded, as an escape of JSON, JavaScript or HTML, several of
-//! these on top of each other, with invisible characters, blanks or line breaks in between, or cut
-//! off at the end. Base64 and other codings of more than one character at a time are not
-//! recognized.
+//! A secret becomes known when a webhook URL is read, from a variable, a file or an argument that
+//! should have been something else. From then on [`mask`] covers it in any spelling: in capitals,
+//! percent-encoded, as an escape of JSON, JavaScript or HTML, several of these nested, with
+//! invisible characters, blanks or line breaks in between, or cut off at the end. Base64 and other
+//! encodings of more than one character at a time are not recognized.
 //!
-//! The portal's own secrets have 16 random letters and digits, which no other text has by accident.
-//! Shorter ones do exist on emulators. They are covered where they stand as a whole word, and words
-//! without a digit only within `/rest/USER/`, because covering every `test` in a report would
-//! damage it.
+//! The portal's own secrets have 16 random letters and digits and do not occur elsewhere by
+//! accident. Shorter ones exist on emulators. They are covered as whole words, and words without a
+//! digit only within `/rest/USER/`, because covering every `test` in a report would damage it.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -20,29 +18,29 @@ use super::secret::{REDACTION, webhook_secrets};
 use super::unescape::{Backslash, decoded, next};
 use super::untrusted_text::is_unsafe;
 
-/// A secret of this length is covered wherever it stands. The portal's own have 16 characters.
+/// Length from which a secret is covered anywhere in a text. The portal's own secrets have 16
+/// characters.
 const MIN_LENGTH_ANYWHERE: usize = 8;
 
-/// So much of the beginning of a long secret is covered without the rest.
+/// Length of the beginning of a long secret that is covered without the rest.
 const MIN_PREFIX_LENGTH: usize = 12;
 
-/// So much of the beginning of a secret is covered in front of a sign that a text was cut.
+/// Length of the beginning of a secret that is covered in front of a truncation mark.
 const MIN_CUT_PREFIX_LENGTH: usize = 4;
 
-/// A word shorter than this is never covered alone.
+/// Length below which a word is never covered alone.
 const MIN_WORD_LENGTH: usize = 3;
 
-/// The known secrets of this process.
+/// Known secrets of this process.
 static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
-/// A secret, in lower case.
+/// Secret in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Secret(Vec<char>);
 
-/// Makes the secrets of all webhook addresses in a text known, whatever the spelling of the text.
+/// Registers the secrets of all webhook URLs in a text, whatever the spelling of the text.
 ///
-/// The search is wider than that in manifests: an address that was damaged on its way counts as
-/// well.
+/// The search is wider than that in manifests: damaged URLs count as well.
 pub fn register_secrets(text: &str) {
     let decoded = |backslash| Cow::Owned(decoded(text, backslash));
     let whole = [Cow::Borrowed(text), decoded(Backslash::Escape)];
@@ -59,7 +57,7 @@ pub fn register_secrets(text: &str) {
     }
 }
 
-/// Makes one secret known.
+/// Registers one secret.
 pub fn register_secret(secret: &str) {
     let secret = Secret(secret.chars().map(|c| c.to_ascii_lowercase()).collect());
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +68,7 @@ pub fn register_secret(secret: &str) {
 
 /// Returns a text with every known secret covered.
 ///
-/// A text must be complete when it comes here: a secret that is cut between two calls is not found.
+/// The text must be complete: a secret that is split between two calls is not found.
 pub fn mask(text: &str) -> Cow<'_, str> {
     masked_by(&known(), text)
 }
@@ -117,7 +115,7 @@ fn found(known: &[Secret], text: &str) -> Vec<std::ops::Range<usize>> {
         add(first);
         add(first.to_ascii_uppercase());
     }
-    // An escape may begin a secret, and `rest` the address of a webhook.
+    // An escape may begin a secret, and `rest` the path of a webhook URL.
     b"%\\&rR".iter().copied().for_each(add);
     let is_start = |byte: &u8| starts.get(usize::from(*byte)).copied().unwrap_or_default();
     let bytes = text.as_bytes();
@@ -137,7 +135,7 @@ fn found(known: &[Secret], text: &str) -> Vec<std::ops::Range<usize>> {
     found
 }
 
-/// The longest secret that begins at an index.
+/// Returns the longest secret that begins at an index.
 fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let ends = known.iter().filter_map(|secret| {
         let Match { count, end } = matched(text, at, secret);
@@ -154,8 +152,8 @@ fn secret_at(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<
     ends.max().map(|end| at..end)
 }
 
-/// The secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an index. A
-/// beginning of it is enough.
+/// Returns the secret of `rest/USER/SECRET` or `rest/api/USER/SECRET` whose first letter is at an
+/// index. The beginning of a secret is enough.
 fn secret_in_address(known: &[Secret], text: &str, at: usize) -> Option<std::ops::Range<usize>> {
     let is_slash = |c| matches!(c, '/' | '\\');
     let owner = run(text, after_word(text, at, "rest")?, is_slash)?;
@@ -181,7 +179,7 @@ fn after_word(text: &str, at: usize, expected: &str) -> Option<usize> {
     })
 }
 
-/// Skips characters; none if there is not one.
+/// Skips characters that fit; returns `None` if there is none.
 fn run(text: &str, at: usize, fits: impl Fn(char) -> bool) -> Option<usize> {
     let mut end = at;
     while let Some((c, after)) = next(text, end) {
@@ -193,7 +191,7 @@ fn run(text: &str, at: usize, fits: impl Fn(char) -> bool) -> Option<usize> {
     (end > at).then_some(end)
 }
 
-/// How much of a secret stands somewhere.
+/// Match of a secret, or of its beginning, in a text.
 struct Match {
     count: usize,
     end: usize,
@@ -220,8 +218,8 @@ fn matched(text: &str, at: usize, secret: &Secret) -> Match {
 }
 
 impl Secret {
-    /// Tests whether a short secret is covered as a word of its own: only if it looks like no word
-    /// of a language.
+    /// Returns `true` if a short secret is covered as a word of its own: only if it does not look
+    /// like a word of a language.
     fn is_covered_as_word(&self) -> bool {
         let has = |fits: fn(&char) -> bool| self.0.iter().any(fits);
         self.0.len() >= MIN_WORD_LENGTH
@@ -234,7 +232,8 @@ fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Tests whether a range is a word of its own. An escape in front of it is no letter of the word.
+/// Returns `true` if a range is a word of its own. An escape in front of it does not count as a
+/// letter.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     let before = text.get(..start).unwrap_or_default();
     let is_escape = |length: usize, sign: &str| {
@@ -250,12 +249,12 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     begins && next(text, end).is_none_or(|(c, _)| !is_part_of_word(c))
 }
 
-/// Tests whether a text was cut at an index, by a sign that it was.
+/// Returns `true` if a truncation mark stands at an index.
 fn is_cut(text: &str, end: usize) -> bool {
     text.get(end..).is_some_and(|rest| rest.starts_with('…') || rest.starts_with("..."))
 }
 
-/// Tests whether a character may stand inside a secret without being seen.
+/// Returns `true` if a character may stand inside a secret without being visible.
 pub(super) fn is_invisible(c: char) -> bool {
     is_unsafe(c)
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
@@ -283,7 +282,7 @@ mod tests {
         masked_by(&known, text).into_owned()
     }
 
-    /// Every character of a text in a spelling.
+    /// Spells every character of a text.
     fn spelled(text: &str, spell: impl Fn(char) -> String) -> String {
         text.chars().map(spell).collect()
     }

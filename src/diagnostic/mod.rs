@@ -1,13 +1,13 @@
-//! A problem in the text that people write: what is wrong, where, and how to mend it.
+//! Diagnostics: a problem in a manifest, its position and its remedy.
 //!
-//! A [`Diagnostic`] is a value: a stable code for machines and searches, a message, one or more
-//! places, a help. Those who find a problem (`manifest` in the text, `engine::resolve` on the
-//! portal) know places only; [`render()`] draws them into the text. Every text that enters a
-//! diagnostic has its webhook secrets masked on the way in, and so has every line that is drawn: no
-//! output made of diagnostics can hold one, whatever the output.
+//! A [`Diagnostic`] is a value: a stable code, a message, one or more positions, a help. The
+//! modules that report problems (`manifest` for the text, `engine::resolve` for the portal) know
+//! positions only; [`render()`] draws them into the text. Webhook secrets are masked in every text
+//! that enters a diagnostic and in every line that is drawn, so no output made of diagnostics can
+//! hold one.
 //!
-//! Two functions for every text that leaves the process stand here as well, below all that write:
-//! [`mask()`] covers the secrets that are known, and [`visible`] makes foreign text safe for
+//! Two functions for every text that leaves the process live here as well, below all modules that
+//! write: [`mask()`] covers the known secrets, and [`visible`] makes foreign text safe for
 //! terminals and build servers.
 
 mod code;
@@ -32,34 +32,34 @@ pub(crate) use secret::secrets;
 pub(crate) use untrusted_text::{CommandMarkers, is_unsafe, strip_controls};
 pub use untrusted_text::{terminal_safe, visible, visible_lines};
 
-/// A text that was read: a file of a manifest, or the standard input.
+/// Text that was read: a file of a manifest, or standard input.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file as it was named on the command line, or found in a folder named there. Stands in
-    /// every [`SourceLocation`].
+    /// The file as it was named on the command line, or found in a folder named there. Every
+    /// [`SourceLocation`] repeats it.
     pub name: Arc<str>,
     /// Its content, unchecked.
     pub bytes: Vec<u8>,
 }
 
 impl fmt::Debug for Source {
-    /// Leaves the content out: it may hold a secret that nobody has looked for yet.
+    /// Writes the name only: the content may hold a secret that is not known yet.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({:?}, {} bytes)", self.name, self.bytes.len())
     }
 }
 
-/// Whether a problem stops the run.
+/// Severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Nothing is sent to the portal.
+    /// The run stops before any request to the portal.
     Error,
-    /// Worth knowing; the run goes on.
+    /// The run goes on.
     Warning,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -74,59 +74,59 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A place that a problem is about.
+/// Position that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// File, line and column.
     pub place: SourceLocation,
     /// The bytes of the file to underline; without it, the word that starts at the place.
     pub span: Option<Range<usize>>,
-    /// What to say about the place; may be empty.
+    /// The text at the position; may be empty.
     pub text: Text,
 }
 
-/// One problem.
+/// Problem in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of problem.
+    /// The kind of problem.
     pub code: DiagnosticCode,
-    /// Whether it stops the run.
+    /// The severity.
     pub severity: Severity,
-    /// What is wrong: a lower-case fragment without a full stop.
+    /// The problem: a lower-case fragment without a full stop.
     pub message: Text,
-    /// Where. The first is the primary place; the others explain. Empty only where there is no text
-    /// at all.
+    /// The positions. The first is the primary one; the others explain. Empty only if there is no
+    /// text at all.
     pub labels: Vec<Label>,
-    /// How to mend it, where that is known.
+    /// The remedy, if it is known.
     pub help: Option<Text>,
 }
 
 impl Diagnostic {
-    /// A problem that stops the run.
+    /// Creates an error.
     pub fn error(code: DiagnosticCode, place: SourceLocation, message: impl Into<Text>) -> Self {
         Self::new(Severity::Error, code, message).label(place, "")
     }
 
-    /// Something worth knowing.
+    /// Creates a warning.
     pub fn warning(code: DiagnosticCode, place: SourceLocation, message: impl Into<Text>) -> Self {
         Self::new(Severity::Warning, code, message).label(place, "")
     }
 
-    /// Says how to mend it.
+    /// Sets the remedy.
     #[must_use]
     pub fn help(mut self, text: impl Into<Text>) -> Self {
         self.help = Some(text.into().map(secret::mask_secrets));
         self
     }
 
-    /// Adds a place.
+    /// Adds a position.
     #[must_use]
     pub fn label(mut self, place: SourceLocation, text: impl Into<Text>) -> Self {
         self.labels.push(Label { place, span: None, text: text.into().map(secret::mask_secrets) });
         self
     }
 
-    /// Sets the bytes to underline at the place that was added last.
+    /// Sets the bytes to underline at the position that was added last.
     #[must_use]
     pub fn span(mut self, span: Range<usize>) -> Self {
         if let Some(label) = self.labels.last_mut() {
@@ -135,7 +135,7 @@ impl Diagnostic {
         self
     }
 
-    /// Sets what to say about the place that was added last.
+    /// Sets the text at the position that was added last.
     #[must_use]
     pub fn note(mut self, text: impl Into<Text>) -> Self {
         if let Some(label) = self.labels.last_mut() {
@@ -144,12 +144,12 @@ impl Diagnostic {
         self
     }
 
-    /// The primary place.
+    /// Returns the primary position.
     pub fn place(&self) -> Option<&SourceLocation> {
         self.labels.first().map(|label| &label.place)
     }
 
-    /// Whether it stops the run.
+    /// Returns `true` for an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -166,7 +166,7 @@ impl Diagnostic {
 }
 
 impl fmt::Display for Diagnostic {
-    /// One line: `lead.yaml:3:5: error[RC0201]: unknown key`.
+    /// Writes one line: `lead.yaml:3:5: error[RC0201]: unknown key`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = self.place() {
             write!(f, "{place}: ")?;

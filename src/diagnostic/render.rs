@@ -1,4 +1,4 @@
-//! Draws problems into the text that they are about.
+//! Rendering of diagnostics with the lines of the text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,26 +9,26 @@ use super::secret::secrets;
 use super::untrusted_text::{CommandMarkers, is_unsafe, visible, visible_lines};
 use super::{Diagnostic, Label, Severity, Source};
 
-/// How many problems of one file are drawn. A file with more has usually one mistake that is seen
-/// everywhere.
+/// Number of problems of one file that are drawn. A file with more has usually one mistake with
+/// many consequences.
 pub const MAX_SHOWN_PER_FILE: usize = 50;
 
-/// A line that is longer than this is not drawn; its place is told all the same.
+/// Length above which a line is not drawn; its position is printed all the same.
 const MAX_LINE_CHARS: usize = 2_000;
 
-/// Whether colours are used.
+/// Use of colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RenderStyle {
     /// Plain text.
     #[default]
     Plain,
-    /// With the colours of a terminal.
+    /// Text with the color sequences of a terminal.
     Ansi,
 }
 
-/// Draws problems, each with its lines, carets and help, in the order given.
+/// Draws problems, each with its lines, carets and help, in the given order.
 ///
-/// Secrets are covered in every line that is drawn, whatever the problem is about.
+/// Secrets are covered in every line that is drawn.
 pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle) -> String {
     let renderer = match style {
         RenderStyle::Plain => Renderer::plain(),
@@ -57,15 +57,15 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[Source], style: RenderStyle
     text
 }
 
-/// A label, ready to be drawn.
+/// Label, ready to be drawn.
 struct DrawnLabel {
     file: String,
     text: String,
-    /// The line that it is about, if that can be drawn.
+    /// The line, if it can be drawn.
     line: Option<DrawnLine>,
 }
 
-/// A line of a text, ready to be drawn.
+/// Line of a text, ready to be drawn.
 struct DrawnLine {
     text: String,
     /// The bytes to underline, within the line.
@@ -110,12 +110,12 @@ fn draw(diagnostic: &Diagnostic, texts: &BTreeMap<&str, &Source>, renderer: &Ren
     if let Some(help) = &help {
         group = group.element(Level::HELP.with_name(help_word.as_str()).message(help.as_ref()));
     }
-    // The renderer marks a second place with colons, with which a command to a build server begins.
-    // No other text has them by now.
+    // The renderer marks a second position with colons, which begin a command to a build server. No
+    // other text has them at this point.
     renderer.render(&[group]).replace(":::", "-->")
 }
 
-/// Finds the line that a label is about; nothing if it is not there or cannot be drawn.
+/// Returns the line of a label; `None` if it does not exist or cannot be drawn.
 fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
     let number = usize::try_from(label.place.line).ok()?.checked_sub(1)?;
     let bytes = source.bytes.split(|byte| *byte == b'\n').nth(number)?;
@@ -135,14 +135,14 @@ fn line(source: &Source, label: &Label) -> Option<DrawnLine> {
     Some(drawn(raw, start..end.unwrap_or(raw.len())))
 }
 
-/// The length of the word at the beginning of a text.
+/// Returns the length of the word at the beginning of a text.
 fn word_length(text: &str) -> usize {
     text.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '#'))
         .unwrap_or(text.len())
 }
 
-/// The line with its secrets covered and made safe for a terminal, and where the underlined bytes
-/// are in it by then.
+/// Returns the line with its secrets covered and made safe for a terminal, and the place of the
+/// underlined bytes in it.
 fn drawn(line: &str, underlined: Range<usize>) -> DrawnLine {
     let secrets = secrets(line);
     let mut out = String::with_capacity(line.len());

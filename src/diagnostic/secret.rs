@@ -1,23 +1,22 @@
-//! Finds the secrets of webhooks in any text, and covers them.
+//! Search for webhook secrets in any text, and their mask.
 //!
-//! A webhook's address is `https://HOST/rest/USER/SECRET/…`, or
-//! `https://HOST/rest/api/USER/SECRET/…` in REST 3. Who has it, has the portal. People paste it
-//! where it does not belong, with and without the scheme, in comments too; so the search looks at
-//! the raw text, not at YAML, and errs on the side of covering.
+//! A webhook URL is `https://HOST/rest/USER/SECRET/…`, or `https://HOST/rest/api/USER/SECRET/…` in
+//! REST 3, and gives full access to the portal. People paste it into wrong places, with and without
+//! the scheme, in comments too. The search therefore works on the raw text and not on YAML, and
+//! prefers false positives.
 
 use std::ops::Range;
 
 use super::mask::known_secrets;
 
-/// Without `http` in front, a path counts as a webhook's only with a secret of this length: the
-/// portal's own have 16 characters, and `/rest/1/fields` in a sentence is none.
+/// Length of a secret from which a path without `http` in front counts as a webhook's: the portal's
+/// own secrets have 16 characters, and `/rest/1/fields` in a sentence is not a webhook URL.
 const MIN_BARE_LENGTH: usize = 8;
 
-/// What stands in place of a secret.
+/// Replacement of a secret.
 pub(super) const REDACTION: &str = "***";
 
-/// Returns the bytes of every secret in a text, in order: those of webhook addresses, and those
-/// that are known.
+/// Returns the bytes of every secret in a text, in order: those of webhook URLs and the known ones.
 pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = found(text, Owner::Id);
     for known in known_secrets(text) {
@@ -29,14 +28,13 @@ pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Returns the bytes of what may be the secret of a webhook address, in order. The owner may be
-/// named by a login, as some addresses do: too wide for manifests, where the address of another
-/// service may stand.
+/// Returns the bytes of every possible secret of a webhook URL, in order. The user may be a login,
+/// as in some URLs: too wide for manifests, where the URL of another service may stand.
 pub(super) fn webhook_secrets(text: &str) -> Vec<Range<usize>> {
     found(text, Owner::IdOrLogin)
 }
 
-/// Form of the owner in a webhook address.
+/// Form of the user in a webhook URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
     Id,
@@ -57,7 +55,7 @@ fn found(text: &str, owner: Owner) -> Vec<Range<usize>> {
     found
 }
 
-/// The text with its secrets covered.
+/// Returns the text with its secrets covered.
 pub(super) fn mask_secrets(mut text: String) -> String {
     if !text.contains('/') {
         return text;
@@ -79,7 +77,7 @@ fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>
     let at = slashes(bytes, at)?;
     let of_api = after_word(bytes, at, b"api").and_then(|end| slashes(bytes, end)).and_then(|at| {
         let secret = secret_of(bytes, slash, at, Owner::Id)?;
-        // Other services have such paths too: `/rest/api/2/issue`.
+        // Other services have similar paths: `/rest/api/2/issue`.
         let is_random = secret.len() >= MIN_BARE_LENGTH
             && bytes.get(secret.clone())?.iter().any(u8::is_ascii_digit);
         (is_random || owner == Owner::IdOrLogin).then_some(secret)
@@ -87,7 +85,8 @@ fn secret_after(bytes: &[u8], slash: usize, owner: Owner) -> Option<Range<usize>
     of_api.or_else(|| secret_of(bytes, slash, at, owner))
 }
 
-/// Returns the secret of `USER/SECRET` at an index; the first slash of the path stands at another.
+/// Returns the secret of `USER/SECRET` at index `at`; the first slash of the path stands at index
+/// `slash`.
 fn secret_of(bytes: &[u8], slash: usize, at: usize, owner: Owner) -> Option<Range<usize>> {
     let is_login = owner == Owner::IdOrLogin && has_scheme(bytes, slash);
     let is_wide = |byte: u8| is_login && matches!(byte, b'.' | b'@');
@@ -104,9 +103,9 @@ fn secret_of(bytes: &[u8], slash: usize, at: usize, owner: Owner) -> Option<Rang
     counts.then_some(start..end)
 }
 
-/// Whether the address that runs up to an index starts with a scheme.
+/// Returns `true` if the URL that runs up to an index starts with a scheme.
 fn has_scheme(bytes: &[u8], end: usize) -> bool {
-    // No host name is longer than 253 bytes; the rest is for a folder in front of `rest`.
+    // A host name has at most 253 bytes; the rest is for a folder in front of `rest`.
     let window = bytes.get(end.saturating_sub(400)..end).unwrap_or_default();
     let address = window.rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
     let address: Vec<u8> =

@@ -1,7 +1,7 @@
-//! Spellings of a character: percent-encoding, escapes of JSON and JavaScript, references of HTML,
-//! and several of these on top of each other.
+//! Decoder for the spellings of a character: percent-encoding, escapes of JSON and JavaScript,
+//! references of HTML, and nested ones.
 
-/// How many spellings may lie on top of each other: `%252573` has three.
+/// Maximum depth of nested spellings: `%252573` has three.
 const MAX_DEPTH: u32 = 6;
 
 /// Meaning of a backslash.
@@ -9,14 +9,14 @@ const MAX_DEPTH: u32 = 6;
 pub(super) enum Backslash {
     /// Begins any escape of JSON or JavaScript.
     Escape,
-    /// Begins an escape with the number of a character in base 16, and separates the parts of a
-    /// path otherwise.
+    /// Begins an escape with the number of a character in base 16, and otherwise separates the
+    /// parts of a path.
     NumberOrSeparator,
     /// Separates the parts of a path.
     Separator,
 }
 
-/// Rules of decoding: the spellings that may still be taken off, and the meaning of a backslash.
+/// Rules of decoding: the remaining depth, and the meaning of a backslash.
 #[derive(Clone, Copy, Debug)]
 struct DecodeRules {
     depth: u32,
@@ -35,7 +35,7 @@ pub(super) fn decoded(text: &str, backslash: Backslash) -> String {
     out
 }
 
-/// Returns the character at an index, decoded as far as it can be, and the index behind it.
+/// Returns the character at an index, fully decoded, and the index behind it.
 pub(super) fn next(text: &str, at: usize) -> Option<(char, usize)> {
     next_within(text, at, DecodeRules { depth: MAX_DEPTH, backslash: Backslash::Escape })
 }
@@ -55,11 +55,11 @@ fn resolved(text: &str, c: char, at: usize, rules: DecodeRules) -> (char, usize)
         '&' => reference(text, at, rules),
         _ => None,
     };
-    // What comes out may be the beginning of another escape.
+    // The result may be the beginning of another escape.
     found.map_or((c, at), |(c, at)| resolved(text, c, at, rules))
 }
 
-/// The rest of `%73` or `%u0073`.
+/// Decodes the rest of `%73` or `%u0073`.
 fn percent(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)> {
     match text.get(at..)?.chars().next()? {
         'u' | 'U' => number(text, at + 1, 16, 4..=4, rules),
@@ -67,7 +67,7 @@ fn percent(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)> {
     }
 }
 
-/// The rest of `\u0073`, `\u{73}`, `\x73`, `\163`, or of a character behind a backslash.
+/// Decodes the rest of `\u0073`, `\u{73}`, `\x73`, `\163`, or of a character behind a backslash.
 fn backslash(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)> {
     let c = text.get(at..)?.chars().next()?;
     let after = at + c.len_utf8();
@@ -96,7 +96,7 @@ fn backslash(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)>
     }
 }
 
-/// The rest of `&#115;`, `&#x73;` or `&amp;`.
+/// Decodes the rest of `&#115;`, `&#x73;` or `&amp;`.
 fn reference(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)> {
     const NAMES: [(&str, char); 13] = [
         ("amp;", '&'),
@@ -138,7 +138,7 @@ fn reference(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)>
     }
 }
 
-/// The character with a number of so many digits.
+/// Returns the character whose number has this many digits.
 fn number(
     text: &str,
     at: usize,

@@ -1,30 +1,31 @@
 //! Foreign text, made safe for terminals and build servers.
 //!
 //! Names of people, titles of sections, reasons in manifests, names of files and the portal's own
-//! messages can hold anything: an escape sequence that rewrites the terminal, a mark that turns the
-//! direction of writing, a command to a build server. Everything that shows such a text calls a
+//! messages can hold anything: an escape sequence that rewrites the terminal, a mark that changes
+//! the direction of writing, a command to a build server. All code that prints such a text calls a
 //! function of this module. A format with an escape of its own (JSON, XML, HTML) uses that instead,
-//! by the same two tests, [`is_unsafe`] and [`CommandMarkers`], so that the decoded value stays exact.
+//! with the same two tests, [`is_unsafe`] and [`CommandMarkers`], so that the decoded value stays
+//! exact.
 //!
 //! Build servers look for commands in the lines of a log: GitHub Actions for `::name` at the
 //! beginning of a line and `##[name]` anywhere, Azure Pipelines for `##vso[` and `##[`, TeamCity
-//! for `##teamcity[`. Where a sign of these stands is decided by text that may come later, so the
-//! signs are taken apart at every position.
+//! for `##teamcity[`. The position of such a marker depends on text that may come later, so the
+//! markers are broken up at every position.
 
 use std::borrow::Cow;
 
-/// What stands in place of a character that a terminal would obey.
+/// Replacement of a character that a terminal would execute.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Tests whether a character is a control character, or a mark that turns the direction of writing
-/// or ends a line without being one. The joiners that some scripts and emoji need are not.
+/// Returns `true` for a control character, and for a mark that changes the direction of writing or
+/// acts as a line end. The joiners that some scripts and emoji need are safe.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
         || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Search for the signs of build servers in a text, character by character.
+/// Search for the markers of build servers in a text, character by character.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CommandMarkers {
     last: Option<char>,
@@ -32,7 +33,7 @@ pub(crate) struct CommandMarkers {
 }
 
 impl CommandMarkers {
-    /// Tells whether the next character of the text would complete a sign, so that something must
+    /// Returns `true` if the next character of the text would complete a marker, and a break must
     /// stand in front of it.
     ///
     /// A blank breaks `::` and `##[`. A format with escapes writes the character as an escape
@@ -46,8 +47,8 @@ impl CommandMarkers {
         colons || hashes
     }
 
-    /// Tells the same for formats that can only escape punctuation: the second of two hashes counts
-    /// in place of what follows.
+    /// Returns `true` if the next character would double a hash: the test for formats that can only
+    /// escape punctuation.
     pub(crate) fn doubles(&mut self, next: char) -> bool {
         let doubles = matches!(next, ':' | '#') && self.last == Some(next);
         self.last = Some(next);
@@ -55,8 +56,8 @@ impl CommandMarkers {
     }
 }
 
-/// Returns a text for one line, without what would move the cursor, change colors or turn the
-/// direction of writing, and with the signs of build servers taken apart. Line breaks are replaced
+/// Returns a text for one line, without characters that move the cursor, change colors or the
+/// direction of writing, and with the markers of build servers broken up. Line breaks are replaced
 /// as well.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if is_harmless(text, is_unsafe) {
@@ -78,8 +79,8 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
 }
 
-/// Returns a text with the control and direction characters replaced, and the signs of build
-/// servers left as they are: for formats that escape those themselves.
+/// Returns a text with the control and direction characters replaced and the markers of build
+/// servers unchanged: for formats that escape the markers themselves.
 pub(crate) fn strip_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -87,12 +88,12 @@ pub(crate) fn strip_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect())
 }
 
-/// Returns a finished text for a terminal or a log. It may have lines, tabs, and the colors that
-/// recard itself has put in; all other control characters, and the signs of build servers, are
-/// treated as [`visible`] treats them.
+/// Returns a finished text for a terminal or a log. It may have lines, tabs, and the colors of
+/// recard itself; all other control characters, and the markers of build servers, are treated as in
+/// [`visible`].
 ///
-/// This is the last guard in front of a stream. It cannot tell recard's colors from foreign ones,
-/// so foreign text goes through [`visible`] before it is put in.
+/// This is the last check in front of a stream. It cannot tell recard's colors from foreign ones,
+/// so foreign text goes through [`visible`] first.
 pub fn terminal_safe(text: &str) -> Cow<'_, str> {
     if is_harmless(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t')) {
         return Cow::Borrowed(text);
@@ -102,7 +103,7 @@ pub fn terminal_safe(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         if let Some(length) = color(rest) {
-            // What is on both sides of a color stands together once the color is taken off.
+            // The texts on both sides of a color are adjacent once the color is removed.
             out.push_str(rest.get(..length).unwrap_or_default());
             rest = rest.get(length..).unwrap_or_default();
             continue;
@@ -131,15 +132,15 @@ fn is_harmless(text: &str, disturbs: impl Fn(char) -> bool) -> bool {
     !text.contains("::") && !text.contains("##") && !text.contains(disturbs)
 }
 
-/// The length of the color sequence (SGR) that a text begins with.
+/// Returns the length of the color sequence (SGR) at the beginning of a text.
 fn color(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
     parameters.get(end..)?.starts_with('m').then_some(end + 3)
 }
 
-/// Tests whether two colons belong to an IPv6 address in brackets, such as `[::1]`; `before` ends
-/// with the first of them.
+/// Returns `true` if two colons belong to an IPv6 address in brackets, such as `[::1]`; `before`
+/// ends with the first of them.
 fn is_in_address(before: &str, after: &str) -> bool {
     let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
     let opens = before.trim_end_matches(is_part).ends_with('[');

@@ -10,15 +10,15 @@ use crate::model::{CardKey, Generation, LedgerEntry, Outcome};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
 use crate::ports::{RunLog, WritePortal};
 
-/// Resets what the plan says, by the protocol of [the module](super).
+/// Executes an approved plan by the protocol of [the module](super).
 ///
-/// The journal must be open: the log was made with the run's header. Every target of the plan gets
-/// exactly one outcome, and so do those that were settled beforehand: targets of the header that
-/// the plan does not touch any more.
+/// The journal must be open: the log was created with the run's header. Every target of the plan
+/// gets exactly one outcome, and so do the targets with an outcome from the start: those of the
+/// header that the plan no longer contains.
 ///
 /// # Errors
 ///
-/// If the store fails or the portal turns the caller away. Failures of single targets are outcomes,
+/// If the store fails or the portal refuses the caller. Failures of single targets are outcomes,
 /// not errors.
 pub async fn apply<P: WritePortal, L: RunLog>(
     portal: &P,
@@ -55,8 +55,8 @@ fn task(target: &PlannedTarget, options: ExecuteOptions) -> CardTask {
     }
 }
 
-/// Returns what is to be remembered of targets in mode `once`: those that were verified in this
-/// run, and no others.
+/// Returns the marks for targets in mode `once`: those that were verified in this run, and no
+/// others.
 fn marks(
     plan: &Plan,
     outcomes: &BTreeMap<CardKey, Outcome>,

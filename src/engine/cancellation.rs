@@ -1,25 +1,25 @@
-//! A wish to stop, as a value: from a signal or a deadline to the places that start new requests.
+//! Cancellation token: from a signal or a deadline to the code that starts new requests.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// The end that wishes.
+/// Sending side, which cancels.
 #[derive(Clone, Debug)]
 pub struct CancellationHandle(Arc<watch::Sender<Option<Arc<str>>>>);
 
-/// The end that looks before it starts something new.
+/// Receiving side, which is checked before new work starts.
 #[derive(Clone, Debug)]
 pub struct CancellationToken(watch::Receiver<Option<Arc<str>>>);
 
-/// Makes both ends.
+/// Creates both sides.
 pub fn cancellation() -> (CancellationHandle, CancellationToken) {
     let (sender, receiver) = watch::channel(None);
     (CancellationHandle(Arc::new(sender)), CancellationToken(receiver))
 }
 
 impl CancellationHandle {
-    /// Wishes to stop, and says why. The first wish stays.
+    /// Cancels with a reason. The first reason stays.
     pub fn cancel(&self, reason: &str) {
         self.0.send_if_modified(|wish| {
             let first = wish.is_none();
@@ -32,7 +32,7 @@ impl CancellationHandle {
 }
 
 impl CancellationToken {
-    /// Waits until somebody wishes to stop; for ever, if nobody can any more.
+    /// Waits for the cancellation; forever, if the handle is gone.
     pub async fn cancelled(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(Option::is_some).await.is_err() {
@@ -40,7 +40,7 @@ impl CancellationToken {
         }
     }
 
-    /// Why to stop, if somebody wishes it.
+    /// Returns the reason of the cancellation, if it was cancelled.
     pub fn reason(&self) -> Option<Arc<str>> {
         self.0.borrow().clone()
     }

@@ -1,7 +1,7 @@
-//! A plan file compared with the manifests that it must have been made from.
+//! Comparison of a plan file with the manifests that it must have been made from.
 //!
-//! The seal of a plan file finds accidents and is no signature. So where the manifests are given,
-//! nothing that the file says of them is believed: their limits are those of the guards, and each
+//! The seal of a plan file detects accidents and is not a signature. If the manifests are given,
+//! they replace all statements of the file about them: their limits count for the guards, and each
 //! target must be one that they select.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use crate::manifest::{Declaration, Document, PersonalBlock};
 use crate::model::{CardKey, DesiredState, Mode, Origin, Outcome, Selector};
 use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget};
 
-/// Returns what a plan file says that its manifests do not; nothing if they agree. The portal is
-/// not asked.
+/// Returns a statement of the plan file that its manifests do not make; `None` if they agree. The
+/// portal is not asked.
 pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<Text> {
     let other = || tr!("the plan file was made from other manifests, or they have changed since");
     if file.manifest != declaration.digest || file.manifests.len() != declaration.documents.len() {
@@ -48,7 +48,7 @@ pub fn difference(file: &PlanFileContent, declaration: &Declaration) -> Option<T
     })
 }
 
-/// Returns `true` if a document has this selector for this kind of card in this mode.
+/// Returns `true` if a document has this selector for this card and mode.
 fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -> bool {
     let Some(user) = key.user() else {
         let named = document.common.iter().any(|lead| lead.value == key.lead);
@@ -73,8 +73,8 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
     document.personal.iter().any(has)
 }
 
-/// Returns why a target of a plan file is left alone if the manifests mean this on the portal now;
-/// nothing if they select it.
+/// Returns the outcome of a target of a plan file that the manifests no longer select; `None` if
+/// they select it.
 pub(super) fn unselected(target: &PlanFileTarget, now: &DesiredState) -> Option<Outcome> {
     let mode = target.generation.clone().map_or(Mode::Enforce, Mode::Once);
     let index = now.targets.binary_search_by_key(&target.key, |one| one.key).ok();
@@ -109,7 +109,7 @@ mod tests {
         load(&[Source { name: "sales.yaml".into(), bytes: text.into() }]).declaration.unwrap()
     }
 
-    /// A plan file of the manifest with one target.
+    /// Returns a plan file of the manifest with one target.
     fn file(user: u64, selector: Selector) -> PlanFileContent {
         let declaration = declaration(MANIFEST);
         let sample = samples::plan();

@@ -1,4 +1,4 @@
-//! How far the portal can be relied on, found out by reads alone: for `recard doctor`.
+//! Diagnostics of the portal's reads, for `recard doctor`. They use reads alone.
 
 use super::observe::read_all;
 use super::{Event, observe};
@@ -7,37 +7,37 @@ use crate::model::{
 };
 use crate::ports::{CardRead, PortalError, ReadPortal};
 
-/// What reads of some cards showed.
+/// Findings of the reads of some cards.
 #[derive(Clone, Debug)]
 pub struct CardDiagnostics {
-    /// Whether reads of other people's cards are theirs.
+    /// The trust in reads of other people's cards.
     pub trust: ReadTrust,
-    /// Whether the caller may read other people's cards at all: the sign of an administrator.
+    /// The access of the caller to other people's cards: the sign of an administrator.
     pub access: Access,
-    /// Whether the portal tells simple from repeat leads when it is asked.
+    /// The finding on the portal's distinction of simple and repeat leads.
     pub selector: SelectorFinding,
 }
 
-/// Whether the caller may read the cards of others.
+/// Access of the caller to other people's cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The portal shows them.
     Allowed,
-    /// The portal refuses, with these words.
+    /// The portal refuses; the text is its message.
     Refused(String),
-    /// There was no usable answer.
+    /// No usable answer.
     Unknown(String),
 }
 
-/// Whether the portal obeys the parameter that chooses the kind of lead.
+/// Finding on the parameter that selects the type of lead.
 ///
-/// A name that the portal does not know is ignored without a word, and then every question is about
-/// simple leads. If for anybody the two answers differ, the parameter was understood.
+/// The portal silently ignores an unknown parameter name, and then every read is about simple
+/// leads. If the two answers differ for any person, the portal knows the parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectorFinding {
-    /// For this card the two kinds of lead read differently.
+    /// For this card the two types of lead read differently.
     Obeyed(CardKey),
-    /// So many pairs of cards are there, and each reads the same for both kinds.
+    /// This number of pairs of cards exists, and each reads the same for both types.
     AlwaysTheSame(u32),
     /// There is no card to compare.
     NothingToCompare,
@@ -54,8 +54,7 @@ pub async fn diagnose_cards<P: ReadPortal>(
     people: &[UserId],
 ) -> Result<CardDiagnostics, PortalError> {
     let silent = |_: Event| {};
-    // The card of a user who cannot exist belongs to nobody, and may be read only by those who may
-    // read everybody's.
+    // The card of an impossible user may be read only with access to all cards.
     let nobody = [CardKey::personal(UserId::IMPOSSIBLE, LeadCustomerType::Simple)];
     let snapshot = observe(portal, caller, &nobody, &silent).await?;
     let access = match snapshot.cards.first() {
@@ -80,7 +79,7 @@ pub async fn diagnose_cards<P: ReadPortal>(
     let reads = read_all(portal, &keys, &silent).await?;
     let selector = selector(pairs.iter().map(|pair| (pair, pair.map(|key| reads.get(&key)))));
 
-    // What observation of one card could not prove, the cards of many may.
+    // The cards of many people may prove more than the observation of one card.
     let trust = match snapshot.trust {
         ReadTrust::Unproven => {
             let keys: Vec<CardKey> =

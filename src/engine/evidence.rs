@@ -1,15 +1,15 @@
-//! The proof that a run of the past recorded for reads of other people's cards.
+//! Evidence for trusted reads that an earlier run recorded.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Digest, LeadCustomerType, TrustEvidence, UserId};
 use crate::ports::JournalRecord;
 
-/// Returns the evidence that the records of a run hold.
+/// Returns the evidence in the records of a run.
 ///
-/// Its head says how reads were trusted when it was planned. A run of a recard that did not record
-/// it shows the same by its backups, if they differ between users: an old release answers with one
-/// card for all of them.
+/// The header says why reads were trusted when the run was planned. A run of an older recard, whose
+/// header lacks this, shows the same by its backups, if they differ between users: an old release
+/// answers with one card for all of them.
 pub fn evidence_of_run(records: &[JournalRecord]) -> Option<TrustEvidence> {
     let is_recorded = records.iter().any(|record| match record {
         JournalRecord::Opened(header) => header.trust.is_some(),
@@ -18,7 +18,7 @@ pub fn evidence_of_run(records: &[JournalRecord]) -> Option<TrustEvidence> {
     (is_recorded || backups_differ(records)).then_some(TrustEvidence::RunRecord)
 }
 
-/// Returns whether the backups of two users for one kind of lead are of different layouts.
+/// Returns `true` if the backups of two users for one type of lead hold different layouts.
 fn backups_differ(records: &[JournalRecord]) -> bool {
     let mut first: BTreeMap<LeadCustomerType, (UserId, Digest)> = BTreeMap::new();
     let intents = records.iter().filter_map(|record| match record {

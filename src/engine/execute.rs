@@ -1,8 +1,8 @@
 //! Executor of approved plans: the protocol of [the module above](super), in its order, for apply
 //! and restore alike.
 //!
-//! This file says what is sent, written and asked, and when. [`verdict`](super::verdict) says what
-//! an answer means.
+//! This file decides the order of reads, writes and syncs; [`verdict`](super::verdict) interprets
+//! the answers.
 //!
 //! Guarantees: no write leaves without its backup and its intent on disk; no write is repeated
 //! before a read has shown that it was not executed; a layout that a write has overwritten by
@@ -36,26 +36,26 @@ use crate::ports::{
     WritePortal,
 };
 
-/// The number of planned requests in flight.
+/// Number of planned requests in flight.
 const MAX_IN_FLIGHT: usize = 8;
 
-/// The number of cards whose backups share one sync, which costs as much as sending a request.
+/// Number of cards whose backups share one sync, which takes as long as one request.
 const CARDS_PER_SYNC: usize = 64;
 
-/// The number of commands that the portal takes in one request (behavior notes, section 9.3).
+/// Number of commands that the portal takes in one request (behavior notes, section 9.3).
 const CARDS_PER_READ: usize = 50;
 
-/// The age from which a read is repeated ahead of its write.
+/// Age from which a read is repeated ahead of its write.
 const MAX_READ_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// The time for which a limit is waited for: longer than the ten minutes over which the portal adds
-/// up its operating time.
+/// Timeout for waiting on a limit: longer than the ten minutes over which the portal adds up its
+/// operating time.
 const LIMIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// Age of the reads that a plan was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotAge {
-    /// This process began to read at this moment, and waited for nothing but the portal since.
+    /// This process began to read at this moment, and waited only for the portal since.
     ReadAt(Instant),
     /// A question, a lock, an approval or another process lies in between: every card is read again
     /// ahead of its write.
@@ -63,7 +63,7 @@ pub enum SnapshotAge {
 }
 
 impl SnapshotAge {
-    /// Reads that begin now.
+    /// Returns the age of reads that begin now.
     pub fn now() -> Self {
         Self::ReadAt(Instant::now())
     }
@@ -79,15 +79,15 @@ impl SnapshotAge {
 /// Timing of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecuteOptions {
-    /// Age of the plan's reads.
+    /// The age of the plan's reads.
     pub snapshot_age: SnapshotAge,
     /// The time for which a request without an answer may still be executed by the portal. Its
-    /// cards are looked at once more after that.
+    /// cards are read back once more after that.
     pub late_writes: Duration,
 }
 
 impl ExecuteOptions {
-    /// The usual times: a request without an answer is given two seconds.
+    /// Creates the default timing: a request without an answer gets two seconds.
     pub fn new(snapshot_age: SnapshotAge) -> Self {
         Self { snapshot_age, late_writes: Duration::from_secs(2) }
     }
@@ -109,7 +109,7 @@ impl From<PortalError> for StopCause {
     }
 }
 
-/// The executor of one run.
+/// Executor of one run.
 pub(super) struct Executor<'a, P, L> {
     portal: &'a P,
     log: &'a mut L,
@@ -120,11 +120,11 @@ pub(super) struct Executor<'a, P, L> {
     planned: VecDeque<CardTask>,
     compensations: Vec<CardTask>,
     read_backs: Vec<NeedsReadBack>,
-    /// Tasks that met a layout which may have been set for everybody since the plan.
+    /// Tasks that met a layout which may be a new common default.
     suspects: Vec<(CardTask, Verdict)>,
     late_writes: LateWrites,
-    /// Halved when the portal breaks down on a request, so that one bad card does not take others
-    /// with it.
+    /// Halved when the portal fails on a request, so that one bad card does not fail others with
+    /// it.
     max_per_request: usize,
     in_flight: usize,
     sent: BTreeSet<CardKey>,
@@ -158,17 +158,17 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Adds writes of the plan.
+    /// Queues writes of the plan.
     pub(super) fn plan(&mut self, tasks: impl IntoIterator<Item = CardTask>) {
         self.planned.extend(tasks);
     }
 
-    /// Adds layouts that are to be stored again first of all.
+    /// Queues layouts that must be stored again ahead of all other requests.
     pub(super) fn compensate(&mut self, tasks: impl IntoIterator<Item = CardTask>) {
         self.compensations.extend(tasks);
     }
 
-    /// Returns the outcomes of a run that someone else closes.
+    /// Returns the outcomes of a run that the caller closes.
     ///
     /// # Errors
     ///
@@ -180,12 +180,12 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Sends requests until each task has its outcome, or nothing more may be sent.
+    /// Sends requests until each task has its outcome, or no request may be sent any more.
     pub(super) async fn work(&mut self, stop: &CancellationToken) {
         self.send_all(stop).await;
         self.settle_unsent();
-        // A request without an answer may be executed after its card was read back. Compensations
-        // of that may be lost in turn.
+        // A request without an answer may be executed after its card was read back, and may in turn
+        // cause a lost update.
         for _ in 0..=MAX_ROUNDS {
             let Some(last) = self.late_writes.last_moment() else { break };
             self.look_at_late_writes(last, stop).await;
@@ -197,8 +197,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(held_back.into_iter().filter_map(outcome).collect());
     }
 
-    /// Settles what waits for another try that will not come, and whose earlier try may still be
-    /// executed.
+    /// Completes tasks that wait for a retry that will not happen, and whose earlier attempt may
+    /// still be executed.
     fn settle_unsent(&mut self) {
         let reason = self.reason();
         let late_writes = &self.late_writes;
@@ -227,7 +227,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         loop {
             while let Some(request) = self.next_request(stop) {
                 in_flight.push(request);
-                // It leaves now, and not when the backups of the next one are on disk.
+                // The request leaves now, and does not wait for the backups of the next one.
                 while let Some(Some(done)) = in_flight.next().now_or_never() {
                     ready.push_back(done);
                 }
@@ -301,8 +301,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Ok(self.planned.drain(..size).collect())
     }
 
-    /// Writes the backups of so many tasks at the front, and if some are missing, of more than
-    /// those.
+    /// Writes the backups of this number of tasks at the front; if some are missing, of a whole
+    /// sync group.
     fn back_up_planned(&mut self, count: usize) -> Result<(), StoreError> {
         if self.planned.iter().take(count).all(|task| task.backed_up) {
             return Ok(());
@@ -315,8 +315,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         Ok(())
     }
 
-    /// Takes compensations for one request. A store that fails does not hold them up: without its
-    /// backup the layout is nowhere but in this process.
+    /// Takes compensations for one request. A failing store does not delay them: without its backup
+    /// the layout exists only in this process.
     fn take_compensations(&mut self) -> Vec<CardTask> {
         let size = match self.compensations.iter().position(|task| task.alone) {
             Some(0) => 1,
@@ -381,8 +381,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         })
     }
 
-    /// Reads the layouts that are set for everybody now, as the card of a user that cannot exist
-    /// shows them.
+    /// Reads the present common defaults, as the card of an impossible user shows them.
     fn read_defaults(&mut self) -> BoxFuture<'a, CompletedRequest> {
         let portal = self.portal;
         let suspects = std::mem::take(&mut self.suspects);
@@ -397,14 +396,13 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         })
     }
 
-    /// Acts on the verdicts on unexpected layouts, now that it is known which of them are set for
-    /// everybody.
+    /// Acts on the verdicts on unexpected layouts, given the common defaults.
     fn take_defaults(
         &mut self,
         suspects: Vec<(CardTask, Verdict)>,
         reads: Result<BTreeMap<CardKey, CardRead>, PortalError>,
     ) {
-        // If nothing tells, each counts as a layout that its owner saved: it is kept.
+        // Without an answer each one counts as a layout that its owner saved: it is kept.
         for (key, read) in reads.unwrap_or_default() {
             match read {
                 CardRead::Read(Some(layout)) => drop(self.common_defaults.insert(key.lead, layout)),
@@ -468,7 +466,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     fn take_answers(&mut self, tasks: Vec<CardTask>, answers: Vec<(CardKey, WriteEvidence)>) {
-        // Matched by key only: an answer for another card belongs to none.
+        // Matched by key only: an answer for another card is ignored.
         let mut answers: BTreeMap<CardKey, WriteEvidence> = answers.into_iter().collect();
         let mut judged = Vec::new();
         let mut needs_read_back = Vec::new();
@@ -495,7 +493,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.ask(needs_read_back);
     }
 
-    /// Takes the failure of a whole request; `before` is the read ahead of a single call.
+    /// Handles the failure of a whole request; `before` is the read ahead of a single call.
     fn take_failure(&mut self, tasks: Vec<CardTask>, error: WriteError, before: Option<PreImage>) {
         match error {
             WriteError::NotSent(problem) => {
@@ -541,7 +539,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                     current_layout(Some(&read), &task.goal, common_default),
                     task.is_compensation(),
                 ) {
-                    // The person has saved once more: that one stays.
+                    // The person has saved once more: that layout stays.
                     (Some(Some(_)), true) => Verdict::Final(Outcome::NewerKept),
                     (_, true) => Verdict::Retry(Reason::Failed(unusable(&read))),
                     (_, false) => {
@@ -585,8 +583,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
                 &answer,
                 self.common_default(task.key),
             );
-            // The write was refused twice, while the portal answers reads: no further write will
-            // fare better.
+            // The write was refused twice while the portal answers reads: a further retry is
+            // pointless.
             let verdict = match (verdict, refusal) {
                 (Verdict::Retry(reason), Some(problem)) if task.tries > 0 || is_final(&problem) => {
                     self.stop_cause.get_or_insert(problem.into());
@@ -628,8 +626,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(settled);
     }
 
-    /// Does what the verdicts say, once unexpected layouts of persons are told from those that were
-    /// set for everybody.
+    /// Acts on verdicts, after unexpected layouts of persons are told apart from new common
+    /// defaults.
     fn act(&mut self, judged: Vec<(CardTask, Verdict)>) {
         let is_suspect = |(task, verdict): &(CardTask, Verdict)| {
             task.key.user().is_some() && verdict.unexpected().is_some()
@@ -691,7 +689,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.ask(needs_read_back);
     }
 
-    /// Puts tasks back into their queue, each for a reason, unless they were tried too often.
+    /// Queues tasks again, each for a reason, unless their attempts are used up.
     fn again(&mut self, tasks: Vec<(CardTask, Reason)>, settled: &mut Vec<(CardKey, Outcome)>) {
         let mut reasons = Vec::new();
         for (task, reason) in tasks {
@@ -715,8 +713,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it had no
-    /// backup to begin with.
+    /// Queues cards for a read-back. A blind reset, which no read can prove, is repeated: it has no
+    /// backup in any case.
     fn ask(&mut self, tasks: Vec<NeedsReadBack>) {
         let Some(first) = tasks.first() else { return };
         let reason = match &first.answer {
@@ -752,7 +750,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     }
 
     /// Backs up a newer layout and names it in the journal, so that a restore of the run has it.
-    /// Returns whether that worked.
+    /// Returns `true` on success.
     fn keep(&mut self, key: CardKey, newer: &Layout) -> bool {
         let (digest, purpose) = (newer.digest(), SetPurpose::Compensation);
         let record = JournalRecord::SetIntent { target: key, digest, purpose };
@@ -765,15 +763,15 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Notes what a read shows of a card whose write may be executed late.
+    /// Stores the last read of a card whose write may be executed late.
     fn see(&mut self, key: CardKey, read: &CardRead) {
         if let Some(now) = current_layout(Some(read), &Goal::Reset, self.common_default(key)) {
             self.late_writes.see(key, now);
         }
     }
 
-    /// Looks once more at cards of requests without an answer, and settles them or stores again
-    /// what a late write removed. After a stop the look is made at once.
+    /// Reads cards of requests without an answer once more, and completes them or stores again what
+    /// a late write removed. After a stop the read is immediate.
     async fn look_at_late_writes(&mut self, last: Instant, stop: &CancellationToken) {
         tokio::select! {
             () = tokio::time::sleep(self.options.late_writes.saturating_sub(last.elapsed())) => {}
@@ -800,10 +798,10 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         self.settle(settled);
     }
 
-    /// Journals outcomes, and tells them. Proved resets are synced with the next intent, or at the
-    /// end: if a system that goes down takes them, reading the card tells the same, and a sync
-    /// costs as much as sending a request. Other outcomes are synced at once, because reading would
-    /// not tell. The outcome of a write that may be executed late is held back.
+    /// Journals outcomes and reports them. Proved resets are synced with the next intent or at the
+    /// end: after a crash of the system, reading the card tells the same, and a sync takes as long
+    /// as a request. Other outcomes are synced at once, because a read would not tell them. The
+    /// outcome of a write that may be executed late is held back.
     pub(super) fn settle(&mut self, settled: Vec<(CardKey, Outcome)>) {
         let mut records = Vec::new();
         for (target, outcome) in settled {
@@ -828,14 +826,13 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
         }
     }
 
-    /// Returns the layout that the portal shows for a card at its default, if one is set for
-    /// everybody.
+    /// Returns the common default that the portal shows for a card at its default, if there is one.
     fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
     }
 
-    /// Settles what was not reached, closes the journal, and adds up. `marks` is written ahead of
-    /// the end of the journal.
+    /// Completes the remaining targets, closes the journal, and adds up. `marks` is written ahead
+    /// of the end of the journal.
     pub(super) fn finish(
         mut self,
         planned: &[CardKey],
@@ -852,7 +849,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             Interrupted::Yes
         };
         self.settle(waiting);
-        // These were in a request whose answer could not be kept, because the store failed.
+        // These were in a request whose answer could not be stored, because the store failed.
         let open: Vec<CardKey> =
             planned.iter().copied().filter(|key| !self.outcomes.contains_key(key)).collect();
         let closing = self.log.sync().and_then(|()| {

@@ -1,4 +1,4 @@
-//! A portal and a store in memory, which can be cut at every step.
+//! In-memory fakes of portal and store with fault injection at every step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,14 +21,14 @@ pub(super) fn layout(name: &str) -> Layout {
     Layout::from_json(&json).unwrap()
 }
 
-/// What happens to one request that writes.
+/// Fault of one write request.
 #[derive(Clone, Debug)]
 pub(super) enum PortalFault {
-    /// It never reaches the portal, but nobody knows.
+    /// The request is lost before it reaches the portal, without a sign.
     LostBefore,
-    /// It is carried out, and the answer is lost.
+    /// The request is executed, and the answer is lost.
     LostAfter,
-    /// Somebody saves a card after the last read and before the request arrives.
+    /// A person saves a card after the last read and before the request arrives.
     SavedBefore(CardKey, Layout),
     /// The same, and once more between the reset and the read after it.
     SavedTwice(CardKey, Layout, Layout),
@@ -41,9 +41,9 @@ pub(super) enum PortalFault {
     Refuses(CardKey),
     /// The portal resets this card, and breaks down before it says so.
     BreaksDown(CardKey),
-    /// Somebody saves a card between the write and the read behind it.
+    /// A person saves a card between the write and the read behind it.
     SavedAfter(CardKey, Layout),
-    /// Somebody sets a card for everybody, before the request arrives.
+    /// An administrator sets a common default before the request arrives.
     SetForAll(LeadCustomerType, Layout),
     /// The read before the reset of this card has no answer.
     HidesBefore(CardKey),
@@ -60,9 +60,9 @@ pub(super) enum PortalFault {
     /// The same, and it was executed.
     LimitedAfter,
     /// The answer is lost, and the resets of the request are executed just before this many further
-    /// reads. Meanwhile somebody saves a card.
+    /// reads. Meanwhile a person saves a card.
     Late(usize, CardKey, Layout),
-    /// Each write of the request is executed, and answered as if a limit had kept it from that.
+    /// Each write of the request is executed, and answered as if a limit had prevented it.
     ExecutedAndLimited,
     /// The portal keeps only this of a `set`.
     Keeps(Layout),
@@ -90,7 +90,7 @@ pub(super) struct World {
     pub(super) late: Option<(usize, Vec<CardKey>)>,
 }
 
-/// Ends everything after a number of steps, as a killed process would.
+/// Stops everything after a number of steps, as a killed process would.
 #[derive(Clone, Default)]
 pub(super) struct Fuse(Arc<Mutex<FuseState>>);
 
@@ -100,7 +100,7 @@ struct FuseState {
     burnt: bool,
 }
 
-/// Whether a step is carried out before the process dies.
+/// Side of a step on which the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     Before,
@@ -116,7 +116,7 @@ impl Fuse {
         self.0.lock().unwrap().burnt
     }
 
-    /// Carries out a step, unless the process is dead. Nothing if it is, or died in this step.
+    /// Executes a step, unless the process is dead. Returns `None` if it is, or died in this step.
     fn step<T>(&self, cut: Cut, act: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.0.lock().unwrap();
         if state.burnt {
@@ -146,11 +146,11 @@ pub(super) struct InMemoryPortal {
     world: Arc<Mutex<World>>,
     fuse: Fuse,
     cut: Cut,
-    /// How many targets a request has; which of them, by how many remain.
+    /// The number of targets in a request, by the number that remains.
     per_request: &'static [usize],
-    /// No layout fits into a batch.
+    /// `true` if no layout fits into a batch.
     pub(super) alone: bool,
-    /// One request at a time, in the order of their coming, as in front of a limit.
+    /// Serializes requests in the order of their arrival, as the rate limiter does.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -195,7 +195,7 @@ impl InMemoryPortal {
         }
     }
 
-    /// Waits for its turn, and lets others go on while it has it.
+    /// Waits for its turn and yields to others while it has it.
     async fn wait(&self) {
         let _turn = self.turn.lock().await;
         tokio::task::yield_now().await;
@@ -450,7 +450,7 @@ impl World {
     }
 }
 
-/// What survives a killed process.
+/// State that survives a killed process.
 #[derive(Default)]
 pub(super) struct Disk {
     pub(super) journals: BTreeMap<RunId, Vec<JournalRecord>>,
@@ -464,12 +464,12 @@ pub(super) struct InMemoryLog {
     disk: Arc<Mutex<Disk>>,
     fuse: Fuse,
     cut: Cut,
-    /// What was noted last and is not synced: it is lost when everything ends.
+    /// The records that were appended last without a sync: they are lost when everything ends.
     noted: Vec<JournalRecord>,
 }
 
 impl InMemoryLog {
-    /// Opens a journal with its header; the header itself is no step.
+    /// Opens a journal with its header; the header itself does not count as a step.
     pub(super) fn open(
         disk: &Arc<Mutex<Disk>>,
         number: u32,
@@ -498,7 +498,7 @@ impl InMemoryLog {
         }
     }
 
-    /// The log of a run that was opened before.
+    /// Reopens the log of a run.
     pub(super) fn again(disk: &Arc<Mutex<Disk>>, run: &RunId) -> Self {
         Self {
             run: run.clone(),
@@ -555,7 +555,7 @@ impl RunLog for InMemoryLog {
     }
 
     fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        // A part of what is not synced may have come to the disk by itself.
+        // A part of the unsynced records may have reached the disk anyway.
         let noted = std::mem::replace(&mut self.noted, records.to_vec());
         self.write(|disk| disk.journals.entry(self.run.clone()).or_default().extend(noted))
     }

@@ -1,4 +1,4 @@
-//! Everybody's cards: who has one, and what it holds. For `recard inventory` and `recard export`.
+//! Inventory of all people's cards and their layouts, for `recard inventory` and `recard export`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::ports::{PeopleQuery, PortalError, ReadPortal};
 
-/// The active people of a portal, its departments, and the cards of all of them.
+/// Active people of a portal, its departments, and the cards of all of them.
 #[derive(Clone, Debug)]
 pub struct CardInventory {
     /// The active people, guests included.
@@ -20,22 +20,22 @@ pub struct CardInventory {
     pub snapshot: Snapshot,
 }
 
-/// What a survey says about one card.
+/// Presence of one card in an inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardPresence<'a> {
-    /// It is at its default.
+    /// The card is at its default.
     Nothing,
-    /// It was arranged by somebody.
+    /// The card is customized.
     Card(&'a Layout),
-    /// It could not be read.
+    /// The card could not be read.
     Unread,
 }
 
-/// Asks for all active people and departments, and reads every card.
+/// Lists all active people and departments, and reads every card.
 ///
 /// # Errors
 ///
-/// If the portal cannot be used at all. A single card that cannot be read is a hole, not an error.
+/// If the portal cannot be used at all. A single unreadable card is a gap, not an error.
 pub async fn take_inventory<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
@@ -43,8 +43,8 @@ pub async fn take_inventory<P: ReadPortal>(
 ) -> Result<CardInventory, PortalError> {
     let departments = portal.departments().await?.into_iter().map(|one| (one.id, one)).collect();
     let people = portal.people(&PeopleQuery::AllActive).await?;
-    // A portal that ignores the filter returns dismissed people too, whose cards are of no
-    // interest.
+    // A portal that ignores the filter returns dismissed people too, whose cards are not part of an
+    // inventory.
     let people: BTreeMap<UserId, Person> = people
         .into_iter()
         .filter(|person| person.active)
@@ -59,7 +59,7 @@ pub async fn take_inventory<P: ReadPortal>(
 }
 
 impl CardInventory {
-    /// What was found of a card.
+    /// Returns the presence of a card.
     pub fn card(&self, key: CardKey) -> CardPresence<'_> {
         match self.snapshot.card(key) {
             Some(Observed::Known(CardState::Customized(layout))) => CardPresence::Card(layout),
@@ -70,7 +70,7 @@ impl CardInventory {
         }
     }
 
-    /// Every card that somebody arranged, sorted.
+    /// Iterates over the customized cards, sorted.
     pub fn cards(&self) -> impl Iterator<Item = (CardKey, &Layout)> {
         self.snapshot.cards.iter().filter_map(|(key, _)| match self.card(*key) {
             CardPresence::Card(layout) => Some((*key, layout)),
@@ -78,7 +78,7 @@ impl CardInventory {
         })
     }
 
-    /// How many cards could not be read.
+    /// Returns the number of cards that could not be read.
     pub fn unread(&self) -> u32 {
         let unread = self
             .snapshot
@@ -89,10 +89,10 @@ impl CardInventory {
         u32::try_from(unread).unwrap_or(u32::MAX)
     }
 
-    /// Leaves only people who belong to one of the departments, directly or through those below.
+    /// Keeps only people who belong to one of the departments, directly or through those below.
     pub fn retain_departments(&mut self, wanted: &[DepartmentId]) {
         let is_below = |id: &DepartmentId| {
-            // A ring of departments ends by itself: no way is longer than there are departments.
+            // A ring of departments terminates: no way is longer than the number of departments.
             let up = std::iter::successors(Some(*id), |id| {
                 self.departments.get(id).and_then(|one| one.parent)
             });

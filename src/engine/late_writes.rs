@@ -1,7 +1,6 @@
 //! Writes without an answer, which the portal may execute after their cards were read back.
 //!
-//! The outcome of such a card is held back until the card was looked at once more at the end of the
-//! run.
+//! The outcome of such a card is held back until a further read-back at the end of the run.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use super::verdict::{CardTask, Goal};
 use crate::i18n::english;
 use crate::model::{CardKey, Layout, Outcome, OutcomeClass};
 
-/// The cards of requests without an answer.
+/// Cards of requests without an answer.
 #[derive(Default)]
 pub(super) struct LateWrites(BTreeMap<CardKey, LateWrite>);
 
@@ -29,11 +28,11 @@ pub(super) struct LateWrite {
     outcome: Option<Outcome>,
 }
 
-/// The end of a card, after the look at the end of the run.
+/// Verdict on a card, after the read-back at the end of the run.
 pub(super) enum LateVerdict {
-    /// This is its outcome.
+    /// The target has this outcome.
     Final(Outcome),
-    /// A late write removed this layout, which had been saved since: it is to be stored again.
+    /// A late write removed this layout, which a person had saved since: it must be stored again.
     LostUpdate(Box<CardTask>, Layout),
 }
 
@@ -55,17 +54,17 @@ impl LateWrites {
         }
     }
 
-    /// Returns whether a write of a card may be executed late.
+    /// Returns `true` if a write of a card may be executed late.
     pub(super) fn contains(&self, key: CardKey) -> bool {
         self.0.contains_key(&key)
     }
 
-    /// Returns the moment of the last request without an answer; none if there is none.
+    /// Returns the moment of the last request without an answer, if there is one.
     pub(super) fn last_moment(&self) -> Option<Instant> {
         self.0.values().map(|late| late.at).max()
     }
 
-    /// Notes what a read shows of a card.
+    /// Stores the last read of a card.
     pub(super) fn see(&mut self, key: CardKey, now: Option<Layout>) {
         if let Some(late) = self.0.get_mut(&key) {
             late.last_seen = Some(now);
@@ -100,8 +99,8 @@ impl LateWrite {
         self.outcome
     }
 
-    /// Returns the verdict by a look at the card; `now` is none if it cannot be read. None if the
-    /// card has no outcome yet.
+    /// Returns the verdict by a last read of the card; `now` is `None` if it cannot be read.
+    /// Returns `None` if the card has no outcome yet.
     pub(super) fn judge(self, now: Option<Option<Layout>>) -> Option<LateVerdict> {
         let Self { key, goals, expected, last_seen, outcome, .. } = self;
         let outcome = outcome?;
@@ -125,7 +124,7 @@ impl LateWrite {
     }
 }
 
-/// The outcome of a card whose late write could not be looked for.
+/// Returns the outcome of a card whose late write could not be checked.
 fn unseen_in_the_end(outcome: &Outcome) -> Outcome {
     let found = match outcome {
         Outcome::Unknown(reason) => reason.clone(),

@@ -1,5 +1,5 @@
-//! Imperative shell: asks the portal, executes approved plans, recovers what was cut, restores what
-//! was removed.
+//! Imperative shell: reads the portal, executes approved plans, recovers interrupted runs, restores
+//! removed layouts.
 //!
 //! The engine works through the ports and never sees HTTP, a file or the time of day.
 //!
@@ -8,17 +8,15 @@
 //! Apply and restore are plans of one executor (`engine/execute.rs`). For every target, in this
 //! order:
 //!
-//! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::ports::RunLog) cannot be
-//!    had without it. A crash
-//!    leaves a lock whose owner is dead, which the next run takes over.
-//! 2. *Look.* No unfinished run may lie in the store. The journal is opened with every planned
+//! 1. *Lock.* The caller holds the lock of the portal: a [`RunLog`](crate::ports::RunLog) exists
+//!    only with it. A crash leaves a lock whose owner is dead, which the next run takes over.
+//! 2. *Check.* The store must not hold an interrupted run. The journal is opened with every planned
 //!    target in it.
 //! 3. *Read ahead.* A card is read again, fifty in a request, if a question lies between its read
-//!    and now, or the read is older
-//!    than five minutes. A card that changed is left alone. A crash here leaves an opened journal and an untouched portal.
+//!    and now, or the read is older than five minutes. A card that changed is left alone. A crash
+//!    here leaves an opened journal and an untouched portal.
 //! 4. *Back up.* The layouts that the write removes and stores are written and synced, with those
-//!    of the next requests. A crash
-//!    here leaves backups too many, which harm no card.
+//!    of the next requests. A crash here leaves superfluous backups, which are harmless.
 //! 5. *Intend.* The intent is journaled and synced. A crash from here on leaves a target of which
 //!    only the portal can tell
 //!    if the request left: `recover` asks. The backup is on disk.
@@ -34,12 +32,11 @@
 //!    reset is synced with the next
 //!    intent or at the end of the run, since a read tells the same; any other outcome at once.
 //!
-//! An answer that is no well-formed answer of a batch proves nothing either: a status, an error
+//! An answer that is not a well-formed answer of a batch proves nothing either: a status, an error
 //! code or a limit may come after the commands were executed. The cards are read back, and only
-//! those that are as before are written again, in smaller requests, until a card on which the
-//! portal breaks down stands alone. Only a request that surely was not processed is sent again
-//! without a read. Cards of a request without an answer are looked at once more at the end of the
-//! run.
+//! unchanged ones are written again, in smaller requests, until a card on which the portal fails is
+//! alone in its request. Only a request that was certainly not processed is repeated without a
+//! read. Cards of a request without an answer are read back once more at the end of the run.
 //!
 //! Layouts that a batch would change are sent as single calls: `get`, `set`, `get` in a row.
 //!

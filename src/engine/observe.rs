@@ -1,9 +1,8 @@
-//! From a portal to a snapshot: what is known of each target, and how far the portal can be
-//! believed.
+//! Observation: from a portal to a snapshot, with the trust in its reads.
 //!
-//! Releases up to 24.200 answer a read of anybody's card with the caller's own (behaviour notes,
-//! section 5.5). Whether this portal does is found out by reads alone: the card of a user who
-//! cannot exist is compared with the caller's own.
+//! Releases up to 24.200 answer a read of any card with the caller's own (behavior notes, section
+//! 5.5). Reads alone detect such a portal: the card of an impossible user is compared with the
+//! caller's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,16 +13,16 @@ use crate::model::{
 };
 use crate::ports::{CardRead, PortalError, ReadPortal};
 
-/// How many cards that differ from the caller's are read again: some of them may be saved just
-/// then.
+/// Number of cards that differ from the caller's and are read again: some of them may be saved at
+/// that moment.
 const MAX_CONTROL_READS: usize = 3;
 
-/// Reads every target, and what is needed to judge the answers. The targets are sorted, each once.
+/// Reads every target and the probes that judge the answers. The targets are sorted, each once.
 ///
 /// # Errors
 ///
-/// If the portal cannot be used at all. A single card that cannot be read is a hole in the
-/// snapshot, not an error.
+/// If the portal cannot be used at all. A single unreadable card is a gap in the snapshot, not an
+/// error.
 pub async fn observe<P: ReadPortal>(
     portal: &P,
     caller: &Identity,
@@ -39,7 +38,7 @@ pub async fn observe<P: ReadPortal>(
     let control_reads = control_reads(reads, caller.user);
     let trust = match caller.release_sign {
         ReleaseSign::Trusted(sign) => ReadTrust::Trusted(sign),
-        // A difference may be the caller's own saving in the middle of the reads, and then proves
+        // The difference may come from a save of the caller during the reads, and then proves
         // nothing.
         _ if !control_reads.is_empty()
             && are_still(portal, reads, &control_reads, caller.user).await? =>
@@ -78,21 +77,21 @@ pub async fn observe<P: ReadPortal>(
     })
 }
 
-/// The probes for the kinds of leads that matter to some targets.
+/// Returns the probes for the types of lead of some targets.
 pub(super) fn trust_probes_for(targets: &[CardKey], caller: UserId) -> Vec<CardKey> {
     let personal = targets.iter().filter(|key| key.user().is_some());
     trust_probes(&personal.map(|key| key.lead).collect(), caller)
 }
 
-/// The reads that tell how far the portal can be believed: first of all, for each kind of lead that
-/// matters.
+/// Returns the reads that decide on the trust in the portal: for each type of lead, ahead of all
+/// others.
 pub(super) fn trust_probes(leads: &BTreeSet<LeadCustomerType>, caller: UserId) -> Vec<CardKey> {
     let both =
         |lead| [CardKey::personal(UserId::IMPOSSIBLE, lead), CardKey::personal(caller, lead)];
     leads.iter().copied().flat_map(both).collect()
 }
 
-/// Reads cards into a map, telling how far it is.
+/// Reads cards into a map and reports the progress.
 pub(super) async fn read_all<P: ReadPortal>(
     portal: &P,
     keys: &[CardKey],
@@ -115,8 +114,8 @@ fn read_layout(reads: &BTreeMap<CardKey, CardRead>, key: CardKey) -> Option<Opti
     }
 }
 
-/// Some cards of others that read differently from the caller's own: first of all that of nobody,
-/// since nobody saves it.
+/// Returns some cards of others that read differently from the caller's own, that of the impossible
+/// user first, since no person saves it.
 fn control_reads(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<CardKey> {
     let differs = |key: &CardKey| {
         let own = read_layout(reads, CardKey::personal(caller, key.lead));
@@ -129,7 +128,7 @@ fn control_reads(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> Vec<Car
     nobody.into_iter().chain(others).filter(differs).take(MAX_CONTROL_READS).collect()
 }
 
-/// Whether a user who cannot exist has a card, and it is the caller's.
+/// Returns `true` if the impossible user has a card, and it equals the caller's.
 fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserId) -> bool {
     LeadCustomerType::ALL.into_iter().any(|lead| {
         let nobody = read_layout(reads, CardKey::personal(UserId::IMPOSSIBLE, lead));
@@ -138,9 +137,9 @@ fn nobody_reads_as_the_caller(reads: &BTreeMap<CardKey, CardRead>, caller: UserI
     })
 }
 
-/// Whether the caller's own cards and at least one of the witnesses read the same as before. The
-/// witnesses are read first this time, and may have been before: the caller would have to save in
-/// between both times, and the same two layouts.
+/// Returns `true` if the caller's own cards and at least one of the witnesses read the same as
+/// before. The witnesses are read first this time, and may have been before: a false result needs a
+/// save of the caller between both times, and the same two layouts.
 async fn are_still<P: ReadPortal>(
     portal: &P,
     reads: &BTreeMap<CardKey, CardRead>,
@@ -162,7 +161,7 @@ fn common_defaults(
 ) -> BTreeMap<LeadCustomerType, Layout> {
     match trust {
         ReadTrust::Trusted(_) => {}
-        // What came back for nobody may be the caller's own card.
+        // The answer for the impossible user may be the caller's own card.
         ReadTrust::NotTrusted | ReadTrust::Unproven => return BTreeMap::new(),
     }
     let common_default = |lead| {

@@ -1,43 +1,42 @@
-//! What the engine tells while it works: for progress bars and logs. Nothing depends on who
-//! listens.
+//! Events of the engine's work, for progress bars and logs. No result depends on an observer.
 
 use crate::i18n::Text;
 use crate::model::{CardKey, Outcome};
 
-/// Something happened.
+/// Event of the engine's work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// People and departments are looked up.
     LookingUp,
-    /// The people and departments are known; so many cards are about to be read.
+    /// The people and departments are known; the reads of the cards follow.
     Resolved {
-        /// How many targets the manifests select.
+        /// The number of targets that the manifests select.
         targets: usize,
     },
     /// Cards were read.
     Read {
-        /// How many so far.
+        /// The number so far.
         done: usize,
-        /// How many in all.
+        /// The number in all.
         total: usize,
     },
     /// The first reset is about to be sent.
     Applying {
-        /// How many targets are to be reset.
+        /// The number of targets to be reset.
         total: usize,
     },
-    /// A target is settled.
+    /// A target has its outcome.
     Completed {
         /// The target.
         target: CardKey,
-        /// What became of it.
+        /// The outcome.
         outcome: Outcome,
     },
-    /// Something unusual was met and dealt with; the text says what.
+    /// Something unusual was handled; the text describes it.
     Notice(Text),
 }
 
-/// Who listens.
+/// Receiver of events.
 pub trait Observer: Send + Sync {
     /// Takes one event. Must not block.
     fn on_event(&self, event: Event);

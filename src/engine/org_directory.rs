@@ -1,8 +1,8 @@
-//! What the portal says of the people and departments that the manifests name.
+//! Directory of the people and departments that the manifests name.
 //!
-//! The portal ignores a filter that it does not understand and returns everybody. So nothing that
-//! comes back is believed because it came back: every person is checked against what was asked, and
-//! the tree of departments is walked here and not by the portal.
+//! The portal ignores a filter that it does not know and returns all people. Every person in an
+//! answer is therefore checked against the query, and the department tree is walked here and not by
+//! the portal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::manifest::{Declaration, DepartmentSelector};
 use crate::model::{Department, DepartmentId, Person, TreeGap, TreeHole, UserId};
 use crate::ports::{PeopleQuery, PortalError, ReadPortal};
 
-/// What the portal answered.
+/// Answers of the portal.
 #[derive(Default)]
 pub(super) struct Directory {
-    /// Everybody whom it named.
+    /// All people in the answers.
     pub(super) people: BTreeMap<UserId, Person>,
-    /// Who has an e-mail address that was asked for, in lower case, and whether they are active.
+    /// The people with each requested e-mail address, in lower case, and `true` if they are active.
     pub(super) by_email: BTreeMap<Arc<str>, Vec<(UserId, bool)>>,
-    /// All departments, if any was asked for.
+    /// All departments, if any was requested.
     pub(super) departments: BTreeMap<DepartmentId, Department>,
-    /// The number of employees, if everybody was listed.
+    /// The number of employees, if all people were listed.
     pub(super) employees: Option<u32>,
 }
 
@@ -37,8 +37,8 @@ impl Directory {
         self.people.insert(person.id, person);
     }
 
-    /// The department and, if asked for, all below it; empty if it does not exist. A ring of
-    /// departments ends by itself.
+    /// Returns the department and, if requested, all below it; empty if it does not exist. A ring
+    /// of departments terminates.
     pub(super) fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
         let mut found = BTreeSet::new();
         if !self.departments.contains_key(&selector.id) {
@@ -55,12 +55,12 @@ impl Directory {
         found
     }
 
-    /// Returns the hole in the tree because of which it is not known if somebody is below a
-    /// department; nothing if it is known.
+    /// Returns the gap in the tree because of which it is not known if a user is below a
+    /// department; `None` if it is known.
     ///
     /// The portal lists active departments alone. A department that it does not list may be below
-    /// any other one, and so may those that are below it. A ring has no root, so that its true
-    /// place in the tree is not known either.
+    /// any other one, and so may those that are below it. A ring has no root, so its true place in
+    /// the tree is not known either.
     pub(super) fn gap(&self, user: UserId, excepted: DepartmentId) -> Option<TreeGap> {
         let missing = |department: DepartmentId| {
             let (mut id, mut seen) = (department, BTreeSet::new());
@@ -81,13 +81,13 @@ impl Directory {
         self.people.get(&user)?.departments.iter().copied().find_map(missing)
     }
 
-    /// Whether somebody, dismissed or not, belongs directly to one of the departments.
+    /// Returns `true` if a user, dismissed or not, belongs directly to one of the departments.
     pub(super) fn belongs(&self, user: UserId, departments: &BTreeSet<DepartmentId>) -> bool {
         let person = self.people.get(&user);
         person.is_some_and(|person| person.departments.iter().any(|id| departments.contains(id)))
     }
 
-    /// The active people who belong directly to one of the departments.
+    /// Returns the active people who belong directly to one of the departments.
     pub(super) fn members<'a>(
         &'a self,
         departments: &'a BTreeSet<DepartmentId>,
@@ -99,7 +99,7 @@ impl Directory {
     }
 }
 
-/// Everything that must be asked, over all documents, so that each thing is asked once.
+/// Queries of all documents, so that each is asked once.
 #[derive(Default)]
 struct LookupRequest {
     ids: BTreeSet<UserId>,
@@ -138,7 +138,7 @@ impl LookupRequest {
                 .iter()
                 .flat_map(|selector| directory.department_tree(selector))
                 .collect();
-            // One listing of everybody answers for all departments as well.
+            // One listing of all people answers for all departments as well.
             if !wanted.is_empty() && !self.everybody {
                 let query = PeopleQuery::Departments(wanted.iter().copied().collect());
                 for person in portal.people(&query).await? {
@@ -184,12 +184,12 @@ impl LookupRequest {
     }
 }
 
-/// The people with these ids, as the portal describes them now, dismissed ones included. Whom it
-/// does not know is missing.
+/// Returns the people with these ids, as the portal describes them now, dismissed ones included.
+/// Unknown ids are missing.
 ///
 /// # Errors
 ///
-/// If the portal cannot be asked, or answers with somebody else.
+/// If the portal cannot be asked, or answers with another person.
 pub async fn look_up<P: ReadPortal>(
     portal: &P,
     ids: Vec<UserId>,
@@ -208,8 +208,8 @@ pub async fn look_up<P: ReadPortal>(
     Ok(people)
 }
 
-/// An answer that holds somebody who was not asked for means that the portal did not understand the
-/// question.
+/// Returns the error for an answer with a person outside of the query: the portal did not
+/// understand the filter.
 fn filter_ignored(what: &str, person: &Person) -> PortalError {
     PortalError::Unexpected(format!(
         "asked for people by {what}, the portal also returned user {}, who does not fit; the filter was ignored, and \

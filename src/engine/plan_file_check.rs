@@ -1,11 +1,10 @@
-//! A plan file met with what is there now.
+//! Check of a plan file against the present state of the portal.
 //!
-//! What was reviewed may be carried out in part, and never more of it, nor anything else. So the
-//! plan that is carried out is made anew from what stands in the file and what the portal holds
-//! now, and then cut down to the targets that still hold exactly the layout that was reviewed.
-//! Everything else is settled at once, with the reason. So are the cards of people who were
-//! dismissed since: a manifest does not select them, unless it names them by id, and neither does
-//! what was made from it.
+//! A reviewed plan may be executed in part, but never more of it, nor anything else. The executed
+//! plan is therefore made anew from the plan file and the present state, and then cut down to the
+//! targets that still hold exactly the reviewed layout. All other targets get their outcome at
+//! once, with the reason. This includes the cards of people who were dismissed since: a manifest
+//! does not select them, unless it names them by id, and neither does a plan made from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,25 +16,25 @@ use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, 
 use crate::plan::{Decision, KeepReason, Plan, Removal};
 use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
 
-/// What is left of a reviewed plan.
+/// Remaining part of a reviewed plan.
 #[derive(Clone, Debug)]
 pub struct CheckedPlanFile {
-    /// What may still be done. Its guards were measured anew.
+    /// The plan that may be applied. Its guards were measured anew.
     pub plan: Plan,
-    /// The targets of the file that are not touched, with the reason.
+    /// The targets of the file that are left alone, with the reason.
     pub settled: Vec<TargetOutcome>,
 }
 
-/// The people whose cards a plan file resets, to be looked up again.
+/// Returns the people whose cards a plan file resets, to be looked up again.
 pub fn reviewed_people(file: &PlanFileContent) -> Vec<UserId> {
     let people: BTreeSet<UserId> =
         file.targets.iter().filter_map(|target| target.key.user()).collect();
     people.into_iter().collect()
 }
 
-/// The targets of a plan file as if manifests had named them, to look at and to plan again;
-/// `people` are those of [`reviewed_people`] whom the portal still knows, and `manifests` is what
-/// the manifests mean now, where they are given.
+/// Returns the targets of a plan file as if manifests had named them, to be read and planned again;
+/// `people` are those of [`reviewed_people`] that the portal still knows, and `manifests` is the
+/// present resolution of the manifests, if they are given.
 pub fn reviewed_targets(
     file: &PlanFileContent,
     people: &BTreeMap<UserId, Person>,
@@ -73,8 +72,8 @@ pub fn reviewed_targets(
     DesiredState { targets, people: named, guards, shared, ..DesiredState::default() }
 }
 
-/// Cuts a plan that was made from [`reviewed_targets`] down to what was reviewed and is still so.
-/// Where manifests are given, only what they select now is left, and their limits count.
+/// Cuts a plan that was made from [`reviewed_targets`] down to the reviewed and unchanged targets.
+/// If manifests are given, only targets that they select now remain, and their limits count.
 pub fn check_plan_file(
     file: &PlanFileContent,
     people: &BTreeMap<UserId, Person>,
@@ -94,7 +93,7 @@ pub fn check_plan_file(
             Some(outcome) => settled.push(TargetOutcome { key: target.key, outcome }),
         }
     }
-    // What is at its default is remembered in mode once, whether its reset stood in the file or
+    // A card at its default is remembered in mode `once`, whether its reset stood in the file or
     // not.
     let at_default = |decision: &Decision| {
         matches!(decision, Decision::Keep(KeepReason::AtDefault | KeepReason::CommonDefault))
@@ -107,8 +106,7 @@ pub fn check_plan_file(
     CheckedPlanFile { plan, settled }
 }
 
-/// Whose card is not touched any more, whatever it holds: those whom the manifest would not select
-/// now.
+/// Returns the people whose cards are left alone because the manifest would not select them now.
 fn no_longer_selected(
     target: &PlanFileTarget,
     people: &BTreeMap<UserId, Person>,
@@ -127,7 +125,7 @@ fn no_longer_selected(
     Some(Outcome::NotAttempted(reason.to_owned()))
 }
 
-/// What becomes of a target at once; nothing if it is as it was reviewed.
+/// Returns the immediate outcome of a target; `None` if it is as it was reviewed.
 fn compare(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> {
     match (reviewed, now) {
         (PlannedRemoval::Layout(digest), Some(Decision::Reset(Removal::Layout(layout))))
@@ -136,7 +134,7 @@ fn compare(reviewed: PlannedRemoval, now: Option<&Decision>) -> Option<Outcome> 
             None
         }
         (PlannedRemoval::Unread, Some(Decision::Reset(Removal::Unread))) => None,
-        // Another layout; or one that could not be seen when the plan was reviewed, and can now.
+        // Another layout; or one that could not be read when the plan was reviewed, and can now.
         (_, Some(Decision::Reset(_))) => Some(Outcome::Changed),
         (_, Some(Decision::Keep(KeepReason::CustomizedAgain(_)))) => Some(Outcome::Changed),
         (_, Some(Decision::Keep(_))) => Some(Outcome::AlreadyDefault),
@@ -174,7 +172,7 @@ mod tests {
         }
     }
 
-    /// A file that resets the cards of these people, each with the layout `mine`.
+    /// Returns a file that resets the cards of these people, each with the layout `mine`.
     fn file(people: &[u64]) -> PlanFileContent {
         let sample = samples::plan();
         let target = |id: &u64| PlanFileTarget {
@@ -194,7 +192,7 @@ mod tests {
         }
     }
 
-    /// All people of a file, still there.
+    /// Returns all people of a file, still active.
     fn everybody(file: &PlanFileContent) -> BTreeMap<UserId, Person> {
         let person = |id: UserId| {
             let name = PersonName::default();
@@ -234,7 +232,7 @@ mod tests {
             (samples::personal(3), seen("newer")),
             (samples::personal(4), Observed::Known(CardState::Default)),
             (samples::personal(5), unreadable),
-            // Nobody asked for this one.
+            // A target outside of the file.
             (samples::personal(6), seen("mine")),
         ];
         let CheckedPlanFile { plan, settled } = reviewed(&file, cards, &Policy::default());

@@ -1,5 +1,5 @@
-//! Settles a run that was cut: what surely happened, what surely did not, and what must be asked of
-//! the portal.
+//! Recovery of an interrupted run: executed writes, unsent writes, and indeterminate ones that only
+//! the portal can decide.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,32 +21,32 @@ use crate::ports::{
     WritePortal,
 };
 
-/// What became of a run, after it was settled.
+/// Outcomes of a run after its recovery.
 #[derive(Clone, Debug)]
 pub struct RecoveryReport {
     /// The run.
     pub run: RunId,
-    /// Every planned target, sorted; those that the run had settled itself included.
+    /// Every planned target, sorted; those with an outcome from before the interruption included.
     pub targets: Vec<TargetOutcome>,
-    /// The targets that were settled just now.
+    /// The targets that got their outcome in this recovery.
     pub recovered_now: Vec<CardKey>,
     /// The sums over all targets.
     pub totals: Totals,
 }
 
-/// Why a run could not be settled. It can be tried again.
+/// Error: a run could not be recovered. A later attempt is safe.
 #[derive(Debug, Error)]
 pub enum RecoveryError {
-    /// The journal does not begin as every journal of recard does.
+    /// The journal does not begin with the header of a run.
     #[error("{}", tr!("the journal does not begin with a run's header"))]
     NoHeader,
-    /// The run was somebody else's, and what is in doubt must be looked at or put back as that
-    /// person.
+    /// The run had another caller, and its indeterminate targets must be read or restored by that
+    /// user.
     #[error("{}", tr!("the run was made by user {run}, but the webhook belongs to user {now}; the run is not settled", run, now))]
     OtherCaller {
-        /// Who made the run.
+        /// The caller of the run.
         run: UserId,
-        /// Whose the webhook is now.
+        /// The present caller.
         now: UserId,
     },
     /// The store failed.
@@ -57,27 +57,28 @@ pub enum RecoveryError {
     Portal(#[from] PortalError),
 }
 
-/// How far the journal says that a target came.
+/// Progress of a target in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TargetProgress {
-    /// No request with it was about to leave.
+    /// No request for it was about to leave.
     Untouched,
     /// A reset was about to leave. With the digest of the backup, unless it was blind.
     ResetPending(Option<Digest>),
     /// A `set` of a restore was about to leave, with this digest.
     SetPending(Digest),
-    /// A write had removed a newer layout by mistake, and it was about to be stored again.
+    /// A write had removed a newer layout (a lost update), and the layout was about to be stored
+    /// again.
     CompensationPending {
         /// The newer layout.
         newer: Digest,
-        /// The layout that the run itself left on the card; none after a reset.
+        /// The layout that the run itself left on the card; `None` after a reset.
         left: Option<Digest>,
     },
-    /// It has its outcome.
+    /// The target has its outcome.
     Completed(Outcome),
 }
 
-/// A journal, read as the story of its targets.
+/// Replay of a journal: the progress of its targets.
 struct JournalReplay<'a> {
     header: &'a RunHeader,
     progress: BTreeMap<CardKey, TargetProgress>,
@@ -106,7 +107,7 @@ impl<'a> JournalReplay<'a> {
                     replay.progress.extend(intents);
                 }
                 JournalRecord::SetIntent { target, digest, purpose } => {
-                    // A `set` that follows a reset of the same card takes the reset back.
+                    // A `set` that follows a reset of the same card undoes the reset.
                     let left = match (replay.progress.get(target), purpose) {
                         (Some(TargetProgress::ResetPending(_)), _) => Some(None),
                         (Some(TargetProgress::CompensationPending { newer, .. }), _) => {
@@ -133,12 +134,13 @@ impl<'a> JournalReplay<'a> {
         Some(replay)
     }
 
-    /// The layout that a target had when the run was planned; nothing if it was at its default.
+    /// Returns the layout that a target had when the run was planned; `None` if it was at its
+    /// default.
     fn planned(&self, key: CardKey) -> Option<Digest> {
         self.header.targets.iter().find(|target| target.key == key).and_then(|target| target.digest)
     }
 
-    /// The targets of which only the portal can tell what became of them.
+    /// Returns the targets whose state only the portal can tell.
     fn indeterminate(&self) -> Vec<CardKey> {
         let indeterminate = |(key, progress): (&CardKey, &TargetProgress)| match progress {
             TargetProgress::ResetPending(Some(_))
@@ -151,8 +153,9 @@ impl<'a> JournalReplay<'a> {
         self.progress.iter().filter_map(indeterminate).collect()
     }
 
-    /// Whether the run must be settled by the person who made it: a layout may have to be put back,
-    /// or their own card is in doubt, which every portal shows to themselves alone.
+    /// Returns `true` if the run must be recovered by its own caller: a layout may have to be
+    /// stored again, or the caller's own card is indeterminate, which every portal shows correctly
+    /// to its owner alone.
     fn needs_its_caller(&self) -> bool {
         let puts_back = |progress: &TargetProgress| {
             matches!(progress, TargetProgress::CompensationPending { .. })
@@ -162,7 +165,7 @@ impl<'a> JournalReplay<'a> {
     }
 }
 
-/// The targets of a journal that have no outcome yet; empty for a run that came to its end.
+/// Returns the targets of a journal that have no outcome yet; empty for a finished run.
 pub fn incomplete_targets(records: &[JournalRecord]) -> Vec<CardKey> {
     let Some(replay) = JournalReplay::from_records(records) else { return Vec::new() };
     let open = |(key, progress): (&CardKey, &TargetProgress)| {
@@ -171,21 +174,21 @@ pub fn incomplete_targets(records: &[JournalRecord]) -> Vec<CardKey> {
     replay.progress.iter().filter_map(open).collect()
 }
 
-/// Gives every target of an unfinished run its outcome, and closes the journal.
+/// Gives every target of an interrupted run its outcome, and closes the journal.
 ///
-/// What the dead process had sent may still be on its way, and would make a card that reads as
-/// before another one a moment later. So nothing in doubt is read before `settling` has passed.
+/// A request of the dead process may still be in flight, and would change a card that reads as
+/// before a moment later. Indeterminate cards are therefore read only after `settling` has passed.
 ///
-/// Reads of other people's cards are believed only as far as [`observe`](super::observe()) believes
-/// them; what cannot be believed is an unknown outcome.
+/// Reads of other people's cards are trusted only as far as [`observe`](super::observe()) trusts
+/// them; without trust the outcome is indeterminate.
 ///
-/// Resets nothing. It writes to the portal in one case only: a layout that a person saved in the
-/// very moment of a reset, and that the run was about to put back, is put back.
+/// The recovery resets no card. It writes to the portal in one case only: a layout that a person
+/// saved at the very moment of a reset, and that the run was about to store again, is stored again.
 ///
 /// # Errors
 ///
-/// If the portal cannot be asked, the store fails, or the caller is not the one whom the run needs.
-/// Then nothing is lost, and it can be tried again.
+/// If the portal cannot be asked, the store fails, or the caller is not the one that the run needs.
+/// Nothing is lost then, and a later attempt is safe.
 pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
     portal: &P,
     log: &mut L,
@@ -305,8 +308,7 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
         outcomes.extend(stored);
     }
 
-    // What the dead process has written may not be synced, and what is remembered must not be ahead
-    // of it.
+    // The records of the dead process may not be synced, and the ledger must not be ahead of them.
     log.sync()?;
     let ledger_updates = ledger_updates(replay.header, &outcomes);
     if !ledger_updates.is_empty() {
@@ -321,15 +323,15 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
     Ok(RecoveryReport { run, targets, recovered_now, totals })
 }
 
-/// What the cards in doubt hold now; nothing if none is in doubt.
+/// Present layouts of the indeterminate cards; empty if there are none.
 struct Reads {
     snapshot: Option<Snapshot>,
 }
 
-/// What becomes of a target whose layout was about to be put back.
+/// State of a target whose layout was about to be stored again.
 enum AfterCompensation {
     Completed(Outcome),
-    /// It is to be stored again, over this layout that the run itself left; none at the default.
+    /// It must be stored again, over this layout that the run itself left; `None` at the default.
     Retry(Option<Layout>),
 }
 
@@ -357,7 +359,8 @@ impl Reads {
     fn after_reset(&self, key: CardKey, backup: Digest) -> Outcome {
         match self.state(key) {
             Err(unknown) => unknown,
-            // What the reset removed was in an answer that the dead process may never have had.
+            // The layout that the reset removed was in an answer that the dead process may never
+            // have received.
             Ok(CardState::Default | CardState::CommonDefault) => Outcome::ResetUnseen,
             Ok(CardState::Customized(layout)) if layout.digest() == backup => {
                 Outcome::NotAttempted(
@@ -373,7 +376,8 @@ impl Reads {
         }
     }
 
-    /// After a `set` of a restore over a card that held the layout `over`, or none.
+    /// Returns the outcome of a `set` of a restore over a card that held the layout `over`, or
+    /// none.
     fn after_set(&self, key: CardKey, wanted: Digest, over: Option<Digest>) -> Outcome {
         let now = match self.state(key) {
             Err(unknown) => return unknown,
@@ -397,7 +401,7 @@ impl Reads {
         }
     }
 
-    /// After a `set` that takes back a reset.
+    /// Returns the state after a `set` that undoes a reset.
     fn after_compensation(
         &self,
         key: CardKey,
@@ -418,7 +422,8 @@ impl Reads {
     }
 }
 
-/// What is to be remembered of targets in mode `once`: the run may have been cut before it could.
+/// Returns the marks for targets in mode `once`: the run may have been interrupted before it wrote
+/// them.
 fn ledger_updates(
     header: &RunHeader,
     outcomes: &BTreeMap<CardKey, Outcome>,

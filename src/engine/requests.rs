@@ -1,5 +1,5 @@
-//! Requests of the [executor](super::execute): what they carry, how they end, and what must be on
-//! disk before they leave.
+//! Requests of the [executor](super::execute): their content, their results, and the records that
+//! must be on disk before they leave.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::ports::{
     WriteError, WriteEvidence, WritePortal,
 };
 
-/// A request that came to its end.
+/// Request that has ended.
 pub(super) enum CompletedRequest {
     Written(Vec<CardTask>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
     WrittenAlone(Box<CardTask>, SingleWriteResult),
@@ -20,14 +20,14 @@ pub(super) enum CompletedRequest {
     DefaultsRead(Vec<(CardTask, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
 }
 
-/// The end of a write as single calls.
+/// Result of a write as single calls.
 pub(super) enum SingleWriteResult {
-    /// The read ahead of it shows another layout, or nothing usable: it was not sent.
+    /// The read ahead of it shows another layout, or is not usable: the call was not sent.
     NotSent(CardRead),
     Sent(Result<WriteEvidence, (CardRead, WriteError)>),
 }
 
-/// A task whose card must be read back.
+/// Task whose card must be read back.
 pub(super) struct NeedsReadBack {
     pub(super) task: CardTask,
     pub(super) answer: WriteAnswer,
@@ -36,7 +36,7 @@ pub(super) struct NeedsReadBack {
     pub(super) refusal: Option<PortalError>,
 }
 
-/// Returns whether a refusal says that asking again is pointless, or harmful.
+/// Returns `true` if a retry after this refusal is pointless, or harmful.
 pub(super) fn is_final(problem: &PortalError) -> bool {
     match problem {
         PortalError::Rejected { rejection, .. } => {
@@ -57,12 +57,12 @@ pub(super) fn unusable(read: &CardRead) -> String {
     }
 }
 
-/// The layouts of a task that must be in a backup before its write leaves.
+/// Returns the layouts of a task that must be in a backup before its write leaves.
 pub(super) fn layouts(task: &CardTask) -> impl Iterator<Item = (CardKey, &Layout)> {
     task.goal.target().into_iter().chain(&task.expected).map(|layout| (task.key, layout))
 }
 
-/// The intents of a request.
+/// Returns the intents of a request.
 pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a CardTask>) -> Vec<JournalRecord> {
     let (mut resets, mut records) = (Vec::new(), Vec::new());
     for task in tasks {

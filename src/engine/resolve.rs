@@ -1,8 +1,8 @@
-//! From selectors to people: which targets do the manifests mean?
+//! Resolution of selectors to people and targets.
 //!
-//! Everything that the manifests name is looked up first ([`directory`](super::org_directory)); then it
-//! is worked out who is meant, and what the manifests name and the portal does not have is a
-//! problem with its place.
+//! Everything that the manifests name is looked up first ([`directory`](super::org_directory));
+//! then the targets are computed. A name that the portal does not have is a problem with its
+//! position.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,25 +21,26 @@ use crate::model::{
 };
 use crate::ports::{PortalError, ReadPortal};
 
-/// Why the manifests could not be resolved.
+/// Error: the manifests could not be resolved.
 #[derive(Debug, Error)]
 pub enum ResolveError {
     /// The portal could not be asked.
     #[error("{}", tr!("cannot look up people and departments"))]
     Portal(#[from] PortalError),
-    /// The manifests name what the portal does not have. All problems, warnings included.
+    /// The manifests name people or departments that the portal does not have. All problems,
+    /// warnings included.
     #[error("{}", tr!("the manifests do not fit the portal"))]
     Manifest(Vec<Diagnostic>),
 }
 
-/// What the manifests mean on this portal.
+/// Targets of the manifests on this portal.
 #[derive(Clone, Debug)]
 pub struct Resolution {
     /// The targets.
     pub desired: DesiredState,
-    /// What was odd, but no reason to stop.
+    /// The warnings.
     pub warnings: Vec<Diagnostic>,
-    /// The number of employees, if the manifests had everybody listed.
+    /// The number of employees, if the manifests had all people listed.
     pub employees: Option<u32>,
 }
 
@@ -60,9 +61,9 @@ pub async fn resolve<P: ReadPortal>(
     Ok(resolution)
 }
 
-/// Resolves what the portal still has. What the portal no longer has is left out of the targets and
-/// stands among the warnings as an error: such a resolution may be shown, and must never be acted
-/// on.
+/// Resolves the people and departments that the portal still has. Missing ones are left out of the
+/// targets and stand among the warnings as errors: such a resolution may be shown, and must never
+/// be applied.
 ///
 /// # Errors
 ///
@@ -99,13 +100,13 @@ struct Resolver {
     targets: BTreeMap<CardKey, DesiredTarget>,
     /// The further manifests of targets that several select.
     shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
-    /// Targets of which it is not known if they are excepted.
+    /// Targets of which the exception is not known.
     gaps: BTreeMap<CardKey, TreeGap>,
-    /// Targets that are selected twice, by the places of the second and the first mention.
+    /// Targets that are selected twice, by the positions of the second and the first mention.
     repeated: BTreeMap<(SourceLocation, SourceLocation), RepeatedSelection>,
 }
 
-/// Targets that are selected at two places.
+/// Targets that are selected at two positions.
 struct RepeatedSelection {
     first: CardKey,
     count: u32,
@@ -124,7 +125,7 @@ impl Resolver {
         }
     }
 
-    /// Everybody whom a block selects, for each kind of lead that it names.
+    /// Adds all people of a block, for each of its types of lead.
     fn block(&mut self, document: &Document, block: &PersonalBlock) {
         let errors_before = self.diagnostics.len();
         let mut selected = self.selected(&block.users);
@@ -162,7 +163,8 @@ impl Resolver {
         }
     }
 
-    /// Whom the selectors of a block mean, each with the first selector that does.
+    /// Returns the people that the selectors of a block match, each with the first matching
+    /// selector.
     fn selected(&mut self, users: &UserSelection) -> BTreeMap<UserId, (Selector, SourceLocation)> {
         let mut selected: BTreeMap<UserId, (Selector, SourceLocation)> = BTreeMap::new();
         for id in &users.ids {
@@ -210,8 +212,8 @@ impl Resolver {
         selected
     }
 
-    /// Takes out those whom a block excepts. Returns those of whom that is not known: an exception
-    /// that is computed from a tree with holes excepts too few.
+    /// Removes the people that a block excepts. Returns those of whom the exception is not known:
+    /// an exception that is computed from a tree with gaps excepts too few.
     fn leave_out(
         &mut self,
         except: &Exceptions,
@@ -255,8 +257,8 @@ impl Resolver {
         Arc::new(Origin { manifest, reason, place: place.clone(), selector })
     }
 
-    /// Adds a target. The first mention stays; a later one with another mode contradicts it, and
-    /// any other one is a repetition.
+    /// Adds a target. The first mention stays; a later one with another mode is a contradiction,
+    /// any other one a repetition.
     fn target(&mut self, key: CardKey, mode: Mode, origin: &Arc<Origin>, gap: Option<TreeGap>) {
         let Some(known) = self.targets.get(&key) else {
             self.gaps.extend(gap.map(|gap| (key, gap)));
@@ -264,14 +266,14 @@ impl Resolver {
             return;
         };
         if gap.is_none() {
-            // One mention that surely holds is enough.
+            // One certain mention is enough.
             self.gaps.remove(&key);
         }
         if known.origin.manifest != origin.manifest {
             self.shared.entry(key).or_default().insert(Arc::clone(&origin.manifest));
         }
         let contradicts = known.mode != mode;
-        // A repetition in the same words was told when the manifests were read.
+        // A repetition in the same words was reported when the manifests were read.
         if contradicts || known.origin.selector != origin.selector {
             let places = (origin.place.clone(), known.origin.place.clone());
             let manifests = [Arc::clone(&known.origin.manifest), Arc::clone(&origin.manifest)];
@@ -285,7 +287,7 @@ impl Resolver {
         }
     }
 
-    /// Tells of targets that are selected twice: one problem for each pair of places.
+    /// Reports targets that are selected twice: one problem for each pair of positions.
     fn report_repeated(&mut self) {
         for (
             (place, first_place),
@@ -329,8 +331,8 @@ impl Resolver {
         known
     }
 
-    /// An explicit id is taken at its word, but nobody should reset the card of somebody who has
-    /// left without knowing it.
+    /// Warns of a dismissed person. An explicit id is valid, but the reset of a dismissed person's
+    /// card should be a conscious choice.
     fn warn_of_dismissed(&mut self, id: &Located<UserId>) {
         if self.directory.people.get(&id.value).is_some_and(|person| !person.active) {
             let text = tr!("user {} was dismissed, and is selected by id", id.value);
@@ -344,7 +346,7 @@ impl Resolver {
         }
     }
 
-    /// The one active person with an e-mail address.
+    /// Returns the one active person with an e-mail address.
     fn person_of(&mut self, email: &Located<Arc<str>>) -> Option<UserId> {
         let found = self.directory.by_email.get(&email.value).map_or(&[][..], Vec::as_slice);
         let active: Vec<UserId> =
@@ -377,7 +379,7 @@ impl Resolver {
         self.directory.members(&tree).collect()
     }
 
-    /// The departments that a selector means; none is a problem.
+    /// Returns the departments of a selector; an empty result is a problem.
     fn tree_of(&mut self, department: &Located<DepartmentSelector>) -> BTreeSet<DepartmentId> {
         let tree = self.directory.department_tree(&department.value);
         if tree.is_empty() {

@@ -13,12 +13,11 @@ use super::{CancellationToken, Event, Observer};
 use crate::model::CardKey;
 use crate::ports::{RunLog, WritePortal};
 
-/// Carries out a restore. Every card that the plan writes to gets exactly one outcome.
+/// Executes a restore. Every card that the plan writes to gets exactly one outcome.
 ///
 /// # Errors
 ///
-/// If the store fails or the portal turns the caller away. What was done until then is in the
-/// report.
+/// If the store fails or the portal refuses the caller. The report holds the outcomes so far.
 pub async fn restore<P: WritePortal, L: RunLog>(
     portal: &P,
     log: &mut L,

@@ -1,8 +1,7 @@
-//! Works out what it takes to put back what a run removed: from its journal, and from what stands
-//! there now.
+//! Planner of restores: from the journal of a run and the present cards to decisions.
 //!
-//! Pure. What the run changed is read from its journal; a card that somebody has arranged anew
-//! since stays as it is, unless the caller says otherwise.
+//! Pure. The changes of the run are read from its journal; a card that was customized again since
+//! stays as it is, unless the caller says otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,76 +16,75 @@ use crate::ports::{
     Archive, JournalRecord, PlannedCard, RunHeader, RunPurpose, SetPurpose, StoreError,
 };
 
-/// Whether a layout that is newer than the backup may be overwritten.
+/// Rule for layouts that are newer than the backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewerLayouts {
-    /// No: somebody has arranged the card anew, and that stays.
+    /// Newer layouts stay.
     #[default]
     Keep,
-    /// Yes. The newer layout is backed up first.
+    /// Newer layouts are backed up and overwritten.
     Overwrite,
 }
 
-/// What is to happen with one target of a restore.
+/// Decision about one target of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestoreDecision {
-    /// This layout is put back.
+    /// The layout is restored.
     Restore {
         /// The layout of the backup.
         wanted: Layout,
-        /// What stands there now, and is overwritten; nothing if the card is at its default.
+        /// The present layout, which is overwritten; `None` if the card is at its default.
         over: Option<Layout>,
     },
-    /// The card is reset, because it was at its default before the run that is being undone.
+    /// The card is reset, because it was at its default before the restored run.
     Remove(Layout),
     /// The card is as it was before the run.
     AsBefore,
     /// The card holds a newer layout, which stays.
     NewerKept(Layout),
-    /// The card cannot be read, or the read cannot be believed.
+    /// The card cannot be read, or the read cannot be trusted.
     Unreadable(UnreadableReason),
     /// There is no backup: the reset was blind.
     NoBackup,
-    /// The backup is missing or damaged; the text says how.
+    /// The backup is missing or damaged; the text describes the damage.
     BackupUnusable(String),
 }
 
-/// One target of a restore.
+/// Target of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreTarget {
     /// The card.
     pub key: CardKey,
-    /// What is to happen.
+    /// The decision.
     pub decision: RestoreDecision,
 }
 
-/// All decisions of a restore.
+/// Decisions of a restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestorePlan {
-    /// The run whose removals are put back.
+    /// The run whose removals are restored.
     pub restored_run: RunId,
     /// The decisions, sorted by target.
     pub targets: Vec<RestoreTarget>,
-    /// The layouts that stand in for everybody without a card of their own.
+    /// The common defaults.
     pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
 }
 
 impl RestorePlan {
-    /// The layout that the portal shows in place of a card that is at its default, if one is set
-    /// for everybody.
+    /// Returns the common default that the portal shows in place of a card, if there is one.
     pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
     }
 
-    /// The targets that the portal is written to for.
+    /// Iterates over the targets with a write.
     pub fn actions(&self) -> impl Iterator<Item = &RestoreTarget> {
         self.targets.iter().filter(|target| {
             matches!(target.decision, RestoreDecision::Restore { .. } | RestoreDecision::Remove(_))
         })
     }
 
-    /// The targets as the header of the restore's own journal names them, each with what stands
-    /// there now.
+    /// Returns the targets for the header of the restore's own journal, each with its present
+    /// layout.
     pub fn planned_cards(&self) -> Vec<PlannedCard> {
         let planned = |target: &RestoreTarget| {
             let digest = match &target.decision {
@@ -100,35 +98,34 @@ impl RestorePlan {
     }
 }
 
-/// Why a restore could not be planned.
+/// Error: a restore could not be planned.
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    /// The journal does not begin as every journal of recard does.
+    /// The journal does not begin with the header of a run.
     #[error("{}", tr!("the journal does not begin with a run's header"))]
     NoHeader,
 }
 
-/// What a run removed, and what would have to be put back.
+/// Layout before the run, according to the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RecordedPreImage {
     /// This layout, which a backup holds.
     Layout(Digest),
-    /// Nothing: it was at its default.
+    /// No layout: the card was at its default.
     Empty,
     /// The reset was blind.
     NotKnown,
 }
 
-/// What a run did to a card.
+/// Change of a card by a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CardChange {
     before: RecordedPreImage,
-    /// The layout that it left there; nothing if it reset the card. Any other that stands there now
-    /// is newer.
+    /// The layout that the run left there; `None` after a reset. Any other present layout is newer.
     left: Option<Digest>,
 }
 
-/// The targets that a run has changed, sorted: what a restore of it can put back.
+/// Returns the targets that a run has changed, sorted: those that a restore of it covers.
 ///
 /// # Errors
 ///
@@ -137,8 +134,8 @@ pub fn restorable(records: &[JournalRecord]) -> Result<Vec<CardKey>, RestoreErro
     Ok(card_changes(records)?.into_keys().collect())
 }
 
-/// The layouts that it takes to undo a run, each with its card, sorted: what must be among its
-/// backups.
+/// Returns the layouts that a restore of a run needs, each with its card, sorted: they must be
+/// among its backups.
 ///
 /// # Errors
 ///
@@ -153,9 +150,9 @@ pub fn needed_backups(records: &[JournalRecord]) -> Result<Vec<(CardKey, Digest)
     Ok(needed.collect())
 }
 
-/// What each card that the run has sent a write for held before, and what the run left there. The
-/// intents decide, and not the outcomes: a report can be wrong about a request whose answer was
-/// lost.
+/// Returns the earlier layout of each card with a write of the run, and the layout that the run
+/// left there. The intents decide, and not the outcomes: a report can be wrong about a request
+/// whose answer was lost.
 fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChange>, RestoreError> {
     let Some(JournalRecord::Opened(RunHeader { purpose, targets, .. })) = records.first() else {
         return Err(RestoreError::NoHeader);
@@ -190,8 +187,7 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
                 let before = over.map_or(RecordedPreImage::Empty, RecordedPreImage::Layout);
                 card_changes.insert(*target, CardChange { before, left: Some(*digest) });
             }
-            // The write hit a newer layout than the one of the plan; that one is what the person
-            // lost.
+            // The write hit a newer layout than the one of the plan; that one is the person's loss.
             JournalRecord::SetIntent { target, digest, .. } => {
                 let left = card_changes
                     .get(target)
@@ -209,8 +205,7 @@ fn card_changes(records: &[JournalRecord]) -> Result<BTreeMap<CardKey, CardChang
     Ok(card_changes)
 }
 
-/// Works out what it takes to put back what a run removed, for those of its targets that the
-/// snapshot holds.
+/// Plans the restore of a run for those of its targets that the snapshot holds.
 ///
 /// # Errors
 ///
@@ -248,7 +243,7 @@ pub fn plan_restore<A: Archive>(
                 .backup(of, key, digest)
             {
                 Ok(wanted) => RestoreDecision::Restore { wanted, over: state.layout().cloned() },
-                // One damaged backup is no reason to leave the others where they are.
+                // One damaged backup must not stop the restore of the others.
                 Err(problem) => RestoreDecision::BackupUnusable(message(&problem)),
             },
         };
@@ -261,7 +256,7 @@ pub fn plan_restore<A: Archive>(
     })
 }
 
-/// A problem with its cause, in one line.
+/// Returns a problem with its cause, in one line.
 fn message(problem: &StoreError) -> String {
     match problem {
         StoreError::Io { source, .. } => format!("{}: {source}", english(problem)),

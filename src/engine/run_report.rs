@@ -1,63 +1,62 @@
-//! What became of a run, of an apply as well as of a restore.
+//! Report of a run, apply or restore.
 //!
-//! True whatever happened: the report of a run that failed tells of every target, and its sums are
-//! those of the targets.
+//! The report of a failed run covers every target too, and its totals are those of the targets.
 
 use thiserror::Error;
 
 use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::ports::{PortalError, StoreError};
 
-/// What became of one target.
+/// Outcome of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetOutcome {
     /// The target.
     pub key: CardKey,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What became of a run. True whatever happened: the sums come from the single outcomes and add up
-/// to what was planned.
+/// Report of a run. Its totals come from the single outcomes and add up to the number of planned
+/// targets.
 #[derive(Clone, Debug)]
 pub struct ApplyReport {
     /// The run.
     pub run: RunId,
-    /// Every target that was to be reset, sorted.
+    /// Every planned target, sorted.
     pub targets: Vec<TargetOutcome>,
-    /// The sums.
+    /// The totals.
     pub totals: Totals,
-    /// Why the run ended before it had tried everything, if it did.
+    /// The reason why the run ended before all targets were attempted, if it did.
     pub stopped: Option<String>,
-    /// A request that writes was sent, or was about to be: cards may have changed.
+    /// `true` if a write request was sent, or was about to be: cards may have changed.
     pub sent: bool,
 }
 
-/// Why a run could not be brought to its end. What was done until then is in the report.
+/// Error: a run could not finish. The report holds the outcomes so far.
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// The store failed. Nothing was sent after that.
     #[error("{}", tr!("the store failed; the run stopped"))]
     Store {
-        /// What failed.
+        /// The error of the store.
         #[source]
         source: StoreError,
-        /// What became of every target.
+        /// The outcomes of all targets.
         report: Box<ApplyReport>,
     },
-    /// The portal accepts nothing from this webhook. Nothing was sent after that.
+    /// The portal refuses this webhook. Nothing was sent after that.
     #[error("{}", tr!("the portal refuses to work with us; the run stopped"))]
     Portal {
-        /// What failed.
+        /// The error of the portal.
         #[source]
         source: PortalError,
-        /// What became of every target.
+        /// The outcomes of all targets.
         report: Box<ApplyReport>,
     },
 }
 
 impl ApplyError {
-    /// What became of every target.
+    /// Returns the outcomes of all targets.
     pub fn report(&self) -> &ApplyReport {
         match self {
             Self::Store { report, .. } | Self::Portal { report, .. } => report,

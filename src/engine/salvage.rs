@@ -1,9 +1,8 @@
-//! The story of a run whose journal lost lines, as far as whole lines, the head and the backups
-//! tell it.
+//! Mending of a journal that lost lines, from its undamaged lines, the header and the backups.
 //!
-//! A write is sent only behind its intent. So where promised lines are lost, any target without an
-//! intent in a whole line may have been written to: it gets an intent, which says exactly that.
-//! Only the portal can tell more.
+//! A write is sent only after its intent. If synced records are lost, any target without an intent
+//! in an undamaged line may have been written to: it gets an intent, which says exactly that. Only
+//! the portal can tell more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +13,27 @@ use crate::ports::{
     SetPurpose,
 };
 
-/// The records of a run with an intent for every target that may have been written to.
+/// Records of a run with an intent for every target that may have been written to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MendedJournal {
-    /// The head, the added intents, and the whole records.
+    /// The header, the added intents, and the undamaged records.
     pub records: Vec<JournalRecord>,
-    /// The intents that no whole line holds.
+    /// The intents that no undamaged line holds.
     pub added: BTreeMap<CardKey, JournalRecord>,
-    /// The targets of the added intents that may stand in a lost line. A card that is as before
-    /// proves nothing of them.
+    /// The targets of the added intents that may stand in a lost line. An unchanged card proves
+    /// nothing about them.
     pub doubtful: BTreeSet<CardKey>,
-    /// The cards that a restore wrote to, and whose earlier layout the lost head named: undoing it
-    /// could only guess.
+    /// The cards that a restore wrote to, and whose earlier layout the lost header named: an undo
+    /// would have to guess.
     pub unplanned: BTreeSet<CardKey>,
-    /// The number of backups that no whole line and no planned target names.
+    /// The number of backups that no undamaged line and no planned target names.
     pub unnamed_backups: usize,
 }
 
-/// Adds the intents that lost lines may have held. `header` is the head that the journal was found
-/// to have.
+/// Adds the intents that lost lines may have held. `header` is the header of the journal, however
+/// it was found.
 ///
-/// A torn line and an unfinished run are treated alike where a backup shows that a request was
+/// A torn line and an interrupted run are treated alike where a backup shows that a request was
 /// prepared: such a card is read, though a crash explains both.
 pub fn mend<A: Archive>(
     header: RunHeader,
@@ -65,7 +64,7 @@ pub fn mend<A: Archive>(
         .map(|target| (target.key, target.digest))
         .collect();
     if salvaged.lost == JournalLoss::Lines {
-        // A backup with the name of its target is there because a request with it was prepared.
+        // A backup with the name of its target exists because a request with it was prepared.
         let with_target =
             salvaged.backups.iter().filter_map(|(target, digest)| Some((target.as_ref()?, digest)));
         for (key, digest) in with_target.filter(|(key, _)| !intended.contains(*key)) {

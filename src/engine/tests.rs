@@ -1,6 +1,6 @@
 //! Apply, recover and restore on fakes: two worlds, one difference, compared as values.
 //!
-//! What the tests share is here; the tests are in modules by subject.
+//! This file holds the shared code; the tests are in modules by subject.
 
 mod applying;
 mod cut_recoveries;
@@ -25,12 +25,12 @@ use crate::ports::*;
 
 fn quiet(_: Event) {}
 
-/// The cards were read in this moment.
+/// Returns options for cards that were read at this moment.
 fn just_read() -> ExecuteOptions {
     ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(SnapshotAge::now()) }
 }
 
-/// The cards were read by another process.
+/// Returns options for cards that were read by another process.
 fn read_again() -> ExecuteOptions {
     ExecuteOptions { late_writes: Duration::ZERO, ..ExecuteOptions::new(SnapshotAge::ReadAgain) }
 }
@@ -90,7 +90,7 @@ struct Done {
     log: InMemoryLog,
 }
 
-/// Keeps the notes that are told.
+/// Collects the notices of the engine.
 fn noting(notes: &Mutex<Vec<String>>) -> impl Fn(Event) + Send + Sync {
     |event| {
         if let Event::Notice(text) = event {
@@ -114,7 +114,7 @@ async fn carry_out(portal: &InMemoryPortal, made: &Plan, options: ExecuteOptions
     let notes = Mutex::new(Vec::new());
     let applied =
         async { apply(portal, &mut log, approved, &[], options, &stop, &noting(&notes)).await };
-    // Nothing here takes time: whoever is not done by then waits for something that never comes.
+    // The fakes need no time: a timeout means a wait for an event that never comes.
     let applied = tokio::time::timeout(Duration::from_secs(60), applied).await.unwrap();
     let report = match applied {
         Ok(report) => report,
@@ -133,7 +133,7 @@ async fn run_again(portal: &InMemoryPortal, keys: &[CardKey]) -> bool {
     make_plan(portal, keys, &Mode::Enforce, Ledger::default()).await.is_noop()
 }
 
-/// A plan as it would be made if the cards read so.
+/// Returns the plan that these reads of the cards would give.
 fn restore_plan(targets: Vec<(CardKey, RestoreDecision)>) -> RestorePlan {
     RestorePlan {
         restored_run: RunId::new("20261101T090000Z", 1).unwrap(),

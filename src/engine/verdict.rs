@@ -1,9 +1,9 @@
 //! Verdicts on answers of the portal: values in, values out.
 //!
-//! A portal answers `true` whatever it did, leaves commands out and breaks down in the middle of a
-//! batch. So the reads of the card decide: those that stand beside the write in its own request,
-//! and where they do not tell, one made afterwards. This module sends nothing and stores nothing;
-//! [`execute`](super::execute) acts on the verdicts.
+//! A portal answers `true` in every case, leaves commands out and fails in the middle of a batch.
+//! The reads of the card decide: those beside the write in its own request, and where they do not
+//! tell, a read-back. This module sends and stores nothing; [`execute`](super::execute) acts on the
+//! verdicts.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -12,16 +12,16 @@ use crate::model::{CardKey, CardState, Layout, Outcome};
 use crate::plan::diff::{LineChange, diff};
 use crate::ports::{CardRead, CardWrite, Refusal, WriteAnswer, WriteEvidence};
 
-/// The number of times that one target is sent before its failure counts as its own.
+/// Number of attempts for one target before its failure counts as its own.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// The number of times that a newer layout is stored again for one target.
+/// Number of times that a newer layout is stored again for one target.
 pub(super) const MAX_ROUNDS: u32 = 3;
 
-/// The number of lost lines that a report names; the backup holds all.
+/// Number of lost lines that a report names; the backup holds all.
 const MAX_LINES_NAMED: usize = 12;
 
-/// The state that a write should lead to.
+/// State that a write should lead to.
 #[derive(Clone, Debug)]
 pub(super) enum Goal {
     /// The default.
@@ -31,7 +31,7 @@ pub(super) enum Goal {
 }
 
 impl Goal {
-    /// Returns the layout of the card once the goal is reached; none at the default.
+    /// Returns the layout of the card once the goal is reached; `None` at the default.
     pub(super) fn target(&self) -> Option<&Layout> {
         match self {
             Self::Reset => None,
@@ -48,14 +48,14 @@ impl Goal {
     }
 }
 
-/// The layout of a card just before a write, as far as the plan or a read tells.
+/// Layout of a card just before a write, as far as the plan or a read tells.
 #[derive(Clone, Debug)]
 pub(super) enum PreImage {
-    /// No read has shown it.
+    /// No read has shown the layout.
     Unseen,
     /// The layout that was planned with.
     AsExpected,
-    /// The goal: an earlier try, or the person, was faster.
+    /// The goal: an earlier attempt, or the person, was faster.
     AtGoal,
     /// The default, though a layout was planned with.
     Emptied,
@@ -63,14 +63,14 @@ pub(super) enum PreImage {
     Newer(Layout),
 }
 
-/// One target on its way.
+/// Task of the executor: one target.
 #[derive(Clone, Debug)]
 pub(super) struct CardTask {
     /// The target.
     pub(super) key: CardKey,
-    /// The state that it should come to.
+    /// The goal of the write.
     pub(super) goal: Goal,
-    /// The layout that it should hold just before; none at the default.
+    /// The layout that the card should hold just before; `None` at the default.
     pub(super) expected: Option<Layout>,
     /// A reset without reads or backup, on a portal whose reads are not trusted.
     pub(super) blind: bool,
@@ -78,46 +78,47 @@ pub(super) struct CardTask {
     pub(super) backed_up: bool,
     /// The task is sent as single calls.
     pub(super) alone: bool,
-    /// The moment of the last read that agreed with `expected`; none if it must be read first.
+    /// The moment of the last read that agreed with `expected`; `None` if the card must be read
+    /// first.
     pub(super) read_at: Option<Instant>,
-    /// The number of failed tries.
+    /// The number of failed attempts.
     pub(super) tries: u32,
     /// The moment of the first refusal by a limit since the last other answer.
     pub(super) limited_since: Option<Instant>,
-    /// An earlier try may have been executed, and no read can tell.
+    /// An earlier attempt may have been executed, and no read can tell.
     pub(super) indeterminate: bool,
-    /// Evidence on the last try.
+    /// The evidence on the last attempt.
     pub(super) pre_image: PreImage,
     /// Zero for a write of the plan; the number of the round for a compensation.
     pub(super) round: u32,
 }
 
-/// The next step for a target, now that the portal has answered.
+/// Next step for a target after an answer of the portal.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// This is its outcome.
+    /// The target has this outcome.
     Final(Outcome),
-    /// Surely not executed, for this reason; a repeat is safe.
+    /// The write was certainly not executed, for this reason; a repeat is safe.
     Retry(Reason),
-    /// The portal kept only a part of a layout, which stands there now; a single call may keep all
-    /// of it.
+    /// The portal kept only a part of a layout, which is on the card now; a single call may keep
+    /// all of it.
     RetryAlone(Option<Layout>),
     /// The reads of the request do not tell: the card must be read back.
     ReadBack(PreImage, WriteAnswer),
-    /// Executed over a layout that its owner had saved since: it is to be stored again.
+    /// The write hit a layout that its owner had saved since: that layout must be stored again.
     LostUpdate(Layout),
     /// A newer layout was seen and is still there. It stays, and goes into a backup.
     Changed(Layout),
-    /// A newer layout was seen, and by now yet another one stands there, which stays. The first
+    /// A newer layout was seen, and by now yet another one is on the card, which stays. The first
     /// goes into a backup.
     Superseded(Layout),
-    /// After the write, another layout stands there than before, and it is not the goal. It stays,
-    /// and goes into a backup.
+    /// After the write, the card holds another layout than before, and it is not the goal. It
+    /// stays, and goes into a backup.
     Other(Layout, PreImage),
 }
 
 impl Verdict {
-    /// Returns the layout that nobody expected.
+    /// Returns the unexpected layout, if there is one.
     pub(super) fn unexpected(&self) -> Option<&Layout> {
         match self {
             Self::LostUpdate(layout)
@@ -128,8 +129,8 @@ impl Verdict {
         }
     }
 
-    /// Returns the verdict if the unexpected layout turns out to be one that was set for everybody
-    /// since the plan: the card was, or is, at its default then.
+    /// Returns the verdict for an unexpected layout that turns out to be a new common default: the
+    /// card was, or is, at its default then.
     pub(super) fn at_default(self, task: &CardTask) -> Self {
         match (self, &task.goal) {
             (Self::LostUpdate(_), _) | (Self::Changed(_), Goal::Reset) => {
@@ -143,12 +144,12 @@ impl Verdict {
     }
 }
 
-/// Reason for a repeat.
+/// Reason for a retry.
 #[derive(Clone, Debug)]
 pub(super) enum Reason {
-    /// A limit; repeated for as long as limits are waited for.
+    /// A limit; retried until the timeout for limits.
     Limited(String),
-    /// Any other; repeated a few times.
+    /// Any other reason; retried a few times.
     Failed(String),
 }
 
@@ -162,7 +163,7 @@ impl Reason {
 }
 
 impl CardTask {
-    /// A target of which nothing was sent yet.
+    /// Creates a task of which nothing was sent yet.
     pub(super) fn new(
         key: CardKey,
         goal: Goal,
@@ -185,13 +186,13 @@ impl CardTask {
         }
     }
 
-    /// The task that stores a newer layout again which this one has overwritten.
+    /// Returns the task that stores a newer layout again which this one has overwritten.
     pub(super) fn compensation(&self, newer: Layout) -> Self {
         let expected = self.goal.target().cloned();
         Self { round: self.round + 1, ..Self::new(self.key, Goal::Set(newer), expected, None) }
     }
 
-    /// Returns whether the task stores a newer layout again.
+    /// Returns `true` if the task stores a newer layout again.
     pub(super) fn is_compensation(&self) -> bool {
         self.round > 0
     }
@@ -205,7 +206,7 @@ impl CardTask {
         }
     }
 
-    /// Returns the task for another try, or its outcome if it was tried too often.
+    /// Returns the task for another attempt, or its outcome if its attempts are used up.
     pub(super) fn again(
         self,
         reason: &Reason,
@@ -240,7 +241,7 @@ impl CardTask {
         }
     }
 
-    /// Returns what a read just before the write says of the card.
+    /// Returns the pre-image that a read just before the write shows.
     fn pre_image(&self, before: Option<Option<Layout>>) -> PreImage {
         match before {
             None => PreImage::Unseen,
@@ -252,7 +253,7 @@ impl CardTask {
     }
 }
 
-/// Returns what a usable read shows of a card: its layout, or none at the default. A layout that
+/// Returns the layout that a usable read of a card shows, or none at the default. A layout that
 /// equals both the goal of a write and the common default counts as the goal.
 pub(super) fn current_layout(
     read: Option<&CardRead>,
@@ -270,7 +271,7 @@ pub(super) fn current_layout(
     }
 }
 
-/// Returns nothing if a read ahead of the write shows the card as expected, else the outcome: it is
+/// Returns `None` if a read ahead of the write shows the card as expected, else the outcome: it is
 /// left alone.
 pub(super) fn judge_read_ahead(
     task: &CardTask,
@@ -311,7 +312,7 @@ pub(super) fn judge_evidence(
     }
 }
 
-/// Returns the verdict on a write by a read made after its request, which proved nothing.
+/// Returns the verdict on a write by a read-back, after its own request proved nothing.
 pub(super) fn judge_read_back(
     task: &CardTask,
     read: Option<&CardRead>,
@@ -366,8 +367,7 @@ fn judge_state(
     }
     if is_unchanged {
         return match answer {
-            // A portal that accepts a layout and keeps nothing of it may have been about to fail:
-            // once more tells.
+            // A portal that accepts a layout and keeps none of it may have failed: a retry tells.
             WriteAnswer::Done if task.tries == 0 && task.goal.target().is_some() => {
                 Verdict::Retry(Reason::Failed(
                     tr_later!("the portal accepted it, and the card is as before").to_owned(),
@@ -428,7 +428,7 @@ fn reached(task: &CardTask, pre_image: &PreImage) -> Outcome {
     }
 }
 
-/// Returns the outcome of a write that the portal accepted, while the card is as before.
+/// Returns the outcome of a write that the portal accepted, while the card is unchanged.
 fn without_effect(task: &CardTask) -> Outcome {
     match &task.goal {
         Goal::Reset => Outcome::StillCustomized,
@@ -454,7 +454,7 @@ fn refused(task: &CardTask, refusal: &Refusal) -> Outcome {
     }
 }
 
-/// The outcome of a newer layout that could not be stored again.
+/// Returns the outcome of a newer layout that could not be stored again.
 fn lost(reason: &str, newer: &Layout) -> Outcome {
     let backup = newer.digest().short();
     Outcome::Lost(format!(
@@ -462,11 +462,11 @@ fn lost(reason: &str, newer: &Layout) -> Outcome {
     ))
 }
 
-/// Returns the verdict on a reset without reads: the portal's word is all there is.
+/// Returns the verdict on a reset without reads, by the portal's answer alone.
 fn judge_blind(task: &CardTask, answer: WriteAnswer) -> Verdict {
     match answer {
         WriteAnswer::Done => Verdict::Final(Outcome::ResetBlind),
-        // The refusal is of this try alone.
+        // The refusal is of this attempt alone.
         WriteAnswer::Refused(refusal) if task.indeterminate => {
             Verdict::Final(Outcome::Unknown(refusal.message))
         }
@@ -479,10 +479,10 @@ fn judge_blind(task: &CardTask, answer: WriteAnswer) -> Verdict {
     }
 }
 
-/// Returns whether a portal that was sent one layout can keep the other: its filter inserts blanks
-/// and `*` into texts, and `set` keeps the known keys of sections and fields alone (behavior notes,
-/// sections 5.3 and 5.6). It drops neither sections nor fields, so that a layout with fewer of them
-/// is one that a person saved.
+/// Returns `true` if a portal that was sent one layout can keep the other: its filter inserts
+/// blanks and `*` into texts, and `set` keeps the known keys of sections and fields alone (behavior
+/// notes, sections 5.3 and 5.6). It drops neither sections nor fields, so that a layout with fewer
+/// of them is one that a person saved.
 fn can_become(sent: &Layout, there: &Layout) -> bool {
     let json = |layout: &Layout| serde_json::from_str::<Value>(layout.as_json()).ok();
     json(sent).zip(json(there)).is_some_and(|(sent, there)| value_can_become(&sent, &there))
@@ -520,7 +520,7 @@ fn value_can_become(sent: &Value, there: &Value) -> bool {
     }
 }
 
-/// A value as a form holds it, without the signs that the filter inserts.
+/// Returns a value as a form holds it, without the characters that the filter inserts.
 fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -532,7 +532,7 @@ fn text(value: &Value) -> Option<String> {
     Some(text.chars().filter(|sign| !sign.is_whitespace() && *sign != '*').collect())
 }
 
-/// The lines of a layout that the portal did not keep, for people to read.
+/// Returns the lines of a layout that the portal did not keep, for display.
 fn missing(wanted: &Layout, there: &Layout) -> String {
     let lost: Vec<String> = diff(Some(wanted), Some(there))
         .into_iter()

@@ -1,4 +1,4 @@
-//! The translations: a file in the form of gettext for each language but English.
+//! Translations: a gettext file for each language but English.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -9,20 +9,20 @@ use polib::po_file;
 
 use super::Language;
 
-/// A value of a text, with its name where it has one.
+/// Value of a text, with its name if it has one.
 pub(super) type Value<'a> = (&'a str, &'a dyn fmt::Display);
 
-/// The Russian translations, read when they are first asked for.
+/// Russian translations, parsed on first use.
 static RUSSIAN: LazyLock<Translations> =
     LazyLock::new(|| Translations::read(include_str!("ru.po"), russian_form));
 
-/// One language's translations.
+/// Translations into one language.
 pub(super) struct Translations {
     messages: Option<Catalog>,
     form: fn(u64) -> usize,
 }
 
-/// The translations into the language that is spoken now; nothing for English.
+/// Returns the translations into the current language; `None` for English.
 pub(super) fn current() -> Option<&'static Translations> {
     match super::current_language() {
         Language::English => None,
@@ -31,8 +31,8 @@ pub(super) fn current() -> Option<&'static Translations> {
 }
 
 impl Translations {
-    /// The file is part of the program, and a test reads it: that it cannot be read never happens,
-    /// and would mean English.
+    /// Parses a catalog. The file is part of the program and a test parses it; a parse error would
+    /// mean English.
     fn read(file: &str, form: fn(u64) -> usize) -> Self {
         Self { messages: po_file::parse_from_reader(file.as_bytes()).ok(), form }
     }
@@ -44,12 +44,12 @@ impl Translations {
             .filter(|message| message.is_translated())
     }
 
-    /// The translation of a text, or the text.
+    /// Returns the translation of a text, or the text.
     pub(super) fn find<'a>(&'a self, text: &'a str) -> &'a str {
         self.message(text, None).and_then(|message| message.msgstr().ok()).unwrap_or(text)
     }
 
-    /// The translation of a text for a number, or its English form.
+    /// Returns the translation of a text for a number, or its English form.
     pub(super) fn find_counted<'a>(
         &'a self,
         one: &'a str,
@@ -63,8 +63,8 @@ impl Translations {
     }
 }
 
-/// Which form a Russian noun has behind a number: 1 карточка, 2 карточки, 5 карточек. The
-/// catalogue's `Plural-Forms` in Rust.
+/// Returns the plural form of a Russian noun behind a number: 1 карточка, 2 карточки, 5 карточек.
+/// The catalog's `Plural-Forms` in Rust.
 fn russian_form(number: u64) -> usize {
     match (number % 10, number % 100) {
         (1, last) if last != 11 => 0,
@@ -73,7 +73,7 @@ fn russian_form(number: u64) -> usize {
     }
 }
 
-/// A text with its values in place of `{}`, `{0}` and `{name}`; `{{` and `}}` are braces.
+/// Fills in the values of a text in place of `{}`, `{0}` and `{name}`; `{{` and `}}` are braces.
 pub(super) fn substitute(text: &str, values: &[Value<'_>]) -> String {
     use fmt::Write as _;
 
@@ -103,7 +103,7 @@ pub(super) fn substitute(text: &str, values: &[Value<'_>]) -> String {
             Some((_, value)) => {
                 let _ = write!(filled, "{value}");
             }
-            // The compiler and a test see to it that every placeholder has a value.
+            // The compiler and a test check that every placeholder has a value.
             None => filled.push_str(from.get(..=end).unwrap_or_default()),
         }
         rest = from.get(end + 1..).unwrap_or_default();

@@ -1,17 +1,17 @@
-//! The language of what people read.
+//! Language of texts for people.
 //!
-//! English stands in the code where it is said, marked by [`tr!`](macro@crate::tr); other languages
-//! stand in catalogues in the form of gettext (`ru.po` beside this file), which translators know
-//! and have programs for. A catalogue is part of the binary, and is read only once its language is
-//! asked for. What is not translated is said in English.
+//! English texts stand in the code, marked by [`tr!`](macro@crate::tr); other languages stand in
+//! gettext catalogs (`ru.po` beside this file), for which translators have programs. A catalog is
+//! part of the binary and is parsed on first use. A text without a translation is printed in
+//! English.
 //!
 //! What programs read is the same in every language, and one run speaks to both: Russian on the
 //! terminal, English in JSON and in the journal. So a translated text is a [`Text`], which has kept
 //! its English form, and everything that is written for programs or to be read back is made
-//! [`with_language`] English. That is why the macro is our own and not that of the crate `tr`, whose
-//! syntax it has: that one knows one language a process, and finds a placeholder without a value
-//! only when it is said. Here the compiler finds it, and `tests/integration/repository/i18n.rs` finds
-//! what has no translation.
+//! [`with_language`] English. That is why the macro is our own and not that of the crate `tr`,
+//! whose syntax it has: that one knows one language a process, and finds a placeholder without a
+//! value only when it is said. Here the compiler finds it, and
+//! `tests/integration/repository/i18n.rs` finds what has no translation.
 
 mod catalog;
 mod text;
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use text::Text;
 
-/// A language that recard speaks.
+/// Language of recard's texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -36,8 +36,7 @@ impl Language {
     /// All languages, with the words that name them on the command line.
     pub const ALL: [(&'static str, Self); 2] = [("en", Self::English), ("ru", Self::Russian)];
 
-    /// The language that a locale of POSIX names, such as `ru_RU.UTF-8`; English for all that
-    /// recard does not speak.
+    /// Returns the language of a POSIX locale such as `ru_RU.UTF-8`; English for all others.
     pub fn from_locale(locale: &str) -> Self {
         let word = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
         Self::ALL
@@ -53,21 +52,20 @@ impl fmt::Display for Language {
     }
 }
 
-/// Whether the process speaks Russian. Set once, before anything is said.
+/// `true` if the language of the process is Russian. Set once, before any output.
 static PROCESS_IS_RUSSIAN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The language of what is being made on this thread right now, where it is not that of the
-    /// process.
+    /// Language of the text that this thread is making, if it differs from that of the process.
     static LANGUAGE_OVERRIDE: Cell<Option<Language>> = const { Cell::new(None) };
 }
 
-/// Sets the language of the process. Only `cli` does it, before anything is said.
+/// Sets the language of the process. Only `cli` calls it, before any output.
 pub fn set_language(language: Language) {
     PROCESS_IS_RUSSIAN.store(language == Language::Russian, Ordering::Relaxed);
 }
 
-/// The language that is spoken here and now.
+/// Returns the current language of this thread.
 pub fn current_language() -> Language {
     LANGUAGE_OVERRIDE.get().unwrap_or(if PROCESS_IS_RUSSIAN.load(Ordering::Relaxed) {
         Language::Russian
@@ -76,9 +74,9 @@ pub fn current_language() -> Language {
     })
 }
 
-/// Makes something in a language, whatever the process speaks.
+/// Runs a closure in a language, whatever the language of the process.
 pub fn with_language<T>(language: Language, make: impl FnOnce() -> T) -> T {
-    /// Puts the language back even if `make` does not return.
+    /// Guard that restores the language, also when `make` panics.
     struct RestoreLanguage(Option<Language>);
     impl Drop for RestoreLanguage {
         fn drop(&mut self) {
@@ -89,24 +87,25 @@ pub fn with_language<T>(language: Language, make: impl FnOnce() -> T) -> T {
     make()
 }
 
-/// Something in English, for what programs read and for what is kept.
+/// Returns the English form of a value, for machine output and records.
 pub fn english(value: &impl fmt::Display) -> String {
     with_language(Language::English, || value.to_string())
 }
 
-/// Says something in the language of the reader: a [`Text`] from an English text and its catalogue
-/// entry.
+/// Makes a [`Text`] in the current language from an English text and its catalog entry.
 ///
-/// The text is a literal with placeholders as in [`std::format!`], but without a form behind a
-/// colon; every value is passed, by its name or in order. What depends on a number has both English
-/// forms, named placeholders, and `{n}` for the number:
+/// The text is a literal with placeholders as in [`std::format!`], but without a format behind a
+/// colon; every value is passed, by its name or in order. A text that depends on a number has both
+/// English forms, named placeholders, and `{n}` for the number:
 ///
 /// ```
 /// use recard::tr;
 ///
 /// let path = "lead.yaml";
-/// assert_eq!(tr!("cannot read {path}: {}", "no such file", path).english(), "cannot read lead.yaml: no such file");
-/// assert_eq!(tr!("one card of {who}" | "{n} cards of {who}" % 3_u32, who = "Anna").english(), "3 cards of Anna");
+/// let text = tr!("cannot read {path}: {}", "no such file", path);
+/// assert_eq!(text.english(), "cannot read lead.yaml: no such file");
+/// let text = tr!("one card of {who}" | "{n} cards of {who}" % 3_u32, who = "Anna");
+/// assert_eq!(text.english(), "3 cards of Anna");
 /// ```
 ///
 /// A placeholder without a value does not compile:
@@ -118,7 +117,7 @@ pub fn english(value: &impl fmt::Display) -> String {
 #[macro_export]
 macro_rules! tr {
     (@values $text:literal [$($checked:tt)*] [$($value:tt)*]) => {{
-        // Never runs: has the compiler compare placeholders and values. `concat` keeps it from
+        // Dead code: makes the compiler compare placeholders and values. `concat` keeps it from
         // capturing variables.
         if false {
             let _ = ::std::format_args!(::std::concat!($text) $($checked)*);
@@ -155,7 +154,7 @@ macro_rules! tr {
     };
 }
 
-/// Marks an English text that is said later by [`Text::from_msgid`]: it stays as it is here, and
+/// Marks an English text that [`Text::from_msgid`] translates later: it stays as it is here, and
 /// translators find it.
 #[macro_export]
 macro_rules! tr_later {

@@ -1,4 +1,4 @@
-//! A text in the language of its reader, that has kept its English form for programs.
+//! Translated text that keeps its English form for machine output.
 
 use std::fmt;
 use std::ops::Deref;
@@ -8,11 +8,10 @@ use serde::{Serialize, Serializer};
 use super::catalog::{self, Value};
 use super::{Language, current_language, with_language};
 
-/// A text for people. It is made by [`tr!`](macro@crate::tr) in the language that is spoken then,
-/// and reads as that language wherever it is spoken; [`with_language`] English, and by [`Text::english`],
-/// it reads as English.
+/// Text for people. [`tr!`](macro@crate::tr) makes it in the current language, and it displays in
+/// that language; [`with_language`] English, and by [`Text::english`], it displays in English.
 ///
-/// A text that came from elsewhere, such as the portal's own words, is the same in every language.
+/// A foreign text, such as a message of the portal, is the same in every language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     english: String,
@@ -20,7 +19,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// A text with its values filled in; made by `tr!`.
+    /// Creates a text with its values filled in; called by `tr!`.
     #[doc(hidden)]
     pub fn from_template(text: &'static str, values: &[Value<'_>]) -> Self {
         let translated =
@@ -31,7 +30,7 @@ impl Text {
         }
     }
 
-    /// A text that depends on a number; made by `tr!`.
+    /// Creates a text that depends on a number; called by `tr!`.
     #[doc(hidden)]
     pub fn from_plural_template(
         one: &'static str,
@@ -49,22 +48,21 @@ impl Text {
         }
     }
 
-    /// Something that can be shown in every language, in the one that is spoken now.
+    /// Creates a text from a value that can be displayed in every language.
     pub fn from_display(value: &impl fmt::Display) -> Self {
         let translated = (current_language() != Language::English).then(|| value.to_string());
         Self { english: with_language(Language::English, || value.to_string()), translated }
     }
 
-    /// A text that was made in English, translated if it is one of those that are marked by `tr!`
-    /// or `tr_later!` and have no placeholders: texts of a journal, for example, which keeps them
-    /// in English.
+    /// Translates a text that was made in English, if it is marked by `tr!` or `tr_later!` and has
+    /// no placeholders: texts of a journal, for example, which are stored in English.
     pub fn from_msgid(english: &str) -> Self {
         let english = english.to_owned();
         let translated = catalog::current().map(|catalog| catalog.find(&english).to_owned());
         Self { english, translated }
     }
 
-    /// The text in the language that is spoken here and now.
+    /// Returns the text in the current language.
     pub fn as_str(&self) -> &str {
         match (current_language(), &self.translated) {
             (Language::English, _) | (_, None) => &self.english,
@@ -72,12 +70,12 @@ impl Text {
         }
     }
 
-    /// The text in English, as programs read it.
+    /// Returns the text in English, for machine output.
     pub fn english(&self) -> &str {
         &self.english
     }
 
-    /// Texts in a row, with something between them.
+    /// Joins texts with a separator.
     pub fn join(texts: &[Self], between: &str) -> Self {
         let all = || texts.iter().map(Self::as_str).collect::<Vec<_>>().join(between);
         Self {
@@ -86,7 +84,7 @@ impl Text {
         }
     }
 
-    /// The text with something done to every form of it.
+    /// Applies a function to every form of the text.
     #[must_use]
     pub fn map(self, change: impl Fn(String) -> String) -> Self {
         Self { english: change(self.english), translated: self.translated.map(change) }
@@ -108,7 +106,7 @@ impl fmt::Display for Text {
 }
 
 impl Serialize for Text {
-    /// Programs read English.
+    /// Serializes the English form.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.english)
     }
@@ -148,7 +146,7 @@ impl PartialEq<&str> for Text {
 mod tests {
     use super::*;
 
-    /// Made as `tr!` makes it, whose text stands where it is said.
+    /// Builds a text as `tr!` does, at the place of use.
     fn takes(requests: u32) -> Text {
         let (one, several) = ("{n} request, {time}", "{n} requests, {time}");
         Text::from_plural_template(

@@ -1,4 +1,4 @@
-//! What documents say together: contradictions and repetitions that no single value shows.
+//! Checks across documents: contradictions and repetitions that no single value shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
 use crate::model::{LeadCustomerType, Mode, SourceLocation, UserId};
 
-/// A selector as it was written. Different words that mean the same people are compared when the
-/// portal was asked.
+/// Selector as it was written. Different spellings of the same people are compared after the portal
+/// was asked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum WrittenSelector {
     Id(UserId),
@@ -31,7 +31,7 @@ impl WrittenSelector {
     }
 }
 
-/// Finds what does not fit together.
+/// Reports contradictions and repetitions.
 pub(super) fn check(documents: &[Document]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     portals(documents, &mut found);
@@ -106,7 +106,7 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
                 for lead in &block.lead_customer_types {
                     let before = found.len();
                     add(&mut known, (words.clone(), *lead), &block.mode, place, found);
-                    // One repetition is one problem, however many kinds of lead it is about.
+                    // One repetition is one problem, however many types of lead it covers.
                     if found.len() > before {
                         break;
                     }

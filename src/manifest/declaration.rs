@@ -1,4 +1,4 @@
-//! What manifests say, after reading: every value checked, with its place.
+//! Content of the manifests after reading: every value checked, with its position.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -8,29 +8,29 @@ use crate::model::{
     SourceLocation, UserId,
 };
 
-/// A value and where it stands.
+/// Value with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The position.
     pub place: SourceLocation,
 }
 
-/// All documents of a run. There is at least one, and all are for the same portal.
+/// All documents of a run: at least one, all for the same portal.
 #[derive(Clone, Debug)]
 pub struct Declaration {
     /// The documents, in the order of the files.
     pub documents: Vec<Document>,
-    /// The digest of what they mean: comments, order and file names do not count.
+    /// The digest of their meaning: comments, order and file names do not count.
     pub digest: Digest,
     portal: Located<PortalId>,
 }
 
-/// One document: `kind: LeadCardReset`.
+/// Document of `kind: LeadCardReset`.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Where it begins.
+    /// The position of its beginning.
     pub place: SourceLocation,
     /// `metadata.name`.
     pub name: Arc<str>,
@@ -40,7 +40,7 @@ pub struct Document {
     pub owner: Option<Arc<str>>,
     /// `metadata.ticket`.
     pub ticket: Option<Arc<str>>,
-    /// `spec.portal`: the portal that it is for, and for no other.
+    /// `spec.portal`: the only portal that the document is for.
     pub portal: Located<PortalId>,
     /// `spec.personal`.
     pub personal: Vec<PersonalBlock>,
@@ -50,20 +50,20 @@ pub struct Document {
     pub guards: ManifestLimits,
 }
 
-/// An entry of `spec.personal`: some people's own cards.
+/// Entry of `spec.personal`.
 #[derive(Clone, Debug)]
 pub struct PersonalBlock {
-    /// Where it begins.
+    /// The position of its beginning.
     pub place: SourceLocation,
-    /// Whose.
+    /// The people.
     pub users: UserSelection,
-    /// For which kinds of lead; each once.
+    /// The types of lead; each once.
     pub lead_customer_types: Vec<LeadCustomerType>,
-    /// When they are reset.
+    /// The condition on which the cards are reset.
     pub mode: Mode,
 }
 
-/// `users`: which people.
+/// People of a block: `users`.
 #[derive(Clone, Debug, Default)]
 pub struct UserSelection {
     /// By id.
@@ -72,13 +72,13 @@ pub struct UserSelection {
     pub emails: Vec<Located<Arc<str>>>,
     /// By department.
     pub departments: Vec<Located<DepartmentSelector>>,
-    /// Where `all: true` stands, if it does.
+    /// The position of `all: true`, if it is stated.
     pub all: Option<SourceLocation>,
-    /// Who is left out.
+    /// The people who are left out.
     pub except: Exceptions,
 }
 
-/// `users.except`: who is left out, whatever selects them.
+/// People who are left out, whatever selects them: `users.except`.
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {
     /// By id.
@@ -89,29 +89,29 @@ pub struct Exceptions {
     pub departments: Vec<Located<DepartmentSelector>>,
 }
 
-/// A department, with or without those below it.
+/// Department, with or without those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DepartmentSelector {
     /// The department.
     pub id: DepartmentId,
-    /// Whether the departments below count too.
+    /// `true` if the departments below count too.
     pub recursive: bool,
 }
 
 impl Declaration {
-    /// Takes documents that were checked; nothing if there are none.
+    /// Creates a declaration from checked documents; `None` if there are none.
     pub(super) fn new(documents: Vec<Document>) -> Option<Self> {
         let portal = documents.first()?.portal.clone();
         let digest = digest(&documents);
         Some(Self { documents, digest, portal })
     }
 
-    /// The portal that the documents are for.
+    /// Returns the portal of the documents.
     pub fn portal(&self) -> &PortalId {
         &self.portal.value
     }
 
-    /// Where the portal is named first.
+    /// Returns the position at which the portal is named first.
     pub fn portal_place(&self) -> &SourceLocation {
         &self.portal.place
     }
@@ -123,15 +123,15 @@ impl Declaration {
     }
 }
 
-/// The digest of what documents mean: a sorted list of statements, whatever order they were written
-/// in.
+/// Computes the digest of the meaning of documents: a sorted list of statements, whatever their
+/// order.
 fn digest(documents: &[Document]) -> Digest {
     let mut statements: Vec<String> = documents.iter().map(statement).collect();
     statements.sort();
     Digest::hash(statements.concat().as_bytes())
 }
 
-/// Everything that a document states, in one form. Every field is named, so that a new one is not
+/// Returns all statements of a document in one form. Every field is named, so that a new one is not
 /// forgotten.
 fn statement(document: &Document) -> String {
     let Document { place: _, name, reason, owner, ticket, portal, personal, common, guards } =

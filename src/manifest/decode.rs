@@ -1,4 +1,4 @@
-//! From a tree of nodes to a document. Goes on after a problem, to find them all.
+//! Decoder from a tree of nodes to a document. It continues after a problem, to report all of them.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::model::{Generation, LeadCustomerType, ManifestLimits, Mode, PortalId}
 const API_VERSION: &str = "recard/v1";
 const KIND: &str = "LeadCardReset";
 
-/// A name or an owner is one line of at most this many characters.
+/// Maximum length of a name or an owner, in characters.
 const MAX_NAME_LENGTH: usize = 100;
 
-/// A reason is at most this many characters: it is printed in every plan and every report.
+/// Maximum length of a reason, in characters: it is printed in every plan and every report.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// Decodes one document; nothing if it is too broken to be one.
+/// Decodes one document; returns `None` if it is too broken.
 pub(super) fn document(
     node: &YamlNode,
     file: &Arc<str>,

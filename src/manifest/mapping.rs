@@ -1,4 +1,4 @@
-//! A mapping, taken apart key by key: what is not known, stands twice or is missing is an error.
+//! Decoder of a mapping, key by key: an unknown, duplicate or missing key is an error.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
 use crate::model::SourceLocation;
 
-/// From here on a word may have been meant by another one, as Python's `difflib` has it.
+/// Similarity from which a word may be a misspelling of another one, as in Python's `difflib`.
 const MIN_SIMILARITY: f64 = 0.6;
 
-/// Where problems are collected while a file is decoded.
+/// Collector of problems during the decoding of a file.
 pub(super) struct Finder<'a> {
     pub(super) file: &'a Arc<str>,
     pub(super) found: &'a mut Vec<Diagnostic>,
 }
 
 impl Finder<'_> {
-    /// The place of a node.
+    /// Returns the position of a node.
     pub(super) fn place(&self, node: &YamlNode) -> SourceLocation {
         SourceLocation { file: Arc::clone(self.file), line: node.line, column: node.column }
     }
@@ -63,7 +63,7 @@ impl Finder<'_> {
         self.error(DiagnosticCode::WrongType, node, message, help);
     }
 
-    /// Reports a value of a wrong type, with what may be meant.
+    /// Reports a value of a wrong type, with a suggestion.
     pub(super) fn wrong_type_with(
         &mut self,
         node: &YamlNode,
@@ -77,19 +77,18 @@ impl Finder<'_> {
     }
 }
 
-/// The entries of a mapping that are not taken yet.
+/// Entries of a mapping that are not taken yet.
 pub(super) struct Mapping<'n> {
     node: &'n YamlNode,
     name: &'static str,
     known: &'static [&'static str],
     entries: Vec<(&'n str, &'n YamlNode)>,
-    /// Keys that are reported already, and may be meant for others.
+    /// Unknown keys, already reported, which may be misspellings of others.
     unknown: Vec<&'n str>,
 }
 
 impl<'n> Mapping<'n> {
-    /// Takes a mapping with known keys apart. Unknown and duplicate keys are reported here, and
-    /// left out.
+    /// Reads a mapping with known keys. Unknown and duplicate keys are reported here and left out.
     pub(super) fn from_node(
         finder: &mut Finder<'_>,
         node: &'n YamlNode,
@@ -171,7 +170,7 @@ impl<'n> Mapping<'n> {
         Some(self.entries.swap_remove(index).1)
     }
 
-    /// Takes an entry that must be there.
+    /// Takes an entry that is required.
     pub(super) fn require(
         &mut self,
         finder: &mut Finder<'_>,
@@ -179,7 +178,7 @@ impl<'n> Mapping<'n> {
         help: impl Into<Text>,
     ) -> Option<&'n YamlNode> {
         match self.take(key) {
-            // To remove the key would be the next mistake.
+            // Advice to remove the key would lead to the next error.
             Some(node) if matches!(node.value, YamlValue::Null) => {
                 finder.error(
                     DiagnosticCode::WrongType,
@@ -190,7 +189,7 @@ impl<'n> Mapping<'n> {
                 None
             }
             Some(node) => Some(node),
-            // The misspelt key is reported already.
+            // The misspelled key is reported already.
             None if self.unknown.iter().any(|typed| meant(typed, self.known) == Some(key)) => None,
             None => {
                 let place = finder.place(self.node);
@@ -203,13 +202,13 @@ impl<'n> Mapping<'n> {
         }
     }
 
-    /// Returns whether a key is reported already, and may be meant for another one.
+    /// Returns `true` if an unknown key was reported that may be a misspelling of another one.
     pub(super) fn has_unknown(&self) -> bool {
         !self.unknown.is_empty()
     }
 }
 
-/// What somebody may have meant.
+/// Suggests known words for a misspelled one.
 pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     match meant(text, known) {
         Some(word) => tr!("did you mean `{word}`?", word),
@@ -217,7 +216,7 @@ pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
     }
 }
 
-/// The word that is close enough to be meant by a text.
+/// Returns the known word that is close enough to a text.
 fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
     let close = || {
@@ -232,14 +231,14 @@ fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     same_letters.or_else(close)
 }
 
-/// How much of two words is the same, from 0 to 1: twice the letters that they share in the same
-/// order, of all that they have.
+/// Returns the similarity of two words, from 0 to 1: twice the letters that they share in the same
+/// order, divided by all letters.
 fn similarity(one: &str, other: &str) -> f64 {
     let letters = |word: &str| -> Vec<char> { word.chars().collect() };
     let (one, other) = (letters(one), letters(other));
     let share = |same: usize| 2.0 * same as f64 / (one.len() + other.len()).max(1) as f64;
-    // Whatever they hold, words of such lengths are not close. So a key of a million letters costs
-    // nothing.
+    // Words of such different lengths are not close, whatever their letters. A key of a million
+    // letters costs no time.
     if share(one.len().min(other.len())) < MIN_SIMILARITY {
         return 0.0;
     }
@@ -276,7 +275,7 @@ mod tests {
                 "{typed}"
             );
         }
-        // Of two that are as close, the first one in the order of the alphabet.
+        // Of two equally close words, the first in alphabetical order wins.
         assert_eq!(suggestion("ac", &["ad", "ab"]).english(), "there are: ad, ab");
         assert_eq!(suggestion("abx", &["abz", "aby"]).english(), "did you mean `aby`?");
         assert!((similarity("portl", "portal") - 10.0 / 11.0).abs() < 1e-9);

@@ -1,13 +1,12 @@
-//! What people write: YAML in git, read into a [`Declaration`].
+//! Manifests: YAML in git, read into a [`Declaration`].
 //!
-//! Reading is strict and complete: whatever is not known is an error, and all problems of all files
-//! are reported in one go, each with its place and how to mend it. Nothing is ever sent to a portal
-//! for a declaration with an error, because there is none: [`load`] returns a declaration or
-//! errors, never both.
+//! Reading is strict and complete: every unknown key or value is an error, and all problems of all
+//! files are reported in one run, each with its position and its remedy. A declaration with an
+//! error never reaches a portal: [`load`] returns a declaration or errors, never both.
 //!
-//! This is the only module that names the YAML crate. Text becomes a tree of nodes with places
-//! (`node`), the tree is decoded by hand (`decode`, `fields`, `value`), and what the documents say
-//! together is checked at the end (`together`).
+//! This is the only module that names the YAML crate. Text becomes a tree of nodes with positions
+//! (`yaml_tree`), the tree is decoded by hand (`decode`, `mapping`, `value`), and the documents are
+//! compared with each other at the end (`cross_checks`).
 
 mod cross_checks;
 mod declaration;
@@ -25,23 +24,23 @@ pub use crate::diagnostic::Source;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, secrets};
 use crate::model::SourceLocation;
 
-/// JSON Schema of a manifest, draft-07, for editors and other programs. Tests hold it to the
-/// decoder: every valid example validates, and every file that breaks the form does not.
+/// JSON Schema of a manifest, draft-07, for editors and other programs. Tests compare it with the
+/// decoder: every valid example validates, and every file with an error of form does not.
 pub const SCHEMA: &str = include_str!("../../schemas/recard.v1.schema.json");
 
-/// A file may have this many bytes: room for half a million ids. More is not even read.
+/// Maximum size of a file in bytes: room for half a million ids. Reading stops there.
 pub const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
 
-/// What became of reading manifests.
+/// Result of reading manifests.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What they declare; nothing if there was an error.
+    /// The declaration; `None` if there was an error.
     pub declaration: Option<Declaration>,
     /// All problems, warnings included, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads manifests: every document of every source is one part of one declaration.
+/// Reads manifests: every document of every source becomes a part of one declaration.
 pub fn load(sources: &[Source]) -> Loaded {
     let mut diagnostics = Vec::new();
     let mut documents = Vec::new();
@@ -68,8 +67,8 @@ pub fn load(sources: &[Source]) -> Loaded {
     Loaded { declaration, diagnostics }
 }
 
-/// Takes the byte order marks out of a text: that in front of it, and those in front of a document
-/// that was joined to others.
+/// Removes the byte order marks of a text: that at its beginning, and those in front of
+/// concatenated documents.
 pub fn without_byte_order_marks(bytes: Vec<u8>) -> Vec<u8> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     let begins = |rest: &[u8], word: &[u8]| {
@@ -153,7 +152,7 @@ fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {
     documents
 }
 
-/// The line and column behind a text, each from 1; columns are counted in characters.
+/// Returns the line and column behind a text, each from 1; columns are counted in characters.
 fn position(before: &str) -> (usize, usize) {
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

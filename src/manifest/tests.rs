@@ -1,4 +1,4 @@
-//! Reading manifests, value by value.
+//! Tests of reading manifests, value by value.
 
 use proptest::prelude::*;
 
@@ -235,7 +235,7 @@ proptest! {
     }
 }
 
-/// A manifest with something in place of its ids.
+/// Returns a manifest with a text in place of its ids.
 fn with_ids(ids: &str) -> String {
     format!(
         "apiVersion: recard/v1\nkind: LeadCardReset\nmetadata: {{ name: x, reason: y }}\nspec:\n  portal: a.example\n  personal:\n    \
@@ -263,7 +263,7 @@ fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
             with_ids("[7]") + &format!("  guards: {{ maxUsers: {typed} }}\n"),
             with_ids("[7]") + &format!("  guards: {{ acknowledge: {{ users: {typed} }} }}\n"),
             with_ids("[7]").replace("ids: [7]", &format!("departments: [{{ id: {typed} }}]")),
-            // Behind an alias stands what its anchor names.
+            // An alias has the value of its anchor.
             with_ids(&format!("&ids [{typed}]")),
         ] {
             let Loaded { declaration, diagnostics } = load_text(&text);
@@ -272,7 +272,7 @@ fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
             let help = found.help.as_ref().unwrap().english();
             assert!(help.split([' ', ':']).any(|word| word == plain), "{typed}: {help}");
         }
-        // What the help says is right the first time.
+        // The value that the help suggests is valid.
         assert_eq!(load_text(&with_ids(&format!("[{plain}]"))).diagnostics, [], "{typed}");
     }
     for typed in ["0b11x", "1:30", ".5", "7.5", "-7", "0", "99999999999999999999"] {
@@ -286,7 +286,7 @@ fn manifest_number_in_any_other_notation_is_refused_with_the_plain_one() {
             codes(&text)
         );
     }
-    // A generation is kept as it was written, or refused: never as another notation of the same
+    // A once key is kept as it was written, or refused: never read as another notation of the same
     // number.
     for (typed, code) in [
         ("0x10", DiagnosticCode::WrongType),
@@ -341,7 +341,7 @@ fn manifest_help_for_one_value_in_place_of_a_list_is_right_the_first_time() {
     );
     let lead = with_ids("[7]").replace("[simple]", "simple, repeat");
     assert_eq!(help(&lead), "put it in brackets: [simple, repeat]");
-    // Who follows the help on a key that is needed does not find it missing next.
+    // After following the help on a needed key, the key is not missing.
     assert!(
         help(&with_ids("[7]").replace("portal: a.example", "portal:"))
             .starts_with("name the portal")
@@ -433,7 +433,7 @@ fn manifest_byte_order_marks_in_front_of_joined_files_are_left_out() {
             (Some(2), Vec::new())
         );
     }
-    // Inside of a text it is content.
+    // Inside of a text the mark is content.
     let text = "a: |\n  b\n\u{feff}c".as_bytes().to_vec();
     assert_eq!(without_byte_order_marks(text.clone()), text);
 }

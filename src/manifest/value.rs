@@ -1,5 +1,5 @@
-//! The values that fields of a manifest hold: lists, ids, addresses, numbers and texts. Each is
-//! read into its type or told.
+//! Decoders of the values of manifests: lists, ids, addresses, numbers and texts. Each returns its
+//! type or reports a problem.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
 use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
 
-/// Whether a list may be empty.
+/// Rule for empty lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
-    /// It may.
+    /// The list may be empty.
     Allowed,
-    /// Empty is more often a mistake than a wish.
+    /// An empty list is an error, because it is more often a mistake than intended.
     Refused,
 }
 
-/// A list that may be left out.
+/// Decodes a list that may be left out.
 pub(super) fn optional_list<T>(
     finder: &mut Finder<'_>,
     node: Option<&YamlNode>,
@@ -30,7 +30,7 @@ pub(super) fn optional_list<T>(
     node.map(|node| list(finder, node, what, empty, read)).unwrap_or_default()
 }
 
-/// A list; what is wrong with one item costs only that item.
+/// Decodes a list; a problem with one item drops only that item.
 pub(super) fn list<T>(
     finder: &mut Finder<'_>,
     node: &YamlNode,
@@ -62,7 +62,7 @@ pub(super) fn list<T>(
     }
 }
 
-/// How to write one value as a list, so that what it becomes is right the first time.
+/// Returns the help that writes one value as a valid list.
 fn as_list(node: &YamlNode, what: &str) -> Text {
     let name = what.rsplit('.').next().unwrap_or(what);
     let takes_ids = matches!(name, "ids" | "people" | "departments");
@@ -101,7 +101,7 @@ fn as_list(node: &YamlNode, what: &str) -> Text {
     }
 }
 
-/// Kinds of leads; one that stands twice is told and counts once.
+/// Decodes types of leads; a repeated one is reported and counts once.
 pub(super) fn leads(
     finder: &mut Finder<'_>,
     node: &YamlNode,
@@ -124,7 +124,7 @@ pub(super) fn leads(
     leads
 }
 
-/// A kind of lead, as a word or as the portal's number.
+/// Decodes a type of lead, as a word or as the portal's number.
 fn lead(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<LeadCustomerType>> {
     let value = match &node.value {
         YamlValue::Text(text) => match text.as_str() {
@@ -162,13 +162,13 @@ fn lead(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<LeadCustomer
     Some(Located { value, place: finder.place(node) })
 }
 
-/// The id of a person.
+/// Decodes the id of a person.
 pub(super) fn user(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<UserId>> {
     let number = id(finder, node, &PERSON)?;
     Some(Located { value: UserId::new(number).ok()?, place: finder.place(node) })
 }
 
-/// A department: its id, or `{ id: …, recursive: … }`.
+/// Decodes a department: its id, or `{ id: …, recursive: … }`.
 pub(super) fn department(
     finder: &mut Finder<'_>,
     node: &YamlNode,
@@ -197,10 +197,10 @@ pub(super) fn department(
     Some(Located { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
 }
 
-/// Whose id a number is.
+/// Kind of id that a number is.
 struct IdKind {
     words: &'static str,
-    /// What helps if there stands a name.
+    /// The help if a name stands in place of the id.
     named: &'static str,
 }
 
@@ -218,8 +218,8 @@ const DEPARTMENT: IdKind = IdKind {
     ),
 };
 
-/// Reads an id and checks its range: whatever the portal cannot read as one, it takes for the
-/// caller or for user 1.
+/// Decodes an id and checks its range: the portal takes an id that it cannot read for the caller or
+/// for user 1.
 fn id(finder: &mut Finder<'_>, node: &YamlNode, of: &IdKind) -> Option<u64> {
     let whose = &Text::from_msgid(of.words);
     match &node.value {
@@ -305,7 +305,7 @@ fn in_plain_digits(text: &str, number: u64) -> Text {
     }
 }
 
-/// An e-mail address, in lower case.
+/// Decodes an e-mail address; returns it in lower case.
 pub(super) fn email(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<Arc<str>>> {
     let text = text(finder, node, tr!("an e-mail address"))?;
     let parts = text.split_once('@');
@@ -326,7 +326,7 @@ pub(super) fn email(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<
     Some(Located { value: text.to_lowercase().into(), place: finder.place(node) })
 }
 
-/// A whole number up to the largest that makes sense.
+/// Decodes a whole number up to a maximum.
 pub(super) fn number(
     finder: &mut Finder<'_>,
     node: &YamlNode,
@@ -379,7 +379,7 @@ pub(super) fn number(
     }
 }
 
-/// A text, whatever stands in it.
+/// Decodes a text.
 pub(super) fn text<'n>(
     finder: &mut Finder<'_>,
     node: &'n YamlNode,
@@ -394,7 +394,7 @@ pub(super) fn text<'n>(
     }
 }
 
-/// A text of one line that is not empty.
+/// Decodes a text of one line that is not empty.
 pub(super) fn line(
     finder: &mut Finder<'_>,
     node: &YamlNode,

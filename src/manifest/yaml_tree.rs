@@ -1,7 +1,7 @@
-//! YAML as a tree of values, each with its place.
+//! YAML as a tree of values with positions.
 //!
-//! Decoding by hand from such a tree, and not by derived code, is what makes it possible to report
-//! every problem at once, with its place, duplicate keys and wrong types included.
+//! Decoding by hand from such a tree, and not by derived code, makes it possible to report every
+//! problem at once, with its position, duplicate keys and wrong types included.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use crate::diagnostic::DiagnosticCode;
 use crate::i18n::Text;
 use crate::model::decimal;
 
-/// Lists and mappings may be nested as deep as this.
+/// Maximum depth of nested lists and mappings.
 const DEPTH: usize = 64;
 
-/// A file may have as many documents.
+/// Maximum number of documents in a file.
 const DOCUMENTS: usize = 1_000;
 
-/// A value and where it stands.
+/// Value with its position.
 #[derive(Clone, Debug)]
 pub(super) struct YamlNode {
     pub(super) value: YamlValue,
@@ -31,25 +31,25 @@ pub(super) struct YamlNode {
     pub(super) column: u32,
     /// The bytes of the file.
     pub(super) span: Range<usize>,
-    /// The bytes where the value itself stands; behind an alias those of its anchor.
+    /// The bytes of the value itself; behind an alias those of its anchor.
     written: Range<usize>,
 }
 
-/// What stands there.
+/// Content of a node.
 #[derive(Clone, Debug)]
 pub(super) enum YamlValue {
     Null,
     Bool(bool),
     /// A whole number in plain decimal digits.
     Whole(i128),
-    /// Any other number, as it stands there.
+    /// Any other number, as it is written.
     Odd(String),
     Text(String),
     List(Vec<YamlNode>),
     Map(Vec<(YamlNode, YamlNode)>),
 }
 
-/// Why a text is no YAML.
+/// Error: a text is not YAML.
 #[derive(Debug)]
 pub(super) struct YamlError {
     pub(super) code: DiagnosticCode,
@@ -66,7 +66,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<YamlNode>, YamlError> {
     Ok(nodes.into_iter().filter(|node| !matches!(node.value, YamlValue::Null)).collect())
 }
 
-/// What helps against a kind of problem with the text as a whole.
+/// Returns the help for a kind of problem with the text as a whole.
 pub(super) fn help(code: DiagnosticCode) -> Option<Text> {
     match code {
         DiagnosticCode::TooManyNodes => {
@@ -90,12 +90,12 @@ fn options() -> Options {
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     options.merge_keys = MergeKeyPolicy::AsOrdinary;
     options.reject_unsupported_tags = true;
-    // A manifest has little use for aliases; whoever multiplies them is stopped early.
+    // Manifests need few aliases; alias bombs are stopped early.
     options.alias_limits.max_total_replayed_events = 100_000;
-    // The message alone: recard draws the text itself.
+    // The message alone: recard draws the lines itself.
     options.with_snippet = false;
     if let Some(budget) = &mut options.budget {
-        // Room for 8 MiB of short ids; what aliases multiply is counted against the same limit.
+        // Room for 8 MiB of short ids; expanded aliases count against the same limit.
         budget.max_events = 4_000_000;
         budget.max_nodes = 2_000_000;
         budget.max_depth = DEPTH;
@@ -104,8 +104,8 @@ fn options() -> Options {
     options
 }
 
-/// What an error of the parser means, in words of the manifest's readers. The parser's own words
-/// are kept where they name what stands in the text; names of its types and its counters are not.
+/// Translates an error of the parser into words of the manifest's authors. The parser's own words
+/// are kept where they name content of the text; names of its types and its counters are dropped.
 fn problem(error: &serde_yaml::Error) -> YamlError {
     let place = error.location();
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).max(1);
@@ -151,9 +151,9 @@ fn too_much(breach: &BudgetBreach) -> Text {
     }
 }
 
-/// What the parser says about the form of the text.
+/// Translates the parser's message on the syntax of the text.
 fn syntax(said: &str) -> (DiagnosticCode, Text) {
-    // The text ends with the place, which stands in front already.
+    // The message ends with the position, which is printed in front already.
     let said = said.split(" at line ").next().unwrap_or(said).lines().next().unwrap_or_default();
     if let Some(sign) =
         said.strip_prefix("unexpected character: `").and_then(|rest| rest.strip_suffix('\''))
@@ -170,7 +170,7 @@ fn syntax(said: &str) -> (DiagnosticCode, Text) {
         .find(|(start, _)| said.starts_with(start))
         .map(|(_, words)| Text::from_msgid(words));
     let lower = said.to_lowercase();
-    // Inside of what an alias repeats, the parser hands its errors on as texts.
+    // Inside of an expanded alias, the parser reports its errors as texts.
     if lower.starts_with("alias ") && (lower.contains("exceeded") || lower.contains("overflow")) {
         return (DiagnosticCode::TooManyNodes, tr!("aliases repeat more than 100,000 values"));
     }
@@ -184,7 +184,7 @@ fn syntax(said: &str) -> (DiagnosticCode, Text) {
     (code, known.unwrap_or_else(|| Text::from(said)))
 }
 
-/// What the parser says of its own state, and what it means for the text.
+/// Messages of the parser on its own state, and their meaning for the text.
 const SYNTAX: &[(&str, &str)] = &[
     (
         "a BOM must not appear",
@@ -225,9 +225,9 @@ const SYNTAX: &[(&str, &str)] = &[
 ];
 
 impl YamlNode {
-    /// Tells the numbers in plain decimal digits from all others. YAML reads `0x10`, `0o20` and
-    /// `+16` as the same number, and programs that read another version of YAML do not: the id of a
-    /// user must not depend on that.
+    /// Separates numbers in plain decimal digits from all others. YAML reads `0x10`, `0o20` and
+    /// `+16` as the same number, and other versions of YAML do not: the id of a user must not
+    /// depend on that.
     fn read_numbers(&mut self, text: &str) {
         match &mut self.value {
             YamlValue::Whole(_) | YamlValue::Odd(_) => {
@@ -247,7 +247,7 @@ impl YamlNode {
         }
     }
 
-    /// What kind of value it is, for people.
+    /// Returns the name of the type for messages.
     pub(super) fn kind(&self) -> Text {
         match &self.value {
             YamlValue::Null => tr!("nothing"),

@@ -1,11 +1,10 @@
-//! The canonical form of JSON (RFC 8785), of which digests are made.
+//! Canonical form of JSON (RFC 8785), the input of every digest.
 //!
-//! Every layout that is read needs it, and to find it is the most that is done for a card. So a
-//! text is taken apart into [`JsonNode`]s, which borrow from it, and not into the values of
-//! `serde_json`, which own a text for every name. Nearly all layouts have plain keys and whole
-//! numbers; then what `serde_json` writes is the canonical form, once the keys are sorted.
-//! Everything else is left to the library for it, which lays every key and value out in a buffer of
-//! its own.
+//! The canonical form is computed for every layout that is read, and is the largest part of the CPU
+//! time of a card. The text is therefore parsed into [`JsonNode`]s, which borrow from it, and not
+//! into the values of `serde_json`, which own a string for every name. Most layouts have plain keys
+//! and whole numbers; for them, the output of `serde_json` with sorted keys is the canonical form.
+//! Other layouts go through the library, which puts every key and value into a buffer of its own.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,11 +15,11 @@ use serde_json::Number;
 
 use super::Digest;
 
-/// The largest whole number up to which a double, which is what canonical numbers are, is exact
-/// (RFC 8785, section 6).
+/// Largest whole number up to which a double is exact; canonical numbers are doubles (RFC 8785,
+/// section 6).
 const EXACT: u64 = 1 << 53;
 
-/// A value as it stands in a text, but for the order of keys, which says nothing.
+/// JSON value as it stands in a text, with the keys of objects sorted.
 #[derive(Debug)]
 pub(super) enum JsonNode<'a> {
     Null,
@@ -28,13 +27,13 @@ pub(super) enum JsonNode<'a> {
     Number(Number),
     Text(Cow<'a, str>),
     List(Vec<JsonNode<'a>>),
-    /// Sorted by keys, byte by byte. Of entries with the same key the last one counts, as
-    /// everywhere in `serde_json`.
+    /// Entries sorted by the bytes of their keys. The last of several entries with the same key
+    /// counts, as everywhere in `serde_json`.
     Object(Vec<(Cow<'a, str>, JsonNode<'a>)>),
 }
 
 impl<'a> JsonNode<'a> {
-    /// Takes a text apart.
+    /// Parses a text.
     ///
     /// # Errors
     ///
@@ -43,11 +42,11 @@ impl<'a> JsonNode<'a> {
         serde_json::from_str(text)
     }
 
-    /// The digest of the canonical form.
+    /// Computes the digest of the canonical form.
     ///
     /// # Errors
     ///
-    /// If there is no canonical form; nothing that was read from JSON is such a value.
+    /// If there is no canonical form; values that were read from JSON always have one.
     pub(super) fn digest(&self) -> Result<Digest, serde_json::Error> {
         if self.is_plain() {
             Digest::hash_json(self)
@@ -56,7 +55,7 @@ impl<'a> JsonNode<'a> {
         }
     }
 
-    /// The value of a key, if this is an object that has it.
+    /// Returns the value of a key, if this is an object that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Object(entries) => {
@@ -66,7 +65,7 @@ impl<'a> JsonNode<'a> {
         }
     }
 
-    /// The items, if this is a list.
+    /// Returns the items, if this is a list.
     pub(super) fn items(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),
@@ -74,8 +73,9 @@ impl<'a> JsonNode<'a> {
         }
     }
 
-    /// Whether writing as usual gives the canonical form. That sorts keys by UTF-16 units, which is
-    /// another order than that of bytes for letters beyond ASCII, and writes numbers as doubles.
+    /// Returns `true` if plain serialization gives the canonical form. The canonical form sorts
+    /// keys by UTF-16 units, which differs from the order of bytes beyond ASCII, and writes numbers
+    /// as doubles.
     fn is_plain(&self) -> bool {
         match self {
             Self::Null | Self::Bool(_) | Self::Text(_) => true,
@@ -133,7 +133,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonNode<'a> {
             }
 
             fn visit_f64<E>(self, number: f64) -> Result<JsonNode<'de>, E> {
-                // What JSON can hold is finite.
+                // Numbers of JSON are finite.
                 Ok(Number::from_f64(number).map_or(JsonNode::Null, JsonNode::Number))
             }
 
@@ -158,7 +158,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonNode<'a> {
                 while let Some((JsonKey(key), value)) = map.next_entry()? {
                     entries.push((key, value));
                 }
-                // Stable, so that the last one of the same key stays the last.
+                // The sort is stable: the last entry of a key stays the last.
                 entries.sort_by(|(one, _), (other, _)| one.cmp(other));
                 entries.dedup_by(|later, earlier| {
                     let same = later.0 == earlier.0;
@@ -175,7 +175,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonNode<'a> {
     }
 }
 
-/// A key, borrowed if it stands in the text as it is.
+/// Key of an object, borrowed if it stands in the text without escapes.
 #[derive(Deserialize)]
 struct JsonKey<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// The digest as the libraries have it.
+    /// Computes the digest with the libraries alone.
     fn slowly(text: &str) -> Digest {
         let value: Value = serde_json::from_str(text).unwrap();
         Digest::hash(&serde_json_canonicalizer::to_vec(&value).unwrap())
@@ -206,7 +206,7 @@ mod tests {
         ]
     }
 
-    /// A JSON string, as `serde_json` writes it or with every letter escaped.
+    /// Generates a JSON string, as `serde_json` writes it or with every letter escaped.
     fn strings() -> impl Strategy<Value = String> {
         let escaped = |text: String| {
             let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
@@ -218,7 +218,7 @@ mod tests {
         ]
     }
 
-    /// JSON texts, with keys that come twice.
+    /// Generates JSON texts, some with repeated keys.
     fn texts() -> impl Strategy<Value = String> {
         let number =
             |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number).to_string();
@@ -283,7 +283,7 @@ mod tests {
         let text = r#"{"b":1,"a":1,"\u0061":2,"c":0,"a":3,"b":4}"#;
         assert_eq!(quickly(text), quickly(r#"{"a":3,"b":4,"c":0}"#));
         assert_eq!(quickly(text), slowly(text));
-        // Short lists are sorted in another way than long ones.
+        // The standard library sorts short lists with another algorithm than long ones.
         let many: Vec<String> =
             (0..300).map(|number| format!("\"{}\":{number}", number * 7 % 31)).collect();
         let text = format!("{{{}}}", many.join(","));

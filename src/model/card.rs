@@ -1,4 +1,4 @@
-//! Which card is meant: the target of everything recard does.
+//! Key of a card: the target of every decision and request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use super::UserId;
 
-/// The kind of lead that a card is for. The portal keeps separate settings for each.
+/// Type of lead that a card is for. The portal keeps separate settings for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeadCustomerType {
     /// A lead without a known contact or company; number 1 in the portal's API.
     Simple,
-    /// A lead of somebody who is a customer already; number 2 in the portal's API.
+    /// A lead of an existing customer; number 2 in the portal's API.
     Repeat,
 }
 
@@ -20,7 +20,7 @@ impl LeadCustomerType {
     /// Both types, in the order of their numbers.
     pub const ALL: [Self; 2] = [Self::Simple, Self::Repeat];
 
-    /// The number that the portal's parameter `leadCustomerType` takes: 1 or 2.
+    /// Returns the number that the portal's parameter `leadCustomerType` takes: 1 or 2.
     pub fn number(self) -> u8 {
         match self {
             Self::Simple => 1,
@@ -28,7 +28,7 @@ impl LeadCustomerType {
         }
     }
 
-    /// The word that manifests and reports use: `simple` or `repeat`.
+    /// Returns the word that manifests and reports use: `simple` or `repeat`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Simple => "simple",
@@ -57,12 +57,12 @@ impl FromStr for LeadCustomerType {
     }
 }
 
-/// Whose card: one person's own, or the one for everybody.
+/// Scope of a card: personal or common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CardScope {
-    /// The card for everybody who has not chosen a personal view; scope `C` in the portal's API.
+    /// The common card, shown to people without the personal view; scope `C` in the portal's API.
     Common,
-    /// The card that a person arranged for themselves; scope `P` in the portal's API.
+    /// The personal card of a user; scope `P` in the portal's API.
     Personal(UserId),
 }
 
@@ -74,24 +74,24 @@ pub enum CardScope {
 /// earlier versions (`personal/42/simple`) is read as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CardKey {
-    /// Whose card.
+    /// The scope.
     pub scope: CardScope,
-    /// For which kind of lead.
+    /// The type of lead.
     pub lead: LeadCustomerType,
 }
 
 impl CardKey {
-    /// The common card for a kind of lead.
+    /// Returns the key of the common card for a type of lead.
     pub fn common(lead: LeadCustomerType) -> Self {
         Self { scope: CardScope::Common, lead }
     }
 
-    /// A person's card for a kind of lead.
+    /// Returns the key of a person's card for a type of lead.
     pub fn personal(user: UserId, lead: LeadCustomerType) -> Self {
         Self { scope: CardScope::Personal(user), lead }
     }
 
-    /// The person, if it is somebody's own card.
+    /// Returns the person, if this is a personal card.
     pub fn user(self) -> Option<UserId> {
         match self.scope {
             CardScope::Common => None,
@@ -112,7 +112,7 @@ impl fmt::Display for CardKey {
     }
 }
 
-/// The text is not the text form of a [`CardKey`].
+/// Error: the text is not the text form of a [`CardKey`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", tr!("a target looks like common/lead/repeat or personal/42/lead/simple, not {what}", what = format_args!("{:?}", .0)))]
 pub struct ParseCardKeyError(String);

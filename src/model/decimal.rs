@@ -1,9 +1,9 @@
-//! Numbers as people write them: decimal digits and nothing else.
+//! Strict parser for numbers in decimal digits.
 //!
 //! A sign, a blank, a leading zero, an underscore, an exponent or a prefix such as `0x` is refused:
-//! other programs read `010` as 8, and a number that is read in two ways names two users.
+//! other programs read `010` as 8, and an ambiguous number could name two users.
 
-/// Returns the whole number that a text writes in decimal digits, if it is one that fits.
+/// Returns the whole number that a text writes in decimal digits, if it fits.
 pub fn whole(text: &str) -> Option<u64> {
     if !is_plain(text) {
         return None;
@@ -22,9 +22,9 @@ pub fn fraction(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Returns the number that a text in another notation stands for, to be suggested: with a sign,
-/// blanks, underscores, leading zeros, a prefix, an exponent or a fraction of nothing. Returns
-/// nothing for a text that is no whole number in any.
+/// Returns the number that a text in another notation stands for, as a suggestion: with a sign,
+/// blanks, underscores, leading zeros, a prefix, an exponent or a fraction of zero. Returns `None`
+/// if no notation fits.
 pub fn meant(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");
     let text = text.strip_prefix('+').unwrap_or(&text);
@@ -46,8 +46,8 @@ pub fn meant(text: &str) -> Option<u64> {
     fits.then(|| format!("{number:.0}").parse().ok()).flatten()
 }
 
-/// Returns the number that a reader of YAML 1.1 takes a text with a leading zero for, or nothing if
-/// it is not octal.
+/// Returns the number that a YAML 1.1 parser reads from a text with a leading zero, or `None` if
+/// the text is not octal.
 pub fn octal(text: &str) -> Option<u64> {
     let text = text.trim().replace('_', "");
     let digits = text.strip_prefix('+').unwrap_or(&text).strip_prefix('0')?;
@@ -56,7 +56,7 @@ pub fn octal(text: &str) -> Option<u64> {
     is_octal.then(|| u64::from_str_radix(digits, 8).ok()).flatten()
 }
 
-/// Returns whether a text is a whole number in decimal digits, however large.
+/// Returns `true` if a text is a whole number in decimal digits, however large.
 pub fn is_plain(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits && (text.len() == 1 || !text.starts_with('0'))

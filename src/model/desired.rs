@@ -1,4 +1,4 @@
-//! What people want, resolved to single targets.
+//! Desired state: the manifests, resolved to single targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{CardKey, DepartmentId, LeadCustomerType, Person, UserId};
 
-/// A place in a file that people write.
+/// Position in a file that people write.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceLocation {
     /// The file as it was named on the command line, or found in a folder named there.
@@ -26,29 +26,28 @@ impl fmt::Display for SourceLocation {
     }
 }
 
-/// When a target is reset.
+/// Condition on which a target is reset.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// Whenever it is not at its default.
+    /// On every run in which the card is customized.
     Enforce,
-    /// Once for the named generation; afterwards the person may arrange the card again.
+    /// Once for a key; afterwards the person may customize the card again.
     Once(Generation),
 }
 
-/// The name of a generation of `mode: {once: …}`: 1 to 64 letters, digits, dots, hyphens and
-/// underscores.
+/// Key of `mode: {once: …}`: 1 to 64 letters, digits, dots, hyphens and underscores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(Arc<str>);
 
 impl Generation {
-    /// Checks the form; nothing if the text does not fit.
+    /// Checks the form; returns `None` if the text does not fit.
     pub fn new(text: &str) -> Option<Self> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         let right = !text.is_empty() && text.len() <= 64 && text.bytes().all(fits);
         right.then(|| Self(text.into()))
     }
 
-    /// The name as text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -73,18 +72,18 @@ impl fmt::Display for Generation {
     }
 }
 
-/// Which words of a manifest matched a target.
+/// Selector of a manifest that matched a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Selector {
-    /// An id of a person.
+    /// The id of a person.
     Id,
     /// An e-mail address.
     Email(Arc<str>),
-    /// A department; recursive ones include those below.
+    /// A department; a recursive selector includes the departments below.
     Department {
         /// The department named.
         id: DepartmentId,
-        /// Whether the departments below count too.
+        /// `true` if the departments below count too.
         recursive: bool,
     },
     /// `all: true`.
@@ -108,27 +107,27 @@ impl fmt::Display for Selector {
     }
 }
 
-/// Where in the manifests a target comes from.
+/// Origin of a target in the manifests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// `metadata.name` of the document.
     pub manifest: Arc<str>,
     /// `metadata.reason` of the document.
     pub reason: Arc<str>,
-    /// Where the selector stands.
+    /// The position of the selector.
     pub place: SourceLocation,
     /// The selector.
     pub selector: Selector,
 }
 
-/// One target that people want at its default.
+/// One target that the manifests want at its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredTarget {
     /// The card.
     pub key: CardKey,
-    /// When it is reset.
+    /// The condition on which it is reset.
     pub mode: Mode,
-    /// Where it comes from; shared by all targets of a selector.
+    /// The origin; shared by all targets of a selector.
     pub origin: Arc<Origin>,
 }
 
@@ -211,14 +210,14 @@ impl ManifestLimits {
     }
 }
 
-/// Reason why it is not known if a selected target is excepted: a hole in the tree of departments.
+/// Gap in the department tree that leaves open if a selected target is excepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TreeGap {
     /// The department that the manifest excepts, with all below it.
     pub excepted: DepartmentId,
     /// The department of the user that may be below it.
     pub department: DepartmentId,
-    /// The place at which the way up to the root ends: `department` itself, or one above it.
+    /// The place at which the way up to the root ends: `department` itself or one above it.
     pub hole: TreeHole,
 }
 
@@ -240,10 +239,10 @@ pub struct DesiredState {
     pub people: BTreeMap<UserId, Person>,
     /// The limits on the blast radius.
     pub guards: GuardLimits,
-    /// Targets of several manifests, with the names of those beyond the one that the origin of the
-    /// target names.
+    /// Targets of several manifests, with the names of all manifests but the one in the target's
+    /// origin.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
-    /// Targets of which it is not known if the manifests except them.
+    /// Targets of which the exception is not known.
     pub gaps: BTreeMap<CardKey, TreeGap>,
 }
 

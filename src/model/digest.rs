@@ -1,4 +1,4 @@
-//! A stable digest of a canonical form.
+//! SHA-256 digest of a canonical form.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -13,17 +13,16 @@ use thiserror::Error;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of bytes.
+    /// Computes the digest of bytes.
     pub fn hash(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of what is written piece by piece, so that a long form need not be held as a
-    /// whole.
+    /// Computes the digest of a form that is written in pieces and never held as a whole.
     ///
     /// # Errors
     ///
-    /// What `write` fails with.
+    /// The error of `write`.
     pub fn hash_written<E>(
         write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
     ) -> Result<Self, E> {
@@ -32,11 +31,11 @@ impl Digest {
         Ok(Self(sum.0.finalize().into()))
     }
 
-    /// The digest of a value as `serde_json` writes it, in the order of its fields.
+    /// Computes the digest of a value as `serde_json` writes it, in the order of its fields.
     ///
     /// # Errors
     ///
-    /// If JSON cannot hold it.
+    /// If JSON cannot hold the value.
     pub fn hash_json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         Self::hash_written(|sum| {
             let mut buffered = io::BufWriter::new(sum);
@@ -45,12 +44,12 @@ impl Digest {
         })
     }
 
-    /// The 64 hexadecimal digits alone, as `sha256sum` prints them.
+    /// Returns the 64 hexadecimal digits without the prefix, as `sha256sum` prints them.
     pub fn hex(&self) -> String {
         base16ct::lower::encode_string(&self.0)
     }
 
-    /// The first twelve digits, for people to compare.
+    /// Returns the first twelve digits, short enough to compare by eye.
     pub fn short(&self) -> String {
         let mut text = self.hex();
         text.truncate(12);
@@ -58,7 +57,7 @@ impl Digest {
     }
 }
 
-/// A sum that grows with what is written.
+/// Writer that hashes its input.
 struct Sum(Sha256);
 
 impl io::Write for Sum {
@@ -84,7 +83,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The text is not the text form of a [`Digest`].
+/// Error: the text is not the text form of a [`Digest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{}", tr!("a digest is \"sha256:\" and 64 hexadecimal digits"))]
 pub struct ParseDigestError;

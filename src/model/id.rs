@@ -1,8 +1,8 @@
-//! Identifiers that cannot hold a value the portal would misread.
+//! Identifiers with a checked range.
 //!
-//! The portal never refuses an id: what it cannot read becomes the caller, or user 1, and the
-//! answer is `true` all the same. So the range is checked once, here, and a request can only be
-//! built from a checked id.
+//! The portal never refuses an id: an id that it cannot read becomes the caller or user 1, and the
+//! answer is `true` all the same. The range is therefore checked once, here, and a request can only
+//! be built from a checked id.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,25 +11,25 @@ use std::str::FromStr;
 use thiserror::Error;
 use url::Host;
 
-/// The largest id that a user of a portal can have: 2^31 - 2.
+/// Largest id that a user of a portal can have: 2^31 - 2.
 ///
 /// The portal's column is a signed 32-bit number. 2147483647 itself is left out: a `set` for any
-/// larger id is clamped to it, so that a row there may be anybody's.
+/// larger id is clamped to it, and a row there may belong to any user.
 const MAX_ID: u32 = 2_147_483_646;
 
-/// A name of the domain name system has at most this many characters.
+/// Longest name that the domain name system allows, in characters.
 const LONGEST_HOST: usize = 253;
 
-/// The port that need not be named.
+/// Port of https, which the normal form leaves out.
 const HTTPS_PORT: u16 = 443;
 
-/// Why a number or a text is no id.
+/// Error: a number or a text is not a valid id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum IdError {
     /// The number is outside of 1..=2147483646.
     #[error("{}", tr!("an id is a whole number from 1 to 2147483646"))]
     OutOfRange,
-    /// The text is empty, or has a character that cannot stand there.
+    /// The text is empty, or has a character that a host cannot have.
     #[error("{}", tr!("an address is a host name, with a port where it is not the usual one"))]
     NotAnAddress,
     /// The text is not a run id.
@@ -58,7 +58,7 @@ macro_rules! number_id {
                     .ok_or(IdError::OutOfRange)
             }
 
-            /// The number, from 1 to 2147483646.
+            /// Returns the number, from 1 to 2147483646.
             pub fn get(self) -> u32 {
                 self.0.get()
             }
@@ -95,24 +95,23 @@ number_id! {
 }
 
 impl UserId {
-    /// Usually the portal's first administrator, and whom the portal takes when it is sent an id of
-    /// a wrong type.
+    /// User 1: usually the portal's first administrator, and the user that the portal takes for an
+    /// id of a wrong type.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// An id that no user has: the last of the range. A read of its personal card shows what stands
-    /// in for everybody.
+    /// Id that no user has: the last of the range. A read of its personal card returns the common
+    /// default.
     pub const IMPOSSIBLE: Self = match NonZeroU32::new(MAX_ID) {
         Some(number) => Self(number),
         None => Self(NonZeroU32::MIN),
     };
 }
 
-/// Which portal: the normal form of its host, and the port where it is not that of https.
+/// Identity of a portal: the normal form of its host, and the port unless it is that of https.
 ///
-/// The normal form is that of web addresses: lower case, international names in ASCII (punycode),
-/// no final dot. So one portal has one name, however a manifest or a webhook spells it. It stands
-/// in manifests (`portal: company.bitrix24.com`), plan files and the store, and never holds a
-/// secret.
+/// The normal form is that of URLs: lower case, international names in ASCII (punycode), no final
+/// dot. A portal has one name, however a manifest or a webhook URL spells it. The id stands in
+/// manifests (`portal: company.bitrix24.com`), plan files and the store, and holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortalId(Box<str>);
 
@@ -121,10 +120,10 @@ impl PortalId {
     ///
     /// # Errors
     ///
-    /// If it is empty, too long, or holds what no host has.
+    /// If it is empty, too long, or not a valid host.
     pub fn new(text: &str) -> Result<Self, IdError> {
         let (host, port) = host_and_port(text).ok_or(IdError::NotAnAddress)?;
-        // In an address, `%` would begin an encoded byte.
+        // `%` begins an encoded byte in a URL.
         if host.contains('%') {
             return Err(IdError::NotAnAddress);
         }
@@ -144,13 +143,13 @@ impl PortalId {
         }
     }
 
-    /// The address as text.
+    /// Returns the host as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address as the name of a folder: everything but letters, digits, dots and hyphens
-    /// becomes `_`.
+    /// Returns the host as the name of a folder: every character but letters, digits, dots and
+    /// hyphens becomes `_`.
     pub fn folder_name(&self) -> String {
         let keep =
             |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
@@ -158,10 +157,10 @@ impl PortalId {
     }
 }
 
-/// Splits a host from its port; nothing if the port is none.
+/// Splits a host from its port; returns `None` if the port is invalid.
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.find(']') {
-        // The address of IPv6 has colons of its own.
+        // An IPv6 address has colons of its own.
         Some(end) if text.starts_with('[') => text.split_at(end.saturating_add(1)),
         _ => text.split_at(text.find(':').unwrap_or(text.len())),
     };
@@ -187,9 +186,9 @@ impl FromStr for PortalId {
     }
 }
 
-/// One run of `apply` or `restore`: the time of its start in UTC and six random hexadecimal digits.
+/// Id of one run of `apply` or `restore`: its start in UTC and six random hexadecimal digits.
 ///
-/// Sorts by time, is unique enough for one store, and can be typed.
+/// Run ids sort by time, are unique enough for one store, and are short enough to type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(Box<str>);
 
@@ -204,8 +203,9 @@ impl RunId {
         Self::from_str(&format!("{started}-{:06x}", random & 0x00ff_ffff))
     }
 
-    /// This id, or the one right behind `last` if this one would sort before it: two runs may begin
-    /// in one second, and a clock may be set back, yet the last run must be the last in the list.
+    /// Returns this id, or the one right behind `last` if this one would sort before it. Two runs
+    /// may begin in one second, and a clock may be set back, but the last run must be the last in
+    /// the list.
     #[must_use]
     pub fn behind(self, last: &Self) -> Self {
         if self > *last {
@@ -218,7 +218,7 @@ impl RunId {
             .unwrap_or(self)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,13 +1,12 @@
-//! The content of one card.
+//! Content of one card.
 //!
-//! A layout is JSON that belongs to the portal: recard never invents one, and must be able to give
-//! back every byte of what it took away. So the type keeps the text exactly as it came and derives
-//! the rest from it: a digest of the canonical form (keys sorted, numbers and texts as RFC 8785
-//! writes them), by which two layouts are compared, and an [`Outline`] of sections and fields,
-//! which is made only when somebody wants to look.
+//! A layout is JSON that belongs to the portal: recard never builds one, and must be able to write
+//! back every byte of it. The type keeps the text exactly as it came and derives the rest: a digest
+//! of the canonical form (keys sorted, numbers and strings as RFC 8785 writes them), by which two
+//! layouts are compared, and an [`Outline`] of sections and fields, which is built on demand.
 //!
-//! With its helper `canonical`, this is the one module of `model` that reads JSON, because here
-//! JSON is the matter itself and not a format of ours.
+//! Together with `canonical`, this is the only module of `model` that reads JSON: the JSON is the
+//! content itself and not a file format of recard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,15 +17,15 @@ use thiserror::Error;
 use super::Digest;
 use super::canonical::JsonNode;
 
-/// The content of one card, as the portal's `get` returned it.
+/// Content of one card, as the portal's `get` returned it.
 ///
-/// Two layouts are equal if their canonical forms are: the order of keys and the way a letter is
-/// escaped do not count; list or object, text or number, `[]` or `null` do. Usually a list of
-/// sections; older portals may hold anything, `false` and objects included, and nothing of it is
-/// lost here.
+/// Two layouts are equal if their canonical forms are equal: the order of keys and the escapes of
+/// letters do not count; list or object, text or number, `[]` or `null` do. Most layouts are lists
+/// of sections; older portals may hold any JSON, `false` and objects included, and the type keeps
+/// all of it.
 ///
-/// A clone is a pointer: most cards of a large portal have no layout, and the place for one should
-/// cost next to nothing.
+/// A clone copies a pointer, and an absent layout takes one word: most cards of a large portal have
+/// none.
 #[derive(Clone)]
 pub struct Layout(Arc<Content>);
 
@@ -37,19 +36,19 @@ struct Content {
     fields: u32,
 }
 
-/// The text is no layout.
+/// Error: the text is not a layout.
 #[derive(Debug, Error)]
 pub enum LayoutError {
     /// The text is not JSON.
     #[error("{}", tr!("the layout is not JSON"))]
     NotJson(#[source] serde_json::Error),
-    /// `null`: the portal's way to say that there is no row.
+    /// `null`: the portal's answer for a card without a row.
     #[error("{}", tr!("null is no layout, but its absence"))]
     Null,
 }
 
 impl Layout {
-    /// Takes the JSON text of a layout, byte for byte.
+    /// Parses the JSON text of a layout and keeps it byte for byte.
     ///
     /// # Errors
     ///
@@ -64,29 +63,29 @@ impl Layout {
         Ok(Self(Arc::new(Content { text: text.into(), digest, sections, fields })))
     }
 
-    /// The JSON text, byte for byte as it came.
+    /// Returns the JSON text, byte for byte as it came.
     pub fn as_json(&self) -> &str {
         &self.0.text
     }
 
-    /// The digest of the canonical form.
+    /// Returns the digest of the canonical form.
     pub fn digest(&self) -> Digest {
         self.0.digest
     }
 
-    /// How many sections the card has; 0 if it is not a list of sections.
+    /// Returns the number of sections; 0 if the layout is not a list of sections.
     pub fn sections(&self) -> u32 {
         self.0.sections
     }
 
-    /// How many fields the card shows, over all sections.
+    /// Returns the number of fields over all sections.
     pub fn fields(&self) -> u32 {
         self.0.fields
     }
 
-    /// The sections and fields, for people to look at.
+    /// Returns the sections and fields for display.
     pub fn outline(&self) -> Outline {
-        // The text was JSON when the value was made, and cannot have changed since.
+        // The constructor has parsed the text, and the text is immutable.
         serde_json::from_str(&self.0.text)
             .map(|value| Outline::from_value(&value))
             .unwrap_or_default()
@@ -102,8 +101,7 @@ impl PartialEq for Layout {
 impl Eq for Layout {}
 
 impl fmt::Debug for Layout {
-    /// Shows counts and digest. The content may hold what a company keeps to itself, and does not
-    /// belong in logs.
+    /// Writes counts and digest. The content may be confidential and does not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -115,7 +113,7 @@ impl fmt::Debug for Layout {
     }
 }
 
-/// What a layout shows, in order.
+/// Sections and fields of a layout, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     /// The sections from top to bottom.
@@ -124,26 +122,26 @@ pub struct Outline {
     pub other: Option<String>,
 }
 
-/// A section of a card: a frame with a title around fields.
+/// Section of a card: a frame with a title around fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The name that the portal knows it by.
+    /// The name in the portal's API.
     pub name: String,
     /// The title that people see.
     pub title: String,
     /// The fields from top to bottom.
     pub fields: Vec<Field>,
-    /// Everything else that the portal sent for the section: name and canonical JSON, sorted by
+    /// All other entries that the portal sent for the section: name and canonical JSON, sorted by
     /// name.
     pub other: Vec<(String, String)>,
 }
 
-/// A field of a section.
+/// Field of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The name of the lead's field.
     pub name: String,
-    /// Everything else that the portal sent for the field (`optionFlags`, `options`, …): name and
+    /// All other entries that the portal sent for the field (`optionFlags`, `options`, …): name and
     /// canonical JSON, sorted by name.
     pub other: Vec<(String, String)>,
 }
@@ -160,8 +158,8 @@ impl Outline {
     }
 }
 
-/// How many sections and fields an [`Outline`] would have, without making one: every card that is
-/// read is counted.
+/// Counts the sections and fields of an [`Outline`] without building one, because every card that
+/// is read is counted.
 fn counts(content: &JsonNode<'_>) -> (u32, u32) {
     let is_named = |item: &JsonNode<'_>| matches!(item.get("name"), Some(JsonNode::Text(_)));
     let named = |list: Option<&JsonNode<'_>>| {
@@ -209,7 +207,7 @@ impl Field {
     }
 }
 
-/// The entries that are not shown in a place of their own, sorted by name.
+/// Returns the entries without a field of their own in the outline, sorted by name.
 fn rest(
     entry: &serde_json::Map<String, Value>,
     kept_apart: impl Fn(&str, &Value) -> bool,

@@ -1,12 +1,12 @@
-//! The nouns of recard: what a person, a card, a layout and a snapshot are.
+//! Nouns of recard: person, card, layout, snapshot, outcome.
 //!
 //! Everything else speaks in these words. The module does no I/O and knows no file format. Serde is
 //! implemented for types with one stable text form alone: what people write (`manifest`), what the
 //! portal speaks (`portal`) and what recard keeps (`records`) are three families of formats that
 //! change for different reasons, and each converts to and from the types here at its own border.
 //!
-//! A value of a type in this module is right by construction: an id is in range, a layout is JSON,
-//! a target names exactly one stored row of the portal. Nobody checks again after the border.
+//! A value of a type in this module is valid by construction: an id is in range, a layout is JSON,
+//! a target names exactly one stored row of the portal. No later check repeats this.
 
 mod canonical;
 mod card;

@@ -1,44 +1,44 @@
-//! What became of one target.
+//! Final state of one target in a run.
 
 use std::fmt;
 
 use crate::i18n::Text;
 
-/// What became of one target of a run. More than done or failed: what the portal may have done
-/// without telling is neither.
+/// Final state of one target of a run. Beside success and failure there is the indeterminate state:
+/// the effect of a write is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The card was reset, and a read afterwards shows it at its default.
+    /// The card was reset, and the read-back shows it at its default.
     Reset,
-    /// The card was reset, and a read afterwards shows it at its default; but the read just before,
-    /// which tells what the reset removed, has no answer. The backup holds what the plan saw.
+    /// The card was reset, and the read-back shows it at its default; but the read just before,
+    /// which shows the removed layout, has no answer. The backup holds the layout of the plan.
     ResetUnseen,
-    /// The portal accepted the reset; nothing was read, because its reads of other people's cards
-    /// are not theirs. There is no backup.
+    /// The portal accepted the reset without a read, because its reads of other people's cards
+    /// return the caller's card. There is no backup.
     ResetBlind,
     /// The card was at its default already; nothing was sent.
     AlreadyDefault,
-    /// The card is not the one that was planned: it changed since. Nothing was sent.
+    /// The card changed since the plan. Nothing was sent.
     Changed,
-    /// The person saved between the last read and the reset. What they saved is there again, and
-    /// reads back the same: it was put back, or they have saved the very same once more, which
-    /// nobody can tell from it.
+    /// Lost update, restored: the person saved between the last read and the reset. The saved
+    /// layout is on the portal again, and the read-back equals it. recard cannot tell if it was its
+    /// own write or the same layout saved once more.
     Compensated,
-    /// The layout of the backup is on the portal again, and reads back the same.
+    /// The layout of the backup is on the portal again, and the read-back equals it.
     Restored,
-    /// The layout of the backup is on the portal again, and reads back the same; but the read just
-    /// before, which tells what was overwritten, has no answer.
+    /// The layout of the backup is on the portal again, and the read-back equals it; but the read
+    /// just before, which shows the overwritten layout, has no answer.
     RestoredUnseen,
-    /// The layout of the backup was put back, but the portal did not keep all of it. The text names
-    /// what is missing.
+    /// The layout of the backup was written, but the portal did not keep all of it. The text names
+    /// the missing parts.
     RestoredInPart(String),
-    /// The card holds a layout already that is newer than the backup; nothing was sent.
+    /// The card holds a newer layout than the backup; nothing was sent.
     NewerKept,
-    /// The person saved while the run wrote to the card, and that layout is not on the portal:
-    /// another one is, or it was overwritten three times in a row. It lies in a backup of the run,
-    /// whose digest this is, shortened.
+    /// Lost update, not restored: the person saved while the run wrote to the card, and that layout
+    /// is not on the portal. Another layout is there, or it was overwritten three times in a row.
+    /// It lies in a backup of the run; the text is its shortened digest.
     NewerInBackup(String),
-    /// The portal refused. The texts are the portal's; the code may be empty.
+    /// The portal refused the request. The texts are the portal's; the code may be empty.
     Refused {
         /// The error code.
         code: String,
@@ -47,31 +47,31 @@ pub enum Outcome {
     },
     /// The portal accepted the reset, but the card still reads as customized.
     StillCustomized,
-    /// The card was lost in the last moment and could not be put back by recard. The text says what
-    /// to do.
+    /// A saved layout was lost at the last moment and could not be restored by recard. The text
+    /// says how to restore it.
     Lost(String),
-    /// The request was sent and may have been carried out; the portal could not be asked since. The
-    /// text says why.
+    /// Indeterminate: the request was sent and may have been executed; no read has succeeded since.
+    /// The text is the reason.
     Unknown(String),
-    /// Nothing was sent, because the run stopped before. The text says why.
+    /// The run stopped before this target; nothing was sent. The text is the reason.
     NotAttempted(String),
 }
 
-/// The four sums of a report. They add up to the number of planned targets.
+/// Class of an outcome: the four sums of a report. They add up to the number of planned targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OutcomeClass {
-    /// The portal is as the plan wants it, by this run.
+    /// The run brought the card to the planned state.
     Done,
-    /// Rightly nothing was done: the card is at its default, or is not the one that was planned.
+    /// Correctly left alone: the card is at its default, or changed since the plan.
     Skipped,
-    /// Not as wanted; surely known.
+    /// Known not to be in the planned state.
     Failed,
-    /// Not known.
+    /// Indeterminate.
     Unknown,
 }
 
 impl Outcome {
-    /// Under which sum it counts.
+    /// Returns the class under which the outcome counts.
     pub fn class(&self) -> OutcomeClass {
         match self {
             Self::Reset
@@ -92,8 +92,8 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the target needs no further look. A card that changed since the plan was
-    /// rightly skipped, and still needs one.
+    /// Returns `true` if the target needs no further attention. A card that changed since the plan
+    /// was correctly skipped, and still needs attention.
     pub fn is_resolved(&self) -> bool {
         match self.class() {
             OutcomeClass::Done => true,
@@ -102,12 +102,12 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the write may have removed a layout that no read has shown.
+    /// Returns `true` if the write may have removed a layout that no read has shown.
     pub fn is_unseen(&self) -> bool {
         matches!(self, Self::ResetUnseen | Self::RestoredUnseen)
     }
 
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Reset => "reset",
@@ -167,16 +167,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// How many targets ended how.
+/// Number of targets by class of outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// As the plan wants it, by this run.
+    /// Brought to the planned state by this run.
     pub done: u32,
-    /// Rightly not touched: at its default already, or changed since the plan.
+    /// Correctly left alone: at the default already, or changed since the plan.
     pub skipped: u32,
-    /// Surely not as wanted.
+    /// Known not to be in the planned state.
     pub failed: u32,
-    /// Not known.
+    /// Indeterminate.
     pub unknown: u32,
 }
 
@@ -200,12 +200,12 @@ impl Totals {
         totals
     }
 
-    /// All targets.
+    /// Returns the number of all targets.
     pub fn planned(self) -> u32 {
         self.done + self.skipped + self.failed + self.unknown
     }
 
-    /// Whether every target is as the plan wants it.
+    /// Returns `true` if every target is in the planned state.
     pub fn is_clean(self) -> bool {
         self.failed == 0 && self.unknown == 0
     }

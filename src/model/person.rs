@@ -1,4 +1,4 @@
-//! People and departments, as far as recard looks at them.
+//! People and departments of a portal.
 
 use std::fmt;
 
@@ -11,29 +11,27 @@ pub struct Person {
     pub id: UserId,
     /// First and last name.
     pub name: PersonName,
-    /// The address they sign in with, if the webhook may see it (the right `user_brief` does not
-    /// show it).
+    /// The address for signing in, if the webhook may see it (the right `user_brief` hides it).
     pub email: Option<Box<str>>,
-    /// False for people who were dismissed.
+    /// `false` for dismissed people.
     pub active: bool,
-    /// The departments they belong to directly; empty for people without one.
+    /// The departments of the person, without those above; empty for people without one.
     pub departments: Vec<DepartmentId>,
 }
 
 impl Person {
-    /// Whether they work here: people without a department are guests of the portal, not its
-    /// employees.
+    /// Returns `true` if the person has a department; people without one are guests of the portal.
     pub fn is_employee(&self) -> bool {
         self.active && !self.departments.is_empty()
     }
 }
 
-/// A person's name for people to read; may be empty.
+/// Name of a person for display; may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonName(Box<str>);
 
 impl PersonName {
-    /// Joins first and last name, without what could disturb a terminal: control characters become
+    /// Joins first and last name; control characters, which could disturb a terminal, become
     /// blanks.
     pub fn new(first: &str, last: &str) -> Self {
         let joined = format!("{} {}", first.trim(), last.trim());
@@ -41,7 +39,7 @@ impl PersonName {
         Self(clean.trim().into())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,24 +58,24 @@ pub struct Department {
     pub id: DepartmentId,
     /// The name that people see.
     pub name: Box<str>,
-    /// The department above; none at the root.
+    /// The department above; `None` at the root.
     pub parent: Option<DepartmentId>,
 }
 
-/// Who the webhook acts as, and what its first answer gave away about the portal.
+/// Caller of the webhook, with the knowledge of the portal that its first answer gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The owner of the webhook: the caller of every request.
+    /// The user behind the webhook URL: the caller of every request.
     pub user: UserId,
-    /// Their name.
+    /// The caller's name.
     pub name: PersonName,
-    /// Whether they administer the portal. Administrators of the CRM alone are not told apart from
-    /// anybody else.
+    /// `true` if the caller administers the portal. Administrators of the CRM alone cannot be told
+    /// apart from other users.
     pub portal_admin: bool,
-    /// How many active people the portal has, guests included.
+    /// The number of active people on the portal, guests included.
     pub active_users: u32,
     /// Knowledge of the portal's release: a sign in the answers, or an earlier proof.
     pub release_sign: ReleaseSign,
-    /// Whether the answers came from an emulator that said so.
+    /// `true` if the answers came from the emulator.
     pub emulator: bool,
 }

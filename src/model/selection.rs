@@ -1,42 +1,41 @@
-//! Memory of what manifests selected, for the guard on shrinking selections.
+//! Memory of the people that manifests selected, for the guard on shrinking selections.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::UserId;
 
-/// What the manifests of a portal selected in their last runs, by the name of the manifest.
+/// Selections of a portal's manifests in their last runs, by the name of the manifest.
 ///
-/// A manifest that was renamed continues the selection of the manifest that it was before; see
-/// [`Selections::previous`].
+/// A renamed manifest continues the selection under its former name; see [`Selections::previous`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selections(BTreeMap<String, Selection>);
 
-/// What one manifest selected in its last run.
+/// Selection of one manifest in its last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Number of people.
     pub count: u32,
-    /// The people, sorted. Empty where an older version of recard kept only their number.
+    /// The people, sorted. Empty if an older version of recard wrote only their number.
     pub people: Vec<UserId>,
-    /// The file of the manifest. Empty if it was no file, or is not known.
+    /// The file of the manifest. Empty if it came from standard input or is not known.
     pub file: String,
     /// Position in time: a selection that changed later has a higher number.
     pub order: u64,
 }
 
-/// A manifest of the present run, with what it selects.
+/// Manifest of the present run, with its selection.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentSelection<'a> {
     /// The name of the manifest.
     pub manifest: &'a str,
-    /// The file; empty if it is none.
+    /// The file; empty if there is none.
     pub file: &'a str,
     /// The people, sorted.
     pub people: &'a [UserId],
 }
 
 impl Selections {
-    /// Takes selections that were kept.
+    /// Creates the value from stored selections.
     pub fn new(selections: BTreeMap<String, Selection>) -> Self {
         Self(selections)
     }
@@ -46,11 +45,12 @@ impl Selections {
         self.0.iter().map(|(name, selection)| (name.as_str(), selection))
     }
 
-    /// Returns how many people each manifest of a run selected the last time, where that is known.
+    /// Returns the number of people that each manifest of a run selected last time, where it is
+    /// known.
     ///
-    /// A manifest whose name is new continues the selection of a name that the run does not have
-    /// any more, if that one came from the same file; or if its file is gone, and at least half of
-    /// the people were selected there. `is_gone` tells the latter.
+    /// A manifest with a new name continues the selection of a name that the run no longer has, if
+    /// that one came from the same file; or if its file is gone, and at least half of the people
+    /// were selected there. `is_gone` tells if a file is gone.
     pub fn previous(
         &self,
         run: &[CurrentSelection<'_>],
@@ -77,7 +77,7 @@ impl Selections {
         run.iter().filter_map(|one| Some((one.manifest.to_owned(), previous(one)?))).collect()
     }
 
-    /// Keeps what the manifests of a run selected. Returns `false` if that was known already.
+    /// Stores the selections of a run. Returns `false` if they were stored already.
     pub fn keep(&mut self, run: &[CurrentSelection<'_>]) -> bool {
         let order = self
             .0
@@ -110,7 +110,7 @@ fn shares_half(people: &[UserId], others: &[UserId]) -> bool {
     shared > 0 && shared * 2 >= people.len()
 }
 
-/// Returns how many people the newest of some selections have together.
+/// Returns the number of distinct people in the newest of some selections.
 fn merged<'a>(selections: impl Iterator<Item = &'a Selection>) -> Option<u32> {
     let all: Vec<&Selection> = selections.collect();
     let newest = all.iter().map(|selection| selection.order).max()?;
@@ -146,8 +146,8 @@ mod tests {
         assert_eq!(previous("sales", "other.yaml", &few, false), Some(100));
         assert_eq!(previous("renamed", "sales.yaml", &others, false), Some(100));
         assert_eq!(previous("renamed", "moved.yaml", &few, true), Some(100));
-        // A second manifest beside the first one is measured by itself, and so is one of other
-        // people.
+        // A second manifest beside the first one, and one of other people, have no previous
+        // selection.
         assert_eq!(previous("second", "second.yaml", &few, false), None);
         assert_eq!(previous("second", "second.yaml", &others, true), None);
         let both = kept
@@ -162,7 +162,7 @@ mod tests {
         kept.keep(&[one("first", "a.yaml", &many)]);
         kept.keep(&[one("second", "a.yaml", &some)]);
         assert_eq!(kept.previous(&[one("third", "a.yaml", &few)], |_| false)["third"], 90);
-        // Two that became one are counted together.
+        // Two manifests that became one are counted together.
         kept.keep(&[
             one("left", "a.yaml", &people(2..52)),
             one("right", "a.yaml", &people(40..92)),

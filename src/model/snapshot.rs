@@ -1,4 +1,4 @@
-//! What was seen of the portal, holes included.
+//! Snapshot of the portal, gaps included.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use thiserror::Error;
 
 use super::{CardKey, Identity, Layout, LeadCustomerType, Observed, PortalId};
 
-/// Whether the portal's answers about other people's cards are theirs.
+/// Trust in the portal's answers to reads of other people's cards.
 ///
-/// Releases up to 24.200 answer a read of anybody's card with the caller's own, while a reset works
-/// on the person named. A backup made there is of the wrong person.
+/// Releases up to 24.200 answer a read of any card with the caller's own, while a reset works on
+/// the person named. A backup made there is of the wrong person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadTrust {
-    /// Something proves that the portal reads the card of the person named.
+    /// Evidence shows that the portal reads the card of the person named.
     Trusted(TrustEvidence),
-    /// Everything looks like a portal that answers with the caller's own card.
+    /// All signs point to a portal that answers with the caller's own card.
     NotTrusted,
-    /// Nothing seen so far tells.
+    /// No evidence either way.
     Unproven,
 }
 
@@ -32,7 +32,7 @@ impl ReadTrust {
     }
 }
 
-/// What proves that reads can be trusted.
+/// Evidence that reads can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustEvidence {
     /// `time.start` is a whole number: a release from 25.700 on.
@@ -41,9 +41,9 @@ pub enum TrustEvidence {
     NoTimeZoneOffset,
     /// `user.get` sends the selected fields alone: a release from 24.300 on.
     SelectObeyed,
-    /// A read of somebody else's card differs from the caller's own.
+    /// A read of another person's card differs from the caller's own.
     DifferingRead,
-    /// The store keeps a proof of an earlier command, and no answer of this one contradicts it.
+    /// The store keeps evidence of an earlier command, and no answer of this one contradicts it.
     KeptProof,
     /// The run that is restored or recovered recorded a proof, and no answer contradicts it.
     RunRecord,
@@ -60,7 +60,7 @@ impl TrustEvidence {
         Self::RunRecord,
     ];
 
-    /// The word for machine output and files; never changes.
+    /// Returns the stable word for machine output and files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WholeSeconds => "whole-seconds",
@@ -72,7 +72,7 @@ impl TrustEvidence {
         }
     }
 
-    /// Returns whether an answer of the portal itself showed it, and not a record of an earlier
+    /// Returns `true` if an answer of the portal itself showed it, and not a record of an earlier
     /// answer.
     pub fn is_seen(self) -> bool {
         match self {
@@ -91,7 +91,7 @@ impl fmt::Display for TrustEvidence {
     }
 }
 
-/// The text is not the word of any evidence.
+/// Error: the text is not the word of any evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0:?} is no evidence for reads")]
 pub struct ParseTrustEvidenceError(String);
@@ -119,8 +119,8 @@ pub enum ReleaseSign {
 }
 
 impl ReleaseSign {
-    /// Adds a proof of an earlier command or run. A sign in the answers of this command goes first,
-    /// an old release included.
+    /// Adds the evidence of an earlier command or run. A sign in the answers of this command takes
+    /// precedence, an old release included.
     #[must_use]
     pub fn or_earlier(self, evidence: Option<TrustEvidence>) -> Self {
         match (self, evidence) {
@@ -130,23 +130,23 @@ impl ReleaseSign {
     }
 }
 
-/// Everything that planning needs to know about the portal.
+/// Everything that the planner needs to know about the portal.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The portal.
     pub portal: PortalId,
-    /// Who looked.
+    /// The caller of the reads.
     pub caller: Identity,
-    /// Whether reads of other people's cards are theirs.
+    /// The trust in reads of other people's cards.
     pub trust: ReadTrust,
-    /// The layouts that stand in for everybody without a card of their own, where there are such.
+    /// The common defaults, where the portal has them.
     pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
-    /// What is known of each target, sorted by key, each key once.
+    /// The observation of each target, sorted by key, each key once.
     pub cards: Vec<(CardKey, Observed)>,
 }
 
 impl Snapshot {
-    /// What is known of a target; nothing if nobody asked.
+    /// Returns the observation of a target; `None` if it was not read.
     pub fn card(&self, key: CardKey) -> Option<&Observed> {
         let index = self.cards.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         self.cards.get(index).map(|(_, observed)| observed)

@@ -1,24 +1,24 @@
-//! What is known of one card.
+//! State of one card, or the reason why it is not known.
 
 use super::Layout;
 
-/// The state of one card that was read and can be believed.
+/// State of one card that was read and can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardState {
     /// The portal has no row for it.
     Default,
-    /// The portal has no row for it, but answers with the row that stands in for everybody. No
-    /// reset can remove that one, and there is nothing of this person's to remove.
+    /// The portal has no row for it, and answers with the common default. A reset cannot remove
+    /// that one, and the person has no layout to remove.
     CommonDefault,
     /// The portal has a row, with this layout.
     Customized(Layout),
 }
 
 impl CardState {
-    /// What a trusted read means, given the layout that stands in for everybody.
+    /// Returns the state that a trusted read shows, given the common default.
     ///
-    /// A person's own row that happens to equal the stand-in cannot be told from it; removing it
-    /// would change nothing that anybody sees, so it counts as inherited.
+    /// A personal row that equals the common default cannot be told from it. A reset of such a row
+    /// would change nothing visible, so it counts as the common default.
     pub fn from_read(read: Option<Layout>, common_default: Option<&Layout>) -> Self {
         match read {
             None => Self::Default,
@@ -27,7 +27,7 @@ impl CardState {
         }
     }
 
-    /// Whether there is nothing to reset.
+    /// Returns `true` if there is nothing to reset.
     pub fn is_default(&self) -> bool {
         match self {
             Self::Default | Self::CommonDefault => true,
@@ -35,7 +35,7 @@ impl CardState {
         }
     }
 
-    /// The layout that a reset would remove.
+    /// Returns the layout that a reset would remove.
     pub fn layout(&self) -> Option<&Layout> {
         match self {
             Self::Default | Self::CommonDefault => None,
@@ -44,16 +44,16 @@ impl CardState {
     }
 }
 
-/// What a snapshot says about one card: a state, or why there is none.
+/// Observation of one card in a snapshot: a state, or the reason for its absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
-    /// It was read and can be believed.
+    /// The card was read and the answer can be trusted.
     Known(CardState),
-    /// It could not be read, or the answer cannot be believed.
+    /// The card could not be read, or the answer cannot be trusted.
     Unreadable(UnreadableReason),
 }
 
-/// Why a card's state is not known.
+/// Reason why a card's state is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnreadableReason {
     /// The portal refused the read. The texts are the portal's; the code may be empty.
@@ -66,9 +66,9 @@ pub enum UnreadableReason {
     /// The portal answers reads of other people's cards with the caller's own (releases up to
     /// 24.200).
     ReadsNotTrusted,
-    /// The read was empty, and nothing proves that the portal reads the named person's card and not
-    /// the caller's.
+    /// The read was empty, and no evidence shows that the portal reads the named person's card and
+    /// not the caller's.
     ReadsUnproven,
-    /// The portal was asked but gave no usable answer.
+    /// The portal gave no usable answer.
     NoAnswer(String),
 }

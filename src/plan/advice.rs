@@ -1,5 +1,5 @@
-//! What would allow a plan that a guard blocks: the complete lines for the manifests, or the flag
-//! that is the limit.
+//! Advice for a plan that a guard blocks: the complete lines for the manifests, or the flag that is
+//! the limit.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,38 +8,38 @@ use std::sync::Arc;
 use super::guard::{GuardReport, LimitSource, Violation, ViolationKind, count};
 use crate::model::ManifestLimits;
 
-/// What would allow a plan that a guard blocks.
+/// Advice for a plan that a guard blocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// Lines to be put under `spec`.
     Lines {
         /// The complete block, or one for each manifest below a comment that names it.
         lines: String,
-        /// Whether they take the place of lines that are there.
+        /// The block in the manifest that the lines replace.
         replace: Replaces,
     },
     /// A limit of the command line.
     Flag {
-        /// The limit.
+        /// The value of the flag.
         limit: u32,
-        /// The people hit.
+        /// The number of people affected.
         people: u32,
     },
-    /// A protected person is to be left out.
+    /// A protected person has to be left out.
     LeaveOut,
 }
 
-/// Whether a block of lines takes the place of one that is there.
+/// Block of a manifest that a block of lines replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaces {
-    /// There is none.
+    /// No block: the manifest has none.
     Nothing,
-    /// `guards` is there, and what it holds stands in the lines again.
+    /// The block `guards`; its present content is repeated in the lines.
     Guards,
 }
 
 impl GuardReport {
-    /// Returns what would allow exactly what the plan does; empty if no guard stands against it.
+    /// Returns the advice that would allow exactly this plan; empty if no guard blocks it.
     pub fn advice(&self) -> Vec<Advice> {
         let mut advice = Vec::new();
         if self
@@ -62,8 +62,8 @@ impl GuardReport {
         advice
     }
 
-    /// Returns the lines that would allow what the plan does, to be put under `spec` of a manifest;
-    /// nothing if no line can.
+    /// Returns the lines that would allow the plan, to be put under `spec` of a manifest; `None` if
+    /// no line can.
     pub fn acknowledgement(&self) -> Option<String> {
         self.advice().into_iter().find_map(|advice| match advice {
             Advice::Lines { lines, .. } => Some(lines),
@@ -155,7 +155,7 @@ fn block(limits: &ManifestLimits) -> String {
 }
 
 impl Advice {
-    /// Returns the lines for manifests; none if the advice has no such lines.
+    /// Returns the lines for manifests; empty if the advice has no such lines.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         match self {
             Self::Lines { lines, .. } => lines.as_str(),
@@ -166,7 +166,7 @@ impl Advice {
 }
 
 impl fmt::Display for Advice {
-    /// The sentence in front of the lines, or the advice as a whole.
+    /// Writes the sentence in front of the lines, or the advice as a whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
             Self::Lines { replace: Replaces::Nothing, .. } => {

@@ -1,24 +1,25 @@
-//! The right to apply a plan, as a value.
+//! Approval: the right to apply a plan, as a value.
 
 use super::{GuardReport, Plan, PlanDefect};
 
-/// A plan that may be applied: the checker found nothing, and every guard holds or is acknowledged.
+/// Plan that may be applied: the verifier found no defect, and every guard holds or is
+/// acknowledged.
 ///
-/// There is no other way to make one, and `apply` takes nothing else.
+/// [`ApprovedPlan::new`] is the only constructor, and `apply` takes no other plan.
 #[derive(Clone, Copy, Debug)]
 pub struct ApprovedPlan<'a>(&'a Plan);
 
-/// Why a plan may not be applied.
+/// Reason why a plan may not be applied.
 #[derive(Clone, Debug)]
 pub enum NotApproved {
-    /// A guard stands against it.
+    /// A guard blocks it.
     Guards(Box<GuardReport>),
-    /// The checker found a fault: a bug in recard.
+    /// The verifier found a defect: a bug in recard.
     Faulty(Vec<PlanDefect>),
 }
 
 impl<'a> ApprovedPlan<'a> {
-    /// Approves a plan, given what the checker found.
+    /// Approves a plan, given the defects that the verifier found.
     pub fn new(plan: &'a Plan, findings: Vec<PlanDefect>) -> Result<Self, NotApproved> {
         if !findings.is_empty() {
             return Err(NotApproved::Faulty(findings));
@@ -29,7 +30,7 @@ impl<'a> ApprovedPlan<'a> {
         Ok(Self(plan))
     }
 
-    /// The plan.
+    /// Returns the plan.
     pub fn plan(self) -> &'a Plan {
         self.0
     }

@@ -5,54 +5,53 @@ use std::fmt;
 use crate::i18n::Text;
 use crate::model::{Generation, Layout, TreeGap, TreeHole, UnreadableReason};
 
-/// What is to happen with one target.
+/// Decision about one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing.
+    /// Keep the card.
     Keep(KeepReason),
-    /// A reset.
+    /// Reset the card.
     Reset(Removal),
-    /// Nothing, because it cannot be decided or must not be done now.
+    /// Hold the card: no decision is possible, or the reset must not happen now.
     Hold(HoldReason),
 }
 
-/// Why nothing is to be done.
+/// Reason to keep a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeepReason {
     /// The portal has no row for the card.
     AtDefault,
-    /// The portal answers with the row that stands in for everybody; there is nothing of this
-    /// person's.
+    /// The portal answers with the common default; the person has no layout of their own.
     CommonDefault,
-    /// The card had its reset for this generation, and is at its default.
+    /// The card had its reset for this once key, and is at its default.
     AlreadyReset(Generation),
-    /// The card had its reset for this generation, and somebody has arranged it anew since.
+    /// The card had its reset for this once key, and was customized again since.
     CustomizedAgain(Generation),
 }
 
-/// What a reset removes.
+/// Content that a reset removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// This layout.
     Layout(Layout),
-    /// Nobody knows: the portal's reads cannot be trusted, and the run was told to reset without
+    /// Unknown content: the portal's reads cannot be trusted, and the run was told to reset without
     /// reading.
     Unread,
 }
 
-/// Why a target is held.
+/// Reason to hold a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HoldReason {
     /// Its state is not known.
     Unreadable(UnreadableReason),
-    /// The snapshot has no word of it.
+    /// The snapshot has no observation of it.
     NotSeen,
-    /// It is not known if the manifest excepts the person: the tree of departments has a hole.
+    /// The department tree has a gap, and the manifest may except the person.
     TreeGap(TreeGap),
 }
 
 impl Decision {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Keep(_) => "keep",
@@ -61,7 +60,7 @@ impl Decision {
         }
     }
 
-    /// The reason as a word for machine output; never changes.
+    /// Returns the reason as a stable word for machine output.
     pub fn reason_str(&self) -> &'static str {
         match self {
             Self::Keep(reason) => reason.as_str(),
@@ -70,7 +69,7 @@ impl Decision {
         }
     }
 
-    /// The layout that would be lost, if there is one and it is known.
+    /// Returns the layout that would be lost, if there is one and it is known.
     pub fn layout(&self) -> Option<&Layout> {
         match self {
             Self::Reset(Removal::Layout(layout)) => Some(layout),
@@ -80,7 +79,7 @@ impl Decision {
 }
 
 impl KeepReason {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::AtDefault => "at-default",
@@ -92,7 +91,7 @@ impl KeepReason {
 }
 
 impl Removal {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Layout(_) => "customized",
@@ -102,7 +101,7 @@ impl Removal {
 }
 
 impl HoldReason {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unreadable(UnreadableReason::Refused { .. }) => "read-refused",
@@ -116,7 +115,7 @@ impl HoldReason {
 }
 
 impl fmt::Display for Decision {
-    /// The reason, for people.
+    /// Writes the reason for display.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Keep(reason) => reason.fmt(f),

@@ -1,7 +1,7 @@
-//! Layouts as text, and what lies between two of them.
+//! Layouts as text, and the diff of two of them.
 //!
-//! The text is canonical: equal layouts give equal text, whatever order their keys came in, so that
-//! a diff shows only what somebody would see on the screen, and nothing that is mere notation.
+//! The text is canonical: equal layouts give equal text, whatever the order of their keys. A diff
+//! shows only visible changes, and none of notation.
 
 use std::fmt::Write as _;
 
@@ -12,35 +12,35 @@ use similar::{ChangeTag, group_diff_ops};
 use crate::diagnostic::strip_controls;
 use crate::model::{Layout, Outline};
 
-/// How many unchanged lines stand around a change.
+/// Number of unchanged lines around a change.
 const CONTEXT: usize = 3;
 
 /// One line of a diff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffLine {
-    /// Whether it goes, comes or stays.
+    /// The kind of change.
     pub change: LineChange,
     /// The line without its end.
     pub text: String,
 }
 
-/// What happens to a line.
+/// Kind of change of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineChange {
-    /// It stays.
+    /// The line stays.
     Same,
-    /// It is lost.
+    /// The line is removed.
     Removed,
-    /// It comes.
+    /// The line is added.
     Added,
-    /// Lines that stay are left out here; the text tells the place, as in a unified diff.
+    /// Unchanged lines are left out here; the text is the position, as in a unified diff.
     Gap,
 }
 
-/// A layout as lines: a section a line, its fields below it, indented; flags and options behind
-/// their field.
+/// Returns a layout as lines: one line a section, its fields indented below it, flags and options
+/// behind their field.
 ///
-/// No layout gives no lines.
+/// `None` gives no lines.
 pub fn text(layout: Option<&Layout>) -> String {
     let mut text = String::new();
     let Some(layout) = layout else { return text };
@@ -71,13 +71,13 @@ fn attributes(text: &mut String, attributes: &[(String, String)]) {
     text.push('\n');
 }
 
-/// The unified diff from one layout to another; empty if they are equal.
+/// Returns the unified diff from one layout to another; empty if they are equal.
 pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let (before, after) = (text(before), text(after));
     let before: Vec<&str> = before.lines().collect();
     let after: Vec<&str> = after.lines().collect();
-    // One algorithm by name: `TextDiff` chooses at run time among all that there are, and would
-    // bring them into the program.
+    // One algorithm by name: `TextDiff` chooses at run time and would link all of them into the
+    // program.
     let mut found = Compact::new(Replace::new(Capture::new()), before.as_slice(), after.as_slice());
     let Ok(()) = myers::diff(
         &mut found,
@@ -107,8 +107,7 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
 }
 
 impl LineChange {
-    /// The sign at the beginning of the line in a unified diff; none for the line that tells the
-    /// place.
+    /// Returns the sign at the beginning of the line in a unified diff; empty for a position line.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Same => " ",

@@ -1,8 +1,8 @@
-//! Drift: what differs from the manifests although nobody planned it, told apart by kind.
+//! Drift: differences from the manifests that no plan made, by kind.
 //!
-//! Pure, like everything in `plan`. Drift is read off a plan, so that `drift` can never disagree
-//! with what `apply` would do. It has a fingerprint: the same drift has the same one, whenever and
-//! by whomever it is looked at, so that a scheduler can keep one alert, and close it.
+//! Pure, like all of `plan`. Drift is derived from a plan, so `drift` and `apply` always agree. It
+//! has a fingerprint that does not depend on time or caller, so that a scheduler can keep one alert
+//! and close it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,53 +12,53 @@ use super::{Decision, OnceState, Plan, PlannedTarget};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::model::{CardKey, Digest, Generation, Origin, PortalId};
 
-/// Everything that drifted.
+/// All drift of a portal.
 #[derive(Clone, Debug)]
 pub struct Drift {
     /// The portal.
     portal: PortalId,
     /// The cards, sorted.
     pub cards: Vec<DriftedCard>,
-    /// People and departments that the manifests name and the portal no longer has.
+    /// People and departments in the manifests that the portal no longer has.
     pub gone: Vec<Diagnostic>,
-    /// How many targets are as the manifests want.
+    /// The number of targets that match the manifests.
     pub settled: u32,
 }
 
-/// One card that is not as the manifests want, or that somebody should know about.
+/// One card that differs from the manifests or needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriftedCard {
     /// The card.
     pub key: CardKey,
-    /// What happened.
+    /// The kind of drift.
     pub kind: DriftKind,
-    /// The generation, in mode `once`.
+    /// The once key, in mode `once`.
     pub generation: Option<Generation>,
-    /// Where in the manifests it comes from.
+    /// The origin in the manifests.
     pub origin: Arc<Origin>,
 }
 
-/// What happened to a card.
+/// Kind of drift of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriftKind {
-    /// Mode `enforce`: somebody has arranged it.
+    /// Mode `enforce`: the card is customized.
     Customized,
-    /// Mode `once`: it has not had its reset, and neither has anybody else's card of that kind.
+    /// Mode `once`: the card has not had its reset, and neither has any other card of that kind.
     NotYetReset,
-    /// Mode `once`: others had their reset; this person came into the selection later, or arranged
-    /// the card in between.
+    /// Mode `once`: other cards had their reset; this person came into the selection later, or
+    /// customized the card in between.
     NewInGroup,
-    /// The person was dismissed, and their card is still there.
+    /// The person was dismissed, and their card still exists.
     Dismissed,
-    /// It cannot be read, or the read cannot be believed.
+    /// The card cannot be read, or the read cannot be trusted.
     OutOfReach,
-    /// Mode `once`: it had its reset, and somebody has arranged it since. That is allowed, and no
-    /// reason for an alert.
+    /// Mode `once`: the card had its reset and was customized since. That is allowed and raises no
+    /// alert.
     CustomizedAgain,
 }
 
 impl DriftKind {
-    /// All kinds, those that need somebody first.
+    /// All kinds, those that need attention first.
     pub const ALL: [Self; 6] = [
         Self::Customized,
         Self::NotYetReset,
@@ -68,7 +68,7 @@ impl DriftKind {
         Self::CustomizedAgain,
     ];
 
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Customized => "customized",
@@ -80,7 +80,7 @@ impl DriftKind {
         }
     }
 
-    /// The kind of a card in mode `once`; nothing if it is as it should be.
+    /// Returns the kind of a card in mode `once`; `None` if the card is as it should be.
     fn from_once_state(state: OnceState) -> Option<Self> {
         match state {
             OnceState::NotYetReset => Some(Self::NotYetReset),
@@ -92,7 +92,7 @@ impl DriftKind {
         }
     }
 
-    /// Whether it is drift, and not only worth knowing.
+    /// Returns `true` if the kind is drift and not only a notice.
     pub fn is_pending(self) -> bool {
         match self {
             Self::Customized
@@ -119,8 +119,8 @@ impl fmt::Display for DriftKind {
 }
 
 impl Drift {
-    /// Whether a problem with the manifests means that the portal has changed under them: somebody
-    /// or something that they name is no longer there.
+    /// Returns `true` if a problem with the manifests means that the portal has changed: a named
+    /// person or department no longer exists.
     pub fn is_gone(problem: &Diagnostic) -> bool {
         matches!(
             problem.code,
@@ -133,7 +133,7 @@ impl Drift {
         )
     }
 
-    /// Reads drift off a plan; `gone` is what [`Drift::is_gone`].
+    /// Derives drift from a plan; `gone` holds the problems for which [`Drift::is_gone`] is true.
     pub fn from_plan(plan: &Plan, gone: Vec<Diagnostic>) -> Self {
         let kind = |target: &PlannedTarget| match (&target.decision, target.once) {
             (_, Some(state)) => DriftKind::from_once_state(state),
@@ -154,27 +154,27 @@ impl Drift {
         Self { portal: plan.portal.clone(), cards, gone, settled }
     }
 
-    /// The cards that are drift.
+    /// Iterates over the cards that count as drift.
     pub fn pending(&self) -> impl Iterator<Item = &DriftedCard> {
         self.cards.iter().filter(|card| card.kind.is_pending())
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there is no drift.
     pub fn is_none(&self) -> bool {
         self.gone.is_empty() && self.pending().next().is_none()
     }
 
-    /// How many cards are of a kind.
+    /// Counts the cards of a kind.
     pub fn count(&self, kind: DriftKind) -> u32 {
         u32::try_from(self.cards.iter().filter(|card| card.kind == kind).count())
             .unwrap_or(u32::MAX)
     }
 
-    /// The fingerprint of what is pending; nothing if nothing is.
+    /// Returns the fingerprint of the pending drift; `None` without drift.
     ///
-    /// It covers the portal, the cards, and how each drifted. It does not cover what a card holds,
-    /// lines of manifests, names or time: whoever arranges a drifted card once more, or adds a
-    /// comment to a manifest, makes no new drift.
+    /// It covers the portal, the cards, and the kind of drift of each. It does not cover the
+    /// content of a card, lines of manifests, names or time: another save of a drifted card, or a
+    /// new comment in a manifest, is the same drift.
     pub fn fingerprint(&self) -> Option<Digest> {
         if self.is_none() {
             return None;

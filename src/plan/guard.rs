@@ -1,9 +1,8 @@
-//! The guards: limits on how much a run may remove, whatever the manifests select.
+//! Guards: limits on the blast radius of a run, whatever the manifests select.
 //!
-//! A guard never blocks a plan. It says what it found and which lines in a manifest would allow
-//! exactly that; a plan with a breach cannot become an [`super::ApprovedPlan`]. There is no general
-//! way around them, on purpose: a switch that turns all guards off is switched on once and stays
-//! on.
+//! A guard reports its findings and the lines in a manifest that would allow exactly this plan; a
+//! plan with a violation cannot become an [`super::ApprovedPlan`]. There is no switch that turns
+//! all guards off: once set in a pipeline, it would stay set.
 //!
 //! Limits and acknowledgements belong to the manifest that states them. Each manifest's own count
 //! is measured against its own limits and acknowledgements; the count of the run is measured
@@ -16,67 +15,68 @@ use std::sync::Arc;
 
 use crate::model::{GuardLimits, LeadCustomerType, ManifestLimits, UserId};
 
-/// Below this many people the share of the portal does not count: in a company of thirty, four are
-/// a normal change.
+/// Number of people below which the share of the portal does not count: in a company of thirty,
+/// four are a normal change.
 const FEW_PEOPLE: u32 = 10;
 
-/// A selection may shrink by this share from one run to the next, in percent.
+/// Share by which a selection may shrink from one run to the next, in percent.
 const MAX_SHRINK_PERCENT: u32 = 20;
 
-/// How many people and cards a plan hits. What the guards look at.
+/// Blast radius of a plan: the people and cards that the guards measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impact {
     /// The people who would lose at least one card, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
     pub common: BTreeSet<LeadCustomerType>,
-    /// What each manifest contributes, by its name.
+    /// The contribution of each manifest, by its name.
     pub manifests: BTreeMap<Arc<str>, ManifestImpact>,
-    /// How many people each manifest selected in its last run on this portal, if that is known.
+    /// The number of people that each manifest selected in its last run on this portal, where it is
+    /// known.
     pub previous_selections: BTreeMap<Arc<str>, u32>,
     /// Active users of the portal, guests included.
     pub active_users: u32,
-    /// Employees of the portal: active users with a department. None if they were not counted; a
-    /// share that counts is then too large.
+    /// Employees of the portal: active users with a department. `None` if they were not counted;
+    /// any share that counts is then too large.
     pub employees: Option<u32>,
-    /// Whose webhook it is.
+    /// The user behind the webhook URL.
     pub caller: UserId,
 }
 
-/// How many people and cards one manifest hits.
+/// Blast radius of one manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManifestImpact {
     /// The people who would lose at least one card that the manifest selects, by id.
     pub people: Vec<UserId>,
     /// The common cards that would be lost.
     pub common: BTreeSet<LeadCustomerType>,
-    /// The people whom the manifest selects, whether anything is to be done for them or not, by id.
+    /// The people whom the manifest selects, by id, unchanged ones included.
     pub selected: Vec<UserId>,
 }
 
-/// What the guards say about a plan.
+/// Findings of the guards about a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardReport {
-    /// What was measured.
+    /// The measured blast radius.
     pub impact: Impact,
-    /// The limits that it was measured against.
+    /// The limits of the measurement.
     pub limits: GuardLimits,
-    /// What stands against the plan; empty if it may be applied.
+    /// The violations that block the plan; empty if it may be applied.
     pub violations: Vec<Violation>,
-    /// What would stand against it, had a manifest not acknowledged it.
+    /// The violations that a manifest acknowledges.
     pub acknowledged: Vec<Violation>,
 }
 
-/// One limit that a plan breaks.
+/// One limit that a plan violates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where the limit comes from.
+    /// The source of the limit.
     pub source: LimitSource,
-    /// What was found.
+    /// The kind of violation.
     pub kind: ViolationKind,
 }
 
-/// Where a limit comes from.
+/// Source of a limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LimitSource {
     /// The only manifest of the run.
@@ -89,19 +89,19 @@ pub enum LimitSource {
     CommandLine,
 }
 
-/// What a guard found.
+/// Kind of violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ViolationKind {
     /// More people than `maxUsers` allows.
     TooManyPeople {
-        /// The people hit.
+        /// The number of people affected.
         people: u32,
         /// The limit.
         limit: u32,
     },
     /// A larger share of the employees than `maxPercentOfUsers` allows.
     TooLargeShare {
-        /// The people hit.
+        /// The number of people affected.
         people: u32,
         /// The employees of the portal.
         employees: u32,
@@ -110,12 +110,12 @@ pub enum ViolationKind {
     },
     /// A common card.
     CommonCard(LeadCustomerType),
-    /// A card of somebody who is not to be hit by mistake.
+    /// A card of a person who is easily reset by mistake.
     SpecialPerson(UserId, SpecialPerson),
-    /// A card of a protected person. Nothing lifts this.
+    /// A card of a protected person. No acknowledgement lifts this.
     Protected(UserId),
-    /// A manifest selects far fewer people than in its last run: a department or a filter may have
-    /// gone wrong.
+    /// A manifest selects far fewer people than in its last run: a department or a filter may be
+    /// wrong.
     Shrunk {
         /// The people selected now.
         now: u32,
@@ -124,16 +124,16 @@ pub enum ViolationKind {
     },
 }
 
-/// Why a person is special.
+/// Reason why a person is special.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpecialPerson {
-    /// User 1: whom the portal takes when an id goes wrong.
+    /// User 1: the user that the portal takes for an invalid id.
     FirstUser,
-    /// The owner of the webhook: whom the portal takes when an id is lost.
+    /// The caller: the user that the portal takes for a missing id.
     Caller,
 }
 
-/// Breaches, each with whether it is acknowledged.
+/// Violations, each with `true` if it is acknowledged.
 type MeasuredViolations = Vec<(Violation, bool)>;
 
 /// Measures a plan against the limits.
@@ -185,7 +185,7 @@ pub(super) fn report(impact: Impact, limits: &GuardLimits) -> GuardReport {
     }
 }
 
-/// A manifest of the run: what it allows, and what it hits.
+/// Manifest of the run with its limits and its blast radius.
 struct Party<'a> {
     source: LimitSource,
     limits: &'a ManifestLimits,
@@ -202,12 +202,13 @@ impl Party<'_> {
         self.limits.acknowledged_users.is_some_and(|number| self.people() <= number)
     }
 
-    /// Returns `true` if the limit counts for the run: it is stated, or the manifest hits people.
+    /// Returns `true` if the limit counts for the run: it is stated, or the manifest affects
+    /// people.
     fn counts(&self, stated: bool) -> bool {
         stated || self.people() > 0
     }
 
-    /// Measures what the manifest hits against its own limits.
+    /// Measures the targets of the manifest against its own limits.
     fn find(&self, run: &Impact, found: &mut MeasuredViolations) {
         let mut add = |kind, acknowledged| {
             found.push((Violation { source: self.source.clone(), kind }, acknowledged));
@@ -244,7 +245,7 @@ impl Party<'_> {
     }
 }
 
-/// Measures what several manifests hit together against the smallest of their limits.
+/// Measures the targets of several manifests together against the smallest of their limits.
 fn together(parties: &[Party<'_>], run: &Impact, found: &mut MeasuredViolations) {
     let contributing: Vec<&Party<'_>> = parties.iter().filter(|party| party.people() > 0).collect();
     let acknowledged = contributing.iter().all(|party| party.acknowledges_people());
@@ -253,7 +254,7 @@ fn together(parties: &[Party<'_>], run: &Impact, found: &mut MeasuredViolations)
     let least = parties.iter().filter(counting).map(|party| party.limits.people()).min();
     let counting = |party: &&Party<'_>| party.counts(party.limits.max_percent_of_users.is_some());
     let least_percent = parties.iter().filter(counting).map(|party| party.limits.percent()).min();
-    // What one manifest hits alone was measured against its own limits already.
+    // The targets of a single manifest were measured against its own limits already.
     let alone = match contributing.as_slice() {
         [one] => Some(one.limits),
         _ => None,
@@ -300,14 +301,14 @@ impl GuardReport {
         report(Impact { employees: Some(employees), ..self.impact }, &self.limits)
     }
 
-    /// Whether nothing stands against the plan.
+    /// Returns `true` if no guard blocks the plan.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }
 }
 
 impl Violation {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(&self) -> &'static str {
         match self.kind {
             ViolationKind::TooManyPeople { .. } => "too-many-people",

@@ -1,12 +1,13 @@
-//! The decisions: what to keep, what to reset, what to hold, and why.
+//! Decisions: keep, reset or hold, each with its reason.
 //!
-//! Pure. [`plan`] takes what people want, what was seen and the rules, and returns a value; it asks
-//! nobody, knows no clock and no chance, and cannot fail: what cannot be decided is a decision too,
-//! [`Decision::Hold`]. Every target gets one, so that "why is nothing happening?" has an answer.
+//! Pure: [`plan`] takes the desired state, the snapshot and the policy, and returns a value. It
+//! does no I/O, reads no clock, uses no randomness and cannot fail: a target without a possible
+//! decision is [`Decision::Hold`]. Every target gets a decision, so that "why does nothing happen?"
+//! has an answer.
 //!
-//! Beside the planner stand a checker, which looks at a plan with other code and other eyes
-//! ([`verify_plan()`]), the guards, which measure how many people a plan hits ([`GuardReport`]), and the
-//! approval, without which nobody can apply ([`ApprovedPlan`]).
+//! Beside the planner stand the verifier, which checks a plan with independent code
+//! ([`verify_plan()`]), the guards, which measure the blast radius ([`GuardReport`]), and the
+//! approval, without which no plan can be applied ([`ApprovedPlan`]).
 
 mod advice;
 mod approval;

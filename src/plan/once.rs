@@ -1,9 +1,8 @@
-//! How a card stands in mode `once`: five ways to need somebody's eyes, and one to need nothing.
+//! State of a card in mode `once`.
 //!
-//! A plan says *reset*, *keep* or *hold*, which is not the whole answer for a reset that is to
-//! happen once: whoever reviews it wants to know whether a reset is the one that was announced, or
-//! that of somebody who came later. The state is decided together with the decision, from the same
-//! ledger, and [`Drift`](super::Drift) only repeats it.
+//! A plan says *reset*, *keep* or *hold*. A reviewer of a `once` run also needs to know if a reset
+//! is the announced one, or that of a person who came later. The state is decided together with the
+//! decision, from the same ledger; [`Drift`](super::Drift) repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,26 +10,26 @@ use std::fmt;
 use super::{Decision, KeepReason, PlannedTarget, Policy};
 use crate::model::{CardKey, Generation, LeadCustomerType};
 
-/// How a card of mode `once` stands.
+/// State of a card in mode `once`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnceState {
-    /// It has not had its reset, and neither has anybody else's card of that kind.
+    /// The card has not had its reset, and neither has any other card of that kind.
     NotYetReset,
-    /// Others had their reset; this person came into the selection later, or arranged the card in
-    /// between.
+    /// Other cards had their reset; this person came into the selection later, or customized the
+    /// card in between.
     NewInGroup,
-    /// It has not had its reset, and the person was dismissed.
+    /// The card has not had its reset, and the person was dismissed.
     Dismissed,
-    /// It cannot be read, or the read cannot be believed.
+    /// The card cannot be read, or the read cannot be trusted.
     OutOfReach,
-    /// It had its reset, and somebody has arranged it since. That is allowed.
+    /// The card had its reset and was customized since. That is allowed.
     CustomizedAgain,
-    /// It is at its default, or had its reset and stayed so.
+    /// The card is at its default, or had its reset and stayed so.
     Done,
 }
 
 impl OnceState {
-    /// All states, those that need somebody first.
+    /// All states, those that need attention first.
     pub const ALL: [Self; 6] = [
         Self::NotYetReset,
         Self::NewInGroup,
@@ -40,8 +39,7 @@ impl OnceState {
         Self::Done,
     ];
 
-    /// The word for machine output; never changes. The words of drift are the same for the same
-    /// thing.
+    /// Returns the stable word for machine output. Drift uses the same words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotYetReset => "not-yet-reset",
@@ -53,8 +51,8 @@ impl OnceState {
         }
     }
 
-    /// How many of these targets are in which state, for each generation. The sums of a generation
-    /// add up to its targets; states without a target are left out.
+    /// Counts the targets of each once key by state. The sums of a key add up to its targets;
+    /// states without a target are left out.
     pub fn count<'a>(
         targets: impl IntoIterator<Item = &'a PlannedTarget>,
     ) -> BTreeMap<Generation, BTreeMap<Self, u32>> {
@@ -81,11 +79,11 @@ impl fmt::Display for OnceState {
     }
 }
 
-/// Which generations have reached which kinds of cards already. One mark is enough.
+/// Groups of cards that each once key has reached. One mark is enough.
 pub(super) struct ReachedGenerations<'a>(BTreeSet<(&'a Generation, CardGroup)>);
 
 impl<'a> ReachedGenerations<'a> {
-    /// Reads it off the ledger.
+    /// Derives the groups from the ledger.
     pub(super) fn from_policy(policy: &'a Policy) -> Self {
         Self(
             policy
@@ -96,7 +94,7 @@ impl<'a> ReachedGenerations<'a> {
         )
     }
 
-    /// How a card stands, by its decision.
+    /// Returns the state of a card, given its decision.
     pub(super) fn state(
         &self,
         generation: &Generation,
@@ -124,15 +122,15 @@ impl<'a> ReachedGenerations<'a> {
     }
 }
 
-/// Whether a card's person is still there. A common card is nobody's, and always there.
+/// Account status of a card's person. A common card counts as active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AccountStatus {
     Active,
     Dismissed,
 }
 
-/// Personal or common, and for which kind of lead: a generation reaches each of these groups by
-/// itself.
+/// Group of cards, personal or common, for a type of lead. A once key reaches each group
+/// separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CardGroup(bool, LeadCustomerType);
 
@@ -171,7 +169,7 @@ mod tests {
         Observed::Known(CardState::Customized(layout()))
     }
 
-    /// A plan for cards in a mode, with some of them marked in the ledger and some of their people
+    /// Plans cards in a mode, with some of them marked in the ledger and some of their people
     /// dismissed.
     fn planned(
         cards: &[(CardKey, Observed)],
@@ -236,8 +234,7 @@ mod tests {
         made.targets.iter().map(|target| target.once.unwrap()).collect()
     }
 
-    /// Cards that their owners have arranged, one that is at its default, and one that cannot be
-    /// read.
+    /// Returns customized cards, one at its default, and one that cannot be read.
     fn a_group() -> [(CardKey, Observed); 5] {
         [
             (simple(2), customized()),
@@ -284,7 +281,7 @@ mod tests {
         for marked in [vec![], vec![simple(3)]] {
             assert_eq!(once(&[(simple(2), customized())], &marked, &[2]), [OnceState::Dismissed]);
         }
-        // Whose card is done needs nobody, whether they are still there or not.
+        // A finished card needs no attention, dismissed person or not.
         assert_eq!(
             once(&[(simple(2), Observed::Known(CardState::Default))], &[], &[2]),
             [OnceState::Done]

@@ -1,4 +1,4 @@
-//! The planner.
+//! Planner: one decision a target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,70 +14,70 @@ use crate::model::{
     UnreadableReason, UserId,
 };
 
-/// Whether cards that cannot be read may be reset all the same.
+/// Permission to reset cards that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlindReset {
-    /// No: they are held.
+    /// Unreadable cards are held.
     #[default]
     Never,
-    /// Yes, where the portal is of a release whose reads cannot be trusted. There will be no backup
-    /// of them.
+    /// Unreadable cards are reset where the portal's release is one whose reads cannot be trusted.
+    /// There will be no backup of them.
     Allowed,
 }
 
-/// The rules of a run that do not stand in a manifest.
+/// Rules of a run that do not stand in a manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Whether unreadable cards may be reset.
+    /// The permission to reset unreadable cards.
     pub blind: BlindReset,
-    /// Which targets had their reset in mode `once`.
+    /// The memory of mode `once`.
     pub ledger: Ledger,
-    /// How many people each manifest selected in its last run on this portal, if that is known; for
-    /// the guard on shrinking selections.
+    /// The number of people that each manifest selected in its last run on this portal, where it is
+    /// known; for the guard on shrinking selections.
     pub previous_selections: BTreeMap<Arc<str>, u32>,
 }
 
-/// All decisions about all targets. Immutable once made.
+/// Decisions about all targets. Immutable.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The portal that it is for.
+    /// The portal.
     pub portal: PortalId,
-    /// The caller that it was made with.
+    /// The caller of the reads.
     pub caller: UserId,
-    /// Whether the reads behind it could be trusted.
+    /// The trust in the reads behind it.
     pub trust: ReadTrust,
     /// The decisions, sorted by target, each target once.
     pub targets: Vec<PlannedTarget>,
-    /// The layouts that stand in for everybody without a card of their own.
+    /// The common defaults.
     pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
-    /// Targets of several manifests, with the names of those beyond the one that the origin of the
-    /// target names.
+    /// Targets of several manifests, with the names of all manifests but the one in the target's
+    /// origin.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
-    /// How many people it hits, and which guards that breaks.
+    /// The blast radius, and the guards that it violates.
     pub guards: GuardReport,
 }
 
-/// The decision about one target.
+/// Decision about one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedTarget {
     /// The card.
     pub key: CardKey,
-    /// What is to happen.
+    /// The decision.
     pub decision: Decision,
-    /// The generation, for targets in mode `once`.
+    /// The once key, for targets in mode `once`.
     pub generation: Option<Generation>,
-    /// How the card stands in mode `once`.
+    /// The state of the card in mode `once`.
     pub once: Option<OnceState>,
-    /// Where in the manifests it comes from.
+    /// The origin in the manifests.
     pub origin: Arc<Origin>,
 }
 
-/// How many targets are decided how.
+/// Number of targets by decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlanCounts {
-    /// Nothing to do.
+    /// To be kept.
     pub keep: u32,
     /// To be reset.
     pub reset: u32,
@@ -99,18 +99,17 @@ impl Plan {
         counts
     }
 
-    /// The targets to be reset.
+    /// Iterates over the targets to be reset.
     pub fn resets(&self) -> impl Iterator<Item = &PlannedTarget> {
         self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
     }
 
-    /// The layout that the portal shows in place of a card that is at its default, if one is set
-    /// for everybody.
+    /// Returns the common default that the portal shows in place of a card, if there is one.
     pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
     }
 
-    /// How many targets in mode `once` are at their default and not remembered as done yet.
+    /// Counts the targets in mode `once` that are at their default and not marked in the ledger.
     pub fn new_marks(&self) -> usize {
         let is_new = |target: &&PlannedTarget| {
             let at_default = matches!(
@@ -122,20 +121,20 @@ impl Plan {
         self.targets.iter().filter(is_new).count()
     }
 
-    /// Whether nothing is to be done and nothing is held.
+    /// Returns `true` if the plan resets and holds no target.
     pub fn is_noop(&self) -> bool {
         self.targets.iter().all(|target| matches!(target.decision, Decision::Keep(_)))
     }
 
-    /// The name of the person whose card it is; empty for common cards and nameless people.
+    /// Returns the name of the card's person; empty for common cards and nameless people.
     pub fn person_name(&self, key: CardKey) -> &str {
         key.user().and_then(|user| self.people.get(&user)).map_or("", |person| person.name.as_str())
     }
 }
 
 impl Plan {
-    /// The plan with these targets alone. How many people are hit is measured anew; whom the
-    /// manifests select is told, because the targets that are left are not the selection.
+    /// Returns the plan narrowed to these targets. The blast radius is measured anew; the selection
+    /// is passed in, because the remaining targets are not the selection.
     #[must_use]
     pub fn restricted_to(
         self,
@@ -244,8 +243,8 @@ fn decide(target: &DesiredTarget, seen: Option<&Observed>, policy: &Policy) -> D
     }
 }
 
-/// A card that the portal refuses to show is not reset blindly: the refusal says that the caller
-/// may not touch it.
+/// Decides about an unreadable card. A card that the portal refuses to show is never reset blindly:
+/// the refusal says that the caller may not touch it.
 fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
     match (reason, blind) {
         (
@@ -256,7 +255,7 @@ fn unreadable(reason: &UnreadableReason, blind: BlindReset) -> Decision {
     }
 }
 
-/// What targets hit, in all and by manifest.
+/// People and cards that targets affect, in all and by manifest.
 struct Affected {
     people: Vec<UserId>,
     common: BTreeSet<LeadCustomerType>,

@@ -1,4 +1,4 @@
-//! The laws that every plan keeps, tried on random worlds.
+//! Laws that every plan obeys, tested on random worlds.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,8 +82,8 @@ prop_compose! {
         let gaps = targets.iter().filter(|target| gaps.contains(&target.key)).map(|target| (target.key, gap)).collect();
         let desired = DesiredState { targets, guards, gaps, ..DesiredState::default() };
         let previous_selections = previous_selection.map(|people| (manifest, people)).into_iter().collect();
-        // A portal whose reads are not trusted never shows another person's card as customized:
-        // observation sees to it.
+        // A portal whose reads are not trusted never shows another person's card as customized: the
+        // engine drops such reads.
         let believable = |(key, observed): (CardKey, Observed)| match (&observed, key.user()) {
             (Observed::Known(CardState::Customized(_)), Some(id)) if untrusted && id != user(caller) => {
                 (key, Observed::Unreadable(UnreadableReason::ReadsNotTrusted))

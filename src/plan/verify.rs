@@ -1,8 +1,8 @@
-//! A second opinion on a plan.
+//! Verifier: an independent check of a plan.
 //!
-//! Written against the requirements and not against the planner: it shares none of the planner's
-//! code, looks everything up anew, and is slower for it. A finding means a fault in recard, and
-//! stops the run before anything is sent.
+//! Written from the requirements and not from the planner: it shares none of the planner's code,
+//! derives everything anew, and is slower for it. A finding means a bug in recard, and stops the
+//! run before any write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,12 +12,12 @@ use crate::model::{
     CardKey, CardState, DesiredState, Mode, Observed, ReadTrust, Snapshot, UnreadableReason,
 };
 
-/// Something in a plan that must not be.
+/// Defect in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanDefect {
     /// The target.
     pub key: CardKey,
-    /// What is wrong.
+    /// The defect, in words.
     pub problem: &'static str,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for PlanDefect {
     }
 }
 
-/// Looks for whatever must not be in a plan; empty if all is well.
+/// Checks a plan for defects; returns an empty list if there are none.
 pub fn verify_plan(
     desired: &DesiredState,
     snapshot: &Snapshot,
@@ -59,7 +59,7 @@ pub fn verify_plan(
     findings
 }
 
-/// Objects to a decision that does not follow from what was seen.
+/// Reports a decision that does not follow from the snapshot.
 fn decision(
     target: &PlannedTarget,
     mode: &Mode,

@@ -1,5 +1,4 @@
-//! Tests of the whole client over a portal in memory: trouble of every kind, and what is told of
-//! it.
+//! Tests of the whole client over an in-memory portal: failures of every kind, and their events.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -35,7 +34,7 @@ fn cards(count: u64) -> Vec<CardKey> {
     (1..=count).map(card).collect()
 }
 
-/// A portal where every third of so many people has a card of their own.
+/// Returns a portal where every third person has a personal card.
 fn company(count: u64, faults: Vec<TransportFault>) -> FakeTransport {
     let portal = FakeTransport::failing(faults);
     portal.with(|state| {
@@ -53,7 +52,7 @@ fn client(portal: &FakeTransport) -> HttpPortal {
     HttpPortal::over(portal.clone(), &PortalSettings::default())
 }
 
-/// A client, and what it tells.
+/// Returns a client with its events.
 fn telling(portal: &FakeTransport) -> (HttpPortal, Arc<Mutex<Vec<PortalEvent>>>) {
     let events = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&events);
@@ -188,7 +187,7 @@ async fn waiting_for_limits_does_not_wear_out_the_patience_with_lost_answers() {
     let client = client(&company(20, faults));
     client.reader().identify().await.unwrap();
     let start = Instant::now();
-    // One request at a time: all of it happens to the same one.
+    // One request at a time: all faults apply to the same one.
     assert_true_reads(&read(&client, &cards(1)).await.unwrap(), 1, &[]);
     assert!(start.elapsed() > super::RetryBudget::default().max_elapsed, "{:?}", start.elapsed());
 }
@@ -279,8 +278,8 @@ async fn an_outage_of_ten_seconds_is_sat_out() {
     for status in [502, 200] {
         let portal = company(1000, Vec::new());
         let client = client(&portal);
-        // A portal in trouble may call its error page a success. That it is a portal was seen
-        // before.
+        // A failing portal may return its error page with a success status. An earlier answer shows
+        // that it is a portal.
         client.reader().identify().await.unwrap();
         portal.with(|state| state.delay = Duration::from_millis(300));
         portal.with(|state| {
@@ -586,11 +585,12 @@ proptest! {
         runtime.block_on(async {
             let portal = company(120, Vec::new());
             let client = client(&portal);
-            // Every run begins with who we are, and less trouble is put up with there.
+            // Every run begins with the identification of the caller, whose retry budget is
+            // smaller.
             client.reader().identify().await.unwrap();
             portal.with(|state| state.faults = read_faults.into());
-            // A bad command is found after three failures: a long script can make an innocent one
-            // look like it.
+            // A bad command is found after three failures: a long script can make another one look
+            // like it.
             for (key, read) in read(&client, &cards(120)).await.unwrap() {
                 match read {
                     CardRead::Read(layout) => assert_eq!(layout.is_some(), key.user().unwrap().get() % 3 == 0),

@@ -12,10 +12,10 @@ use crate::model::PortalId;
 /// Error of a client that cannot be set up.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// Nothing says which certificates are to be trusted.
+    /// No trusted certificates are known.
     #[error("{}", tr!("no root certificates are found on this machine"))]
     NoRoots,
-    /// What is to be trusted holds no certificate that can be read.
+    /// The trusted files hold no readable certificate.
     #[error("{}", tr!("the file holds no certificate that can be read"))]
     BadRoots,
     /// The address of the proxy is none.

@@ -1,10 +1,10 @@
 //! Chunk size of a list that the engine takes chunk by chunk.
 
-/// Chunk size of a list whose owner takes it chunk by chunk and tells only how much remains.
+/// Chunk size of a list whose owner takes it chunk by chunk and passes only the remaining number.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CurrentChunk {
     size: usize,
-    /// Things that remain if the owner takes whole chunks. Zero at the end of a list.
+    /// The items that remain after whole chunks. Zero at the end of a list.
     remaining: usize,
 }
 

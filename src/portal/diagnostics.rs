@@ -1,8 +1,7 @@
-//! What the portal says about itself and about the webhook, for whoever wants to know before they
-//! rely on it.
+//! Diagnostics of the portal and of the webhook, for `recard doctor`.
 //!
-//! Small methods that need no right, in a request or two. Each is read by itself: a portal that
-//! does not answer one of them is still worth hearing about the others.
+//! Small methods that need no right, in a request or two. Each result is separate: a portal that
+//! does not answer one of them may answer the others.
 
 use std::collections::BTreeMap;
 
@@ -15,35 +14,35 @@ use super::client::PortalClient;
 use super::methods::{DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS};
 use crate::ports::PortalError;
 
-/// The methods that recard calls, with what each is for.
+/// Methods that recard calls.
 const METHODS: [&str; 5] = [GET, RESET, SET, USERS, DEPARTMENTS];
 
-/// What the portal says about itself.
+/// Diagnostics of a portal.
 #[derive(Clone, Debug)]
 pub struct PortalDiagnostics {
-    /// The rights of the webhook; a text instead if there was no usable answer.
+    /// The rights of the webhook; a text if there was no usable answer.
     pub rights: Result<Vec<String>, String>,
-    /// The portal's time of day; a text instead if there was no usable answer.
+    /// The portal's time of day; a text if there was no usable answer.
     pub server_time: Result<Timestamp, String>,
-    /// The methods that recard calls, and whether the webhook may.
+    /// The methods that recard calls, with their availability.
     pub methods: Vec<(&'static str, MethodAvailability)>,
 }
 
-/// Whether a method can be called.
+/// Availability of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MethodAvailability {
-    /// It is there, and the webhook may call it.
+    /// The method exists, and the webhook may call it.
     Available,
-    /// It is there, and the webhook lacks the right to it.
+    /// The method exists, and the webhook lacks the right.
     NotAllowed,
     /// The portal has no such method.
     Missing,
-    /// There was no usable answer.
+    /// No usable answer.
     Unknown(String),
 }
 
 impl PortalReader {
-    /// Asks the portal about itself. Changes nothing, and needs no right.
+    /// Reads the diagnostics. Changes nothing, and needs no right.
     ///
     /// # Errors
     ///

@@ -77,7 +77,7 @@ impl From<bitrix24::IndeterminateCause> for IndeterminateCause {
     }
 }
 
-/// Returns the error of the port for the end of a call that writes.
+/// Converts the error of a write call to that of the port.
 pub(super) fn write_error(error: CallError) -> WriteError {
     match error {
         CallError::Client(error) => WriteError::NotSent(error.into()),

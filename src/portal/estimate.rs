@@ -1,4 +1,4 @@
-//! Estimate of what a task will cost: full requests, and the average time of a command.
+//! Estimate of the cost of a task: full requests, and the average time of a command.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use bitrix24::{Budget, MAX_COMMANDS, RestClient};
 use super::mutations::{COMMANDS_PER_TARGET, READS_PER_TARGET};
 use crate::ports::MAX_WRITES_PER_REQUEST;
 
-/// Commands that take less than this cost no operating time (behaviour notes, section 10).
+/// Duration below which a command costs no operating time (behavior notes, section 10).
 const FREE_SECONDS: f64 = 0.1;
 
-/// Work that lies ahead.
+/// Planned work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlannedWork {
-    /// So many cards are to be read.
+    /// Reads of this number of cards.
     Reads(usize),
-    /// So many cards are to be reset, with a read before and after each.
+    /// Resets of this number of cards, with a read before and after each.
     Resets(usize),
-    /// So many cards are to be read first, and then so many of them reset.
+    /// Reads of the first number of cards, and then resets of the second.
     ReadsThenResets(usize, usize),
 }
 

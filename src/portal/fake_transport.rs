@@ -1,4 +1,4 @@
-//! For tests: a small portal in memory behind the client's transport, with faults on order.
+//! In-memory portal behind the client's transport, with faults on demand, for tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -11,51 +11,51 @@ use serde_json::{Value, json};
 
 use bitrix24::{HttpResponse, ResponseOrigin, Transport, TransportError};
 
-/// What goes wrong with one request.
+/// Fault of one request.
 #[derive(Clone, Debug)]
 pub(crate) enum TransportFault {
-    /// Nothing: the request goes through. Lets a fault come later.
+    /// No fault: lets a fault come later.
     None,
-    /// This answer comes, and nothing is carried out.
+    /// This answer comes, and nothing is executed.
     Answer(u16, &'static str),
-    /// Nothing is carried out, and no answer comes.
+    /// Nothing is executed, and no answer comes.
     Lost,
     /// The connection cannot be made.
     NotSent,
-    /// Everything is carried out, and no answer comes.
+    /// Everything is executed, and no answer comes.
     LostAfter,
-    /// Everything is carried out, and half of the answer comes.
+    /// Everything is executed, and half of the answer comes.
     Cut,
     /// These keys are neither in the results nor in the errors.
     LeftOut(&'static [&'static str]),
 }
 
-/// What the portal holds and has seen.
+/// State of the fake portal.
 #[derive(Default)]
 pub(crate) struct FakePortalState {
     /// Layouts by the query of their commands.
     pub(crate) rows: BTreeMap<String, Value>,
     pub(crate) users: Vec<Value>,
     pub(crate) departments: Vec<Value>,
-    /// What goes wrong with the next requests.
+    /// The faults of the next requests.
     pub(crate) faults: VecDeque<TransportFault>,
     /// Commands that contain this text break the whole request.
     pub(crate) poison: Option<String>,
-    /// Commands that contain a text fail with a code, so many times.
+    /// Commands that contain a text fail with a code, this number of times.
     pub(crate) failures: Vec<(String, &'static str, usize)>,
     /// The commands of each request, in their order.
     pub(crate) log: Vec<Vec<String>>,
     /// The bodies of the requests that were no batches.
     pub(crate) singles: Vec<(String, String)>,
-    /// The method of each request, and the moment at which it came.
+    /// The method and the time of each request.
     pub(crate) arrivals: Vec<(&'static str, Instant)>,
-    /// How long a request takes, beside its commands.
+    /// The duration of a request, beside its commands.
     pub(crate) delay: Duration,
-    /// How long a command takes. The answer tells, unless it is nothing.
+    /// The duration of a command. The answer names it, unless it is zero.
     pub(crate) command_time: Duration,
 }
 
-/// The transport. A clone is the same portal.
+/// Transport of a fake portal. Clones share the portal.
 #[derive(Clone, Default)]
 pub(crate) struct FakeTransport(pub(crate) Arc<Mutex<FakePortalState>>);
 
@@ -65,7 +65,7 @@ impl FakeTransport {
         change(&mut self.0.lock().unwrap())
     }
 
-    /// A portal that goes wrong in this way.
+    /// Creates a portal with these faults.
     pub(crate) fn failing(faults: impl IntoIterator<Item = TransportFault>) -> Self {
         let portal = Self::default();
         portal.with(|state| state.faults = faults.into_iter().collect());
@@ -125,7 +125,7 @@ impl FakePortalState {
         }
     }
 
-    /// Runs the commands one after the other; none if the portal breaks down.
+    /// Executes the commands one after the other; returns `None` if the portal fails.
     fn batch(&mut self, commands: &[(String, String)], left_out: &[&str]) -> Option<String> {
         self.log.push(commands.iter().map(|(_, command)| command.clone()).collect());
         let (mut results, mut errors, mut totals, mut nexts) =
@@ -193,7 +193,7 @@ impl FakePortalState {
             "department.get" => &self.departments,
             other => panic!("the client never asks for {other}"),
         };
-        // Beyond the end the first page comes again. The client must never believe it.
+        // Beyond the end the first page comes again. The client must not accept it.
         let start = if start >= list.len() { 0 } else { start };
         let page: Vec<Value> = list.iter().skip(start).take(50).cloned().collect();
         let next = if start + 50 < list.len() { json!(start + 50) } else { Value::Null };
@@ -201,7 +201,8 @@ impl FakePortalState {
     }
 }
 
-/// The commands of a batch in the order in which they are written: a JSON map would sort them.
+/// Returns the commands of a batch in the order in which they are written: a JSON map would sort
+/// them.
 fn commands(body: &str) -> Vec<(String, String)> {
     let inner =
         body.strip_prefix(r#"{"halt":0,"cmd":{"#).and_then(|rest| rest.strip_suffix("}}")).unwrap();

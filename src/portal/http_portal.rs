@@ -1,5 +1,4 @@
-//! What the rest of the program holds: a connected portal, and the two rights that can be taken
-//! from it.
+//! Connected portal, and the rights to read and to write it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::ports::{
     WriteError, WriteEvidence, WritePortal,
 };
 
-/// A portal reached over HTTP. A clone shares connections, limits and numbers.
+/// Portal reached over HTTP. Clones share connections, limits and metrics.
 #[derive(Clone)]
 pub struct HttpPortal {
     client: Arc<PortalClient>,
@@ -42,12 +41,12 @@ pub struct PortalWriter {
 }
 
 impl HttpPortal {
-    /// Prepares to talk to a portal; sends nothing. Must be called inside a tokio runtime, whose
-    /// clock it uses.
+    /// Prepares a connection; sends nothing. Must be called inside a tokio runtime, whose clock it
+    /// uses.
     ///
     /// # Errors
     ///
-    /// If the HTTP client cannot be made.
+    /// If the HTTP client cannot be created.
     pub fn connect(webhook: WebhookUrl, settings: PortalSettings) -> Result<Self, ConnectError> {
         Self::connect_as(webhook.portal(), webhook, settings)
     }
@@ -66,27 +65,27 @@ impl HttpPortal {
         Ok(Self { client: Arc::new(connect(portal, webhook, settings)?) })
     }
 
-    /// The right to read.
+    /// Returns the right to read.
     pub fn reader(&self) -> PortalReader {
         PortalReader { client: Arc::clone(&self.client) }
     }
 
-    /// The right to read and to write.
+    /// Returns the right to read and to write.
     pub fn writer(&self) -> PortalWriter {
         PortalWriter { client: Arc::clone(&self.client) }
     }
 
-    /// What was sent so far, and what came back.
+    /// Returns the metrics of the requests so far.
     pub fn metrics(&self) -> RequestMetrics {
         self.client.rest().metrics().into()
     }
 
-    /// What a task will cost, by what is known of the portal now.
+    /// Returns the cost of a task, by the present knowledge of the portal.
     pub fn estimate(&self, task: PlannedWork) -> Estimate {
         estimate(self.client.rest(), task)
     }
 
-    /// What the portal's limits stand at now, to be kept for the next process.
+    /// Returns the state of the rate limiter, to be kept for the next process.
     pub fn level(&self) -> LimiterLevel {
         self.client.rest().level()
     }
@@ -97,7 +96,7 @@ impl HttpPortal {
         self.client.rest().cancel(reason);
     }
 
-    /// Whether an answer has said that it comes from an emulator.
+    /// Returns `true` if an answer came from the emulator.
     pub fn is_emulator(&self) -> bool {
         self.client.rest().is_emulator()
     }

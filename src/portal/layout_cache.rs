@@ -1,8 +1,8 @@
-//! Layouts that were read before, so that what comes again is not taken apart again.
+//! Cache of parsed layouts.
 //!
 //! A card that is reset is read twice, most often with the same text, and people of one department
-//! often have the same layout. To find the canonical form of a layout takes longer than everything
-//! else that is done for a card.
+//! often have the same layout. The canonical form of a layout takes longer than all other work for
+//! a card.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::wire::card;
 use crate::model::{Layout, LayoutError};
 
-/// How many layouts are remembered. All of them are forgotten when there are more, so that a
-/// program which runs for weeks does not grow.
+/// Maximum number of cached layouts. The cache is cleared beyond it, so that a program which runs
+/// for weeks does not grow.
 const MAX_LAYOUTS: usize = 1 << 16;
 
 /// Layouts by their text, byte for byte.
@@ -23,7 +23,7 @@ const MAX_LAYOUTS: usize = 1 << 16;
 pub(crate) struct LayoutCache(Mutex<BTreeSet<ByText>>);
 
 impl LayoutCache {
-    /// Reads the result of `get`, as [`card::layout`] does.
+    /// Parses the result of `get`, as [`card::layout`] does.
     pub(crate) fn layout(&self, result: &RawValue) -> Result<Option<Layout>, LayoutError> {
         let mut layouts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ByText(layout)) = layouts.get(result.get()) {
@@ -40,8 +40,8 @@ impl LayoutCache {
     }
 }
 
-/// A layout that is looked up by its text. Two texts may mean the same, and are two layouts here:
-/// each is given back as it came.
+/// Layout with its text as the key. Two texts of equal meaning are two layouts here: each is
+/// returned as it came.
 struct ByText(Layout);
 
 impl Borrow<str> for ByText {

@@ -1,9 +1,9 @@
-//! A layout as the parameters of one command in a batch.
+//! Layout as the parameters of one command in a batch.
 //!
 //! A command string is a query string: every value arrives as text, empty lists vanish, the portal
 //! reads at most `max_input_vars` values (1000 by default) and drops the rest, and it looks up
-//! `$result[...]` in values (behavior notes, sections 2.1, 9.5 and 9.6). So only layouts that a
-//! query string carries unchanged have such a command.
+//! `$result[...]` in values (behavior notes, sections 2.1, 9.5 and 9.6). Only layouts that a query
+//! string carries unchanged have such a command.
 
 use bitrix24::BatchCommand;
 use serde_json::Value;
@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::methods::{SET, card_command};
 use crate::model::{CardKey, Layout};
 
-/// The number of values of a command that every portal reads, with a reserve for scope, user and
-/// lead type.
+/// Number of values of a command that every portal reads, with a reserve for scope, user and lead
+/// type.
 const MAX_VALUES: usize = 900;
 
-/// Returns the command that stores a layout; none if a query string would change it.
+/// Returns the command that stores a layout; `None` if a query string would change it.
 pub(crate) fn set_command(key: CardKey, layout: &Layout) -> Option<BatchCommand> {
     let content: Value = serde_json::from_str(layout.as_json()).ok()?;
     let mut values = Vec::new();
@@ -27,12 +27,12 @@ pub(crate) fn set_command(key: CardKey, layout: &Layout) -> Option<BatchCommand>
     Some(values.iter().fold(command, |command, (name, value)| command.with(name, value)))
 }
 
-/// Returns whether a command of a batch carries a layout unchanged.
+/// Returns `true` if a command of a batch carries a layout unchanged.
 pub(crate) fn fits_batch(key: CardKey, layout: &Layout) -> bool {
     set_command(key, layout).is_some()
 }
 
-/// Appends the values of a part of a layout under their names; none if one of them would change.
+/// Appends the values of a part of a layout under their names; `None` if one of them would change.
 fn push_values(values: &mut Vec<(String, String)>, name: &str, part: &Value) -> Option<()> {
     match part {
         Value::Array(items) if !items.is_empty() => items

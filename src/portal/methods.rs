@@ -1,7 +1,7 @@
 //! The methods that recard calls, and the call for one card.
 //!
-//! A command is built from checked types alone. It always names everything: the portal reads
-//! whatever is missing or odd as "the caller", "personal" or "simple leads", and answers `true`.
+//! A command is built from checked types alone. It always has all parameters: the portal reads a
+//! missing or odd one as "the caller", "personal" or "simple leads", and answers `true`.
 
 use bitrix24::BatchCommand;
 
@@ -23,7 +23,7 @@ pub(super) const DEPARTMENTS: &str = "department.get";
 pub(super) const RIGHTS: &str = "scope";
 /// Tells the portal's time of day.
 pub(super) const SERVER_TIME: &str = "server.time";
-/// Tells whether a method is there, and whether the webhook may call it.
+/// Method that returns the availability of a method.
 pub(super) const METHOD_GET: &str = "method.get";
 
 /// Returns the call of a method for one card. Scope and user come first: a portal that drops

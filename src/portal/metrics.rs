@@ -7,9 +7,9 @@ use super::methods::{RESET, SET};
 /// Numbers of one client so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestMetrics {
-    /// Requests that were sent, those for which no connection came about included.
+    /// Requests that were sent, those without a connection included.
     pub requests: u64,
-    /// Commands in them; a request that is no batch counts as one.
+    /// Commands in them; a request that is not a batch counts as one.
     pub commands: u64,
     /// Commands that reset a card.
     pub resets: u64,
@@ -17,11 +17,11 @@ pub struct RequestMetrics {
     pub sets: u64,
     /// Requests and commands that the portal refused because of a limit.
     pub throttled: u64,
-    /// Requests that were sent again, whole or in part, after trouble.
+    /// Requests that were repeated, whole or in part, after a failure.
     pub retried: u64,
     /// The time spent waiting for the limits.
     pub waited: Duration,
-    /// Requests without a usable answer: cut, late, garbled, or with an error page.
+    /// Requests without a usable answer: cut, late, malformed, or with an error page.
     pub http_errors: u64,
 }
 

@@ -1,7 +1,6 @@
-//! Requests that write: resets and layouts in batches with a read on either side, and single
-//! layouts.
+//! Write requests: resets and layouts in batches with a read on either side, and single layouts.
 //!
-//! A request that writes is sent again only if the portal surely did not process it.
+//! A write request is repeated only if the portal certainly did not process it.
 
 use std::sync::PoisonError;
 
@@ -23,19 +22,19 @@ use crate::ports::{
     WriteAnswer, WriteError, WriteEvidence,
 };
 
-/// The number of times that a command of a read-back is sent.
+/// Number of attempts for a command of a read-back.
 const MAX_READ_BACK_ATTEMPTS: u32 = 3;
 
-/// How many commands a target has: `get, reset, get`.
+/// Number of commands of a target: `get, reset, get`.
 pub(super) const COMMANDS_PER_TARGET: usize = 3;
 
-/// How many of those read.
+/// Number of reads among them.
 pub(super) const READS_PER_TARGET: usize = 2;
 
 /// Text for a command that the response does not name: that of [`bitrix24::NOT_EXECUTED`].
 pub(super) const NOT_EXECUTED: &str = tr_later!("the portal left the command out");
 
-/// How many targets the next request of resets should carry.
+/// Returns the number of targets for the next request of resets.
 pub(super) fn targets_per_request(client: &PortalClient, remaining: usize) -> usize {
     let workload = Workload {
         items: remaining,
@@ -49,7 +48,7 @@ pub(super) fn targets_per_request(client: &PortalClient, remaining: usize) -> us
     current.next(remaining, chunk)
 }
 
-/// Sends `get`, the write and `get` for each target, as neighbours in one batch.
+/// Sends `get`, the write and `get` for each target, adjacent in one batch.
 pub(super) async fn write_cards(
     client: &PortalClient,
     writes: &[(CardKey, CardWrite<'_>)],
@@ -101,8 +100,8 @@ pub(super) async fn write_cards(
 }
 
 /// Reads a card, and stores a layout with a single JSON call, which carries all of it with its
-/// types. Both are admitted before the read leaves: a wait for the limits in between would
-/// leave more time for a save that nothing sees.
+/// types. Both are admitted before the read leaves: a wait for the limits in between would leave
+/// more time for an unseen save.
 pub(super) async fn set_card(
     client: &PortalClient,
     key: CardKey,
@@ -171,8 +170,8 @@ async fn read_one(client: &PortalClient, key: CardKey, lane: Lane) -> CardRead {
     }
 }
 
-/// Reads cards in the lane of compensations. A batch that the portal cannot get through is cut
-/// in two, and again; a command without an answer is sent again a few times.
+/// Reads cards in the lane of compensations. A batch on which the portal fails is bisected; a
+/// command without an answer is repeated a few times.
 pub(super) async fn read_back(
     client: &PortalClient,
     keys: &[CardKey],
@@ -213,7 +212,7 @@ pub(super) async fn read_back(
     Ok(())
 }
 
-/// What the end of a read beside a reset means for the card.
+/// Converts the result of a read beside a reset.
 fn read(client: &PortalClient, end: Option<CommandResult>) -> CardRead {
     match end {
         Some(CommandResult::Answered(answer)) => layout_read(client, &answer.json),

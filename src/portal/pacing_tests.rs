@@ -1,5 +1,4 @@
-//! Tests of how the whole client paces its requests, over a portal in memory: seconds, sizes and
-//! refusals.
+//! Tests of the pacing of the whole client, over an in-memory portal: seconds, sizes and refusals.
 
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ const LIMIT: TransportFault = TransportFault::Answer(
     r#"{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}"#,
 );
 
-/// A portal of so many people whose commands take a time.
+/// Returns a portal with this number of people and this duration of commands.
 fn portal(people: u64, command: u64) -> FakeTransport {
     let portal = FakeTransport::default();
     portal.with(|state| {
@@ -41,7 +40,7 @@ fn cards(people: u64) -> Vec<CardKey> {
     (1..=people).flat_map(both).collect()
 }
 
-/// Numbers of commands of the requests since the last question.
+/// Returns the numbers of commands of the requests since the last call.
 fn sizes(portal: &FakeTransport) -> Vec<usize> {
     portal.with(|state| std::mem::take(&mut state.log)).iter().map(Vec::len).collect()
 }
@@ -55,8 +54,7 @@ async fn read(client: &HttpPortal, keys: &[CardKey]) -> Result<(), PortalError> 
     Ok(())
 }
 
-/// Finds out who the caller is, lists all people and reads their cards. Returns the seconds that it
-/// took.
+/// Identifies the caller, lists all people and reads their cards. Returns the seconds.
 async fn plan(client: &HttpPortal) -> f64 {
     let start = Instant::now();
     let reader = client.reader();
@@ -67,8 +65,8 @@ async fn plan(client: &HttpPortal) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Resets cards as an engine does: a request that a limit refused is read back before it is sent
-/// again.
+/// Resets cards as an engine does: a request that a limit refused is read back before it is
+/// repeated.
 async fn reset(writer: &PortalWriter, chunk: &[CardKey]) {
     let writes: Vec<_> = chunk.iter().map(|card| (*card, CardWrite::Reset)).collect();
     while let Err(error) = writer.write_cards(&writes, Lane::Planned).await {
@@ -80,7 +78,7 @@ async fn reset(writer: &PortalWriter, chunk: &[CardKey]) {
     }
 }
 
-/// Resets both cards of so many people, as an engine does that asks for the size of each request.
+/// Resets both cards of these people, as an engine does that asks for the size of each request.
 /// Returns the seconds.
 async fn apply(client: &HttpPortal, people: u64) -> f64 {
     let start = Instant::now();

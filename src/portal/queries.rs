@@ -1,4 +1,4 @@
-//! What a reader asks the portal, in the portal's words.
+//! Queries of a reader, in the portal's terms.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,10 @@ use crate::i18n::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
 use crate::ports::{CardRead, CardSink, PeopleQuery, PortalError};
 
-/// The most values that are put into the list of one filter, so that its answer fits on one page of
-/// 50.
+/// Maximum number of values in the list of one filter, so that its answer fits on one page of 50.
 const FILTER_VALUES: usize = 50;
 
-/// The fields of a person that are asked for. Portals up to 24.200 send all of them whatever is
-/// asked.
+/// Requested fields of a person. Portals up to 24.200 send all fields in any case.
 const PERSON_FIELDS: [&str; 6] = ["ID", "NAME", "LAST_NAME", "EMAIL", "ACTIVE", "UF_DEPARTMENT"];
 
 impl PageItem for Person {
@@ -50,9 +48,9 @@ impl PageItem for Department {
     }
 }
 
-/// Asks who the caller is, and how many active people there are.
+/// Reads the caller and the number of active people.
 pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalError> {
-    // The first page of everybody's list, which tells how many there are.
+    // The first page of all people, which names their number.
     let count = active_people().with("start", "0");
     let commands = [BatchCommand::new(PROFILE), count];
     let command =
@@ -77,12 +75,12 @@ pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalEr
     let listed =
         listed.ok_or_else(|| PortalError::Unexpected("this is no list of people".to_owned()))?;
     let active_users = count.total.unwrap_or(listed.len() as u64);
-    // Every start must be whole: a single fraction can by chance be none.
+    // Every start must be whole: a single fraction can be whole by chance.
     let starts = [caller.batch_times.start, caller.times.start, count.times.start];
     let whole =
         starts.contains(&Some(WholeSeconds::Yes)) && !starts.contains(&Some(WholeSeconds::No));
-    // `user.get` belongs to another module than the cards; both are of one release unless their
-    // owner mixed them.
+    // `user.get` belongs to another module than the cards; both have one release unless the modules
+    // were updated separately.
     let select = select(&count.json, &PERSON_FIELDS);
     let release_sign = match (whole, profile.time_zone_offset, select) {
         (true, _, _) => ReleaseSign::Trusted(TrustEvidence::WholeSeconds),
@@ -103,8 +101,8 @@ pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalEr
     })
 }
 
-/// Counts the employees. The portal counts them; if its page shows somebody else, it ignored
-/// the filter, and everybody is listed.
+/// Counts the employees. The portal counts them; if its page shows a guest, it ignored the filter,
+/// and all people are listed.
 pub(super) async fn employees(client: &PortalClient) -> Result<u32, PortalError> {
     let command = active_people().with("FILTER[HAS_DEPARTAMENT]", "Y").with("start", "0");
     let mut end = None;
@@ -155,8 +153,7 @@ pub(super) async fn read_cards(
     keys: &[CardKey],
     sink: &mut dyn CardSink,
 ) -> Result<(), PortalError> {
-    // A number that is not in the list cannot come; the caller's profile would be the harmless
-    // thing to ask.
+    // A number outside of the list cannot occur; the caller's profile would be a harmless request.
     let command = |number: usize| match keys.get(number) {
         Some(key) => card_command(GET, *key),
         None => BatchCommand::new(PROFILE),
@@ -201,7 +198,7 @@ fn listings(query: &PeopleQuery) -> Vec<PagedQuery> {
                 likely: ids.len() as u64,
             })
             .collect(),
-        // One command each: that the filter takes a list of addresses is promised nowhere.
+        // One command each: no documentation promises that the filter takes a list of addresses.
         PeopleQuery::Emails(emails) => emails
             .iter()
             .map(|email| PagedQuery {
@@ -227,7 +224,7 @@ fn filtered(field: &str, values: &[impl std::fmt::Display]) -> BatchCommand {
     })
 }
 
-/// The query for everybody who is active.
+/// Returns the query for all active people.
 fn active_people() -> BatchCommand {
     person_query().with("FILTER[ACTIVE]", "Y")
 }
@@ -241,7 +238,7 @@ fn person_query() -> BatchCommand {
         })
 }
 
-/// Asks for an order. Without one the portal promises none, and pages may overlap.
+/// Requests an order. Without one the portal guarantees none, and pages may overlap.
 fn sorted(command: BatchCommand) -> BatchCommand {
     command.with("sort", "ID").with("order", "ASC")
 }

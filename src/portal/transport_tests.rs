@@ -1,5 +1,5 @@
-//! Tests of the transport over real connections to this machine: what leaves, what is made of odd
-//! answers, and that the secret shows nowhere.
+//! Tests of the transport over real connections to this machine: the sent bytes, the handling of
+//! odd answers, and the absence of the secret.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use bitrix24::{HttpTransport, ResponseOrigin, Transport, TransportError};
 const SECRET: &str = "s3cr3tkey";
 const OK: &str = r#"{"result":{"result":{"c0":null},"result_error":[]},"time":{"start":1}}"#;
 
-/// A server that gives one answer to each connection and remembers what it was sent.
+/// Server that gives one answer to each connection and records its requests.
 struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,

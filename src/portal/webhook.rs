@@ -15,11 +15,11 @@ pub struct WebhookUrl {
     url: bitrix24::WebhookUrl,
 }
 
-/// Error of a text that is not a webhook URL. The text is never repeated, since a misspelt secret
+/// Error of a text that is not a webhook URL. The text is never repeated, since a misspelled secret
 /// is still most of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
-    /// It is not a web address at all.
+    /// The text is not a URL.
     #[error("{}", tr!("the webhook is not a web address of the form https://portal/rest/1/secret/"))]
     NotAnAddress,
     /// It is plain http to another machine.

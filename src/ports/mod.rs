@@ -1,11 +1,11 @@
-//! What the engine asks of the world, in words of the domain.
+//! Ports: interfaces of the engine to the portal, the store and the clock, in words of the domain.
 //!
-//! The engine resolves, observes, applies, recovers and restores through these traits and never sees
-//! HTTP or a file. The adapters are `portal` and `store`; the tests bring fakes that fail at every
-//! step.
+//! The engine resolves, observes, applies, recovers and restores through these traits and never
+//! sees HTTP or a file. The adapters are `portal` and `store`; the tests bring fakes that fail at
+//! every step.
 //!
-//! Rights are in the types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only
-//! while its portal's lock is held.
+//! Rights are types: [`ReadPortal`] has no method that writes, and a [`RunLog`] exists only while
+//! its portal's lock is held.
 
 mod portal;
 mod store;
@@ -20,8 +20,8 @@ pub use store::{
     RunPurpose, SalvagedJournal, SetPurpose, StoreError,
 };
 
-/// Tells the time. Only `cli` has the real one.
+/// Clock. Only `cli` has the real one.
 pub trait Clock: Send + Sync {
-    /// The time of day.
+    /// Returns the time of day.
     fn now(&self) -> jiff::Timestamp;
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::i18n::Text;
 use crate::model::{CardKey, Department, DepartmentId, Identity, Layout, Person, PortalId, UserId};
 
-/// Which people to ask the portal for.
+/// Query for people of the portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeopleQuery {
     /// These ids, dismissed people included.
@@ -23,20 +23,19 @@ pub enum PeopleQuery {
     AllActive,
 }
 
-/// What a read of one card gave.
+/// Result of the read of one card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardRead {
-    /// The portal answered: a layout, or nothing. Whose card it is depends on
+    /// The portal answered: a layout, or none. The owner of the card depends on
     /// [`crate::model::ReadTrust`].
     Read(Option<Layout>),
     /// The portal refused this read.
     Refused(Refusal),
-    /// No usable answer, though the portal was asked as often as is reasonable. The text says what
-    /// came instead.
+    /// No usable answer, after all reasonable retries. The text is what came instead.
     NoAnswer(String),
 }
 
-/// The portal's refusal of one command. The texts are the portal's; the code may be empty.
+/// Refusal of one command by the portal. The texts are the portal's; the code may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The error code, numbers as text.
@@ -45,7 +44,7 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// A change of one card.
+/// Change of one card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardWrite<'a> {
     /// Deletes the stored layout, so that the card is at its default.
@@ -54,7 +53,7 @@ pub enum CardWrite<'a> {
     Set(&'a Layout),
 }
 
-/// The number of writes in one request: three commands each, of the 50 that the portal takes.
+/// Number of writes in one request: three commands each, of the 50 that the portal takes.
 pub const MAX_WRITES_PER_REQUEST: usize = 16;
 
 /// Order in which requests are admitted to the portal.
@@ -67,22 +66,22 @@ pub enum Lane {
     Compensation,
 }
 
-/// The portal's own answer to one command that writes. An answer proves nothing by itself: the
-/// reads around it do.
+/// Answer of the portal to one write command. An answer alone proves nothing: the reads around it
+/// do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteAnswer {
-    /// The portal says that it was done.
+    /// The portal reports success.
     Done,
     /// The portal refused the command.
     Refused(Refusal),
     /// The portal refused the command because of a limit.
     Limited(String),
-    /// The portal broke down in it, left it out of its answer, or answered what makes no sense.
+    /// The portal failed in it, left it out of its answer, or gave an invalid answer.
     Unclear(String),
 }
 
-/// The evidence on one write: a read, the write and a read, as neighbours in one request or one
-/// after the other.
+/// Evidence on one write: a read, the write and a read, adjacent in one request or one after the
+/// other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteEvidence {
     /// The read just before the write.
@@ -93,10 +92,10 @@ pub struct WriteEvidence {
     pub after: CardRead,
 }
 
-/// End of a layout that was stored with a single call.
+/// Result of a layout that was stored with a single call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SingleSet {
-    /// The read ahead of it was not accepted: nothing was sent.
+    /// The read ahead of it was not accepted, and the call was not sent.
     NotSent(CardRead),
     /// The read ahead of the call, and how the call ended.
     Sent(CardRead, Result<WriteAnswer, WriteError>),
@@ -105,11 +104,11 @@ pub enum SingleSet {
 /// Failure of a request that writes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WriteError {
-    /// The request surely was not processed: no connection was made, or it was stopped before.
+    /// The request was certainly not processed: no connection was made, or it was stopped before.
     #[error("{0}")]
     NotSent(PortalError),
-    /// The request left, and its answer does not tell which of its commands were executed. Its
-    /// cards must be read back before anything is decided, repeated or reported.
+    /// The request was sent, and its answer does not tell which of its commands were executed. Its
+    /// cards must be read back before any further decision, retry or report.
     #[error("{reason}")]
     Indeterminate {
         /// The answer in words.
@@ -126,12 +125,11 @@ pub enum IndeterminateCause {
     Limit,
     /// Another refusal of the whole request: a credential, a redirect, an error code.
     Refusal(PortalError),
-    /// No answer, a cut one, or one that makes no sense. The portal may still be working on the
-    /// request.
+    /// No answer, a cut one, or an invalid one. The portal may still be working on the request.
     NoAnswer,
 }
 
-/// Receives the cards of [`ReadPortal::read_cards`] as they come in, in no particular order.
+/// Receiver of the cards of [`ReadPortal::read_cards`] as they come in, in no particular order.
 pub trait CardSink: Send {
     /// Takes one card.
     fn take(&mut self, key: CardKey, read: CardRead);
@@ -143,20 +141,20 @@ impl<F: FnMut(CardKey, CardRead) + Send> CardSink for F {
     }
 }
 
-/// A portal that can only be looked at.
+/// Portal without write methods.
 pub trait ReadPortal: Sync {
-    /// Which portal it is.
+    /// Returns the identity of the portal.
     fn portal(&self) -> &PortalId;
 
-    /// Who the credential acts as, and what the answer gives away about the portal's release.
-    /// Always the first request of a run.
+    /// Returns the caller, and the knowledge of the portal's release that the answer gives. Always
+    /// the first request of a run.
     fn identify(&self) -> impl Future<Output = Result<Identity, PortalError>> + Send;
 
-    /// All departments.
+    /// Returns all departments.
     fn departments(&self) -> impl Future<Output = Result<Vec<Department>, PortalError>> + Send;
 
-    /// The people that the portal returns for a query, each once. The caller checks that they are
-    /// those asked for.
+    /// Returns the people that the portal lists for a query, each once. The caller checks that they
+    /// match the query.
     fn people(
         &self,
         query: &PeopleQuery,
@@ -172,7 +170,7 @@ pub trait ReadPortal: Sync {
     }
 
     /// Reads cards, in as few requests and as quickly as the portal's limits allow. Every key is
-    /// answered exactly once, unless the whole fails.
+    /// answered exactly once, unless the whole call fails.
     fn read_cards(
         &self,
         keys: &[CardKey],
@@ -180,19 +178,19 @@ pub trait ReadPortal: Sync {
     ) -> impl Future<Output = Result<(), PortalError>> + Send;
 }
 
-/// A portal that can be written to.
+/// Portal with write methods.
 pub trait WritePortal: ReadPortal {
-    /// How many targets the next request of writes should carry, given how many remain: 1 to 16.
-    /// Small requests over several connections are quicker while the rate limit has room, full ones
-    /// once it has not.
+    /// Returns the number of targets for the next request of writes, given the number that remains:
+    /// 1 to 16. Small requests over several connections are quicker while the rate limiter has
+    /// room, full ones afterwards.
     fn targets_per_request(&self, remaining: usize) -> usize;
 
-    /// Returns whether a command of a batch can carry a layout unchanged. The portal cuts large
+    /// Returns `true` if a command of a batch can carry a layout unchanged. The portal cuts large
     /// ones, and turns numbers of a command into texts.
     fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool;
 
-    /// Sends `get`, the write and `get` for each target, as neighbours in one request. It is sent
-    /// again only if it surely was not processed. Every target is answered exactly once.
+    /// Sends `get`, the write and `get` for each target, adjacent in one request. The request is
+    /// repeated only if it was certainly not processed. Every target is answered exactly once.
     fn write_cards(
         &self,
         writes: &[(CardKey, CardWrite<'_>)],
@@ -201,7 +199,7 @@ pub trait WritePortal: ReadPortal {
 
     /// Reads a card, and stores a layout with a single call if `proceed` accepts the read. The rate
     /// limiter admits both requests before the first one leaves, so that one round trip lies
-    /// between them. They are sent again only if the call surely was not processed, and then both.
+    /// between them. They are repeated only if the call was certainly not processed, and then both.
     fn set_card(
         &self,
         key: CardKey,
@@ -218,47 +216,47 @@ pub trait WritePortal: ReadPortal {
     ) -> impl Future<Output = Result<(), PortalError>> + Send;
 }
 
-/// Why the portal could not be used at all.
+/// Error: the portal could not be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PortalError {
-    /// No request of this credential can succeed. Asking again would be pointless, and in the case
-    /// of overload harmful.
+    /// No request of this credential can succeed. A retry would be pointless, and harmful in the
+    /// case of overload.
     #[error("{rejection}")]
     Rejected {
-        /// What kind of refusal it is.
+        /// The kind of refusal.
         rejection: Rejection,
         /// The portal's code, if it sent one.
         code: String,
         /// The portal's description, if it sent one.
         message: String,
     },
-    /// The request surely had no effect, and the budget for repeating it is used up.
+    /// The request certainly had no effect, and the retry budget is used up.
     #[error("{}", tr!("the portal did not take the request: {what}", what = Text::from_msgid(.0)))]
     NotExecuted(String),
-    /// The request was sent, and what came back does not tell whether it was carried out.
+    /// Indeterminate: the request was sent, and its effect is not known.
     #[error("{}", tr!("no usable answer from the portal: {what}", what = Text::from_msgid(.0)))]
     MaybeExecuted(String),
-    /// The answer is not what the portal's interface says, and repeating will not change it.
+    /// The answer differs from the portal's interface, and a retry will not change it.
     #[error("{}", tr!("an answer of the portal makes no sense: {what}", what = Text::from_msgid(.0)))]
     Unexpected(String),
-    /// The deadline of the run has passed, or somebody asked to stop.
+    /// The deadline of the run has passed, or the run was cancelled.
     #[error("{}", tr!("stopped before the portal answered: {what}", what = Text::from_msgid(.0)))]
     Stopped(String),
 }
 
-/// Why no request of a credential can succeed.
+/// Reason why no request of a credential can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Rejection {
-    /// Wrong, expired or switched-off webhook.
+    /// Wrong, expired or disabled webhook.
     #[error("{}", tr!("the portal does not accept the webhook"))]
     Credentials,
-    /// The owner of the webhook was dismissed.
+    /// The caller was dismissed.
     #[error("{}", tr!("the owner of the webhook was dismissed from the portal"))]
     OwnerDismissed,
     /// The webhook lacks a right.
     #[error("{}", tr!("the webhook lacks a right"))]
     MissingRight,
-    /// The owner may not use the CRM at all, or not for others.
+    /// The caller may not use the CRM at all, or not for others.
     #[error("{}", tr!("the owner of the webhook may not do this in the CRM"))]
     NotAllowed,
     /// Plain http where the portal wants https.
@@ -273,20 +271,19 @@ pub enum Rejection {
     /// The portal was closed.
     #[error("{}", tr!("the portal is closed"))]
     PortalClosed,
-    /// The address leads elsewhere; redirects are never followed.
+    /// The URL redirects; redirects are never followed.
     #[error("{}", tr!("the portal answers with a redirect, which recard does not follow"))]
     Redirect,
-    /// There is no such method: not a portal, or one without CRM.
+    /// There is no such method: the host is not a portal, or one without CRM.
     #[error("{}", tr!("the address is not that of a portal's REST interface"))]
     NotAPortal,
-    /// The certificate of the portal, or of what answers in its place, is not trusted. Nothing was
-    /// sent.
+    /// The certificate of the portal, or of a host in its place, is not trusted. Nothing was sent.
     #[error("{}", tr!("the certificate of the portal is not trusted"))]
     Certificate,
-    /// The proxy lets no connection to the portal pass. Nothing was sent.
+    /// The proxy refuses connections to the portal. Nothing was sent.
     #[error("{}", tr!("the proxy refuses the connection to the portal"))]
     ProxyRefuses,
-    /// No connection to the proxy comes about. Nothing was sent.
+    /// The proxy cannot be reached. Nothing was sent.
     #[error("{}", tr!("the proxy cannot be reached"))]
     ProxyUnreachable,
 }

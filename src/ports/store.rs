@@ -1,4 +1,4 @@
-//! Port of the store: backups and the journal of a run, what earlier runs left, and the errors.
+//! Port of the store: backups and the journal of a run, records of earlier runs, and the errors.
 //!
 //! A [`RunLog`] exists only while the lock of its portal is held.
 
@@ -10,10 +10,10 @@ use crate::model::{
     UserId,
 };
 
-/// One line of a run's journal: what is about to happen, or what happened.
+/// Line of a run's journal: an intent or an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalRecord {
-    /// The run starts. Nothing was sent yet that writes.
+    /// The run starts. No write was sent yet.
     Opened(RunHeader),
     /// A request is about to leave that may reset these targets. Each has a synced backup with the
     /// digest, unless the reset is blind.
@@ -25,21 +25,21 @@ pub enum JournalRecord {
     SetIntent {
         /// The target.
         target: CardKey,
-        /// The digest of what is sent; a backup with it is synced.
+        /// The digest of the layout in the request; a backup with it is synced.
         digest: Digest,
         /// The reason for the `set`.
         purpose: SetPurpose,
     },
-    /// A target is settled.
+    /// A target has its outcome.
     Completed {
         /// The target.
         target: CardKey,
-        /// What became of it.
+        /// The outcome.
         outcome: Outcome,
     },
-    /// The run is over; every planned target is settled.
+    /// The run is over; every planned target has an outcome.
     Closed {
-        /// Whether somebody asked it to stop before all targets were attempted.
+        /// The end of the run: regular or interrupted.
         interrupted: Interrupted,
     },
 }
@@ -49,68 +49,68 @@ pub enum JournalRecord {
 pub enum SetPurpose {
     /// The plan of a restore.
     Planned,
-    /// A write of this run met a layout that its owner had saved since, and this is it. It is
-    /// stored again, or only kept where another layout stands by now.
+    /// Compensation of a lost update: a write of this run met a layout that the person had saved
+    /// since. It is stored again, or only kept if another layout stands there now.
     Compensation,
 }
 
-/// Whether a run was stopped before its end.
+/// Way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
-    /// It came to its own end.
+    /// The run finished.
     No,
-    /// A signal, a deadline or a failure that stops everything ended it.
+    /// A signal, a deadline or a fatal error ended it.
     Yes,
 }
 
-/// What a run is about; the first record of its journal.
+/// Header of a run; the first record of its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunHeader {
-    /// What the run does.
+    /// The purpose of the run.
     pub purpose: RunPurpose,
     /// The portal.
     pub portal: PortalId,
-    /// Whose webhook it is.
+    /// The caller.
     pub caller: UserId,
-    /// Who started it, as the environment tells; may be empty.
+    /// The person or pipeline that started it, from the environment; may be empty.
     pub actor: String,
-    /// The digest of the manifests' intent; none for a restore.
+    /// The digest of the manifests' meaning; `None` for a restore.
     pub manifest: Option<Digest>,
     /// The commit of the manifests, if it is known.
     pub commit: Option<String>,
     /// The names and reasons of the manifests.
     pub reasons: Vec<(String, String)>,
-    /// The proof that reads of other people's cards could be trusted when the run was planned. None
-    /// if there was none, or the run is of a recard that did not record it.
+    /// The evidence that reads of other people's cards could be trusted when the run was planned.
+    /// `None` if there was none, or an older recard wrote the run.
     pub trust: Option<TrustEvidence>,
-    /// Every target that the run will settle, with the digest that it was planned with.
+    /// Every target of the run, with its planned digest.
     pub targets: Vec<PlannedCard>,
 }
 
-/// One target of a run, as it was planned.
+/// Target of a run, as it was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedCard {
     /// The card.
     pub key: CardKey,
-    /// The digest of the layout that it had when planned; none for a blind reset, or a restore of
-    /// an empty card.
+    /// The digest of its layout when planned; `None` for a blind reset, or a restore of an empty
+    /// card.
     pub digest: Option<Digest>,
-    /// The generation that the reset is for, in mode `once`.
+    /// The once key of the reset, in mode `once`.
     pub generation: Option<Generation>,
 }
 
-/// What a run does.
+/// Purpose of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunPurpose {
-    /// Resets what a plan says.
+    /// Resets the targets of a plan.
     Apply,
-    /// Puts back what another run removed.
+    /// Restores the layouts that another run removed.
     Restore(RunId),
 }
 
-/// The journal and the backups of one run. Exists only while the lock of its portal is held.
+/// Journal and backups of one run. Exists only while the lock of its portal is held.
 pub trait RunLog: Send {
-    /// The run.
+    /// Returns the id of the run.
     fn run(&self) -> &RunId;
 
     /// Writes backups and syncs them. When it returns, they survive a crash.
@@ -127,9 +127,9 @@ pub trait RunLog: Send {
     /// If they cannot be written.
     fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError>;
 
-    /// Appends records to the journal, for what can be found out again. A killed process loses
-    /// nothing of it; a system that goes down may, until something is [appended](Self::append) or
-    /// [synced](Self::sync).
+    /// Appends records to the journal without a sync, for facts that can be read again. They
+    /// survive the end of the process; they survive a crash of the system only after the next
+    /// [append](Self::append) or [sync](Self::sync).
     ///
     /// # Errors
     ///
@@ -138,36 +138,36 @@ pub trait RunLog: Send {
         self.append(records)
     }
 
-    /// Syncs what was noted.
+    /// Syncs the records that were appended without a sync.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If they cannot be written.
     fn sync(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Marks targets of `mode: once` as done, and syncs.
+    /// Marks targets of `mode: once` as reset, and syncs.
     ///
     /// # Errors
     ///
-    /// If what is remembered is damaged, or cannot be written.
+    /// If the ledger is damaged or cannot be written.
     fn record_reset(
         &mut self,
         entries: &[(Generation, CardKey, LedgerEntry)],
     ) -> Result<(), StoreError>;
 }
 
-/// Reads what earlier runs left.
+/// Read access to the records of earlier runs.
 pub trait Archive {
-    /// The records of a run's journal, in order. A torn last line is left out.
+    /// Returns the records of a run's journal, in order. A torn last line is left out.
     ///
     /// # Errors
     ///
     /// If it is missing or damaged.
     fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError>;
 
-    /// The backup of a target in a run, by the digest that the journal names.
+    /// Returns the backup of a target in a run, by the digest in the journal.
     ///
     /// # Errors
     ///
@@ -175,67 +175,66 @@ pub trait Archive {
     fn backup(&self, run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError>;
 }
 
-/// A journal as far as its lines are whole, for a way back from a run that damage must not block.
+/// Undamaged lines of a journal, for a restore that damage must not block.
 #[derive(Debug)]
 pub struct SalvagedJournal {
-    /// The head of the run: its first record, or what the files beside the journal say of it. None
-    /// if nothing does.
+    /// The header of the run: its first record, or one derived from the files beside the journal.
+    /// `None` if neither exists.
     pub header: Option<RunHeader>,
-    /// The whole records behind the head, in the order of their numbers, each once.
+    /// The undamaged records behind the header, in the order of their numbers, each once.
     pub records: Vec<JournalRecord>,
-    /// The problem of the journal, if it is damaged. It may be without a loss, such as a line that
-    /// stands there twice.
+    /// The damage, if there is any. It may be without a loss, such as a repeated line.
     pub damage: Option<StoreError>,
-    /// The records that the journal may have had more.
+    /// The possible loss of records.
     pub lost: JournalLoss,
-    /// The backups of the run by their names. Empty where all records of a closed run are there.
+    /// The backups of the run by their names. Empty if all records of a closed run are there.
     pub backups: Vec<(Option<CardKey>, Digest)>,
 }
 
-/// The records that a journal may have had more than it has whole lines.
+/// Loss of records of a journal, beyond its undamaged lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JournalLoss {
-    /// None.
+    /// No loss.
     Nothing,
-    /// The last one, in a torn line. A crash leaves it, and then it was promised to nobody.
+    /// The last record, in a torn line. A crash leaves it; such a record was never synced.
     TornLine,
-    /// Some that were promised: a line is damaged, missing, or was cut off.
+    /// Synced records: a line is damaged, missing, or was cut off.
     Lines,
 }
 
-/// Why the store could not be used.
+/// Error: the store could not be used.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The disk or the folder does not let us.
+    /// The file system refuses.
     #[error("{}", tr!("{doing} {path}", doing = Text::from_msgid(doing), path))]
     Io {
-        /// What was being done: "cannot write", "cannot read", …
+        /// The attempted action: "cannot write", "cannot read", …
         doing: &'static str,
-        /// Which file or folder.
+        /// The file or folder.
         path: String,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
-    /// A file is not what recard wrote. Never guessed at.
+    /// A file differs from what recard wrote. recard never guesses its content.
     #[error("{}", tr!("{path} is damaged: {problem}", path, problem))]
     Damaged {
-        /// Which file.
+        /// The file.
         path: String,
-        /// What is wrong with it, and where.
+        /// The damage and its place.
         problem: String,
     },
     /// A file was written by a newer recard.
     #[error("{}", tr!("{path} has format version {found}, and this recard knows versions up to {known}", path, found, known))]
     TooNew {
-        /// Which file.
+        /// The file.
         path: String,
         /// Its version.
         found: u32,
         /// The newest version that this program reads.
         known: u32,
     },
-    /// Another process works on this portal.
+    /// Another process holds the lock of this portal.
     #[error("{0}")]
     Locked(LockOwner),
     /// There is no such run, backup or file.
@@ -243,18 +242,18 @@ pub enum StoreError {
     Missing(String),
 }
 
-/// Who holds the lock of a portal.
+/// Owner of the lock of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockOwner {
     /// The process id; 0 if the lock file names no owner.
     pub process: u32,
     /// The host's name.
     pub host: String,
-    /// The person or pipeline, as the environment tells; may be empty.
+    /// The person or pipeline, from the environment; may be empty.
     pub actor: String,
-    /// What they are doing: the command's name.
+    /// The name of the running command.
     pub command: String,
-    /// Since when, as RFC 3339.
+    /// The start of the lock, as RFC 3339.
     pub since: String,
 }
 

@@ -1,54 +1,54 @@
-//! What of a layout may leave the house.
+//! Anonymizer for layouts that leave the company.
 //!
-//! A company's section titles and field names tell about its business. A sanitizer puts a salted
-//! hash in the place of every text, and keeps what makes a layout a layout: how many sections and
-//! fields there are, their order, flags and numbers. Equal texts get equal hashes within one
-//! export, so that two people's layouts can still be compared; the salt is made for the export and
-//! kept nowhere, so that a guess at a name cannot be tried out.
+//! Section titles and field names tell about a company's business. The anonymizer replaces every
+//! text by a salted hash, and keeps the structure: the number of sections and fields, their order,
+//! flags and numbers. Equal texts get equal hashes within one export, so that two people's layouts
+//! can be compared; the salt is made for the export and never stored, so that guessed names cannot
+//! be tested.
 
 use serde_json::{Map, Value};
 
 use crate::model::{Digest, Layout, LayoutError, PortalId};
 
-/// How many hexadecimal digits of a hash are shown: enough to tell the names of one company apart.
+/// Number of hexadecimal digits of a hash: enough to tell the names of one company apart.
 const DIGITS: usize = 10;
 
-/// The keys that the portal itself gives to the parts of a layout. Any other key may be somebody's
-/// word.
+/// Keys that the portal itself gives to the parts of a layout. Any other key may be a text of a
+/// person.
 const KEYS: [&str; 6] = ["elements", "name", "optionFlags", "options", "title", "type"];
 
 /// The portal's own words for the kind of a part.
 const TYPES: [&str; 3] = ["column", "field", "section"];
 
-/// Replaces texts, each by the same hash wherever it stands.
+/// Anonymizer with one salt: equal texts get equal hashes.
 #[derive(Clone)]
 pub struct Anonymizer {
     salt: [u8; 16],
 }
 
 impl Anonymizer {
-    /// A sanitizer with a salt, which must be random and be forgotten.
+    /// Creates an anonymizer with a salt, which must be random and must not be stored.
     pub fn new(salt: [u8; 16]) -> Self {
         Self { salt }
     }
 
-    /// Stands in for the name of a person.
+    /// Returns the replacement of a person's name.
     pub fn person(&self, name: &str) -> String {
         self.replaced("person", name)
     }
 
-    /// Stands in for a portal.
+    /// Returns the replacement of a portal.
     pub fn portal(&self, portal: &PortalId) -> PortalId {
-        // Ten hexadecimal digits always make a host name.
+        // Ten hexadecimal digits are always a valid host name.
         PortalId::new(&format!("{}.example", self.replaced("portal", portal.as_str())))
             .unwrap_or_else(|_| portal.clone())
     }
 
-    /// The layout without anybody's words.
+    /// Returns the layout without texts of people.
     ///
     /// # Errors
     ///
-    /// If the layout is no JSON, which cannot be.
+    /// If the layout is not JSON, which is impossible.
     pub fn layout(&self, layout: &Layout) -> Result<Layout, LayoutError> {
         let value: Value = serde_json::from_str(layout.as_json()).map_err(LayoutError::NotJson)?;
         Layout::from_json(&self.value("text", value).to_string())
@@ -62,7 +62,7 @@ impl Anonymizer {
             }
             Value::Object(fields) => {
                 let field = |(key, value): (String, Value)| {
-                    // A key that is a number is a place in a list with gaps.
+                    // A numeric key is a place in a list with gaps.
                     let own = KEYS.contains(&key.as_str())
                         || key.bytes().all(|byte| byte.is_ascii_digit());
                     let value = self.value(&key, value);

@@ -1,9 +1,9 @@
-//! The audit trail: one JSON object a line, each bound to the one before.
+//! Audit log: one JSON object a line, each bound to the one before.
 //!
-//! A line carries the digest of the line before and its own, over everything else in it. So an
-//! edited line, a line taken out of the middle, two lines changed about and a trail of another
-//! portal are all found. Lines cut off at the end are not: nothing in a file can tell that it was
-//! longer once, unless somebody notes the last digest elsewhere.
+//! A line carries the digest of the line before and its own, over all other fields in it. An edited
+//! line, a line removed from the middle, two swapped lines and the audit log of another portal are
+//! all detected. Lines cut off at the end are not: a file cannot show that it was longer once,
+//! unless the last digest is stored elsewhere.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,56 +19,56 @@ use crate::ports::Interrupted;
 
 const FORMAT: RecordFormat = RecordFormat { name: "audit", version: 1 };
 
-/// One event, with when and by whom.
+/// Event with its time and its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// The person or pipeline, as the environment tells; may be empty.
+    /// The person or pipeline, from the environment; may be empty.
     pub actor: String,
     /// The host.
     pub host: String,
     /// The process.
     pub process: u32,
-    /// What happened.
+    /// The event.
     pub event: AuditEvent,
 }
 
-/// What an audit trail tells of.
+/// Event of an audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditEvent {
-    /// A run begins.
+    /// A run starts.
     RunStarted {
         /// The run.
         run: RunId,
-        /// The run whose resets it undoes, if it is a restore.
+        /// The restored run, if it is a restore.
         restores: Option<RunId>,
-        /// How many targets it will settle.
+        /// The number of targets.
         targets: u32,
     },
-    /// A run that was cut is taken up again.
+    /// An interrupted run is reopened.
     RunReopened {
         /// The run.
         run: RunId,
-        /// How many bytes of a torn last line were cut off its journal.
+        /// The number of bytes of a torn last line that were cut off its journal.
         torn: u32,
     },
     /// A run is over.
     RunClosed {
         /// The run.
         run: RunId,
-        /// How its targets ended.
+        /// The totals of the outcomes.
         totals: Totals,
-        /// Whether it was stopped.
+        /// The end of the run: regular or interrupted.
         interrupted: Interrupted,
     },
     /// A plan file was used.
     PlanUsed(Digest),
-    /// A lock was taken over that its owner had not given back. The text says whose.
+    /// A lock that its owner had left behind was taken over. The text names the owner.
     LockTakenOver(String),
 }
 
-/// A line that was read.
+/// Line that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLine {
     /// The event.
@@ -121,17 +121,17 @@ pub(super) enum AuditEventV1 {
     },
 }
 
-/// What the first line of a portal's trail names in place of a line before.
+/// Returns the digest that the first line of a portal's audit log names in place of a line before.
 pub fn audit_anchor(portal: &PortalId) -> Digest {
     Digest::hash(format!("recard.audit {portal}").as_bytes())
 }
 
-/// An entry as one JSON object on one line, after the line with the digest `previous`; with the
-/// digest of the new line.
+/// Encodes an entry as one JSON object on one line, after the line with the digest `previous`.
+/// Returns it with the digest of the new line.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Digest), FormatError> {
     let AuditEntry { at, actor, host, process, event } = entry;
     let form = AuditLineV1 {
@@ -154,12 +154,12 @@ pub fn encode_audit(entry: &AuditEntry, previous: Digest) -> Result<(String, Dig
     Ok((line, digest))
 }
 
-/// Splits a trail into its lines, the last one left out if it is torn.
+/// Splits an audit log into its lines, without a torn last one.
 ///
 /// # Errors
 ///
-/// If a line was altered. A line of a newer recard counts as right here, and is refused when it is
-/// decoded.
+/// If a line was altered. A line of a newer recard counts as valid here, and is refused by its
+/// decoder.
 pub fn audit_lines(file: &[u8]) -> Result<CheckedLines<'_>, LineError> {
     split(file, |line| {
         let json = std::str::from_utf8(line).ok()?;
@@ -167,20 +167,20 @@ pub fn audit_lines(file: &[u8]) -> Result<CheckedLines<'_>, LineError> {
     })
 }
 
-/// The lines of a trail of which some may be damaged.
+/// Lines of an audit log with damage.
 #[derive(Debug)]
 pub struct FoundAuditLog {
-    /// The whole lines, in order. Whether each follows the one before is not looked at.
+    /// The undamaged lines, in order. The chain is not checked.
     pub lines: Vec<AuditLine>,
-    /// The number of bytes that stay when the file grows: all but a torn last line.
+    /// The number of bytes that are kept when the file grows: all but a torn last line.
     pub kept: usize,
 }
 
-/// Splits a trail of which some lines may be damaged.
+/// Splits an audit log with damaged lines.
 ///
 /// # Errors
 ///
-/// If a newer recard wrote a line: no other line can follow one that is not understood.
+/// If a newer recard wrote a line: no line can follow one with an unknown meaning.
 pub fn find_audit(file: &[u8]) -> Result<FoundAuditLog, FormatError> {
     let mut found = FoundAuditLog { lines: Vec::new(), kept: 0 };
     let read = |line: &[u8]| std::str::from_utf8(line).ok().map(decode_audit);
@@ -190,13 +190,13 @@ pub fn find_audit(file: &[u8]) -> Result<FoundAuditLog, FormatError> {
         match part.strip_suffix(b"\n") {
             Some(line) => match read(line) {
                 Some(Ok(line)) => found.lines.push(line),
-                // A damaged number is no newer version: then the digest does not fit.
+                // A damaged version number is not a newer version: its digest does not fit.
                 Some(Err(problem @ FormatError::TooNew { .. })) if fits_its_digest(line) => {
                     return Err(problem);
                 }
                 Some(Err(_)) | None => {}
             },
-            // What has no end is torn, unless it is a right line but for its end.
+            // A line without an end is torn, unless only its end is damaged.
             None if part
                 .split_last()
                 .is_some_and(|(_, line)| matches!(read(line), Some(Ok(_)))) => {}
@@ -207,7 +207,7 @@ pub fn find_audit(file: &[u8]) -> Result<FoundAuditLog, FormatError> {
     Ok(found)
 }
 
-/// Returns whether a line of any version has the digest that it names.
+/// Returns `true` if a line of any version has the digest that it names.
 fn fits_its_digest(line: &[u8]) -> bool {
     let fits = || {
         let mut object = no_duplicate_keys::object(line).ok()?;
@@ -217,7 +217,7 @@ fn fits_its_digest(line: &[u8]) -> bool {
     fits().unwrap_or(false)
 }
 
-/// The entry of a line. Whether it follows the line before is for the caller to compare.
+/// Decodes the entry of a line. The caller compares it with the line before.
 ///
 /// # Errors
 ///

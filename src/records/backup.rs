@@ -1,10 +1,10 @@
-//! A backup: the layout that a reset removes, byte for byte as the portal sent it.
+//! Backup: the layout that a reset removes, byte for byte as the portal sent it.
 //!
 //! The JSON text of the layout stands as a string inside a small envelope, so that no tool that
-//! lays JSON out anew can touch it. Two digests guard it: that of the bytes, by which damage is
-//! found, and that of the canonical form, by which the journal names it. An envelope names no
-//! target, because people with equal layouts share one; but where two layouts mean the same in
-//! other bytes, the second one names whose it is.
+//! reformats JSON can change it. Two digests guard it: that of the bytes, which detects damage, and
+//! that of the canonical form, which the journal names. An envelope names no target, because people
+//! with equal layouts share one; of two layouts that are equal in other bytes, the second one names
+//! its target.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,10 @@ use crate::model::{CardKey, Digest, Layout};
 /// Version 2 names the kind in targets.
 const FORMAT: RecordFormat = RecordFormat { name: "backup", version: 2 };
 
-/// A layout that was kept.
+/// Layout of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// Whose it is, if others have one that means the same and is written in other bytes.
+    /// The target, if an equal layout of others is written in other bytes.
     pub target: Option<CardKey>,
     /// The layout.
     pub layout: Layout,
@@ -42,11 +42,11 @@ struct BackupV1<'a> {
     layout: Cow<'a, str>,
 }
 
-/// A backup as a JSON object in one line, without its end.
+/// Encodes a backup as a JSON object in one line, without a line end.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
     let Backup { target, layout } = backup;
     let text = layout.as_json();
@@ -60,12 +60,11 @@ pub fn encode_backup(backup: &Backup) -> Result<String, FormatError> {
     serde_json::to_string(&form).map_err(FormatError::not_writable)
 }
 
-/// Reads a backup.
+/// Decodes a backup.
 ///
 /// # Errors
 ///
-/// If it is not JSON, of another kind or a newer version, or its layout is not the one that its
-/// digests tell.
+/// If it is not JSON, of another kind or a newer version, or its layout does not fit its digests.
 pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     let object = no_duplicate_keys::object(json)?;
     FORMAT.check_object(&object)?;
@@ -81,8 +80,8 @@ pub fn decode_backup(json: &[u8]) -> Result<Backup, FormatError> {
     Ok(Backup { target, layout })
 }
 
-/// By what a backup is found: its target, if it has one of its own, and the digest of its layout.
-/// Looks at neither the layout nor whether the digests are right.
+/// Returns the name of a backup: its target, if it has one of its own, and the digest of its
+/// layout. Checks neither the layout nor the digests.
 ///
 /// # Errors
 ///
@@ -93,7 +92,7 @@ pub fn backup_name(json: &[u8]) -> Result<(Option<CardKey>, Digest), FormatError
         #[serde(default)]
         format: String,
         target: Option<String>,
-        // Missing, it is told only after a newer format was.
+        // A missing digest is reported only after a newer format.
         #[serde(default)]
         digest: String,
     }

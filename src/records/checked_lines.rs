@@ -1,29 +1,30 @@
-//! Files that grow by lines, and lines that know whether they are whole.
+//! Append-only files of lines with checksums.
 //!
 //! A line is sixteen hexadecimal digits, a blank, a JSON object and a line end. A process may be
 //! killed, or a disk may fill up, in the middle of a line. Such a torn line is the beginning of a
-//! right one, stands at the very end of the file and has no line end; it was never promised to
-//! anybody and is left out. Whatever else does not fit is damage.
+//! valid one, stands at the very end of the file and has no line end; it was never synced and is
+//! left out. Any other mismatch is damage.
 
 use thiserror::Error;
 
 use crate::model::Digest;
 
-/// How many digits of the SHA-256 sum stand in front of a line. 64 bits: no accident passes them.
+/// Number of digits of the SHA-256 sum in front of a line. With 64 bits, accidental damage is
+/// always detected.
 const CHECKSUM_DIGITS: usize = 16;
 
-/// The whole lines of a file.
+/// Complete lines of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckedLines<'a> {
     /// The lines, in order.
     pub lines: Vec<CheckedLine<'a>>,
-    /// How many bytes of the file they are. What comes after is a torn line.
+    /// The number of bytes of these lines. The rest is a torn line.
     pub whole: usize,
-    /// How many bytes a torn last line has; 0 if there is none.
+    /// The number of bytes of a torn line; 0 if there is none.
     pub torn: usize,
 }
 
-/// A line that is whole.
+/// Complete line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckedLine<'a> {
     /// Its number, from 1.
@@ -32,7 +33,7 @@ pub struct CheckedLine<'a> {
     pub json: &'a str,
 }
 
-/// A line that was whole once.
+/// Error: a line was damaged after it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("line {number} does not fit its checksum")]
 pub struct LineError {
@@ -40,7 +41,7 @@ pub struct LineError {
     pub number: usize,
 }
 
-/// A line with its checksum and its end.
+/// Returns a line with its checksum and its end.
 pub fn checked_line(json: &str) -> String {
     let mut line = checksum(json.as_bytes());
     line.push(' ');
@@ -49,7 +50,7 @@ pub fn checked_line(json: &str) -> String {
     line
 }
 
-/// The JSON object of a line without its end, if it fits its checksum.
+/// Returns the JSON object of a line without its end, if it fits its checksum.
 pub fn check_line(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line).ok()?;
     let (sum, json) = text.split_at_checked(CHECKSUM_DIGITS)?;
@@ -61,34 +62,34 @@ pub fn check_line(line: &[u8]) -> Option<&str> {
 ///
 /// # Errors
 ///
-/// If a line is damaged that was once whole: any line with an end, or a last one whose end is
-/// another byte now.
+/// If a complete line is damaged: any line with an end, or a last one whose end is another byte
+/// now.
 pub fn read_lines(file: &[u8]) -> Result<CheckedLines<'_>, LineError> {
     split(file, check_line)
 }
 
-/// A line of a file that is read line by line, for what is whole in it.
+/// Line of a file that is read with damage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundLine<'a> {
-    /// It is whole.
+    /// The line is undamaged.
     Whole {
-        /// Where its JSON object begins in the file.
+        /// The offset of its JSON object in the file.
         at: usize,
         /// The object.
         line: CheckedLine<'a>,
     },
-    /// It was whole once.
+    /// The line is damaged.
     Damaged(LineError),
 }
 
-/// Takes a file of checked lines apart where one damaged line is no reason to give up the others.
-/// With them comes how many bytes of the file may stay when it grows: all but a torn last line.
+/// Splits a file of checked lines with damage. Returns the number of bytes that are kept when it
+/// grows, too: all but a torn last line.
 pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
     let (mut found, mut at, mut kept) = (Vec::new(), 0, 0);
     for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
         let whole = part.strip_suffix(b"\n");
-        // What has no end is torn, unless it is a right line but for its end.
+        // A line without an end is torn, unless only its end is damaged.
         if whole.is_none() && part.split_last().is_none_or(|(_, line)| check_line(line).is_none()) {
             break;
         }
@@ -105,8 +106,8 @@ pub fn find_lines(file: &[u8]) -> (Vec<FoundLine<'_>>, usize) {
     (found, kept)
 }
 
-/// Splits a file of lines that are right if `check` says so; it is given a line without its end,
-/// and gives its JSON object.
+/// Splits a file of lines with a check, which gets a line without its end and returns its JSON
+/// object.
 pub(super) fn split<'a>(
     file: &'a [u8],
     check: impl Fn(&'a [u8]) -> Option<&'a str>,
@@ -115,8 +116,8 @@ pub(super) fn split<'a>(
     for (index, part) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
         let Some(line) = part.strip_suffix(b"\n") else {
-            // A torn line is the beginning of a right one. One byte more than a right line is a
-            // right line with a damaged end.
+            // A torn line is the beginning of a valid one. A valid line with one byte more is a
+            // line with a damaged end.
             if part.split_last().is_some_and(|(_, line)| check(line).is_some()) {
                 return Err(LineError { number });
             }
@@ -130,7 +131,7 @@ pub(super) fn split<'a>(
     Ok(found)
 }
 
-/// The first digits of the sum.
+/// Returns the first digits of the sum.
 pub(super) fn checksum(bytes: &[u8]) -> String {
     let mut sum = Digest::hash(bytes).hex();
     sum.truncate(CHECKSUM_DIGITS);
@@ -173,7 +174,7 @@ mod tests {
             ("{\"a\":1}", 1, 2, "{\"c\":3}", 3)
         );
         assert!(file[*first..].starts_with(a.json) && file[*third..].starts_with(c.json));
-        // A line whose end alone is damaged is no torn one: it stays, and is told.
+        // A line with a damaged end is not torn: it is kept and reported.
         let odd = one.replace('\n', "?");
         assert_eq!(
             find_lines(odd.as_bytes()),

@@ -1,4 +1,4 @@
-//! The list of plan files that were used: a plan is carried out once.
+//! List of used plan files: each is executed once.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,12 @@ use crate::model::Digest;
 
 const FORMAT: RecordFormat = RecordFormat { name: "used-plan", version: 1 };
 
-/// A plan file that was used.
+/// Plan file that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsumedPlan {
     /// The id of the plan file.
     pub plan: Digest,
-    /// When its use began.
+    /// The start of its use.
     pub at: Timestamp,
 }
 
@@ -27,18 +27,18 @@ struct ConsumedPlanV1 {
     at: Timestamp,
 }
 
-/// A used plan as one JSON object on one line.
+/// Encodes a used plan as one JSON object on one line.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_consumed_plan(used: ConsumedPlan) -> Result<String, FormatError> {
     let ConsumedPlan { plan, at } = used;
     let form = ConsumedPlanV1 { format: FORMAT.text(), plan, at };
     serde_json::to_string(&form).map_err(FormatError::not_writable)
 }
 
-/// The used plan of a line.
+/// Decodes the used plan of a line.
 ///
 /// # Errors
 ///

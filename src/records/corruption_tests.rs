@@ -1,21 +1,21 @@
-//! One law for everything that recard reads back: cut at any byte, with any bit flipped, or empty,
-//! it gives an error or what was written, and never anything else.
+//! Law of every decoder: after a cut at any byte, a flip of any bit, or without content, it gives
+//! an error or the written value, and never another value.
 //!
-//! The table names every decoder of [`records`](super), and a test sees to it that none is missing.
-//! What a file of lines gives when its end is cut off are the lines before, all of them and nothing
-//! more: its last line was promised to nobody.
+//! The table names every decoder of [`records`](super), and a test checks that it is complete. A
+//! truncated file of lines gives all lines before the cut and no others, because its last line was
+//! never synced.
 
 use super::plan_file::{PlanFile, PlanFileError};
 use super::*;
 use crate::model::{CurrentSelection, Digest, Outcome, RunId, Selections, Totals, UserId};
 use crate::ports::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
 
-/// Something that was written, and the reader of it.
+/// Written value with its reader.
 pub(super) struct Sample {
-    /// The function that reads it, by the name that this module gives it.
+    /// The name of the decoder in this module.
     pub(super) decoder: &'static str,
     pub(super) bytes: Vec<u8>,
-    /// What is read, each part as text; a document has one part, a file of lines one for each line.
+    /// The decoder; each part as text. A document has one part, a file of lines one for each line.
     pub(super) read: fn(&[u8]) -> Result<Vec<String>, FormatError>,
     form: Form,
 }
@@ -30,7 +30,7 @@ fn one<T: std::fmt::Debug>(read: Result<T, FormatError>) -> Result<Vec<String>, 
     read.map(|value| vec![format!("{value:?}")])
 }
 
-/// Lines with checksums, each read by `decode` with its number.
+/// Decodes lines with checksums, each by `decode` with its number.
 fn lines<T: std::fmt::Debug>(
     bytes: &[u8],
     decode: impl Fn(u32, &str) -> Result<T, FormatError>,
@@ -48,7 +48,7 @@ fn plan_file(bytes: &[u8]) -> Result<Vec<String>, FormatError> {
     one(PlanFile::parse(bytes).map_err(told))
 }
 
-/// A journal with every kind of record and every outcome.
+/// Returns a journal with every kind of record and every outcome.
 fn journal() -> Vec<u8> {
     let target = samples::personal(7);
     let digest = samples::layout("mine").digest();
@@ -80,7 +80,7 @@ fn used_plans() -> Vec<u8> {
         .into_bytes()
 }
 
-/// A trail with every kind of event.
+/// Returns an audit log with every kind of event.
 fn audit() -> Vec<u8> {
     let run: RunId = samples::run();
     let totals = Totals::from_outcomes([Outcome::Reset, Outcome::Changed].iter());
@@ -224,7 +224,8 @@ fn what_was_cut_at_any_byte_is_an_error_or_what_was_whole() {
                     assert_eq!(parts, whole[..ended], "{decoder} cut at {cut}");
                 }
                 (Ok(parts), Form::Document) => assert_eq!(parts, whole, "{decoder} cut at {cut}"),
-                // A cut inside a line of a file that grows is what a crash leaves, and no damage.
+                // A cut inside a line of an append-only file is the result of a crash, and not
+                // damage.
                 (Err(problem), Form::Lines) => panic!("{decoder} cut at {cut}: {problem}"),
                 (Err(problem), Form::Document) => assert!(!problem.to_string().is_empty()),
             }

@@ -1,5 +1,4 @@
-//! The records of a run's journal: one JSON object a line, numbered, so that a missing line is
-//! noticed.
+//! Records of a run's journal: one numbered JSON object a line, so that a missing line is detected.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +61,7 @@ enum RecordV2 {
     },
 }
 
-/// What a run is about; also the head of its report, in which fields are sorted by their names.
+/// Header of a run; also that of its report, in which fields are sorted by their names.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "RunHeader", deny_unknown_fields)]
 pub(super) struct HeaderV2 {
@@ -128,18 +127,18 @@ pub(super) enum EndV1 {
     Yes,
 }
 
-/// A record as one JSON object on one line; the number counts the journal's records from 1.
+/// Encodes a record as one JSON object on one line; the number counts the journal's records from 1.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_record(number: u32, record: &JournalRecord) -> Result<String, FormatError> {
     let line = JournalLine { format: FORMAT.text(), number, record };
     let json = serde_json::to_string(&line).map_err(FormatError::not_writable)?;
     Ok(masked(json.as_bytes()).unwrap_or(json))
 }
 
-/// The record of a line that should have this number.
+/// Decodes the record of a line that must have this number.
 ///
 /// # Errors
 ///
@@ -153,13 +152,13 @@ pub fn decode_record(number: u32, json: &str) -> Result<JournalRecord, FormatErr
     }
 }
 
-/// Reads the record of a line with the number that the line gives itself.
+/// Decodes the record of a line together with its number.
 ///
 /// # Errors
 ///
 /// If it is not JSON, of another kind or a newer version, or is damaged.
 pub fn numbered_record(json: &str) -> Result<(u32, JournalRecord), FormatError> {
-    // The version comes first: a newer record is to be called newer, whatever its fields.
+    // The version is checked first: a newer record must be reported as newer, whatever its fields.
     let object: BTreeMap<String, &RawValue> =
         serde_json::from_str(json).map_err(FormatError::NotJson)?;
     let format =

@@ -1,8 +1,8 @@
-//! A bundle of layouts: what `recard export` found, for people and programs to look at.
+//! Bundle of layouts from `recard export`, for people and programs.
 //!
-//! Unlike a backup it is laid out to be read, and its layouts stand in it as JSON, not as text:
-//! what means the same to the portal may be written otherwise. The digest of each tells whether it
-//! means what the portal sent.
+//! Unlike a backup it is formatted for reading, and its layouts stand in it as JSON, not as text:
+//! the bytes may differ from those of the portal. The digest of each layout shows if its meaning is
+//! the same.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,20 +18,20 @@ const FORMAT: RecordFormat = RecordFormat { name: "layouts", version: 2 };
 /// Layouts of a portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayoutExport {
-    /// The portal; a made-up name if it was sanitized.
+    /// The portal; an invented name if it was anonymized.
     pub portal: PortalId,
-    /// When the layouts were read.
+    /// The time of the reads.
     pub read: Timestamp,
-    /// Whether names and titles are as the portal sent them.
+    /// The form of names and titles: original or anonymized.
     pub content: LayoutExportContent,
     /// The cards, sorted.
     pub cards: Vec<(CardKey, Layout)>,
 }
 
-/// Whether a bundle may leave the house.
+/// Form of names and titles in a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayoutExportContent {
-    /// As the portal sent it.
+    /// The texts of the portal.
     Original,
     /// Names and titles are replaced.
     Anonymized,
@@ -54,11 +54,11 @@ struct ExportedCardV1 {
     layout: Value,
 }
 
-/// A bundle as a sealed document, laid out to be read.
+/// Encodes a bundle as a sealed document, formatted for reading.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatError> {
     let LayoutExport { portal, read, content, cards } = bundle;
     let card = |(key, layout): &(CardKey, Layout)| {
@@ -74,7 +74,7 @@ pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatErro
         sanitized: *content == LayoutExportContent::Anonymized,
         cards: cards.iter().map(card).collect::<Result<_, FormatError>>()?,
     };
-    // The seal is one of the canonical form, so it holds whatever the white space.
+    // The seal covers the canonical form, so white space does not matter.
     let sealed: Value =
         serde_json::from_slice(&seal(FORMAT, &form)?).map_err(FormatError::NotJson)?;
     let mut bytes = serde_json::to_vec_pretty(&sealed).map_err(FormatError::not_writable)?;
@@ -82,11 +82,12 @@ pub fn encode_layout_export(bundle: &LayoutExport) -> Result<Vec<u8>, FormatErro
     Ok(bytes)
 }
 
-/// The layouts of a bundle.
+/// Decodes the layouts of a bundle.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+/// If it is not a sealed document of this kind, of a newer version, or changed since it was
+/// written.
 pub fn decode_layout_export(bytes: &[u8]) -> Result<LayoutExport, FormatError> {
     let LayoutExportV1 { portal, read, sanitized, cards } = unseal(FORMAT, bytes)?;
     let card = |ExportedCardV1 { target, digest, layout }: ExportedCardV1| {

@@ -1,9 +1,9 @@
-//! The ledger of `mode: once`: which target had its reset for which generation. No card content.
+//! Ledger of `mode: once`: the targets that had their reset, by once key. No card content.
 //!
-//! It may be committed, and merged by people: so it has a line for each entry, sorted, and each
-//! entry carries its own checksum in place of a seal over the whole. Taking an entry out is
-//! allowed, and gives its target another turn. The ledger of another portal is refused: the same
-//! number is another person there.
+//! The ledger may be committed, and merged by people: it has a sorted line for each entry, and each
+//! entry has its own checksum in place of a seal over the whole. Removing an entry is allowed, and
+//! lets its target be reset again. The ledger of another portal is refused: the same id is another
+//! person there.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::model::{Ledger, LedgerEntry, PortalId};
 /// Version 2 names the kind in targets.
 const FORMAT: RecordFormat = RecordFormat { name: "ledger", version: 2 };
 
-/// How many digits of an entry's SHA-256 sum are kept: as many as in front of a journal line.
+/// Number of digits of an entry's SHA-256 sum: as many as in front of a journal line.
 const CHECKSUM_DIGITS: usize = 16;
 
 #[derive(Debug, Deserialize)]
@@ -44,11 +44,11 @@ struct CheckedLedgerEntryV1 {
     check: String,
 }
 
-/// A ledger as JSON, one entry a line.
+/// Encodes a ledger as JSON, one entry a line.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, FormatError> {
     let mut lines = Vec::new();
     for (generation, target, LedgerEntry { removed }) in ledger.iter() {
@@ -72,10 +72,10 @@ pub fn encode_ledger(portal: &PortalId, ledger: &Ledger) -> Result<Vec<u8>, Form
     Ok(format!("{{\n{head},\n  \"entries\": {entries}\n}}\n").into_bytes())
 }
 
-/// The ledger of a portal from JSON.
+/// Decodes the ledger of a portal.
 ///
-/// Where a target is marked twice for a generation, which a merge of two branches may lead to, the
-/// first mark counts.
+/// If a target is marked twice for a once key, which a merge of two branches may cause, the first
+/// mark counts.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub fn decode_ledger(portal: &PortalId, bytes: &[u8]) -> Result<Ledger, FormatEr
 }
 
 impl CheckedLedgerEntryV1 {
-    /// The checksum that fits everything else in the entry.
+    /// Computes the checksum of all other fields of the entry.
     fn checksum(&self, portal: &str) -> Result<String, FormatError> {
         let Self { generation, target, removed, check: _ } = self;
         let mut sum = canonical_digest(&LedgerEntryV1 {
@@ -144,7 +144,7 @@ mod tests {
         let problem = decode_ledger(&other, &bytes).unwrap_err();
         let text = "it is the ledger of the portal company.bitrix24.com, not of other.bitrix24.com";
         assert_eq!(problem.to_string(), text);
-        // And to write the other name into it does not help.
+        // Writing the other name into it does not help.
         let renamed = String::from_utf8(bytes).unwrap().replace("company.", "other.");
         assert!(decode_ledger(&other, renamed.as_bytes()).is_err());
     }

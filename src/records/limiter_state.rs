@@ -1,5 +1,4 @@
-//! Level of the portal's request limit when a process ended, so that the next one does not run into
-//! it.
+//! State of the portal's request limit when a process ended, so that the next one stays below it.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +11,12 @@ use super::{FormatError, parsed};
 
 const FORMAT: RecordFormat = RecordFormat { name: "level", version: 1 };
 
-/// Level of the request limit at a time of day, in plain values that no adapter owns.
+/// State of the request limit at a time of day, in plain values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimiterState {
-    /// Time of day.
+    /// The time of day.
     pub at: Timestamp,
-    /// Level of the portal's request counter.
+    /// The level of the portal's leaky bucket.
     pub level: f64,
 }
 
@@ -27,7 +26,7 @@ pub struct LimiterState {
 struct LimiterStateV1 {
     at: Timestamp,
     level: String,
-    /// Operating time by method, which earlier versions kept. It is read over, and written empty.
+    /// Operating time by method, from earlier versions. It is ignored, and written empty.
     operating: BTreeMap<String, Value>,
 }
 
@@ -35,7 +34,7 @@ struct LimiterStateV1 {
 ///
 /// # Errors
 ///
-/// If the level is negative or endless.
+/// If the level is negative or infinite.
 pub fn encode_limiter_state(stored: &LimiterState) -> Result<Vec<u8>, FormatError> {
     let LimiterState { at, level } = stored;
     let level = amount(*level)?.to_string();
@@ -46,13 +45,14 @@ pub fn encode_limiter_state(stored: &LimiterState) -> Result<Vec<u8>, FormatErro
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+/// If it is not a sealed document of this kind, of a newer version, or changed since it was
+/// written.
 pub fn decode_limiter_state(bytes: &[u8]) -> Result<LimiterState, FormatError> {
     let LimiterStateV1 { at, level, operating: _ } = unseal(FORMAT, bytes)?;
     Ok(LimiterState { at, level: amount(parsed(&level)?)? })
 }
 
-/// Refuses a level that is negative or endless: a limiter that believed it would wait for ever.
+/// Refuses a level that is negative or infinite: a limiter with it would wait forever.
 fn amount(number: f64) -> Result<f64, FormatError> {
     if number.is_finite() && number >= 0.0 {
         Ok(number)

@@ -1,7 +1,7 @@
-//! Content of the file of a portal's lock: its owner, and the process behind the owner.
+//! Content of a portal's lock file: the owner and its process.
 //!
-//! The file cannot be replaced while it is locked, so it is written in place, and the seal tells a
-//! half-written owner from a whole one. Version 1 has no process.
+//! The file cannot be replaced while it is locked, so it is written in place, and the seal detects
+//! a half-written owner. Version 1 has no process.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,15 +11,14 @@ use crate::ports::LockOwner;
 
 const FORMAT: RecordFormat = RecordFormat { name: "lock", version: 2 };
 
-/// Identity of a process, by which it is told from another one with the same number. A text is
-/// empty where the system does not tell.
+/// Identity of a process, which tells it from another one with the same number. A text is empty
+/// where the system has no such information.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessIdentity {
     /// The process id, in its namespace.
     pub process: u32,
-    /// Boot id of the system: another machine has another one, and so has the same machine after a
-    /// restart.
+    /// The boot id of the system: it differs between machines, and after a restart.
     pub boot: String,
     /// Namespace of process ids.
     pub namespace: String,
@@ -32,10 +31,9 @@ pub struct ProcessIdentity {
 pub struct LockRecord {
     /// The owner.
     pub owner: LockOwner,
-    /// The owner's process; nothing in files of earlier versions.
+    /// The owner's process; `None` in files of earlier versions.
     pub process: Option<ProcessIdentity>,
-    /// Device and inode of the file that the process has locked; empty where the system does not
-    /// tell.
+    /// Device and inode of the file that the process has locked; empty where the system has none.
     pub file: String,
 }
 
@@ -53,22 +51,23 @@ struct LockV2 {
     file: String,
 }
 
-/// Returns the content of a lock file as a sealed document.
+/// Encodes the content of a lock file as a sealed document.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_lock(record: &LockRecord) -> Result<Vec<u8>, FormatError> {
     let LockRecord { owner, process: identity, file } = record.clone();
     let LockOwner { process, host, actor, command, since } = owner;
     seal(FORMAT, &LockV2 { process, host, actor, command, since, identity, file })
 }
 
-/// Reads the content of a lock file from a sealed document.
+/// Decodes the content of a lock file from a sealed document.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+/// If it is not a sealed document of this kind, of a newer version, or changed since it was
+/// written.
 pub fn decode_lock(bytes: &[u8]) -> Result<LockRecord, FormatError> {
     let LockV2 { process, host, actor, command, since, identity, file } = unseal(FORMAT, bytes)?;
     Ok(LockRecord {
@@ -78,7 +77,7 @@ pub fn decode_lock(bytes: &[u8]) -> Result<LockRecord, FormatError> {
     })
 }
 
-/// Returns an owner without a process as a sealed document.
+/// Encodes an owner without a process as a sealed document.
 ///
 /// # Errors
 ///
@@ -87,7 +86,7 @@ pub fn encode_lock_owner(owner: &LockOwner) -> Result<Vec<u8>, FormatError> {
     encode_lock(&LockRecord { owner: owner.clone(), process: None, file: String::new() })
 }
 
-/// Reads the owner from a sealed document.
+/// Decodes the owner from a sealed document.
 ///
 /// # Errors
 ///

@@ -1,33 +1,28 @@
-//! Everything that recard itself writes and reads back: journals, backups, plan files, ledgers,
-//! levels, reports.
+//! Records: all files that recard writes and reads back: journals, backups, plan files, ledgers,
+//! limiter states, reports.
 //!
-//! These are formats of our own, apart from what people write (YAML) and from what the portal
-//! speaks (HTTP). Domain types know nothing of serde; here they are turned into plain structs with
-//! named fields and back. The module touches no file and knows no path: bytes come in, values go
-//! out.
+//! These formats are separate from the manifest (YAML) and from the portal's API (HTTP). Domain
+//! types do not use serde; here they are converted to plain structs with named fields and back. The
+//! module reads no file and knows no path: bytes in, values out.
 //!
 //! # Compatibility
 //!
-//! 1. Every document, and every line of a file that grows by lines, says its format and version in
-//!    the field `format`
-//!    (`recard.journal/v1`). A line carries its own, because a run may be settled by a newer recard than the one that
-//!    began it.
+//! 1. Every document, and every line of an append-only file, names its format and version in the
+//!    field `format` (`recard.journal/v1`). A line carries its own, because a newer recard may
+//!    recover a run that an older one began.
 //! 2. A reader accepts its own version and all earlier ones, and refuses later ones by name
-//!    ([`FormatError::TooNew`]): what
-//!    a newer recard wrote may mean something that this one does not know, and a way back is nothing to guess about.
+//!    ([`FormatError::TooNew`]): a newer format may have a meaning that this one does not know, and
+//!    a restore must not guess.
 //! 3. Unknown fields are refused, for the same reason: within a version the set of fields is fixed
-//!    and none changes its
-//!    meaning, so an unknown field is an edit or damage, and leaving it out could leave out a condition. Whoever adds a
-//!    field raises the version.
-//! 4. What is read back is what was written, or an error. Documents end with a seal over their
-//!    canonical form, lines begin
-//!    with a checksum, entries of the ledger carry one each, and a backup has the digest of its bytes. A flipped bit never
-//!    gives another value. None of this is a signature: who can write the file can also seal it anew.
-//! 5. An object that names a field twice is refused: to one reader it says this, and to another
-//!    that.
+//!    and none changes its meaning, so an unknown field is an edit or damage, and ignoring it could
+//!    drop a condition. A new field needs a new version.
+//! 4. A decoder returns the written value or an error. Documents end with a seal over their
+//!    canonical form, lines begin with a checksum, entries of the ledger carry one each, and a
+//!    backup has the digest of its bytes. A flipped bit never gives another value. None of this is
+//!    a signature: with write access to the file it can be sealed anew.
+//! 5. An object with a duplicate field is refused: readers differ in the value that they take.
 //! 6. Encoding is deterministic. Numbers in documents are at most 32 bits wide; fractions and wider
-//!    numbers are texts,
-//!    because canonical JSON (RFC 8785) knows only doubles.
+//!    numbers are texts, because canonical JSON (RFC 8785) has only doubles.
 
 mod anonymize;
 mod audit;
@@ -85,7 +80,7 @@ use thiserror::Error;
 
 use crate::i18n::english;
 
-/// Why bytes are not what recard wrote, or a value cannot be written.
+/// Error: bytes were not written by recard, or a value cannot be written.
 #[derive(Debug, Error)]
 pub enum FormatError {
     /// The bytes are not JSON; an empty file is not either.
@@ -94,7 +89,7 @@ pub enum FormatError {
     /// The bytes are JSON, but not of this format.
     #[error("its field `format` is {found:?}, where recard.{wanted} is wanted")]
     OtherFormat {
-        /// What the field says; empty if it is missing.
+        /// The content of the field; empty if it is missing.
         found: String,
         /// The name of the format without version.
         wanted: &'static str,
@@ -110,10 +105,10 @@ pub enum FormatError {
     /// The content does not fit its seal, checksum or digest.
     #[error("its content does not fit its {0}")]
     Altered(&'static str),
-    /// The content is sealed, but makes no sense.
+    /// The content is sealed, but invalid.
     #[error("{0}")]
     Invalid(String),
-    /// A value that JSON cannot hold.
+    /// JSON cannot hold the value.
     #[error("it cannot be written as JSON: {0}")]
     NotWritable(String),
 }
@@ -128,12 +123,12 @@ impl FormatError {
     }
 }
 
-/// Reads a text form that was written by its `Display`.
+/// Parses a text form that was written by `Display`.
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, FormatError> {
     text.parse().map_err(FormatError::invalid)
 }
 
-/// Reads a text form that may be missing.
+/// Parses an optional text form.
 fn parse_optional<T: std::str::FromStr<Err: std::fmt::Display>>(
     text: Option<&String>,
 ) -> Result<Option<T>, FormatError> {

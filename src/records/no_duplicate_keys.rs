@@ -1,9 +1,9 @@
-//! JSON in which no object names a field twice.
+//! JSON without duplicate fields.
 //!
-//! Most parsers let the last of two fields with one name count, and some the first. So an object
-//! with both says different things to different readers: to a person or a tool that looks at a plan
-//! file, and to recard, which carries it out. And whoever merges two ledgers by hand may leave two
-//! lists in one, of which one would be forgotten without a word.
+//! Most parsers take the last of two fields with one name, and some the first. An object with both
+//! has different meanings for different readers: for a person or a tool that reviews a plan file,
+//! and for recard, which executes it. And a manual merge of two ledgers may leave two lists in one,
+//! of which one would be silently dropped.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use serde_json::{Map, Number, Value};
 
 use super::FormatError;
 
-/// Reads JSON, and refuses a field that stands twice in an object, however deep. Editors put a byte
-/// order mark in front.
+/// Parses JSON, and refuses a duplicate field in an object, at any depth. A byte order mark in
+/// front is allowed.
 pub(super) fn value(bytes: &[u8]) -> Result<Value, FormatError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     serde_json::from_slice::<Strict>(bytes).map(|Strict(value)| value).map_err(|problem| {
-        // What is said below is about data; the rest is about what is no JSON.
+        // Data errors have a message below; all others mean that the text is not JSON.
         if problem.is_data() {
             FormatError::invalid(problem)
         } else {
@@ -26,7 +26,7 @@ pub(super) fn value(bytes: &[u8]) -> Result<Value, FormatError> {
     })
 }
 
-/// Reads a JSON object, with the same care.
+/// Parses a JSON object, with the same check.
 pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, FormatError> {
     match value(bytes)? {
         Value::Object(object) => Ok(object),

@@ -1,15 +1,14 @@
-//! Outcomes as they stand in journals and reports.
+//! Outcomes in journals and reports.
 //!
-//! The field `outcome` is the word of [`Outcome::as_str`]; further fields are the texts that some
-//! outcomes carry.
+//! The field `outcome` is the word of [`Outcome::as_str`]; further fields are the texts of some
+//! outcomes.
 
 use serde::{Deserialize, Serialize};
 
 use super::stored::Stored;
 use crate::model::Outcome;
 
-// The variants without texts are written with braces: only then does serde refuse unknown fields
-// beside the word.
+// Variants without texts have braces: only then does serde refuse unknown fields beside the word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum OutcomeV2 {

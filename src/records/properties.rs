@@ -1,4 +1,4 @@
-//! The law of every format, tried on random values: what is decoded is what was encoded.
+//! Law of every format on random values: the decoded value is the encoded one.
 
 use std::sync::Arc;
 
@@ -244,7 +244,7 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
 }
 
 fn selections() -> impl Strategy<Value = Selection> {
-    // A number beyond 2^53 is none that JSON keeps, and no store has as many runs.
+    // JSON does not keep numbers beyond 2^53, and no store has as many runs.
     let people = prop::collection::vec(users(), 0..4);
     (any::<u32>(), people, any::<String>(), any::<u32>()).prop_map(
         |(count, people, file, order)| Selection { count, people, file, order: order.into() },

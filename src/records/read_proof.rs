@@ -1,7 +1,7 @@
 //! Proof that a portal answers reads of other people's cards with their cards.
 //!
 //! An old release answers with the caller's own card, and after a full apply no read tells both
-//! apart. A proof is dated, and names its portal: in the folder of another one it proves nothing.
+//! apart. A proof is dated, and names its portal: it proves nothing for another one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::model::{PortalId, TrustEvidence};
 
 const FORMAT: RecordFormat = RecordFormat { name: "read-proof", version: 1 };
 
-/// A proof, with its evidence.
+/// Proof with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReadProof {
@@ -21,7 +21,7 @@ pub struct ReadProof {
     pub at: Timestamp,
     /// The portal.
     pub portal: PortalId,
-    /// The evidence, which an answer of the portal showed.
+    /// The evidence, from an answer of the portal.
     pub evidence: TrustEvidence,
 }
 
@@ -29,18 +29,18 @@ pub struct ReadProof {
 ///
 /// # Errors
 ///
-/// If the evidence is a record itself: a proof of a proof would never age.
+/// If the evidence is a record itself: a proof of a proof would never expire.
 pub fn encode_read_proof(proof: &ReadProof) -> Result<Vec<u8>, FormatError> {
     check(proof)?;
     seal(FORMAT, proof)
 }
 
-/// Reads a proof from a sealed document.
+/// Decodes a proof from a sealed document.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, changed since it was written, or
-/// without evidence.
+/// If it is not a sealed document of this kind, of a newer version, changed since it was written,
+/// or without evidence.
 pub fn decode_read_proof(bytes: &[u8]) -> Result<ReadProof, FormatError> {
     let proof = unseal(FORMAT, bytes)?;
     check(&proof)?;

@@ -1,7 +1,7 @@
-//! The report of a run: what `recard show` prints, made from the journal alone.
+//! Report of a run: the content of `recard show`, derived from the journal alone.
 //!
 //! Fields are declared in the order of their names, as in plan files: a report has an entry for
-//! each of many people, and is written as it is sealed.
+//! each of many people, and is sealed while it is written.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -16,16 +16,16 @@ use crate::ports::{Interrupted, RunHeader};
 /// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
 const FORMAT: RecordFormat = RecordFormat { name: "run", version: 3 };
 
-/// What a run was for and what became of each of its targets.
+/// Purpose of a run and the outcomes of its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunReport {
     /// The run.
     pub run: RunId,
-    /// What it was about.
+    /// The header.
     pub header: RunHeader,
-    /// Whether it was stopped.
+    /// The end of the run: regular or interrupted.
     pub interrupted: Interrupted,
-    /// The settled targets, sorted.
+    /// The finished targets, sorted.
     pub targets: Vec<(CardKey, Outcome)>,
 }
 
@@ -99,17 +99,17 @@ impl From<TargetOutcomeV2> for (CardKey, Outcome) {
 }
 
 impl RunReport {
-    /// The sums over the targets.
+    /// Returns the totals of the targets.
     pub fn totals(&self) -> Totals {
         Totals::from_outcomes(self.targets.iter().map(|(_, outcome)| outcome))
     }
 }
 
-/// A report as a sealed document.
+/// Encodes a report as a sealed document.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     let RunReport { run, header, interrupted, targets } = report;
     seal_sorted(|seal| SealedRunReport {
@@ -123,13 +123,13 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
     })
 }
 
-/// A report from a sealed document. Totals that do not add up are refused, however well they are
-/// sealed.
+/// Decodes a report from a sealed document. Totals that do not add up are refused, even with a
+/// valid seal.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, changed since it was written, or
-/// does not add up.
+/// If it is not a sealed document of this kind, of a newer version, changed since it was written,
+/// or does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
     let RunReportV2 { end: interrupted, header, run, targets, totals } = unseal(FORMAT, bytes)?;
     let report = RunReport { run, header, interrupted, targets };

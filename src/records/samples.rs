@@ -1,4 +1,4 @@
-//! Values for the tests of formats and of the store.
+//! Sample values for the tests of formats and of the store.
 
 use super::{LockRecord, ProcessIdentity};
 use crate::model::{
@@ -190,7 +190,7 @@ pub(crate) fn plan() -> PlanFileContent {
     }
 }
 
-/// Tries every damage of one bit.
+/// Flips each bit once.
 pub(crate) fn flip_every_bit(bytes: &[u8], mut look: impl FnMut(&[u8])) {
     let mut damaged = bytes.to_vec();
     for index in 0..bytes.len() * 8 {

@@ -1,8 +1,7 @@
-//! A sealed document: one JSON object that says its format and version and proves that it is whole.
+//! Sealed document: one JSON object with its format, its version and a seal.
 //!
-//! The seal is the SHA-256 sum of the canonical form (RFC 8785) of everything else in the object.
-//! So the order of keys and the white space between them do not count, and everything that means
-//! something does.
+//! The seal is the SHA-256 sum of the canonical form (RFC 8785) of all other fields of the object.
+//! The order of keys and white space do not count; every value does.
 
 use std::borrow::Cow;
 
@@ -15,7 +14,7 @@ use super::{FormatError, no_duplicate_keys};
 use crate::diagnostic::mask;
 use crate::model::Digest;
 
-/// The name of a format and the newest version of it that this recard reads and writes.
+/// Name of a format and the newest version that this recard reads and writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordFormat {
     /// The name, as in `recard.NAME/v1`.
@@ -25,7 +24,7 @@ pub(super) struct RecordFormat {
 }
 
 impl RecordFormat {
-    /// The content of the field `format`.
+    /// Returns the content of the field `format`.
     pub(super) fn text(self) -> String {
         format!("recard.{}/v{}", self.name, self.version)
     }
@@ -47,13 +46,13 @@ impl RecordFormat {
         }
     }
 
-    /// Checks the field `format` of an object that was not looked at yet.
+    /// Checks the field `format` of an unchecked object.
     pub(super) fn check_object(self, object: &Map<String, Value>) -> Result<(), FormatError> {
         self.check(object.get("format").and_then(Value::as_str).unwrap_or_default())
     }
 }
 
-/// Writes content as a sealed document, in canonical form with a line end.
+/// Encodes content as a sealed document, in canonical form with a line end.
 pub(super) fn seal(format: RecordFormat, content: &impl Serialize) -> Result<Vec<u8>, FormatError> {
     #[derive(Serialize)]
     struct Sealed<'a, T> {
@@ -70,10 +69,9 @@ pub(super) fn seal(format: RecordFormat, content: &impl Serialize) -> Result<Vec
     finished(bytes)
 }
 
-/// Writes a sealed document from a form whose fields are declared in the order of their names,
-/// throughout, `format` and the seal included. Then what serde writes is the canonical form, and
-/// nothing has to be held to be sorted: what is about many people is long. `form` makes the form
-/// with the given seal.
+/// Encodes a sealed document from a struct whose fields are declared in the order of their names,
+/// throughout, `format` and the seal included. The output of serde is then the canonical form, and
+/// no value has to be held for sorting. `form` builds the struct with the given seal.
 pub(super) fn seal_sorted<T: Serialize>(
     form: impl Fn(Option<Digest>) -> T,
 ) -> Result<Vec<u8>, FormatError> {
@@ -82,8 +80,8 @@ pub(super) fn seal_sorted<T: Serialize>(
     finished(bytes)
 }
 
-/// Ends a sealed document in canonical form. Known secrets are covered, and the document is sealed
-/// anew if there was one.
+/// Finishes a sealed document in canonical form. Known secrets are covered, and then the document
+/// is sealed anew.
 fn finished(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     if let Some(masked) = masked(&bytes) {
         let mut object: Map<String, Value> =
@@ -97,8 +95,8 @@ fn finished(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     Ok(bytes)
 }
 
-/// Returns JSON with its known secrets covered, if it holds one. The mask covers whole escapes, so
-/// that the result is JSON.
+/// Returns JSON with its known secrets covered, if it holds one. The mask covers complete escapes,
+/// so the result is JSON.
 pub(super) fn masked(json: &[u8]) -> Option<String> {
     match mask(std::str::from_utf8(json).ok()?) {
         Cow::Borrowed(_) => None,
@@ -106,7 +104,7 @@ pub(super) fn masked(json: &[u8]) -> Option<String> {
     }
 }
 
-/// Writes a value with the fields of all its objects in the order of their names, whatever the
+/// Serializes a value with the fields of all its objects in the order of their names, whatever the
 /// order of their declaration.
 pub(super) fn sorted<S: Serializer>(
     value: &impl Serialize,
@@ -117,13 +115,13 @@ pub(super) fn sorted<S: Serializer>(
     value.serialize(serializer)
 }
 
-/// The digest of the canonical form of a value whose fields are declared in the order of their
-/// names, throughout.
+/// Computes the digest of the canonical form of a value whose fields are declared in the order of
+/// their names, throughout.
 pub(super) fn sorted_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
     Digest::hash_json(value).map_err(FormatError::not_writable)
 }
 
-/// Reads the content of a sealed document.
+/// Decodes the content of a sealed document.
 pub(super) fn unseal<T: DeserializeOwned>(
     format: RecordFormat,
     bytes: &[u8],
@@ -131,8 +129,8 @@ pub(super) fn unseal<T: DeserializeOwned>(
     let Value::Object(mut object) = no_duplicate_keys::value(bytes)? else {
         return Err(FormatError::OtherFormat { found: String::new(), wanted: format.name });
     };
-    // The version comes before the seal: a newer recard may seal in another way, and is to be
-    // called newer, not damaged.
+    // The version comes before the seal: a newer recard may seal in another way, and must be
+    // reported as newer, not as damaged.
     format.check_object(&object)?;
     let seal = object.remove("seal");
     let wanted = seal.as_ref().and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok());
@@ -143,13 +141,13 @@ pub(super) fn unseal<T: DeserializeOwned>(
     serde_json::from_value(Value::Object(object)).map_err(FormatError::invalid)
 }
 
-/// The digest of the canonical form of a value.
+/// Computes the digest of the canonical form of a value.
 pub(super) fn canonical_digest(value: &impl Serialize) -> Result<Digest, FormatError> {
     Digest::hash_written(|mut sum| serde_json_canonicalizer::to_writer(value, &mut sum))
         .map_err(FormatError::not_writable)
 }
 
-/// A struct as a JSON object.
+/// Converts a struct to a JSON object.
 pub(super) fn as_object(content: &impl Serialize) -> Result<Map<String, Value>, FormatError> {
     match serde_json::to_value(content).map_err(FormatError::not_writable)? {
         Value::Object(object) => Ok(object),

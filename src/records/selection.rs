@@ -1,8 +1,7 @@
-//! What the manifests of a portal selected in their last runs; for the guard on shrinking
-//! selections.
+//! Selections of a portal's manifests in their last runs, for the guard on shrinking selections.
 //!
-//! Version 1 kept the numbers of people alone, by the names of all manifests of a run. It is still
-//! read: the number of a run of one manifest is the number of that manifest.
+//! Version 1 has only the numbers of people, by the names of all manifests of a run. It is still
+//! read: the number of a run with one manifest is that of the manifest.
 
 use std::collections::BTreeMap;
 
@@ -42,11 +41,11 @@ struct SelectionsV1 {
     people: BTreeMap<String, u32>,
 }
 
-/// Returns selections as a sealed document.
+/// Encodes selections as a sealed document.
 ///
 /// # Errors
 ///
-/// If JSON cannot hold it; nothing that recard keeps is such a value.
+/// If JSON cannot hold it; values of recard always fit.
 pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError> {
     let form = |(name, selection): (&str, &Selection)| {
         let Selection { count, people, file, order } = selection;
@@ -59,11 +58,12 @@ pub fn encode_selections(selections: &Selections) -> Result<Vec<u8>, FormatError
     )
 }
 
-/// Returns the selections of a sealed document.
+/// Decodes the selections of a sealed document.
 ///
 /// # Errors
 ///
-/// If it is no sealed document of this kind, of a newer version, or changed since it was written.
+/// If it is not a sealed document of this kind, of a newer version, or changed since it was
+/// written.
 pub fn decode_selections(bytes: &[u8]) -> Result<Selections, FormatError> {
     let selections = match unseal(FORMAT, bytes)? {
         AnySelections::V2(SelectionsV2 { manifests }) => manifests

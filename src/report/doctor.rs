@@ -1,4 +1,4 @@
-//! What a look at a portal, a webhook and a store found, as text and as JSON.
+//! Findings of `recard doctor`, as text and as JSON.
 
 use std::fmt;
 
@@ -14,70 +14,70 @@ use super::subject::warnings as warnings_of;
 use super::text::plan::portal;
 use super::visible;
 
-/// Lines are cut here, at the usual width of a terminal.
+/// Width at which lines are cut: the usual width of a terminal.
 const WIDTH: usize = 80;
 
-/// How a check ended.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Verdict")]
 pub enum CheckStatus {
-    /// As it should be.
+    /// The check passed.
     Ok,
-    /// It works, but somebody should know.
+    /// It works, with a restriction.
     Warning,
     /// It will not work.
     Failure,
 }
 
-/// One thing that was looked at.
+/// Check of the doctor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard check")]
 pub struct Check {
-    /// What was looked at, as a word that never changes.
+    /// The subject, as a stable word.
     pub check: &'static str,
-    /// How it ended.
+    /// The result.
     pub verdict: CheckStatus,
-    /// What was found.
+    /// The finding.
     #[schemars(with = "String")]
     pub text: Text,
-    /// How to mend it, where there is something to mend.
+    /// The remedies, if there is a problem.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub help: Vec<Text>,
 }
 
 impl Check {
-    /// A check that ended well.
+    /// Creates a passed check.
     pub fn ok(check: &'static str, text: impl Into<Text>) -> Self {
         Self { check, verdict: CheckStatus::Ok, text: text.into(), help: Vec::new() }
     }
 
-    /// A check that found something odd, with how to mend it.
+    /// Creates a check with a warning and its remedy.
     pub fn warning(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { check, verdict: CheckStatus::Warning, text: text.into(), help: vec![help.into()] }
     }
 
-    /// A check that failed, with how to mend it.
+    /// Creates a failed check with its remedy.
     pub fn failure(check: &'static str, text: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { check, verdict: CheckStatus::Failure, text: text.into(), help: vec![help.into()] }
     }
 }
 
-/// Everything that was looked at.
+/// All checks of a doctor.
 #[derive(Clone, Debug)]
 pub struct DoctorReport {
     /// The portal.
     pub portal: String,
-    /// Whether it said that it is an emulator.
+    /// `true` if the portal says that it is an emulator.
     pub emulator: bool,
     /// The checks, in the order in which they build on each other.
     pub checks: Vec<Check>,
 }
 
 impl DoctorReport {
-    /// The worst verdict.
+    /// Returns the worst result.
     pub fn verdict(&self) -> CheckStatus {
         self.checks.iter().map(|check| check.verdict).max().unwrap_or(CheckStatus::Ok)
     }
@@ -120,7 +120,7 @@ impl fmt::Display for DoctorReport {
         for Check { check, verdict, text, help } in &self.checks {
             let style = verdict.style();
             write!(f, "{style}{:<word_width$}{style:#}  {check:<width$}", verdict.label())?;
-            // Behind the verdict and the name, with two blanks between.
+            // Behind the result and the name, with two blanks between.
             let margin = width + word_width + 4;
             for (index, line) in wrap(&visible(text), WIDTH - margin).iter().enumerate() {
                 writeln!(f, "{:1$}{line}", "", if index == 0 { 2 } else { margin })?;
@@ -147,7 +147,7 @@ impl fmt::Display for DoctorReport {
     }
 }
 
-/// Everything that was looked at, as JSON.
+/// All checks, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard doctor")]
@@ -156,21 +156,21 @@ pub struct DoctorJson {
     format: &'static str,
     /// The portal.
     portal: String,
-    /// Whether the portal is an emulator.
+    /// `true` if the portal is an emulator.
     emulator: bool,
-    /// The worst verdict.
+    /// The worst result.
     verdict: CheckStatus,
     /// The checks.
     checks: Vec<Check>,
 }
 
-/// The JSON Schema of [`DoctorJson`].
+/// Returns the JSON Schema of [`DoctorJson`].
 pub fn doctor_schema() -> schemars::Schema {
     super::json::generator().into_root_schema_for::<DoctorJson>()
 }
 
 impl DoctorJson {
-    /// The report as JSON.
+    /// Converts the report to JSON.
     pub fn new(report: &DoctorReport) -> Self {
         let DoctorReport { portal, emulator, checks } = report.clone();
         Self { format: "recard.doctor/v1", portal, emulator, verdict: report.verdict(), checks }

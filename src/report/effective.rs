@@ -1,9 +1,9 @@
-//! What people will see after a plan is applied, as far as it can be known.
+//! Cards that people will see after a plan is applied, as far as known.
 //!
-//! Everybody looks at one of several views of the card: their own, the common one, or one made for
-//! some. Which one is a switch that the portal shows to nobody, so both answers are told. In their
-//! own view people without a card see what was set for all, else the card that is built into the
-//! portal; in the common view the common card, else the built-in one.
+//! A person uses one of several views of the card: the personal one, the common one, or a custom
+//! one. The portal does not tell which, so both answers are given. Without a personal card the
+//! personal view shows the common default, else the portal's built-in card; the common view shows
+//! the common card, else the built-in one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,29 +12,29 @@ use crate::i18n::Text;
 use crate::model::{CardKey, CardState, LeadCustomerType, Observed, Snapshot};
 use crate::plan::{Decision, KeepReason, Plan, PlannedTarget};
 
-/// A card that somebody sees.
+/// Card that a person sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VisibleCard {
-    /// The one that they arranged for themselves.
+    /// The personal card.
     OwnCard,
-    /// The one that an administrator set for all.
+    /// The common default, set for all users.
     SetForAll,
-    /// The common card, arranged by an administrator.
+    /// The common card, customized by an administrator.
     CommonCard,
-    /// The one that is built into the portal.
+    /// The built-in card of the portal.
     BuiltIn,
-    /// It cannot be known.
+    /// Not known.
     Unknown,
 }
 
-/// What the common view will show, for each kind of lead.
+/// Card of the common view, for each type of lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effective {
     common: BTreeMap<LeadCustomerType, VisibleCard>,
 }
 
 impl VisibleCard {
-    /// The word for machine output; never changes.
+    /// Returns the stable word for machine output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OwnCard => "own-card",
@@ -59,8 +59,8 @@ impl fmt::Display for VisibleCard {
 }
 
 impl Effective {
-    /// The common cards that a plan says nothing of, and that must be read to know what people will
-    /// see.
+    /// Returns the common cards that are not part of a plan, and that must be read to know the card
+    /// that people will see.
     pub fn missing(plan: &Plan) -> Vec<CardKey> {
         let common = LeadCustomerType::ALL.map(CardKey::common);
         common
@@ -69,7 +69,7 @@ impl Effective {
             .collect()
     }
 
-    /// From a plan, and a look at the common cards that it says nothing of.
+    /// Derives the value from a plan and a snapshot of the common cards outside of it.
     pub fn from_plan(plan: &Plan, seen: &Snapshot) -> Self {
         let sight = |lead| {
             let key = CardKey::common(lead);
@@ -87,13 +87,12 @@ impl Effective {
         Self { common: LeadCustomerType::ALL.map(|lead| (lead, sight(lead))).into_iter().collect() }
     }
 
-    /// What the common view will show.
+    /// Returns the card of the common view.
     pub fn common_view(&self, lead: LeadCustomerType) -> VisibleCard {
         self.common.get(&lead).copied().unwrap_or(VisibleCard::Unknown)
     }
 
-    /// What a person's own view will show; nothing for a common card, which nobody's own view
-    /// shows.
+    /// Returns the card of a person's personal view; `None` for a common card.
     pub fn own_view(plan: &Plan, target: &PlannedTarget) -> Option<VisibleCard> {
         target.key.user()?;
         let fallback = match plan.common_defaults.contains_key(&target.key.lead) {
@@ -115,7 +114,7 @@ impl Effective {
     }
 }
 
-/// What stands where a target is, once the plan is applied.
+/// Returns the card of a target after the plan is applied.
 fn after(target: &PlannedTarget, fallback: VisibleCard, arranged: VisibleCard) -> VisibleCard {
     match &target.decision {
         Decision::Reset(_) => fallback,

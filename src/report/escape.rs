@@ -1,9 +1,9 @@
-//! Text that other people wrote, made harmless for where it is about to stand.
+//! Escapes for foreign text in each format.
 //!
 //! Names of people, titles of sections, reasons in manifests and the portal's own messages can hold
 //! anything: an escape sequence that rewrites the terminal, a link or a mention in a comment, a
-//! formula in a spreadsheet, a command to a build server. Each format has its own traps, and its
-//! own function here.
+//! formula in a spreadsheet, a command to a build server. Each format has its own special
+//! characters, and its own function here.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,17 +11,17 @@ use std::fmt::Write as _;
 pub use crate::diagnostic::visible;
 use crate::diagnostic::{CommandMarkers, is_unsafe, strip_controls};
 
-/// Like [`visible`], of a line whose indentation stays as it is.
+/// Makes a line safe as [`visible`] does, but keeps its indentation.
 pub(super) fn visible_line(line: &str) -> String {
     let (blanks, text) = line.split_at(line.len() - line.trim_start().len());
     format!("{blanks}{}", visible(text))
 }
 
-/// Text for Markdown as GitHub and GitLab read it, on one line, safe in a table too.
+/// Escapes text for Markdown as GitHub and GitLab read it, on one line, also in a table.
 ///
-/// Plain words stay as they are. Everything else goes into a `code` element with each sign as a
-/// character reference: there nothing is a link, a mention, a reference to an issue or commit, an
-/// emoji, a table cell or HTML.
+/// Plain words stay as they are. Any other text goes into a `code` element with each special
+/// character as a character reference: there it cannot become a link, a mention, a reference to an
+/// issue or commit, an emoji, a table cell or HTML.
 pub(super) fn markdown(text: &str) -> String {
     let text = strip_controls(text);
     if text.is_empty() || is_plain(&text) {
@@ -30,7 +30,7 @@ pub(super) fn markdown(text: &str) -> String {
     format!("<code>{}</code>", references(&text))
 }
 
-/// Text inside a `pre` or `code` element.
+/// Escapes text inside a `pre` or `code` element.
 pub(super) fn references(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -43,8 +43,8 @@ pub(super) fn references(text: &str) -> String {
     out
 }
 
-/// Whether a text is made of words, numbers and signs that no Markdown gives a meaning where they
-/// stand.
+/// Returns `true` if a text consists of words, numbers and characters without a meaning in Markdown
+/// at their place.
 fn is_plain(text: &str) -> bool {
     // Seven hexadecimal digits and more may be taken for a commit.
     let may_be_a_commit = |word: &str| {
@@ -68,8 +68,8 @@ fn is_plain(text: &str) -> bool {
         }
         before = sign;
     }
-    // Words at the beginning can mean something to Markdown only with a sign behind them: `1. x`
-    // makes a list.
+    // Words at the beginning have a meaning in Markdown only with a special character behind them:
+    // `1. x` makes a list.
     let first_is_a_number =
         text.split(' ').next().is_some_and(|word| word.ends_with('.') || word.ends_with(')'));
     before != ' '
@@ -77,8 +77,8 @@ fn is_plain(text: &str) -> bool {
         && !text.split([' ', '(', ')', ',', ';']).any(may_be_a_commit)
 }
 
-/// Returns a JSON document that says the same, with nothing in it that a terminal or a build server
-/// obeys: that is written as escapes, so that the decoded values stay exact.
+/// Returns an equivalent JSON document without characters that a terminal or a build server
+/// executes: they are written as escapes, so that the decoded values stay exact.
 pub fn json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     let mut signs = CommandMarkers::default();
@@ -117,15 +117,15 @@ pub(super) fn xml(document: &str) -> String {
     out
 }
 
-/// The message of a workflow command of GitHub Actions. Line breaks are kept, in the form that the
-/// format gives them.
+/// Escapes the message of a workflow command of GitHub Actions. Line breaks are kept, in the form
+/// of the format.
 pub(super) fn command_message(text: &str) -> String {
     let clean: Vec<Cow<'_, str>> = text.split('\n').map(visible).collect();
     clean.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
-/// A property of a workflow command of GitHub Actions. The format has escapes for the signs that
-/// end a property, and none for a hash.
+/// Escapes a property of a workflow command of GitHub Actions. The format has escapes for the
+/// characters that end a property, and none for a hash.
 pub(super) fn command_property(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut signs = CommandMarkers::default();
@@ -158,7 +158,7 @@ pub(super) fn csv(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Text with everything that a terminal or a build server obeys.
+    /// Text with everything that a terminal or a build server executes.
     const TRAP: &str = "a::b ##[x] ##vso[y] ##teamcity[z] ::: ### \u{9b}\u{202e}\t\r\n\u{1b}[2J";
 
     fn is_safe(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::escape::{command_message, command_property};
 use super::report_model::{Finding, FindingLevel, ReportModel};
 
-/// GitHub shows this many annotations of a kind for one step; the last says how many are left.
+/// Number of annotations of a kind that GitHub shows for one step; the last one counts the rest.
 const SHOWN_PER_LEVEL: usize = 10;
 
 /// Renders the report as workflow commands, a line each.

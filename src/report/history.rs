@@ -1,4 +1,4 @@
-//! The runs of a store: one value, shown as text, JSON, Markdown and a table for spreadsheets.
+//! Runs of a store, as text, JSON, Markdown and CSV.
 
 use std::fmt::{self, Write as _};
 
@@ -9,13 +9,13 @@ use crate::i18n::Text;
 use crate::model::Totals;
 use crate::ports::RunPurpose;
 
-/// A commit is shown by so many of its signs.
+/// Number of characters of a commit id that are shown.
 const COMMIT_CHARS: usize = 12;
 
-/// A text of a person's is cut here in a table, in characters.
+/// Maximum length of a person's text in a table, in characters.
 const MAX_TEXT_CHARS: usize = 80;
 
-/// The runs of a store, the newest first in every format. Each has what it was about.
+/// Runs of a store, the newest first in every format, each with its header.
 #[derive(Clone, Debug)]
 pub struct RunHistory<'a> {
     /// The runs.
@@ -23,12 +23,11 @@ pub struct RunHistory<'a> {
 }
 
 impl RunHistory<'_> {
-    /// The formats that a history has: there is nothing in it that a line of a manifest could be
-    /// marked for.
+    /// Formats of a history: those without lines of a manifest.
     pub const FORMATS: [OutputFormat; 4] =
         [OutputFormat::Text, OutputFormat::Json, OutputFormat::Markdown, OutputFormat::Csv];
 
-    /// The history in one of its formats; as text in any other.
+    /// Renders the history in one of its formats; as text in any other.
     pub fn render(&self, format: OutputFormat) -> String {
         match format {
             OutputFormat::Json => pretty(
@@ -83,7 +82,7 @@ impl RunHistory<'_> {
         table.into_text()
     }
 
-    /// As many of the newest as a comment holds.
+    /// Renders as many of the newest runs as a comment holds.
     fn markdown(&self) -> String {
         let title = tr!("recard history: {n} run" | "recard history: {n} runs" % self.runs.len());
         let mut text = format!("<!-- recard:history -->\n### {title}\n");
@@ -144,7 +143,7 @@ impl fmt::Display for RunHistory<'_> {
 }
 
 impl ReportedRun<'_> {
-    /// A run of the store in one line: what it was, and how it ended.
+    /// Returns a run of the store in one line: its purpose and its end.
     pub fn headline(&self) -> String {
         let Totals { done, skipped, failed, unknown } = self.totals();
         let line = HistoryRow::new(self);
@@ -170,7 +169,7 @@ impl ReportedRun<'_> {
     }
 }
 
-/// What all forms tell of a run, beside its sums.
+/// Common fields of a run in all formats, beside its totals.
 struct HistoryRow<'a> {
     run: String,
     command: &'static str,

@@ -1,10 +1,10 @@
-//! Numbers and texts as people read them.
+//! Numbers and texts for display.
 
 use std::fmt;
 
 use super::Cost;
 
-/// A number with its noun: `1 card`, `2 cards`.
+/// Number with its noun: `1 card`, `2 cards`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plural<'a>(pub(super) u32, pub(super) &'a str, pub(super) &'a str);
 
@@ -15,7 +15,7 @@ impl fmt::Display for Plural<'_> {
     }
 }
 
-/// A time in seconds, rounded as one would say it: `under a second`, `about 12 s`, `about 3 min`.
+/// Time in seconds, rounded as in speech: `under a second`, `about 12 s`, `about 3 min`.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub f64);
 
@@ -34,8 +34,8 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// What an apply will cost. How many requests a moment takes is nobody's business: with room in the
-/// portal's counter they are made as small as is quickest.
+/// Cost of an apply. The number of requests of a short one is left out: with room in the leaky
+/// bucket they are made as small as is quickest.
 pub(super) struct CostLine(pub(super) Cost);
 
 impl fmt::Display for CostLine {
@@ -58,10 +58,10 @@ impl fmt::Display for CostLine {
     }
 }
 
-/// Names of people are cut here, so that a line fits 80 columns.
+/// Width at which names of people are cut, so that a line fits 80 columns.
 pub(super) const NAME_WIDTH: usize = 22;
 
-/// Text cut to a width in characters, with a sign that something is missing.
+/// Cuts a text to a width in characters, with a truncation mark.
 pub(super) fn truncate_to_width(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -71,7 +71,7 @@ pub(super) fn truncate_to_width(text: &str, width: usize) -> String {
     cut
 }
 
-/// Text cut into lines at blanks, each at most so wide where its words allow it.
+/// Wraps a text at blanks to a width, as far as its words allow it.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -86,7 +86,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The width that a column of texts needs, up to a limit.
+/// Returns the width of a column of texts, up to a limit.
 pub(super) fn column_width<'a>(texts: impl Iterator<Item = &'a str>, limit: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).min(limit)
 }

@@ -1,5 +1,4 @@
-//! How many people of which department have arranged their cards: as text, JSON and a table for
-//! spreadsheets.
+//! Inventory: the number of people with customized cards by department, as text, JSON and CSV.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,10 +14,10 @@ use crate::engine::{CardInventory, CardPresence};
 use crate::i18n::Text;
 use crate::model::{CardKey, DepartmentId, LeadCustomerType, Person};
 
-/// Names of departments are cut here, so that a line fits 80 columns.
+/// Width at which names of departments are cut, so that a line fits 80 columns.
 const NAME_WIDTH: usize = 34;
 
-/// The counts of a portal.
+/// Counts of a portal.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard inventory")]
@@ -27,18 +26,18 @@ pub struct Inventory {
     format: &'static str,
     /// The portal.
     portal: String,
-    /// Whether the portal is an emulator.
+    /// `true` if the portal is an emulator.
     emulator: bool,
-    /// A line for each department with people, sorted by id; those without a department stand last.
-    /// Whoever belongs to several departments counts in each.
+    /// A line for each department with people, sorted by id; the line for people without a
+    /// department is the last. A person in several departments counts in each.
     departments: Vec<InventoryLine>,
-    /// Everybody, each once.
+    /// All people, each once.
     all: Counts,
     /// The common cards.
     common: Vec<CommonCard>,
 }
 
-/// A department.
+/// Department.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct InventoryLine {
@@ -52,23 +51,23 @@ struct InventoryLine {
     counts: Counts,
 }
 
-/// How many people, and how many of them have a card of their own.
+/// Number of people, and of those with a personal card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Counts {
     /// Active people who belong to it directly.
     people: u32,
-    /// Those with a card of their own for simple leads.
+    /// People with a personal card for simple leads.
     simple: u32,
-    /// Those with a card of their own for repeat leads.
+    /// People with a personal card for repeat leads.
     repeat: u32,
-    /// Those with a card of their own for either.
+    /// People with a personal card for either.
     either: u32,
-    /// Those of whom a card could not be read.
+    /// People with an unreadable card.
     unread: u32,
 }
 
-/// A common card.
+/// Common card.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CommonCard {
@@ -79,7 +78,7 @@ struct CommonCard {
 }
 
 impl Inventory {
-    /// Counts a survey.
+    /// Counts the cards of an inventory.
     pub fn new(survey: &CardInventory) -> Self {
         let with: BTreeSet<DepartmentId> =
             survey.people.values().flat_map(|person| person.departments.iter().copied()).collect();
@@ -112,7 +111,7 @@ impl Inventory {
         }
     }
 
-    /// The counts as a table with a line of headings (RFC 4180).
+    /// Renders the counts as a table with a line of headings (RFC 4180).
     pub fn csv(&self) -> String {
         let mut table = csv::Table::new(&[
             "department",
@@ -212,7 +211,7 @@ impl fmt::Display for Inventory {
     }
 }
 
-/// The JSON Schema of [`Inventory`].
+/// Returns the JSON Schema of [`Inventory`].
 pub fn inventory_schema() -> schemars::Schema {
     super::json::generator().into_root_schema_for::<Inventory>()
 }

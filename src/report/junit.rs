@@ -1,4 +1,4 @@
-//! JUnit's XML, as build servers read it: a test case for each target, guard or problem.
+//! JUnit XML for build servers: a test case for each target, guard or problem.
 
 use std::time::Duration;
 

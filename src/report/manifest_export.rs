@@ -1,4 +1,4 @@
-//! A manifest made from what is there: everybody who has a card of their own.
+//! Generated manifest of all people with a personal card.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -8,24 +8,24 @@ use super::visible;
 use crate::diagnostic::secrets;
 use crate::model::{CardKey, LeadCustomerType, PortalId, UserId};
 
-/// A name is cut here, in characters.
+/// Maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// What a manifest is made from.
+/// Input of a generated manifest.
 #[derive(Clone, Debug)]
 pub struct ExportedManifest {
     /// The portal.
     pub portal: PortalId,
     /// The day, in the form `2026-11-01`.
     pub day: String,
-    /// The cards that were found.
+    /// The customized cards.
     pub cards: Vec<CardKey>,
-    /// What stands beside an id; may be empty.
+    /// The comments beside ids; may be empty.
     pub names: BTreeMap<UserId, String>,
 }
 
 impl ExportedManifest {
-    /// The people with a card of their own, with the kinds of lead that it is for.
+    /// Returns the people with a personal card, with its types of lead.
     pub fn people(&self) -> BTreeMap<UserId, Vec<LeadCustomerType>> {
         let mut people: BTreeMap<UserId, Vec<LeadCustomerType>> = BTreeMap::new();
         for key in &self.cards {
@@ -86,8 +86,8 @@ impl fmt::Display for ExportedManifest {
     }
 }
 
-/// A name as a comment of YAML. What a manifest must not hold anywhere is taken out: a line break,
-/// a character that YAML does not know, and what reads as the secret of a webhook.
+/// Returns a name as a YAML comment, without content that a manifest must not hold: a line break, a
+/// character outside of YAML, or the secret of a webhook.
 fn comment(name: &str) -> String {
     let known: String = visible(name)
         .chars()
@@ -167,12 +167,13 @@ mod tests {
         }
     }
 
-    /// The name of any portal that there can be.
+    /// Generates the name of any valid portal.
     fn portals() -> impl Strategy<Value = String> {
         "[a-z0-9][a-z0-9._:-]{0,30}".prop_filter("a portal", |name| PortalId::new(name).is_ok())
     }
 
-    /// A name of pieces that mean something in a manifest; names at random hardly ever do.
+    /// Generates a name of fragments with a meaning in a manifest; random names hardly ever have
+    /// one.
     fn hostile_name() -> impl Strategy<Value = String> {
         let pieces = [
             "https://a.example",

@@ -1,15 +1,13 @@
-//! From values to text: plans, runs, checked manifests and failures, as people and programs read
-//! them.
+//! Reports: plans, runs, checked manifests and failures as text, for people and programs.
 //!
-//! Everything here returns text, and prints nothing. A [`Report`] says what it is about and what
-//! the command was for; [`Report::render`] gives it any [`OutputFormat`], all from the same value, so
-//! that two formats of one run cannot disagree.
+//! This module returns text, and prints nothing. A [`Report`] has a subject and the purpose of the
+//! command; [`Report::render`] renders it in any [`OutputFormat`], all from the same value, so that
+//! two formats of one run always agree.
 //!
-//! Text carries styles; whoever prints it takes them away where there is no terminal. Machine
-//! formats have a version in their first field and a schema in `schemas/`; what stands in them
-//! never depends on the language or width of a terminal. What people and the portal wrote goes
-//! through `escape`, whatever the format: it must not become markup, a mention, a formula, a
-//! workflow command or an escape sequence.
+//! Text carries styles; the printer removes them without a terminal. Machine formats have a version
+//! in their first field and a schema in `schemas/`; their content never depends on the language or
+//! width of a terminal. Text of people and of the portal goes through `escape` in every format: it
+//! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
 mod csv;
 mod doctor;
@@ -55,22 +53,22 @@ pub use text::plan::{DiffDetail, RowFilter};
 pub use text::restore::RestoreText;
 pub use text::run::RunText;
 
-/// A form of output.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// For people on a terminal.
+    /// Text for people on a terminal.
     Text,
-    /// For programs; versioned, with a schema.
+    /// JSON for programs; versioned, with a schema.
     Json,
-    /// For a comment on a pull request.
+    /// Markdown for a comment on a pull request.
     Markdown,
-    /// For test reports of build servers.
+    /// JUnit XML for test reports of build servers.
     Junit,
-    /// For code scanning: problems with their places (SARIF 2.1.0).
+    /// SARIF 2.1.0 for code scanning: problems with their positions.
     Sarif,
-    /// For GitHub Actions: workflow commands that annotate the lines of the manifests.
+    /// Workflow commands of GitHub Actions that annotate the lines of the manifests.
     Github,
-    /// For spreadsheets (RFC 4180).
+    /// CSV for spreadsheets (RFC 4180).
     Csv,
 }
 
@@ -86,7 +84,7 @@ impl OutputFormat {
         ("csv", Self::Csv),
     ];
 
-    /// The language of a form: that of its readers if they are people, and always English for
+    /// Returns the language of a format: that of its readers if they are people, and English for
     /// programs.
     pub fn language(self, wanted: Language) -> Language {
         match self {
@@ -96,23 +94,22 @@ impl OutputFormat {
     }
 }
 
-/// How a report is shown; nothing of this changes what it says.
+/// Options of rendering; they never change the content of a report.
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
-    /// Which targets are listed.
+    /// The targets that are listed.
     pub listing: RowFilter,
-    /// Whether the content of cards is shown.
+    /// The rule for the content of cards.
     pub content: DiffDetail,
-    /// The language of what people read.
+    /// The language of texts for people.
     pub language: Language,
-    /// How many bytes Markdown may have.
+    /// The maximum size of Markdown in bytes.
     pub markdown_limit: usize,
     /// A name that tells this report's comment from others on the same page; may be empty.
     pub marker: String,
 }
 
-/// The longest comment that GitHub takes, counted in bytes to be on the safe side of its
-/// characters.
+/// Maximum size of a comment on GitHub, applied to bytes to be on the safe side of its characters.
 pub const MARKDOWN_LIMIT: usize = 65_536;
 
 impl Default for RenderOptions {
@@ -153,7 +150,7 @@ impl fmt::Display for OutputFormat {
     }
 }
 
-/// A value as JSON with a line end.
+/// Renders a value as JSON with a line end.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     // These values have text keys and finite numbers only, which JSON can always hold.
     serde_json::to_string_pretty(value).map(|text| escape::json(&text) + "\n").unwrap_or_default()

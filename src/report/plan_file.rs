@@ -1,4 +1,4 @@
-//! A plan file in every format: what it resets, what stands against it, and whether it was used.
+//! Plan file in every format: its resets, its guards, and its use.
 
 use jiff::Timestamp;
 
@@ -6,15 +6,15 @@ use crate::i18n::Text;
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
-/// A plan file, as `recard show` tells of it. It names layouts by their digests alone, so that no
-/// format has their content.
+/// Plan file for `recard show`. It names layouts by their digests alone, so no format has their
+/// content.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanFileReport<'a> {
     /// The plan file.
     pub file: &'a PlanFile,
-    /// The file as it stands: its own JSON form, which `apply` reads.
+    /// The JSON of the file itself, which `apply` reads.
     pub json: &'a str,
-    /// When it was used, if the store knows that it was.
+    /// The time of its use, if the store knows it.
     pub used: Option<Timestamp>,
 }
 
@@ -23,7 +23,7 @@ impl PlanFileReport<'_> {
         &self.file.content
     }
 
-    /// Where it comes from, how long it may be used, and whether it was used.
+    /// Returns the origin of the plan file, its expiry and its use.
     pub(super) fn heading(&self) -> Text {
         let PlanFileContent { portal, caller: user, caller_name: name, .. } = self.content();
         tr!(
@@ -54,7 +54,7 @@ impl PlanFileReport<'_> {
         lines
     }
 
-    /// The sums of the decisions.
+    /// Returns the sums of the decisions.
     pub(super) fn sums(&self) -> Text {
         let PlanCounts { keep, reset, hold } = self.content().counts;
         tr!("{reset} to reset, {keep} to keep, {hold} held.", reset, keep, hold)
@@ -73,7 +73,7 @@ pub(super) fn removal(target: &PlanFileTarget) -> Text {
     }
 }
 
-/// A time as people and programs read it, to the second.
+/// Returns a time for people and programs, to the second.
 fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -204,7 +204,7 @@ pub(super) struct Finding {
     pub(super) rule: String,
     /// The message.
     pub(super) message: String,
-    /// How to mend it, where that is known; may have several lines.
+    /// The remedy, if it is known; may have several lines.
     pub(super) help: Option<String>,
     /// The place in the manifests, if there is one.
     pub(super) place: Option<SourceLocation>,

@@ -1,4 +1,4 @@
-//! SARIF 2.1.0: problems with their places, for code scanning.
+//! SARIF 2.1.0: problems with their positions, for code scanning.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn result(finding: &Finding) -> Value {
     result
 }
 
-/// A message whose signs mean nothing: SARIF doubles braces and puts a backslash before brackets.
+/// Escapes a message: SARIF doubles braces and puts a backslash before brackets.
 fn escaped(text: &str) -> String {
     text.replace('{', "{{")
         .replace('}', "}}")
@@ -72,7 +72,7 @@ fn escaped(text: &str) -> String {
         .replace(']', "\\]")
 }
 
-/// A file's name as a relative reference, or as a `file` address if it is absolute.
+/// Returns a file's name as a relative reference, or as a `file` URL if it is absolute.
 fn uri(file: &str) -> String {
     let slashed = file.replace('\\', "/");
     let path = slashed.strip_prefix("./").unwrap_or(&slashed);

@@ -1,5 +1,4 @@
-//! The few styles of recard's text. Meaning never hangs on colour alone: every coloured word says
-//! the same.
+//! Styles of recard's text. Meaning never depends on color alone: every colored word says the same.
 
 use anstyle::{AnsiColor, Style};
 

@@ -1,4 +1,4 @@
-//! What a report is about: one value for each kind, from which every format is made.
+//! Subjects of reports: one value for each kind, from which every format is rendered.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId}
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::ports::RunHeader;
 
-/// What a command was for. Its word stands in machine output and never changes.
+/// Purpose of a command. Its word stands in machine output and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To check manifests.
@@ -32,7 +32,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The word for machine output: that of the command.
+    /// Returns the word for machine output: that of the command.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Validate => "validate",
@@ -46,7 +46,7 @@ impl Purpose {
     }
 }
 
-/// Something to tell, and what the command was for.
+/// Report: a subject, and the purpose of the command.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
     /// What the command was for.
@@ -58,7 +58,7 @@ pub struct Report<'a> {
 /// What there is to tell.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// A plan; also what drifted, and what was refused by a guard.
+    /// A plan; also with drift, or blocked by a guard.
     Plan(&'a PlanReport<'a>),
     /// What became of a run.
     Run(&'a ReportedRun<'a>),
@@ -66,23 +66,23 @@ pub enum Subject<'a> {
     PlanFile(&'a PlanFileReport<'a>),
     /// Manifests that were checked.
     Validation(&'a ValidationReport<'a>),
-    /// A command that failed before there was anything else to tell.
+    /// A command that failed before it had another result.
     Failure(&'a FailureReport<'a>),
 }
 
-/// What carrying out a plan will cost, as far as can be told before.
+/// Estimated cost of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// HTTP requests.
     pub requests: u32,
     /// Seconds, by the model of the portal's limits.
     pub seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes;
-    /// 0.1 is a tenth.
+    /// The share of the operating time that the portal grants a method in ten minutes; 0.1 is a
+    /// tenth.
     pub operating_share: f64,
 }
 
-/// The last change of a manifest, as git knows it.
+/// Last change of a manifest, from git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// The commit.
@@ -93,7 +93,7 @@ pub struct Commit {
     pub date: String,
 }
 
-/// A plan with everything that its readers want to know around it.
+/// Plan with the data around it.
 #[derive(Clone, Debug)]
 pub struct PlanReport<'a> {
     /// The plan.
@@ -102,7 +102,7 @@ pub struct PlanReport<'a> {
     pub caller: &'a Identity,
     /// Name and reason of each manifest document.
     pub manifests: Vec<(&'a str, &'a str)>,
-    /// The last change of each file of manifests, where git is there and knows the file.
+    /// The last change of each file of manifests, if git knows the file.
     pub commits: &'a BTreeMap<String, Commit>,
     /// What apply will cost.
     pub cost: Cost,
@@ -110,30 +110,30 @@ pub struct PlanReport<'a> {
     pub warnings: &'a [Diagnostic],
     /// What drifted, where that is the question.
     pub drift: Option<&'a Drift>,
-    /// What people will see afterwards, where that is asked for.
+    /// The cards that people will see afterwards, on request.
     pub effective: Option<&'a Effective>,
 }
 
 /// What became of a run.
 #[derive(Clone, Debug)]
 pub struct ReportedRun<'a> {
-    /// The run; none if nothing was to be done and so no run was started.
+    /// The run; `None` if there was nothing to do and no run was started.
     pub run: Option<&'a RunId>,
     /// The portal.
     pub portal: &'a str,
     /// Name and reason of each manifest document.
     pub manifests: Vec<(&'a str, &'a str)>,
-    /// Every target that was to be changed, with its outcome, sorted.
+    /// Every planned target with its outcome, sorted.
     pub targets: &'a [TargetOutcome],
-    /// Why it ended before it had tried everything, if it did.
+    /// The reason why it ended before all targets were attempted, if it did.
     pub stopped: Option<&'a str>,
-    /// The targets that were not tried because they are held.
+    /// The targets that were not attempted because they are held.
     pub held: Vec<HeldTarget>,
-    /// The plan behind it, if it is known: names, and places in the manifests.
+    /// The plan behind it, if it is known: names, and positions in the manifests.
     pub plan: Option<&'a Plan>,
     /// The names of people that are known without a plan.
     pub names: Option<&'a BTreeMap<UserId, PersonName>>,
-    /// What it was about, where it comes from the store.
+    /// The header, if the run comes from the store.
     pub header: Option<&'a RunHeader>,
 }
 
@@ -151,9 +151,9 @@ pub struct HeldTarget {
 /// Manifests that were checked.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidationReport<'a> {
-    /// The portal, if the manifests are right so far.
+    /// The portal, if the manifests are valid so far.
     pub portal: Option<&'a str>,
-    /// How many documents there are, if they can be counted.
+    /// The number of documents, if they can be counted.
     pub documents: Option<usize>,
     /// What was found.
     pub diagnostics: &'a [Diagnostic],
@@ -166,7 +166,7 @@ pub struct ValidationReport<'a> {
 pub struct FailureReport<'a> {
     /// The exit code.
     pub code: u8,
-    /// What happened; the first text is the outermost, each next one its cause.
+    /// The chain of causes; the first text is the outermost.
     pub chain: &'a [Text],
     /// What may help.
     pub hints: &'a [Text],
@@ -179,8 +179,8 @@ impl PlanReport<'_> {
     }
 }
 
-/// How the cards of mode `once` stand: a line for each generation in which one needs somebody's
-/// eyes.
+/// Returns the states of the cards of mode `once`: a line for each once key with a card that needs
+/// attention.
 pub(super) fn once_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for (generation, counts) in OnceState::count(&plan.targets) {
@@ -210,7 +210,7 @@ impl HeldTarget {
 }
 
 impl<'a> ReportedRun<'a> {
-    /// Of a run that was not begun yet, on this portal, and of which no more is known.
+    /// Creates the report of a run that has not begun, on this portal.
     pub fn not_begun(portal: &'a str) -> Self {
         Self {
             run: None,
@@ -225,12 +225,12 @@ impl<'a> ReportedRun<'a> {
         }
     }
 
-    /// The sums; they add up to the number of targets.
+    /// Returns the totals; they add up to the number of targets.
     pub fn totals(&self) -> Totals {
         Totals::from_outcomes(self.targets.iter().map(|settled| &settled.outcome))
     }
 
-    /// The name of the person whose card it is; empty where it is not known.
+    /// Returns the name of the card's person; empty if it is not known.
     pub fn person_name(&self, key: CardKey) -> &'a str {
         match (self.plan, self.names, key.user()) {
             (Some(plan), _, _) => plan.person_name(key),
@@ -239,14 +239,14 @@ impl<'a> ReportedRun<'a> {
         }
     }
 
-    /// Where in the manifests a target comes from, if that is known.
+    /// Returns the origin of a target in the manifests, if it is known.
     pub fn origin(&self, key: CardKey) -> Option<&'a Origin> {
         let targets = &self.plan?.targets;
         let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
         targets.get(index).map(|target| &*target.origin)
     }
 
-    /// The run as text; nothing if no run was started.
+    /// Returns the run as text; `None` if no run was started.
     pub(super) fn text(&self, listing: RowFilter) -> Option<RunText<'_>> {
         let names = self.targets.iter().map(|settled| (settled.key, self.person_name(settled.key)));
         let text = RunText::new(self.run?, self.targets, self.totals());
@@ -259,7 +259,7 @@ impl<'a> ReportedRun<'a> {
 }
 
 impl fmt::Display for ValidationReport<'_> {
-    /// What was found, drawn into its lines, and how the manifests stand.
+    /// Writes the findings with their lines, and the result of the check.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
         if errors > 0 {
@@ -283,7 +283,8 @@ impl fmt::Display for ValidationReport<'_> {
 }
 
 impl FailureReport<'_> {
-    /// The failure as text without any escaping, for formats that have an escape of their own.
+    /// Returns the failure as text without any escaping, for formats that have an escape of their
+    /// own.
     pub(super) fn exact(&self) -> String {
         self.shown(|text| text.into())
     }

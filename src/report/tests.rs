@@ -1,5 +1,5 @@
-//! What reports promise, whatever stands in names, titles, reasons and the portal's own words, and
-//! however much there is.
+//! Laws of reports, for any content of names, titles, reasons and the portal's own messages, and
+//! for any size.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::i18n::Text;
 use crate::model::*;
 use crate::plan::{BlindReset, Drift, Plan, Policy, plan};
 
-/// Every trap at once, in one text.
+/// All special character sequences at once, in one text.
 const TRAP: &str = "::error::x ##[error]y @everyone #1 <img src=x onerror=alert(1)> [z](javascript:z) `c` | \u{1b}[31m\u{9b}2J \u{202e}rtl --> ]]> &amp; {0} % \"q\" =1+1";
 
 fn user(id: u64) -> UserId {
@@ -29,8 +29,8 @@ fn identity() -> Identity {
     }
 }
 
-/// A plan over people with a name each, all customized with a section of that title; every tenth
-/// cannot be read.
+/// Returns a plan over people with a name each, all customized with a section of that title; every
+/// tenth cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     let origin = |line, selector| {
         let place = SourceLocation { file: "manifests/lead.yaml".into(), line, column: 9 };
@@ -87,7 +87,7 @@ fn warning(text: &str) -> Diagnostic {
     Diagnostic::warning(DiagnosticCode::DuplicateTarget, place, text).help(text)
 }
 
-/// The kinds of reports, and drift, each with a text wherever other people's texts can stand.
+/// Renders each kind of report, and drift, with a text in every place for foreign text.
 fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Vec<String> {
     let plan = planned(12, text, text, text);
     let caller = Identity { name: PersonName::new(text, ""), ..identity() };
@@ -155,7 +155,7 @@ fn no_format_lets_through_what_a_terminal_or_a_build_server_obeys() {
     for (word, format) in OutputFormat::ALL {
         for (language, text) in [(Language::English, TRAP), (Language::Russian, TRAP)] {
             for shown in every_report(text, format, &RenderOptions { language, ..in_detail() }) {
-                // Our own text has styles; they are the only escape sequences.
+                // recard's own text has styles; they are the only escape sequences.
                 let plain = match format {
                     OutputFormat::Text => anstream::adapter::strip_str(&shown).to_string(),
                     _ => shown.clone(),
@@ -204,7 +204,7 @@ fn markdown_holds_no_markup_but_ours() {
         for trap in ["@everyone", "<img", "](", "`c`", "-->", "]]>", "onerror=", "#1 "] {
             assert!(!body.contains(trap), "{trap}: {body}");
         }
-        // Every row of a table has the cells that its heading has.
+        // Every row of a table has as many cells as its heading.
         let mut cells = 0;
         for line in body.lines() {
             let here = line.matches('|').count();
@@ -275,7 +275,8 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     let text = report.render(OutputFormat::Markdown, &in_detail());
     assert!(text.len() <= MARKDOWN_LIMIT, "{}", text.len());
     assert!(text.len() > MARKDOWN_LIMIT / 2, "much more would have fitted: {}", text.len());
-    // First the sum, then what stands against it, then what needs a look, then the changes.
+    // First the sum, then the guards that block it, then targets that need attention, then the
+    // changes.
     let places = [
         "5000 cards to reset",
         "Apply will refuse this plan",
@@ -292,8 +293,7 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         places.iter().map(|place| text.find(place).unwrap_or_else(|| panic!("{place}"))).collect();
     assert!(found.is_sorted(), "{found:?}");
 
-    // With ever less room there is ever less detail, and never an error; at the end the counts are
-    // left.
+    // Less room gives less detail, and never an error; at the end the counts are left.
     let mut before = usize::MAX;
     for limit in [65_536, 30_000, 10_000, 5_000, 3_000, 2_000, 1_000] {
         let text = report.render(

@@ -1,4 +1,4 @@
-//! A file that grows by lines, each safe from a crash before anybody relies on it.
+//! Append-only file of lines, each synced before it is relied on.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::file::{failed, open_private, open_to_append};
 use crate::ports::StoreError;
 
-/// So many bytes, about a page of the system's, may wait for their sync: a system that goes down
-/// may lose a page in the middle and keep the next, and the less waits, the less likely is a hole
-/// in front of whole lines.
+/// Number of unsynced bytes that are allowed, about a page of the system: a crash of the system may
+/// lose a page in the middle and keep the next. The fewer bytes wait, the less likely is a gap in
+/// front of undamaged lines.
 const MAX_UNSYNCED_BYTES: usize = 4096;
 
 /// The right to append to a file.
@@ -18,23 +18,23 @@ pub(super) struct AppendLog {
     path: PathBuf,
     file: File,
     write_state: WriteState,
-    /// How many bytes were written that are not synced; what stood there before may not be either.
+    /// The number of written bytes that are not synced; older bytes may not be synced either.
     unsynced: usize,
 }
 
-/// Whether what stands in the file is what was written.
+/// State of the file after the last write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WriteState {
-    /// Yes.
+    /// All writes succeeded.
     Ok,
-    /// A write failed. The end of the file is unknown, and after a failed sync even what was
-    /// written before it: the system reports such a failure once and then forgets it. So nothing
-    /// may be appended any more.
+    /// A write failed. The end of the file is unknown, and after a failed sync all earlier bytes
+    /// are too: the system reports such a failure once and then forgets it. No further append is
+    /// allowed.
     Poisoned,
 }
 
 impl AppendLog {
-    /// Opens a file, or makes it, and cuts off what comes after its first `whole` bytes: a torn
+    /// Opens or creates a file, and truncates it to its first `whole` bytes: the rest is a torn
     /// line.
     pub(super) fn open(path: &Path, whole: usize) -> Result<Self, StoreError> {
         let file = open_to_append(path)?;
@@ -42,7 +42,7 @@ impl AppendLog {
             file.metadata().map_err(|source| failed(tr_later!("cannot read"), path, source))?.len();
         let whole = whole as u64;
         if there > whole {
-            // Some systems let nobody cut a file that is open for appending.
+            // Some systems cannot truncate a file that is open for appending.
             let file = open_private(path)?;
             let cut = file.set_len(whole).and_then(|()| file.sync_all());
             cut.map_err(|source| failed(tr_later!("cannot cut a torn line off"), path, source))?;
@@ -50,28 +50,27 @@ impl AppendLog {
         Ok(Self { path: path.to_owned(), file, write_state: WriteState::Ok, unsynced: 1 })
     }
 
-    /// Ends the last line of what is kept, if its end is damaged, so that the next one stands by
-    /// itself.
+    /// Terminates the last kept line if its end is damaged, so that the next line is separate.
     pub(super) fn end_line(&mut self, kept: &[u8]) -> Result<(), StoreError> {
         if kept.is_empty() || kept.ends_with(b"\n") { Ok(()) } else { self.append("\n") }
     }
 
-    /// Appends lines in one write and syncs them, and what was appended before. After an error
-    /// nothing is appended any more.
+    /// Appends lines in one write and syncs them together with all earlier ones. After an error no
+    /// further append is possible.
     pub(super) fn append(&mut self, lines: &str) -> Result<(), StoreError> {
         self.append_unsynced(lines)?;
         self.sync()
     }
 
-    /// Appends lines in one write. They survive the end of the process, and that of the system once
-    /// something was synced, which is so before they are much.
+    /// Appends lines in one write. They survive the end of the process; they survive a crash of the
+    /// system after the next sync, which follows before many bytes wait.
     pub(super) fn append_unsynced(&mut self, lines: &str) -> Result<(), StoreError> {
         self.unsynced = self.unsynced.saturating_add(lines.len());
         self.change(|file| file.write_all(lines.as_bytes()))?;
         if self.unsynced > MAX_UNSYNCED_BYTES { self.sync() } else { Ok(()) }
     }
 
-    /// Syncs what was appended.
+    /// Syncs the appended lines.
     pub(super) fn sync(&mut self) -> Result<(), StoreError> {
         if self.unsynced > 0 {
             self.change(|file| file.sync_data())?;
@@ -118,7 +117,7 @@ mod tests {
         assert!(
             matches!(full, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
         );
-        // The disk has room again; the log is broken all the same.
+        // The disk has room again, but the log stays poisoned.
         lines.file = File::options().append(true).open("/dev/null").unwrap();
         assert!(lines.append("two\n").is_err());
     }

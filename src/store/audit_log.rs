@@ -1,4 +1,4 @@
-//! The audit trail of a portal: reading, checking, and adding a line.
+//! Audit log of a portal: reading, checking, appending.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::records::{
     AuditEntry, AuditLine, audit_anchor, audit_lines, decode_audit, encode_audit, find_audit,
 };
 
-/// The right to add lines to a trail.
+/// The right to append to an audit log.
 #[derive(Debug)]
 pub(super) struct AuditLog {
     file: AppendLog,
     last: Digest,
 }
 
-/// A trail that was read and whose chain holds.
+/// Audit log that was read and whose chain holds.
 #[derive(Debug)]
 pub(super) struct ReadAuditLog {
     pub(super) lines: Vec<AuditLine>,
@@ -25,7 +25,7 @@ pub(super) struct ReadAuditLog {
 }
 
 impl ReadAuditLog {
-    /// Reads a trail and follows its chain from the first line to the last.
+    /// Reads an audit log and verifies its chain from the first line to the last.
     pub(super) fn read(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
         let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
         let found = audit_lines(&bytes).map_err(|line| {
@@ -49,21 +49,21 @@ impl ReadAuditLog {
         Ok(Self { lines, whole: found.whole })
     }
 
-    /// The digest that the next line must name.
+    /// Returns the digest that the next line must name.
     fn last(&self, portal: &PortalId) -> Digest {
         self.lines.last().map_or_else(|| audit_anchor(portal), |line| line.digest)
     }
 }
 
 impl AuditLog {
-    /// Opens a trail whose chain holds; a torn last line is cut off.
+    /// Opens an audit log whose chain holds; a torn last line is cut off.
     pub(super) fn open(path: &Path, portal: &PortalId) -> Result<Self, StoreError> {
         let read = ReadAuditLog::read(path, portal)?;
         Ok(Self { file: AppendLog::open(path, read.whole)?, last: read.last(portal) })
     }
 
-    /// Opens a trail behind its last whole line, whatever is damaged before; with the damage, which
-    /// stays as it is.
+    /// Opens an audit log behind its last undamaged line, and returns the damage, which stays as it
+    /// is.
     pub(super) fn open_damaged(
         path: &Path,
         portal: &PortalId,
@@ -81,7 +81,7 @@ impl AuditLog {
         Ok((Self { file, last }, Some(problem)))
     }
 
-    /// Adds a line and syncs it.
+    /// Appends a line and syncs it.
     pub(super) fn add(&mut self, path: &Path, entry: &AuditEntry) -> Result<(), StoreError> {
         let (mut line, digest) =
             encode_audit(entry, self.last).map_err(|problem| misread(path, problem, None))?;

@@ -1,12 +1,12 @@
 //! Backups: the layouts that a run removes, in one file beside its journal.
 //!
-//! One line holds one layout, guarded like the lines of a journal, and many people who have the
-//! same share it. A file and not a folder of them, because what costs time is the sync: it is one
-//! for the layouts of several requests, however many they are. And the folder of a run holds all
-//! that it takes to undo it.
+//! One line holds one layout, with a checksum as in the journal, and people with the same layout
+//! share a line. It is one file and not a folder of files because the sync is the slow part: one
+//! sync covers the layouts of several requests. The folder of a run holds everything that a restore
+//! needs.
 //!
-//! One damaged line is no reason to give up the others. So a file is read line by line, and a
-//! layout that is wanted and not found is called damaged if it could have stood in such a line.
+//! One damaged line must not cost the others. The file is read line by line, and a missing layout
+//! is reported as damaged if a damaged line could have held it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ use crate::records::{
     find_lines,
 };
 
-/// By what a backup is found: the digest, and the target if it has one of its own.
+/// Key of a backup: the digest, and the target if the target has a line of its own.
 type Name = (Option<CardKey>, Digest);
 
 /// The right to add backups to a run.
@@ -32,12 +32,12 @@ type Name = (Option<CardKey>, Digest);
 pub(super) struct Backups {
     path: PathBuf,
     file: AppendLog,
-    /// The digests of the bytes of what is there.
+    /// The digests of the stored bytes, by name.
     there: BTreeMap<Name, Digest>,
 }
 
 impl Backups {
-    /// Opens the backups of a run, or makes a file for them. A torn last line is cut off.
+    /// Opens the backups of a run, or creates the file. A torn last line is cut off.
     pub(super) fn open(paths: &StorePaths, run: &RunId) -> Result<Self, StoreError> {
         let path = paths.backups(run);
         let bytes = read_optional(&path, MAX_LOG_BYTES)?.unwrap_or_default();
@@ -55,8 +55,7 @@ impl Backups {
                 Err(problem @ FormatError::TooNew { .. }) => {
                     return Err(misread(&path, problem, Some(line.number)));
                 }
-                // Damaged, like a line that does not fit its checksum: what stood there is kept
-                // anew if it is wanted.
+                // Treated like a line with a wrong checksum: its layout is stored again on demand.
                 Err(_) => {}
             }
         }
@@ -67,7 +66,7 @@ impl Backups {
         Ok(Self { path, file, there })
     }
 
-    /// Adds what is not there yet, and syncs it. When this returns, all of it survives a crash.
+    /// Adds the missing layouts and syncs them. When this returns, all of them survive a crash.
     pub(super) fn add(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
         let mut lines = String::new();
         let mut added: BTreeMap<Name, Digest> = BTreeMap::new();
@@ -77,7 +76,7 @@ impl Backups {
             let name = match of((None, layout.digest())) {
                 None => (None, layout.digest()),
                 Some(same) if same == bytes => continue,
-                // The same meaning in other bytes, such as another order of keys.
+                // The same layout in other bytes, such as another order of keys.
                 Some(_) => (Some(*target), layout.digest()),
             };
             if of(name) == Some(bytes) {
@@ -97,21 +96,21 @@ impl Backups {
     }
 }
 
-/// The names of a run's backups, as far as its lines are whole.
+/// Returns the names of a run's backups in its undamaged lines.
 pub(super) fn names(paths: &StorePaths, run: &RunId) -> Result<Vec<Name>, StoreError> {
     Ok(Index::read(&paths.backups(run), run)?.places.into_keys().collect())
 }
 
-/// Where the backups of a run stand in their file.
+/// Index of a run's backups in their file.
 #[derive(Debug)]
 pub(super) struct Index {
     run: RunId,
     path: PathBuf,
-    /// How long the file was.
+    /// The length of the file when it was read.
     length: u64,
-    /// Where the JSON object of each is, and in which line. The last one with a name counts.
+    /// The range of the JSON object of each backup, and its line. The last one with a name counts.
     places: BTreeMap<Name, (Range<u64>, usize)>,
-    /// What is wrong with the first line that cannot be read.
+    /// The damage of the first line that cannot be read.
     damaged: Option<String>,
 }
 
@@ -149,7 +148,7 @@ impl Index {
         Ok(index)
     }
 
-    /// The index of a run's backups: the one that is there, if it is still right.
+    /// Returns the index of a run's backups: the present one, if the file has not changed.
     pub(super) fn load(
         paths: &StorePaths,
         run: &RunId,

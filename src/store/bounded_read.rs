@@ -1,8 +1,8 @@
-//! Reading what people name, without ever waiting or growing for ever.
+//! Bounded reads of files that people name.
 //!
-//! A name on the command line may lead to anything: a device that never ends, a pipe into which
-//! nobody writes, a file of another kind. So every read has a limit that no right file comes near,
-//! and a pipe has a time as well.
+//! A name on the command line may lead to a device that never ends, a pipe without a writer, or a
+//! file of another kind. Every read therefore has a size limit far above any valid file, and a pipe
+//! has a timeout as well.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -11,11 +11,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long a pipe may take until its end. Whoever makes a manifest while recard waits for it takes
-/// seconds.
+/// Timeout of a pipe until its end. A program that produces a manifest takes seconds.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The byte order mark of UTF-8, which editors and shells put in front of what they write.
+/// Byte order mark of UTF-8, which editors and shells put in front of a text.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads a file that people named, or a pipe. A byte order mark in front of a text is left out.
@@ -41,21 +40,20 @@ pub fn read_to_limit(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     read_into(Vec::new(), from, limit)
 }
 
-/// Reads a file of the store. Anything but a regular file is an error at once.
+/// Reads a file of the store. A name that is not a regular file is an error at once.
 pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_file(path, File::options().read(true))?;
-    // The buffer is allocated once, by the length that the system tells. The file may grow
-    // meanwhile.
+    // The buffer is allocated once, by the reported length. The file may grow meanwhile.
     let room = usize::try_from(file.metadata()?.len().min(limit)).unwrap_or_default();
     read_into(Vec::with_capacity(room), file, limit)
 }
 
-/// Opens a regular file without waiting, or makes it if the options say so. A pipe, a device or a
-/// folder in its place is an error: a pipe would wait for its other end, and a device may never
+/// Opens a regular file without blocking, or creates it if the options say so. A pipe, a device or
+/// a folder in its place is an error: a pipe would wait for its other end, and a device may never
 /// end.
 pub(super) fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let no_file = || Err(io::Error::other("it is not a regular file"));
-    // The first look is for devices, where opening alone may have an effect.
+    // The first check is for devices, where opening alone may have an effect.
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return no_file();
     }
@@ -65,7 +63,7 @@ pub(super) fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<Fi
         options.custom_flags(libc::O_NONBLOCK);
     }
     let file = options.open(path)?;
-    // The second look is at what was opened: the name may lead elsewhere by now.
+    // The second check is of the opened file: the name may lead elsewhere now.
     if file.metadata()?.is_file() { Ok(file) } else { no_file() }
 }
 
@@ -77,7 +75,7 @@ fn read_into(mut bytes: Vec<u8>, from: impl Read, limit: u64) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// What is said of a file that holds more than is read of it.
+/// Returns the error for a file that exceeds its limit.
 pub(super) fn too_large(limit: u64) -> io::Error {
     let text = format!("it holds more than {}, which is as much as is read of it", Size(limit));
     io::Error::new(io::ErrorKind::FileTooLarge, text)
@@ -87,8 +85,7 @@ fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec
     if fs::metadata(path)?.is_file() {
         return read_file(path, limit);
     }
-    // Even the opening of a pipe waits for its other end. A thread that waits for ever ends with
-    // the process.
+    // Opening a pipe waits for its other end. A thread that blocks forever ends with the process.
     let (told, result) = mpsc::channel();
     let path = path.to_owned();
     thread::spawn(move || told.send(File::open(path).and_then(|file| read_to_limit(file, limit))));
@@ -101,7 +98,7 @@ fn read_patiently(path: &Path, limit: u64, patience: Duration) -> io::Result<Vec
     })
 }
 
-/// A number of bytes as people say it.
+/// Number of bytes for display.
 struct Size(u64);
 
 impl std::fmt::Display for Size {

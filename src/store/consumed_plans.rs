@@ -1,4 +1,4 @@
-//! The list of used plan files, read from its file.
+//! List of used plan files.
 
 use std::path::Path;
 
@@ -7,15 +7,16 @@ use super::misread;
 use crate::ports::StoreError;
 use crate::records::{ConsumedPlan, decode_consumed_plan, read_lines};
 
-/// A list that was read.
+/// List that was read.
 #[derive(Debug)]
 pub(super) struct ConsumedPlans {
     pub(super) plans: Vec<ConsumedPlan>,
-    /// How many bytes of the file are whole lines.
+    /// The number of bytes in complete lines.
     pub(super) whole: usize,
 }
 
-/// Reads the list. A torn last line is left out: its process was cut before it could use the plan.
+/// Reads the list. A torn last line is left out: its process was killed before it could use the
+/// plan.
 pub(super) fn read(path: &Path) -> Result<ConsumedPlans, StoreError> {
     let bytes = read_optional(path, MAX_LOG_BYTES)?.unwrap_or_default();
     let found = read_lines(&bytes).map_err(|problem| damaged(path, problem.to_string()))?;

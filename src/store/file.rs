@@ -1,4 +1,4 @@
-//! Files that are whole or not there, and folders that only their owner can look into.
+//! Atomic file writes, and folders with access for their owner only.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
@@ -9,12 +9,12 @@ use tempfile::NamedTempFile;
 use super::bounded_read::{open_file, read_file, too_large};
 use crate::ports::StoreError;
 
-/// Writes a file that people named (a plan file, an output): whole or not at all, with the
-/// permissions that new files have here.
+/// Writes a file that people named (a plan file, an output) atomically, with the default
+/// permissions of new files.
 ///
 /// # Errors
 ///
-/// If it cannot be written. What stood there before is then still there.
+/// If it cannot be written. The earlier content is then still there.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let path =
         &destination(path).map_err(|source| failed(tr_later!("cannot write"), path, source))?;
@@ -33,7 +33,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // What a program asks for when it makes a file; the system takes away what the umask says.
+        // The mode that a program requests for a new file; the system applies the umask.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let temporary = builder
@@ -43,15 +43,15 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_folder(folder_of(path))
 }
 
-/// A chain of links that is longer leads nowhere.
+/// Maximum number of symbolic links in a chain.
 const MAX_SYMLINKS: usize = 40;
 
-/// Returns where a path leads once links are followed, whether anything is there or not: a name
-/// that leads elsewhere keeps leading there.
+/// Returns the target of a path after symbolic links, existing or not: a link stays a link to the
+/// same place.
 ///
 /// # Errors
 ///
-/// If its links lead round in a ring.
+/// If its links form a ring.
 pub fn destination(path: &Path) -> io::Result<PathBuf> {
     if let Ok(there) = fs::canonicalize(path) {
         return Ok(there);
@@ -66,17 +66,17 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its links lead round in a ring"))
 }
 
-/// Writes a file of the store: whole or not at all, readable by its owner alone, and safe from a
-/// crash once this returns.
+/// Writes a file of the store atomically, readable by its owner alone, and durable once this
+/// returns.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     place_private(path, bytes)?;
     sync_folder(folder_of(path))
 }
 
-/// Like [`write_private`], but the name is safe from a crash only once [`sync_folder`] was called
-/// on the folder: for several files of one folder.
+/// Writes a file like [`write_private`], but its name is durable only once [`sync_folder`] was
+/// called on the folder: for several files of one folder.
 pub(super) fn place_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    // The crate makes temporary files with 0600.
+    // The crate creates temporary files with mode 0600.
     let temporary = NamedTempFile::new_in(folder_of(path))
         .map_err(|source| failed(tr_later!("cannot write"), path, source))?;
     put_in_place(temporary, path, bytes)
@@ -85,7 +85,7 @@ pub(super) fn place_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError>
 /// Makes the names in a folder durable; a file that was renamed into it survives a crash only after
 /// that.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
-    // Other systems than Unix do not let programs open folders, and keep names by themselves.
+    // Systems other than Unix do not let programs open folders, and make names durable themselves.
     if cfg!(unix) {
         let synced = File::open(path).and_then(|folder| folder.sync_all());
         synced.map_err(|source| failed(tr_later!("cannot sync"), path, source))?;
@@ -93,8 +93,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a folder and those above it where they are missing, for their owner alone, each safe from
-/// a crash.
+/// Creates a folder and the missing ones above it, for their owner alone, each durable.
 pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
@@ -111,21 +110,21 @@ pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     }
     match builder.create(path) {
         Ok(()) => sync_folder(folder_of(path)),
-        // Somebody else was quicker.
+        // Another process was quicker.
         Err(_) if path.is_dir() => Ok(()),
         Err(source) => Err(failed(tr_later!("cannot make the folder"), path, source)),
     }
 }
 
-/// Largest log that is read: a journal, backups, the audit trail. The journal of a run over 100,000
-/// people has a tenth of it.
+/// Maximum size of a log that is read: a journal, backups, the audit log. The journal of a run over
+/// 100,000 people has a tenth of it.
 pub(super) const MAX_LOG_BYTES: u64 = 1 << 30;
 
-/// Largest document that is read, such as a ledger. One of 100,000 people with two cards each has a
-/// tenth of it.
+/// Maximum size of a document that is read, such as a ledger. One of 100,000 people with two cards
+/// each has a tenth of it.
 pub(super) const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
-/// Returns the content of a regular file; nothing if it is not there.
+/// Returns the content of a regular file; `None` if it does not exist.
 pub(super) fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
     match read_file(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -134,7 +133,7 @@ pub(super) fn read_optional(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, 
     }
 }
 
-/// A file to be read piece by piece; nothing if it is not there.
+/// Opens a file for buffered reading; returns `None` if it does not exist.
 pub(super) fn open_optional(path: &Path) -> Result<Option<BufReader<File>>, StoreError> {
     let open = || {
         let file = open_file(path, File::options().read(true))?;
@@ -151,7 +150,7 @@ pub(super) fn open_optional(path: &Path) -> Result<Option<BufReader<File>>, Stor
     }
 }
 
-/// A part of a file that is known to be there.
+/// Reads a part of a file that exists.
 pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u8>, StoreError> {
     let read = || {
         let mut file = open_file(path, File::options().read(true))?;
@@ -163,29 +162,28 @@ pub(super) fn read_part(path: &Path, part: std::ops::Range<u64>) -> Result<Vec<u
     read().map_err(|source| failed(tr_later!("cannot read"), path, source))
 }
 
-/// Opens a file of the store for reading and writing in place, and makes it if it is missing, for
+/// Opens a file of the store for reading and writing in place, and creates it if it is missing, for
 /// its owner alone.
 pub(super) fn open_private(path: &Path) -> Result<File, StoreError> {
     open(path, File::options().read(true).write(true).truncate(false))
 }
 
-/// Opens a file of the store for writing at its end, and makes it if it is missing, for its owner
-/// alone.
+/// Opens a file of the store for appending, and creates it if it is missing, for its owner alone.
 pub(super) fn open_to_append(path: &Path) -> Result<File, StoreError> {
     open(path, File::options().read(true).append(true))
 }
 
-/// The folder that a file is in.
+/// Returns the folder of a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// An error of the system, with what was being done.
+/// Returns the error of the system, with the attempted action.
 pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { doing, path: shown(path), source }
 }
 
-/// A file that is not what recard wrote.
+/// Returns the error for a file that differs from what recard wrote.
 pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {
     StoreError::Damaged { path: shown(path), problem: problem.into() }
 }
@@ -289,7 +287,7 @@ mod tests {
         write_whole(&at("link"), b"new").unwrap();
         assert_eq!(fs::read(at("below/real")).unwrap(), b"new");
         assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
-        // A link into a folder that is not there, or back to itself, is refused and stays.
+        // A link into a missing folder, or back to itself, is refused and stays.
         symlink("none/real", at("nowhere")).unwrap();
         symlink("ring", at("ring")).unwrap();
         for name in ["nowhere", "ring"] {

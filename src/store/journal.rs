@@ -1,4 +1,4 @@
-//! Journals, read from their files.
+//! Reading of journals.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -12,18 +12,18 @@ use crate::model::RunId;
 use crate::ports::{JournalRecord, StoreError};
 use crate::records::{LineError, check_line, decode_record, numbered_record, read_lines};
 
-/// How much of the end of a journal is enough to see whether its run is closed: a `closed` line has
-/// some 120 bytes.
+/// Number of bytes at the end of a journal that show if its run is closed: a `closed` line has some
+/// 120 bytes.
 const LAST_BYTES: u64 = 1024;
 
 /// Reads a journal. A torn last line is left out. The first line cannot be torn, since a journal is
-/// made whole with it.
+/// created atomically with it.
 pub(super) fn read(paths: &StorePaths, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
     Records::open(paths, run)?.collect()
 }
 
-/// The records of a journal, one after the other: a journal is much longer than what it says in the
-/// end. After an error come no more.
+/// Iterator over the records of a journal, because a journal is much longer than its summary. It
+/// ends after an error.
 #[derive(Debug)]
 pub(super) struct Records {
     path: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct Records {
     end: ReadState,
 }
 
-/// Whether there is more to read.
+/// State of the iterator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadState {
     Ahead,
@@ -89,8 +89,8 @@ impl Iterator for Records {
     }
 }
 
-/// Whether the last line of a journal closes the run. Looks at the end of the file only; where that
-/// does not say yes, the whole is to be read.
+/// Returns `true` if the last line of a journal closes the run. Reads the end of the file only;
+/// after `false` the whole journal has to be read.
 pub(super) fn surely_closed(path: &Path) -> Result<bool, StoreError> {
     let read = || {
         let mut file = open_file(path, File::options().read(true))?;

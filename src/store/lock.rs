@@ -1,14 +1,14 @@
-//! The lock of a portal: the right to write.
+//! Lock of a portal: the right to write.
 //!
-//! The lock is one of the operating system, so it ends with its process, however that ends. It is
-//! held on an open file, and on the portal's folder where the system can lock folders: a file that
-//! was removed or replaced is still locked there.
+//! The lock is one of the operating system, so it ends with its process in every case. It is held
+//! on an open file, and on the portal's folder where the system can lock folders: a file that was
+//! removed or replaced is still locked there.
 //!
-//! The file names its owner. A name in a file that is not locked was left behind. The next process
-//! takes the lock over only if the owner is proved dead: its process is gone, or the same kernel
-//! says that nobody has locked the very file that the owner had locked. An owner on another
-//! machine, before a restart, or in another namespace of process ids can live where neither the
-//! lock nor the process is seen from here. Then a person has to look ([`Store::unlock`]).
+//! The file names its owner. A name in an unlocked file was left behind. The next process takes the
+//! lock over only if the owner is proved dead: its process no longer exists, or the same kernel
+//! says that the very file that the owner had locked is free. An owner on another machine, before a
+//! restart, or in another namespace of process ids may be alive although neither its lock nor its
+//! process is visible here. Then a person has to check ([`Store::unlock`]).
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -25,19 +25,19 @@ use crate::records::{
     AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock,
 };
 
-/// How often a waiting process looks whether the lock is free. Nobody notices a quarter of a
-/// second, and no system minds four looks a second.
+/// Interval at which a waiting process checks the lock. A quarter of a second is not noticeable,
+/// and four checks a second are cheap.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Largest lock file that is read. A right one has less than a KiB.
+/// Maximum size of a lock file that is read. A valid one has less than a KiB.
 const MAX_LOCK_BYTES: u64 = 64 << 10;
 
 impl Store {
-    /// Takes the lock. With it comes a note if the last owner did not give it back.
+    /// Takes the lock. Returns a notice with it if the last owner left the lock behind.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] if another process holds it, or may hold it where it is not seen from
+    /// [`StoreError::Locked`] if another process holds it, or may hold it without being visible
     /// here.
     pub fn lock(
         &self,
@@ -78,11 +78,11 @@ impl Store {
         Ok((locked, note))
     }
 
-    /// Takes the lock, and waits for it if another process holds it, at most for a time.
+    /// Takes the lock, and waits a limited time for it if another process holds it.
     ///
     /// # Errors
     ///
-    /// As [`Store::lock`]; with the owner of the last look.
+    /// As [`Store::lock`]; with the owner at the last check.
     pub async fn lock_waiting(
         &self,
         owner: LockOwner,
@@ -101,7 +101,8 @@ impl Store {
         }
     }
 
-    /// Who holds the lock, or did not give it back. Whether they live is told by trying to take it.
+    /// Returns the owner in the lock file, who holds the lock or left it behind. Only an attempt to
+    /// take the lock tells which.
     ///
     /// # Errors
     ///
@@ -116,16 +117,15 @@ impl Store {
         }
     }
 
-    /// Returns the owner of the lock, and whether it lives as far as can be seen from here. The
-    /// caller compares the names of the hosts.
+    /// Returns the owner of the lock and its liveness, as far as it is visible here. The caller
+    /// compares the host names.
     ///
     /// # Errors
     ///
     /// If the file cannot be read.
     pub fn lock_state(&self) -> Result<LockState, StoreError> {
         let path = self.paths.lock();
-        // Without a name in it there is no need to reach for it, which would be in the way of
-        // whoever does.
+        // An empty lock file needs no attempt to lock it, which could disturb another process.
         if read_optional(&path, MAX_LOCK_BYTES)?.is_none_or(|bytes| bytes.is_empty()) {
             return Ok(LockState::Free);
         }
@@ -147,13 +147,13 @@ impl Store {
         })
     }
 
-    /// Takes a dead owner's name out of the lock, for a person who has made sure that the owner is
-    /// dead. The owner must be the one whom that person was shown.
+    /// Removes a dead owner's name from the lock, for a person who has made sure that the owner is
+    /// dead. The owner must be the one that this person was shown.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] if the owner is alive on this host, or somebody else holds the lock
-    /// by now.
+    /// [`StoreError::Locked`] if the owner is alive on this host, or another process holds the lock
+    /// now.
     pub fn unlock(&self, shown: &LockOwner) -> Result<(), StoreError> {
         let path = self.paths.lock();
         if read_optional(&path, MAX_LOCK_BYTES)?.is_none() {
@@ -175,35 +175,35 @@ impl Store {
     }
 }
 
-/// What a look at a lock tells.
+/// State of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockState {
-    /// Nobody holds it.
+    /// The lock is free.
     Free,
-    /// A process that lives holds it.
+    /// A live process holds it.
     Held(LockOwner),
-    /// Its owner is dead and did not give it back. The next process takes it over.
+    /// Its owner is dead and left it behind. The next process takes it over.
     Left(LockOwner),
-    /// Its owner did not give it back, and its life cannot be seen from here: another machine, or
-    /// this one before a restart, or another namespace of process ids.
+    /// Its owner left it behind, and its liveness is not visible here: another machine, or this one
+    /// before a restart, or another namespace of process ids.
     Unknown(LockOwner),
 }
 
-/// An open file whose lock this process holds, with that of its folder.
+/// Open file whose lock this process holds, with that of its folder.
 #[derive(Debug)]
 pub(super) struct HeldFile {
     file: File,
-    /// Held for the lock on it alone; nothing where the system cannot lock folders.
+    /// Held only for its lock; `None` where the system cannot lock folders.
     _folder: Option<File>,
 }
 
-/// What stands in the file of a lock.
+/// Content of a lock file.
 enum StaleOwner {
-    /// Nothing: the last owner gave it back.
+    /// The file is empty: the last owner released the lock.
     Nobody,
     /// An owner.
     Owner(Box<LockRecord>),
-    /// Something cut or damaged.
+    /// The content is truncated or damaged.
     Unreadable,
 }
 
@@ -228,12 +228,12 @@ impl HeldFile {
         stale_owner(path, &bytes)
     }
 
-    /// Tells whether the owner named in the file lives, as seen from the process `here` on the host
-    /// of this name. The operating system's lock is free, or `self` would not be there.
+    /// Returns the liveness of the owner in the file, as seen from the process `here` on the host
+    /// of this name. The operating system's lock is held by this process.
     fn liveness(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Liveness {
         let boot = last.process.as_ref().map(|process| process.boot.as_str()).unwrap_or_default();
         let same_kernel = !boot.is_empty() && boot == here.boot;
-        // A container may have another name than the machine under it.
+        // A container may have another name than its host.
         if !same_kernel && last.owner.host != host {
             return Liveness::Unknown;
         }
@@ -241,8 +241,7 @@ impl HeldFile {
             return process::liveness_of_number(last.owner.process, here);
         };
         match process::liveness(process, here) {
-            // One kernel knows all locks on a file, whichever namespace of process ids they come
-            // from.
+            // One kernel knows all locks on a file, across all namespaces of process ids.
             Liveness::Unknown if same_kernel && last.file == process::file_id(&self.file) => {
                 Liveness::Dead
             }
@@ -250,8 +249,8 @@ impl HeldFile {
         }
     }
 
-    /// Takes the name out: its owner came to its end in order. If that fails, the next owner is
-    /// told of an unclean end, which does no harm. The lock itself ends with the file.
+    /// Removes the name: its owner ended in order. If that fails, the next owner gets a notice of
+    /// an unclean end, which does no harm. The lock itself ends with the file.
     pub(super) fn clear(&self) {
         let _ = self.file.set_len(0);
     }
@@ -264,10 +263,10 @@ impl HeldFile {
     }
 }
 
-/// Another process holds the lock.
+/// Error: another process holds the lock.
 struct Taken;
 
-/// Locks a folder; nothing where the system cannot do that.
+/// Locks a folder; returns `None` where the system cannot do that.
 fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
     if !cfg!(unix) {
         return Ok(None);
@@ -276,7 +275,7 @@ fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
     match folder.try_lock() {
         Ok(()) => Ok(Some(folder)),
         Err(TryLockError::WouldBlock) => Err(Taken),
-        // Some file systems, such as NFS, lock no folder that is open for reading.
+        // Some file systems, such as NFS, cannot lock a folder that is open for reading.
         Err(TryLockError::Error(_)) => Ok(None),
     }
 }
@@ -286,8 +285,7 @@ fn taken(path: &Path) -> StoreError {
     let bytes = read_optional(path, MAX_LOCK_BYTES).ok().flatten().unwrap_or_default();
     match stale_owner(path, &bytes) {
         Ok(StaleOwner::Owner(last)) => StoreError::Locked(last.owner),
-        // The owner is just writing its name, the file was replaced, or a system does not let
-        // others read it.
+        // The owner is just writing its name, the file was replaced, or a system denies the read.
         Ok(StaleOwner::Nobody | StaleOwner::Unreadable) | Err(_) => {
             StoreError::Locked(unknown_owner())
         }
@@ -305,7 +303,7 @@ fn stale_owner(path: &Path, bytes: &[u8]) -> Result<StaleOwner, StoreError> {
     }
 }
 
-/// Stands in for an owner who has not written a name.
+/// Returns the placeholder for an owner who has not written a name.
 fn unknown_owner() -> LockOwner {
     LockOwner {
         process: 0,

@@ -1,4 +1,4 @@
-//! The journal and the backups of one run, while it runs.
+//! Journal and backups of one run, while it runs.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::{CardKey, Generation, Layout, LedgerEntry, OutcomeClass, RunId
 use crate::ports::{JournalRecord, RunLog, StoreError};
 use crate::records::{self, AuditEvent};
 
-/// The right to write what one run does. It borrows the lock, so a run cannot outlive it.
+/// The right to write the records of one run. It borrows the lock, so a run cannot outlive it.
 #[derive(Debug)]
 pub struct FolderRunLog<'a> {
     locked: &'a mut WriteGuard,
@@ -19,12 +19,13 @@ pub struct FolderRunLog<'a> {
     backups: Option<Backups>,
     /// The number of the journal's last record.
     records: u32,
-    /// How each target ended that is settled.
+    /// The class of outcome of each finished target.
     settled: BTreeMap<CardKey, OutcomeClass>,
 }
 
 impl<'a> FolderRunLog<'a> {
-    /// A log behind the records that a journal has, whose last one has the number `last`.
+    /// Creates a log behind the existing records of a journal; `last` is the number of the last
+    /// one.
     pub(super) fn new(
         locked: &'a mut WriteGuard,
         run: RunId,
@@ -39,12 +40,12 @@ impl<'a> FolderRunLog<'a> {
         log
     }
 
-    /// How the targets that are settled so far ended.
+    /// Returns the totals of the outcomes so far.
     pub fn totals(&self) -> Totals {
         Totals::from_classes(self.settled.values().copied())
     }
 
-    /// Records as the journal's next lines.
+    /// Returns records as the journal's next lines.
     fn lines(&self, records: &[JournalRecord]) -> Result<String, StoreError> {
         let mut lines = String::new();
         for (number, record) in (self.records.saturating_add(1)..).zip(records) {
@@ -56,7 +57,7 @@ impl<'a> FolderRunLog<'a> {
         Ok(lines)
     }
 
-    /// Takes notice of records that are in the journal.
+    /// Counts records that are in the journal.
     fn take(&mut self, records: &[JournalRecord]) {
         for record in records {
             self.records = self.records.saturating_add(1);

@@ -1,30 +1,29 @@
-//! The store in a folder: backups, journals, the ledger, and the lock that guards them.
+//! Store in a folder: backups, journals, the ledger, and the lock that guards them.
 //!
-//! What is written here is the way back from every reset. So a file is written whole or not at all
-//! (a temporary file, synced and renamed, then its folder synced), a journal grows by whole lines
-//! that are synced before anything is sent, and only [`WriteGuard`], of which there is one for a portal
-//! at any time, can write at all. What cannot be read is an error and never a guess. Nothing is
-//! ever removed, but for a torn line at the end of a file that grows, and a proof that the portal
-//! contradicts.
+//! The store holds the way back from every reset. Files are therefore written atomically (a
+//! temporary file, synced and renamed, then its folder synced), a journal grows by lines that are
+//! synced before the request leaves, and only a [`WriteGuard`], of which there is one for a portal
+//! at any time, can write. An unreadable file is an error; its content is never guessed. Nothing is
+//! ever removed, except a torn line at the end of a log, and a proof that the portal contradicts.
 //!
 //! ```text
 //! .recard/
-//!   .gitignore                    backups are people's work and belong in no repository by accident
+//!   .gitignore                    keeps backups out of repositories
 //!   portals/PORTAL/
-//!     lock                        held by the process that works on the portal, with its name in it
-//!     limiter.json                what the portal's limits stood at
-//!     read-proof.json             why reads of other people's cards can be trusted
-//!     ledger.json                 which targets had their reset in mode once
-//!     selection.json              whom the manifests selected in their last runs
-//!     used-plans.jsonl            which plan files were used
-//!     audit.jsonl                 what happened, each line bound to the one before
-//!     runs/RUN/journal.jsonl      what a run intended and what became of it
-//!     runs/RUN/backups.jsonl      the layouts that it removes, as the portal sent them, named by their digests
-//!     runs/RUN/{plan,report}.json what was planned, and what came of it
+//!     lock                        held by the process that works on the portal; names it
+//!     limiter.json                state of the rate limiter
+//!     read-proof.json             evidence that reads of other people's cards can be trusted
+//!     ledger.json                 targets that had their reset in mode once
+//!     selection.json              people that the manifests selected in their last runs
+//!     used-plans.jsonl            used plan files
+//!     audit.jsonl                 audit log; each line is bound to the one before
+//!     runs/RUN/journal.jsonl      intents and outcomes of a run
+//!     runs/RUN/backups.jsonl      removed layouts as the portal sent them, named by digest
+//!     runs/RUN/{plan,report}.json the plan and its report
 //! ```
 //!
 //! A folder and its files are readable by their owner alone. Several processes may read while one
-//! writes: they see whole files and whole lines.
+//! writes: they see complete files and lines.
 
 mod append_log;
 mod audit_log;
@@ -64,25 +63,25 @@ use crate::records::{
     encode_limiter_state, encode_read_proof,
 };
 
-/// How much room a probe asks for: the backups and the journal of a few hundred targets.
+/// Number of bytes that a probe writes: the backups and the journal of a few hundred targets.
 const PROBE_BYTES: usize = 1024 * 1024;
 
-/// What is kept of one portal. Reading needs no lock: whatever stands there is whole.
+/// Records of one portal. Reading needs no lock: files and lines are complete.
 #[derive(Clone, Debug)]
 pub struct Store {
     paths: StorePaths,
     portal: PortalId,
-    /// Where the backups of the run stand that was looked into last.
+    /// The index of the backups that were read last.
     backups: Arc<Mutex<Option<Arc<backup::Index>>>>,
 }
 
 impl Store {
-    /// Names the part of a store that belongs to a portal. Nothing is written; a store that is not
-    /// there yet is empty.
+    /// Opens the part of a store that belongs to a portal. Nothing is written; a missing store is
+    /// empty.
     ///
     /// # Errors
     ///
-    /// If the path leads to something that is no folder.
+    /// If the path leads to something that is not a folder.
     pub fn open(root: &Path, portal: &PortalId) -> Result<Self, StoreError> {
         let problem = match fs::metadata(root) {
             Ok(there) if there.is_dir() => None,
@@ -100,18 +99,18 @@ impl Store {
         }
     }
 
-    /// The portal.
+    /// Returns the portal.
     pub fn portal(&self) -> &PortalId {
         &self.portal
     }
 
-    /// Whether anything was ever kept of this portal here.
+    /// Returns `true` if the store has a folder for the portal.
     pub fn is_there(&self) -> bool {
         self.paths.portal().is_dir()
     }
 
-    /// Finds out, before the first reset, whether the store can be written to and has room: writes
-    /// a file of some size, syncs it and removes it.
+    /// Checks before the first reset that the store is writable and has room: writes a file of some
+    /// size, syncs it and removes it.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl Store {
         probe().map_err(|source| failed(tr_later!("cannot write to the store"), folder, source))
     }
 
-    /// Which targets had their reset in mode `once`.
+    /// Returns the memory of mode `once`.
     ///
     /// # Errors
     ///
@@ -137,23 +136,22 @@ impl Store {
         self.read_ledger(&self.paths.ledger()).map(Option::unwrap_or_default)
     }
 
-    /// A ledger that is kept in a file elsewhere, for example beside the manifests.
+    /// Returns a ledger that is kept in a file elsewhere, for example beside the manifests.
     ///
     /// # Errors
     ///
-    /// If there is none, or it cannot be read, is damaged or belongs to another portal. A ledger
-    /// that is not there is not an empty one: everybody would have another turn because of a name
-    /// that was mistyped.
+    /// If it is missing, cannot be read, is damaged or belongs to another portal. A missing ledger
+    /// is not an empty one: a mistyped name would reset all cards again.
     pub fn ledger_file(&self, path: &Path) -> Result<Ledger, StoreError> {
         self.read_ledger(path)?
             .ok_or_else(|| StoreError::Missing(format!("ledger {}", path.display())))
     }
 
-    /// Begins a ledger in a file elsewhere.
+    /// Creates a ledger in a file elsewhere.
     ///
     /// # Errors
     ///
-    /// If something stands there already, or it cannot be written.
+    /// If the file exists already, or it cannot be written.
     pub fn create_ledger_file(&self, path: &Path, ledger: &Ledger) -> Result<(), StoreError> {
         if path.exists() {
             return Err(failed(
@@ -173,7 +171,7 @@ impl Store {
         encode_ledger(&self.portal, ledger).map_err(|problem| misread(path, problem, None))
     }
 
-    /// Returns what the manifests of the portal selected in their last runs.
+    /// Returns the selections of the portal's manifests in their last runs.
     ///
     /// # Errors
     ///
@@ -182,7 +180,7 @@ impl Store {
         read_document(&self.paths.selection(), decode_selections).map(Option::unwrap_or_default)
     }
 
-    /// What the portal's limits stood at when somebody last looked.
+    /// Returns the last saved state of the rate limiter.
     ///
     /// # Errors
     ///
@@ -191,9 +189,9 @@ impl Store {
         read_document(&self.paths.limiter_state(), decode_limiter_state)
     }
 
-    /// Keeps what the portal's limits stand at. Like the proof for reads, it is written without the
-    /// lock: a plan fills the portal's counter too, and of two that write at once the later one is
-    /// right enough.
+    /// Saves the state of the rate limiter. Like the read proof, it is written without the lock: a
+    /// plan fills the portal's leaky bucket too, and of two simultaneous writes the later one is
+    /// accurate enough.
     ///
     /// # Errors
     ///
@@ -202,16 +200,16 @@ impl Store {
         let path = self.paths.limiter_state();
         let bytes = encode_limiter_state(level).map_err(|problem| misread(&path, problem, None))?;
         self.paths.make()?;
-        // What a crash takes of it is only pacing, and not worth the wait for another sync.
+        // A crash loses only pacing, which does not justify another sync.
         place_private(&path, &bytes)
     }
 
-    /// Reads the proof that reads of other people's cards can be trusted, if one was kept.
+    /// Reads the proof that reads of other people's cards can be trusted, if there is one.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is damaged, or is the proof of another portal. That is never a
-    /// reason to trust.
+    /// If the file cannot be read, is damaged, or is the proof of another portal. None of these is
+    /// a reason to trust.
     pub fn read_proof(&self) -> Result<Option<ReadProof>, StoreError> {
         let path = self.paths.read_proof();
         match read_document(&path, decode_read_proof)? {
@@ -222,8 +220,8 @@ impl Store {
         }
     }
 
-    /// Keeps a proof, without the lock: every command that reads may see one, and each is as good
-    /// as the other.
+    /// Saves a proof, without the lock: every command that reads may find one, and all are equally
+    /// good.
     ///
     /// # Errors
     ///
@@ -250,22 +248,22 @@ impl Store {
         }
     }
 
-    /// When a plan file was used, if it was.
+    /// Returns the time at which a plan file was used, if it was.
     ///
     /// # Errors
     ///
-    /// If the list or the trail cannot be read or is damaged.
+    /// If the list or the audit log cannot be read or is damaged.
     pub fn consumed_at(&self, plan: Digest) -> Result<Option<jiff::Timestamp>, StoreError> {
         let read = consumed_plans::read(&self.paths.used_plans())?;
         if let Some(used) = read.plans.iter().find(|used| used.plan == plan) {
             return Ok(Some(used.at));
         }
-        // The trail has each of them, too: a list that was lost must not make old plans new.
+        // The audit log has each of them too: a lost list must not make old plans usable again.
         let mut entries = self.audit_entries()?.into_iter();
         Ok(entries.find(|entry| entry.event == AuditEvent::PlanUsed(plan)).map(|entry| entry.at))
     }
 
-    /// The names of all runs, the oldest first.
+    /// Returns the ids of all runs, the oldest first.
     ///
     /// # Errors
     ///
@@ -282,8 +280,8 @@ impl Store {
             let name = entry
                 .map_err(|source| failed(tr_later!("cannot read"), &folder, source))?
                 .file_name();
-            // What has not the name of a run is not ours, and a run that was cut before it had a
-            // journal sent nothing.
+            // A folder without a run id as its name is foreign, and a run without a journal sent
+            // nothing.
             let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
             runs.extend(run.filter(|run| self.paths.journal(run).exists()));
         }
@@ -291,7 +289,7 @@ impl Store {
         Ok(runs)
     }
 
-    /// The run that a text means: its name, a beginning of it that fits one run only, or `last`.
+    /// Returns the run that a text selects: its id, a unique prefix of it, or `last`.
     ///
     /// # Errors
     ///
@@ -315,7 +313,7 @@ impl Store {
         }
     }
 
-    /// What a run's journal tells.
+    /// Returns the summary of a run's journal.
     ///
     /// # Errors
     ///
@@ -325,8 +323,8 @@ impl Store {
             .ok_or_else(|| damaged(&self.paths.journal(run), "it has no head of a run"))
     }
 
-    /// All runs, the oldest first. Whoever wants to show the good ones beside a damaged one asks
-    /// for each by itself.
+    /// Returns all runs, the oldest first. A caller that wants the undamaged ones beside a damaged
+    /// one asks for each summary separately.
     ///
     /// # Errors
     ///
@@ -335,7 +333,7 @@ impl Store {
         self.run_ids()?.iter().map(|run| self.summary(run)).collect()
     }
 
-    /// The oldest run that has not come to its end, if there is one.
+    /// Returns the oldest interrupted run, if there is one.
     ///
     /// # Errors
     ///
@@ -357,7 +355,7 @@ impl Store {
         Ok(None)
     }
 
-    /// The plan that was kept with a run, if one was.
+    /// Returns the plan of a run, if there is one.
     ///
     /// # Errors
     ///
@@ -366,8 +364,8 @@ impl Store {
         read_optional(&self.paths.plan(run), MAX_DOCUMENT_BYTES)
     }
 
-    /// The report that was kept with a run, if one was. [`RunSummary::into_report`] makes one from
-    /// the journal.
+    /// Returns the stored report of a run, if there is one. [`RunSummary::into_report`] derives one
+    /// from the journal.
     ///
     /// # Errors
     ///
@@ -376,7 +374,7 @@ impl Store {
         read_optional(&self.paths.report(run), MAX_DOCUMENT_BYTES)
     }
 
-    /// The events of the audit trail, the oldest first.
+    /// Returns the events of the audit log, the oldest first.
     ///
     /// # Errors
     ///
@@ -386,11 +384,11 @@ impl Store {
         Ok(read.lines.into_iter().map(|line| line.entry).collect())
     }
 
-    /// Follows the chain of the audit trail; with the number of its lines.
+    /// Verifies the chain of the audit log and returns the number of its lines.
     ///
     /// # Errors
     ///
-    /// If a line was edited, moved or taken out of the middle.
+    /// If a line was edited, moved or removed from the middle.
     pub fn verify_audit(&self) -> Result<usize, StoreError> {
         self.audit_entries().map(|entries| entries.len())
     }
@@ -417,7 +415,7 @@ fn read_document<T>(
     decode(&bytes).map(Some).map_err(|problem| misread(path, problem, None))
 }
 
-/// What a problem of a format means for a file.
+/// Converts an error of a format to the error of its file.
 fn misread(path: &Path, problem: FormatError, line: Option<usize>) -> StoreError {
     if let FormatError::TooNew { found, known } = problem {
         return StoreError::TooNew { path: path.display().to_string(), found, known };

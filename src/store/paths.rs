@@ -1,4 +1,4 @@
-//! Where everything lies.
+//! Paths of all files of the store.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use super::file::{folder_of, make_folder, write_private};
 use crate::model::{PortalId, RunId};
 use crate::ports::StoreError;
 
-/// What stands in the store's `.gitignore`: backups are people's work, and belong in no repository
-/// by accident.
+/// Content of the store's `.gitignore`: backups are confidential, and must not get into a
+/// repository by accident.
 const IGNORE_ALL: &[u8] = b"# Backups of people's card settings. Keep them, but not here.\n*\n";
 
-/// The names of the files that belong to one portal.
+/// Paths of the files of one portal.
 #[derive(Clone, Debug)]
 pub(super) struct StorePaths {
     root: PathBuf,
@@ -22,7 +22,7 @@ impl StorePaths {
         Self { root: root.to_owned(), portal: root.join("portals").join(portal.folder_name()) }
     }
 
-    /// Makes what is missing, down to the folder of the portal.
+    /// Creates the missing folders, down to that of the portal.
     pub(super) fn make(&self) -> Result<(), StoreError> {
         let portals = folder_of(&self.portal);
         if !portals.is_dir() {

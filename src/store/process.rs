@@ -1,8 +1,8 @@
-//! Identity of this process, and the life of another one as far as it can be seen from here.
+//! Identity of this process, and the liveness of other ones as far as it is visible here.
 //!
-//! A number alone names no process: it is used again, another machine with the same host name has
-//! the same numbers, and so has another namespace of process ids on the same machine. So a process
-//! that cannot be seen from here is never called dead.
+//! A process id alone does not identify a process: it is reused, another machine with the same host
+//! name has the same numbers, and so has another namespace of process ids on the same machine. A
+//! process that is not visible here is therefore never called dead.
 
 use std::fs::{self, File};
 #[cfg(unix)]
@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::records::ProcessIdentity;
 
-/// Life of a process.
+/// Liveness of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Liveness {
     Alive,
@@ -33,11 +33,11 @@ pub(super) fn this_process() -> ProcessIdentity {
     ProcessIdentity { process, boot, namespace, started }
 }
 
-/// Tells whether a process lives, as seen from the process `here`.
+/// Returns the liveness of a process, as seen from the process `here`.
 pub(super) fn liveness(process: &ProcessIdentity, here: &ProcessIdentity) -> Liveness {
     let same = |of: fn(&ProcessIdentity) -> &str| !of(here).is_empty() && of(process) == of(here);
     if !cfg!(target_os = "linux") && process.boot.is_empty() {
-        // These systems tell nothing of this kind; the operating system's lock was free.
+        // These systems have no such information; the operating system's lock was free.
         return Liveness::Dead;
     }
     if !same(|one| &one.boot) || !same(|one| &one.namespace) {
@@ -49,7 +49,7 @@ pub(super) fn liveness(process: &ProcessIdentity, here: &ProcessIdentity) -> Liv
     }
 }
 
-/// Tells whether a process lives of which only the number on this host is known: that of a lock
+/// Returns the liveness of a process of which only the number on this host is known: that of a lock
 /// file of version 1.
 pub(super) fn liveness_of_number(process: u32, here: &ProcessIdentity) -> Liveness {
     if !cfg!(target_os = "linux") {
@@ -57,25 +57,25 @@ pub(super) fn liveness_of_number(process: u32, here: &ProcessIdentity) -> Livene
     }
     match status(process) {
         _ if here.namespace.is_empty() => Liveness::Unknown,
-        // It may be another process by now.
+        // The number may belong to another process now.
         Some((state, _)) if !is_dead(state) => Liveness::Unknown,
         _ => Liveness::Dead,
     }
 }
 
-/// Returns device and inode of an open file; empty where the system does not tell.
+/// Returns device and inode of an open file; empty where the system has none.
 #[cfg(unix)]
 pub(super) fn file_id(file: &File) -> String {
     file.metadata().map(|there| format!("{}:{}", there.dev(), there.ino())).unwrap_or_default()
 }
 
-/// Returns device and inode of an open file; empty where the system does not tell.
+/// Returns device and inode of an open file; empty where the system has none.
 #[cfg(not(unix))]
 pub(super) fn file_id(_: &File) -> String {
     String::new()
 }
 
-/// Tells whether `/proc` is there and shows the process ids of this process's own namespace.
+/// Returns `true` if `/proc` exists and shows the process ids of this process's own namespace.
 fn sees_itself(process: u32) -> bool {
     fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&process.to_string()))
 }
@@ -83,15 +83,15 @@ fn sees_itself(process: u32) -> bool {
 /// Returns state and start time of a process, if there is one with this number.
 fn status(process: u32) -> Option<(char, String)> {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in front may hold blanks and parentheses. The state is field 3 of proc(5), the start
-    // time field 22.
+    // The name in front may contain blanks and parentheses. The state is field 3 of proc(5), the
+    // start time field 22.
     let mut fields = line.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((state, fields.nth(18)?.to_owned()))
 }
 
-/// Tells whether a process in this state has ended and only waits for its parent; it holds no files
-/// any more.
+/// Returns `true` if a process in this state has ended and only waits for its parent; it holds no
+/// files any more.
 fn is_dead(state: char) -> bool {
     matches!(state, 'Z' | 'X' | 'x')
 }

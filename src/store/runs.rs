@@ -1,4 +1,4 @@
-//! What a run's journal tells, in short.
+//! Summary of a run's journal.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,30 @@ use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::ports::{Interrupted, JournalRecord, RunHeader, StoreError};
 use crate::records::RunReport;
 
-/// One run of the history.
+/// Run of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSummary {
     /// The run.
     pub run: RunId,
-    /// What it was about.
+    /// The header.
     pub header: RunHeader,
-    /// How it ended, if it did.
+    /// The end of the run.
     pub end: RunEnd,
-    /// The last outcome of each target that was settled, sorted.
+    /// The last outcome of each finished target, sorted.
     pub settled: Vec<(CardKey, Outcome)>,
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// It did not: it runs, or it was cut and waits for `recard recover`.
     Unfinished,
-    /// Every target is settled.
+    /// Every target has an outcome.
     Closed(Interrupted),
 }
 
 impl RunSummary {
-    /// Sums up a journal, record by record; nothing if it has no head.
+    /// Sums up a journal, record by record; returns `None` if it has no header.
     pub(super) fn from_records(
         run: RunId,
         records: impl IntoIterator<Item = Result<JournalRecord, StoreError>>,
@@ -50,12 +50,12 @@ impl RunSummary {
         Ok(header.map(|header| Self { run, header, end, settled: settled.into_iter().collect() }))
     }
 
-    /// How the settled targets ended. For a closed run they add up to the planned ones.
+    /// Returns the totals of the outcomes. For a closed run they add up to the planned targets.
     pub fn totals(&self) -> Totals {
         Totals::from_outcomes(self.settled.iter().map(|(_, outcome)| outcome))
     }
 
-    /// The report of the run; nothing as long as it is not closed.
+    /// Returns the report of the run; `None` until it is closed.
     pub fn into_report(self) -> Option<RunReport> {
         let Self { run, header, end, settled: targets } = self;
         match end {

@@ -1,7 +1,8 @@
-//! Journals with damaged lines: what is whole in them, and what the files beside them add.
+//! Salvage of damaged journals: the undamaged lines, and the additions of the files beside them.
 //!
-//! A run is no less undone for one damaged line of its journal: the other lines and the backups are
-//! whole. What stood in the line is not guessed; the caller learns that something is lost.
+//! A run can be restored in spite of one damaged line of its journal: the other lines and the
+//! backups are intact. The content of the damaged line is never guessed; the caller learns that
+//! something is lost.
 
 use std::collections::BTreeSet;
 
@@ -16,26 +17,26 @@ use crate::records::{
     AuditEvent, FormatError, FoundLine, decode_run_report, find_audit, find_lines, numbered_record,
 };
 
-/// The whole lines of a journal.
+/// Undamaged lines of a journal.
 #[derive(Debug)]
 pub(super) struct WholeLines {
     pub(super) header: Option<RunHeader>,
-    /// The records behind the head, in the order of their numbers, each once.
+    /// The records behind the header, in the order of their numbers, each once.
     pub(super) records: Vec<JournalRecord>,
-    /// The bytes of the file that stay when it grows: all but a torn last line.
+    /// The bytes of the file that are kept when it grows: all but a torn last line.
     pub(super) kept: Vec<u8>,
     /// The number of bytes of a torn last line.
     pub(super) torn: usize,
-    /// The largest number that a line has or may have had. The next record is numbered behind it.
+    /// The largest number that a line has or may have had. The next record is numbered after it.
     pub(super) last_number: u32,
     /// The first problem.
     pub(super) problem: Option<String>,
-    /// True if a line is damaged or missing that no other line makes up for.
+    /// `true` if a line is damaged or missing and no other line replaces it.
     pub(super) is_lossy: bool,
 }
 
 impl WholeLines {
-    /// Reads the whole lines of a run's journal.
+    /// Reads the undamaged lines of a run's journal.
     ///
     /// # Errors
     ///
@@ -116,9 +117,9 @@ impl WholeLines {
 }
 
 impl Store {
-    /// Reads a run's journal as far as it is whole. What is lost is told, and never guessed.
+    /// Reads the undamaged part of a run's journal. Losses are reported and never guessed.
     ///
-    /// `caller` is taken for the one who made the run where every file that names them is lost.
+    /// `caller` counts as the caller of the run if every file that names the caller is lost.
     ///
     /// # Errors
     ///
@@ -134,8 +135,8 @@ impl Store {
         };
         let settled: BTreeSet<CardKey> = whole.records.iter().filter_map(settled_target).collect();
         let is_settled = |target: &PlannedCard| settled.contains(&target.key);
-        // A run tells the trail of its end when every target has its outcome in the journal, and
-        // keeps its report after that.
+        // A run writes its end to the audit log when every target has its outcome in the journal,
+        // and saves its report after that.
         let lost_its_end = !is_closed
             && (audited.is_closed || self.paths.report(run).exists())
             && header.as_ref().is_some_and(|header| !header.targets.iter().all(is_settled));
@@ -152,8 +153,8 @@ impl Store {
         Ok(SalvagedJournal { header, records: whole.records, damage, lost, backups })
     }
 
-    /// Returns whether a run with a damaged journal came to its end, by its journal or by the
-    /// trail.
+    /// Returns `true` if a run with a damaged journal finished, according to its journal or the
+    /// audit log.
     pub(super) fn was_closed(&self, run: &RunId) -> Result<bool, StoreError> {
         let whole = WholeLines::read(self, run)?;
         let closed =
@@ -161,8 +162,8 @@ impl Store {
         Ok(closed || self.audited_run(run).is_closed)
     }
 
-    /// Returns the events of a run in the whole lines of the trail. A trail that cannot be read has
-    /// none.
+    /// Returns the events of a run in the undamaged lines of the audit log. An unreadable audit log
+    /// has none.
     fn audited_run(&self, run: &RunId) -> AuditedRun {
         let bytes =
             read_optional(&self.paths.audit(), MAX_LOG_BYTES).ok().flatten().unwrap_or_default();
@@ -181,8 +182,8 @@ impl Store {
         audited
     }
 
-    /// Returns the head of a run from the files beside its journal: its report, its plan, or the
-    /// trail, which is this portal's.
+    /// Returns the header of a run from the files beside its journal: its report, its plan, or this
+    /// portal's audit log.
     fn header_elsewhere(
         &self,
         run: &RunId,
@@ -205,7 +206,7 @@ impl Store {
     }
 }
 
-/// Events of a run in the trail.
+/// Events of a run in the audit log.
 #[derive(Debug, Default)]
 struct AuditedRun {
     /// The beginning, with the run that it restores.
@@ -244,8 +245,8 @@ fn header_of_plan(plan: &PlanFile) -> RunHeader {
     }
 }
 
-/// Makes the head of a run of which no file but the trail tells: its targets are those that whole
-/// lines name.
+/// Builds the header of a run that only the audit log knows: its targets are those of the undamaged
+/// lines.
 fn header_of_records(
     portal: &PortalId,
     purpose: RunPurpose,

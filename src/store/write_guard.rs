@@ -18,7 +18,7 @@ use crate::records::{
     self, AuditEntry, AuditEvent, ConsumedPlan, RunReport, encode_run_report, encode_selections,
 };
 
-/// The lock of a portal. It is given back when this is dropped.
+/// Lock of a portal, released on drop.
 pub struct WriteGuard {
     store: Store,
     held: HeldFile,
@@ -26,17 +26,17 @@ pub struct WriteGuard {
     clock: Arc<dyn Clock>,
     /// Opened with the first event.
     audit_log: Option<AuditLog>,
-    /// A ledger elsewhere that is kept beside that of the store.
+    /// A ledger elsewhere that is updated together with that of the store.
     ledger_file: Option<PathBuf>,
 }
 
-/// Why a plan file cannot be used.
+/// Reason why a plan file cannot be used.
 #[derive(Debug, Error)]
 pub enum ConsumePlanError {
-    /// It was used before.
+    /// The plan file was used before.
     #[error("{}", tr!("the plan file was used at {time}, and a plan is carried out once", time = .0.strftime("%Y-%m-%dT%H:%M:%SZ")))]
     AlreadyUsed(jiff::Timestamp),
-    /// Nobody can tell.
+    /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -51,17 +51,17 @@ impl WriteGuard {
         Self { store, held, owner, clock, audit_log: None, ledger_file: None }
     }
 
-    /// The store that is locked, to read from.
+    /// Returns the locked store, for reading.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Who holds the lock.
+    /// Returns the owner of the lock.
     pub fn owner(&self) -> &LockOwner {
         &self.owner
     }
 
-    /// Finds out whether the store takes backups; see [`Store::probe`].
+    /// Checks that the store takes backups; see [`Store::probe`].
     ///
     /// # Errors
     ///
@@ -70,12 +70,12 @@ impl WriteGuard {
         self.store.probe()
     }
 
-    /// Keeps a ledger elsewhere, too, from now on. It must be there.
+    /// Updates an existing ledger elsewhere too, from now on.
     pub fn keep_ledger_in(&mut self, path: &Path) {
         self.ledger_file = Some(path.to_owned());
     }
 
-    /// Begins a run: its journal is there, with its first record, or nothing is.
+    /// Starts a run: its journal is created atomically with its first record.
     ///
     /// # Errors
     ///
@@ -93,8 +93,8 @@ impl WriteGuard {
                 std::io::ErrorKind::AlreadyExists.into(),
             ));
         }
-        // The trail comes first: an event without a run is harmless, a run without an event is a
-        // hole.
+        // The audit log comes first: an event without a run is harmless, a run without an event is
+        // a gap.
         self.audit(AuditEvent::RunStarted {
             run: run.clone(),
             restores: match &header.purpose {
@@ -113,8 +113,8 @@ impl WriteGuard {
         Ok(FolderRunLog::new(self, run, journal, 1, &[]))
     }
 
-    /// Takes up a run that was cut. A torn last line is cut off its journal, and the trail says so.
-    /// Damaged lines stay as they are, and new ones are numbered behind them.
+    /// Reopens an interrupted run. A torn last line is cut off its journal, and the audit log says
+    /// so. Damaged lines stay, and new ones are numbered after them.
     ///
     /// # Errors
     ///
@@ -128,12 +128,12 @@ impl WriteGuard {
         Ok(FolderRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
     }
 
-    /// Goes on over a damaged audit trail, as a way back must: new lines follow its last whole one.
+    /// Accepts a damaged audit log, as a restore must: new lines follow its last undamaged one.
     /// Returns the damage, which `recard audit verify` still finds.
     ///
     /// # Errors
     ///
-    /// If the trail cannot be read or written, or a newer recard wrote it.
+    /// If the audit log cannot be read or written, or a newer recard wrote it.
     pub fn accept_damaged_audit_log(&mut self) -> Result<Option<StoreError>, StoreError> {
         let (audit_log, damage) =
             AuditLog::open_damaged(&self.store.paths.audit(), &self.store.portal)?;
@@ -143,8 +143,8 @@ impl WriteGuard {
         Ok(damage)
     }
 
-    /// Adds an event of the lock itself, whatever is damaged in the trail. Later events need a
-    /// whole trail all the same.
+    /// Appends an event of the lock itself, whatever the damage of the audit log. Later events
+    /// still need an undamaged one.
     ///
     /// # Errors
     ///
@@ -158,8 +158,8 @@ impl WriteGuard {
         Ok(())
     }
 
-    /// Marks a plan file as used. When this returns, no other process will use it, whatever becomes
-    /// of this one.
+    /// Marks a plan file as used. When this returns, no other process will use it, even after a
+    /// crash of this one.
     ///
     /// # Errors
     ///
@@ -179,11 +179,11 @@ impl WriteGuard {
         Ok(self.audit(AuditEvent::PlanUsed(plan))?)
     }
 
-    /// Adds an event to the audit trail and syncs it.
+    /// Appends an event to the audit log and syncs it.
     ///
     /// # Errors
     ///
-    /// If the trail is damaged or cannot be written.
+    /// If the audit log is damaged or cannot be written.
     pub fn audit(&mut self, event: AuditEvent) -> Result<(), StoreError> {
         let path = self.store.paths.audit();
         let mut audit_log = match self.audit_log.take() {
@@ -206,7 +206,7 @@ impl WriteGuard {
         added
     }
 
-    /// Marks targets of `mode: once` as done.
+    /// Marks targets of `mode: once` as reset.
     ///
     /// # Errors
     ///
@@ -234,7 +234,7 @@ impl WriteGuard {
         Ok(())
     }
 
-    /// Which targets had their reset in mode `once`.
+    /// Returns the memory of mode `once`.
     ///
     /// # Errors
     ///
@@ -243,11 +243,11 @@ impl WriteGuard {
         self.store.ledger()
     }
 
-    /// Keeps what the manifests of a run selected. Writes nothing if that is known already.
+    /// Saves the selections of a run's manifests. Writes nothing if they are unchanged.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or what stands there is damaged.
+    /// If they cannot be written, or the file is damaged.
     pub fn save_selections(&mut self, run: &[CurrentSelection<'_>]) -> Result<(), StoreError> {
         let path = self.store.paths.selection();
         let mut selections = self.store.selections()?;
@@ -259,7 +259,7 @@ impl WriteGuard {
         write_private(&path, &bytes)
     }
 
-    /// Keeps the report of a run.
+    /// Saves the report of a run.
     ///
     /// # Errors
     ///
@@ -270,7 +270,7 @@ impl WriteGuard {
         write_private(&path, &bytes)
     }
 
-    /// Keeps the plan of a run, before the run begins.
+    /// Saves the plan of a run, before the run begins.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! All integration tests, in one binary: one module an area. CONTRIBUTING.md says which test belongs where.
+//! All integration tests, in one binary: one module an area. CONTRIBUTING.md says which test
+//! belongs where.
 //!
 //! The tests of all areas share a process. None changes what belongs to the process: the folder it
 //! runs in, its environment, its signal handlers, the subscriber of its log. A test that needs

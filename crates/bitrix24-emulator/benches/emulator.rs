@@ -1,4 +1,4 @@
-//! How fast the emulator is: it must never be the bottleneck of a benchmark or a test.
+//! Speed of the emulator, which must never be the bottleneck of a benchmark or a test.
 //!
 //! ```sh
 //! cargo bench --bench emulator

@@ -1,20 +1,18 @@
-//! The control address: the emulator's state, counters, complaints and faults. Never mixed with the
-//! portal's own address.
+//! Admin API of the emulator: state, counters, complaints and faults, at an address of its own.
 //!
-//! A page in a browser gets nothing from it: whatever comes from a page says so (`Origin`), and
-//! whatever was led here by a name of its own says that (`Host`); both are refused while the
-//! address is one of this machine alone.
+//! A page in a browser gets no access: requests of a page carry `Origin`, and requests by a foreign
+//! host name carry it in `Host`; both are refused while the address is a loopback one.
 //!
-//! | request | what it does |
+//! | request | effect |
 //! |---|---|
-//! | `GET /state` | the whole state: `variant`, `environment`, `portal`, `options` |
-//! | `PUT /state` | replaces all of it; parts of `portal` that are left out come from the base portal |
-//! | `DELETE /state` | what it held at its start |
-//! | `PUT /seed` | a portal to start from: `"company"`, `"empty"` or `"users=N"` |
-//! | `GET /counters`, `DELETE /counters` | what was seen so far; starts counting anew |
-//! | `GET /complaints`, `DELETE /complaints` | what a careful client would never have sent; forgets it |
-//! | `PUT /faults`, `DELETE /faults` | a script of faults; no faults |
-//! | `PUT /history`, `GET /history`, `DELETE /history` | from now on, keeps what happens to the cards; tells it; ends that |
+//! | `GET /state` | returns the state: `variant`, `environment`, `portal`, `options` |
+//! | `PUT /state` | replaces it; missing parts of `portal` come from the base portal |
+//! | `DELETE /state` | restores the first state |
+//! | `PUT /seed` | starts from `"company"`, `"empty"` or `"users=N"` |
+//! | `GET /counters`, `DELETE /counters` | returns or resets the counters |
+//! | `GET /complaints`, `DELETE /complaints` | returns or clears the complaints |
+//! | `PUT /faults`, `DELETE /faults` | sets or removes a fault script |
+//! | `PUT /history`, `GET /history`, `DELETE /history` | starts, returns or stops the event log |
 
 use std::net::IpAddr;
 
@@ -28,7 +26,7 @@ use crate::seed::Seed;
 use crate::server_state::{Counters, EmulatedPortal, ServerState};
 use crate::state::PortalState;
 
-/// Answers a control request with a status and JSON.
+/// Answers an admin request with a status and JSON.
 pub(super) fn answer(
     portal: &EmulatedPortal,
     method: &Method,
@@ -116,8 +114,8 @@ fn handle(
     }
 }
 
-/// Whether a request may come from a page in a browser, or by way of a name that somebody else gave
-/// to this machine.
+/// Returns `true` if a request may come from a page in a browser, or by a foreign name of this
+/// machine.
 pub(super) fn comes_from_a_page(headers: &HeaderMap) -> bool {
     if headers.contains_key(header::ORIGIN) {
         return true;
@@ -130,7 +128,7 @@ pub(super) fn comes_from_a_page(headers: &HeaderMap) -> bool {
     name != "localhost" && name.parse::<IpAddr>().is_err()
 }
 
-/// Puts a state in place of all that was, the limits' levels and expired webhooks included.
+/// Replaces the whole state, the limits' levels and expired webhooks included.
 pub(super) fn replace(server: &mut ServerState, mut state: PortalState) {
     state.changes = server.state.changes + 1;
     server.state = state;

@@ -1,7 +1,7 @@
 //! `batch`: up to fifty calls in one request.
 //!
-//! Behaviour notes, section 9: the answer is 200 whatever became of the commands, there is no way
-//! back, and a command that breaks down takes the answers of all others with it.
+//! Behavior notes, section 9: the answer is 200 whatever the results of the commands, there is no
+//! rollback, and a command that fails fatally takes the answers of all others with it.
 
 use crate::call::{CallContext, RequestContext};
 use crate::command;
@@ -19,20 +19,20 @@ use crate::state::PortalState;
 use crate::time::{now, time};
 use crate::xss_filter;
 
-/// How many commands a batch may have.
+/// Maximum number of commands in a batch.
 const MAX_COMMANDS: usize = 50;
 
-/// How deep batches may lie in one another, which only a spelling in capitals allows at all.
+/// Maximum depth of nested batches, which only a spelling in capitals allows at all.
 const MAX_DEPTH: usize = 16;
 
-/// A command, ready to be carried out.
+/// Command, ready for execution.
 struct ParsedCommand {
     key: PhpKey,
     method: String,
     query: String,
 }
 
-/// Carries out the commands of a batch one after the other, and gives the five maps of its answer.
+/// Executes the commands of a batch one after the other, and returns the five maps of its answer.
 pub(super) async fn run(
     portal: &EmulatedPortal,
     call: &RequestContext,
@@ -41,7 +41,7 @@ pub(super) async fn run(
     let (commands, halt) = plan(portal, call, parameters);
     let pause = portal.server().command_time;
     let mut results = BatchResults::default();
-    // The ends of the commands, and not their lengths: what a timer is late would add up over a
+    // The ends of the commands, and not their durations: delays of a timer would add up over a
     // batch.
     let mut end = tokio::time::Instant::now();
     for (index, command) in commands.into_iter().enumerate() {
@@ -58,7 +58,7 @@ pub(super) async fn run(
     Ok(maps(results))
 }
 
-/// The methods of the commands of a batch that was not opened yet, in lower case.
+/// Returns the methods of an unopened batch, in lower case.
 pub(super) fn methods(state: &PortalState, incoming: &IncomingRequest) -> Vec<String> {
     let parameters = request::parameters(state, incoming).values;
     let list = parameters.iter().find(|(key, _)| key.to_string().eq_ignore_ascii_case("cmd"));
@@ -68,7 +68,7 @@ pub(super) fn methods(state: &PortalState, incoming: &IncomingRequest) -> Vec<St
     commands.filter_map(PhpValue::text).map(method).collect()
 }
 
-/// A batch within a batch, in one go.
+/// Executes a batch within a batch at once.
 fn nested(
     portal: &EmulatedPortal,
     call: &RequestContext,
@@ -86,7 +86,7 @@ fn nested(
     Ok(maps(results))
 }
 
-/// Takes the parameters apart. What is no text leaves no trace, but keeps its place in the count.
+/// Parses the parameters. A value that is not a text is dropped, but keeps its place in the count.
 fn plan(
     portal: &EmulatedPortal,
     call: &RequestContext,
@@ -140,7 +140,7 @@ fn plan(
             if whole.len() != text.len() {
                 linter.complain("unencoded-command", "everything behind a raw # is dropped");
             }
-            // Raw line ends and the like do not come through.
+            // Raw control characters are replaced.
             let whole = whole.replace(|c: char| c.is_ascii_control(), "_");
             let (method, query) = whole.split_once('?').unwrap_or((&whole, ""));
             Some(ParsedCommand {
@@ -153,7 +153,7 @@ fn plan(
     (commands, halt)
 }
 
-/// Carries out one command; tells whether it failed.
+/// Executes one command; returns `true` if it failed.
 fn step(
     portal: &EmulatedPortal,
     call: &RequestContext,

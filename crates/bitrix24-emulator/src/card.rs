@@ -1,13 +1,13 @@
-//! The methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for leads by their
-//! own names and for all kinds of entries by `crm.item.*`.
+//! Methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for leads by their own
+//! names and for all kinds of entries by `crm.item.*`.
 //!
-//! Behaviour notes, sections 3 to 7: every silent fall-back is imitated.
+//! Behavior notes, sections 3 to 7: every silent fallback is emulated.
 
 use crate::error::MethodError;
 use crate::php::{PhpArray, PhpKey, PhpValue};
 use crate::state::{PortalState, Release};
 
-/// What a call does.
+/// Operation of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Get,
@@ -16,7 +16,7 @@ pub(super) enum Operation {
     Force,
 }
 
-/// For which kind of entry a call is.
+/// Family of methods: the kind of entry of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     /// `crm.lead.details.configuration.*`
@@ -25,18 +25,18 @@ pub(super) enum Family {
     Item,
 }
 
-/// Which row a call addresses.
+/// Address of a row in a call.
 struct RowAddress {
-    /// Whom the permission is checked for.
+    /// The user whose permission is checked.
     named: i64,
-    /// Whose row it is.
+    /// The owner of the row.
     user: i64,
     /// The name of the personal row.
     name: String,
     common: bool,
 }
 
-/// Carries out a call.
+/// Executes a call.
 pub(super) fn call(
     state: &mut PortalState,
     caller: i64,
@@ -81,7 +81,7 @@ pub(super) fn call(
     }
 }
 
-/// Whose row a call addresses, and its name; nothing if the call is refused before.
+/// Returns the owner and the name of the addressed row; `None` if the call is refused before.
 pub(super) fn addressed(
     state: &PortalState,
     caller: i64,
@@ -98,12 +98,12 @@ pub(super) fn addressed(
     Some((user, if common { format!("{name}_common") } else { name }))
 }
 
-/// The first of several names whose value is not null.
+/// Returns the first of several names whose value is not null.
 fn first<'p>(parameters: &'p PhpArray, names: &[&str]) -> Option<&'p PhpValue> {
     names.iter().filter_map(|name| parameters.at(name)).find(|value| **value != PhpValue::Null)
 }
 
-/// The name of the rows of an entry type.
+/// Returns the name of the rows of an entry type.
 fn entity(parameters: &PhpArray) -> Result<&'static str, MethodError> {
     let number = first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, PhpValue::to_int);
     let unsupported = |name: &str| {
@@ -147,8 +147,7 @@ fn address(
         number if number > 0 => number,
         _ => caller,
     };
-    // Old releases read and write the caller's own row, whoever is named; only reset takes the name
-    // seriously.
+    // Old releases read and write the caller's own row, whatever the id; only reset uses the id.
     let user = match (state.release, operation) {
         _ if common => 0,
         (Release::LegacyRead, Operation::Get | Operation::Set) => caller,
@@ -216,7 +215,7 @@ fn get(state: &PortalState, address: &RowAddress) -> PhpValue {
     let row = if address.common {
         state.row(0, &format!("{}_common", address.name))
     } else {
-        // Without a row of one's own, the row that was set for everybody stands in.
+        // Without a personal row, the common default is shown.
         state
             .row(address.user, &address.name)
             .or_else(|| state.row(0, &address.name).filter(|row| row.common))
@@ -232,8 +231,8 @@ fn get(state: &PortalState, address: &RowAddress) -> PhpValue {
     }
 }
 
-/// Checks what `set` was given and makes the value that is stored: one column around the sections,
-/// and of everything only what the portal knows.
+/// Checks the value of a `set` and builds the stored value: one column around the sections, with
+/// known keys only.
 fn stored(release: Release, data: Option<&PhpValue>) -> Result<PhpValue, MethodError> {
     let Some(PhpValue::Array(data)) = data else {
         return Err(MethodError::crm("Parameter 'data' must be array."));
@@ -269,7 +268,7 @@ fn stored(release: Release, data: Option<&PhpValue>) -> Result<PhpValue, MethodE
 }
 
 fn section(release: Release, index: usize, section: &PhpValue) -> Result<PhpValue, MethodError> {
-    // A section that is no array breaks the handler down.
+    // A section that is not an array is fatal.
     let PhpValue::Array(section) = section else { return Err(MethodError::Fatal) };
     let kind = match section.at("type") {
         None | Some(PhpValue::Null) => "section".to_owned(),
@@ -334,8 +333,8 @@ fn element(element: &PhpArray) -> Result<Option<PhpValue>, MethodError> {
     Ok(Some(PhpValue::Array(kept)))
 }
 
-/// The name of a section or an element; nothing if it is missing or blank. A list in its place
-/// breaks the handler down.
+/// Returns the name of a section or an element; `None` if it is missing or blank. A list in its
+/// place is fatal.
 fn name(entry: &PhpArray) -> Result<Option<PhpValue>, MethodError> {
     match entry.at("name") {
         None | Some(PhpValue::Null) => Ok(None),

@@ -27,7 +27,8 @@ pub(super) fn is_skipped(portal: &EmulatedPortal, call: &RequestContext, method:
     !injections.is_empty()
 }
 
-/// Executes one command, alone or in a batch. Returns its result and the part `time` of the response.
+/// Executes one command, alone or in a batch. Returns its result and the part `time` of the
+/// response.
 pub(super) fn execute(
     portal: &EmulatedPortal,
     call: &RequestContext,

@@ -1,7 +1,7 @@
 //! `department.get`.
 //!
-//! Behaviour notes, section 11.2: names count in capitals only, what is not known is ignored, and
-//! beyond the last page the first one comes again.
+//! Behavior notes, section 11.2: names count in capitals only, unknown ones are ignored, and beyond
+//! the last page the first one comes again.
 
 use crate::pagination::{MethodResult, PageRange, whole_page};
 use crate::people::like;
@@ -10,7 +10,7 @@ use crate::state::{DepartmentRow, PortalState};
 
 const FILTERS: &[&str] = &["ID", "NAME", "SORT", "PARENT", "UF_HEAD"];
 
-/// The departments that fit, a page of them.
+/// Returns one page of the matching departments.
 pub(super) fn get(
     state: &PortalState,
     parameters: &PhpArray,

@@ -1,4 +1,4 @@
-//! Answers as bytes: JSON as the portal's own encoder writes it, and XML.
+//! Encoders of answers: JSON as the portal's own encoder writes it, and XML.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::php::{FloatDigits, PhpKey, PhpValue, float_text};
 
-/// JSON text. Anything empty is `[]`, a map with the keys 0, 1, 2, … is a list.
+/// Encodes JSON. Any empty value is `[]`, a map with the keys 0, 1, 2, … is a list.
 pub(super) fn json(value: &PhpValue) -> String {
     let mut text = String::with_capacity(256);
     write_json(&mut text, value);
@@ -60,7 +60,7 @@ fn write_text(out: &mut String, text: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             '"' | '\'' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                // The marks of HTML are the only ones with digits in capitals.
+                // Only HTML characters have escapes with upper-case digits.
                 let _ = match c {
                     '<' | '>' => write!(out, "\\u{:04X}", u32::from(c)),
                     _ => write!(out, "\\u{:04x}", u32::from(c)),
@@ -72,7 +72,7 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The value for the control address, where a whole fraction stays a fraction.
+/// Converts a value for the admin API, where a whole fraction stays a fraction.
 pub(super) fn value(value: &PhpValue) -> Value {
     match value {
         PhpValue::Null => Value::Null,
@@ -88,7 +88,7 @@ pub(super) fn value(value: &PhpValue) -> Value {
     }
 }
 
-/// XML text: a list becomes items, a map becomes elements.
+/// Encodes XML: a list becomes items, a map becomes elements.
 pub(super) fn xml(value: &PhpValue) -> String {
     let mut text = String::from("<response>");
     write_xml(&mut text, value);

@@ -3,16 +3,16 @@
 use crate::php::PhpValue;
 use crate::state::Release;
 
-/// How a call fails.
+/// Failure of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum MethodError {
-    /// With an error in the answer.
+    /// The answer holds an error.
     Refused(ErrorResponse),
-    /// The handler breaks down: status 500, and no JSON.
+    /// The handler fails: status 500, without JSON.
     Fatal,
 }
 
-/// An error in the answer.
+/// Error in the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ErrorResponse {
     pub(super) status: u16,
@@ -20,11 +20,11 @@ pub(super) struct ErrorResponse {
     pub(super) text: String,
 }
 
-/// The code of an error.
+/// Code of an error.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ErrorCode {
     Word(&'static str),
-    /// A code that a fault names.
+    /// The code of a fault script.
     Any(String),
     /// A number of the portal's kernel: a number in older releases, a text in current ones.
     Number(i64),
@@ -35,7 +35,7 @@ impl MethodError {
         Self::Refused(ErrorResponse { status, code: ErrorCode::Word(word), text: text.into() })
     }
 
-    /// A refusal with any code.
+    /// Creates a refusal with any code.
     pub(super) fn any(code: String) -> Self {
         Self::Refused(ErrorResponse {
             status: 400,
@@ -44,7 +44,7 @@ impl MethodError {
         })
     }
 
-    /// A refusal of the CRM: its code is always empty.
+    /// Creates a refusal of the CRM: its code is always empty.
     pub(super) fn crm(text: impl Into<String>) -> Self {
         Self::new(400, "", text)
     }
@@ -65,8 +65,8 @@ impl MethodError {
         Self::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
     }
 
-    /// What is no method is looked for in the portal's modules, by the part before the first dot;
-    /// some marks cannot be in the name of a module.
+    /// Creates the refusal of an unknown method in a batch. The portal looks for a module, by the
+    /// part before the first dot; some characters cannot be in the name of a module.
     pub(super) fn no_method_in_batch(name: &str) -> Self {
         let module = name.split('.').next().unwrap_or_default().to_lowercase();
         if module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -120,7 +120,8 @@ impl MethodError {
         Self::new(401, "OVERLOAD_LIMIT", "REST API is blocked due to overload.")
     }
 
-    /// The text is that of the release (behaviour notes, section 8.2).
+    /// Creates the refusal for a plan without REST. The text is that of the release (behavior
+    /// notes, section 8.2).
     pub(super) fn not_in_the_plan(release: Release) -> Self {
         let how = match release {
             Release::Current => "by subscription",
@@ -139,7 +140,7 @@ impl MethodError {
 }
 
 impl ErrorResponse {
-    /// The error as the answer has it.
+    /// Returns the error in the form of the answer.
     pub(super) fn body(&self, release: Release) -> PhpValue {
         let code = match (&self.code, release) {
             (ErrorCode::Word(word), _) => PhpValue::from(*word),

@@ -1,8 +1,7 @@
-//! What happened to the cards, call by call: for a test that wants to know the truth behind an
-//! answer that was lost.
+//! Event log of the cards, call by call: for a test that needs the truth behind a lost answer.
 //!
-//! The end of a state tells neither which layout a reset removed, nor whether a person saved before
-//! or after a read. Kept only when somebody asks for it, because it grows with every call.
+//! The final state shows neither the layout that a reset removed, nor the order of a save and a
+//! read. The log is kept on demand only, because it grows with every call.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,44 +13,43 @@ use crate::method::Method;
 use crate::php::PhpArray;
 use crate::state::PortalState;
 
-/// Something that happened.
+/// Event of a card or a fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StateEvent {
-    /// The number of the HTTP request in which it happened, from 1.
+    /// The number of the HTTP request, from 1.
     pub request: u64,
-    /// `get`, `set`, `reset` or `force` of a card, or the fault that struck, in the words of a
-    /// script: `save`, `cut-after`, …
+    /// `get`, `set`, `reset` or `force` of a card, or the fault, in the words of a script: `save`,
+    /// `cut-after`, …
     #[serde(rename = "what")]
     pub kind: &'static str,
-    /// The row that it happened to; none for faults of whole requests.
+    /// The row; `None` for faults of whole requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<RowChange>,
 }
 
-/// A row to which something happened.
+/// Row of an event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowChange {
-    /// Whose it is; 0 for common rows.
+    /// The owner; 0 for common rows.
     pub user_id: i64,
-    /// Its name, in lower case.
+    /// The name, in lower case.
     pub name: String,
-    /// What it held before a `get` or a `reset`, and what it holds after a `set` or a `save`; null
-    /// if there was no such row.
+    /// The value before a `get` or a `reset`, or after a `set` or a `save`; null without a row.
     pub value: Value,
 }
 
-/// A call that is under way: the row that it addresses, and what that holds.
+/// Call in progress: its row and the row's value.
 pub(super) struct PendingEvent {
     operation: Operation,
     row: RowChange,
 }
 
-/// What happened so far, if somebody wants to know.
+/// Events so far, if they are kept.
 #[derive(Debug, Default)]
 pub(super) struct EventLog(Option<Vec<StateEvent>>);
 
 impl EventLog {
-    /// Begins anew.
+    /// Starts with an empty log.
     pub(super) fn start(&mut self) {
         self.0 = Some(Vec::new());
     }
@@ -60,7 +58,7 @@ impl EventLog {
         self.0 = None;
     }
 
-    /// What happened; nothing if it was not kept.
+    /// Returns the events; empty if they are not kept.
     pub(super) fn events(&self) -> &[StateEvent] {
         self.0.as_deref().unwrap_or_default()
     }
@@ -80,7 +78,7 @@ impl EventLog {
         kept.push(StateEvent { request, kind: effect.as_str(), row });
     }
 
-    /// Looks at a row before a call is carried out.
+    /// Reads a row before a call is executed.
     pub(super) fn begin(
         &self,
         state: &PortalState,
@@ -98,7 +96,7 @@ impl EventLog {
         })
     }
 
-    /// Notes a call that was carried out.
+    /// Records an executed call.
     pub(super) fn record(&mut self, request: u64, state: &PortalState, pending: PendingEvent) {
         let Some(kept) = &mut self.0 else { return };
         let PendingEvent { operation, mut row } = pending;

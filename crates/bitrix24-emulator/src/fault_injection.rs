@@ -1,4 +1,4 @@
-//! Faults by script: everything that goes wrong between a client and a portal, at a chosen request.
+//! Fault injection by script, at a chosen request.
 //!
 //! The form of a script stands in the documentation of [the crate](crate#how-it-fails), where
 //! users find it.
@@ -8,12 +8,12 @@ use thiserror::Error;
 
 use crate::php::PhpValue;
 
-/// A value is no script of faults.
+/// Error: a value is not a fault script.
 #[derive(Debug, Error)]
 #[error("not a script of faults: {0}")]
 pub struct FaultScriptError(String);
 
-/// What goes wrong.
+/// Effect of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum FaultEffect {
@@ -40,7 +40,7 @@ pub(super) enum FaultEffect {
     Save,
 }
 
-/// What an effect strikes.
+/// Scope of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FaultScope {
     Request,
@@ -48,7 +48,7 @@ enum FaultScope {
     CommandOfBatch,
 }
 
-/// A row that a person saves.
+/// Row that a person saves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SavedRow {
@@ -102,22 +102,22 @@ fn any() -> String {
     "*".to_owned()
 }
 
-/// A fault that strikes.
+/// Fault that applies to a request.
 #[derive(Clone, Debug)]
 pub(super) struct Injection {
     pub(super) effect: FaultEffect,
     pub(super) ms: u64,
     pub(super) row: Option<SavedRow>,
-    /// The answer in place of the portal's own.
+    /// The status in place of the portal's own.
     pub(super) status: u16,
     pub(super) body: String,
     /// The error code in place of the result of a command.
     pub(super) code: String,
-    /// The request or command is executed all the same.
+    /// `true` if the request or command is executed all the same.
     pub(super) executed: bool,
 }
 
-/// The rules, with what they have seen so far.
+/// Rules, with their counters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultScript {
     rules: Vec<FaultRule>,
@@ -140,13 +140,12 @@ impl FaultScript {
         Ok(Self { rules })
     }
 
-    /// Whether any rule wants to know the commands of a batch before it is carried out.
+    /// Returns `true` if any rule needs the commands of a batch before its execution.
     pub(super) fn needs_inner_commands(&self) -> bool {
         self.rules.iter().any(|rule| rule.inside.is_some())
     }
 
-    /// The faults that strike a request as a whole; `commands` are the methods in it, if it is a
-    /// batch.
+    /// Returns the faults of a whole request; `commands` are its methods, if it is a batch.
     pub(super) fn inject_into_request(
         &mut self,
         method: &str,
@@ -155,12 +154,12 @@ impl FaultScript {
         self.inject(method, commands, FaultScope::Request)
     }
 
-    /// The faults that strike a command, alone or in a batch.
+    /// Returns the faults of a command, alone or in a batch.
     pub(super) fn inject_into_command(&mut self, method: &str) -> Vec<Injection> {
         self.inject(method, &[], FaultScope::Command)
     }
 
-    /// The faults that strike a command because it is one of a batch.
+    /// Returns the faults of a command in a batch.
     pub(super) fn inject_into_batch_command(&mut self, method: &str) -> Vec<Injection> {
         self.inject(method, &[], FaultScope::CommandOfBatch)
     }
@@ -172,7 +171,7 @@ impl FaultScript {
 }
 
 impl FaultEffect {
-    /// Its name in a script.
+    /// Returns its name in a script.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::RateLimit => "rate-limit",
@@ -227,7 +226,7 @@ impl FaultEffect {
 }
 
 impl FaultRule {
-    /// A rule that can never strike, or does nothing when it does, is a mistake in the script.
+    /// Refuses a rule that can never apply, or has no effect.
     fn check(&self) -> Result<(), &'static str> {
         let places = [
             self.nth.is_some(),
@@ -305,7 +304,7 @@ impl FaultRule {
     }
 }
 
-/// Whether a method, in lower case, is the one that a rule names.
+/// Returns `true` if a method, in lower case, is the one of a rule.
 fn fits(wanted: &str, method: &str) -> bool {
     let wanted = wanted.to_ascii_lowercase();
     match wanted.strip_suffix('*') {
@@ -314,7 +313,8 @@ fn fits(wanted: &str, method: &str) -> bool {
     }
 }
 
-/// A number from 0 to 1 that depends on the seed and the number of the request alone (SplitMix64).
+/// Returns a number from 0 to 1 that depends on the seed and the number of the request alone
+/// (SplitMix64).
 fn chance(seed: u64, number: u64) -> f64 {
     let mut mixed = seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

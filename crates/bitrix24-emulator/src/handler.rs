@@ -69,7 +69,7 @@ pub(super) async fn answer(
     injections.iter().fold(reply, inject_after)
 }
 
-/// What a fault makes of a request before it is carried out; nothing if it goes on.
+/// Returns the reply of a fault that applies before the execution; `None` if the request goes on.
 async fn inject_before(
     portal: &EmulatedPortal,
     injection: &Injection,
@@ -103,7 +103,7 @@ async fn inject_before(
     }
 }
 
-/// Carries out one request, alone or a batch.
+/// Executes one request, alone or a batch.
 async fn execute(
     portal: &EmulatedPortal,
     number: u64,
@@ -147,8 +147,7 @@ async fn execute(
     }
 }
 
-/// Everything before the call itself: the portal's state, the method, the credential, the
-/// right, the parameters.
+/// Prepares a call: the portal's state, the method, the credential, the right, the parameters.
 fn open(
     portal: &EmulatedPortal,
     number: u64,
@@ -212,7 +211,7 @@ fn refusal(target: &RequestTarget, release: Release, failure: &MethodError) -> R
     }
 }
 
-/// An answer in the form that the address asks for.
+/// Encodes an answer in the format of the address.
 fn encoded(target: &RequestTarget, status: u16, body: &PhpValue) -> Reply {
     let (content_type, body) = match target.format {
         ResponseFormat::Json => (JSON, encode::json(body)),

@@ -57,17 +57,17 @@ use server_state::{EmulatedPortal, ServerState};
 /// Options of a new emulator.
 #[derive(Clone, Debug)]
 pub struct EmulatorOptions {
-    /// Where the portal listens; a free port of the loopback address unless said.
+    /// The address of the portal; by default a free loopback port.
     pub listen: SocketAddr,
-    /// Where its control listens; a free port of the loopback address unless said.
+    /// The address of the admin API; by default a free loopback port.
     pub control: SocketAddr,
-    /// What the portal holds.
+    /// The content of the portal.
     pub seed: Seed,
-    /// Another release than the one of the seed.
+    /// The release, if it differs from that of the seed.
     pub release: Option<Release>,
-    /// Which limits are on; none unless said.
+    /// The limits; none by default.
     pub limits: Limits,
-    /// How long each command takes; no time unless said.
+    /// The duration of each command; zero by default.
     pub command_time: Duration,
 }
 
@@ -85,16 +85,16 @@ impl Default for EmulatorOptions {
     }
 }
 
-/// A webhook of the emulated portal.
+/// Webhook of the emulated portal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its owner.
+    /// The owner.
     pub user: i64,
-    /// Its address, with a slash at the end.
+    /// The URL, with a slash at the end.
     pub url: String,
 }
 
-/// A running portal. It ends when it is dropped.
+/// Running emulator. It ends on drop.
 #[derive(Debug)]
 pub struct Emulator {
     portal: Arc<EmulatedPortal>,
@@ -109,16 +109,16 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn start() -> io::Result<Self> {
         Self::start_with(EmulatorOptions::default()).await
     }
 
-    /// Starts a portal as told.
+    /// Starts a portal with options.
     ///
     /// # Errors
     ///
-    /// If an address cannot be had, or the seed is not the state of a portal.
+    /// If an address is not available, or the seed is not the state of a portal.
     pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
         let EmulatorOptions { listen, control, seed, release, limits, command_time } = options;
         let mut state = seed
@@ -150,17 +150,17 @@ impl Emulator {
         Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, endpoints })
     }
 
-    /// The address in front of webhooks: `http://127.0.0.1:PORT/rest`.
+    /// Returns the URL in front of webhooks: `http://127.0.0.1:PORT/rest`.
     pub fn rest_url(&self) -> String {
         format!("http://{}/rest", self.rest)
     }
 
-    /// The address of the control: `http://127.0.0.1:PORT`.
+    /// Returns the URL of the admin API: `http://127.0.0.1:PORT`.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
 
-    /// All webhooks of the portal.
+    /// Returns all webhooks of the portal.
     pub fn webhooks(&self) -> Vec<Webhook> {
         let server = self.portal.server();
         let url = |row: &state::WebhookRow| {
@@ -174,22 +174,22 @@ impl Emulator {
             .collect()
     }
 
-    /// The first webhook of a person.
+    /// Returns the first webhook of a person.
     pub fn webhook_url(&self, user: i64) -> Option<String> {
         self.webhooks().into_iter().find(|webhook| webhook.user == user).map(|webhook| webhook.url)
     }
 
-    /// What was seen so far.
+    /// Returns the counters.
     pub fn counters(&self) -> Counters {
         self.portal.server().counters.clone()
     }
 
-    /// What a careful client would never have sent.
+    /// Returns the requests that a careful client would never have sent.
     pub fn complaints(&self) -> Vec<Complaint> {
         self.portal.server().complaints.clone()
     }
 
-    /// The whole state: `variant`, `environment`, `portal`, `options`.
+    /// Returns the whole state: `variant`, `environment`, `portal`, `options`.
     pub fn state(&self) -> Value {
         self.portal.server().state.to_json()
     }
@@ -198,26 +198,25 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// If the value is not the state of a portal; then nothing changes.
+    /// If the value is not the state of a portal; then the state stays.
     pub fn set_state(&self, state: &Value) -> Result<(), StateError> {
         let state = state::PortalState::from_json(state)?;
         admin_api::replace(&mut self.portal.server(), state);
         Ok(())
     }
 
-    /// A number that grows whenever a row changes: tells whether the state must be saved.
+    /// Returns a number that grows with every change of a row: it tells if the state must be saved.
     pub fn changes(&self) -> u64 {
         self.portal.server().state.changes
     }
 
-    /// Lets the portal fail by a script: a list of rules, in the form that `PUT /faults` takes.
-    /// Each rule has `do` (what happens), and may have `method`, `inside`, `nth`, `from`, `every`,
-    /// `probability` with `seed`, and `times` (where it strikes). Webhooks that an earlier script
-    /// has made invalid are valid again.
+    /// Sets a fault script: a list of rules, in the form of `PUT /faults`. Each rule has `do` (the
+    /// effect), and may have `method`, `inside`, `nth`, `from`, `every`, `probability` with `seed`,
+    /// and `times` (the requests). Webhooks that an earlier script has expired are valid again.
     ///
     /// # Errors
     ///
-    /// If the value is no script; then nothing changes.
+    /// If the value is not a script; then the earlier one stays.
     pub fn set_faults(&self, script: &Value) -> Result<(), FaultScriptError> {
         let faults = FaultScript::read(script)?;
         let mut server = self.portal.server();
@@ -226,17 +225,17 @@ impl Emulator {
         Ok(())
     }
 
-    /// Keeps what happens to the cards and which faults strike, from now on and from nothing.
+    /// Starts an empty event log of cards and faults.
     pub fn keep_history(&self) {
         self.portal.server().event_log.start();
     }
 
-    /// What happened to the cards since [`Self::keep_history`], in order.
+    /// Returns the events since [`Self::keep_history`], in order.
     pub fn history(&self) -> Vec<StateEvent> {
         self.portal.server().event_log.events().to_vec()
     }
 
-    /// What `recard emulate --ready-file` writes: `rest`, `control` and `webhooks`.
+    /// Returns the content of `recard emulate --ready-file`: `rest`, `control` and `webhooks`.
     pub fn ready_document(&self) -> Value {
         let webhooks: Vec<Value> = self
             .webhooks()
@@ -246,11 +245,11 @@ impl Emulator {
         serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks })
     }
 
-    /// Ends the portal and waits until both addresses are free again.
+    /// Stops the portal and waits until both addresses are free again.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         for endpoint in self.endpoints.drain(..) {
-            // A door that failed is as closed as one that ended.
+            // A failed endpoint is closed, too.
             let _ = endpoint.await;
         }
     }

@@ -1,44 +1,44 @@
-//! The portal's limits: how many requests, and how much time.
+//! Limits of the portal: requests and operating time.
 //!
-//! Behaviour notes, section 10. Off unless asked for, as on a portal of one's own.
+//! Behavior notes, section 10. Off by default, as on a self-hosted portal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Operating time is summed in this many buckets of a minute each.
+/// Number of buckets of operating time, one minute each.
 const BUCKETS: u64 = 10;
 
-/// Calls that take less than this are not summed.
+/// Duration below which a call is not summed.
 const SHORTEST_SUMMED: f64 = 0.1;
 
-/// How long the cloud lets a request run.
+/// Maximum duration of a request in the cloud.
 pub(super) const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);
 
-/// Which limits are imitated.
+/// Emulated limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// The counter of requests: above the first number a request is refused, the second leaks away
-    /// each second. By source address.
+    /// The request counter: above the first number a request is refused, the second leaks away each
+    /// second. By source address.
     pub rate: Option<(f64, f64)>,
-    /// The seconds that one method may take in ten minutes, by webhook.
+    /// The seconds of one method in ten minutes, by webhook.
     pub operating_seconds: Option<f64>,
-    /// Whether a request is cut after 60 seconds.
+    /// `true` if a request is cut after 60 seconds.
     pub cut_long_requests: bool,
 }
 
 impl Limits {
-    /// Those of the cloud's usual plans.
+    /// Returns the limits of the cloud's usual plans.
     pub fn standard() -> Self {
         Self { rate: Some((50.0, 2.0)), operating_seconds: Some(480.0), cut_long_requests: true }
     }
 
-    /// Those of the cloud's Enterprise plans.
+    /// Returns the limits of the cloud's Enterprise plans.
     pub fn enterprise() -> Self {
         Self { rate: Some((250.0, 5.0)), ..Self::standard() }
     }
 }
 
-/// What the limits stand at.
+/// Levels of the limits.
 #[derive(Debug, Default)]
 pub(super) struct LimitLevels {
     buckets: BTreeMap<String, (f64, u64)>,
@@ -46,7 +46,7 @@ pub(super) struct LimitLevels {
 }
 
 impl LimitLevels {
-    /// Counts a request; tells whether it may pass. The counter steps down once a second.
+    /// Counts a request; returns `true` if it may pass. The counter steps down once a second.
     pub(super) fn admit(&mut self, limits: &Limits, source: &str, now: Duration) -> bool {
         let Some((most, leak)) = limits.rate else { return true };
         let second = now.as_secs();
@@ -60,7 +60,7 @@ impl LimitLevels {
         true
     }
 
-    /// The seconds that a method has taken in the last ten minutes.
+    /// Returns the seconds of a method in the last ten minutes.
     pub(super) fn operating(&self, webhook: &str, method: &str, now: Duration) -> f64 {
         let minute = now.as_secs() / 60;
         let key = (webhook.to_owned(), method.to_owned());
@@ -68,7 +68,7 @@ impl LimitLevels {
         self.operating.get(&key).into_iter().flatten().filter_map(recent).sum()
     }
 
-    /// How long until the oldest time of a method is forgotten.
+    /// Returns the time until the oldest bucket of a method drops out.
     pub(super) fn forgets_in(&self, webhook: &str, method: &str, now: Duration) -> u64 {
         let minute = now.as_secs() / 60;
         let key = (webhook.to_owned(), method.to_owned());
@@ -77,7 +77,7 @@ impl LimitLevels {
         ((oldest + BUCKETS) * 60).saturating_sub(now.as_secs())
     }
 
-    /// Charges time to a method.
+    /// Charges a duration to a method.
     pub(super) fn charge(&mut self, webhook: &str, method: &str, now: Duration, seconds: f64) {
         if seconds < SHORTEST_SUMMED {
             return;

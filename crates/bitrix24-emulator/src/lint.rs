@@ -1,7 +1,7 @@
-//! What a careful client would never send.
+//! Linter: requests that a careful client would never send.
 //!
-//! The portal answers all of it with `true`, so only a witness can tell. Tests require the list to
-//! be empty.
+//! The portal answers all of them with `true`, so only the emulator can tell. Tests require an
+//! empty list.
 
 use serde::Serialize;
 
@@ -12,20 +12,20 @@ use crate::method::Method;
 use crate::php::{PhpArray, PhpValue};
 use crate::request::{IncomingRequest, Parameters};
 
-/// Something that a careful client would never send.
+/// Request that a careful client would never send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Complaint {
-    /// Which request it was, from 1.
+    /// The number of the request, from 1.
     pub request: u64,
-    /// What kind of carelessness, as a word that never changes.
+    /// The kind, as a stable word.
     pub kind: &'static str,
     /// The method.
     pub method: String,
-    /// What was sent, and what the portal makes of it.
+    /// The value that was sent, and its meaning for the portal.
     pub text: String,
 }
 
-/// Collects complaints about one request.
+/// Collector of complaints about one request.
 #[derive(Debug)]
 pub(super) struct Linter<'a> {
     pub(super) request: u64,
@@ -33,15 +33,15 @@ pub(super) struct Linter<'a> {
     pub(super) complaints: &'a mut Vec<Complaint>,
 }
 
-/// A value as it was sent.
+/// Returns a value as it was sent.
 fn shown(value: Option<&PhpValue>) -> String {
     value.map_or_else(|| "missing".to_owned(), encode::json)
 }
 
-/// No test needs more than these, and a careless client must not fill the memory.
+/// Maximum number of complaints, so that a careless client does not fill the memory.
 const MAX_COMPLAINTS: usize = 10_000;
 
-/// The lists that a method's parameters may be named from.
+/// Returns the known parameter names of a method.
 fn known_parameters(method: Method) -> &'static [&'static str] {
     match method {
         Method::Card(_, Operation::Set) => &["scope", "userId", "extras", "data", "entityTypeId"],
@@ -78,7 +78,7 @@ impl Linter<'_> {
         }
     }
 
-    /// Looks at how a request was sent, and what of it the portal lost.
+    /// Checks the form of a request, and its lost parts.
     pub(super) fn lint_form(&mut self, incoming: &IncomingRequest, parameters: &Parameters) {
         let Parameters { values: _, lost_body, dropped } = parameters;
         if incoming.verb != "POST" {
@@ -103,8 +103,8 @@ impl Linter<'_> {
         }
     }
 
-    /// Looks at the parameters of a call. References are still in them; only in a batch do they
-    /// mean anything.
+    /// Checks the parameters of a call. They still contain references, which have a meaning in a
+    /// batch only.
     pub(super) fn lint_call(
         &mut self,
         method: Method,
@@ -254,7 +254,7 @@ impl Linter<'_> {
         }
         let plain = match parameters.at("userId") {
             Some(PhpValue::Int(number)) => (1..=2_147_483_646).contains(number),
-            // In a command of a batch everything is text.
+            // In a command of a batch every value is text.
             Some(PhpValue::Text(text)) => text.parse::<u32>().is_ok_and(|number| {
                 number.to_string() == *text && (1..=2_147_483_646).contains(&number)
             }),

@@ -1,4 +1,4 @@
-//! Which methods there are, which right each needs, and what each does.
+//! Methods, with their rights and handlers.
 
 use crate::card::{self, Family, Operation};
 use crate::departments;
@@ -8,7 +8,7 @@ use crate::people;
 use crate::php::{PhpArray, PhpValue};
 use crate::state::PortalState;
 
-/// A method that is imitated.
+/// Emulated method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Batch,
@@ -24,8 +24,7 @@ pub(super) enum Method {
     ServerTime,
 }
 
-/// Methods with their names, all in lower case, and the section whose right they need; empty for
-/// none.
+/// Methods with their lower-case names, and the section of the needed right; empty for none.
 const METHODS: &[(&str, &str, Option<Method>)] = &[
     ("batch", "", Some(Method::Batch)),
     ("scope", "", Some(Method::Scope)),
@@ -77,7 +76,7 @@ const METHODS: &[(&str, &str, Option<Method>)] = &[
     ),
 ];
 
-/// Every right that the portal knows.
+/// All rights of the portal.
 const RIGHTS: &[&str] = &[
     "department",
     "contact_center",
@@ -97,16 +96,16 @@ const RIGHTS: &[&str] = &[
     "rest",
 ];
 
-/// A method that exists.
+/// Method that exists.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KnownMethod {
     pub(super) name: &'static str,
     section: &'static str,
-    /// Nothing for methods of the portal that are not imitated.
+    /// `None` for methods of the portal that are not emulated.
     pub(super) method: Option<Method>,
 }
 
-/// Finds a method, whatever its letter case.
+/// Finds a method, in any letter case.
 pub(super) fn find(name: &str) -> Option<KnownMethod> {
     let lower = name.to_ascii_lowercase();
     METHODS
@@ -116,7 +115,7 @@ pub(super) fn find(name: &str) -> Option<KnownMethod> {
 }
 
 impl KnownMethod {
-    /// Whether a webhook with these rights may call it.
+    /// Returns `true` if a webhook with these rights may call it.
     pub(super) fn is_allowed(&self, rights: &[String]) -> bool {
         match self.section {
             "" => true,
@@ -128,14 +127,14 @@ impl KnownMethod {
     }
 }
 
-/// Who calls, and with which rights.
+/// Caller, with the rights of the webhook.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) user: i64,
     pub(super) rights: Vec<String>,
 }
 
-/// Carries out a method that is not `batch`.
+/// Executes a method that is not `batch`.
 pub(super) fn call(
     state: &mut PortalState,
     caller: &Caller,
@@ -158,7 +157,7 @@ pub(super) fn call(
         Method::Scope => plain(scope(caller, parameters)),
         Method::Methods => plain(methods(caller, parameters)),
         Method::LookUp => plain(method_get(caller, parameters)),
-        // A batch is taken apart before its commands come here.
+        // A batch is split before its commands get here.
         Method::Batch => return Err(MethodError::no_method()),
     })
 }
@@ -185,7 +184,7 @@ fn methods(caller: &Caller, parameters: &PhpArray) -> PhpValue {
         .collect()
 }
 
-/// The name must be given in lower case; any other is said not to exist.
+/// Answers `method.get`. The name must be in lower case; any other does not exist.
 fn method_get(caller: &Caller, parameters: &PhpArray) -> PhpValue {
     let name = parameters.at("name").and_then(PhpValue::text).unwrap_or_default();
     let known = find(name).filter(|known| known.name == name);

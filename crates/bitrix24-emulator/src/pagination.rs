@@ -2,10 +2,10 @@
 
 use crate::php::PhpValue;
 
-/// How many rows a page has.
+/// Number of rows on a page.
 const PAGE: usize = 50;
 
-/// A page of a list, and what stands beside it in the answer.
+/// Page of a list, with the other fields of the answer.
 #[derive(Debug)]
 pub(super) struct MethodResult {
     pub(super) rows: PhpValue,
@@ -13,7 +13,7 @@ pub(super) struct MethodResult {
     pub(super) next: Option<usize>,
 }
 
-/// Which rows to show.
+/// Range of rows on a page.
 #[derive(Debug)]
 pub(super) struct PageRange {
     pub(super) from: usize,
@@ -22,7 +22,7 @@ pub(super) struct PageRange {
     pub(super) next: Option<usize>,
 }
 
-/// The page that a `start` asks for. A negative one shows the first page and counts nothing.
+/// Returns the page of a `start`. A negative one shows the first page and counts nothing.
 pub(super) fn page(start: Option<&PhpValue>, rows: usize) -> PageRange {
     let start = start.map_or(0, PhpValue::to_int);
     let Ok(from) = usize::try_from(start) else {
@@ -33,8 +33,8 @@ pub(super) fn page(start: Option<&PhpValue>, rows: usize) -> PageRange {
     PageRange { from, to, total: rows, next: (to < rows).then_some(to) }
 }
 
-/// As [`page`], for lists that are read by whole pages: a `start` within a page gives that page,
-/// and one beyond the end the first.
+/// Returns the page as [`page`], for lists that are read by whole pages: a `start` within a page
+/// gives that page, and one beyond the end the first.
 pub(super) fn whole_page(start: Option<&PhpValue>, rows: usize) -> PageRange {
     let start = start.map_or(0, PhpValue::to_int);
     let begin = start - start.rem_euclid(PAGE as i64);

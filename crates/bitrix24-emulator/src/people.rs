@@ -1,14 +1,13 @@
 //! `user.get`, `user.current`, `user.admin` and `profile`.
 //!
-//! Behaviour notes, section 11.1: a filter that is not known is ignored, and the answer is
-//! everybody.
+//! Behavior notes, section 11.1: an unknown filter is ignored, and the answer holds all people.
 
 use crate::error::MethodError;
 use crate::pagination::{MethodResult, PageRange, page};
 use crate::php::{PhpArray, PhpValue};
 use crate::state::{PortalState, Release, UserRow};
 
-/// People of these kinds are no people: bots, mail and network users and the like.
+/// Kinds of users that are not people: bots, mail and network users and the like.
 const NON_PERSON_AUTH_IDS: &[&str] = &[
     "bot",
     "email",
@@ -21,10 +20,10 @@ const NON_PERSON_AUTH_IDS: &[&str] = &[
     "__controller",
 ];
 
-/// The people of the base portal; only they have a value for the inner phone number.
+/// People of the base portal; only they have a value for the inner phone number.
 const BASE_PEOPLE: &[i64] = &[1, 7, 8, 9, 10];
 
-/// The fields that the right `user` shows, in the portal's order.
+/// Fields of the right `user`, in the portal's order.
 const FIELDS: &[&str] = &[
     "ID",
     "XML_ID",
@@ -47,7 +46,7 @@ const FIELDS: &[&str] = &[
     "USER_TYPE",
 ];
 
-/// Fields that can be filtered and sorted by, although these people have nothing in them.
+/// Fields for filters and sorting that are empty for these people.
 const UNUSED_FIELDS: &[&str] = &[
     "PERSONAL_PHONE",
     "PERSONAL_MOBILE",
@@ -74,7 +73,7 @@ const UNUSED_FIELDS: &[&str] = &[
     "WORK_NOTES",
 ];
 
-/// The fields that the rights `user_brief` and `user_basic` show.
+/// Fields of the rights `user_brief` and `user_basic`.
 const BRIEF_FIELDS: &[&str] = &[
     "ID",
     "XML_ID",
@@ -95,7 +94,7 @@ const BRIEF_FIELDS: &[&str] = &[
     "USER_TYPE",
 ];
 
-/// The value of a field; nothing where the portal's database has nothing, and the field is left
+/// Returns the value of a field; `None` where the portal's database has none, and the field is left
 /// out.
 fn field(person: &UserRow, name: &str) -> Option<PhpValue> {
     let text = |text: &str| Some(PhpValue::from(text));
@@ -123,23 +122,23 @@ fn field(person: &UserRow, name: &str) -> Option<PhpValue> {
     }
 }
 
-/// A moment of the database as ISO 8601.
+/// Returns a time of the database as ISO 8601.
 fn moment(text: &str) -> PhpValue {
     PhpValue::Text(format!("{}+00:00", text.replace(' ', "T")))
 }
 
-/// The day of a moment as ISO 8601: the portal cuts the time off.
+/// Returns the day of a time as ISO 8601: the portal cuts the time of day off.
 fn day(text: &str) -> Option<PhpValue> {
     let day = text.split(' ').next().filter(|day| !day.is_empty())?;
     Some(PhpValue::Text(format!("{day}T00:00:00+00:00")))
 }
 
-/// Which fields a webhook may see.
+/// Returns the fields that a webhook may see.
 pub(super) fn visible_fields(rights: &[String]) -> &'static [&'static str] {
     if rights.iter().any(|right| right == "user") { FIELDS } else { BRIEF_FIELDS }
 }
 
-/// `user.get`.
+/// Answers `user.get`.
 pub(super) fn get(
     state: &PortalState,
     rights: &[String],
@@ -219,7 +218,7 @@ fn compare(left: &UserRow, right: &UserRow, sort: &str) -> std::cmp::Ordering {
     .then(left.id.cmp(&right.id))
 }
 
-/// Whether a person fits one entry of a filter; entries that are not known fit everybody.
+/// Returns `true` if a person matches one entry of a filter; unknown entries match all people.
 fn fits(person: &UserRow, key: &str, wanted: &PhpValue) -> bool {
     let name = key.trim_start_matches(['!', '@', '%', '>', '<', '=', '~', '?']);
     let operator = key.strip_suffix(name).unwrap_or_default();
@@ -236,7 +235,7 @@ fn fits(person: &UserRow, key: &str, wanted: &PhpValue) -> bool {
             Some("N") => person.uf_department.is_empty(),
             _ => return true,
         },
-        // Moments are not compared; nobody should ask for people by them.
+        // Times are not compared; no client should filter by them.
         "LAST_LOGIN" | "DATE_REGISTER" | "TIMESTAMP_X" => return true,
         known if FIELDS.contains(&known) || UNUSED_FIELDS.contains(&known) => {
             let text =
@@ -248,7 +247,7 @@ fn fits(person: &UserRow, key: &str, wanted: &PhpValue) -> bool {
     fit != negated
 }
 
-/// How the portal reads a filter on activity: most texts mean active.
+/// Returns the portal's reading of a filter on activity: most texts mean active.
 fn is_active(wanted: &PhpValue) -> bool {
     match wanted {
         PhpValue::Text(text) => !matches!(text.as_str(), "" | "0" | "N"),
@@ -273,7 +272,7 @@ fn by_number(number: i64, operator: &str, wanted: &PhpValue) -> bool {
     }
 }
 
-/// Texts are compared as the portal's database does: without regard to letter case.
+/// Compares texts as the portal's database does: without regard to letter case.
 fn by_text(text: &str, operator: &str, wanted: &PhpValue) -> bool {
     let text = text.to_lowercase();
     let left = |wanted: &PhpValue| {
@@ -292,7 +291,7 @@ fn by_text(text: &str, operator: &str, wanted: &PhpValue) -> bool {
     }
 }
 
-/// Compares with `%` standing for anything.
+/// Compares with `%` as a wildcard.
 pub(super) fn like(text: &str, pattern: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('%') else { return text == pattern };
     let Some(mut text) = text.strip_prefix(start) else { return false };
@@ -305,8 +304,8 @@ pub(super) fn like(text: &str, pattern: &str) -> bool {
     text.ends_with(last)
 }
 
-/// `user.current`: one record, without the kind of user, and with the time in the portal's own
-/// form.
+/// Answers `user.current`: one record, without the kind of user, and with the time in the portal's
+/// own form.
 pub(super) fn current(state: &PortalState, rights: &[String], caller: i64) -> PhpValue {
     let Some(person) = state.people.get(&caller) else { return PhpValue::Null };
     visible_fields(rights)
@@ -323,7 +322,7 @@ pub(super) fn current(state: &PortalState, rights: &[String], caller: i64) -> Ph
         .collect()
 }
 
-/// `profile`: who the caller is.
+/// Answers `profile`: the caller.
 pub(super) fn profile(state: &PortalState, caller: i64) -> PhpValue {
     let Some(person) = state.people.get(&caller) else { return PhpValue::Null };
     let mut entries = vec![

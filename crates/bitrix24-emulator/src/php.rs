@@ -1,14 +1,14 @@
-//! Values as the portal's own language has them.
+//! Values of PHP, the portal's language.
 //!
-//! A list and an object are the same there, an ordered map; an empty one has forgotten which it
-//! was; and every value can be read as a number or a truth, by rules that make most of the portal's
-//! traps. This type keeps those rules in one place.
+//! A list and an object are the same ordered map there; an empty one is neither; and every value
+//! can be read as a number or a boolean, by rules that cause most of the portal's traps. This type
+//! holds those rules.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A value.
+/// PHP value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum PhpValue {
     Null,
@@ -21,21 +21,22 @@ pub(super) enum PhpValue {
     EmptyObject,
 }
 
-/// A key of an array. Texts that look like whole numbers become numbers.
+/// Key of an array. Texts that look like whole numbers become numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PhpKey {
     Int(i64),
     Text(String),
 }
 
-/// What is cut off around a text: blanks, line ends, tabs and NUL, but no other white space.
+/// Characters that are trimmed around a text: blanks, line ends, tabs and NUL, but no other white
+/// space.
 pub(super) const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\0', '\u{b}'];
 
-/// An ordered map.
+/// Ordered map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct PhpArray {
     entries: Vec<(PhpKey, PhpValue)>,
-    /// The key that the next nameless value gets; nothing before the first number.
+    /// The key of the next value without a key; `None` before the first number.
     next: Option<i64>,
 }
 
@@ -91,7 +92,7 @@ impl<'k> FromIterator<(&'k str, PhpValue)> for PhpValue {
 
 impl PhpArray {
     pub(super) fn get(&self, key: &PhpKey) -> Option<&PhpValue> {
-        // Lists are asked by their index, which is where the entry stands.
+        // Lists are accessed by their index, which is the place of the entry.
         if let PhpKey::Int(number) = key
             && let Some((known, value)) =
                 usize::try_from(*number).ok().and_then(|index| self.entries.get(index))
@@ -102,7 +103,7 @@ impl PhpArray {
         self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
-    /// The value of a text key.
+    /// Returns the value of a text key.
     pub(super) fn at(&self, key: &str) -> Option<&PhpValue> {
         self.get(&PhpKey::from(key))
     }
@@ -132,7 +133,7 @@ impl PhpArray {
         *self.entry(key) = value;
     }
 
-    /// Puts a value behind the last number; nowhere if that was the largest of all.
+    /// Appends a value behind the last number; drops it if that was the largest of all.
     pub(super) fn push(&mut self, value: PhpValue) {
         let number = self.next.unwrap_or(0);
         if number == i64::MAX && self.get(&PhpKey::Int(number)).is_some() {
@@ -142,7 +143,7 @@ impl PhpArray {
         self.entries.push((PhpKey::Int(number), value));
     }
 
-    /// The array behind a key, made if there is none; what else stood there is replaced.
+    /// Returns the array behind a key, created if it is missing; any other value there is replaced.
     pub(super) fn array_at(&mut self, key: PhpKey) -> &mut PhpArray {
         let value = self.entry(key);
         if !matches!(value, PhpValue::Array(_)) {
@@ -154,7 +155,7 @@ impl PhpArray {
         }
     }
 
-    /// The key that a push would take.
+    /// Returns the key that a push would take.
     pub(super) fn next_key(&self) -> PhpKey {
         PhpKey::Int(self.next.unwrap_or(0))
     }
@@ -163,7 +164,7 @@ impl PhpArray {
         self.entries.len()
     }
 
-    /// Returns the number of values that are no list or map, over all levels.
+    /// Returns the number of values that are neither list nor map, over all levels.
     pub(super) fn leaves(&self) -> usize {
         self.values().map(|value| value.array().map_or(1, Self::leaves)).sum()
     }
@@ -189,7 +190,7 @@ impl PhpArray {
         self.entries.retain(|(known, _)| *known != key);
     }
 
-    /// Whether the keys are 0, 1, 2, … in order.
+    /// Returns `true` if the keys are 0, 1, 2, … in order.
     pub(super) fn is_list(&self) -> bool {
         self.entries.iter().enumerate().all(|(index, (key, _))| *key == PhpKey::Int(index as i64))
     }
@@ -210,7 +211,7 @@ impl PhpValue {
         }
     }
 
-    /// The value as a whole number, as `(int)` reads it.
+    /// Converts the value to a whole number, as `(int)` does.
     pub(super) fn to_int(&self) -> i64 {
         match self {
             Self::Null => 0,
@@ -223,7 +224,7 @@ impl PhpValue {
         }
     }
 
-    /// The value as a truth.
+    /// Converts the value to a boolean.
     pub(super) fn to_bool(&self) -> bool {
         match self {
             Self::Null => false,
@@ -236,7 +237,7 @@ impl PhpValue {
         }
     }
 
-    /// Whether it is a number, or a text that is one.
+    /// Returns `true` for a number, or a text that is one.
     pub(super) fn is_numeric(&self) -> bool {
         match self {
             Self::Int(_) | Self::Float(_) => true,
@@ -250,7 +251,7 @@ impl PhpValue {
         }
     }
 
-    /// Whether a handler that asks for a whole number takes it.
+    /// Returns `true` if a handler with an integer parameter accepts it.
     pub(super) fn passes_as_int(&self) -> bool {
         let fits = |number: f64| {
             (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number)
@@ -263,7 +264,7 @@ impl PhpValue {
         }
     }
 
-    /// The value as text, whatever it is.
+    /// Converts any value to text.
     pub(super) fn forced_text(&self) -> String {
         match self {
             Self::Bool(value) => if *value { "1" } else { "" }.into(),
@@ -274,7 +275,7 @@ impl PhpValue {
         }
     }
 
-    /// A number or text as text.
+    /// Returns a number or text as text.
     pub(super) fn scalar_text(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(text.clone()),
@@ -285,7 +286,7 @@ impl PhpValue {
     }
 }
 
-/// A fraction as a whole number: cut, and beyond 64 bits wrapped around.
+/// Converts a fraction to a whole number: truncated, and beyond 64 bits wrapped around.
 fn wrapped(number: f64) -> i64 {
     const RANGE: f64 = 18_446_744_073_709_551_616.0;
     if !number.is_finite() {
@@ -297,8 +298,8 @@ fn wrapped(number: f64) -> i64 {
     (number.trunc().rem_euclid(RANGE) as u64).cast_signed()
 }
 
-/// The number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent. Too
-/// large ones stop at the limit, and those that not even a fraction can hold are 0.
+/// Parses the number at the beginning of a text: blanks, a sign, digits, a fraction, an exponent.
+/// Too large ones stop at the limit, and those that not even a fraction can hold are 0.
 fn leading_number(text: &str) -> i64 {
     let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
     let digits = |from: usize| {
@@ -329,23 +330,23 @@ fn leading_number(text: &str) -> i64 {
             Err(_) => i64::MAX,
         };
     }
-    // The conversion stops at the limits by itself.
+    // The conversion saturates.
     text.get(..end)
         .and_then(|number| number.parse::<f64>().ok())
         .filter(|number| number.is_finite())
         .unwrap_or(0.0) as i64
 }
 
-/// How many digits a fraction is written with.
+/// Number of digits of a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FloatDigits {
-    /// As few as read back the same: in JSON.
+    /// The fewest that read back the same: in JSON.
     Shortest,
-    /// Fourteen at most: wherever a fraction becomes text, in XML too.
+    /// At most fourteen: wherever a fraction becomes text, in XML too.
     Fourteen,
 }
 
-/// A fraction as text. Whole ones have no point, very large and very small ones an exponent.
+/// Formats a fraction. Whole ones have no point, very large and very small ones an exponent.
 pub(super) fn float_text(number: f64, digits: FloatDigits) -> String {
     if !number.is_finite() {
         // JSON has no word for them, and the portal puts a 0 there.

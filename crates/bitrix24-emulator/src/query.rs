@@ -1,8 +1,8 @@
-//! Query strings and forms, as the portal's language takes them apart.
+//! Parser of query strings and forms, as in PHP.
 
 use crate::php::{PhpArray, PhpKey, PhpValue};
 
-/// Parses a query string. Values beyond the limit are dropped without a word, as the portal does.
+/// Parses a query string. Values beyond the limit are silently dropped, as by the portal.
 pub(super) fn parse(text: &[u8], limit: usize) -> ParsedQuery {
     let mut parsed = ParsedQuery::default();
     let parts = text.split(|byte| *byte == b'&').filter(|part| !part.is_empty());
@@ -22,11 +22,11 @@ pub(super) fn parse(text: &[u8], limit: usize) -> ParsedQuery {
     parsed
 }
 
-/// What became of a query string.
+/// Parsed query string.
 #[derive(Debug, Default)]
 pub(super) struct ParsedQuery {
     pub(super) values: PhpArray,
-    /// How many values were dropped because of the limit.
+    /// The number of values that were dropped because of the limit.
     pub(super) dropped: usize,
 }
 
@@ -53,10 +53,10 @@ pub(super) fn decode(text: &[u8]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// How deep a name may lead; values behind longer ones are dropped.
+/// Maximum depth of a name; values behind deeper ones are dropped.
 const MAX_DEPTH: usize = 64;
 
-/// Puts a value where its name says: `a[b][]`.
+/// Inserts a value at the place of its name: `a[b][]`.
 pub(super) fn insert(array: &mut PhpArray, name: &str, value: PhpValue) {
     let name = name.split('\0').next().unwrap_or_default().trim_start_matches(' ');
     let (top, mut rest) = name.split_at(name.find('[').unwrap_or(name.len()));
@@ -66,7 +66,7 @@ pub(super) fn insert(array: &mut PhpArray, name: &str, value: PhpValue) {
     let mangled = |text: &str| PhpKey::from(text.replace(['.', ' ', '['], "_").as_str());
     let mut path: Vec<Option<&str>> = Vec::new();
     while let Some(inner) = rest.strip_prefix('[') {
-        // A bracket that holds nothing, or a single blank, asks for the next number.
+        // A bracket that is empty, or holds a single blank, takes the next number.
         let blank = inner.strip_prefix([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']).unwrap_or(inner);
         if let Some(after) = blank.strip_prefix(']') {
             path.push(None);
@@ -140,7 +140,7 @@ pub(super) fn multipart(body: &[u8], content_type: &str, limit: usize) -> Parsed
     parsed
 }
 
-/// A parameter of a header: plain, or in quotes of either kind.
+/// Returns a parameter of a header: plain, or in quotes of either kind.
 fn parameter(header: &str, wanted: &str) -> Option<String> {
     let mut rest = header;
     loop {
@@ -161,7 +161,7 @@ fn parameter(header: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// A text up to its closing quote, and what is behind; a backslash keeps a quote from closing.
+/// Returns a text up to its closing quote, and the rest; a backslash escapes a quote.
 fn quoted(text: &str, quote: char) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.char_indices();

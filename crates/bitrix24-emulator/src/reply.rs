@@ -1,4 +1,4 @@
-//! What goes back over the wire, and what becomes of it on the way.
+//! Replies, and the faults on their way back.
 
 use crate::fault_injection::{FaultEffect, Injection};
 
@@ -6,14 +6,14 @@ pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const XML: &str = "text/xml; charset=utf-8";
 const HTML: &str = "text/html; charset=UTF-8";
 
-/// A page as a proxy in front of the portal would send it.
+/// Page of a proxy in front of the portal.
 const PAGE: &str =
     "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
 
-/// What goes back over the wire.
+/// Reply to a request.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The whole of it.
+    /// The complete answer.
     Answer(ResponseParts),
     /// The headers and the beginning of the body; then the connection ends.
     Truncated(ResponseParts),
@@ -21,7 +21,7 @@ pub(super) enum Reply {
     Cut,
 }
 
-/// An answer in HTTP.
+/// HTTP answer.
 #[derive(Debug)]
 pub(super) struct ResponseParts {
     pub(super) status: u16,
@@ -31,7 +31,7 @@ pub(super) struct ResponseParts {
 }
 
 impl Reply {
-    /// The page of a web server, in place of an answer in JSON.
+    /// Creates the page of a web server, in place of an answer in JSON.
     pub(super) fn html(status: u16, body: &str) -> Self {
         Self::Answer(ResponseParts {
             status,
@@ -41,7 +41,7 @@ impl Reply {
         })
     }
 
-    /// A redirect.
+    /// Creates a redirect.
     pub(super) fn elsewhere(location: &'static str) -> Self {
         Self::Answer(ResponseParts {
             status: 302,
@@ -51,7 +51,7 @@ impl Reply {
         })
     }
 
-    /// The answer that a fault puts in place of the portal's own.
+    /// Creates the answer of a fault in place of the portal's own.
     pub(super) fn in_place(injection: &Injection) -> Self {
         let Injection { status, body, .. } = injection;
         let content_type = if body.starts_with('{') { JSON } else { HTML };
@@ -63,13 +63,13 @@ impl Reply {
         })
     }
 
-    /// The page of a proxy in front of the portal.
+    /// Creates the page of a proxy in front of the portal.
     pub(super) fn page(status: u16) -> Self {
         Self::html(status, PAGE)
     }
 }
 
-/// What is left of an answer when a fault strikes on its way back.
+/// Applies a fault to an answer on its way back.
 pub(super) fn inject_after(reply: Reply, injection: &Injection) -> Reply {
     match (injection.effect, reply) {
         (FaultEffect::CutAfter, _) => Reply::Cut,

@@ -1,14 +1,14 @@
-//! A request as the portal reads it.
+//! Request as the portal reads it.
 //!
-//! Behaviour notes, sections 1 and 2: what cannot be read is dropped without a word, and then a
-//! call works on the caller.
+//! Behavior notes, sections 1 and 2: an unreadable part is silently dropped, and then a call works
+//! on the caller.
 
 use crate::php::{PhpArray, PhpValue};
 use crate::query::{self, ParsedQuery};
 use crate::state::{PortalState, Release};
 use crate::xss_filter;
 
-/// A request as it came over the wire.
+/// Request as it came over the wire.
 #[derive(Clone, Debug)]
 pub(super) struct IncomingRequest {
     pub(super) verb: String,
@@ -18,7 +18,7 @@ pub(super) struct IncomingRequest {
     pub(super) body: Vec<u8>,
 }
 
-/// The address of a request, taken apart.
+/// Parsed address of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RequestTarget {
     /// Id or login, and secret, if the address has them.
@@ -28,24 +28,24 @@ pub(super) struct RequestTarget {
     pub(super) format: ResponseFormat,
 }
 
-/// The form of an answer.
+/// Format of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResponseFormat {
     Json,
     Xml,
 }
 
-/// The parameters of a request, and what was lost on the way to them.
+/// Parameters of a request, and the losses on the way to them.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
     pub(super) values: PhpArray,
     /// The body could not be read, and counts as empty.
     pub(super) lost_body: Option<&'static str>,
-    /// How many values were dropped because of the limit.
+    /// The number of values that were dropped because of the limit.
     pub(super) dropped: usize,
 }
 
-/// Takes the address apart; nothing if it does not lead to the interface.
+/// Parses the address; returns `None` if it does not lead to the REST interface.
 pub(super) fn target(path: &str) -> Option<RequestTarget> {
     let rest =
         path.strip_prefix("/rest").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
@@ -95,8 +95,7 @@ pub(super) fn parameters(state: &PortalState, incoming: &IncomingRequest) -> Par
                 if !lower.starts_with(FORM) && !incoming.body.is_empty() {
                     parameters.lost_body = Some("the content type is neither JSON nor a form");
                 }
-                // A form has room for one value more than the limit says; the portal's language
-                // counts too late there.
+                // A form has room for one value more than the limit: PHP counts too late there.
                 let room = if lower.starts_with(FORM) { limit.saturating_add(1) } else { limit };
                 query::parse(trimmed(&incoming.body), room)
             };
@@ -114,7 +113,7 @@ pub(super) fn parameters(state: &PortalState, incoming: &IncomingRequest) -> Par
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How the values of a request came.
+/// Encoding of the values of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BodyFormat {
     Json,
@@ -131,7 +130,7 @@ fn merge(values: &mut PhpArray, mut body: PhpArray, state: &PortalState, kind: B
     }
 }
 
-/// Whether a content type means JSON to a release.
+/// Returns `true` if a content type means JSON to a release.
 fn is_json(release: Release, content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     match release {
@@ -144,7 +143,7 @@ fn is_json(release: Release, content_type: &str) -> bool {
     }
 }
 
-/// A body without the blanks around it, which the portal cuts off first.
+/// Returns a body without the blanks around it, which the portal trims first.
 fn trimmed(body: &[u8]) -> &[u8] {
     let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\0' | 0x0b);
     let front = body.iter().take_while(is_blank).count();

@@ -1,11 +1,10 @@
 //! References of a batch to the results of earlier commands: `$result[user][0][ID]`.
 //!
-//! Behaviour notes, section 9.5: a path that does not lead to its end gives the last thing that was
-//! found on it.
+//! Behavior notes, section 9.5: an incomplete path gives the last value on it.
 
 use crate::php::{PhpArray, PhpKey, PhpValue};
 
-/// What the commands so far have given, by kind.
+/// Results of the commands so far, by kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BatchResults {
     pub(super) result: PhpArray,
@@ -82,7 +81,7 @@ fn look_up(results: &BatchResults, kind: &str, path: &str) -> PhpValue {
         "total" => &results.total,
         "next" => &results.next,
         "time" => &results.time,
-        // In capitals it is taken for a reference, and leads nowhere.
+        // In capitals it counts as a reference without a result.
         _ => return PhpValue::Null,
     };
     let mut found = PhpValue::Array(start.clone());

@@ -1,30 +1,28 @@
-//! Portals to start with: a small company, or as many people as one likes. Every secret in them is
-//! made up.
+//! Seeds of portals: a small company, or any number of people. All secrets are invented.
 
 use serde_json::{Value, json};
 
 use crate::state::{PortalState, StateError};
 
-/// What a portal holds at its start.
+/// First state of a portal.
 #[derive(Clone, Debug, Default)]
 pub enum Seed {
-    /// A company of about forty people in five departments, a third of whom have arranged their
-    /// cards.
+    /// A company of about forty people in five departments, a third of whom have customized cards.
     #[default]
     Company,
     /// An administrator with a webhook, one department, and no card.
     Empty,
-    /// So many people, of whom three in ten have arranged both of their cards. The same number
-    /// gives the same portal.
+    /// This number of people, of whom three in ten have customized both of their cards. The same
+    /// number gives the same portal.
     Users(u32),
-    /// A state as `GET /state` of the control address gives it.
+    /// A state from `GET /state` of the admin API.
     State(Value),
 }
 
 impl std::str::FromStr for Seed {
     type Err = String;
 
-    /// Reads `company`, `empty`, or `users=N`.
+    /// Parses `company`, `empty`, or `users=N`.
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.strip_prefix("users=")) {
             ("company", _) => Ok(Self::Company),
@@ -44,14 +42,14 @@ impl std::str::FromStr for Seed {
     }
 }
 
-/// The secret of the administrator's webhook.
+/// Secret of the administrator's webhook.
 const ADMINISTRATOR: &str = "emulator00000001";
-/// The secret of a webhook of a person without any rights over others.
+/// Secret of a webhook of a person without any rights over others.
 const EMPLOYEE: &str = "emulator00000008";
-/// The secret of the webhook of an administrator of the CRM alone.
+/// Secret of the webhook of an administrator of the CRM alone.
 const CRM_ADMINISTRATOR: &str = "emulator00000009";
 
-/// Id, first name, last name, F or M, department, position. Those without a department are guests.
+/// Id, first name, last name, F or M, department, position. People without a department are guests.
 type SamplePerson = (i64, &'static str, &'static str, &'static str, i64, &'static str);
 
 const PEOPLE: &[SamplePerson] = &[
@@ -93,11 +91,11 @@ const PEOPLE: &[SamplePerson] = &[
     (37, "Isabel", "García", "F", 45, "Marketing"),
 ];
 
-/// People who work there no longer.
+/// Dismissed people.
 const DISMISSED: &[SamplePerson] =
     &[(10, "Fedor", "Orlov", "M", 41, "Sales"), (38, "Lisa", "Krause", "F", 43, "Support")];
 
-/// Who has arranged which card: id, kinds of lead, and which arrangement.
+/// Customized cards: id, types of lead, and the sample layout.
 const CUSTOMIZED: &[(i64, &[&str], usize)] = &[
     (2, &["lead_details"], 3),
     (5, &["lead_details"], 1),
@@ -117,8 +115,7 @@ const CUSTOMIZED: &[(i64, &[&str], usize)] = &[
     (35, &["lead_details"], 0),
 ];
 
-/// Arrangements of a card: the title of each section, and its fields with the flag that the portal
-/// stores.
+/// Sample layout of a card: the title of each section, and its fields with the stored flag.
 type SampleLayout =
     &'static [(&'static str, &'static str, &'static [(&'static str, &'static str)])];
 
@@ -209,7 +206,7 @@ fn person((id, first, last, gender, department, position): &SamplePerson) -> Val
         name.to_lowercase().chars().map(letter).collect()
     };
     let mail = match id {
-        // The portal's addresses are plain letters, whatever script a name is written in.
+        // The portal's addresses are plain letters, whatever the script of a name.
         19 => "andrey.solovyov".to_owned(),
         _ => format!("{}.{}", plain(first), plain(last)),
     };
@@ -233,7 +230,7 @@ fn row(user: i64, name: &str, common: &str, value: &Value) -> Value {
     json!({"user_id": user, "category": "crm.entity.editor", "name": name, "common": common, "value": value})
 }
 
-/// A card as the portal stores it: one column around the sections.
+/// Returns a card as the portal stores it: one column around the sections.
 fn card(sample_layout: SampleLayout) -> Value {
     let field = |(name, flag): &(&str, &str)| {
         let mut field = json!({"name": name, "optionFlags": flag});
@@ -316,7 +313,7 @@ fn empty() -> Value {
     })
 }
 
-/// People from 2 on, in departments of fifty; three in ten have arranged both cards.
+/// Creates people from 2 on, in departments of fifty; three in ten have customized both cards.
 fn many(number: u32) -> Value {
     let mut users: Vec<Value> = PEOPLE.iter().take(1).map(person).collect();
     let mut departments = vec![department(1, "Company", None, Some(1), 1)];

@@ -1,7 +1,7 @@
-//! The emulator over HTTP: one address for the portal, another for its control.
+//! HTTP server of the emulator: one address for the portal, another for the admin API.
 //!
-//! It stands on hyper itself and not on a framework, because a fault may be the end of a connection
-//! without an answer, and because nothing may read the body before the rules of the portal do.
+//! It uses hyper directly and no framework, because a fault may end a connection without an answer,
+//! and because the body must not be read before the rules of the portal apply.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,30 +21,30 @@ use crate::reply::{JSON, Reply, ResponseParts};
 use crate::request::IncomingRequest;
 use crate::server_state::EmulatedPortal;
 
-/// A body that may break off.
+/// Body that may break off.
 type ResponseBody = BoxBody<Bytes, std::io::Error>;
 
-/// The largest body that is read; a portal's front server refuses larger ones too.
+/// Maximum size of a body; a portal's front server refuses larger ones too.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Which of the two addresses a connection came to.
+/// Endpoint of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Rest,
-    /// That of the control, and whom it serves.
+    /// The admin API, with its access rule.
     Control(AdminAccess),
 }
 
-/// Whom the control serves.
+/// Access rule of the admin API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AdminAccess {
     /// Programs on this machine.
     ThisMachine,
-    /// Whoever reaches it.
+    /// All clients.
     Anybody,
 }
 
-/// Serves connections until the stop is wished.
+/// Serves connections until the stop.
 pub(super) async fn serve(
     listener: TcpListener,
     portal: Arc<EmulatedPortal>,
@@ -65,7 +65,7 @@ pub(super) async fn serve(
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away, and a cut that was asked for, are both no error here.
+            // A client that goes away, and a requested cut, are not errors here.
             tokio::select! {
                 _ = connection => {}
                 _ = stop.changed() => {}
@@ -102,7 +102,7 @@ async fn answer(
         query: head.uri.query().unwrap_or_default().to_owned(),
         content_type: content_type
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-        // Nobody unpacks a compressed body: its bytes are read as they came.
+        // Compressed bodies are not unpacked: the bytes are read as they came.
         body: body.to_vec(),
     };
     match handler::answer(&portal, &source.ip().to_string(), incoming).await {
@@ -114,7 +114,7 @@ async fn answer(
             let half = (half..body.len()).find(|index| body.is_char_boundary(*index)).unwrap_or(0);
             let beginning = Bytes::from(body.get(..half).unwrap_or_default().to_owned());
             let broken = async {
-                // The beginning is on its way once this is asked for again.
+                // The beginning is sent before this is polled again.
                 tokio::task::yield_now().await;
                 Err(std::io::Error::other("cut by a fault"))
             };
@@ -125,12 +125,12 @@ async fn answer(
             ));
             Ok(with_cors(response(status, content_type, stream.boxed(), None)))
         }
-        // An error here ends the connection before a byte of an answer.
+        // An error here ends the connection before any byte of an answer.
         Reply::Cut => Err(std::io::Error::other("cut by a fault")),
     }
 }
 
-/// The portal lets pages of any site call it, and says so in every answer.
+/// Adds the CORS header: the portal lets pages of any site call it.
 fn with_cors(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let anybody = header::HeaderValue::from_static("*");
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);

@@ -13,53 +13,52 @@ use crate::lint::Complaint;
 use crate::state::PortalState;
 use crate::time::OperatingTime;
 
-/// The seconds that a method may take in ten minutes, where the portal's settings switch the limit
-/// on and do not say how many.
+/// Seconds of a method in ten minutes, if the portal's settings enable the limit without a number.
 const USUAL_OPERATING_SECONDS: f64 = 420.0;
 
-/// What the emulator has seen so far.
+/// Counters of the emulator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
-    /// HTTP requests, those that were refused included.
+    /// HTTP requests, refused ones included.
     pub requests: u64,
     /// Calls, alone and in batches.
     pub commands: u64,
-    /// Requests that were refused because there were too many.
+    /// Requests that were refused by the request limit.
     pub refused_by_rate: u64,
-    /// Calls that were refused because their method had taken too much time.
+    /// Calls that were refused by the operating time of their method.
     pub refused_by_operating_time: u64,
     /// Rows that a `reset` or a `forceCommonScopeForAll` has removed.
     pub rows_removed: u64,
     /// Rows that a `set` has written.
     pub rows_written: u64,
-    /// Faults that struck.
+    /// Faults that were applied.
     pub faults: u64,
     /// Calls by method, in lower case.
     pub by_method: BTreeMap<String, u64>,
 }
 
-/// What changes while the portal runs.
+/// State of a running portal.
 #[derive(Debug)]
 pub(super) struct ServerState {
-    /// What the portal holds.
+    /// The content of the portal.
     pub(super) state: PortalState,
-    /// The limits that are on.
+    /// The enabled limits.
     pub(super) limits: Limits,
-    /// How long each call takes.
+    /// The duration of each call.
     pub(super) command_time: Duration,
-    /// How far the limits are used up.
+    /// The levels of the limits.
     pub(super) levels: LimitLevels,
-    /// What goes wrong, by script.
+    /// The fault script.
     pub(super) faults: FaultScript,
-    /// What was seen so far.
+    /// The counters.
     pub(super) counters: Counters,
-    /// What a careful client would never have sent.
+    /// The requests that a careful client would never have sent.
     pub(super) complaints: Vec<Complaint>,
-    /// What happened to the cards, if it is kept.
+    /// The event log, if it is kept.
     pub(super) event_log: EventLog,
-    /// What the portal held at its start.
+    /// The first state of the portal.
     pub(super) first: PortalState,
-    /// Webhooks that a fault has made invalid.
+    /// Webhooks that a fault has expired.
     pub(super) expired: Vec<String>,
 }
 
@@ -77,8 +76,7 @@ impl EmulatedPortal {
 
     /// Locks the state.
     pub(super) fn server(&self) -> MutexGuard<'_, ServerState> {
-        // A panic in another request does not spoil the state: every change is made whole under one
-        // lock.
+        // A panic in another request leaves a valid state: every change is made under one lock.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,7 +87,7 @@ impl EmulatedPortal {
 }
 
 impl ServerState {
-    /// A portal that has seen nothing yet.
+    /// Creates a portal without requests so far.
     pub(super) fn new(state: PortalState, limits: Limits, command_time: Duration) -> Self {
         Self {
             first: state.clone(),
@@ -105,12 +103,12 @@ impl ServerState {
         }
     }
 
-    /// Makes webhooks valid again that a fault has made invalid.
+    /// Makes webhooks valid again that a fault has expired.
     pub(super) fn reset_expired(&mut self) {
         self.expired.clear();
     }
 
-    /// The time that a method has taken; nothing while the limit is off. A batch takes none: its
+    /// Returns the operating time of a method; `None` while the limit is off. A batch has none: its
     /// commands do.
     pub(super) fn operating(
         &self,
@@ -123,8 +121,8 @@ impl ServerState {
         Some(OperatingTime { seconds, forgotten_in: self.levels.forgets_in(webhook, method, now) })
     }
 
-    /// How many seconds a method may take in ten minutes, by the state's settings or by what was
-    /// asked for; nothing while the limit is off.
+    /// Returns the seconds of a method in ten minutes, by the state's settings or by the options;
+    /// `None` while the limit is off.
     pub(super) fn operating_limit(&self) -> Option<f64> {
         let text = |name: &str| {
             let value = self.state.setting(name)?;

@@ -1,4 +1,4 @@
-//! What the portal keeps: people, departments, webhooks, roles, and the rows of its options table.
+//! Content of the portal: people, departments, webhooks, roles, and the rows of its options table.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,16 @@ use thiserror::Error;
 
 use crate::php::{PhpKey, PhpValue};
 
-/// The portal that states are measured against: parts that a state leaves out come from here.
+/// Base portal: missing parts of a state come from here.
 const BASE_PORTAL: &str = include_str!("base_portal.json");
 
-/// The category of all rows that belong to cards.
+/// Category of all rows that belong to cards.
 pub(super) const CATEGORY: &str = "crm.entity.editor";
 
-/// The largest user id that the portal's database can hold; larger ones are cut down to it on
-/// writing.
+/// Largest user id of the portal's database; larger ones are clamped to it on writing.
 pub(super) const MAX_USER_ID: i64 = 2_147_483_647;
 
-/// Which release of the portal is imitated.
+/// Emulated release of the portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Release {
@@ -46,7 +45,7 @@ impl std::str::FromStr for Release {
     }
 }
 
-/// A text is not the state of a portal.
+/// Error: a value is not the state of a portal.
 #[derive(Debug, Error)]
 #[error("not the state of a portal: {0}")]
 pub struct StateError(String);
@@ -121,7 +120,7 @@ pub(super) struct Environment {
     pub(super) server_settings: BTreeMap<String, Value>,
 }
 
-/// The parts of a state, each of which may be left out.
+/// Parts of a state, all optional.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StateForm {
@@ -154,7 +153,7 @@ struct OptionRowJson {
     value: PhpValue,
 }
 
-/// A row of the options table.
+/// Row of the options table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OptionRow {
     pub(super) name: String,
@@ -162,10 +161,10 @@ pub(super) struct OptionRow {
     pub(super) value: PhpValue,
 }
 
-/// The key of a row: names are found whatever their letter case.
+/// Key of a row: names are found in any letter case.
 type OptionKey = (i64, String, String);
 
-/// Everything the portal keeps.
+/// Content of the portal.
 #[derive(Clone, Debug)]
 pub(super) struct PortalState {
     pub(super) release: Release,
@@ -176,7 +175,7 @@ pub(super) struct PortalState {
     pub(super) roles: BTreeMap<String, Vec<i64>>,
     pub(super) security_filter: bool,
     rows: BTreeMap<OptionKey, OptionRow>,
-    /// How often rows were changed; tells whether a state must be saved.
+    /// The number of changes of rows: it tells if a state must be saved.
     pub(super) changes: u64,
 }
 
@@ -201,11 +200,11 @@ fn nothing() -> PhpValue {
 }
 
 impl PortalState {
-    /// Reads a state: `variant`, `environment`, `portal` and `options`. Parts of the portal that
-    /// are left out come from the base portal.
+    /// Parses a state: `variant`, `environment`, `portal` and `options`. Missing parts of the
+    /// portal come from the base portal.
     pub(super) fn from_json(state: &Value) -> Result<Self, StateError> {
         let wrong = |problem: serde_json::Error| StateError(problem.to_string());
-        // The derived form would take a list for the parts in their order.
+        // The derived form would accept a list as the parts in their order.
         if !state.is_object() {
             return Err(StateError("it is not an object".into()));
         }
@@ -242,7 +241,7 @@ impl PortalState {
         Ok(made)
     }
 
-    /// The state in the form that [`Self::from_json`] reads.
+    /// Returns the state in the form of [`Self::from_json`].
     pub(super) fn to_json(&self) -> Value {
         let portal = PortalJson {
             users: self.people.values().cloned().collect(),
@@ -278,7 +277,7 @@ impl PortalState {
         self.rows.get(&(user, CATEGORY.to_owned(), name.to_lowercase()))
     }
 
-    /// Stores a row. Ids that the database cannot hold are cut down to the largest.
+    /// Stores a row. Ids that the database cannot hold are clamped to the largest.
     pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: PhpValue) {
         let user = user.clamp(-MAX_USER_ID - 1, MAX_USER_ID);
         let row = OptionRow { name: name.to_owned(), common, value };
@@ -286,14 +285,14 @@ impl PortalState {
         self.rows.insert((user, CATEGORY.to_owned(), name.to_lowercase()), row);
     }
 
-    /// Removes a row; tells whether there was one.
+    /// Removes a row; returns `true` if there was one.
     pub(super) fn remove(&mut self, user: i64, name: &str) -> bool {
         let removed = self.rows.remove(&(user, CATEGORY.to_owned(), name.to_lowercase())).is_some();
         self.changes += u64::from(removed);
         removed
     }
 
-    /// Removes the rows with these names, whosever they are; tells how many.
+    /// Removes the rows with these names of all owners; returns their number.
     pub(super) fn remove_everywhere(&mut self, names: &[String]) -> usize {
         let before = self.rows.len();
         self.rows.retain(|(_, category, name), _| category != CATEGORY || !names.contains(name));
@@ -302,7 +301,7 @@ impl PortalState {
         removed
     }
 
-    /// How many values a form, a query string or a command of a batch may have.
+    /// Returns the maximum number of values of a form, a query string or a command of a batch.
     pub(super) fn input_limit(&self) -> usize {
         self.environment.php_max_input_vars.unwrap_or(10_000)
     }
@@ -311,11 +310,11 @@ impl PortalState {
         self.environment.server_settings.get(name)
     }
 
-    /// The webhook that an address names: by its secret, in any case of letters, and by the id or
-    /// the login of its owner.
+    /// Returns the webhook of an address: by its secret, in any letter case, and by the id or the
+    /// login of its owner.
     pub(super) fn webhook(&self, owner: &str, secret: &str) -> Option<&WebhookRow> {
         self.webhooks.iter().find(|row| {
-            // What is written like a number is an id, and anything else a login.
+            // A number is an id, and any other text a login.
             let is_owner = match PhpKey::from(owner) {
                 PhpKey::Int(id) => row.user_id == id,
                 PhpKey::Text(login) => {
@@ -329,8 +328,8 @@ impl PortalState {
         })
     }
 
-    /// Whether a webhook is blocked for overload: a setting of the portal's REST module lists those
-    /// that are held.
+    /// Returns `true` if a webhook is blocked for overload: a setting of the portal's REST module
+    /// lists the blocked ones.
     pub(super) fn is_held(&self, secret: &str) -> bool {
         let names_it = |value: &Value| value.to_string().to_ascii_lowercase().contains(secret);
         let mut settings = self.environment.server_settings.iter();
@@ -339,18 +338,18 @@ impl PortalState {
         })
     }
 
-    /// Whether a person administers the portal.
+    /// Returns `true` if a person administers the portal.
     pub(super) fn is_portal_admin(&self, user: i64) -> bool {
         self.people.get(&user).is_some_and(|person| person.portal_admin)
     }
 
-    /// Whether a person may change the settings of the CRM.
+    /// Returns `true` if a person may change the settings of the CRM.
     pub(super) fn is_crm_admin(&self, user: i64) -> bool {
         self.is_portal_admin(user)
             || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
     }
 
-    /// Whether a person may read anything in the CRM.
+    /// Returns `true` if a person may read any part of the CRM.
     pub(super) fn may_use_crm(&self, user: i64) -> bool {
         self.is_portal_admin(user) || self.roles.values().any(|people| people.contains(&user))
     }

@@ -1,10 +1,10 @@
-//! The portal's time of day, and the part `time` of its answers, which gives its release away.
+//! Clock of the portal, and the part `time` of its answers, which shows its release.
 
 use crate::php::PhpValue;
 use crate::state::Release;
 
-/// The time that a method has taken in the last ten minutes, and when the oldest of it is
-/// forgotten, in seconds from now.
+/// Operating time of a method in the last ten minutes, and the seconds until its oldest bucket
+/// drops out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OperatingTime {
     pub(super) seconds: f64,
@@ -20,13 +20,13 @@ pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-/// A moment as the portal writes it in answers.
+/// Returns a time as the portal writes it in answers.
 pub(super) fn clock_text(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
 }
 
-/// The part `time` of an answer. Current releases cut the start to whole seconds, and so count up
-/// to one too many.
+/// Returns the part `time` of an answer. Current releases cut the start to whole seconds, and so
+/// count up to one too many.
 pub(super) fn time(
     release: Release,
     started: jiff::Timestamp,

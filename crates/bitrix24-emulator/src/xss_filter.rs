@@ -1,8 +1,8 @@
-//! The portal's protective filter: text that looks like an attack is broken up with blanks before
+//! Protective filter of the portal: text that looks like an attack is broken up with blanks before
 //! it is stored.
 //!
-//! The vendor's filter knows hundreds of words. Here stand the kinds of rule that were observed
-//! (behaviour notes, section 5.6), enough to show that what was written is not what is stored.
+//! The vendor's filter knows hundreds of words. This one has the observed kinds of rules (behavior
+//! notes, section 5.6), enough to show that the stored text differs from the written one.
 
 use crate::php::{PhpArray, PhpValue};
 
@@ -77,7 +77,7 @@ fn cleaned(text: &str) -> String {
 }
 
 fn find(text: &str, word: &str, from: usize) -> Option<usize> {
-    // Lower-casing only ASCII keeps every byte in its place.
+    // ASCII lower case keeps every byte in its place.
     text.to_ascii_lowercase().get(from..)?.find(word).map(|at| from + at)
 }
 
@@ -89,7 +89,7 @@ fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
     if alone { Some(at) } else { find_word(text, word, at + word.len()) }
 }
 
-/// Puts a blank into the middle of a word: `sel ect`, `fr om`.
+/// Inserts a blank into the middle of a word: `sel ect`, `fr om`.
 fn split_word(text: &str, word: &str) -> String {
     let mut text = text.to_owned();
     if let Some(at) = find_word(&text, word, 0) {

@@ -1,7 +1,7 @@
-//! Admission of requests: each waits for the limits, and none is admitted once the run is to stop.
+//! Admission of requests: each waits for the limits, and none is admitted after a stop.
 //!
-//! Requests are admitted in the order in which they came. A wait ends at once on cancellation, or
-//! if the deadline would pass before its end. Requests in flight finish.
+//! Requests are admitted in the order of their arrival. A wait ends at once on cancellation, or if
+//! the deadline would pass before its end. Requests in flight finish.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub(crate) struct AdmissionQueue {
     started: Instant,
     deadline: Option<Instant>,
     cancellation: watch::Sender<Option<String>>,
-    /// Moment of the stop.
+    /// The time of the stop.
     stopped_at: OnceLock<Instant>,
-    /// Notified when the waiting request may leave earlier than it was told.
+    /// Notified when the waiting request may leave earlier.
     eased: Notify,
     events: EventHook,
 }
@@ -97,7 +97,7 @@ impl AdmissionQueue {
                 () = self.let_ahead() => {}
                 reason = self.cancelled() => return Err(reason),
             }
-            // Registered before the limiter is asked, so that no notification in between is missed.
+            // Registered before the limiter is read, so that no notification in between is missed.
             let eased = self.eased.notified();
             let now = self.now();
             let admission = self.limiter().admit(weights, now);
@@ -187,15 +187,14 @@ impl AdmissionQueue {
         });
     }
 
-    /// Returns the time since the queue was made, which is the time of the limiter.
+    /// Returns the time since the creation of the queue, which is the time of the limiter.
     pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// Locks the limiter. The lock is never held while waiting.
     pub(crate) fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
-        // The limiter holds estimates only: a panic while it was locked cannot have left it in a
-        // harmful state.
+        // The limiter holds estimates only: a panic while it was locked leaves a harmless state.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -206,7 +205,7 @@ impl AdmissionQueue {
         let _ = ahead.wait_for(|waiting| *waiting == 0).await;
     }
 
-    /// Waits until a stop is asked for. Returns its reason.
+    /// Waits until the cancellation. Returns its reason.
     pub(crate) async fn cancelled(&self) -> StopReason {
         let mut cancellation = self.cancellation.subscribe();
         // The sender lives as long as the queue, so that there is always a reason in the end.

@@ -1,8 +1,8 @@
-//! The body of a batch request.
+//! Body of a batch request.
 //!
 //! Commands have keys with a letter in front, so that the portal answers with maps and not with
-//! lists, and they stand in the order in which they are to run: the portal runs them as they are
-//! written. `halt` is always 0, and no command refers to the result of another.
+//! lists, and they stand in the order of execution. `halt` is always 0, and no command refers to
+//! the result of another.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::command::{BATCH, BatchCommand};
 use crate::rate_limiter::CallWeights;
 
-/// The most commands that the portal takes in a batch (documentation and recordings).
+/// Maximum number of commands in a batch (documentation and recordings).
 pub const MAX_COMMANDS: usize = 50;
 
-/// Commands with their keys, in the order in which they are to run.
+/// Commands with their keys, in the order of execution.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     commands: Vec<(String, BatchCommand)>,
@@ -52,7 +52,8 @@ impl Batch {
         self.commands.len()
     }
 
-    /// What it is charged to: each method with its number of commands, and the batch itself.
+    /// Returns the charges of the batch: each method with its number of commands, and the batch
+    /// itself.
     pub fn weights(&self) -> CallWeights {
         let mut weights = vec![(BATCH, 1)];
         for (_, command) in &self.commands {
@@ -71,7 +72,7 @@ impl Batch {
 
     /// The JSON text.
     pub fn body(&self) -> Vec<u8> {
-        // Maps with text keys and texts as values can always be written.
+        // Maps with text keys and texts as values can always be serialized.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

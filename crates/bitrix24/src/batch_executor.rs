@@ -43,7 +43,7 @@ pub enum CommandResult {
 pub struct CommandSuccess {
     /// The JSON text; `null` is a result.
     pub json: Box<RawValue>,
-    /// How many entries there are in all, if it says so.
+    /// The number of all entries, if the answer has it.
     pub total: Option<u64>,
     /// Where the next page starts, if there is one.
     pub next: Option<u64>,
@@ -53,31 +53,31 @@ pub struct CommandSuccess {
     pub batch_times: Times,
 }
 
-/// What became of each command, by its key. A key that is not here was not executed.
+/// Results of the commands, by key. A command without a key here was not executed.
 pub type CommandResults = BTreeMap<String, CommandResult>;
 
-/// How one command ended.
+/// Result of one command.
 #[derive(Clone, Debug)]
 pub enum ReadResult {
     /// It has a result.
     Answered(CommandSuccess),
     /// The portal refused it.
     Refused(Refusal),
-    /// There is no usable answer, however often it was sent.
+    /// No usable answer, after all attempts.
     NoAnswer(String),
 }
 
-/// How often a command is sent again that the portal left out, or in which its code broke down.
+/// Maximum number of attempts for a command that the portal left out, or in which its code failed.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A batch that is to be sent.
+/// Batch to be sent.
 struct BatchAttempt {
     numbers: Vec<usize>,
     retry: RetryState,
     pause: Duration,
 }
 
-/// What is not in flight.
+/// Commands that are not in flight.
 struct PendingBatches<'a> {
     client: &'a RestClient,
     count: usize,
@@ -126,8 +126,8 @@ impl BatchExecutor {
         self.client.call(&request, idempotency, retry, read).await
     }
 
-    /// Tells the limiter the operating times that an answer names, and which methods were refused
-    /// because of a limit.
+    /// Records the operating times of an answer, and the methods that were refused because of a
+    /// limit.
     fn record_limits(&self, batch: &Batch, trip: RoundTrip, answer: &BatchResponse<'_>) {
         let (methods, now) = (batch.methods(), self.client.admission.now());
         let mut refused: Vec<(Limit, &str)> = Vec::new();
@@ -150,9 +150,9 @@ impl BatchExecutor {
         }
     }
 
-    /// Sends the commands with the numbers 0 to `count - 1`, and gives the end of each to `take`,
-    /// in no particular order and each exactly once, unless the whole fails. `reserved` is how many
-    /// requests are expected to follow.
+    /// Sends the commands with the numbers 0 to `count - 1`, and passes the result of each to
+    /// `take`, in no particular order and each exactly once, unless the whole call fails.
+    /// `reserved` is the number of requests that are expected to follow.
     pub async fn read_all(
         &self,
         count: usize,
@@ -209,7 +209,7 @@ impl BatchExecutor {
 }
 
 impl PendingBatches<'_> {
-    /// The next batch: what is to be sent again before what was never sent.
+    /// Returns the next batch: retries before new commands.
     fn next_attempt(&mut self) -> Option<BatchAttempt> {
         if let Some(attempt) = self.again.pop_front() {
             return Some(attempt);
@@ -224,7 +224,7 @@ impl PendingBatches<'_> {
         Some(BatchAttempt { numbers, retry: RetryState::default(), pause: Duration::ZERO })
     }
 
-    /// Gives away what is settled, and puts back what is to be sent again.
+    /// Passes results on, and queues retries.
     fn dispatch_results(
         &mut self,
         attempt: &BatchAttempt,
@@ -257,7 +257,7 @@ impl PendingBatches<'_> {
         self.retry_or_give_up(attempt.retry, failed, take)
     }
 
-    /// Puts back what a limit has refused; the limiter does the waiting.
+    /// Queues commands that a limit has refused; the limiter does the waiting.
     fn back_off_for_limit(
         &mut self,
         mut retry: RetryState,
@@ -275,7 +275,7 @@ impl PendingBatches<'_> {
         Ok(())
     }
 
-    /// Puts back what was left out or broke down, or gives it up.
+    /// Queues commands that were left out or failed, or gives them up.
     fn retry_or_give_up(
         &mut self,
         mut retry: RetryState,
@@ -301,7 +301,7 @@ impl PendingBatches<'_> {
         Ok(())
     }
 
-    /// Cuts a batch in two, or gives its single command up.
+    /// Splits a batch in two, or gives its single command up.
     fn bisect(
         &mut self,
         attempt: BatchAttempt,

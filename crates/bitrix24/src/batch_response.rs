@@ -1,4 +1,4 @@
-//! The answer of a batch: five maps, each in any of PHP's forms.
+//! Answer of a batch: five maps, each in any of PHP's forms.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use crate::php_json::{self, PhpMap};
 use crate::response::{Success, Times, refusal};
 use crate::response_error::{CommandError, FailureClass, ResponseError};
 
-/// What a batch answered, by the keys of its commands. A key that is not here was not executed.
+/// Answer of a batch, by the keys of its commands. A command without a key here was not executed.
 #[derive(Clone, Debug)]
 pub struct BatchResponse<'a> {
-    /// What became of each command.
+    /// The results of the commands.
     pub results: BTreeMap<String, CommandResponse<'a>>,
-    /// What the answer says about the time of the whole.
+    /// The times of the whole batch.
     pub times: Times,
 }
 
-/// What became of one command.
+/// Answer to one command.
 #[derive(Clone, Debug)]
 pub struct CommandResponse<'a> {
-    /// Its result or error.
+    /// The result or error.
     pub outcome: RawCommandResult<'a>,
-    /// How many entries there are in all, if it says so.
+    /// The number of all entries, if the answer has it.
     pub total: Option<u64>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<u64>,
-    /// What it says about time.
+    /// The times of the command.
     pub times: Times,
 }
 
-/// The result or the error of one command.
+/// Result or error of one command.
 #[derive(Clone, Debug)]
 pub enum RawCommandResult<'a> {
     /// The result as JSON text; `null` is a result.
@@ -63,7 +63,7 @@ struct CommandErrorBody<'a> {
 }
 
 impl<'a> BatchResponse<'a> {
-    /// Reads the result of a batch. An answer without the maps says nothing about what was
+    /// Parses the result of a batch. An answer without the maps does not tell which commands were
     /// executed.
     pub fn from_success(success: &Success<'a>) -> Result<Self, ResponseError> {
         let malformed = || {

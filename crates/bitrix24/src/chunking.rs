@@ -1,27 +1,28 @@
-//! Chunk sizes: how many things of a list one batch request carries.
+//! Chunk sizes: the number of items that one batch request carries.
 
-/// Fewest commands that are worth a request of their own.
+/// Minimum number of commands that are worth a request of their own.
 const MIN_COMMANDS: usize = 4;
 
-/// A list that is about to be sent in chunks.
+/// List that is about to be sent in chunks.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     /// Things on the list.
     pub items: usize,
     /// Commands of each.
     pub commands_each: usize,
-    /// Most things that the portal takes in a request.
+    /// The maximum number of items in a request.
     pub max: usize,
-    /// Requests of later lists that this one makes necessary.
+    /// The requests of later lists that this one makes necessary.
     pub reserved: usize,
 }
 
 impl Workload {
-    /// Returns the chunk size of the list, chosen once when it begins. `available` is how many
-    /// requests the rate limit lets through at once.
+    /// Returns the chunk size of the list, chosen once at its beginning. `available` is the number
+    /// of requests that the rate limiter admits at once.
     ///
-    /// All connections carry equal requests if there is room for whole waves of them and for what
-    /// follows. Otherwise the rate limit is the bottleneck, and full requests use it best.
+    /// All connections carry equal requests if there is room for whole rounds of them and for the
+    /// requests that follow. Otherwise the rate limit is the bottleneck, and full requests use it
+    /// best.
     pub(crate) fn chunk_size(&self, connections: usize, available: f64) -> usize {
         let Self { items, commands_each, max, reserved } = *self;
         let max = max.max(1);
@@ -38,7 +39,7 @@ impl Workload {
 mod tests {
     use super::*;
 
-    /// Sizes of the requests of a list of cards over 8 connections.
+    /// Returns the sizes of the requests of a list of cards over 8 connections.
     fn sizes(items: usize, commands_each: usize, available: f64, reserved: usize) -> Vec<usize> {
         let max = if commands_each == 1 { 50 } else { 16 };
         let chunk = Workload { items, commands_each, max, reserved }.chunk_size(8, available);
@@ -57,7 +58,7 @@ mod tests {
         assert_eq!(sizes(504, 1, 0.0, 0), [[50; 10].as_slice(), &[4]].concat());
         assert_eq!(sizes(5004, 1, 48.0, 0).len(), 101);
         assert_eq!(sizes(178, 3, 3.0, 0), [[16; 11].as_slice(), &[2]].concat());
-        // The waves alone would fit, and what follows would not.
+        // The rounds alone would fit, but not with the requests that follow.
         assert_eq!(sizes(504, 1, 26.0, 11).len(), 11);
     }
 

@@ -1,9 +1,8 @@
 //! Percent-encoding for the command strings of a batch.
 //!
-//! A raw `&` ends a value and starts another parameter, a raw `#` drops everything after it, a raw
-//! `+` is a blank, and `$result[…]` is looked up in earlier answers. All of these end with the
-//! caller's own card being reset. So every byte that is not plainly harmless is encoded, and
-//! nothing is ever passed through because it "looks fine".
+//! A raw `&` ends a value and starts another parameter, a raw `#` drops the rest, a raw `+` is a
+//! blank, and `$result[…]` is looked up in earlier answers. In all of these cases the caller's own
+//! card is reset. Every byte that is not certainly harmless is therefore encoded.
 
 /// Appends a value, every byte but ASCII letters, digits and `-._~` encoded.
 pub(crate) fn push_encoded(query: &mut String, value: &str) {

@@ -1,11 +1,11 @@
-//! Average time of a command, from the batches that were answered.
+//! Average time of a command, from the answered batches.
 
 use std::time::Duration;
 
 /// Weight of an older batch against the next one.
 const DECAY: f64 = 0.9;
 
-/// Decaying average of the seconds that the portal takes for a command.
+/// Decaying average of the seconds of a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency {
     seconds: f64,
@@ -13,22 +13,22 @@ pub(crate) struct Latency {
 }
 
 impl Default for Latency {
-    /// Starts with 15 ms, as on a cloud portal near by. The first batches outweigh it.
+    /// Creates an average of 15 ms, as on a near cloud portal. The first batches outweigh it.
     fn default() -> Self {
         Self { seconds: 0.015, commands: 1.0 }
     }
 }
 
 impl Latency {
-    /// Records a batch of so many commands that took `time`. `finishes` are the moments at which
-    /// the portal finished each of them, by its own clock, as far as the answer names them.
+    /// Records a batch of this number of commands that took `time`. `finishes` are the times at
+    /// which the portal finished each of them, by its own clock, as far as the answer has them.
     pub(crate) fn record(
         &mut self,
         commands: usize,
         time: Duration,
         finishes: impl Iterator<Item = f64> + Clone,
     ) {
-        // The time of a single command is mostly that of the way to the portal.
+        // The time of a single command is mostly that of the network.
         if commands < 2 {
             return;
         }

@@ -78,8 +78,7 @@ enum Streak {
 }
 
 impl LeakyBucket {
-    /// Makes a bucket that stands at `level` at the moment zero. A level that no portal can have
-    /// counts as full.
+    /// Creates a bucket at `level` at time zero. An impossible level counts as full.
     pub(crate) fn new(rate: Rate, level: f64) -> Self {
         let most = match rate {
             Rate::Limited { burst, per_second: _ } => {
@@ -102,7 +101,7 @@ impl LeakyBucket {
         }
     }
 
-    /// Adds a request, or returns how long it has to wait.
+    /// Adds a request, or returns its waiting time.
     pub(crate) fn admit(&mut self, now: Duration) -> Result<(), Duration> {
         self.advance_to(now);
         if self.paused_until > now {
@@ -157,7 +156,7 @@ impl LeakyBucket {
     }
 
     /// Records that the portal accepted a request that was sent at `sent`. Returns `true` if
-    /// waiting requests may leave earlier than they were told.
+    /// waiting requests may leave earlier.
     pub(crate) fn on_accepted(&mut self, sent: Duration) -> bool {
         let Some(refusals) = self.refusals.as_mut().filter(|refusals| sent > refusals.last) else {
             return false;
@@ -183,13 +182,13 @@ impl LeakyBucket {
         self.level
     }
 
-    /// Returns how many requests could leave at once.
+    /// Returns the number of requests that could leave at once.
     pub(crate) fn available(&mut self, now: Duration) -> f64 {
         self.advance_to(now);
         (self.capacity() - self.level).max(0.0)
     }
 
-    /// Returns how many requests a second the bucket lets through once it is full.
+    /// Returns the number of requests a second that the bucket admits once it is full.
     pub(crate) fn refill_rate(&self) -> f64 {
         match self.rate {
             Rate::Limited { burst: _, per_second } => per_second.max(MIN_RATE) * self.share,

@@ -13,7 +13,8 @@ use std::time::Duration;
 use crate::response::Times;
 
 /// The portal's limit for a method in ten minutes, in seconds. The documentation's example shows
-/// 480, the code's default is 420; the smaller one is safe for both (`docs/portal-behaviour.md`, section 10).
+/// 480, the code's default is 420; the smaller one is safe for both (`docs/portal-behaviour.md`,
+/// section 10).
 pub(crate) const LIMIT_SECONDS: f64 = 420.0;
 
 /// Time over which the portal adds up.
@@ -70,13 +71,13 @@ struct MethodBudget {
 }
 
 impl MethodBudgets {
-    /// Makes budgets of `share` of the portal's limit.
+    /// Creates budgets of `share` of the portal's limit.
     pub(crate) fn new(share: f64) -> Self {
         let share = if share.is_finite() { share.clamp(0.05, 1.0) } else { 1.0 };
         Self { share: LIMIT_SECONDS * share, methods: BTreeMap::new() }
     }
 
-    /// Returns how long a method has to wait, if it has to.
+    /// Returns the waiting time of a method, if it has to wait.
     pub(crate) fn wait(&self, method: &str, now: Duration) -> Option<Duration> {
         let paused_until = self.methods.get(method)?.paused_until;
         (paused_until > now).then(|| paused_until - now)

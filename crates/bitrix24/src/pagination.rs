@@ -1,9 +1,9 @@
-//! Lists that come in pages: people and departments.
+//! Paged lists: people and departments.
 //!
-//! The first page of a query says how many entries there are; the other pages are then asked for by
-//! their offsets, many in one batch and in any order. A page beyond the end is never asked for:
-//! there, the portal returns the first one again. What came is counted: a list with a hole would
-//! look like people who are not to be touched, or like people who are gone.
+//! The first page of a query names the number of entries; the other pages are then requested by
+//! their offsets, many in one batch and in any order. A page beyond the end is never requested:
+//! there, the portal returns the first one again. The entries are counted: a list with a gap would
+//! look like people who must not be touched, or like dismissed people.
 
 use std::collections::BTreeMap;
 
@@ -13,45 +13,44 @@ use crate::batch_executor::{BatchExecutor, ReadResult};
 use crate::command::BatchCommand;
 use crate::error::ClientError;
 
-/// How many entries the portal puts on a page (documentation and recordings).
+/// Number of entries on a page (documentation and recordings).
 pub const PAGE: u64 = 50;
 
-/// The most entries that are believed; more would be a misread number.
+/// Maximum number of entries that is accepted; more would be a misread number.
 const MAX_ENTRIES: u64 = 10_000_000;
 
-/// How often a list is read again that changed while it was read.
+/// Number of attempts for a list that changes while it is read.
 const MAX_ROUNDS: u32 = 3;
 
-/// A query whose answer comes in pages.
+/// Query with a paged answer.
 #[derive(Clone, Debug)]
 pub struct PagedQuery {
     /// The query, without a start.
     pub command: BatchCommand,
-    /// How many entries there can be at most, if that is known. More mean that the portal ignored
-    /// the filter.
+    /// The maximum number of entries, if it is known. More mean that the portal ignored the filter.
     pub at_most: Option<u64>,
-    /// Entries that are likely: what follows the list is reckoned with them.
+    /// The likely number of entries: the requests that follow the list are estimated with it.
     pub likely: u64,
 }
 
 /// What a list holds.
 pub trait PageItem: Sized + Send {
-    /// What a list of them is called.
+    /// Name of such a list.
     const NOUN: &'static str;
-    /// That pages of the list do not fit together.
+    /// Message that the pages of the list do not fit together.
     const CHANGED: &'static str;
 
-    /// Requests that follow a full page of them.
+    /// Number of requests that follow a full page.
     const REQUESTS_AFTER_A_PAGE: u64;
 
-    /// The number by which two of them are told apart.
+    /// Returns the id that distinguishes two entries.
     fn number(&self) -> u32;
 
-    /// Reads a page. None if anything in it is something else.
+    /// Parses a page. Returns `None` if any entry is invalid.
     fn page(result: &RawValue) -> Option<Vec<Self>>;
 }
 
-/// A page as it came.
+/// Page as it came.
 #[derive(Clone, Debug)]
 struct FetchedPage<T> {
     listing: usize,
@@ -61,11 +60,11 @@ struct FetchedPage<T> {
     next: Option<u64>,
 }
 
-/// Why a round gave no list.
+/// Error: a round gave no list.
 enum PaginationError {
     /// Nothing to be done.
     Final(ClientError),
-    /// The pages do not fit together: most likely somebody was added or removed meanwhile.
+    /// The pages do not fit together: most likely an entry was added or removed meanwhile.
     Changed(String),
 }
 
@@ -92,7 +91,7 @@ impl Paginator {
         &self.batches
     }
 
-    /// Reads some lists to their ends, and returns what they hold, each entry once, by number.
+    /// Reads some lists to their ends, and returns their entries, each once, by id.
     pub async fn list<T: PageItem>(
         &self,
         listings: &[PagedQuery],
@@ -128,7 +127,7 @@ impl Paginator {
             if let Some(slot) = totals.get_mut(page.listing) {
                 *slot = total;
             }
-            // A page that contradicts its own total must not make this client ask for thousands of
+            // A page that contradicts its own total must not make this client request thousands of
             // others.
             if !fits(page, total) {
                 return Err(changed::<T>());
@@ -193,7 +192,7 @@ impl Paginator {
     }
 }
 
-/// How many entries a list has, by its first page.
+/// Returns the number of entries of a list, by its first page.
 fn total<T: PageItem>(
     page: &FetchedPage<T>,
     listing: Option<&PagedQuery>,
@@ -216,7 +215,7 @@ fn total<T: PageItem>(
     Ok(total)
 }
 
-/// Puts pages together, and checks that nothing is missing.
+/// Joins pages, and checks that no entry is missing.
 fn merge_pages<T: PageItem>(
     pages: impl Iterator<Item = FetchedPage<T>>,
     totals: &[u64],
@@ -241,7 +240,7 @@ fn merge_pages<T: PageItem>(
     Ok(entries)
 }
 
-/// Returns `true` if a page says what it must say in a list of so many entries.
+/// Returns `true` if a page is consistent with a list of this number of entries.
 fn fits<T>(page: &FetchedPage<T>, total: u64) -> bool {
     let left = total.saturating_sub(page.start);
     page.total.is_none_or(|own| own == total) && page.next.is_some() == (left > PAGE)

@@ -1,5 +1,5 @@
-//! Values whose JSON type the portal does not promise: PHP writes an empty map as a list, a list with
-//! gaps as an object, and numbers as texts.
+//! Values whose JSON type the portal does not promise: PHP writes an empty map as a list, a list
+//! with gaps as an object, and numbers as texts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,17 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Most entries of a map. A batch has 50 commands, a page 50 people, and a person as many fields as
-/// a company has made up.
+/// Maximum number of entries of a map. A batch has 50 commands, a page 50 people, and a person as
+/// many fields as a company has defined.
 const MAX_ENTRIES: usize = 10_000;
 
-/// Most values in one answer. A batch that lists 2,500 people with 100 fields each has a third of
-/// it, and 50 layouts of 600 fields have a tenth.
+/// Maximum number of values in one answer. A batch that lists 2,500 people with 100 fields each has
+/// a third of it, and 50 layouts of 600 fields have a tenth.
 const MAX_VALUES: usize = 1_000_000;
 
-/// Tells whether a JSON text holds more values than any right answer. Text of two bytes can make a
-/// value that takes hundreds of bytes of memory, so a limit on bytes is no limit on memory.
+/// Returns `true` if a JSON text holds more values than any valid answer. Text of two bytes can
+/// make a value that takes hundreds of bytes of memory, so a limit on bytes is not a limit on
+/// memory.
 pub(crate) fn is_overfull(text: &str) -> bool {
     let (mut values, mut in_text, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -25,7 +26,7 @@ pub(crate) fn is_overfull(text: &str) -> bool {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
             b'"' => in_text = !in_text,
-            // Every value but the first of a list or an object stands behind a comma.
+            // Every value but the first of a list or an object follows a comma.
             b',' | b'[' | b'{' if !in_text => values += 1,
             _ => {}
         }
@@ -33,8 +34,8 @@ pub(crate) fn is_overfull(text: &str) -> bool {
     values > MAX_VALUES
 }
 
-/// Reads a field so that `null` and "not there" stay different: with `#[serde(default)]`, none
-/// means "not there".
+/// Reads a field so that `null` and "missing" stay different: with `#[serde(default)]`, `None`
+/// means "missing".
 pub(crate) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<&'de RawValue>, D::Error> {
@@ -47,7 +48,7 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if text.trim_start().starts_with('{') { serde_json::from_str(text).ok() } else { None }
 }
 
-/// A whole number, whether written as a number or as text.
+/// Returns a whole number, written as a number or as text.
 pub fn number(value: Option<&RawValue>) -> Option<u64> {
     let text = value?.get();
     match text.strip_prefix('"') {
@@ -56,13 +57,13 @@ pub fn number(value: Option<&RawValue>) -> Option<u64> {
     }
 }
 
-/// A number of seconds, whether written as a number or as text.
+/// Returns a number of seconds, written as a number or as text.
 pub fn seconds(value: Option<&RawValue>) -> Option<f64> {
     let number: f64 = value?.get().trim_matches('"').parse().ok()?;
     number.is_finite().then_some(number)
 }
 
-/// The words of a text, or the digits of a number. Anything else is nothing.
+/// Returns a text, or the digits of a number. Any other value is `None`.
 pub fn text(value: Option<&RawValue>) -> Option<String> {
     let text = value?.get();
     match text.as_bytes().first() {
@@ -72,8 +73,8 @@ pub fn text(value: Option<&RawValue>) -> Option<String> {
     }
 }
 
-/// A map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and `[]` or
-/// `null` for an empty one. None if it is none of these.
+/// Returns a map in any of PHP's forms: an object, a list (whose keys are then 0, 1, 2, …), and
+/// `[]` or `null` for an empty one. `None` if it is none of these.
 pub fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
     let Some(value) = value else {
         return Some(BTreeMap::new());
@@ -82,7 +83,7 @@ pub fn map(value: Option<&RawValue>) -> Option<BTreeMap<String, &RawValue>> {
     map.map(|PhpMap(entries)| entries)
 }
 
-/// A map in any of PHP's forms, as [`map`] reads it, where it stands in something else.
+/// Map in any of PHP's forms, as [`map`] reads it, within another value.
 #[derive(Debug, Default)]
 pub(crate) struct PhpMap<'a>(pub(crate) BTreeMap<String, &'a RawValue>);
 
@@ -128,15 +129,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for PhpMap<'a> {
     }
 }
 
-/// Reads a map that is a field, so that `null` and "not there" stay different: with
-/// `#[serde(default)]`, none means "not there".
+/// Reads a map that is a field, so that `null` and "missing" stay different: with
+/// `#[serde(default)]`, `None` means "missing".
 pub(crate) fn present_map<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<PhpMap<'de>>, D::Error> {
     PhpMap::deserialize(deserializer).map(Some)
 }
 
-/// The values of a list in any of PHP's forms: a list, an object with gaps in its keys, or nothing.
+/// Returns the values of a list in any of PHP's forms: a list, an object with gaps in its keys, or
+/// nothing.
 pub fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     let text = value.get();
     match text.as_bytes().first() {
@@ -146,8 +148,8 @@ pub fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     }
 }
 
-/// The whole number that a number with a fraction or an exponent stands for, as far as such numbers
-/// are exact.
+/// Returns the whole number of a number with a fraction or an exponent, as far as such numbers are
+/// exact.
 fn whole(number: f64) -> Option<u64> {
     let exact = 0.0..=9_007_199_254_740_992.0;
     (exact.contains(&number) && number.fract() == 0.0).then_some(number as u64)
@@ -188,7 +190,7 @@ mod tests {
         assert!(!is_overfull(&list(MAX_VALUES)));
         assert!(is_overfull(&list(MAX_VALUES + 1)));
         assert!(is_overfull(&"{\"a\":".repeat(MAX_VALUES + 1)));
-        // What stands in a text is no value, whatever quotes are in it.
+        // Characters inside a text are not values, whatever quotes are in it.
         assert!(!is_overfull(&format!("[\"{}\",1]", "\\\\\\\",[{".repeat(MAX_VALUES))));
     }
 

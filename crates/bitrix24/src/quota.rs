@@ -1,8 +1,8 @@
-//! How many requests a portal takes: a counter that leaks.
+//! Rate of the portal's request limit: a leaky bucket.
 //!
-//! Every request adds 1 to a counter of the portal and the client's address; it leaks `per_second`
-//! in a second, and a request that would lift it above `burst` is refused. The portal's plan
-//! decides the numbers.
+//! Every request adds 1 to a counter of the portal and the client's IP address; it leaks
+//! `per_second` in a second, and a request that would lift it above `burst` is refused. The
+//! portal's plan decides the numbers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,9 +14,9 @@ use thiserror::Error;
 pub enum Rate {
     /// The portal counts.
     Limited {
-        /// How high the counter may rise.
+        /// The capacity of the counter.
         burst: f64,
-        /// How much it leaks in a second.
+        /// The leak of a second.
         per_second: f64,
     },
     /// The portal does not count: the usual setting of self-hosted ones.
@@ -40,12 +40,10 @@ pub enum Limit {
 pub struct ParseRateError;
 
 impl Rate {
-    /// What the cloud grants to all plans but Enterprise (vendor's documentation): 50 at once, 2 a
-    /// second.
+    /// Limit of all cloud plans but Enterprise (vendor's documentation): 50 at once, 2 a second.
     pub const STANDARD: Self = Self::Limited { burst: 50.0, per_second: 2.0 };
 
-    /// What the cloud grants to the plan Enterprise (vendor's documentation): 250 at once, 5 a
-    /// second.
+    /// Limit of the cloud plan Enterprise (vendor's documentation): 250 at once, 5 a second.
     pub const ENTERPRISE: Self = Self::Limited { burst: 250.0, per_second: 5.0 };
 }
 
@@ -68,8 +66,8 @@ impl FromStr for Rate {
         let (burst, per_second) = text.split_once(',').ok_or(ParseRateError)?;
         let number = |text: &str| plain_decimal(text.trim()).ok_or(ParseRateError);
         let (burst, per_second) = (number(burst)?, number(per_second)?);
-        // A client that does not know when the counter leaks paces itself on the difference of the
-        // two, so that there must be room for at least one request.
+        // A client that does not know the time of the leak uses the difference of the two, so that
+        // there must be room for at least one request.
         let usable = per_second > 0.0 && burst - per_second >= 1.0;
         if usable { Ok(Self::Limited { burst, per_second }) } else { Err(ParseRateError) }
     }

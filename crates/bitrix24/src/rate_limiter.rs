@@ -11,7 +11,7 @@ use crate::quota::{Limit, Rate};
 
 /// Level of the request limit at one moment, to be kept between processes.
 ///
-/// The keeper notes the time of day beside it and calls [`LimiterLevel::aged`] before the next use.
+/// The caller stores the time of day with it and calls [`LimiterLevel::aged`] before the next use.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LimiterLevel {
     /// Level of the request counter.
@@ -19,7 +19,7 @@ pub struct LimiterLevel {
 }
 
 impl LimiterLevel {
-    /// Returns the level to assume if nothing is known: no room is left for requests.
+    /// Returns the level without any knowledge: no room is left for requests.
     pub fn full(rate: Rate) -> Self {
         match rate {
             Rate::Limited { burst, per_second: _ } => Self { level: burst },
@@ -27,7 +27,7 @@ impl LimiterLevel {
         }
     }
 
-    /// Returns the level after a time in which this program sends nothing.
+    /// Returns the level after a time without requests of this program.
     pub fn aged(self, by: Duration, rate: Rate) -> Self {
         Self { level: LeakyBucket::new(rate, self.level).level(by) }
     }
@@ -42,7 +42,7 @@ pub type CallWeights = Vec<(&'static str, usize)>;
 pub(crate) enum Admission {
     /// The request may leave and is counted.
     Admitted,
-    /// The request has to wait so long because of a limit.
+    /// The request has to wait this long because of a limit.
     RetryAfter(Duration, Limit),
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Makes a limiter at the moment zero.
+    /// Creates a limiter at time zero.
     pub(crate) fn new(rate: Rate, operating_share: f64, level: LimiterLevel) -> Self {
         Self {
             bucket: LeakyBucket::new(rate, level.level),
@@ -71,7 +71,7 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a request, or returns how long it has to wait and why.
+    /// Counts a request, or returns its waiting time and the limit.
     pub(crate) fn admit(&mut self, weights: &CallWeights, now: Duration) -> Admission {
         if let Some(wait) =
             weights.iter().filter_map(|(method, _)| self.methods.wait(method, now)).max()
@@ -85,7 +85,7 @@ impl RateLimiter {
     }
 
     /// Records that the portal accepted a request. Returns `true` if waiting requests may leave
-    /// earlier than they were told.
+    /// earlier.
     pub(crate) fn on_accepted(&mut self, sent: Duration) -> bool {
         self.bucket.on_accepted(sent)
     }
@@ -120,9 +120,9 @@ impl RateLimiter {
         Budget { available: self.bucket.available(now), refill_rate: self.bucket.refill_rate() }
     }
 
-    /// Returns the share of the portal's operating time that so many seconds of one method take,
-    /// and how long the pauses are that they make necessary. Both are zero on a portal that names
-    /// no operating time.
+    /// Returns the share of the portal's operating time that these seconds of one method take, and
+    /// the duration of the necessary pauses. Both are zero on a portal that names no operating
+    /// time.
     pub(crate) fn operating_estimate(&self, seconds: f64) -> (f64, Duration) {
         if !self.methods.is_metered() || !seconds.is_finite() {
             return (0.0, Duration::ZERO);

@@ -15,8 +15,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Methods that the request weighs on.
     pub weights: CallWeights,
-    /// The rate limiter has admitted the request already: it leaves at once, or its caller admits
-    /// it anew.
+    /// `true` if the rate limiter has admitted the request already: it leaves at once, or its
+    /// caller admits it again.
     pub admitted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The outside of every answer: result or error, paging, and times.
+//! Envelope of every answer: result or error, paging, and times.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,40 +7,40 @@ use crate::error::Refusal;
 use crate::php_json;
 use crate::response_error::{BodyKind, FailureClass, ResponseError};
 
-/// An answer with a result. It borrows from the body.
+/// Answer with a result. It borrows from the body.
 #[derive(Clone, Debug)]
 pub struct Success<'a> {
     /// The result as JSON text; `null` is a result.
     pub result: &'a RawValue,
-    /// How many entries there are in all, if the answer says so.
+    /// The number of all entries, if the answer has it.
     pub total: Option<u64>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<u64>,
-    /// What the answer says about time.
+    /// The times of the answer.
     pub times: Times,
 }
 
-/// What an answer says about time.
+/// Times of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Times {
-    /// In which form the start is written.
+    /// The form of the start.
     pub start: Option<WholeSeconds>,
-    /// How many seconds the portal has spent in the method in the last ten minutes.
+    /// The seconds that the portal has spent in the method in the last ten minutes.
     pub operating: Option<f64>,
-    /// When the oldest part of `operating` drops out, in seconds since 1970 by the portal's clock.
+    /// The time at which the oldest part of `operating` drops out, in seconds since 1970 by the
+    /// portal's clock.
     pub operating_reset_at: Option<f64>,
-    /// When the portal was done, in seconds since 1970 by the portal's clock, with a fraction in
-    /// every release.
+    /// The time at which the portal finished, in seconds since 1970 by the portal's clock, with a
+    /// fraction in every release.
     pub finish: Option<f64>,
 }
 
-/// Whether the moment at which the portal started to work is written as a whole number. Releases
-/// from 25.700 on do.
+/// Form of the time at which the portal started to work: a whole number from release 25.700 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WholeSeconds {
-    /// It is a whole number.
+    /// The time is a whole number.
     Yes,
-    /// It has a fraction.
+    /// The time has a fraction.
     No,
 }
 
@@ -72,21 +72,20 @@ struct Time<'a> {
     finish: Option<&'a RawValue>,
 }
 
-/// Judges an answer.
+/// Classifies an answer.
 ///
 /// The presence of the key `error` makes it an error, whatever its value. A body that is not in the
-/// portal's form is judged by the status; with status 200 it is an answer that says nothing.
+/// portal's form is classified by the status; with status 200 it is an unusable answer.
 pub fn decode<'a>(
     status: u16,
     content_type: Option<&str>,
     body: &'a [u8],
 ) -> Result<Success<'a>, ResponseError> {
     let foreign = || ResponseError::from_status(status, BodyKind::from_bytes(content_type, body));
-    // A file of the portal's own that was saved with a byte order mark puts it in front of every
-    // answer.
+    // A portal file that was saved with a byte order mark puts it in front of every answer.
     let text = std::str::from_utf8(body).map_err(|_| foreign())?.trim_start_matches('\u{feff}');
     if php_json::is_overfull(text) {
-        // As fatal as a portal that breaks down: fewer commands bring fewer values.
+        // As persistent as a failure of the portal: fewer commands bring fewer values.
         return Err(ResponseError::Broken(
             FailureClass::Persistent,
             format!("more values than an answer can have, with status {status}"),
@@ -107,14 +106,14 @@ pub fn decode<'a>(
     }
 }
 
-/// The error of an answer or a command, if the key is there.
+/// Returns the error of an answer or a command, if the key exists.
 pub(crate) fn refusal(error: Option<&RawValue>, description: Option<&RawValue>) -> Option<Refusal> {
     let code = php_json::text(Some(error?)).unwrap_or_default();
     Some(Refusal { code, message: php_json::text(description).unwrap_or_default() })
 }
 
 impl Times {
-    /// Reads the times of an answer or of one command; what is not there, or odd, is left out.
+    /// Parses the times of an answer or of one command; missing and odd ones are left out.
     pub(crate) fn from_value(value: Option<&RawValue>) -> Self {
         let Some(time) = value.and_then(|value| php_json::object::<Time<'_>>(value.get())) else {
             return Self::default();

@@ -1,54 +1,53 @@
-//! What an answer without a result means: which refusals are final, which say "not executed", and
-//! which say nothing.
+//! Error classes of answers without a result: final refusals, refusals without effect, and
+//! indeterminate ones.
 //!
-//! The code decides. The status is looked at only where there is no JSON, because the cloud's front
-//! servers change it, and the description never, because it may be translated.
+//! The code decides. The status counts only without JSON, because the cloud's front servers change
+//! it, and the description never, because it may be translated.
 
 use std::fmt;
 
 use crate::error::{CallError, ClientError, IndeterminateCause, Refusal, Rejection};
 use crate::quota::Limit;
 
-/// Why an answer has no result.
+/// Error: an answer has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseError {
     /// No request of this credential can succeed.
     Rejected(Rejection, Refusal),
-    /// Refused because of a limit: surely not executed.
+    /// Refused because of a limit: certainly not executed.
     Limited(Limit, Refusal),
     /// A well-formed refusal of this one call: nothing was done.
     Refused(Refusal),
-    /// No usable answer: it may have been executed.
+    /// No usable answer: the request may have been executed.
     Broken(FailureClass, String),
 }
 
-/// In which way an answer is unusable.
+/// Class of an unusable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
-    /// The portal's code broke down, or ran out of time: repeating the same request is likely to
-    /// end the same way.
+    /// The portal's code failed, or timed out: a retry of the same request is likely to end the
+    /// same way.
     Persistent,
-    /// A web page with a status of success: whoever answers may be no portal at all, or a portal in
-    /// trouble.
+    /// A web page with a status of success: the host may not be a portal, or a failing one.
     NotAPortal,
-    /// Anything else: an error page, a cut or garbled answer. Repeating is likely to help.
+    /// Any other failure: an error page, a cut or malformed answer. A retry is likely to help.
     Transient,
 }
 
-/// Why one command of a batch has no result, when the batch itself has.
+/// Error: one command of a batch has no result, when the batch itself has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
     /// No command of this credential can succeed.
     Rejected(Rejection, Refusal),
-    /// Refused because of a limit: surely not executed.
+    /// Refused because of a limit: certainly not executed.
     Limited(Limit, Refusal),
     /// Refused: nothing was done.
     Refused(Refusal),
-    /// The portal's code broke down in this command.
+    /// The portal's code failed in this command.
     Broken(Refusal),
 }
 
-/// Codes after which nothing can succeed. Compared without regard to letter case.
+/// Codes after which no request can succeed. Compared without regard to letter case.
 const REJECTIONS: [(&str, Rejection); 14] = [
     ("INVALID_CREDENTIALS", Rejection::Credentials),
     ("NO_AUTH_FOUND", Rejection::Credentials),
@@ -70,12 +69,12 @@ const REJECTIONS: [(&str, Rejection); 14] = [
 const LIMITS: [(&str, Limit); 2] =
     [("QUERY_LIMIT_EXCEEDED", Limit::Rate), ("OPERATION_TIME_LIMIT", Limit::OperatingTime)];
 
-/// Codes behind which the portal's code broke down, so that part of the work may have been done.
+/// Codes of failures of the portal's code, after which part of the work may have been done.
 const BREAKDOWNS: [&str; 4] =
     ["INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "ERROR_CORE", "WRONG_ENCODING"];
 
 impl CommandError {
-    /// Judges the refusal of one command.
+    /// Classifies the refusal of one command.
     pub fn from_refusal(refusal: Refusal) -> Self {
         if let Some(rejection) = rejection(&refusal.code) {
             Self::Rejected(rejection, refusal)
@@ -90,7 +89,8 @@ impl CommandError {
 }
 
 impl ResponseError {
-    /// Returns the end of a call that writes. No refusal proves that the portal executed none of it.
+    /// Returns the end of a call that writes. No refusal proves that the portal executed none of
+    /// it.
     pub(crate) fn into_indeterminate(self) -> CallError {
         let (text, cause) = match self {
             Self::Limited(_, refusal) => (refusal.to_string(), IndeterminateCause::Limit),
@@ -108,7 +108,7 @@ impl ResponseError {
         CallError::Indeterminate(text, cause)
     }
 
-    /// Judges an answer that has an error in the portal's own form.
+    /// Classifies an answer with an error in the portal's own form.
     pub(crate) fn from_error(status: u16, refusal: Refusal) -> Self {
         match CommandError::from_refusal(refusal) {
             CommandError::Rejected(rejection, refusal) => Self::Rejected(rejection, refusal),
@@ -123,7 +123,7 @@ impl ResponseError {
         }
     }
 
-    /// Judges an answer that is not in the portal's own form. `body` says what it is instead.
+    /// Classifies an answer that is not in the portal's own form. `body` is its kind.
     pub(crate) fn from_status(status: u16, body: BodyKind) -> Self {
         let refusal =
             || Refusal { code: String::new(), message: format!("{body}, with status {status}") };
@@ -132,7 +132,7 @@ impl ResponseError {
             401 => Self::Rejected(Rejection::Credentials, refusal()),
             403 => Self::Rejected(Rejection::NotAllowed, refusal()),
             404 | 405 | 410 => Self::Rejected(Rejection::NotAPortal, refusal()),
-            // "Too many requests" has only one meaning, whoever says it.
+            // "Too many requests" has one meaning, from any server.
             429 => Self::Limited(Limit::Rate, refusal()),
             400 | 411..=428 | 431 => Self::Refused(refusal()),
             200..=299 if body == BodyKind::Page => {
@@ -143,8 +143,8 @@ impl ResponseError {
     }
 }
 
-/// 500 is a breakdown of the portal's code, 504 the front server's word for "took too long". Both
-/// tend to come again.
+/// Returns the class of a status. 500 is a failure of the portal's code, 504 a timeout of the front
+/// server. Both tend to come again.
 fn class(status: u16) -> FailureClass {
     if matches!(status, 500 | 504) { FailureClass::Persistent } else { FailureClass::Transient }
 }

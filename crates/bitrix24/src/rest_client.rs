@@ -1,16 +1,18 @@
-//! One call of the portal: sent, judged, and repeated for as long as that is safe and reasonable.
+//! REST client: one call of the portal, sent, judged, and repeated for as long as that is safe and
+//! reasonable.
 //!
 //! The rules for failures, all in one loop:
 //!
-//! * refused because of a limit: surely not executed. The limiter learns, the call waits and is sent again.
-//! * no connection: surely not sent. Sent again after a pause.
+//! * refused because of a limit: certainly not executed. The limiter learns, the call waits and is
+//!   repeated.
+//! * no connection: certainly not sent. Repeated after a pause.
 //! * rejected: no request can succeed. The client remembers it and sends nothing more.
-//! * anything unclear: a call that only reads is sent again after a pause.
+//! * any other failure: a call that only reads is repeated after a pause.
 //!
-//! A call that writes is sent again only if it surely was not processed. Any other answer without a
-//! result is given back.
+//! A call that writes is repeated only if it was certainly not processed. Any other answer without
+//! a result is returned.
 //!
-//! All repeats draw on one [`RetryBudget`], whoever asks for them.
+//! All retries draw on one [`RetryBudget`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,16 +40,15 @@ use crate::transport::{
 };
 use crate::webhook::WebhookUrl;
 
-/// How long a limit may stand in the way of one call: longer than the ten minutes over which the
-/// portal adds up its operating time.
+/// Timeout of one call for a limit: longer than the ten minutes over which the portal adds up its
+/// operating time.
 pub(crate) const LIMIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// How long an address is tried that has never answered, or with nothing but web pages that call
-/// themselves a success: it is more likely misspelt than down.
+/// Timeout of a host that has never answered, or only with web pages that claim success: its name
+/// is more likely misspelled than the host down.
 const FIRST_CONTACT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After how many failures of one call, while others succeed, it is the call that is to blame and
-/// not the portal.
+/// Number of failures of one call, while others succeed, after which the call itself is the cause.
 const MAX_OWN_FAILURES: u32 = 3;
 
 /// Client of one portal: admission, retries and classification of responses.
@@ -96,8 +97,8 @@ impl RestClient {
         }
     }
 
-    /// Makes a call. `read` turns the result into a value, and may find that it says nothing; it is
-    /// given the times of the request.
+    /// Makes a call. `read` converts the result, and may find it invalid; it gets the times of the
+    /// request.
     pub async fn call<T>(
         &self,
         request: &Request,
@@ -176,9 +177,9 @@ impl RestClient {
         }
     }
 
-    /// Returns the error for an answer to a request that writes. No refusal proves that the portal
-    /// executed none of it, so that nothing is concluded from one here, not even that the
-    /// credential is dead: the read-back that follows tells.
+    /// Returns the error for an answer to a write request. No refusal proves that the portal
+    /// executed none of it, so that no conclusion follows, not even that the credential is invalid:
+    /// the read-back that follows tells.
     fn indeterminate(
         &self,
         request: &Request,
@@ -206,8 +207,8 @@ impl RestClient {
             Lane::Normal if !request.admitted => Some(self.connections.acquire().await),
             Lane::Normal | Lane::Urgent => None,
         };
-        // An urgent request is tried all the same: the answer that is remembered may have been a stray
-        // one.
+        // An urgent request is tried all the same: the answer that is remembered may have been a
+        // stray one.
         let rejected = || self.rejected.get().filter(|_| lane == Lane::Normal).cloned();
         if let Some(error) = rejected() {
             return Err(error);
@@ -255,7 +256,7 @@ impl RestClient {
         self.with(|state| state.latency.record(commands, time, finishes));
     }
 
-    /// Pauses before a request that never left is tried again.
+    /// Pauses before the retry of a request that never left.
     pub async fn retry_unsent(
         &self,
         text: String,
@@ -270,8 +271,8 @@ impl RestClient {
         self.back_off(text, pause, retry.lane()).await
     }
 
-    /// Pauses before a request that may have been carried out, and only reads, is sent again; or
-    /// gives it back.
+    /// Pauses before the retry of a read request that may have been executed, or returns its
+    /// failure.
     async fn retry_read(
         &self,
         request: &Request,
@@ -284,13 +285,13 @@ impl RestClient {
         let others_succeed = last_success > retry.since();
         let commands = request.commands();
         let own_fault = match class {
-            // The same commands will break the portal again: better find the one at once.
+            // The same commands will fail again: bisection finds the bad one at once.
             FailureClass::Persistent => commands > 1 || retry.attempts() >= MAX_OWN_FAILURES,
             FailureClass::NotAPortal | FailureClass::Transient => {
                 retry.attempts() >= MAX_OWN_FAILURES && others_succeed
             }
         };
-        // Half of the patience is kept for the halves.
+        // Half of the retry budget is kept for the halves.
         let worn = retry.budget_half_spent(&self.budget)
             && retry.attempts() >= MAX_OWN_FAILURES
             && commands > 1;
@@ -315,8 +316,7 @@ impl RestClient {
         self.back_off(text, pause, retry.lane()).await
     }
 
-    /// How long to try an address of which nothing shows that a portal is there, unless it has
-    /// answered before.
+    /// Returns the timeout of a host without a sign of a portal, unless it has answered before.
     fn first_contact_timeout(&self, last_success: Option<Instant>) -> Duration {
         match last_success {
             Some(_) => self.budget.max_elapsed,
@@ -330,7 +330,7 @@ impl RestClient {
         self.admission.pause_in(pause, lane).await.map_err(CallError::from)
     }
 
-    /// Notes that commands, or a whole list, are asked for again.
+    /// Counts the retry of commands, or of a whole list.
     pub(crate) fn count_retry(&self, reason: String) {
         self.with(|state| state.metrics.retried += 1);
         (self.events)(ClientEvent::ReadRetried { reason });
@@ -352,7 +352,7 @@ impl RestClient {
     }
 
     /// Records that the portal refused a method in a request that was sent at `sent`, because of a
-    /// limit. The limiter makes all requests that it concerns wait.
+    /// limit. The limiter delays all affected requests.
     pub(crate) fn on_throttled(&self, limit: Limit, method: &str, sent: Duration) {
         let now = self.admission.now();
         self.admission.limiter().on_throttled(limit, method, sent, now);
@@ -444,7 +444,7 @@ impl RestClient {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut ClientState) -> T) -> T {
-        // Numbers only: a panic while they were held cannot have left them in a state that matters.
+        // Numbers only: a panic while they were locked leaves a valid state.
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

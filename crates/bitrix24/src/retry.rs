@@ -1,7 +1,7 @@
 //! Retry state of one operation: attempts, start of the failure, next backoff.
 //!
-//! When a batch is narrowed down its halves inherit the trial, so that patience is not given anew
-//! at each halving.
+//! When a batch is bisected its halves inherit the state, so that the budget does not grow with
+//! each split.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::settings::RetryBudget;
 /// Permission to send a request again once the portal may have executed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idempotency {
-    /// It only reads: any number of times does no harm.
+    /// The request only reads: retries are harmless.
     Safe,
-    /// It writes: only if it was surely not carried out.
+    /// The request writes: retries are safe only if it was certainly not executed.
     Unsafe,
 }
 
@@ -26,13 +26,13 @@ pub struct RetryState {
     urgent: bool,
     since: Option<Instant>,
     attempts: u32,
-    /// How many of the attempts were those of the larger batch.
+    /// The number of attempts of the larger batch.
     attempts_before_split: u32,
     throttled_since: Option<Instant>,
 }
 
 impl RetryState {
-    /// Returns the state of work in a lane that nothing was sent of yet.
+    /// Creates the state of an operation in a lane.
     pub fn in_lane(lane: Lane) -> Self {
         Self { urgent: lane == Lane::Urgent, ..Self::default() }
     }
@@ -42,7 +42,7 @@ impl RetryState {
         if self.urgent { Lane::Urgent } else { Lane::Normal }
     }
 
-    /// Counts an attempt that failed, and says how long to pause before the next one.
+    /// Counts a failed attempt, and returns the backoff before the next one.
     pub(crate) fn next_backoff(&mut self, budget: &RetryBudget) -> Duration {
         self.since.get_or_insert_with(Instant::now);
         self.attempts = self.attempts.saturating_add(1);
@@ -51,15 +51,15 @@ impl RetryState {
 
     /// Records a refusal because of a limit. The rate limiter does the waiting.
     pub(crate) fn on_throttled(&mut self) {
-        // A portal that refuses is there, and waiting for its limits is no failure: patience begins
-        // anew.
+        // A portal that refuses is up, and waiting for its limits is not a failure: the budget
+        // starts anew.
         self.since = None;
         self.throttled_since.get_or_insert_with(Instant::now);
     }
 
-    /// What one half of a batch starts with: the patience that is left, and attempts of its own.
-    /// After long trouble the pauses stay long: then it is rather the portal that is to blame, and
-    /// half a batch will hardly fare better.
+    /// Returns the state of one half of a batch: the remaining time, and attempts of its own. After
+    /// a long failure the backoff stays long: the cause is then the portal, and half a batch will
+    /// hardly succeed.
     pub(crate) fn split(self, budget: &RetryBudget) -> Self {
         if self.budget_half_spent(budget) {
             Self { attempts_before_split: self.attempts, ..self }
@@ -68,34 +68,34 @@ impl RetryState {
         }
     }
 
-    /// Whether half of the patience is used up.
+    /// Returns `true` if half of the time is used up.
     pub(crate) fn budget_half_spent(&self, budget: &RetryBudget) -> bool {
         self.duration() > budget.max_elapsed / 2
     }
 
-    /// How many attempts have failed, since the batch was halved if it was.
+    /// Returns the number of failed attempts, since the split if there was one.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts.saturating_sub(self.attempts_before_split)
     }
 
-    /// Since when there is trouble, if there is.
+    /// Returns the start of the failure, if there is one.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.since
     }
 
-    /// How long there has been trouble.
+    /// Returns the duration of the failure.
     pub(crate) fn duration(&self) -> Duration {
         self.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
-    /// How long a limit has stood in the way.
+    /// Returns the duration for which a limit has blocked it.
     pub(crate) fn throttled_for(&self) -> Duration {
         self.throttled_since.map(|since| since.elapsed()).unwrap_or_default()
     }
 }
 
-/// The pause after so many failures: exponential, with jitter, so that many clients do not come
-/// back together.
+/// Returns the backoff after this number of failures: exponential, with jitter, so that many
+/// clients do not return together.
 fn pause(budget: &RetryBudget, failures: u32) -> Duration {
     let pauses = ExponentialBuilder::new()
         .with_min_delay(budget.initial_backoff)

@@ -1,4 +1,4 @@
-//! How the client works, and what it tells while it does.
+//! Settings of the client, and its events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,46 +7,44 @@ use std::time::Duration;
 use crate::quota::{Limit, Rate};
 use crate::rate_limiter::LimiterLevel;
 
-/// Who is told what the client does beside its work. Called from the client's tasks: it must return
-/// at once.
+/// Observer of the client. Called from the client's tasks: it must return at once.
 pub type EventHook = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
-/// How a client works. The defaults are for a cloud portal on a standard plan.
+/// Settings of a client. The defaults are for a cloud portal on a standard plan.
 #[derive(Clone)]
 pub struct ClientSettings {
     /// Value of the header `User-Agent`.
     pub user_agent: String,
-    /// How many requests the portal takes.
+    /// The rate of the portal's request limit.
     pub rate: Rate,
-    /// Which share of the portal's operating time this program takes for itself; the rest is left
-    /// to others.
+    /// The share of the portal's operating time for this program; the rest is left to others.
     pub operating_share: f64,
-    /// How many requests may be in flight at once.
+    /// The maximum number of requests in flight.
     pub connections: usize,
-    /// How long to wait for an answer. The cloud cuts a request after 60 seconds; a client that
-    /// gives up earlier does not learn what became of it.
+    /// The timeout of an answer. The cloud cuts a request after 60 seconds; a client with a shorter
+    /// timeout does not learn its result.
     pub request_timeout: Duration,
-    /// How much trouble is put up with.
+    /// The retry budget.
     pub retry_budget: RetryBudget,
-    /// How long after connecting the client stops sending.
+    /// The time after connecting at which the client stops sending.
     pub deadline: Option<Duration>,
-    /// What the portal's limits stand at, if an earlier process has left it.
+    /// The state of the rate limiter from an earlier process.
     pub level: Option<LimiterLevel>,
-    /// How other machines are reached.
+    /// The network settings.
     pub network: Network,
-    /// Who is told about waits, refusals and repeats.
+    /// The observer of waits, refusals and retries.
     pub events: EventHook,
 }
 
-/// How other machines are reached, as the environment says. Nothing of it is about this machine.
+/// Network settings from the environment. None of them applies to this machine itself.
 #[derive(Clone, Default)]
 pub struct Network {
-    /// The address of the proxy; it may hold a password.
+    /// The URL of the proxy; it may hold a password.
     pub proxy: Option<String>,
-    /// The hosts that are reached without it, in the form of `NO_PROXY`.
+    /// The hosts without a proxy, in the form of `NO_PROXY`.
     pub no_proxy: String,
-    /// Texts with root certificates (PEM) that are trusted in place of those of the system; none if
-    /// those are trusted.
+    /// Texts with root certificates (PEM) that are trusted in place of those of the system; `None`
+    /// for those of the system.
     pub roots: Option<Vec<Vec<u8>>>,
 }
 
@@ -106,25 +104,22 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// How much trouble is put up with: the one budget that all layers draw on, so that repeats never
-/// multiply.
+/// Retry budget: one for all layers, so that retries never multiply.
 ///
-/// A refusal because of a limit is no trouble: the portal is well, and the request only has to
+/// A refusal because of a limit costs nothing: the portal is well, and the request only has to
 /// wait.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryBudget {
-    /// How many repeats the client can owe. A repeat or a narrowing takes one, every success gives
-    /// a half back, so that single faults in a long run do not add up, and a portal that fails all
+    /// The maximum number of retries on credit. A retry or a split takes one, every success gives a
+    /// half back, so that single faults in a long run do not add up, and a portal that fails all
     /// the time is given up soon.
     pub retries: u32,
-    /// How long one request may be in trouble before it is given up. Twenty seconds outlast a
-    /// restart of the portal's servers, and nobody who looks at the progress thinks that the
-    /// program hangs.
+    /// The maximum duration of a failure of one request. Twenty seconds outlast a restart of the
+    /// portal's servers, and do not look like a hang in the progress.
     pub max_elapsed: Duration,
-    /// The first pause before a repeat; each further one is twice as long, with jitter, up to
-    /// `max_backoff`.
+    /// The first backoff; each further one is twice as long, with jitter, up to `max_backoff`.
     pub initial_backoff: Duration,
-    /// The longest pause before a repeat.
+    /// The longest backoff.
     pub max_backoff: Duration,
 }
 
@@ -139,37 +134,36 @@ impl Default for RetryBudget {
     }
 }
 
-/// What the client does beside its work. No event holds an address, a parameter or content.
+/// Event of the client. No event holds a URL, a parameter or content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientEvent {
     /// A request waits until the limit allows it.
     Waiting {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
-        /// How long.
+        /// The waiting time.
         time: Duration,
     },
     /// The portal refused a request or a command because of a limit; it will be repeated.
     Throttled(Limit),
-    /// A request did not succeed and will be repeated.
+    /// A request failed and will be repeated.
     RequestRetried {
-        /// What came instead of an answer.
+        /// The reason.
         reason: String,
-        /// How long it waits before.
+        /// The backoff.
         pause: Duration,
     },
-    /// Some commands of a batch had no usable answer, or a list changed while it was read: what
-    /// only reads is asked once more.
+    /// Some commands of a batch had no usable answer, or a list changed while it was read: the
+    /// reads are repeated.
     ReadRetried {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A batch did not succeed and is sent again in two halves, to find the command that is to
-    /// blame.
+    /// A batch failed and is sent again in two halves, to find the bad command.
     BatchSplit {
-        /// How many commands it had.
+        /// The number of its commands.
         commands: usize,
-        /// What came instead of an answer.
+        /// The reason.
         reason: String,
     },
 }

@@ -1,7 +1,6 @@
-//! The one place that sends anything: a POST of JSON to a method of the webhook, and what came
-//! back.
+//! Transport: the only code that sends; a POST of JSON to a method of the webhook, and its answer.
 //!
-//! Promises: the content type is exactly `application/json`, the body is never compressed, no
+//! Guarantees: the content type is exactly `application/json`, the body is never compressed, no
 //! redirect is followed, no referrer is sent, a request leaves at most once for each call, an
 //! answer is read up to a bound, and no error has the address, because the address is the secret.
 
@@ -18,14 +17,14 @@ use crate::error::Rejection;
 use crate::settings::{ClientSettings, Network};
 use crate::webhook::{Channel, WebhookUrl};
 
-/// How long a connection may take to stand.
+/// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. Front servers close theirs after 15 to 75 seconds without
-/// saying so, and a request on a closed connection may or may not have been taken.
+/// Timeout of an idle connection. Front servers close theirs after 15 to 75 seconds without notice,
+/// and a request on a closed connection is indeterminate.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The largest answer that is read: 32 MiB. Fifty layouts of six hundred fields are below 4.
+/// Maximum size of an answer that is read: 32 MiB. Fifty layouts of six hundred fields are below 4.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Header by which `bitrix24-emulator` names itself.
@@ -56,10 +55,10 @@ pub enum ResponseOrigin {
 /// Error of a request without a response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TransportError {
-    /// The portal surely did not process the request.
+    /// The portal certainly did not process the request.
     #[error("{0}")]
     NotSent(String),
-    /// No connection came about, and none will: nothing was sent.
+    /// No connection is possible: nothing was sent.
     #[error("{1}")]
     Blocked(Rejection, String),
     /// The request may have reached the portal.
@@ -73,16 +72,16 @@ pub enum TransportError {
 /// Error of a transport that cannot be set up.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// Nothing says which certificates are to be trusted.
+    /// No trusted certificates are known.
     #[error("no root certificates are found on this machine")]
     NoRoots,
-    /// What is to be trusted holds no certificate that can be read.
+    /// The trusted files hold no readable certificate.
     #[error("the file holds no certificate that can be read")]
     BadRoots,
-    /// The address of the proxy is none.
+    /// The URL of the proxy is invalid.
     #[error("the address of the proxy cannot be used; it looks like http://proxy.example:3128")]
     BadProxy,
-    /// Anything else.
+    /// Any other error.
     #[error("cannot set up HTTP")]
     Http(#[source] reqwest::Error),
 }
@@ -131,13 +130,13 @@ impl HttpTransport {
             .tcp_nodelay(true)
             .no_proxy();
         let builder = match webhook.channel() {
-            // Nothing here needs certificates, and loading those of the system takes longer than
+            // No certificates are needed here, and loading those of the system takes longer than
             // the first request.
             Channel::PlainLocal => builder.tls_certs_only([]),
             Channel::Local => with_roots(builder.https_only(true), network)?,
             Channel::Remote => with_proxy(with_roots(builder.https_only(true), network)?, network)?,
         };
-        // Without roots of its own reqwest asks the system, and fails only if that has none.
+        // Without roots of its own reqwest uses those of the system, and fails only if it has none.
         let asks_the_system = webhook.channel() != Channel::PlainLocal && network.roots.is_none();
         let client = builder.build().map_err(|error| match asks_the_system {
             true => ConnectError::NoRoots,
@@ -191,14 +190,14 @@ impl HttpTransport {
         Ok(body)
     }
 
-    /// Puts an error into words without the address.
+    /// Converts an error to text without the URL.
     fn error(&self, error: reqwest::Error) -> TransportError {
         let error = error.without_url();
         let (unsent, late) = (is_unprocessed(&error), error.is_timeout());
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, ": {cause}");
             source = cause.source();
         }
@@ -213,10 +212,10 @@ impl HttpTransport {
     }
 }
 
-/// Returns whether an error says that the server surely did not process the request: no connection
-/// was made; the connection was closed before the request was written to it (`Canceled` in hyper);
-/// or an HTTP/2 server refused the stream, or named a lower last stream when it went away (RFC
-/// 9113, sections 5.1.1, 6.8 and 8.7).
+/// Returns `true` if the server certainly did not process the request: no connection was made; the
+/// connection was closed before the request was written to it (`Canceled` in hyper); or an HTTP/2
+/// server refused the stream, or named a lower last stream when it went away (RFC 9113, sections
+/// 5.1.1, 6.8 and 8.7).
 fn is_unprocessed(error: &reqwest::Error) -> bool {
     if error.is_connect() || error.is_builder() {
         return true;
@@ -240,7 +239,7 @@ fn with_roots(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder
     let Some(texts) = &network.roots else { return Ok(builder) };
     let mut roots = Vec::new();
     for text in texts {
-        // A folder of certificates holds other files, too; what counts is whether there are any.
+        // A folder of certificates holds other files, too; one certificate is enough.
         roots.extend(Certificate::from_pem_bundle(text).unwrap_or_default());
     }
     if roots.is_empty() {
@@ -251,13 +250,13 @@ fn with_roots(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder
 
 fn with_proxy(builder: ClientBuilder, network: &Network) -> Result<ClientBuilder, ConnectError> {
     let Some(address) = &network.proxy else { return Ok(builder) };
-    // The error would repeat the address, which may hold a password.
+    // The error would repeat the URL, which may hold a password.
     let proxy = Proxy::https(address).map_err(|_| ConnectError::BadProxy)?;
     Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(&network.no_proxy))))
 }
 
-/// What bars the way to the portal, if a repeat cannot help. The errors of tunnels have no public
-/// type: their words are those of hyper-util, and tests hold them.
+/// Returns the obstacle on the way to the portal, if a retry cannot help. The errors of tunnels
+/// have no public type: their words are those of hyper-util, and tests check them.
 fn blocking_rejection(error: &reqwest::Error) -> Option<Rejection> {
     let mut source = error.source();
     while let Some(cause) = source {
@@ -276,8 +275,8 @@ fn blocking_rejection(error: &reqwest::Error) -> Option<Rejection> {
     None
 }
 
-/// The error of TLS in an error of input and output, which may be wrapped more than once and leaves
-/// it out of its sources.
+/// Returns the TLS error within an I/O error, which may be wrapped more than once and leaves it out
+/// of its sources.
 fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     match error.downcast_ref::<std::io::Error>() {
         Some(outer) => tls_error(outer.get_ref()?),
@@ -302,7 +301,7 @@ mod tests {
 
     use super::*;
 
-    /// One HTTP/2 frame.
+    /// Builds one HTTP/2 frame.
     fn frame(kind: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         [&length[1..], &[kind, 0], &stream.to_be_bytes(), payload].concat()

@@ -13,7 +13,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// A checked webhook address. A clone holds the secret too; it is wiped from memory when dropped.
+/// Checked webhook URL. A clone holds the secret too; it is wiped from memory on drop.
 #[derive(Clone)]
 pub struct WebhookUrl {
     authority: Box<str>,
@@ -23,22 +23,22 @@ pub struct WebhookUrl {
     secret: SecretString,
 }
 
-/// How the portal is reached.
+/// Channel to the portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     /// Plain http to this machine.
     PlainLocal,
-    /// TLS to this machine, where a proxy makes no sense.
+    /// TLS to this machine, without a proxy.
     Local,
-    /// TLS to anywhere else.
+    /// TLS to any other host.
     Remote,
 }
 
-/// Error of a text that is not a webhook URL. The text is never repeated, since a misspelt secret is still
-/// most of a secret.
+/// Error of a text that is not a webhook URL. The text is never repeated, since a misspelled secret
+/// is still most of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WebhookUrlError {
-    /// It is not a web address at all.
+    /// The text is not a URL.
     #[error("the webhook is not a web address of the form https://portal/rest/1/secret/")]
     NotAnAddress,
     /// It is plain http to another machine.
@@ -55,13 +55,13 @@ pub enum WebhookUrlError {
 }
 
 impl WebhookUrl {
-    /// Checks an address. White space around it and a method name behind the secret are tolerated
-    /// and cut.
+    /// Parses a URL. White space around it and a method name behind the secret are tolerated and
+    /// cut.
     ///
     /// # Errors
     ///
-    /// If it is no web address, not safe, or not of the form of a webhook. The error never holds
-    /// the secret.
+    /// If it is not a URL, not safe, or not of the form of a webhook. The error never holds the
+    /// secret.
     pub fn parse(text: &str) -> Result<Self, WebhookUrlError> {
         let url = Url::parse(text.trim()).map_err(|_| WebhookUrlError::NotAnAddress)?;
         let channel = match (url.scheme(), is_local(&url).ok_or(WebhookUrlError::NotAnAddress)?) {
@@ -82,7 +82,7 @@ impl WebhookUrl {
             }
             _ => return Err(WebhookUrlError::NotAWebhook),
         };
-        // In `/rest/api/1/SECRET/`, the address of REST 3, neither is what stands in its place.
+        // In `/rest/api/1/SECRET/`, the URL of REST 3, both parts stand one place further.
         if user.eq_ignore_ascii_case("api") && secret.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(WebhookUrlError::NotAWebhook);
         }
@@ -120,17 +120,17 @@ impl WebhookUrl {
         self.secret.expose_secret()
     }
 
-    /// Returns whether the portal is reached by TLS, which needs certificates.
+    /// Returns `true` if the portal is reached by TLS, which needs certificates.
     pub fn is_https(&self) -> bool {
         self.channel != Channel::PlainLocal
     }
 
-    /// How the portal is reached.
+    /// Returns the channel to the portal.
     pub(crate) fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// The full address of a method. It holds the secret: only the transport may call this, and
+    /// Returns the full URL of a method. It holds the secret: only the transport may call this, and
     /// nothing may print it.
     pub(crate) fn method_url(&self, method: &str) -> Option<Url> {
         Url::parse(self.address.expose_secret()).ok()?.join(method).ok()
@@ -149,8 +149,8 @@ impl fmt::Display for WebhookUrl {
     }
 }
 
-/// Whether an address is of this machine; none if it has no host. A name other than `localhost` is
-/// never looked up.
+/// Returns `true` if a URL is of this machine; `None` if it has no host. A name other than
+/// `localhost` is never looked up.
 fn is_local(url: &Url) -> Option<bool> {
     let host = url.host_str()?;
     let literal = host.trim_start_matches('[').trim_end_matches(']');

@@ -1,4 +1,4 @@
-//! `recard apply`: plans, shows the plan, asks, and carries it out.
+//! `recard apply`: plans, shows the plan, asks, and executes it.
 
 use crate::app::{self, ApplyOptions, Approval, Approver, Declined, Planned, Proposal};
 use crate::cli::args::{ApplyArgs, GlobalArgs};
@@ -16,7 +16,7 @@ use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, Question, refuse_error};
 use crate::report::{HeldTarget, OutputFormat, PlanReport, Purpose, Report, ReportedRun, Subject};
 
-/// Plans, shows, asks and applies; or applies what was reviewed.
+/// Plans, shows, asks and applies; or applies a plan file.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,

@@ -89,7 +89,7 @@ impl Approver for PlanFileApprover<'_> {
         let Proposal::PlanFile(file, plan) = proposal else { return Ok(()) };
         let head = tr!("Plan {} of {}\n", file.id.short(), format_time(file.content.created));
         self.question.shown(self.outputs.preview_text(&head))?;
-        // Where nothing of the plan is left, the report says why.
+        // If no target of the plan is left, the report says why.
         if plan.counts().reset == 0 && !file.content.targets.is_empty() {
             return Ok(());
         }
@@ -143,7 +143,7 @@ fn reasons(content: &PlanFileContent) -> Vec<(&str, &str)> {
     manifests.map(|manifest| (manifest.name.as_str(), manifest.reason.as_str())).collect()
 }
 
-/// Returns name and file of each manifest, by which a later run knows what they selected.
+/// Returns name and file of each manifest, by which a later run finds their selections.
 fn manifest_files(content: &PlanFileContent) -> Vec<(String, String)> {
     let manifests = content.manifests.iter();
     manifests

@@ -1,4 +1,4 @@
-//! `recard audit`: the trail of what happened on a portal. Reads the store alone.
+//! `recard audit`: the audit log of a portal. Reads the store alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use crate::ports::{Archive as _, Interrupted};
 use crate::records::{AuditEntry, AuditEvent};
 use crate::store::{RunEnd, RunSummary, Store};
 
-/// Shows the trail, or finds out whether it can be believed.
+/// Shows the audit log, or verifies it.
 pub(in crate::cli) fn run(
     ui: &Ui,
     global: &GlobalArgs,
     action: AuditAction,
 ) -> Result<u8, CliError> {
     let store = session::store(global)?;
-    // Nothing holds where there is nothing: a folder that was mistyped, or not brought back by a
-    // pipeline, must not pass.
+    // A missing store is an error: a mistyped folder, or one that a pipeline did not restore, must
+    // not pass.
     if matches!(action, AuditAction::Verify) && !store.is_there() {
         let (store, portal) = (global.store.display(), store.portal());
         return Err(CliError::general(tr!(
@@ -55,15 +55,15 @@ pub(in crate::cli) fn run(
     Ok(exit::DONE)
 }
 
-/// What was looked at.
+/// Number of verified records.
 struct VerifiedCounts {
     runs: usize,
-    /// Cards whose layout a run removed, with a backup that is whole.
+    /// Cards whose layout a run removed, with an undamaged backup.
     backups: usize,
 }
 
-/// Compares the trail with the journals, since the chain alone cannot tell that its end was cut
-/// off, and the journals with the backups.
+/// Compares the audit log with the journals, since the chain alone cannot show a truncated end, and
+/// the journals with the backups.
 fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCounts, CliError> {
     let mut started = BTreeSet::new();
     let mut closed: BTreeMap<&RunId, Totals> = BTreeMap::new();
@@ -101,8 +101,8 @@ fn verify(ui: &Ui, store: &Store, entries: &[AuditEntry]) -> Result<VerifiedCoun
             (RunEnd::Unfinished, Some(totals)) if *totals != run.totals() => {
                 return Err(broken(tr!("the journal of the run {} lost its end", run.run)));
             }
-            // The trail is told of the end just before the journal, and a process may have been cut
-            // in between.
+            // The end goes to the audit log just before the journal, and a process may have died in
+            // between.
             (RunEnd::Unfinished, Some(_)) => {
                 ui.warn(tr!(
                     "the audit trail tells the end of the run {}, and its journal is not closed: `recard recover` closes it",

@@ -1,7 +1,7 @@
-//! `recard demo`: the whole round on an emulated portal: plan, apply, plan again, restore.
+//! `recard demo`: plan, apply, plan again and restore on the emulator.
 //!
-//! Every command that it prints works as it stands, typed into an empty folder from top to bottom,
-//! and prints what stands below it.
+//! Every printed command works as it is, typed into an empty folder from top to bottom, and prints
+//! the text below it.
 
 use std::time::Duration;
 
@@ -20,20 +20,19 @@ use crate::engine::NewerLayouts;
 use crate::manifest::Source;
 use crate::report::{MARKDOWN_LIMIT, OutputFormat, Purpose};
 
-/// The manifest of the demonstration; the one that the documents show, with comments on top that
-/// are about its file.
+/// Manifest of the demo; the one in the documents, with comments on its file on top.
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.yaml");
 
-/// The file that the manifest stands in, by the commands that are printed.
+/// File name of the manifest in the printed commands.
 const FILE: &str = "quickstart.yaml";
 
-/// The manifest without the comments on top.
+/// Returns the manifest without the comments on top.
 fn manifest_text() -> String {
     let lines = QUICKSTART.lines().skip_while(|line| line.starts_with('#'));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// Shows the round in a folder that is gone afterwards.
+/// Runs the demo in a temporary folder.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -57,7 +56,7 @@ pub(in crate::cli) async fn run(
     };
     let view = |detail| PlanView { output_args: output_args(), detail, unchanged: false };
     let (briefly, in_detail) = (view(false), view(true));
-    // What a command says in passing names the folder that is gone afterwards.
+    // The notes of a command name the temporary folder.
     let part = &ui.without_notes();
     let planned = Outputs::open_for_plan(part, Purpose::Plan, &briefly)?;
     let planned_in_detail = Outputs::open_for_plan(part, Purpose::Plan, &in_detail)?;

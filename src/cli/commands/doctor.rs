@@ -1,6 +1,5 @@
-//! `recard doctor`: would recard work here? Looks at the portal, the webhook and the store, and
-//! says how to mend what is wrong. It reads the portal only, by type: nothing here has a right to
-//! write to it.
+//! `recard doctor`: checks of the portal, the webhook and the store, with remedies. It reads the
+//! portal only, by type: this module has no right to write to it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,17 +20,18 @@ use crate::ports::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
 use crate::report::{Check, CheckStatus, DoctorJson, DoctorReport, OutputFormat, pretty};
 use crate::store::{LockState, Store};
 
-/// Every right that recard needs. `user_brief` and `user_basic` show people too, but not all of
-/// what selectors ask for.
+/// Rights that recard needs. `user_brief` and `user_basic` show people too, but lack fields that
+/// selectors need.
 const RIGHTS: [&str; 3] = ["crm", "user", "department"];
 
-/// A portal's clock may differ by this much before anybody notices: plan files expire by the hour.
+/// Tolerated difference of the portal's clock: plan files expire by the hour.
 const MAX_CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_secs(120);
 
-/// The people whose cards are compared: those of the lowest ids, as many as fit into one request.
+/// Number of people whose cards are compared: those with the lowest ids, as many as fit into one
+/// request.
 const SAMPLE_SIZE: u64 = 20;
 
-/// Looks, tells, and ends with 1 if something will not work.
+/// Checks, prints, and exits with 1 if a check failed.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -67,8 +67,8 @@ pub(in crate::cli) async fn run(
     })
 }
 
-/// What needs an answer of the portal. Each check builds on those before; what cannot be known is
-/// left out.
+/// Runs the checks that need the portal. Each check builds on those before; a check without its
+/// data is left out.
 async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>) {
     let reader = connection.portal.reader();
     let asked_at = SystemClock.now();
@@ -92,7 +92,7 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
     let ids = (1..=SAMPLE_SIZE).filter_map(|id| UserId::new(id).ok()).collect();
     let people = match reader.people(&PeopleQuery::Ids(ids)).await {
         Ok(people) => people.into_iter().map(|person| person.id).collect(),
-        // Without them there is less to compare; that the right is missing was told already.
+        // Without them there is less to compare; the missing right was reported already.
         Err(_) => Vec::new(),
     };
     match diagnose_cards(&reader, &caller, &people).await {
@@ -158,7 +158,7 @@ fn methods(examination: &PortalDiagnostics) -> Option<Check> {
     for (name, availability) in &examination.methods {
         match availability {
             MethodAvailability::Missing => missing.push(*name),
-            // What the webhook lacks stands under rights; what is not known may well be there.
+            // A missing right is reported under rights; an unknown one may be there.
             MethodAvailability::Available
             | MethodAvailability::NotAllowed
             | MethodAvailability::Unknown(_) => {}
@@ -186,7 +186,7 @@ fn clock(examination: &PortalDiagnostics, asked: Timestamp, answered: Timestamp)
             );
         }
     };
-    // The portal looked at its clock some time between the two.
+    // The portal read its clock at some time between the two.
     let difference = if theirs < asked {
         asked.duration_since(theirs)
     } else if theirs > answered {
@@ -221,7 +221,7 @@ fn limits(connection: &Connection) -> Check {
     Check::ok("limits", text)
 }
 
-/// The level of the rate limit's counter cannot be read.
+/// Reports that the stored state of the rate limiter cannot be read.
 fn level(problem: StoreError) -> Check {
     let help = tr!(
         "nothing needs to be done: the counter was taken for full, and what it stands at was now written anew"
@@ -229,7 +229,7 @@ fn level(problem: StoreError) -> Check {
     Check::warning("level", Text::from_display(&CliError::from_store(problem)), help)
 }
 
-/// Who holds the lock, and whether they live as far as can be seen from here.
+/// Reports the owner of the lock and its liveness, as far as it is visible from here.
 fn lock(state: LockState, host: &str) -> Check {
     match state {
         LockState::Free => Check::ok("lock", tr!("free")),
@@ -266,7 +266,7 @@ fn who(caller: &Identity) -> Check {
     Check::ok("caller", text)
 }
 
-/// The release, by the caller's own answers, or by what the reads of cards have proved.
+/// Reports the release, by the caller's own answers or by the evidence of the reads.
 fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
     let is_proved = matches!(trust, Some(ReadTrust::Trusted(_)));
     match caller.release_sign {
@@ -304,7 +304,7 @@ fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
     }
 }
 
-/// The proof of the portal's release that the store keeps cannot be read.
+/// Reports that the stored evidence cannot be read.
 fn proof(problem: StoreError) -> Check {
     let help = tr!(
         "nothing needs to be done: it proves nothing, and is written anew once the portal shows its release"
@@ -333,8 +333,8 @@ fn administrator(cards: &CardDiagnostics, caller: &Identity) -> Check {
     }
 }
 
-/// Whose card the portal reads. Left out where others are refused and nothing is proved: there is
-/// nothing to compare then.
+/// Reports the trust in reads. Left out if reads of others are refused and there is no evidence:
+/// there is nothing to compare then.
 fn reads(cards: &CardDiagnostics) -> Option<Check> {
     let others_are_read = cards.access == Access::Allowed;
     Some(match cards.trust {
@@ -387,7 +387,7 @@ fn lead_types(cards: &CardDiagnostics) -> Check {
     }
 }
 
-/// What needs no portal.
+/// Runs the checks that need no portal.
 fn store_checks(store: &Store, checks: &mut Vec<Check>) {
     checks.push(match store.probe() {
         Ok(()) => Check::ok("store", tr!("can be written to")),
@@ -401,7 +401,7 @@ fn store_checks(store: &Store, checks: &mut Vec<Check>) {
     });
     checks.push(match store.unfinished() {
         Ok(None) => Check::ok("runs", tr!("none is unfinished")),
-        // Its process holds the lock: it was not cut.
+        // Its process holds the lock: the run is not interrupted.
         Ok(Some(run)) if is_held => Check::ok("runs", tr!("the run {run} is in progress", run)),
         Ok(Some(run)) => Check::warning(
             "runs",

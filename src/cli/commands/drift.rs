@@ -1,5 +1,5 @@
-//! `recard drift`: what differs from the manifests although nobody planned it? For a schedule: it
-//! reads only, by type, and ends with 2 if there is drift.
+//! `recard drift`: differences from the manifests that no plan made. For a scheduler: it reads
+//! only, by type, and exits with 2 if there is drift.
 
 use crate::app;
 use crate::cli::args::{DriftArgs, GlobalArgs};
@@ -14,7 +14,7 @@ use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, sources};
 use crate::report::{PlanReport, Purpose, Subject};
 
-/// Looks, and tells.
+/// Reads and reports.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,

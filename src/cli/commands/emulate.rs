@@ -1,4 +1,4 @@
-//! `recard emulate`: serves an emulated portal over HTTP.
+//! `recard emulate`: the emulator over HTTP.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::model::decimal;
 use crate::report::pretty as json;
 use crate::store::{read_whole, write_whole};
 
-/// Serves until somebody ends it.
+/// Serves until a signal.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     arguments: &EmulateArgs,
@@ -47,7 +47,7 @@ pub(in crate::cli) async fn run(
         command_time: arguments.command_time,
     };
     if let Some(path) = &arguments.ready_file {
-        // Whoever waits for the file must not find that of an emulator that has ended.
+        // A process that waits for the file must not find that of an earlier emulator.
         remove(path)?;
     }
     let emulator = Emulator::start_with(options).await.map_err(|problem| match problem.kind() {
@@ -120,8 +120,7 @@ fn limits(text: &str) -> Result<Limits, CliError> {
     }
 }
 
-/// Limits by their numbers: those of the requests, and the operating time where it is to be limited
-/// as well.
+/// Parses limits as numbers: those of the requests, and optionally the operating time.
 fn own_limits(text: &str) -> Option<Limits> {
     let numbers: Vec<f64> =
         text.split(',').map(|number| decimal::fraction(number.trim())).collect::<Option<_>>()?;

@@ -1,5 +1,5 @@
-//! `recard export`: a manifest of everybody who has a card of their own, and the layouts of all
-//! cards. Reads only, by type.
+//! `recard export`: a manifest of all people with customized cards, and the layouts of all cards.
+//! Reads only, by type.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ use crate::records::{Anonymizer, LayoutExport, LayoutExportContent, encode_layou
 use crate::report::ExportedManifest;
 use crate::store::write_whole;
 
-/// The file of the manifest in the folder of an export.
+/// File name of the manifest in the folder of an export.
 const MANIFEST: &str = "manifest.yaml";
 
-/// The file of the layouts in the folder of an export.
+/// File name of the layouts in the folder of an export.
 const LAYOUTS: &str = "layouts.json";
 
-/// Reads everything and writes both files, or the manifest alone to stdout.
+/// Reads all cards and writes both files, or the manifest alone to stdout.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -71,7 +71,7 @@ pub(in crate::cli) async fn run(
     Ok(super::inventory::exit_code(ui, &survey))
 }
 
-/// The manifest and the layouts, with or without people's own words.
+/// Builds the manifest and the layouts, with or without names and titles.
 fn build_export(
     survey: &CardInventory,
     sanitizer: Option<&Anonymizer>,
@@ -107,7 +107,7 @@ fn build_export(
     Ok((manifest, LayoutExport { portal, read: now, content, cards }))
 }
 
-/// The text of the manifest, as `recard validate` accepts it: without the names where they make it
+/// Returns the text of a manifest that `recard validate` accepts: without the names if they make it
 /// too large.
 fn checked(mut manifest: ExportedManifest) -> Result<String, CliError> {
     let mut text = manifest.to_string();
@@ -141,7 +141,7 @@ pub(in crate::cli) fn files(folder: &Path) -> [PathBuf; 2] {
     [MANIFEST, LAYOUTS].map(|name| folder.join(name))
 }
 
-/// An export never replaces a file: somebody may have worked on it.
+/// Refuses to replace a file of an earlier export, which may have been edited.
 fn refuse_existing(folder: &Path) -> Result<(), CliError> {
     match files(folder).into_iter().find(|path| path.exists()) {
         None => Ok(()),

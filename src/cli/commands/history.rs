@@ -1,4 +1,4 @@
-//! `recard history`: what earlier runs did. Reads the store alone.
+//! `recard history`: the list of runs. Reads the store alone.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(in crate::cli) fn run(
     for run in store.run_ids()?.into_iter().rev() {
         match store.summary(&run) {
             Ok(summary) => runs.push(summary),
-            // The good ones are shown all the same.
+            // The undamaged ones are shown all the same.
             Err(problem) => ui.warn(format_args!("{run}: {problem}")),
         }
     }
@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(
     Ok(exit::DONE)
 }
 
-/// Every target of a run that has an outcome.
+/// Returns every target of a run with its outcome.
 pub(super) fn targets(run: &RunSummary) -> Vec<TargetOutcome> {
     run.settled
         .iter()
@@ -48,7 +48,7 @@ pub(super) fn targets(run: &RunSummary) -> Vec<TargetOutcome> {
         .collect()
 }
 
-/// A run of the store, for its report.
+/// Returns a run of the store for its report.
 pub(super) fn reported_run<'a>(
     run: &'a RunSummary,
     targets: &'a [TargetOutcome],

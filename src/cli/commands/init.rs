@@ -1,5 +1,5 @@
-//! `recard init`: a manifest to start from, and the files by which a pipeline uses it. Replaces
-//! nothing and sends nothing; where manifests are already, only the pipeline is written.
+//! `recard init`: a first manifest, and the files by which a pipeline uses it. Replaces nothing and
+//! sends nothing; beside existing manifests only the files of the pipeline are written.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -19,14 +19,13 @@ use crate::i18n::Text;
 use crate::manifest::{self, Source};
 use crate::model::PortalId;
 
-/// The folder of the manifests, beside which everything else lies.
+/// Folder of the manifests.
 const FOLDER: &str = "manifests";
 
-/// Stands in the manifest where no portal is known yet.
+/// Portal in the manifest if none is known.
 const PLACEHOLDER_PORTAL: &str = "company.bitrix24.com";
 
-/// Whom the manifest selects on a portal that nobody knows yet: nobody, until somebody has put in
-/// an address.
+/// Selection of the manifest on an unknown portal: empty, until an address is filled in.
 const PLACEHOLDER_USERS: &str =
     "        # By e-mail, id or department; `recard inventory` shows where to look.
         emails: [anna@example.com]
@@ -35,7 +34,7 @@ const PLACEHOLDER_USERS: &str =
         # all: true # every active employee
         # except: { ids: [1], departments: [44] }";
 
-/// Whom it selects on the embedded portal, so that it can be tried out at once.
+/// Selection of the manifest on the embedded portal, which works at once.
 const EMBEDDED_USERS: &str =
     "        # By e-mail, id or department; `recard inventory` shows where to look.
         departments: [{ id: 41, recursive: true }] # or a plain id: not recursive
@@ -44,7 +43,7 @@ const EMBEDDED_USERS: &str =
         # all: true # every active employee
         except: { ids: [7] }";
 
-/// A file that is about to be written.
+/// File that is about to be written.
 struct Template {
     path: &'static str,
     text: &'static str,
@@ -84,7 +83,7 @@ impl CiSystem {
     }
 }
 
-/// Writes the files; none of them if one is there already.
+/// Writes the files; none of them if one exists already.
 pub(in crate::cli) fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -93,7 +92,7 @@ pub(in crate::cli) fn run(
     let here = arguments.folder == Path::new(".");
     let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
     let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
-    // Whoever asks for a pipeline may have manifests already: then they are all there has to be.
+    // A pipeline may be added to existing manifests: then no others are written.
     let kept = if systems.is_empty() { None } else { sources::in_folder(&manifests) };
     let portal = portal(global, arguments, kept.as_deref())?;
     let users = if portal == "embedded" { EMBEDDED_USERS } else { PLACEHOLDER_USERS };
@@ -131,7 +130,7 @@ pub(in crate::cli) fn run(
             })?;
         }
         let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", FOLDER);
-        // These files are for everybody who sees the repository, unlike what the store holds.
+        // These files are readable for all who see the repository, unlike those of the store.
         let written = File::create_new(&path)
             .and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
         written.map_err(|problem| {
@@ -158,8 +157,8 @@ pub(in crate::cli) fn run(
     Ok(exit::DONE)
 }
 
-/// The portal that the files are for: the one that is named, that of the manifests that are there,
-/// or that of the webhook at hand.
+/// Returns the portal of the files: the named one, that of the existing manifests, or that of the
+/// webhook URL.
 fn portal(
     global: &GlobalArgs,
     arguments: &InitArgs,

@@ -1,5 +1,5 @@
-//! `recard inventory`: how many people of which department have arranged their cards. Reads only,
-//! by type.
+//! `recard inventory`: the number of people with customized cards by department. Reads only, by
+//! type.
 
 use crate::app;
 use crate::cli::args::{GlobalArgs, InventoryArgs};
@@ -13,7 +13,7 @@ use crate::cli::{exit, output};
 use crate::engine::CardInventory;
 use crate::report::{Inventory, OutputFormat, pretty};
 
-/// Counts and shows the counts.
+/// Counts the cards and prints the counts.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -41,7 +41,7 @@ pub(super) async fn read_cards(ui: &Ui, session: &Session) -> Result<CardInvento
     taken.map_err(|error| use_case_error(session, error))
 }
 
-/// The exit code, with a word about what could not be read.
+/// Returns the exit code, and warns of unreadable cards.
 pub(super) fn exit_code(ui: &Ui, survey: &CardInventory) -> u8 {
     match survey.unread() {
         0 => exit::DONE,

@@ -1,4 +1,4 @@
-//! `recard ledger`: the memory of mode once. Reads the store alone.
+//! `recard ledger`: the ledger of mode once. Reads the store alone.
 
 use crate::app;
 use crate::cli::args::{GlobalArgs, LedgerAction};
@@ -7,7 +7,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{exit, session};
 use crate::model::{CardKey, Generation, LedgerEntry};
 
-/// Shows a ledger, or begins one in a file.
+/// Shows a ledger, or creates one in a file.
 pub(in crate::cli) fn run(
     ui: &Ui,
     global: &GlobalArgs,

@@ -1,5 +1,5 @@
-//! `recard man`: the manual, made from the command line's own definition: a page for recard, and
-//! one for each command.
+//! `recard man`: the manual, generated from the definition of the command line: a page for recard,
+//! and one for each command.
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
@@ -11,8 +11,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::store::write_whole;
 
-/// What recard takes from the environment, for the page of recard itself. Options name their own
-/// variables, too.
+/// Environment variables for the page of recard itself. Options name their own variables, too.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("RECARD_WEBHOOK_URL", "The address of the webhook, which is a secret."),
     ("RECARD_WEBHOOK_URL_FILE", "The name of a file that holds it."),
@@ -43,7 +42,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
 ];
 
-/// A page.
+/// Manual page.
 struct ManPage {
     /// The name of its file, such as `recard-plan.1`.
     file: String,
@@ -97,7 +96,7 @@ fn pages() -> Result<Vec<ManPage>, std::io::Error> {
     Ok(pages)
 }
 
-/// The pages of a command, its own last.
+/// Collects the pages of a command, its own last.
 fn collect_pages(command: &Command, pages: &mut Vec<ManPage>) -> Result<(), std::io::Error> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         collect_pages(below, pages)?;

@@ -1,5 +1,5 @@
-//! `recard plan`: what would apply do? Reads only, by type: nothing here has a right to write to
-//! the portal.
+//! `recard plan`: the changes that apply would make. Reads only, by type: this module has no right
+//! to write to the portal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub(super) async fn run_with(
         sources::show(outputs.ui, &warnings, &manifest.sources);
         let effective =
             planned.beside.as_ref().map(|read| Effective::from_plan(&planned.plan, read));
-        // A plan file names the cards that are read again; without one, apply looks at all of them.
+        // A plan file names the cards that are read again; without one, apply reads all of them.
         let reads = match request.out {
             Some(_) => plan_view::reset_count(&planned.plan),
             None => planned.plan.targets.len(),

@@ -1,9 +1,9 @@
-//! `recard reconcile`: an apply every so often, for those without a scheduler.
+//! `recard reconcile`: an apply at an interval, for hosts without a scheduler.
 //!
 //! A round is an apply, with all of its guards and its lock, and nothing more. Rounds never
-//! overlap: the next one is waited for only once this one has ended. A round that fails does not
-//! end the loop, because the next one may find the portal up again; a webhook that the portal does
-//! not accept does, because asking again and again would be pointless and harmful.
+//! overlap: the wait for the next one starts after the end of the last. A failed round does not end
+//! the loop, because the portal may be up again in the next one; a rejected webhook does, because
+//! further requests would be pointless and harmful.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,17 +31,17 @@ use crate::i18n::Text;
 use crate::ports::{Clock as _, Rejection};
 use crate::report::{Purpose, Subject};
 
-/// A loop in which nothing has ended for so many rounds' time, and the longest wait for the
-/// portal's limits, is stuck.
+/// Number of intervals without the end of a round, on top of the longest wait for the portal's
+/// limits, after which the loop counts as stuck.
 const STUCK_AFTER_ROUNDS: u32 = 3;
 
-/// The longest that a request may wait for the portal's limits.
+/// Longest wait of a request for the portal's limits.
 const MAX_LIMIT_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// The answer of the Prometheus page, as its format names it.
+/// Content type of the Prometheus page.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the pages tell, and the loop knows.
+/// State of the loop, for its pages.
 struct LoopState {
     metrics: Metrics,
     state: Mutex<LoopProgress>,
@@ -90,7 +90,7 @@ impl LoopState {
     }
 }
 
-/// Makes rounds until somebody ends it.
+/// Runs rounds until a signal.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -170,7 +170,7 @@ pub(in crate::cli) async fn run(
     }
 }
 
-/// Finds mistakes of the command line before the first round, where somebody still looks.
+/// Finds errors of the command line before the first round, while a person still watches.
 async fn check_beforehand(
     ui: &Ui,
     global: &GlobalArgs,
@@ -198,8 +198,8 @@ async fn start_server(
     Ok(server)
 }
 
-/// One apply. The manifests are read anew, so that a change in the folder counts from the next
-/// round on.
+/// Runs one apply. The manifests are read again, so that a change in the folder counts from the
+/// next round on.
 async fn round(
     ui: &Ui,
     global: &GlobalArgs,
@@ -233,8 +233,8 @@ fn plan_view(arguments: &ReconcileArgs) -> PlanView {
     }
 }
 
-/// Whether no later request can succeed with this webhook. What a front server says while the
-/// portal is being mended passes.
+/// Returns `true` if no later request can succeed with this webhook. A message of a front server
+/// during maintenance is temporary.
 fn is_permanent(rejection: Rejection) -> bool {
     match rejection {
         Rejection::Credentials

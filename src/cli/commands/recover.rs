@@ -11,7 +11,7 @@ use crate::cli::use_cases::{CliObserver, use_case_error};
 use crate::cli::{exit, run_report};
 use crate::report::RunText;
 
-/// Finds the run, asks the portal what became of it, and closes its journal.
+/// Finds the run, asks the portal for its outcomes, and closes its journal.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,

@@ -1,4 +1,4 @@
-//! `recard restore`: puts back what a run removed.
+//! `recard restore`: restores the layouts that a run removed.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use crate::engine::NewerLayouts;
 use crate::model::{CardKey, LeadCustomerType, PortalId, RunId, UserId};
 use crate::report::{HeldTarget, Purpose, ReportedRun, RestoreText, Subject, visible};
 
-/// An error lists so many people of a run.
+/// Number of people of a run that an error lists.
 const MAX_LISTED: usize = 20;
 
-/// Plans the restore, shows it, asks, and carries it out.
+/// Plans the restore, shows it, asks, and executes it.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,

@@ -1,4 +1,4 @@
-//! `recard schema`: the schemas of what people write and of what programs read.
+//! `recard schema`: the schemas of manifests and of machine output.
 
 use crate::cli::args::SchemaOf;
 use crate::cli::error::CliError;

@@ -1,4 +1,4 @@
-//! `recard show`: one run, or what a plan file says. Reads the store alone.
+//! `recard show`: one run, or the content of a plan file. Reads the store alone.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(
 ) -> Result<u8, CliError> {
     let outputs = Outputs::open(ui, Purpose::Show, &arguments.output_args)?;
     let path = Path::new(&arguments.run);
-    // A pipe may hold a plan, and the name of a run has no separator.
+    // A pipe may hold a plan, and a run id has no separator.
     let is_path =
         arguments.run.contains(std::path::is_separator) || arguments.run.ends_with(".json");
     let shown = match is_path || (path.exists() && !path.is_dir()) {

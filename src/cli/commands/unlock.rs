@@ -1,8 +1,8 @@
-//! `recard unlock`: gives back a lock whose owner is dead, after a person has made sure of it.
+//! `recard unlock`: releases a lock whose owner is dead, after a person has made sure of it.
 //!
 //! On one host the command is not needed: the lock ends with its process, and the next run takes
-//! over. Where several hosts share a store, or after a restart of the machine, the life of the
-//! owner cannot be seen, and a person has to look.
+//! over. If several hosts share a store, or after a restart of the machine, the liveness of the
+//! owner is not visible, and a person has to check.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::ports::{Clock as _, StoreError};
 use crate::records::AuditEvent;
 use crate::store::LockState;
 
-/// Shows who holds the lock, asks, and gives it back.
+/// Shows the owner of the lock, asks, and releases it.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -44,8 +44,8 @@ pub(in crate::cli) async fn run(
     let answer = Question::new(ui, interrupt, arguments.auto_approve).ask(&question).await;
     answer.map_err(|declined| CliError::from(Error::Declined(declined)))?;
     store.unlock(&owner)?;
-    // The trail says who did it. Whoever takes the lock in this very moment is told by the error
-    // that somebody holds it.
+    // The audit log names the person. A process that takes the lock at this moment gets the error
+    // for a held lock.
     let taken_over = format!("{}; given back by hand", english(&owner));
     let owner = session::origin().lock_owner("unlock", SystemClock.now());
     let (mut locked, _) = store.lock(owner, Arc::new(SystemClock))?;

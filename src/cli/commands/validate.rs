@@ -1,4 +1,4 @@
-//! `recard validate`: are the manifests right, as far as can be told without a portal?
+//! `recard validate`: checks of manifests without a portal.
 
 use crate::cli::args::ValidateArgs;
 use crate::cli::error::CliError;
@@ -9,7 +9,7 @@ use crate::cli::sources;
 use crate::cli::ui::Ui;
 use crate::report::{Purpose, Subject, ValidationReport};
 
-/// Checks manifests and says how many there are.
+/// Checks manifests and prints their number.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     arguments: &ValidateArgs,

@@ -33,8 +33,8 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     }
 }
 
-/// Applies two hundred resets on a portal with faults, in requests of these sizes, and looks at
-/// every intent.
+/// Applies two hundred resets on a portal with faults, in requests of these sizes, and checks every
+/// intent.
 async fn two_hundred(
     sizes: &'static [usize],
     faults: &[(usize, PortalFault)],
@@ -95,8 +95,8 @@ async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
     assert!(failed && left == 200 - 63, "{left}");
 }
 
-/// A log that takes no intent without its backup, and counts how often backups are synced, of which
-/// one may fail.
+/// Log that refuses an intent without its backup, and counts the syncs of backups, of which one may
+/// fail.
 struct Watched {
     log: InMemoryLog,
     back_ups: usize,
@@ -146,7 +146,7 @@ async fn no_more_is_sent_than_is_settled_and_eight_requests() {
     let keys: Vec<CardKey> = (2..=401).map(simple).collect();
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
     let world = world(&rows);
-    // A breakdown takes a while to be looked into, and meanwhile the others are answered.
+    // The check of a breakdown takes time, and meanwhile the others are answered.
     world.lock().unwrap().faults.extend([(1, PortalFault::LostAfter), (9, PortalFault::LostAfter)]);
     let done = run(&world, &keys).await;
     let (mut open, mut most) = (BTreeSet::new(), 0);
@@ -226,7 +226,7 @@ async fn what_a_person_saves_once_more_needs_not_be_put_back() {
 #[tokio::test]
 async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup() {
     let world = world(&[(simple(2), "two")]);
-    // What the portal's filter does to a text.
+    // The portal's filter changes a text like this.
     let kept = || PortalFault::Keeps(layout("ne wer"));
     let faults =
         [(0, PortalFault::SavedBefore(simple(2), layout("newer"))), (1, kept()), (2, kept())];

@@ -1,7 +1,7 @@
 //! `recover` itself cut before or after any single step, after an apply or a restore that was cut
 //! before or after any single step.
 //!
-//! However often it dies, the next one comes to the end that an undisturbed one would have come to.
+//! After any number of crashes, the next recovery ends in the same state as an undisturbed one.
 
 use super::*;
 
@@ -10,16 +10,16 @@ use super::*;
 enum Cutting {
     /// An apply in mode `once`, which marks its targets.
     Apply,
-    /// A restore that puts a layout back, writes over a newer one, and removes a card.
+    /// A restore that stores a layout, overwrites a newer one, and removes a card.
     Restore,
 }
 
-/// A world with a run that died in it.
+/// World with a run that died in it.
 struct Dead {
     world: Arc<Mutex<World>>,
     portal: InMemoryPortal,
     log: InMemoryLog,
-    /// How often the fuse let a step through before it burnt; whether it burnt at all.
+    /// `true` if the fuse has burnt.
     burnt: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Restores that are cut before or after any single step of portal or store.
+//! Restores that crash before or after any single step of portal or store.
 //!
 //! Two restores are tried at every step number: one that puts back what an apply removed, over an
 //! empty card and over a newer layout, and the undoing of that restore, which removes a card as
@@ -8,19 +8,19 @@
 
 use super::*;
 
-/// The four cards of the story.
+/// The four cards of the scenario.
 const KEYS: [u64; 4] = [2, 3, 4, 5];
 
-/// Which restore is cut.
+/// Restore that is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Story {
-    /// That of an apply.
+    /// The restore of an apply.
     PutsBack,
-    /// That of a restore: it removes a card, and puts a newer layout back.
+    /// The restore of a restore: it removes a card, and stores a newer layout again.
     Undoes,
 }
 
-/// What comes after the cut.
+/// Step after the crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     RecoverFirst,
@@ -33,7 +33,7 @@ fn rows(of: &[(u64, &str)]) -> Rows {
     of.iter().map(|(id, name)| (simple(*id), layout(name))).collect()
 }
 
-/// A world, a disk that remembers its runs, and how many there were.
+/// World, a disk that remembers its runs, and the number of runs.
 struct Scene {
     world: Arc<Mutex<World>>,
     portal: InMemoryPortal,
@@ -51,7 +51,7 @@ impl Scene {
         self.runs
     }
 
-    /// What it takes to restore a run, as the command line plans it.
+    /// Returns the restore plan of a run, as the command line plans it.
     async fn plan_restore(&self, of: &InMemoryLog) -> RestorePlan {
         let records = of.records();
         let keys = restorable(&records).unwrap();
@@ -69,7 +69,7 @@ impl Scene {
         )
     }
 
-    /// Restores a run to its end. Nothing if there is nothing to put back.
+    /// Restores a run to its end. Returns `None` if there is nothing to restore.
     async fn restore(&mut self, of: &InMemoryLog) -> Option<(InMemoryLog, ApplyReport)> {
         let plan = self.plan_restore(of).await;
         plan.actions().next()?;
@@ -89,7 +89,7 @@ impl Scene {
     }
 }
 
-/// The world just before the restore that is cut, and the run that it restores.
+/// Returns the world just before the restore that is cut, and the run that it restores.
 async fn scene(story: Story) -> (Scene, InMemoryLog) {
     let world = world(&[
         (simple(2), "two"),
@@ -114,7 +114,7 @@ async fn scene(story: Story) -> (Scene, InMemoryLog) {
     }
 }
 
-/// Cuts one restore at one step and leads it to its end; whether the step was reached.
+/// Cuts one restore at one step and leads it to its end. Returns `true` if the step was reached.
 async fn survive(
     story: Story,
     way: Way,
@@ -151,12 +151,12 @@ async fn survive(
     )
     .await;
 
-    // The cable is mended.
+    // The connection works again.
     scene.world.lock().unwrap().faults.clear();
     let lost = faults.iter().any(|(_, fault)| matches!(fault, PortalFault::LostBefore));
 
-    // Every layout of before and after is on the portal or in a backup, at whatever moment the
-    // process died.
+    // Every layout from before and after is on the portal or in a backup, at any moment of the
+    // crash.
     let there = scene.rows();
     for (key, layout) in before.iter().chain(&wanted) {
         let kept = there.get(key) == Some(layout)
@@ -179,7 +179,7 @@ async fn survive(
                     Outcome::NotAttempted(_) => {
                         assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}")
                     }
-                    // Sent, and not seen to arrive: it may be on its way still.
+                    // Sent, and not seen to arrive: the request may still be in flight.
                     Outcome::Unknown(_) if lost => {
                         assert_eq!(now, before.get(&settled.key), "{settled:?}: {told}")
                     }
@@ -211,7 +211,7 @@ async fn survive(
         "a further restore has nothing to do: {told}"
     );
 
-    // Undone, the newest first, there is again what was there before.
+    // Undone, the newest first, the cards are as they were before.
     let mut runs: Vec<RunId> =
         survivor.disk().journals.keys().filter(|run| *run >= survivor.run()).cloned().collect();
     runs.reverse();

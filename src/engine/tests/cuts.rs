@@ -1,4 +1,4 @@
-//! Cuts: a process that dies before or after any single step of portal or store, for every step
+//! Crashes: a process that dies before or after any single step of portal or store, for every step
 //! number.
 
 use super::*;
@@ -22,8 +22,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
         apply(&mortal_portal, &mut mortal, approve(&made), &[], read_again(), &stop, &quiet).await;
     drop(mortal);
 
-    // Every layout that is gone from the portal has its backup, at whatever moment the process
-    // died.
+    // Every layout that is gone from the portal has its backup, at any moment of the crash.
     let mut saved: BTreeMap<CardKey, Layout> =
         rows.iter().map(|(key, name)| (*key, layout(name))).collect();
     for (key, layout) in &saved {
@@ -57,8 +56,8 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
         }
     }
 
-    // Restoring the run brings back what was there, and what was saved in between stays or comes
-    // back.
+    // A restore of the run brings the earlier layouts back, and layouts saved in between stay or
+    // come back.
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let run = survivor.run().clone();
     let plan =
@@ -76,7 +75,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
     }
     assert_eq!(world.lock().unwrap().rows, saved, "at step {steps} {cut:?}");
 
-    // And a further apply converges.
+    // A further apply converges.
     let again = run_again(&portal, &keys).await;
     assert!(again, "at step {steps} {cut:?}");
     fuse.is_burnt()

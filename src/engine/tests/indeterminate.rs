@@ -1,5 +1,5 @@
-//! Answers that leave a doubt, and stores that fail in the wrong moment: the report never says more
-//! than what is known, and whatever was removed can be put back.
+//! Indeterminate answers, and stores that fail at the wrong moment: the report never claims more
+//! than is known, and every removed layout can be restored.
 
 use super::*;
 
@@ -39,7 +39,7 @@ async fn what_was_saved_before_a_reset_is_kept_even_if_somebody_saves_again_behi
     let between = layout("between");
     assert_eq!(done.outcomes, [(simple(2), Outcome::NewerInBackup(between.digest().short()))]);
     assert_eq!(world.lock().unwrap().rows.get(&simple(2)), Some(&layout("last")));
-    // The newest one stays unless somebody wants the other back.
+    // The newest layout stays unless the caller overwrites it.
     let (portal, records) = (InMemoryPortal::new(&world), done.log.records());
     let snapshot = observe(&portal, &portal.identity(), &[simple(2)], &quiet).await.unwrap();
     let decision = |newer| {
@@ -89,7 +89,7 @@ async fn what_a_reset_removed_is_called_unseen_unless_a_read_has_shown_it() {
         assert_eq!(done.log.disk().ledger.iter().count(), 1, "it had its turn all the same");
         assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2)]);
     }
-    // Lost before it arrived, it is sent again, and that one is seen.
+    // A request that was lost before it arrived is repeated, and the repeat is seen.
     let world = world(&[(simple(2), "two")]);
     world.lock().unwrap().faults.insert(0, PortalFault::LostBefore);
     assert_eq!(run(&world, &[simple(2)]).await.outcomes, [(simple(2), Outcome::Reset)]);
@@ -124,7 +124,7 @@ async fn what_the_read_before_a_reset_has_shown_is_put_back_even_if_the_read_beh
     assert!(done.log.disk().backups.contains_key(&layout("newer").digest()));
 }
 
-/// A log whose disk has no room for one more layout.
+/// Log whose disk has no room for one more layout.
 struct Full {
     log: InMemoryLog,
     refused: Digest,

@@ -1,5 +1,5 @@
 //! Saves of people around a write, refusals of writes, and writes that are executed late: no layout
-//! is lost that could be seen, and no report is untrue.
+//! that could be read is lost, and no report is untrue.
 
 use super::*;
 
@@ -95,7 +95,7 @@ async fn compensation_after_a_stop_is_sent() {
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
     let mut log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let (handle, stop) = cancellation();
-    // The first note tells that the layout is stored again.
+    // The first notice says that the layout is stored again.
     let interrupt = |event: Event| {
         if matches!(event, Event::Notice(_)) {
             handle.cancel("interrupted");
@@ -143,7 +143,7 @@ async fn restore_refused_as_a_whole_is_read_back_before_it_is_reported() {
             let world = world(&[]);
             world.lock().unwrap().faults.insert(0, fault.clone());
             let (words, _) = restored(&world, alone).await;
-            // The read ahead of a single call shows what it overwrites.
+            // The read ahead of a single call shows the overwritten layout.
             let first = if alone && outcome == "restored-unseen" { "restored" } else { outcome };
             assert_eq!(words[0], first, "{fault:?} {alone}");
             assert_eq!(
@@ -162,7 +162,7 @@ async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
     let done = run(&world, &[simple(2), simple(3)]).await;
     assert_eq!(done.outcomes[0].1.as_str(), "refused");
     assert_eq!(restorable(&done.log.records()).unwrap(), [simple(2), simple(3)]);
-    // The portal was slow: the reset that it refused is executed all the same.
+    // A slow portal executes the reset in spite of its refusal.
     world.lock().unwrap().rows.remove(&simple(2));
     let portal = InMemoryPortal::new(&world);
     let snapshot =
@@ -177,7 +177,7 @@ async fn restore_of_a_run_looks_at_every_card_that_a_write_was_sent_for() {
 async fn late_reset_of_a_request_without_an_answer_takes_no_newer_layout_along() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     // The first read-back shows the newer layout, the second the common default; the reset is
-    // executed before the look at the end.
+    // executed before the last read-back.
     world.lock().unwrap().faults.insert(0, PortalFault::Late(3, simple(2), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
     let words: Vec<_> = done.outcomes.iter().map(|(_, outcome)| outcome.as_str()).collect();
@@ -209,7 +209,7 @@ async fn read_older_than_five_minutes_is_repeated_ahead_of_its_reset() {
 async fn restore_shorter_layout_that_a_person_saves_behind_the_set_stays_and_is_backed_up() {
     let two_fields = r#"[{"name":"old","title":"Title","type":"section","elements":[{"name":"TITLE"},{"name":"PHONE"}]}]"#;
     let wanted = Layout::from_json(two_fields).unwrap();
-    // The layout of the backup, less a field: only a person can have saved that.
+    // The layout of the backup without one field: only a person can have saved that.
     for fault in [
         PortalFault::SavedAfter(simple(2), layout("old")),
         PortalFault::SavedTwice(simple(2), layout("x"), layout("old")),
@@ -236,8 +236,8 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
     let world = world(&[(simple(2), "two")]);
     {
         let mut world = world.lock().unwrap();
-        // The first read-back shows the newer layout, the second the common default, and the look
-        // at the end is refused.
+        // The first read-back shows the newer layout, the second the common default, and the last
+        // read-back is refused.
         world.faults.insert(0, PortalFault::Late(3, simple(2), layout("newer")));
         world.dies_after_reads = Some(3);
     }
@@ -259,7 +259,7 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
 #[tokio::test]
 async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for() {
     let world = world(&[(simple(2), "two")]);
-    // The first reset is executed just before the look at the end, after the layout was stored
+    // The first reset is executed just before the last read-back, after the layout was stored
     // again.
     let faults = [
         (0, PortalFault::Late(4, simple(2), layout("two"))),

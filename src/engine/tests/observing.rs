@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// A release that answers every read with the caller's card, which the caller saves after the first
+/// Release that answers every read with the caller's card, which the caller saves after the first
 /// cards were read.
 struct SavingCaller {
     id: PortalId,

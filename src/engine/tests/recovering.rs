@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A run of user 1 that was cut in the reset of some cards that read "two".
+/// Returns a run of user 1 that was cut in the reset of some cards that read "two".
 fn cut_in_reset(keys: &[CardKey]) -> InMemoryLog {
     let digest = Some(layout("two").digest());
     let planned =
@@ -38,7 +38,7 @@ async fn a_recovery_does_not_believe_a_portal_that_answers_with_the_callers_card
         matches!(&other.outcome, Outcome::Unknown(text) if text.contains("the caller's own")),
         "{other:?}"
     );
-    // And if the caller's card is gone, nothing proves anything about the others.
+    // If the caller's card is gone, there is no evidence about the others.
     world.lock().unwrap().rows.remove(&simple(1));
     let log = cut_in_reset(&[simple(1), simple(2)]);
     let recovered = recover(
@@ -62,8 +62,8 @@ async fn a_recovery_does_not_believe_a_portal_that_answers_with_the_callers_card
 
 #[tokio::test]
 async fn a_layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stored_it() {
-    // The run died before its `set` left, and the person has saved the very same once more; or it
-    // died behind the `set`.
+    // The run died before its `set` left, and the person has saved the same layout once more; or it
+    // died after the `set`.
     let world = world(&[(simple(1), "own"), (simple(3), "newer")]);
     let portal = InMemoryPortal::new(&world);
     let mut log = cut_in_reset(&[simple(3)]);
@@ -124,7 +124,7 @@ async fn a_recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_
         assert_eq!(log.records(), before);
         assert_eq!(world.lock().unwrap().writes, 0);
     }
-    // What every administrator sees alike needs nobody in particular.
+    // A card that every administrator reads alike needs no particular caller.
     let log = cut_in_reset(&[simple(2), simple(3)]);
     let recovered = recover(
         &portal,

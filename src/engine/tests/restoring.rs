@@ -1,4 +1,4 @@
-//! Restore: puts back what was removed, and nothing over what is newer.
+//! Restore: brings removed layouts back, and overwrites nothing newer.
 
 use super::*;
 
@@ -29,8 +29,7 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let second = log.run().clone();
-    // What the restore itself has left is no newer layout, and nobody has to be told twice to take
-    // it back.
+    // The restore's own layout does not count as newer, and its undo needs no further permission.
     let undo =
         plan_restore(&second, &log.records(), &archive, &snapshot, NewerLayouts::Keep).unwrap();
     let mut log = InMemoryLog::open(&disk, 4, RunPurpose::Restore(second), undo.planned_cards());
@@ -46,7 +45,7 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     let portal = InMemoryPortal::new(&world);
     let done = run(&world, &keys).await;
-    // One is restored over a layout of its own, the others to where nothing is.
+    // One is restored over another layout, the others over empty cards.
     world.lock().unwrap().rows.insert(simple(4), layout("older"));
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
     let first = done.log.run().clone();
@@ -107,7 +106,7 @@ async fn a_restore_names_what_the_portal_did_not_keep() {
 async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
     let keys: Vec<CardKey> = (2..=31).map(simple).collect();
     let world = world(&[]);
-    // Somebody saves the last card while the first one is written.
+    // A person saves the last card while the first one is written.
     world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(31), layout("newer")));
     let plan = restore_plan(keys.iter().copied().map(gone).collect());
     let mut log = restore_log(&plan);
@@ -227,7 +226,7 @@ async fn a_restore_tells_of_which_request_the_answer_was_lost() {
 async fn a_restore_tells_of_which_reset_the_answer_says_nothing() {
     let left_out = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading \
                     it back";
-    // The read behind a reset tells what became of it, whatever the portal says of the reset.
+    // The read behind a reset decides its outcome, whatever the portal's answer to the reset.
     for (fault, wanted) in [
         (PortalFault::LeavesOut(simple(2)), vec![left_out]),
         (PortalFault::BreaksDown(simple(2)), vec![]),

@@ -1,5 +1,5 @@
-//! Journals that lost lines: a target without an intent in a whole line may have been written to,
-//! and only the portal tells.
+//! Journals that lost lines: a target without an intent in an undamaged line may have been written
+//! to, and only the portal tells.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn settled(id: u64, outcome: Outcome) -> JournalRecord {
     JournalRecord::Completed { target: simple(id), outcome }
 }
 
-/// The head of a run, and a log that has nothing but it.
+/// Returns the header of a run, and a log that holds only the header.
 fn head(purpose: RunPurpose, targets: Vec<PlannedCard>) -> (RunHeader, InMemoryLog) {
     let log = InMemoryLog::open(&Arc::default(), 1, purpose, targets);
     let [JournalRecord::Opened(header)] = &log.records()[..] else { panic!("no head") };
@@ -35,7 +35,7 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
     let kept = ["two", "three"];
     for (lost, added, doubtful) in [
         (JournalLoss::Lines, vec![3, 4], vec![3, 4]),
-        // A request with this backup was prepared, and never one with a backup that is not there.
+        // A request with this backup was prepared, and never one with a missing backup.
         (JournalLoss::TornLine, vec![3], vec![]),
         (JournalLoss::Nothing, vec![3], vec![]),
     ] {
@@ -48,7 +48,8 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
         assert_eq!(mended.added[&simple(3)], intent(3, "three"));
         assert_eq!((mended.unnamed_backups, mended.records.len()), (0, 3 + added.len()));
     }
-    // A layout that many have is prepared once for all of them; without a loss that tells nothing.
+    // A layout that many people have is prepared once for all of them; without a loss that proves
+    // nothing.
     let same = [planned(2, "two"), planned(3, "two")].to_vec();
     let (header, log) = head(RunPurpose::Apply, same);
     let mended = mend(header.clone(), &salvaged(&records, JournalLoss::Nothing, &["two"]), &log);
@@ -60,7 +61,7 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
             .added
             .is_empty()
     );
-    // What lies there and nobody names is counted.
+    // Backups that no record names are counted.
     let mended = mend(header, &salvaged(&records, JournalLoss::Lines, &["two", "newer"]), &log);
     assert_eq!(mended.unnamed_backups, 1);
 }
@@ -95,7 +96,7 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
 async fn a_recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
     let (header, log) =
         head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
-    // One is gone, one is as before, one was arranged anew.
+    // One card is gone, one is unchanged, one was customized again.
     let world = world(&[(simple(3), "three"), (simple(4), "newer")]);
     let portal = InMemoryPortal::new(&world);
     let mended = mend(header, &salvaged(&[], JournalLoss::Lines, &["two", "three", "four"]), &log);
@@ -106,7 +107,7 @@ async fn a_recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_a
             .unwrap();
     let words: Vec<_> = report.targets.iter().map(|settled| settled.outcome.as_str()).collect();
     assert_eq!(words, ["reset-unseen", "unknown", "unknown"]);
-    // From now on the journal tells it by itself.
+    // From now on the journal alone tells it.
     assert_eq!(restorable(&log.records()).unwrap(), [2, 3, 4].map(simple));
     assert_eq!(world.lock().unwrap().writes, 0);
 }
@@ -133,7 +134,7 @@ async fn a_run_record_is_believed_where_nothing_else_tells_and_not_against_an_ol
             ReadTrust::NotTrusted
         );
         world.lock().unwrap().legacy = false;
-        // On a release that tells people apart the same reads prove it.
+        // On a release that tells people apart the same reads are evidence.
         let differing = observe(&portal, &old, &keys, &quiet).await.unwrap().trust;
         assert_eq!(differing, ReadTrust::Trusted(TrustEvidence::DifferingRead));
         world.lock().unwrap().rows.clear();

@@ -1,4 +1,4 @@
-//! The guards, on measures of one manifest and of several.
+//! Tests of the guards with one manifest and with several.
 
 use super::*;
 use crate::plan::Advice;
@@ -201,7 +201,7 @@ fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_ack
         one.acknowledgement().unwrap(),
         "# manifest support\nguards:\n  maxUsers: 25\n  acknowledge: { users: 20 }"
     );
-    // A limit that is stated counts even if its manifest hits nobody; the usual one of such a
+    // A stated limit counts even if its manifest affects no one; the built-in limit of such a
     // manifest does not.
     let third = |limits: ManifestLimits| {
         limits_of(&[("sales", wide(100)), ("support", wide(100)), ("common", limits)])
@@ -254,7 +254,7 @@ fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
     assert_eq!(refused.advice(), [Advice::Flag { limit: 5, people: 6 }]);
     assert!(refused.advice()[0].to_string().contains("--max-users 6"));
     assert_eq!(refused.acknowledgement(), None);
-    // It only lowers.
+    // The flag only lowers.
     let high = GuardLimits { max_users: Some(50), ..GuardLimits::default() };
     assert_eq!(messages(&report(impact(26, 10_000), &high)).len(), 1);
 }

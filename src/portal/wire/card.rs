@@ -1,13 +1,13 @@
-//! The results of the methods for cards, and the body of the one that stores.
+//! Results of the methods for cards, and the body of `set`.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::model::{CardKey, CardScope, Layout, LayoutError};
 
-/// Reads the result of `get`: `null` is "no row", and anything else, `false` and objects included,
-/// is a layout, kept byte for byte. What is JSON for the portal and not for this program (nested
-/// too deeply, for example) is an error, and never "no row".
+/// Parses the result of `get`: `null` is "no row", and anything else, `false` and objects included,
+/// is a layout, kept byte for byte. A text that is JSON for the portal and not for this program
+/// (nested too deeply, for example) is an error, and never "no row".
 pub fn layout(result: &RawValue) -> Result<Option<Layout>, LayoutError> {
     match Layout::from_json(result.get()) {
         Ok(layout) => Ok(Some(layout)),
@@ -16,13 +16,13 @@ pub fn layout(result: &RawValue) -> Result<Option<Layout>, LayoutError> {
     }
 }
 
-/// Whether the result of `reset` or `set` is the `true` that the portal gives when it is done.
+/// Returns `true` if the result of `reset` or `set` is the portal's `true`.
 pub fn is_done(result: &RawValue) -> bool {
     result.get() == "true"
 }
 
-/// The body of a `set`, with the layout byte for byte as it was read. None if the layout's text is
-/// not JSON, which a [`Layout`] cannot be.
+/// Returns the body of a `set`, with the layout byte for byte as it was read. `None` if the
+/// layout's text is not JSON, which is impossible for a [`Layout`].
 pub fn set_body(key: CardKey, layout: &Layout) -> Option<Vec<u8>> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

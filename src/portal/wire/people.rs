@@ -7,30 +7,29 @@ use serde_json::value::RawValue;
 
 use crate::model::{Department, DepartmentId, Person, PersonName, UserId};
 
-/// The caller, as `profile` tells.
+/// Caller, from `profile`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// The id.
     pub user: UserId,
     /// First and last name.
     pub name: PersonName,
-    /// Whether they administer the portal.
+    /// `true` if the caller administers the portal.
     pub portal_admin: bool,
-    /// Whether the profile has the field `TIME_ZONE_OFFSET`, which releases from 25.550 on leave
-    /// out.
+    /// The presence of the field `TIME_ZONE_OFFSET`, which releases from 25.550 on leave out.
     pub time_zone_offset: TimeZoneOffset,
 }
 
-/// Whether a profile has the field `TIME_ZONE_OFFSET`.
+/// Presence of the field `TIME_ZONE_OFFSET` in a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeZoneOffset {
-    /// It has.
+    /// The profile has the field.
     Present,
-    /// It has not.
+    /// The profile lacks the field.
     Absent,
 }
 
-/// Reads the result of `profile`. None if it is no profile.
+/// Parses the result of `profile`. Returns `None` if it is not a profile.
 pub fn profile(result: &RawValue) -> Option<Profile> {
     let fields = object(result)?;
     Some(Profile {
@@ -44,25 +43,25 @@ pub fn profile(result: &RawValue) -> Option<Profile> {
     })
 }
 
-/// Reads the result of `user.get`. None if any entry is no person: a list with holes must not pass
-/// for a whole one.
+/// Parses the result of `user.get`. Returns `None` if any entry is not a person: a list with gaps
+/// must not pass for a complete one.
 pub fn people(result: &RawValue) -> Option<Vec<Person>> {
     php_json::list(result)?.into_iter().map(person).collect()
 }
 
-/// Whether a portal sends the selected fields of people alone. Releases up to 24.200 ignore
-/// `select` and send all fields.
+/// Obedience of a portal to `select` for people. Releases up to 24.200 ignore it and send all
+/// fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// Every person has selected fields alone.
     Obeyed,
     /// A person has a field that was not selected.
     Ignored,
-    /// There is no person to tell.
+    /// There is no person in the answer.
     Unknown,
 }
 
-/// Returns whether the result of a `user.get` obeys its `select`.
+/// Returns the obedience of a `user.get` to its `select`.
 pub fn select(result: &RawValue, selected: &[&str]) -> Select {
     let people = php_json::list(result).unwrap_or_default();
     let is_selected = |name: &String| selected.iter().any(|field| field.eq_ignore_ascii_case(name));
@@ -75,7 +74,7 @@ pub fn select(result: &RawValue, selected: &[&str]) -> Select {
     }
 }
 
-/// Reads the result of `department.get`. None if any entry is no department.
+/// Parses the result of `department.get`. Returns `None` if any entry is not a department.
 pub fn departments(result: &RawValue) -> Option<Vec<Department>> {
     php_json::list(result)?.into_iter().map(department).collect()
 }
@@ -121,8 +120,8 @@ fn user_id(fields: &BTreeMap<String, &RawValue>) -> Option<UserId> {
     UserId::new(php_json::number(fields.get("ID").copied())?).ok()
 }
 
-/// Reads a department where none may stand. None if anything else stands there: a tree that was
-/// misread has a hole that nothing shows.
+/// Parses an optional department. Returns `None` if the value is invalid: a misread tree has an
+/// invisible gap.
 fn department_if_any(value: &RawValue) -> Option<Option<DepartmentId>> {
     match value.get().trim_matches('"') {
         "" | "0" | "null" | "false" => Some(None),
@@ -139,7 +138,7 @@ fn name(fields: &BTreeMap<String, &RawValue>) -> PersonName {
     PersonName::new(&part("NAME"), &part("LAST_NAME"))
 }
 
-/// The portal's ways to say yes.
+/// Returns `true` for the portal's forms of yes.
 fn is_true(value: Option<&RawValue>) -> bool {
     value.is_some_and(|value| matches!(value.get(), "true" | "1" | "\"1\"" | "\"Y\"" | "\"true\""))
 }

@@ -1,13 +1,13 @@
-//! The plan file: what was reviewed, and may be carried out once.
+//! Plan file: a reviewed plan that may be executed once.
 //!
-//! It is bound to a portal, to the caller whose webhook made it, to the intent of the manifests and
-//! to the digest of every layout that it removes, and it expires. It holds no secret and no card
-//! content, so it may be an artifact of a pipeline.
+//! It is bound to a portal, to its caller, to the meaning of the manifests and to the digest of
+//! every layout that it removes, and it expires. It holds no secret and no card content, so it may
+//! be an artifact of a pipeline.
 //!
-//! The file is canonical JSON (RFC 8785) with a seal: the SHA-256 sum of everything else in it. The
-//! seal finds an edited file; it is no signature, and does not find a file that somebody sealed
-//! anew. The plan's id is the digest of what it says, without format, id and seal: laid out anew it
-//! is the same plan, and was used all the same.
+//! The file is canonical JSON (RFC 8785) with a seal: the SHA-256 sum of all other fields in it.
+//! The seal detects an edited file; it is not a signature, and does not detect a file that was
+//! sealed anew. The plan's id is the digest of its content, without format, id and seal: a
+//! reformatted file is the same plan, and counts as used.
 
 mod v1;
 mod violation;
@@ -31,18 +31,18 @@ use v1::CountsV1;
 /// Version 2 names the kind in targets.
 const FORMAT: RecordFormat = RecordFormat { name: "plan-file", version: 2 };
 
-/// Two machines whose clocks differ by more than this have no clocks that are kept.
+/// Tolerated difference of two machines' clocks.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// No plan is made to be used for longer.
+/// Maximum lifetime of a plan.
 pub const MAX_PLAN_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 
-/// A plan file, read or to be written.
+/// Plan file, read or to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFile {
-    /// Its id: the digest of the content.
+    /// The id: the digest of the content.
     pub id: Digest,
-    /// What it says.
+    /// The content.
     pub content: PlanFileContent,
 }
 
@@ -57,42 +57,42 @@ pub struct PlanFileContent {
     /// What would have stood against the plan, had a manifest not acknowledged it.
     #[serde(with = "stored::list")]
     pub acknowledged: Vec<Violation>,
-    /// What stood against the plan when it was made.
+    /// The violations that blocked the plan when it was made.
     #[serde(rename = "breaches", with = "stored::list")]
     pub violations: Vec<Violation>,
-    /// The owner of the webhook that it was made with.
+    /// The caller.
     pub caller: UserId,
-    /// The owner's name, for people to read; may be empty.
+    /// The caller's name, for display; may be empty.
     pub caller_name: String,
     /// The commit of the manifests, if it is known.
     pub commit: Option<String>,
-    /// How many targets were decided how; `reset` is the number of `targets`.
+    /// The number of targets by decision; `reset` is the number of `targets`.
     #[serde(with = "CountsV1")]
     pub counts: PlanCounts,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// From when on it is refused.
+    /// The time from which it is refused.
     pub expires: Timestamp,
-    /// The limits of the manifests. They are measured again when the plan is carried out.
+    /// The limits of the manifests. They are measured again at apply.
     #[serde(with = "stored")]
     pub limits: GuardLimits,
-    /// The digest of the manifests' intent.
+    /// The digest of the manifests' meaning.
     pub manifest: Digest,
     /// The manifests.
     pub manifests: Vec<PlanManifest>,
-    /// What is at its default already and has mode `once`: nothing is sent for it, it is only
-    /// remembered. Sorted by key, and none of them stands in `targets`.
+    /// The cards at their default with mode `once`: no request is sent for them, they are only
+    /// marked in the ledger. Sorted by key, and none of them stands in `targets`.
     pub marks: Vec<PlanFileMark>,
-    /// The portal that it is for.
+    /// The portal.
     pub portal: PortalId,
     /// The people whom each manifest selects, sorted, by the name of the manifest.
     #[serde(with = "stored")]
     pub selected: BTreeMap<Arc<str>, Vec<UserId>>,
-    /// What is to be reset, sorted by key, each key once.
+    /// The cards to be reset, sorted by key, each key once.
     pub targets: Vec<PlanFileTarget>,
 }
 
-/// One manifest of a plan.
+/// Manifest of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanManifest {
@@ -104,22 +104,22 @@ pub struct PlanManifest {
     pub reason: String,
 }
 
-/// One reset of a plan.
+/// Reset of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFileTarget {
     /// The names of the other manifests that select it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub also: BTreeSet<Arc<str>>,
-    /// What the reset removes.
+    /// The content that the reset removes.
     #[serde(rename = "decision")]
     pub removal: PlannedRemoval,
-    /// The generation that the reset is for, in mode `once`.
+    /// The once key of the reset, in mode `once`.
     pub generation: Option<Generation>,
-    /// The name of the person, for people to read; empty for common cards and nameless people.
+    /// The name of the person, for display; empty for common cards and nameless people.
     #[serde(with = "v1::name")]
     pub name: PersonName,
-    /// Where in the manifests it comes from, for people to read.
+    /// The origin in the manifests, for display.
     #[serde(with = "stored")]
     pub origin: Origin,
     /// The card.
@@ -127,13 +127,13 @@ pub struct PlanFileTarget {
     pub key: CardKey,
 }
 
-/// One target that is only remembered.
+/// Target that is only marked in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFileMark {
-    /// The generation.
+    /// The once key.
     pub generation: Generation,
-    /// Where in the manifests it comes from, for people to read.
+    /// The origin in the manifests, for display.
     #[serde(with = "stored")]
     pub origin: Origin,
     /// The card.
@@ -141,13 +141,13 @@ pub struct PlanFileMark {
     pub key: CardKey,
 }
 
-/// What a planned reset removes.
+/// Content that a planned reset removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PlannedRemoval {
     /// The layout with this digest, and no other.
     #[serde(rename = "reset")]
     Layout(Digest),
-    /// Nobody knows: a blind reset.
+    /// Unknown content: a blind reset.
     #[serde(rename = "reset-blind")]
     Unread,
 }
@@ -170,13 +170,13 @@ struct UnsealedPlanFile {
     plan: Value,
 }
 
-/// Why bytes are no plan file that can be used.
+/// Error: bytes are not a usable plan file.
 #[derive(Debug, Error)]
 pub enum PlanFileError {
-    /// Not JSON: cut off, empty or another kind of file.
+    /// The bytes are not JSON: truncated, empty or another kind of file.
     #[error("{}", tr!("this is not a plan file: it is not JSON"))]
     NotJson(#[source] serde_json::Error),
-    /// JSON, but something else.
+    /// The JSON is not a plan file.
     #[error("{}", tr!("this is not a plan file: its field `format` does not say recard.plan-file"))]
     NotAPlanFile,
     /// A newer recard wrote it.
@@ -187,10 +187,10 @@ pub enum PlanFileError {
         /// The newest version that this program reads.
         known: u32,
     },
-    /// It was changed after it was written.
+    /// The file was changed after it was written.
     #[error("{}", tr!("the plan file was changed after it was written: its content does not fit its seal"))]
     Tampered,
-    /// Its seal fits, but what it says makes no sense.
+    /// The seal fits, but the content is invalid.
     #[error("{}", tr!("the plan file makes no sense: {what}", what = .0))]
     Invalid(String),
 }
@@ -200,8 +200,8 @@ impl PlanFile {
     ///
     /// # Errors
     ///
-    /// If the content contradicts itself: targets that are not sorted, a count that is wrong, an
-    /// end before the beginning.
+    /// If the content contradicts itself: unsorted targets, a wrong count, an end before the
+    /// beginning.
     pub fn new(content: PlanFileContent) -> Result<Self, FormatError> {
         let content = content.masked()?;
         content.check()?;
@@ -214,19 +214,18 @@ impl PlanFile {
     ///
     /// # Errors
     ///
-    /// If JSON cannot hold it; nothing that recard keeps is such a value.
+    /// If JSON cannot hold it; values of recard always fit.
     pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let Self { id, content: plan } = self;
         seal_sorted(|seal| SealedPlanFile { format: FORMAT.text(), id: *id, plan, seal })
     }
 
-    /// Reads a file. Whether it is for this portal and caller, expired or used, is for the caller
-    /// to find out.
+    /// Decodes a file. The caller checks portal, caller, expiry and use.
     ///
     /// # Errors
     ///
-    /// If it is no sealed plan file, of a newer version, changed since it was written, or says what
-    /// no plan says.
+    /// If it is not a sealed plan file, of a newer version, changed since it was written, or has
+    /// invalid content.
     pub fn parse(bytes: &[u8]) -> Result<Self, PlanFileError> {
         let UnsealedPlanFile { id, plan } = unseal(FORMAT, bytes)?;
         // The id is of the text that stands there: earlier versions wrote targets in another form.
@@ -241,7 +240,8 @@ impl PlanFile {
 }
 
 impl PlanFileContent {
-    /// The content with its known secrets covered: the id must be that of what is written.
+    /// Returns the content with its known secrets covered: the id must be that of the written
+    /// content.
     fn masked(self) -> Result<Self, FormatError> {
         let json = serde_json::to_vec(&self).map_err(FormatError::not_writable)?;
         match masked(&json) {
@@ -250,23 +250,24 @@ impl PlanFileContent {
         }
     }
 
-    /// Whether the plan is too old to be carried out.
+    /// Returns `true` if the plan is too old to be executed.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires
     }
 
-    /// Whether the plan comes from a clock that is ahead of ours by more than clocks differ.
+    /// Returns `true` if the plan comes from a clock that is ahead by more than the tolerated
+    /// difference.
     pub fn is_from_the_future(&self, now: Timestamp) -> bool {
         self.created > now.saturating_add(MAX_CLOCK_SKEW).unwrap_or(now)
     }
 
-    /// Returns `true` if the plan may be used for longer than any plan is made for.
+    /// Returns `true` if the plan's lifetime exceeds the maximum.
     pub fn lasts_too_long(&self) -> bool {
         self.expires.duration_since(self.created) > MAX_PLAN_AGE
     }
 
-    /// The layout of a target that may be removed; nothing for a blind reset, and for what is no
-    /// target.
+    /// Returns the layout of a target that may be removed; `None` for a blind reset and for a card
+    /// that is not a target.
     pub fn digest_of(&self, key: CardKey) -> Option<Digest> {
         let index = self.targets.binary_search_by_key(&key, |target| target.key).ok()?;
         match self.targets.get(index)?.removal {
@@ -275,7 +276,7 @@ impl PlanFileContent {
         }
     }
 
-    /// What a reader may rely on without looking.
+    /// Checks the invariants that a reader relies on.
     fn check(&self) -> Result<(), FormatError> {
         let target_keys: Vec<CardKey> = self.targets.iter().map(|target| target.key).collect();
         let mark_keys: Vec<CardKey> = self.marks.iter().map(|mark| mark.key).collect();
@@ -299,8 +300,7 @@ impl PlanFileContent {
     }
 }
 
-/// The targets of a plan that stand in its file: those to be reset, and those that are only
-/// remembered.
+/// Returns the targets of a plan for its file: those to be reset, and those that are only marked.
 pub fn plan_file_targets(plan: &Plan) -> (Vec<PlanFileTarget>, Vec<PlanFileMark>) {
     let (mut targets, mut marks) = (Vec::new(), Vec::new());
     for PlannedTarget { key, decision, generation, once: _, origin } in &plan.targets {
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn a_plan_file_cut_anywhere_is_no_plan_file() {
         let bytes = bytes();
-        // Without its last line end it is still whole.
+        // Without its last line end the file is still complete.
         for cut in 0..bytes.len() - 1 {
             assert!(PlanFile::parse(&bytes[..cut]).is_err(), "cut at {cut}");
         }

@@ -58,7 +58,7 @@ pub(in crate::records) struct LimitsV1 {
     max_users_of_run: Option<u32>,
 }
 
-/// The limits of one manifest, those that it does not state included.
+/// Limits of one manifest, including those that it does not state.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManifestLimitsV1 {
@@ -224,7 +224,7 @@ impl ManifestLimitsV1 {
             acknowledged_people: acknowledged_people.into_iter().collect(),
             protected: protected.into_iter().collect(),
         };
-        // A limit that is not stated is the usual one, whatever the file says.
+        // A limit that is not stated is the built-in one, whatever the file says.
         if limits.people() != max_users || limits.percent() != max_percent_of_users {
             return Err(FormatError::invalid("it names a limit that no manifest states"));
         }

@@ -1,4 +1,4 @@
-//! The breaches of guards, as they stand in a plan file.
+//! Violations of guards in a plan file.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::plan::{LimitSource, SpecialPerson, Violation, ViolationKind};
 use crate::records::FormatError;
 use crate::records::stored::Stored;
 
-/// A breach. Its fields stand in the order of their names; those that its kind has not are left
-/// out.
+/// Violation. Its fields stand in the order of their names; those that its kind does not have are
+/// left out.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::records) struct ViolationV1 {

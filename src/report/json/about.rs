@@ -1,36 +1,36 @@
-//! What a run of the store was about, as JSON: part of its report.
+//! Header of a run as JSON: part of its report.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ports::{RunHeader, RunPurpose};
 
-/// What a run was about.
+/// Header of a run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AboutJson {
     /// `apply` or `restore`.
     purpose: &'static str,
-    /// The run whose removals were put back; only of a restore.
+    /// The restored run; only of a restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     restores: Option<String>,
-    /// How many targets were planned; of a run that came to its end the totals add up to it.
+    /// The number of planned targets; the totals of a finished run add up to it.
     planned: u32,
-    /// The owner of the webhook.
+    /// The caller.
     caller: u32,
-    /// Who started it, as the environment told; may be empty.
+    /// The person or pipeline that started it, from the environment; may be empty.
     actor: String,
     /// The commit of the manifests, if it was known.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
-    /// The digest of what the manifests mean.
+    /// The digest of the manifests' meaning.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifests_digest: Option<String>,
     /// The manifests.
     manifests: Vec<RunManifestJson>,
 }
 
-/// A document of a manifest.
+/// Document of a manifest.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct RunManifestJson {
@@ -41,7 +41,7 @@ struct RunManifestJson {
 }
 
 impl AboutJson {
-    /// The header of a run.
+    /// Converts the header of a run.
     pub(super) fn new(header: &RunHeader) -> Self {
         let RunHeader {
             purpose,

@@ -1,4 +1,4 @@
-//! What drifted, as JSON: part of the plan that `drift` shows.
+//! Drift as JSON: part of the plan that `drift` shows.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,35 @@ use serde::Serialize;
 
 use crate::plan::{Drift, DriftKind, DriftedCard};
 
-/// What drifted.
+/// Drift.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DriftJson {
-    /// Names what drifted, the same for the same drift whenever it is looked at; absent if nothing
-    /// did.
+    /// The fingerprint of the drift, the same for the same drift at any time; absent without drift.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
-    /// How many cards are of each kind: `customized`, `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, and `customized-again`, which is no drift but worth knowing. Kinds without a
+    /// The number of cards by kind: `customised`, `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, and `customised-again`, which is a notice and not drift. Kinds without a
     /// card are left out.
     counts: BTreeMap<&'static str, u32>,
     /// The cards, sorted.
     cards: Vec<DriftedCardJson>,
-    /// People and departments that the manifests name and the portal no longer has.
+    /// People and departments in the manifests that the portal no longer has.
     gone: Vec<String>,
 }
 
-/// A card that drifted.
+/// Card that drifted.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct DriftedCardJson {
     /// The target.
     target: String,
-    /// How it drifted.
+    /// The kind of drift.
     kind: &'static str,
 }
 
 impl DriftJson {
-    /// What drifted.
+    /// Converts drift.
     pub(super) fn new(drift: &Drift) -> Self {
         let counts = DriftKind::ALL.into_iter().map(|kind| (kind.as_str(), drift.count(kind)));
         let card = |card: &DriftedCard| DriftedCardJson {

@@ -1,4 +1,4 @@
-//! Why a command failed, as JSON.
+//! Failure of a command, as JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,25 +6,25 @@ use serde::Serialize;
 use super::generator;
 use crate::report::{FailureReport, Purpose};
 
-/// Why a command failed before it had anything else to tell, as JSON.
+/// Failure of a command before it had another result, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard failure")]
 pub struct FailureJson {
     /// Always `recard.failure/v1`.
     format: &'static str,
-    /// What the command was for.
+    /// The purpose of the command.
     purpose: &'static str,
     /// The exit code.
     exit_code: u8,
-    /// What happened; the first text is the outermost, each next one its cause.
+    /// The chain of causes; the first text is the outermost.
     messages: Vec<String>,
-    /// What may help.
+    /// The remedies.
     hints: Vec<String>,
 }
 
 impl FailureJson {
-    /// Why a command failed.
+    /// Converts a failure.
     pub fn new(failed: &FailureReport<'_>, purpose: Purpose) -> Self {
         Self {
             format: "recard.failure/v1",
@@ -36,7 +36,7 @@ impl FailureJson {
     }
 }
 
-/// The JSON Schema of [`FailureJson`].
+/// Returns the JSON Schema of [`FailureJson`].
 pub fn failure_schema() -> schemars::Schema {
     generator().into_root_schema_for::<FailureJson>()
 }

@@ -1,7 +1,7 @@
 //! Plans and reports as JSON, for programs.
 //!
-//! Versioned by the field `format`. Within a version fields are only ever added, words never change
-//! their meaning, and a reader must ignore fields that it does not know.
+//! The field `format` has the version. Within a version fields are only added, words keep their
+//! meaning, and a reader must ignore unknown fields.
 
 mod about;
 mod drift;
@@ -31,7 +31,7 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
     }
 }
 
-/// How the schemas of machine output are made.
+/// Returns the generator of the schemas of machine output.
 pub(super) fn generator() -> schemars::SchemaGenerator {
     schemars::generate::SchemaSettings::draft07().for_serialize().into_generator()
 }

@@ -1,4 +1,4 @@
-//! The plan as JSON.
+//! Plan as JSON.
 
 use std::collections::BTreeMap;
 
@@ -12,46 +12,46 @@ use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::{GuardReport, OnceState, Plan, Violation};
 use crate::report::{DiffDetail, PlanReport, Purpose};
 
-/// A plan as JSON. The content that is lost stands in it only if it was asked for.
+/// Plan as JSON. The lost layouts stand in it only on request.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard plan")]
 pub struct PlanJson {
     /// Always `recard.plan/v1`.
     format: &'static str,
-    /// What the command was for: `plan`, `apply` or `drift`.
+    /// The purpose of the command: `plan`, `apply` or `drift`.
     purpose: &'static str,
     /// The portal.
     portal: String,
-    /// Whether the portal is an emulator.
+    /// `true` if the portal is an emulator.
     emulator: bool,
-    /// Who made the plan.
+    /// The caller.
     caller: CallerJson,
-    /// Whether reads of other people's cards can be believed.
+    /// The trust in reads of other people's cards.
     reads_of_others: TrustJson,
-    /// The manifest documents that it was made from.
+    /// The manifest documents.
     manifests: Vec<ManifestJson>,
-    /// How many targets are decided how.
+    /// The number of targets by decision.
     counts: CountsJson,
-    /// How many cards of mode `once` stand how, for each generation: `not-yet-reset`,
-    /// `new-in-group`, `dismissed`, `out-of-reach`, `customized-again` and `done`, where nothing is
-    /// to be done. They add up to the targets of that generation; what no card is in is left out.
+    /// The number of cards of mode `once` by state, for each once key: `not-yet-reset`,
+    /// `new-in-group`, `dismissed`, `out-of-reach`, `customised-again` and `done`, which needs no
+    /// change. They add up to the targets of that key; states without a card are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     once: BTreeMap<String, BTreeMap<&'static str, u32>>,
     /// Every target with its decision, sorted.
     targets: Vec<TargetJson>,
-    /// What the guards say.
+    /// The findings of the guards.
     guards: GuardsJson,
-    /// What apply will cost.
+    /// The cost of an apply.
     cost: CostJson,
-    /// What was odd in the manifests.
+    /// The warnings about the manifests.
     warnings: Vec<String>,
-    /// What drifted; only from `drift`.
+    /// The drift; only from `drift`.
     #[serde(skip_serializing_if = "Option::is_none")]
     drift: Option<DriftJson>,
 }
 
-/// The owner of the webhook.
+/// Caller of the webhook.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CallerJson {
@@ -61,19 +61,19 @@ struct CallerJson {
     name: String,
 }
 
-/// Whether reads can be believed, and by what sign.
+/// Trust in reads, with its evidence.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TrustJson {
     /// `trusted`, `not-trusted` or `unproven`.
     trust: &'static str,
-    /// What proves it: `whole-seconds`, `no-time-zone-offset`, `select-obeyed`, `differing-read`,
+    /// The evidence: `whole-seconds`, `no-time-zone-offset`, `select-obeyed`, `differing-read`,
     /// `kept-proof` or `run-record`.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'static str>,
 }
 
-/// A document of a manifest.
+/// Document of a manifest.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ManifestJson {
@@ -83,29 +83,29 @@ struct ManifestJson {
     reason: String,
 }
 
-/// How many targets are decided how.
+/// Number of targets by decision.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CountsJson {
     /// To be reset.
     reset: u32,
-    /// Nothing to do.
+    /// To be kept.
     keep: u32,
-    /// Cannot or must not be decided now.
+    /// Held: no decision is possible now.
     hold: u32,
     /// People who would lose at least one card.
     people: u32,
 }
 
-/// What the guards say.
+/// Findings of the guards.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct GuardsJson {
-    /// Whether apply is allowed.
+    /// `true` if apply is allowed.
     hold: bool,
-    /// What stands against it.
+    /// The violations that block it.
     breaches: Vec<BreachJson>,
-    /// What would, had a manifest not acknowledged it.
+    /// The violations that a manifest acknowledges.
     acknowledged: Vec<BreachJson>,
     /// The lines that would allow exactly this: the complete block `guards` of the manifest, or one
     /// for each manifest below a comment that names it.
@@ -113,20 +113,20 @@ struct GuardsJson {
     acknowledgement: Option<String>,
 }
 
-/// A limit that a plan breaks.
+/// Limit that a plan violates.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct BreachJson {
-    /// The guard as a word that never changes.
+    /// The guard as a stable word.
     guard: &'static str,
-    /// The manifest whose limit it is, where the run has several.
+    /// The manifest whose limit it is, if the run has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<String>,
     /// The finding for people.
     text: String,
 }
 
-/// What apply costs.
+/// Cost of an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CostJson {
@@ -134,13 +134,13 @@ struct CostJson {
     requests: u32,
     /// Seconds, by the model of the portal's limits.
     seconds: f64,
-    /// Which part of the operating time that the portal grants a method in ten minutes it takes, of
-    /// the method that it takes most of; 0.1 is a tenth.
+    /// The share of the operating time that the portal grants a method in ten minutes, of the
+    /// method that takes most; 0.1 is a tenth.
     operating_share: f64,
 }
 
 impl PlanJson {
-    /// The plan, with or without a diff of what each reset loses.
+    /// Converts the plan, with or without a diff of each lost layout.
     pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: DiffDetail) -> Self {
         let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } =
             report;
@@ -208,7 +208,7 @@ impl GuardsJson {
     }
 }
 
-/// The counts of mode `once`, by generation and state.
+/// Returns the counts of mode `once`, by once key and state.
 fn once_json(plan: &Plan) -> BTreeMap<String, BTreeMap<&'static str, u32>> {
     let words = |counts: BTreeMap<OnceState, u32>| {
         counts.into_iter().map(|(state, count)| (state.as_str(), count))
@@ -217,7 +217,7 @@ fn once_json(plan: &Plan) -> BTreeMap<String, BTreeMap<&'static str, u32>> {
     counts.map(|(generation, counts)| (generation.to_string(), words(counts).collect())).collect()
 }
 
-/// The JSON Schema of [`PlanJson`].
+/// Returns the JSON Schema of [`PlanJson`].
 pub fn plan_schema() -> schemars::Schema {
     generator().into_root_schema_for::<PlanJson>()
 }

@@ -1,4 +1,4 @@
-//! What became of a run, as JSON.
+//! Report of a run, as JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::generator;
 use crate::engine::TargetOutcome;
 use crate::report::{HeldTarget, Purpose, ReportedRun};
 
-/// What became of a run, as JSON.
+/// Report of a run, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard report")]
@@ -17,73 +17,73 @@ pub struct ReportJson {
     format: &'static str,
     /// What the command was for: `apply`, `restore`, `recover` or `show`.
     purpose: &'static str,
-    /// The run; absent if nothing was to be done and so no run was started.
+    /// The run; absent if there was nothing to do and no run was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
     /// The portal.
     portal: String,
-    /// Every target that was to be changed, with its outcome, sorted.
+    /// Every planned target with its outcome, sorted.
     targets: Vec<OutcomeJson>,
-    /// The sums; they add up to `planned`.
+    /// The totals; they add up to `planned`.
     totals: TotalsJson,
-    /// Why the run ended before it had tried everything, if it did.
+    /// The reason why the run ended before all targets were attempted, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
-    /// The targets that the plan held, and that were therefore not tried.
+    /// The targets that the plan held, and that were not attempted.
     held: Vec<HeldJson>,
-    /// What the run was about; only from `show` and `history`.
+    /// The header of the run; only from `show` and `history`.
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<AboutJson>,
 }
 
-/// What became of one target.
+/// Outcome of one target.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct OutcomeJson {
     /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
-    /// The person's name; absent for common cards, and where it is not known.
+    /// The person's name; absent for common cards, and if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// The outcome as a word that never changes.
+    /// The outcome as a stable word.
     outcome: &'static str,
     /// The outcome for people.
     text: String,
 }
 
-/// How many targets ended how.
+/// Number of targets by class of outcome.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TotalsJson {
     /// All targets.
     planned: u32,
-    /// As the plan wants it, by this run.
+    /// Brought to the planned state by this run.
     done: u32,
-    /// Rightly not touched: at its default already, or changed since the plan.
+    /// Correctly left alone: at the default already, or changed since the plan.
     skipped: u32,
-    /// Surely not as wanted.
+    /// Known not to be in the planned state.
     failed: u32,
-    /// Not known.
+    /// Indeterminate.
     unknown: u32,
 }
 
-/// A target that was held.
+/// Target that was held.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HeldJson {
     /// `common/lead/repeat` or `personal/42/lead/simple`.
     target: String,
-    /// The person's name; absent for common cards, and where it is not known.
+    /// The person's name; absent for common cards, and if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// The reason as a word that never changes.
+    /// The reason as a stable word.
     reason: &'static str,
     /// The reason for people.
     text: String,
 }
 
 impl ReportJson {
-    /// What became of a run.
+    /// Converts the report of a run.
     pub fn new(report: &ReportedRun<'_>, purpose: Purpose) -> Self {
         let totals = report.totals();
         let name = |key| Some(report.person_name(key).to_owned()).filter(|name| !name.is_empty());
@@ -119,7 +119,7 @@ impl ReportJson {
     }
 }
 
-/// The JSON Schema of [`ReportJson`].
+/// Returns the JSON Schema of [`ReportJson`].
 pub fn report_schema() -> schemars::Schema {
     generator().into_root_schema_for::<ReportJson>()
 }

@@ -1,4 +1,4 @@
-//! One target of a plan, as JSON.
+//! Target of a plan, as JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::plan::diff::diff;
 use crate::plan::{OnceState, PlannedTarget};
 use crate::report::{Commit, DiffDetail, Effective, PlanReport, VisibleCard};
 
-/// One target.
+/// Target.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TargetJson {
@@ -18,55 +18,55 @@ pub(super) struct TargetJson {
     name: Option<String>,
     /// `reset`, `keep` or `hold`.
     decision: &'static str,
-    /// The reason as a word that never changes.
+    /// The reason as a stable word.
     reason: &'static str,
     /// The reason for people.
     text: String,
-    /// What is lost, if it is known.
+    /// The lost layout, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     loses: Option<LossJson>,
-    /// The generation, in mode `once`.
+    /// The once key, in mode `once`.
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<String>,
-    /// How the card stands in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`,
-    /// `out-of-reach`, `customized-again` or `done`.
+    /// The state of the card in mode `once`: `not-yet-reset`, `new-in-group`, `dismissed`,
+    /// `out-of-reach`, `customised-again` or `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     once: Option<&'static str>,
-    /// What the person will see afterwards; only with `--effective`.
+    /// The cards that the person will see afterwards; only with `--effective`.
     #[serde(skip_serializing_if = "Option::is_none")]
     effective: Option<EffectiveJson>,
-    /// Where in the manifests it comes from.
+    /// The origin in the manifests.
     origin: OriginJson,
 }
 
-/// What people will see afterwards. Which view a person looks at cannot be read. The words are
+/// Cards that people will see afterwards. The view that a person uses cannot be read. The words are
 /// `own-card`, `set-for-all`, `common-card`, `built-in` and `unknown`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct EffectiveJson {
-    /// In the person's own view; absent for common cards.
+    /// The card of the personal view; absent for common cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     own_view: Option<&'static str>,
-    /// In the common view.
+    /// The card of the common view.
     common_view: &'static str,
 }
 
-/// What a reset loses.
+/// Layout that a reset loses.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct LossJson {
-    /// How many sections.
+    /// The number of sections.
     sections: u32,
-    /// How many fields.
+    /// The number of fields.
     fields: u32,
     /// The digest of the canonical form.
     digest: String,
-    /// The unified diff of what is lost; only with `--detail`.
+    /// The unified diff of the lost layout; only with `--detail`.
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<String>,
 }
 
-/// Where a target comes from.
+/// Origin of a target.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct OriginJson {
@@ -82,12 +82,12 @@ struct OriginJson {
     selector: String,
     /// `metadata.reason` of the document.
     reason: String,
-    /// The last commit of the file, where git knows it.
+    /// The last commit of the file, if git knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<CommitJson>,
 }
 
-/// A commit.
+/// Commit.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CommitJson {
@@ -100,7 +100,7 @@ struct CommitJson {
 }
 
 impl TargetJson {
-    /// A target of the report's plan, with or without a diff of what its reset loses.
+    /// Converts a target of the report's plan, with or without a diff of the lost layout.
     pub(super) fn new(
         report: &PlanReport<'_>,
         target: &PlannedTarget,

@@ -1,4 +1,4 @@
-//! What was found in manifests, as JSON.
+//! Findings in manifests, as JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,43 +8,43 @@ use crate::diagnostic::Diagnostic;
 use crate::model::SourceLocation;
 use crate::report::{Purpose, ValidationReport};
 
-/// What was found in manifests, as JSON.
+/// Findings in manifests, as JSON.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "recard validation")]
 pub struct ValidationJson {
     /// Always `recard.validation/v1`.
     format: &'static str,
-    /// What the command was for: `validate`, or another if the manifests stopped it.
+    /// The purpose of the command: `validate`, or another one that the manifests stopped.
     purpose: &'static str,
-    /// Whether the manifests may be used.
+    /// `true` if the manifests may be used.
     valid: bool,
-    /// The portal that they are for, if they are valid.
+    /// The portal of the manifests, if they are valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     portal: Option<String>,
-    /// What was found, in the order of the files.
+    /// The findings, in the order of the files.
     problems: Vec<ProblemJson>,
 }
 
-/// One problem.
+/// Problem.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ProblemJson {
-    /// The code, which never changes: `RC0201`.
+    /// The stable code: `RC0201`.
     code: &'static str,
     /// `error` or `warning`.
     severity: &'static str,
-    /// What is wrong.
+    /// The problem.
     message: String,
-    /// How to mend it, where that is known.
+    /// The remedy, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
-    /// Where; absent only where there is no text at all.
+    /// The position; absent only if there is no text at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<PlaceJson>,
 }
 
-/// A place in a manifest.
+/// Position in a manifest.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct PlaceJson {
@@ -57,7 +57,7 @@ struct PlaceJson {
 }
 
 impl ValidationJson {
-    /// What was found.
+    /// Converts findings.
     pub fn new(checked: &ValidationReport<'_>, purpose: Purpose) -> Self {
         let place = |place: &SourceLocation| PlaceJson {
             file: place.file.to_string(),
@@ -81,7 +81,7 @@ impl ValidationJson {
     }
 }
 
-/// The JSON Schema of [`ValidationJson`].
+/// Returns the JSON Schema of [`ValidationJson`].
 pub fn validation_schema() -> schemars::Schema {
     generator().into_root_schema_for::<ValidationJson>()
 }

@@ -1,8 +1,9 @@
-//! Markdown for a comment on a pull request: what matters first, and never more than the limit.
+//! Markdown for a comment on a pull request: the most important parts first, and never more than
+//! the limit.
 //!
-//! The first line is a comment that nobody sees, by which a pipeline finds and edits its own
-//! comment. The same report is written with less and less detail until it fits: first without the
-//! content of cards, then with fewer rows, then with counts alone. So a limit is never an error.
+//! The first line is an invisible comment, by which a pipeline finds and edits its own comment. The
+//! same report is rendered with less and less detail until it fits: first without the content of
+//! cards, then with fewer rows, then with counts alone. A limit is therefore never an error.
 
 mod rows;
 
@@ -17,29 +18,29 @@ use super::{DiffDetail, RenderOptions};
 use crate::i18n::Text;
 use crate::plan::DriftKind;
 
-/// How many rows the tables may have, step by step; the last step has counts alone.
+/// Number of rows of the tables, step by step; the last step has counts alone.
 const ROWS: &[usize] =
     &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
 
-/// A text of a person's is cut here, in characters.
+/// Maximum length of a person's text, in characters.
 const MAX_TEXT_CHARS: usize = 300;
 
-/// How many manifests, guards and selectors are named; a report has rarely more than a few.
+/// Number of manifests, guards and selectors that are listed; a report rarely has more.
 const MAX_LIST_ITEMS: usize = 20;
 
 /// A longer advice of the guards is left out.
 const MAX_ADVICE_BYTES: usize = 2_000;
 
-/// How much is told.
+/// Amount of detail.
 #[derive(Clone, Copy)]
 struct Detail {
     rows: usize,
     content: DiffDetail,
-    /// Beyond this nothing more is worth writing: less detail will be tried.
+    /// The limit beyond which the rendering stops, because less detail will be tried.
     limit: usize,
 }
 
-/// The report in Markdown, within the limit of the options.
+/// Renders the report in Markdown, within the limit of the options.
 pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String {
     let marker = marker(model.purpose, &options.marker);
     let limit = options.markdown_limit;
@@ -51,7 +52,7 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
             return text;
         }
     }
-    // Only a limit below what a headline takes comes here.
+    // Reached only with a limit below the size of a headline.
     let headline = format!("{marker}\n{}", headline(model));
     let fits =
         |index: &usize| *index <= options.markdown_limit && headline.is_char_boundary(*index);
@@ -59,8 +60,8 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
     headline.get(..end).unwrap_or_default().to_owned()
 }
 
-/// By this line a pipeline finds its comment again. It depends on what the command was for and on
-/// the name that the pipeline chose, and on nothing that changes from run to run.
+/// Returns the marker line by which a pipeline finds its comment. It depends on the purpose of the
+/// command and on the name that the pipeline chose, and on nothing that changes from run to run.
 fn marker(purpose: Purpose, name: &str) -> String {
     match name {
         "" => format!("<!-- recard:{} -->", purpose.as_str()),
@@ -87,7 +88,7 @@ fn body(model: &ReportModel<'_>, detail: Detail) -> String {
     // Drift has told its kinds in its headline.
     if !model.once.is_empty() && model.drift.is_none() {
         text.push('\n');
-        // Generations have letters, digits, dots, hyphens and underscores only.
+        // Once keys have letters, digits, dots, hyphens and underscores only.
         list(&mut text, "- ", &model.once, Clone::clone);
     }
     if let Some(cost) = &model.cost {
@@ -231,14 +232,14 @@ fn list<T, S: Display>(text: &mut String, bullet: &str, items: &[T], shown: impl
     more(text, bullet, items.len());
 }
 
-/// How many entries of a list were left out, if any were.
+/// Writes the number of entries of a list that were left out, if any were.
 fn more(text: &mut String, bullet: &str, count: usize) {
     if let Some(left @ 1..) = count.checked_sub(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
     }
 }
 
-/// Somebody's text, cut to a sensible length and made harmless.
+/// Returns a person's text, cut and escaped.
 pub(super) fn short(text: &str) -> String {
     markdown(&truncate_to_width(text, MAX_TEXT_CHARS))
 }

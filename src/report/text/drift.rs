@@ -1,4 +1,4 @@
-//! Drift as text: what differs, told apart by kind, and the fingerprint by which an alert is kept.
+//! Drift as text: the differences by kind, and the fingerprint for an alert.
 
 use std::fmt::{self, Write as _};
 
@@ -58,7 +58,7 @@ fn line<'a>(kind: DriftKind, row: &Row<'a>) -> Option<Line<'a>> {
     })
 }
 
-/// How many cards drifted in which way.
+/// Number of drifted cards by kind.
 pub(in crate::report) struct DriftSums<'a>(pub(in crate::report) &'a Drift);
 
 impl fmt::Display for DriftSums<'_> {

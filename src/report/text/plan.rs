@@ -1,4 +1,4 @@
-//! A plan as text: what is lost, by whom, why, and what stands against it.
+//! Plan as text: the lost layouts, their owners, the reasons, and the guards that block it.
 
 use std::fmt::{self, Write as _};
 
@@ -13,23 +13,23 @@ use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
 use crate::report::{Commit, Cost, PlanReport, RenderOptions, visible};
 
-/// Which targets of a plan are listed.
+/// Filter of the listed targets of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowFilter {
-    /// Those that are reset or held; cards that stay are counted.
+    /// Reset and held targets; kept ones are counted.
     #[default]
     Changes,
-    /// All.
+    /// All targets.
     Targets,
 }
 
-/// Whether the content of cards is shown.
+/// Rule for the content of cards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiffDetail {
-    /// It is not.
+    /// The content is hidden.
     #[default]
     Hidden,
-    /// What is lost is shown as a diff, with the place in the manifest that a target comes from.
+    /// The lost layout is shown as a diff, with the position of the target in the manifest.
     Shown,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn write(
     report: &PlanReport<'_>,
     options: &RenderOptions,
 ) -> fmt::Result {
-    // The warnings stand on stderr already, with the lines that they are about.
+    // The warnings stand on stderr already, with their lines.
     let PlanReport {
         plan,
         caller,
@@ -136,8 +136,8 @@ fn detail(out: &mut String, row: &Row<'_>, report: &PlanReport<'_>) -> fmt::Resu
     Ok(())
 }
 
-/// The guards: what stands against a plan and what would allow it, and what a manifest has
-/// acknowledged.
+/// Writes the guards: those that block a plan with the lines that would allow it, and the
+/// acknowledged ones.
 fn guards(f: &mut String, guards: &GuardReport) -> fmt::Result {
     for breach in &guards.acknowledged {
         writeln!(
@@ -166,17 +166,17 @@ fn guards(f: &mut String, guards: &GuardReport) -> fmt::Result {
     Ok(())
 }
 
-/// The portal, and what it says that it is.
+/// Returns the portal with its kind.
 pub(in crate::report) fn portal(name: &str, emulator: bool) -> Text {
     if emulator { tr!("Portal {name} (an emulator)", name) } else { tr!("Portal {name}", name) }
 }
 
-/// That nothing is to be done.
+/// Returns the message that there is nothing to do.
 pub(in crate::report) fn as_wanted(cards: u32) -> Text {
     tr!("{n} card is as the manifests want." | "{n} cards are as the manifests want." % cards)
 }
 
-/// What is to be done, in numbers.
+/// Returns the sums of a plan.
 pub(in crate::report) fn sums(plan: &Plan) -> Text {
     let counts = plan.counts();
     let (reset, keep, hold) = (counts.reset, counts.keep, counts.hold);
@@ -196,7 +196,7 @@ pub(in crate::report) fn sums(plan: &Plan) -> Text {
     }
 }
 
-/// What carrying the plan out will cost.
+/// Returns the cost of an apply.
 pub(in crate::report) fn apply_takes(cost: &Cost) -> Text {
     tr!("Apply takes {}.", CostLine(*cost))
 }

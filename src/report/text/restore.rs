@@ -1,4 +1,4 @@
-//! The plan of a restore, as text, and what of it is not put back.
+//! Restore plan as text, with the targets that are not restored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::plan::diff::diff;
 use crate::report::escape::visible_line;
 use crate::report::{DiffDetail, HeldTarget, visible};
 
-/// The plan of a restore: what happens to each card, and why.
+/// Restore plan: the decision about each card, with its reason.
 #[derive(Clone, Copy, Debug)]
 pub struct RestoreText<'a> {
     /// The plan.
     pub plan: &'a RestorePlan,
     /// The names of people, as far as they are known.
     pub names: &'a BTreeMap<UserId, PersonName>,
-    /// Whether the content of cards is shown.
+    /// The rule for the content of cards.
     pub content: DiffDetail,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for RestoreText<'_> {
 }
 
 impl HeldTarget {
-    /// What a restore does not put back although it was asked for.
+    /// Returns the requested targets that a restore leaves alone.
     pub fn from_restore_plan(plan: &RestorePlan) -> Vec<Self> {
         let held = |target: &RestoreTarget| {
             let reason = match &target.decision {
@@ -83,7 +83,7 @@ impl HeldTarget {
     }
 }
 
-/// A decision in a word, and why.
+/// Returns a decision as a word, with its reason.
 fn words(decision: &RestoreDecision) -> (Text, Text) {
     match decision {
         RestoreDecision::Restore { wanted, over: None } => {

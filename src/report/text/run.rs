@@ -1,4 +1,4 @@
-//! What became of a run, as text.
+//! Report of a run, as text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +10,14 @@ use crate::model::{CardKey, OutcomeClass, RunId, Totals};
 use crate::report::style::{BAD, GOOD, HEADING, WARNING};
 use crate::report::visible;
 
-/// Which outcomes are listed one by one. The sums always count all.
+/// Filter of the listed outcomes. The totals always count all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutcomeFilter {
     Problems,
     All,
 }
 
-/// What became of a run: every target that is not as it should be, the sums, and where to go from
-/// here.
+/// Report of a run: every target outside of the planned state, the totals, and the next steps.
 #[derive(Clone, Debug)]
 pub struct RunText<'a> {
     run: &'a RunId,
@@ -31,7 +30,7 @@ pub struct RunText<'a> {
 }
 
 impl<'a> RunText<'a> {
-    /// A report of a run, that lists only what went otherwise than planned.
+    /// Creates the report of a run that lists only targets that did not go as planned.
     pub fn new(run: &'a RunId, targets: &'a [TargetOutcome], totals: Totals) -> Self {
         Self {
             run,
@@ -50,7 +49,7 @@ impl<'a> RunText<'a> {
         Self { listed: OutcomeFilter::All, ..self }
     }
 
-    /// Adds why the run ended early, if it did.
+    /// Adds the reason why the run ended early, if it did.
     #[must_use]
     pub fn with_reason(self, stopped: Option<&'a str>) -> Self {
         Self { stopped, ..self }
@@ -137,7 +136,7 @@ impl<'a> fmt::Display for RunText<'a> {
     }
 }
 
-/// The word for how a target ended.
+/// Returns the word for a class of outcome.
 fn class(class: OutcomeClass) -> Text {
     match class {
         OutcomeClass::Done => tr!("done"),

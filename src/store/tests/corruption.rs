@@ -1,11 +1,11 @@
-//! Files that were cut, flipped, emptied or edited: an error or the same content, never another
-//! content.
+//! Files that were truncated, flipped, emptied or edited give an error or the same content, never
+//! other content.
 
 use super::*;
 use crate::model::Outcome;
 use crate::ports::{Interrupted, RunLog, SetPurpose};
 
-/// A closed run with every kind of record.
+/// Returns a closed run with every kind of record.
 fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     let (target, layout) = (samples::personal(7), samples::layout("mine"));
     let mut locked = world.locked();
@@ -22,7 +22,7 @@ fn closed_run(world: &World) -> (PathBuf, Vec<JournalRecord>) {
     (world.store.paths.journal(&samples::run()), world.store.journal(&samples::run()).unwrap())
 }
 
-/// Where each line of a file begins, and the end of the file.
+/// Returns the beginning of each line of a file, and the end of the file.
 fn edges(bytes: &[u8]) -> Vec<usize> {
     let ends =
         bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
@@ -40,8 +40,8 @@ fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
         let whole = edges.iter().filter(|edge| **edge <= cut && **edge > 0).count();
         match world.store.journal(&samples::run()) {
             Ok(read) => assert_eq!(read, records[..whole], "cut at {cut}"),
-            // A journal is made whole with its first line, so without one it is damaged and not
-            // torn.
+            // A journal is created atomically with its first line; without that line it is damaged
+            // and not torn.
             Err(StoreError::Damaged { .. }) => assert_eq!(whole, 0, "cut at {cut}"),
             Err(problem) => panic!("cut at {cut}: {problem}"),
         }
@@ -57,7 +57,8 @@ fn a_run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
     let (path, records) = closed_run(&world);
     let bytes = fs::read(&path).unwrap();
     let first = edges(&bytes)[1];
-    // Not every byte: each cut is synced several times. That each reads rightly is tried above.
+    // Each cut is synced several times, so only some bytes are tried here; the test above reads
+    // every cut.
     for cut in (first..bytes.len()).step_by(23) {
         put(&path, &bytes[..cut]);
         let before = world.store.journal(&samples::run()).unwrap();
@@ -117,7 +118,7 @@ fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
     let path = world.store.paths.backups(&samples::run());
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
         put_quickly(&path, damaged);
-        // A store of its own: the one before knows where everything stood.
+        // A fresh store: the one before has an index.
         match Store::open(&world.root(), &samples::portal()).unwrap().backup(
             &samples::run(),
             samples::personal(7),
@@ -139,7 +140,7 @@ fn a_backup_under_the_name_of_another_is_found() {
     let path = world.store.paths.backups(&samples::run());
     let text = fs::read_to_string(&path).unwrap();
     let json = text.trim_end().split_once(' ').unwrap().1;
-    // Somebody who knows how lines are guarded.
+    // A forgery with a valid checksum.
     let forged = json.replace(&mine.digest().to_string(), &yours.digest().to_string());
     assert_ne!(forged, json);
     put(&path, crate::records::checked_line(&forged).as_bytes());
@@ -160,7 +161,7 @@ fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     assert_eq!(read(layout.digest()).unwrap().as_json(), layout.as_json());
     let problem = read(samples::layout("yours").digest()).unwrap_err().to_string();
     assert!(problem.contains("damaged: line 1: "), "{problem}");
-    // Nor does it keep the run from being taken up.
+    // The run can still be recovered.
     let mut locked = world.locked();
     locked
         .reopen_run(&samples::run())
@@ -178,7 +179,7 @@ fn a_journal_without_end_is_not_read() {
     let world = World::new();
     closed_run(&world);
     let path = world.store.paths.journal(&samples::run());
-    // It takes no room on the disk: nothing is written.
+    // A sparse file: nothing is written.
     fs::File::options().write(true).open(&path).unwrap().set_len((1 << 30) + 1).unwrap();
     let problem = world.store.journal(&samples::run()).unwrap_err();
     let StoreError::Io { source, .. } = problem else { panic!("{problem}") };
@@ -199,7 +200,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
         put(path, b"");
     }
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Damaged { .. })));
-    // The trail tells that the run came to its end; without it, nothing does.
+    // Only the audit log shows that the run finished.
     assert_eq!(world.store.unfinished().unwrap(), None);
     put(&paths.audit(), b"");
     assert_eq!(world.store.unfinished().unwrap(), Some(samples::run()));
@@ -207,7 +208,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
     assert!(matches!(world.store.ledger(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.limiter_state(), Err(StoreError::Damaged { .. })));
     assert!(matches!(world.store.selections(), Err(StoreError::Damaged { .. })));
-    // What grows by lines begins empty.
+    // Append-only files begin empty.
     put(&paths.used_plans(), b"");
     assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).unwrap(), None);
 }
@@ -232,11 +233,11 @@ fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     let mut locked = world.locked();
     locked.consume_plan(one).unwrap();
     let first = fs::read(&path).unwrap().len();
-    // A process that is cut while it writes the list has not come to the trail.
+    // A process that is killed while it writes the list has not reached the audit log.
     let audit_log = fs::read(world.store.paths.audit()).unwrap();
     locked.consume_plan(two).unwrap();
     let bytes = fs::read(&path).unwrap();
-    // And whoever has only lost the list forgets nothing.
+    // A lost list alone loses no information.
     put(&path, &bytes[..first]);
     assert!(world.store.consumed_at(two).unwrap().is_some());
     assert!(matches!(locked.consume_plan(two), Err(ConsumePlanError::AlreadyUsed(_))));
@@ -282,7 +283,7 @@ fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
     assert_eq!(problem(&[lines[0], lines[2]]), format!("line 2 {moved}"));
     assert_eq!(problem(&[lines[1], lines[2]]), format!("line 1 {moved}"));
     assert_eq!(problem(&[lines[0], lines[2], lines[1]]), format!("line 2 {moved}"));
-    // Nobody writes on at the end of a trail that does not hold.
+    // No event is appended to an audit log whose chain does not hold.
     assert!(
         world
             .locked()
@@ -320,7 +321,7 @@ fn a_trail_of_another_portal_does_not_hold() {
     assert!(matches!(other.verify_audit(), Err(StoreError::Damaged { .. })));
 }
 
-/// Like `put` without syncing: thousands of syncs take minutes on some disks.
+/// Writes bytes like `put` without syncing: thousands of syncs take minutes on some disks.
 pub(super) fn put_quickly(path: &Path, bytes: &[u8]) {
     let mut file = fs::File::options().write(true).truncate(true).open(path).unwrap();
     file.write_all(bytes).unwrap();

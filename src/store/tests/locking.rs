@@ -1,4 +1,4 @@
-//! Two at once, and owners who died.
+//! Concurrent processes, and owners that died.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::records::{
     encode_lock_owner,
 };
 
-/// No system gives a process such a number.
+/// Process id that no system assigns.
 const NOBODY: u32 = 4_000_000_000;
 
 fn other() -> LockOwner {
@@ -68,7 +68,7 @@ fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
     for _ in 0..2 {
         assert!(matches!(world.lock_as(other()), Err(StoreError::Locked(owner)) if owner == far));
     }
-    // Somebody else than the person was shown.
+    // The person was shown another owner.
     assert!(matches!(world.store.unlock(&other()), Err(StoreError::Locked(owner)) if owner == far));
     world.store.unlock(&far).unwrap();
     assert_eq!(world.lock_as(other()).unwrap().1, None);
@@ -80,8 +80,7 @@ fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
     let path = world.store.paths.lock();
     let locked = world.locked();
     let inside = fs::read(&path).unwrap();
-    // Another file of the same name: without it, with another name in it, and with the owner's own
-    // name in it.
+    // Another file of the same name: empty, with garbage, and with the owner's own name in it.
     for replaced in [None, Some(&b""[..]), Some(b"garbage"), Some(&inside)] {
         fs::remove_file(&path).unwrap();
         if let Some(bytes) = replaced {
@@ -113,7 +112,7 @@ fn left(world: &World, process: ProcessIdentity, copy: bool) {
     let record = LockRecord { owner: samples::owner(), process: Some(process), file: place };
     let bytes = encode_lock(&record).unwrap();
     if copy {
-        // The old file stays until there is another one, so that they are not one inode.
+        // The old file stays until the new one exists, so that they have different inodes.
         put(&path, &bytes);
     } else {
         use std::io::Write as _;
@@ -146,8 +145,8 @@ fn an_owner_is_called_dead_only_if_that_is_proved() {
         // Another machine with the same host name, or this one before a restart.
         (elsewhere(&here), false, false),
         (elsewhere(&gone), false, false),
-        // Another namespace of process ids: the lock of the operating system tells, if the file is
-        // the one that was locked.
+        // Another namespace of process ids: the lock of the operating system decides, if the file
+        // is the locked one.
         (contained(&gone), false, true),
         (contained(&gone), true, false),
         (ProcessIdentity { process: 7, ..ProcessIdentity::default() }, true, false),
@@ -160,7 +159,7 @@ fn an_owner_is_called_dead_only_if_that_is_proved() {
             let state = world.store.lock_state().unwrap();
             let lives = process == here;
             assert_eq!(state == LockState::Held(samples::owner()), lives, "{state:?}");
-            // A person may know better, but for a process that is seen to live.
+            // A person may override this, but for a process that is visibly alive.
             assert_eq!(world.store.unlock(&samples::owner()).is_err(), lives, "{process:?}");
         }
     }

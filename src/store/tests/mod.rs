@@ -1,4 +1,4 @@
-//! The store's promises, tried on real folders.
+//! Tests of the store on real folders.
 
 mod corruption;
 mod locking;
@@ -15,7 +15,7 @@ use crate::i18n::Text;
 use crate::ports::{Clock, LockOwner};
 use crate::records::samples;
 
-/// A clock that stands.
+/// Clock that stands still.
 struct Standing;
 
 impl Clock for Standing {
@@ -28,7 +28,7 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(Standing)
 }
 
-/// A store in a folder of its own.
+/// Store in a temporary folder.
 struct World {
     folder: tempfile::TempDir,
     store: Store,
@@ -54,12 +54,12 @@ impl World {
     }
 }
 
-/// Puts bytes where a file of the store is, as damage or another program would.
+/// Overwrites a file of the store, as damage or another program would.
 fn put(path: &Path, bytes: &[u8]) {
     write_private(path, bytes).unwrap();
 }
 
-/// All files under a folder, sorted.
+/// Returns all files under a folder, sorted.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! Runs, backups, the ledger, plans and the trail, while nothing goes wrong.
+//! Runs, backups, the ledger, plans and the audit log without damage.
 
 use super::*;
 use crate::model::{
@@ -123,7 +123,7 @@ fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
         fs::read_to_string(world.store.paths.backups(&samples::run())).unwrap().lines().count()
     };
     assert_eq!(lines(&world), 2);
-    // The next process knows what is there.
+    // The next process reads the same records.
     drop(locked);
     world.locked().reopen_run(&samples::run()).unwrap().save_backups(&cards).unwrap();
     assert_eq!(lines(&world), 2);
@@ -210,7 +210,7 @@ fn a_store_that_takes_no_backups_is_found_before_the_first_reset() {
 #[test]
 fn a_read_only_store_is_found_before_the_first_reset() {
     use std::os::unix::fs::PermissionsExt as _;
-    // Even the superuser can make no folder there.
+    // Even the superuser cannot create a folder there.
     let store = Store::open(Path::new("/proc/self/store"), &samples::portal()).unwrap();
     assert!(matches!(store.probe(), Err(StoreError::Io { .. })));
     assert!(matches!(store.lock(samples::owner(), clock()), Err(StoreError::Io { .. })));
@@ -218,7 +218,7 @@ fn a_read_only_store_is_found_before_the_first_reset() {
     let world = World::new();
     world.store.probe().unwrap();
     fs::set_permissions(world.store.paths.portal(), fs::Permissions::from_mode(0o500)).unwrap();
-    // The superuser is not bound by permissions, and then the probe rightly passes.
+    // Permissions do not bind the superuser, and the probe correctly passes.
     let bound = tempfile::NamedTempFile::new_in(world.store.paths.portal()).is_err();
     assert_eq!(world.store.probe().is_err(), bound);
     fs::set_permissions(world.store.paths.portal(), fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,5 +1,5 @@
-//! Damaged journals: whole lines are used, losses are told, and a run of which nothing tells the
-//! portal is not taken for one of this portal.
+//! Damaged journals: undamaged lines are used, losses are reported, and a run without a known
+//! portal is not attributed to this one.
 
 use super::*;
 use crate::model::{Outcome, TrustEvidence, UserId};
@@ -20,7 +20,7 @@ fn records() -> Vec<JournalRecord> {
     ]
 }
 
-/// A closed run with a backup.
+/// Returns a closed run with a backup.
 fn closed_run(world: &World) -> Vec<String> {
     let mut locked = world.locked();
     let [JournalRecord::Opened(header), rest @ ..] = &records()[..] else { panic!("no head") };
@@ -72,8 +72,7 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
     for (what, journal, lost) in cases {
         let found = salvage(&world, journal.as_bytes());
         assert_eq!(found.lost, lost, "{what}: {found:?}");
-        // A torn line, and one that was cut off with its end, are no damage that a reader could
-        // see.
+        // A torn line, and one that was cut off with its end, are not visible damage.
         assert!(found.damage.is_some() || what.starts_with("torn"), "{what}");
         let kept = found.records.iter().all(|record| records().contains(record));
         assert!(kept, "{what}: {found:?}");
@@ -82,7 +81,7 @@ fn salvage_tells_a_loss_for_every_line_that_is_not_whole_and_none_for_lines_that
         }
         assert_eq!(world.store.unfinished().unwrap().is_some(), what.starts_with("torn"), "{what}");
     }
-    // What the trail does not tell the end of was killed, and its torn line was promised to nobody.
+    // Without an end in the audit log the run was killed, and its torn line was never synced.
     put(&world.store.paths.audit(), b"");
     assert_eq!(
         salvage(&world, (all(&[0, 1]) + &line(2)[..30]).as_bytes()).lost,
@@ -184,7 +183,7 @@ fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let whole = fs::read(&path).unwrap();
     let mut tried = 0;
     samples::flip_every_bit(&whole, |damaged| {
-        // Every bit would sync too often; each byte has its turn.
+        // Flipping every bit would sync too often; each byte is flipped once.
         tried += 1;
         if tried % 13 != 0 {
             return;
@@ -198,7 +197,7 @@ fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
         assert!(after.starts_with(damaged) && after.len() > damaged.len());
         assert!(world.store.verify_audit().is_err());
         drop(locked);
-        // The next one goes on behind it.
+        // The next record follows it.
         let mut locked = world.locked();
         assert!(locked.accept_damaged_audit_log().unwrap().is_some());
         locked.audit(crate::records::AuditEvent::PlanUsed(Digest::hash(b"next"))).unwrap();

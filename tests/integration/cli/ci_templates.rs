@@ -1,6 +1,5 @@
-//! The pipelines that `recard init` writes, run from the very files: every shell step of every job,
-//! in the order in which the file has them, with the secrets that the file gives to it and no
-//! others, against an emulated portal.
+//! Pipelines of `recard init`, run from the files themselves: every shell step of every job, in the
+//! order of the file, with the secrets of the file and no others, against the emulator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +22,7 @@ struct Repository {
     env: TestEnv,
     /// The checksum of the program, as somebody has put it into the settings.
     sum: String,
-    /// What the download gives.
+    /// The content of the download.
     served: PathBuf,
 }
 
@@ -114,7 +113,7 @@ impl Repository {
         files.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
     }
 
-    /// What was written on the portal while something was done.
+    /// Returns the number of rows that the portal lost during a closure.
     fn rows_removed_by(&self, run: impl FnOnce()) -> u64 {
         let before: Counters = self.env.emulator().counters();
         run();

@@ -1,4 +1,4 @@
-//! The whole program against the emulator: exit code, stdout and stderr together.
+//! Whole program against the emulator: exit code, stdout and stderr together.
 
 use recard::emulator::{Emulator, EmulatorOptions, Release};
 use serde_json::{Value, json};

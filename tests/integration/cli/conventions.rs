@@ -1,5 +1,5 @@
-//! Habits of the command line: what a word, an option or a variable means, and what a command says
-//! to type next.
+//! Conventions of the command line: meanings of words, options and variables, and the suggested
+//! next commands.
 
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 use serde_json::Value;
@@ -224,7 +224,7 @@ fn options_in(text: &str) -> Vec<String> {
     found
 }
 
-/// What the documents say of other programs.
+/// Options of other programs in the documents.
 const OF_OTHERS: &[&str] = &["--bench", "--force", "--locked", "--open", "--path", "--test"];
 
 #[test]

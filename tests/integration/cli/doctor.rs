@@ -1,5 +1,4 @@
-//! `recard doctor` on portals that are well, and on portals that are not. Whatever it finds, it
-//! writes nothing to them.
+//! `recard doctor` on good and bad portals. It never writes to them.
 
 use std::sync::Arc;
 
@@ -287,7 +286,7 @@ fn doctor_tells_a_live_lock_owner_from_a_dead_one() {
     }
 }
 
-/// What is said of one check never denies what is said of another.
+/// The messages of the checks never contradict each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_on_every_release_and_for_every_caller_contradicts_itself_nowhere() {
     for release in [Release::Current, Release::Mid, Release::LegacyRead] {

@@ -1,6 +1,6 @@
-//! The ten commonest mistakes, as the whole program tells them: what is wrong, where, and how to
-//! mend it. Whatever it is, `plan` and `apply` end alike, nothing secret is shown, and nothing is
-//! written to the portal.
+//! The ten most common errors, in the output of the whole program: problem, place and remedy. In
+//! each case, `plan` and `apply` end alike, no secret is shown, and nothing is written to the
+//! portal.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,8 @@ use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 
 const SECRET: &str = "emulator00000001";
 
-/// What plan says about a selection; apply says the same, and the portal is as it was.
+/// Returns the message of plan about a selection; apply prints the same, and the portal is
+/// unchanged.
 pub(super) fn told_about_users(env: &TestEnv, webhook: &str, users: &str, more: &str) -> String {
     let portal = env.portal();
     let before = env.emulator().state()["options"].clone();
@@ -27,8 +28,8 @@ pub(super) fn told_about_users(env: &TestEnv, webhook: &str, users: &str, more: 
     told
 }
 
-/// What plan says with a webhook and a manifest; apply says the same. `PORTAL` stands for the
-/// address of the portal.
+/// Returns the message of plan with a webhook and a manifest; apply prints the same. `PORTAL`
+/// stands for the URL of the portal.
 fn told(webhook: &str, portal: &str, manifest: &str) -> String {
     let env = TestEnv::with_webhook(webhook);
     env.file("lead.yaml", manifest);

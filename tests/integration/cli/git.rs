@@ -1,4 +1,5 @@
-//! Git on repositories that others have made: which program and environment it gets, and how it ends.
+//! Git on repositories that others have made: which program and environment it gets, and how it
+//! ends.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

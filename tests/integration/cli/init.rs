@@ -58,8 +58,8 @@ const INSTALLERS: &[&str] = &[
     "uses:",
 ];
 
-/// Whether a line installs recard by a name. A path, or an address with a checksum beside it, is no
-/// name.
+/// Returns `true` if a line installs recard by a name. A path, or a URL with a checksum beside it,
+/// is not a name.
 fn installs_by_name(line: &str) -> bool {
     INSTALLERS.iter().any(|installer| {
         let Some((_, rest)) = line.split_once(installer) else { return false };

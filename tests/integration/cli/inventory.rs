@@ -1,4 +1,4 @@
-//! `recard inventory` and `recard export`: what is there, counted and written down.
+//! `recard inventory` and `recard export`: counts and manifests of customized cards.
 
 use std::collections::BTreeSet;
 

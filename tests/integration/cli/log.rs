@@ -1,5 +1,5 @@
-//! Log lines of the library, in a process of its own: the subscriber is that of the whole process, so
-//! that no call is missed.
+//! Log lines of the library, in a process of its own: the subscriber is that of the whole process,
+//! so that no call is missed.
 
 use std::sync::{Arc, Mutex};
 

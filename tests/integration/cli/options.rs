@@ -1,4 +1,4 @@
-//! What every command has: options before and after its name, colour, and how much it says.
+//! Options of every command: their place before and after the name, color, and verbosity.
 
 use crate::support::env::{CommandOutput, TestEnv};
 
@@ -101,7 +101,7 @@ fn color_follows_the_option_then_the_environment() {
     assert_eq!(coloured(&env, &[], &[]), none);
     assert_eq!(coloured(&env, &["--color", "always"], &[]), both);
     assert_eq!(coloured(&env, &["--color", "never"], &[]), none);
-    // Pipelines that show colours ask for them in this way.
+    // Pipelines that show colors ask for them in this way.
     let forced = ("CLICOLOR_FORCE", "1");
     assert_eq!(coloured(&env, &[], &[forced]), both);
     assert_eq!(coloured(&env, &["--color", "auto"], &[forced]), both);

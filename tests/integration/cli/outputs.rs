@@ -1,5 +1,5 @@
-//! Every format at every end of a command: the exit code is the same, and every output holds what
-//! it promises.
+//! Every format at every end of a command: the exit code is the same, and every output has its
+//! promised content.
 
 use recard::emulator::Emulator;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Reports of runs: which outcomes they list, and runs whose report cannot be written.
+//! Reports of runs: the listed outcomes, and runs whose report cannot be written.
 
 use std::fs::File;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The whole program in Russian: people read Russian, and programs read what they always read.
+//! Whole program in Russian: people read Russian, and machine output stays the same.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn timeless(text: &str) -> String {
     steady(text).lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What a command writes for programs.
+/// Machine output of a command.
 const MACHINES: &[&str] = &[
     "--output",
     "text",

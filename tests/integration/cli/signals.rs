@@ -1,5 +1,5 @@
-//! Signals: whatever a command waits for, the first one ends it within a second unless a run
-//! writes, and the second one ends it at once.
+//! Signals: the first one ends a waiting command within a second unless a run writes, and the
+//! second one ends it at once.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};

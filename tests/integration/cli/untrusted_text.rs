@@ -15,7 +15,7 @@ use crate::support::env::{CommandOutput, TestEnv};
 
 pub(super) const SECRET: &str = "s3cr3tS3CR3T0001";
 
-/// What a terminal or a build server obeys, at the beginning and in the middle of a text.
+/// Commands for a terminal or a build server, at the beginning and in the middle of a text.
 const TRAP: &str = "::error::a ##[error]b ##vso[task.complete]c x##teamcity[d] \u{1b}[31m\u{1b}[2J\u{202e}\u{9b}e::f";
 
 fn each(text: &str, spell: impl Fn(u32) -> String) -> String {

@@ -1,4 +1,5 @@
-//! Warnings of a plan about the caller and the people it selects: shown by `plan` and `apply`, and nothing is written.
+//! Warnings of a plan about the caller and the people it selects: shown by `plan` and `apply`, and
+//! nothing is written.
 
 use snapbox::{assert_data_eq, str};
 
@@ -6,7 +7,7 @@ use super::errors::told_about_users;
 use crate::support::company::manifest;
 use crate::support::env::TestEnv;
 
-/// What plan says, with what it shows, and apply's exit code. Nothing is written.
+/// Returns the message and the output of plan, and apply's exit code. Nothing is written.
 fn planned(env: &TestEnv, webhook: &str, portal: &str, manifest: &str) -> (String, i32) {
     let caller = TestEnv::with_webhook(webhook);
     caller.file("lead.yaml", manifest);

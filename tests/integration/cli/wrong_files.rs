@@ -1,5 +1,5 @@
-//! Files of another kind than the one that an option wants: the error names the file, and the help
-//! is about that option.
+//! Files of another kind than an option needs: the error names the file, and the hint is about that
+//! option.
 
 use std::io::Write as _;
 use std::path::Path;

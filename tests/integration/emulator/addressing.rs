@@ -1,5 +1,4 @@
-//! How the portal reads whom and what a request means: user ids, scopes, kinds of leads, bodies,
-//! addresses.
+//! Reading of a request by the portal: user ids, scopes, types of leads, bodies, addresses.
 
 use recard::emulator::Limits;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Batches: the forms of their answers, how their commands are read, references, limits; and the
+//! Batches: the forms of their answers, the parsing of their commands, references, limits; and the
 //! filter of texts.
 
 use recard::emulator::Limits;

@@ -1,4 +1,4 @@
-//! What the methods of the cards do, by right and by release.
+//! Methods of the cards, by right and by release.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The emulator fails in every way that a portal fails, where and as often as it is told, and keeps
-//! to the portal's limits.
+//! Fault injection of the emulator: every failure of a portal, at the requested places, and the
+//! portal's limits.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! A deliberately careless client: each carelessness raises the complaint meant for it, and a
-//! careful client raises none.
+//! Careless client: each carelessness raises its complaint, and a careful client raises none.
 
 use recard::emulator::Limits;
 use serde_json::{Value, json};
@@ -80,7 +79,7 @@ async fn lint_of_each_mistake_has_its_complaint_only() {
         portal.ask(method, parameters.clone());
         let mut kinds = portal.complaints();
         if kind == "bad-user-id" {
-            // A misspelt name is a missing one too.
+            // A misspelled name is a missing one too.
             kinds.retain(|kind| *kind != "unknown-parameter");
         }
         assert_eq!(kinds, [kind], "{method} {parameters}");

@@ -1,5 +1,4 @@
-//! The rules of the portal that its recordings show, where no recording looks: other values, other
-//! ways to send them, other releases.
+//! Rules of the portal beyond its recordings: other values, other encodings, other releases.
 
 mod addressing;
 mod batch;
@@ -19,7 +18,7 @@ const GET: &str = "crm.lead.details.configuration.get";
 const SET: &str = "crm.lead.details.configuration.set";
 const FORCE: &str = "crm.lead.details.configuration.forceCommonScopeForAll";
 
-/// Who loses a card by a reset with these parameters.
+/// Returns the people who lose a card by a reset with these parameters.
 fn resets(portal: &Portal, parameters: Value) -> Vec<String> {
     portal
         .removed(|portal| assert_eq!(portal.ask(RESET, parameters.clone()).0, 200, "{parameters}"))
@@ -33,7 +32,7 @@ fn resets_by_nine(portal: &Portal, parameters: &Value) -> Vec<String> {
     })
 }
 
-/// Who loses a card by a reset with a body that is no JSON of its own.
+/// Returns the people who lose a card by a reset with a body that is not JSON.
 fn resets_by(
     portal: &Portal,
     verb: &str,

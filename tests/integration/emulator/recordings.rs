@@ -1,4 +1,4 @@
-//! The emulator answers every recorded exchange as the vendor's own code did, and leaves the same
+//! Recorded exchanges: the emulator gives the answers of the vendor's own code, and leaves the same
 //! rows behind.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,4 @@
-//! `recard emulate` as programs in other languages use it: a file says where it listens, and the
-//! rest is HTTP.
+//! `recard emulate` for programs in other languages: a ready file with the addresses, and HTTP.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};

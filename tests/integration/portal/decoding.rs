@@ -1,5 +1,5 @@
-//! recard's client reads every recorded answer to its right meaning. What is right is said here
-//! once more, from the recorded values alone.
+//! Decoding of every recorded answer by recard's client, compared with an independent reading of
+//! the recorded values.
 
 #![allow(clippy::print_stdout, reason = "a failure names its recording by the last line")]
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::wire::{Case, Exchange, cases};
 
-/// What an error means, as a word.
+/// Returns the meaning of an error, as a word.
 fn of_error(error: &Value) -> &'static str {
     match error["error"].as_str() {
         Some("INVALID_CREDENTIALS" | "NO_AUTH_FOUND") => "wrong webhook",

@@ -1,7 +1,7 @@
-//! TLS and proxies: what is trusted, which way requests take, and that what bars the way is told at
-//! once and by its name.
+//! TLS and proxies: the trusted certificates, the way of requests, and the immediate error for each
+//! obstacle.
 //!
-//! Everything stands on this machine: an emulator behind TLS with a certificate of an authority of
+//! All servers run on this machine: an emulator behind TLS with a certificate of an authority of
 //! its own, and a proxy.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// A host that only the proxy knows.
 const HOST: &str = "portal.test";
 
-/// How the proxy answers.
+/// Behavior of the proxy.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Passes,
@@ -28,9 +28,9 @@ enum Answer {
 
 struct TlsPortal {
     env: TestEnv,
-    /// Where TLS is spoken.
+    /// The port of the TLS server.
     port: u16,
-    /// How many connections the server of TLS has taken, and how many of them came to stand.
+    /// The connections that the TLS server has accepted, and those that were established.
     connections: Arc<AtomicUsize>,
     trusted: Arc<AtomicUsize>,
 }
@@ -126,8 +126,8 @@ impl TlsPortal {
 /// Far below the five seconds for which an address is tried that never answered.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-/// So many requests may be in flight before the first one has failed; a repeat of any would make
-/// them more in no time.
+/// Number of requests that may be in flight before the first one has failed; a retry would make
+/// them more at once.
 const CONNECTIONS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

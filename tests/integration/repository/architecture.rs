@@ -1,4 +1,4 @@
-//! The layers: who may know whom. A new edge is a decision, made here in the table and not by
+//! Layers: the allowed imports. A new edge is a decision, made here in the table and not by
 //! accident in an import.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! The policy on dependencies, as far as it can be held without a network. The lists stand in
-//! `deny.toml`, where cargo-deny reads them too; it also knows the database of advisories.
+//! Policy on dependencies, as far as it can be checked without a network. The lists are in
+//! `deny.toml`, which cargo-deny reads too; cargo-deny also checks the database of advisories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -49,7 +49,7 @@ fn locked() -> BTreeMap<String, Vec<(String, Option<String>)>> {
     locked
 }
 
-/// The crates that are built on this system, those for tests included, each with its licence. A
+/// The crates that are built on this system, those for tests included, each with its license. A
 /// crate that stands in the lock file for a feature that nobody asks for is not among them.
 fn built() -> BTreeMap<String, String> {
     let arguments = [

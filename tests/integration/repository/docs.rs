@@ -1,17 +1,16 @@
-//! The documents are true.
+//! Documents, executed and compared with their text.
 //!
-//! Every `console` block is typed into a shell, command by command, in an empty folder that holds
-//! the `examples/` of the repository, and what comes back is compared with what stands there. In
-//! the output `[..]` stands for any text in a line, and a line `...` for any lines. A block with
-//! `file=PATH` behind its kind is written to that file before the next commands. The commands of a
-//! page run in one folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a
-//! portal.
+//! Every `console` block is typed into a shell, command by command, in an empty folder with the
+//! `examples/` of the repository, and the output is compared with the text. In the output `[..]`
+//! stands for any text in a line, and a line `...` for any lines. A block with `file=PATH` behind
+//! its kind is written to that file before the next commands. The commands of a page run in one
+//! folder, from top to bottom. A page that holds the sentence [`ON_A_PORTAL`] has a portal.
 //!
-//! Every `sh` block is read by a shell, and its recard commands by the program's own command line,
-//! but it is not run.
+//! Every `sh` block is parsed by a shell, and its recard commands by the program's own command
+//! line, but it is not run.
 //!
-//! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test integration docs::`, and look at the
-//! difference.
+//! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test integration docs::`, and
+//! look at the difference.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -82,7 +81,7 @@ impl Reader {
         Self { env, shell, portal, runs: Vec::new(), named: runs(page) }
     }
 
-    /// What a reader's portal is called here.
+    /// Replaces the portal of the page by the real one.
     fn hidden(&self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some((emulator, name)) = &self.portal {
@@ -94,7 +93,7 @@ impl Reader {
         text
     }
 
-    /// What the page would say.
+    /// Replaces the real portal by that of the page.
     fn shown(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
         if let Some((_, name)) = &self.portal {
@@ -135,7 +134,7 @@ impl Reader {
         lines.concat()
     }
 
-    /// What a transcript should be.
+    /// Returns the transcript as it should be.
     fn transcript(&mut self, text: &str) -> String {
         let mut out = String::new();
         for step in steps(text) {

@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets over real files and recorded answers, and over thousands of
-//! damaged copies of them.
+//! Bodies of the fuzz targets over real files and recorded answers, and over thousands of damaged
+//! copies of them.
 //!
-//! A fuzzer looks longer and more cleverly; CONTRIBUTING.md says how to start one. Its seeds are
+//! A fuzzer searches longer and better; CONTRIBUTING.md describes how to start one. Its seeds are
 //! those of this test.
 
 #[path = "../../../fuzz/src/lib.rs"]
@@ -14,7 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::support::env::{QUICKSTART, TestEnv};
 
-/// What is done with the bytes that a target is given; tells whether they could be read.
+/// Function over the bytes of a target; returns `true` if they could be decoded.
 type Body = fn(&[u8]) -> bool;
 
 /// A target by the name of its file, and its body.
@@ -27,8 +27,7 @@ const TARGETS: [(&str, Body); 6] = [
     ("wire", bodies::wire),
 ];
 
-/// How many damaged copies each target is given in a usual run: as many as take a few seconds in
-/// all.
+/// Number of damaged copies for each target in a usual run: a few seconds in all.
 const USUALLY: usize = 150;
 
 fn root() -> PathBuf {
@@ -48,8 +47,8 @@ fn files(folder: &Path, is_meant: &dyn Fn(&str) -> bool, found: &mut Vec<Vec<u8>
     }
 }
 
-/// What recard really writes in an apply and a restore, the manifests of the tests, and every
-/// recorded answer.
+/// Returns the files that recard writes in an apply and a restore, the manifests of the tests, and
+/// every recorded answer.
 fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let env = TestEnv::new();
     env.file("lead.yaml", QUICKSTART);

@@ -1,5 +1,5 @@
-//! What people read can be said in every language: each text that the sources mark has a
-//! translation that fits it, and no translation is left of a text that is gone.
+//! Completeness of the translations: each marked text has a translation that fits it, and no
+//! translation is stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -85,7 +85,7 @@ fn placeholders(text: &str) -> Vec<String> {
     found
 }
 
-/// What a translator must leave as it is: what stands in backticks, options, and names of
+/// Returns the parts that a translator must keep: text in backticks, options, and names of
 /// variables.
 fn untouchable(text: &str) -> BTreeSet<String> {
     let quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
@@ -102,7 +102,8 @@ fn has_letters(text: &str) -> bool {
     outside.flat_map(str::chars).any(char::is_alphabetic)
 }
 
-/// What is wrong with the translation of a text; several are the forms of a noun behind a number.
+/// Returns the errors in the translation of a text; several translations are the plural forms of a
+/// noun.
 fn faults(marked: &Marked, translations: &[&str]) -> Vec<String> {
     let (one, several) = marked;
     let english = several.as_ref().unwrap_or(one);
@@ -136,7 +137,7 @@ fn faults(marked: &Marked, translations: &[&str]) -> Vec<String> {
     faults
 }
 
-/// An entry as it is to be added to a catalogue.
+/// An entry as it is to be added to a catalog.
 fn entry(marked: &Marked) -> String {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     match marked {

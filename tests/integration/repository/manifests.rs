@@ -1,7 +1,7 @@
 //! Whole manifests: the folder is the verdict, and what is said about each file stands beside it.
 //!
-//! After a wanted change of a message: `SNAPSHOTS=overwrite cargo test --test integration manifests::`, and read
-//! the difference.
+//! After a wanted change of a message: `SNAPSHOTS=overwrite cargo test --test integration
+//! manifests::`, and read the difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn read(path: &Path) -> Vec<Source> {
     vec![Source { name: name.into(), bytes: fs::read(path).unwrap() }]
 }
 
-/// What a person who runs `recard validate` is told.
+/// Returns the output of `recard validate`.
 fn told(path: &Path) -> (Loaded, String) {
     let sources = read(path);
     let loaded = load(&sources);

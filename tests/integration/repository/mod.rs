@@ -1,4 +1,5 @@
-//! The repository itself: layers, documents, translations, dependencies, the manifests of the tests.
+//! The repository itself: layers, documents, translations, dependencies, the manifests of the
+//! tests.
 
 mod architecture;
 mod dependencies;
@@ -10,4 +11,5 @@ mod manifests;
 #[cfg(unix)]
 mod picture;
 mod readme;
+mod style;
 mod threat_model;

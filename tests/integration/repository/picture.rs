@@ -1,4 +1,4 @@
-//! The picture in the README is a terminal: what the program prints, with its colours, as SVG.
+//! The picture in the README is a terminal: what the program prints, with its colors, as SVG.
 //!
 //! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test integration picture::`.
 
@@ -22,14 +22,14 @@ spec:
       leadCustomerTypes: [simple, repeat]
 ";
 
-/// What is typed, one after the other.
+/// Commands of the picture, one after the other.
 const TYPED: &[&str] = &[
     "recard apply -f sales-east.yaml --detail --auto-approve",
     "recard apply -f sales-east.yaml",
     "recard restore last --all --auto-approve",
 ];
 
-/// Colours that can be read on a dark ground, in the order of the terminal's sixteen.
+/// Colors that can be read on a dark ground, in the order of the terminal's sixteen.
 const COLOURS: Palette = Palette([
     rgb(0x0d1117),
     rgb(0xff7b72),

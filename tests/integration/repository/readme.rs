@@ -1,4 +1,4 @@
-//! The README is true: its commands print what stands there.
+//! Commands of the README, executed and compared with the text.
 
 use crate::support::env::TestEnv;
 use crate::support::page::{blocks_of as blocks, read};
@@ -14,7 +14,7 @@ fn place_with_examples() -> TestEnv {
 }
 
 #[test]
-fn the_first_command_does_the_main_job_and_then_finds_nothing_to_do() {
+fn readme_first_command_applies_and_is_idempotent() {
     let readme = read("README.md");
     let first = blocks(&readme, "sh").into_iter().next().unwrap();
     let arguments: Vec<&str> =

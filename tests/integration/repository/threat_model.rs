@@ -1,4 +1,4 @@
-//! The promises of the threat model: each names a test, and the test exists.
+//! Promises of the threat model: each names a test, and the test exists.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! recard killed in the middle of its work, at moments that nobody chose: nothing is lost, the
-//! report is true, and there is a way back.
+//! Kills of the recard process at seeded moments: nothing is lost, the report is true, and a
+//! restore is possible.
 //!
 //! The program runs as a process of its own and is killed for good; the portal lives on in this
 //! one. Each seed is another moment, from the first breath of the process to just behind its end.
@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::support::company::manifest;
 use crate::support::env::{CommandOutput, TestEnv};
 
-/// How many cards an apply resets.
+/// Number of cards that an apply resets.
 const TARGETS: usize = 500;
 
 /// A portal with the cards of many people, each with a layout of its own.
@@ -157,7 +157,7 @@ fn survive(
     if cut { "in the run" } else { "after the run" }
 }
 
-/// What the dead process had sent is here within moments: the portal is on this machine.
+/// The requests of the dead process arrive within moments: the portal is on this machine.
 const RESUME: [&str; 5] = ["recover", "--rate", "unlimited", "--settle-time", "300ms"];
 
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];

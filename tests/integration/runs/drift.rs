@@ -1,5 +1,4 @@
-//! `recard drift`: finds what nobody planned, tells its kinds apart, keeps one fingerprint, and
-//! cannot write.
+//! `recard drift`: finds unplanned differences by kind, keeps one fingerprint, and cannot write.
 
 use crate::support::env::{CommandOutput, TestEnv};
 use recard::emulator::{EmulatorOptions, Release};

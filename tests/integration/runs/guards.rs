@@ -1,5 +1,5 @@
-//! Limits and acknowledgements belong to the manifest that states them, whatever else stands in the
-//! run.
+//! Guards of several manifests: limits and acknowledgements belong to the manifest that states
+//! them.
 
 use recard::model::{CardKey, Generation};
 use recard::records::plan_file::PlanFileContent;

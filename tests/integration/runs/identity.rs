@@ -1,4 +1,4 @@
-//! Files and hosts are told apart by what they are, and never by how they are displayed or spelled.
+//! Identity of files and hosts: independent of their display and spelling.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

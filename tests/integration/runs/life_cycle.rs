@@ -1,5 +1,5 @@
 //! plan, apply, plan, drift, apply, restore, plan on every release: idempotence and undo do not
-//! depend on who has a card, or on what the store knows of the portal.
+//! depend on the owners of cards, or on the store's knowledge of the portal.
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ const APPLY: [&str; 6] = ["apply", "-f", "lead.yaml", "--auto-approve", "--rate"
 const DRIFT: [&str; 5] = ["drift", "-f", "lead.yaml", "--rate", "unlimited"];
 const RESTORE: [&str; 6] = ["restore", "last", "--all", "--auto-approve", "--rate", "unlimited"];
 
-/// Whether the owner of the webhook has a card.
+/// Card of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
     HasCard,
     HasNone,
 }
 
-/// What the store knows of the portal when a command starts.
+/// Knowledge of the portal in the store when a command starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
     Kept,

@@ -1,4 +1,5 @@
-//! The lock of a portal, and signals to an apply: one process writes, and a stop leaves a complete journal.
+//! The lock of a portal, and signals to an apply: one process writes, and a stop leaves a complete
+//! journal.
 
 use std::process::{Child, Command};
 use std::time::Duration;

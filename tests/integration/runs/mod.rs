@@ -1,4 +1,5 @@
-//! Plan, apply, restore, recover and drift from end to end: what holds, what is refused, what a crash leaves.
+//! Plan, apply, restore, recover and drift from end to end: what holds, what is refused, what a
+//! crash leaves.
 
 mod app;
 #[cfg(unix)]

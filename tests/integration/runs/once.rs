@@ -1,5 +1,4 @@
-//! Mode `once` in a plan: what is still to come, who came later, who is gone, what is out of reach,
-//! and what is allowed.
+//! Mode `once` in a plan: pending, new, dismissed, unreadable and allowed cards.
 
 use crate::support::company::{row, save};
 use crate::support::env::TestEnv;

@@ -1,4 +1,4 @@
-//! Plan files: what was reviewed is carried out once, or less of it, and nothing else ever.
+//! Plan files: a reviewed plan is executed once, or less of it, and never anything else.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `recard reconcile`: rounds of apply, one after the other, watched over HTTP and ended by a
+//! `recard reconcile`: rounds of apply, one after the other, observed over HTTP and ended by a
 //! signal.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

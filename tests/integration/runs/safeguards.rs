@@ -1,5 +1,4 @@
-//! Nobody is touched by mistake: guards, locks, signals, people who save in the same moment, and
-//! disks that fail.
+//! Safeguards: guards, locks, signals, simultaneous saves of people, and failing disks.
 
 use std::process::{Command, Stdio};
 
@@ -199,7 +198,7 @@ async fn apply_save_just_before_the_reset_is_restored_and_reported() {
     );
 }
 
-/// Which of all reads is the one just before the reset of a person, as an apply counts them:
+/// Returns the number of the read just before the reset of a person, as an apply counts them:
 /// learned from the same apply on the same portal.
 fn first_read_of_reset(env: &TestEnv, people: &[i64], person: i64) -> u64 {
     let get = "crm.lead.details.configuration.get";

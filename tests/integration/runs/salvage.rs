@@ -1,5 +1,5 @@
-//! One damaged line of a journal, or one damaged byte of the audit trail, keeps nothing from being
-//! restored, and nothing untrue is said of what stood in it.
+//! Salvage: one damaged line of a journal, or one damaged byte of the audit log, prevents no
+//! restore, and no message about it is untrue.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
-//! What recard reads from a disk is not what it wrote, or never ends: the message names it, and
-//! everything else goes on.
+//! Damaged or endless files of the store: the message names the file, and everything else goes on.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! The store between processes: a second one is kept out, and what a killed one left behind is
-//! taken up.
+//! Store between processes: a second one is kept out, and the records of a killed one are taken
+//! over.
 //!
 //! The second process is this test program itself, told to run [`the_second_process`] alone.
 
@@ -17,7 +17,7 @@ use recard::store::{RunEnd, Store};
 
 use crate::support::process;
 
-/// What the second process says when it has written everything and holds the lock.
+/// Message of the second process when it has written everything and holds the lock.
 const READY: &str = "the second process is ready";
 
 struct Standing;

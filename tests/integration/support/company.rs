@@ -1,4 +1,4 @@
-//! The emulated company: manifests for it, and the rows of its people.
+//! Company of the emulator: manifests for it, and the rows of its people.
 
 use recard::emulator::Emulator;
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ pub fn portal_of(emulator: &Emulator) -> String {
     emulator.rest_url().trim_start_matches("http://").trim_end_matches("/rest").to_owned()
 }
 
-/// How many commands of resets arrived.
+/// Returns the number of reset commands that arrived.
 pub fn resets_sent(emulator: &Emulator) -> u64 {
     emulator.counters().by_method.get("crm.lead.details.configuration.reset").copied().unwrap_or(0)
 }
 
-/// How many commands that store a layout arrived.
+/// Returns the number of set commands that arrived.
 pub fn sets_sent(emulator: &Emulator) -> u64 {
     emulator.counters().by_method.get("crm.lead.details.configuration.set").copied().unwrap_or(0)
 }

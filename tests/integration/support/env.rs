@@ -210,7 +210,7 @@ impl CommandOutput {
     }
 }
 
-/// Whether 23 bytes are the name of a run, which holds the time.
+/// Returns `true` if 23 bytes are a run id, which holds the time.
 pub fn is_run(word: &[u8]) -> bool {
     word.len() == 23
         && word.iter().enumerate().all(|(index, byte)| match index {

@@ -1,4 +1,4 @@
-//! Pages of the documents, and a shell that does what stands in them.
+//! Pages of the documents, and a shell that executes them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,13 +24,13 @@ pub struct Block {
     pub kind: String,
     /// The file that a reader is to write the block into.
     pub file: Option<String>,
-    /// Whether the block is to be refused by recard: a page shows a mistake.
+    /// `true` if recard must refuse the block: a page shows an error.
     pub wrong: bool,
-    /// Which lines of the page are inside, counted from 0.
+    /// The lines of the page inside the block, counted from 0.
     pub lines: std::ops::Range<usize>,
-    /// How far the block is indented.
+    /// The indentation of the block.
     pub indent: usize,
-    /// What stands in it, without the indent.
+    /// The content, without the indentation.
     pub text: String,
 }
 
@@ -81,9 +81,9 @@ pub fn blocks_of(page: &str, kind: &str) -> Vec<String> {
 pub struct Step {
     /// The lines that are typed, `$` and `>` included.
     pub typed: String,
-    /// What the shell is given.
+    /// The input of the shell.
     pub command: String,
-    /// What stands below.
+    /// The expected output.
     pub printed: String,
 }
 
@@ -137,7 +137,7 @@ pub struct Shell {
     output: BufReader<std::io::PipeReader>,
 }
 
-/// What the shell says when a command has ended. No command prints it.
+/// Message of the shell at the end of a command. No command prints it.
 const END: &str = "-- the command has ended --";
 
 impl Shell {

@@ -1,4 +1,4 @@
-//! An emulated portal and a client that sends whatever it is told, wise or not.
+//! Emulator with a client that sends anything, careful or not.
 
 use recard::emulator::{Emulator, EmulatorOptions, Limits, Seed};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ impl Portal {
         (answer.status, answer.json())
     }
 
-    /// Which personal and common rows are left, as `user name`.
+    /// Returns the remaining personal and common rows, as `user name`.
     pub fn rows(&self) -> Vec<String> {
         let state = self.emulator.state();
         let name = |row: &Value| format!("{} {}", row["user_id"], row["name"].as_str().unwrap());

@@ -1,5 +1,4 @@
-//! HTTP by hand, so that a test can send what no client would: no content type, a broken body, any
-//! verb.
+//! HTTP by hand, so that a test can send any request: no content type, a broken body, any verb.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The reference of the manifest, as Markdown, from its JSON Schema.
+//! Reference of the manifest, as Markdown, from its JSON Schema.
 
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// What a value is, in words; an object gets a section of its own, once.
+    /// Returns the kind of a value in words; an object gets a section of its own, once.
     fn kind(&mut self, path: &str, schema: &'a Value) -> String {
         let meant = self.meant(schema);
         if let Some(value) = meant.get("const") {

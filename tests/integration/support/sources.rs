@@ -1,4 +1,4 @@
-//! The files of Rust of the repository, for tests that read the code itself.
+//! Rust files of the repository, for tests that read the code itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Recorded exchanges of the vendor's own code, in a compact form: one case a line, with rows and
-//! people by their numbers in `rows.jsonl` and `people.jsonl`. What differs from run to run (times)
-//! was taken out; of `time.start` its kind was kept.
+//! people by their numbers in `rows.jsonl` and `people.jsonl`. Times, which differ from run to run,
+//! were removed; the kind of `time.start` was kept.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub struct Case {
     pub name: String,
     pub variant: String,
-    /// What `PUT /state` takes.
+    /// The body of `PUT /state`.
     pub state: Value,
     pub exchanges: Vec<Exchange>,
     /// All rows at the end.
@@ -27,7 +27,7 @@ pub struct Exchange {
     pub body: Vec<u8>,
     pub status: u16,
     pub content_type: String,
-    /// Nothing where the answer is no JSON.
+    /// `None` if the answer is not JSON.
     pub answer: Option<Value>,
     /// The text of an answer that is no JSON.
     pub text: String,

@@ -1,5 +1,5 @@
-//! A person who saves between any two commands, with lost and refused answers on top: no save is
-//! lost outside of the documented windows, and no outcome is untrue.
+//! Person who saves between any two commands, with lost and refused answers on top: no save is lost
+//! outside of the documented windows, and no outcome is untrue.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ fn script(numbers: &mut Numbers, commands: u64) -> Value {
     Value::Array(rules)
 }
 
-/// What became of one card: its layout, and who wrote it when.
+/// History of one card: its layouts and their authors.
 struct Story<'a> {
     key: CardKey,
     log: &'a Log,

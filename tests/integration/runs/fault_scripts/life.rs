@@ -1,4 +1,4 @@
-//! The life of a plan on one emulated portal: plan, apply, restore, each with faults of its own.
+//! Life of a plan on one emulator: plan, apply, restore, each with faults of its own.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! A log in memory that insists on the order, can be read like a store, and can end a run in the
-//! middle.
+//! In-memory log that checks the order, can be read like a store, and can end a run in the middle.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,5 +1,5 @@
 //! Every answer that a server can give, executed or not, to every request: the outcome is true in
-//! every cell, and a restore gives everything back.
+//! every cell, and a restore brings everything back.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
-//! Two hundred scripts of faults, over real HTTP: whatever goes wrong between recard and the
-//! portal, the report is true, no card outside of the plan is touched, nothing that was seen is
-//! lost, and further runs bring everything to its default.
+//! Two hundred fault scripts over real HTTP: in spite of all faults between recard and the portal,
+//! the report is true, no card outside of the plan is touched, no layout that was read is lost, and
+//! further runs converge.
 //!
 //! Each script meets four runs: one from a quiet start, in every fourth case cut in the middle and
 //! settled by `recover`; one with what is left of the script; one when the trouble is over; and one
 //! that must find nothing to do. What is true is not guessed from the end: the portal tells what
 //! happened to each card, call by call.
 //!
-//! `matrix` meets every answer that a server can give to a write, and `editor` a person who saves
+//! `matrix` covers every answer that a server can give to a write, and `editor` a person who saves
 //! between any two commands.
 
 mod editor;
@@ -36,13 +36,13 @@ use log::Log;
 use model::{Findings, Run, Unknowable, row_of};
 use script::{Numbers, REJECTING, Row, saved, script};
 
-/// How many scripts there are.
+/// Number of scripts.
 const SCRIPTS: u64 = 200;
 
-/// How many of them run at once: most of the time they wait.
+/// Number of concurrent scripts: most of the time they wait.
 const AT_ONCE: usize = 24;
 
-/// How long what a cut run had sent may still be on its way, on this machine.
+/// Time in which requests of a cut run may still be in flight, on this machine.
 const SETTLING: Duration = Duration::from_millis(100);
 
 fn connect(emulator: &Emulator) -> HttpPortal {
@@ -81,7 +81,7 @@ async fn planned(portal: &HttpPortal) -> Option<Plan> {
     Some(plan)
 }
 
-/// What a plan resets, and what it saw there.
+/// Returns the resets of a plan, with their digests.
 fn removals(plan: &Plan) -> BTreeMap<CardKey, Digest> {
     plan.resets().map(|target| (target.key, target.decision.layout().unwrap().digest())).collect()
 }
@@ -128,7 +128,7 @@ fn without(state: &Value, rows: &BTreeSet<Row>) -> Value {
     state
 }
 
-/// How a run was brought to its end.
+/// Way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Whole,
@@ -168,7 +168,7 @@ impl Trial {
         self.emulator.history().iter().any(|event| REJECTING.contains(&event.kind))
     }
 
-    /// Makes webhooks valid again that a fault has made invalid.
+    /// Makes webhooks valid again that a fault has expired.
     fn forgive(&self) {
         self.emulator.set_state(&self.emulator.state()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What really happened, as the portal saw it, against what a report says of it.
+//! Comparison of a report with the events that the portal logged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ use serde_json::Value;
 use super::log::Log;
 use super::script::{REJECTING, Row, SILENCING};
 
-/// Why it is true that nobody can know what became of a target.
+/// Reason why the outcome of a target cannot be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unknowable {
     /// An answer was lost or a refusal, and then the portal took nothing more from this process.
     Rejected,
-    /// Somebody saved this very card while the answer was under way or lost: the portal keeps no
-    /// record of what was before.
+    /// A person saved this very card while the answer was in flight or lost: the portal keeps no
+    /// record of the earlier layout.
     SavedMeanwhile,
 }
 
-/// What was found out about the targets of a run.
+/// Findings about the targets of a run.
 #[derive(Debug, Default)]
 pub struct Findings {
     pub ends: BTreeMap<&'static str, u64>,
@@ -46,13 +46,13 @@ impl Findings {
 /// One run: what was planned, what happened on the portal, and what the disk holds.
 pub struct Run<'a> {
     pub planned: &'a BTreeMap<CardKey, Digest>,
-    /// What happened before the first step, while the cards were read for the plan.
+    /// The events before the first step, while the cards were read for the plan.
     pub before: &'a [StateEvent],
     pub history: &'a [StateEvent],
     pub log: &'a Log,
-    /// Whether the process ended before the run did: then the last answers did not reach it.
+    /// `true` if the process ended before the run did: then the last answers did not reach it.
     pub was_cut: bool,
-    /// What the portal holds now.
+    /// The present content of the portal.
     pub now: &'a BTreeMap<Row, Value>,
     pub said: &'a str,
 }
@@ -244,7 +244,7 @@ impl Run<'_> {
         unseen
     }
 
-    /// Whether an outcome is what happened; with a reason, if it is that nobody can know.
+    /// Compares an outcome with the events; returns a reason, if it cannot be known.
     fn is_true(
         &self,
         key: CardKey,

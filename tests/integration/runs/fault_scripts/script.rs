@@ -1,4 +1,4 @@
-//! Scripts of faults, made from a number: every effect of the emulator comes up, alone and together
+//! Fault scripts, generated from a number: every effect of the emulator occurs, alone and together
 //! with others.
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ impl Numbers {
     }
 }
 
-/// What happens to whole requests.
+/// Effects on whole requests.
 const OF_REQUEST: [&str; 15] = [
     "rate-limit",
     "operating-time",
@@ -49,7 +49,7 @@ const OF_REQUEST: [&str; 15] = [
     "slow",
 ];
 
-/// What happens to single commands.
+/// Effects on single commands.
 const OF_COMMAND: [&str; 8] = [
     "fail-command",
     "limit-command",
