@@ -18,19 +18,18 @@
 //! 4. *Back up.* The layouts that the write removes and stores are written and synced, with those
 //!    of the next requests. A crash here leaves superfluous backups, which are harmless.
 //! 5. *Intend.* The intent is journaled and synced. A crash from here on leaves a target of which
-//!    only the portal can tell
-//!    if the request left: `recover` asks. The backup is on disk.
+//!    only the portal can tell if the request left: `recover` asks. The backup is on disk.
 //! 6. *Send* `get`, the write and `get`, as neighbors in one request. The first `get` must equal
-//!    the backup. If it does not, the
-//!    person saved in the meantime and the write removed that layout. The `get` holds it, so it is backed up, a `set` is
-//!    journaled as compensation and sent ahead of all other requests, also after a stop, with reads on either side as well.
-//!    If a newer layout turns up three times in a row, the newest stays in the backup. A crash in between leaves the intent
-//!    and the backup, and `recover` stores the layout again.
+//!    the backup. If it does not, the person saved in the meantime and the write removed that
+//!    layout. The `get` holds it, so it is backed up, a `set` is journaled as compensation and sent
+//!    ahead of all other requests, also after a stop, with reads on either side as well. If a newer
+//!    layout turns up three times in a row, the newest stays in the backup. A crash in between
+//!    leaves the intent and the backup, and `recover` stores the layout again.
 //! 7. *Prove.* The second `get` must show the goal. `true` proves nothing; the portal always says
 //!    it.
 //! 8. *Journal* the outcome. A crash before that is settled by reading, as in step 5. A proved
-//!    reset is synced with the next
-//!    intent or at the end of the run, since a read tells the same; any other outcome at once.
+//!    reset is synced with the next intent or at the end of the run, since a read tells the same;
+//!    any other outcome at once.
 //!
 //! An answer that is not a well-formed answer of a batch proves nothing either: a status, an error
 //! code or a limit may come after the commands were executed. The cards are read back, and only
