@@ -63,7 +63,7 @@ pub async fn plan(
 ///
 /// # Errors
 ///
-/// As [`plan`].
+/// As [`plan()`].
 pub async fn drift(
     session: &Session,
     manifests: ManifestSet<'_>,

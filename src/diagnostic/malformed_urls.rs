@@ -4,7 +4,7 @@
 //! The rule is too wide for manifests, where `rest` may be a word of a sentence. It is applied to
 //! arguments and environment variables alone.
 
-use super::mask::is_invisible;
+use super::untrusted_text::is_invisible;
 
 /// Length below which a run of letters and digits is not a secret.
 const MIN_SECRET_LENGTH: usize = 8;

@@ -14,9 +14,9 @@ use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::malformed_urls::secrets_in_malformed_urls;
-use super::secret::{REDACTION, webhook_secrets};
+use super::secret::{REDACTION, url_secrets, webhook_secrets};
 use super::unescape::{Backslash, decoded, next};
-use super::untrusted_text::is_unsafe;
+use super::untrusted_text::is_invisible;
 
 /// Length from which a secret is covered anywhere in a text. The portal's own secrets have 16
 /// characters.
@@ -73,9 +73,27 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     masked_by(&known(), text)
 }
 
-/// Returns the bytes of every known secret in a text, in order.
-pub(crate) fn known_secrets(text: &str) -> Vec<std::ops::Range<usize>> {
-    found(&known(), text)
+/// Returns the bytes of every secret in a text, in order: those of webhook URLs and the known ones.
+pub(crate) fn secrets(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut secrets = url_secrets(text);
+    for known in found(&known(), text) {
+        if secrets.iter().all(|secret| known.end <= secret.start || secret.end <= known.start) {
+            secrets.push(known);
+        }
+    }
+    secrets.sort_by_key(|secret| secret.start);
+    secrets
+}
+
+/// Returns the text with its secrets covered.
+pub(super) fn mask_secrets(mut text: String) -> String {
+    if !text.contains('/') {
+        return text;
+    }
+    for secret in secrets(&text).into_iter().rev() {
+        text.replace_range(secret, REDACTION);
+    }
+    text
 }
 
 fn known() -> RwLockReadGuard<'static, Vec<Secret>> {
@@ -252,12 +270,6 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
 /// Returns `true` if a truncation mark stands at an index.
 fn is_cut(text: &str, end: usize) -> bool {
     text.get(end..).is_some_and(|rest| rest.starts_with('…') || rest.starts_with("..."))
-}
-
-/// Returns `true` if a character may stand inside a secret without being visible.
-pub(super) fn is_invisible(c: char) -> bool {
-    is_unsafe(c)
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
 }
 
 /// Skips the rest of a color sequence, behind its escape character.

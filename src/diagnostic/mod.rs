@@ -26,9 +26,9 @@ use crate::i18n::Text;
 use crate::model::SourceLocation;
 
 pub use code::DiagnosticCode;
+pub(crate) use mask::secrets;
 pub use mask::{mask, register_secret, register_secrets};
 pub use render::{MAX_SHOWN_PER_FILE, RenderStyle, render};
-pub(crate) use secret::secrets;
 pub(crate) use untrusted_text::{CommandMarkers, is_unsafe, strip_controls};
 pub use untrusted_text::{terminal_safe, visible, visible_lines};
 
@@ -115,14 +115,14 @@ impl Diagnostic {
     /// Sets the remedy.
     #[must_use]
     pub fn help(mut self, text: impl Into<Text>) -> Self {
-        self.help = Some(text.into().map(secret::mask_secrets));
+        self.help = Some(text.into().map(mask::mask_secrets));
         self
     }
 
     /// Adds a position.
     #[must_use]
     pub fn label(mut self, place: SourceLocation, text: impl Into<Text>) -> Self {
-        self.labels.push(Label { place, span: None, text: text.into().map(secret::mask_secrets) });
+        self.labels.push(Label { place, span: None, text: text.into().map(mask::mask_secrets) });
         self
     }
 
@@ -139,7 +139,7 @@ impl Diagnostic {
     #[must_use]
     pub fn note(mut self, text: impl Into<Text>) -> Self {
         if let Some(label) = self.labels.last_mut() {
-            label.text = text.into().map(secret::mask_secrets);
+            label.text = text.into().map(mask::mask_secrets);
         }
         self
     }
@@ -158,7 +158,7 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message: message.into().map(secret::mask_secrets),
+            message: message.into().map(mask::mask_secrets),
             labels: Vec::new(),
             help: None,
         }

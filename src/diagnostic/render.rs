@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::secret::secrets;
+use super::mask::secrets;
 use super::untrusted_text::{CommandMarkers, is_unsafe, visible, visible_lines};
 use super::{Diagnostic, Label, Severity, Source};
 

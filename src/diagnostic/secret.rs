@@ -7,8 +7,6 @@
 
 use std::ops::Range;
 
-use super::mask::known_secrets;
-
 /// Length of a secret from which a path without `http` in front counts as a webhook's: the portal's
 /// own secrets have 16 characters, and `/rest/1/fields` in a sentence is not a webhook URL.
 const MIN_BARE_LENGTH: usize = 8;
@@ -16,16 +14,9 @@ const MIN_BARE_LENGTH: usize = 8;
 /// Replacement of a secret.
 pub(super) const REDACTION: &str = "***";
 
-/// Returns the bytes of every secret in a text, in order: those of webhook URLs and the known ones.
-pub(crate) fn secrets(text: &str) -> Vec<Range<usize>> {
-    let mut found = found(text, Owner::Id);
-    for known in known_secrets(text) {
-        if found.iter().all(|secret| known.end <= secret.start || secret.end <= known.start) {
-            found.push(known);
-        }
-    }
-    found.sort_by_key(|secret| secret.start);
-    found
+/// Returns the bytes of every secret of a webhook URL, in order. The user is an id.
+pub(super) fn url_secrets(text: &str) -> Vec<Range<usize>> {
+    found(text, Owner::Id)
 }
 
 /// Returns the bytes of every possible secret of a webhook URL, in order. The user may be a login,
@@ -53,17 +44,6 @@ fn found(text: &str, owner: Owner) -> Vec<Range<usize>> {
         }
     }
     found
-}
-
-/// Returns the text with its secrets covered.
-pub(super) fn mask_secrets(mut text: String) -> String {
-    if !text.contains('/') {
-        return text;
-    }
-    for secret in secrets(&text).into_iter().rev() {
-        text.replace_range(secret, REDACTION);
-    }
-    text
 }
 
 fn next_slash(bytes: &[u8], from: usize) -> Option<usize> {
@@ -133,7 +113,7 @@ fn run(bytes: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::diagnostic::mask::mask_secrets;
 
     #[test]
     fn the_secret_of_a_webhook_is_covered_wherever_it_stands() {

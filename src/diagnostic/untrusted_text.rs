@@ -147,6 +147,12 @@ fn is_in_address(before: &str, after: &str) -> bool {
     opens && after.trim_start_matches(is_part).starts_with(']')
 }
 
+/// Returns `true` if a character may stand inside a secret without being visible.
+pub(super) fn is_invisible(c: char) -> bool {
+    is_unsafe(c)
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{fffd}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

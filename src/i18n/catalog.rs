@@ -7,7 +7,7 @@ use polib::catalog::Catalog;
 use polib::message::MessageView;
 use polib::po_file;
 
-use super::Language;
+use super::language::{self, Language};
 
 /// Value of a text, with its name if it has one.
 pub(super) type Value<'a> = (&'a str, &'a dyn fmt::Display);
@@ -24,7 +24,7 @@ pub(super) struct Translations {
 
 /// Returns the translations into the current language; `None` for English.
 pub(super) fn current() -> Option<&'static Translations> {
-    match super::current_language() {
+    match language::current_language() {
         Language::English => None,
         Language::Russian => Some(&RUSSIAN),
     }

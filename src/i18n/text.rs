@@ -6,7 +6,7 @@ use std::ops::Deref;
 use serde::{Serialize, Serializer};
 
 use super::catalog::{self, Value};
-use super::{Language, current_language, with_language};
+use super::language::{Language, current_language, with_language};
 
 /// Text for people. [`tr!`](macro@crate::tr) makes it in the current language, and it displays in
 /// that language; [`with_language`] English, and by [`Text::english`], it displays in English.

@@ -22,6 +22,7 @@ mod selection;
 mod snapshot;
 mod state;
 mod text_serde;
+mod trust;
 
 pub use card::{CardKey, CardScope, LeadCustomerType, ParseCardKeyError};
 pub use desired::{
@@ -35,5 +36,6 @@ pub use ledger::{Ledger, LedgerEntry};
 pub use outcome::{Outcome, OutcomeClass, Totals};
 pub use person::{Department, Identity, Person, PersonName};
 pub use selection::{CurrentSelection, Selection, Selections};
-pub use snapshot::{ParseTrustEvidenceError, ReadTrust, ReleaseSign, Snapshot, TrustEvidence};
+pub use snapshot::Snapshot;
 pub use state::{CardState, Observed, UnreadableReason};
+pub use trust::{ParseTrustEvidenceError, ReadTrust, ReleaseSign, TrustEvidence};

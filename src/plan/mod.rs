@@ -11,23 +11,27 @@
 
 mod advice;
 mod approval;
+mod decided;
 mod decision;
 pub mod diff;
 mod drift;
 mod guard;
 mod once;
 mod planner;
+mod policy;
 mod verify;
 
 pub use advice::{Advice, Replaces};
 pub use approval::{ApprovedPlan, NotApproved};
+pub use decided::{Plan, PlanCounts, PlannedTarget};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{
     GuardReport, Impact, LimitSource, ManifestImpact, SpecialPerson, Violation, ViolationKind,
 };
 pub use once::OnceState;
-pub use planner::{BlindReset, Plan, PlanCounts, PlannedTarget, Policy, plan};
+pub use planner::plan;
+pub use policy::{BlindReset, Policy};
 pub use verify::{PlanDefect, verify_plan};
 
 #[cfg(test)]

@@ -3,134 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::decided::{Plan, PlannedTarget};
 use super::once::{AccountStatus, ReachedGenerations};
-use super::{
-    Decision, GuardReport, HoldReason, Impact, KeepReason, ManifestImpact, OnceState, Removal,
-    guard,
-};
+use super::policy::{BlindReset, Policy};
+use super::{Decision, HoldReason, Impact, KeepReason, ManifestImpact, Removal, guard};
 use crate::model::{
-    CardKey, CardState, DesiredState, DesiredTarget, Generation, GuardLimits, Layout,
-    LeadCustomerType, Ledger, Mode, Observed, Origin, Person, PortalId, ReadTrust, Snapshot,
-    UnreadableReason, UserId,
+    CardKey, CardState, DesiredState, DesiredTarget, GuardLimits, LeadCustomerType, Mode, Observed,
+    Snapshot, UnreadableReason, UserId,
 };
-
-/// Permission to reset cards that cannot be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BlindReset {
-    /// Unreadable cards are held.
-    #[default]
-    Never,
-    /// Unreadable cards are reset where the portal's release is one whose reads cannot be trusted.
-    /// There will be no backup of them.
-    Allowed,
-}
-
-/// Rules of a run that do not stand in a manifest.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// The permission to reset unreadable cards.
-    pub blind: BlindReset,
-    /// The memory of mode `once`.
-    pub ledger: Ledger,
-    /// The number of people that each manifest selected in its last run on this portal, where it is
-    /// known; for the guard on shrinking selections.
-    pub previous_selections: BTreeMap<Arc<str>, u32>,
-}
-
-/// Decisions about all targets. Immutable.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The portal.
-    pub portal: PortalId,
-    /// The caller of the reads.
-    pub caller: UserId,
-    /// The trust in the reads behind it.
-    pub trust: ReadTrust,
-    /// The decisions, sorted by target, each target once.
-    pub targets: Vec<PlannedTarget>,
-    /// The common defaults.
-    pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
-    /// The people among the targets, as the portal describes them.
-    pub people: BTreeMap<UserId, Person>,
-    /// Targets of several manifests, with the names of all manifests but the one in the target's
-    /// origin.
-    pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
-    /// The blast radius, and the guards that it violates.
-    pub guards: GuardReport,
-}
-
-/// Decision about one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedTarget {
-    /// The card.
-    pub key: CardKey,
-    /// The decision.
-    pub decision: Decision,
-    /// The once key, for targets in mode `once`.
-    pub generation: Option<Generation>,
-    /// The state of the card in mode `once`.
-    pub once: Option<OnceState>,
-    /// The origin in the manifests.
-    pub origin: Arc<Origin>,
-}
-
-/// Number of targets by decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlanCounts {
-    /// To be kept.
-    pub keep: u32,
-    /// To be reset.
-    pub reset: u32,
-    /// Held.
-    pub hold: u32,
-}
-
-impl Plan {
-    /// Counts the decisions.
-    pub fn counts(&self) -> PlanCounts {
-        let mut counts = PlanCounts::default();
-        for target in &self.targets {
-            match target.decision {
-                Decision::Keep(_) => counts.keep += 1,
-                Decision::Reset(_) => counts.reset += 1,
-                Decision::Hold(_) => counts.hold += 1,
-            }
-        }
-        counts
-    }
-
-    /// Iterates over the targets to be reset.
-    pub fn resets(&self) -> impl Iterator<Item = &PlannedTarget> {
-        self.targets.iter().filter(|target| matches!(target.decision, Decision::Reset(_)))
-    }
-
-    /// Returns the common default that the portal shows in place of a card, if there is one.
-    pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
-        key.user().and(self.common_defaults.get(&key.lead))
-    }
-
-    /// Counts the targets in mode `once` that are at their default and not marked in the ledger.
-    pub fn new_marks(&self) -> usize {
-        let is_new = |target: &&PlannedTarget| {
-            let at_default = matches!(
-                target.decision,
-                Decision::Keep(KeepReason::AtDefault | KeepReason::CommonDefault)
-            );
-            target.generation.is_some() && at_default
-        };
-        self.targets.iter().filter(is_new).count()
-    }
-
-    /// Returns `true` if the plan resets and holds no target.
-    pub fn is_noop(&self) -> bool {
-        self.targets.iter().all(|target| matches!(target.decision, Decision::Keep(_)))
-    }
-
-    /// Returns the name of the card's person; empty for common cards and nameless people.
-    pub fn person_name(&self, key: CardKey) -> &str {
-        key.user().and_then(|user| self.people.get(&user)).map_or("", |person| person.name.as_str())
-    }
-}
 
 impl Plan {
     /// Returns the plan narrowed to these targets. The blast radius is measured anew; the selection

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Cost;
+use super::cost::Cost;
 
 /// Number with its noun: `1 card`, `2 cards`.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@
 //! width of a terminal. Text of people and of the portal goes through `escape` in every format: it
 //! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
+mod cost;
 mod csv;
 mod doctor;
 mod effective;
@@ -35,6 +36,7 @@ use std::fmt;
 
 use crate::i18n::{self, Language};
 
+pub use cost::Cost;
 pub use doctor::{Check, CheckStatus, DoctorJson, DoctorReport, doctor_schema};
 pub use effective::{Effective, VisibleCard};
 pub use escape::{json as json_document, visible};
@@ -46,7 +48,7 @@ pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
 pub use manifest_export::ExportedManifest;
 pub use plan_file::PlanFileReport;
 pub use subject::{
-    Commit, Cost, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
+    Commit, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
     ValidationReport,
 };
 pub use text::plan::{DiffDetail, RowFilter};

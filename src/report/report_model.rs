@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::cost::Cost;
 use super::humanize::Plural;
-use super::subject::{Cost, FailureReport, PlanReport, Purpose, ReportedRun, Subject};
+use super::subject::{FailureReport, PlanReport, Purpose, ReportedRun, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
 use crate::model::{CardKey, Digest, Generation, Layout, Origin, OutcomeClass, SourceLocation};

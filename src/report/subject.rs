@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Effective, PlanFileReport, RowFilter, RunText, visible};
+use super::{Cost, Effective, PlanFileReport, RowFilter, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
@@ -68,18 +68,6 @@ pub enum Subject<'a> {
     Validation(&'a ValidationReport<'a>),
     /// A command that failed before it had another result.
     Failure(&'a FailureReport<'a>),
-}
-
-/// Estimated cost of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// HTTP requests.
-    pub requests: u32,
-    /// Seconds, by the model of the portal's limits.
-    pub seconds: f64,
-    /// The share of the operating time that the portal grants a method in ten minutes; 0.1 is a
-    /// tenth.
-    pub operating_share: f64,
 }
 
 /// Last change of a manifest, from git.

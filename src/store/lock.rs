@@ -10,27 +10,20 @@
 //! restart, or in another namespace of process ids may be alive although neither its lock nor its
 //! process is visible here. Then a person has to check ([`Store::unlock`]).
 
-use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{failed, folder_of, open_private, read_optional};
+use super::file::read_optional;
+use super::held_file::{HeldFile, MAX_LOCK_BYTES, StaleOwner, stale_owner, unknown_owner};
 use super::process::{self, Liveness};
 use super::{Store, WriteGuard, misread};
 use crate::i18n::Text;
 use crate::ports::{Clock, LockOwner, StoreError};
-use crate::records::{
-    AuditEvent, FormatError, LockRecord, ProcessIdentity, decode_lock, encode_lock,
-};
+use crate::records::{AuditEvent, LockRecord, encode_lock};
 
 /// Interval at which a waiting process checks the lock. A quarter of a second is not noticeable,
 /// and four checks a second are cheap.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Maximum size of a lock file that is read. A valid one has less than a KiB.
-const MAX_LOCK_BYTES: u64 = 64 << 10;
 
 impl Store {
     /// Takes the lock. Returns a notice with it if the last owner left the lock behind.
@@ -187,129 +180,4 @@ pub enum LockState {
     /// Its owner left it behind, and its liveness is not visible here: another machine, or this one
     /// before a restart, or another namespace of process ids.
     Unknown(LockOwner),
-}
-
-/// Open file whose lock this process holds, with that of its folder.
-#[derive(Debug)]
-pub(super) struct HeldFile {
-    file: File,
-    /// Held only for its lock; `None` where the system cannot lock folders.
-    _folder: Option<File>,
-}
-
-/// Content of a lock file.
-enum StaleOwner {
-    /// The file is empty: the last owner released the lock.
-    Nobody,
-    /// An owner.
-    Owner(Box<LockRecord>),
-    /// The content is truncated or damaged.
-    Unreadable,
-}
-
-impl HeldFile {
-    fn take(path: &Path) -> Result<Self, StoreError> {
-        let folder = lock_folder(folder_of(path)).map_err(|Taken| taken(path))?;
-        let file = open_private(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { file, _folder: folder }),
-            Err(TryLockError::WouldBlock) => Err(taken(path)),
-            Err(TryLockError::Error(source)) => Err(failed(tr_later!("cannot lock"), path, source)),
-        }
-    }
-
-    fn inside(&self, path: &Path) -> Result<StaleOwner, StoreError> {
-        let mut bytes = Vec::new();
-        let mut file = &self.file;
-        let read = file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| file.take(MAX_LOCK_BYTES).read_to_end(&mut bytes));
-        read.map_err(|source| failed(tr_later!("cannot read"), path, source))?;
-        stale_owner(path, &bytes)
-    }
-
-    /// Returns the liveness of the owner in the file, as seen from the process `here` on the host
-    /// of this name. The operating system's lock is held by this process.
-    fn liveness(&self, last: &LockRecord, here: &ProcessIdentity, host: &str) -> Liveness {
-        let boot = last.process.as_ref().map(|process| process.boot.as_str()).unwrap_or_default();
-        let same_kernel = !boot.is_empty() && boot == here.boot;
-        // A container may have another name than its host.
-        if !same_kernel && last.owner.host != host {
-            return Liveness::Unknown;
-        }
-        let Some(process) = &last.process else {
-            return process::liveness_of_number(last.owner.process, here);
-        };
-        match process::liveness(process, here) {
-            // One kernel knows all locks on a file, across all namespaces of process ids.
-            Liveness::Unknown if same_kernel && last.file == process::file_id(&self.file) => {
-                Liveness::Dead
-            }
-            life => life,
-        }
-    }
-
-    /// Removes the name: its owner ended in order. If that fails, the next owner gets a notice of
-    /// an unclean end, which does no harm. The lock itself ends with the file.
-    pub(super) fn clear(&self) {
-        let _ = self.file.set_len(0);
-    }
-
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut file = &self.file;
-        let begun = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
-        let written = begun.and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_all());
-        written.map_err(|source| failed(tr_later!("cannot write"), path, source))
-    }
-}
-
-/// Error: another process holds the lock.
-struct Taken;
-
-/// Locks a folder; returns `None` where the system cannot do that.
-fn lock_folder(path: &Path) -> Result<Option<File>, Taken> {
-    if !cfg!(unix) {
-        return Ok(None);
-    }
-    let Ok(folder) = File::open(path) else { return Ok(None) };
-    match folder.try_lock() {
-        Ok(()) => Ok(Some(folder)),
-        Err(TryLockError::WouldBlock) => Err(Taken),
-        // Some file systems, such as NFS, cannot lock a folder that is open for reading.
-        Err(TryLockError::Error(_)) => Ok(None),
-    }
-}
-
-/// Returns the error that names the owner of a lock that another process holds.
-fn taken(path: &Path) -> StoreError {
-    let bytes = read_optional(path, MAX_LOCK_BYTES).ok().flatten().unwrap_or_default();
-    match stale_owner(path, &bytes) {
-        Ok(StaleOwner::Owner(last)) => StoreError::Locked(last.owner),
-        // The owner is just writing its name, the file was replaced, or a system denies the read.
-        Ok(StaleOwner::Nobody | StaleOwner::Unreadable) | Err(_) => {
-            StoreError::Locked(unknown_owner())
-        }
-    }
-}
-
-fn stale_owner(path: &Path, bytes: &[u8]) -> Result<StaleOwner, StoreError> {
-    if bytes.is_empty() {
-        return Ok(StaleOwner::Nobody);
-    }
-    match decode_lock(bytes) {
-        Ok(record) => Ok(StaleOwner::Owner(Box::new(record))),
-        Err(problem @ FormatError::TooNew { .. }) => Err(misread(path, problem, None)),
-        Err(_) => Ok(StaleOwner::Unreadable),
-    }
-}
-
-/// Returns the placeholder for an owner who has not written a name.
-fn unknown_owner() -> LockOwner {
-    LockOwner {
-        process: 0,
-        host: "an unknown host".to_owned(),
-        actor: String::new(),
-        command: "?".to_owned(),
-        since: "an unknown time".to_owned(),
-    }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::append_log::AppendLog;
 use super::backup::Backups;
+use super::file::{failed, make_folder, write_private};
+use super::salvage::WholeLines;
 use super::{WriteGuard, misread};
 use crate::model::{CardKey, Generation, Layout, LedgerEntry, OutcomeClass, RunId, Totals};
-use crate::ports::{JournalRecord, RunLog, StoreError};
+use crate::ports::{JournalRecord, RunHeader, RunLog, RunPurpose, StoreError};
 use crate::records::{self, AuditEvent};
 
 /// The right to write the records of one run. It borrows the lock, so a run cannot outlive it.
@@ -21,6 +23,61 @@ pub struct FolderRunLog<'a> {
     records: u32,
     /// The class of outcome of each finished target.
     settled: BTreeMap<CardKey, OutcomeClass>,
+}
+
+impl WriteGuard {
+    /// Starts a run: its journal is created atomically with its first record.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, or the run has a journal already.
+    pub fn start_run(
+        &mut self,
+        run: RunId,
+        header: RunHeader,
+    ) -> Result<FolderRunLog<'_>, StoreError> {
+        let path = self.store().paths.journal(&run);
+        if path.exists() {
+            return Err(failed(
+                "cannot begin a run anew",
+                &path,
+                std::io::ErrorKind::AlreadyExists.into(),
+            ));
+        }
+        // The audit log comes first: an event without a run is harmless, a run without an event is
+        // a gap.
+        self.audit(AuditEvent::RunStarted {
+            run: run.clone(),
+            restores: match &header.purpose {
+                RunPurpose::Apply => None,
+                RunPurpose::Restore(restored) => Some(restored.clone()),
+            },
+            targets: u32::try_from(header.targets.len()).unwrap_or(u32::MAX),
+        })?;
+        let record = JournalRecord::Opened(header);
+        let json =
+            records::encode_record(1, &record).map_err(|problem| misread(&path, problem, None))?;
+        let line = records::checked_line(&json);
+        make_folder(&self.store().paths.run(&run))?;
+        write_private(&path, line.as_bytes())?;
+        let journal = AppendLog::open(&path, line.len())?;
+        Ok(FolderRunLog::new(self, run, journal, 1, &[]))
+    }
+
+    /// Reopens an interrupted run. A torn last line is cut off its journal, and the audit log says
+    /// so. Damaged lines stay, and new ones are numbered after them.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such run, or a newer recard wrote a line of its journal.
+    pub fn reopen_run(&mut self, run: &RunId) -> Result<FolderRunLog<'_>, StoreError> {
+        let whole = WholeLines::read(self.store(), run)?;
+        let torn = u32::try_from(whole.torn).unwrap_or(u32::MAX);
+        self.audit(AuditEvent::RunReopened { run: run.clone(), torn })?;
+        let mut journal = AppendLog::open(&self.store().paths.journal(run), whole.kept.len())?;
+        journal.end_line(&whole.kept)?;
+        Ok(FolderRunLog::new(self, run.clone(), journal, whole.last_number, &whole.records))
+    }
 }
 
 impl<'a> FolderRunLog<'a> {

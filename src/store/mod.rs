@@ -31,6 +31,7 @@ mod backup;
 mod bounded_read;
 mod consumed_plans;
 mod file;
+mod held_file;
 mod journal;
 mod lock;
 mod log;
