@@ -17,6 +17,7 @@ pub mod diff;
 mod drift;
 mod guard;
 mod once;
+mod once_state;
 mod planner;
 mod policy;
 mod verify;
@@ -29,7 +30,7 @@ pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{
     GuardReport, Impact, LimitSource, ManifestImpact, SpecialPerson, Violation, ViolationKind,
 };
-pub use once::OnceState;
+pub use once_state::OnceState;
 pub use planner::plan;
 pub use policy::{BlindReset, Policy};
 pub use verify::{PlanDefect, verify_plan};

@@ -5,52 +5,11 @@
 //! decision, from the same ledger; [`Drift`](super::Drift) repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use super::{Decision, KeepReason, PlannedTarget, Policy};
+use super::{Decision, KeepReason, OnceState, PlannedTarget, Policy};
 use crate::model::{CardKey, Generation, LeadCustomerType};
 
-/// State of a card in mode `once`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OnceState {
-    /// The card has not had its reset, and neither has any other card of that kind.
-    NotYetReset,
-    /// Other cards had their reset; this person came into the selection later, or customized the
-    /// card in between.
-    NewInGroup,
-    /// The card has not had its reset, and the person was dismissed.
-    Dismissed,
-    /// The card cannot be read, or the read cannot be trusted.
-    OutOfReach,
-    /// The card had its reset and was customized since. That is allowed.
-    CustomizedAgain,
-    /// The card is at its default, or had its reset and stayed so.
-    Done,
-}
-
 impl OnceState {
-    /// All states, those that need attention first.
-    pub const ALL: [Self; 6] = [
-        Self::NotYetReset,
-        Self::NewInGroup,
-        Self::Dismissed,
-        Self::OutOfReach,
-        Self::CustomizedAgain,
-        Self::Done,
-    ];
-
-    /// Returns the stable word for machine output. Drift uses the same words.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotYetReset => "not-yet-reset",
-            Self::NewInGroup => "new-in-group",
-            Self::Dismissed => "dismissed",
-            Self::OutOfReach => "out-of-reach",
-            Self::CustomizedAgain => "customized-again",
-            Self::Done => "done",
-        }
-    }
-
     /// Counts the targets of each once key by state. The sums of a key add up to its targets;
     /// states without a target are left out.
     pub fn count<'a>(
@@ -63,19 +22,6 @@ impl OnceState {
             }
         }
         counts
-    }
-}
-
-impl fmt::Display for OnceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&match self {
-            Self::NotYetReset => tr!("not yet reset"),
-            Self::NewInGroup => tr!("new in the group"),
-            Self::Dismissed => tr!("gone user"),
-            Self::OutOfReach => tr!("out of reach"),
-            Self::CustomizedAgain => tr!("customized again after its reset"),
-            Self::Done => tr!("done"),
-        })
     }
 }
 

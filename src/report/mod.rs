@@ -31,6 +31,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod text;
+mod view;
 
 use std::fmt;
 
@@ -51,9 +52,9 @@ pub use subject::{
     Commit, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
     ValidationReport,
 };
-pub use text::plan::{DiffDetail, RowFilter};
 pub use text::restore::RestoreText;
 pub use text::run::RunText;
+pub use view::{DiffDetail, RowFilter};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,27 +11,7 @@ use crate::report::escape::visible_line;
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
-use crate::report::{Commit, Cost, PlanReport, RenderOptions, visible};
-
-/// Filter of the listed targets of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RowFilter {
-    /// Reset and held targets; kept ones are counted.
-    #[default]
-    Changes,
-    /// All targets.
-    Targets,
-}
-
-/// Rule for the content of cards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DiffDetail {
-    /// The content is hidden.
-    #[default]
-    Hidden,
-    /// The lost layout is shown as a diff, with the position of the target in the manifest.
-    Shown,
-}
+use crate::report::{Commit, Cost, DiffDetail, PlanReport, RenderOptions, RowFilter, visible};
 
 /// Writes a plan.
 pub(super) fn write(

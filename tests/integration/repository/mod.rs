@@ -2,6 +2,7 @@
 //! tests.
 
 mod architecture;
+mod circles;
 mod dependencies;
 #[cfg(unix)]
 mod docs;
