@@ -44,15 +44,19 @@ impl Two {
     }
 }
 
-/// A document without the names of runs, and without the number of requests of a forecast, which
-/// follows how quickly the portal has just answered.
+/// A document without the names of runs, and without the numbers of a forecast, which follow how
+/// quickly the portal has just answered.
 fn timeless(text: &str) -> String {
-    let line = |line: &str| match line.split_once("\"requests\": ") {
-        Some((before, number)) if before.trim().is_empty() => {
-            let end = number.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{before}\"requests\": NUMBER{end}")
+    let line = |line: &str| {
+        let key = ["\"requests\": ", "\"seconds\": "].into_iter().find(|key| line.contains(key));
+        match key.and_then(|key| line.split_once(key).map(|(before, number)| (key, before, number)))
+        {
+            Some((key, before, number)) if before.trim().is_empty() => {
+                let end = number.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+                format!("{before}{key}NUMBER{end}")
+            }
+            _ => line.to_owned(),
         }
-        _ => line.to_owned(),
     };
     steady(text).lines().map(line).collect::<Vec<_>>().join("\n")
 }
