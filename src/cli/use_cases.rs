@@ -183,7 +183,7 @@ impl From<Error> for CliError {
                 verification_error(&tr!("{} would be reset, but was not reviewed so", key.as_str()))
             }
             Error::FaultyPlan => {
-                Self::general(tr!("recard does not trust its own plan; nothing was written"))
+                Self::general(tr!("internal error: the plan is faulty; nothing was written"))
             }
             Error::Guards(planned) => guard_error(&planned.plan),
             Error::PlanFileGuards(plan) => guard_error(&plan),
@@ -264,15 +264,19 @@ fn ledger_error(path: &Path, source: StoreError) -> CliError {
 }
 
 fn verification_error(finding: &Text) -> CliError {
-    CliError::general(tr!("recard does not trust its own plan: {finding}", finding))
+    CliError::general(tr!("internal error: the plan failed verification: {finding}", finding))
         .hint(tr!("nothing was written; this is a bug in recard, please report it"))
 }
 
 /// Words the violations of guards, with the complete block to paste.
 fn guard_error(plan: &Plan) -> CliError {
     let refused = CliError::refused(match plan.guards.violations.first() {
-        Some(first) => tr!("a guard stands against the plan: {first}; nothing was written", first),
-        None => tr!("the guards stand against the plan; nothing was written"),
+        Some(first) => tr!(
+            "blocked by guard `{rule}`: {first}; nothing was written",
+            rule = first.as_str(),
+            first
+        ),
+        None => tr!("blocked by the guards; nothing was written"),
     });
     plan.guards.advice().iter().fold(refused, |refused, advice| {
         let lines: String = advice.lines().map(|line| format!("\n{line}")).collect();

@@ -40,7 +40,7 @@ pub(super) fn write(
     }
     let Some(fingerprint) = model.fingerprint else {
         let wanted = as_wanted(drift.settled);
-        return writeln!(out, "{GOOD}{}{GOOD:#} {wanted}", tr!("No drift:"));
+        return writeln!(out, "{GOOD}{}{GOOD:#} {wanted}", tr!("No drift."));
     };
     writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Drift:"), DriftSums(drift))?;
     writeln!(out, "{}", tr!("Fingerprint {fingerprint}", fingerprint))

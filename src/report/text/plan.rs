@@ -62,7 +62,7 @@ pub(super) fn write(
     }
     if plan.is_noop() {
         let cards = as_wanted(plan.counts().keep);
-        return writeln!(out, "{GOOD}{}{GOOD:#} {cards}", tr!("Nothing to do:"));
+        return writeln!(out, "{GOOD}{}{GOOD:#} {cards}", tr!("No changes."));
     }
     writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
     if let Some(cost) = &model.cost {
@@ -153,7 +153,7 @@ pub(in crate::report) fn portal(name: &str, emulator: bool) -> Text {
 
 /// Returns the message that there is nothing to do.
 pub(in crate::report) fn as_wanted(cards: u32) -> Text {
-    tr!("{n} card is as the manifests want." | "{n} cards are as the manifests want." % cards)
+    tr!("{n} card matches the manifests." | "{n} cards match the manifests." % cards)
 }
 
 /// Returns the sums of a plan.

@@ -67,10 +67,7 @@ Apply takes under a second.
     );
     let again = env.run(&apply);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(
-        again.stdout.contains("Nothing to do: 26 cards are as the manifests want."),
-        "{again:?}"
-    );
+    assert!(again.stdout.contains("No changes. 26 cards match the manifests."), "{again:?}");
     assert_eq!(env.run(&plan).code, 0);
     let history = env.run(&["history", "--portal", "embedded"]);
     assert_data_eq!(

@@ -18,10 +18,7 @@ fn demo_runs_and_leaves_no_file() {
     let env = TestEnv::new();
     let ended = env.run(&["demo"]);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(
-        ended.stdout.contains("Nothing to do: 26 cards are as the manifests want."),
-        "{ended:?}"
-    );
+    assert!(ended.stdout.contains("No changes. 26 cards match the manifests."), "{ended:?}");
     assert_eq!(ended.stdout.matches("Done: 9 of 9 cards").count(), 2, "{ended:?}");
     assert_eq!(std::fs::read_dir(env.path()).unwrap().count(), 0);
 }

@@ -177,7 +177,7 @@ exit 0
     let (_, again) = two.run(&plan);
     assert_eq!(again.code, 0);
     assert!(
-        again.stdout.contains("Делать нечего: 26 карточек соответствуют манифестам."),
+        again.stdout.contains("Изменений нет. 26 карточек соответствуют манифестам."),
         "{again:?}"
     );
     assert_eq!(kept(two.english.path()), kept(two.russian.path()));
@@ -204,7 +204,7 @@ fn russian_guard_message_is_translated() {
     guards:
       acknowledge: { users: 16, common: [repeat] }
 --- stderr
-ошибка: план остановлен защитой: карточки лишатся 16 из 36 сотрудников; предел maxPercentOfUsers — 10 %; ничего не записано
+ошибка: заблокировано защитой `too-large-share`: карточки лишатся 16 из 36 сотрудников; предел maxPercentOfUsers — 10 %; ничего не записано
 подсказка: Ровно это разрешат такие строки в разделе `spec`:
     guards:
       acknowledge: { users: 16, common: [repeat] }

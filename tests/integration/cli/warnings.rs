@@ -117,7 +117,7 @@ Portal PORTAL (an emulator), as user 1 Olga Sokolova
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest test: to try
 
-Nothing to do: 2 cards are as the manifests want.
+No changes. 2 cards match the manifests.
 --- stderr
 warning[RC0406]: user 10 was dismissed, and is selected by id
  --> lead.yaml:7:22

@@ -29,7 +29,7 @@ fn readme_first_command_applies_and_is_idempotent() {
     }
     let again = env.run(&arguments);
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.stdout.contains("Nothing to do"), "{again:?}");
+    assert!(again.stdout.contains("No changes"), "{again:?}");
 }
 
 #[test]

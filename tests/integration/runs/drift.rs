@@ -82,7 +82,7 @@ Fingerprint sha256:[..]
     assert_eq!(env.run(&apply).code, 0);
     let after = env.run(&drift);
     assert_eq!(after.code, 0, "{after:?}");
-    assert!(after.stdout.contains("No drift: 26 cards are as the manifests want."), "{after:?}");
+    assert!(after.stdout.contains("No drift. 26 cards match the manifests."), "{after:?}");
     assert!(!after.stdout.contains("Fingerprint"), "{after:?}");
 }
 

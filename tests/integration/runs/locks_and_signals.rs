@@ -56,7 +56,7 @@ async fn apply_on_a_locked_portal_writes_nothing() {
         assert_eq!(first.code, 0, "{first:?}");
         let waiting = ended(waiting);
         assert_eq!(waiting.code, 0, "{waiting:?}");
-        assert!(waiting.stdout.contains("Nothing to do"), "{waiting:?}");
+        assert!(waiting.stdout.contains("No changes"), "{waiting:?}");
     });
     assert_eq!((resets_sent(env.emulator()), env.emulator().counters().rows_removed), (20, 20));
     assert_eq!(env.store().run_ids().unwrap().len(), 1);

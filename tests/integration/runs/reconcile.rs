@@ -44,7 +44,7 @@ async fn reconcile_second_round_has_no_changes() {
     assert_eq!(rows_removed(&env), 3);
     assert!(
         ended.stdout.contains("Done: 3 of 3 cards")
-            && ended.stdout.contains("Nothing to do: 10 cards"),
+            && ended.stdout.contains("No changes. 10 cards"),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("round 1: done; the next one in"), "{ended:?}");
@@ -56,7 +56,7 @@ async fn reconcile_round_refused_by_a_guard_writes_nothing_and_continues() {
     let env = TestEnv::with_manifest("{ all: true }").await;
     let ended = env.run(TWO_ROUNDS);
     assert_eq!((ended.code, rows_removed(&env)), (4, 0), "{ended:?}");
-    assert_eq!(ended.stderr.matches("a guard stands against the plan").count(), 2, "{ended:?}");
+    assert_eq!(ended.stderr.matches("blocked by guard `").count(), 2, "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -36,7 +36,7 @@ fn is_refused(env: &TestEnv, guard: &str) -> String {
     assert!(planned.stdout.contains(guard), "{guard}: {planned:?}");
     let ended = env.run(&APPLY);
     assert_eq!(ended.code, 4, "{ended:?}");
-    assert!(ended.stderr.contains("a guard stands against the plan"), "{ended:?}");
+    assert!(ended.stderr.contains("blocked by guard `"), "{ended:?}");
     assert_eq!((resets_sent(env.emulator()), sets_sent(env.emulator())), (0, 0), "{guard}");
     assert_eq!(env.emulator().counters().rows_removed, 0, "{guard}");
     assert_eq!(env.rows(), before, "{guard}");
