@@ -132,6 +132,12 @@ pub fn is_hidden(
     rejected && !steps.iter().any(|step| is_read(step) && !disturbed(step.request))
 }
 
+/// Returns whether a person saved again the very layout that the step at `removal` removed.
+fn saved_again(steps: &[Step], removal: usize) -> bool {
+    let removed = steps[removal].held;
+    steps[removal..].iter().any(|step| step.kind == "save" && step.held == removed)
+}
+
 impl Run<'_> {
     /// Compares a report with the truth, target by target.
     pub fn judge(&self, targets: &[TargetOutcome], totals: Totals) -> Findings {
@@ -264,7 +270,11 @@ impl Run<'_> {
             .filter_map(|step| step.held)
             .collect();
         let was_saved = |held: Option<Digest>| held.is_some_and(|held| saved.contains(&held));
-        let untouched = || if removals.is_empty() { Ok(()) } else { Err("it was removed") };
+        // Whoever saves the very same again leaves it as before, for everybody who can look.
+        let untouched = || {
+            let as_before = removals.iter().all(|removal| saved_again(steps, *removal));
+            if as_before { Ok(()) } else { Err("it was removed") }
+        };
         let check = |holds: bool, why: &str| if holds { Ok(()) } else { Err(why.to_owned()) };
         match outcome {
             Outcome::Reset | Outcome::ResetUnseen => {
@@ -314,14 +324,7 @@ impl Run<'_> {
                 )?;
             }
             Outcome::NotAttempted(_) | Outcome::Refused { .. } => {
-                // Whoever saves the very same again leaves it as before, for everybody who can
-                // look.
-                let saved_again = |last: &usize| {
-                    steps[*last..].iter().any(|step| step.kind == "save" && step.held == planned)
-                };
-                if !removals.last().is_some_and(saved_again) {
-                    untouched()?;
-                }
+                untouched()?;
                 check(now.is_some(), "it is gone")?;
             }
             Outcome::StillCustomized => {
