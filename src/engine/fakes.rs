@@ -86,6 +86,8 @@ pub(super) struct World {
     pub(super) dead: bool,
     /// The credential is refused from this many further reads on.
     pub(super) dies_after_reads: Option<usize>,
+    /// The number of next read-backs that the portal refuses.
+    pub(super) refused_reads: usize,
     /// Resets that are executed after this many further reads.
     pub(super) late: Option<(usize, Vec<CardKey>)>,
 }
@@ -313,6 +315,10 @@ impl WritePortal for InMemoryPortal {
             let mut world = self.world();
             world.dies_after_reads = world.dies_after_reads.map(|left| left.saturating_sub(1));
             if world.dies_after_reads == Some(0) {
+                return Err(expired());
+            }
+            if let Some(left) = world.refused_reads.checked_sub(1) {
+                world.refused_reads = left;
                 return Err(expired());
             }
             match world.late.take() {

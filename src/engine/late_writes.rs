@@ -112,7 +112,18 @@ impl LateWrite {
                 unseen_in_the_end(&outcome)
             }));
         };
+        let is_repeated =
+            goals.iter().zip(goals.iter().skip(1)).all(|(one, next)| one.target() == next.target());
         let late = goals.into_iter().find(|goal| goal.target() == now.as_ref());
+        // No earlier read-back has told, but this one does. A compensation has verdicts of its own.
+        let outcome = match (outcome, &late) {
+            (Outcome::Unknown(_), Some(Goal::Reset)) if is_repeated => Outcome::ResetUnseen,
+            (Outcome::Unknown(_), Some(Goal::Set(_))) if is_repeated => Outcome::RestoredUnseen,
+            (Outcome::Unknown(reason), None) if is_repeated && now == expected => {
+                Outcome::NotAttempted(format!("the card is as before: {reason}"))
+            }
+            (outcome, _) => outcome,
+        };
         Some(match (late.filter(|_| last_seen.as_ref() != Some(&now)), last_seen.flatten()) {
             (Some(goal), Some(newer)) if Some(&newer) != expected.as_ref() => {
                 LateVerdict::LostUpdate(Box::new(CardTask::new(key, goal, expected, None)), newer)

@@ -257,6 +257,20 @@ async fn late_reset_that_cannot_be_looked_for_leaves_the_newer_layout_in_a_backu
 }
 
 #[tokio::test]
+async fn read_back_at_the_end_tells_what_the_refused_one_could_not() {
+    for (fault, expected) in
+        [(PortalFault::LostBefore, "not-attempted"), (PortalFault::LostAfter, "reset-unseen")]
+    {
+        let world = world(&[(simple(2), "two")]);
+        world.lock().unwrap().faults.insert(0, fault);
+        world.lock().unwrap().refused_reads = 1;
+        let done = run(&world, &[simple(2)]).await;
+        assert_eq!(done.outcomes[0].1.as_str(), expected);
+        assert!(done.log.disk().backups.contains_key(&layout("two").digest()));
+    }
+}
+
+#[tokio::test]
 async fn late_reset_behind_a_compensation_without_an_answer_is_still_looked_for() {
     let world = world(&[(simple(2), "two")]);
     // The first reset is executed just before the last read-back, after the layout was stored
