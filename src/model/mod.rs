@@ -13,6 +13,7 @@ mod card;
 pub mod decimal;
 mod desired;
 mod digest;
+mod field_labels;
 mod id;
 mod layout;
 mod ledger;
@@ -30,6 +31,7 @@ pub use desired::{
     SourceLocation, TreeGap, TreeHole,
 };
 pub use digest::{Digest, ParseDigestError};
+pub use field_labels::FieldLabels;
 pub use id::{DepartmentId, IdError, PortalId, RunId, UserId};
 pub use layout::{Field, Layout, LayoutError, Outline, Section};
 pub use ledger::{Ledger, LedgerEntry};

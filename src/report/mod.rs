@@ -9,6 +9,7 @@
 //! width of a terminal. Text of people and of the portal goes through `escape` in every format: it
 //! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
+mod built_in_card;
 mod cost;
 mod csv;
 mod doctor;
@@ -21,6 +22,7 @@ mod humanize;
 mod inventory;
 mod json;
 mod junit;
+mod labels;
 mod manifest_export;
 mod markdown;
 mod plan_file;
