@@ -103,6 +103,7 @@ fn planning(users: u64) {
         },
         trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
         common_defaults: Default::default(),
+        common_cards: Default::default(),
         cards,
     };
     let seconds = best(|| {

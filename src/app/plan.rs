@@ -11,7 +11,9 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Event, Observer as _, Resolution};
 use crate::i18n::Text;
 use crate::manifest::Declaration;
-use crate::model::{CardKey, CurrentSelection, DesiredState, Ledger, Snapshot, UserId};
+use crate::model::{
+    CardKey, CurrentSelection, DesiredState, FieldLabels, Ledger, Snapshot, UserId,
+};
 use crate::plan::{self, BlindReset, Drift, Plan, Policy};
 use crate::ports::{PortalError, ReadPortal as _};
 use crate::store::Store;
@@ -35,8 +37,6 @@ pub struct PlanOptions {
     pub max_users: Option<u32>,
     /// File with the ledger of `mode: once`; that of the store if there is none.
     pub ledger: Option<PathBuf>,
-    /// Names cards to be read beside the targets: see [`Planned::beside`](super::Planned::beside).
-    pub read_beside: Option<fn(&Plan) -> Vec<CardKey>>,
 }
 
 /// Resolves the manifests, reads the cards of all targets, and plans.
@@ -142,17 +142,7 @@ async fn from_snapshot(
         .await
         .map_err(|error| Error::Portal(Phase::Permissions, error))?;
     warnings.extend(not_allowed);
-    let beside = match options.read_beside {
-        Some(keys) => Some(read_quietly(session, &keys(&plan)).await?),
-        None => None,
-    };
-    Ok(Planned { plan, warnings, limits: desired.guards, beside })
-}
-
-async fn read_quietly(session: &Session, keys: &[CardKey]) -> Result<Snapshot, Error> {
-    let silent = |_: Event| {};
-    let read = engine::observe(&session.portal.reader(), &session.caller, keys, &silent).await;
-    read.map_err(|error| Error::Portal(Phase::CommonCards, error))
+    Ok(Planned { plan, warnings, labels: FieldLabels::default(), limits: desired.guards })
 }
 
 /// Counts the employees, unless their number is known, and measures the guards again where the

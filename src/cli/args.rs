@@ -165,14 +165,27 @@ pub(super) struct OutputArgs {
     pub(super) marker: Option<String>,
 }
 
+/// Grouping of the cards that a plan resets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum GroupBy {
+    /// Cards with the same layout are one group
+    #[default]
+    Layout,
+    /// Each card stands alone
+    None,
+}
+
 /// View of plans and reports.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PlanView {
     #[command(flatten)]
     pub(super) output_args: OutputArgs,
-    /// Show the layouts that are lost, as a diff, and the origin of each target
-    #[arg(long)]
+    /// Show each card before and after, and the origin of each target
+    #[arg(long, visible_alias = "effective", overrides_with = "detail")]
     pub(super) detail: bool,
+    /// Group the cards with the same layout, or list each card (none)
+    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    pub(super) group: GroupBy,
     /// Show the unchanged cards, too
     #[arg(long)]
     pub(super) unchanged: bool,
@@ -221,9 +234,6 @@ pub(super) struct PlanArgs {
     /// Exit with 2 if there are changes or held cards
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
-    /// Show the cards that people will see afterwards, as far as known; reads the common cards, too
-    #[arg(long)]
-    pub(super) effective: bool,
     /// Write a plan file; apply executes it once, as it was reviewed, or less of it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) out: Option<PathBuf>,

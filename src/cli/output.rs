@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
-use super::args::{OutputArgs, PlanView};
+use super::args::{GroupBy, OutputArgs, PlanView};
 use super::error::CliError;
 use super::output_format::{MIN_MARKDOWN_LIMIT, Output};
 use super::ui::{Ui, safe};
@@ -11,7 +11,8 @@ use super::{env, exit};
 use crate::diagnostic::mask;
 use crate::i18n::{self, Text};
 use crate::report::{
-    DiffDetail, FailureReport, OutputFormat, Purpose, RenderOptions, Report, RowFilter, Subject,
+    DiffDetail, FailureReport, Grouping, OutputFormat, Purpose, RenderOptions, Report, RowFilter,
+    Subject,
 };
 use crate::store::{destination, write_whole};
 
@@ -69,7 +70,12 @@ impl<'a> Outputs<'a> {
         let opened = Self::open(ui, purpose, &view.output_args)?;
         let listing = if view.unchanged { RowFilter::Targets } else { RowFilter::Changes };
         let content = if view.detail { DiffDetail::Shown } else { DiffDetail::Hidden };
-        Ok(Self { options: RenderOptions { listing, content, ..opened.options }, ..opened })
+        let grouping = match view.group {
+            GroupBy::Layout => Grouping::Layout,
+            GroupBy::None => Grouping::None,
+        };
+        let options = RenderOptions { listing, content, grouping, ..opened.options };
+        Ok(Self { options, ..opened })
     }
 
     /// Passes the subject of each report to an observer, whatever the formats.

@@ -99,7 +99,7 @@ impl<'a> ManifestView<'a> {
             cost,
             warnings,
             drift: None,
-            effective: None,
+            labels: &planned.labels,
         }
     }
 }

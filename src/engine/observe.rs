@@ -32,6 +32,8 @@ pub async fn observe<P: ReadPortal>(
     let mut keys = trust_probes_for(targets, caller.user);
     let asked: BTreeSet<CardKey> = keys.iter().copied().collect();
     keys.extend(targets.iter().filter(|key| !asked.contains(key)));
+    let common = common_cards_behind(targets);
+    keys.extend(common.iter().filter(|key| targets.binary_search(key).is_err()));
     observer.on_event(Event::Resolved { targets: targets.len() });
 
     let reads = &read_all(portal, &keys, observer).await?;
@@ -53,28 +55,26 @@ pub async fn observe<P: ReadPortal>(
     };
 
     let common_defaults = common_defaults(reads, trust);
-    let cards = targets
-        .iter()
-        .map(|key| {
-            (
-                *key,
-                interpret_read(
-                    *key,
-                    reads.get(key),
-                    trust,
-                    caller.user,
-                    common_defaults.get(&key.lead),
-                ),
-            )
-        })
-        .collect();
+    let interpret = |key: &CardKey| {
+        let common_default = common_defaults.get(&key.lead);
+        interpret_read(*key, reads.get(key), trust, caller.user, common_default)
+    };
+    let common_cards = common.iter().map(|key| (key.lead, interpret(key))).collect();
+    let cards = targets.iter().map(|key| (*key, interpret(key))).collect();
     Ok(Snapshot {
         portal: portal.portal().clone(),
         caller: caller.clone(),
         trust,
         common_defaults,
+        common_cards,
         cards,
     })
+}
+
+/// Returns the common cards for the types of lead of personal targets.
+fn common_cards_behind(targets: &[CardKey]) -> BTreeSet<CardKey> {
+    let personal = targets.iter().filter(|key| key.user().is_some());
+    personal.map(|key| CardKey::common(key.lead)).collect()
 }
 
 /// Returns the probes for the types of lead of some targets.

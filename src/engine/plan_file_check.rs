@@ -168,6 +168,7 @@ mod tests {
             caller,
             trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
             common_defaults: BTreeMap::new(),
+            common_cards: BTreeMap::new(),
             cards,
         }
     }

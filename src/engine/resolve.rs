@@ -90,7 +90,10 @@ pub async fn resolve_existing<P: ReadPortal>(
     let selected: BTreeSet<UserId> =
         targets.iter().filter_map(|target| target.key.user()).collect();
     let people = directory.people.into_iter().filter(|(id, _)| selected.contains(id)).collect();
-    let desired = DesiredState { targets, people, guards: declaration.guards(), shared, gaps };
+    let departments =
+        directory.departments.into_iter().map(|(id, department)| (id, department.name)).collect();
+    let guards = declaration.guards();
+    let desired = DesiredState { targets, people, departments, guards, shared, gaps };
     Ok(Resolution { desired, warnings: diagnostics, employees: directory.employees })
 }
 

@@ -237,6 +237,8 @@ pub struct DesiredState {
     pub targets: Vec<DesiredTarget>,
     /// The people among them, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
+    /// The names of the departments, where the manifests had them looked up.
+    pub departments: BTreeMap<DepartmentId, Box<str>>,
     /// The limits on the blast radius.
     pub guards: GuardLimits,
     /// Targets of several manifests, with the names of all manifests but the one in the target's

@@ -15,6 +15,9 @@ pub struct Snapshot {
     pub trust: ReadTrust,
     /// The common defaults, where the portal has them.
     pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    /// The observations of the common cards behind the personal targets: the common view shows
+    /// them.
+    pub common_cards: BTreeMap<LeadCustomerType, Observed>,
     /// The observation of each target, sorted by key, each key once.
     pub cards: Vec<(CardKey, Observed)>,
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Decision, GuardReport, KeepReason, OnceState};
 use crate::model::{
-    CardKey, Generation, Layout, LeadCustomerType, Origin, Person, PortalId, ReadTrust, UserId,
+    CardKey, CardState, DepartmentId, Generation, Layout, LeadCustomerType, Observed, Origin,
+    Person, PortalId, ReadTrust, UserId,
 };
 
 /// Decisions about all targets. Immutable.
@@ -21,8 +22,12 @@ pub struct Plan {
     pub targets: Vec<PlannedTarget>,
     /// The common defaults.
     pub common_defaults: BTreeMap<LeadCustomerType, Layout>,
+    /// The common cards behind the personal targets, as the portal shows them now.
+    pub common_cards: BTreeMap<LeadCustomerType, Observed>,
     /// The people among the targets, as the portal describes them.
     pub people: BTreeMap<UserId, Person>,
+    /// The names of the departments, as far as they were looked up.
+    pub departments: BTreeMap<DepartmentId, Box<str>>,
     /// Targets of several manifests, with the names of all manifests but the one in the target's
     /// origin.
     pub shared: BTreeMap<CardKey, BTreeSet<Arc<str>>>,
@@ -78,6 +83,15 @@ impl Plan {
     /// Returns the common default that the portal shows in place of a card, if there is one.
     pub fn common_default(&self, key: CardKey) -> Option<&Layout> {
         key.user().and(self.common_defaults.get(&key.lead))
+    }
+
+    /// Returns the common card of a type of lead, if it was read and an administrator customized
+    /// it.
+    pub fn common_card(&self, lead: LeadCustomerType) -> Option<&Layout> {
+        match self.common_cards.get(&lead)? {
+            Observed::Known(CardState::Customized(layout)) => Some(layout),
+            Observed::Known(_) | Observed::Unreadable(_) => None,
+        }
     }
 
     /// Counts the targets in mode `once` that are at their default and not marked in the ledger.

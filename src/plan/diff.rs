@@ -74,26 +74,25 @@ fn attributes(text: &mut String, attributes: &[(String, String)]) {
 /// Returns the unified diff from one layout to another; empty if they are equal.
 pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let (before, after) = (text(before), text(after));
-    let before: Vec<&str> = before.lines().collect();
-    let after: Vec<&str> = after.lines().collect();
+    let (before, after): (Vec<&str>, Vec<&str>) =
+        (before.lines().collect(), after.lines().collect());
+    diff_lines(&before, &after, CONTEXT)
+}
+
+/// Returns the unified diff of two texts with so many unchanged lines around each change; empty if
+/// they are equal.
+pub fn diff_lines(before: &[&str], after: &[&str], context: usize) -> Vec<DiffLine> {
     // One algorithm by name: `TextDiff` chooses at run time and would link all of them into the
     // program.
-    let mut found = Compact::new(Replace::new(Capture::new()), before.as_slice(), after.as_slice());
-    let Ok(()) = myers::diff(
-        &mut found,
-        before.as_slice(),
-        0..before.len(),
-        after.as_slice(),
-        0..after.len(),
-    );
+    let mut found = Compact::new(Replace::new(Capture::new()), before, after);
+    let Ok(()) = myers::diff(&mut found, before, 0..before.len(), after, 0..after.len());
     let mut lines = Vec::new();
-    for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), CONTEXT) {
+    for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), context) {
         lines.push(DiffLine {
             change: LineChange::Gap,
             text: UnifiedHunkHeader::new(&hunk).to_string(),
         });
-        let changes =
-            hunk.iter().flat_map(|part| part.iter_changes(before.as_slice(), after.as_slice()));
+        let changes = hunk.iter().flat_map(|part| part.iter_changes(before, after));
         lines.extend(changes.map(|change| DiffLine {
             change: match change.tag() {
                 ChangeTag::Equal => LineChange::Same,

@@ -162,6 +162,7 @@ mod tests {
             },
             trust: ReadTrust::Trusted(TrustEvidence::WholeSeconds),
             common_defaults: BTreeMap::new(),
+            common_cards: BTreeMap::new(),
             cards: cards.to_vec(),
         };
         let mut ledger = Ledger::default();

@@ -97,6 +97,7 @@ prop_compose! {
                 release_sign: ReleaseSign::Unknown, emulator: false,
             },
             trust: if untrusted { ReadTrust::NotTrusted } else { ReadTrust::Trusted(TrustEvidence::WholeSeconds) },
+            common_cards: std::collections::BTreeMap::new(),
             common_defaults: common_default.map(|number| (LeadCustomerType::Simple, layout(number))).into_iter().collect(),
             cards: seen.into_iter().map(believable).collect(),
         };

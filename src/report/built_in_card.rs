@@ -46,7 +46,6 @@ const PRODUCTS: &[&str] = &["PRODUCT_ROW_SUMMARY"];
 
 /// Returns the built-in card for a type of lead, with the user fields that the portal has named;
 /// without labels they are not known. The fields have no flags: the code sets none.
-#[cfg_attr(not(test), expect(dead_code, reason = "the formats render the card next"))]
 pub(super) fn built_in_card(lead: LeadCustomerType, labels: &FieldLabels) -> Outline {
     let is_simple = lead == LeadCustomerType::Simple;
     let person = if is_simple { PERSON } else { &[] };

@@ -5,7 +5,6 @@ use crate::model::FieldLabels;
 
 /// Returns the label of a field: that of the portal, else the built-in one of a field that the
 /// portal's list leaves out. The text is foreign, and the format escapes it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the formats render labels next"))]
 pub(super) fn label(labels: &FieldLabels, code: &str) -> Option<Text> {
     labels.get(code).map(Text::from).or_else(|| built_in(code))
 }

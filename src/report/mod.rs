@@ -10,10 +10,10 @@
 //! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
 mod built_in_card;
+mod card_view;
 mod cost;
 mod csv;
 mod doctor;
-mod effective;
 mod escape;
 mod fill;
 mod github;
@@ -27,6 +27,7 @@ mod manifest_export;
 mod markdown;
 mod plan_file;
 mod report_model;
+mod review;
 mod sarif;
 mod style;
 mod subject;
@@ -41,7 +42,6 @@ use crate::i18n::{self, Language};
 
 pub use cost::Cost;
 pub use doctor::{Check, CheckStatus, DoctorJson, DoctorReport, doctor_schema};
-pub use effective::{Effective, VisibleCard};
 pub use escape::{json as json_document, visible};
 pub use history::RunHistory;
 pub use humanize::Seconds;
@@ -56,7 +56,7 @@ pub use subject::{
 };
 pub use text::restore::RestoreText;
 pub use text::run::RunText;
-pub use view::{DiffDetail, RowFilter};
+pub use view::{DiffDetail, Grouping, RowFilter};
 
 /// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,8 @@ pub struct RenderOptions {
     pub listing: RowFilter,
     /// The rule for the content of cards.
     pub content: DiffDetail,
+    /// The grouping of cards with the same layout, in text.
+    pub grouping: Grouping,
     /// The language of texts for people.
     pub language: Language,
     /// The maximum size of Markdown in bytes.
@@ -122,6 +124,7 @@ impl Default for RenderOptions {
         Self {
             listing: RowFilter::default(),
             content: DiffDetail::default(),
+            grouping: Grouping::default(),
             language: Language::default(),
             markdown_limit: MARKDOWN_LIMIT,
             marker: String::new(),

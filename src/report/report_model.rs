@@ -9,6 +9,7 @@ use std::fmt;
 
 use super::cost::Cost;
 use super::humanize::Plural;
+use super::review::Review;
 use super::subject::{FailureReport, PlanReport, Purpose, ReportedRun, Subject};
 use crate::diagnostic::Diagnostic;
 use crate::i18n::Text;
@@ -31,6 +32,8 @@ pub(super) struct ReportModel<'a> {
     pub(super) guards: Option<Guards<'a>>,
     /// The targets, problems or messages.
     pub(super) rows: Vec<Row<'a>>,
+    /// The cards that a plan resets, grouped by layout, with what is seen afterwards.
+    pub(super) review: Option<Review<'a>>,
     /// The columns of the rows in a table.
     pub(super) columns: &'static [Column],
     /// Checks that stand in no row.
@@ -131,10 +134,6 @@ pub(super) struct Row<'a> {
     pub(super) once: Option<OnceState>,
     /// The layout that is lost.
     pub(super) layout: Option<&'a Layout>,
-    /// The layout that stands in for it afterwards.
-    pub(super) common_default: Option<&'a Layout>,
-    /// What people see afterwards, where that is asked for.
-    pub(super) sight: Option<Text>,
     /// The group in which people find the row.
     pub(super) group: Option<RowGroup>,
 }
@@ -225,6 +224,7 @@ impl<'a> ReportModel<'a> {
             rows_are,
             guards: None,
             rows: Vec::new(),
+            review: None,
             columns: &[],
             checks: Vec::new(),
             findings: Vec::new(),
@@ -301,8 +301,6 @@ impl<'a> Row<'a> {
             generation: None,
             once: None,
             layout: None,
-            common_default: None,
-            sight: None,
             group: None,
         }
     }

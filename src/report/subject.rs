@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Cost, Effective, PlanFileReport, RowFilter, RunText, visible};
+use super::{Cost, PlanFileReport, RowFilter, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
-use crate::model::{CardKey, Identity, Origin, PersonName, RunId, Totals, UserId};
+use crate::model::{CardKey, FieldLabels, Identity, Origin, PersonName, RunId, Totals, UserId};
 use crate::plan::{Decision, Drift, OnceState, Plan, PlannedTarget};
 use crate::ports::RunHeader;
 
@@ -98,8 +98,8 @@ pub struct PlanReport<'a> {
     pub warnings: &'a [Diagnostic],
     /// What drifted, where that is the question.
     pub drift: Option<&'a Drift>,
-    /// The cards that people will see afterwards, on request.
-    pub effective: Option<&'a Effective>,
+    /// The labels of the portal's fields.
+    pub labels: &'a FieldLabels,
 }
 
 /// What became of a run.

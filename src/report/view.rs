@@ -10,12 +10,23 @@ pub enum RowFilter {
     Targets,
 }
 
+/// Grouping of the cards that a plan resets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// Cards with the same layout are one group.
+    #[default]
+    Layout,
+    /// Each card stands alone.
+    None,
+}
+
 /// Rule for the content of cards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiffDetail {
     /// The content is hidden.
     #[default]
     Hidden,
-    /// The lost layout is shown as a diff, with the position of the target in the manifest.
+    /// The layout is shown with the card that is seen afterwards, and with the position of the
+    /// target in the manifest.
     Shown,
 }

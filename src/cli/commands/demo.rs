@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::app::{ApplyOptions, RestoreOptions, TargetFilter};
-use crate::cli::args::{DemoArgs, GlobalArgs, OutputArgs, PlanView};
+use crate::cli::args::{DemoArgs, GlobalArgs, GroupBy, OutputArgs, PlanView};
 use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::commands::plan::{self, PlanRequest};
 use crate::cli::commands::restore::{self, RestoreRequest};
@@ -54,7 +54,12 @@ pub(in crate::cli) async fn run(
         markdown_limit: MARKDOWN_LIMIT,
         marker: None,
     };
-    let view = |detail| PlanView { output_args: output_args(), detail, unchanged: false };
+    let view = |detail| PlanView {
+        output_args: output_args(),
+        detail,
+        unchanged: false,
+        group: GroupBy::default(),
+    };
     let (briefly, in_detail) = (view(false), view(true));
     // The notes of a command name the temporary folder.
     let part = &ui.without_notes();

@@ -17,8 +17,7 @@ use crate::cli::sources::LoadedManifests;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, refuse_error};
 use crate::cli::{exit, output, sources};
-use crate::plan::Plan;
-use crate::report::{Effective, PlanReport, Purpose, Subject};
+use crate::report::{Purpose, Subject};
 use crate::store::write_whole;
 
 /// Plans and shows the plan.
@@ -33,10 +32,7 @@ pub(in crate::cli) async fn run(
         arguments.out.as_deref().map_or(Ok(()), output::check_path)?;
         let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
         let request = PlanRequest {
-            options: PlanOptions {
-                read_beside: arguments.effective.then_some(Effective::missing as fn(&Plan) -> _),
-                ..plan_view::plan_options(&arguments.policy_args)
-            },
+            options: plan_view::plan_options(&arguments.policy_args),
             out: arguments.out.as_deref().map(|path| (path, arguments.max_age)),
         };
         let is_noop = run_with(&outputs, global, &request, &manifest, interrupt).await?;
@@ -78,8 +74,6 @@ pub(super) async fn run_with(
         view.wait(session).await?;
         let warnings = view.warnings(&planned);
         sources::show(outputs.ui, &warnings, &manifest.sources);
-        let effective =
-            planned.beside.as_ref().map(|read| Effective::from_plan(&planned.plan, read));
         // A plan file names the cards that are read again; without one, apply reads all of them.
         let reads = match request.out {
             Some(_) => plan_view::reset_count(&planned.plan),
@@ -87,7 +81,6 @@ pub(super) async fn run_with(
         };
         let cost = plan_view::apply_cost(session, &planned.plan, reads);
         let report = view.report(session, &planned, &warnings, cost);
-        let report = PlanReport { effective: effective.as_ref(), ..report };
         outputs.write(Subject::Plan(&report))?;
         if let Some((path, max_age)) = request.out {
             let file = app::new_plan_file(&session.app, set, &planned, max_age)?;

@@ -13,7 +13,7 @@ use hyper::StatusCode;
 use tokio::time::Instant;
 
 use crate::app::ApplyOptions;
-use crate::cli::args::{GlobalArgs, OutputArgs, PlanView, ReconcileArgs};
+use crate::cli::args::{GlobalArgs, GroupBy, OutputArgs, PlanView, ReconcileArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::env::WebhookAccess;
@@ -230,6 +230,7 @@ fn plan_view(arguments: &ReconcileArgs) -> PlanView {
         output_args: OutputArgs { output, markdown_limit, marker },
         detail: false,
         unchanged: false,
+        group: GroupBy::default(),
     }
 }
 

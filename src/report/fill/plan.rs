@@ -11,6 +11,7 @@ use crate::plan::{
 use crate::report::report_model::{
     About, Attention, CheckResult, Finding, Guards, Headline, ReportModel, Row, RowGroup, RowText,
 };
+use crate::report::review::Review;
 use crate::report::subject::{PlanReport, once_lines};
 use crate::report::text::plan::{as_wanted, sums};
 
@@ -24,6 +25,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> Re
         findings: report.warnings.iter().map(Finding::from).collect(),
         headline: headline(model.purpose.as_str(), plan),
         once: once_lines(plan),
+        review: Some(Review::new(plan, report.labels)),
         ..shared(model, report)
     }
 }
@@ -83,8 +85,6 @@ pub(super) fn row<'a>(report: &'a PlanReport<'a>, target: &'a PlannedTarget) -> 
         generation: generation.as_ref(),
         once: *once,
         layout: decision.layout(),
-        common_default: plan.common_default(*key),
-        sight: report.effective.map(|effective| effective.sight(plan, target)),
         group,
         ..Row::about(*key, plan.person_name(*key), words, RowText::Of(decision))
     }

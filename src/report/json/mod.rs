@@ -7,6 +7,7 @@ mod about;
 mod drift;
 mod failure;
 mod plan;
+mod review;
 mod run;
 mod target;
 mod validation;

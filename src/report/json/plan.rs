@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::drift::DriftJson;
 use super::generator;
+use super::review::{self, GroupJson, LayoutJson};
 use super::target::TargetJson;
 use crate::model::{ReadTrust, TrustEvidence};
 use crate::plan::{GuardReport, OnceState, Plan, Violation};
+use crate::report::review::Review;
 use crate::report::{DiffDetail, PlanReport, Purpose};
 
 /// Plan as JSON. The lost layouts stand in it only on request.
@@ -38,6 +40,10 @@ pub struct PlanJson {
     /// change. They add up to the targets of that key; states without a card are left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     once: BTreeMap<String, BTreeMap<&'static str, u32>>,
+    /// The cards to be reset, grouped by layout; the largest group comes first.
+    groups: Vec<GroupJson>,
+    /// The layouts that `groups` names.
+    layouts: BTreeMap<String, LayoutJson>,
     /// Every target with its decision, sorted.
     targets: Vec<TargetJson>,
     /// The findings of the guards.
@@ -142,8 +148,9 @@ struct CostJson {
 impl PlanJson {
     /// Converts the plan, with or without a diff of each lost layout.
     pub fn new(report: &PlanReport<'_>, purpose: Purpose, content: DiffDetail) -> Self {
-        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, effective: _ } =
+        let PlanReport { plan, caller, manifests, commits: _, cost, warnings, drift, labels } =
             report;
+        let (groups, layouts) = review::groups(&Review::new(plan, labels), plan);
         let counts = plan.counts();
         let manifest = |(name, reason): &(&str, &str)| ManifestJson {
             name: (*name).to_owned(),
@@ -164,6 +171,8 @@ impl PlanJson {
                 people: u32::try_from(plan.guards.impact.people.len()).unwrap_or(u32::MAX),
             },
             once: once_json(plan),
+            groups,
+            layouts,
             targets: plan
                 .targets
                 .iter()

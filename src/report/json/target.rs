@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::plan::diff::diff;
 use crate::plan::{OnceState, PlannedTarget};
-use crate::report::{Commit, DiffDetail, Effective, PlanReport, VisibleCard};
+use crate::report::review::departments_of;
+use crate::report::{Commit, DiffDetail, PlanReport};
 
 /// Target.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -16,6 +17,10 @@ pub(super) struct TargetJson {
     /// The person's name; may be empty, absent for common cards.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// The departments of the person; absent for common cards. A department without a known name
+    /// has its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departments: Option<Vec<String>>,
     /// `reset`, `keep` or `hold`.
     decision: &'static str,
     /// The reason as a stable word.
@@ -32,23 +37,8 @@ pub(super) struct TargetJson {
     /// `out-of-reach`, `customised-again` or `done`.
     #[serde(skip_serializing_if = "Option::is_none")]
     once: Option<&'static str>,
-    /// The cards that the person will see afterwards; only with `--effective`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effective: Option<EffectiveJson>,
     /// The origin in the manifests.
     origin: OriginJson,
-}
-
-/// Cards that people will see afterwards. The view that a person uses cannot be read. The words are
-/// `own-card`, `set-for-all`, `common-card`, `built-in` and `unknown`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct EffectiveJson {
-    /// The card of the personal view; absent for common cards.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    own_view: Option<&'static str>,
-    /// The card of the common view.
-    common_view: &'static str,
 }
 
 /// Layout that a reset loses.
@@ -59,7 +49,7 @@ struct LossJson {
     sections: u32,
     /// The number of fields.
     fields: u32,
-    /// The digest of the canonical form.
+    /// The digest of the canonical form: a key of `layouts`.
     digest: String,
     /// The unified diff of the lost layout; only with `--detail`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,16 +118,13 @@ impl TargetJson {
         Self {
             target: target.key.to_string(),
             name: target.key.user().map(|_| plan.person_name(target.key).to_owned()),
+            departments: departments_of(plan, target.key),
             decision: target.decision.as_str(),
             reason: target.decision.reason_str(),
             text: target.decision.to_string(),
             loses,
             generation: target.generation.as_ref().map(ToString::to_string),
             once: target.once.map(OnceState::as_str),
-            effective: report.effective.map(|effective| EffectiveJson {
-                own_view: Effective::own_view(plan, target).map(VisibleCard::as_str),
-                common_view: effective.common_view(target.key.lead).as_str(),
-            }),
             origin: OriginJson {
                 manifest: origin.manifest.to_string(),
                 file: origin.place.file.to_string(),

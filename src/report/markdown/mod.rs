@@ -2,25 +2,47 @@
 //! the limit.
 //!
 //! The first line is an invisible comment, by which a pipeline finds and edits its own comment. The
-//! same report is rendered with less and less detail until it fits: first without the content of
-//! cards, then with fewer rows, then with counts alone. A limit is therefore never an error.
+//! same report is rendered with less and less detail until it fits: first with fewer rows, then
+//! with fewer layouts before and after, then with counts alone. A limit is therefore never an
+//! error.
 
+mod review;
 mod rows;
 
 use std::fmt::{Display, Write as _};
 
+use super::RenderOptions;
 use super::escape::markdown;
 use super::humanize::truncate_to_width;
 use super::report_model::{About, Finding, Guards, Headline, ReportModel};
 use super::subject::{Commit, FailureReport, Purpose};
-use super::text::plan::{apply_takes, portal};
-use super::{DiffDetail, RenderOptions};
+use super::text::plan::{apply_takes, portal, promise};
 use crate::i18n::Text;
 use crate::plan::DriftKind;
 
-/// Number of rows of the tables, step by step; the last step has counts alone.
-const ROWS: &[usize] =
-    &[100_000, 20_000, 5_000, 2_000, 1_000, 600, 400, 250, 150, 90, 50, 25, 10, 0];
+/// Amounts of detail, step by step, as layouts, diffs and rows; the last step has counts alone.
+const STEPS: &[(usize, usize, usize)] = &[
+    (usize::MAX, usize::MAX, 20_000),
+    (usize::MAX, usize::MAX, 5_000),
+    (usize::MAX, usize::MAX, 2_000),
+    (usize::MAX, usize::MAX, 1_000),
+    (usize::MAX, usize::MAX, 600),
+    (usize::MAX, usize::MAX, 400),
+    (usize::MAX, usize::MAX, 250),
+    (usize::MAX, usize::MAX, 150),
+    (usize::MAX, usize::MAX, 90),
+    (usize::MAX, 400, 50),
+    (1_000, 150, 50),
+    (500, 80, 25),
+    (250, 40, 25),
+    (120, 20, 25),
+    (120, 10, 10),
+    (60, 4, 10),
+    (40, 0, 10),
+    (20, 0, 10),
+    (10, 0, 0),
+    (0, 0, 0),
+];
 
 /// Maximum length of a person's text, in characters.
 const MAX_TEXT_CHARS: usize = 300;
@@ -34,8 +56,12 @@ const MAX_ADVICE_BYTES: usize = 2_000;
 /// Amount of detail.
 #[derive(Clone, Copy)]
 struct Detail {
+    /// The number of layouts in the table of a plan.
+    groups: usize,
+    /// The number of layouts that are shown before and after.
+    diffs: usize,
+    /// The number of rows of the other tables.
     rows: usize,
-    content: DiffDetail,
     /// The limit beyond which the rendering stops, because less detail will be tried.
     limit: usize,
 }
@@ -44,9 +70,9 @@ struct Detail {
 pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String {
     let marker = marker(model.purpose, &options.marker);
     let limit = options.markdown_limit;
-    let steps = ROWS.iter().map(|rows| Detail { rows: *rows, content: DiffDetail::Hidden, limit });
-    let whole = Detail { rows: usize::MAX, content: options.content, limit };
-    for detail in std::iter::once(whole).chain(steps) {
+    let most = usize::MAX;
+    let steps = [(most, most, most)].into_iter().chain(STEPS.iter().copied());
+    for detail in steps.map(|(groups, diffs, rows)| Detail { groups, diffs, rows, limit }) {
         let text = format!("{marker}\n{}", body(model, detail));
         if text.len() <= options.markdown_limit {
             return text;
@@ -76,6 +102,9 @@ fn body(model: &ReportModel<'_>, detail: Detail) -> String {
     }
     if let Some(failed) = &model.failure {
         failure(&mut text, failed);
+    }
+    if model.review.as_ref().is_some_and(|review| !review.groups.is_empty()) {
+        let _ = writeln!(text, "\n**{}**", promise());
     }
     if let Some(reason) = model.stopped {
         let (early, reason) = (tr!("The run ended early:"), short(&Text::from_msgid(reason)));

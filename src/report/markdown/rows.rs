@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Detail, MAX_LIST_ITEMS, list, short};
-use crate::diagnostic::strip_controls;
+use super::{Detail, MAX_LIST_ITEMS, list, review, short};
 use crate::i18n::Text;
 use crate::model::{Origin, OutcomeClass, SourceLocation};
-use crate::plan::diff::diff;
-use crate::report::DiffDetail;
-use crate::report::escape::references;
-use crate::report::report_model::{ReportModel, Row, RowGroup};
+use crate::report::PlanReport;
+use crate::report::report_model::{About, ReportModel, Row, RowGroup};
 
 /// The groups that are tables, in the order in which they are read.
 const TABLES: &[RowGroup] = &[
@@ -38,6 +35,7 @@ pub(super) fn write(text: &mut String, model: &ReportModel<'_>, detail: Detail) 
         match (group, detail.rows) {
             (RowGroup::Outcome(_), 0) => outcome_counts(text, &rows),
             (RowGroup::Outcome(_), _) => outcomes(text, &rows, detail),
+            (RowGroup::Reset, _) => resets(text, model, &rows, detail),
             (_, 0) => line_counts(text, &rows),
             (_, _) => targets(text, &rows, detail),
         }
@@ -68,6 +66,29 @@ fn title(group: RowGroup) -> Text {
     }
 }
 
+/// Writes the cards to be reset: grouped by layout if the layouts are known, and one by one, folded
+/// away.
+fn resets(text: &mut String, model: &ReportModel<'_>, rows: &[&Row<'_>], detail: Detail) {
+    let (About::Plan(PlanReport { plan, .. }), Some(review)) = (&model.about, &model.review) else {
+        return match detail.rows {
+            0 => line_counts(text, rows),
+            _ => targets(text, rows, detail),
+        };
+    };
+    if detail.groups == 0 {
+        return line_counts(text, rows);
+    }
+    review::write(text, review, plan, detail);
+    let all = tr!("{n} card, with its line of the manifests"
+        | "{n} cards, with their lines of the manifests" % rows.len());
+    let _ = writeln!(text, "\n<details><summary>{all}</summary>");
+    match detail.rows {
+        0 => line_counts(text, rows),
+        _ => targets(text, rows, detail),
+    }
+    text.push_str("\n</details>\n");
+}
+
 /// Writes planned targets with the line of the manifests that each comes from.
 fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
     let _ = writeln!(text, "\n| {} |\n|---|---|---|---|", tr!("target | who | what | from"));
@@ -79,48 +100,10 @@ fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
         let place = row.origin.map(place).unwrap_or_default();
         let _ = writeln!(text, "| {} | {name} | {what} | {place} |", key(row));
     }
-    sights(text, rows);
     if let Some(left @ 1..) = rows.len().checked_sub(detail.rows) {
         let more =
             tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left);
         let _ = writeln!(text, "\n{more}");
-    }
-    match detail.content {
-        DiffDetail::Hidden => {}
-        DiffDetail::Shown => contents(text, rows, detail.limit),
-    }
-}
-
-/// Writes what people will see afterwards, in counts: most of them will see the same.
-fn sights(text: &mut String, rows: &[&Row<'_>]) {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for sight in rows.iter().filter_map(|row| row.sight.as_ref()) {
-        *counts.entry(sight.as_str()).or_default() += 1;
-    }
-    if counts.is_empty() {
-        return;
-    }
-    let seen = tr!("Seen afterwards (which view a person looks at cannot be read):");
-    let _ = writeln!(text, "\n{seen}\n");
-    for (sight, count) in counts {
-        let _ = writeln!(text, "- {}: {sight}", cards(count));
-    }
-}
-
-/// Writes what is lost, folded away.
-fn contents(text: &mut String, rows: &[&Row<'_>], limit: usize) {
-    for row in rows {
-        if text.len() > limit {
-            return;
-        }
-        let (Some(layout), Some(key)) = (row.layout, row.key) else { continue };
-        let name = short(row.name);
-        let _ = writeln!(text, "\n<details><summary>{key} {name}</summary>\n\n<pre>");
-        for line in diff(Some(layout), row.common_default) {
-            let (sign, content) = (references(line.change.sign()), strip_controls(&line.text));
-            let _ = writeln!(text, "{sign}{}", references(&content));
-        }
-        text.push_str("</pre>\n</details>\n");
     }
 }
 

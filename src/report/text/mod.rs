@@ -3,6 +3,7 @@
 pub(super) mod drift;
 pub(super) mod plan;
 pub(super) mod restore;
+mod review;
 mod rows;
 pub(super) mod run;
 

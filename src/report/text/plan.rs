@@ -1,17 +1,16 @@
-//! Plan as text: the lost layouts, their owners, the reasons, and the guards that block it.
+//! Plan as text: the cards to be reset, their owners, the reasons, and the guards that block it.
 
 use std::fmt::{self, Write as _};
 
+use super::review;
 use super::rows::{self, Line};
 use crate::i18n::Text;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::diff::{LineChange, diff};
 use crate::plan::{GuardReport, Plan};
-use crate::report::escape::visible_line;
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
-use crate::report::style::{ADDED, BAD, FAINT, GOOD, HEADING, PLACE, REMOVED, WARNING};
-use crate::report::{Commit, Cost, DiffDetail, PlanReport, RenderOptions, RowFilter, visible};
+use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
+use crate::report::{Cost, DiffDetail, PlanReport, RenderOptions, RowFilter, visible};
 
 /// Writes a plan.
 pub(super) fn write(
@@ -29,7 +28,7 @@ pub(super) fn write(
         cost: _,
         warnings: _,
         drift: _,
-        effective,
+        labels: _,
     } = report;
     let portal = portal(plan.portal.as_str(), caller.emulator);
     let who =
@@ -42,19 +41,19 @@ pub(super) fn write(
         writeln!(out, "{FAINT}{manifest}{FAINT:#}")?;
     }
     writeln!(out)?;
-    let is_listed = |row: &&Row<'_>| match options.listing {
-        RowFilter::Targets => true,
-        RowFilter::Changes => row.group.is_some(),
+    let length = out.len();
+    if let Some(review) = &model.review {
+        review::write(out, model, review, report, options)?;
+    }
+    let is_listed = |row: &&Row<'_>| match (row.group, options.listing) {
+        (Some(RowGroup::Reset), _) => false,
+        (_, RowFilter::Targets) => true,
+        (group, RowFilter::Changes) => group.is_some(),
     };
     let rows = model.rows.iter().filter(is_listed);
     let lines: Vec<Line<'_>> = rows.filter_map(|row| line(row, report, options.content)).collect();
     rows::write(out, &lines)?;
-    if !lines.is_empty() {
-        if effective.is_some() {
-            let unread =
-                tr!("Which view a person looks at cannot be read, nor can views made for some.");
-            writeln!(out, "{FAINT}{unread}{FAINT:#}")?;
-        }
+    if out.len() > length {
         writeln!(out)?;
     }
     for line in &model.once {
@@ -65,6 +64,14 @@ pub(super) fn write(
         return writeln!(out, "{GOOD}{}{GOOD:#} {cards}", tr!("No changes."));
     }
     writeln!(out, "{HEADING}{}{HEADING:#} {}", tr!("Plan:"), sums(plan))?;
+    if let Some(review) = model.review.as_ref().filter(|review| !review.groups.is_empty()) {
+        writeln!(out, "{}", promise())?;
+        if options.content == DiffDetail::Shown {
+            for note in review.notes() {
+                writeln!(out, "{FAINT}{note}{FAINT:#}")?;
+            }
+        }
+    }
     if let Some(cost) = &model.cost {
         writeln!(out, "{}", apply_takes(cost))?;
     }
@@ -73,47 +80,18 @@ pub(super) fn write(
 
 fn line<'a>(row: &Row<'a>, report: &PlanReport<'_>, content: DiffDetail) -> Option<Line<'a>> {
     let (style, word) = match row.group {
-        Some(RowGroup::Reset) => (REMOVED, tr!("reset")),
         Some(RowGroup::Held) => (WARNING, tr!("hold")),
         _ => (FAINT, tr!("keep")),
     };
+    let key = row.key?;
     let mut below = String::new();
-    if let Some(sight) = &row.sight {
-        below = format!("       {FAINT}{}{FAINT:#} {sight}\n", tr!("afterwards"));
-    }
-    match content {
-        DiffDetail::Hidden => {}
-        DiffDetail::Shown => detail(&mut below, row, report).ok()?,
+    if content == DiffDetail::Shown {
+        let targets = &report.plan.targets;
+        let index = targets.binary_search_by_key(&key, |target| target.key).ok()?;
+        review::origin(&mut below, targets.get(index)?, report).ok()?;
     }
     let text = visible(&row.told()).into_owned();
-    Some(Line { style, word: word.into(), key: row.key?, name: row.name, text, below })
-}
-
-/// Writes where a target comes from, and what is lost.
-fn detail(out: &mut String, row: &Row<'_>, report: &PlanReport<'_>) -> fmt::Result {
-    if let Some(origin) = row.origin {
-        let (place, selector) = (origin.place.to_string(), origin.selector.to_string());
-        let (place, selector) = (visible(&place), visible(&selector));
-        writeln!(out, "       {PLACE}{place}{PLACE:#} {FAINT}{selector}{FAINT:#}")?;
-        write!(out, "       {FAINT}{}", tr!("because: {}", visible(&origin.reason)))?;
-        if let Some(Commit { id, author, date }) = report.commit(origin) {
-            let (id, author) = (format_args!("{id:.10}"), visible(author));
-            write!(out, " ({})", tr!("commit {id} of {date} by {author}", id, date, author))?;
-        }
-        writeln!(out, "{FAINT:#}")?;
-    }
-    let Some(layout) = row.layout else { return Ok(()) };
-    for line in diff(Some(layout), row.common_default) {
-        let style = match line.change {
-            LineChange::Removed => REMOVED,
-            LineChange::Added => ADDED,
-            LineChange::Gap => PLACE,
-            LineChange::Same => FAINT,
-        };
-        let text = visible_line(&line.text);
-        writeln!(out, "       {style}{}{text}{style:#}", line.change.sign())?;
-    }
-    Ok(())
+    Some(Line { style, word: word.into(), key, name: row.name, text, below })
 }
 
 /// Writes the guards: those that block a plan with the lines that would allow it, and the
@@ -144,6 +122,13 @@ fn guards(f: &mut String, guards: &GuardReport) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Returns the sentence on data and undo.
+pub(in crate::report) fn promise() -> Text {
+    tr!(
+        "Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`."
+    )
 }
 
 /// Returns the portal with its kind.

@@ -31,12 +31,12 @@ pub(super) fn write(out: &mut impl Write, lines: &[Line<'_>]) -> fmt::Result {
     let name_width = column_width(lines.iter().map(|line| line.name), NAME_WIDTH);
     for Line { style, word, key, name, text, below } in lines {
         let key = key.to_string();
-        write!(out, "{style}{word:<word_width$}{style:#}  {key:<key_width$}  ")?;
+        let mut line = format!("{style}{word:<word_width$}{style:#}  {key:<key_width$}  ");
         if name_width > 0 {
             let name = truncate_to_width(&visible(name), name_width);
-            write!(out, "{name:<name_width$}  ")?;
+            let _ = write!(line, "{name:<name_width$}  ");
         }
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", format!("{line}{text}").trim_end())?;
         out.write_str(below)?;
     }
     Ok(())

@@ -42,17 +42,22 @@ Portal embedded (an emulator), as user 1 Olga Sokolova
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest sales-back-to-standard: New lead form since 1 November
 
-reset  personal/8/lead/simple   Ivan Petrov     loses 2 sections, 5 fields
-reset  personal/8/lead/repeat   Ivan Petrov     loses 2 sections, 5 fields
-reset  personal/12/lead/simple  Anna Petrova    loses 1 section, 10 fields
-reset  personal/14/lead/simple  Sofia Rossi     loses 3 sections, 12 fields
-reset  personal/15/lead/repeat  Mateusz Nowak   loses 3 sections, 10 fields
-reset  personal/18/lead/simple  Zofia Wójcik    loses 1 section, 10 fields
-reset  personal/18/lead/repeat  Zofia Wójcik    loses 1 section, 10 fields
-reset  personal/20/lead/simple  Nadia Haddad    loses 2 sections, 5 fields
-reset  personal/22/lead/simple  Giulia Bianchi  loses 3 sections, 10 fields
+reset  3 cards of 2 people: layout "Start here" (2 sections, 5 fields)
+       personal/8/lead/simple   Ivan Petrov   Sales
+       personal/8/lead/repeat   Ivan Petrov   Sales
+       personal/20/lead/simple  Nadia Haddad  Sales East
+reset  3 cards of 2 people: layout "All on one page" (1 section, 10 fields)
+       personal/12/lead/simple  Anna Petrova  Sales
+       personal/18/lead/simple  Zofia Wójcik  Sales East
+       personal/18/lead/repeat  Zofia Wójcik  Sales East
+reset  2 cards of 2 people: layout "For the first call" (3 sections, 10 fields)
+       personal/15/lead/repeat  Mateusz Nowak   Sales
+       personal/22/lead/simple  Giulia Bianchi  Sales
+reset  1 card of 1 person: layout "About the lead" (3 sections, 12 fields)
+       personal/14/lead/simple  Sofia Rossi  Sales
 
 Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
+Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`.
 Apply takes under a second.
 --- stderr
 

@@ -222,26 +222,35 @@ async fn plan_shows_the_layout_after_the_reset() {
     );
     let plan = ["plan", "-f", "lead.yaml", "--effective", "--unchanged"];
     let ended = env.run(&plan);
+    let sight = "personal view: Bitrix24's built-in card; common view: the common card";
     for text in [
-        "afterwards own view: the card set for all; common view: ",
-        "afterwards own view: the portal's built-in card; common view: the common card",
-        "Which view a person looks at cannot be read",
+        "personal/7/lead/simple  Maria Lindqvist  already at its default (shows the card set for all)",
+        sight,
+        "Which view a person uses cannot be read",
+        "the vendor's code of May 2026",
     ] {
         assert!(ended.stdout.contains(text), "{text}: {ended:?}");
     }
     let ended = env.run(&[&plan[..], &["--output", "json"]].concat());
     let value: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(value["targets"][0]["effective"]["ownView"], "set-for-all", "{value}");
+    let group = &value["groups"][0];
+    assert_eq!((&group["cards"], &group["people"]), (&json!(1), &json!(1)), "{value}");
+    assert_eq!(group["targets"], json!(["personal/7/lead/repeat"]));
+    let after = &group["afterwards"][0];
     assert_eq!(
-        value["targets"][1]["effective"],
-        json!({"ownView": "built-in", "commonView": "common-card"})
+        (&after["personalView"], &after["commonView"], &after["layout"]),
+        (&json!("built-in"), &json!("common-card"), &json!("built-in/repeat"))
+    );
+    assert!(after["appearing"].as_array().unwrap().contains(&json!("UTM")), "{value}");
+    let now = &value["layouts"][group["layout"].as_str().unwrap()];
+    let field = &now["sections"][0]["fields"][2];
+    assert_eq!(
+        field,
+        &json!({"code": "OPPORTUNITY_WITH_CURRENCY", "label": "Amount and currency", "alwaysShown": true})
     );
     check("json", &ended.stdout, "plan", 0);
     let ended = env.run(&[&plan[..], &["--output", "markdown"]].concat());
-    assert!(
-        ended.stdout.contains("own view: the portal's built-in card; common view: the common card"),
-        "{ended:?}"
-    );
+    assert!(ended.stdout.contains(sight), "{ended:?}");
     assert_eq!(emulator.complaints(), []);
 }
 

@@ -99,17 +99,22 @@ exit 2
 Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
 Манифест sales-back-to-standard: New lead form since 1 November
 
-сбросить  personal/8/lead/simple   Ivan Petrov     пропадёт: 2 раздела, 5 полей
-сбросить  personal/8/lead/repeat   Ivan Petrov     пропадёт: 2 раздела, 5 полей
-сбросить  personal/12/lead/simple  Anna Petrova    пропадёт: 1 раздел, 10 полей
-сбросить  personal/14/lead/simple  Sofia Rossi     пропадёт: 3 раздела, 12 полей
-сбросить  personal/15/lead/repeat  Mateusz Nowak   пропадёт: 3 раздела, 10 полей
-сбросить  personal/18/lead/simple  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
-сбросить  personal/18/lead/repeat  Zofia Wójcik    пропадёт: 1 раздел, 10 полей
-сбросить  personal/20/lead/simple  Nadia Haddad    пропадёт: 2 раздела, 5 полей
-сбросить  personal/22/lead/simple  Giulia Bianchi  пропадёт: 3 раздела, 10 полей
+сбросить  3 карточки у 2 сотрудников: настройки «Start here» (2 раздела, 5 полей)
+       personal/8/lead/simple   Ivan Petrov   Sales
+       personal/8/lead/repeat   Ivan Petrov   Sales
+       personal/20/lead/simple  Nadia Haddad  Sales East
+сбросить  3 карточки у 2 сотрудников: настройки «All on one page» (1 раздел, 10 полей)
+       personal/12/lead/simple  Anna Petrova  Sales
+       personal/18/lead/simple  Zofia Wójcik  Sales East
+       personal/18/lead/repeat  Zofia Wójcik  Sales East
+сбросить  2 карточки у 2 сотрудников: настройки «For the first call» (3 раздела, 10 полей)
+       personal/15/lead/repeat  Mateusz Nowak   Sales
+       personal/22/lead/simple  Giulia Bianchi  Sales
+сбросить  1 карточка у 1 сотрудника: настройки «About the lead» (3 раздела, 12 полей)
+       personal/14/lead/simple  Sofia Rossi  Sales
 
 План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
+Меняется только вид карточек. Данные лидов, контактов и сделок не затрагиваются. Отмена: `recard restore RUN --all`.
 Выполнение займёт: меньше секунды.
 --- stderr
 
@@ -127,27 +132,31 @@ exit 0
 Чтение карточек других пользователей: можно доверять (по ответам видна версия от 25.700)
 Манифест sales-back-to-standard: New lead form since 1 November
 
-сбросить  personal/8/lead/simple   Ivan Petrov      пропадёт: 2 раздела, 5 полей
-сбросить  personal/8/lead/repeat   Ivan Petrov      пропадёт: 2 раздела, 5 полей
-сбросить  personal/12/lead/simple  Anna Petrova     пропадёт: 1 раздел, 10 полей
+сбросить  3 карточки у 2 сотрудников: настройки «Start here» (2 раздела, 5 полей)
+       personal/8/lead/simple   Ivan Petrov   Sales
+       personal/8/lead/repeat   Ivan Petrov   Sales
+       personal/20/lead/simple  Nadia Haddad  Sales East
+сбросить  3 карточки у 2 сотрудников: настройки «All on one page» (1 раздел, 10 полей)
+       personal/12/lead/simple  Anna Petrova  Sales
+       personal/18/lead/simple  Zofia Wójcik  Sales East
+       personal/18/lead/repeat  Zofia Wójcik  Sales East
+сбросить  2 карточки у 2 сотрудников: настройки «For the first call» (3 раздела, 10 полей)
+       personal/15/lead/repeat  Mateusz Nowak   Sales
+       personal/22/lead/simple  Giulia Bianchi  Sales
+сбросить  1 карточка у 1 сотрудника: настройки «About the lead» (3 раздела, 12 полей)
+       personal/14/lead/simple  Sofia Rossi  Sales
 оставить  personal/12/lead/repeat  Anna Petrova     уже по умолчанию
-сбросить  personal/14/lead/simple  Sofia Rossi      пропадёт: 3 раздела, 12 полей
 оставить  personal/14/lead/repeat  Sofia Rossi      уже по умолчанию
 оставить  personal/15/lead/simple  Mateusz Nowak    уже по умолчанию
-сбросить  personal/15/lead/repeat  Mateusz Nowak    пропадёт: 3 раздела, 10 полей
 оставить  personal/16/lead/simple  Elif Kaya        уже по умолчанию
 оставить  personal/16/lead/repeat  Elif Kaya        уже по умолчанию
 оставить  personal/17/lead/simple  Dmitri Volkov    уже по умолчанию
 оставить  personal/17/lead/repeat  Dmitri Volkov    уже по умолчанию
-сбросить  personal/18/lead/simple  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
-сбросить  personal/18/lead/repeat  Zofia Wójcik     пропадёт: 1 раздел, 10 полей
 оставить  personal/19/lead/simple  Андрей Соловьёв  уже по умолчанию
 оставить  personal/19/lead/repeat  Андрей Соловьёв  уже по умолчанию
-сбросить  personal/20/lead/simple  Nadia Haddad     пропадёт: 2 раздела, 5 полей
 оставить  personal/20/lead/repeat  Nadia Haddad     уже по умолчанию
 оставить  personal/21/lead/simple  Oscar Nilsson    уже по умолчанию
 оставить  personal/21/lead/repeat  Oscar Nilsson    уже по умолчанию
-сбросить  personal/22/lead/simple  Giulia Bianchi   пропадёт: 3 раздела, 10 полей
 оставить  personal/22/lead/repeat  Giulia Bianchi   уже по умолчанию
 оставить  personal/23/lead/simple  Paul Schneider   уже по умолчанию
 оставить  personal/23/lead/repeat  Paul Schneider   уже по умолчанию
@@ -155,6 +164,7 @@ exit 0
 оставить  personal/24/lead/repeat  Ewa Zielińska    уже по умолчанию
 
 План: сбросить 9 (7 сотрудников из 37), оставить 17, отложено 0.
+Меняется только вид карточек. Данные лидов, контактов и сделок не затрагиваются. Отмена: `recard restore RUN --all`.
 Выполнение займёт: меньше секунды.
 
 готово  personal/8/lead/simple   Ivan Petrov     сброшена, проверено чтением
@@ -197,6 +207,7 @@ fn russian_guard_message_is_translated() {
         format!("{}\n--- stderr\n{}", guards.join("\n"), refused.stderr),
         str![[r#"
 План: сбросить 20 (16 сотрудников из 37), оставить 53, отложено 0.
+Меняется только вид карточек. Данные лидов, контактов и сделок не затрагиваются. Отмена: `recard restore RUN --all`.
 Выполнение займёт: меньше секунды.
 защита: карточки лишатся 16 из 36 сотрудников; предел maxPercentOfUsers — 10 %
 защита: пропадут общие настройки карточки повторных лидов — для всех, кто ими пользуется
@@ -376,12 +387,8 @@ fn russian_commands_have_the_same_effects_and_files() {
     assert_data_eq!(
         left.join("\n"),
         str![[r#"
-plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
-plan -f lead.yaml --detail --effective --unchanged: -section main "About the lead"
-plan -f lead.yaml --detail --effective --unchanged: -section call "For the first call"
-plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
-plan -f lead.yaml --detail --effective --unchanged: -section main "All on one page"
-plan -f lead.yaml --detail --effective --unchanged: -section call "For the first call"
+plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
+plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
 show last --output markdown: - sales-back-to-standard: New lead form since 1 November
 restore last --all --detail --auto-approve: +section main "All on one page"
 restore last --all --detail --auto-approve: +section main "About the lead"
@@ -393,12 +400,8 @@ demo: $ recard demo --manifest > quickstart.yaml
 demo: reason: "New lead form since 1 November"
 demo: except: { ids: [7] } # the head of Sales keeps her card
 demo: $ recard plan --portal embedded -f quickstart.yaml --detail
-demo: -section main "All on one page"
-demo: -section main "About the lead"
-demo: -section call "For the first call"
-demo: -section main "All on one page"
-demo: -section main "All on one page"
-demo: -section call "For the first call"
+demo: -[For the first call]
+demo: -[For the first call]
 demo: $ recard apply --portal embedded -f quickstart.yaml --auto-approve
 demo: $ recard plan --portal embedded -f quickstart.yaml
 demo: $ recard restore last --all --auto-approve --portal embedded

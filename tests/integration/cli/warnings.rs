@@ -42,9 +42,11 @@ Portal PORTAL (an emulator), as user 8 Ivan Petrov
 Reads of other users: trusted (the answers show a release from 25.700 on)
 Manifest test: to try
 
-reset  common/lead/simple  loses 3 sections, 12 fields
+reset  1 card: layout "About the lead" (3 sections, 12 fields)
+       common/lead/simple
 
 Plan: 1 to reset, 0 to keep, 0 held.
+Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`.
 Apply takes under a second.
 acknowledged: the common card for simple leads would be lost, for everybody who looks at it
 --- stderr

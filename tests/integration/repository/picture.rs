@@ -24,7 +24,7 @@ spec:
 
 /// Commands of the picture, one after the other.
 const TYPED: &[&str] = &[
-    "recard apply -f sales-east.yaml --detail --auto-approve",
+    "recard apply -f sales-east.yaml --auto-approve",
     "recard apply -f sales-east.yaml",
     "recard restore last --all --auto-approve",
 ];

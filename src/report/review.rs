@@ -1,0 +1,301 @@
+//! Before and after of the cards that a plan resets, grouped by layout.
+//!
+//! A reviewer must see what each card looks like now and what its person sees afterwards. A person
+//! uses one of several views of the card: the personal one, the common one, or a custom one. The
+//! portal does not tell which, so both answers are given. Without a personal card the personal view
+//! shows the common default, else the portal's built-in card; the common view shows the common
+//! card, else the built-in one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::card_view::{CardContent, FieldView};
+use crate::i18n::Text;
+use crate::model::{
+    CardKey, CardState, DepartmentId, Digest, FieldLabels, Layout, LeadCustomerType, Observed,
+};
+use crate::plan::diff::{DiffLine, LineChange, diff_lines};
+use crate::plan::{Decision, Plan, PlannedTarget};
+
+/// Number of unchanged lines around a change that shows all of a card.
+const WHOLE: usize = usize::MAX / 4;
+
+/// Card that a person sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum VisibleCard {
+    /// The common default, set for all users.
+    CommonDefault,
+    /// The common card, customized by an administrator.
+    CommonCard,
+    /// The built-in card of the portal.
+    BuiltIn,
+    /// Not known.
+    Unknown,
+}
+
+/// Plan for its reviewer: groups of cards with the same layout.
+pub(super) struct Review<'a> {
+    /// The groups; the largest comes first.
+    pub(super) groups: Vec<CardGroup<'a>>,
+}
+
+/// Cards to be reset that have the same layout.
+pub(super) struct CardGroup<'a> {
+    /// The layout; `None` for cards that are reset without reading.
+    pub(super) layout: Option<&'a Layout>,
+    /// The content of the layout.
+    pub(super) now: CardContent,
+    /// The targets, sorted by key.
+    pub(super) targets: Vec<&'a PlannedTarget>,
+    /// The number of people among the targets.
+    pub(super) people: usize,
+    /// What is seen afterwards, for each kind of card among the targets.
+    pub(super) afterwards: Vec<Afterwards>,
+}
+
+/// Cards that are seen in place of a layout after its reset.
+pub(super) struct Afterwards {
+    /// The type of lead.
+    pub(super) lead: LeadCustomerType,
+    /// `true` for the common card.
+    pub(super) is_common: bool,
+    /// The number of cards of the group of which this holds.
+    pub(super) cards: usize,
+    /// The card in the personal view; `None` for the common card, which has none.
+    pub(super) personal_view: Option<VisibleCard>,
+    /// The card in the common view.
+    pub(super) common_view: VisibleCard,
+    /// The content of the card in the view that the reset changes; `None` if it is not known.
+    pub(super) content: Option<CardContent>,
+    /// The fields of the layout that are not on the card afterwards.
+    pub(super) vanishing: Vec<FieldView>,
+    /// The fields of the card afterwards that are not in the layout.
+    pub(super) appearing: Vec<FieldView>,
+}
+
+impl VisibleCard {
+    /// Returns the stable word for machine output.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::CommonDefault => "set-for-all",
+            Self::CommonCard => "common-card",
+            Self::BuiltIn => "built-in",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for VisibleCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self {
+            Self::CommonDefault => tr!("the card set for all users"),
+            Self::CommonCard => tr!("the common card"),
+            Self::BuiltIn => tr!("Bitrix24's built-in card"),
+            Self::Unknown => tr!("not known"),
+        })
+    }
+}
+
+impl<'a> Review<'a> {
+    /// Groups the resets of a plan.
+    pub(super) fn new(plan: &'a Plan, labels: &FieldLabels) -> Self {
+        let mut groups: BTreeMap<Option<Digest>, Vec<&PlannedTarget>> = BTreeMap::new();
+        for target in plan.resets() {
+            let digest = target.decision.layout().map(Layout::digest);
+            groups.entry(digest).or_default().push(target);
+        }
+        let mut groups: Vec<CardGroup<'_>> =
+            groups.into_values().map(|targets| CardGroup::new(plan, labels, targets)).collect();
+        // Common cards affect the most people.
+        groups.sort_by_key(|group| {
+            let is_common = group.targets.iter().any(|target| target.key.user().is_none());
+            let first = group.targets.first().map(|target| target.key);
+            (!is_common, std::cmp::Reverse(group.targets.len()), first)
+        });
+        Self { groups }
+    }
+}
+
+impl Review<'_> {
+    /// Returns what a reviewer must know about the cards that are seen afterwards.
+    pub(super) fn notes(&self) -> Vec<Text> {
+        let afterwards = || self.groups.iter().flat_map(|group| &group.afterwards);
+        let mut notes = Vec::new();
+        if afterwards().any(|after| after.personal_view.is_some()) {
+            notes.push(tr!(
+                "Which view a person uses cannot be read: personal, common, or one of their own."
+            ));
+        }
+        if afterwards().any(|after| after.card() == VisibleCard::BuiltIn) {
+            notes.push(tr!(
+                "Bitrix24's built-in card is known from the vendor's code of May 2026 only."
+            ));
+        }
+        notes
+    }
+}
+
+impl<'a> CardGroup<'a> {
+    fn new(plan: &Plan, labels: &FieldLabels, targets: Vec<&'a PlannedTarget>) -> Self {
+        let layout = targets.first().and_then(|target| target.decision.layout());
+        let now = layout.map(|layout| CardContent::from_layout(layout, labels)).unwrap_or_default();
+        let people: BTreeSet<_> = targets.iter().filter_map(|target| target.key.user()).collect();
+        let mut kinds: BTreeMap<(bool, LeadCustomerType), usize> = BTreeMap::new();
+        for target in &targets {
+            *kinds.entry((target.key.user().is_none(), target.key.lead)).or_default() += 1;
+        }
+        let afterwards = kinds
+            .into_iter()
+            .map(|((is_common, lead), cards)| {
+                let is_known = layout.is_some();
+                Afterwards::new(plan, labels, is_known.then_some(&now), is_common, lead, cards)
+            })
+            .collect();
+        Self { layout, now, people: people.len(), targets, afterwards }
+    }
+
+    /// Returns the layout in words: its first title, made safe by `escape`, and its size.
+    pub(super) fn title(&self, escape: impl Fn(&str) -> String) -> Text {
+        let Some(layout) = self.layout else { return tr!("layout not read") };
+        let sections = tr!("{n} section" | "{n} sections" % layout.sections());
+        let fields = tr!("{n} field" | "{n} fields" % layout.fields());
+        match self.now.title().map(escape) {
+            Some(title) => {
+                tr!("layout \"{title}\" ({sections}, {fields})", title, sections, fields)
+            }
+            None if layout.sections() == 0 => tr!("layout without sections"),
+            None => tr!("layout without a title ({sections}, {fields})", sections, fields),
+        }
+    }
+
+    /// Returns the diff from the layout to a card that is seen afterwards, with all unchanged
+    /// lines; all of the layout is removed where that card is not known.
+    pub(super) fn diff(&self, after: &Afterwards) -> Vec<DiffLine> {
+        let (now, then) =
+            (self.now.lines(), after.content.as_ref().map(CardContent::lines).unwrap_or_default());
+        let now: Vec<&str> = now.iter().map(String::as_str).collect();
+        let then: Vec<&str> = then.iter().map(String::as_str).collect();
+        let is_content = |line: &DiffLine| line.change != LineChange::Gap;
+        diff_lines(&now, &then, WHOLE).into_iter().filter(is_content).collect()
+    }
+
+    /// Returns the number of cards and people.
+    pub(super) fn size(&self) -> Text {
+        let cards = tr!("{n} card" | "{n} cards" % self.targets.len());
+        match self.people {
+            0 => cards,
+            people => {
+                let people = tr!("{n} person" | "{n} people" % people);
+                tr!("{cards} of {people}", cards, people)
+            }
+        }
+    }
+}
+
+impl Afterwards {
+    fn new(
+        plan: &Plan,
+        labels: &FieldLabels,
+        now: Option<&CardContent>,
+        is_common: bool,
+        lead: LeadCustomerType,
+        cards: usize,
+    ) -> Self {
+        let common_view = common_view(plan, lead);
+        let personal_view = match (is_common, plan.common_defaults.contains_key(&lead)) {
+            (true, _) => None,
+            (false, true) => Some(VisibleCard::CommonDefault),
+            (false, false) => Some(VisibleCard::BuiltIn),
+        };
+        let content = content(plan, labels, personal_view.unwrap_or(common_view), lead);
+        let missing_in = |fields: &CardContent, other: &CardContent| {
+            let there: BTreeSet<&str> = other.fields().map(|field| field.code.as_str()).collect();
+            let mut seen = BTreeSet::new();
+            let is_missing = |field: &&FieldView| {
+                !there.contains(field.code.as_str()) && seen.insert(field.code.clone())
+            };
+            fields.fields().filter(is_missing).cloned().collect()
+        };
+        let (vanishing, appearing) = match (now, &content) {
+            (Some(now), Some(then)) => (missing_in(now, then), missing_in(then, now)),
+            (None, _) | (_, None) => (Vec::new(), Vec::new()),
+        };
+        Self { lead, is_common, cards, personal_view, common_view, content, vanishing, appearing }
+    }
+
+    /// Returns the card of the view that the reset changes.
+    pub(super) fn card(&self) -> VisibleCard {
+        self.personal_view.unwrap_or(self.common_view)
+    }
+
+    /// Returns the kind of cards in words.
+    pub(super) fn kind(&self) -> Text {
+        match (self.is_common, self.lead) {
+            (false, LeadCustomerType::Simple) => tr!("simple leads"),
+            (false, LeadCustomerType::Repeat) => tr!("repeat leads"),
+            (true, LeadCustomerType::Simple) => tr!("common card of simple leads"),
+            (true, LeadCustomerType::Repeat) => tr!("common card of repeat leads"),
+        }
+    }
+
+    /// Returns the fields that vanish and appear, each list with its word.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (Text, &[FieldView])> {
+        let lists = [(tr!("vanishes"), &*self.vanishing), (tr!("appears"), &*self.appearing)];
+        lists.into_iter().filter(|(_, fields)| !fields.is_empty())
+    }
+
+    /// Returns what people see afterwards, in words.
+    pub(super) fn sight(&self) -> Text {
+        let common = self.common_view;
+        match self.personal_view {
+            Some(own) => tr!("personal view: {own}; common view: {common}", own, common),
+            None => tr!("common view: {common}", common),
+        }
+    }
+}
+
+/// Returns the departments of a card's person; `None` for common cards.
+pub(super) fn departments_of(plan: &Plan, key: CardKey) -> Option<Vec<String>> {
+    let person = plan.people.get(&key.user()?)?;
+    let name = |id: &DepartmentId| match plan.departments.get(id) {
+        Some(name) => name.to_string(),
+        None => tr!("department {id}", id).into(),
+    };
+    Some(person.departments.iter().map(name).collect())
+}
+
+/// Returns the card of the common view after a plan is applied.
+fn common_view(plan: &Plan, lead: LeadCustomerType) -> VisibleCard {
+    let key = CardKey::common(lead);
+    let planned = plan.targets.binary_search_by_key(&key, |target| target.key).ok();
+    let planned = planned.and_then(|index| plan.targets.get(index));
+    if let Some(PlannedTarget { decision: Decision::Reset(_), .. }) = planned {
+        return VisibleCard::BuiltIn;
+    }
+    match plan.common_cards.get(&lead) {
+        Some(Observed::Known(CardState::Customized(_))) => VisibleCard::CommonCard,
+        Some(Observed::Known(CardState::Default | CardState::CommonDefault)) => {
+            VisibleCard::BuiltIn
+        }
+        Some(Observed::Unreadable(_)) | None => VisibleCard::Unknown,
+    }
+}
+
+/// Returns the content of a card, if it is known.
+fn content(
+    plan: &Plan,
+    labels: &FieldLabels,
+    card: VisibleCard,
+    lead: LeadCustomerType,
+) -> Option<CardContent> {
+    match card {
+        VisibleCard::CommonDefault => {
+            plan.common_defaults.get(&lead).map(|layout| CardContent::from_layout(layout, labels))
+        }
+        VisibleCard::CommonCard => {
+            plan.common_card(lead).map(|layout| CardContent::from_layout(layout, labels))
+        }
+        VisibleCard::BuiltIn => Some(CardContent::built_in(lead, labels)),
+        VisibleCard::Unknown => None,
+    }
+}
