@@ -15,6 +15,7 @@ mod error;
 mod event_log;
 mod fault_injection;
 mod handler;
+mod lead_fields;
 mod limits;
 mod lint;
 mod method;

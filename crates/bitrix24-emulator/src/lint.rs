@@ -66,7 +66,11 @@ fn known_parameters(method: Method) -> &'static [&'static str] {
         Method::Scope => &["full"],
         Method::Methods => &["scope", "full"],
         Method::LookUp => &["name"],
-        Method::UserCurrent | Method::UserAdmin | Method::Profile | Method::ServerTime => &[],
+        Method::LeadFields
+        | Method::UserCurrent
+        | Method::UserAdmin
+        | Method::Profile
+        | Method::ServerTime => &[],
     }
 }
 

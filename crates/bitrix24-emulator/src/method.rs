@@ -3,6 +3,7 @@
 use crate::card::{self, Family, Operation};
 use crate::departments;
 use crate::error::MethodError;
+use crate::lead_fields::lead_fields;
 use crate::pagination::MethodResult;
 use crate::people;
 use crate::php::{PhpArray, PhpValue};
@@ -17,6 +18,7 @@ pub(super) enum Method {
     UserCurrent,
     UserAdmin,
     DepartmentGet,
+    LeadFields,
     Profile,
     Scope,
     Methods,
@@ -44,7 +46,7 @@ const METHODS: &[(&str, &str, Option<Method>)] = &[
     ("user.search", "user", None),
     ("user.add", "user", None),
     ("user.update", "user", None),
-    ("crm.lead.fields", "crm", None),
+    ("crm.lead.fields", "crm", Some(Method::LeadFields)),
     ("crm.lead.add", "crm", None),
     ("crm.lead.get", "crm", None),
     ("crm.lead.list", "crm", None),
@@ -150,6 +152,7 @@ pub(super) fn call(
         }
         Method::UserGet => people::get(state, &caller.rights, parameters, start)?,
         Method::DepartmentGet => departments::get(state, parameters, start),
+        Method::LeadFields => plain(lead_fields(state)),
         Method::UserCurrent => plain(people::current(state, &caller.rights, caller.user)),
         Method::UserAdmin => plain(PhpValue::Bool(state.is_portal_admin(caller.user))),
         Method::Profile => plain(people::profile(state, caller.user)),

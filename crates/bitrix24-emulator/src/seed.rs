@@ -179,6 +179,16 @@ const SAMPLE_LAYOUTS: &[SampleLayout] = &[
     ],
 ];
 
+/// Returns the user fields of leads: one with a label for forms, one with a label for lists alone,
+/// and one without a label.
+fn lead_user_fields() -> Value {
+    json!([
+        {"FIELD_NAME": "UF_CRM_1712345679", "LIST_COLUMN_LABEL": "Stand at the fair"},
+        {"FIELD_NAME": "UF_CRM_1712345678", "EDIT_FORM_LABEL": "Hall of the fair", "LIST_COLUMN_LABEL": "Hall"},
+        {"FIELD_NAME": "UF_CRM_1798765432"},
+    ])
+}
+
 impl Seed {
     pub(super) fn state(&self) -> Result<PortalState, StateError> {
         match self {
@@ -295,6 +305,7 @@ fn company() -> Value {
             "webhooks": [webhook(1, ADMINISTRATOR), webhook(8, EMPLOYEE), webhook(9, CRM_ADMINISTRATOR)],
             "crm_roles": {"CRM admin": [9], "Sales": PEOPLE.iter().map(|person| person.0).collect::<Vec<_>>()},
             "security_filter": false,
+            "lead_user_fields": lead_user_fields(),
         },
         "options": options,
     })
@@ -345,7 +356,27 @@ fn many(number: u32) -> Value {
             "webhooks": [webhook(1, ADMINISTRATOR)],
             "crm_roles": {},
             "security_filter": false,
+            "lead_user_fields": lead_user_fields(),
         },
         "options": options,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lead_fields::lead_fields;
+
+    #[test]
+    fn fields_of_every_sample_layout_are_fields_of_leads_or_composite() {
+        let composite = ["CLIENT", "OBSERVER", "OPPORTUNITY_WITH_CURRENCY", "PRODUCT_ROW_SUMMARY"];
+        for seed in [Seed::Company, Seed::Users(10)] {
+            let fields = lead_fields(&seed.state().unwrap());
+            let fields = fields.array().unwrap();
+            let sections = SAMPLE_LAYOUTS.iter().flat_map(|layout| layout.iter());
+            for (name, _) in sections.flat_map(|section| section.2.iter()) {
+                assert!(fields.at(name).is_some() != composite.contains(name), "{name}");
+            }
+        }
+    }
 }

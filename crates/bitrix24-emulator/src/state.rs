@@ -100,6 +100,17 @@ pub(super) struct DepartmentRow {
     pub(super) uf_head: Option<i64>,
 }
 
+/// User field of leads. Its labels are those that somebody gave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) struct UserFieldRow {
+    pub(super) field_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) edit_form_label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) list_column_label: Option<String>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct WebhookRow {
     pub(super) user_id: i64,
@@ -138,6 +149,8 @@ struct PortalJson {
     webhooks: Vec<WebhookRow>,
     crm_roles: BTreeMap<String, Vec<i64>>,
     security_filter: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lead_user_fields: Vec<UserFieldRow>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -174,6 +187,7 @@ pub(super) struct PortalState {
     pub(super) webhooks: Vec<WebhookRow>,
     pub(super) roles: BTreeMap<String, Vec<i64>>,
     pub(super) security_filter: bool,
+    pub(super) lead_user_fields: Vec<UserFieldRow>,
     rows: BTreeMap<OptionKey, OptionRow>,
     /// The number of changes of rows: it tells if a state must be saved.
     pub(super) changes: u64,
@@ -222,7 +236,14 @@ impl PortalState {
         let form: PortalJson = serde_json::from_value(portal).map_err(wrong)?;
         let (rows, release) = (options.unwrap_or_default(), variant.unwrap_or_default());
         let environment = environment.unwrap_or_default();
-        let PortalJson { users, departments, webhooks, crm_roles, security_filter } = form;
+        let PortalJson {
+            users,
+            departments,
+            webhooks,
+            crm_roles,
+            security_filter,
+            lead_user_fields,
+        } = form;
         let mut made = Self {
             release,
             environment,
@@ -231,6 +252,7 @@ impl PortalState {
             webhooks,
             roles: crm_roles,
             security_filter,
+            lead_user_fields,
             rows: BTreeMap::new(),
             changes: 0,
         };
@@ -249,6 +271,7 @@ impl PortalState {
             webhooks: self.webhooks.clone(),
             crm_roles: self.roles.clone(),
             security_filter: self.security_filter,
+            lead_user_fields: self.lead_user_fields.clone(),
         };
         // Texts, numbers and lists only, which JSON can always hold.
         let value = |part: serde_json::Result<Value>| part.unwrap_or(Value::Null);

@@ -123,3 +123,19 @@ async fn small_methods_depend_on_permission_and_release() {
         json!(["user"])
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lead_fields_have_titles_and_user_fields_their_labels() {
+    let portal = Portal::start("current").await;
+    // The portal of the recordings has no user fields.
+    let fields = portal.result("crm.lead.fields", json!({}));
+    assert_eq!(fields["TITLE"]["title"], "Lead Name");
+    assert_eq!(fields["STATUS_ID"]["statusType"], "STATUS");
+    assert_eq!(fields["PHONE"]["isMultiple"], true);
+    assert!(fields.as_object().unwrap().keys().all(|code| !code.starts_with("UF_")));
+    for composite in ["CLIENT", "OBSERVER", "OPPORTUNITY_WITH_CURRENCY", "UTM"] {
+        assert_eq!(fields.get(composite), None, "{composite}");
+    }
+    let (_, refused) = portal.ask_as("1/adminnocrm000001", "crm.lead.fields", json!({}));
+    assert_eq!(refused["error"], "insufficient_scope");
+}
