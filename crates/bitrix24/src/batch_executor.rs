@@ -239,6 +239,12 @@ impl PendingBatches<'_> {
                 Some(CommandResult::Failed(CommandError::Refused(refusal))) => {
                     take(number, ReadResult::Refused(refusal))
                 }
+                Some(CommandResult::Failed(error)) if command(number).is_optional() => {
+                    take(number, ReadResult::Refused(error.into_refusal()))
+                }
+                None if command(number).is_optional() => {
+                    take(number, ReadResult::NoAnswer(NOT_EXECUTED.to_owned()))
+                }
                 Some(CommandResult::Failed(CommandError::Rejected(rejection, refusal))) => {
                     return Err(self
                         .client

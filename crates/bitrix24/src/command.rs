@@ -10,12 +10,13 @@ pub const BATCH: &str = "batch";
 pub struct BatchCommand {
     method: &'static str,
     query: String,
+    is_optional: bool,
 }
 
 impl BatchCommand {
     /// Makes a call without parameters.
     pub fn new(method: &'static str) -> Self {
-        Self { method, query: String::new() }
+        Self { method, query: String::new(), is_optional: false }
     }
 
     /// Adds a parameter. The name is the program's own and may have brackets; the value may be
@@ -29,6 +30,18 @@ impl BatchCommand {
         self.query.push('=');
         push_encoded(&mut self.query, value);
         self
+    }
+
+    /// Marks a call whose failure must not fail or delay the others of its batch: it is answered
+    /// at most once, and a rejection concerns this call alone.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+
+    /// Returns `true` if the call may fail.
+    pub fn is_optional(&self) -> bool {
+        self.is_optional
     }
 
     /// Returns the method.

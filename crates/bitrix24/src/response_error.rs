@@ -74,6 +74,16 @@ const BREAKDOWNS: [&str; 4] =
     ["INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "ERROR_CORE", "WRONG_ENCODING"];
 
 impl CommandError {
+    /// Returns the answer of the portal.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Rejected(_, refusal)
+            | Self::Limited(_, refusal)
+            | Self::Refused(refusal)
+            | Self::Broken(refusal) => refusal,
+        }
+    }
+
     /// Classifies the refusal of one command.
     pub fn from_refusal(refusal: Refusal) -> Self {
         if let Some(rejection) = rejection(&refusal.code) {
