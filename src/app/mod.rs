@@ -9,6 +9,7 @@
 mod apply;
 mod apply_plan_file;
 mod error;
+mod field_labels;
 mod inventory;
 mod observer;
 mod permissions;
@@ -24,6 +25,7 @@ mod session;
 pub use apply::{AppliedRun, ApplyOptions, FinishedRun, apply};
 pub use apply_plan_file::{AppliedPlanFile, PlanFileOptions, apply_plan_file};
 pub use error::{Error, Phase, PlanFileError};
+pub use field_labels::{known_labels, save_labels};
 pub use inventory::inventory;
 pub use observer::{Approval, Approver, Declined, Observer, Proposal, Warning};
 pub use person_names::names_of_run;

@@ -11,9 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::{self, Event, Observer as _, Resolution};
 use crate::i18n::Text;
 use crate::manifest::Declaration;
-use crate::model::{
-    CardKey, CurrentSelection, DesiredState, FieldLabels, Ledger, Snapshot, UserId,
-};
+use crate::model::{CardKey, CurrentSelection, DesiredState, Ledger, Snapshot, UserId};
 use crate::plan::{self, BlindReset, Drift, Plan, Policy};
 use crate::ports::{PortalError, ReadPortal as _};
 use crate::store::Store;
@@ -142,7 +140,7 @@ async fn from_snapshot(
         .await
         .map_err(|error| Error::Portal(Phase::Permissions, error))?;
     warnings.extend(not_allowed);
-    Ok(Planned { plan, warnings, labels: FieldLabels::default(), limits: desired.guards })
+    Ok(Planned { plan, warnings, limits: desired.guards })
 }
 
 /// Counts the employees, unless their number is known, and measures the guards again where the

@@ -1,7 +1,7 @@
 //! Plan of manifests, with what was found on the way to it.
 
 use crate::diagnostic::Diagnostic;
-use crate::model::{FieldLabels, GuardLimits};
+use crate::model::GuardLimits;
 use crate::plan::Plan;
 
 /// Plan, and what was found on the way to it.
@@ -11,8 +11,6 @@ pub struct Planned {
     pub plan: Plan,
     /// Problems of the manifests that the portal shows, and of the rights of the caller.
     pub warnings: Vec<Diagnostic>,
-    /// Labels of the portal's fields.
-    pub labels: FieldLabels,
     /// Limits that the guards were measured against.
     pub limits: GuardLimits,
 }

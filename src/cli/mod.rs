@@ -9,6 +9,7 @@ mod embedded;
 mod env;
 mod error;
 pub mod exit;
+mod field_labels;
 mod file_identity;
 mod git_log;
 mod http_server;

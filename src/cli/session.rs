@@ -9,12 +9,13 @@ use super::embedded::{self, Embedded};
 use super::env::{self, WebhookAccess};
 use super::error::CliError;
 use super::exit;
+use super::field_labels;
 use super::next_command;
 use super::signals::{Interrupt, WritingRun};
 use super::ui::Ui;
 use crate::app;
 use crate::i18n::Text;
-use crate::model::{Identity, PortalId, ReleaseSign, TrustEvidence};
+use crate::model::{FieldLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
 use crate::portal::{
     HttpPortal, Limit, LimiterLevel, ParseRateError, PortalEvent, PortalSettings, Rate, WebhookUrl,
 };
@@ -189,7 +190,8 @@ impl PortalEndpoint {
                         problem
                     ));
                 }
-                Ok(connection.with_caller(caller, interrupt))
+                let labels = field_labels::load(ui, &connection.portal, &connection.store);
+                Ok(connection.with_caller(caller, labels, interrupt))
             }
             Err(problem) => Err(connection.with_webhook_hint(problem)),
         }
@@ -302,11 +304,12 @@ impl Connection {
     }
 
     /// Creates the session of a caller.
-    fn with_caller(self, caller: Identity, interrupt: &Interrupt) -> Session {
+    fn with_caller(self, caller: Identity, labels: FieldLabels, interrupt: &Interrupt) -> Session {
         let app = app::Session {
             portal: self.portal,
             store: self.store,
             caller,
+            labels,
             origin: origin(),
             clock: Arc::new(SystemClock),
             cancellation: interrupt.signal().clone(),

@@ -1,6 +1,6 @@
 //! Labels of the fields of a kind of card, as one portal names them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Prefix of the codes of user fields.
 const USER_FIELD: &str = "UF_";
@@ -18,9 +18,9 @@ impl FieldLabels {
     /// Creates the labels from the code and the label of each field, in the order of the portal. A
     /// blank label and one that repeats the code count as missing.
     pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
-        let mut all = Self::default();
+        let (mut all, mut user_fields) = (Self::default(), BTreeSet::new());
         for (code, label) in fields {
-            if code.starts_with(USER_FIELD) && !all.user_fields().any(|known| known == code) {
+            if code.starts_with(USER_FIELD) && user_fields.insert(code) {
                 all.user_fields.push(code.into());
             }
             let label = label.map(str::trim).filter(|label| !label.is_empty() && *label != code);

@@ -1,18 +1,20 @@
 //! State that every reader and writer of one portal shares.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use bitrix24::{BatchExecutor, Paginator, RestClient};
 
 use super::current_chunk::CurrentChunk;
 use super::layout_cache::LayoutCache;
-use crate::model::PortalId;
+use crate::model::{FieldLabels, PortalId};
 
 /// Client of one portal with the layouts that were read from it.
 pub(super) struct PortalClient {
     pub(super) portal: PortalId,
     pub(super) lists: Paginator,
     pub(super) layout_cache: LayoutCache,
+    /// Labels of the fields of leads, once the portal has told them.
+    pub(super) field_labels: OnceLock<FieldLabels>,
     /// Chunk size of the writes that the engine sends.
     pub(super) write_chunk: Mutex<CurrentChunk>,
 }
@@ -24,6 +26,7 @@ impl PortalClient {
             portal,
             lists: Paginator::new(BatchExecutor::new(client)),
             layout_cache: LayoutCache::default(),
+            field_labels: OnceLock::new(),
             write_chunk: Mutex::default(),
         }
     }

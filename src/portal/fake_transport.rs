@@ -37,6 +37,8 @@ pub(crate) struct FakePortalState {
     pub(crate) rows: BTreeMap<String, Value>,
     pub(crate) users: Vec<Value>,
     pub(crate) departments: Vec<Value>,
+    /// The result of `crm.lead.fields`.
+    pub(crate) lead_fields: Value,
     /// The faults of the next requests.
     pub(crate) faults: VecDeque<TransportFault>,
     /// Commands that contain this text break the whole request.
@@ -189,6 +191,7 @@ impl FakePortalState {
                     Value::Null,
                 );
             }
+            "crm.lead.fields" => return (self.lead_fields.clone(), Value::Null, Value::Null),
             "user.get" => &self.users,
             "department.get" => &self.departments,
             other => panic!("the client never asks for {other}"),

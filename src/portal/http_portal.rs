@@ -9,7 +9,7 @@ use super::client::PortalClient;
 use super::connect::{ConnectError, connect};
 use super::estimate::{Estimate, PlannedWork, estimate};
 use super::{PortalSettings, RequestMetrics, WebhookUrl, layout_query, mutations, queries};
-use crate::model::{CardKey, Department, Identity, Layout, Person, PortalId};
+use crate::model::{CardKey, Department, FieldLabels, Identity, Layout, Person, PortalId};
 use crate::ports::{
     CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet,
     WriteError, WriteEvidence, WritePortal,
@@ -99,6 +99,12 @@ impl HttpPortal {
     /// Returns `true` if an answer came from the emulator.
     pub fn is_emulator(&self) -> bool {
         self.client.rest().is_emulator()
+    }
+
+    /// Returns the labels of the fields of leads, which come with the answer to
+    /// [`identify`](ReadPortal::identify); none if the portal did not tell them.
+    pub fn field_labels(&self) -> Option<&FieldLabels> {
+        self.client.field_labels.get()
     }
 
     #[cfg(test)]

@@ -15,6 +15,8 @@ pub(super) const RESET: &str = "crm.lead.details.configuration.reset";
 pub(super) const SET: &str = "crm.lead.details.configuration.set";
 /// Tells who the caller is.
 pub(super) const PROFILE: &str = "profile";
+/// Lists the fields of leads with their labels.
+pub(super) const LEAD_FIELDS: &str = "crm.lead.fields";
 /// Lists people.
 pub(super) const USERS: &str = "user.get";
 /// Lists departments.

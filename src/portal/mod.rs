@@ -20,6 +20,8 @@ mod estimate;
 #[cfg(test)]
 mod fake_transport;
 mod http_portal;
+#[cfg(test)]
+mod labels_tests;
 mod layout_cache;
 mod layout_query;
 mod methods;

@@ -6,7 +6,8 @@ use bitrix24::{BatchCommand, MAX_COMMANDS, PAGE, PageItem, PagedQuery, ReadResul
 use serde_json::value::RawValue;
 
 use super::client::PortalClient;
-use super::methods::{DEPARTMENTS, GET, PROFILE, USERS, card_command};
+use super::methods::{DEPARTMENTS, GET, LEAD_FIELDS, PROFILE, USERS, card_command};
+use super::wire::fields;
 use super::wire::people::{self as wire, Select, TimeZoneOffset, profile, select};
 use crate::i18n::english;
 use crate::model::{CardKey, Department, Identity, Person, ReleaseSign, TrustEvidence};
@@ -48,16 +49,23 @@ impl PageItem for Department {
     }
 }
 
-/// Reads the caller and the number of active people.
+/// Reads the caller and the number of active people. The labels of the fields come in the same
+/// request; without an answer there are none.
 pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalError> {
     // The first page of all people, which names their number.
     let count = active_people().with("start", "0");
-    let commands = [BatchCommand::new(PROFILE), count];
+    let labels = BatchCommand::new(LEAD_FIELDS).optional();
+    let commands = [BatchCommand::new(PROFILE), count, labels];
     let command =
         |number: usize| commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE));
     let mut ends = BTreeMap::new();
     let mut take = |number: usize, end: ReadResult| drop(ends.insert(number, end));
     client.batches().read_all(commands.len(), 0, &command, &mut take).await?;
+    if let Some(ReadResult::Answered(answer)) = ends.remove(&2)
+        && let Some(labels) = fields::field_labels(&answer.json)
+    {
+        let _ = client.field_labels.set(labels);
+    }
     let mut answer = |number: usize, method: &str| match ends.remove(&number) {
         Some(ReadResult::Answered(answer)) => Ok(answer),
         Some(ReadResult::Refused(refusal)) => {

@@ -137,6 +137,11 @@ pub(super) fn written() -> Vec<Sample> {
         grows("decode_backup", backups(), |bytes| {
             lines(bytes, |_, json| decode_backup(json.as_bytes()))
         }),
+        document(
+            "decode_field_labels",
+            encode_field_labels(&samples::portal_labels()).unwrap(),
+            |bytes| one(decode_field_labels(bytes)),
+        ),
         document("decode_layout_export", encode_layout_export(&bundle()).unwrap(), |bytes| {
             one(decode_layout_export(bytes))
         }),

@@ -14,6 +14,7 @@ fn earlier(decoder: &str) -> &'static [u8] {
         "decode_audit" => include_bytes!("earlier_versions/audit.jsonl"),
         "decode_backup" => include_bytes!("earlier_versions/backup.jsonl"),
         "decode_consumed_plan" => include_bytes!("earlier_versions/consumed_plan.jsonl"),
+        "decode_field_labels" => include_bytes!("earlier_versions/field_labels.json"),
         "decode_layout_export" => include_bytes!("earlier_versions/layout_export.json"),
         "decode_ledger" => include_bytes!("earlier_versions/ledger.json"),
         "decode_limiter_state" => include_bytes!("earlier_versions/limiter_state.json"),

@@ -31,6 +31,7 @@ mod checked_lines;
 mod consumed_plans;
 #[cfg(test)]
 mod earlier_versions;
+mod field_labels;
 mod journal;
 mod layout_export;
 mod ledger;
@@ -56,6 +57,7 @@ pub use checked_lines::{
     read_lines,
 };
 pub use consumed_plans::{ConsumedPlan, decode_consumed_plan, encode_consumed_plan};
+pub use field_labels::{PortalLabels, decode_field_labels, encode_field_labels};
 pub use journal::{decode_record, encode_record, numbered_record};
 pub use layout_export::{
     LayoutExport, LayoutExportContent, decode_layout_export, encode_layout_export,

@@ -2,8 +2,8 @@
 
 use super::{LockRecord, ProcessIdentity};
 use crate::model::{
-    CardKey, DepartmentId, Digest, Generation, GuardLimits, Layout, LeadCustomerType, Ledger,
-    LedgerEntry, ManifestLimits, Origin, Outcome, PersonName, PortalId, RunId, Selector,
+    CardKey, DepartmentId, Digest, FieldLabels, Generation, GuardLimits, Layout, LeadCustomerType,
+    Ledger, LedgerEntry, ManifestLimits, Origin, Outcome, PersonName, PortalId, RunId, Selector,
     SourceLocation, TrustEvidence, UserId,
 };
 use crate::plan::{LimitSource, PlanCounts, Violation, ViolationKind};
@@ -11,7 +11,7 @@ use crate::ports::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
 use crate::records::plan_file::{
     PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
 };
-use crate::records::{LimiterState, ReadProof, RunReport};
+use crate::records::{LimiterState, PortalLabels, ReadProof, RunReport};
 
 pub(crate) fn portal() -> PortalId {
     PortalId::new("company.bitrix24.com").unwrap()
@@ -83,6 +83,15 @@ pub(crate) fn ledger() -> Ledger {
 
 pub(crate) fn limiter_state() -> LimiterState {
     LimiterState { at: "2026-11-01T09:00:00.5Z".parse().unwrap(), level: 12.1 }
+}
+
+pub(crate) fn portal_labels() -> PortalLabels {
+    let lead = FieldLabels::from_fields([
+        ("TITLE", Some("Lead name")),
+        ("UF_CRM_2", Some("Выставка")),
+        ("UF_CRM_1", None),
+    ]);
+    PortalLabels { at: limiter_state().at, portal: portal(), lead }
 }
 
 pub(crate) fn read_proof() -> ReadProof {

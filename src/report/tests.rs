@@ -95,6 +95,7 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
     let commit = Commit { id: "0".repeat(40), author: text.into(), date: "2026-11-01".into() };
     let commits = BTreeMap::from([("manifests/lead.yaml".to_owned(), commit)]);
     let warnings = [warning(text)];
+    let labels = FieldLabels::from_fields([("TITLE", Some(text))]);
     let plan_report = PlanReport {
         plan: &plan,
         caller: &caller,
@@ -103,7 +104,7 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
         cost: Cost { requests: 3, seconds: 2.0, operating_share: 0.12 },
         warnings: &warnings,
         drift: None,
-        labels: &FieldLabels::default(),
+        labels: &labels,
     };
     let place = SourceLocation { file: "manifests/lead.yaml".into(), line: 4, column: 2 };
     let gone = vec![Diagnostic::error(DiagnosticCode::UnknownEmail, place, text)];
@@ -276,7 +277,7 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
 fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
     let plan = planned(5_555, "Anna Каренина-Облонская", "Start here", "New lead form");
     assert_eq!(plan.resets().count(), 5_000);
-    let commits = BTreeMap::new();
+    let (commits, labels) = (BTreeMap::new(), FieldLabels::default());
     let report = PlanReport {
         plan: &plan,
         caller: &identity(),
@@ -285,7 +286,7 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         cost: Cost { requests: 313, seconds: 156.0, operating_share: 0.1 },
         warnings: &[],
         drift: None,
-        labels: &FieldLabels::default(),
+        labels: &labels,
     };
     let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
     let text = report.render(OutputFormat::Markdown, &in_detail());

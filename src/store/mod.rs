@@ -13,6 +13,7 @@
 //!     lock                        held by the process that works on the portal; names it
 //!     limiter.json                state of the rate limiter
 //!     read-proof.json             evidence that reads of other people's cards can be trusted
+//!     field-labels.json           labels of fields as the portal named them last
 //!     ledger.json                 targets that had their reset in mode once
 //!     selection.json              people that the manifests selected in their last runs
 //!     used-plans.jsonl            used plan files
@@ -59,9 +60,9 @@ use self::paths::StorePaths;
 use crate::model::{CardKey, Digest, Layout, Ledger, PortalId, RunId, Selections};
 use crate::ports::{Archive, JournalRecord, StoreError};
 use crate::records::{
-    AuditEntry, AuditEvent, FormatError, LimiterState, ReadProof, decode_ledger,
-    decode_limiter_state, decode_read_proof, decode_selections, encode_ledger,
-    encode_limiter_state, encode_read_proof,
+    AuditEntry, AuditEvent, FormatError, LimiterState, PortalLabels, ReadProof,
+    decode_field_labels, decode_ledger, decode_limiter_state, decode_read_proof, decode_selections,
+    encode_field_labels, encode_ledger, encode_limiter_state, encode_read_proof,
 };
 
 /// Number of bytes that a probe writes: the backups and the journal of a few hundred targets.
@@ -247,6 +248,34 @@ impl Store {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns the labels that the portal told last, if it ever did.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is damaged, or holds the labels of another portal.
+    pub fn field_labels(&self) -> Result<Option<PortalLabels>, StoreError> {
+        let path = self.paths.field_labels();
+        match read_document(&path, decode_field_labels)? {
+            Some(labels) if labels.portal != self.portal => {
+                Err(damaged(&path, format!("it has the labels of the portal {}", labels.portal)))
+            }
+            labels => Ok(labels),
+        }
+    }
+
+    /// Saves the labels of the portal, without the lock: every command that connects may have them,
+    /// and the latest are good.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn save_field_labels(&self, labels: &PortalLabels) -> Result<(), StoreError> {
+        let path = self.paths.field_labels();
+        let bytes = encode_field_labels(labels).map_err(|problem| misread(&path, problem, None))?;
+        self.paths.make()?;
+        place_private(&path, &bytes)
     }
 
     /// Returns the time at which a plan file was used, if it was.

@@ -51,6 +51,10 @@ impl StorePaths {
         self.portal.join("read-proof.json")
     }
 
+    pub(super) fn field_labels(&self) -> PathBuf {
+        self.portal.join("field-labels.json")
+    }
+
     pub(super) fn ledger(&self) -> PathBuf {
         self.portal.join("ledger.json")
     }

@@ -14,7 +14,6 @@ use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::use_cases::{CliObserver, Question, format_time, plan_file_error, refuse_error};
 use crate::cli::{exit, plan_files, plan_view, sources};
-use crate::model::FieldLabels;
 use crate::plan::Plan;
 use crate::ports::Clock as _;
 use crate::records::plan_file::{PlanFile, PlanFileContent};
@@ -113,7 +112,7 @@ impl PlanFileApprover<'_> {
             cost: plan_view::cost(self.session, plan),
             warnings: &[],
             drift: None,
-            labels: &FieldLabels::default(),
+            labels: &self.session.app.labels,
         })
     }
 

@@ -2,9 +2,10 @@
 //! real portal can be put in directly.
 //!
 //! [`decode`] judges a whole response; [`BatchResponse::from_success`] and the functions of
-//! [`people`] and [`card`] read results.
+//! [`people`], [`fields`] and [`card`] read results.
 
 pub mod card;
+pub mod fields;
 pub mod people;
 
 pub use bitrix24::{

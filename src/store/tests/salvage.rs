@@ -207,6 +207,21 @@ fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
 }
 
 #[test]
+fn labels_of_another_portal_or_damaged_ones_are_an_error() {
+    let world = World::new();
+    assert_eq!(world.store.field_labels().unwrap(), None);
+    let labels = samples::portal_labels();
+    world.store.save_field_labels(&labels).unwrap();
+    assert_eq!(world.store.field_labels().unwrap(), Some(labels));
+    let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
+    other.paths.make().unwrap();
+    fs::copy(world.store.paths.field_labels(), other.paths.field_labels()).unwrap();
+    assert!(matches!(other.field_labels(), Err(StoreError::Damaged { .. })));
+    put(&world.store.paths.field_labels(), b"{");
+    assert!(matches!(world.store.field_labels(), Err(StoreError::Damaged { .. })));
+}
+
+#[test]
 fn read_proof_of_another_portal_or_a_damaged_one_is_an_error_and_a_forgotten_one_is_gone() {
     let world = World::new();
     assert_eq!(world.store.read_proof().unwrap(), None);

@@ -68,8 +68,10 @@ impl Tenant {
         let settings = PortalSettings { rate: Rate::Unlimited, ..PortalSettings::default() };
         let portal = HttpPortal::connect(webhook, settings).unwrap();
         let (_handle, cancellation) = engine::cancellation();
+        let caller = portal.reader().identify().await.unwrap();
         let session = Session {
-            caller: portal.reader().identify().await.unwrap(),
+            caller,
+            labels: portal.field_labels().cloned().unwrap(),
             store: Store::open(store.path(), &name).unwrap(),
             portal,
             origin: RunOrigin::default(),

@@ -11,6 +11,7 @@ mod guards;
 mod history;
 #[cfg(unix)]
 mod identity;
+mod labels;
 mod life_cycle;
 #[cfg(unix)]
 mod locks_and_signals;
