@@ -12,7 +12,7 @@ use recard::diagnostic::{RenderStyle, Source, render};
 use recard::model::{CardKey, Digest, Layout, LeadCustomerType, PortalId};
 use recard::plan::diff::diff;
 use recard::portal::wire::{BatchResponse, RawCommandResult, card, decode, people};
-use recard::records::plan_file::PlanFile;
+use recard::records::plan_file::{PlanFile, RestorePlanFile};
 use recard::records::{
     Backup, FormatError, FoundLine, audit_anchor, audit_lines, backup_name, check_line,
     checked_line, decode_audit, decode_backup, decode_consumed_plan, decode_layout_export,
@@ -65,7 +65,11 @@ fn sealed(bytes: &[u8]) -> bool {
     let parse = |bytes: &[u8]| {
         PlanFile::parse(bytes).map_err(|problem| FormatError::Invalid(problem.to_string()))
     };
+    let parse_restore = |bytes: &[u8]| {
+        RestorePlanFile::parse(bytes).map_err(|problem| FormatError::Invalid(problem.to_string()))
+    };
     again(bytes, parse, PlanFile::encode)
+        || again(bytes, parse_restore, RestorePlanFile::encode)
         || again(bytes, decode_layout_export, encode_layout_export)
         || again(bytes, decode_limiter_state, encode_limiter_state)
         || again(bytes, decode_lock, encode_lock)

@@ -11,10 +11,12 @@ use super::plan::{previous_selections, read_cards, verify, with_employees};
 use super::plan_file::check_caller;
 use super::{ApplyOptions, Error, ManifestSet, Phase, Session, read_ledger, run};
 use crate::engine::{self, CheckedPlanFile, Resolution, SnapshotAge};
-use crate::model::{CardKey, DesiredState};
+use crate::model::{CardKey, DesiredState, Digest};
 use crate::plan::{self, ApprovedPlan, BlindReset, Drift, NotApproved, Plan, Policy};
 use crate::ports::{PlannedCard, RunHeader, RunPurpose};
-use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
+use crate::records::plan_file::{
+    PlanContent as _, PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval,
+};
 use crate::store::{ConsumePlanError, WriteGuard};
 
 /// Plan file that was read, and what belongs to it.
@@ -54,7 +56,7 @@ pub async fn apply_plan_file(
 ) -> Result<AppliedPlanFile, Error> {
     let PlanFileOptions { file, bytes, manifests, files, options: apply_options } = options;
     let content = &file.content;
-    check_caller(session, content)?;
+    check_caller(session, content.binding())?;
     let mut locked = run::lock(session, "apply", apply_options.lock_timeout, observer).await?;
     run::refuse_unfinished(session)?;
     use_ledger_file(&mut locked, &apply_options.plan);
@@ -79,7 +81,7 @@ pub async fn apply_plan_file(
     };
     observer.begin_writing()?;
     run::probe(&locked)?;
-    consume(&mut locked, file)?;
+    consume(&mut locked, file.id)?;
     let approved_run = ApprovedRun {
         approved,
         prior_outcomes: &settled,
@@ -92,8 +94,9 @@ pub async fn apply_plan_file(
     Ok(AppliedPlanFile { plan, run: Some(finished) })
 }
 
-fn consume(locked: &mut WriteGuard, file: &PlanFile) -> Result<(), Error> {
-    locked.consume_plan(file.id).map_err(|error| match error {
+/// Marks a plan file as used.
+pub(super) fn consume(locked: &mut WriteGuard, plan: Digest) -> Result<(), Error> {
+    locked.consume_plan(plan).map_err(|error| match error {
         ConsumePlanError::AlreadyUsed(_) => Error::Consumed(error),
         ConsumePlanError::Store(error) => Error::Store(error),
     })

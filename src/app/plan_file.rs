@@ -11,7 +11,9 @@ use crate::engine;
 use crate::manifest::{Declaration, Document};
 use crate::model::{PortalId, UserId};
 use crate::plan::Plan;
-use crate::records::plan_file::{PlanFile, PlanFileContent, PlanManifest, plan_file_targets};
+use crate::records::plan_file::{
+    PlanBinding, PlanContent as _, PlanFile, PlanFileContent, PlanManifest, plan_file_targets,
+};
 
 /// Makes a plan file that expires after a time.
 ///
@@ -70,29 +72,39 @@ pub fn check_plan_file(
     declaration: Option<&Declaration>,
     now: Timestamp,
 ) -> Result<(), PlanFileError> {
-    if content.portal != *portal {
-        let (planned, portal) = (content.portal.clone(), portal.clone());
-        return Err(PlanFileError::OtherPortal { planned, portal });
-    }
-    if content.is_from_the_future(now) {
-        return Err(PlanFileError::FromTheFuture { created: content.created, now });
-    }
-    if content.is_expired(now) {
-        return Err(PlanFileError::Expired(content.expires));
-    }
-    if content.lasts_too_long() {
-        let PlanFileContent { created, expires, .. } = *content;
-        return Err(PlanFileError::LastsTooLong { created, expires });
-    }
+    check_binding(content.binding(), portal, now)?;
     match declaration.and_then(|declaration| engine::difference(content, declaration)) {
         Some(difference) => Err(PlanFileError::OtherManifests(difference)),
         None => Ok(()),
     }
 }
 
+/// Checks that a plan file of any kind may be used now, for this portal.
+pub(super) fn check_binding(
+    binding: PlanBinding<'_>,
+    portal: &PortalId,
+    now: Timestamp,
+) -> Result<(), PlanFileError> {
+    let PlanBinding { portal: planned, caller: _, created, expires } = binding;
+    if planned != portal {
+        let (planned, portal) = (planned.clone(), portal.clone());
+        return Err(PlanFileError::OtherPortal { planned, portal });
+    }
+    if binding.is_from_the_future(now) {
+        return Err(PlanFileError::FromTheFuture { created, now });
+    }
+    if binding.is_expired(now) {
+        return Err(PlanFileError::Expired(expires));
+    }
+    if binding.lasts_too_long() {
+        return Err(PlanFileError::LastsTooLong { created, expires });
+    }
+    Ok(())
+}
+
 /// Checks that a plan file was made with a webhook of the same person.
-pub(super) fn check_caller(session: &Session, content: &PlanFileContent) -> Result<(), Error> {
-    let (planned, caller) = (content.caller, session.caller.user);
+pub(super) fn check_caller(session: &Session, binding: PlanBinding<'_>) -> Result<(), Error> {
+    let (planned, caller) = (binding.caller, session.caller.user);
     if planned == caller {
         return Ok(());
     }

@@ -5,7 +5,7 @@
 //! truncated file of lines gives all lines before the cut and no others, because its last line was
 //! never synced.
 
-use super::plan_file::{PlanFile, PlanFileError};
+use super::plan_file::{PlanFile, PlanFileError, RestorePlanFile};
 use super::*;
 use crate::model::{CurrentSelection, Digest, Outcome, RunId, Selections, Totals, UserId};
 use crate::ports::{Interrupted, JournalRecord, RunPurpose, SetPurpose};
@@ -176,6 +176,11 @@ pub(super) fn written() -> Vec<Sample> {
             "PlanFile::parse",
             PlanFile::new(samples::plan()).unwrap().encode().unwrap(),
             plan_file,
+        ),
+        document(
+            "RestorePlanFile::parse",
+            RestorePlanFile::new(samples::restore_plan()).unwrap().encode().unwrap(),
+            |bytes| one(RestorePlanFile::parse(bytes).map_err(FormatError::invalid)),
         ),
         grows("decode_record", journal(), |bytes| lines(bytes, decode_record)),
         grows("decode_consumed_plan", used_plans(), |bytes| {

@@ -32,6 +32,10 @@ fn earlier(decoder: &str) -> &'static [u8] {
 fn every_record_of_the_version_before_gives_the_value_that_is_written_now() {
     let mut raised = 0;
     for Sample { decoder, bytes, read, .. } in written() {
+        // The version before wrote no restore plans.
+        if decoder == "RestorePlanFile::parse" {
+            continue;
+        }
         let before = earlier(decoder);
         let text = std::str::from_utf8(before).unwrap();
         assert!(!text.contains("/lead/"), "{decoder}");

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::plan_file::{
     PlanFile, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
+    RestorePlanFile,
 };
 use super::*;
 use crate::model::*;
@@ -361,6 +362,7 @@ proptest! {
     #[test]
     fn nothing_that_is_read_makes_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = PlanFile::parse(&bytes);
+        let _ = RestorePlanFile::parse(&bytes);
         let _ = decode_backup(&bytes);
         let _ = decode_ledger(&samples::portal(), &bytes);
         let _ = decode_run_report(&bytes);

@@ -9,7 +9,8 @@ use crate::model::{
 use crate::plan::{LimitSource, PlanCounts, Violation, ViolationKind};
 use crate::ports::{Interrupted, LockOwner, PlannedCard, RunHeader, RunPurpose};
 use crate::records::plan_file::{
-    PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
+    LayoutSummary, PlanFileContent, PlanFileMark, PlanFileTarget, PlanManifest, PlannedRemoval,
+    PlannedRestore, RestorePlanContent, RestorePlanTarget,
 };
 use crate::records::{LimiterState, PortalLabels, ReadProof, RunReport};
 
@@ -196,6 +197,41 @@ pub(crate) fn plan() -> PlanFileContent {
         acknowledged: vec![violation(ViolationKind::TooManyPeople { people: 30, limit: 25 })],
         selected: [("sales".into(), vec![UserId::new(7).unwrap(), UserId::new(8).unwrap()])].into(),
         counts: PlanCounts { keep: 1, reset: 2, hold: 0 },
+    }
+}
+
+/// Returns a restore plan with every kind of decision.
+pub(crate) fn restore_plan() -> RestorePlanContent {
+    let summary = |title: &str| LayoutSummary::from(&layout(title));
+    let name = PersonName::new("Anna", "Petrova");
+    let target =
+        |id, decision| RestorePlanTarget { decision, name: name.clone(), key: personal(id) };
+    let unusable = "the backups cannot be read".to_owned();
+    RestorePlanContent {
+        caller: UserId::new(7).unwrap(),
+        caller_name: "Anna".to_owned(),
+        created: "2026-11-01T09:00:00Z".parse().unwrap(),
+        expires: "2026-11-02T09:00:00Z".parse().unwrap(),
+        incomplete: true,
+        portal: portal(),
+        run: run(),
+        targets: vec![
+            RestorePlanTarget {
+                decision: PlannedRestore::Reset(summary("of all")),
+                name: PersonName::default(),
+                key: common(),
+            },
+            target(7, PlannedRestore::Restore { backup: summary("mine"), over: None }),
+            target(
+                8,
+                PlannedRestore::Restore { backup: summary("old"), over: Some(summary("new")) },
+            ),
+            target(9, PlannedRestore::NewerKept(summary("newer"))),
+            target(10, PlannedRestore::AsBefore),
+            target(11, PlannedRestore::NoBackup),
+            target(12, PlannedRestore::BackupUnusable(unusable)),
+            target(13, PlannedRestore::Unreadable),
+        ],
     }
 }
 
