@@ -10,7 +10,7 @@ use super::planned::Planned;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{RecoveryError, RestoreError};
 use crate::i18n::Text;
-use crate::model::{CardKey, PortalId, RunId, UserId};
+use crate::model::{CardKey, DepartmentId, PortalId, RunId, UserId};
 use crate::ports::{PortalError, StoreError};
 use crate::records::FormatError;
 use crate::store::ConsumePlanError;
@@ -142,6 +142,19 @@ pub enum Error {
     Filter {
         /// The run.
         run: RunId,
+        /// The cards of the run.
+        cards: Vec<CardKey>,
+    },
+    /// The portal has no department with this id.
+    #[error("the portal has no department {0}")]
+    UnknownDepartment(DepartmentId),
+    /// No person of a department is in the run that is to be restored.
+    #[error("no person of the department {department} is in the run {run}")]
+    NotInDepartment {
+        /// The run.
+        run: RunId,
+        /// The department.
+        department: DepartmentId,
         /// The cards of the run.
         cards: Vec<CardKey>,
     },

@@ -1,4 +1,5 @@
-//! Use cases: plan, apply, apply a plan file, restore, recover, drift, inventory.
+//! Use cases: plan, apply, apply a plan file, restore, its plan and its plan file, recover, drift,
+//! inventory.
 //!
 //! Each is a function of a [`Session`] and plain options that returns what happened. An
 //! [`Approver`] decides about writes, an [`Observer`] hears of progress and warnings. Nothing here
@@ -16,9 +17,14 @@ mod permissions;
 mod person_names;
 mod plan;
 mod plan_file;
+mod plan_file_review;
 mod planned;
+mod planned_restore;
 mod recover;
 mod restore;
+mod restore_filter;
+mod restore_plan;
+mod restore_plan_file;
 mod run;
 mod session;
 
@@ -31,7 +37,14 @@ pub use observer::{Approval, Approver, Declined, Observer, Proposal, Warning};
 pub use person_names::names_of_run;
 pub use plan::{ManifestSet, PlanOptions, drift, plan, read_ledger};
 pub use plan_file::{check_plan_file, new_plan_file};
+pub use plan_file_review::{
+    ReviewedPlanFile, ReviewedRestore, review_plan_file, review_restore_plan_file,
+};
 pub use planned::Planned;
+pub use planned_restore::PlannedRestoreRun;
 pub use recover::{RecoverOptions, RecoveredRun, recover};
-pub use restore::{RestoreOptions, RestoredRun, TargetFilter, restore};
+pub use restore::{RestoreOptions, RestoredRun, restore};
+pub use restore_filter::TargetFilter;
+pub use restore_plan::{RestoreSelection, plan_restore};
+pub use restore_plan_file::{check_restore_plan_file, new_restore_plan_file, restore_plan_file};
 pub use session::{RunOrigin, Session, save_proof};

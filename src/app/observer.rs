@@ -1,16 +1,15 @@
 //! Sides of the caller: approval of writes, progress, warnings.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use super::planned::Planned;
+use super::planned_restore::PlannedRestoreRun;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{self, RestorePlan};
+use crate::engine;
 use crate::i18n::Text;
-use crate::model::{PersonName, UserId};
 use crate::plan::Plan;
 use crate::ports::StoreError;
-use crate::records::plan_file::PlanFile;
+use crate::records::plan_file::{PlanFile, RestorePlanFile};
 
 /// Problem that changes nothing of what the use case does.
 #[derive(Debug)]
@@ -61,8 +60,10 @@ pub enum Proposal<'a> {
     Apply(&'a Planned),
     /// The rest of a plan file, with the plan.
     PlanFile(&'a PlanFile, &'a Plan),
-    /// A restore, with the names of people.
-    Restore(&'a RestorePlan, &'a BTreeMap<UserId, PersonName>),
+    /// A restore.
+    Restore(&'a PlannedRestoreRun),
+    /// The rest of a restore plan file, with the file.
+    RestorePlanFile(&'a RestorePlanFile, &'a PlannedRestoreRun),
 }
 
 /// Way in which a plan was approved.

@@ -265,8 +265,10 @@ pub(super) struct ApplyArgs {
 /// Arguments of `restore`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct RestoreArgs {
-    /// Run id from `recard history`, or `last`: the newest apply that changed something
-    #[arg(value_name = "RUN")]
+    /// Run id from `recard history`, or `last`: the newest apply that changed something; or a plan
+    /// file of `restore --out`, which is executed once, as it was reviewed or less of it, without a
+    /// question
+    #[arg(value_name = "RUN|PLAN")]
     pub(super) run: String,
     #[command(flatten)]
     pub(super) filter: TargetFilter,
@@ -276,34 +278,72 @@ pub(super) struct RestoreArgs {
     #[arg(long)]
     pub(super) overwrite_newer: bool,
     /// Do not ask; required without a terminal
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["plan", "out"])]
     pub(super) auto_approve: bool,
+    #[command(flatten)]
+    pub(super) preview: RestorePreviewArgs,
+}
+
+/// Preview of a restore.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RestorePreviewArgs {
+    /// Show what a restore would do with each card, and write nothing
+    #[arg(long, group = "preview")]
+    pub(super) plan: bool,
+    /// Write a plan file, as with --plan; `recard restore FILE` executes it
+    #[arg(long, group = "preview", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) out: Option<PathBuf>,
+    /// Lifetime of the plan file (90s, 15m, 24h), at most 744h
+    #[arg(long, value_name = "TIME", value_parser = plan_age, default_value = "24h", requires = "out")]
+    pub(super) max_age: Duration,
+    /// With --plan or --out: exit with 2 if a card would be written or is held
+    #[arg(long, requires = "preview")]
+    pub(super) detailed_exitcode: bool,
+}
+
+impl RestorePreviewArgs {
+    /// Returns `true` if nothing is to be written to the portal.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.plan || self.out.is_some()
+    }
 }
 
 /// Filter of a run's cards.
 #[derive(Args, Clone, Debug)]
-#[group(required = true, multiple = true)]
 pub(super) struct TargetFilter {
     /// Every card that the run changed
-    #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "common"])]
+    #[arg(long, visible_alias = "everything", conflicts_with_all = ["user", "department", "common"])]
     pub(super) all: bool,
     /// The cards of this user; may be repeated
     #[arg(long, value_name = "ID", value_parser = value_parsers::user)]
     pub(super) user: Vec<UserId>,
+    /// The cards of the people of this department and those below; may be repeated
+    #[arg(long, value_name = "ID", value_parser = value_parsers::department)]
+    pub(super) department: Vec<DepartmentId>,
     /// The common cards
     #[arg(long)]
     pub(super) common: bool,
-    /// Only cards of this type of lead: simple or repeat
-    #[arg(long = "type", value_name = "TYPE", value_enum)]
+    /// Only this card: lead/simple or lead/repeat
+    #[arg(long = "card", visible_alias = "type", value_name = "CARD", value_enum)]
     pub(super) lead: Option<LeadType>,
+}
+
+impl TargetFilter {
+    /// Returns `true` if no card is named.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { all, user, department, common, lead } = self;
+        !all && user.is_empty() && department.is_empty() && !common && lead.is_none()
+    }
 }
 
 /// Type of lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LeadType {
     /// Simple leads.
+    #[value(name = "lead/simple", alias = "simple")]
     Simple,
     /// Repeat leads.
+    #[value(name = "lead/repeat", alias = "repeat")]
     Repeat,
 }
 
@@ -347,6 +387,10 @@ pub(super) struct ShowArgs {
     pub(super) run: String,
     #[command(flatten)]
     pub(super) output_args: OutputArgs,
+    /// Of a plan file: read its cards from the portal again, show their layouts, and mark those
+    /// that changed since
+    #[arg(long)]
+    pub(super) detail: bool,
 }
 
 /// Arguments of `reconcile`.
@@ -512,6 +556,8 @@ pub(super) enum SchemaOf {
     Plan,
     /// The output of `apply`, `restore` and `show` with `--output json`.
     Report,
+    /// The output of `restore --plan --output json`, and of `show` for its plan file.
+    RestorePlan,
     /// The output of `validate --output json`.
     Validation,
     /// The output of a failed command with `--output json`.

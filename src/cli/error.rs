@@ -85,6 +85,15 @@ impl CliError {
         Self::new(exit::PLAN_FILE, text)
             .hint(tr!("nothing was written; make a new plan: recard plan -f FILE --out PLAN"))
     }
+
+    /// Replaces the remedy of a plan file that cannot be used by that of a restore plan file.
+    pub(super) fn of_restore(mut self) -> Self {
+        if let (exit::PLAN_FILE, Some(hint)) = (self.code, self.hints.first_mut()) {
+            *hint =
+                tr!("nothing was written; make a new plan: recard restore RUN --all --out PLAN");
+        }
+        self
+    }
 }
 
 impl From<StoreError> for CliError {

@@ -4,7 +4,7 @@
 pub const DONE: u8 = 0;
 /// Error: bad input, or the portal or the store could not be used.
 pub const ERROR: u8 = 1;
-/// Changes are pending; only from `plan --detailed-exitcode` and `drift`.
+/// Changes are pending; only with `--detailed-exitcode`, and from `drift`.
 pub const CHANGES_PENDING: u8 = 2;
 /// Some targets failed, changed since the plan, or are indeterminate; the report names them.
 pub const PARTIAL: u8 = 3;
@@ -28,7 +28,7 @@ pub const TABLE: &[(u8, &str)] = &[
     (ERROR, tr_later!("an error: bad input, or the portal or the store could not be used")),
     (
         CHANGES_PENDING,
-        tr_later!("changes are pending (only `plan --detailed-exitcode` and `drift`)"),
+        tr_later!("changes are pending (only with `--detailed-exitcode`, and from `drift`)"),
     ),
     (
         PARTIAL,

@@ -95,7 +95,10 @@ impl Metrics {
                     self.outcomes.get_or_create(&[("outcome", outcome)]).inc_by(u64::from(count));
                 }
             }
-            Subject::PlanFile(_) | Subject::Validation(_) | Subject::Failure(_) => {}
+            Subject::PlanFile(_)
+            | Subject::Restore(_)
+            | Subject::Validation(_)
+            | Subject::Failure(_) => {}
         }
     }
 

@@ -23,6 +23,8 @@ mod output_format;
 mod plan_files;
 mod plan_view;
 mod progress;
+mod restore_error;
+mod restore_report;
 mod run_report;
 mod session;
 mod signals;
@@ -211,7 +213,7 @@ async fn dispatch(
             commands::recover::run(ui, global, &arguments, interrupt).await
         }
         CliCommand::History(arguments) => commands::history::run(ui, global, &arguments),
-        CliCommand::Show(arguments) => commands::show::run(ui, global, &arguments),
+        CliCommand::Show(arguments) => commands::show::run(ui, global, &arguments, interrupt).await,
         CliCommand::Reconcile(arguments) => {
             commands::reconcile::run(ui, global, &arguments, interrupt).await
         }

@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::exit;
 use super::file_identity::{self, FileIdentity};
 use super::output_format::Output;
-use super::sources;
+use super::{plan_files, sources};
 use crate::i18n::Text;
 use crate::report::OutputFormat;
 
@@ -79,12 +79,13 @@ impl NamedFiles {
                 self.ledger(&arguments.policy_args.ledger_args);
                 self.input(arguments.plan.as_deref(), || tr!("the plan file"));
             }
+            CliCommand::Restore(arguments) => {
+                self.output(arguments.preview.out.as_deref(), || tr!("the plan file of --out"));
+                self.input(plan_files::path(&arguments.run).as_deref(), || tr!("the plan file"));
+            }
             CliCommand::Recover(arguments) => self.ledger(&arguments.ledger_args),
             CliCommand::Show(arguments) => {
-                self.input(
-                    Some(Path::new(&arguments.run)).filter(|path| path.exists() && !path.is_dir()),
-                    || tr!("the plan file"),
-                );
+                self.input(plan_files::path(&arguments.run).as_deref(), || tr!("the plan file"));
             }
             CliCommand::Export(arguments) => {
                 for path in arguments.out.iter().flat_map(|folder| export::files(folder)) {

@@ -88,6 +88,12 @@ impl<'a> Outputs<'a> {
         Self { options: RenderOptions { listing: RowFilter::Targets, ..self.options }, ..self }
     }
 
+    /// Shows the layouts of cards.
+    pub(super) fn with_layouts(self) -> Self {
+        let content = DiffDetail::Shown;
+        Self { options: RenderOptions { content, ..self.options }, ..self }
+    }
+
     /// Returns the options of rendering.
     pub(super) fn options(&self) -> &RenderOptions {
         &self.options

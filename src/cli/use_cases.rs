@@ -220,6 +220,15 @@ impl From<Error> for CliError {
             Error::Filter { run, cards: _ } => {
                 Self::general(tr!("the run {run} has no such card", run))
             }
+            Error::UnknownDepartment(department) => {
+                Self::general(tr!("the portal has no active department {unknown}", unknown = department))
+                    .hint(tr!("`recard inventory` lists the departments with people"))
+            }
+            Error::NotInDepartment { run, department, cards: _ } => Self::general(tr!(
+                "the run {run} has no card of the department {department}",
+                run,
+                department
+            )),
             Error::PlanFile(problem) => plan_file_error(*problem),
             Error::Consumed(ConsumePlanError::Store(problem)) => problem.into(),
             Error::Consumed(problem) => Self::plan_file(Text::from_display(&problem)),

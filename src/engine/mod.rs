@@ -60,6 +60,7 @@ mod requests;
 mod resolve;
 mod restore;
 mod restore_plan;
+mod restore_plan_check;
 mod run_report;
 mod salvage;
 mod verdict;
@@ -78,14 +79,15 @@ pub use execute::{ExecuteOptions, SnapshotAge};
 pub use inventory::{CardInventory, CardPresence, take_inventory};
 pub use observe::observe;
 pub use observer::{Event, Observer};
-pub use org_directory::look_up;
+pub use org_directory::{departments_below, look_up};
 pub use plan_file_check::{CheckedPlanFile, check_plan_file, reviewed_people, reviewed_targets};
 pub use recover::{RecoveryError, RecoveryReport, incomplete_targets, recover, recover_mended};
 pub use resolve::{Resolution, ResolveError, resolve, resolve_existing};
-pub use restore::restore;
+pub use restore::{restore, restore_rest};
 pub use restore_plan::{
     NewerLayouts, RestoreDecision, RestoreError, RestorePlan, RestoreTarget, needed_backups,
     plan_restore, restorable,
 };
+pub use restore_plan_check::{CheckedRestorePlan, check_restore_plan};
 pub use run_report::{ApplyError, ApplyReport, TargetOutcome};
 pub use salvage::{MendedJournal, mend};

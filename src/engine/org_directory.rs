@@ -40,19 +40,11 @@ impl Directory {
     /// Returns the department and, if requested, all below it; empty if it does not exist. A ring
     /// of departments terminates.
     pub(super) fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
-        let mut found = BTreeSet::new();
-        if !self.departments.contains_key(&selector.id) {
-            return found;
+        let DepartmentSelector { id, recursive } = *selector;
+        match recursive {
+            true => departments_below(&self.departments, id),
+            false => self.departments.get_key_value(&id).map(|(id, _)| *id).into_iter().collect(),
         }
-        let mut open = vec![selector.id];
-        while let Some(id) = open.pop() {
-            if found.insert(id) && selector.recursive {
-                let below =
-                    self.departments.values().filter(|department| department.parent == Some(id));
-                open.extend(below.map(|department| department.id));
-            }
-        }
-        found
     }
 
     /// Returns the gap in the tree because of which it is not known if a user is below a
@@ -97,6 +89,24 @@ impl Directory {
         };
         self.people.values().filter(fits).map(|person| person.id)
     }
+}
+
+/// Returns a department and all below it; empty if it does not exist. A ring of departments
+/// terminates.
+pub fn departments_below(
+    departments: &BTreeMap<DepartmentId, Department>,
+    root: DepartmentId,
+) -> BTreeSet<DepartmentId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<DepartmentId> =
+        departments.get(&root).map(|one| one.id).into_iter().collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            let below = departments.values().filter(|department| department.parent == Some(id));
+            open.extend(below.map(|department| department.id));
+        }
+    }
+    found
 }
 
 /// Queries of all documents, so that each is asked once.

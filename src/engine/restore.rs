@@ -7,7 +7,7 @@
 
 use super::execute::{ExecuteOptions, Executor};
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
-use super::run_report::{ApplyError, ApplyReport};
+use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
 use super::verdict::{CardTask, Goal};
 use super::{CancellationToken, Event, Observer};
 use crate::model::CardKey;
@@ -26,12 +26,31 @@ pub async fn restore<P: WritePortal, L: RunLog>(
     stop: &CancellationToken,
     observer: &dyn Observer,
 ) -> Result<ApplyReport, ApplyError> {
+    restore_rest(portal, log, plan, &[], options, stop, observer).await
+}
+
+/// Executes what is left of a reviewed restore, as [`restore`] does; `beforehand` are the outcomes
+/// of its other cards.
+///
+/// # Errors
+///
+/// As [`restore`].
+pub async fn restore_rest<P: WritePortal, L: RunLog>(
+    portal: &P,
+    log: &mut L,
+    plan: &RestorePlan,
+    beforehand: &[TargetOutcome],
+    options: ExecuteOptions,
+    stop: &CancellationToken,
+    observer: &dyn Observer,
+) -> Result<ApplyReport, ApplyError> {
     let mut executor = Executor::new(portal, log, &plan.common_defaults, options, observer);
     let tasks: Vec<CardTask> =
         plan.actions().filter_map(|target| task(portal, target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
-    observer.on_event(Event::Applying { total: tasks.len() });
+    observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
     executor.plan(tasks);
+    executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect());
     executor.work(stop).await;
     executor.finish(&planned, stop, |_, _| Ok(()))
 }

@@ -27,6 +27,7 @@ mod manifest_export;
 mod markdown;
 mod plan_file;
 mod report_model;
+mod restore;
 mod review;
 mod sarif;
 mod style;
@@ -47,14 +48,16 @@ pub use history::RunHistory;
 pub use humanize::Seconds;
 pub use inventory::{Inventory, inventory_schema};
 pub use json::{FailureJson, PlanJson, ReportJson, ValidationJson};
-pub use json::{failure_schema, plan_schema, report_schema, validation_schema};
+pub use json::{
+    failure_schema, plan_schema, report_schema, restore_plan_schema, validation_schema,
+};
 pub use manifest_export::ExportedManifest;
-pub use plan_file::PlanFileReport;
+pub use plan_file::{PlanFileReport, PresentCards};
+pub use restore::{RestorePlanUse, RestoreReport};
 pub use subject::{
     Commit, FailureReport, HeldTarget, PlanReport, Purpose, Report, ReportedRun, Subject,
     ValidationReport,
 };
-pub use text::restore::RestoreText;
 pub use text::run::RunText;
 pub use view::{DiffDetail, Grouping, RowFilter};
 

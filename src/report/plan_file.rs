@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
+use crate::engine::TargetOutcome;
 use crate::i18n::Text;
+use crate::model::{CardKey, CardState, Layout, Observed, Snapshot};
 use crate::plan::PlanCounts;
 use crate::records::plan_file::{PlanFile, PlanFileContent, PlanFileTarget, PlannedRemoval};
 
-/// Plan file for `recard show`. It names layouts by their digests alone, so no format has their
-/// content.
+/// Plan file for `recard show`. It names layouts by their digests alone: a format has their content
+/// only if the portal was read again.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanFileReport<'a> {
     /// The plan file.
@@ -16,6 +18,39 @@ pub struct PlanFileReport<'a> {
     pub json: &'a str,
     /// The time of its use, if the store knows it.
     pub used: Option<Timestamp>,
+    /// The cards as they are now, if the portal was read again.
+    pub present: Option<PresentCards<'a>>,
+}
+
+/// Cards of a plan file as they are now.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentCards<'a> {
+    /// What was read.
+    pub snapshot: &'a Snapshot,
+    /// The cards that an apply of the file would leave alone, sorted, with the reason.
+    pub settled: &'a [TargetOutcome],
+}
+
+impl<'a> PresentCards<'a> {
+    /// Returns the present layout of a card; `None` if it is at its default or was not read.
+    pub(super) fn layout(&self, key: CardKey) -> Option<&'a Layout> {
+        match self.snapshot.card(key)? {
+            Observed::Known(CardState::Customized(layout)) => Some(layout),
+            Observed::Known(CardState::Default | CardState::CommonDefault)
+            | Observed::Unreadable(_) => None,
+        }
+    }
+
+    /// Returns the common default that the portal shows in place of a card, if there is one.
+    pub(super) fn common_default(&self, key: CardKey) -> Option<&'a Layout> {
+        key.user().and(self.snapshot.common_defaults.get(&key.lead))
+    }
+
+    /// Returns the outcome of a card that an apply of the file would leave alone.
+    pub(super) fn settled(&self, key: CardKey) -> Option<&'a TargetOutcome> {
+        let index = self.settled.binary_search_by_key(&key, |settled| settled.key).ok()?;
+        self.settled.get(index)
+    }
 }
 
 impl PlanFileReport<'_> {
@@ -47,10 +82,11 @@ impl PlanFileReport<'_> {
             lines.push(tr!("manifest {name}: {reason} ({file})", name, reason, file));
         }
         lines.extend(content.commit.as_ref().map(|commit| tr!("commit {commit}", commit)));
-        lines.push(match self.used {
-            Some(at) => tr!("used {}, and a plan is carried out once", format_time(at)),
-            None => tr!("not used here"),
-        });
+        lines.push(use_line(self.used));
+        let changed = self.present.map_or(0, |present| present.settled.len());
+        if changed > 0 {
+            lines.push(changed_line(changed));
+        }
         lines
     }
 
@@ -73,7 +109,21 @@ pub(super) fn removal(target: &PlanFileTarget) -> Text {
     }
 }
 
+/// Returns the use of a plan file.
+pub(super) fn use_line(used: Option<Timestamp>) -> Text {
+    match used {
+        Some(at) => tr!("used {}, and a plan is carried out once", format_time(at)),
+        None => tr!("not used here"),
+    }
+}
+
+/// Returns the number of cards that are not as they were reviewed.
+pub(super) fn changed_line(changed: usize) -> Text {
+    tr!("read again: {n} card is not as it was reviewed, and would be left alone"
+        | "read again: {n} cards are not as they were reviewed, and would be left alone" % changed)
+}
+
 /// Returns a time for people and programs, to the second.
-fn format_time(time: Timestamp) -> String {
+pub(super) fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

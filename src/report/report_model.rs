@@ -73,7 +73,7 @@ pub(super) enum About<'a> {
     Plan(&'a PlanReport<'a>),
     /// A run: its portal, its id and the manifests behind it.
     Run(&'a ReportedRun<'a>),
-    /// A plan file: where it comes from, and lines about its use.
+    /// A plan file, or the plan of a restore: where it comes from, and lines about its use.
     PlanFile(Text, Vec<Text>),
     /// Manifests: their portal, if they are right so far.
     Manifests(Option<&'a str>),
@@ -88,6 +88,8 @@ pub(super) enum RowGroup {
     Held,
     /// Targets that a plan resets.
     Reset,
+    /// Targets that a restore writes.
+    PutBack,
     /// Cards that `mode: once` leaves alone after their reset.
     CustomizedAgain,
     /// Targets of a run with a known or unknown result.
@@ -134,6 +136,8 @@ pub(super) struct Row<'a> {
     pub(super) once: Option<OnceState>,
     /// The layout that is lost.
     pub(super) layout: Option<&'a Layout>,
+    /// The layout that stands in its place afterwards.
+    pub(super) afterwards: Option<&'a Layout>,
     /// The group in which people find the row.
     pub(super) group: Option<RowGroup>,
 }
@@ -180,6 +184,8 @@ pub(super) enum Attention {
     Held,
     /// A planned reset.
     Reset,
+    /// A planned write of a restore.
+    PutBack,
     /// A drifted card.
     Drift,
 }
@@ -301,6 +307,7 @@ impl<'a> Row<'a> {
             generation: None,
             once: None,
             layout: None,
+            afterwards: None,
             group: None,
         }
     }
@@ -357,6 +364,11 @@ impl<'a> Row<'a> {
             (Attention::Drift, Some(kind)) => {
                 let message = format!("{} ({selector})", self.several(count, &kind));
                 (FindingLevel::Note, self.word, message)
+            }
+            (Attention::PutBack, _) => {
+                let cards = Plural(count, "card", "cards");
+                let what = if self.word == "reset" { "reset" } else { "put back" };
+                (FindingLevel::Note, self.word, format!("{cards} to {what}"))
             }
             (Attention::Reset | Attention::Drift, _) => {
                 let cards = Plural(count, "card", "cards");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Cost, PlanFileReport, RowFilter, RunText, visible};
+use super::{Cost, PlanFileReport, RestoreReport, RowFilter, RunText, visible};
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Source};
 use crate::engine::TargetOutcome;
 use crate::i18n::Text;
@@ -64,6 +64,8 @@ pub enum Subject<'a> {
     Run(&'a ReportedRun<'a>),
     /// A plan file of an earlier plan.
     PlanFile(&'a PlanFileReport<'a>),
+    /// The plan of a restore, made now or read from a file.
+    Restore(&'a RestoreReport<'a>),
     /// Manifests that were checked.
     Validation(&'a ValidationReport<'a>),
     /// A command that failed before it had another result.

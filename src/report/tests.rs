@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::*;
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
-use crate::engine::TargetOutcome;
+use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget, TargetOutcome};
 use crate::i18n::Text;
 use crate::model::*;
 use crate::plan::{BlindReset, Drift, Plan, Policy, plan};
+use crate::records::plan_file::{PlannedRestore, RestorePlanContent, RestorePlanTarget};
+use crate::records::samples;
 
 /// All special character sequences at once, in one text.
 const TRAP: &str = "::error::x ##[error]y @everyone #1 <img src=x onerror=alert(1)> [z](javascript:z) `c` | \u{1b}[31m\u{9b}2J \u{202e}rtl --> ]]> &amp; {0} % \"q\" =1+1";
@@ -83,6 +85,42 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
     plan(&desired, &snapshot, &Policy { blind: BlindReset::Never, ..Policy::default() })
 }
 
+/// Returns the plan of a restore of the resets of a plan, with a text in every place for foreign
+/// text.
+fn planned_restore(plan: &Plan, text: &str) -> (RestorePlanContent, RestorePlan) {
+    let layout = |key: CardKey| {
+        let target = plan.targets.iter().find(|target| target.key == key);
+        target.and_then(|target| target.decision.layout()).cloned()
+    };
+    let decision = |key: CardKey| match layout(key) {
+        Some(wanted) => RestoreDecision::Restore { over: Some(wanted.clone()), wanted },
+        None => RestoreDecision::BackupUnusable(text.to_owned()),
+    };
+    let targets: Vec<RestoreTarget> = plan
+        .targets
+        .iter()
+        .map(|target| RestoreTarget { key: target.key, decision: decision(target.key) })
+        .collect();
+    let name = PersonName::new(text, "");
+    let named = |target: &RestoreTarget| RestorePlanTarget {
+        decision: match layout(target.key) {
+            Some(wanted) => {
+                PlannedRestore::Restore { backup: (&wanted).into(), over: Some((&wanted).into()) }
+            }
+            None => PlannedRestore::BackupUnusable(text.to_owned()),
+        },
+        name: name.clone(),
+        key: target.key,
+    };
+    let content = RestorePlanContent {
+        caller_name: text.to_owned(),
+        targets: targets.iter().map(named).collect(),
+        ..samples::restore_plan()
+    };
+    let common_defaults = BTreeMap::new();
+    (content, RestorePlan { restored_run: samples::run(), targets, common_defaults })
+}
+
 fn warning(text: &str) -> Diagnostic {
     let place = SourceLocation { file: "manifests/lead.yaml".into(), line: 3, column: 5 };
     Diagnostic::warning(DiagnosticCode::DuplicateTarget, place, text).help(text)
@@ -134,12 +172,20 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
         ValidationReport { portal: None, documents: None, diagnostics: &warnings, sources: &[] };
     let chain = [Text::from(text), Text::from(text)];
     let failed = FailureReport { code: 1, chain: &chain, hints: &chain };
+    let (restored, planned_restore) = planned_restore(&plan, text);
+    let restore = RestoreReport {
+        content: &restored,
+        layouts: Some(&planned_restore),
+        file: Some(RestorePlanUse { id: Digest::hash(b"plan"), used: None }),
+        settled: &settled[1..2],
+    };
     let subjects = [
         (Purpose::Plan, Subject::Plan(&plan_report)),
         (Purpose::Apply, Subject::Run(&settled_run)),
         (Purpose::Validate, Subject::Validation(&checked)),
         (Purpose::Plan, Subject::Failure(&failed)),
         (Purpose::Drift, Subject::Plan(&drift_report)),
+        (Purpose::Restore, Subject::Restore(&restore)),
     ];
     subjects.map(|(purpose, subject)| Report { purpose, subject }.render(format, options)).to_vec()
 }

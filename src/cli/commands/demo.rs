@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::app::{ApplyOptions, RestoreOptions, TargetFilter};
+use crate::app::{ApplyOptions, RestoreOptions, RestoreSelection, TargetFilter};
 use crate::cli::args::{DemoArgs, GlobalArgs, GroupBy, OutputArgs, PlanView};
 use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::commands::plan::{self, PlanRequest};
@@ -98,9 +98,11 @@ pub(in crate::cli) async fn run(
     ui.result("\n$ recard restore last --all --auto-approve --portal embedded\n\n")?;
     let restoring = RestoreRequest {
         options: RestoreOptions {
-            run: "last".to_owned(),
-            filter: TargetFilter { all: true, ..TargetFilter::default() },
-            newer: NewerLayouts::Keep,
+            selection: RestoreSelection {
+                run: "last".to_owned(),
+                filter: TargetFilter { all: true, ..TargetFilter::default() },
+                newer: NewerLayouts::Keep,
+            },
             lock_timeout: Duration::ZERO,
         },
         auto_approve: true,

@@ -20,6 +20,8 @@ pub(super) mod plan;
 pub(super) mod reconcile;
 pub(super) mod recover;
 pub(super) mod restore;
+pub(super) mod restore_plan_file;
+pub(super) mod restore_preview;
 pub(super) mod schema;
 pub(super) mod show;
 pub(super) mod unlock;

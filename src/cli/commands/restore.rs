@@ -1,26 +1,23 @@
-//! `recard restore`: restores the layouts that a run removed.
+//! `recard restore`: restores the layouts that a run removed, or shows what that would do.
 
-use std::collections::BTreeSet;
-
-use crate::app::{self, Approval, Approver, Declined, Proposal, RestoreOptions};
+use crate::app::{self, Approval, Approver, Declined, Proposal, RestoreOptions, RestoreSelection};
 use crate::cli::args::{GlobalArgs, LeadType, RestoreArgs};
+use crate::cli::commands::{restore_plan_file, restore_preview};
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::output::Outputs;
-use crate::cli::run_report;
+use crate::cli::restore_error::restore_error;
+use crate::cli::restore_report::{with_report, write_restored};
 use crate::cli::session::{PortalEndpoint, Session};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
 use crate::cli::use_cases::{CliObserver, Question};
+use crate::cli::{exit, plan_files};
 use crate::engine::NewerLayouts;
-use crate::model::{CardKey, LeadCustomerType, PortalId, RunId, UserId};
-use crate::report::{HeldTarget, Purpose, ReportedRun, RestoreText, Subject, visible};
+use crate::report::{HeldTarget, OutputFormat, Purpose, Report, RestoreReport, Subject};
 
-/// Number of people of a run that an error lists.
-const MAX_LISTED: usize = 20;
-
-/// Plans the restore, shows it, asks, and executes it.
+/// Plans the restore, shows it, asks, and executes it; or shows the plan alone, or executes a plan
+/// file.
 pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -29,21 +26,48 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, CliError> {
     let outputs =
         Outputs::open_for_plan(ui, Purpose::Restore, &arguments.view)?.with_every_target();
-    let overwrites = arguments.overwrite_newer;
+    let outcome = async {
+        if let Some(path) = plan_files::path(&arguments.run) {
+            return restore_plan_file::run_with(&outputs, global, arguments, &path, interrupt)
+                .await;
+        }
+        let selection = selection(arguments);
+        if arguments.preview.is_wanted() {
+            let preview = &arguments.preview;
+            return restore_preview::run_with(&outputs, global, &selection, preview, interrupt)
+                .await;
+        }
+        if arguments.filter.is_empty() {
+            return Err(CliError::new(exit::USAGE, tr!("no card to be restored is named")).hint(
+                tr!("name cards with --user, --department, --common or --card, or take --all; --plan shows what would be done"),
+            ));
+        }
+        let options = RestoreOptions { selection, lock_timeout: global.lock_timeout };
+        let request = RestoreRequest { options, auto_approve: arguments.auto_approve };
+        run_with(&outputs, global, &request, interrupt).await
+    };
+    outputs.finish(outcome.await)
+}
+
+/// Returns the cards that the command line names. Without a filter these are all cards of the run,
+/// which a preview may show.
+fn selection(arguments: &RestoreArgs) -> RestoreSelection {
     let filter = &arguments.filter;
-    let options = RestoreOptions {
+    RestoreSelection {
         run: arguments.run.clone(),
         filter: app::TargetFilter {
             all: filter.all,
             users: filter.user.iter().copied().collect(),
+            departments: filter.department.iter().copied().collect(),
             common: filter.common,
             lead: filter.lead.map(LeadType::lead_customer_type),
+            cards: None,
         },
-        newer: if overwrites { NewerLayouts::Overwrite } else { NewerLayouts::Keep },
-        lock_timeout: global.lock_timeout,
-    };
-    let request = RestoreRequest { options, auto_approve: arguments.auto_approve };
-    outputs.finish(run_with(&outputs, global, &request, interrupt).await)
+        newer: match arguments.overwrite_newer {
+            true => NewerLayouts::Overwrite,
+            false => NewerLayouts::Keep,
+        },
+    }
 }
 
 /// Options of a restore, and whether it was approved beforehand.
@@ -64,17 +88,13 @@ pub(super) async fn run_with(
     let session = endpoint.connect(global, ui, interrupt).await?;
     let work = async |session: &Session| {
         let question = Question::new(ui, interrupt, request.auto_approve);
-        let approver = RestoreApprover { outputs, portal: session.app.store.portal(), question };
+        let approver = RestoreApprover { outputs, session, question };
         let observer = CliObserver::new(ui, session);
+        let selection = &request.options.selection;
         match app::restore(&session.app, &request.options, &approver, &observer).await {
             Ok(restored) => finish(outputs, session, restored),
-            Err(app::Error::Filter { run, cards }) => Err(filter_error(
-                session,
-                &run,
-                &cards.into_iter().collect(),
-                &request.options.filter,
-            )),
-            Err(error) => Err(approver.question.error(session, error)),
+            Err(error) => Err(restore_error(session, selection, error)
+                .unwrap_or_else(|error| approver.question.error(session, error))),
         }
     };
     session.run_and_close(ui, work).await
@@ -83,24 +103,31 @@ pub(super) async fn run_with(
 /// Approval of a restore at the terminal.
 struct RestoreApprover<'a> {
     outputs: &'a Outputs<'a>,
-    portal: &'a PortalId,
+    session: &'a Session,
     question: Question<'a>,
 }
 
 impl Approver for RestoreApprover<'_> {
     async fn show(&self, proposal: Proposal<'_>) -> Result<(), Declined> {
-        let Proposal::Restore(plan, names) = proposal else { return Ok(()) };
-        let content = self.outputs.options().content;
-        let text = RestoreText { plan, names, content }.to_string();
-        self.question.shown(self.outputs.preview_text(&text))
+        let Proposal::Restore(planned) = proposal else { return Ok(()) };
+        let preview = |report: &RestoreReport<'_>| self.outputs.preview(Subject::Restore(report));
+        self.question.shown(with_report(self.session, planned, preview))
     }
 
     async fn approve(&self, proposal: Proposal<'_>) -> Result<Approval, Declined> {
-        let Proposal::Restore(plan, _) = proposal else { return Ok(Approval::Given) };
-        let actions = u32::try_from(plan.actions().count()).unwrap_or(u32::MAX);
+        let Proposal::Restore(planned) = proposal else { return Ok(Approval::Given) };
+        let outputs = self.outputs;
+        // Whoever is asked has seen the plan.
+        if self.question.is_asked() && !outputs.has_text() {
+            with_report(self.session, planned, |report| {
+                let shown = Report { purpose: Purpose::Restore, subject: Subject::Restore(report) };
+                outputs.ui.diagnostics(&shown.render(OutputFormat::Text, outputs.options()));
+            });
+        }
+        let actions = u32::try_from(planned.plan.actions().count()).unwrap_or(u32::MAX);
         let question = tr!(
             "Write {n} card on {portal}?" | "Write {n} cards on {portal}?" % actions,
-            portal = self.portal
+            portal = planned.portal
         );
         self.question.ask(&question).await
     }
@@ -112,63 +139,6 @@ fn finish(
     session: &Session,
     restored: app::RestoredRun,
 ) -> Result<u8, CliError> {
-    let app::RestoredRun { portal, plan, names, is_incomplete, run } = restored;
-    let report = ReportedRun {
-        held: HeldTarget::from_restore_plan(&plan),
-        names: Some(&names),
-        ..ReportedRun::not_begun(portal.as_str())
-    };
-    let kept_back = !report.held.is_empty() || is_incomplete;
-    let code = match run {
-        None => outputs.write(Subject::Run(&report)).map(|()| exit::DONE)?,
-        Some(finished) => run_report::write_finished(outputs, session, report, finished)?,
-    };
-    Ok(if kept_back { exit::PARTIAL } else { code })
-}
-
-/// Words a filter that the run has no card for, and lists the people whose cards it has: a mistyped
-/// id must not end with "nothing to put back".
-fn filter_error(
-    session: &Session,
-    run: &RunId,
-    cards: &BTreeSet<CardKey>,
-    filter: &app::TargetFilter,
-) -> CliError {
-    let has = |whose: Option<UserId>, lead: Option<LeadCustomerType>| {
-        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead == key.lead))
-    };
-    let of_kind = |lead: LeadCustomerType| cards.iter().any(|key| lead == key.lead);
-    let missing = if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), None)) {
-        tr!("user {user} is not in the run {run}", user, run)
-    } else if filter.common && !has(None, None) {
-        tr!("the run {run} has no common card", run)
-    } else if let Some(lead) = filter.lead.filter(|lead| !of_kind(*lead)) {
-        tr!("the run {run} has no card for {} leads", lead.as_str(), run)
-    } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.lead)) {
-        tr!("user {user} has no card for these leads in the run {run}", user, run)
-    } else {
-        tr!("the run {run} has no such card", run)
-    };
-    let people: BTreeSet<UserId> = cards.iter().filter_map(|key| key.user()).collect();
-    if people.is_empty() {
-        return CliError::general(missing).hint(tr!("the run has common cards only"));
-    }
-    let names = app::names_of_run(&session.app.store, run);
-    let named = |user: &UserId| match names.get(user) {
-        Some(name) => format!("{user} {}", visible(name.as_str())),
-        None => user.to_string(),
-    };
-    let listed = people.iter().take(MAX_LISTED).map(named).collect::<Vec<_>>().join(", ");
-    let hint = match people.len().checked_sub(MAX_LISTED) {
-        Some(more @ 1..) => {
-            tr!(
-                "the run has cards of {listed}, and {more} more; `recard show {run}` lists all",
-                listed,
-                more,
-                run
-            )
-        }
-        Some(0) | None => tr!("the run has cards of {listed}", listed),
-    };
-    CliError::general(missing).hint(hint)
+    let held = with_report(session, &restored.planned, HeldTarget::from_restore_plan);
+    write_restored(outputs, session, restored, held)
 }

@@ -13,6 +13,7 @@ pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, CliError> {
         SchemaOf::Manifest => manifest::SCHEMA.to_owned(),
         SchemaOf::Plan => pretty(&report::plan_schema()),
         SchemaOf::Report => pretty(&report::report_schema()),
+        SchemaOf::RestorePlan => pretty(&report::restore_plan_schema()),
         SchemaOf::Validation => pretty(&report::validation_schema()),
         SchemaOf::Failure => pretty(&report::failure_schema()),
         SchemaOf::Inventory => pretty(&report::inventory_schema()),

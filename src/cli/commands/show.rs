@@ -1,33 +1,49 @@
-//! `recard show`: one run, or the content of a plan file. Reads the store alone.
+//! `recard show`: one run, or the content of a plan file. Reads the store alone; with `--detail`
+//! the cards of a plan file, too. Reads only, by type.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::app;
+use jiff::Timestamp;
+
+use crate::app::{self, PlanFileError, ReviewedPlanFile, ReviewedRestore};
 use crate::cli::args::{GlobalArgs, ShowArgs};
 use crate::cli::commands::history;
+use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::output::Outputs;
+use crate::cli::plan_files::NamedPlan;
+use crate::cli::session::{PortalEndpoint, Session};
+use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
+use crate::cli::use_cases::{CliObserver, plan_file_error, use_case_error};
 use crate::cli::{exit, plan_files, session};
 use crate::i18n::Text;
-use crate::report::{PlanFileReport, Purpose, RunText, Subject, visible};
+use crate::records::plan_file::RestorePlanFile;
+use crate::report::{
+    PlanFileReport, PresentCards, Purpose, RestorePlanUse, RestoreReport, RunText, Subject, visible,
+};
 use crate::store::Store;
 
 /// Shows one run, or a plan file.
-pub(in crate::cli) fn run(
+pub(in crate::cli) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
     arguments: &ShowArgs,
+    interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     let outputs = Outputs::open(ui, Purpose::Show, &arguments.output_args)?;
-    let path = Path::new(&arguments.run);
-    // A pipe may hold a plan, and a run id has no separator.
-    let is_path =
-        arguments.run.contains(std::path::is_separator) || arguments.run.ends_with(".json");
-    let shown = match is_path || (path.exists() && !path.is_dir()) {
-        true => show_plan(&outputs, global, path),
-        false => show_run(&outputs, global, arguments),
+    let outputs = if arguments.detail { outputs.with_layouts() } else { outputs };
+    let shown = match plan_files::path(&arguments.run) {
+        Some(path) => show_plan(&outputs, global, arguments, &path, interrupt).await,
+        None if arguments.detail => {
+            Err(CliError::new(exit::USAGE, tr!("--detail is for plan files, and not for runs"))
+                .hint(tr!(
+                    "`recard show {run}` shows what became of its cards",
+                    run = arguments.run
+                )))
+        }
+        None => show_run(&outputs, global, arguments),
     };
     outputs.finish(shown)
 }
@@ -70,13 +86,94 @@ fn show_run(
     Ok(exit::DONE)
 }
 
-fn show_plan(outputs: &Outputs<'_>, global: &GlobalArgs, path: &Path) -> Result<u8, CliError> {
-    let (file, bytes) = plan_files::read(path)?;
-    let used = Store::open(&global.store, &file.content.portal)?.consumed_at(file.id)?;
-    let json = String::from_utf8_lossy(&bytes);
-    outputs.write(Subject::PlanFile(&PlanFileReport { file: &file, json: &json, used }))?;
+/// Shows a plan file; with `--detail` beside the cards as the portal has them now.
+async fn show_plan(
+    outputs: &Outputs<'_>,
+    global: &GlobalArgs,
+    arguments: &ShowArgs,
+    path: &Path,
+    interrupt: &Interrupt,
+) -> Result<u8, CliError> {
+    let plan = path.to_owned();
+    let named = interrupt.run_blocking(move || plan_files::read_either(&plan)).await??;
+    let (portal, id) = match &named {
+        NamedPlan::Apply(file, _) => (&file.content.portal, file.id),
+        NamedPlan::Restore(file) => (&file.content.portal, file.id),
+    };
+    let used = Store::open(&global.store, portal)?.consumed_at(id)?;
+    if !arguments.detail {
+        write_plan(outputs, &named, used, &PlanReview::None)?;
+        return Ok(exit::DONE);
+    }
+    let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
+    if endpoint.name() != portal {
+        let (planned, portal) = (portal.clone(), endpoint.name().clone());
+        let problem = PlanFileError::OtherPortal { planned, portal };
+        return Err(named.word(plan_file_error(problem)));
+    }
+    let session = endpoint.connect(global, outputs.ui, interrupt).await?;
+    let work = async |session: &Session| {
+        let observer = CliObserver::new(outputs.ui, session);
+        let review = match &named {
+            NamedPlan::Apply(file, _) => {
+                app::review_plan_file(&session.app, &file.content, &observer)
+                    .await
+                    .map(PlanReview::Apply)
+            }
+            NamedPlan::Restore(file) => {
+                app::review_restore_plan_file(&session.app, &file.content, &observer)
+                    .await
+                    .map(PlanReview::Restore)
+            }
+        };
+        let review = review.map_err(|error| named.word(use_case_error(session, error)))?;
+        write_plan(outputs, &named, used, &review)
+    };
+    session.run_and_close(outputs.ui, work).await?;
     Ok(exit::DONE)
 }
+
+/// Cards of a plan file as the portal has them now.
+enum PlanReview {
+    /// They were not read.
+    None,
+    /// Those of an apply.
+    Apply(ReviewedPlanFile),
+    /// Those of a restore.
+    Restore(ReviewedRestore),
+}
+
+fn write_plan(
+    outputs: &Outputs<'_>,
+    named: &NamedPlan,
+    used: Option<Timestamp>,
+    review: &PlanReview,
+) -> Result<(), CliError> {
+    match named {
+        NamedPlan::Apply(file, bytes) => {
+            let json = String::from_utf8_lossy(bytes);
+            let present = match review {
+                PlanReview::Apply(ReviewedPlanFile { snapshot, settled }) => {
+                    Some(PresentCards { snapshot, settled })
+                }
+                PlanReview::None | PlanReview::Restore(_) => None,
+            };
+            let report = PlanFileReport { file, json: &json, used, present };
+            outputs.write(Subject::PlanFile(&report))
+        }
+        NamedPlan::Restore(RestorePlanFile { id, content }) => {
+            let (layouts, settled) = match review {
+                PlanReview::Restore(ReviewedRestore { plan, settled }) => {
+                    (Some(plan), settled.as_slice())
+                }
+                PlanReview::None | PlanReview::Apply(_) => (None, &[][..]),
+            };
+            let file = Some(RestorePlanUse { id: *id, used });
+            outputs.write(Subject::Restore(&RestoreReport { content, layouts, file, settled }))
+        }
+    }
+}
+
 fn push(text: &mut String, line: &Text) {
     let _ = writeln!(text, "  {}", visible(line));
 }

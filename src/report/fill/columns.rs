@@ -2,7 +2,9 @@
 
 use crate::model::{Layout, SourceLocation};
 use crate::plan::OnceState;
+use crate::records::plan_file::{LayoutSummary, PlannedRestore};
 use crate::report::report_model::{Column, ReportModel, Row};
+use crate::report::subject::Subject;
 
 /// Columns of a plan, and of a plan file.
 pub(super) const PLAN: &[Column] = &[
@@ -38,6 +40,19 @@ pub(super) const DRIFT: &[Column] = &[
     LINE,
     SELECTOR,
     ("fingerprint", |model, _| model.fingerprint.map_or_else(String::new, shown)),
+];
+
+/// Columns of the plan of a restore.
+pub(super) const RESTORE: &[Column] = &[
+    TARGET,
+    USER,
+    NAME,
+    LEAD_TYPE,
+    ("decision", word),
+    ("reason", reason),
+    ("text", text),
+    ("now", |model, row| digest(model, row, PlannedRestore::present)),
+    ("backup", |model, row| digest(model, row, PlannedRestore::backup)),
 ];
 
 /// Columns of a run.
@@ -90,6 +105,18 @@ fn reason(_: &ReportModel<'_>, row: &Row<'_>) -> String {
 
 fn text(_: &ReportModel<'_>, row: &Row<'_>) -> String {
     row.text.to_string()
+}
+
+/// Returns the digest of a layout of a restore.
+fn digest(
+    model: &ReportModel<'_>,
+    row: &Row<'_>,
+    layout: fn(&PlannedRestore) -> Option<LayoutSummary>,
+) -> String {
+    let Subject::Restore(report) = model.subject else { return String::new() };
+    let target = row.key.and_then(|key| report.content.target(key));
+    let layout = target.and_then(|target| layout(&target.decision));
+    layout.map_or_else(String::new, |layout| shown(layout.digest))
 }
 
 fn number(row: &Row<'_>, number: fn(&SourceLocation) -> u32) -> String {

@@ -5,6 +5,7 @@ mod drift;
 mod failure;
 mod plan;
 mod plan_file;
+mod restore;
 mod run;
 mod validation;
 
@@ -22,6 +23,7 @@ pub(super) fn model<'a>(report: &Report<'a>) -> ReportModel<'a> {
         Subject::Plan(plan) => plan::fill(empty("targets"), plan),
         Subject::Run(run) => run::fill(empty("targets"), run),
         Subject::PlanFile(shown) => plan_file::fill(empty("targets"), shown),
+        Subject::Restore(planned) => restore::fill(empty("targets"), planned),
         Subject::Validation(checked) => validation::fill(empty("manifests"), checked),
         Subject::Failure(failed) => failure::fill(empty("command"), failed),
     }

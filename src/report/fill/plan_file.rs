@@ -1,10 +1,13 @@
 //! Report model of a plan file.
 
 use super::{columns, plan};
+use crate::engine::TargetOutcome;
+use crate::i18n::Text;
 use crate::records::plan_file::{PlanFileTarget, PlannedRemoval};
 use crate::report::plan_file::{PlanFileReport, removal};
 use crate::report::report_model::{
-    About, Attention, CheckResult, Guards, Headline, ReportModel, Row, RowGroup, RowText,
+    About, Attention, CheckResult, FindingLevel, Guards, Headline, ReportModel, Row, RowGroup,
+    RowText,
 };
 
 /// Fills the model. Planned resets are no failures.
@@ -16,7 +19,7 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> Re
             acknowledged: &content.acknowledged,
             advice: Vec::new(),
         }),
-        rows: content.targets.iter().map(row).collect(),
+        rows: content.targets.iter().map(|target| row(shown, target)).collect(),
         columns: columns::PLAN,
         headline: Headline {
             sign: if content.violations.is_empty() { "📋" } else { "🛑" },
@@ -28,19 +31,30 @@ pub(super) fn fill<'a>(model: ReportModel<'a>, shown: &PlanFileReport<'a>) -> Re
     }
 }
 
-fn row(target: &PlanFileTarget) -> Row<'_> {
+fn row<'a>(shown: &PlanFileReport<'a>, target: &'a PlanFileTarget) -> Row<'a> {
     let PlanFileTarget { key, removal: what, generation, origin, name, also: _ } = target;
     let reason = match what {
         PlannedRemoval::Layout(_) => "customized",
         PlannedRemoval::Unread => "unread",
     };
     let words = ("reset", reason);
-    Row {
+    let row = Row {
         result: Some(CheckResult::Passed),
         attention: Some(Attention::Reset),
         origin: Some(origin),
         generation: generation.as_ref(),
         group: Some(RowGroup::Reset),
+        layout: shown.present.and_then(|present| present.layout(*key)),
+        afterwards: shown.present.and_then(|present| present.common_default(*key)),
         ..Row::about(*key, name.as_str(), words, RowText::Text(removal(target)))
+    };
+    let Some(settled) = shown.present.and_then(|present| present.settled(*key)) else { return row };
+    let TargetOutcome { key: _, outcome } = settled;
+    Row {
+        result: Some(CheckResult::Skipped),
+        attention: Some(Attention::Outcome(FindingLevel::Warning)),
+        reason: outcome.as_str(),
+        text: RowText::Text(Text::join(&[removal(target), Text::from_display(outcome)], "; ")),
+        ..row
     }
 }

@@ -7,6 +7,7 @@ mod about;
 mod drift;
 mod failure;
 mod plan;
+mod restore;
 mod review;
 mod run;
 mod target;
@@ -14,6 +15,7 @@ mod validation;
 
 pub use failure::{FailureJson, failure_schema};
 pub use plan::{PlanJson, plan_schema};
+pub use restore::restore_plan_schema;
 pub use run::{ReportJson, report_schema};
 pub use validation::{ValidationJson, validation_schema};
 
@@ -27,6 +29,9 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
         Subject::Plan(report) => pretty(&PlanJson::new(report, model.purpose, options.content)),
         Subject::Run(run) => pretty(&ReportJson::new(run, model.purpose)),
         Subject::PlanFile(shown) => escape::json(shown.json),
+        Subject::Restore(report) => {
+            pretty(&restore::RestorePlanJson::new(report, model, options.content))
+        }
         Subject::Validation(checked) => pretty(&ValidationJson::new(checked, model.purpose)),
         Subject::Failure(failed) => pretty(&FailureJson::new(failed, model.purpose)),
     }

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use super::{Detail, MAX_LIST_ITEMS, list, review, short};
 use crate::i18n::Text;
 use crate::model::{Origin, OutcomeClass, SourceLocation};
+use crate::plan::diff::diff;
 use crate::report::PlanReport;
+use crate::report::escape::visible_line;
 use crate::report::report_model::{About, ReportModel, Row, RowGroup};
 
 /// The groups that are tables, in the order in which they are read.
@@ -14,6 +16,7 @@ const TABLES: &[RowGroup] = &[
     RowGroup::Held,
     // The common cards come first by the order of targets, and they affect the most people.
     RowGroup::Reset,
+    RowGroup::PutBack,
     RowGroup::CustomizedAgain,
     RowGroup::Outcome(OutcomeClass::Unknown),
     RowGroup::Outcome(OutcomeClass::Failed),
@@ -33,6 +36,14 @@ pub(super) fn write(text: &mut String, model: &ReportModel<'_>, detail: Detail) 
         }
         let _ = writeln!(text, "\n#### {}: {}", title(*group), rows.len());
         match (group, detail.rows) {
+            // Cards of a restore come from no line of the manifests.
+            (RowGroup::PutBack | RowGroup::Held, 0) if has_no_origin(&rows) => {
+                outcome_counts(text, &rows);
+            }
+            (RowGroup::PutBack | RowGroup::Held, _) if has_no_origin(&rows) => {
+                outcomes(text, &rows, detail);
+                contents(text, &rows, detail);
+            }
             (RowGroup::Outcome(_), 0) => outcome_counts(text, &rows),
             (RowGroup::Outcome(_), _) => outcomes(text, &rows, detail),
             (RowGroup::Reset, _) => resets(text, model, &rows, detail),
@@ -57,6 +68,7 @@ fn title(group: RowGroup) -> Text {
     match group {
         RowGroup::Held => tr!("Held"),
         RowGroup::Reset => tr!("To reset"),
+        RowGroup::PutBack => tr!("To put back"),
         RowGroup::CustomizedAgain => tr!("Kept, though customized again"),
         RowGroup::Outcome(OutcomeClass::Unknown) => tr!("Unknown"),
         RowGroup::Outcome(OutcomeClass::Failed) => tr!("Failed"),
@@ -107,6 +119,25 @@ fn targets(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
     }
 }
 
+/// Writes the card before and after, folded away.
+fn contents(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
+    for row in rows.iter().take(detail.diffs) {
+        if text.len() > detail.limit {
+            return;
+        }
+        let Some(key) = row.key.filter(|_| row.layout.or(row.afterwards).is_some()) else {
+            continue;
+        };
+        let name = short(row.name);
+        let _ = writeln!(text, "\n<details><summary>{key} {name}</summary>\n\n```diff");
+        for line in diff(row.layout, row.afterwards) {
+            // A sign or a position is ahead of every text, so no line can end the block.
+            let _ = writeln!(text, "{}{}", line.change.sign(), visible_line(&line.text));
+        }
+        text.push_str("```\n\n</details>\n");
+    }
+}
+
 /// Writes how many targets come from which line of the manifests.
 fn line_counts(text: &mut String, rows: &[&Row<'_>]) {
     let mut groups: BTreeMap<&SourceLocation, (&Origin, usize)> = BTreeMap::new();
@@ -126,9 +157,19 @@ fn outcomes(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
         let _ = writeln!(text, "| {} | {name} | {what} |", key(row));
     }
     if let Some(left @ 1..) = rows.len().checked_sub(detail.rows) {
-        let more = tr!("… and {left} more; `recard show` has all of them.", left);
+        let is_run = rows.iter().any(|row| matches!(row.group, Some(RowGroup::Outcome(_))));
+        let more = match is_run {
+            true => tr!("… and {left} more; `recard show` has all of them.", left),
+            false => {
+                tr!("… and {left} more; `--output json=FILE` or `csv=FILE` has all of them.", left)
+            }
+        };
         let _ = writeln!(text, "\n{more}");
     }
+}
+
+fn has_no_origin(rows: &[&Row<'_>]) -> bool {
+    rows.iter().all(|row| row.origin.is_none())
 }
 
 /// Writes how many targets have which outcome.

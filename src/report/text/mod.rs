@@ -12,9 +12,10 @@ use std::fmt::{self, Write as _};
 use anstyle::Style;
 use rows::Line;
 
-use super::report_model::{About, Guards, ReportModel, Row};
+use super::report_model::{About, CheckResult, Guards, ReportModel, Row};
+use super::style::WARNING;
 use super::subject::Subject;
-use super::{RenderOptions, visible};
+use super::{DiffDetail, RenderOptions, visible};
 use crate::i18n::Text;
 
 /// Renders the report as text.
@@ -29,7 +30,10 @@ pub(super) fn render(model: &ReportModel<'_>, options: &RenderOptions) -> String
             let run = run.text(options.listing);
             run.map_or(Ok(()), |run| write!(text, "{run}"))
         }
-        (About::PlanFile(heading, lines), _) => plan_file(&mut text, model, heading, lines),
+        (_, Subject::Restore(report)) => restore::write(&mut text, model, report, options),
+        (About::PlanFile(heading, lines), _) => {
+            plan_file(&mut text, model, heading, lines, options.content)
+        }
         (_, Subject::Validation(checked)) => write!(text, "{checked}"),
         (_, Subject::Failure(failed)) => write!(text, "{failed}"),
         (About::Manifests(_) | About::Command, _) => Ok(()),
@@ -44,13 +48,14 @@ fn plan_file(
     model: &ReportModel<'_>,
     heading: &Text,
     lines: &[Text],
+    content: DiffDetail,
 ) -> fmt::Result {
     writeln!(out, "{}", visible(heading))?;
     for line in lines {
         writeln!(out, "  {}", visible(line))?;
     }
     writeln!(out)?;
-    let lines: Vec<Line<'_>> = model.rows.iter().filter_map(planned).collect();
+    let lines: Vec<Line<'_>> = model.rows.iter().filter_map(|row| planned(row, content)).collect();
     rows::write(out, &lines)?;
     let sums = model.headline.sums.as_ref().map_or("", Text::as_str);
     writeln!(out, "\n{} {sums}", tr!("Plan:"))?;
@@ -66,10 +71,18 @@ fn plan_file(
     Ok(())
 }
 
-fn planned<'a>(row: &Row<'a>) -> Option<Line<'a>> {
+fn planned<'a>(row: &Row<'a>, content: DiffDetail) -> Option<Line<'a>> {
     let from = row.origin.map(|origin| format!("{} {}", origin.place, origin.selector));
-    let (style, word) = (Style::new(), tr!("reset").into());
+    // The check of a card that changed is skipped: apply leaves it alone.
+    let (style, word) = match row.result {
+        Some(CheckResult::Skipped) => (WARNING, tr!("keep").into()),
+        _ => (Style::new(), tr!("reset").into()),
+    };
     let text = visible(&row.told()).into_owned();
-    let below = format!("       {}\n", visible(&from.unwrap_or_default()));
+    let mut below = format!("       {}\n", visible(&from.unwrap_or_default()));
+    match content {
+        DiffDetail::Hidden => {}
+        DiffDetail::Shown => below.push_str(&restore::layouts(row)),
+    }
     Some(Line { style, word, key: row.key?, name: row.name, text, below })
 }

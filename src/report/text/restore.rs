@@ -1,132 +1,114 @@
-//! Restore plan as text, with the targets that are not restored.
+//! Plan of a restore as text: what happens to each card, with the reason.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use anstyle::Style;
+use std::fmt::{self, Write as _};
 
 use super::rows::{self, Line};
-use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget};
-use crate::i18n::Text;
-use crate::model::{CardKey, PersonName, UserId};
-use crate::plan::diff::diff;
+use crate::plan::diff::{LineChange, diff};
+use crate::records::plan_file::RestoreCounts;
 use crate::report::escape::visible_line;
-use crate::report::{DiffDetail, HeldTarget, visible};
+use crate::report::report_model::{CheckResult, ReportModel, Row, RowGroup};
+use crate::report::restore::RestoreReport;
+use crate::report::style::{ADDED, FAINT, PLACE, REMOVED, WARNING};
+use crate::report::{DiffDetail, RenderOptions, visible};
 
-/// Restore plan: the decision about each card, with its reason.
-#[derive(Clone, Copy, Debug)]
-pub struct RestoreText<'a> {
-    /// The plan.
-    pub plan: &'a RestorePlan,
-    /// The names of people, as far as they are known.
-    pub names: &'a BTreeMap<UserId, PersonName>,
-    /// The rule for the content of cards.
-    pub content: DiffDetail,
-}
-
-impl fmt::Display for RestoreText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, names, content } = *self;
-        writeln!(f, "{}\n", tr!("Restore of the run {of}", of = plan.restored_run))?;
-        let name = |key: CardKey| {
-            key.user().and_then(|user| names.get(&user)).map_or("", PersonName::as_str)
-        };
-        let line = |RestoreTarget { key, decision }: &RestoreTarget| {
-            let (word, what) = words(decision);
-            let (style, text) = (Style::new(), visible(&what).into_owned());
-            let below = match (content, decision) {
-                (DiffDetail::Shown, RestoreDecision::Restore { wanted, over }) => {
-                    diff(over.as_ref(), Some(wanted))
-                        .iter()
-                        .map(|line| {
-                            let text = visible_line(&line.text);
-                            format!("       {}{text}\n", line.change.sign())
-                        })
-                        .collect()
-                }
-                _ => String::new(),
-            };
-            Line { style, word: word.into(), key: *key, name: name(*key), text, below }
-        };
-        rows::write(f, &plan.targets.iter().map(line).collect::<Vec<_>>())?;
-        match (plan.actions().next(), HeldTarget::from_restore_plan(plan).len()) {
-            (Some(_), _) => writeln!(f),
-            (None, 0) => writeln!(f, "{}", tr!("Nothing to put back.")),
-            (None, held) => writeln!(
-                f,
-                "{}",
-                tr!("{n} card is held, and none is put back."
-                    | "{n} cards are held, and none is put back." % held)
-            ),
-        }
+/// Writes the plan of a restore.
+pub(super) fn write(
+    out: &mut String,
+    model: &ReportModel<'_>,
+    report: &RestoreReport<'_>,
+    options: &RenderOptions,
+) -> fmt::Result {
+    writeln!(out, "{}", visible(&report.heading()))?;
+    for line in report.lines() {
+        writeln!(out, "  {}", visible(&line))?;
+    }
+    writeln!(out)?;
+    let lines: Vec<Line<'_>> =
+        model.rows.iter().filter_map(|row| line(row, options.content)).collect();
+    rows::write(out, &lines)?;
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    let RestoreCounts { restore, reset, keep: _, hold } = report.content.counts();
+    match (restore + reset, hold) {
+        (0, 0) => writeln!(out, "{}", tr!("Nothing to put back.")),
+        (0, held) => writeln!(
+            out,
+            "{}",
+            tr!("{n} card is held, and none is put back."
+                | "{n} cards are held, and none is put back." % held)
+        ),
+        (_, _) => writeln!(out, "{} {}", tr!("Plan:"), report.sums()),
     }
 }
 
-impl HeldTarget {
-    /// Returns the requested targets that a restore leaves alone.
-    pub fn from_restore_plan(plan: &RestorePlan) -> Vec<Self> {
-        let held = |target: &RestoreTarget| {
-            let reason = match &target.decision {
-                RestoreDecision::NewerKept(_) => "newer-kept",
-                RestoreDecision::Unreadable(_) => "unreadable",
-                RestoreDecision::NoBackup => "no-backup",
-                RestoreDecision::BackupUnusable(_) => "backup-unusable",
-                RestoreDecision::Restore { .. }
-                | RestoreDecision::Remove(_)
-                | RestoreDecision::AsBefore => {
-                    return None;
-                }
-            };
-            Some(Self { key: target.key, reason, text: words(&target.decision).1 })
-        };
-        plan.targets.iter().filter_map(held).collect()
-    }
+fn line<'a>(row: &Row<'a>, content: DiffDetail) -> Option<Line<'a>> {
+    let (style, word) = match (row.group, row.word) {
+        // The check of a card that changed is skipped: it is left alone.
+        (Some(RowGroup::PutBack), _) if row.result == Some(CheckResult::Skipped) => {
+            (WARNING, tr!("keep"))
+        }
+        (Some(RowGroup::Held), _) => (WARNING, tr!("hold")),
+        (Some(RowGroup::PutBack), "reset") => (REMOVED, tr!("reset")),
+        (Some(RowGroup::PutBack), _) => (ADDED, tr!("put")),
+        _ => (FAINT, tr!("keep")),
+    };
+    let text = visible(&row.told()).into_owned();
+    let below = match content {
+        DiffDetail::Hidden => String::new(),
+        DiffDetail::Shown => layouts(row),
+    };
+    Some(Line { style, word: word.into(), key: row.key?, name: row.name, text, below })
 }
 
-/// Returns a decision as a word, with its reason.
-fn words(decision: &RestoreDecision) -> (Text, Text) {
-    match decision {
-        RestoreDecision::Restore { wanted, over: None } => {
-            let sections = tr!("{n} section" | "{n} sections" % wanted.sections());
-            let fields = tr!("{n} field" | "{n} fields" % wanted.fields());
-            (tr!("put"), tr!("puts back {sections}, {fields}", sections, fields))
-        }
-        RestoreDecision::Restore { over: Some(_), .. } => {
-            (tr!("put"), tr!("overwrites the layout that stands there, which is backed up first"))
-        }
-        RestoreDecision::Remove(_) => (tr!("reset"), tr!("was at its default before the run")),
-        RestoreDecision::AsBefore => (tr!("keep"), tr!("is as before the run")),
-        RestoreDecision::NewerKept(_) => {
-            (tr!("hold"), tr!("holds a newer layout; --overwrite-newer would replace it"))
-        }
-        RestoreDecision::Unreadable(_) => {
-            (tr!("hold"), tr!("cannot be read, or the read cannot be believed"))
-        }
-        RestoreDecision::NoBackup => (tr!("hold"), tr!("was reset without a backup")),
-        RestoreDecision::BackupUnusable(problem) => {
-            (tr!("hold"), tr!("its backup cannot be used: {problem}", problem))
-        }
+/// Returns the diff of the layouts of a row, as far as they were read.
+pub(super) fn layouts(row: &Row<'_>) -> String {
+    let mut text = String::new();
+    for line in diff(row.layout, row.afterwards) {
+        let style = match line.change {
+            LineChange::Removed => REMOVED,
+            LineChange::Added => ADDED,
+            LineChange::Gap => PLACE,
+            LineChange::Same => FAINT,
+        };
+        let shown = visible_line(&line.text);
+        let _ = writeln!(text, "       {style}{}{shown}{style:#}", line.change.sign());
     }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::{Layout, LeadCustomerType};
+    use std::collections::BTreeMap;
+
+    use crate::engine::{RestoreDecision, RestorePlan, RestoreTarget};
+    use crate::model::Layout;
+    use crate::records::plan_file::{PlannedRestore, RestorePlanContent, RestorePlanTarget};
+    use crate::records::samples;
+    use crate::report::{
+        DiffDetail, OutputFormat, Purpose, RenderOptions, Report, RestoreReport, Subject,
+    };
 
     #[test]
     fn what_people_wrote_into_a_card_commands_no_build_server() {
         let title = r###"[{"name":"main","title":"##[error]","type":"section","elements":[]}]"###;
         let wanted = Layout::from_json(title).unwrap();
-        let key = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Simple);
+        let key = samples::personal(7);
+        let put = PlannedRestore::Restore { backup: (&wanted).into(), over: None };
+        let target = RestorePlanTarget { decision: put, name: Default::default(), key };
+        let content = RestorePlanContent { targets: vec![target], ..samples::restore_plan() };
         let decision = RestoreDecision::Restore { wanted, over: None };
         let plan = RestorePlan {
-            restored_run: "20261101T090000Z-000007".parse().unwrap(),
+            restored_run: samples::run(),
             targets: vec![RestoreTarget { key, decision }],
             common_defaults: BTreeMap::new(),
         };
-        let text = RestoreText { plan: &plan, names: &BTreeMap::new(), content: DiffDetail::Shown }
-            .to_string();
+        let report =
+            RestoreReport { content: &content, layouts: Some(&plan), file: None, settled: &[] };
+        let options = RenderOptions { content: DiffDetail::Shown, ..RenderOptions::default() };
+        let report = Report { purpose: Purpose::Restore, subject: Subject::Restore(&report) };
+        let text = report.render(OutputFormat::Text, &options);
+        let text = anstream::adapter::strip_str(&text).to_string();
         assert!(text.contains("+section main \"## [error]\"") && !text.contains("##["), "{text}");
     }
 }

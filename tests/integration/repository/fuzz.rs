@@ -60,7 +60,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     run(&["ledger", "new", "once.json"]);
     run(&["plan", "-f", "lead.yaml", "--out", "lead.recard-plan.json"]);
     run(&["apply", "lead.recard-plan.json"]);
-    run(&["restore", "last", "--all", "--auto-approve"]);
+    run(&["restore", "last", "--all", "--out", "back.recard-plan.json"]);
+    run(&["restore", "back.recard-plan.json"]);
     run(&["export", "--out", "found"]);
     run(&["apply", "-f", "once.yaml", "--ledger", "once.json", "--auto-approve"]);
 
@@ -77,6 +78,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let is_sealed = |name: &str| {
         let names = [
             "lead.recard-plan.json",
+            "back.recard-plan.json",
             "report.json",
             "plan.json",
             "limiter.json",

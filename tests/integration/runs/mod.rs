@@ -19,6 +19,7 @@ mod once;
 mod plan_files;
 #[cfg(unix)]
 mod reconcile;
+mod restore_plans;
 #[cfg(unix)]
 mod safeguards;
 mod salvage;

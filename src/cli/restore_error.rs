@@ -1,0 +1,81 @@
+//! Wording of a filter of a restore that the run has no card for, with the people whose cards it
+//! has: a mistyped id must not end with "nothing to put back".
+
+use std::collections::BTreeSet;
+
+use super::error::CliError;
+use super::session::Session;
+use super::use_cases::use_case_error;
+use crate::app::{self, Error, RestoreSelection, TargetFilter};
+use crate::i18n::Text;
+use crate::model::{CardKey, LeadCustomerType, RunId, UserId};
+use crate::report::visible;
+
+/// Number of people of a run that an error lists.
+const MAX_LISTED: usize = 20;
+
+/// Words the error of a filter; returns any other error as it is.
+pub(super) fn restore_error(
+    session: &Session,
+    selection: &RestoreSelection,
+    error: Error,
+) -> Result<CliError, Error> {
+    match error {
+        Error::Filter { run, cards } => {
+            let missing = missing(&run, &cards, &selection.filter);
+            Ok(with_people(session, &run, &cards, missing))
+        }
+        Error::NotInDepartment { run, department, cards } => {
+            let missing =
+                tr!("the run {run} has no card of the department {department}", run, department);
+            Ok(with_people(session, &run, &cards, missing))
+        }
+        error @ Error::UnknownDepartment(_) => Ok(use_case_error(session, error)),
+        error => Err(error),
+    }
+}
+
+/// Returns the part of a filter that the run has no card for.
+fn missing(run: &RunId, cards: &[CardKey], filter: &TargetFilter) -> Text {
+    let has = |whose: Option<UserId>, lead: Option<LeadCustomerType>| {
+        cards.iter().any(|key| key.user() == whose && lead.is_none_or(|lead| lead == key.lead))
+    };
+    let of_kind = |lead: LeadCustomerType| cards.iter().any(|key| lead == key.lead);
+    if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), None)) {
+        tr!("user {user} is not in the run {run}", user, run)
+    } else if filter.common && !has(None, None) {
+        tr!("the run {run} has no common card", run)
+    } else if let Some(lead) = filter.lead.filter(|lead| !of_kind(*lead)) {
+        tr!("the run {run} has no card for {} leads", lead.as_str(), run)
+    } else if let Some(user) = filter.users.iter().find(|user| !has(Some(**user), filter.lead)) {
+        tr!("user {user} has no card for these leads in the run {run}", user, run)
+    } else {
+        tr!("the run {run} has no such card", run)
+    }
+}
+
+/// Returns a failure that lists the people whose cards the run has.
+fn with_people(session: &Session, run: &RunId, cards: &[CardKey], missing: Text) -> CliError {
+    let people: BTreeSet<UserId> = cards.iter().filter_map(|key| key.user()).collect();
+    if people.is_empty() {
+        return CliError::general(missing).hint(tr!("the run has common cards only"));
+    }
+    let names = app::names_of_run(&session.app.store, run);
+    let named = |user: &UserId| match names.get(user) {
+        Some(name) => format!("{user} {}", visible(name.as_str())),
+        None => user.to_string(),
+    };
+    let listed = people.iter().take(MAX_LISTED).map(named).collect::<Vec<_>>().join(", ");
+    let hint = match people.len().checked_sub(MAX_LISTED) {
+        Some(more @ 1..) => {
+            tr!(
+                "the run has cards of {listed}, and {more} more; `recard show {run}` lists all",
+                listed,
+                more,
+                run
+            )
+        }
+        Some(0) | None => tr!("the run has cards of {listed}", listed),
+    };
+    CliError::general(missing).hint(hint)
+}
