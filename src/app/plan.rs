@@ -124,6 +124,9 @@ async fn from_snapshot(
 ) -> Result<Planned, Error> {
     let Resolution { mut desired, mut warnings, employees } = resolution;
     desired.guards.lower(options.max_users);
+    for (id, name) in session.portal.department_names().into_iter().flatten() {
+        desired.departments.entry(*id).or_insert_with(|| name.clone());
+    }
     let policy = Policy {
         blind: options.blind,
         ledger: read_ledger(&session.store, options.ledger.as_deref())?,

@@ -1,12 +1,13 @@
 //! State that every reader and writer of one portal shares.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 
 use bitrix24::{BatchExecutor, Paginator, RestClient};
 
 use super::current_chunk::CurrentChunk;
 use super::layout_cache::LayoutCache;
-use crate::model::{FieldLabels, PortalId};
+use crate::model::{DepartmentId, FieldLabels, PortalId};
 
 /// Client of one portal with the layouts that were read from it.
 pub(super) struct PortalClient {
@@ -15,6 +16,8 @@ pub(super) struct PortalClient {
     pub(super) layout_cache: LayoutCache,
     /// Labels of the fields of leads, once the portal has told them.
     pub(super) field_labels: OnceLock<FieldLabels>,
+    /// Names of the first departments, once the portal has told them.
+    pub(super) department_names: OnceLock<BTreeMap<DepartmentId, Box<str>>>,
     /// Chunk size of the writes that the engine sends.
     pub(super) write_chunk: Mutex<CurrentChunk>,
 }
@@ -27,6 +30,7 @@ impl PortalClient {
             lists: Paginator::new(BatchExecutor::new(client)),
             layout_cache: LayoutCache::default(),
             field_labels: OnceLock::new(),
+            department_names: OnceLock::new(),
             write_chunk: Mutex::default(),
         }
     }

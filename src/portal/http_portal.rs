@@ -1,5 +1,6 @@
 //! Connected portal, and the rights to read and to write it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use super::client::PortalClient;
 use super::connect::{ConnectError, connect};
 use super::estimate::{Estimate, PlannedWork, estimate};
 use super::{PortalSettings, RequestMetrics, WebhookUrl, layout_query, mutations, queries};
-use crate::model::{CardKey, Department, FieldLabels, Identity, Layout, Person, PortalId};
+use crate::model::{
+    CardKey, Department, DepartmentId, FieldLabels, Identity, Layout, Person, PortalId,
+};
 use crate::ports::{
     CardRead, CardSink, CardWrite, Lane, PeopleQuery, PortalError, ReadPortal, SingleSet,
     WriteError, WriteEvidence, WritePortal,
@@ -105,6 +108,12 @@ impl HttpPortal {
     /// [`identify`](ReadPortal::identify); none if the portal did not tell them.
     pub fn field_labels(&self) -> Option<&FieldLabels> {
         self.client.field_labels.get()
+    }
+
+    /// Returns the names of the first 50 departments, which come with the answer to
+    /// [`identify`](ReadPortal::identify); none if the portal did not tell them.
+    pub fn department_names(&self) -> Option<&BTreeMap<DepartmentId, Box<str>>> {
+        self.client.department_names.get()
     }
 
     #[cfg(test)]

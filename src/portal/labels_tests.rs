@@ -60,3 +60,17 @@ async fn labels_that_are_left_out_or_break_the_request_cost_no_error() {
         assert!(requests.is_none_or(|requests| client.metrics().requests == requests));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn departments_come_in_the_request_that_identifies_the_caller() {
+    let portal = portal();
+    let client = client(&portal);
+    client.reader().identify().await.unwrap();
+    let names = client.department_names().unwrap().len();
+    assert_eq!(names, client.reader().departments().await.unwrap().len().min(50));
+    portal
+        .with(|state| state.failures.push(("department.get".to_owned(), "insufficient_scope", 1)));
+    let client = self::client(&portal);
+    client.reader().identify().await.unwrap();
+    assert_eq!((client.department_names(), client.metrics().requests), (None, 1));
+}

@@ -49,13 +49,14 @@ impl PageItem for Department {
     }
 }
 
-/// Reads the caller and the number of active people. The labels of the fields come in the same
-/// request; without an answer there are none.
+/// Reads the caller and the number of active people. The labels of the fields and the first
+/// departments come in the same request; without an answer there are none.
 pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalError> {
     // The first page of all people, which names their number.
     let count = active_people().with("start", "0");
     let labels = BatchCommand::new(LEAD_FIELDS).optional();
-    let commands = [BatchCommand::new(PROFILE), count, labels];
+    let departments = sorted(BatchCommand::new(DEPARTMENTS)).with("start", "0").optional();
+    let commands = [BatchCommand::new(PROFILE), count, labels, departments];
     let command =
         |number: usize| commands.get(number).cloned().unwrap_or_else(|| BatchCommand::new(PROFILE));
     let mut ends = BTreeMap::new();
@@ -65,6 +66,12 @@ pub(super) async fn identify(client: &PortalClient) -> Result<Identity, PortalEr
         && let Some(labels) = fields::field_labels(&answer.json)
     {
         let _ = client.field_labels.set(labels);
+    }
+    if let Some(ReadResult::Answered(answer)) = ends.remove(&3)
+        && let Some(departments) = wire::departments(&answer.json)
+    {
+        let names = departments.into_iter().map(|found| (found.id, found.name)).collect();
+        let _ = client.department_names.set(names);
     }
     let mut answer = |number: usize, method: &str| match ends.remove(&number) {
         Some(ReadResult::Answered(answer)) => Ok(answer),
