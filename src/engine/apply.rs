@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::execute::{ExecuteOptions, Executor};
+use super::execute::Executor;
+use super::options::ExecuteOptions;
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
-use super::verdict::{CardTask, Goal};
+use super::task::{CardTask, Goal};
 use super::{CancellationToken, Event, Observer};
 use crate::model::{CardKey, Generation, LedgerEntry, Outcome};
 use crate::plan::{ApprovedPlan, Decision, KeepReason, Plan, PlannedTarget, Removal};
@@ -34,7 +35,7 @@ pub async fn apply<P: WritePortal, L: RunLog>(
     let tasks: Vec<CardTask> = plan.resets().map(|target| task(target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
-    executor.plan(tasks);
+    executor.add(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect());
     executor.work(stop).await;
     executor.finish(&planned, stop, |outcomes, log| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::verdict::{CardTask, Goal};
+use super::task::{CardTask, Goal};
 use crate::i18n::english;
 use crate::model::{CardKey, Layout, Outcome, OutcomeClass};
 

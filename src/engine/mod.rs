@@ -53,8 +53,12 @@ mod inventory;
 mod late_writes;
 mod observe;
 mod observer;
+mod options;
 mod org_directory;
+mod outcome_log;
 mod plan_file_check;
+mod progress;
+mod queue;
 mod recover;
 mod requests;
 mod resolve;
@@ -63,22 +67,18 @@ mod restore_plan;
 mod restore_plan_check;
 mod run_report;
 mod salvage;
+mod task;
 mod verdict;
-
-#[cfg(test)]
-mod fakes;
-#[cfg(test)]
-mod tests;
 
 pub use apply::apply;
 pub use cancellation::{CancellationHandle, CancellationToken, cancellation};
 pub use compare::difference;
 pub use diagnostics::{Access, CardDiagnostics, SelectorFinding, diagnose_cards};
 pub use evidence::evidence_of_run;
-pub use execute::{ExecuteOptions, SnapshotAge};
 pub use inventory::{CardInventory, CardPresence, take_inventory};
 pub use observe::observe;
 pub use observer::{Event, Observer};
+pub use options::{ExecuteOptions, SnapshotAge};
 pub use org_directory::{departments_below, look_up};
 pub use plan_file_check::{CheckedPlanFile, check_plan_file, reviewed_people, reviewed_targets};
 pub use recover::{RecoveryError, RecoveryReport, incomplete_targets, recover, recover_mended};

@@ -7,10 +7,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::evidence::evidence_of_run;
-use super::execute::{ExecuteOptions, Executor, SnapshotAge, StopCause};
+use super::execute::Executor;
 use super::observe::observe;
+use super::options::{ExecuteOptions, SnapshotAge};
+use super::outcome_log::StopCause;
 use super::salvage::MendedJournal;
-use super::verdict::{CardTask, Goal};
+use super::task::{CardTask, Goal};
 use super::{Event, Observer, TargetOutcome, cancellation};
 use crate::model::{
     CardKey, CardState, Digest, Generation, Identity, Layout, LedgerEntry, Observed, Outcome,
@@ -296,7 +298,7 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
         let options =
             ExecuteOptions { late_writes: settling, ..ExecuteOptions::new(SnapshotAge::ReadAgain) };
         let mut executor = Executor::new(portal, log, &common_defaults, options, observer);
-        executor.compensate(again);
+        executor.add(again);
         executor.work(&stop).await;
         let stored = executor.into_outcomes().map_err(|end| match end {
             StopCause::Store(problem) => RecoveryError::Store(problem),

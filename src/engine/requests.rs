@@ -1,23 +1,89 @@
 //! Requests of the [executor](super::execute): their content, their results, and the records that
 //! must be on disk before they leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::verdict::{CardTask, Goal, Verdict, current_layout};
+use super::Event;
+use super::observe::read_all;
+use super::task::{CardTask, Goal};
+use super::verdict::{Verdict, current_layout};
 use crate::i18n::english;
-use crate::model::{CardKey, Layout};
+use crate::model::{CardKey, Layout, LeadCustomerType, UserId};
 use crate::ports::{
     CardRead, JournalRecord, Lane, PortalError, Rejection, SetPurpose, SingleSet, WriteAnswer,
     WriteError, WriteEvidence, WritePortal,
 };
 
+/// Reads of one request, or its failure.
+pub(super) type Reads = Result<BTreeMap<CardKey, CardRead>, PortalError>;
+
+/// Request that is about to leave.
+pub(super) enum Request {
+    Write(Vec<CardTask>, Lane),
+    /// A write as single calls, of a card with this common default.
+    WriteAlone(Box<CardTask>, Option<Layout>, Lane),
+    ReadBack(Vec<NeedsReadBack>),
+    /// A read of planned cards whose last read is too old.
+    ReadAhead(Vec<CardTask>),
+    /// A read of the present common defaults, as the card of an impossible user shows them.
+    ReadDefaults(Vec<(CardTask, Verdict)>),
+}
+
 /// Request that has ended.
 pub(super) enum CompletedRequest {
     Written(Vec<CardTask>, Result<Vec<(CardKey, WriteEvidence)>, WriteError>),
     WrittenAlone(Box<CardTask>, SingleWriteResult),
-    ReadBack(Vec<NeedsReadBack>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    ReadAhead(Vec<CardTask>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
-    DefaultsRead(Vec<(CardTask, Verdict)>, Result<BTreeMap<CardKey, CardRead>, PortalError>),
+    ReadBack(Vec<NeedsReadBack>, Reads),
+    ReadAhead(Vec<CardTask>, Reads),
+    DefaultsRead(Vec<(CardTask, Verdict)>, Reads),
+}
+
+impl Request {
+    /// Returns `true` if the request does not count as one in flight.
+    pub(super) fn is_compensation(&self) -> bool {
+        matches!(
+            self,
+            Self::Write(_, Lane::Compensation) | Self::WriteAlone(_, _, Lane::Compensation)
+        )
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self, Self::Write(..) | Self::WriteAlone(..))
+    }
+
+    /// Sends the request and waits for its answer.
+    pub(super) async fn send<P: WritePortal>(self, portal: &P) -> CompletedRequest {
+        match self {
+            Self::Write(tasks, lane) => {
+                let writes: Vec<_> =
+                    tasks.iter().map(|task| (task.key, task.goal.write())).collect();
+                let answer = portal.write_cards(&writes, lane).await;
+                CompletedRequest::Written(tasks, answer)
+            }
+            Self::WriteAlone(task, common_default, lane) => {
+                let end = write_alone(portal, &task, common_default.as_ref(), lane).await;
+                CompletedRequest::WrittenAlone(task, end)
+            }
+            Self::ReadBack(tasks) => {
+                let keys: Vec<CardKey> = tasks.iter().map(|waiting| waiting.task.key).collect();
+                let reads = read_back(portal, &keys).await;
+                CompletedRequest::ReadBack(tasks, reads)
+            }
+            Self::ReadAhead(tasks) => {
+                let keys: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
+                let reads = read_all(portal, &keys, &|_: Event| {}).await;
+                CompletedRequest::ReadAhead(tasks, reads)
+            }
+            Self::ReadDefaults(suspects) => {
+                let leads: BTreeSet<LeadCustomerType> =
+                    suspects.iter().map(|(task, _)| task.key.lead).collect();
+                let key = |lead| CardKey::personal(UserId::IMPOSSIBLE, lead);
+                let keys: Vec<CardKey> = leads.into_iter().map(key).collect();
+                let reads = read_back(portal, &keys).await;
+                CompletedRequest::DefaultsRead(suspects, reads)
+            }
+        }
+    }
 }
 
 /// Result of a write as single calls.
@@ -89,7 +155,7 @@ pub(super) fn intents<'a>(tasks: impl Iterator<Item = &'a CardTask>) -> Vec<Jour
 }
 
 /// Reads, stores and reads a layout that a batch cannot carry, as single calls in a row.
-pub(super) async fn write_alone<P: WritePortal>(
+async fn write_alone<P: WritePortal>(
     portal: &P,
     task: &CardTask,
     common_default: Option<&Layout>,

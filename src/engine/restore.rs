@@ -5,10 +5,11 @@
 //! cuts or changes others there (behavior notes, sections 9.5 and 9.6), so that they are sent as
 //! single calls.
 
-use super::execute::{ExecuteOptions, Executor};
+use super::execute::Executor;
+use super::options::ExecuteOptions;
 use super::restore_plan::{RestoreDecision, RestorePlan, RestoreTarget};
 use super::run_report::{ApplyError, ApplyReport, TargetOutcome};
-use super::verdict::{CardTask, Goal};
+use super::task::{CardTask, Goal};
 use super::{CancellationToken, Event, Observer};
 use crate::model::CardKey;
 use crate::ports::{RunLog, WritePortal};
@@ -49,7 +50,7 @@ pub async fn restore_rest<P: WritePortal, L: RunLog>(
         plan.actions().filter_map(|target| task(portal, target, options)).collect();
     let planned: Vec<CardKey> = tasks.iter().map(|task| task.key).collect();
     observer.on_event(Event::Applying { total: tasks.len() + beforehand.len() });
-    executor.plan(tasks);
+    executor.add(tasks);
     executor.settle(beforehand.iter().map(|one| (one.key, one.outcome.clone())).collect());
     executor.work(stop).await;
     executor.finish(&planned, stop, |_, _| Ok(()))

@@ -15,6 +15,7 @@
 
 mod cli;
 mod emulator;
+mod engine;
 mod portal;
 mod repository;
 mod runs;

@@ -63,7 +63,7 @@ async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let keys = [simple(2)];
     let desired = desired(&keys, &Mode::Enforce);
     let snapshot = observe(&portal, &portal.identity(), &keys, &quiet).await.unwrap();
-    let policy = Policy { blind: crate::plan::BlindReset::Allowed, ..Policy::default() };
+    let policy = Policy { blind: recard::plan::BlindReset::Allowed, ..Policy::default() };
     let made = plan(&desired, &snapshot, &policy);
     let done = carry_out(&portal, &made, just_read()).await;
     let [(_, Outcome::Unknown(_))] = done.outcomes.as_slice() else {

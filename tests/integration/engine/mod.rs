@@ -6,6 +6,9 @@ mod applying;
 mod cut_recoveries;
 mod cut_restores;
 mod cuts;
+mod fake_portal;
+mod fake_store;
+mod fuse;
 mod indeterminate;
 mod lost_updates;
 mod observing;
@@ -17,11 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::fakes::*;
-use super::*;
-use crate::model::*;
-use crate::plan::{ApprovedPlan, Plan, Policy, plan, verify_plan};
-use crate::ports::*;
+use recard::engine::*;
+use recard::model::*;
+use recard::plan::{ApprovedPlan, Plan, Policy, plan, verify_plan};
+use recard::ports::*;
+
+use self::fake_portal::*;
+use self::fake_store::{Disk, InMemoryLog};
+use self::fuse::{Cut, Fuse};
 
 fn quiet(_: Event) {}
 
@@ -71,7 +77,7 @@ fn approve(plan: &Plan) -> ApprovedPlan<'_> {
 }
 
 fn planned_cards(plan: &Plan) -> Vec<PlannedCard> {
-    let card = |target: &crate::plan::PlannedTarget| PlannedCard {
+    let card = |target: &recard::plan::PlannedTarget| PlannedCard {
         key: target.key,
         digest: target.decision.layout().map(Layout::digest),
         generation: target.generation.clone(),

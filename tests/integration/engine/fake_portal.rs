@@ -1,10 +1,12 @@
-//! In-memory fakes of portal and store with fault injection at every step.
+//! In-memory portal with fault injection at every request that writes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::model::*;
-use crate::ports::*;
+use recard::model::*;
+use recard::ports::*;
+
+use super::fuse::{Cut, Fuse};
 
 pub(super) fn user(id: u64) -> UserId {
     UserId::new(id).unwrap()
@@ -90,55 +92,6 @@ pub(super) struct World {
     pub(super) refused_reads: usize,
     /// Resets that are executed after this many further reads.
     pub(super) late: Option<(usize, Vec<CardKey>)>,
-}
-
-/// Stops everything after a number of steps, as a killed process would.
-#[derive(Clone, Default)]
-pub(super) struct Fuse(Arc<Mutex<FuseState>>);
-
-#[derive(Default)]
-struct FuseState {
-    left: Option<usize>,
-    burnt: bool,
-}
-
-/// Side of a step on which the process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    Before,
-    After,
-}
-
-impl Fuse {
-    pub(super) fn after(steps: usize) -> Self {
-        Self(Arc::new(Mutex::new(FuseState { left: Some(steps), burnt: false })))
-    }
-
-    pub(super) fn is_burnt(&self) -> bool {
-        self.0.lock().unwrap().burnt
-    }
-
-    /// Executes a step, unless the process is dead. Returns `None` if it is, or died in this step.
-    fn step<T>(&self, cut: Cut, act: impl FnOnce() -> T) -> Option<T> {
-        let mut state = self.0.lock().unwrap();
-        if state.burnt {
-            return None;
-        }
-        match &mut state.left {
-            Some(0) => {
-                state.burnt = true;
-                if cut == Cut::After {
-                    act();
-                }
-                None
-            }
-            Some(left) => {
-                *left -= 1;
-                Some(act())
-            }
-            None => Some(act()),
-        }
-    }
 }
 
 #[derive(Clone)]
@@ -453,149 +406,5 @@ impl World {
         }
         answers.reverse();
         Ok(answers)
-    }
-}
-
-/// State that survives a killed process.
-#[derive(Default)]
-pub(super) struct Disk {
-    pub(super) journals: BTreeMap<RunId, Vec<JournalRecord>>,
-    pub(super) backups: BTreeMap<Digest, Layout>,
-    pub(super) ledger: Ledger,
-}
-
-#[derive(Clone)]
-pub(super) struct InMemoryLog {
-    run: RunId,
-    disk: Arc<Mutex<Disk>>,
-    fuse: Fuse,
-    cut: Cut,
-    /// The records that were appended last without a sync: they are lost when everything ends.
-    noted: Vec<JournalRecord>,
-}
-
-impl InMemoryLog {
-    /// Opens a journal with its header; the header itself does not count as a step.
-    pub(super) fn open(
-        disk: &Arc<Mutex<Disk>>,
-        number: u32,
-        purpose: RunPurpose,
-        targets: Vec<PlannedCard>,
-    ) -> Self {
-        let run = RunId::new("20261101T090000Z", number).unwrap();
-        let header = RunHeader {
-            purpose,
-            portal: PortalId::new("company.bitrix24.com").unwrap(),
-            caller: user(1),
-            actor: String::new(),
-            manifest: None,
-            commit: None,
-            reasons: Vec::new(),
-            trust: None,
-            targets,
-        };
-        disk.lock().unwrap().journals.insert(run.clone(), vec![JournalRecord::Opened(header)]);
-        Self {
-            run,
-            disk: Arc::clone(disk),
-            fuse: Fuse::default(),
-            cut: Cut::Before,
-            noted: Vec::new(),
-        }
-    }
-
-    /// Reopens the log of a run.
-    pub(super) fn again(disk: &Arc<Mutex<Disk>>, run: &RunId) -> Self {
-        Self {
-            run: run.clone(),
-            disk: Arc::clone(disk),
-            fuse: Fuse::default(),
-            cut: Cut::Before,
-            noted: Vec::new(),
-        }
-    }
-
-    pub(super) fn cut(self, fuse: &Fuse, cut: Cut) -> Self {
-        Self { fuse: fuse.clone(), cut, ..self }
-    }
-
-    pub(super) fn shared_disk(&self) -> Arc<Mutex<Disk>> {
-        Arc::clone(&self.disk)
-    }
-
-    pub(super) fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap()
-    }
-
-    pub(super) fn records(&self) -> Vec<JournalRecord> {
-        self.disk().journals[&self.run].clone()
-    }
-
-    fn write(&self, act: impl FnOnce(&mut Disk)) -> Result<(), StoreError> {
-        self.fuse.step(self.cut, || act(&mut self.disk())).ok_or_else(|| StoreError::Io {
-            doing: "cannot write",
-            path: "store".into(),
-            source: std::io::Error::other("the process died"),
-        })
-    }
-}
-
-impl RunLog for InMemoryLog {
-    fn run(&self) -> &RunId {
-        &self.run
-    }
-
-    fn save_backups(&mut self, cards: &[(CardKey, &Layout)]) -> Result<(), StoreError> {
-        self.write(|disk| {
-            disk.backups
-                .extend(cards.iter().map(|(_, layout)| (layout.digest(), (*layout).clone())))
-        })
-    }
-
-    fn append(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        let noted = std::mem::take(&mut self.noted);
-        self.write(|disk| {
-            let journal = disk.journals.entry(self.run.clone()).or_default();
-            journal.extend(noted.into_iter().chain(records.iter().cloned()));
-        })
-    }
-
-    fn append_unsynced(&mut self, records: &[JournalRecord]) -> Result<(), StoreError> {
-        // A part of the unsynced records may have reached the disk anyway.
-        let noted = std::mem::replace(&mut self.noted, records.to_vec());
-        self.write(|disk| disk.journals.entry(self.run.clone()).or_default().extend(noted))
-    }
-
-    fn sync(&mut self) -> Result<(), StoreError> {
-        self.append(&[])
-    }
-
-    fn record_reset(
-        &mut self,
-        entries: &[(Generation, CardKey, LedgerEntry)],
-    ) -> Result<(), StoreError> {
-        self.write(|disk| {
-            for (generation, key, entry) in entries {
-                disk.ledger.record_reset(generation.clone(), *key, *entry);
-            }
-        })
-    }
-}
-
-impl Archive for InMemoryLog {
-    fn journal(&self, run: &RunId) -> Result<Vec<JournalRecord>, StoreError> {
-        self.disk()
-            .journals
-            .get(run)
-            .cloned()
-            .ok_or_else(|| StoreError::Missing(format!("run {run}")))
-    }
-
-    fn backup(&self, _run: &RunId, target: CardKey, digest: Digest) -> Result<Layout, StoreError> {
-        self.disk()
-            .backups
-            .get(&digest)
-            .cloned()
-            .ok_or_else(|| StoreError::Missing(format!("backup of {target}")))
     }
 }
