@@ -1,13 +1,11 @@
 //! Connection to a portal over HTTP, with a log line for every request.
 
-use bitrix24::{HttpResponse, HttpTransport, RestClient, Transport, TransportError};
+use bitrix24::{HttpResponse, HttpTransport, Transport, TransportError};
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::client::PortalClient;
 use super::{PortalSettings, WebhookUrl};
-use crate::model::PortalId;
 
 /// Error of a client that cannot be set up.
 #[derive(Debug, Error)]
@@ -37,19 +35,18 @@ impl From<bitrix24::ConnectError> for ConnectError {
     }
 }
 
-/// Prepares the client of a portal; sends nothing.
-pub(super) fn connect(
-    portal: PortalId,
-    webhook: WebhookUrl,
-    mut settings: PortalSettings,
-) -> Result<PortalClient, ConnectError> {
-    settings.user_agent = concat!("recard/", env!("CARGO_PKG_VERSION")).to_owned();
-    let transport = LoggingTransport(HttpTransport::new(webhook.into_inner(), &settings)?);
-    Ok(PortalClient::new(portal, RestClient::new(Box::new(transport), &settings)))
-}
-
 /// Transport that logs every request. No line has the address, which is the secret.
-struct LoggingTransport(HttpTransport);
+pub(super) struct LoggingTransport(HttpTransport);
+
+impl LoggingTransport {
+    /// Prepares the connection to a portal; sends nothing.
+    pub(super) fn new(
+        webhook: WebhookUrl,
+        settings: &PortalSettings,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self(HttpTransport::new(webhook.into_inner(), settings)?))
+    }
+}
 
 impl Transport for LoggingTransport {
     fn send<'a>(

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bitrix24::LimiterLevel;
+use bitrix24::{LimiterLevel, RestClient, Transport};
 
 use super::client::PortalClient;
-use super::connect::{ConnectError, connect};
+use super::connect::{ConnectError, LoggingTransport};
 use super::estimate::{Estimate, PlannedWork, estimate};
 use super::{PortalSettings, RequestMetrics, WebhookUrl, layout_query, mutations, queries};
 use crate::model::{
@@ -63,9 +63,20 @@ impl HttpPortal {
     pub fn connect_as(
         portal: PortalId,
         webhook: WebhookUrl,
-        settings: PortalSettings,
+        mut settings: PortalSettings,
     ) -> Result<Self, ConnectError> {
-        Ok(Self { client: Arc::new(connect(portal, webhook, settings)?) })
+        settings.user_agent = concat!("recard/", env!("CARGO_PKG_VERSION")).to_owned();
+        Ok(Self::over(portal, LoggingTransport::new(webhook, &settings)?, &settings))
+    }
+
+    /// Creates a portal over a transport, which decides where requests go.
+    pub fn over(
+        portal: PortalId,
+        transport: impl Transport + 'static,
+        settings: &PortalSettings,
+    ) -> Self {
+        let client = RestClient::new(Box::new(transport), settings);
+        Self { client: Arc::new(PortalClient::new(portal, client)) }
     }
 
     /// Returns the right to read.
@@ -114,16 +125,6 @@ impl HttpPortal {
     /// [`identify`](ReadPortal::identify); none if the portal did not tell them.
     pub fn department_names(&self) -> Option<&BTreeMap<DepartmentId, Box<str>>> {
         self.client.department_names.get()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn over(
-        transport: impl bitrix24::Transport + 'static,
-        settings: &PortalSettings,
-    ) -> Self {
-        let portal = PortalId::new("portal.example").unwrap();
-        let client = bitrix24::RestClient::new(Box::new(transport), settings);
-        Self { client: Arc::new(PortalClient::new(portal, client)) }
     }
 }
 

@@ -10,28 +10,18 @@
 //! is in no error, no log and no event.
 
 mod client;
-#[cfg(test)]
-mod client_tests;
 mod connect;
 mod current_chunk;
 mod diagnostics;
 mod error;
 mod estimate;
-#[cfg(test)]
-mod fake_transport;
 mod http_portal;
-#[cfg(test)]
-mod labels_tests;
 mod layout_cache;
 mod layout_query;
 mod methods;
 mod metrics;
 mod mutations;
-#[cfg(test)]
-mod pacing_tests;
 mod queries;
-#[cfg(test)]
-mod transport_tests;
 mod webhook;
 pub mod wire;
 

@@ -1,5 +1,13 @@
-//! The REST client: recorded answers, TLS and proxies.
+//! The portal adapter and its REST client: recorded answers, faults, pacing, connections, TLS and
+//! proxies.
 
+mod client;
 mod decoding;
+mod fake_transport;
+mod labels;
+mod pacing;
+mod reads;
 #[cfg(unix)]
 mod tls;
+mod transport;
+mod writes;

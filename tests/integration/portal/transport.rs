@@ -4,16 +4,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-use super::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
-use crate::model::{CardKey, LeadCustomerType, UserId};
-use crate::ports::{
+use bitrix24::{HttpTransport, ResponseOrigin, Transport, TransportError};
+use recard::model::{CardKey, LeadCustomerType, UserId};
+use recard::portal::{HttpPortal, PortalSettings, Rate, RetryBudget, WebhookUrl};
+use recard::ports::{
     CardRead, CardWrite, IndeterminateCause, Lane, PortalError, ReadPortal, Rejection, WriteError,
     WriteEvidence, WritePortal,
 };
-use bitrix24::{HttpTransport, ResponseOrigin, Transport, TransportError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 const SECRET: &str = "s3cr3tkey";
 const OK: &str = r#"{"result":{"result":{"c0":null},"result_error":[]},"time":{"start":1}}"#;
@@ -44,8 +43,12 @@ impl Server {
         Self { port, requests }
     }
 
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/rest/1/{SECRET}/", self.port)
+    }
+
     fn webhook(&self) -> WebhookUrl {
-        WebhookUrl::parse(&format!("http://127.0.0.1:{}/rest/1/{SECRET}/", self.port)).unwrap()
+        WebhookUrl::parse(&self.url()).unwrap()
     }
 
     fn transport(&self) -> HttpTransport {
@@ -54,7 +57,7 @@ impl Server {
 
     fn transport_within(&self, request_timeout: Duration) -> HttpTransport {
         let settings = PortalSettings { request_timeout, ..PortalSettings::default() };
-        HttpTransport::new(self.webhook().into_inner(), &settings).unwrap()
+        HttpTransport::new(bitrix24::WebhookUrl::parse(&self.url()).unwrap(), &settings).unwrap()
     }
 
     fn portal(&self) -> HttpPortal {

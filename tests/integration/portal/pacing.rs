@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use tokio::time::Instant;
-
-use super::fake_transport::{FakeTransport, TransportFault};
-use super::{Estimate, HttpPortal, LimiterLevel, PlannedWork, PortalSettings, PortalWriter, Rate};
-use crate::model::{CardKey, LeadCustomerType, UserId};
-use crate::ports::{
+use recard::model::{CardKey, LeadCustomerType, UserId};
+use recard::portal::{
+    Estimate, HttpPortal, LimiterLevel, PlannedWork, PortalSettings, PortalWriter, Rate,
+};
+use recard::ports::{
     CardRead, CardWrite, IndeterminateCause, Lane, PeopleQuery, PortalError, ReadPortal,
     WriteError, WritePortal,
 };
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::client::portal_id;
+use super::fake_transport::{FakeTransport, TransportFault};
 
 const LIMIT: TransportFault = TransportFault::Answer(
     503,
@@ -30,7 +33,11 @@ fn portal(people: u64, command: u64) -> FakeTransport {
 }
 
 fn client(portal: &FakeTransport, rate: Rate) -> HttpPortal {
-    HttpPortal::over(portal.clone(), &PortalSettings { rate, ..PortalSettings::default() })
+    HttpPortal::over(
+        portal_id(),
+        portal.clone(),
+        &PortalSettings { rate, ..PortalSettings::default() },
+    )
 }
 
 fn cards(people: u64) -> Vec<CardKey> {
@@ -174,8 +181,11 @@ async fn list_is_sent_in_equal_chunks_of_whole_waves_or_in_full_ones() {
     apply(&client(&resets, Rate::STANDARD), 90).await;
     assert_eq!(sizes(&resets), [[36; 15].as_slice()].concat());
     let level = Some(LimiterLevel::full(Rate::STANDARD));
-    let full =
-        HttpPortal::over(resets.clone(), &PortalSettings { level, ..PortalSettings::default() });
+    let full = HttpPortal::over(
+        portal_id(),
+        resets.clone(),
+        &PortalSettings { level, ..PortalSettings::default() },
+    );
     apply(&full, 90).await;
     assert_eq!(sizes(&resets), [[48; 11].as_slice(), &[12]].concat());
 }
@@ -215,8 +225,11 @@ async fn deadline_and_stop_end_the_wait_after_a_refusal() {
     let portal = portal(38, 1);
     portal.with(|state| state.faults.push_back(LIMIT));
     let deadline = Some(Duration::from_millis(500));
-    let client =
-        HttpPortal::over(portal.clone(), &PortalSettings { deadline, ..PortalSettings::default() });
+    let client = HttpPortal::over(
+        portal_id(),
+        portal.clone(),
+        &PortalSettings { deadline, ..PortalSettings::default() },
+    );
     let start = Instant::now();
     assert!(matches!(read(&client, &cards(1)).await, Err(PortalError::Stopped(_))));
     assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());

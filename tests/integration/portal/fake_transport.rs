@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use bitrix24::{HttpResponse, ResponseOrigin, Transport, TransportError};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-
-use bitrix24::{HttpResponse, ResponseOrigin, Transport, TransportError};
+use tokio::time::Instant;
 
 /// Fault of one request.
 #[derive(Clone, Debug)]
-pub(crate) enum TransportFault {
+pub(super) enum TransportFault {
     /// No fault: lets a fault come later.
     None,
     /// This answer comes, and nothing is executed.
@@ -32,43 +30,43 @@ pub(crate) enum TransportFault {
 
 /// State of the fake portal.
 #[derive(Default)]
-pub(crate) struct FakePortalState {
+pub(super) struct FakePortalState {
     /// Layouts by the query of their commands.
-    pub(crate) rows: BTreeMap<String, Value>,
-    pub(crate) users: Vec<Value>,
-    pub(crate) departments: Vec<Value>,
+    pub(super) rows: BTreeMap<String, Value>,
+    pub(super) users: Vec<Value>,
+    pub(super) departments: Vec<Value>,
     /// The result of `crm.lead.fields`.
-    pub(crate) lead_fields: Value,
+    pub(super) lead_fields: Value,
     /// The faults of the next requests.
-    pub(crate) faults: VecDeque<TransportFault>,
+    pub(super) faults: VecDeque<TransportFault>,
     /// Commands that contain this text break the whole request.
-    pub(crate) poison: Option<String>,
+    pub(super) poison: Option<String>,
     /// Commands that contain a text fail with a code, this number of times.
-    pub(crate) failures: Vec<(String, &'static str, usize)>,
+    pub(super) failures: Vec<(String, &'static str, usize)>,
     /// The commands of each request, in their order.
-    pub(crate) log: Vec<Vec<String>>,
+    pub(super) log: Vec<Vec<String>>,
     /// The bodies of the requests that were no batches.
-    pub(crate) singles: Vec<(String, String)>,
+    pub(super) singles: Vec<(String, String)>,
     /// The method and the time of each request.
-    pub(crate) arrivals: Vec<(&'static str, Instant)>,
+    pub(super) arrivals: Vec<(&'static str, Instant)>,
     /// The duration of a request, beside its commands.
-    pub(crate) delay: Duration,
+    pub(super) delay: Duration,
     /// The duration of a command. The answer names it, unless it is zero.
-    pub(crate) command_time: Duration,
+    pub(super) command_time: Duration,
 }
 
 /// Transport of a fake portal. Clones share the portal.
 #[derive(Clone, Default)]
-pub(crate) struct FakeTransport(pub(crate) Arc<Mutex<FakePortalState>>);
+pub(super) struct FakeTransport(pub(super) Arc<Mutex<FakePortalState>>);
 
 impl FakeTransport {
     /// Changes the portal.
-    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut FakePortalState) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut FakePortalState) -> T) -> T {
         change(&mut self.0.lock().unwrap())
     }
 
     /// Creates a portal with these faults.
-    pub(crate) fn failing(faults: impl IntoIterator<Item = TransportFault>) -> Self {
+    pub(super) fn failing(faults: impl IntoIterator<Item = TransportFault>) -> Self {
         let portal = Self::default();
         portal.with(|state| state.faults = faults.into_iter().collect());
         portal

@@ -1,20 +1,16 @@
 //! Tests of the labels that come with the identification of the caller.
 
+use recard::ports::ReadPortal as _;
 use serde_json::json;
 
+use super::client::client;
 use super::fake_transport::{FakeTransport, TransportFault};
-use super::{HttpPortal, PortalSettings};
-use crate::ports::ReadPortal as _;
 
 /// Returns a portal that names a field.
 fn portal() -> FakeTransport {
     let portal = FakeTransport::default();
     portal.with(|state| state.lead_fields = json!({"TITLE": {"title": "Lead name"}}));
     portal
-}
-
-fn client(portal: &FakeTransport) -> HttpPortal {
-    HttpPortal::over(portal.clone(), &PortalSettings::default())
 }
 
 #[tokio::test(start_paused = true)]
