@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::php::{FloatDigits, PhpKey, PhpValue, float_text};
+use crate::php::{PhpKey, PhpValue};
+use crate::php_number::{FloatDigits, float_text};
 
 /// Encodes JSON. Any empty value is `[]`, a map with the keys 0, 1, 2, … is a list.
 pub(super) fn json(value: &PhpValue) -> String {

@@ -22,6 +22,7 @@ mod method;
 mod pagination;
 mod people;
 mod php;
+mod php_number;
 mod query;
 mod reply;
 mod request;
