@@ -24,15 +24,17 @@
 )]
 
 mod bound;
+mod faults;
+mod kind;
 mod process;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use bound::{Bound, Limits, Phase, Timing, bound};
+use bound::{Bound, Phase};
+use kind::Kind;
 use process::{Cards, Place, Portal, Taken, say};
-use serde_json::json;
 
 /// Number of connections that recard keeps busy.
 const CONNECTIONS: u64 = 8;
@@ -71,7 +73,7 @@ async fn main() {
         full().await;
     }
     if quick || wanted("faults") {
-        faults().await;
+        faults::faults().await;
     }
     if quick || wanted("start") {
         start();
@@ -92,61 +94,6 @@ const KINDS: [Kind; 4] = [
     Kind::standard(1.0, 50),
     Kind::enterprise(1.0, 50),
 ];
-
-/// A portal with its limits.
-#[derive(Clone, Copy)]
-struct Kind {
-    name: &'static str,
-    burst: f64,
-    per_second: f64,
-    /// The speed-up against a real portal.
-    scale: f64,
-    command: Duration,
-}
-
-impl Kind {
-    const fn standard(scale: f64, milliseconds: u64) -> Self {
-        Self::of("standard", 50.0, 2.0, scale, milliseconds)
-    }
-
-    const fn enterprise(scale: f64, milliseconds: u64) -> Self {
-        Self::of("enterprise", 250.0, 5.0, scale, milliseconds)
-    }
-
-    const fn of(
-        name: &'static str,
-        burst: f64,
-        per_second: f64,
-        scale: f64,
-        milliseconds: u64,
-    ) -> Self {
-        Self { name, burst, per_second, scale, command: Duration::from_millis(milliseconds) }
-    }
-
-    fn rate(&self) -> String {
-        format!("{},{}", self.burst, self.per_second * self.scale)
-    }
-
-    fn scaled_command(&self) -> Duration {
-        self.command.div_f64(self.scale)
-    }
-
-    async fn portal(&self, users: u64) -> Portal {
-        Portal::start(users, &self.rate(), self.scaled_command(), Cards::Different).await
-    }
-
-    fn bound(&self, phases: &[Phase], room: f64, request: f64) -> Bound {
-        let limits =
-            Limits { rate: Some((self.burst, self.per_second * self.scale)), operating: None };
-        let timing = Timing { request, call: self.scaled_command().as_secs_f64() };
-        bound(phases, limits, room, CONNECTIONS, timing)
-    }
-
-    fn title(&self, users: u64) -> String {
-        let scale = if self.scale > 1.0 { format!(" ×{}", self.scale) } else { String::new() };
-        format!("{users} users, {}{scale}, {} ms", self.name, self.command.as_millis())
-    }
-}
 
 /// Measures the duration of a request without commands: the median of some.
 async fn request_time(portal: &Portal) -> f64 {
@@ -349,107 +296,6 @@ fn forget_levels(folder: &std::path::Path) {
             std::fs::remove_file(path).unwrap();
         }
     }
-}
-
-/// One fault at a time, and how much longer the run takes with it than without.
-async fn faults() {
-    println!("\n### One fault in plan + apply of 250 users\n");
-    println!(
-        "| fault | at | seconds more than the quiet run | exit code | left after a further apply |"
-    );
-    println!("|---|---|---|---|---|");
-    let kind = Kind::standard(1.0, 1);
-    let users = 250;
-    let mut quiet: Vec<f64> = Vec::new();
-    for _ in 0..3 {
-        quiet.push(faulty(kind, users, None).await.wall);
-    }
-    quiet.sort_by(f64::total_cmp);
-    let usual = quiet[1];
-    println!("| none | | {:.1} to {:.1} | 0 | nothing |", quiet[0] - usual, quiet[2] - usual);
-    let plan_requests = {
-        let portal = kind.portal(users).await;
-        let place = Place::new(&portal, users);
-        place.measure(&portal.webhook, &["plan", "-f", "bench.yaml", "--rate", &kind.rate()]).await;
-        portal.counter("requests").await
-    };
-    for effect in [
-        "rate-limit",
-        "operating-time",
-        "html-before",
-        "html-after",
-        "html-ok",
-        "cut-before",
-        "cut-after",
-        "truncate",
-        "slow",
-        "redirect",
-        "overload",
-        "access-denied",
-        "expire-webhook",
-        "fail-command",
-        "limit-command",
-        "rate-limit-command",
-        "skip-command",
-        "fatal",
-    ] {
-        for (at, request, method) in [("a read", 5, "get"), ("a reset", plan_requests + 2, "reset")]
-        {
-            let mut rule = match effect {
-                // These strike a command and not a request.
-                "fail-command" | "limit-command" | "rate-limit-command" | "skip-command"
-                | "fatal" => {
-                    json!({"method": format!("crm.lead.details.configuration.{method}"), "nth": 20})
-                }
-                _ => json!({"method": "batch", "nth": request}),
-            };
-            rule["do"] = json!(effect);
-            let mut title = effect.to_owned();
-            if effect == "slow" {
-                // A slow write is waited for: nothing may be sent a second time.
-                let seconds = if method == "reset" { 10 } else { 1 };
-                rule["ms"] = json!(seconds * 1000);
-                title = format!("{effect}, {seconds} s");
-            }
-            let Ran { wall, code, struck, left } = faulty(kind, users, Some(rule)).await;
-            assert_eq!(struck, 1, "{effect} at {at} did not strike");
-            println!("| {title} | {at} | {:.1} | {code} | {left} |", wall - usual);
-        }
-    }
-}
-
-/// Result of a run with a fault.
-struct Ran {
-    wall: f64,
-    code: i32,
-    /// The number of faults.
-    struck: u64,
-    /// Whether a further apply finds its way to the end.
-    left: &'static str,
-}
-
-/// An apply under a fault, and a further one without.
-async fn faulty(kind: Kind, users: u64, rule: Option<serde_json::Value>) -> Ran {
-    let portal = kind.portal(users).await;
-    let place = Place::new(&portal, users);
-    let rate = kind.rate();
-    let state = portal.get("state").await;
-    if let Some(rule) = &rule {
-        portal.put("faults", &json!([rule])).await;
-    }
-    let apply = ["apply", "-f", "bench.yaml", "--rate", &rate, "--auto-approve"];
-    let taken = place.measure(&portal.webhook, &apply).await;
-    let struck = portal.counter("faults").await;
-    portal.put("faults", &json!([])).await;
-    // A webhook that has expired is made good again; the rows stay as they are.
-    let mut now = portal.get("state").await;
-    now["portal"] = state["portal"].clone();
-    portal.put("state", &now).await;
-    let again = place.measure(&portal.webhook, &apply).await;
-    let plan = ["plan", "-f", "bench.yaml", "--rate", &rate, "--detailed-exitcode"];
-    let settled = place.measure(&portal.webhook, &plan).await;
-    let left = if again.code == 0 && settled.code == 0 { "nothing" } else { "something" };
-    Ran { wall: taken.wall, code: taken.code, struck, left }
 }
 
 /// Measures the time from the start of the process to the first byte of its first request.
