@@ -5,8 +5,8 @@
 //! of the canonical form (keys sorted, numbers and strings as RFC 8785 writes them), by which two
 //! layouts are compared, and an [`Outline`] of sections and fields, which is built on demand.
 //!
-//! Together with `canonical`, this is the only module of `model` that reads JSON: the JSON is the
-//! content itself and not a file format of recard.
+//! This is the only module of `model` that reads JSON: the JSON is the content itself and not a file
+//! format of recard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Digest;
-use super::canonical::JsonNode;
 
 /// Content of one card, as the portal's `get` returned it.
 ///
@@ -54,12 +53,13 @@ impl Layout {
     ///
     /// If it is not JSON, or `null`.
     pub fn from_json(text: &str) -> Result<Self, LayoutError> {
-        let content = JsonNode::parse(text).map_err(LayoutError::NotJson)?;
-        if matches!(content, JsonNode::Null) {
+        let content: Value = serde_json::from_str(text).map_err(LayoutError::NotJson)?;
+        if content.is_null() {
             return Err(LayoutError::Null);
         }
         let (sections, fields) = counts(&content);
-        let digest = content.digest().map_err(LayoutError::NotJson)?;
+        let canonical = serde_json_canonicalizer::to_vec(&content).map_err(LayoutError::NotJson)?;
+        let digest = Digest::hash(&canonical);
         Ok(Self(Arc::new(Content { text: text.into(), digest, sections, fields })))
     }
 
@@ -160,14 +160,14 @@ impl Outline {
 
 /// Counts the sections and fields of an [`Outline`] without building one, because every card that
 /// is read is counted.
-fn counts(content: &JsonNode<'_>) -> (u32, u32) {
-    let is_named = |item: &JsonNode<'_>| matches!(item.get("name"), Some(JsonNode::Text(_)));
-    let named = |list: Option<&JsonNode<'_>>| {
-        let items = list.and_then(JsonNode::items).filter(|items| items.iter().all(is_named));
+fn counts(content: &Value) -> (u32, u32) {
+    let is_named = |item: &Value| item.get("name").is_some_and(Value::is_string);
+    let named = |list: Option<&Value>| {
+        let items = list.and_then(Value::as_array).filter(|items| items.iter().all(is_named));
         items.map_or(0, |items| number(items.len()))
     };
     let sections = named(Some(content));
-    let fields = content.items().filter(|_| sections > 0).into_iter().flatten();
+    let fields = content.as_array().filter(|_| sections > 0).into_iter().flatten();
     (sections, fields.map(|section| named(section.get("elements"))).sum())
 }
 
@@ -262,6 +262,33 @@ mod tests {
         }
         assert!(matches!(Layout::from_json("null"), Err(LayoutError::Null)));
         assert!(matches!(Layout::from_json("<html>"), Err(LayoutError::NotJson(_))));
+    }
+
+    /// The digests are stored in backups, journals and plan files.
+    #[test]
+    fn layout_has_the_digest_that_earlier_versions_stored() {
+        for (text, digest) in [
+            ("[]", "4f53cda18c2b"),
+            ("false", "fcbcf165908d"),
+            ("[1.0,1e2,-0.0,0.1,1e21,1e-7]", "07bc16704fcb"),
+            ("[9007199254740993,18446744073709551615,-9223372036854775808]", "954bb929d2b9"),
+            (r#"{"b":1,"a":1,"\u0061":2,"c":0,"a":3,"b":4}"#, "8288876506ae"),
+            (r#"{"\u00e9":1,"z":2,"\ue000":3,"\ud83d\ude00":4}"#, "77b907f7e4d9"),
+            (r#"[{"name":"a\/b","title":"\u041f \u0001\u007f\"\\\n"}]"#, "f3477bdb23a0"),
+            (
+                r#"[{"title":"Main","name":"main","type":"section","elements":[{"optionFlags":"1","name":"TITLE"}]}]"#,
+                "111d9815117c",
+            ),
+            (
+                r#"[{"name":"main","elements":[{"name":"ADDRESS","options":{"defaultCountry":"DE"}}]}]"#,
+                "18ad726bca14",
+            ),
+            (r#"{"1":{"name":"main"}}"#, "06f7a87a638e"),
+            (r#"[{"name":"m","optionFlags":1}]"#, "2edfe0958aaa"),
+            (r#"[{"name":"m","optionFlags":"1"}]"#, "6da85ae562bf"),
+        ] {
+            assert_eq!(Layout::from_json(text).unwrap().digest().short(), digest, "{text}");
+        }
     }
 
     #[test]

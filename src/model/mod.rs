@@ -8,7 +8,6 @@
 //! A value of a type in this module is valid by construction: an id is in range, a layout is JSON,
 //! a target names exactly one stored row of the portal. No later check repeats this.
 
-mod canonical;
 mod card;
 pub mod decimal;
 mod desired;

@@ -112,7 +112,6 @@ pub fn decode_layout_export(bytes: &[u8]) -> Result<LayoutExport, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::samples;
 
     fn bundle() -> LayoutExport {
         let layout = |text: &str| Layout::from_json(text).unwrap();
@@ -138,14 +137,5 @@ mod tests {
         let bytes = encode_layout_export(&bundle()).unwrap();
         assert_eq!(decode_layout_export(&bytes).unwrap(), bundle());
         assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v2\""));
-    }
-
-    #[test]
-    fn a_flipped_bit_gives_an_error_or_the_same_bundle() {
-        samples::flip_every_bit(&encode_layout_export(&bundle()).unwrap(), |damaged| {
-            if let Ok(read) = decode_layout_export(damaged) {
-                assert_eq!(read, bundle());
-            }
-        });
     }
 }

@@ -1,16 +1,12 @@
 //! Report of a run: the content of `recard show`, derived from the journal alone.
-//!
-//! Fields are declared in the order of their names, as in plan files: a report has an entry for
-//! each of many people, and is sealed while it is written.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::FormatError;
 use super::journal::{EndV1, HeaderV2};
-use super::outcome::OutcomeV2;
-use super::sealed::{RecordFormat, seal_sorted, sorted, unseal};
-use super::stored::{self, Stored};
-use crate::model::{CardKey, Digest, Outcome, RunId, Totals};
+use super::sealed::{RecordFormat, seal, unseal};
+use super::stored;
+use crate::model::{CardKey, Outcome, RunId, Totals};
 use crate::ports::{Interrupted, RunHeader};
 
 /// Version 2 adds the field `trust` to the head of a run; version 3 names the kind in targets.
@@ -29,25 +25,7 @@ pub struct RunReport {
     pub targets: Vec<(CardKey, Outcome)>,
 }
 
-/// A report that is written.
-#[derive(Serialize)]
-struct SealedRunReport<'a> {
-    #[serde(with = "EndV1")]
-    end: Interrupted,
-    format: String,
-    #[serde(serialize_with = "header")]
-    header: &'a RunHeader,
-    run: &'a RunId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seal: Option<Digest>,
-    #[serde(serialize_with = "stored::list::serialize")]
-    targets: &'a [(CardKey, Outcome)],
-    #[serde(with = "TotalsV2")]
-    totals: Totals,
-}
-
-/// A report that was unsealed.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RunReportV2 {
     #[serde(with = "EndV1")]
@@ -55,17 +33,16 @@ struct RunReportV2 {
     #[serde(with = "HeaderV2")]
     header: RunHeader,
     run: RunId,
-    #[serde(with = "stored::list")]
-    targets: Vec<(CardKey, Outcome)>,
+    targets: Vec<TargetOutcomeV2>,
     #[serde(with = "TotalsV2")]
     totals: Totals,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TargetOutcomeV2 {
-    #[serde(serialize_with = "sorted")]
-    result: OutcomeV2,
+struct TargetOutcomeV2 {
+    #[serde(with = "stored")]
+    result: Outcome,
     target: CardKey,
 }
 
@@ -76,26 +53,6 @@ struct TotalsV2 {
     failed: u32,
     skipped: u32,
     unknown: u32,
-}
-
-fn header<S: Serializer>(header: &&RunHeader, serializer: S) -> Result<S::Ok, S::Error> {
-    HeaderV2::serialize(header, serializer)
-}
-
-impl Stored for (CardKey, Outcome) {
-    type Form = TargetOutcomeV2;
-}
-
-impl From<&(CardKey, Outcome)> for TargetOutcomeV2 {
-    fn from((target, outcome): &(CardKey, Outcome)) -> Self {
-        Self { result: outcome.into(), target: *target }
-    }
-}
-
-impl From<TargetOutcomeV2> for (CardKey, Outcome) {
-    fn from(TargetOutcomeV2 { result, target }: TargetOutcomeV2) -> Self {
-        (target, result.into())
-    }
 }
 
 impl RunReport {
@@ -111,16 +68,10 @@ impl RunReport {
 ///
 /// If JSON cannot hold it; values of recard always fit.
 pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
-    let RunReport { run, header, interrupted, targets } = report;
-    seal_sorted(|seal| SealedRunReport {
-        end: *interrupted,
-        format: FORMAT.text(),
-        header,
-        run,
-        seal,
-        targets,
-        totals: report.totals(),
-    })
+    let RunReport { run, header, interrupted: end, targets } = report.clone();
+    let outcome = |(target, result)| TargetOutcomeV2 { result, target };
+    let targets = targets.into_iter().map(outcome).collect();
+    seal(FORMAT, &RunReportV2 { end, header, run, targets, totals: report.totals() })
 }
 
 /// Decodes a report from a sealed document. Totals that do not add up are refused, even with a
@@ -132,6 +83,7 @@ pub fn encode_run_report(report: &RunReport) -> Result<Vec<u8>, FormatError> {
 /// or does not add up.
 pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
     let RunReportV2 { end: interrupted, header, run, targets, totals } = unseal(FORMAT, bytes)?;
+    let targets = targets.into_iter().map(|target| (target.target, target.result)).collect();
     let report = RunReport { run, header, interrupted, targets };
     if report.totals() != totals {
         return Err(FormatError::Invalid("its totals are not the sums of its targets".to_owned()));
@@ -143,7 +95,6 @@ pub fn decode_run_report(bytes: &[u8]) -> Result<RunReport, FormatError> {
 mod tests {
     use super::*;
     use crate::records::samples;
-    use crate::records::sealed::seal;
 
     #[test]
     fn totals_that_do_not_add_up_are_refused_even_under_a_right_seal() {
@@ -153,15 +104,5 @@ mod tests {
         form["totals"]["done"] = (done + 1).into();
         let problem = decode_run_report(&seal(FORMAT, &form).unwrap()).unwrap_err();
         assert_eq!(problem.to_string(), "its totals are not the sums of its targets");
-    }
-
-    #[test]
-    fn a_flipped_bit_gives_an_error_or_the_same_report() {
-        let report = samples::report();
-        samples::flip_every_bit(&encode_run_report(&report).unwrap(), |damaged| {
-            if let Ok(read) = decode_run_report(damaged) {
-                assert_eq!(read, report);
-            }
-        });
     }
 }

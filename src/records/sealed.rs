@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{FormatError, no_duplicate_keys};
@@ -102,17 +101,6 @@ pub(super) fn masked(json: &[u8]) -> Option<String> {
         Cow::Borrowed(_) => None,
         Cow::Owned(masked) => Some(masked),
     }
-}
-
-/// Serializes a value with the fields of all its objects in the order of their names, whatever the
-/// order of their declaration.
-pub(super) fn sorted<S: Serializer>(
-    value: &impl Serialize,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut value = serde_json::to_value(value).map_err(S::Error::custom)?;
-    value.sort_all_objects();
-    value.serialize(serializer)
 }
 
 /// Computes the digest of the canonical form of a value whose fields are declared in the order of

@@ -1,7 +1,4 @@
 //! Values that are stored in a form of their own, for `#[serde(with = "stored")]`.
-//!
-//! Items of a list are converted one by one while the list is written or read, so that a long list
-//! is not held twice.
 
 use std::fmt;
 
@@ -31,11 +28,8 @@ pub(super) fn deserialize<'de, T: Stored, D: Deserializer<'de>>(
 
 /// Lists of such values, for `#[serde(with = "stored::list")]`.
 pub(super) mod list {
-    use std::fmt;
-    use std::marker::PhantomData;
-
-    use serde::de::{Error as _, SeqAccess, Visitor};
-    use serde::{Deserializer, Serializer};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
 
     use super::Stored;
 
@@ -51,24 +45,7 @@ pub(super) mod list {
     pub(in crate::records) fn deserialize<'de, T: Stored, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
-        deserializer.deserialize_seq(ListVisitor(PhantomData))
-    }
-
-    struct ListVisitor<T>(PhantomData<T>);
-
-    impl<'de, T: Stored> Visitor<'de> for ListVisitor<T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut forms: A) -> Result<Vec<T>, A::Error> {
-            let mut values = Vec::new();
-            while let Some(form) = forms.next_element::<T::Form>()? {
-                values.push(T::try_from(form).map_err(A::Error::custom)?);
-            }
-            Ok(values)
-        }
+        let forms = Vec::<T::Form>::deserialize(deserializer)?;
+        forms.into_iter().map(|form| T::try_from(form).map_err(D::Error::custom)).collect()
     }
 }
