@@ -124,6 +124,8 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
             FuturesUnordered::new();
         let mut ready = VecDeque::new();
         let portal = self.progress.portal;
+        let targets = self.progress.queue.planned().len();
+        self.progress.queue.per_request = portal.targets_per_request(targets);
         loop {
             while let Some(request) = self.next_request(stop) {
                 self.sent |= request.is_write();
@@ -186,8 +188,7 @@ impl<'a, P: WritePortal, L: RunLog> Executor<'a, P, L> {
     /// backups are missing, those of a whole sync group are written.
     fn next_planned(&mut self) -> Option<Request> {
         let planned = self.progress.queue.planned();
-        let size =
-            self.progress.queue.next_size(self.progress.portal.targets_per_request(planned.len()));
+        let size = self.progress.queue.next_size();
         let is_backed_up = planned.iter().take(size).all(|task| task.backed_up);
         let group = if is_backed_up { size } else { size.max(CARDS_PER_SYNC) };
         let missing = planned.iter().take(group).filter(|task| !task.backed_up);

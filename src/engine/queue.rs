@@ -21,6 +21,8 @@ pub(super) struct TaskQueue {
     read_backs: Vec<NeedsReadBack>,
     /// Tasks that met a layout which may be a new common default.
     suspects: Vec<(CardTask, Verdict)>,
+    /// The number of tasks of the plan in one request.
+    pub(super) per_request: usize,
     /// Halved when the portal fails on a request, so that one bad card does not fail others with
     /// it.
     max_per_request: usize,
@@ -33,6 +35,7 @@ impl TaskQueue {
             compensations: Vec::new(),
             read_backs: Vec::new(),
             suspects: Vec::new(),
+            per_request: 1,
             max_per_request: usize::MAX,
         }
     }
@@ -108,11 +111,9 @@ impl TaskQueue {
         self.planned.drain(..count).collect()
     }
 
-    /// Returns the number of tasks of the plan in the next request; at most `max`.
-    pub(super) fn next_size(&self, max: usize) -> usize {
-        let waiting = self.planned.len();
-        let size = max.min(self.max_per_request).clamp(1, waiting.max(1));
-        together(self.planned.iter().take(size))
+    /// Returns the number of tasks of the plan in the next request.
+    pub(super) fn next_size(&self) -> usize {
+        together(self.planned.iter().take(self.per_request.min(self.max_per_request).max(1)))
     }
 
     /// Returns this number of tasks at the front of the plan.

@@ -1,11 +1,10 @@
 //! State that every reader and writer of one portal shares.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use bitrix24::{BatchExecutor, Paginator, RestClient};
 
-use super::current_chunk::CurrentChunk;
 use super::layout_cache::LayoutCache;
 use crate::model::{DepartmentId, FieldLabels, PortalId};
 
@@ -18,8 +17,6 @@ pub(super) struct PortalClient {
     pub(super) field_labels: OnceLock<FieldLabels>,
     /// Names of the first departments, once the portal has told them.
     pub(super) department_names: OnceLock<BTreeMap<DepartmentId, Box<str>>>,
-    /// Chunk size of the writes that the engine sends.
-    pub(super) write_chunk: Mutex<CurrentChunk>,
 }
 
 impl PortalClient {
@@ -31,7 +28,6 @@ impl PortalClient {
             layout_cache: LayoutCache::default(),
             field_labels: OnceLock::new(),
             department_names: OnceLock::new(),
-            write_chunk: Mutex::default(),
         }
     }
 

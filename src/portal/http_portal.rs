@@ -195,8 +195,8 @@ impl ReadPortal for PortalWriter {
 }
 
 impl WritePortal for PortalWriter {
-    fn targets_per_request(&self, remaining: usize) -> usize {
-        mutations::targets_per_request(&self.client, remaining)
+    fn targets_per_request(&self, targets: usize) -> usize {
+        mutations::targets_per_request(&self.client, targets)
     }
 
     fn fits_batch(&self, key: CardKey, layout: &Layout) -> bool {

@@ -11,7 +11,6 @@
 
 mod client;
 mod connect;
-mod current_chunk;
 mod diagnostics;
 mod error;
 mod estimate;

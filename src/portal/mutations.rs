@@ -2,8 +2,6 @@
 //!
 //! A write request is repeated only if the portal certainly did not process it.
 
-use std::sync::PoisonError;
-
 use bitrix24::{
     Batch, CallError, ClientError, CommandError, CommandResult, FailureClass, Idempotency,
     MAX_COMMANDS, Request, ResponseError, RetryState, RoundTrip, Success, Workload,
@@ -34,18 +32,15 @@ pub(super) const READS_PER_TARGET: usize = 2;
 /// Text for a command that the response does not name: that of [`bitrix24::NOT_EXECUTED`].
 pub(super) const NOT_EXECUTED: &str = tr_later!("the portal left the command out");
 
-/// Returns the number of targets for the next request of resets.
-pub(super) fn targets_per_request(client: &PortalClient, remaining: usize) -> usize {
+/// Returns the number of targets in each request of this many writes.
+pub(super) fn targets_per_request(client: &PortalClient, targets: usize) -> usize {
     let workload = Workload {
-        items: remaining,
+        items: targets,
         commands_each: COMMANDS_PER_TARGET,
         max: MAX_WRITES_PER_REQUEST,
         reserved: 0,
     };
-    let chunk = client.rest().chunk_size(&workload);
-    // A size only: a panic while it was held cannot have left it in a state that matters.
-    let mut current = client.write_chunk.lock().unwrap_or_else(PoisonError::into_inner);
-    current.next(remaining, chunk)
+    client.rest().chunk_size(&workload).max(1)
 }
 
 /// Sends `get`, the write and `get` for each target, adjacent in one batch.

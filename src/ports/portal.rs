@@ -180,10 +180,10 @@ pub trait ReadPortal: Sync {
 
 /// Portal with write methods.
 pub trait WritePortal: ReadPortal {
-    /// Returns the number of targets for the next request of writes, given the number that remains:
-    /// 1 to 16. Small requests over several connections are quicker while the rate limiter has
-    /// room, full ones afterwards.
-    fn targets_per_request(&self, remaining: usize) -> usize;
+    /// Returns the number of targets in each request of a plan of this many: 1 to 16. Small
+    /// requests over several connections are quicker while the rate limiter has room, full ones
+    /// afterwards.
+    fn targets_per_request(&self, targets: usize) -> usize;
 
     /// Returns `true` if a command of a batch can carry a layout unchanged. The portal cuts large
     /// ones, and turns numbers of a command into texts.

@@ -33,10 +33,10 @@ async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
     }
 }
 
-/// Applies two hundred resets on a portal with faults, in requests of these sizes, and checks every
+/// Applies two hundred resets on a portal with faults, in requests of this size, and checks every
 /// intent.
 async fn two_hundred(
-    sizes: &'static [usize],
+    size: usize,
     faults: &[(usize, PortalFault)],
     fails_at: Option<usize>,
 ) -> Resets {
@@ -46,7 +46,7 @@ async fn two_hundred(
     let keys: Vec<CardKey> = rows.iter().map(|(key, _)| *key).collect();
     let world = world(&rows);
     world.lock().unwrap().faults.extend(faults.iter().cloned());
-    let portal = InMemoryPortal::new(&world).in_sizes(sizes);
+    let portal = InMemoryPortal::new(&world).in_requests_of(size);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
     let log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));
     let mut watched = Watched { log, back_ups: 0, fails_at };
@@ -77,20 +77,20 @@ async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
         (90, PortalFault::LostBefore),
     ];
     let late = [(9, PortalFault::LostBefore), (12, PortalFault::LostAfter)];
-    for sizes in [&[2][..], &[3], &[16], &[1, 16, 3, 5]] {
+    for size in [1, 2, 3, 16] {
         for faults in [&[][..], &faults, &late] {
-            let Resets { back_ups, backups, left, failed } = two_hundred(sizes, faults, None).await;
-            assert_eq!((backups, left, failed), (200, 0, false), "{sizes:?} {faults:?}");
-            assert!(back_ups <= 8, "{back_ups} times, {sizes:?} {faults:?}");
+            let Resets { back_ups, backups, left, failed } = two_hundred(size, faults, None).await;
+            assert_eq!((backups, left, failed), (200, 0, false), "{size} {faults:?}");
+            assert!(back_ups <= 8, "{back_ups} times, {size} {faults:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
-    let Resets { left, failed, .. } = two_hundred(&[3], &[], Some(0)).await;
+    let Resets { left, failed, .. } = two_hundred(3, &[], Some(0)).await;
     assert!(failed && left == 200, "{left}");
-    let Resets { left, failed, .. } = two_hundred(&[3], &[], Some(1)).await;
+    let Resets { left, failed, .. } = two_hundred(3, &[], Some(1)).await;
     // The first backups are of 64 cards; the 22nd request would have needed another one.
     assert!(failed && left == 200 - 63, "{left}");
 }

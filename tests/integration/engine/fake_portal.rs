@@ -101,8 +101,8 @@ pub(super) struct InMemoryPortal {
     world: Arc<Mutex<World>>,
     fuse: Fuse,
     cut: Cut,
-    /// The number of targets in a request, by the number that remains.
-    per_request: &'static [usize],
+    /// The number of targets in a request.
+    per_request: usize,
     /// `true` if no layout fits into a batch.
     pub(super) alone: bool,
     /// Serializes requests in the order of their arrival, as the rate limiter does.
@@ -118,13 +118,13 @@ impl InMemoryPortal {
             world: Arc::clone(world),
             fuse: Fuse::default(),
             cut: Cut::Before,
-            per_request: &[2],
+            per_request: 2,
             alone: false,
             turn: Arc::default(),
         }
     }
 
-    pub(super) fn in_sizes(self, per_request: &'static [usize]) -> Self {
+    pub(super) fn in_requests_of(self, per_request: usize) -> Self {
         Self { per_request, ..self }
     }
 
@@ -219,8 +219,8 @@ impl ReadPortal for InMemoryPortal {
 }
 
 impl WritePortal for InMemoryPortal {
-    fn targets_per_request(&self, remaining: usize) -> usize {
-        self.per_request[remaining % self.per_request.len()]
+    fn targets_per_request(&self, _: usize) -> usize {
+        self.per_request
     }
 
     fn fits_batch(&self, _: CardKey, _: &Layout) -> bool {

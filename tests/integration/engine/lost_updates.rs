@@ -90,7 +90,7 @@ async fn compensation_after_a_stop_is_sent() {
         (simple(5), "five"),
     ]);
     world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
-    let portal = InMemoryPortal::new(&world).in_sizes(&[1]);
+    let portal = InMemoryPortal::new(&world).in_requests_of(1);
     let keys = [2, 3, 4, 5].map(simple);
     let made = make_plan(&portal, &keys, &Mode::Enforce, Ledger::default()).await;
     let mut log = InMemoryLog::open(&Arc::default(), 1, RunPurpose::Apply, planned_cards(&made));

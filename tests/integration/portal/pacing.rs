@@ -85,15 +85,16 @@ async fn reset(writer: &PortalWriter, chunk: &[CardKey]) {
     }
 }
 
-/// Resets both cards of these people, as an engine does that asks for the size of each request.
+/// Resets both cards of these people, as an engine does that asks for the size of its requests.
 /// Returns the seconds.
 async fn apply(client: &HttpPortal, people: u64) -> f64 {
     let start = Instant::now();
     let (writer, keys) = (client.writer(), cards(people));
+    let size = writer.targets_per_request(keys.len());
     let (mut rest, mut requests) = (keys.as_slice(), futures_util::stream::FuturesUnordered::new());
     loop {
         while requests.len() < 8 && !rest.is_empty() {
-            let (chunk, more) = rest.split_at(writer.targets_per_request(rest.len()));
+            let (chunk, more) = rest.split_at(size.min(rest.len()));
             requests.push(reset(&writer, chunk));
             rest = more;
         }
