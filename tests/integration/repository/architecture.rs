@@ -201,3 +201,21 @@ fn the_layers_go_downward_only() {
         }
     }
 }
+
+#[test]
+fn way_of_one_target_in_the_docs_passes_at_most_forty_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let section =
+        page.split("\n## ").find(|part| part.starts_with("The way of one target")).unwrap();
+    let mut files = 0;
+    for step in section.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
+        let mut names = step.split('`').skip(1).step_by(2);
+        let folder = root.join(names.next().unwrap());
+        for name in names {
+            assert!(folder.join(name).is_file(), "{} has no {name}", folder.display());
+            files += 1;
+        }
+    }
+    assert!((20..=40).contains(&files), "{files} files");
+}
