@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_kinds_of_problems_share_a_code() {
+    fn problem_codes_are_unique() {
         let texts: Vec<&str> = DiagnosticCode::ALL.iter().map(|code| code.as_str()).collect();
         assert!(texts.is_sorted_by(|a, b| a < b), "{texts:?}");
     }

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_drawn_where_it_is() {
+    fn problem_is_drawn_where_it_is() {
         let found =
             Diagnostic::error(DiagnosticCode::UnknownKey, place(2, 3), "unknown key `portl`")
                 .label(place(1, 1), "in this mapping")
@@ -213,7 +213,7 @@ error[RC0201]: unknown key `portl`
     }
 
     #[test]
-    fn a_secret_is_covered_in_every_line_that_is_drawn() {
+    fn secret_is_covered_in_every_line_that_is_drawn() {
         let found = Diagnostic::error(
             DiagnosticCode::WrongType,
             place(1, 9),
@@ -252,7 +252,7 @@ error[RC0201]: unknown key `portl`
     }
 
     #[test]
-    fn an_underlined_word_stays_underlined_behind_what_was_taken_apart() {
+    fn underlined_word_stays_underlined_behind_what_was_taken_apart() {
         let DrawnLine { text, underlined } = drawn("::a ##[b]: \u{202e}word é", 14..18);
         assert_eq!(text, ": :a ## [b]: \u{fffd}word é");
         assert_eq!(&text[underlined], "word");

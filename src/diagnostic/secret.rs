@@ -116,7 +116,7 @@ mod tests {
     use crate::diagnostic::mask::mask_secrets;
 
     #[test]
-    fn the_secret_of_a_webhook_is_covered_wherever_it_stands() {
+    fn secret_of_a_webhook_is_covered_wherever_it_stands() {
         for (text, covered) in [
             ("https://a.bitrix24.com/rest/1/abc123", "https://a.bitrix24.com/rest/1/***"),
             (
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays() {
+    fn text_without_a_secret_stays() {
         for text in [
             "https://a.bitrix24.com/rest/1/<secret>/",
             "https://a.bitrix24.com/rest/1/***/",

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_file_of_the_manifests_agrees_with_them() {
+    fn plan_file_of_the_manifests_agrees_with_them() {
         let department =
             |id, recursive| Selector::Department { id: DepartmentId::new(id).unwrap(), recursive };
         for (user, selector) in [
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_file_with_other_guards_or_another_once_key_differs() {
+    fn plan_file_with_other_guards_or_another_once_key_differs() {
         let with = |change: fn(&mut PlanFileContent)| {
             let mut file = file(7, Selector::Id);
             change(&mut file);

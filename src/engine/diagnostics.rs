@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn two_answers_that_differ_prove_that_the_portal_tells_the_kinds_of_lead_apart() {
+    fn diagnostics_of_two_differing_answers_prove_lead_types() {
         let pair = LeadCustomerType::ALL.map(CardKey::common);
         let (none, one, other) = (card(None), card(Some("[]")), card(Some("[1]")));
         let found =

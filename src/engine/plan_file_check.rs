@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_as_it_was_reviewed_is_left() {
+    fn plan_file_check_leaves_targets_that_are_as_reviewed() {
         let file = file(&[2, 3, 4, 5]);
         let unreadable = Observed::Unreadable(UnreadableReason::NoAnswer("nothing".into()));
         let cards = vec![
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guards_are_measured_again_over_what_is_left() {
+    fn guards_are_measured_again_over_what_is_left() {
         let mut file = file(&[2, 3]);
         let limits = ManifestLimits { max_users: Some(1), ..ManifestLimits::default() };
         file.limits.manifests.insert("sales".into(), limits);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_dismissed_since_is_out_of_the_plan_unless_named_by_id() {
+    fn dismissed_user_is_out_of_the_plan_unless_named_by_id() {
         let mut file = file(&[2, 3, 4, 5]);
         file.targets[1].origin.selector = Selector::Id;
         let mut people = everybody(&file);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_manifests_do_not_select_any_more_is_left_alone_and_their_limits_count() {
+    fn card_that_is_no_longer_selected_is_left_alone_and_limits_count() {
         let file = file(&[2, 3, 4, 5]);
         let people = everybody(&file);
         let all = reviewed_targets(&file, &people, None);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blind_reset_needs_a_review_of_its_own() {
+    fn blind_reset_needs_a_review_of_its_own() {
         let mut blind = file(&[2, 3]);
         blind.targets[0].removal = PlannedRemoval::Unread;
         let unreadable = || Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_remembered_is_never_reset() {
+    fn card_that_is_only_remembered_is_never_reset() {
         let mut file = samples::plan();
         file.targets = Vec::new();
         let key = file.marks[0].key;

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_locale_names_a_language_by_its_first_part() {
+    fn locale_names_a_language_by_its_first_part() {
         for locale in ["ru_RU.UTF-8", "ru", "ru_UA", "ru-RU", "ru@latin"] {
             assert_eq!(Language::from_locale(locale), Language::Russian, "{locale}");
         }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_holds_for_what_is_made_within_it_and_no_longer() {
+    fn language_holds_for_what_is_made_within_it_and_no_longer() {
         assert_eq!(current_language(), Language::English);
         with_language(Language::Russian, || {
             assert_eq!(current_language(), Language::Russian);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn other_threads_speak_on_as_they_did() {
+    fn language_of_other_threads_is_unchanged() {
         with_language(Language::Russian, || {
             std::thread::scope(|scope| {
                 scope.spawn(|| assert_eq!(current_language(), Language::English)).join().unwrap()

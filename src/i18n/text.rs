@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_reads_as_the_language_that_is_spoken_where_it_is_read() {
+    fn text_reads_as_the_language_that_is_spoken_where_it_is_read() {
         let text = with_language(Language::Russian, || takes(3));
         assert_eq!(text, "3 requests, under a second");
         assert_eq!(
@@ -174,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn what_came_from_elsewhere_is_the_same_in_every_language() {
+    fn text_from_elsewhere_is_the_same_in_every_language() {
         with_language(Language::Russian, || {
             assert_eq!(Text::from("Access denied"), "Access denied")
         });
     }
 
     #[test]
-    fn what_was_kept_in_english_is_translated_when_it_is_read() {
+    fn text_that_was_stored_in_english_is_translated_when_read() {
         assert_eq!(Text::from_msgid("under a second"), "under a second");
         with_language(Language::Russian, || {
             assert_eq!(Text::from_msgid("under a second"), "меньше секунды");

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_close_to_what_it_was_meant_to_be() {
+    fn word_is_close_to_what_it_was_meant_to_be() {
         let known = ["departments", "emails", "except", "ids", "all"];
         for (typed, meant) in [
             ("departements", "departments"),

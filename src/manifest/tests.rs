@@ -45,7 +45,7 @@ fn codes(text: &str) -> Vec<DiagnosticCode> {
 }
 
 #[test]
-fn a_whole_manifest_is_read_value_by_value() {
+fn whole_manifest_is_read_value_by_value() {
     let Loaded { declaration, diagnostics } = load_text(WHOLE);
     assert_eq!(diagnostics, []);
     let declaration = declaration.unwrap();
@@ -77,7 +77,7 @@ fn a_whole_manifest_is_read_value_by_value() {
 }
 
 #[test]
-fn all_problems_of_a_file_are_found_in_one_go() {
+fn problems_of_a_file_are_found_in_one_go() {
     let broken = WHOLE
         .replace("owner: crm-team", "ownr: crm-team")
         .replace("ids: [7, 42]", "ids: [0, \"42\", x]")
@@ -97,7 +97,7 @@ fn all_problems_of_a_file_are_found_in_one_go() {
 }
 
 #[test]
-fn a_duplicate_key_shows_both_places() {
+fn duplicate_key_shows_both_places() {
     let found = load_text(&WHOLE.replace("owner: crm-team", "name: again")).diagnostics;
     assert_eq!(found[0].code, DiagnosticCode::DuplicateKey);
     let places: Vec<String> = found[0].labels.iter().map(|label| label.place.to_string()).collect();
@@ -105,7 +105,7 @@ fn a_duplicate_key_shows_both_places() {
 }
 
 #[test]
-fn nothing_is_never_everything() {
+fn empty_selection_is_never_everything() {
     assert_eq!(codes(""), [DiagnosticCode::Empty]);
     assert_eq!(codes("---\n# nothing\n---\n"), [DiagnosticCode::Empty]);
     assert_eq!(load(&[]).diagnostics[0].code, DiagnosticCode::Empty);
@@ -118,7 +118,7 @@ fn nothing_is_never_everything() {
 }
 
 #[test]
-fn a_secret_is_found_anywhere_and_shown_nowhere() {
+fn secret_is_found_anywhere_and_shown_nowhere() {
     let secret = "https://company.bitrix24.com/rest/1/abcdefgh12345678/";
     for text in [
         WHOLE.replace("Company.Bitrix24.com", secret),
@@ -159,7 +159,7 @@ fn aliases_that_multiply_are_refused_with_a_place() {
 }
 
 #[test]
-fn a_file_that_is_no_text_or_too_large_is_refused() {
+fn file_that_is_no_text_or_too_large_is_refused() {
     let latin =
         Source { name: "lead.yaml".into(), bytes: b"apiVersion: recard/v1\nkind: \xe4\n".to_vec() };
     let found = load(&[latin]).diagnostics;
@@ -172,7 +172,7 @@ fn a_file_that_is_no_text_or_too_large_is_refused() {
 }
 
 #[test]
-fn a_selector_in_two_documents_is_a_repetition_or_a_contradiction() {
+fn selector_in_two_documents_is_a_repetition_or_a_contradiction() {
     let second = WHOLE.replace("name: sales-back-to-standard", "name: other");
     assert!(
         codes(&format!("{WHOLE}---{second}"))
@@ -188,7 +188,7 @@ fn a_selector_in_two_documents_is_a_repetition_or_a_contradiction() {
 }
 
 #[test]
-fn the_digest_is_of_the_meaning_and_not_of_the_notation() {
+fn digest_is_of_the_meaning_and_not_of_the_notation() {
     let digest = |text: &str| load_text(text).declaration.unwrap().digest;
     let same = WHOLE
         .replace("ids: [7, 42]", "ids:\n          - 42 # Anna\n          - 7")
@@ -202,7 +202,7 @@ fn the_digest_is_of_the_meaning_and_not_of_the_notation() {
 }
 
 #[test]
-fn the_largest_selection_that_people_write_is_read_whole() {
+fn largest_selection_that_people_write_is_read_whole() {
     let ids: Vec<String> = (2..100_002).map(|id| id.to_string()).collect();
     let loaded = load_text(&WHOLE.replace("[7, 42]", &format!("[{}]", ids.join(", "))));
     let found: Vec<_> = loaded.diagnostics.iter().map(|found| found.code).collect();
@@ -212,7 +212,7 @@ fn the_largest_selection_that_people_write_is_read_whole() {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn manifest_of_any_text_is_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let sources = [Source { name: "x.yaml".into(), bytes }];
         let loaded = load(&sources);
         crate::diagnostic::render(&loaded.diagnostics, &sources, crate::diagnostic::RenderStyle::Plain);
@@ -220,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn no_change_to_a_manifest_makes_it_panic(at in 0..WHOLE.len(), with in any::<u8>(), cut in prop::bool::ANY) {
+    fn manifest_with_any_change_is_read_without_a_panic(at in 0..WHOLE.len(), with in any::<u8>(), cut in prop::bool::ANY) {
         let mut bytes = WHOLE.as_bytes().to_vec();
         if cut {
             bytes.truncate(at);

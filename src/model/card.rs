@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_form_of_a_target_can_be_read_back() {
+    fn text_form_of_a_target_can_be_read_back() {
         let person = UserId::new(42).unwrap();
         for lead in LeadCustomerType::ALL {
             for key in [CardKey::common(lead), CardKey::personal(person, lead)] {

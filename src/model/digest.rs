@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_what_sha256sum_prints_and_can_be_read_back() {
+    fn digest_is_what_sha256sum_prints_and_can_be_read_back() {
         let digest = Digest::hash(b"abc");
         assert_eq!(
             digest.hex(),

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_sorts_behind_the_one_before_it_even_within_a_second_and_when_the_clock_is_set_back() {
+    fn run_sorts_behind_the_one_before_it_even_within_a_second_and_when_the_clock_is_set_back() {
         let run = |text: &str| text.parse::<RunId>().unwrap();
         let last = run("20261101T090000Z-a3fb02");
         assert_eq!(run("20261101T090001Z-000000").behind(&last), run("20261101T090001Z-000000"));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_number_that_the_portal_reads_as_that_user_and_no_other() {
+    fn id_is_a_number_that_the_portal_reads_as_that_user_and_no_other() {
         assert_eq!(UserId::new(7).unwrap().get(), 7);
         assert_eq!(UserId::new(2_147_483_646).unwrap(), UserId::IMPOSSIBLE);
         for number in [0, 2_147_483_647, u64::MAX] {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_portal_is_its_host_whatever_the_case() {
+    fn portal_is_its_host_whatever_the_case() {
         assert_eq!(PortalId::new("Company.Bitrix24.COM").unwrap().as_str(), "company.bitrix24.com");
         assert_eq!(PortalId::new("127.0.0.1:8080").unwrap().folder_name(), "127.0.0.1_8080");
         for text in [
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_portal_has_one_normal_form_however_it_is_spelled() {
+    fn portal_has_one_normal_form_however_it_is_spelled() {
         for (spellings, normal) in [
             (
                 &[
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_id_is_a_time_and_six_digits() {
+    fn run_id_is_a_time_and_six_digits() {
         let run = RunId::new("20261101T090000Z", 0xff1a_2b3c).unwrap();
         assert_eq!(run.as_str(), "20261101T090000Z-1a2b3c");
         assert_eq!(run.as_str().parse::<RunId>().unwrap(), run);

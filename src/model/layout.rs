@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_kept_byte_for_byte_and_compared_by_meaning() {
+    fn text_is_kept_byte_for_byte_and_compared_by_meaning() {
         let sent = r#"[{"title":"a\/b","name":"main","type":"section","elements":[]}]"#;
         let layout = Layout::from_json(sent).unwrap();
         assert_eq!(layout.as_json(), sent);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_for_the_portal_differs_here() {
+    fn layouts_that_differ_for_the_portal_differ() {
         let texts = [
             "[]",
             "{}",
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outline_drops_nothing() {
+    fn outline_drops_nothing() {
         let text = r#"[{"name":"main","title":"Main","type":"section","colour":"red",
             "elements":[{"name":"TITLE","optionFlags":"1"},{"name":"ADDRESS","options":{"defaultCountry":"DE"}}]}]"#;
         let layout = Layout::from_json(text).unwrap();

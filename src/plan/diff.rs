@@ -136,7 +136,7 @@ mod tests {
         {"name":"TITLE","optionFlags":"1"},{"name":"PHONE","options":{"b":1,"a":2}}]}]"#;
 
     #[test]
-    fn a_reset_shows_everything_that_is_lost() {
+    fn reset_shows_everything_that_is_lost() {
         snapbox::assert_data_eq!(
             shown(Some(&layout(CARD)), None),
             snapbox::str![[r#"
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_shows_itself_and_its_surroundings() {
+    fn change_shows_itself_and_its_surroundings() {
         let changed = CARD
             .replace("About", "About the lead")
             .replace(r#""optionFlags":"1""#, r#""optionFlags":1"#);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_odd_reaches_a_terminal_and_nothing_is_left_out() {
+    fn diff_shows_every_value_without_control_characters() {
         let odd = layout(
             "[{\"name\":\"a\",\"title\":\"x\\u001b[31m\",\"data\":{},\"type\":\"included_area\"}]",
         );

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_reset_of_a_generation_a_card_is_not_yet_reset() {
+    fn card_before_the_first_reset_of_a_once_key_is_not_yet_reset() {
         assert_eq!(once(&[(simple(2), customized())], &[], &[]), [OnceState::NotYetReset]);
     }
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_was_arranged_anew_is_customized_again_and_kept() {
+    fn card_that_was_arranged_anew_is_customized_again_and_kept() {
         let made =
             planned(&[(simple(2), customized())], &Mode::Once(generation()), &[simple(2)], &[]);
         assert_eq!(made.targets[0].once, Some(OnceState::CustomizedAgain));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_card_of_somebody_who_was_dismissed_is_that_of_a_gone_user() {
+    fn card_of_somebody_who_was_dismissed_is_that_of_a_gone_user() {
         for marked in [vec![], vec![simple(3)]] {
             assert_eq!(once(&[(simple(2), customized())], &marked, &[2]), [OnceState::Dismissed]);
         }
@@ -236,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_cannot_be_read_is_out_of_reach_unless_it_had_its_turn() {
+    fn card_that_cannot_be_read_is_out_of_reach_unless_it_had_its_turn() {
         let unread = Observed::Unreadable(UnreadableReason::ReadsNotTrusted);
         let cards = [(simple(2), unread.clone()), (simple(3), unread)];
         assert_eq!(once(&cards, &[simple(3)], &[]), [OnceState::OutOfReach, OnceState::Done]);
     }
 
     #[test]
-    fn the_counts_of_a_generation_add_up_to_its_targets() {
+    fn counts_of_a_generation_add_up_to_its_targets() {
         let made = planned(&a_group(), &Mode::Once(generation()), &[simple(3)], &[4]);
         let counts = OnceState::count(&made.targets).remove(&generation()).unwrap();
         let expected = [OnceState::NewInGroup, OnceState::Dismissed, OnceState::OutOfReach];
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_of_mode_enforce_is_in_no_such_state() {
+    fn card_of_mode_enforce_is_in_no_such_state() {
         let made =
             planned(&[(simple(2), customized())], &Mode::Enforce, &[simple(2), simple(3)], &[]);
         assert_eq!(made.targets[0].once, None);

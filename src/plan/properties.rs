@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn every_target_has_one_decision_and_nothing_else_has((desired, snapshot, policy) in worlds()) {
+    fn plan_has_one_decision_for_every_target_and_no_other((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         let planned: Vec<_> = made.targets.iter().map(|target| target.key).collect();
         let wanted: Vec<_> = desired.targets.iter().map(|target| target.key).collect();
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn after_an_apply_nothing_is_left_to_do((desired, mut snapshot, mut policy) in worlds()) {
+    fn plan_after_an_apply_has_no_changes((desired, mut snapshot, mut policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         let reset: BTreeSet<_> = made.resets().map(|target| target.key).collect();
         for (key, observed) in &mut snapshot.cards {
@@ -146,13 +146,13 @@ proptest! {
     }
 
     #[test]
-    fn the_checker_finds_nothing_in_what_the_planner_makes((desired, snapshot, policy) in worlds()) {
+    fn checker_finds_nothing_in_what_the_planner_makes((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         prop_assert_eq!(verify_plan(&desired, &snapshot, &policy, &made), vec![]);
     }
 
     #[test]
-    fn the_checker_finds_a_decision_that_was_turned_round(
+    fn checker_finds_a_decision_that_was_turned_round(
         (desired, snapshot, policy) in worlds(),
         which in any::<prop::sample::Index>(),
     ) {
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn the_checker_finds_a_target_that_was_left_out_doubled_or_slipped_in(
+    fn checker_finds_a_target_that_was_left_out_doubled_or_slipped_in(
         (desired, snapshot, policy) in worlds(),
         which in any::<prop::sample::Index>(),
     ) {
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn a_protected_person_is_in_no_approved_plan((desired, snapshot, policy) in worlds()) {
+    fn protected_person_is_in_no_approved_plan((desired, snapshot, policy) in worlds()) {
         let made = plan(&desired, &snapshot, &policy);
         let affected: BTreeSet<_> = made.resets().filter_map(|target| target.key.user()).collect();
         if affected.intersection(&desired.guards.protected()).next().is_some() {
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn who_may_be_excepted_is_held((desired, snapshot, policy) in worlds()) {
+    fn target_that_may_be_excepted_is_held((desired, snapshot, policy) in worlds()) {
         for target in plan(&desired, &snapshot, &policy).targets {
             let is_held = matches!(target.decision, Decision::Hold(HoldReason::TreeGap(_)));
             prop_assert_eq!(is_held, desired.gaps.contains_key(&target.key));
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn whose_state_is_not_known_is_reset_only_blindly_and_only_if_allowed((desired, snapshot, policy) in worlds()) {
+    fn unknown_state_is_reset_only_blindly_and_only_if_allowed((desired, snapshot, policy) in worlds()) {
         for target in plan(&desired, &snapshot, &policy).resets() {
             match &target.decision {
                 Decision::Reset(Removal::Unread) => prop_assert_eq!(policy.blind, BlindReset::Allowed),

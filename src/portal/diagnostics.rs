@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_there_or_not_and_allowed_or_not() {
+    fn method_is_there_or_not_and_allowed_or_not() {
         let read = |text: &str| availability(&raw(text));
         assert_eq!(
             read(r#"{"isExisting":true,"isAvailable":true}"#),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_has_an_offset() {
+    fn time_has_an_offset() {
         assert_eq!(
             time(&raw(r#""2026-11-01T12:00:00+03:00""#)),
             "2026-11-01T09:00:00Z".parse().ok()

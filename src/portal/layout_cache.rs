@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_again_is_the_same_and_what_only_means_the_same_keeps_its_own_text() {
+    fn layout_cache_shares_equal_texts_and_keeps_other_texts_of_the_same_meaning() {
         let layouts = LayoutCache::default();
         let read =
             |text: &str| layouts.layout(&RawValue::from_string(text.to_owned()).unwrap()).unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded() {
+    fn memory_is_bounded() {
         let layouts = LayoutCache::default();
         for number in 0..=MAX_LAYOUTS {
             layouts.layout(&RawValue::from_string(number.to_string()).unwrap()).unwrap();

@@ -45,7 +45,7 @@ mod tests {
     use crate::model::{LeadCustomerType, UserId};
 
     #[test]
-    fn a_command_for_a_card_names_scope_user_and_lead_type() {
+    fn command_for_a_card_names_scope_user_and_lead_type() {
         let person = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat);
         assert_eq!(
             card_command(RESET, person).text(),

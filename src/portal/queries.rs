@@ -264,7 +264,7 @@ mod tests {
     use crate::model::{DepartmentId, UserId};
 
     #[test]
-    fn at_most_fifty_ids_stand_in_one_filter() {
+    fn filter_has_at_most_fifty_ids() {
         let ids = (1..=120).map(|id| UserId::new(id).unwrap()).collect();
         let listings = listings(&PeopleQuery::Ids(ids));
         assert_eq!(
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn of_departments_only_active_people_are_asked_for() {
+    fn department_query_asks_for_active_people_only() {
         let departments = vec![DepartmentId::new(41).unwrap(), DepartmentId::new(43).unwrap()];
         let text = listings(&PeopleQuery::Departments(departments))[0].command.text();
         assert!(

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_of_anybody_is_left() {
+    fn anonymized_layout_has_no_word_of_a_person() {
         let text = r#"[{"name":"user_secret","title":"Secret merger","type":"section","note":"secret","elements":[
             {"name":"UF_SECRET","optionFlags":"1","options":{"secretOption":"secret","defaultCountry":2}}]}]"#;
         let clean = sanitized(text);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_equal_stays_equal_and_what_differed_stays_different() {
+    fn anonymized_words_are_equal_where_they_were_equal() {
         assert_eq!(sanitized(r#"["A","A"]"#), sanitized(r#"["A","A"]"#));
         let pair: Vec<String> = serde_json::from_str(&sanitized(r#"["A","B"]"#)).unwrap();
         assert_ne!(pair[0], pair[1]);

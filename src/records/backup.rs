@@ -109,7 +109,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn every_byte_that_the_portal_sent_comes_back() {
+    fn backup_returns_every_byte_that_the_portal_sent() {
         for text in [
             "[]",
             "{}",
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_with_a_field_twice_is_refused() {
+    fn backup_with_a_field_twice_is_refused() {
         let json =
             encode_backup(&Backup { target: None, layout: Layout::from_json("[]").unwrap() })
                 .unwrap();

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_cut_anywhere_in_its_last_line_reads_as_without_it() {
+    fn file_cut_anywhere_in_its_last_line_reads_as_without_it() {
         let first = checked_line("{\"a\":1}");
         let file = format!("{first}{}", checked_line("{\"b\":2}"));
         for cut in first.len()..file.len() {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_lines_are_found_beside_damaged_ones() {
+    fn checked_lines_are_found_beside_damaged_ones() {
         let (one, other, last) =
             (checked_line("{\"a\":1}"), checked_line("{\"b\":2}"), checked_line("{\"c\":3}"));
         let file = format!("{one}{}{last}torn", other.replace("\"b\"", "\"x\""));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_passes() {
+    fn checked_line_with_a_flipped_bit_is_refused() {
         let file = checked_line("{\"a\":1}") + &checked_line("{\"b\":\"J*\"}");
         for index in 0..file.len() * 8 {
             let mut damaged = file.clone().into_bytes();
@@ -193,12 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_has_no_lines() {
+    fn empty_file_has_no_lines() {
         assert_eq!(read_lines(b"").unwrap(), CheckedLines::default());
     }
 
     #[test]
-    fn a_line_in_capitals_or_without_its_blank_is_damaged() {
+    fn line_in_capitals_or_without_its_blank_is_damaged() {
         let line = checked_line("{}");
         for text in
             [line.to_uppercase(), line.replace(' ', ""), line.replace(' ', "  "), "\n".to_owned()]

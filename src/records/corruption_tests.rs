@@ -198,7 +198,7 @@ pub(super) fn written() -> Vec<Sample> {
 }
 
 #[test]
-fn every_reader_of_this_module_stands_in_the_table() {
+fn decoder_table_holds_every_decoder() {
     let decoders: Vec<&str> = written().iter().map(|sample| sample.decoder).collect();
     let statements = include_str!("mod.rs").split(';');
     let exports = statements.filter(|statement| statement.trim_start().starts_with("pub use "));
@@ -211,7 +211,7 @@ fn every_reader_of_this_module_stands_in_the_table() {
 }
 
 #[test]
-fn what_was_written_is_read() {
+fn record_that_was_written_is_read() {
     for Sample { decoder, bytes, read, form } in written() {
         let parts = read(&bytes).unwrap();
         let wanted = match form {
@@ -223,7 +223,7 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn what_was_cut_at_any_byte_is_an_error_or_what_was_whole() {
+fn record_cut_at_any_byte_is_an_error_or_its_complete_part() {
     for Sample { decoder, bytes, read, form } in written() {
         let whole = read(&bytes).unwrap();
         for cut in 0..bytes.len() {
@@ -244,7 +244,7 @@ fn what_was_cut_at_any_byte_is_an_error_or_what_was_whole() {
 }
 
 #[test]
-fn any_flipped_bit_is_an_error_or_changes_nothing() {
+fn record_with_any_flipped_bit_is_an_error_or_unchanged() {
     for Sample { decoder, bytes, read, .. } in written() {
         let whole = read(&bytes).unwrap();
         let mut found = 0;
@@ -266,7 +266,7 @@ fn any_flipped_bit_is_an_error_or_changes_nothing() {
 }
 
 #[test]
-fn two_bytes_that_change_places_and_a_byte_too_many_are_found_as_well() {
+fn record_with_swapped_or_added_bytes_is_an_error_or_unchanged() {
     for Sample { decoder, bytes, read, .. } in written() {
         let whole = read(&bytes).unwrap();
         let same = |damaged: &[u8], what: String| {

@@ -29,7 +29,7 @@ fn earlier(decoder: &str) -> &'static [u8] {
 }
 
 #[test]
-fn every_record_of_the_version_before_gives_the_value_that_is_written_now() {
+fn record_of_the_version_before_gives_the_value_that_is_written_now() {
     let mut raised = 0;
     for Sample { decoder, bytes, read, .. } in written() {
         // The version before wrote no restore plans.

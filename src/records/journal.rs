@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_record_and_a_newer_one_are_told_apart() {
+    fn missing_record_and_a_newer_one_are_told_apart() {
         let closed = JournalRecord::Closed { interrupted: Interrupted::No };
         let missing = decode_record(3, &encode_record(4, &closed).unwrap()).unwrap_err();
         assert_eq!(missing.to_string(), "record 3 is missing; record 4 stands in its place");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_trust_as_version_1_wrote_it_is_read() {
+    fn head_without_trust_as_version_1_wrote_it_is_read() {
         let header = RunHeader { trust: None, ..crate::records::samples::header(&[]) };
         let record = JournalRecord::Opened(header);
         let text = encode_record(1, &record).unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_is_refused() {
+    fn unknown_field_is_refused() {
         let text = r#"{"format":"recard.journal/v1","number":1,"record":{"closed":{"end":"complete","more":1}}}"#;
         assert!(matches!(decode_record(1, text), Err(FormatError::Invalid(_))));
         assert!(decode_record(1, &text.replace(",\"more\":1", "")).is_ok());

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_can_be_read_back() {
+    fn bundle_can_be_read_back() {
         let bytes = encode_layout_export(&bundle()).unwrap();
         assert_eq!(decode_layout_export(&bytes).unwrap(), bundle());
         assert!(String::from_utf8(bytes).unwrap().contains("\"format\": \"recard.layouts/v2\""));

@@ -127,7 +127,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn a_ledger_has_a_line_for_each_entry_and_one_can_be_taken_out() {
+    fn ledger_has_a_line_for_each_entry_and_one_can_be_taken_out() {
         let ledger = samples::ledger();
         let text = String::from_utf8(encode_ledger(&samples::portal(), &ledger).unwrap()).unwrap();
         assert_eq!(decode_ledger(&samples::portal(), text.as_bytes()).unwrap(), ledger);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ledger_of_another_portal_is_refused() {
+    fn ledger_of_another_portal_is_refused() {
         let bytes = encode_ledger(&samples::portal(), &samples::ledger()).unwrap();
         let other = PortalId::new("other.bitrix24.com").unwrap();
         let problem = decode_ledger(&other, &bytes).unwrap_err();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn two_lists_of_entries_are_refused_and_neither_is_forgotten() {
+    fn ledger_with_two_lists_of_entries_is_refused() {
         let text =
             String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap())
                 .unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_entry_is_found() {
+    fn edited_entry_is_found() {
         let text =
             String::from_utf8(encode_ledger(&samples::portal(), &samples::ledger()).unwrap())
                 .unwrap();

@@ -67,7 +67,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn an_endless_or_negative_level_is_neither_written_nor_read() {
+    fn endless_or_negative_level_is_neither_written_nor_read() {
         for level in [f64::NAN, f64::INFINITY, -1.0] {
             assert!(
                 encode_limiter_state(&LimiterState { level, ..samples::limiter_state() }).is_err(),

@@ -101,14 +101,14 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn a_lock_file_of_the_first_version_is_read() {
+    fn lock_file_of_the_first_version_is_read() {
         let text = r#"{"actor":"anna","command":"apply","format":"recard.lock/v1","host":"build","process":4711,"seal":"sha256:4671c2454a245a437192d80732836367beffb032399f304560413ac2a7480a0d","since":"2026-11-01T09:00:00Z"}"#;
         let record = LockRecord { owner: samples::owner(), process: None, file: String::new() };
         assert_eq!(decode_lock(text.as_bytes()).unwrap(), record);
     }
 
     #[test]
-    fn a_lock_record_comes_back_whole() {
+    fn lock_record_comes_back_whole() {
         assert_eq!(decode_lock(&encode_lock(&samples::lock()).unwrap()).unwrap(), samples::lock());
     }
 }

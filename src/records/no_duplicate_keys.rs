@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_is_what_any_reader_reads() {
+    fn json_is_read_as_any_reader_reads_it() {
         let text = r#" {"b":[1,-2,0.5,1e3,18446744073709551615,null,true,"\u00e9\n"],"a":{"a":{}},"":[]} "#;
         assert_eq!(value(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         for text in ["", "{", "[1,]", "{} {}", "nul", "{\"a\"}"] {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_twice_is_refused_however_deep_and_however_written() {
+    fn field_that_stands_twice_is_refused_however_deep_and_however_written() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#]
         {
             let problem = value(text.as_bytes()).unwrap_err().to_string();

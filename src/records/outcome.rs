@@ -101,7 +101,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn the_word_in_a_file_is_the_word_of_the_outcome() {
+    fn word_in_a_file_is_the_word_of_the_outcome() {
         for outcome in samples::outcomes() {
             let value = serde_json::to_value(OutcomeV2::from(&outcome)).unwrap();
             assert_eq!(value["outcome"], outcome.as_str());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_an_outcome_does_not_have_is_refused() {
+    fn text_that_an_outcome_does_not_have_is_refused() {
         for text in [
             r#"{"outcome":"reset","reason":"x"}"#,
             r#"{"outcome":"gone"}"#,

@@ -271,14 +271,14 @@ fn events() -> impl Strategy<Value = AuditEvent> {
 
 proptest! {
     #[test]
-    fn a_journal_record_comes_back(record in records(), number in 1_u32..9) {
+    fn journal_record_comes_back(record in records(), number in 1_u32..9) {
         let json = encode_record(number, &record).unwrap();
         prop_assert!(!json.contains('\n'));
         prop_assert_eq!(decode_record(number, &json).unwrap(), record);
     }
 
     #[test]
-    fn a_backup_comes_back_byte_for_byte(text in any::<String>(), number in any::<f64>()) {
+    fn backup_comes_back_byte_for_byte(text in any::<String>(), number in any::<f64>()) {
         let json = format!(" [ {} , {{\"b\":{}, \"a\": 1.50}} ]", serde_json::json!(text), serde_json::json!(number));
         let layout = Layout::from_json(&json).unwrap();
         let kept = encode_backup(&Backup { target: None, layout }).unwrap();
@@ -287,7 +287,7 @@ proptest! {
     }
 
     #[test]
-    fn a_ledger_comes_back(
+    fn ledger_comes_back(
         entries in prop::collection::vec((generations(), keys(), prop::option::of(digests())), 0..6),
     ) {
         let mut ledger = Ledger::default();
@@ -298,13 +298,13 @@ proptest! {
     }
 
     #[test]
-    fn a_level_comes_back(at in moments(), level in amounts()) {
+    fn level_comes_back(at in moments(), level in amounts()) {
         let stored = LimiterState { at, level };
         prop_assert_eq!(decode_limiter_state(&encode_limiter_state(&stored).unwrap()).unwrap(), stored);
     }
 
     #[test]
-    fn a_selection_comes_back(
+    fn selection_comes_back(
         selections in prop::collection::btree_map(any::<String>(), selections(), 0..4),
     ) {
         let selections = Selections::new(selections);
@@ -312,20 +312,20 @@ proptest! {
     }
 
     #[test]
-    fn a_lock_owner_comes_back(process in any::<u32>(), texts in any::<[String; 4]>()) {
+    fn lock_owner_comes_back(process in any::<u32>(), texts in any::<[String; 4]>()) {
         let [host, actor, command, since] = texts;
         let owner = LockOwner { process, host, actor, command, since };
         prop_assert_eq!(decode_lock_owner(&encode_lock_owner(&owner).unwrap()).unwrap(), owner);
     }
 
     #[test]
-    fn a_used_plan_comes_back(plan in digests(), at in moments()) {
+    fn used_plan_comes_back(plan in digests(), at in moments()) {
         let used = ConsumedPlan { plan, at };
         prop_assert_eq!(decode_consumed_plan(&encode_consumed_plan(used).unwrap()).unwrap(), used);
     }
 
     #[test]
-    fn an_audit_line_comes_back(
+    fn audit_line_comes_back(
         at in moments(), actor in any::<String>(), host in any::<String>(), process in any::<u32>(),
         event in events(), previous in digests(),
     ) {
@@ -336,7 +336,7 @@ proptest! {
     }
 
     #[test]
-    fn a_run_report_comes_back(
+    fn run_report_comes_back(
         run in runs(), header in headers(), interrupted in ends(),
         targets in prop::collection::vec((keys(), outcomes()), 0..5),
     ) {
@@ -349,7 +349,7 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_file_comes_back(content in plans()) {
+    fn plan_file_comes_back(content in plans()) {
         let file = PlanFile::new(content).unwrap();
         let bytes = file.encode().unwrap();
         prop_assert_eq!(PlanFile::parse(&bytes).unwrap(), file.clone());
@@ -360,7 +360,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_read_makes_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn decoder_of_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = PlanFile::parse(&bytes);
         let _ = RestorePlanFile::parse(&bytes);
         let _ = decode_backup(&bytes);

@@ -150,7 +150,7 @@ mod tests {
     const FORMAT: RecordFormat = RecordFormat { name: "test", version: 2 };
 
     #[test]
-    fn a_document_may_be_laid_out_anew_but_not_altered() {
+    fn document_may_be_laid_out_anew_but_not_altered() {
         let sealed = seal(FORMAT, &serde_json::json!({"b": [1, 2], "a": "x"})).unwrap();
         let value: Value = serde_json::from_slice(&sealed).unwrap();
         let pretty = serde_json::to_string_pretty(&value).unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_holds_no_known_secret_and_fits_its_seal() {
+    fn document_holds_no_known_secret_and_fits_its_seal() {
         crate::diagnostic::register_secret("d0cument-s3cret-0001");
         let content =
             serde_json::json!({"a": "x%64%30cument-s3cret-0001\"", "z": ["D0CUMENT-S3CRET-0001"]});
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_of_no_format() {
+    fn sealed_document_that_is_no_object_is_of_no_format() {
         for text in ["[]", "null", "7", "\"recard.test/v1\"", "{}"] {
             assert!(
                 matches!(

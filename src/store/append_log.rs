@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_torn_line_is_cut_off_before_the_next_is_written() {
+    fn torn_line_is_cut_off_before_the_next_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         AppendLog::open(&path, 0).unwrap().append("one\ntw").unwrap();
@@ -109,7 +109,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn nothing_is_appended_after_a_write_that_failed() {
+    fn append_log_refuses_appends_after_a_write_that_failed() {
         let path = PathBuf::from("/dev/full");
         let file = File::options().append(true).open(&path).unwrap();
         let mut lines = AppendLog { path, file, write_state: WriteState::Ok, unsynced: 1 };

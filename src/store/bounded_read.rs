@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_up_to_its_limit_and_not_a_byte_more() {
+    fn file_is_read_up_to_its_limit_and_not_a_byte_more() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         crate::store::write_whole(&path, b"12345678").unwrap();
@@ -139,7 +139,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_device_that_never_ends_is_left_at_the_limit() {
+    fn device_that_never_ends_is_left_at_the_limit() {
         let problem = read_whole(Path::new("/dev/zero"), 8 << 20).unwrap_err();
         assert_eq!(
             problem.to_string(),
@@ -150,7 +150,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_is_read_if_somebody_writes_and_given_up_if_nobody_does() {
+    fn pipe_is_read_if_somebody_writes_and_given_up_if_nobody_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());

@@ -102,7 +102,7 @@ mod tests {
     use crate::records::samples;
 
     #[test]
-    fn a_new_store_keeps_itself_out_of_the_repository_around_it() {
+    fn new_store_keeps_itself_out_of_the_repository_around_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("deep").join("store");
         StorePaths::new(&root, &samples::portal()).make().unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ignore_file_of_somebody_else_stays_as_it_is() {
+    fn ignore_file_of_somebody_else_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let ignore = folder.path().join(".gitignore");
         super::super::write_whole(&ignore, b"mine\n").unwrap();

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_lives_for_those_who_see_it_and_is_unknown_to_all_others() {
+    fn process_lives_for_those_who_see_it_and_is_unknown_to_all_others() {
         let here = this_process();
         assert!(
             [&here.boot, &here.namespace, &here.started].into_iter().all(|text| !text.is_empty()),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_waits_for_its_parent_has_ended() {
+    fn process_that_waits_for_its_parent_has_ended() {
         let here = this_process();
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
         let started = status(child.id()).unwrap().1;

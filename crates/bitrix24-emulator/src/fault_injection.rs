@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_strikes_where_it_says() {
+    fn rule_strikes_where_it_says() {
         let calls = ["profile", "batch", "batch", "batch"];
         let script = serde_json::json!([{"method": "batch", "nth": 2, "do": "cut-after"}]);
         assert_eq!(injected(script, &calls), [false, false, true, false]);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_can_be_about_batches_that_hold_a_command() {
+    fn rule_can_be_about_batches_that_hold_a_command() {
         let injected = |rule: serde_json::Value, method: &str, commands: &[&str]| {
             let commands: Vec<String> =
                 commands.iter().map(|command| (*command).to_owned()).collect();
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn every_effect_says_its_own_name() {
+    fn fault_effect_is_named_as_in_its_script() {
         for word in [
             "rate-limit",
             "operating-time",
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_with_a_mistake_says_which() {
+    fn script_with_a_mistake_says_which() {
         let problem = |script| FaultScript::read(&script).unwrap_err().to_string();
         for (rule, text) in [
             (serde_json::json!({"do": "explode"}), "unknown variant `explode`"),

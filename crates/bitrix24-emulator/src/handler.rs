@@ -229,7 +229,7 @@ mod tests {
     use crate::server_state::ServerState;
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_request_is_cut_and_what_was_done_until_then_stays_done() {
+    async fn long_request_is_cut_and_what_was_done_until_then_stays_done() {
         let state = Seed::Company.state().unwrap();
         let portal = EmulatedPortal::new(ServerState::new(
             state,

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_fills_up_and_leaks() {
+    fn counter_fills_up_and_leaks() {
         let (mut levels, limits) = (LimitLevels::default(), Limits::standard());
         let mut passed = |second| levels.admit(&limits, "a", Duration::from_secs(second));
         assert!((0..50).all(|_| passed(0)));

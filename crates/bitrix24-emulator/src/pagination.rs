@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_anywhere_or_at_whole_pages_only() {
+    fn page_begins_anywhere_or_at_whole_pages_only() {
         let start = |number: i64| Some(PhpValue::Int(number));
         for (number, any, whole) in [
             (0, (0, 50, 74, Some(50)), (0, 50, 74, Some(50))),

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_an_attack_is_broken_up_and_ordinary_text_passes() {
+    fn xss_filter_breaks_up_attacks_and_passes_ordinary_text() {
         for (sent, kept) in [
             ("Sales: select from list", "Sales: sel ect fr om list"),
             ("<script>", "<sc ript>"),

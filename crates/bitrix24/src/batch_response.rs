@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_null_result_is_there_and_a_missing_key_is_not() {
+    fn null_result_is_there_and_a_missing_key_is_not() {
         let found = keys(
             r#"{"result":{"c0":null,"c2":false},"result_error":[],"result_total":[],"result_next":[]}"#,
         );
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_keeps_every_byte() {
+    fn result_keeps_every_byte() {
         let layout = r#"[{"title":"a\/b \u003Cи\u0026","elements":[] , "optionFlags":"1"}]"#;
         assert_eq!(
             keys(&format!(r#"{{"result":{{"c0":{layout}}}}}"#)),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_is_null_is_an_empty_one() {
+    fn map_that_is_null_is_an_empty_one() {
         assert_eq!(keys(r#"{"result":null}"#), []);
         assert_eq!(
             keys(r#"{"result":null,"result_error":null,"result_total":null,"result_time":null}"#),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_without_maps_says_nothing() {
+    fn batch_without_maps_says_nothing() {
         for result in [
             "true",
             "null",

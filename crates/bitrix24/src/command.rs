@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_cannot_become_another_parameter() {
+    fn value_cannot_become_another_parameter() {
         let command = BatchCommand::new("user.get")
             .with("FILTER[EMAIL]", "a&userId=1@b.example")
             .with("start", "0");

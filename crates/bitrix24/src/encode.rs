@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_has_a_meaning_in_a_command_passes_through() {
+    fn encoded_value_has_no_character_with_a_meaning_in_a_command() {
         assert_eq!(encoded("a+b@c.example"), "a%2Bb%40c.example");
         assert_eq!(
             encoded("&userId=1#x%$result[u] /"),

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_from_text_too() {
+    fn number_is_read_from_text_too() {
         for text in ["125", "\"125\"", "125.0", "1.25e2"] {
             assert_eq!(number(Some(&raw(text))), Some(125), "{text}");
         }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_may_come_as_a_list_and_an_empty_one_as_anything_empty() {
+    fn map_may_come_as_a_list_and_an_empty_one_as_anything_empty() {
         for text in ["[]", "{}", "null"] {
             assert!(map(Some(&raw(text))).unwrap().is_empty(), "{text}");
         }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_more_values_than_any_right_one_is_told_by_a_count() {
+    fn answer_with_more_values_than_any_right_one_is_told_by_a_count() {
         let list = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
         assert!(!is_overfull(&list(MAX_VALUES)));
         assert!(is_overfull(&list(MAX_VALUES + 1)));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_has_a_most_number_of_entries() {
+    fn map_has_a_most_number_of_entries() {
         let entries = |count: usize| {
             (0..count).map(|number| format!("\"{number}\":1")).collect::<Vec<_>>().join(",")
         };
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_may_be_a_number() {
+    fn code_may_be_a_number() {
         assert_eq!(text(Some(&raw("100"))).as_deref(), Some("100"));
         assert_eq!(text(Some(&raw("\"\""))).as_deref(), Some(""));
         assert_eq!(text(Some(&raw("{}"))), None);

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_can_be_read_back_from_its_text() {
+    fn rate_can_be_read_back_from_its_text() {
         for text in ["standard", "enterprise", "unlimited", "100,3", "10,0.5"] {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_would_never_let_a_request_through_is_refused() {
+    fn rate_that_would_never_let_a_request_through_is_refused() {
         for text in [
             "", "fast", "50", "50,0", "50,-1", "2,2", "2,1.5", "inf,2", "NaN,2", "50,NaN",
             "50,2,1", "5e1,2", "+50,2", "050,2",

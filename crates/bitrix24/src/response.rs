@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_presence_of_an_error_counts_and_not_its_truth() {
+    fn presence_of_an_error_counts_and_not_its_truth() {
         for code in ["\"\"", "null", "0", "100", "\"100\"", "[]"] {
             let body =
                 format!(r#"{{"error":{code},"error_description":"Access denied.","result":true}}"#);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_decides_whatever_the_status() {
+    fn code_decides_whatever_the_status() {
         for status in [200, 401, 403, 503] {
             let error = |code: &str| {
                 trouble(status, &format!(r#"{{"error":"{code}","error_description":""}}"#))
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn without_json_the_status_decides_and_success_says_nothing() {
+    fn response_without_json_is_classified_by_its_status() {
         let page = "<html><body>s3cr3t</body></html>";
         assert!(matches!(trouble(200, page), ResponseError::Broken(FailureClass::NotAPortal, _)));
         assert!(matches!(trouble(200, ""), ResponseError::Broken(FailureClass::Transient, _)));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_answer_is_no_answer() {
+    fn cut_answer_is_no_answer() {
         let whole = r#"{"result":{"result":{"c0":true}},"time":{"start":1}}"#;
         for length in 0..whole.len() {
             assert!(
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_second_is_told_from_a_fraction() {
+    fn whole_second_is_told_from_a_fraction() {
         let start = |text: &str| {
             let body = format!(r#"{{"result":1,"time":{{"start":{text}}}}}"#);
             decode(200, JSON, body.as_bytes()).unwrap().times.start

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_webhook_is_shown_without_its_secret() {
+    fn webhook_is_shown_without_its_secret() {
         let webhook =
             WebhookUrl::parse("https://Company.Bitrix24.com/rest/1/s3cr3tvalue/").unwrap();
         assert_eq!(webhook.to_string(), "https://company.bitrix24.com/rest/1/***/");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_behind_the_secret_is_cut() {
+    fn method_behind_the_secret_is_cut() {
         for text in [
             "https://a.example/rest/anna/key",
             "https://a.example/rest/anna/key/",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webhook_is_refused_without_repeating_it() {
+    fn webhook_that_is_invalid_is_refused_without_repeating_it() {
         for text in [
             "",
             "s3cr3t",

@@ -67,7 +67,7 @@ fn twenty_five_people_pass_and_one_more_does_not() {
 }
 
 #[test]
-fn an_acknowledgement_covers_its_number_and_not_one_more() {
+fn acknowledgement_covers_its_number_and_not_one_more() {
     let limits = limits(acknowledging(37));
     assert!(report(impact(37, 100), &limits).holds());
     let refused = report(impact(38, 100), &limits);
@@ -76,7 +76,7 @@ fn an_acknowledgement_covers_its_number_and_not_one_more() {
 }
 
 #[test]
-fn the_share_counts_only_for_more_than_ten_people() {
+fn share_counts_only_for_more_than_ten_people() {
     let limits = GuardLimits::default();
     assert!(report(impact(10, 20), &limits).holds());
     assert_eq!(words(&report(impact(11, 20), &limits)), ["too-large-share"]);
@@ -85,7 +85,7 @@ fn the_share_counts_only_for_more_than_ten_people() {
 }
 
 #[test]
-fn a_share_of_employees_that_nobody_counted_is_too_large() {
+fn share_of_employees_that_nobody_counted_is_too_large() {
     let uncounted =
         |people| report(Impact { employees: None, ..impact(people, 0) }, &GuardLimits::default());
     assert!(uncounted(10).holds() && !uncounted(10).lacks_employees());
@@ -120,7 +120,7 @@ fn user_1_the_caller_and_common_cards_need_their_names() {
 }
 
 #[test]
-fn nothing_lifts_a_protection() {
+fn protection_is_lifted_by_no_acknowledgement() {
     let limits = limits(ManifestLimits {
         protected: [user(2)].into(),
         acknowledged_people: [user(2)].into(),
@@ -133,7 +133,7 @@ fn nothing_lifts_a_protection() {
 }
 
 #[test]
-fn a_protection_of_one_manifest_holds_for_the_targets_of_all() {
+fn protection_of_one_manifest_holds_for_the_targets_of_all() {
     let protecting = ManifestLimits { protected: [user(3)].into(), ..ManifestLimits::default() };
     let limits = limits_of(&[("sales", ManifestLimits::default()), ("support", protecting)]);
     let refused = report(measure_of(&[("sales", 2..5), ("support", 50..51)], 1000), &limits);
@@ -144,7 +144,7 @@ fn a_protection_of_one_manifest_holds_for_the_targets_of_all() {
 }
 
 #[test]
-fn a_selection_may_shrink_by_a_fifth() {
+fn selection_may_shrink_by_a_fifth() {
     let shrunk = |now: u64, before: u32, acknowledged: Option<u32>| {
         let stated =
             ManifestLimits { acknowledged_selection: acknowledged, ..ManifestLimits::default() };
@@ -160,7 +160,7 @@ fn a_selection_may_shrink_by_a_fifth() {
 }
 
 #[test]
-fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
+fn acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
     let affected = || measure_of(&[("sales", 2..32), ("support", 100..104)], 10_000);
     // The other manifest acknowledges more than enough for both.
     let limits =
@@ -182,7 +182,7 @@ fn an_acknowledgement_holds_for_the_targets_of_its_own_manifest_alone() {
 }
 
 #[test]
-fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_acknowledge() {
+fn run_is_measured_against_the_smallest_limit_unless_all_that_contribute_acknowledge() {
     let wide = |limit| ManifestLimits { max_users: Some(limit), ..ManifestLimits::default() };
     let affected = || measure_of(&[("sales", 2..22), ("support", 100..120)], 10_000);
     let refused = report(affected(), &GuardLimits::default());
@@ -211,7 +211,7 @@ fn the_run_is_measured_against_the_smallest_limit_unless_all_that_contribute_ack
 }
 
 #[test]
-fn a_share_of_all_manifests_is_measured_as_well() {
+fn share_of_all_manifests_is_measured_as_well() {
     let refused =
         report(measure_of(&[("sales", 2..8), ("support", 100..106)], 100), &GuardLimits::default());
     assert_eq!(
@@ -223,7 +223,7 @@ fn a_share_of_all_manifests_is_measured_as_well() {
 }
 
 #[test]
-fn a_common_card_and_a_special_person_of_two_manifests_need_both() {
+fn common_card_and_a_special_person_of_two_manifests_need_both() {
     let mut affected = measure_of(&[("sales", 1..2), ("support", 1..2)], 1000);
     for own in affected.manifests.values_mut() {
         own.common.insert(LeadCustomerType::Simple);
@@ -244,7 +244,7 @@ fn a_common_card_and_a_special_person_of_two_manifests_need_both() {
 }
 
 #[test]
-fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
+fn limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
     let flag = GuardLimits { max_users: Some(5), ..limits(acknowledging(100)) };
     let refused = report(impact(6, 10_000), &flag);
     assert_eq!(
@@ -260,7 +260,7 @@ fn a_limit_of_the_command_line_is_named_and_not_lifted_by_a_manifest() {
 }
 
 #[test]
-fn the_advice_is_the_complete_block_of_the_manifest() {
+fn advice_is_the_complete_block_of_the_manifest() {
     let stated = ManifestLimits {
         max_users: Some(20),
         max_percent_of_users: Some(5),

@@ -61,7 +61,7 @@ mod tests {
     use crate::model::{LeadCustomerType, UserId};
 
     #[test]
-    fn a_stored_layout_leaves_byte_for_byte_as_it_came() {
+    fn stored_layout_leaves_byte_for_byte_as_it_came() {
         let layout =
             Layout::from_json(r#"[{"title":"a\/b \u003C","name":"m", "elements":[]}]"#).unwrap();
         let key = CardKey::personal(UserId::new(7).unwrap(), LeadCustomerType::Repeat);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn only_null_is_no_layout() {
+    fn layout_is_absent_only_for_null() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
         assert_eq!(layout(&raw("null")).unwrap(), None);
         for text in ["[]", "false", "\"\"", "{}", r#"{"1":{"name":"m"}}"#] {

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_without_department_and_address_is_a_person_all_the_same() {
+    fn person_without_department_and_address_is_a_person_all_the_same() {
         let people = people(&raw(
             r#"[{"ID":"7","NAME":"Ivan","LAST_NAME":"Petrov","ACTIVE":true,"EMAIL":"ivan@portal.example","UF_DEPARTMENT":[41,"42"],"TIMESTAMP_X":{}},
                 {"ID":10,"ACTIVE":false}]"#,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_a_hole_is_no_list() {
+    fn list_with_a_hole_is_no_list() {
         assert!(people(&raw(r#"[{"ID":"7"},[]]"#)).is_none());
         assert!(people(&raw(r#"[{"ID":"0"}]"#)).is_none());
         assert!(people(&raw("null")).is_none());
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_not_selected_shows_that_select_was_ignored() {
+    fn field_that_was_not_selected_shows_that_select_was_ignored() {
         let selected = ["ID", "NAME", "UF_DEPARTMENT"];
         let found = |text| select(&raw(text), &selected);
         assert_eq!(found(r#"[{"ID":"7","NAME":"Ivan"},{"ID":"8"}]"#), Select::Obeyed);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_department_has_no_parent() {
+    fn root_department_has_no_parent() {
         let list = departments(&raw(
             r#"[{"ID":"1","NAME":"Company","SORT":500},{"ID":"41","NAME":"Sales","PARENT":"1"}]"#,
         ))
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_department_that_cannot_be_read_is_no_root_and_no_missing_one() {
+    fn department_that_cannot_be_read_is_no_root_and_no_missing_one() {
         for odd in ["\"x\"", "-1", "{}", "[1]", "2147483647", "1.5"] {
             assert_eq!(
                 departments(&raw(&format!(r#"[{{"ID":"41","NAME":"Sales","PARENT":{odd}}}]"#))),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_gives_away_whether_the_release_is_new() {
+    fn profile_gives_away_whether_the_release_is_new() {
         let old = profile(&raw(
             r#"{"ID":"1","ADMIN":true,"NAME":"Anna","TIME_ZONE":"","TIME_ZONE_OFFSET":0}"#,
         ))

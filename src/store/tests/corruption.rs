@@ -30,7 +30,7 @@ fn edges(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
+fn journal_cut_anywhere_reads_as_without_its_torn_line() {
     let world = World::new();
     let (path, records) = closed_run(&world);
     let bytes = fs::read(&path).unwrap();
@@ -52,7 +52,7 @@ fn a_journal_cut_anywhere_reads_as_without_its_torn_line() {
 }
 
 #[test]
-fn a_run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
+fn run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
     let world = World::new();
     let (path, records) = closed_run(&world);
     let bytes = fs::read(&path).unwrap();
@@ -74,7 +74,7 @@ fn a_run_that_was_cut_anywhere_can_be_taken_up_and_closed() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_journal_is_always_found() {
+fn flipped_bit_in_a_journal_is_always_found() {
     let world = World::new();
     let (path, _) = closed_run(&world);
     samples::flip_every_bit(&fs::read(&path).unwrap(), |damaged| {
@@ -85,7 +85,7 @@ fn a_flipped_bit_in_a_journal_is_always_found() {
 }
 
 #[test]
-fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
+fn line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
     let world = World::new();
     let (path, _) = closed_run(&world);
     let text = fs::read_to_string(&path).unwrap();
@@ -111,7 +111,7 @@ fn a_line_that_is_missing_or_stands_elsewhere_is_found_and_named() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
+fn flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
@@ -133,7 +133,7 @@ fn a_flipped_bit_in_a_backup_gives_an_error_or_the_same_layout() {
 }
 
 #[test]
-fn a_backup_under_the_name_of_another_is_found() {
+fn backup_under_the_name_of_another_is_found() {
     let world = World::new();
     closed_run(&world);
     let (mine, yours) = (samples::layout("mine"), samples::layout("yours"));
@@ -149,7 +149,7 @@ fn a_backup_under_the_name_of_another_is_found() {
 }
 
 #[test]
-fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
+fn backup_that_makes_no_sense_keeps_no_other_from_being_read() {
     let world = World::new();
     closed_run(&world);
     let layout = samples::layout("mine");
@@ -175,7 +175,7 @@ fn a_backup_that_makes_no_sense_keeps_no_other_from_being_read() {
 }
 
 #[test]
-fn a_journal_without_end_is_not_read() {
+fn journal_without_end_is_not_read() {
     let world = World::new();
     closed_run(&world);
     let path = world.store.paths.journal(&samples::run());
@@ -214,7 +214,7 @@ fn empty_files_are_damaged_and_not_empty_lists() {
 }
 
 #[test]
-fn a_file_of_a_newer_recard_is_called_newer() {
+fn file_of_a_newer_recard_is_called_newer() {
     let world = World::new();
     drop(world.locked());
     put(&world.store.paths.ledger(), br#"{"format":"recard.ledger/v9","more":[]}"#);
@@ -226,7 +226,7 @@ fn a_file_of_a_newer_recard_is_called_newer() {
 }
 
 #[test]
-fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
+fn list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
     let world = World::new();
     let (one, two) = (Digest::hash(b"one"), Digest::hash(b"two"));
     let path = world.store.paths.used_plans();
@@ -259,7 +259,7 @@ fn a_list_of_used_plans_cut_anywhere_forgets_no_plan_that_was_used() {
 }
 
 #[test]
-fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
+fn trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
     let world = World::new();
     closed_run(&world);
     world.locked().consume_plan(Digest::hash(b"plan")).unwrap();
@@ -293,7 +293,7 @@ fn a_trail_with_an_edited_a_missing_or_a_moved_line_does_not_hold() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
+fn flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
     let world = World::new();
     closed_run(&world);
     let path = world.store.paths.audit();
@@ -312,7 +312,7 @@ fn a_flipped_bit_in_a_trail_is_always_found_and_a_torn_line_is_cut_off() {
 }
 
 #[test]
-fn a_trail_of_another_portal_does_not_hold() {
+fn trail_of_another_portal_does_not_hold() {
     let world = World::new();
     closed_run(&world);
     let other = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();

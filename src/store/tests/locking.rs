@@ -17,7 +17,7 @@ fn other() -> LockOwner {
 }
 
 #[test]
-fn only_one_holds_the_lock_and_the_other_is_told_who() {
+fn lock_has_one_holder_and_names_it_to_the_other() {
     let world = World::new();
     let (locked, note) = world.lock_as(samples::owner()).unwrap();
     assert_eq!((note, locked.owner()), (None, &samples::owner()));
@@ -32,7 +32,7 @@ fn only_one_holds_the_lock_and_the_other_is_told_who() {
 }
 
 #[test]
-fn two_portals_in_one_store_do_not_wait_for_each_other() {
+fn locks_of_two_portals_in_one_store_are_independent() {
     let world = World::new();
     let second = Store::open(&world.root(), &PortalId::new("other.bitrix24.com").unwrap()).unwrap();
     let _first = world.locked();
@@ -40,7 +40,7 @@ fn two_portals_in_one_store_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
+fn dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
     let world = World::new();
     drop(world.locked());
     let dead = LockOwner { process: NOBODY, ..samples::owner() };
@@ -60,7 +60,7 @@ fn a_dead_owner_on_this_host_is_taken_over_with_a_note_that_stays() {
 }
 
 #[test]
-fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
+fn owner_on_another_host_is_not_declared_dead_without_a_person() {
     let world = World::new();
     drop(world.locked());
     let far = LockOwner { host: "elsewhere".to_owned(), ..samples::owner() };
@@ -75,7 +75,7 @@ fn an_owner_on_another_host_is_not_declared_dead_without_a_person() {
 }
 
 #[test]
-fn a_lock_file_that_was_removed_or_replaced_is_still_held() {
+fn lock_file_that_was_removed_or_replaced_is_still_held() {
     let world = World::new();
     let path = world.store.paths.lock();
     let locked = world.locked();
@@ -122,7 +122,7 @@ fn left(world: &World, process: ProcessIdentity, copy: bool) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_owner_is_called_dead_only_if_that_is_proved() {
+fn owner_is_called_dead_only_if_that_is_proved() {
     let world = World::new();
     drop(world.locked());
     let here = this_process();
@@ -167,7 +167,7 @@ fn an_owner_is_called_dead_only_if_that_is_proved() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use() {
+fn lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use() {
     let world = World::new();
     drop(world.locked());
     for (process, is_dead) in [(NOBODY, true), (std::process::id(), false)] {
@@ -178,7 +178,7 @@ fn a_lock_file_of_an_earlier_version_is_taken_over_unless_its_number_is_in_use()
 }
 
 #[test]
-fn a_lock_names_the_process_that_holds_it() {
+fn lock_names_the_process_that_holds_it() {
     let world = World::new();
     let _locked = world.locked();
     let inside = decode_lock(&fs::read(world.store.paths.lock()).unwrap()).unwrap();
@@ -186,7 +186,7 @@ fn a_lock_names_the_process_that_holds_it() {
 }
 
 #[test]
-fn a_lock_that_is_held_cannot_be_unlocked() {
+fn lock_that_is_held_cannot_be_unlocked() {
     let world = World::new();
     world.store.unlock(&samples::owner()).unwrap();
     let _locked = world.locked();
@@ -195,7 +195,7 @@ fn a_lock_that_is_held_cannot_be_unlocked() {
 }
 
 #[test]
-fn an_owner_who_was_cut_while_writing_the_name_is_taken_over() {
+fn owner_who_was_cut_while_writing_the_name_is_taken_over() {
     let world = World::new();
     drop(world.locked());
     let name = encode_lock_owner(&samples::owner()).unwrap();
@@ -207,7 +207,7 @@ fn an_owner_who_was_cut_while_writing_the_name_is_taken_over() {
 }
 
 #[test]
-fn a_lock_that_another_program_holds_counts_whatever_stands_inside() {
+fn lock_that_another_program_holds_counts_whatever_stands_inside() {
     let world = World::new();
     drop(world.locked());
     let stranger = file::open_private(&world.store.paths.lock()).unwrap();
@@ -221,7 +221,7 @@ fn a_lock_that_another_program_holds_counts_whatever_stands_inside() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_gets_the_lock_as_soon_as_it_is_free() {
+async fn waiter_gets_the_lock_as_soon_as_it_is_free() {
     let world = World::new();
     let locked = world.locked();
     let waiting = world.store.lock_waiting(other(), clock(), Duration::from_secs(60));
@@ -236,7 +236,7 @@ async fn who_waits_gets_the_lock_as_soon_as_it_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_too_long_is_told_who_holds_it() {
+async fn waiter_that_waits_too_long_is_told_who_holds_the_lock() {
     let world = World::new();
     let _locked = world.locked();
     let begun = tokio::time::Instant::now();

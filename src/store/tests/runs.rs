@@ -23,7 +23,7 @@ fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
 }
 
 #[test]
-fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal() {
+fn run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal() {
     let world = World::new();
     let (header, layout) =
         (samples::header(&[samples::common(), samples::personal(7)]), samples::layout("mine"));
@@ -71,7 +71,7 @@ fn a_run_is_unfinished_until_it_is_closed_and_its_totals_come_from_its_journal()
 }
 
 #[test]
-fn a_run_cannot_begin_twice() {
+fn run_cannot_begin_twice() {
     let world = World::new();
     let mut locked = world.locked();
     drop(locked.start_run(samples::run(), samples::header(&[])).unwrap());
@@ -132,7 +132,7 @@ fn people_with_the_same_layout_share_a_backup_and_other_bytes_get_their_own() {
 }
 
 #[test]
-fn a_damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() {
+fn damaged_backup_is_healed_by_whoever_takes_up_the_run_and_sees_the_layout() {
     let world = World::new();
     let layout = samples::layout("mine");
     put_backup(&world, &layout);
@@ -179,7 +179,7 @@ fn marks_selection_and_level_are_kept() {
 }
 
 #[test]
-fn a_plan_is_used_once() {
+fn plan_is_used_once() {
     let world = World::new();
     let (plan, other) = (Digest::hash(b"plan"), Digest::hash(b"other"));
     let mut locked = world.locked();
@@ -195,7 +195,7 @@ fn a_plan_is_used_once() {
 }
 
 #[test]
-fn a_store_that_takes_no_backups_is_found_before_the_first_reset() {
+fn store_that_takes_no_backups_is_found_before_the_first_reset() {
     let world = World::new();
     world.store.probe().unwrap();
     assert!(files(world.store.paths.portal()).is_empty());
@@ -208,7 +208,7 @@ fn a_store_that_takes_no_backups_is_found_before_the_first_reset() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_read_only_store_is_found_before_the_first_reset() {
+fn read_only_store_is_found_before_the_first_reset() {
     use std::os::unix::fs::PermissionsExt as _;
     // Even the superuser cannot create a folder there.
     let store = Store::open(Path::new("/proc/self/store"), &samples::portal()).unwrap();
@@ -226,7 +226,7 @@ fn a_read_only_store_is_found_before_the_first_reset() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_can_look_into_a_store() {
+fn store_is_readable_by_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();
     put_backup(&world, &samples::layout("mine"));

@@ -109,7 +109,7 @@ fn salvage_of_any_flipped_bit_gives_whole_records_alone_and_tells_the_damage() {
 }
 
 #[test]
-fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tells_the_portal() {
+fn lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_tells_the_portal() {
     let world = World::new();
     let lines = closed_run(&world);
     let headless = lines[1..].concat();
@@ -144,7 +144,7 @@ fn a_lost_head_is_taken_from_the_report_the_plan_or_the_trail_and_else_nothing_t
 }
 
 #[test]
-fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
+fn run_with_damaged_lines_is_reopened_behind_them_and_closed() {
     let world = World::new();
     let lines = closed_run(&world);
     let path = world.store.paths.journal(&samples::run());
@@ -176,7 +176,7 @@ fn a_run_with_damaged_lines_is_reopened_behind_them_and_closed() {
 }
 
 #[test]
-fn a_trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
+fn trail_with_a_flipped_bit_takes_new_lines_and_stays_damaged() {
     let world = World::new();
     closed_run(&world);
     let path = world.store.paths.audit();

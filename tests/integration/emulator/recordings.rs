@@ -108,7 +108,7 @@ fn replay(portal: &Emulator, case: &Case) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_emulator_answers_every_recording_as_the_portal_did() {
+async fn emulator_answers_every_recording_as_the_portal_did() {
     let cases = cases();
     assert!(cases.len() >= 224, "only {} cases", cases.len());
     let portal = Emulator::start().await.unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn an_apply_resets_what_the_plan_says_and_a_second_one_resets_nothing() {
+async fn apply_resets_what_the_plan_says_and_a_second_one_resets_nothing() {
     let keys = [simple(2), simple(3), simple(4)];
     let world = world(&[(simple(2), "two"), (simple(4), "four"), (simple(5), "five")]);
     let first = run(&world, &keys).await;
@@ -16,7 +16,7 @@ async fn an_apply_resets_what_the_plan_says_and_a_second_one_resets_nothing() {
 }
 
 #[tokio::test]
-async fn every_reset_has_its_backup_and_its_intent_before_it_leaves() {
+async fn reset_has_its_backup_and_its_intent_before_it_leaves() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, PortalFault::LostAfter);
     let done = run(&world, &[simple(2), simple(3)]).await;
@@ -87,7 +87,7 @@ async fn many_backups_share_a_sync_and_none_is_left_out_whatever_breaks_down() {
 }
 
 #[tokio::test]
-async fn a_backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
+async fn backup_that_cannot_be_kept_ends_the_run_before_its_reset() {
     let Resets { left, failed, .. } = two_hundred(3, &[], Some(0)).await;
     assert!(failed && left == 200, "{left}");
     let Resets { left, failed, .. } = two_hundred(3, &[], Some(1)).await;
@@ -142,7 +142,7 @@ impl RunLog for Watched {
 }
 
 #[tokio::test]
-async fn no_more_is_sent_than_is_settled_and_eight_requests() {
+async fn requests_in_flight_are_at_most_eight() {
     let keys: Vec<CardKey> = (2..=401).map(simple).collect();
     let rows: Vec<(CardKey, &str)> = keys.iter().map(|key| (*key, "one")).collect();
     let world = world(&rows);
@@ -181,7 +181,7 @@ async fn requests_that_wait_for_their_turn_do_not_hold_up_the_reads_after_a_lost
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_settled_by_reading() {
+async fn lost_answer_is_settled_by_reading() {
     let (seen, unseen) = (Outcome::Reset, Outcome::ResetUnseen);
     for (fault, two, three) in [
         (PortalFault::LostAfter, &unseen, &unseen),
@@ -201,7 +201,7 @@ async fn a_lost_answer_is_settled_by_reading() {
 }
 
 #[tokio::test]
-async fn what_a_person_saves_in_the_last_moment_is_put_back() {
+async fn lost_update_is_stored_again() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(3), layout("newer")));
     let done = run(&world, &[simple(2), simple(3)]).await;
@@ -211,7 +211,7 @@ async fn what_a_person_saves_in_the_last_moment_is_put_back() {
 }
 
 #[tokio::test]
-async fn what_a_person_saves_once_more_needs_not_be_put_back() {
+async fn lost_update_that_is_saved_once_more_is_not_stored_again() {
     let world = world(&[(simple(3), "three")]);
     let faults = [
         (0, PortalFault::SavedBefore(simple(3), layout("newer"))),
@@ -224,7 +224,7 @@ async fn what_a_person_saves_once_more_needs_not_be_put_back() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup() {
+async fn lost_update_that_cannot_be_stored_whole_is_reported_and_kept_in_a_backup() {
     let world = world(&[(simple(2), "two")]);
     // The portal's filter changes a text like this.
     let kept = || PortalFault::Keeps(layout("ne wer"));
@@ -237,7 +237,7 @@ async fn what_cannot_be_put_back_whole_is_reported_as_lost_and_kept_in_a_backup(
 }
 
 #[tokio::test]
-async fn one_refused_card_does_not_stop_the_others() {
+async fn refused_card_does_not_stop_the_others() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     world.lock().unwrap().faults.insert(0, PortalFault::Refuses(simple(2)));
     let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
@@ -246,7 +246,7 @@ async fn one_refused_card_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
+async fn expired_webhook_stops_everything_and_the_report_still_adds_up() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     world.lock().unwrap().faults.extend([(0, PortalFault::DiesAfter), (1, PortalFault::Expired)]);
     let done = run(&world, &[simple(2), simple(3), simple(4)]).await;
@@ -261,7 +261,7 @@ async fn an_expired_webhook_stops_everything_and_the_report_still_adds_up() {
 }
 
 #[tokio::test]
-async fn a_card_that_changed_since_the_plan_is_not_touched() {
+async fn card_that_changed_since_the_plan_is_not_touched() {
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     let portal = InMemoryPortal::new(&world);
     let made =
@@ -276,7 +276,7 @@ async fn a_card_that_changed_since_the_plan_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_others() {
+async fn portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_others() {
     let world = world(&[(simple(1), "own"), (simple(2), "two")]);
     world.lock().unwrap().legacy = true;
     let portal = InMemoryPortal::new(&world);
@@ -289,7 +289,7 @@ async fn a_portal_that_answers_with_the_callers_card_never_leads_to_a_reset_of_o
 }
 
 #[tokio::test]
-async fn the_layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
+async fn layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
     let world = world(&[(simple(2), "two")]);
     world.lock().unwrap().common_defaults.insert(LeadCustomerType::Simple, layout("all"));
     let done = run(&world, &[simple(2), simple(3)]).await;
@@ -297,7 +297,7 @@ async fn the_layout_that_stands_in_for_everybody_is_nobodys_to_reset() {
 }
 
 #[tokio::test]
-async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
+async fn wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     let portal = InMemoryPortal::new(&world);
     let made = make_plan(&portal, &[simple(2), simple(3)], &Mode::Enforce, Ledger::default()).await;
@@ -316,7 +316,7 @@ async fn a_wish_to_stop_leaves_the_rest_untouched_and_the_journal_closed() {
 }
 
 #[tokio::test]
-async fn a_reset_in_mode_once_is_remembered_and_not_repeated() {
+async fn reset_in_mode_once_is_remembered_and_not_repeated() {
     let mode = Mode::Once(Generation::new("2026-11").unwrap());
     let world = world(&[(simple(2), "two")]);
     let portal = InMemoryPortal::new(&world);

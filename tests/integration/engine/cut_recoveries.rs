@@ -84,7 +84,7 @@ async fn recover_to_the_end(dead: &Dead) -> FinalState {
 }
 
 #[tokio::test]
-async fn a_recovery_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to() {
+async fn recovery_killed_at_any_step_comes_to_the_end_that_it_would_have_come_to() {
     let newer = || PortalFault::SavedBefore(simple(2), layout("newer"));
     let scripts: [(Cutting, &[(usize, PortalFault)]); 5] = [
         (Cutting::Apply, &[]),

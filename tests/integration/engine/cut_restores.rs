@@ -225,7 +225,7 @@ async fn survive(
 }
 
 #[tokio::test]
-async fn a_restore_killed_at_any_step_can_be_recovered_repeated_and_undone() {
+async fn restore_killed_at_any_step_can_be_recovered_repeated_and_undone() {
     let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
         &[(0, PortalFault::LostAfter)],

@@ -82,7 +82,7 @@ async fn survive(steps: usize, cut: Cut, faults: &[(usize, PortalFault)]) -> boo
 }
 
 #[tokio::test]
-async fn a_run_killed_at_any_step_can_be_recovered_restored_and_repeated() {
+async fn run_killed_at_any_step_can_be_recovered_restored_and_repeated() {
     let scripts: [&[(usize, PortalFault)]; 4] = [
         &[],
         &[(0, PortalFault::LostAfter)],
@@ -101,7 +101,7 @@ async fn a_run_killed_at_any_step_can_be_recovered_restored_and_repeated() {
 }
 
 #[tokio::test]
-async fn a_run_killed_while_it_puts_a_layout_back_is_recovered_to_the_same_end() {
+async fn run_killed_while_it_puts_a_layout_back_is_recovered_to_the_same_end() {
     let newer = layout("newer");
     for cut in [Cut::Before, Cut::After] {
         let mut steps = 0;
@@ -151,7 +151,7 @@ async fn a_run_killed_while_it_puts_a_layout_back_is_recovered_to_the_same_end()
 }
 
 #[tokio::test]
-async fn a_restore_that_removes_and_is_killed_while_it_puts_back_is_recovered_to_the_same_end() {
+async fn restore_that_removes_and_is_killed_while_it_puts_back_is_recovered_to_the_same_end() {
     let newer = layout("newer");
     let mut intended = 0;
     for cut in [Cut::Before, Cut::After] {

@@ -4,7 +4,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_reset_whose_answer_breaks_down_is_judged_by_the_read_behind_it() {
+async fn reset_whose_answer_breaks_down_is_judged_by_the_read_behind_it() {
     let keys = [simple(2), simple(3)];
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, PortalFault::BreaksDown(simple(2)));
@@ -14,7 +14,7 @@ async fn a_reset_whose_answer_breaks_down_is_judged_by_the_read_behind_it() {
 }
 
 #[tokio::test]
-async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_reset_and_can_be_restored()
+async fn card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_reset_and_can_be_restored()
  {
     let world = world(&[(simple(2), "two")]);
     world
@@ -28,7 +28,7 @@ async fn a_card_that_shows_what_was_set_for_everybody_meanwhile_is_known_to_be_r
 }
 
 #[tokio::test]
-async fn what_was_saved_before_a_reset_is_kept_even_if_somebody_saves_again_behind_it() {
+async fn layout_saved_before_a_reset_is_kept_even_if_saved_again_behind_it() {
     let world = world(&[(simple(2), "two")]);
     world
         .lock()
@@ -52,7 +52,7 @@ async fn what_was_saved_before_a_reset_is_kept_even_if_somebody_saves_again_behi
 }
 
 #[tokio::test]
-async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
+async fn blind_reset_that_may_have_happened_is_never_called_not_attempted() {
     let world = world(&[(simple(2), "two")]);
     {
         let mut world = world.lock().unwrap();
@@ -73,7 +73,7 @@ async fn a_blind_reset_that_may_have_happened_is_never_called_not_attempted() {
 }
 
 #[tokio::test]
-async fn what_a_reset_removed_is_called_unseen_unless_a_read_has_shown_it() {
+async fn reset_is_called_unseen_unless_a_read_has_shown_its_pre_image() {
     for fault in [
         PortalFault::LostAfter,
         PortalFault::HidesBefore(simple(2)),
@@ -96,7 +96,7 @@ async fn what_a_reset_removed_is_called_unseen_unless_a_read_has_shown_it() {
 }
 
 #[tokio::test]
-async fn a_layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
+async fn layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world
         .lock()
@@ -110,8 +110,7 @@ async fn a_layout_that_is_known_to_be_newer_is_not_reset_a_second_time() {
 }
 
 #[tokio::test]
-async fn what_the_read_before_a_reset_has_shown_is_put_back_even_if_the_read_behind_it_has_no_answer()
- {
+async fn lost_update_shown_before_a_reset_is_stored_again_without_an_answer_behind_it() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world
         .lock()
@@ -155,7 +154,7 @@ impl RunLog for Full {
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor_what_is_known_of_the_others()
+async fn disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_nor_what_is_known_of_the_others()
  {
     let keys = [simple(2), simple(3)];
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
@@ -181,7 +180,7 @@ async fn a_disk_that_is_full_while_a_layout_is_put_back_loses_neither_that_one_n
 }
 
 #[tokio::test]
-async fn whatever_is_looked_into_or_sent_again_is_told() {
+async fn notices_tell_of_read_backs_and_retries() {
     let lost = "nobody knows what became of 1 card (cut); reading it back";
     let again = "1 card is written again (cut)";
     let untold = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading it \

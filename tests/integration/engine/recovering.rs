@@ -16,7 +16,7 @@ fn cut_in_reset(keys: &[CardKey]) -> InMemoryLog {
 }
 
 #[tokio::test]
-async fn a_recovery_does_not_believe_a_portal_that_answers_with_the_callers_card() {
+async fn recovery_does_not_believe_a_portal_that_answers_with_the_callers_card() {
     let world = world(&[(simple(1), "two"), (simple(2), "two")]);
     let portal = InMemoryPortal::new(&world);
     world.lock().unwrap().legacy = true;
@@ -61,7 +61,7 @@ async fn a_recovery_does_not_believe_a_portal_that_answers_with_the_callers_card
 }
 
 #[tokio::test]
-async fn a_layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stored_it() {
+async fn layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stored_it() {
     // The run died before its `set` left, and the person has saved the same layout once more; or it
     // died after the `set`.
     let world = world(&[(simple(1), "own"), (simple(3), "newer")]);
@@ -92,7 +92,7 @@ async fn a_layout_that_is_there_again_is_not_put_back_by_a_recovery_whoever_stor
 }
 
 #[tokio::test]
-async fn a_recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_the_run() {
+async fn recovery_as_somebody_else_is_refused_where_it_needs_the_one_who_made_the_run() {
     let world = world(&[(simple(2), "two")]);
     let mut portal = InMemoryPortal::new(&world);
     portal.caller = user(9);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
+async fn restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
     let rows = [(simple(2), "two"), (simple(3), "three")];
     let world = world(&rows);
     let portal = InMemoryPortal::new(&world);
@@ -40,7 +40,7 @@ async fn a_restore_keeps_newer_layouts_unless_told_and_can_be_undone() {
 }
 
 #[tokio::test]
-async fn an_undone_restore_leaves_alone_what_was_saved_since() {
+async fn undone_restore_leaves_alone_what_was_saved_since() {
     let keys = [simple(2), simple(3), simple(4)];
     let world = world(&[(simple(2), "two"), (simple(3), "three"), (simple(4), "four")]);
     let portal = InMemoryPortal::new(&world);
@@ -80,7 +80,7 @@ async fn an_undone_restore_leaves_alone_what_was_saved_since() {
 }
 
 #[tokio::test]
-async fn a_restore_names_what_the_portal_did_not_keep() {
+async fn restore_names_what_the_portal_did_not_keep() {
     let world = world(&[(simple(2), "two")]);
     let done = run(&world, &[simple(2)]).await;
     let portal = InMemoryPortal::new(&world);
@@ -103,7 +103,7 @@ async fn a_restore_names_what_the_portal_did_not_keep() {
 }
 
 #[tokio::test]
-async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
+async fn restore_does_not_overwrite_what_is_saved_while_it_works() {
     let keys: Vec<CardKey> = (2..=31).map(simple).collect();
     let world = world(&[]);
     // A person saves the last card while the first one is written.
@@ -121,7 +121,7 @@ async fn a_restore_does_not_overwrite_what_is_saved_while_it_works() {
 }
 
 #[tokio::test]
-async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
+async fn restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
     let world = world(&[(simple(2), "two"), (simple(3), "three")]);
     world.lock().unwrap().faults.insert(0, PortalFault::SavedBefore(simple(2), layout("newer")));
     let removed = |id, name| (simple(id), RestoreDecision::Remove(layout(name)));
@@ -144,7 +144,7 @@ async fn a_restore_that_removes_puts_back_what_is_saved_in_the_last_moment() {
 }
 
 #[tokio::test]
-async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() {
+async fn restore_that_removes_does_not_claim_to_know_what_it_could_not_read() {
     let world = world(&[(simple(2), "two")]);
     world.lock().unwrap().faults.insert(0, PortalFault::HidesBefore(simple(2)));
     let plan = restore_plan(vec![(simple(2), RestoreDecision::Remove(layout("two")))]);
@@ -163,7 +163,7 @@ async fn a_restore_that_removes_does_not_claim_to_know_what_it_could_not_read() 
 }
 
 #[tokio::test]
-async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
+async fn restore_whose_store_fails_still_says_what_it_wrote() {
     let mut failed = 0;
     for steps in 0.. {
         let world = world(&[(simple(4), "four")]);
@@ -207,7 +207,7 @@ async fn a_restore_whose_store_fails_still_says_what_it_wrote() {
 }
 
 #[tokio::test]
-async fn a_restore_tells_of_which_request_the_answer_was_lost() {
+async fn restore_tells_of_which_request_the_answer_was_lost() {
     let plan = restore_plan(vec![gone(simple(2)), gone(simple(3))]);
     let world = world(&[]);
     world.lock().unwrap().faults.insert(0, PortalFault::LostAfter);
@@ -223,7 +223,7 @@ async fn a_restore_tells_of_which_request_the_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn a_restore_tells_of_which_reset_the_answer_says_nothing() {
+async fn restore_tells_of_which_reset_the_answer_says_nothing() {
     let left_out = "nobody knows what became of 1 card (the answer left it out, or did not tell what became of it); reading \
                     it back";
     // The read behind a reset decides its outcome, whatever the portal's answer to the reset.

@@ -67,7 +67,7 @@ fn mended_journals_have_an_intent_for_all_that_may_be_sent_and_for_nothing_else(
 }
 
 #[test]
-fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed() {
+fn restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed() {
     let (_, mut applied) = head(RunPurpose::Apply, vec![planned(2, "two")]);
     applied.append(&[intent(2, "two"), settled(2, Outcome::Reset)]).unwrap();
     let targets = [2, 3].map(|id| PlannedCard { key: simple(id), digest: None, generation: None });
@@ -93,7 +93,7 @@ fn a_restore_that_lost_lines_may_have_sent_what_the_run_that_it_restores_removed
 }
 
 #[tokio::test]
-async fn a_recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
+async fn recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_attempted() {
     let (header, log) =
         head(RunPurpose::Apply, vec![planned(2, "two"), planned(3, "three"), planned(4, "four")]);
     // One card is gone, one is unchanged, one was customized again.
@@ -113,7 +113,7 @@ async fn a_recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_a
 }
 
 #[tokio::test]
-async fn a_run_record_is_believed_where_nothing_else_tells_and_not_against_an_old_release() {
+async fn run_record_is_believed_where_nothing_else_tells_and_not_against_an_old_release() {
     let keys = [simple(2), simple(3)];
     let world = world(&[]);
     let portal = InMemoryPortal::new(&world);

@@ -16,7 +16,7 @@ const TIME_LIMIT: &str =
     r#"{"error":"OPERATION_TIME_LIMIT","error_description":"Method is blocked"}"#;
 
 #[tokio::test(start_paused = true)]
-async fn every_card_is_read_once_and_is_its_own() {
+async fn reads_answer_every_card_once_with_its_own_layout() {
     let portal = company(500, Vec::new());
     let client = client(&portal);
     assert_true_reads(&read(&client, &cards(500)).await.unwrap(), 500, &[]);
@@ -27,7 +27,7 @@ async fn every_card_is_read_once_and_is_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_fault_of_any_kind_is_read_over() {
+async fn single_fault_of_any_kind_is_read_over() {
     let faults = [
         TransportFault::Answer(503, LIMIT),
         TransportFault::Answer(200, LIMIT),
@@ -60,7 +60,7 @@ async fn a_single_fault_of_any_kind_is_read_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
+async fn command_that_breaks_the_portal_is_found_and_all_others_are_read() {
     let portal = company(200, Vec::new());
     portal.with(|state| state.poison = Some("userId=77&".to_owned()));
     let (client, events) = telling(&portal);
@@ -73,7 +73,7 @@ async fn a_command_that_breaks_the_portal_is_found_and_all_others_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_sent_again_is_told_and_counted() {
+async fn retries_are_told_and_counted() {
     let retries = |events: &Mutex<Vec<PortalEvent>>| {
         let reason = |event: &PortalEvent| match event {
             PortalEvent::ReadRetried { reason } => Some(reason.clone()),
@@ -111,7 +111,7 @@ async fn waiting_for_limits_does_not_wear_out_the_patience_with_lost_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_inside_a_batch_is_waited_out() {
+async fn limit_inside_a_batch_is_waited_out() {
     for code in ["OPERATION_TIME_LIMIT", "QUERY_LIMIT_EXCEEDED"] {
         let portal = company(60, Vec::new());
         portal.with(|state| state.failures.push(("configuration.get".to_owned(), code, 20)));
@@ -122,7 +122,7 @@ async fn a_limit_inside_a_batch_is_waited_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_asked_again_once_the_portal_rejects_the_webhook() {
+async fn rejected_webhook_sends_no_further_request() {
     for (code, rejection) in [
         ("INVALID_CREDENTIALS", Rejection::Credentials),
         ("OVERLOAD_LIMIT", Rejection::Overload),
@@ -147,7 +147,7 @@ async fn nothing_is_asked_again_once_the_portal_rejects_the_webhook() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_one_card_is_that_of_this_card() {
+async fn refusal_of_one_card_is_that_of_this_card() {
     let portal = company(10, Vec::new());
     portal.with(|state| state.failures.push(("userId=4&".to_owned(), "", 1)));
     let reads = read(&client(&portal), &cards(10)).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_refusal_of_one_card_is_that_of_this_card() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_portal_that_is_down_is_given_up_after_the_patience() {
+async fn portal_that_is_down_is_given_up_after_the_patience() {
     let portal = company(2000, (0..2000).map(|_| TransportFault::Answer(502, PAGE)).collect());
     let client = client(&portal);
     let start = Instant::now();
@@ -171,7 +171,7 @@ async fn a_portal_that_is_down_is_given_up_after_the_patience() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_that_serves_nothing_but_pages_is_given_up_soon_and_a_portal_that_does_is_not() {
+async fn address_that_serves_nothing_but_pages_is_given_up_soon_and_a_portal_that_does_is_not() {
     let pages = || (0..2000).map(|_| TransportFault::Answer(200, PAGE));
     let portal = company(1, pages().collect());
     let start = Instant::now();
@@ -192,7 +192,7 @@ async fn an_address_that_serves_nothing_but_pages_is_given_up_soon_and_a_portal_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_ten_seconds_is_sat_out() {
+async fn outage_of_ten_seconds_is_sat_out() {
     for status in [502, 200] {
         let portal = company(1000, Vec::new());
         let client = client(&portal);
@@ -226,7 +226,7 @@ async fn lists_are_read_to_their_end_and_no_further() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ignored_filter_is_noticed_before_everybody_is_listed() {
+async fn ignored_filter_is_noticed_before_everybody_is_listed() {
     let portal = FakeTransport::default();
     portal.with(|state| {
         state.users = (1..=5000).map(|id| json!({"ID": id, "ACTIVE": true})).collect()
@@ -239,7 +239,7 @@ async fn an_ignored_filter_is_noticed_before_everybody_is_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_with_the_same_person_twice_has_a_hole() {
+async fn list_with_the_same_person_twice_has_a_hole() {
     let portal = FakeTransport::default();
     portal.with(|state| state.users = vec![json!({"ID": 7}), json!({"ID": 7})]);
     let error = client(&portal).reader().people(&PeopleQuery::AllActive).await.unwrap_err();
@@ -247,7 +247,7 @@ async fn a_list_with_the_same_person_twice_has_a_hole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_right_names_the_method() {
+async fn missing_right_names_the_method() {
     let portal = company(3, Vec::new());
     portal.with(|state| {
         state.failures.push(("user.get".to_owned(), "insufficient_scope", usize::MAX))

@@ -123,7 +123,7 @@ async fn reset(portal: &HttpPortal) -> Result<Vec<(CardKey, WriteEvidence)>, Wri
 }
 
 #[tokio::test]
-async fn a_request_is_a_plain_post_of_json() {
+async fn request_is_a_plain_post_of_json() {
     let server = Server::giving(vec![json(OK)]).await;
     assert_eq!(read(&server.portal()).await.unwrap(), Some(CardRead::Read(None)));
     let request = server.requests().remove(0);
@@ -142,7 +142,7 @@ async fn a_request_is_a_plain_post_of_json() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_is_not_followed() {
     for status in
         ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
     {
@@ -164,7 +164,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_read_survives_pages_cuts_and_limits() {
+async fn read_survives_pages_cuts_and_limits() {
     let whole = json(OK);
     let cut = whole[..whole.len() - 10].to_owned();
     let short = json(&OK[..OK.len() - 10]);
@@ -186,7 +186,7 @@ async fn a_read_survives_pages_cuts_and_limits() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_carried_out_is_told_from_what_was_not() {
+async fn transport_tells_requests_that_may_be_executed_from_unsent_ones() {
     let server = Server::giving(vec![String::new()]).await;
     let sent = server.transport().send("batch", b"{}".to_vec()).await;
     assert!(matches!(sent, Err(TransportError::Lost(_))), "{sent:?}");
@@ -206,7 +206,7 @@ async fn what_may_have_been_carried_out_is_told_from_what_was_not() {
 }
 
 #[tokio::test]
-async fn an_emulator_is_known_by_its_header() {
+async fn emulator_is_known_by_its_header() {
     let marked = answer("200 OK", "content-type: application/json\r\nX-Recard-Emulator: 1\r\n", OK);
     let server = Server::giving(vec![json(OK), marked.clone()]).await;
     let portal = server.portal();
@@ -222,7 +222,7 @@ async fn an_emulator_is_known_by_its_header() {
 }
 
 #[tokio::test]
-async fn no_error_shows_the_secret() {
+async fn errors_hide_the_secret() {
     let page = answer(
         "403 Forbidden",
         "content-type: text/html\r\n",

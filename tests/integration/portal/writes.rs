@@ -14,7 +14,7 @@ use super::client::*;
 use super::fake_transport::{FakeTransport, TransportFault};
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_reads_before_and_after_in_neighbouring_commands() {
+async fn reset_reads_before_and_after_in_neighbouring_commands() {
     let portal = company(9, Vec::new());
     let answers = reset_cards(&client(&portal).writer(), &[card(3), card(4)]).await.unwrap();
     assert!(matches!(&answers[0].1.before, CardRead::Read(Some(_))));
@@ -31,7 +31,7 @@ async fn a_reset_reads_before_and_after_in_neighbouring_commands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_is_repeated_only_if_it_was_surely_not_carried_out() {
+async fn reset_is_repeated_only_if_it_was_surely_not_carried_out() {
     let portal = company(9, vec![TransportFault::NotSent, TransportFault::NotSent]);
     let answers = reset_cards(&client(&portal).writer(), &[card(3)]).await.unwrap();
     assert_eq!(answers[0].1.answer, WriteAnswer::Done);
@@ -61,7 +61,7 @@ async fn a_reset_is_repeated_only_if_it_was_surely_not_carried_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_carried_out_is_told_even_if_the_webhook_has_died() {
+async fn reset_that_may_be_executed_is_told_even_if_the_webhook_expires() {
     let portal = company(9, Vec::new());
     portal.with(|state| {
         state.failures.push((format!("reset?{}", query(card(3))), "INTERNAL_SERVER_ERROR", 1));
@@ -72,7 +72,7 @@ async fn what_may_have_been_carried_out_is_told_even_if_the_webhook_has_died() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_carried_out_is_told_even_if_the_rest_was_not() {
+async fn batch_of_writes_tells_executed_ones_from_the_rest() {
     let portal = company(9, Vec::new());
     portal.with(|state| {
         state.failures.push((format!("reset?{}", query(card(6))), "OPERATION_TIME_LIMIT", 1));
@@ -147,7 +147,7 @@ async fn single_set_is_not_sent_if_the_read_ahead_of_it_is_not_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layout_is_stored_with_one_call_that_is_not_repeated_blindly() {
+async fn layout_is_stored_with_one_call_that_is_not_repeated_blindly() {
     let layout = Layout::from_json(r#"[{"name":"main","title":"a\/b"}]"#).unwrap();
     let portal = FakeTransport::default();
     let client = client(&portal);
@@ -173,7 +173,7 @@ async fn a_layout_is_stored_with_one_call_that_is_not_repeated_blindly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
+async fn stop_lets_requests_in_flight_finish_and_sends_no_more() {
     let portal = company(1000, Vec::new());
     portal.with(|state| state.delay = Duration::from_secs(1));
     let level = LimiterLevel { level: 46.0 };
@@ -194,7 +194,7 @@ async fn a_stop_lets_requests_in_flight_finish_and_sends_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_drops_a_read_in_flight_and_no_write() {
+async fn stop_drops_a_read_in_flight_and_no_write() {
     let portal = company(10, Vec::new());
     portal.with(|state| state.delay = Duration::from_secs(50));
     let client = HttpPortal::over(portal_id(), portal, &PortalSettings::default());
@@ -235,7 +235,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn under_any_script_of_faults_reads_are_true_and_resets_are_told_truly(
+    fn client_under_any_script_of_faults_reads_and_reports_truly(
         read_faults in prop::collection::vec(any_fault(), 0..12),
         write_faults in prop::collection::vec(any_fault(), 0..12),
     ) {

@@ -124,7 +124,7 @@ fn modules_import_downward_only_by_the_table() {
 }
 
 #[test]
-fn what_has_one_owner_is_named_by_its_owner_alone() {
+fn crate_with_one_owner_is_named_by_its_owner_alone() {
     for (module, lines) in modules() {
         for (file, line) in lines {
             for (thing, owners) in OWNED {
@@ -183,7 +183,7 @@ fn crates_are_named_by_their_users_alone_and_name_no_other() {
 const WRITERS: &[&str] = &["apply", "restore", "recover"];
 
 #[test]
-fn only_commands_that_write_take_the_right_to_write() {
+fn right_to_write_is_taken_by_writing_commands_alone() {
     let lines = modules().remove("app").unwrap();
     let takes = lines.iter().filter(|(_, line)| line.contains(".writer()"));
     let files: BTreeSet<&str> =
@@ -193,7 +193,7 @@ fn only_commands_that_write_take_the_right_to_write() {
 }
 
 #[test]
-fn the_layers_go_downward_only() {
+fn layers_go_downward_only() {
     for (index, (module, known)) in MAY_KNOW.iter().enumerate() {
         for name in *known {
             let below = MAY_KNOW.iter().position(|(other, _)| other == name).unwrap();

@@ -80,7 +80,7 @@ fn built() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_licence_is_one_that_asks_for_a_notice_only() {
+fn licenses_of_crates_ask_for_a_notice_only() {
     let policy = toml_of("deny.toml");
     let allowed: BTreeSet<&str> = policy["licenses"]["allow"]
         .as_array()
@@ -112,7 +112,7 @@ fn every_licence_is_one_that_asks_for_a_notice_only() {
 }
 
 #[test]
-fn no_banned_crate_is_built() {
+fn banned_crates_are_not_built() {
     let (policy, built) = (toml_of("deny.toml"), built());
     let banned = policy["bans"]["deny"].as_array().unwrap();
     assert!(banned.len() > 3);
@@ -145,7 +145,7 @@ fn crates_whose_types_meet_have_one_version() {
 }
 
 #[test]
-fn every_crate_comes_from_the_registry() {
+fn crates_come_from_the_registry() {
     for (name, versions) in locked() {
         for (version, source) in versions {
             let known = source

@@ -155,7 +155,7 @@ impl Reader {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_command_prints_what_its_page_shows() {
+async fn docs_commands_print_what_their_page_shows() {
     for name in pages() {
         let page = read(&name);
         let portal =
@@ -171,7 +171,7 @@ async fn every_command_prints_what_its_page_shows() {
 }
 
 #[test]
-fn every_block_has_a_kind_that_somebody_checks() {
+fn docs_blocks_have_a_kind_that_is_checked() {
     for name in pages() {
         for block in blocks(&read(&name)) {
             let line = block.lines.start;
@@ -189,7 +189,7 @@ fn every_block_has_a_kind_that_somebody_checks() {
 }
 
 #[test]
-fn every_manifest_is_valid() {
+fn docs_manifests_are_valid() {
     let mut seen = 0;
     for name in pages() {
         for block in blocks(&read(&name)).into_iter().filter(|block| block.kind == "yaml") {
@@ -240,7 +240,7 @@ fn recard_commands(text: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_shell_block_can_be_read_and_its_recard_commands_exist() {
+fn docs_shell_blocks_name_commands_that_exist() {
     for name in pages() {
         for block in blocks(&read(&name)).into_iter().filter(|block| block.kind == "sh") {
             let line = block.lines.start;
@@ -258,7 +258,7 @@ fn every_shell_block_can_be_read_and_its_recard_commands_exist() {
 }
 
 #[test]
-fn every_command_in_a_sentence_exists() {
+fn docs_commands_in_a_sentence_exist() {
     let mut seen = 0;
     for name in pages() {
         let page = read(&name);
@@ -334,7 +334,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn docs_links_lead_to_a_file() {
     let mut seen = 0;
     for name in pages() {
         let page = read(&name);
@@ -374,7 +374,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn every_page_stands_in_the_index() {
+fn docs_index_lists_every_page() {
     let index = read("docs/README.md");
     for name in pages() {
         if let Some(page) = name.strip_prefix("docs/").filter(|page| *page != "README.md") {
@@ -385,7 +385,7 @@ fn every_page_stands_in_the_index() {
 }
 
 #[test]
-fn the_reference_says_what_the_schema_says() {
+fn reference_says_what_the_schema_says() {
     let name = "docs/manifest.md";
     let page = read(name);
     let schema: serde_json::Value =
@@ -405,7 +405,7 @@ fn the_reference_says_what_the_schema_says() {
 }
 
 #[test]
-fn the_exit_codes_are_those_of_the_program() {
+fn exit_codes_are_those_of_the_program() {
     let page = read("docs/exit-codes.md");
     for (code, meaning) in recard::cli::exit::TABLE {
         assert!(page.contains(&format!("| {code} | {meaning} |")), "{code} {meaning}");

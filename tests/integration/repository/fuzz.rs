@@ -212,7 +212,7 @@ fn write_the_seeds() {
 }
 
 #[test]
-fn every_fuzz_target_has_its_body_and_its_seeds_here() {
+fn fuzz_target_has_its_body_and_its_seeds_here() {
     let mut targets: Vec<String> = std::fs::read_dir(root().join("fuzz/fuzz_targets"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())

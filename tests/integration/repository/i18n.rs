@@ -150,7 +150,7 @@ fn entry(marked: &Marked) -> String {
 }
 
 #[test]
-fn every_text_has_a_translation_and_every_translation_a_text() {
+fn catalog_has_a_translation_for_every_text_and_no_other() {
     let marked = marked();
     assert!(
         marked.len() > 100,
@@ -183,7 +183,7 @@ fn every_text_has_a_translation_and_every_translation_a_text() {
 }
 
 #[test]
-fn every_translation_fits_its_text() {
+fn translations_fit_their_texts() {
     let (_, catalogue) = catalogue();
     let mut found = Vec::new();
     for message in catalogue.messages() {
@@ -204,7 +204,7 @@ fn every_translation_fits_its_text() {
 }
 
 #[test]
-fn no_text_is_translated_twice() {
+fn catalog_translates_each_text_once() {
     let (text, catalogue) = catalogue();
     let entries = text.lines().filter(|line| line.starts_with("msgid ")).count();
     // The head of the file is an entry, too.

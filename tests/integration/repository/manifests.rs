@@ -43,7 +43,7 @@ fn compare(path: &Path, text: String) {
 }
 
 #[test]
-fn every_invalid_manifest_is_refused_with_line_and_column() {
+fn invalid_manifests_are_refused_with_line_and_column() {
     let files = files("tests/manifests/invalid");
     assert!(files.len() >= 60, "only {} files", files.len());
     for path in files {
@@ -60,7 +60,7 @@ fn every_invalid_manifest_is_refused_with_line_and_column() {
 }
 
 #[test]
-fn every_valid_manifest_is_accepted() {
+fn valid_manifests_are_accepted() {
     for path in files("tests/manifests/valid") {
         let (loaded, text) = told(&path);
         assert!(loaded.declaration.is_some(), "{}: {text}", path.display());
@@ -92,7 +92,7 @@ fn documents(path: &Path) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn the_schema_accepts_what_is_accepted() {
+fn schema_accepts_what_is_accepted() {
     let schema = serde_json::from_str(SCHEMA).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
     for path in files("examples").into_iter().chain(files("tests/manifests/valid")) {
@@ -105,7 +105,7 @@ fn the_schema_accepts_what_is_accepted() {
 }
 
 #[test]
-fn the_schema_refuses_what_breaks_the_form() {
+fn schema_refuses_what_breaks_the_form() {
     let schema = serde_json::from_str(SCHEMA).unwrap();
     let validator = jsonschema::draft7::new(&schema).unwrap();
     // What is about the text itself, or about several values together, no schema can say.

@@ -55,7 +55,7 @@ const fn rgb(number: u32) -> RgbColor {
 }
 
 #[test]
-fn the_picture_shows_what_the_program_prints() {
+fn picture_shows_what_the_program_prints() {
     let env = TestEnv::new();
     env.file("sales-east.yaml", MANIFEST);
     let mut shell = Shell::start(env.path());

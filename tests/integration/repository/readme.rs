@@ -35,7 +35,7 @@ fn readme_first_command_applies_and_is_idempotent() {
 }
 
 #[test]
-fn the_test_command_is_the_one_that_ci_runs() {
+fn test_command_is_the_one_that_ci_runs() {
     let readme = read("README.md");
     let second = blocks(&readme, "sh").into_iter().nth(1).unwrap();
     assert_eq!(second.trim(), "cargo test --locked");
@@ -43,7 +43,7 @@ fn the_test_command_is_the_one_that_ci_runs() {
 }
 
 #[test]
-fn the_manifest_in_the_readme_is_valid() {
+fn manifest_in_the_readme_is_valid() {
     let readme = read("README.md");
     let manifest = blocks(&readme, "yaml").into_iter().next().unwrap();
     let env = TestEnv::new();

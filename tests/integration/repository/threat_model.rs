@@ -23,7 +23,7 @@ fn tests_in(file: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_promise_names_a_test_that_exists() {
+fn threat_model_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files =
         ["src", "tests", "crates"].map(|folder| crate::support::sources::under(&root.join(folder)));

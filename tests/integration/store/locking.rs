@@ -1,7 +1,7 @@
 //! Store between processes: a second one is kept out, and the records of a killed one are taken
 //! over.
 //!
-//! The second process is this test program itself, told to run [`the_second_process`] alone.
+//! The second process is this test program itself, told to run [`second_process`] alone.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -55,8 +55,8 @@ fn layout() -> Layout {
 }
 
 /// Starts the second process and waits until it holds the lock.
-fn second_process(folder: &Path) -> Child {
-    let mut child = process::of_its_own(module_path!(), "the_second_process")
+fn start_second_process(folder: &Path) -> Child {
+    let mut child = process::of_its_own(module_path!(), "second_process")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -72,7 +72,7 @@ fn second_process(folder: &Path) -> Child {
 
 #[test]
 #[ignore = "is the second process of the other tests, and does nothing by itself"]
-fn the_second_process() {
+fn second_process() {
     let mut folder = String::new();
     std::io::stdin().read_line(&mut folder).unwrap();
     if folder.trim().is_empty() {
@@ -111,7 +111,7 @@ fn the_second_process() {
 #[test]
 fn lock_keeps_a_second_process_out_until_released() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = second_process(folder.path());
+    let mut child = start_second_process(folder.path());
     let store = store(folder.path());
     let Err(StoreError::Locked(holder)) = store.lock(owner(1), Arc::new(Standing)) else {
         panic!("two hold the lock")
@@ -125,7 +125,7 @@ fn lock_keeps_a_second_process_out_until_released() {
 #[test]
 fn lock_and_run_of_a_killed_process_are_taken_over_and_settled() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = second_process(folder.path());
+    let mut child = start_second_process(folder.path());
     child.kill().unwrap();
     child.wait().unwrap();
     let store = store(folder.path());
