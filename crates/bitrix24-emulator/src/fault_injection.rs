@@ -200,20 +200,6 @@ impl FaultEffect {
 
     fn applies_to(self) -> FaultScope {
         match self {
-            Self::RateLimit
-            | Self::OperatingTime
-            | Self::Overload
-            | Self::AccessDenied
-            | Self::ExpireWebhook
-            | Self::HtmlBefore
-            | Self::HtmlAfter
-            | Self::HtmlOk
-            | Self::Redirect
-            | Self::CutBefore
-            | Self::CutAfter
-            | Self::Truncate
-            | Self::Slow
-            | Self::Answer => FaultScope::Request,
             Self::AnswerCommand
             | Self::FailCommand
             | Self::LimitCommand
@@ -221,6 +207,7 @@ impl FaultEffect {
             | Self::Fatal
             | Self::Save => FaultScope::Command,
             Self::SkipCommand => FaultScope::CommandOfBatch,
+            _ => FaultScope::Request,
         }
     }
 }

@@ -48,7 +48,7 @@ impl std::str::FromStr for Release {
 /// Error: a value is not the state of a portal.
 #[derive(Debug, Error)]
 #[error("not the state of a portal: {0}")]
-pub struct StateError(String);
+pub struct StateError(pub(super) String);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
