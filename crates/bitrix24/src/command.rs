@@ -1,6 +1,13 @@
 //! One call of a method as a command of a batch.
+//!
+//! A raw `&` ends a value and starts another parameter, a raw `#` drops the rest, a raw `+` is a
+//! blank, and `$result[…]` is looked up in earlier answers. In all of these cases the caller's own
+//! card is reset. Every byte that is not certainly harmless is therefore encoded.
 
-use crate::encode::push_encoded;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Bytes that are encoded: all but ASCII letters, digits and `-._~`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The method that carries commands.
 pub const BATCH: &str = "batch";
@@ -28,7 +35,7 @@ impl BatchCommand {
         }
         self.query.push_str(name);
         self.query.push('=');
-        push_encoded(&mut self.query, value);
+        self.query.extend(utf8_percent_encode(value, ENCODED));
         self
     }
 
@@ -70,5 +77,17 @@ mod tests {
             .with("start", "0");
         assert_eq!(command.text(), "user.get?FILTER[EMAIL]=a%26userId%3D1%40b.example&start=0");
         assert_eq!(BatchCommand::new("profile").text(), "profile");
+    }
+
+    #[test]
+    fn value_has_no_character_with_a_meaning_in_a_command() {
+        for (value, text) in [
+            ("a+b@c.example", "a%2Bb%40c.example"),
+            ("&userId=1#x%$result[u] /", "%26userId%3D1%23x%25%24result%5Bu%5D%20%2F"),
+            ("ключ\n\0", "%D0%BA%D0%BB%D1%8E%D1%87%0A%00"),
+            ("aZ09-._~", "aZ09-._~"),
+        ] {
+            assert_eq!(BatchCommand::new("m").with("x", value).text(), format!("m?x={text}"));
+        }
     }
 }

@@ -12,7 +12,6 @@ mod batch_response;
 mod chunking;
 mod client_state;
 mod command;
-mod encode;
 mod error;
 mod latency;
 mod leaky_bucket;
