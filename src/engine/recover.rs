@@ -30,8 +30,6 @@ pub struct RecoveryReport {
     pub run: RunId,
     /// Every planned target, sorted; those with an outcome from before the interruption included.
     pub targets: Vec<TargetOutcome>,
-    /// The targets that got their outcome in this recovery.
-    pub recovered_now: Vec<CardKey>,
     /// The sums over all targets.
     pub totals: Totals,
 }
@@ -240,7 +238,6 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
     let reads = Reads { snapshot };
 
     let mut outcomes: BTreeMap<CardKey, Outcome> = BTreeMap::new();
-    let mut recovered_now = Vec::new();
     let mut again = Vec::new();
     for (key, progress) in &replay.progress {
         let outcome = match progress {
@@ -287,7 +284,6 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
             &mended.added.get(key).cloned().into_iter().chain([settled]).collect::<Vec<_>>(),
         )?;
         observer.on_event(Event::Completed { target: *key, outcome: outcome.clone() });
-        recovered_now.push(*key);
         outcomes.insert(*key, outcome);
     }
 
@@ -305,8 +301,6 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
             StopCause::Portal(problem) => RecoveryError::Portal(problem),
             StopCause::Cancelled(reason) => RecoveryError::Portal(PortalError::Stopped(reason)),
         })?;
-        recovered_now.extend(stored.keys().copied());
-        recovered_now.sort();
         outcomes.extend(stored);
     }
 
@@ -322,7 +316,7 @@ pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
     let totals = Totals::from_outcomes(outcomes.values());
     let targets =
         outcomes.into_iter().map(|(key, outcome)| TargetOutcome { key, outcome }).collect();
-    Ok(RecoveryReport { run, targets, recovered_now, totals })
+    Ok(RecoveryReport { run, targets, totals })
 }
 
 /// Present layouts of the indeterminate cards; empty if there are none.

@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use super::org_directory::Directory;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::i18n::Text;
@@ -21,18 +19,6 @@ use crate::model::{
 };
 use crate::ports::{PortalError, ReadPortal};
 
-/// Error: the manifests could not be resolved.
-#[derive(Debug, Error)]
-pub enum ResolveError {
-    /// The portal could not be asked.
-    #[error("{}", tr!("cannot look up people and departments"))]
-    Portal(#[from] PortalError),
-    /// The manifests name people or departments that the portal does not have. All problems,
-    /// warnings included.
-    #[error("{}", tr!("the manifests do not fit the portal"))]
-    Manifest(Vec<Diagnostic>),
-}
-
 /// Targets of the manifests on this portal.
 #[derive(Clone, Debug)]
 pub struct Resolution {
@@ -42,23 +28,6 @@ pub struct Resolution {
     pub warnings: Vec<Diagnostic>,
     /// The number of employees, if the manifests had all people listed.
     pub employees: Option<u32>,
-}
-
-/// Resolves every selector of the manifests.
-///
-/// # Errors
-///
-/// If the portal cannot be asked, or if an explicit id, e-mail or department does not exist, or a
-/// block selects nobody.
-pub async fn resolve<P: ReadPortal>(
-    portal: &P,
-    declaration: &Declaration,
-) -> Result<Resolution, ResolveError> {
-    let resolution = resolve_existing(portal, declaration).await?;
-    if resolution.warnings.iter().any(Diagnostic::is_error) {
-        return Err(ResolveError::Manifest(resolution.warnings));
-    }
-    Ok(resolution)
 }
 
 /// Resolves the people and departments that the portal still has. Missing ones are left out of the

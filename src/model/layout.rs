@@ -5,8 +5,8 @@
 //! of the canonical form (keys sorted, numbers and strings as RFC 8785 writes them), by which two
 //! layouts are compared, and an [`Outline`] of sections and fields, which is built on demand.
 //!
-//! This is the only module of `model` that reads JSON: the JSON is the content itself and not a file
-//! format of recard.
+//! This is the only module of `model` that reads JSON: the JSON is the content itself and not a
+//! file format of recard.
 
 use std::fmt;
 use std::sync::Arc;

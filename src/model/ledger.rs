@@ -39,11 +39,4 @@ impl Ledger {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
-
-    /// Adds the marks of another ledger; marks of this ledger win.
-    pub fn merge(&mut self, other: Self) {
-        for ((generation, key), entry) in other.entries {
-            self.record_reset(generation, key, entry);
-        }
-    }
 }

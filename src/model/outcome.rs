@@ -204,9 +204,4 @@ impl Totals {
     pub fn planned(self) -> u32 {
         self.done + self.skipped + self.failed + self.unknown
     }
-
-    /// Returns `true` if every target is in the planned state.
-    pub fn is_clean(self) -> bool {
-        self.failed == 0 && self.unknown == 0
-    }
 }

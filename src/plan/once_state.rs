@@ -21,16 +21,6 @@ pub enum OnceState {
 }
 
 impl OnceState {
-    /// All states, those that need attention first.
-    pub const ALL: [Self; 6] = [
-        Self::NotYetReset,
-        Self::NewInGroup,
-        Self::Dismissed,
-        Self::OutOfReach,
-        Self::CustomizedAgain,
-        Self::Done,
-    ];
-
     /// Returns the stable word for machine output. Drift uses the same words.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::PortalReader;
 use super::client::PortalClient;
+use super::http_portal::PortalRight as _;
 use super::methods::{DEPARTMENTS, GET, METHOD_GET, RESET, RIGHTS, SERVER_TIME, SET, USERS};
 use crate::ports::PortalError;
 

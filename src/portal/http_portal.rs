@@ -91,7 +91,7 @@ impl HttpPortal {
 
     /// Returns the metrics of the requests so far.
     pub fn metrics(&self) -> RequestMetrics {
-        self.client.rest().metrics().into()
+        self.client.rest().metrics()
     }
 
     /// Returns the cost of a task, by the present knowledge of the portal.
@@ -128,61 +128,42 @@ impl HttpPortal {
     }
 }
 
-impl PortalReader {
-    pub(super) fn client(&self) -> &PortalClient {
+/// Right of this module over a portal.
+pub(super) trait PortalRight: Sync {
+    fn client(&self) -> &PortalClient;
+}
+
+impl PortalRight for PortalReader {
+    fn client(&self) -> &PortalClient {
         &self.client
     }
 }
 
-impl ReadPortal for PortalReader {
-    fn portal(&self) -> &PortalId {
-        &self.client.portal
-    }
-
-    async fn identify(&self) -> Result<Identity, PortalError> {
-        queries::identify(&self.client).await
-    }
-
-    async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        queries::departments(&self.client).await
-    }
-
-    async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        queries::people(&self.client, query).await
-    }
-
-    async fn employees(&self) -> Result<u32, PortalError> {
-        queries::employees(&self.client).await
-    }
-
-    async fn read_cards(
-        &self,
-        keys: &[CardKey],
-        sink: &mut dyn CardSink,
-    ) -> Result<(), PortalError> {
-        queries::read_cards(&self.client, keys, sink).await
+impl PortalRight for PortalWriter {
+    fn client(&self) -> &PortalClient {
+        &self.client
     }
 }
 
-impl ReadPortal for PortalWriter {
+impl<R: PortalRight> ReadPortal for R {
     fn portal(&self) -> &PortalId {
-        &self.client.portal
+        &self.client().portal
     }
 
     async fn identify(&self) -> Result<Identity, PortalError> {
-        queries::identify(&self.client).await
+        queries::identify(self.client()).await
     }
 
     async fn departments(&self) -> Result<Vec<Department>, PortalError> {
-        queries::departments(&self.client).await
+        queries::departments(self.client()).await
     }
 
     async fn people(&self, query: &PeopleQuery) -> Result<Vec<Person>, PortalError> {
-        queries::people(&self.client, query).await
+        queries::people(self.client(), query).await
     }
 
     async fn employees(&self) -> Result<u32, PortalError> {
-        queries::employees(&self.client).await
+        queries::employees(self.client()).await
     }
 
     async fn read_cards(
@@ -190,7 +171,7 @@ impl ReadPortal for PortalWriter {
         keys: &[CardKey],
         sink: &mut dyn CardSink,
     ) -> Result<(), PortalError> {
-        queries::read_cards(&self.client, keys, sink).await
+        queries::read_cards(self.client(), keys, sink).await
     }
 }
 

@@ -18,7 +18,6 @@ mod http_portal;
 mod layout_cache;
 mod layout_query;
 mod methods;
-mod metrics;
 mod mutations;
 mod queries;
 mod webhook;
@@ -26,11 +25,10 @@ pub mod wire;
 
 pub use bitrix24::{
     ClientEvent as PortalEvent, ClientSettings as PortalSettings, EventHook, Limit, LimiterLevel,
-    Network, ParseRateError, Rate, RetryBudget,
+    Network, ParseRateError, Rate, RequestMetrics, RetryBudget,
 };
 pub use connect::ConnectError;
 pub use diagnostics::{MethodAvailability, PortalDiagnostics};
 pub use estimate::{Estimate, PlannedWork};
 pub use http_portal::{HttpPortal, PortalReader, PortalWriter};
-pub use metrics::RequestMetrics;
 pub use webhook::{WebhookUrl, WebhookUrlError};

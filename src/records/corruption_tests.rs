@@ -158,9 +158,6 @@ pub(super) fn written() -> Vec<Sample> {
         document("decode_lock", encode_lock(&samples::lock()).unwrap(), |bytes| {
             one(decode_lock(bytes))
         }),
-        document("decode_lock_owner", encode_lock_owner(&samples::owner()).unwrap(), |bytes| {
-            one(decode_lock_owner(bytes))
-        }),
         document(
             "decode_read_proof",
             encode_read_proof(&samples::read_proof()).unwrap(),

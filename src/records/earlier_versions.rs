@@ -19,7 +19,6 @@ fn earlier(decoder: &str) -> &'static [u8] {
         "decode_ledger" => include_bytes!("earlier_versions/ledger.json"),
         "decode_limiter_state" => include_bytes!("earlier_versions/limiter_state.json"),
         "decode_lock" => include_bytes!("earlier_versions/lock.json"),
-        "decode_lock_owner" => include_bytes!("earlier_versions/lock_owner.json"),
         "decode_read_proof" => include_bytes!("earlier_versions/read_proof.json"),
         "decode_record" => include_bytes!("earlier_versions/record.jsonl"),
         "decode_run_report" => include_bytes!("earlier_versions/run_report.json"),

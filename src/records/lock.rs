@@ -77,24 +77,6 @@ pub fn decode_lock(bytes: &[u8]) -> Result<LockRecord, FormatError> {
     })
 }
 
-/// Encodes an owner without a process as a sealed document.
-///
-/// # Errors
-///
-/// As [`encode_lock`].
-pub fn encode_lock_owner(owner: &LockOwner) -> Result<Vec<u8>, FormatError> {
-    encode_lock(&LockRecord { owner: owner.clone(), process: None, file: String::new() })
-}
-
-/// Decodes the owner from a sealed document.
-///
-/// # Errors
-///
-/// As [`decode_lock`].
-pub fn decode_lock_owner(bytes: &[u8]) -> Result<LockOwner, FormatError> {
-    decode_lock(bytes).map(|record| record.owner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

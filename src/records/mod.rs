@@ -64,9 +64,7 @@ pub use layout_export::{
 };
 pub use ledger::{decode_ledger, encode_ledger};
 pub use limiter_state::{LimiterState, decode_limiter_state, encode_limiter_state};
-pub use lock::{
-    LockRecord, ProcessIdentity, decode_lock, decode_lock_owner, encode_lock, encode_lock_owner,
-};
+pub use lock::{LockRecord, ProcessIdentity, decode_lock, encode_lock};
 pub use read_proof::{ReadProof, decode_read_proof, encode_read_proof};
 pub use run_report::{RunReport, decode_run_report, encode_run_report};
 pub use selection::{decode_selections, encode_selections};

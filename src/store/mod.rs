@@ -413,15 +413,6 @@ impl Store {
         let read = audit_log::ReadAuditLog::read(&self.paths.audit(), &self.portal)?;
         Ok(read.lines.into_iter().map(|line| line.entry).collect())
     }
-
-    /// Verifies the chain of the audit log and returns the number of its lines.
-    ///
-    /// # Errors
-    ///
-    /// If a line was edited, moved or removed from the middle.
-    pub fn verify_audit(&self) -> Result<usize, StoreError> {
-        self.audit_entries().map(|entries| entries.len())
-    }
 }
 
 impl Archive for Store {

@@ -54,11 +54,6 @@ impl WriteGuard {
         &self.store
     }
 
-    /// Returns the owner of the lock.
-    pub fn owner(&self) -> &LockOwner {
-        &self.owner
-    }
-
     /// Checks that the store takes backups; see [`Store::probe`].
     ///
     /// # Errors
@@ -177,15 +172,6 @@ impl WriteGuard {
             write_whole(path, &self.store.ledger_bytes(path, &ledger)?)?;
         }
         Ok(())
-    }
-
-    /// Returns the memory of mode `once`.
-    ///
-    /// # Errors
-    ///
-    /// If the ledger is damaged.
-    pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        self.store.ledger()
     }
 
     /// Saves the selections of a run's manifests. Writes nothing if they are unchanged.

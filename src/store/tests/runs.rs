@@ -17,7 +17,7 @@ fn looking_at_a_store_that_is_not_there_leaves_no_trace() {
     assert_eq!(world.store.unfinished().unwrap(), None);
     assert_eq!(world.store.consumed_at(Digest::hash(b"plan")).unwrap(), None);
     assert_eq!(world.store.lock_owner().unwrap(), None);
-    assert_eq!(world.store.verify_audit().unwrap(), 0);
+    assert_eq!(world.store.audit_entries().unwrap().len(), 0);
     assert!(matches!(world.store.journal(&samples::run()), Err(StoreError::Missing(_))));
     assert!(!world.root().exists());
 }
@@ -165,7 +165,7 @@ fn marks_selection_and_level_are_kept() {
     log.record_reset(&[(generation.clone(), samples::common(), LedgerEntry { removed: None })])
         .unwrap();
     log.record_reset(&[(generation, samples::personal(7), LedgerEntry { removed })]).unwrap();
-    assert_eq!(locked.ledger().unwrap(), samples::ledger());
+    assert_eq!(world.store.ledger().unwrap(), samples::ledger());
     let people = [UserId::FIRST];
     let selecting = CurrentSelection { manifest: "sales", file: "sales.yaml", people: &people };
     locked.save_selections(&[selecting]).unwrap();

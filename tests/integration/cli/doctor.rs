@@ -6,6 +6,7 @@ use crate::support::env::{CommandOutput, TestEnv};
 use recard::emulator::{Emulator, EmulatorOptions, Release};
 use recard::model::PortalId;
 use recard::ports::{Clock, LockOwner};
+use recard::records::{LockRecord, encode_lock};
 use recard::store::Store;
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
@@ -278,7 +279,8 @@ fn doctor_tells_a_live_lock_owner_from_a_dead_one() {
         (owner(here), "cannot be seen from here"),
         (dead("elsewhere"), "cannot be seen from this host"),
     ] {
-        let name = recard::records::encode_lock_owner(&owner).unwrap();
+        let left_behind = LockRecord { owner, process: None, file: String::new() };
+        let name = encode_lock(&left_behind).unwrap();
         env.file(".recard/portals/embedded/lock", &String::from_utf8(name).unwrap());
         let (verdict, text) = lock();
         assert!(verdict == "warning" && text.starts_with("locked by process"), "{verdict}: {text}");

@@ -164,6 +164,11 @@ fn gone(key: CardKey) -> (CardKey, RestoreDecision) {
     (key, RestoreDecision::Restore { wanted: layout("old"), over: None })
 }
 
+/// Returns `true` if every target is in the planned state.
+fn is_clean(totals: Totals) -> bool {
+    totals.failed == 0 && totals.unknown == 0
+}
+
 fn words(report: &ApplyReport) -> Vec<&'static str> {
     report.targets.iter().map(|settled| settled.outcome.as_str()).collect()
 }

@@ -102,8 +102,8 @@ async fn lock_of_a_dead_owner_is_shown_and_released_after_a_confirmation() {
         command: "apply".to_owned(),
         since: "2026-11-01T09:00:00Z".to_owned(),
     };
-    recard::store::write_whole(&lock, &recard::records::encode_lock_owner(&owner).unwrap())
-        .unwrap();
+    let record = recard::records::LockRecord { owner, process: None, file: String::new() };
+    recard::store::write_whole(&lock, &recard::records::encode_lock(&record).unwrap()).unwrap();
     let refused = env.run(&APPLY);
     assert_eq!(refused.code, 6, "{refused:?}");
     assert!(refused.stderr.contains("locked by process 4711 on elsewhere (anna)"), "{refused:?}");

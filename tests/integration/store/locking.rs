@@ -148,5 +148,5 @@ fn lock_and_run_of_a_killed_process_are_taken_over_and_settled() {
     assert_eq!(summary.end, RunEnd::Closed(Interrupted::No));
     assert_eq!(summary.totals(), Totals { done: 1, ..Totals::default() });
     // Begun, lock taken over, reopened, closed.
-    assert_eq!(store.verify_audit().unwrap(), 4);
+    assert_eq!(store.audit_entries().unwrap().len(), 4);
 }
