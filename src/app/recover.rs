@@ -71,7 +71,7 @@ pub async fn recover(
     };
     let recovered = tokio::select! {
         biased;
-        recovered = engine::recover_mended(
+        recovered = engine::recover(
             &writer,
             &mut log,
             &session.store,

@@ -81,7 +81,7 @@ pub use observer::{Event, Observer};
 pub use options::{ExecuteOptions, SnapshotAge};
 pub use org_directory::{departments_below, look_up};
 pub use plan_file_check::{CheckedPlanFile, check_plan_file, reviewed_people, reviewed_targets};
-pub use recover::{RecoveryError, RecoveryReport, incomplete_targets, recover, recover_mended};
+pub use recover::{RecoveryError, RecoveryReport, recover};
 pub use resolve::{Resolution, resolve_existing};
 pub use restore::{restore, restore_rest};
 pub use restore_plan::{

@@ -165,15 +165,6 @@ impl<'a> JournalReplay<'a> {
     }
 }
 
-/// Returns the targets of a journal that have no outcome yet; empty for a finished run.
-pub fn incomplete_targets(records: &[JournalRecord]) -> Vec<CardKey> {
-    let Some(replay) = JournalReplay::from_records(records) else { return Vec::new() };
-    let open = |(key, progress): (&CardKey, &TargetProgress)| {
-        (!matches!(progress, TargetProgress::Completed(_))).then_some(*key)
-    };
-    replay.progress.iter().filter_map(open).collect()
-}
-
 /// Gives every target of an interrupted run its outcome, and closes the journal.
 ///
 /// A request of the dead process may still be in flight, and would change a card that reads as
@@ -185,33 +176,15 @@ pub fn incomplete_targets(records: &[JournalRecord]) -> Vec<CardKey> {
 /// The recovery resets no card. It writes to the portal in one case only: a layout that a person
 /// saved at the very moment of a reset, and that the run was about to store again, is stored again.
 ///
+/// Of a journal that lost lines, the intents that [`mend`](super::mend()) added are recovered too.
+/// The intent of a doubtful target may stand in a lost line. Such a target is never called not
+/// attempted: a card that is as before leaves it unknown.
+///
 /// # Errors
 ///
 /// If the portal cannot be asked, the store fails, or the caller is not the one that the run needs.
 /// Nothing is lost then, and a later attempt is safe.
 pub async fn recover<P: WritePortal, L: RunLog, A: Archive>(
-    portal: &P,
-    log: &mut L,
-    archive: &A,
-    records: &[JournalRecord],
-    caller: &Identity,
-    settling: Duration,
-    observer: &dyn Observer,
-) -> Result<RecoveryReport, RecoveryError> {
-    let whole = MendedJournal { records: records.to_vec(), ..MendedJournal::default() };
-    recover_mended(portal, log, archive, &whole, caller, settling, observer).await
-}
-
-/// Recovers a run whose journal lost lines, as [`recover`] does, with the intents that
-/// [`mend`](super::mend()) added.
-///
-/// The intent of a doubtful target may stand in a lost line. So such a target is never called not
-/// attempted: a card that is as before leaves it unknown.
-///
-/// # Errors
-///
-/// As [`recover`].
-pub async fn recover_mended<P: WritePortal, L: RunLog, A: Archive>(
     portal: &P,
     log: &mut L,
     archive: &A,

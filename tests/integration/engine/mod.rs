@@ -28,6 +28,7 @@ use recard::ports::*;
 use self::fake_portal::*;
 use self::fake_store::{Disk, InMemoryLog};
 use self::fuse::{Cut, Fuse};
+use crate::support::journal::incomplete_targets;
 
 fn quiet(_: Event) {}
 
@@ -162,6 +163,20 @@ fn restore_log(plan: &RestorePlan) -> InMemoryLog {
 
 fn gone(key: CardKey) -> (CardKey, RestoreDecision) {
     (key, RestoreDecision::Restore { wanted: layout("old"), over: None })
+}
+
+/// Recovers a run whose journal is whole.
+async fn recover<L: RunLog, A: Archive>(
+    portal: &InMemoryPortal,
+    log: &mut L,
+    archive: &A,
+    records: &[JournalRecord],
+    caller: &Identity,
+    settling: Duration,
+    observer: &dyn Observer,
+) -> Result<RecoveryReport, RecoveryError> {
+    let whole = MendedJournal { records: records.to_vec(), ..MendedJournal::default() };
+    recard::engine::recover(portal, log, archive, &whole, caller, settling, observer).await
 }
 
 /// Returns `true` if every target is in the planned state.

@@ -101,10 +101,17 @@ async fn recovery_reads_what_may_stand_in_a_lost_line_and_never_calls_it_not_att
     let portal = InMemoryPortal::new(&world);
     let mended = mend(header, &salvaged(&[], JournalLoss::Lines, &["two", "three", "four"]), &log);
     let identity = portal.identity();
-    let report =
-        recover_mended(&portal, &mut log.clone(), &log, &mended, &identity, Duration::ZERO, &quiet)
-            .await
-            .unwrap();
+    let report = recard::engine::recover(
+        &portal,
+        &mut log.clone(),
+        &log,
+        &mended,
+        &identity,
+        Duration::ZERO,
+        &quiet,
+    )
+    .await
+    .unwrap();
     let words: Vec<_> = report.targets.iter().map(|settled| settled.outcome.as_str()).collect();
     assert_eq!(words, ["reset-unseen", "unknown", "unknown"]);
     // From now on the journal alone tells it.

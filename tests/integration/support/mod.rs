@@ -2,6 +2,7 @@
 
 pub mod company;
 pub mod env;
+pub mod journal;
 pub mod page;
 pub mod portal;
 pub mod process;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use recard::emulator::{Emulator, StateEvent};
-use recard::engine::{self, Event, ExecuteOptions, SnapshotAge, TargetOutcome};
+use recard::engine::{self, Event, ExecuteOptions, MendedJournal, SnapshotAge, TargetOutcome};
 use recard::manifest::{Source, load};
 use recard::model::{CardKey, Digest, Ledger, Outcome, Totals, UserId};
 use recard::plan::{self, ApprovedPlan, BlindReset, Plan, Policy};
@@ -35,6 +35,8 @@ use tokio::sync::Notify;
 use log::Log;
 use model::{Findings, Run, Unknowable, row_of};
 use script::{Numbers, REJECTING, Row, saved, script};
+
+use crate::support::journal::incomplete_targets;
 
 /// Number of scripts.
 const SCRIPTS: u64 = 200;
@@ -258,22 +260,19 @@ impl Trial {
             let Ok(caller) = portal.reader().identify().await else { continue };
             let (archive, silent) = (log.clone(), |_: Event| {});
             let records = log.disk().records.clone();
+            let journal = MendedJournal { records, ..MendedJournal::default() };
             let report = engine::recover(
                 &portal.writer(),
                 log,
                 &archive,
-                &records,
+                &journal,
                 &caller,
                 SETTLING,
                 &silent,
             )
             .await;
             if let Ok(report) = report {
-                assert!(
-                    engine::incomplete_targets(&log.disk().records).is_empty(),
-                    "{}",
-                    self.said
-                );
+                assert!(incomplete_targets(&log.disk().records).is_empty(), "{}", self.said);
                 return (report.targets, report.totals);
             }
         }
