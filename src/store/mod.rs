@@ -199,11 +199,8 @@ impl Store {
     ///
     /// If it cannot be written.
     pub fn save_limiter_state(&self, level: &LimiterState) -> Result<(), StoreError> {
-        let path = self.paths.limiter_state();
-        let bytes = encode_limiter_state(level).map_err(|problem| misread(&path, problem, None))?;
-        self.paths.make()?;
         // A crash loses only pacing, which does not justify another sync.
-        place_private(&path, &bytes)
+        self.place(&self.paths.limiter_state(), encode_limiter_state(level))
     }
 
     /// Reads the proof that reads of other people's cards can be trusted, if there is one.
@@ -229,10 +226,7 @@ impl Store {
     ///
     /// If it cannot be written.
     pub fn save_read_proof(&self, proof: &ReadProof) -> Result<(), StoreError> {
-        let path = self.paths.read_proof();
-        let bytes = encode_read_proof(proof).map_err(|problem| misread(&path, problem, None))?;
-        self.paths.make()?;
-        place_private(&path, &bytes)
+        self.place(&self.paths.read_proof(), encode_read_proof(proof))
     }
 
     /// Removes the proof, because the portal contradicts it.
@@ -272,10 +266,14 @@ impl Store {
     ///
     /// If they cannot be written.
     pub fn save_field_labels(&self, labels: &PortalLabels) -> Result<(), StoreError> {
-        let path = self.paths.field_labels();
-        let bytes = encode_field_labels(labels).map_err(|problem| misread(&path, problem, None))?;
+        self.place(&self.paths.field_labels(), encode_field_labels(labels))
+    }
+
+    /// Writes a document of the portal without the lock, and without a sync.
+    fn place(&self, path: &Path, encoded: Result<Vec<u8>, FormatError>) -> Result<(), StoreError> {
+        let bytes = encoded.map_err(|problem| misread(path, problem, None))?;
         self.paths.make()?;
-        place_private(&path, &bytes)
+        place_private(path, &bytes)
     }
 
     /// Returns the time at which a plan file was used, if it was.
@@ -300,16 +298,15 @@ impl Store {
     /// If the folder cannot be read.
     pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
         let folder = self.paths.runs();
+        let unread = |source| failed(tr_later!("cannot read"), &folder, source);
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(failed(tr_later!("cannot read"), &folder, source)),
+            Err(source) => return Err(unread(source)),
         };
         let mut runs = Vec::new();
         for entry in entries {
-            let name = entry
-                .map_err(|source| failed(tr_later!("cannot read"), &folder, source))?
-                .file_name();
+            let name = entry.map_err(unread)?.file_name();
             // A folder without a run id as its name is foreign, and a run without a journal sent
             // nothing.
             let run = name.to_str().and_then(|name| name.parse::<RunId>().ok());
