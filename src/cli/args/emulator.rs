@@ -1,0 +1,53 @@
+//! Arguments of the commands of the emulator.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::value_parsers;
+
+/// Arguments of `emulate`.
+#[cfg(feature = "emulator")]
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct EmulateArgs {
+    /// Address of the portal; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(in crate::cli) listen: std::net::SocketAddr,
+    /// Address of the control interface; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(in crate::cli) control: std::net::SocketAddr,
+    /// Write addresses and webhooks into this file, as JSON, once the emulator listens
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) ready_file: Option<PathBuf>,
+    /// Content of the portal: company, empty, users=N, or a file with a state
+    #[arg(long, value_name = "SEED", default_value = "company")]
+    pub(in crate::cli) seed: String,
+    /// Release: current, mid or legacy-read; by default that of the seed
+    #[arg(long, value_name = "RELEASE")]
+    pub(in crate::cli) release: Option<String>,
+    /// Limits: off, standard, enterprise, X,Y or X,Y,SECONDS: X requests at once, Y a second,
+    /// operating time in ten minutes
+    #[arg(long, value_name = "LIMITS", default_value = "off")]
+    pub(in crate::cli) limits: String,
+    /// Duration of a command (for example 20ms)
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
+    pub(in crate::cli) command_time: Duration,
+    /// Script of faults (JSON): a list of rules such as {"method": "batch", "inside":
+    /// "crm.lead.details.configuration.reset", "nth": 1, "do": "cut-after"};
+    /// docs/portal-behaviour.md lists all faults
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) faults: Option<PathBuf>,
+    /// Allow addresses other than loopback: all who reach them can use and control the emulator
+    #[arg(long)]
+    pub(in crate::cli) allow_remote: bool,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "emulator")]
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct DemoArgs {
+    /// Print the manifest of the demo and exit
+    #[arg(long)]
+    pub(in crate::cli) manifest: bool,
+}

@@ -1,0 +1,80 @@
+//! Options of every command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::cli::value_parsers;
+use crate::i18n::Language;
+
+/// Folder of the store, unless another one is named.
+pub(in crate::cli) const DEFAULT_STORE: &str = ".recard";
+
+/// Options that every command takes, before or after its name.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options for every command")]
+pub(in crate::cli) struct GlobalArgs {
+    /// `embedded[:FILE]`: an emulated portal inside this process, with its state in FILE, in place
+    /// of a real one (or RECARD_PORTAL)
+    #[arg(long, global = true, value_name = "PORTAL")]
+    pub(in crate::cli) portal: Option<String>,
+    /// File that holds the webhook URL (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) webhook_url_file: Option<PathBuf>,
+    /// Folder of backups, journals and locks (or RECARD_STORE)
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, value_hint = ValueHint::DirPath)]
+    pub(in crate::cli) store: PathBuf,
+    /// The portal's rate limit: standard (50 at once, 2 a second), enterprise (250, 5), unlimited,
+    /// or X,Y (or RECARD_RATE)
+    #[arg(long, global = true, value_name = "RATE")]
+    pub(in crate::cli) rate: Option<String>,
+    /// Share of the portal's operating time that recard may use, 0.1 to 1
+    #[arg(long, global = true, value_name = "SHARE", value_parser = value_parsers::share, default_value_t = 0.8)]
+    pub(in crate::cli) operating_share: f64,
+    /// Start no further request after this time (90s, 15m, 2h)
+    #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration)]
+    pub(in crate::cli) deadline: Option<Duration>,
+    /// Wait this long for the lock if another process works on the portal (90s, 15m)
+    #[arg(long, global = true, value_name = "TIME", value_parser = value_parsers::duration, default_value = "0s")]
+    pub(in crate::cli) lock_timeout: Duration,
+    /// Color of the output; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto)]
+    pub(in crate::cli) color: ColorWhen,
+    /// Language of texts for people: en or ru; by default that of RECARD_LANG, LC_ALL, LC_MESSAGES
+    /// or LANG
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = language)]
+    pub(in crate::cli) lang: Option<Language>,
+    /// Print only warnings and errors on stderr
+    #[arg(long, short, global = true)]
+    pub(in crate::cli) quiet: bool,
+    /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug)
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
+    pub(in crate::cli) log_format: LogFormat,
+}
+
+/// Use of color.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ColorWhen {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum LogFormat {
+    /// Lines of text.
+    Text,
+    /// JSON objects, one a line.
+    Json,
+}
+
+/// Parses a language.
+pub(in crate::cli) fn language(text: &str) -> Result<Language, String> {
+    let known = Language::ALL.into_iter().find(|(word, _)| *word == text);
+    known.map(|(_, language)| language).ok_or_else(|| "recard speaks en and ru".to_owned())
+}

@@ -1,0 +1,105 @@
+//! Arguments of the command line, a file for each subject.
+
+#[cfg(feature = "emulator")]
+mod emulator;
+mod global;
+mod manifests;
+mod output;
+mod plans;
+mod portal;
+mod restore;
+mod runs;
+mod setup;
+
+use clap::{Parser, Subcommand};
+
+#[cfg(feature = "emulator")]
+pub(super) use emulator::{DemoArgs, EmulateArgs};
+pub(super) use global::{ColorWhen, DEFAULT_STORE, GlobalArgs, LogFormat, language};
+pub(super) use manifests::{LedgerArgs, PolicyArgs};
+pub(super) use output::{GroupBy, OutputArgs, PlanView};
+pub(super) use plans::{ApplyArgs, DriftArgs, PlanArgs, ReconcileArgs, ValidateArgs};
+pub(super) use portal::{DoctorArgs, ExportArgs, InventoryArgs};
+pub(super) use restore::{LeadType, RestoreArgs};
+pub(super) use runs::{
+    AuditAction, AuditArgs, HistoryArgs, LedgerAction, LedgerCommandArgs, RecoverArgs, ShowArgs,
+    UnlockArgs,
+};
+pub(super) use setup::{CiSystem, CompletionsArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf};
+
+/// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
+#[derive(Debug, Parser)]
+#[command(name = "recard", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Try it without a portal: recard demo\nExit codes: recard help-exit-codes")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: CliCommand,
+}
+
+/// Command of recard.
+#[derive(Debug, Subcommand)]
+pub(super) enum CliCommand {
+    /// Write a first manifest, and files for a pipeline
+    Init(InitArgs),
+    /// Check manifests without a portal
+    ///
+    /// Only the portal knows if the people and departments in them exist: `recard plan` asks it.
+    Validate(ValidateArgs),
+    /// Show the changes that apply would make
+    Plan(PlanArgs),
+    /// Reset the cards that the manifests select, after showing the plan
+    Apply(ApplyArgs),
+    /// Restore the layouts that a run removed
+    Restore(RestoreArgs),
+    /// Recover an interrupted run
+    #[command(visible_alias = "resume")]
+    Recover(RecoverArgs),
+    /// List the runs of the store
+    History(HistoryArgs),
+    /// Show a run of the store, or a plan file
+    Show(ShowArgs),
+    /// Apply at an interval, until stopped
+    Reconcile(ReconcileArgs),
+    /// Show differences from the manifests; exits with 2 if there are any
+    Drift(DriftArgs),
+    /// Count customized cards by department
+    Inventory(InventoryArgs),
+    /// Write a manifest of all people with customized cards, and the layouts of all cards
+    Export(ExportArgs),
+    /// Check portal, webhook, rights and store; changes nothing
+    Doctor(DoctorArgs),
+    /// Verify or show the audit log of the store
+    Audit(AuditArgs),
+    /// Show the ledger of mode once, or create one in a file
+    Ledger(LedgerCommandArgs),
+    /// Release a lock whose owner is dead
+    Unlock(UnlockArgs),
+    /// Print a JSON Schema
+    Schema(SchemaArgs),
+    /// Serve the emulator over HTTP
+    #[cfg(feature = "emulator")]
+    Emulate(EmulateArgs),
+    /// Run plan, apply, plan and restore on the emulator
+    #[cfg(feature = "emulator")]
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page of recard or of a command
+    Man(ManArgs),
+    /// Print the exit codes and their meaning
+    HelpExitCodes,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,47 @@
+//! Options of reports: formats, destinations, and details.
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::output_format::{self, Output};
+use crate::report::MARKDOWN_LIMIT;
+
+/// Formats and destinations of reports.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct OutputArgs {
+    /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
+    /// repeated
+    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    pub(in crate::cli) output: Vec<Output>,
+    /// Maximum size of Markdown in bytes; less room means less detail, never an error
+    #[arg(long, value_name = "BYTES", value_parser = output_format::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
+    pub(in crate::cli) markdown_limit: usize,
+    /// Name in the first line of Markdown, for pages with comments of several pipelines
+    #[arg(long, value_name = "NAME", value_parser = output_format::marker)]
+    pub(in crate::cli) marker: Option<String>,
+}
+
+/// Grouping of the cards that a plan resets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GroupBy {
+    /// Cards with the same layout are one group
+    #[default]
+    Layout,
+    /// Each card stands alone
+    None,
+}
+
+/// View of plans and reports.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct PlanView {
+    #[command(flatten)]
+    pub(in crate::cli) output_args: OutputArgs,
+    /// Show each card before and after, and the origin of each target
+    #[arg(long, visible_alias = "effective", overrides_with = "detail")]
+    pub(in crate::cli) detail: bool,
+    /// Group the cards with the same layout, or list each card (none)
+    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    pub(in crate::cli) group: GroupBy,
+    /// Show the unchanged cards, too
+    #[arg(long)]
+    pub(in crate::cli) unchanged: bool,
+}

@@ -1,0 +1,97 @@
+//! Arguments of the commands on the runs of a store, its lock, its ledger and its audit log.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::manifests::LedgerArgs;
+use super::output::OutputArgs;
+use crate::cli::output_format::{self, Output};
+use crate::cli::value_parsers;
+
+/// Arguments of `recover`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct RecoverArgs {
+    /// Run id; by default that of the interrupted run
+    #[arg(value_name = "RUN")]
+    pub(in crate::cli) run: Option<String>,
+    /// Wait this long before the first read, for requests of the dead process that may still be in
+    /// flight
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::duration, default_value = "3s")]
+    pub(in crate::cli) settle_time: Duration,
+    #[command(flatten)]
+    pub(in crate::cli) ledger_args: LedgerArgs,
+}
+
+/// Arguments of `history`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct HistoryArgs {
+    /// text, json, markdown or csv
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format, default_value = "text")]
+    pub(in crate::cli) output: Vec<Output>,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct ShowArgs {
+    /// Run id from `recard history`, or `last`: the newest one; or a plan file
+    #[arg(value_name = "RUN|PLAN")]
+    pub(in crate::cli) run: String,
+    #[command(flatten)]
+    pub(in crate::cli) output_args: OutputArgs,
+    /// Of a plan file: read its cards from the portal again, show their layouts, and mark those
+    /// that changed since
+    #[arg(long)]
+    pub(in crate::cli) detail: bool,
+}
+
+/// Arguments of `audit`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct AuditArgs {
+    /// Action
+    #[command(subcommand)]
+    pub(in crate::cli) action: AuditAction,
+}
+
+/// Action on the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(in crate::cli) enum AuditAction {
+    /// Verify the chain of the audit log, and compare it with the journals
+    Verify,
+    /// List its events
+    Show,
+}
+
+/// Arguments of `ledger`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct LedgerCommandArgs {
+    /// Action
+    #[command(subcommand)]
+    pub(in crate::cli) action: LedgerAction,
+}
+
+/// Action on the ledger of mode once.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(in crate::cli) enum LedgerAction {
+    /// List the targets that had their reset, by once key
+    Show {
+        /// Ledger file; by default that of the store
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+    /// Create a ledger in a file, from that of the store
+    New {
+        /// The file
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `unlock`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct UnlockArgs {
+    /// Do not ask: a person has made sure that the owner of the lock is dead
+    #[arg(long)]
+    pub(in crate::cli) auto_approve: bool,
+}
