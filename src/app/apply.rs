@@ -8,7 +8,7 @@ use super::{Error, ManifestSet, PlanOptions, Planned, Session, new_plan_file, ru
 use crate::engine::{self, ApplyError, ApplyReport, ExecuteOptions, SnapshotAge, TargetOutcome};
 use crate::manifest::Document;
 use crate::model::{CurrentSelection, Layout};
-use crate::plan::{ApprovedPlan, NotApproved, Plan, PlannedTarget};
+use crate::plan::{ApprovedPlan, NotApproved, Plan, PlanExtent, PlannedTarget};
 use crate::ports::{PlannedCard, RunHeader, RunPurpose, StoreError};
 use crate::store::WriteGuard;
 
@@ -175,6 +175,11 @@ fn save_selections(
     files: &[(String, String)],
     plan: &Plan,
 ) -> Result<(), StoreError> {
+    // A narrowed run is no run of the manifests: the next whole one is compared with the last whole
+    // one.
+    if plan.extent == PlanExtent::Partial {
+        return Ok(());
+    }
     let measured = &plan.guards.impact.manifests;
     let people = |manifest: &str| measured.get(manifest).map(|measure| &measure.selected);
     let run: Vec<CurrentSelection<'_>> =

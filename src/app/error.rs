@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::narrowing::{NarrowingError, PersonSelector};
 use super::observer::Declined;
 use super::planned::Planned;
 use crate::diagnostic::Diagnostic;
@@ -92,6 +93,17 @@ pub enum Error {
     /// Backups cannot be written.
     #[error("backups cannot be written")]
     NoBackups(#[source] StoreError),
+    /// The portal has no such person, or several.
+    #[error("not exactly one person is meant")]
+    NotOnePerson {
+        /// The person as named.
+        selector: PersonSelector,
+        /// The ids of those who fit.
+        found: Vec<UserId>,
+    },
+    /// The run is narrowed to what the manifests do not select.
+    #[error("the manifests do not select what the run is narrowed to")]
+    Narrowing(Box<NarrowingError>),
     /// The manifests select what the portal does not have.
     #[error("the manifests have problems")]
     Manifests(Vec<Diagnostic>),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::narrowing::Narrowing;
 use super::observer::Observer;
 use super::planned::Planned;
 use super::{Error, Phase, Session, permissions};
@@ -33,6 +34,8 @@ pub struct PlanOptions {
     pub blind: BlindReset,
     /// Limit on the number of people, below those of the manifests.
     pub max_users: Option<u32>,
+    /// Part of the targets; all of them by default.
+    pub narrowing: Narrowing,
     /// File with the ledger of `mode: once`; that of the store if there is none.
     pub ledger: Option<PathBuf>,
 }
@@ -48,12 +51,13 @@ pub async fn plan(
     options: &PlanOptions,
     observer: &impl Observer,
 ) -> Result<Planned, Error> {
-    let resolution = resolve(session, manifests, observer).await?;
+    let mut resolution = resolve(session, manifests, observer).await?;
     if resolution.warnings.iter().any(Diagnostic::is_error) {
         return Err(Error::Manifests(resolution.warnings));
     }
+    let extent = narrow(session, &options.narrowing, &mut resolution.desired).await?;
     let snapshot = observe(session, &resolution.desired, observer).await?;
-    from_snapshot(session, manifests, options, resolution, &snapshot).await
+    from_snapshot(session, manifests, options, (resolution, extent), &snapshot).await
 }
 
 /// Plans, and compares the plan with the manifests. Targets that the portal does not have any more
@@ -75,7 +79,8 @@ pub async fn drift(
     }
     let gone: Vec<Diagnostic> = errors().cloned().collect();
     let snapshot = observe(session, &resolution.desired, observer).await?;
-    let planned = from_snapshot(session, manifests, options, resolution, &snapshot).await?;
+    let whole = (resolution, Extent::Whole);
+    let planned = from_snapshot(session, manifests, options, whole, &snapshot).await?;
     let drift = Drift::from_plan(&planned.plan, gone);
     Ok((planned, drift))
 }
@@ -115,11 +120,40 @@ pub(super) async fn read_cards(
     Ok(snapshot)
 }
 
+/// Extent of a desired state, compared with what its manifests select.
+enum Extent {
+    Whole,
+    /// Narrowed; the people whom each manifest selects as a whole.
+    Partial(BTreeMap<Arc<str>, Vec<UserId>>),
+}
+
+/// Narrows a desired state. The guard against a shrunk selection is about all that the manifests
+/// select, so that selection is returned.
+async fn narrow(
+    session: &Session,
+    narrowing: &Narrowing,
+    desired: &mut DesiredState,
+) -> Result<Extent, Error> {
+    if narrowing.is_whole() {
+        return Ok(Extent::Whole);
+    }
+    let departments = match narrowing.departments.as_slice() {
+        [] => Vec::new(),
+        _ => {
+            let read = session.portal.reader().departments().await;
+            read.map_err(|error| Error::Portal(Phase::Lookup, error))?
+        }
+    };
+    let selected = desired.selected();
+    narrowing.narrow(desired, &departments).map_err(|error| Error::Narrowing(Box::new(error)))?;
+    Ok(Extent::Partial(selected))
+}
+
 async fn from_snapshot(
     session: &Session,
     manifests: ManifestSet<'_>,
     options: &PlanOptions,
-    resolution: Resolution,
+    (resolution, extent): (Resolution, Extent),
     snapshot: &Snapshot,
 ) -> Result<Planned, Error> {
     let Resolution { mut desired, mut warnings, employees } = resolution;
@@ -133,11 +167,18 @@ async fn from_snapshot(
         previous_selections: previous_selections(
             &session.store,
             manifests.files,
-            &desired.selected(),
+            &match &extent {
+                Extent::Whole => desired.selected(),
+                Extent::Partial(selected) => selected.clone(),
+            },
         )?,
     };
     let made = plan::plan(&desired, snapshot, &policy);
     verify(&desired, snapshot, &policy, &made)?;
+    let made = match &extent {
+        Extent::Whole => made,
+        Extent::Partial(selected) => made.narrowed(selected, &desired.guards),
+    };
     let plan = with_employees(session, made, employees).await?;
     let not_allowed = permissions::warning(session, &plan)
         .await

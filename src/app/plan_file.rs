@@ -10,7 +10,7 @@ use super::{Error, ManifestSet, PlanFileError, Planned, Session};
 use crate::engine;
 use crate::manifest::{Declaration, Document};
 use crate::model::{PortalId, UserId};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanExtent};
 use crate::records::plan_file::{
     PlanBinding, PlanContent as _, PlanFile, PlanFileContent, PlanManifest, plan_file_targets,
 };
@@ -45,6 +45,7 @@ pub fn new_plan_file(
         commit: session.origin.commit.clone(),
         targets,
         marks,
+        narrowed: plan.extent == PlanExtent::Partial,
         limits: planned.limits.clone(),
         violations: plan.guards.violations.clone(),
         acknowledged: plan.guards.acknowledged.clone(),

@@ -1,4 +1,4 @@
-//! `--portal embedded[:FILE]`: an emulated portal inside this process, with its state in a file
+//! `--emulator[=FILE]`: an emulated portal inside this process, with its state in a file
 //! between commands.
 
 use std::fmt::Display;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bitrix24_emulator::{Emulator, EmulatorOptions, Seed};
 use serde_json::Value;
 
+use super::args::GlobalArgs;
 use super::error::CliError;
 use crate::store::{read_whole, write_whole};
 
@@ -28,11 +29,21 @@ pub(super) struct Embedded {
     saved: u64,
 }
 
-/// Returns the file of `embedded[:FILE]`; `None` if the text means another portal.
-pub(super) fn state_file(portal: &str, store: &Path) -> Option<PathBuf> {
-    match portal.strip_prefix(PORTAL_NAME)? {
-        "" => Some(store.join(DEFAULT_FILE)),
-        rest => rest.strip_prefix(':').filter(|file| !file.is_empty()).map(PathBuf::from),
+/// Returns the default file of the state in a store.
+pub(super) fn default_file(store: &Path) -> PathBuf {
+    store.join(DEFAULT_FILE)
+}
+
+/// Returns the file of `--emulator[=FILE]` or of its alias `--portal embedded[:FILE]`; `None` if
+/// the portal is another one.
+pub(super) fn state_file(global: &GlobalArgs) -> Option<PathBuf> {
+    match (&global.emulator, &global.portal) {
+        (Some(file), _) => Some(file.clone().unwrap_or_else(|| default_file(&global.store))),
+        (None, Some(portal)) => match portal.strip_prefix(PORTAL_NAME)? {
+            "" => Some(default_file(&global.store)),
+            rest => rest.strip_prefix(':').filter(|file| !file.is_empty()).map(PathBuf::from),
+        },
+        (None, None) => None,
     }
 }
 

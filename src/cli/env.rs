@@ -78,7 +78,9 @@ pub(super) fn fill_missing_options(
     store: Option<ValueSource>,
 ) -> Result<(), CliError> {
     check_texts()?;
-    global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
+    if !global.names_emulator() {
+        global.portal = global.portal.take().or_else(|| variable("RECARD_PORTAL"));
+    }
     global.rate = global.rate.take().or_else(|| variable("RECARD_RATE"));
     if store != Some(ValueSource::CommandLine)
         && let Some(folder) = path_variable("RECARD_STORE")
@@ -252,14 +254,20 @@ pub(super) fn has_write_webhook(file: Option<&Path>) -> bool {
 pub(super) fn webhook_files() -> Vec<PathBuf> {
     ["RECARD_WEBHOOK_URL_FILE", "RECARD_READ_WEBHOOK_URL_FILE"]
         .into_iter()
-        .filter_map(variable)
-        .map(PathBuf::from)
+        .filter_map(path_variable)
         .collect()
 }
 
 /// Returns `true` if any webhook is named.
 pub(super) fn has_webhook(file: Option<&Path>) -> bool {
-    has_write_webhook(file) || variable("RECARD_READ_WEBHOOK_URL").is_some()
+    has_write_webhook(file) || read_webhook_variable().is_some()
+}
+
+/// Returns the variable that names the webhook of commands that only read.
+fn read_webhook_variable() -> Option<&'static str> {
+    ["RECARD_READ_WEBHOOK_URL", "RECARD_READ_WEBHOOK_URL_FILE"]
+        .into_iter()
+        .find(|name| path_variable(name).is_some())
 }
 
 /// Variables of Bitrix24 SDKs for a webhook. Such a webhook belongs to another program and has
@@ -271,14 +279,17 @@ fn no_webhook(access: WebhookAccess) -> CliError {
     let put = tr!(
         "put the address of a webhook into RECARD_WEBHOOK_URL, or its file's name into RECARD_WEBHOOK_URL_FILE"
     );
-    let failure = match access {
-        WebhookAccess::Write if variable("RECARD_READ_WEBHOOK_URL").is_some() => CliError::general(
-            tr!("this command writes, and RECARD_READ_WEBHOOK_URL is for commands that only read"),
-        )
+    let failure = match (access, read_webhook_variable()) {
+        (WebhookAccess::Write, Some(name)) => CliError::general(tr!(
+            "this command writes, and {name} is for commands that only read",
+            name
+        ))
         .hint(put),
-        WebhookAccess::Read | WebhookAccess::Write => CliError::general(tr!("no portal is given"))
-            .hint(put)
-            .hint(tr!("to try recard without a portal, add --portal embedded")),
+        (WebhookAccess::Read, _) | (WebhookAccess::Write, None) => {
+            CliError::general(tr!("no portal is given"))
+                .hint(put)
+                .hint(tr!("to try recard without a portal, add --emulator"))
+        }
     };
     match SDK_VARIABLES.into_iter().find(|name| variable(name).is_some()) {
         Some(name) => failure.hint(tr!(
@@ -295,11 +306,6 @@ pub(super) fn webhook(
     access: WebhookAccess,
     file: Option<&Path>,
 ) -> Result<(WebhookUrl, String), CliError> {
-    let reading = match access {
-        WebhookAccess::Read => variable("RECARD_READ_WEBHOOK_URL")
-            .map(|text| ("RECARD_READ_WEBHOOK_URL".to_owned(), text)),
-        WebhookAccess::Write => None,
-    };
     let from_file = |path: &Path| match read_whole(path, MAX_WEBHOOK_FILE_BYTES) {
         // A file that is not text does not hold a URL.
         Ok(bytes) => {
@@ -313,17 +319,20 @@ pub(super) fn webhook(
             problem
         ))),
     };
-    let (from, text) = match (reading, file) {
-        (Some(found), _) => found,
-        (None, Some(path)) => from_file(path)?,
-        (None, None) => {
-            match (variable("RECARD_WEBHOOK_URL"), path_variable("RECARD_WEBHOOK_URL_FILE")) {
-                (Some(text), _) => ("RECARD_WEBHOOK_URL".to_owned(), text),
-                (None, Some(path)) => from_file(&path)?,
-                (None, None) => return Err(no_webhook(access)),
-            }
-        }
+    // A variable for reading takes precedence where a command only reads.
+    let read_names = ["RECARD_READ_WEBHOOK_URL", "RECARD_READ_WEBHOOK_URL_FILE"];
+    let names = ["RECARD_WEBHOOK_URL", "RECARD_WEBHOOK_URL_FILE"];
+    let in_variables = |[text, path]: [&str; 2]| match (variable(text), path_variable(path)) {
+        (Some(found), _) => Some(Ok((text.to_owned(), found))),
+        (None, Some(path)) => Some(from_file(&path)),
+        (None, None) => None,
     };
+    let for_reading = match access {
+        WebhookAccess::Read => in_variables(read_names),
+        WebhookAccess::Write => None,
+    };
+    let found = for_reading.or_else(|| file.map(from_file)).or_else(|| in_variables(names));
+    let (from, text) = found.ok_or_else(|| no_webhook(access))??;
     match WebhookUrl::parse(text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')) {
         Ok(webhook) => Ok((webhook, from)),
         Err(problem) => Err(CliError::general(tr!(

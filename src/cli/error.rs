@@ -9,11 +9,23 @@ use crate::i18n::Text;
 use crate::portal::ConnectError;
 use crate::ports::{PortalError, Rejection, StoreError};
 
+/// Way in which a failure is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// As an error.
+    #[default]
+    Error,
+    /// As the answer to a decision of the person at the terminal.
+    Answer,
+}
+
 /// Failure that is about to be printed.
 #[derive(Debug)]
 pub(super) struct CliError {
     /// The exit code.
     pub(super) code: u8,
+    /// The way in which it is told.
+    pub(super) tone: Tone,
     /// The chain of causes; the first text is the outermost. Empty if the failure was printed
     /// already.
     pub(super) chain: Vec<Text>,
@@ -26,7 +38,13 @@ pub(super) struct CliError {
 impl CliError {
     /// Creates a failure from a text.
     pub(super) fn new(code: u8, text: impl Into<Text>) -> Self {
-        Self { code, chain: vec![text.into()], hints: Vec::new(), rejection: None }
+        Self {
+            code,
+            tone: Tone::Error,
+            chain: vec![text.into()],
+            hints: Vec::new(),
+            rejection: None,
+        }
     }
 
     /// Creates an error with exit code 1.
@@ -37,6 +55,11 @@ impl CliError {
     /// Creates a refusal with exit code 4.
     pub(super) fn refused(text: impl Into<Text>) -> Self {
         Self::new(exit::REFUSED, text)
+    }
+
+    /// Creates the end of a command whose question was answered with no, with exit code 4.
+    pub(super) fn answer(text: impl Into<Text>) -> Self {
+        Self { tone: Tone::Answer, ..Self::new(exit::REFUSED, text) }
     }
 
     /// Adds a remedy.
@@ -62,7 +85,7 @@ impl CliError {
             }
             cause = next.source();
         }
-        Self { code, chain, hints: Vec::new(), rejection: None }
+        Self { code, tone: Tone::Error, chain, hints: Vec::new(), rejection: None }
     }
 }
 

@@ -9,9 +9,12 @@ mod embedded;
 mod env;
 mod error;
 pub mod exit;
+mod explanations;
 mod field_labels;
 mod file_identity;
 mod git_log;
+mod habits;
+mod help;
 mod http_server;
 mod log;
 mod metrics;
@@ -19,9 +22,9 @@ mod named_files;
 mod next_command;
 mod output;
 mod output_format;
-
 mod plan_files;
 mod plan_view;
+mod portal_messages;
 mod progress;
 mod restore_error;
 mod restore_report;
@@ -39,7 +42,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio::runtime::Builder;
 
-use args::{Cli, CliCommand, ColorWhen, GlobalArgs};
+use args::{CardAction, Cli, CliCommand, ColorWhen, GlobalArgs};
 use error::CliError;
 use signals::{Interrupt, Signals};
 use ui::{Ui, Verbosity};
@@ -61,12 +64,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     env::register_secrets(&arguments);
     ui::mask_panics();
-    let read = Cli::command().try_get_matches_from(&arguments);
+    let definition = help::command();
+    let borrowed = habits::borrowed_option(&definition, &arguments);
+    let read = definition.try_get_matches_from(&arguments);
     let read =
         read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
     let (mut cli, store) = match read {
         Ok(read) => read,
         Err(problem) => {
+            // The value of `--lang` is not known here.
+            i18n::set_language(env::language());
+            let borrowed = borrowed.or_else(|| habits::borrowed_command(&problem));
+            if let Some(failure) = borrowed.filter(|_| problem.use_stderr()) {
+                Ui::new(anstream::ColorChoice::Auto, Verbosity::Normal).fail(&failure);
+                return failure.code;
+            }
             show_usage(&problem, &arguments);
             return match problem.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => exit::DONE,
@@ -224,6 +236,10 @@ async fn dispatch(
         CliCommand::Inventory(arguments) => {
             commands::inventory::run(ui, global, &arguments, interrupt).await
         }
+        CliCommand::Card(arguments) => {
+            let CardAction::Show(arguments) = arguments.action;
+            commands::card::run(ui, global, &arguments, interrupt).await
+        }
         CliCommand::Export(arguments) => {
             commands::export::run(ui, global, &arguments, interrupt).await
         }
@@ -240,8 +256,10 @@ async fn dispatch(
         CliCommand::Emulate(arguments) => commands::emulate::run(ui, &arguments, interrupt).await,
         #[cfg(feature = "emulator")]
         CliCommand::Demo(arguments) => commands::demo::run(ui, global, &arguments, interrupt).await,
+        CliCommand::Explain(arguments) => commands::explain::run(ui, &arguments),
         CliCommand::Completions(arguments) => commands::about::completions(ui, arguments.shell),
         CliCommand::Man(arguments) => commands::man::run(ui, &arguments),
-        CliCommand::HelpExitCodes => commands::about::exit_codes(ui),
+        CliCommand::Version => commands::about::version(ui),
+        CliCommand::Help(arguments) => commands::about::help(ui, &arguments.topic),
     }
 }

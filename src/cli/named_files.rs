@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{CliCommand, GlobalArgs, LedgerAction, LedgerArgs};
+use super::args::{CardAction, CardArgs, CliCommand, GlobalArgs, LedgerAction, LedgerArgs};
 use super::commands::export;
 #[cfg(feature = "emulator")]
 use super::embedded;
@@ -61,6 +61,7 @@ fn command_outputs(command: &CliCommand) -> &[Output] {
         CliCommand::Drift(arguments) => &arguments.view.output_args.output,
         CliCommand::Inventory(arguments) => &arguments.output,
         CliCommand::Doctor(arguments) => &arguments.output,
+        CliCommand::Card(CardArgs { action: CardAction::Show(arguments) }) => &arguments.output,
         _ => &[],
     }
 }
@@ -68,16 +69,23 @@ fn command_outputs(command: &CliCommand) -> &[Output] {
 impl NamedFiles {
     fn add_command(&mut self, command: &CliCommand) {
         match command {
-            CliCommand::Validate(arguments) => self.manifests(&arguments.manifests.files),
+            CliCommand::Validate(arguments) => self.manifests(&arguments.manifests.files()),
             CliCommand::Plan(arguments) => {
-                self.manifests(&arguments.manifests.files);
+                self.manifests(&arguments.manifests.files());
                 self.ledger(&arguments.policy_args.ledger_args);
                 self.output(arguments.out.as_deref(), || tr!("the plan file of --out"));
             }
             CliCommand::Apply(arguments) => {
-                self.manifests(&arguments.files);
+                let plan = plan_files::sole_plan(&arguments.positional);
+                if plan.is_none() || !arguments.files.is_empty() {
+                    let manifests = arguments.positional.iter().chain(&arguments.files);
+                    let is_plan = |path: &&PathBuf| plan == Some(path.as_path());
+                    self.manifests(
+                        &manifests.filter(|path| !is_plan(path)).cloned().collect::<Vec<_>>(),
+                    );
+                }
                 self.ledger(&arguments.policy_args.ledger_args);
-                self.input(arguments.plan.as_deref(), || tr!("the plan file"));
+                self.input(plan, || tr!("the plan file"));
             }
             CliCommand::Restore(arguments) => {
                 self.output(arguments.preview.out.as_deref(), || tr!("the plan file of --out"));
@@ -93,11 +101,11 @@ impl NamedFiles {
                 }
             }
             CliCommand::Reconcile(arguments) => {
-                self.manifests(&arguments.manifests.files);
+                self.manifests(&arguments.manifests.files());
                 self.ledger(&arguments.policy_args.ledger_args);
             }
             CliCommand::Drift(arguments) => {
-                self.manifests(&arguments.manifests.files);
+                self.manifests(&arguments.manifests.files());
                 self.ledger(&arguments.ledger_args);
             }
             CliCommand::Ledger(arguments) => match &arguments.action {
@@ -131,15 +139,11 @@ impl NamedFiles {
             self.input(Some(&path), || tr!("the file of the webhook"));
         }
         #[cfg(feature = "emulator")]
-        if let Some(file) =
-            global.portal.as_deref().and_then(|portal| embedded::state_file(portal, &global.store))
-        {
+        if let Some(file) = embedded::state_file(global) {
             let role = || tr!("the state of the embedded portal");
-            let default = embedded::state_file(embedded::PORTAL_NAME, &global.store);
+            let default = embedded::default_file(&global.store);
             // The portal writes its state back; its default place is a file of the store.
-            if default.is_some_and(|default| {
-                FileIdentity::from_path(&default) == FileIdentity::from_path(&file)
-            }) {
+            if FileIdentity::from_path(&default) == FileIdentity::from_path(&file) {
                 self.input(Some(&file), role);
             } else {
                 self.output(Some(&file), role);

@@ -16,6 +16,15 @@ pub(super) fn global_flags(global: &GlobalArgs) -> String {
     let said = |variable: &str, value: &str| env::is_set_to(variable, value);
     let store = global.store.display().to_string();
     let mut text = String::new();
+    #[cfg(feature = "emulator")]
+    match &global.emulator {
+        Some(Some(file)) => {
+            text.push_str(" --emulator=");
+            text.push_str(&shell_word(file));
+        }
+        Some(None) => text.push_str(" --emulator"),
+        None => {}
+    }
     let mut add = |option: &str, value: &str| {
         text.push_str(" --");
         text.push_str(option);
@@ -73,6 +82,8 @@ mod tests {
             |line: &str| global_flags(&Cli::try_parse_from(line.split(' ')).unwrap().global);
         assert_eq!(again("recard plan -f x"), "");
         assert_eq!(again("recard plan -f x --portal embedded"), " --portal embedded");
+        assert_eq!(again("recard plan x --emulator"), " --emulator");
+        assert_eq!(again("recard --emulator=a.json plan x"), " --emulator=a.json");
         assert_eq!(again("recard plan -f x --quiet --store ../kept"), " --store ../kept");
         assert_eq!(
             again("recard plan -f x --webhook-url-file /run/hook --store .recard"),

@@ -44,7 +44,7 @@ impl<'a> Outputs<'a> {
         purpose: Purpose,
         output_args: &'a OutputArgs,
     ) -> Result<Self, CliError> {
-        let OutputArgs { output: outputs, markdown_limit, marker } = output_args;
+        let OutputArgs { output: outputs, json_flag: _, markdown_limit, marker } = output_args;
         check_paths(outputs)?;
         let has_github = outputs.iter().any(|output| output.format == OutputFormat::Github);
         let summary = env::step_summary().filter(|_| has_github);

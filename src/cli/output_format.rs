@@ -31,10 +31,32 @@ impl FromStr for Output {
             Some((_, format)) => Ok(Self { format, path }),
             None => {
                 let known = OutputFormat::ALL.map(|(known, _)| known).join(", ");
-                Err(format!("there is no format {word:?}; there are {known}"))
+                let meant = format_of_file(word).filter(|_| path.is_none());
+                let meant = meant.map(|format| {
+                    format!("; to write {format} into that file: --output {format}={word}")
+                });
+                Err(format!(
+                    "there is no format {word:?}; there are {known}{}",
+                    meant.unwrap_or_default()
+                ))
             }
         }
     }
+}
+
+/// Returns the format that the name of a file tells, if one stands in place of a format.
+fn format_of_file(word: &str) -> Option<OutputFormat> {
+    let (_, extension) = word.rsplit_once('.')?;
+    let of_extension = match extension {
+        "txt" => "text",
+        "md" => "markdown",
+        "xml" => "junit",
+        other => other,
+    };
+    OutputFormat::ALL
+        .into_iter()
+        .find(|(known, _)| *known == of_extension)
+        .map(|(_, format)| format)
 }
 
 /// Parses the output of a command with text and JSON.
@@ -103,6 +125,13 @@ mod tests {
         }
         assert!("json=".parse::<Output>().is_err());
         assert!("yaml".parse::<Output>().is_err());
+        for (file, told) in [
+            ("p.json", "json into that file: --output json=p.json"),
+            ("a/b.md", "markdown into that file: --output markdown=a/b.md"),
+        ] {
+            assert!(file.parse::<Output>().unwrap_err().ends_with(told), "{file}");
+        }
+        assert!(!"p.yaml".parse::<Output>().unwrap_err().contains("into that file"));
     }
 
     #[test]

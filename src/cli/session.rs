@@ -1,5 +1,7 @@
 //! Connection to a portal, with its store.
 
+#[cfg(feature = "emulator")]
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::args::GlobalArgs;
@@ -11,20 +13,16 @@ use super::error::CliError;
 use super::exit;
 use super::field_labels;
 use super::next_command;
+use super::portal_messages::user_message;
 use super::signals::{Interrupt, WritingRun};
 use super::ui::Ui;
 use crate::app;
 use crate::i18n::Text;
 use crate::model::{FieldLabels, Identity, PortalId, ReleaseSign, TrustEvidence};
-use crate::portal::{
-    HttpPortal, Limit, LimiterLevel, ParseRateError, PortalEvent, PortalSettings, Rate, WebhookUrl,
-};
+use crate::portal::{HttpPortal, LimiterLevel, ParseRateError, PortalSettings, Rate, WebhookUrl};
 use crate::ports::{Clock as _, ReadPortal as _, StoreError};
 use crate::records::LimiterState;
 use crate::store::Store;
-
-/// Wait in seconds from which a notice is printed.
-const LONG_WAIT_SECONDS: u64 = 5;
 
 /// Session of a command: the portal, and what the command line adds to it.
 pub(super) struct Session {
@@ -67,16 +65,23 @@ pub(super) struct PortalEndpoint {
     embedded: Option<Embedded>,
 }
 
-/// Returns the name of the portal in `--portal`, without starting it.
-pub(super) fn named_portal(global: &GlobalArgs) -> Result<PortalId, CliError> {
-    let portal = global.portal.as_deref().unwrap_or_default();
+/// Returns the portal that `--portal` or `--emulator` names; `None` if neither is stated.
+pub(super) fn named_portal(global: &GlobalArgs) -> Result<Option<PortalId>, CliError> {
     #[cfg(feature = "emulator")]
-    if embedded::state_file(portal, &global.store).is_some() {
-        return PortalId::new(embedded::PORTAL_NAME).map_err(|problem| {
+    if embedded::state_file(global).is_some() {
+        let name = PortalId::new(embedded::PORTAL_NAME).map_err(|problem| {
             CliError::general(tr!("the embedded portal has no usable name: {problem}", problem))
         });
+        return name.map(Some);
     }
-    Err(unknown_portal(portal))
+    let Some(portal) = &global.portal else { return Ok(None) };
+    // Every host has a dot or a port; a misspelled `embedded` has neither.
+    match PortalId::new(portal) {
+        Ok(host) if portal.contains(['.', ':']) && !portal.starts_with("embedded:") => {
+            Ok(Some(host))
+        }
+        Ok(_) | Err(_) => Err(unknown_portal(portal)),
+    }
 }
 
 /// Returns the origin of the runs of this process.
@@ -91,16 +96,16 @@ pub(super) fn origin() -> app::RunOrigin {
 
 /// Returns the store of the portal that the command line or the environment names.
 pub(super) fn store(global: &GlobalArgs) -> Result<Store, CliError> {
-    let portal = match &global.portal {
-        Some(_) => named_portal(global)?,
+    let portal = match named_portal(global)? {
+        Some(portal) => portal,
         None => env::webhook(WebhookAccess::Read, global.webhook_url_file.as_deref())?.0.portal(),
     };
     Ok(Store::open(&global.store, &portal)?)
 }
 
 fn unknown_portal(portal: &str) -> CliError {
-    CliError::general(tr!("--portal takes embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
-        .hint(tr!("a real portal is named by its webhook, in RECARD_WEBHOOK_URL, because the address is a secret"))
+    CliError::general(tr!("--portal takes the host of a portal, embedded or embedded:FILE, not {portal}", portal = format_args!("{portal:?}")))
+        .hint(tr!("a host is written as company.bitrix24.com, without its webhook, which is a secret and belongs into RECARD_WEBHOOK_URL"))
 }
 
 impl PortalEndpoint {
@@ -110,38 +115,45 @@ impl PortalEndpoint {
         access: WebhookAccess,
         interrupt: &Interrupt,
     ) -> Result<Self, CliError> {
-        let Some(portal) = &global.portal else {
-            let file = global.webhook_url_file.clone();
-            let (webhook, from) =
-                interrupt.run_blocking(move || env::webhook(access, file.as_deref())).await??;
-            let name = webhook.portal();
-            return Ok(Self {
-                webhook,
-                from,
-                name,
-                #[cfg(feature = "emulator")]
-                embedded: None,
-            });
-        };
+        let named = named_portal(global)?;
         #[cfg(feature = "emulator")]
-        if let Some(file) = embedded::state_file(portal, &global.store) {
-            let running = Embedded::start(file).await?;
-            let unusable = |problem| {
-                CliError::general(tr!(
-                    "the embedded portal has no usable webhook: {problem}",
-                    problem
-                ))
-            };
-            let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
-            let name = named_portal(global)?;
-            return Ok(Self {
-                webhook,
-                from: "--portal".to_owned(),
-                name,
-                embedded: Some(running),
-            });
+        if let (Some(file), Some(name)) = (embedded::state_file(global), &named) {
+            return Self::start_embedded(file, name.clone(), global).await;
         }
-        Err(unknown_portal(portal))
+        let file = global.webhook_url_file.clone();
+        let (webhook, from) =
+            interrupt.run_blocking(move || env::webhook(access, file.as_deref())).await??;
+        let name = webhook.portal();
+        if let Some(named) = named.filter(|named| *named != name) {
+            return Err(CliError::general(tr!(
+                "--portal names {named}, and the webhook from {from} is one of {name}; nothing was sent",
+                named,
+                from,
+                name
+            )));
+        }
+        Ok(Self {
+            webhook,
+            from,
+            name,
+            #[cfg(feature = "emulator")]
+            embedded: None,
+        })
+    }
+
+    #[cfg(feature = "emulator")]
+    async fn start_embedded(
+        file: PathBuf,
+        name: PortalId,
+        global: &GlobalArgs,
+    ) -> Result<Self, CliError> {
+        let running = Embedded::start(file).await?;
+        let unusable = |problem| {
+            CliError::general(tr!("the embedded portal has no usable webhook: {problem}", problem))
+        };
+        let webhook = WebhookUrl::parse(&running.webhook()?).map_err(unusable)?;
+        let option = if global.emulator.is_some() { "--emulator" } else { "--portal" };
+        Ok(Self { webhook, from: option.to_owned(), name, embedded: Some(running) })
     }
 
     /// Refuses another portal than the one that the manifests pin.
@@ -412,35 +424,6 @@ fn add_webhook_hint(failure: CliError, webhook: &Text) -> CliError {
     match failure.rejection {
         Some(_) => failure.hint(tr!("it is the webhook {webhook}", webhook)),
         None => failure,
-    }
-}
-
-/// Returns the message for an event of the connection; `None` for short waits.
-fn user_message(event: &PortalEvent) -> Option<Text> {
-    let limit = |limit: &Limit| match limit {
-        Limit::Rate => tr!("requests"),
-        Limit::OperatingTime => tr!("operating time"),
-    };
-    match event {
-        PortalEvent::Waiting { limit: which, time } if time.as_secs() >= LONG_WAIT_SECONDS => Some(
-            tr!("waiting {} s: the portal's limit on {} is reached", time.as_secs(), limit(which)),
-        ),
-        PortalEvent::Waiting { .. } => None,
-        PortalEvent::Throttled(which) => Some(tr!(
-            "the portal refused a request for its limit on {}; it is repeated",
-            limit(which)
-        )),
-        PortalEvent::RequestRetried { reason, .. } => {
-            Some(tr!("a request had no usable answer ({reason}); it is repeated", reason))
-        }
-        PortalEvent::ReadRetried { reason } => {
-            Some(tr!("{reason}; asking again", reason = Text::from_msgid(reason)))
-        }
-        PortalEvent::BatchSplit { commands, reason } => Some(tr!(
-            "a request with {commands} commands had no usable answer ({reason}); looking for the one to blame",
-            commands,
-            reason
-        )),
     }
 }
 

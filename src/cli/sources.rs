@@ -9,12 +9,16 @@ use super::file_identity::{DisplayNames, FileIdentity};
 use super::output::Outputs;
 use super::signals::Interrupt;
 use super::ui::Ui;
+use super::{next_command, plan_files};
 use crate::app;
 use crate::diagnostic::{self, Diagnostic, RenderStyle, Severity};
 use crate::i18n::Text;
 use crate::manifest::{self, Declaration, Document, Loaded, Source};
 use crate::report::{Subject, ValidationReport};
 use crate::store::{read_to_limit, read_whole};
+
+/// Folder of the manifests if none is named.
+pub(super) const DEFAULT_FOLDER: &str = "manifests";
 
 /// Name of a manifest from stdin.
 const STDIN: &str = "<stdin>";
@@ -48,16 +52,43 @@ impl LoadedManifests {
     }
 }
 
-/// Reads and checks manifests. All problems are printed here; the failure says only that there were
-/// some.
+/// Reads and checks manifests; without a name those of the default folder. All problems are printed
+/// here; the failure says only that there were some.
 pub(super) async fn load(
     outputs: &Outputs<'_>,
     files: &[PathBuf],
     interrupt: &Interrupt,
 ) -> Result<LoadedManifests, CliError> {
     let files = files.to_vec();
-    let sources = interrupt.run_blocking(move || read(&files)).await??;
-    check(outputs, sources)
+    let found = interrupt.run_blocking(move || read(&named_or_default(&files)?)).await??;
+    check(outputs, without_other_tools(outputs.ui, found)?)
+}
+
+/// Checks a manifest whose bytes were read, from a pipe that cannot be read again.
+pub(super) fn load_read(
+    outputs: &Outputs<'_>,
+    path: &Path,
+    bytes: Vec<u8>,
+) -> Result<LoadedManifests, CliError> {
+    check(outputs, vec![source(path, bytes, &mut DisplayNames::default())])
+}
+
+/// Returns the named files, or the default folder.
+fn named_or_default(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    if !files.is_empty() {
+        return Ok(files.to_vec());
+    }
+    let folder = PathBuf::from(DEFAULT_FOLDER);
+    if folder.is_dir() {
+        return Ok(vec![folder]);
+    }
+    Err(CliError::general(tr!(
+        "no manifest is named, and there is no folder {DEFAULT_FOLDER}",
+        DEFAULT_FOLDER
+    ))
+    .hint(tr!(
+        "name a file or a folder behind the command, as in `recard plan lead.yaml`; `recard init` writes a first manifest"
+    )))
 }
 
 /// Checks manifests that were read.
@@ -106,7 +137,8 @@ pub(super) fn refuse(
 
 /// Returns the manifests of a folder; `None` if it has none, or cannot be read.
 pub(super) fn in_folder(folder: &Path) -> Option<Vec<Source>> {
-    read(&[folder.to_owned()]).ok()
+    let found = read(&[folder.to_owned()]).ok()?;
+    Some(found.into_iter().map(|found| found.source).collect())
 }
 
 /// Returns the normalized file of a manifest, as selections store it. Empty for a manifest from
@@ -119,8 +151,38 @@ pub(super) fn selection_file(file: &str) -> String {
     parts.collect::<PathBuf>().display().to_string()
 }
 
-fn read(files: &[PathBuf]) -> Result<Vec<Source>, CliError> {
-    let mut sources: Vec<Source> = Vec::new();
+/// File that was read.
+struct FoundFile {
+    source: Source,
+    /// `true` if it was found in a folder, and not named.
+    is_in_folder: bool,
+}
+
+/// Leaves out the files of folders that belong to other tools, with a note for each. The parser
+/// needs the stack of the command's thread.
+fn without_other_tools(ui: &Ui, found: Vec<FoundFile>) -> Result<Vec<Source>, CliError> {
+    let (mut sources, mut others) = (Vec::new(), Vec::new());
+    for FoundFile { source, is_in_folder } in found {
+        let other = is_in_folder.then(|| manifest::kind_of_other_tool(&source.bytes)).flatten();
+        match other {
+            None => sources.push(source),
+            Some(kind) => others.push(tr!(
+                "left out {}: it is a {kind}, which is not of recard",
+                source.name,
+                kind
+            )),
+        }
+    }
+    if sources.is_empty() && !others.is_empty() {
+        return Err(CliError::general(tr!("no file of these folders is a manifest of recard"))
+            .hint(Text::join(&others, "; ")));
+    }
+    others.iter().for_each(|other| ui.note(other));
+    Ok(sources)
+}
+
+fn read(files: &[PathBuf]) -> Result<Vec<FoundFile>, CliError> {
+    let mut found: Vec<FoundFile> = Vec::new();
     // A file that is named twice, or by two links, counts once.
     let mut seen = BTreeSet::new();
     let mut displayed = DisplayNames::default();
@@ -134,24 +196,28 @@ fn read(files: &[PathBuf]) -> Result<Vec<Source>, CliError> {
                             problem
                         ))
                     })?;
-                sources.push(Source {
-                    name: displayed.name(Path::new(STDIN)).into(),
-                    bytes: manifest::without_byte_order_marks(bytes),
-                });
+                let source = source(Path::new(STDIN), bytes, &mut displayed);
+                found.push(FoundFile { source, is_in_folder: false });
             }
             continue;
         }
-        for file in find_files(std::slice::from_ref(path))? {
+        let is_in_folder = path.is_dir();
+        for file in find_files_of(std::slice::from_ref(path))? {
             if seen.insert(FileIdentity::from_path(&file)) {
-                sources.push(file_source(&file, &mut displayed)?);
+                found.push(FoundFile { source: file_source(&file, &mut displayed)?, is_in_folder });
             }
         }
     }
-    Ok(sources)
+    Ok(found)
+}
+
+/// Returns the files of a command line, as [`load`] finds them. Stdin is left out.
+pub(super) fn find_files(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    find_files_of(&named_or_default(files)?)
 }
 
 /// Returns the named files, and those in named folders. Stdin is left out.
-pub(super) fn find_files(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+fn find_files_of(files: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut all = Vec::new();
     for path in files.iter().filter(|path| path.as_os_str() != "-") {
         if !path.is_dir() {
@@ -219,8 +285,34 @@ fn folder(
 fn file_source(path: &Path, displayed: &mut DisplayNames) -> Result<Source, CliError> {
     let bytes = read_whole(path, manifest::MAX_FILE_BYTES as u64).map_err(|problem| {
         CliError::general(tr!("cannot read the manifest {}: {problem}", path.display(), problem))
-            .hint(tr!("name a file or a folder with -f"))
+            .hint(help_for_missing(path))
     })?;
+    if plan_files::is_plan(path, &bytes) {
+        return Err(CliError::general(tr!("{} is a plan file, not a manifest", path.display()))
+            .hint(tr!(
+                "`recard show {}` shows it, and `recard apply {}` executes it",
+                next_command::shell_word(path),
+                next_command::shell_word(path)
+            )));
+    }
+    Ok(source(path, bytes, displayed))
+}
+
+fn source(path: &Path, bytes: Vec<u8>, displayed: &mut DisplayNames) -> Source {
     let bytes = manifest::without_byte_order_marks(bytes);
-    Ok(Source { name: displayed.name(path).into(), bytes })
+    Source { name: displayed.name(path).into(), bytes }
+}
+
+/// Returns the help for a manifest that cannot be read. In quotes a shell does not expand a
+/// pattern.
+fn help_for_missing(path: &Path) -> Text {
+    if !path.to_string_lossy().contains(['*', '?', '[']) {
+        return tr!("name a file or a folder behind the command, as in `recard plan lead.yaml`");
+    }
+    let folder = path.parent().filter(|folder| folder.is_dir());
+    let folder = folder.unwrap_or_else(|| Path::new(DEFAULT_FOLDER));
+    tr!(
+        "recard expands no patterns, and in quotes the shell does not either: leave out the quotes, or name the folder: {}",
+        next_command::shell_word(folder)
+    )
 }

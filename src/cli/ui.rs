@@ -14,7 +14,7 @@ use anstream::adapter::StripBytes;
 use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 
-use super::error::CliError;
+use super::error::{CliError, Tone};
 use super::exit;
 use crate::diagnostic::{mask, terminal_safe, visible, visible_lines};
 use crate::i18n::{self, Language, Text};
@@ -179,7 +179,10 @@ impl Ui {
 
     /// Prints the failure of a command.
     pub(super) fn fail(&self, failure: &CliError) {
-        let CliError { code: _, chain, hints, rejection: _ } = failure;
+        let CliError { code: _, tone, chain, hints, rejection: _ } = failure;
+        if *tone == Tone::Answer {
+            return self.say(visible(&Text::join(chain, ": ")));
+        }
         let (error, caused, help) = (tr!("error:"), tr!("caused by:"), tr!("help:"));
         if let Some((first, causes)) = chain.split_first() {
             self.say(format_args!("{ERROR}{error}{ERROR:#} {}", visible(first)));
@@ -196,13 +199,12 @@ impl Ui {
         }
     }
 
-    /// Asks for a word; any other answer is a no. The answer is read on a thread of its own, so
-    /// that signals are handled meanwhile.
-    pub(super) async fn confirm(&self, question: &Text, word: &'static str) -> bool {
+    /// Asks for a yes, as a word or as its first letter; any other answer is a no. The answer is
+    /// read on a thread of its own, so that signals are handled meanwhile.
+    pub(super) async fn confirm(&self, question: &Text) -> bool {
         let asked = self.bars.suspend(|| {
             let mut stderr = anstream::stderr().lock();
-            let asked =
-                format!("{} {} ", visible_lines(question), tr!("Type {word} to go on:", word));
+            let asked = format!("{} {} ", visible_lines(question), tr!("Type yes to go on:"));
             write!(stderr, "{}", safe(&asked)).and_then(|()| stderr.flush())
         });
         if asked.is_err() {
@@ -210,7 +212,7 @@ impl Ui {
         }
         let answer = tokio::task::spawn_blocking(move || {
             let mut answer = String::new();
-            io::stdin().lock().read_line(&mut answer).is_ok_and(|_| answer.trim() == word)
+            io::stdin().lock().read_line(&mut answer).is_ok_and(|_| is_yes(&answer))
         });
         answer.await.unwrap_or(false)
     }
@@ -228,6 +230,11 @@ impl Ui {
             let _ = writeln!(anstream::stderr().lock(), "{}", safe(&text.to_string()));
         });
     }
+}
+
+/// Returns `true` if an answer agrees.
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes"].iter().any(|yes| answer.trim().eq_ignore_ascii_case(yes))
 }
 
 /// Writer that removes colors from its input, which comes in pieces.
@@ -281,6 +288,16 @@ mod tests {
             plain.write_all(piece.as_bytes()).unwrap();
         }
         assert_eq!(String::from_utf8(out).unwrap(), "reset personal/7\nFir\u{17e}\n");
+    }
+
+    #[test]
+    fn answer_is_a_yes_in_full_or_by_its_first_letter() {
+        for yes in ["y", "Y\n", "yes\r\n", " YES "] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n", "no", "ye", "yes please", "yy"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
     }
 
     #[test]

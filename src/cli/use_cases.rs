@@ -14,13 +14,21 @@ use super::session::Session;
 use super::signals::{Interrupt, interrupted};
 use super::sources::{self, LoadedManifests};
 use super::ui::Ui;
-use crate::app::{Approval, Declined, Error, Observer, Phase, PlanFileError, Warning};
+use crate::app::{
+    Approval, Declined, Error, NarrowingError, Observer, PersonSelector, Phase, PlanFileError,
+    Unmatched, Warning,
+};
+use crate::diagnostic::visible;
 use crate::i18n::Text;
 use crate::manifest::Source;
+use crate::model::UserId;
 use crate::plan::Plan;
 use crate::ports::{PortalError, StoreError};
 use crate::records::plan_file::MAX_PLAN_AGE;
 use crate::store::ConsumePlanError;
+
+/// Number of values that an error lists.
+const MAX_LISTED: usize = 20;
 
 /// Observer that shows progress and warnings.
 pub(super) struct CliObserver<'a> {
@@ -127,7 +135,7 @@ impl<'a> Question<'a> {
             return Err(Declined::NotAsked);
         }
         tokio::select! {
-            yes = self.ui.confirm(question, "yes") => {
+            yes = self.ui.confirm(question) => {
                 if yes { Ok(Approval::Asked) } else { Err(Declined::No) }
             }
             () = self.interrupt.cancelled() => Err(Declined::InterruptedAtQuestion),
@@ -177,6 +185,8 @@ impl From<Error> for CliError {
                     | "{n} problems in the manifests; {harm}" % found.len(),
                 harm = tr!("nothing was written")
             )),
+            Error::NotOnePerson { selector, found } => person_error(&selector, &found),
+            Error::Narrowing(problem) => narrowing_error(*problem),
             Error::Verification(finding) => verification_error(&finding),
             Error::NotReviewed(key) => {
                 let key = key.to_string();
@@ -245,6 +255,58 @@ impl From<Error> for CliError {
     }
 }
 
+/// Words a person who is not exactly one on the portal, as the manifests' problems do.
+fn person_error(selector: &PersonSelector, found: &[UserId]) -> CliError {
+    match (selector, found) {
+        (PersonSelector::Id(id), _) => CliError::general(tr!("the portal has no user {}", *id)),
+        (PersonSelector::Email(email), []) => {
+            CliError::general(tr!("nobody on the portal has the e-mail {}", *email))
+                .hint(tr!("the address must be the one in the person's profile"))
+        }
+        (PersonSelector::Email(email), several) => {
+            let ids = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            CliError::general(tr!("several people have the e-mail {}: users {ids}", *email, ids))
+                .hint(tr!("select the person by id"))
+        }
+    }
+}
+
+/// Words a narrowing that matches no target, and lists what there is.
+fn narrowing_error(problem: NarrowingError) -> CliError {
+    let NarrowingError { unmatched, available } = problem;
+    let failure = CliError::general(match unmatched {
+        Unmatched::Person(PersonSelector::Id(id)) => {
+            tr!("the manifests select no personal card of user {id}", id)
+        }
+        Unmatched::Person(PersonSelector::Email(email)) => {
+            tr!("the manifests select no personal card of {email}", email)
+        }
+        Unmatched::Department(department) => tr!(
+            "the manifests select no personal card of people of department {department}",
+            department
+        ),
+        Unmatched::AmbiguousDepartment(department) => {
+            tr!("several departments have the name {department}", department)
+        }
+        Unmatched::Target(key) => {
+            let key = key.to_string();
+            tr!("the manifests do not select the card {key}", key)
+        }
+        Unmatched::Together => {
+            tr!("no card matches --user, --department and --target together")
+        }
+    });
+    if available.is_empty() {
+        return failure;
+    }
+    let listed = available.iter().take(MAX_LISTED).map(|one| visible(one).into_owned());
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    failure.hint(match available.len().checked_sub(MAX_LISTED) {
+        Some(more @ 1..) => tr!("there are: {listed}, and {more} more", listed, more),
+        Some(0) | None => tr!("there are: {listed}", listed),
+    })
+}
+
 fn portal_error(phase: Phase, problem: PortalError) -> CliError {
     let failure = CliError::from(problem);
     match phase {
@@ -295,7 +357,7 @@ fn guard_error(plan: &Plan) -> CliError {
 
 fn declined_error(declined: Declined) -> CliError {
     match declined {
-        Declined::No => CliError::refused(tr!("the answer was no; nothing was written")),
+        Declined::No => CliError::answer(tr!("The answer was no. Nothing was written.")),
         Declined::NotAsked => {
             CliError::refused(tr!("nobody can be asked here, so nothing was written"))
                 .hint(tr!("add --auto-approve after somebody has reviewed the plan"))

@@ -2,13 +2,44 @@
 
 use std::time::Duration;
 
-use crate::model::{DepartmentId, UserId, decimal};
+use jiff::Timestamp;
+
+use crate::app::PersonSelector;
+use crate::manifest::DepartmentName;
+use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
 
 /// Parses the id of a user. A name is a common mistake here.
 pub(super) fn user(text: &str) -> Result<UserId, String> {
     id(text).map_err(|problem| {
         format!("{problem}; `recard show RUN` names the people of a run with their ids")
     })
+}
+
+/// Parses a person: an id, or an e-mail address.
+pub(super) fn person(text: &str) -> Result<PersonSelector, String> {
+    if text.contains('@') {
+        return Ok(PersonSelector::Email(text.trim().to_lowercase().into()));
+    }
+    id(text)
+        .map(PersonSelector::Id)
+        .map_err(|problem| format!("a person is named by id or e-mail address; {problem}"))
+}
+
+/// Parses a personal card: `lead/simple`, or `simple` for short.
+pub(super) fn personal_card(text: &str) -> Result<LeadCustomerType, String> {
+    let word = text.strip_prefix("lead/").unwrap_or(text);
+    word.parse().map_err(|_| "a card is lead/simple or lead/repeat".to_owned())
+}
+
+/// Parses a department: an id, or a name.
+pub(super) fn department_name(text: &str) -> Result<DepartmentName, String> {
+    match text.trim() {
+        "" => Err("a department is named by id or name".to_owned()),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            id(number).map(DepartmentName::Id)
+        }
+        name => Ok(DepartmentName::Name(name.into())),
+    }
 }
 
 /// Parses the id of a department.
@@ -29,6 +60,37 @@ pub(super) fn people(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| {
         format!("a limit is a whole number from 0 to {}, in decimal digits", u32::MAX)
     })
+}
+
+/// Start of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// A time.
+    At(Timestamp),
+    /// A duration before now.
+    Ago(Duration),
+}
+
+/// Parses the start of a period: a date, a time, or a duration that has passed since.
+pub(super) fn since(text: &str) -> Result<Since, String> {
+    if let Some(days) = text.strip_suffix('d').and_then(decimal::whole) {
+        return Ok(Since::Ago(Duration::from_secs(days.saturating_mul(24 * 3600))));
+    }
+    text.parse::<Timestamp>()
+        .or_else(|_| format!("{text}T00:00:00Z").parse())
+        .map(Since::At)
+        .ok()
+        .or_else(|| duration(text).ok().map(Since::Ago))
+        .ok_or_else(|| {
+            "a time is a date such as 2026-11-01, a time such as 2026-11-01T09:00:00Z, or a duration such as 24h or 7d"
+                .to_owned()
+        })
+}
+
+/// Parses a number of things, at least one.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    let number = decimal::whole(text).filter(|number| *number > 0);
+    number.ok_or_else(|| "a number is counted from 1, in decimal digits".to_owned())
 }
 
 /// Parses a number of rounds.
@@ -70,6 +132,18 @@ mod tests {
         assert_eq!(duration("20ms"), Ok(Duration::from_millis(20)));
         for wrong in ["90", "s", "-1s", "+1s", "015m", "1_0s", "1e3s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn start_of_a_period_is_a_date_a_time_or_a_duration() {
+        let at = |text: &str| Ok(Since::At(text.parse().unwrap()));
+        assert_eq!(since("2026-11-01"), at("2026-11-01T00:00:00Z"));
+        assert_eq!(since("2026-11-01T09:30:00+03:00"), at("2026-11-01T06:30:00Z"));
+        assert_eq!(since("7d"), Ok(Since::Ago(Duration::from_secs(7 * 24 * 3600))));
+        assert_eq!(since("90m"), Ok(Since::Ago(Duration::from_secs(5400))));
+        for wrong in ["yesterday", "2026-13-01", "7", "d", "-1d", "2026-11-01T09:00"] {
+            assert!(since(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -96,7 +96,7 @@ codes! {
     UnknownEmail = "RC0402",
     /// The portal has several people with that e-mail address.
     AmbiguousEmail = "RC0403",
-    /// The portal has no department with that id.
+    /// The portal has no active department with that id or name.
     UnknownDepartment = "RC0404",
     /// A department without active people.
     EmptyDepartment = "RC0405",
@@ -104,6 +104,8 @@ codes! {
     DismissedPerson = "RC0406",
     /// The caller may not do what the manifest wants; a warning.
     NotAdministrator = "RC0407",
+    /// The portal has several active departments with that name.
+    AmbiguousDepartment = "RC0408",
 }
 
 impl fmt::Display for DiagnosticCode {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::i18n::Text;
-use crate::manifest::{Declaration, Document, PersonalBlock};
+use crate::manifest::{Declaration, DepartmentName, Document, PersonalBlock};
 use crate::model::{CardKey, DesiredState, Mode, Origin, Outcome, Selector};
 use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget};
 
@@ -62,10 +62,15 @@ fn states(document: &Document, key: CardKey, mode: &Mode, selector: &Selector) -
         fits && match selector {
             Selector::Id => users.ids.iter().any(|id| id.value == user),
             Selector::Email(email) => users.emails.iter().any(|one| one.value == *email),
-            Selector::Department { id, recursive } => users
-                .departments
-                .iter()
-                .any(|one| (one.value.id, one.value.recursive) == (*id, *recursive)),
+            // The portal alone knows which department has a name; the targets are compared again
+            // once it was asked.
+            Selector::Department { id, recursive } => users.departments.iter().any(|one| {
+                let is_meant = match &one.value.department {
+                    DepartmentName::Id(named) => named == id,
+                    DepartmentName::Name(_) => true,
+                };
+                is_meant && one.value.recursive == *recursive
+            }),
             Selector::All => users.all.is_some(),
             Selector::Common => false,
         }
@@ -122,6 +127,7 @@ mod tests {
             ..sample.targets[1].clone()
         };
         PlanFileContent {
+            narrowed: false,
             manifest: declaration.digest,
             manifests: vec![PlanManifest {
                 name: "sales".to_owned(),

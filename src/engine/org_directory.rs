@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::manifest::{Declaration, DepartmentSelector};
+use crate::manifest::{Declaration, DepartmentName, DepartmentSelector};
 use crate::model::{Department, DepartmentId, Person, TreeGap, TreeHole, UserId};
 use crate::ports::{PeopleQuery, PortalError, ReadPortal};
 
@@ -37,13 +37,33 @@ impl Directory {
         self.people.insert(person.id, person);
     }
 
-    /// Returns the department and, if requested, all below it; empty if it does not exist. A ring
-    /// of departments terminates.
+    /// Returns the active departments that a manifest means: one, unless no department or several
+    /// have that id or name.
+    pub(super) fn departments_named(&self, name: &DepartmentName) -> Vec<&Department> {
+        match name {
+            DepartmentName::Id(id) => self.departments.get(id).into_iter().collect(),
+            DepartmentName::Name(name) => {
+                let all = self.departments.values();
+                all.filter(|department| department.name.trim() == &**name).collect()
+            }
+        }
+    }
+
+    /// Returns the id of the one department that a manifest means.
+    pub(super) fn department_id(&self, name: &DepartmentName) -> Option<DepartmentId> {
+        match self.departments_named(name).as_slice() {
+            [one] => Some(one.id),
+            [] | [..] => None,
+        }
+    }
+
+    /// Returns the department and, if requested, all below it; empty if it does not exist or is
+    /// ambiguous. A ring of departments terminates.
     pub(super) fn department_tree(&self, selector: &DepartmentSelector) -> BTreeSet<DepartmentId> {
-        let DepartmentSelector { id, recursive } = *selector;
-        match recursive {
+        let Some(id) = self.department_id(&selector.department) else { return BTreeSet::new() };
+        match selector.recursive {
             true => departments_below(&self.departments, id),
-            false => self.departments.get_key_value(&id).map(|(id, _)| *id).into_iter().collect(),
+            false => BTreeSet::from([id]),
         }
     }
 
@@ -132,7 +152,7 @@ impl LookupRequest {
                     .map(|email| Arc::clone(&email.value)),
             );
             let departments = users.departments.iter().chain(&users.except.departments);
-            request.departments.extend(departments.map(|department| department.value));
+            request.departments.extend(departments.map(|department| department.value.clone()));
             request.everybody |= users.all.is_some();
         }
         request

@@ -13,7 +13,7 @@ use super::TargetOutcome;
 use super::compare::unselected;
 use crate::i18n::english;
 use crate::model::{CardKey, DesiredState, DesiredTarget, Mode, Outcome, Person, Selector, UserId};
-use crate::plan::{Decision, KeepReason, Plan, Removal};
+use crate::plan::{Decision, KeepReason, Plan, PlanExtent, Removal};
 use crate::records::plan_file::{PlanFileContent, PlanFileMark, PlanFileTarget, PlannedRemoval};
 
 /// Remaining part of a reviewed plan.
@@ -103,7 +103,8 @@ pub fn check_plan_file(
         Some(manifests) => now.restricted_to(&left, &manifests.selected(), &manifests.guards),
         None => now.restricted_to(&left, &file.selected, &file.limits),
     };
-    CheckedPlanFile { plan, settled }
+    let extent = if file.narrowed { PlanExtent::Partial } else { PlanExtent::Whole };
+    CheckedPlanFile { plan: Plan { extent, ..plan }, settled }
 }
 
 /// Returns the people whose cards are left alone because the manifest would not select them now.
@@ -184,6 +185,7 @@ mod tests {
             ..sample.targets[1].clone()
         };
         PlanFileContent {
+            narrowed: false,
             targets: people.iter().map(target).collect(),
             marks: Vec::new(),
             limits: Default::default(),

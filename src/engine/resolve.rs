@@ -11,11 +11,12 @@ use super::org_directory::Directory;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, Severity};
 use crate::i18n::Text;
 use crate::manifest::{
-    Declaration, DepartmentSelector, Document, Exceptions, Located, PersonalBlock, UserSelection,
+    Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located, PersonalBlock,
+    UserSelection,
 };
 use crate::model::{
-    CardKey, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Selector, SourceLocation,
-    TreeGap, UserId,
+    CardKey, Department, DepartmentId, DesiredState, DesiredTarget, Mode, Origin, Selector,
+    SourceLocation, TreeGap, UserId,
 };
 use crate::ports::{PortalError, ReadPortal};
 
@@ -154,8 +155,12 @@ impl Resolver {
         }
         for department in &users.departments {
             let members = self.members_of(department);
-            if members.is_empty() && self.directory.departments.contains_key(&department.value.id) {
-                let text = tr!("nobody active is in department {}", department.value.id);
+            // A department that is not found is a problem already.
+            let Some(id) = self.directory.department_id(&department.value.department) else {
+                continue;
+            };
+            if members.is_empty() {
+                let text = tr!("nobody active is in department {id}", id);
                 let help = tr!(
                     "people of the departments below count only with `{{ id: …, recursive: true }}`"
                 );
@@ -168,7 +173,7 @@ impl Resolver {
                     .help(help),
                 );
             }
-            let DepartmentSelector { id, recursive } = department.value;
+            let recursive = department.value.recursive;
             for user in members {
                 selected
                     .entry(user)
@@ -207,12 +212,10 @@ impl Resolver {
             let tree = self.tree_of(department);
             selected.retain(|user, _| !self.directory.belongs(*user, &tree));
         }
-        let recursive = except
-            .departments
-            .iter()
-            .map(|one| one.value)
-            .filter(|department| department.recursive);
-        let recursive: Vec<DepartmentId> = recursive.map(|department| department.id).collect();
+        let recursive = except.departments.iter().filter(|one| one.value.recursive);
+        let recursive: Vec<DepartmentId> = recursive
+            .filter_map(|one| self.directory.department_id(&one.value.department))
+            .collect();
         let gap = |user: UserId| {
             recursive.iter().find_map(|excepted| self.directory.gap(user, *excepted))
         };
@@ -355,18 +358,44 @@ impl Resolver {
     fn tree_of(&mut self, department: &Located<DepartmentSelector>) -> BTreeSet<DepartmentId> {
         let tree = self.directory.department_tree(&department.value);
         if tree.is_empty() {
-            let text = tr!("the portal has no active department {}", department.value.id);
-            let help = self.similar_departments();
-            self.diagnostics.push(
-                Diagnostic::error(
-                    DiagnosticCode::UnknownDepartment,
-                    department.place.clone(),
-                    text,
-                )
-                .help(help),
-            );
+            let problem = self.department_problem(&department.value.department, &department.place);
+            self.diagnostics.push(problem);
         }
         tree
+    }
+
+    /// Words the reason why a manifest does not name exactly one department.
+    fn department_problem(&self, name: &DepartmentName, place: &SourceLocation) -> Diagnostic {
+        let candidates = self.directory.departments_named(name);
+        if let [first, _, ..] = candidates.as_slice() {
+            let shown: Vec<String> =
+                candidates.iter().map(|department| self.with_parent(department)).collect();
+            let shown = shown.join(", ");
+            let text = tr!(
+                "several departments have the name {name}: {candidates}",
+                name,
+                candidates = shown
+            );
+            return Diagnostic::error(DiagnosticCode::AmbiguousDepartment, place.clone(), text)
+                .help(tr!("select the department by id, such as {}", first.id));
+        }
+        let text = match name {
+            DepartmentName::Id(id) => tr!("the portal has no active department {id}", id),
+            DepartmentName::Name(_) => {
+                tr!("the portal has no active department named {name}", name)
+            }
+        };
+        Diagnostic::error(DiagnosticCode::UnknownDepartment, place.clone(), text)
+            .help(self.similar_departments())
+    }
+
+    /// Returns a department with its id and the name of the one above it.
+    fn with_parent(&self, department: &Department) -> String {
+        let parent = department.parent.and_then(|parent| self.directory.departments.get(&parent));
+        match parent {
+            Some(parent) => format!("{} ({} / {})", department.id, parent.name, department.name),
+            None => format!("{} ({})", department.id, department.name),
+        }
     }
 
     fn similar_departments(&self) -> Text {

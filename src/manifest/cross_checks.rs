@@ -24,7 +24,9 @@ impl WrittenSelector {
         match self {
             Self::Id(id) => tr!("user {id}", id),
             Self::Email(email) => tr!("the e-mail {email}", email),
-            Self::Department(DepartmentSelector { id, .. }) => tr!("department {id}", id),
+            Self::Department(DepartmentSelector { department, .. }) => {
+                tr!("department {department}", department)
+            }
             Self::All => tr!("everybody"),
             Self::Common => tr!("the common card"),
         }
@@ -100,7 +102,7 @@ fn targets(documents: &[Document], found: &mut Vec<Diagnostic>) {
             let departments = users
                 .departments
                 .iter()
-                .map(|one| (WrittenSelector::Department(one.value), &one.place));
+                .map(|one| (WrittenSelector::Department(one.value.clone()), &one.place));
             let all = users.all.iter().map(|place| (WrittenSelector::All, place));
             for (words, place) in ids.chain(emails).chain(departments).chain(all) {
                 for lead in &block.lead_customer_types {

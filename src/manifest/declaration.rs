@@ -1,6 +1,6 @@
 //! Content of the manifests after reading: every value checked, with its position.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::model::{
@@ -89,11 +89,29 @@ pub struct Exceptions {
     pub departments: Vec<Located<DepartmentSelector>>,
 }
 
+/// Department as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DepartmentName {
+    /// By its id.
+    Id(DepartmentId),
+    /// By its name, which exactly one active department must have.
+    Name(Arc<str>),
+}
+
+impl fmt::Display for DepartmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
 /// Department, with or without those below it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DepartmentSelector {
     /// The department.
-    pub id: DepartmentId,
+    pub department: DepartmentName,
     /// `true` if the departments below count too.
     pub recursive: bool,
 }
@@ -171,7 +189,7 @@ fn block_statement(block: &PersonalBlock) -> String {
         lines.extend(ids.iter().map(|id| format!(" {sign}id {}\n", id.value)));
         lines.extend(emails.iter().map(|email| format!(" {sign}email {:?}\n", email.value)));
         let department = |one: &Located<DepartmentSelector>| {
-            format!(" {sign}department {} {}\n", one.value.id, one.value.recursive)
+            format!(" {sign}department {} {}\n", one.value.department, one.value.recursive)
         };
         lines.extend(departments.iter().map(department));
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::declaration::{Document, Exceptions, Located, PersonalBlock, UserSelection};
-use super::mapping::{Finder, Mapping};
+use super::mapping::{Finder, Mapping, meant};
 use super::value::{
     Empty, department, email, leads, line, list, number, optional_list, text, user,
 };
@@ -59,6 +59,22 @@ pub(super) fn document(
         common,
         guards,
     })
+}
+
+/// Returns kind and version of a document of another tool. Both keys must be there, and neither may
+/// be a misspelling of recard's.
+pub(super) fn kind_of_other_tool(node: &YamlNode) -> Option<String> {
+    let YamlValue::Map(entries) = &node.value else { return None };
+    let text_of = |wanted: &str| {
+        entries.iter().find_map(|(key, value)| match (&key.value, &value.value) {
+            (YamlValue::Text(key), YamlValue::Text(text)) if key == wanted => Some(text.as_str()),
+            _ => None,
+        })
+    };
+    let (version, kind) = (text_of("apiVersion")?, text_of("kind")?);
+    let group = version.split('/').next().unwrap_or_default();
+    let is_ours = meant(group, &["recard"]).is_some() || meant(kind, &[KIND]).is_some();
+    (!is_ours).then(|| format!("{kind} ({version})"))
 }
 
 struct Metadata {

@@ -217,7 +217,7 @@ pub(super) fn suggestion(text: &str, known: &[&str]) -> Text {
 }
 
 /// Returns the known word that is close enough to a text.
-fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn meant<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let same_letters = known.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
     let close = || {
         let by_closeness = known

@@ -16,7 +16,8 @@ mod value;
 mod yaml_tree;
 
 pub use declaration::{
-    Declaration, DepartmentSelector, Document, Exceptions, Located, PersonalBlock, UserSelection,
+    Declaration, DepartmentName, DepartmentSelector, Document, Exceptions, Located, PersonalBlock,
+    UserSelection,
 };
 
 pub use crate::diagnostic::Source;
@@ -86,6 +87,14 @@ pub fn without_byte_order_marks(bytes: Vec<u8>) -> Vec<u8> {
         is_first = begins(rest.unwrap_or(line), b"---") || begins(rest.unwrap_or(line), b"...");
     }
     out
+}
+
+/// Returns what a file is whose documents are all of another tool, as their keys `kind` and
+/// `apiVersion` say; `None` if any of them may be meant for recard.
+pub fn kind_of_other_tool(bytes: &[u8]) -> Option<String> {
+    let nodes = yaml_tree::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    let kinds: Option<Vec<String>> = nodes.iter().map(decode::kind_of_other_tool).collect();
+    kinds?.into_iter().next()
 }
 
 fn read(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Vec<Document> {

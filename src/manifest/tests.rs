@@ -63,9 +63,9 @@ fn whole_manifest_is_read_value_by_value() {
         .users
         .departments
         .iter()
-        .map(|one| (one.value.id.get(), one.value.recursive))
+        .map(|one| (one.value.department.to_string(), one.value.recursive))
         .collect();
-    assert_eq!(recursive, [(41, true), (43, false)]);
+    assert_eq!(recursive, [("41".to_owned(), true), ("43".to_owned(), false)]);
     assert_eq!(block.users.all, None);
     assert_eq!(block.lead_customer_types, LeadCustomerType::ALL);
     assert!(matches!(&block.mode, Mode::Once(generation) if generation.as_str() == "2026-11"));

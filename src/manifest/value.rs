@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
-use super::declaration::{DepartmentSelector, Located};
+use super::declaration::{DepartmentName, DepartmentSelector, Located};
 use super::mapping::{Finder, Mapping, suggestion};
 use super::yaml_tree::{YamlNode, YamlValue};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::i18n::Text;
 use crate::model::{DepartmentId, LeadCustomerType, UserId, decimal};
+
+/// Maximum length of the name of a department, in characters: the portal keeps 255.
+const MAX_DEPARTMENT_LENGTH: usize = 255;
 
 /// Rule for empty lists.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -168,17 +171,15 @@ pub(super) fn user(finder: &mut Finder<'_>, node: &YamlNode) -> Option<Located<U
     Some(Located { value: UserId::new(number).ok()?, place: finder.place(node) })
 }
 
-/// Decodes a department: its id, or `{ id: …, recursive: … }`.
+/// Decodes a department: its id, its name, or `{ id: …, recursive: … }` or `{ name: …, … }`.
 pub(super) fn department(
     finder: &mut Finder<'_>,
     node: &YamlNode,
 ) -> Option<Located<DepartmentSelector>> {
-    let (number, recursive) = match &node.value {
+    let (department, recursive) = match &node.value {
         YamlValue::Map(_) => {
-            let mut fields =
-                Mapping::from_node(finder, node, tr_later!("a department"), &["id", "recursive"])?;
-            let number = fields.require(finder, "id", tr!("write `{{ id: 41, recursive: true }}`"));
-            let number = number.and_then(|node| id(finder, node, &DEPARTMENT));
+            let known = &["id", "name", "recursive"];
+            let mut fields = Mapping::from_node(finder, node, tr_later!("a department"), known)?;
             let recursive = match fields.take("recursive") {
                 None => false,
                 Some(node) => match node.value {
@@ -189,12 +190,39 @@ pub(super) fn department(
                     }
                 },
             };
-            (number?, recursive)
+            let help = tr!(
+                "write `{{ id: 41, recursive: true }}` or `{{ name: Sales, recursive: true }}`"
+            );
+            let department = match fields.take("name") {
+                None => {
+                    let id = fields.require(finder, "id", help)?;
+                    department_id(finder, id)?
+                }
+                Some(_) if fields.take("id").is_some() => {
+                    let message = tr!("a department has either `id` or `name`");
+                    finder.error(DiagnosticCode::UnknownKey, node, message, Some(help));
+                    return None;
+                }
+                Some(name) => department_name(finder, name)?,
+            };
+            (department, recursive)
         }
-        _ => (id(finder, node, &DEPARTMENT)?, false),
+        YamlValue::Text(text) if decimal::meant(text).is_none() => {
+            (department_name(finder, node)?, false)
+        }
+        _ => (department_id(finder, node)?, false),
     };
-    let id = DepartmentId::new(number).ok()?;
-    Some(Located { value: DepartmentSelector { id, recursive }, place: finder.place(node) })
+    let value = DepartmentSelector { department, recursive };
+    Some(Located { value, place: finder.place(node) })
+}
+
+fn department_id(finder: &mut Finder<'_>, node: &YamlNode) -> Option<DepartmentName> {
+    let number = id(finder, node, &DEPARTMENT)?;
+    DepartmentId::new(number).ok().map(DepartmentName::Id)
+}
+
+fn department_name(finder: &mut Finder<'_>, node: &YamlNode) -> Option<DepartmentName> {
+    line(finder, node, "departments", MAX_DEPARTMENT_LENGTH).map(DepartmentName::Name)
 }
 
 /// Kind of id that a number is.
@@ -213,9 +241,7 @@ const PERSON: IdKind = IdKind {
 
 const DEPARTMENT: IdKind = IdKind {
     words: tr_later!("of a department"),
-    named: tr_later!(
-        "departments are named by their ids, such as 41; `recard inventory` lists them"
-    ),
+    named: tr_later!("the id of a department is a number, such as 41; a name stands under `name`"),
 };
 
 /// Decodes an id and checks its range: the portal takes an id that it cannot read for the caller or

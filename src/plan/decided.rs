@@ -9,6 +9,16 @@ use crate::model::{
     Person, PortalId, ReadTrust, UserId,
 };
 
+/// Extent of a plan, compared with what its manifests select.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanExtent {
+    /// All targets.
+    #[default]
+    Whole,
+    /// The targets that a command line has narrowed the run to.
+    Partial,
+}
+
 /// Decisions about all targets. Immutable.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -16,6 +26,8 @@ pub struct Plan {
     pub portal: PortalId,
     /// The caller of the reads.
     pub caller: UserId,
+    /// The extent.
+    pub extent: PlanExtent,
     /// The trust in the reads behind it.
     pub trust: ReadTrust,
     /// The decisions, sorted by target, each target once.

@@ -128,6 +128,7 @@ impl Drift {
                 | DiagnosticCode::UnknownEmail
                 | DiagnosticCode::AmbiguousEmail
                 | DiagnosticCode::UnknownDepartment
+                | DiagnosticCode::AmbiguousDepartment
                 | DiagnosticCode::DismissedPerson
                 | DiagnosticCode::EmptySelection
         )

@@ -24,7 +24,7 @@ mod verify;
 
 pub use advice::{Advice, Replaces};
 pub use approval::{ApprovedPlan, NotApproved};
-pub use decided::{Plan, PlanCounts, PlannedTarget};
+pub use decided::{Plan, PlanCounts, PlanExtent, PlannedTarget};
 pub use decision::{Decision, HoldReason, KeepReason, Removal};
 pub use drift::{Drift, DriftKind, DriftedCard};
 pub use guard::{

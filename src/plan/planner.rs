@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::decided::{Plan, PlannedTarget};
+use super::decided::{Plan, PlanExtent, PlannedTarget};
 use super::once::{AccountStatus, ReachedGenerations};
 use super::policy::{BlindReset, Policy};
 use super::{Decision, HoldReason, Impact, KeepReason, ManifestImpact, Removal, guard};
@@ -13,6 +13,18 @@ use crate::model::{
 };
 
 impl Plan {
+    /// Returns the plan of a narrowed run. The blast radius is that of its own targets; the
+    /// selection is that of the manifests as a whole.
+    #[must_use]
+    pub fn narrowed(
+        self,
+        selected: &BTreeMap<Arc<str>, Vec<UserId>>,
+        limits: &GuardLimits,
+    ) -> Self {
+        let all = self.targets.iter().map(|target| target.key).collect();
+        Self { extent: PlanExtent::Partial, ..self.restricted_to(&all, selected, limits) }
+    }
+
     /// Returns the plan narrowed to these targets. The blast radius is measured anew; the selection
     /// is passed in, because the remaining targets are not the selection.
     #[must_use]
@@ -91,6 +103,7 @@ pub fn plan(desired: &DesiredState, snapshot: &Snapshot, policy: &Policy) -> Pla
     Plan {
         portal: snapshot.portal.clone(),
         caller: snapshot.caller.user,
+        extent: PlanExtent::Whole,
         trust: snapshot.trust,
         common_defaults: snapshot.common_defaults.clone(),
         common_cards: snapshot.common_cards.clone(),

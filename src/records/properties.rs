@@ -216,6 +216,7 @@ fn plans() -> impl Strategy<Value = PlanFileContent> {
             let reset = u32::try_from(targets.len()).unwrap();
             let targets = targets.into_iter();
             PlanFileContent {
+                narrowed: false,
                 created: one.min(other),
                 expires: one.max(other),
                 portal,

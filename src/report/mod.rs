@@ -10,6 +10,7 @@
 //! must not become markup, a mention, a formula, a workflow command or an escape sequence.
 
 mod built_in_card;
+mod card;
 mod card_view;
 mod cost;
 mod csv;
@@ -41,6 +42,7 @@ use std::fmt;
 
 use crate::i18n::{self, Language};
 
+pub use card::{PersonCardsJson, PersonCardsReport, card_schema};
 pub use cost::Cost;
 pub use doctor::{Check, CheckStatus, DoctorJson, DoctorReport, doctor_schema};
 pub use escape::{json as json_document, visible};

@@ -11,12 +11,20 @@ use crate::i18n::Language;
 /// Folder of the store, unless another one is named.
 pub(in crate::cli) const DEFAULT_STORE: &str = ".recard";
 
+/// Heading of the options of every command.
+pub(in crate::cli) const GLOBAL_HEADING: &str = "Options for every command";
+
 /// Options that every command takes, before or after its name.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Options for every command")]
+#[command(next_help_heading = GLOBAL_HEADING)]
 pub(in crate::cli) struct GlobalArgs {
-    /// `embedded[:FILE]`: an emulated portal inside this process, with its state in FILE, in place
-    /// of a real one (or RECARD_PORTAL)
+    /// Use an emulated portal inside this process in place of a real one; its state is in FILE, by
+    /// default in the store
+    #[cfg(feature = "emulator")]
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "portal", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) emulator: Option<Option<PathBuf>>,
+    /// Portal that the webhook must belong to, such as company.bitrix24.com; or `embedded[:FILE]`,
+    /// which is `--emulator[=FILE]` (or RECARD_PORTAL)
     #[arg(long, global = true, value_name = "PORTAL")]
     pub(in crate::cli) portal: Option<String>,
     /// File that holds the webhook URL (or RECARD_WEBHOOK_URL, or RECARD_WEBHOOK_URL_FILE)
@@ -51,6 +59,16 @@ pub(in crate::cli) struct GlobalArgs {
     /// Format of log lines on stderr; RECARD_LOG is their filter (for example recard=debug)
     #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = LogFormat::Text)]
     pub(in crate::cli) log_format: LogFormat,
+}
+
+impl GlobalArgs {
+    /// Returns `true` if `--emulator` is stated.
+    pub(in crate::cli) fn names_emulator(&self) -> bool {
+        #[cfg(feature = "emulator")]
+        return self.emulator.is_some();
+        #[cfg(not(feature = "emulator"))]
+        false
+    }
 }
 
 /// Use of color.

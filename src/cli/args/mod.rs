@@ -15,22 +15,28 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "emulator")]
 pub(super) use emulator::{DemoArgs, EmulateArgs};
-pub(super) use global::{ColorWhen, DEFAULT_STORE, GlobalArgs, LogFormat, language};
+pub(super) use global::{
+    ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, language,
+};
 pub(super) use manifests::{LedgerArgs, PolicyArgs};
-pub(super) use output::{GroupBy, OutputArgs, PlanView};
+pub(super) use output::{GroupBy, JsonFlag, OutputArgs, PlanView};
 pub(super) use plans::{ApplyArgs, DriftArgs, PlanArgs, ReconcileArgs, ValidateArgs};
-pub(super) use portal::{DoctorArgs, ExportArgs, InventoryArgs};
-pub(super) use restore::{LeadType, RestoreArgs};
+pub(super) use portal::{
+    CardAction, CardArgs, CardShowArgs, DoctorArgs, ExportArgs, InventoryArgs,
+};
+pub(super) use restore::{LeadType, RestoreArgs, RestorePreviewArgs};
 pub(super) use runs::{
     AuditAction, AuditArgs, HistoryArgs, LedgerAction, LedgerCommandArgs, RecoverArgs, ShowArgs,
     UnlockArgs,
 };
-pub(super) use setup::{CiSystem, CompletionsArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf};
+pub(super) use setup::{
+    CiSystem, CompletionsArgs, ExplainArgs, HelpArgs, InitArgs, ManArgs, SchemaArgs, SchemaOf,
+};
 
 /// Keeps the lead cards of a Bitrix24 portal at their defaults, from a manifest in git.
 #[derive(Debug, Parser)]
 #[command(name = "recard", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Try it without a portal: recard demo\nExit codes: recard help-exit-codes")]
+#[command(disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: GlobalArgs,
@@ -66,6 +72,8 @@ pub(super) enum CliCommand {
     Drift(DriftArgs),
     /// Count customized cards by department
     Inventory(InventoryArgs),
+    /// Show the cards of one person as they are now
+    Card(CardArgs),
     /// Write a manifest of all people with customized cards, and the layouts of all cards
     Export(ExportArgs),
     /// Check portal, webhook, rights and store; changes nothing
@@ -84,12 +92,16 @@ pub(super) enum CliCommand {
     /// Run plan, apply, plan and restore on the emulator
     #[cfg(feature = "emulator")]
     Demo(DemoArgs),
+    /// Explain the code of a message, such as RC0303
+    Explain(ExplainArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page of recard or of a command
     Man(ManArgs),
-    /// Print the exit codes and their meaning
-    HelpExitCodes,
+    /// Print the version
+    Version,
+    /// Print the help of a command, the exit codes, or the options of every command
+    Help(HelpArgs),
 }
 
 #[cfg(test)]

@@ -5,13 +5,29 @@ use clap::{Args, ValueEnum};
 use crate::cli::output_format::{self, Output};
 use crate::report::MARKDOWN_LIMIT;
 
+/// Short form of `--output json`. The default value of `--output` follows it.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct JsonFlag {
+    /// Short form of --output json
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
 /// Formats and destinations of reports.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct OutputArgs {
     /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
     /// repeated
-    #[arg(long, short, value_name = "FORMAT[=PATH]", default_value = "text")]
+    #[arg(
+        long,
+        short,
+        value_name = "FORMAT[=PATH]",
+        default_value_if("json", "true", "json"),
+        default_value = "text"
+    )]
     pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
     /// Maximum size of Markdown in bytes; less room means less detail, never an error
     #[arg(long, value_name = "BYTES", value_parser = output_format::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
     pub(in crate::cli) markdown_limit: usize,
@@ -38,8 +54,8 @@ pub(in crate::cli) struct PlanView {
     /// Show each card before and after, and the origin of each target
     #[arg(long, visible_alias = "effective", overrides_with = "detail")]
     pub(in crate::cli) detail: bool,
-    /// Group the cards with the same layout, or list each card (none)
-    #[arg(long, value_name = "BY", value_enum, default_value_t)]
+    /// Group the cards with the same layout (layout), or list each card (none)
+    #[arg(long, value_name = "BY", value_enum, default_value_t, hide_possible_values = true)]
     pub(in crate::cli) group: GroupBy,
     /// Show the unchanged cards, too
     #[arg(long)]

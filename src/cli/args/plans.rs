@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use super::manifests::{LedgerArgs, ManifestArgs, PolicyArgs};
+use super::manifests::{LedgerArgs, ManifestArgs, NarrowingArgs, PolicyArgs};
 use super::output::{OutputArgs, PlanView};
 use crate::cli::value_parsers;
 use crate::records::plan_file::MAX_PLAN_AGE;
@@ -27,8 +27,10 @@ pub(in crate::cli) struct PlanArgs {
     #[command(flatten)]
     pub(in crate::cli) view: PlanView,
     #[command(flatten)]
+    pub(in crate::cli) narrowing_args: NarrowingArgs,
+    #[command(flatten)]
     pub(in crate::cli) policy_args: PolicyArgs,
-    /// Exit with 2 if there are changes or held cards
+    /// Exit with 2 if there are changes or held cards, with 4 if a guard blocks the plan
     #[arg(long)]
     pub(in crate::cli) detailed_exitcode: bool,
     /// Write a plan file; apply executes it once, as it was reviewed, or less of it
@@ -42,20 +44,22 @@ pub(in crate::cli) struct PlanArgs {
 /// Arguments of `apply`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct ApplyArgs {
-    /// Plan file of `plan --out`, in place of manifests: executed as it was reviewed, or less of
-    /// it, without a question
-    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
-    pub(in crate::cli) plan: Option<PathBuf>,
-    /// Manifest, folder of manifests, or - for stdin; may be repeated, all form one declaration.
-    /// With a plan file: the manifests that it must have been made from
-    #[arg(long = "file", short = 'f', value_name = "FILE", required_unless_present = "plan", value_hint = ValueHint::AnyPath)]
+    /// Manifests, folders of manifests, or - for stdin, by default the folder manifests; or a plan
+    /// file of `plan --out`, executed as it was reviewed, or less of it, without a question
+    #[arg(value_name = "MANIFEST|PLAN", value_hint = ValueHint::AnyPath)]
+    pub(in crate::cli) positional: Vec<PathBuf>,
+    /// Manifest, as above; may be repeated. With a plan file: the manifests that it must have been
+    /// made from
+    #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(in crate::cli) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) view: PlanView,
     #[command(flatten)]
+    pub(in crate::cli) narrowing_args: NarrowingArgs,
+    #[command(flatten)]
     pub(in crate::cli) policy_args: PolicyArgs,
     /// Do not ask; required without a terminal
-    #[arg(long)]
+    #[arg(long, visible_alias = "yes")]
     pub(in crate::cli) auto_approve: bool,
 }
 

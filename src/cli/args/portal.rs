@@ -2,18 +2,53 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 
+use super::output::JsonFlag;
+use crate::app::PersonSelector;
 use crate::cli::output_format::{self, Output};
 use crate::cli::value_parsers;
-use crate::model::DepartmentId;
+use crate::model::{DepartmentId, LeadCustomerType};
 
 /// Arguments of `inventory`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct InventoryArgs {
     /// text, json or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_json_or_csv, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
+}
+
+/// Arguments of `card`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct CardArgs {
+    /// Action
+    #[command(subcommand)]
+    pub(in crate::cli) action: CardAction,
+}
+
+/// Action on cards.
+#[derive(Clone, Debug, Subcommand)]
+pub(in crate::cli) enum CardAction {
+    /// Show the cards of one person as they are now
+    Show(CardShowArgs),
+}
+
+/// Arguments of `card show`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct CardShowArgs {
+    /// Person, by id or e-mail
+    #[arg(value_name = "PERSON", value_parser = value_parsers::person)]
+    pub(in crate::cli) user: PersonSelector,
+    /// Only this card: lead/simple or lead/repeat; may be repeated
+    #[arg(long, value_name = "CARD", value_parser = value_parsers::personal_card)]
+    pub(in crate::cli) card: Vec<LeadCustomerType>,
+    /// text or json
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
+    pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
 }
 
 /// Arguments of `export`.
@@ -38,6 +73,8 @@ pub(in crate::cli) struct DoctorArgs {
     #[arg(long)]
     pub(in crate::cli) read: bool,
     /// text or json
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::text_or_json, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
 }

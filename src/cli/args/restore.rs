@@ -26,7 +26,7 @@ pub(in crate::cli) struct RestoreArgs {
     #[arg(long)]
     pub(in crate::cli) overwrite_newer: bool,
     /// Do not ask; required without a terminal
-    #[arg(long, conflicts_with_all = ["plan", "out"])]
+    #[arg(long, visible_alias = "yes", conflicts_with_all = ["plan", "out"])]
     pub(in crate::cli) auto_approve: bool,
     #[command(flatten)]
     pub(in crate::cli) preview: RestorePreviewArgs,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::manifests::LedgerArgs;
-use super::output::OutputArgs;
+use super::output::{JsonFlag, OutputArgs};
 use crate::cli::output_format::{self, Output};
-use crate::cli::value_parsers;
+use crate::cli::value_parsers::{self, Since};
 
 /// Arguments of `recover`.
 #[derive(Args, Clone, Debug)]
@@ -27,9 +27,17 @@ pub(in crate::cli) struct RecoverArgs {
 /// Arguments of `history`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct HistoryArgs {
+    /// Only the newest runs, up to this number
+    #[arg(long, short = 'n', value_name = "NUMBER", value_parser = value_parsers::count)]
+    pub(in crate::cli) limit: Option<u64>,
+    /// Only runs since this time: 2026-11-01, 2026-11-01T09:00:00Z, or a time ago (24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::since)]
+    pub(in crate::cli) since: Option<Since>,
     /// text, json, markdown or csv
-    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format, default_value = "text")]
+    #[arg(long, short, value_name = "FORMAT[=PATH]", value_parser = output_format::history_format, default_value_if("json", "true", "json"), default_value = "text")]
     pub(in crate::cli) output: Vec<Output>,
+    #[command(flatten)]
+    pub(in crate::cli) json_flag: JsonFlag,
 }
 
 /// Arguments of `show`.
@@ -92,6 +100,6 @@ pub(in crate::cli) enum LedgerAction {
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct UnlockArgs {
     /// Do not ask: a person has made sure that the owner of the lock is dead
-    #[arg(long)]
+    #[arg(long, visible_alias = "yes")]
     pub(in crate::cli) auto_approve: bool,
 }

@@ -56,6 +56,8 @@ pub(in crate::cli) enum SchemaOf {
     Doctor,
     /// The output of `inventory --output json`.
     Inventory,
+    /// The output of `card show --output json`.
+    Card,
 }
 
 /// Arguments of `completions`.
@@ -74,4 +76,18 @@ pub(in crate::cli) struct ManArgs {
     /// Write the pages of all commands into this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "command")]
     pub(in crate::cli) out: Option<PathBuf>,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct ExplainArgs {
+    /// Code of a message, such as RC0303; without it all codes are listed
+    pub(in crate::cli) code: Option<String>,
+}
+
+/// Arguments of `help`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct HelpArgs {
+    /// Command, for example plan, or audit verify; or options, or exit-codes
+    pub(in crate::cli) topic: Vec<String>,
 }

@@ -1,12 +1,17 @@
 //! `recard apply`: plans, shows the plan, asks, and executes it.
 
-use crate::app::{self, ApplyOptions, Approval, Approver, Declined, Planned, Proposal};
+use std::path::PathBuf;
+
+use crate::app::{
+    self, ApplyOptions, Approval, Approver, Declined, PlanOptions, Planned, Proposal,
+};
 use crate::cli::args::{ApplyArgs, GlobalArgs};
 use crate::cli::commands::apply_plan_file;
 use crate::cli::env::WebhookAccess;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::output::Outputs;
+use crate::cli::plan_files;
 use crate::cli::plan_view::{self, ManifestView};
 use crate::cli::run_report;
 use crate::cli::session::{PortalEndpoint, Session};
@@ -25,13 +30,21 @@ pub(in crate::cli) async fn run(
 ) -> Result<u8, CliError> {
     let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &arguments.view)?;
     let outcome = async {
-        if let Some(path) = &arguments.plan {
-            return apply_plan_file::run_with(&outputs, global, arguments, path, interrupt).await;
-        }
-        let manifest = sources::load(&outputs, &arguments.files, interrupt).await?;
+        let manifest = match find_input(arguments, interrupt).await? {
+            Input::PlanFile(path, bytes) => {
+                let plan = apply_plan_file::NamedPlan { path, bytes };
+                return apply_plan_file::run_with(&outputs, global, arguments, plan, interrupt)
+                    .await;
+            }
+            Input::Files(files) => sources::load(&outputs, &files, interrupt).await?,
+            Input::Pipe(path, bytes) => sources::load_read(&outputs, &path, bytes)?,
+        };
         let request = ApplyRequest {
             options: ApplyOptions {
-                plan: plan_view::plan_options(&arguments.policy_args),
+                plan: PlanOptions {
+                    narrowing: arguments.narrowing_args.narrowing(),
+                    ..plan_view::plan_options(&arguments.policy_args)
+                },
                 lock_timeout: global.lock_timeout,
             },
             auto_approve: arguments.auto_approve,
@@ -39,6 +52,45 @@ pub(in crate::cli) async fn run(
         run_with(&outputs, global, &request, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
+}
+
+/// Files that an apply was given.
+enum Input {
+    PlanFile(PathBuf, Vec<u8>),
+    Files(Vec<PathBuf>),
+    /// A manifest in a pipe, which cannot be read again.
+    Pipe(PathBuf, Vec<u8>),
+}
+
+/// Tells a plan file from manifests, by its content.
+async fn find_input(arguments: &ApplyArgs, interrupt: &Interrupt) -> Result<Input, CliError> {
+    let ApplyArgs { positional, files, .. } = arguments;
+    let all = || positional.iter().chain(files).cloned().collect::<Vec<_>>();
+    let [path] = positional.as_slice() else {
+        let named =
+            positional.iter().find(|path| path.is_file() && plan_files::is_named_as_plan(path));
+        return match named {
+            None => Ok(Input::Files(all())),
+            Some(plan) => Err(CliError::new(
+                exit::USAGE,
+                tr!("a plan file is applied alone: {}", plan.display()),
+            )
+            .hint(tr!("put -f in front of the manifests that it must have been made from"))),
+        };
+    };
+    if path.as_os_str() == "-"
+        || path.is_dir()
+        || !(path.exists() || plan_files::is_named_as_plan(path))
+    {
+        return Ok(Input::Files(all()));
+    }
+    let (read, is_file) = (path.clone(), path.is_file());
+    let bytes = interrupt.run_blocking(move || plan_files::read_bytes(&read)).await??;
+    Ok(match plan_files::is_plan(path, &bytes) {
+        true => Input::PlanFile(path.clone(), bytes),
+        false if is_file || !files.is_empty() => Input::Files(all()),
+        false => Input::Pipe(path.clone(), bytes),
+    })
 }
 
 /// Options of an apply, and whether it was approved beforehand.

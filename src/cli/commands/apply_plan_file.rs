@@ -1,7 +1,7 @@
 //! `recard apply PLAN`: executes a plan file, as it was reviewed or less of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::app::{self, ApplyOptions, Approval, Approver, Declined, PlanFileOptions, Proposal};
 use crate::cli::args::{ApplyArgs, GlobalArgs};
@@ -19,12 +19,18 @@ use crate::ports::Clock as _;
 use crate::records::plan_file::{PlanFile, PlanFileContent};
 use crate::report::{Commit, PlanReport, ReportedRun, Subject};
 
+/// Plan file that the command line names, and its bytes.
+pub(super) struct NamedPlan {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+}
+
 /// Checks the file against where it is used, and executes it.
 pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     arguments: &ApplyArgs,
-    path: &Path,
+    NamedPlan { path, bytes }: NamedPlan,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
     if arguments.policy_args.blind_reset {
@@ -34,8 +40,18 @@ pub(super) async fn run_with(
         )
         .hint(tr!("leave out --blind-reset here, and give it to plan")));
     }
-    let plan = path.to_owned();
-    let (mut file, bytes) = interrupt.run_blocking(move || plan_files::read(&plan)).await??;
+    if !arguments.narrowing_args.narrowing().is_whole() {
+        return Err(CliError::new(
+            exit::USAGE,
+            tr!("a plan file has its targets already, and is not narrowed further"),
+        )
+        .hint(tr!(
+            "give --user, --department and --target to plan, and save that plan with --out"
+        )));
+    }
+    let (mut file, bytes) = interrupt
+        .run_blocking(move || plan_files::parse(&path, &bytes).map(|file| (file, bytes)))
+        .await??;
     file.content.limits.lower(arguments.policy_args.max_users);
     let manifest = match arguments.files.as_slice() {
         [] => None,

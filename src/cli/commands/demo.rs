@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::app::{ApplyOptions, RestoreOptions, RestoreSelection, TargetFilter};
-use crate::cli::args::{DemoArgs, GlobalArgs, GroupBy, OutputArgs, PlanView};
+use crate::cli::args::{DemoArgs, GlobalArgs, GroupBy, JsonFlag, OutputArgs, PlanView};
 use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::commands::plan::{self, PlanRequest};
 use crate::cli::commands::restore::{self, RestoreRequest};
@@ -51,6 +51,7 @@ pub(in crate::cli) async fn run(
     let source = Source { name: FILE.into(), bytes: text.clone().into_bytes() };
     let output_args = || OutputArgs {
         output: vec![Output { format: OutputFormat::Text, path: None }],
+        json_flag: JsonFlag::default(),
         markdown_limit: MARKDOWN_LIMIT,
         marker: None,
     };
@@ -68,12 +69,13 @@ pub(in crate::cli) async fn run(
     let applied = Outputs::open_for_plan(part, Purpose::Apply, &briefly)?;
     let manifest = sources::check(&planned, vec![source])?;
     let global = GlobalArgs {
-        portal: Some("embedded".to_owned()),
+        emulator: Some(None),
+        portal: None,
         webhook_url_file: None,
         store: place.path().join("store"),
         ..global.clone()
     };
-    let on = format!("--portal embedded -f {FILE}");
+    let on = format!("--emulator {FILE}");
 
     ui.result(format_args!(
         "{}\n\n",
@@ -95,7 +97,7 @@ pub(in crate::cli) async fn run(
     ui.result(format_args!("\n$ recard plan {on}\n\n"))?;
     plan::run_with(&planned, &global, &PlanRequest::default(), &manifest, interrupt).await?;
 
-    ui.result("\n$ recard restore last --all --auto-approve --portal embedded\n\n")?;
+    ui.result("\n$ recard restore last --all --auto-approve --emulator\n\n")?;
     let restoring = RestoreRequest {
         options: RestoreOptions {
             selection: RestoreSelection {

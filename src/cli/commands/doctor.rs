@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::{DoctorArgs, GlobalArgs};
 use crate::cli::clock::SystemClock;
+use crate::cli::commands::doctor_cards;
 use crate::cli::env::{self, WebhookAccess};
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -12,9 +13,9 @@ use crate::cli::output;
 use crate::cli::session::{Connection, PortalEndpoint};
 use crate::cli::signals::Interrupt;
 use crate::cli::ui::Ui;
-use crate::engine::{Access, CardDiagnostics, SelectorFinding, diagnose_cards};
+use crate::engine::diagnose_cards;
 use crate::i18n::Text;
-use crate::model::{Identity, ReadTrust, ReleaseSign, TrustEvidence, UserId};
+use crate::model::{Identity, UserId};
 use crate::portal::{MethodAvailability, PortalDiagnostics, Rate};
 use crate::ports::{Clock as _, PeopleQuery, ReadPortal as _, StoreError};
 use crate::report::{Check, CheckStatus, DoctorJson, DoctorReport, OutputFormat, pretty};
@@ -97,13 +98,17 @@ async fn portal_checks(ui: &Ui, connection: &Connection, checks: &mut Vec<Check>
     };
     match diagnose_cards(&reader, &caller, &people).await {
         Ok(cards) => {
-            checks.extend([release(&caller, Some(cards.trust)), administrator(&cards, &caller)]);
-            checks.extend(reads(&cards));
-            checks.push(lead_types(&cards));
+            checks.extend([
+                doctor_cards::release(&caller, Some(cards.trust)),
+                doctor_cards::administrator(&cards, &caller),
+            ]);
+            checks.extend(doctor_cards::reads(&cards));
+            checks.push(doctor_cards::lead_types(&cards));
         }
-        Err(problem) => {
-            checks.extend([release(&caller, None), failed("cards", CliError::from(problem))])
-        }
+        Err(problem) => checks.extend([
+            doctor_cards::release(&caller, None),
+            failed("cards", CliError::from(problem)),
+        ]),
     }
 }
 
@@ -266,125 +271,12 @@ fn who(caller: &Identity) -> Check {
     Check::ok("caller", text)
 }
 
-/// Reports the release, by the caller's own answers or by the evidence of the reads.
-fn release(caller: &Identity, trust: Option<ReadTrust>) -> Check {
-    let is_proved = matches!(trust, Some(ReadTrust::Trusted(_)));
-    match caller.release_sign {
-        ReleaseSign::Unknown if is_proved => {
-            Check::ok("release", tr!("24.300 or newer, by its reads"))
-        }
-        ReleaseSign::Trusted(TrustEvidence::WholeSeconds) => {
-            Check::ok("release", tr!("25.700 or newer, by the form of its answers"))
-        }
-        ReleaseSign::Trusted(TrustEvidence::NoTimeZoneOffset) => {
-            Check::ok("release", tr!("25.550 or newer, by the caller's profile"))
-        }
-        ReleaseSign::Trusted(TrustEvidence::SelectObeyed) => {
-            Check::ok("release", tr!("24.300 or newer, by its list of people"))
-        }
-        ReleaseSign::Trusted(_) => Check::ok("release", tr!("24.300 or newer, by its reads")),
-        ReleaseSign::Earlier(_) => Check::ok(
-            "release",
-            tr!("24.300 or newer, by a proof that the store keeps; no answer shows it now"),
-        ),
-        ReleaseSign::Old => Check::warning(
-            "release",
-            tr!("24.200 or older, by its list of people"),
-            tr!(
-                "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"
-            ),
-        ),
-        ReleaseSign::Unknown => Check::warning(
-            "release",
-            tr!("no sign of 24.300 or newer"),
-            tr!(
-                "up to 24.200 the portal reads the wrong person's card; recard finds out by comparing (see reads)"
-            ),
-        ),
-    }
-}
-
 /// Reports that the stored evidence cannot be read.
 fn proof(problem: StoreError) -> Check {
     let help = tr!(
         "nothing needs to be done: it proves nothing, and is written anew once the portal shows its release"
     );
     Check::warning("proof", Text::from_display(&CliError::from_store(problem)), help)
-}
-
-fn administrator(cards: &CardDiagnostics, caller: &Identity) -> Check {
-    match &cards.access {
-        Access::Allowed if caller.portal_admin => Check::ok("administrator", tr!("of the portal")),
-        Access::Allowed => {
-            Check::ok("administrator", tr!("of the CRM: the cards of others are not refused"))
-        }
-        Access::Refused(words) => Check::failure(
-            "administrator",
-            tr!("the cards of others are refused: {words}", words),
-            tr!(
-                "the webhook's owner must be an administrator of the CRM (of the portal, before release 25.100)"
-            ),
-        ),
-        Access::Unknown(text) => Check::warning(
-            "administrator",
-            tr!("could not be found out: {text}", text),
-            tr!("try again later"),
-        ),
-    }
-}
-
-/// Reports the trust in reads. Left out if reads of others are refused and there is no evidence:
-/// there is nothing to compare then.
-fn reads(cards: &CardDiagnostics) -> Option<Check> {
-    let others_are_read = cards.access == Access::Allowed;
-    Some(match cards.trust {
-        ReadTrust::Trusted(_) if others_are_read => {
-            Check::ok("reads", tr!("the cards of others are theirs"))
-        }
-        ReadTrust::Trusted(_) => Check::ok(
-            "reads",
-            tr!("the portal reads the card that it is asked for, where it may be read"),
-        ),
-        ReadTrust::NotTrusted | ReadTrust::Unproven if !others_are_read => return None,
-        ReadTrust::NotTrusted => Check::warning(
-            "reads",
-            tr!("the portal answers with the caller's own card, as releases up to 24.200 do"),
-            tr!(
-                "update the portal; until then recard holds the cards of others, or resets them unread with --blind-reset"
-            ),
-        ),
-        ReadTrust::Unproven => Check::warning(
-            "reads",
-            tr!("nothing shows whose card the portal reads"),
-            tr!(
-                "arrange a card of the webhook's owner in the portal: a read that differs from it proves the rest"
-            ),
-        ),
-    })
-}
-
-fn lead_types(cards: &CardDiagnostics) -> Check {
-    match &cards.selector {
-        SelectorFinding::Obeyed(key) => {
-            let whose = match (key.user(), cards.trust) {
-                (None, _) => tr!("the common cards differ"),
-                (Some(user), ReadTrust::Trusted(_)) => tr!("those of user {user} differ", user),
-                (Some(_), ReadTrust::NotTrusted | ReadTrust::Unproven) => tr!("two answers differ"),
-            };
-            Check::ok("lead types", tr!("simple and repeat are told apart: {whose}", whose))
-        }
-        SelectorFinding::AlwaysTheSame(number) => Check::warning(
-            "lead types",
-            tr!("simple and repeat read the same for all {number} cards looked at", number),
-            tr!(
-                "arrange a card for one kind of lead only, and look again: the portal may ignore the kind of lead"
-            ),
-        ),
-        SelectorFinding::NothingToCompare => Check::ok(
-            "lead types",
-            tr!("no card to compare simple and repeat by; nothing speaks against it"),
-        ),
-    }
 }
 
 /// Runs the checks that need no portal.

@@ -31,7 +31,7 @@ async fn find_drift(
     arguments: &DriftArgs,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
-    let manifest = sources::load(outputs, &arguments.manifests.files, interrupt).await?;
+    let manifest = sources::load(outputs, &arguments.manifests.files(), interrupt).await?;
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;

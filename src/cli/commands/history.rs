@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::cli::args::{GlobalArgs, HistoryArgs};
+use crate::cli::clock::SystemClock;
 use crate::cli::error::CliError;
 use crate::cli::ui::Ui;
+use crate::cli::value_parsers::Since;
 use crate::cli::{exit, output, session};
 use crate::engine::TargetOutcome;
-use crate::model::{PersonName, UserId};
-use crate::ports::Interrupted;
+use crate::model::{PersonName, RunId, UserId};
+use crate::ports::{Clock as _, Interrupted};
 use crate::report::{ReportedRun, RunHistory};
 use crate::store::{RunEnd, RunSummary};
 
@@ -21,7 +25,12 @@ pub(in crate::cli) fn run(
     output::check_paths(&arguments.output)?;
     let store = session::store(global)?;
     let mut runs = Vec::new();
-    for run in store.run_ids()?.into_iter().rev() {
+    // A run id begins with the time of the run.
+    let since = arguments.since.map(|since| start_of(since).strftime("%Y%m%dT%H%M%SZ").to_string());
+    let is_late = |run: &RunId| since.as_ref().is_none_or(|since| run.as_str() >= since.as_str());
+    let limit =
+        arguments.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    for run in store.run_ids()?.into_iter().rev().filter(is_late).take(limit) {
         match store.summary(&run) {
             Ok(summary) => runs.push(summary),
             // The undamaged ones are shown all the same.
@@ -38,6 +47,16 @@ pub(in crate::cli) fn run(
     };
     output::write(ui, &arguments.output, |format| history.render(format))?;
     Ok(exit::DONE)
+}
+
+/// Returns the time at which a period starts.
+fn start_of(since: Since) -> Timestamp {
+    match since {
+        Since::At(time) => time,
+        Since::Ago(duration) => {
+            SystemClock.now().checked_sub(duration).unwrap_or(Timestamp::UNIX_EPOCH)
+        }
+    }
 }
 
 /// Returns every target of a run with its outcome.

@@ -12,15 +12,12 @@ use crate::cli::env::{self, WebhookAccess};
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::session;
-use crate::cli::sources;
+use crate::cli::sources::{self, DEFAULT_FOLDER};
 use crate::cli::ui::Ui;
 use crate::diagnostic::visible;
 use crate::i18n::Text;
 use crate::manifest::{self, Source};
 use crate::model::PortalId;
-
-/// Folder of the manifests.
-const FOLDER: &str = "manifests";
 
 /// Portal in the manifest if none is known.
 const PLACEHOLDER_PORTAL: &str = "company.bitrix24.com";
@@ -90,7 +87,8 @@ pub(in crate::cli) fn run(
     arguments: &InitArgs,
 ) -> Result<u8, CliError> {
     let here = arguments.folder == Path::new(".");
-    let manifests = if here { PathBuf::from(FOLDER) } else { arguments.folder.join(FOLDER) };
+    let manifests =
+        if here { PathBuf::from(DEFAULT_FOLDER) } else { arguments.folder.join(DEFAULT_FOLDER) };
     let systems: BTreeSet<CiSystem> = arguments.ci.iter().copied().collect();
     // A pipeline may be added to existing manifests: then no others are written.
     let kept = if systems.is_empty() { None } else { sources::in_folder(&manifests) };
@@ -129,7 +127,7 @@ pub(in crate::cli) fn run(
                 ))
             })?;
         }
-        let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", FOLDER);
+        let text = template.text.replace("@@USERS@@", users).replace("@@FOLDER@@", DEFAULT_FOLDER);
         // These files are readable for all who see the repository, unlike those of the store.
         let written = File::create_new(&path)
             .and_then(|mut file| file.write_all(text.replace("@@PORTAL@@", &portal).as_bytes()));
@@ -177,8 +175,8 @@ fn portal(
     if let Some(declaration) = kept.and_then(|sources| manifest::load(sources).declaration) {
         return Ok(declaration.portal().to_string());
     }
-    if global.portal.is_some() {
-        return Ok(session::named_portal(global)?.to_string());
+    if let Some(portal) = session::named_portal(global)? {
+        return Ok(portal.to_string());
     }
     let file = global.webhook_url_file.as_deref();
     if env::has_webhook(file) {

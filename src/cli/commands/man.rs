@@ -8,10 +8,11 @@ use clap_mangen::roff::{Roff, bold, roman};
 use crate::cli::args::{Cli, ManArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::cli::help::{self, Example};
 use crate::cli::ui::Ui;
 use crate::store::write_whole;
 
-/// Environment variables for the page of recard itself. Options name their own variables, too.
+/// Environment variables. Options name their own variables, too.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("RECARD_WEBHOOK_URL", "The address of the webhook, which is a secret."),
     ("RECARD_WEBHOOK_URL_FILE", "The name of a file that holds it."),
@@ -19,6 +20,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "RECARD_READ_WEBHOOK_URL",
         "The address of the webhook for commands that only read. Commands that write never use it.",
     ),
+    ("RECARD_READ_WEBHOOK_URL_FILE", "The name of a file that holds that one."),
     (
         "RECARD_PORTAL, RECARD_STORE, RECARD_RATE, RECARD_LANG",
         "In place of the options of these names.",
@@ -40,6 +42,16 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "NO_COLOR",
         "No colour, whatever it is set to. An empty variable counts as unset, this one and all others.",
     ),
+];
+
+/// Files that commands read and write, unless options name others.
+const FILES: &[(&str, &str)] = &[
+    ("manifests/", "The manifests, if none is named."),
+    (
+        ".recard/",
+        "The store: backups, journals and reports of the runs, the lock, the ledger of mode once and the audit log of each portal.",
+    ),
+    (".recard/embedded.json", "The state of the emulator of --emulator."),
 ];
 
 /// Manual page.
@@ -81,17 +93,25 @@ fn pages() -> Result<Vec<ManPage>, std::io::Error> {
     program.build();
     let mut pages = Vec::new();
     collect_pages(&program, &mut pages)?;
-    if let Some(own) = pages.last_mut() {
-        own.text.push_str(&section(
-            "ENVIRONMENT",
-            ENVIRONMENT.iter().map(|(name, what)| ((*name).to_owned(), *what)),
-        ));
-    }
+    let named = |(name, what): &(&str, &'static str)| ((*name).to_owned(), *what);
     for page in &mut pages {
-        page.text.push_str(&section(
-            "EXIT STATUS",
-            exit::TABLE.iter().map(|(code, what)| (code.to_string(), *what)),
-        ));
+        // The page of the program itself has the examples of plan.
+        let word = page.file.strip_prefix("recard-").and_then(|rest| rest.split(['-', '.']).next());
+        let examples = help::examples(word.unwrap_or("plan")).iter();
+        let examples = examples.map(|Example { line, purpose }| ((*line).to_owned(), *purpose));
+        for (title, entries) in [
+            ("EXAMPLES", examples.collect::<Vec<_>>()),
+            (
+                "EXIT STATUS",
+                exit::TABLE.iter().map(|(code, what)| (code.to_string(), *what)).collect(),
+            ),
+            ("ENVIRONMENT", ENVIRONMENT.iter().map(named).collect()),
+            ("FILES", FILES.iter().map(named).collect()),
+        ] {
+            if !entries.is_empty() {
+                page.text.push_str(&section(title, entries.into_iter()));
+            }
+        }
     }
     Ok(pages)
 }

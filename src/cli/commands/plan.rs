@@ -30,14 +30,24 @@ pub(in crate::cli) async fn run(
     let outputs = Outputs::open_for_plan(ui, Purpose::Plan, &arguments.view)?;
     let outcome = async {
         arguments.out.as_deref().map_or(Ok(()), output::check_path)?;
-        let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
+        let manifest = sources::load(&outputs, &arguments.manifests.files(), interrupt).await?;
         let request = PlanRequest {
-            options: plan_view::plan_options(&arguments.policy_args),
+            options: PlanOptions {
+                narrowing: arguments.narrowing_args.narrowing(),
+                ..plan_view::plan_options(&arguments.policy_args)
+            },
             out: arguments.out.as_deref().map(|path| (path, arguments.max_age)),
         };
-        let is_noop = run_with(&outputs, global, &request, &manifest, interrupt).await?;
-        let changes = arguments.detailed_exitcode && !is_noop;
-        Ok(if changes { exit::CHANGES_PENDING } else { exit::DONE })
+        let end = run_with(&outputs, global, &request, &manifest, interrupt).await?;
+        // A plan that apply would refuse is not green where a pipeline looks at the exit code.
+        let is_gate = arguments.detailed_exitcode || arguments.out.is_some();
+        Ok(match end {
+            PlanEnd::Blocked if is_gate => exit::REFUSED,
+            PlanEnd::Changes | PlanEnd::Blocked if arguments.detailed_exitcode => {
+                exit::CHANGES_PENDING
+            }
+            PlanEnd::NoChanges | PlanEnd::Changes | PlanEnd::Blocked => exit::DONE,
+        })
     };
     outputs.finish(outcome.await)
 }
@@ -49,14 +59,24 @@ pub(super) struct PlanRequest<'a> {
     pub(super) out: Option<(&'a Path, Duration)>,
 }
 
-/// Plans with manifests that were read. Returns whether the plan changes nothing.
+/// End of a plan.
+pub(super) enum PlanEnd {
+    /// Nothing is to be reset or held.
+    NoChanges,
+    /// Targets are to be reset or held.
+    Changes,
+    /// A guard blocks it: apply would refuse it.
+    Blocked,
+}
+
+/// Plans with manifests that were read.
 pub(super) async fn run_with(
     outputs: &Outputs<'_>,
     global: &GlobalArgs,
     request: &PlanRequest<'_>,
     manifest: &LoadedManifests,
     interrupt: &Interrupt,
-) -> Result<bool, CliError> {
+) -> Result<PlanEnd, CliError> {
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Read, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())?;
     let session = endpoint.connect(global, outputs.ui, interrupt).await?;
@@ -82,18 +102,35 @@ pub(super) async fn run_with(
         let cost = plan_view::apply_cost(session, &planned.plan, reads);
         let report = view.report(session, &planned, &warnings, cost);
         outputs.write(Subject::Plan(&report))?;
+        if request.out.is_none() && outputs.has_text() && plan_view::reset_count(&planned.plan) > 0
+        {
+            outputs.ui.note(tr!(
+                "You did not use --out, so apply makes a plan of its own, which may differ. With --out FILE this one is saved; `recard apply FILE` executes it."
+            ));
+        }
         if let Some((path, max_age)) = request.out {
             let file = app::new_plan_file(&session.app, set, &planned, max_age)?;
             let bytes = file.encode().map_err(app::Error::PlanFormat)?;
             write_whole(path, &bytes)?;
             let (plan, again) = (next_command::shell_word(path), session.global_flags());
+            if !planned.plan.guards.holds() {
+                outputs.ui.note(tr!(
+                    "The plan is in {plan}. Apply would refuse it: make another one once the manifests acknowledge it.",
+                    plan
+                ));
+                return Ok(PlanEnd::Blocked);
+            }
             outputs.ui.note(tr!(
                 "The plan is in {plan}; to carry it out: recard apply {plan}{again}",
                 plan,
                 again
             ));
         }
-        Ok(planned.plan.is_noop())
+        Ok(match (planned.plan.guards.holds(), planned.plan.is_noop()) {
+            (false, _) => PlanEnd::Blocked,
+            (true, false) => PlanEnd::Changes,
+            (true, true) => PlanEnd::NoChanges,
+        })
     };
     session.run_and_close(outputs.ui, work).await
 }

@@ -13,7 +13,7 @@ use hyper::StatusCode;
 use tokio::time::Instant;
 
 use crate::app::ApplyOptions;
-use crate::cli::args::{GlobalArgs, GroupBy, OutputArgs, PlanView, ReconcileArgs};
+use crate::cli::args::{GlobalArgs, GroupBy, PlanView, ReconcileArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::{self, ApplyRequest};
 use crate::cli::env::WebhookAccess;
@@ -100,7 +100,7 @@ pub(in crate::cli) async fn run(
     if arguments.every.is_zero() {
         return Err(CliError::new(exit::USAGE, tr!("--every must be longer than no time")));
     }
-    if arguments.manifests.files.iter().any(|file| file.as_os_str() == "-") {
+    if arguments.manifests.files().iter().any(|file| file.as_os_str() == "-") {
         return Err(CliError::new(
             exit::USAGE,
             tr!("stdin can be read only once, and every round reads the manifests anew"),
@@ -179,7 +179,7 @@ async fn check_beforehand(
 ) -> Result<(), CliError> {
     let view = plan_view(arguments);
     let outputs = Outputs::open_for_plan(ui, Purpose::Apply, &view)?;
-    let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
+    let manifest = sources::load(&outputs, &arguments.manifests.files(), interrupt).await?;
     let endpoint = PortalEndpoint::find(global, WebhookAccess::Write, interrupt).await?;
     endpoint.check_pin(manifest.declaration.portal(), &manifest.pin_place())
 }
@@ -218,16 +218,15 @@ async fn round(
         auto_approve: true,
     };
     let outcome = async {
-        let manifest = sources::load(&outputs, &arguments.manifests.files, interrupt).await?;
+        let manifest = sources::load(&outputs, &arguments.manifests.files(), interrupt).await?;
         apply::run_with(&outputs, global, &request, &manifest, interrupt).await
     };
     outputs.finish(outcome.await)
 }
 
 fn plan_view(arguments: &ReconcileArgs) -> PlanView {
-    let OutputArgs { output, markdown_limit, marker } = arguments.output_args.clone();
     PlanView {
-        output_args: OutputArgs { output, markdown_limit, marker },
+        output_args: arguments.output_args.clone(),
         detail: false,
         unchanged: false,
         group: GroupBy::default(),

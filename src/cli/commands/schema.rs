@@ -17,6 +17,7 @@ pub(in crate::cli) fn run(ui: &Ui, of: SchemaOf) -> Result<u8, CliError> {
         SchemaOf::Validation => pretty(&report::validation_schema()),
         SchemaOf::Failure => pretty(&report::failure_schema()),
         SchemaOf::Inventory => pretty(&report::inventory_schema()),
+        SchemaOf::Card => pretty(&report::card_schema()),
         SchemaOf::Doctor => pretty(&report::doctor_schema()),
     };
     ui.verbatim(&text)?;

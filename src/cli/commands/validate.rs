@@ -24,7 +24,7 @@ async fn validate(
     arguments: &ValidateArgs,
     interrupt: &Interrupt,
 ) -> Result<u8, CliError> {
-    let manifest = sources::load(outputs, &arguments.manifests.files, interrupt).await?;
+    let manifest = sources::load(outputs, &arguments.manifests.files(), interrupt).await?;
     sources::show(outputs.ui, &manifest.warnings, &manifest.sources);
     outputs.write(Subject::Validation(&ValidationReport {
         portal: Some(manifest.declaration.portal().as_str()),

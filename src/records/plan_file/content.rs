@@ -52,6 +52,9 @@ pub struct PlanFileContent {
     /// The cards at their default with mode `once`: no request is sent for them, they are only
     /// marked in the ledger. Sorted by key, and none of them stands in `targets`.
     pub marks: Vec<PlanFileMark>,
+    /// `true` if the run was narrowed: the manifests select more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub narrowed: bool,
     /// The portal.
     pub portal: PortalId,
     /// The people whom each manifest selects, sorted, by the name of the manifest.

@@ -13,7 +13,7 @@ use crate::report::report_model::{
 };
 use crate::report::review::Review;
 use crate::report::subject::{PlanReport, once_lines};
-use crate::report::text::plan::{as_wanted, sums};
+use crate::report::text::plan::{as_wanted, partial, sums};
 
 /// Fills the model. Planned resets are no failures.
 pub(super) fn fill<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> ReportModel<'a> {
@@ -41,6 +41,12 @@ pub(super) fn shared<'a>(model: ReportModel<'a>, report: &'a PlanReport<'a>) -> 
 }
 
 fn headline(word: &str, plan: &Plan) -> Headline {
+    let whole = whole_headline(word, plan);
+    let sums = [whole.sums, partial(plan)].into_iter().flatten().collect::<Vec<_>>();
+    Headline { sums: Some(Text::join(&sums, " ")), ..whole }
+}
+
+fn whole_headline(word: &str, plan: &Plan) -> Headline {
     let counts = plan.counts();
     if plan.is_noop() {
         return Headline {

@@ -2,12 +2,14 @@
 
 use super::columns;
 use crate::engine::TargetOutcome;
+use crate::i18n::Text;
 use crate::model::{OutcomeClass, Totals};
 use crate::report::report_model::{
     About, Attention, Check, CheckResult, Finding, FindingLevel, Headline, ReportModel, Row,
     RowGroup, RowText,
 };
 use crate::report::subject::{HeldTarget, ReportedRun};
+use crate::report::text::plan::partial;
 
 /// Fills the model. A held target fails, because the run did not try it.
 pub(super) fn fill<'a>(model: ReportModel<'a>, run: &'a ReportedRun<'a>) -> ReportModel<'a> {
@@ -64,7 +66,8 @@ fn headline(word: &str, run: &ReportedRun<'_>) -> Headline {
         unknown,
         held
     );
-    Headline { sign, title, sums: Some(sums) }
+    let sums = [Some(sums), run.plan.and_then(partial)].into_iter().flatten().collect::<Vec<_>>();
+    Headline { sign, title, sums: Some(Text::join(&sums, " ")) }
 }
 
 fn row<'a>(run: &ReportedRun<'a>, TargetOutcome { key, outcome }: &'a TargetOutcome) -> Row<'a> {

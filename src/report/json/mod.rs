@@ -19,6 +19,8 @@ pub use restore::restore_plan_schema;
 pub use run::{ReportJson, report_schema};
 pub use validation::{ValidationJson, validation_schema};
 
+pub(super) use review::LayoutJson;
+
 use super::report_model::ReportModel;
 use super::subject::Subject;
 use super::{RenderOptions, escape, pretty};

@@ -10,7 +10,7 @@ use super::generator;
 use super::review::{self, GroupJson, LayoutJson};
 use super::target::TargetJson;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::{GuardReport, OnceState, Plan, Violation};
+use crate::plan::{GuardReport, OnceState, Plan, PlanExtent, Violation};
 use crate::report::review::Review;
 use crate::report::{DiffDetail, PlanReport, Purpose};
 
@@ -33,6 +33,9 @@ pub struct PlanJson {
     reads_of_others: TrustJson,
     /// The manifest documents.
     manifests: Vec<ManifestJson>,
+    /// `true` if the run was narrowed on the command line: the manifests may select more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
     /// The number of targets by decision.
     counts: CountsJson,
     /// The number of cards of mode `once` by state, for each once key: `not-yet-reset`,
@@ -164,6 +167,7 @@ impl PlanJson {
             caller: CallerJson { user: caller.user.get(), name: caller.name.to_string() },
             reads_of_others: TrustJson::new(plan.trust),
             manifests: manifests.iter().map(manifest).collect(),
+            partial: plan.extent == PlanExtent::Partial,
             counts: CountsJson {
                 reset: counts.reset,
                 keep: counts.keep,

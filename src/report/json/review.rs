@@ -13,7 +13,7 @@ use crate::report::review::{Afterwards, CardGroup, Review, VisibleCard};
 /// Content of a card.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LayoutJson {
+pub(in crate::report) struct LayoutJson {
     /// The sections from top to bottom.
     sections: Vec<SectionJson>,
     /// The whole layout as JSON text, if it is not a list of sections.
@@ -162,7 +162,7 @@ impl AfterwardsJson {
 
 impl LayoutJson {
     /// Returns the content of a card as JSON.
-    pub(super) fn new(content: &CardContent) -> Self {
+    pub(in crate::report) fn new(content: &CardContent) -> Self {
         let CardContent { sections, other } = content;
         Self { sections: sections.iter().map(SectionJson::new).collect(), other: other.clone() }
     }

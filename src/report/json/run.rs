@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::about::AboutJson;
 use super::generator;
 use crate::engine::TargetOutcome;
+use crate::plan::PlanExtent;
 use crate::report::{HeldTarget, Purpose, ReportedRun};
 
 /// Report of a run, as JSON.
@@ -22,6 +23,9 @@ pub struct ReportJson {
     run: Option<String>,
     /// The portal.
     portal: String,
+    /// `true` if the run was narrowed on the command line: the manifests may select more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
     /// Every planned target with its outcome, sorted.
     targets: Vec<OutcomeJson>,
     /// The totals; they add up to `planned`.
@@ -104,6 +108,7 @@ impl ReportJson {
             purpose: purpose.as_str(),
             run: report.run.map(ToString::to_string),
             portal: report.portal.to_owned(),
+            partial: report.plan.is_some_and(|plan| plan.extent == PlanExtent::Partial),
             targets: report.targets.iter().map(outcome).collect(),
             totals: TotalsJson {
                 planned: totals.planned(),

@@ -6,7 +6,7 @@ use super::review;
 use super::rows::{self, Line};
 use crate::i18n::Text;
 use crate::model::{ReadTrust, TrustEvidence};
-use crate::plan::{GuardReport, Plan};
+use crate::plan::{GuardReport, Plan, PlanExtent};
 use crate::report::humanize::CostLine;
 use crate::report::report_model::{ReportModel, Row, RowGroup};
 use crate::report::style::{BAD, FAINT, GOOD, HEADING, WARNING};
@@ -39,6 +39,9 @@ pub(super) fn write(
         let manifest =
             tr!("Manifest {name}: {reason}", name = visible(name), reason = visible(reason));
         writeln!(out, "{FAINT}{manifest}{FAINT:#}")?;
+    }
+    if let Some(partial) = partial(plan) {
+        writeln!(out, "{WARNING}{partial}{WARNING:#}")?;
     }
     writeln!(out)?;
     let length = out.len();
@@ -76,6 +79,12 @@ pub(super) fn write(
         writeln!(out, "{}", apply_takes(cost))?;
     }
     guards(out, &plan.guards)
+}
+
+/// Returns the sentence on a plan that was narrowed.
+pub(in crate::report) fn partial(plan: &Plan) -> Option<Text> {
+    (plan.extent == PlanExtent::Partial)
+        .then(|| tr!("Partial: narrowed on the command line; the manifests may select more cards."))
 }
 
 fn line<'a>(row: &Row<'a>, report: &PlanReport<'_>, content: DiffDetail) -> Option<Line<'a>> {

@@ -60,6 +60,7 @@ Plan: 9 to reset (7 people of 37), 17 to keep, 0 held.
 Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`.
 Apply takes under a second.
 --- stderr
+You did not use --out, so apply makes a plan of its own, which may differ. With --out FILE this one is saved; `recard apply FILE` executes it.
 
 "#]]
     );
@@ -266,9 +267,12 @@ fn apply_without_a_terminal_and_auto_approve_is_refused() {
 #[test]
 fn usage_error_exits_with_64() {
     let env = TestEnv::new();
-    for arguments in
-        [&["fly"][..], &["plan"], &["plan", "-f", "x", "--deadline", "soon"], &["apply", "--force"]]
-    {
+    for arguments in [
+        &["fly"][..],
+        &["restore", "last"],
+        &["plan", "-f", "x", "--deadline", "soon"],
+        &["apply", "--force"],
+    ] {
         let ended = env.run(arguments);
         assert_eq!(ended.code, 64, "{ended:?}");
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{ended:?}");
@@ -283,7 +287,7 @@ fn missing_webhook_is_an_error_with_help() {
     let ended = env.run(&["plan", "-f", "lead.yaml"]);
     assert_eq!(ended.code, 1);
     assert!(
-        ended.stderr.contains("RECARD_WEBHOOK_URL") && ended.stderr.contains("--portal embedded"),
+        ended.stderr.contains("RECARD_WEBHOOK_URL") && ended.stderr.contains("--emulator"),
         "{ended:?}"
     );
 }

@@ -1,5 +1,6 @@
 //! The program as a person or a script calls it: words, options, output, exit codes, signals.
 
+mod card;
 #[cfg(unix)]
 mod ci_templates;
 mod commands;
@@ -11,13 +12,17 @@ mod environment;
 mod errors;
 mod exit_codes;
 #[cfg(unix)]
+mod explain;
+#[cfg(unix)]
 mod git;
+mod habits;
 #[cfg(unix)]
 mod init;
 mod inventory;
 mod language;
 mod log;
 mod manual;
+mod narrowing;
 mod options;
 mod outputs;
 #[cfg(target_os = "linux")]

@@ -117,6 +117,7 @@ exit 2
 Меняется только вид карточек. Данные лидов, контактов и сделок не затрагиваются. Отмена: `recard restore RUN --all`.
 Выполнение займёт: меньше секунды.
 --- stderr
+План не сохранён (нет --out), поэтому apply составит свой план, и он может отличаться. С --out FILE этот план сохраняется, `recard apply FILE` выполняет его.
 
 "#]]
     );
@@ -367,7 +368,7 @@ fn russian_commands_have_the_same_effects_and_files() {
         "export --out exported",
         "init --ci github",
         "init",
-        "help-exit-codes",
+        "help exit-codes",
         "validate -f lead.yaml",
         "validate -f missing.yaml",
         "validate -f exported",
@@ -399,12 +400,12 @@ restore last --all --detail --auto-approve: +section call "For the first call"
 demo: $ recard demo --manifest > quickstart.yaml
 demo: reason: "New lead form since 1 November"
 demo: except: { ids: [7] } # the head of Sales keeps her card
-demo: $ recard plan --portal embedded -f quickstart.yaml --detail
+demo: $ recard plan --emulator quickstart.yaml --detail
 demo: -[For the first call]
 demo: -[For the first call]
-demo: $ recard apply --portal embedded -f quickstart.yaml --auto-approve
-demo: $ recard plan --portal embedded -f quickstart.yaml
-demo: $ recard restore last --all --auto-approve --portal embedded
+demo: $ recard apply --emulator quickstart.yaml --auto-approve
+demo: $ recard plan --emulator quickstart.yaml
+demo: $ recard restore last --all --auto-approve --emulator
 "#]]
     );
     assert_eq!(kept(two.english.path()), kept(two.russian.path()));

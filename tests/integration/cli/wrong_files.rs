@@ -44,7 +44,7 @@ fn ledger_that_is_no_regular_file_is_refused_with_help_about_ledgers() {
 }
 
 #[test]
-fn plan_file_in_a_pipe_is_shown_and_applied_and_a_folder_is_refused_with_help_about_plans() {
+fn plan_file_in_a_pipe_is_shown_and_applied_and_a_missing_one_is_refused_with_help_about_plans() {
     let env = TestEnv::quickstart();
     make_pipe(&env);
     assert_eq!(env.run_embedded("plan -f lead.yaml --out lead.recard-plan.json").code, 0);
@@ -54,13 +54,9 @@ fn plan_file_in_a_pipe_is_shown_and_applied_and_a_folder_is_refused_with_help_ab
     for (line, bytes, code, told) in [
         ("show pipe", plan.clone(), 0, ""),
         ("show pipe", b"hello".to_vec(), 5, "pipe: this is not a plan file"),
-        (
-            "apply pipe --auto-approve",
-            QUICKSTART.as_bytes().to_vec(),
-            5,
-            "pipe: this is not a plan file",
-        ),
+        ("apply pipe --auto-approve", b"{}".to_vec(), 5, "pipe: this is not a plan file"),
         ("apply pipe --auto-approve", plan, 0, ""),
+        ("apply pipe --auto-approve", QUICKSTART.as_bytes().to_vec(), 0, ""),
     ] {
         let writer = fed(&pipe, bytes);
         let ended = env.run_embedded(line);
@@ -71,10 +67,10 @@ fn plan_file_in_a_pipe_is_shown_and_applied_and_a_folder_is_refused_with_help_ab
             assert_eq!(ended.stdout, by_name.stdout);
         }
     }
-    for line in ["apply . --auto-approve", "show ./missing"] {
+    for line in ["apply ./missing.json --auto-approve", "show ./missing"] {
         let refused = env.run_embedded(line);
         assert_eq!(refused.code, 1, "{line}: {refused:?}");
-        assert!(refused.stderr.contains("cannot read the plan file ."), "{line}: {refused:?}");
+        assert!(refused.stderr.contains("cannot read the plan file ./"), "{line}: {refused:?}");
         assert!(
             refused.stderr.contains("help: nothing was written; a plan file is what `recard plan"),
             "{line}"

@@ -161,7 +161,8 @@ impl SourceFile {
                 let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
                 let end = rest.find(|c: char| !is_path(c)).unwrap_or(rest.len());
                 let line = self.code[..at].rfind('\n').map_or(0, |line| line + 1);
-                let is_import = self.code[line..at].contains("use ");
+                let before = &self.code[line..at];
+                let is_import = before.contains("use ") || before.ends_with("pub(in ");
                 if !is_import && !rest[end..].starts_with('!') && !rest[..end].ends_with(':') {
                     paths.push(rest[..end].split("::").map(str::to_owned).collect());
                 }

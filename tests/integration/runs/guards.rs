@@ -209,7 +209,7 @@ async fn guards_name_the_flag_where_it_is_the_limit() {
     assert!(!told.contains("acknowledge:"), "{told}");
     // A plan file keeps the flag.
     let flags = ["plan", "-f", "manifests", "--out", PLAN, "--max-users", "5"];
-    assert_eq!(env.run(&flags).code, 0);
+    assert_eq!(env.run(&flags).code, 4);
     for arguments in [&["apply", PLAN][..], &["apply", PLAN, "-f", "manifests"]] {
         let told = is_refused(&env, arguments);
         assert!(told.contains("the limit maxUsers is 5, by --max-users"), "{told}");

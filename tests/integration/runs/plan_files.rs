@@ -287,8 +287,10 @@ async fn plan_file_refused_by_a_guard_is_not_consumed() {
     let mut state = env.emulator().state();
     state["options"].as_array_mut().unwrap().push(row(1, "lead_details", "own"));
     env.emulator().set_state(&state).unwrap();
-    let planned = plan(&env, &[]);
+    let planned = env.run(&["plan", "-f", "lead.yaml", "--out", PLAN]);
+    assert_eq!(planned.code, 4, "{planned:?}");
     assert!(planned.stdout.contains("guard: user 1 would lose a card"), "{planned:?}");
+    assert!(planned.stderr.contains("Apply would refuse it"), "{planned:?}");
     let refused = env.run(&APPLY);
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.stderr.contains("acknowledge: { people: [1] }"), "{refused:?}");

@@ -1,0 +1,68 @@
+//! Cards of one person, as they are now. Reads only, by type.
+
+use std::sync::Arc;
+
+use super::narrowing::PersonSelector;
+use super::observer::Observer;
+use super::plan::read_cards;
+use super::{Error, Phase, Session};
+use crate::engine;
+use crate::model::{CardKey, FieldLabels, LeadCustomerType, Person, Snapshot, UserId};
+use crate::ports::{PeopleQuery, ReadPortal as _};
+
+/// Cards of one person.
+#[derive(Debug)]
+pub struct PersonCards {
+    /// The person, who may be dismissed.
+    pub person: Person,
+    /// The reads of the person's cards.
+    pub snapshot: Snapshot,
+    /// The labels of the portal's fields.
+    pub labels: FieldLabels,
+}
+
+/// Reads the cards of one person, for some types of lead.
+///
+/// # Errors
+///
+/// If the portal cannot be read, or has no such person or several.
+pub async fn person_cards(
+    session: &Session,
+    selector: &PersonSelector,
+    leads: &[LeadCustomerType],
+    observer: &impl Observer,
+) -> Result<PersonCards, Error> {
+    let person = find_person(session, selector).await?;
+    let mut keys: Vec<CardKey> =
+        leads.iter().map(|lead| CardKey::personal(person.id, *lead)).collect();
+    keys.sort();
+    keys.dedup();
+    let snapshot = read_cards(session, &keys, observer).await?;
+    Ok(PersonCards { person, snapshot, labels: session.labels.clone() })
+}
+
+/// Finds a person. The answer is compared with the query: a portal ignores a filter that it does
+/// not know, and returns all people.
+async fn find_person(session: &Session, selector: &PersonSelector) -> Result<Person, Error> {
+    let reader = session.portal.reader();
+    let failed = |error| Error::Portal(Phase::People, error);
+    let found: Vec<Person> = match selector {
+        PersonSelector::Id(id) => {
+            let people = engine::look_up(&reader, vec![*id]).await.map_err(failed)?;
+            people.into_values().collect()
+        }
+        PersonSelector::Email(email) => {
+            let query = PeopleQuery::Emails(vec![Arc::clone(email)]);
+            let people = reader.people(&query).await.map_err(failed)?;
+            people.into_iter().filter(|person| selector.is(person)).collect()
+        }
+    };
+    let ids: Vec<UserId> = found.iter().map(|person| person.id).collect();
+    let mut people = found.into_iter();
+    match (people.next(), people.next()) {
+        (Some(person), None) => Ok(person),
+        (None, _) | (Some(_), Some(_)) => {
+            Err(Error::NotOnePerson { selector: selector.clone(), found: ids })
+        }
+    }
+}
