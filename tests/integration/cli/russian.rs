@@ -388,8 +388,18 @@ fn russian_commands_have_the_same_effects_and_files() {
     assert_data_eq!(
         left.join("\n"),
         str![[r#"
+plan -f lead.yaml --detail --effective --unchanged: Available to everyone (OPENED), Responsible person (ASSIGNED_BY_ID),
+plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
+plan -f lead.yaml --detail --effective --unchanged: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
+plan -f lead.yaml --detail --effective --unchanged: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+plan -f lead.yaml --detail --effective --unchanged: Hall of the fair (UF_CRM_1712345678), UF_CRM_1798765432,
+plan -f lead.yaml --detail --effective --unchanged: Ad system (UTM_SOURCE), Ad campaign UTM (UTM_CAMPAIGN)
+plan -f lead.yaml --detail --effective --unchanged: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
 plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
+plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 show last --output markdown: - sales-back-to-standard: New lead form since 1 November
 restore last --all --detail --auto-approve: +section main "All on one page"
 restore last --all --detail --auto-approve: +section main "About the lead"
@@ -401,8 +411,18 @@ demo: $ recard demo --manifest > quickstart.yaml
 demo: reason: "New lead form since 1 November"
 demo: except: { ids: [7] } # the head of Sales keeps her card
 demo: $ recard plan --emulator quickstart.yaml --detail
+demo: Available to everyone (OPENED), Responsible person (ASSIGNED_BY_ID),
+demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
+demo: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
+demo: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+demo: Hall of the fair (UF_CRM_1712345678), UF_CRM_1798765432,
+demo: Ad system (UTM_SOURCE), Ad campaign UTM (UTM_CAMPAIGN)
+demo: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
+demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 demo: -[For the first call]
 demo: -[For the first call]
+demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 demo: $ recard apply --emulator quickstart.yaml --auto-approve
 demo: $ recard plan --emulator quickstart.yaml
 demo: $ recard restore last --all --auto-approve --emulator
