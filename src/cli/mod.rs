@@ -69,15 +69,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let read = definition.try_get_matches_from(&arguments);
     let read =
         read.and_then(|words| Ok((Cli::from_arg_matches(&words)?, words.value_source("store"))));
-    let (mut cli, store) = match read {
-        Ok(read) => read,
-        Err(problem) => {
-            // The value of `--lang` is not known here.
-            i18n::set_language(env::language());
+    let (mut cli, store) = match (read, borrowed) {
+        (Ok(read), None) => read,
+        // Read as short options, the word has another meaning: `-file x` would name a file `ile`.
+        (Ok(_), Some(failure)) => return refuse_borrowed(&failure),
+        (Err(problem), borrowed) => {
             let borrowed = borrowed.or_else(|| habits::borrowed_command(&problem));
             if let Some(failure) = borrowed.filter(|_| problem.use_stderr()) {
-                Ui::new(anstream::ColorChoice::Auto, Verbosity::Normal).fail(&failure);
-                return failure.code;
+                return refuse_borrowed(&failure);
             }
             show_usage(&problem, &arguments);
             return match problem.kind() {
@@ -162,6 +161,13 @@ fn run_to_end(ui: &Ui, cli: Cli, interrupt: &Interrupt) -> u8 {
 
 fn cannot_start(problem: &std::io::Error) -> CliError {
     CliError::general(tr!("cannot start: {problem}", problem))
+}
+
+/// Prints the error for a habit of another program. The value of `--lang` is not known here.
+fn refuse_borrowed(failure: &CliError) -> u8 {
+    i18n::set_language(env::language());
+    Ui::new(anstream::ColorChoice::Auto, Verbosity::Normal).fail(failure);
+    failure.code
 }
 
 /// Prints clap's message on a command line. Help and version are results; all others are usage

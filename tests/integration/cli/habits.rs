@@ -37,6 +37,7 @@ fn habit_of_another_program_works_or_is_answered_with_a_hint() {
         ("plan lead.yaml -out p.json", Hint("write it with two dashes: --out")),
         ("plan lead.yaml -target personal/12/lead/simple", Hint("two dashes: --target")),
         ("plan lead.yaml --target personal/12/lead/simple", Works("Plan: 1 to reset")),
+        ("plan -file lead.yaml", Hint("two dashes: --file")),
         ("plan lead.yaml -detailed-exitcode", Hint("two dashes: --detailed-exitcode")),
         ("apply lead.yaml -auto-approve", Hint("write it with two dashes: --auto-approve")),
         ("apply lead.yaml -yes", Hint("write it with two dashes: --yes")),
