@@ -19,7 +19,9 @@ pub(super) use global::{
     ColorWhen, DEFAULT_STORE, GLOBAL_HEADING, GlobalArgs, LogFormat, language,
 };
 pub(super) use manifests::{LedgerArgs, PolicyArgs};
-pub(super) use output::{GroupBy, JsonFlag, OutputArgs, PlanView};
+#[cfg(feature = "emulator")]
+pub(super) use output::JsonFlag;
+pub(super) use output::{GroupBy, OutputArgs, PlanView};
 pub(super) use plans::{ApplyArgs, DriftArgs, PlanArgs, ReconcileArgs, ValidateArgs};
 pub(super) use portal::{
     CardAction, CardArgs, CardShowArgs, DoctorArgs, ExportArgs, InventoryArgs,
