@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use super::args::{GroupBy, OutputArgs, PlanView};
+use super::clock::SystemClock;
 use super::error::CliError;
 use super::output_format::{MIN_MARKDOWN_LIMIT, Output};
 use super::ui::{Ui, safe};
 use super::{env, exit};
 use crate::diagnostic::mask;
 use crate::i18n::{self, Text};
+use crate::ports::Clock as _;
+use crate::records::Anonymizer;
 use crate::report::{
     DiffDetail, FailureReport, Grouping, OutputFormat, Purpose, RenderOptions, Report, RowFilter,
     Subject,
@@ -44,7 +47,14 @@ impl<'a> Outputs<'a> {
         purpose: Purpose,
         output_args: &'a OutputArgs,
     ) -> Result<Self, CliError> {
-        let OutputArgs { output: outputs, json_flag: _, markdown_limit, marker } = output_args;
+        let OutputArgs {
+            output: outputs,
+            json_flag: _,
+            markdown_limit,
+            html_limit,
+            sanitize,
+            marker,
+        } = output_args;
         check_paths(outputs)?;
         let has_github = outputs.iter().any(|output| output.format == OutputFormat::Github);
         let summary = env::step_summary().filter(|_| has_github);
@@ -54,6 +64,9 @@ impl<'a> Outputs<'a> {
         let options = RenderOptions {
             language: ui.language(),
             markdown_limit: *markdown_limit,
+            html_limit: *html_limit,
+            sanitizer: sanitize.then(|| Anonymizer::new(rand::random())),
+            made: Some(SystemClock.now()),
             marker: marker.clone().unwrap_or_default(),
             ..RenderOptions::default()
         };

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::model::decimal;
-use crate::report::{MARKDOWN_LIMIT, OutputFormat, RunHistory};
+use crate::report::{HTML_LIMIT, MARKDOWN_LIMIT, OutputFormat, RunHistory};
 
 /// Less than this would not hold a headline.
 pub(super) const MIN_MARKDOWN_LIMIT: usize = 1_000;
+
+/// Less than this would not hold the page without cards.
+const MIN_HTML_LIMIT: usize = 65_536;
 
 /// A form of output and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +97,15 @@ pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
         Some(limit) if limit >= MIN_MARKDOWN_LIMIT => Ok(limit),
         Some(_) => Err(format!("less than {MIN_MARKDOWN_LIMIT} bytes would not hold a headline")),
         None => Err(format!("a limit is a number of bytes, for example {MARKDOWN_LIMIT}")),
+    }
+}
+
+/// Reads the limit on the bytes of HTML.
+pub(super) fn html_limit(text: &str) -> Result<usize, String> {
+    match decimal::whole(text).and_then(|limit| usize::try_from(limit).ok()) {
+        Some(limit) if limit >= MIN_HTML_LIMIT => Ok(limit),
+        Some(_) => Err(format!("less than {MIN_HTML_LIMIT} bytes would not hold the page")),
+        None => Err(format!("a limit is a number of bytes, for example {HTML_LIMIT}")),
     }
 }
 

@@ -6,6 +6,8 @@
 //! can be compared; the salt is made for the export and never stored, so that guessed names cannot
 //! be tested.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::model::{Digest, Layout, LayoutError, PortalId};
@@ -87,12 +89,20 @@ impl Anonymizer {
         }
     }
 
-    fn replaced(&self, what: &str, text: &str) -> String {
+    /// Returns the replacement of a text, with its kind in front.
+    pub fn replaced(&self, what: &str, text: &str) -> String {
         let mut salted = self.salt.to_vec();
         salted.extend(text.as_bytes());
         let mut hash = Digest::hash(&salted).hex();
         hash.truncate(DIGITS);
         format!("{what}-{hash}")
+    }
+}
+
+impl fmt::Debug for Anonymizer {
+    /// Writes no salt: with it, guessed names could be tested.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Anonymizer")
     }
 }
 

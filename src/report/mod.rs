@@ -19,6 +19,7 @@ mod escape;
 mod fill;
 mod github;
 mod history;
+mod html;
 mod humanize;
 mod inventory;
 mod json;
@@ -40,7 +41,10 @@ mod view;
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::i18n::{self, Language};
+use crate::records::Anonymizer;
 
 pub use card::{PersonCardsJson, PersonCardsReport, card_schema};
 pub use cost::Cost;
@@ -80,11 +84,13 @@ pub enum OutputFormat {
     Github,
     /// CSV for spreadsheets (RFC 4180).
     Csv,
+    /// HTML page for reviewers; one self-contained file.
+    Html,
 }
 
 impl OutputFormat {
     /// All formats, with the words that name them on the command line.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("text", Self::Text),
         ("json", Self::Json),
         ("markdown", Self::Markdown),
@@ -92,13 +98,14 @@ impl OutputFormat {
         ("sarif", Self::Sarif),
         ("github", Self::Github),
         ("csv", Self::Csv),
+        ("html", Self::Html),
     ];
 
     /// Returns the language of a format: that of its readers if they are people, and English for
     /// programs.
     pub fn language(self, wanted: Language) -> Language {
         match self {
-            Self::Text | Self::Markdown => wanted,
+            Self::Text | Self::Markdown | Self::Html => wanted,
             Self::Json | Self::Junit | Self::Sarif | Self::Github | Self::Csv => Language::English,
         }
     }
@@ -117,12 +124,21 @@ pub struct RenderOptions {
     pub language: Language,
     /// The maximum size of Markdown in bytes.
     pub markdown_limit: usize,
+    /// The size of a page in HTML, in bytes, above which layouts are left out.
+    pub html_limit: usize,
+    /// The anonymizer of names and texts of people in HTML, if they must not stand there.
+    pub sanitizer: Option<Anonymizer>,
+    /// The time of the report, for the page in HTML.
+    pub made: Option<Timestamp>,
     /// A name that tells this report's comment from others on the same page; may be empty.
     pub marker: String,
 }
 
 /// Maximum size of a comment on GitHub, applied to bytes to be on the safe side of its characters.
 pub const MARKDOWN_LIMIT: usize = 65_536;
+
+/// Size of a page in HTML above which layouts are left out: browsers open it at once.
+pub const HTML_LIMIT: usize = 16 << 20;
 
 impl Default for RenderOptions {
     fn default() -> Self {
@@ -132,6 +148,9 @@ impl Default for RenderOptions {
             grouping: Grouping::default(),
             language: Language::default(),
             markdown_limit: MARKDOWN_LIMIT,
+            html_limit: HTML_LIMIT,
+            sanitizer: None,
+            made: None,
             marker: String::new(),
         }
     }
@@ -150,6 +169,7 @@ impl Report<'_> {
                 OutputFormat::Sarif => sarif::render(&model),
                 OutputFormat::Github => github::render(&model),
                 OutputFormat::Csv => csv::render(&model),
+                OutputFormat::Html => html::render(&model, options),
             }
         })
     }

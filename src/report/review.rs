@@ -193,7 +193,8 @@ impl<'a> CardGroup<'a> {
 }
 
 impl Afterwards {
-    fn new(
+    /// Returns the cards that are seen afterwards by people with a kind of card.
+    pub(super) fn new(
         plan: &Plan,
         labels: &FieldLabels,
         now: Option<&CardContent>,

@@ -125,6 +125,8 @@ pub struct ReportedRun<'a> {
     pub names: Option<&'a BTreeMap<UserId, PersonName>>,
     /// The header, if the run comes from the store.
     pub header: Option<&'a RunHeader>,
+    /// The labels of the portal's fields, if they are known.
+    pub labels: Option<&'a FieldLabels>,
 }
 
 /// A target that was not tried.
@@ -212,6 +214,7 @@ impl<'a> ReportedRun<'a> {
             plan: None,
             names: None,
             header: None,
+            labels: None,
         }
     }
 

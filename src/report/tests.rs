@@ -167,6 +167,7 @@ fn every_report(text: &str, format: OutputFormat, options: &RenderOptions) -> Ve
         plan: Some(&plan),
         names: None,
         header: None,
+        labels: None,
     };
     let checked =
         ValidationReport { portal: None, documents: None, diagnostics: &warnings, sources: &[] };

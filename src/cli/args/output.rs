@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::output_format::{self, Output};
-use crate::report::MARKDOWN_LIMIT;
+use crate::report::{HTML_LIMIT, MARKDOWN_LIMIT};
 
 /// Short form of `--output json`. The default value of `--output` follows it.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -16,8 +16,8 @@ pub(in crate::cli) struct JsonFlag {
 /// Formats and destinations of reports.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct OutputArgs {
-    /// text, json, markdown, junit, sarif, github or csv, to stdout or with =PATH to a file; may be
-    /// repeated
+    /// text, json, markdown, junit, sarif, github, csv or html, to stdout or with =PATH to a file;
+    /// may be repeated
     #[arg(
         long,
         short,
@@ -31,6 +31,12 @@ pub(in crate::cli) struct OutputArgs {
     /// Maximum size of Markdown in bytes; less room means less detail, never an error
     #[arg(long, value_name = "BYTES", value_parser = output_format::markdown_limit, default_value_t = MARKDOWN_LIMIT)]
     pub(in crate::cli) markdown_limit: usize,
+    /// Size of HTML in bytes above which layouts are left out; rows and sums stay
+    #[arg(long, value_name = "BYTES", value_parser = output_format::html_limit, default_value_t = HTML_LIMIT)]
+    pub(in crate::cli) html_limit: usize,
+    /// Replace names of people and departments, titles and reasons in HTML
+    #[arg(long)]
+    pub(in crate::cli) sanitize: bool,
     /// Name in the first line of Markdown, for pages with comments of several pipelines
     #[arg(long, value_name = "NAME", value_parser = output_format::marker)]
     pub(in crate::cli) marker: Option<String>,

@@ -147,6 +147,7 @@ impl PlanFileApprover<'_> {
         let report = ReportedRun {
             manifests: reasons(content),
             plan: Some(&plan),
+            labels: Some(&self.session.app.labels),
             ..ReportedRun::not_begun(plan.portal.as_str())
         };
         let held = if content.counts.hold > 0 { exit::PARTIAL } else { exit::DONE };

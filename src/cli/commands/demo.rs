@@ -18,7 +18,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{env, exit, sources};
 use crate::engine::NewerLayouts;
 use crate::manifest::Source;
-use crate::report::{MARKDOWN_LIMIT, OutputFormat, Purpose};
+use crate::report::{HTML_LIMIT, MARKDOWN_LIMIT, OutputFormat, Purpose};
 
 /// Manifest of the demo; the one in the documents, with comments on its file on top.
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.yaml");
@@ -53,6 +53,8 @@ pub(in crate::cli) async fn run(
         output: vec![Output { format: OutputFormat::Text, path: None }],
         json_flag: JsonFlag::default(),
         markdown_limit: MARKDOWN_LIMIT,
+        html_limit: HTML_LIMIT,
+        sanitize: false,
         marker: None,
     };
     let view = |detail| PlanView {

@@ -92,5 +92,6 @@ pub(super) fn reported_run<'a>(
         plan: None,
         names,
         header: Some(&run.header),
+        labels: None,
     }
 }

@@ -175,7 +175,8 @@ pub(in crate::report) fn apply_takes(cost: &Cost) -> Text {
     tr!("Apply takes {}.", CostLine(*cost))
 }
 
-fn trust(trust: ReadTrust) -> Text {
+/// Returns the trust in the reads, with its evidence.
+pub(in crate::report) fn trust(trust: ReadTrust) -> Text {
     match trust {
         ReadTrust::Trusted(TrustEvidence::WholeSeconds) => {
             tr!("trusted (the answers show a release from 25.700 on)")

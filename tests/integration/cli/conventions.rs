@@ -281,7 +281,8 @@ fn documented_options_all_stand_in_the_help() {
     }
     let mut documented = 0;
     let mut hidden = std::collections::BTreeSet::new();
-    for name in texts.iter().filter(|name| !name.ends_with(".svg")) {
+    let is_picture = |name: &str| name.ends_with(".svg") || name.ends_with(".png");
+    for name in texts.iter().filter(|name| !is_picture(name)) {
         let text = crate::support::page::read(name);
         // The tests of a source file may try options that nobody has.
         let text = text.split("#[cfg(test)]").next().unwrap();

@@ -17,6 +17,8 @@ mod explain;
 mod git;
 mod habits;
 #[cfg(unix)]
+mod html;
+#[cfg(unix)]
 mod init;
 mod inventory;
 mod language;

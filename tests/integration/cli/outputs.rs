@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 
-pub(super) const FORMATS: [&str; 7] =
-    ["text", "json", "markdown", "junit", "sarif", "github", "csv"];
+pub(super) const FORMATS: [&str; 8] =
+    ["text", "json", "markdown", "junit", "sarif", "github", "csv", "html"];
 
 pub(super) fn manifest(portal: &str, spec: &str) -> String {
     format!(
@@ -102,6 +102,10 @@ pub(super) fn check(format: &str, text: &str, command: &str, code: i32) {
             assert!(text.starts_with(&format!("<!-- recard:{command} -->\n###")), "{text}")
         }
         "csv" => assert!(text.starts_with('"') && text.ends_with("\"\r\n"), "{text}"),
+        "html" => {
+            assert!(text.starts_with("<!doctype html>") && text.ends_with("</html>\n"), "{text}");
+            assert!(text.contains(&format!("recard</span> <b>{command}</b>")), "{text}");
+        }
         "github" => assert!(text.lines().all(|line| line.starts_with("::")), "{text}"),
         "text" => assert!(code == 0 || !text.is_empty(), "{command} {code}"),
         other => panic!("{other}"),

@@ -1,8 +1,11 @@
 //! What tests of several areas need.
 
+#[cfg(unix)]
+pub mod browser;
 pub mod company;
 pub mod env;
 pub mod journal;
+pub mod large_plan;
 pub mod page;
 pub mod portal;
 pub mod process;
