@@ -2,7 +2,8 @@
 # recard in any pipeline or from cron, written by `recard init`. One argument says what to do:
 #
 #   check   are the manifests right? Needs no portal and no secret.
-#   plan    what would be done? Reads only; leaves recard-plan.json, and plan.md for a comment.
+#   plan    what would be done? Reads only; leaves recard-plan.json, plan.md for a comment and plan.html for a
+#           browser. Ends with 4 if a guard blocks it.
 #   apply   carries out recard-plan.json, which somebody has reviewed, and nothing else.
 #   drift   what differs from the manifests? Reads only; ends with 2 if anything does.
 #
@@ -19,7 +20,7 @@ case "${1:-}" in
     recard validate -f "$MANIFESTS"
     ;;
   plan)
-    recard plan -f "$MANIFESTS" --out recard-plan.json --output text --output markdown=plan.md
+    recard plan -f "$MANIFESTS" --out recard-plan.json --output text --output markdown=plan.md --output html=plan.html
     ;;
   apply)
     recard apply recard-plan.json -f "$MANIFESTS" --lock-timeout 10m --output text --output json=report.json

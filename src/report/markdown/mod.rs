@@ -12,13 +12,14 @@ mod rows;
 use std::fmt::{Display, Write as _};
 
 use super::RenderOptions;
-use super::escape::markdown;
+use super::escape::{markdown, visible_line};
 use super::humanize::truncate_to_width;
 use super::report_model::{About, Finding, Guards, Headline, ReportModel};
 use super::subject::{Commit, FailureReport, Purpose};
 use super::text::plan::{apply_takes, portal, promise};
 use crate::i18n::Text;
 use crate::plan::DriftKind;
+use crate::plan::diff::DiffLine;
 
 /// Amounts of detail, step by step, as layouts, diffs and rows; the last step has counts alone.
 const STEPS: &[(usize, usize, usize)] = &[
@@ -266,6 +267,19 @@ fn more(text: &mut String, bullet: &str, count: usize) {
     if let Some(left @ 1..) = count.checked_sub(MAX_LIST_ITEMS) {
         let _ = writeln!(text, "{bullet}{}", tr!("and {left} more", left));
     }
+}
+
+/// Writes a diff as a block that GitHub colors; nothing if it is empty.
+fn diff_block(text: &mut String, lines: &[DiffLine]) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str("\n```diff\n");
+    for line in lines {
+        // A sign or a position is ahead of every text, so no line can end the block.
+        let _ = writeln!(text, "{}{}", line.change.sign(), visible_line(&line.text));
+    }
+    text.push_str("```\n");
 }
 
 /// Returns a person's text, cut and escaped.

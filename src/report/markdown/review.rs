@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Detail, short};
+use super::{Detail, diff_block, short};
 use crate::i18n::Text;
 use crate::plan::Plan;
 use crate::report::card_view::FieldView;
-use crate::report::escape::visible_line;
 use crate::report::review::{Afterwards, CardGroup, Review, departments_of};
 
 /// Number of people of a group that are named.
@@ -132,12 +131,7 @@ fn before_and_after(text: &mut String, group: &CardGroup<'_>) {
             };
             let _ = writeln!(text, "- {word}: {names}{more}");
         }
-        text.push_str("\n```diff\n");
-        for line in group.diff(after) {
-            // A sign or a position is ahead of every text, so no line can end the block.
-            let _ = writeln!(text, "{}{}", line.change.sign(), visible_line(&line.text));
-        }
-        text.push_str("```\n");
+        diff_block(text, &group.diff(after));
     }
     text.push_str("\n</details>\n");
 }

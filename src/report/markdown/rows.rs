@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Detail, MAX_LIST_ITEMS, list, review, short};
+use super::{Detail, MAX_LIST_ITEMS, diff_block, list, review, short};
 use crate::i18n::Text;
 use crate::model::{Origin, OutcomeClass, SourceLocation};
 use crate::plan::diff::diff;
 use crate::report::PlanReport;
-use crate::report::escape::visible_line;
 use crate::report::report_model::{About, ReportModel, Row, RowGroup};
 
 /// The groups that are tables, in the order in which they are read.
@@ -128,13 +127,14 @@ fn contents(text: &mut String, rows: &[&Row<'_>], detail: Detail) {
         let Some(key) = row.key.filter(|_| row.layout.or(row.afterwards).is_some()) else {
             continue;
         };
-        let name = short(row.name);
-        let _ = writeln!(text, "\n<details><summary>{key} {name}</summary>\n\n```diff");
-        for line in diff(row.layout, row.afterwards) {
-            // A sign or a position is ahead of every text, so no line can end the block.
-            let _ = writeln!(text, "{}{}", line.change.sign(), visible_line(&line.text));
+        let lines = diff(row.layout, row.afterwards);
+        if lines.is_empty() {
+            continue;
         }
-        text.push_str("```\n\n</details>\n");
+        let name = short(row.name);
+        let _ = writeln!(text, "\n<details><summary>{key} {name}</summary>");
+        diff_block(text, &lines);
+        text.push_str("\n</details>\n");
     }
 }
 

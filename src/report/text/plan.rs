@@ -44,6 +44,11 @@ pub(super) fn write(
         writeln!(out, "{WARNING}{partial}{WARNING:#}")?;
     }
     writeln!(out)?;
+    // A plan that apply refuses must not look like a good one.
+    if !plan.guards.holds() {
+        guards(out, &plan.guards)?;
+        writeln!(out)?;
+    }
     let length = out.len();
     if let Some(review) = &model.review {
         review::write(out, model, review, report, options)?;
@@ -78,7 +83,14 @@ pub(super) fn write(
     if let Some(cost) = &model.cost {
         writeln!(out, "{}", apply_takes(cost))?;
     }
-    guards(out, &plan.guards)
+    match plan.guards.violations.len() {
+        0 => guards(out, &plan.guards),
+        count => {
+            let blocked = tr!("Apply will refuse: {n} guard blocks the plan, see above."
+                | "Apply will refuse: {n} guards block the plan, see above." % count);
+            writeln!(out, "{BAD}{blocked}{BAD:#}")
+        }
+    }
 }
 
 /// Returns the sentence on a plan that was narrowed.

@@ -303,6 +303,28 @@ async fn github_plan_that_fails_is_named_in_the_comment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pull_request_with_a_plan_that_a_guard_blocks_fails_and_says_why() {
+    for system in ["github", "gitlab"] {
+        let repository = Repository::new(system).await;
+        let text =
+            repository.read("manifests/lead-cards.yaml").replace("departments: [42]", "all: true");
+        repository.env.file("manifests/lead-cards.yaml", &text);
+        let ended = match system {
+            "github" => github_job(&repository, "plan"),
+            _ => {
+                gitlab_job(&repository, "plan", &["RECARD_READ_WEBHOOK_URL", "RECARD_GITLAB_TOKEN"])
+            }
+        };
+        assert_eq!(ended.code, 4, "{system}: {ended:?}");
+        let comments = repository.comments();
+        let is_said = |text: &str| comments.len() == 1 && comments[0].contains(text);
+        assert!(is_said("Apply will refuse this plan") && is_said("guards:"), "{comments:?}");
+        assert!(repository.read("plan.html").contains("<html"), "{system}");
+        assert_eq!(repository.env.emulator().counters().rows_removed, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gitlab_merge_request_is_planned_merge_is_applied_drift_fails_the_schedule() {
     let repository = Repository::new("gitlab").await;
     let read = ["RECARD_READ_WEBHOOK_URL"];
