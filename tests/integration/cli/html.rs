@@ -2,6 +2,8 @@
 //!
 //! After a change that is meant: `SNAPSHOTS=overwrite cargo test --test integration cli::html`.
 
+#![allow(clippy::disallowed_methods, reason = "a test writes files as it likes")]
+
 use std::path::{Path, PathBuf};
 
 use recard::report::RenderOptions;

@@ -91,6 +91,7 @@ pub fn html(plan: &Plan, options: &RenderOptions) -> String {
 }
 
 /// Writes a plan as HTML into a file.
+#[allow(clippy::disallowed_methods, reason = "a test writes files as it likes")]
 pub fn write_html(plan: &Plan, file: &Path) {
     std::fs::write(file, html(plan, &RenderOptions::default())).unwrap();
 }
