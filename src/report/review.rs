@@ -37,6 +37,8 @@ pub(super) enum VisibleCard {
 pub(super) struct Review<'a> {
     /// The groups; the largest comes first.
     pub(super) groups: Vec<CardGroup<'a>>,
+    /// The position of each card's group.
+    positions: BTreeMap<CardKey, usize>,
 }
 
 /// Cards to be reset that have the same layout.
@@ -112,11 +114,20 @@ impl<'a> Review<'a> {
             let first = group.targets.first().map(|target| target.key);
             (!is_common, std::cmp::Reverse(group.targets.len()), first)
         });
-        Self { groups }
+        let keys = groups.iter().enumerate().flat_map(|(position, group)| {
+            group.targets.iter().map(move |target| (target.key, position))
+        });
+        let positions = keys.collect();
+        Self { groups, positions }
     }
 }
 
-impl Review<'_> {
+impl<'a> Review<'a> {
+    /// Returns the group of a card.
+    pub(super) fn group_of(&self, key: CardKey) -> Option<&CardGroup<'a>> {
+        self.groups.get(*self.positions.get(&key)?)
+    }
+
     /// Returns what a reviewer must know about the cards that are seen afterwards.
     pub(super) fn notes(&self) -> Vec<Text> {
         let afterwards = || self.groups.iter().flat_map(|group| &group.afterwards);
@@ -136,6 +147,12 @@ impl Review<'_> {
 }
 
 impl<'a> CardGroup<'a> {
+    /// Returns what is seen in place of a card of the group.
+    pub(super) fn after(&self, key: CardKey) -> Option<&Afterwards> {
+        let is_common = key.user().is_none();
+        self.afterwards.iter().find(|after| (after.lead, after.is_common) == (key.lead, is_common))
+    }
+
     fn new(plan: &Plan, labels: &FieldLabels, targets: Vec<&'a PlannedTarget>) -> Self {
         let layout = targets.first().and_then(|target| target.decision.layout());
         let now = layout.map(|layout| CardContent::from_layout(layout, labels)).unwrap_or_default();

@@ -34,6 +34,11 @@ fn identity() -> Identity {
 /// Returns a plan over people with a name each, all customized with a section of that title; every
 /// tenth cannot be read.
 fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
+    planned_of(people, name, &[title], reason)
+}
+
+/// Returns a plan as [`planned`] does, with layouts of several titles in turn.
+fn planned_of(people: u64, name: &str, titles: &[&str], reason: &str) -> Plan {
     let origin = |line, selector| {
         let place = SourceLocation { file: "manifests/lead.yaml".into(), line, column: 9 };
         Arc::new(Origin { manifest: "sales".into(), reason: reason.into(), place, selector })
@@ -42,10 +47,15 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
         origin(12, Selector::Department { id: DepartmentId::new(41).unwrap(), recursive: true });
     let common = origin(20, Selector::Common);
     let elements = r#"[{"name":"::warning::f","optionFlags":"1"},{"name":"PHONE"}]"#;
-    let title = serde_json::to_string(title).unwrap();
-    let layout =
-        format!(r#"[{{"name":"main","title":{title},"type":"section","elements":{elements}}}]"#);
-    let layout = Layout::from_json(&layout).unwrap();
+    let layout = |title: &&str| {
+        let title = serde_json::to_string(title).unwrap();
+        let text = format!(
+            r#"[{{"name":"main","title":{title},"type":"section","elements":{elements}}}]"#
+        );
+        Layout::from_json(&text).unwrap()
+    };
+    let layouts: Vec<Layout> = titles.iter().map(layout).collect();
+    let title = serde_json::to_string(titles[0]).unwrap();
     let mut targets = vec![CardKey::common(LeadCustomerType::Simple)];
     targets.extend((2..people + 2).map(|id| CardKey::personal(user(id), LeadCustomerType::Simple)));
     let observed = |key: &CardKey| match key.user() {
@@ -53,7 +63,10 @@ fn planned(people: u64, name: &str, title: &str, reason: &str) -> Plan {
             code: "ACCESS".into(),
             message: title.as_str().into(),
         }),
-        _ => Observed::Known(CardState::Customized(layout.clone())),
+        user => {
+            let turn = user.map_or(0, |user| user.get() as usize % layouts.len());
+            Observed::Known(CardState::Customized(layouts[turn].clone()))
+        }
     };
     let snapshot = Snapshot {
         portal: PortalId::new("company.bitrix24.com").unwrap(),
@@ -318,6 +331,42 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
     let mut form = ::csv::ReaderBuilder::new();
     let mut reader = form.has_headers(false).flexible(true).from_reader(text.as_bytes());
     reader.deserialize().map(|row| row.unwrap()).collect()
+}
+
+#[test]
+fn plan_of_three_thousand_resets_with_four_layouts_is_four_groups_in_every_format() {
+    let plan = planned_of(3_333, "Anna", &["One", "Two", "Three", "Four"], "New lead form");
+    assert_eq!(plan.resets().count(), 3_000);
+    let (commits, labels) = (BTreeMap::new(), FieldLabels::default());
+    let report = PlanReport {
+        plan: &plan,
+        caller: &identity(),
+        manifests: vec![("sales", "New lead form")],
+        commits: &commits,
+        cost: Cost { requests: 200, seconds: 90.0, operating_share: 0.1 },
+        warnings: &[],
+        drift: None,
+        labels: &labels,
+    };
+    let report = Report { purpose: Purpose::Plan, subject: Subject::Plan(&report) };
+    let shown = |format| report.render(format, &RenderOptions::default());
+    let text = anstream::adapter::strip_str(&shown(OutputFormat::Text)).to_string();
+    let groups: Vec<&str> = text.lines().filter(|line| line.starts_with("reset")).collect();
+    assert_eq!(groups.len(), 4, "{groups:?}");
+    assert!(text.contains("layout \"Three\" (1 section, 2 fields)"));
+    let markdown = shown(OutputFormat::Markdown);
+    assert!(markdown.len() <= MARKDOWN_LIMIT);
+    assert_eq!(markdown.matches("| layout \"").count(), 4);
+    assert_eq!(markdown.matches("```diff\n").count(), 4);
+    let json: serde_json::Value = serde_json::from_str(&shown(OutputFormat::Json)).unwrap();
+    assert_eq!(json["groups"].as_array().unwrap().len(), 4);
+    // The page holds each text once, and rows that name it by its number.
+    let html = shown(OutputFormat::Html);
+    for title in ["One", "Two", "Three", "Four"] {
+        assert_eq!(html.matches(&format!("\"{title}\"")).count(), 1, "{title}");
+    }
+    let csv = csv_rows(&shown(OutputFormat::Csv));
+    assert!(csv[0].ends_with(&["vanishing".to_owned(), "appearing".to_owned()]), "{:?}", csv[0]);
 }
 
 #[test]

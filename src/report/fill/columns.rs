@@ -3,7 +3,9 @@
 use crate::model::{Layout, SourceLocation};
 use crate::plan::OnceState;
 use crate::records::plan_file::{LayoutSummary, PlannedRestore};
-use crate::report::report_model::{Column, ReportModel, Row};
+use crate::report::card_view::FieldView;
+use crate::report::report_model::{About, Column, ReportModel, Row};
+use crate::report::review::{Afterwards, departments_of};
 use crate::report::subject::Subject;
 
 /// Columns of a plan, and of a plan file.
@@ -23,6 +25,17 @@ pub(super) const PLAN: &[Column] = &[
     LINE,
     SELECTOR,
     ("once", |_, row| row.once.map_or("", OnceState::as_str).to_owned()),
+    ("departments", |model, row| match (&model.about, row.key) {
+        (About::Plan(report), Some(key)) => {
+            departments_of(report.plan, key).unwrap_or_default().join("; ")
+        }
+        _ => String::new(),
+    }),
+    ("layout", |_, row| {
+        row.layout.map_or_else(String::new, |layout| shown(layout.digest().short()))
+    }),
+    ("vanishing", |model, row| fields(model, row, |after| &after.vanishing)),
+    ("appearing", |model, row| fields(model, row, |after| &after.appearing)),
 ];
 
 /// Columns of a drift. The fingerprint of the whole stands in every row.
@@ -94,6 +107,17 @@ const FILE: Column =
 const LINE: Column = ("line", |_, row| number(row, |place| place.line));
 const SELECTOR: Column =
     ("selector", |_, row| row.origin.map_or_else(String::new, |origin| shown(&origin.selector)));
+
+/// Returns labels and codes of the fields that a reset changes.
+fn fields(
+    model: &ReportModel<'_>,
+    row: &Row<'_>,
+    list: fn(&Afterwards) -> &Vec<FieldView>,
+) -> String {
+    let after = row.key.and_then(|key| model.review.as_ref()?.group_of(key)?.after(key));
+    let names = after.into_iter().flat_map(|after| list(after).iter().map(FieldView::name));
+    names.collect::<Vec<_>>().join("; ")
+}
 
 fn word(_: &ReportModel<'_>, row: &Row<'_>) -> String {
     row.word.to_owned()

@@ -1,13 +1,12 @@
 //! Cards that a plan resets, as text: groups of cards with the same layout, and with `--detail` the
 //! card before and after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use anstyle::Style;
 
 use super::rows::{self, Line};
-use crate::model::CardKey;
 use crate::plan::PlannedTarget;
 use crate::plan::diff::LineChange;
 use crate::report::card_view::FieldView;
@@ -42,13 +41,9 @@ pub(super) fn write(
             Ok(())
         }
         Grouping::None => {
-            let mut groups: BTreeMap<CardKey, &CardGroup<'_>> = BTreeMap::new();
-            for group in &review.groups {
-                groups.extend(group.targets.iter().map(|target| (target.key, group)));
-            }
             let mut lines = Vec::new();
             for row in model.rows.iter().filter(|row| row.group == Some(RowGroup::Reset)) {
-                let group = row.key.and_then(|key| groups.get(&key));
+                let group = row.key.and_then(|key| review.group_of(key));
                 lines.extend(group.and_then(|group| single(row, group, report, options.content)));
             }
             rows::write(out, &lines)
@@ -105,9 +100,7 @@ fn single<'a>(
     let target = group.targets.iter().find(|target| target.key == key)?;
     let mut below = String::new();
     if content == DiffDetail::Shown {
-        let is_its =
-            |after: &&Afterwards| (after.lead, after.is_common) == (key.lead, key.user().is_none());
-        let after = group.afterwards.iter().find(is_its);
+        let after = group.after(key);
         origin(&mut below, target, report).ok()?;
         before_and_after(&mut below, group, after.map_or(&[], std::slice::from_ref)).ok()?;
     }

@@ -74,14 +74,18 @@ async fn once_states_are_told_apart_in_a_plan() {
     assert_data_eq!(
         text.stdout.split_once("\n\n").unwrap().1,
         str![[r#"
+reset  1 card of 1 person: layout "All on one page" (1 section, 10 fields)
+       personal/18/lead/repeat  Zofia Wójcik  Sales East; not yet reset
+reset  1 card of 1 person: layout "Start here" (2 sections, 5 fields)
+       personal/26/lead/simple  Freja Jensen  Sales East; new in the group
+reset  1 card of 1 person: layout "For the first call" (3 sections, 10 fields)
+       personal/28/lead/simple  Lena Fischer  Support; gone user
 keep   personal/18/lead/simple  Zofia Wójcik  customized again after its reset for 2026-11
-reset  personal/18/lead/repeat  Zofia Wójcik  loses 1 section, 10 fields; not yet reset
-reset  personal/26/lead/simple  Freja Jensen  loses 2 sections, 5 fields; new in the group
-reset  personal/28/lead/simple  Lena Fischer  loses 3 sections, 10 fields; gone user
 
 Once for 2026-11: 1 new in the group, 1 gone user, 1 customized again after its reset, 4 done.
 Once for 2026-12: 1 not yet reset, 5 done.
 Plan: 3 to reset (3 people of 36), 10 to keep, 0 held.
+Only card layouts change. No lead, contact or deal data is touched. Undo: `recard restore RUN --all`.
 Apply takes under a second.
 
 "#]]
