@@ -31,6 +31,8 @@ mod plan_file;
 mod report_model;
 mod restore;
 mod review;
+#[cfg(test)]
+mod sample_plans;
 mod sarif;
 mod style;
 mod subject;
