@@ -180,7 +180,7 @@ fn target(report: &RestoreReport<'_>, row: &Row<'_>, content: DiffDetail) -> Opt
     })
 }
 
-/// Returns the JSON Schema of [`RestorePlanJson`].
+/// Returns the JSON Schema of the plan of a restore.
 pub fn restore_plan_schema() -> schemars::Schema {
     generator().into_root_schema_for::<RestorePlanJson>()
 }

@@ -13,6 +13,9 @@ use crate::report::review::{Afterwards, CardGroup, Review, departments_of};
 /// Number of people of a group that are named.
 const MAX_PEOPLE: usize = 6;
 
+/// Number of vanishing fields that the table names.
+const MAX_VANISHING: usize = 6;
+
 /// Number of fields that are named in one line.
 const MAX_FIELDS: usize = 40;
 
@@ -97,16 +100,24 @@ fn afterwards(group: &CardGroup<'_>, after: &Afterwards) -> String {
     text
 }
 
-/// Returns the number of fields that vanish and appear.
+/// Returns the number of fields that vanish and appear; those that vanish are named.
 fn changes(after: &Afterwards) -> Text {
-    let vanish = tr!("{n} field vanishes" | "{n} fields vanish" % after.vanishing.len());
+    let mut vanish =
+        tr!("{n} field vanishes" | "{n} fields vanish" % after.vanishing.len()).to_string();
+    if !after.vanishing.is_empty() {
+        let label = |field: &FieldView| short(field.label.as_deref().unwrap_or(&field.code));
+        let names: Vec<String> = after.vanishing.iter().take(MAX_VANISHING).map(label).collect();
+        let more = if after.vanishing.len() > MAX_VANISHING { ", …" } else { "" };
+        let _ = write!(vanish, " ({}{more})", names.join(", "));
+    }
     let appear = tr!("{n} appears" | "{n} appear" % after.appearing.len());
     tr!("{vanish}, {appear}", vanish, appear)
 }
 
 /// Returns label and code of a field.
 fn field(field: &FieldView) -> String {
-    let code = short(&field.code);
+    let is_plain = field.code.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let code = if is_plain { format!("`{}`", field.code) } else { short(&field.code) };
     match &field.label {
         Some(label) => format!("{} ({code})", short(label)),
         None => code,
