@@ -320,6 +320,8 @@ mod tests {
             spelled(SECRET, |c| format!("\\u{{{:x}}}", u32::from(c))),
             spelled(SECRET, |c| format!("\\x{:02x}", u32::from(c))),
             spelled(SECRET, |c| format!("&#{};", u32::from(c))),
+            spelled(SECRET, |c| format!("&#{}", u32::from(c))),
+            spelled(SECRET, |c| format!("&#x{:x}", u32::from(c))),
             spelled(SECRET, |c| format!("&#x{:X};", u32::from(c))),
             spelled(SECRET, |c| format!("&#x000{:x};", u32::from(c))),
             spelled(SECRET, |c| format!("&amp;#x{:x};", u32::from(c))),

@@ -131,7 +131,10 @@ fn reference(text: &str, at: usize, rules: DecodeRules) -> Option<(char, usize)>
         ('x' | 'X', after) => (16, after),
         _ => (10, after),
     };
-    let (c, end) = number(text, after, base, 1..=8, rules)?;
+    // Without its semicolon a reference ends where the next one begins, and not behind its digit.
+    let until = text.get(after..)?.find('&').map_or(text.len(), |length| after + length);
+    let (c, end) = number(text.get(..until)?, after, base, 1..=8, rules)
+        .or_else(|| number(text, after, base, 1..=8, rules))?;
     match next_within(text, end, rules) {
         Some((';', end)) => Some((c, end)),
         _ => Some((c, end)),

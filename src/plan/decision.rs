@@ -146,12 +146,12 @@ impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Layout(layout) if layout.sections() == 0 => {
-                f.write_str(&tr!("loses a card without sections"))
+                f.write_str(&tr!("customized: a card without sections"))
             }
             Self::Layout(layout) => {
                 let sections = tr!("{n} section" | "{n} sections" % layout.sections());
                 let fields = tr!("{n} field" | "{n} fields" % layout.fields());
-                f.write_str(&tr!("loses {sections}, {fields}", sections, fields))
+                f.write_str(&tr!("customized: {sections}, {fields}", sections, fields))
             }
             Self::Unread => f.write_str(&tr!("reset without reading: no backup, no way back")),
         }

@@ -76,18 +76,17 @@ pub fn diff(before: Option<&Layout>, after: Option<&Layout>) -> Vec<DiffLine> {
     let (before, after) = (text(before), text(after));
     let (before, after): (Vec<&str>, Vec<&str>) =
         (before.lines().collect(), after.lines().collect());
-    diff_lines(&before, &after, CONTEXT)
+    diff_lines(&before, &after)
 }
 
-/// Returns the unified diff of two texts with so many unchanged lines around each change; empty if
-/// they are equal.
-pub fn diff_lines(before: &[&str], after: &[&str], context: usize) -> Vec<DiffLine> {
+/// Returns the unified diff of two texts; empty if they are equal.
+fn diff_lines(before: &[&str], after: &[&str]) -> Vec<DiffLine> {
     // One algorithm by name: `TextDiff` chooses at run time and would link all of them into the
     // program.
     let mut found = Compact::new(Replace::new(Capture::new()), before, after);
     let Ok(()) = myers::diff(&mut found, before, 0..before.len(), after, 0..after.len());
     let mut lines = Vec::new();
-    for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), context) {
+    for hunk in group_diff_ops(found.into_inner().into_inner().into_ops(), CONTEXT) {
         lines.push(DiffLine {
             change: LineChange::Gap,
             text: UnifiedHunkHeader::new(&hunk).to_string(),

@@ -5,6 +5,7 @@ use super::labels::label;
 use crate::diagnostic::strip_controls;
 use crate::i18n::Text;
 use crate::model::{Field, FieldLabels, Layout, LeadCustomerType, Outline, Section};
+use crate::plan::diff::{DiffLine, LineChange};
 
 /// Content of a card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,15 +73,24 @@ impl CardContent {
 
     /// Returns the content as lines: a line for each section, and its fields indented below it.
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
+        self.marked_lines(|_| LineChange::Same).into_iter().map(|line| line.text).collect()
+    }
+
+    /// Returns the lines of the content, each field with its mark.
+    pub(super) fn marked_lines(&self, mark: impl Fn(&FieldView) -> LineChange) -> Vec<DiffLine> {
+        let same = |text: String| DiffLine { change: LineChange::Same, text };
+        let mut lines: Vec<DiffLine> = Vec::new();
         if let Some(other) = &self.other {
-            lines
-                .push(tr!("not a list of sections: {other}", other = strip_controls(other)).into());
+            let other = strip_controls(other);
+            lines.push(same(tr!("not a list of sections: {other}", other).into()));
         }
         for SectionView { name, title, fields, other } in &self.sections {
             let title = if title.is_empty() { name } else { title };
-            lines.push(format!("[{}]{}", strip_controls(title), entries(other)));
-            lines.extend(fields.iter().map(|field| format!("  {}", field.line())));
+            lines.push(same(format!("[{}]{}", strip_controls(title), entries(other))));
+            lines.extend(fields.iter().map(|field| DiffLine {
+                change: mark(field),
+                text: format!("  {}", field.line()),
+            }));
         }
         lines
     }

@@ -59,7 +59,9 @@ fn is_plain(text: &str) -> bool {
         let is_harmless = match sign {
             ' ' => before != ' ',
             ',' | '%' | '(' | ')' | ';' => true,
-            '.' | ':' => before.is_alphanumeric() && after == ' ',
+            // A colon at the end may meet one of recard's own.
+            ':' => before.is_alphanumeric() && after == ' ' && signs.peek().is_some(),
+            '.' => before.is_alphanumeric() && after == ' ',
             '-' | '\'' => before.is_alphabetic() && after.is_alphabetic(),
             sign => sign.is_alphanumeric(),
         };

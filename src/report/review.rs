@@ -14,11 +14,8 @@ use crate::i18n::Text;
 use crate::model::{
     CardKey, CardState, DepartmentId, Digest, FieldLabels, Layout, LeadCustomerType, Observed,
 };
-use crate::plan::diff::{DiffLine, LineChange, diff_lines};
+use crate::plan::diff::{DiffLine, LineChange};
 use crate::plan::{Decision, Plan, PlannedTarget};
-
-/// Number of unchanged lines around a change that shows all of a card.
-const WHOLE: usize = usize::MAX / 4;
 
 /// Card that a person sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +70,12 @@ pub(super) struct Afterwards {
     pub(super) vanishing: Vec<FieldView>,
     /// The fields of the card afterwards that are not in the layout.
     pub(super) appearing: Vec<FieldView>,
+    /// The fields on both cards that are shown without a value now, and not afterwards.
+    pub(super) hidden: Vec<FieldView>,
+    /// `true` if the layout is the common card of the common view, which the reset leaves as it is.
+    pub(super) is_common_card: bool,
+    /// `true` if the same plan resets the common card.
+    is_common_reset: bool,
 }
 
 impl VisibleCard {
@@ -137,6 +140,12 @@ impl<'a> Review<'a> {
                 "Which view a person uses cannot be read: personal, common, or one of their own."
             ));
         }
+        notes.push(tr!(
+            "RUN is the id that the report of the apply names; `--user ID` in place of `--all` restores one person."
+        ));
+        if afterwards().any(|after| after.is_common_card) {
+            notes.push(tr!("Some of the layouts are those of the common card: they are seen in the common view as now."));
+        }
         if afterwards().any(|after| after.card() == VisibleCard::BuiltIn) {
             notes.push(tr!(
                 "Bitrix24's built-in card is known from the vendor's code of May 2026 only."
@@ -185,15 +194,22 @@ impl<'a> CardGroup<'a> {
         }
     }
 
-    /// Returns the diff from the layout to a card that is seen afterwards, with all unchanged
-    /// lines; all of the layout is removed where that card is not known.
-    pub(super) fn diff(&self, after: &Afterwards) -> Vec<DiffLine> {
-        let (now, then) =
-            (self.now.lines(), after.content.as_ref().map(CardContent::lines).unwrap_or_default());
-        let now: Vec<&str> = now.iter().map(String::as_str).collect();
-        let then: Vec<&str> = then.iter().map(String::as_str).collect();
-        let is_content = |line: &DiffLine| line.change != LineChange::Gap;
-        diff_lines(&now, &then, WHOLE).into_iter().filter(is_content).collect()
+    /// Returns the card now and the card that is seen afterwards, one below the other. Fields that
+    /// vanish are marked in the first, and those that appear in the second.
+    pub(super) fn before_and_after(&self, after: &Afterwards) -> Vec<DiffLine> {
+        let mut lines = vec![gap(&tr!("now"))];
+        lines.extend(self.now.marked_lines(|field| match after.vanishing.contains(field) {
+            true => LineChange::Removed,
+            false => LineChange::Same,
+        }));
+        if let Some(content) = &after.content {
+            lines.push(gap(&tr!("afterwards")));
+            lines.extend(content.marked_lines(|field| match after.appearing.contains(field) {
+                true => LineChange::Added,
+                false => LineChange::Same,
+            }));
+        }
+        lines
     }
 
     /// Returns the number of cards and people.
@@ -234,11 +250,28 @@ impl Afterwards {
             };
             fields.fields().filter(is_missing).cloned().collect()
         };
-        let (vanishing, appearing) = match (now, &content) {
-            (Some(now), Some(then)) => (missing_in(now, then), missing_in(then, now)),
-            (None, _) | (_, None) => (Vec::new(), Vec::new()),
+        let (vanishing, appearing, hidden) = match (now, &content) {
+            (Some(now), Some(then)) => {
+                (missing_in(now, then), missing_in(then, now), hidden_in(now, then))
+            }
+            (None, _) | (_, None) => (Vec::new(), Vec::new(), Vec::new()),
         };
-        Self { lead, is_common, cards, personal_view, common_view, content, vanishing, appearing }
+        let common_card =
+            plan.common_card(lead).map(|layout| CardContent::from_layout(layout, labels));
+        let is_common_card = !is_common && common_card.is_some() && common_card.as_ref() == now;
+        Self {
+            lead,
+            is_common,
+            cards,
+            personal_view,
+            common_view,
+            content,
+            vanishing,
+            appearing,
+            hidden,
+            is_common_card,
+            is_common_reset: resets_common_card(plan, lead),
+        }
     }
 
     /// Returns the card of the view that the reset changes.
@@ -256,9 +289,13 @@ impl Afterwards {
         }
     }
 
-    /// Returns the fields that vanish and appear, each list with its word.
+    /// Returns the fields that vanish, appear and hide when empty, each list with its word.
     pub(super) fn changes(&self) -> impl Iterator<Item = (Text, &[FieldView])> {
-        let lists = [(tr!("vanishes"), &*self.vanishing), (tr!("appears"), &*self.appearing)];
+        let lists = [
+            (tr!("vanishes"), &*self.vanishing),
+            (tr!("appears"), &*self.appearing),
+            (tr!("no longer shown when empty"), &*self.hidden),
+        ];
         lists.into_iter().filter(|(_, fields)| !fields.is_empty())
     }
 
@@ -266,10 +303,18 @@ impl Afterwards {
     pub(super) fn sight(&self) -> Text {
         let common = self.common_view;
         match self.personal_view {
-            Some(own) => tr!("personal view: {own}; common view: {common}", own, common),
+            Some(own) if self.is_common_reset => {
+                tr!("personal view: {own}; common view: {common}", own, common)
+            }
+            Some(own) => tr!("personal view: {own}; common view: {common}, as now", own, common),
             None => tr!("common view: {common}", common),
         }
     }
+}
+
+/// Returns a heading within a diff.
+fn gap(text: &Text) -> DiffLine {
+    DiffLine { change: LineChange::Gap, text: format!("@@ {text} @@") }
 }
 
 /// Returns the departments of a card's person; `None` for common cards.
@@ -284,10 +329,7 @@ pub(super) fn departments_of(plan: &Plan, key: CardKey) -> Option<Vec<String>> {
 
 /// Returns the card of the common view after a plan is applied.
 fn common_view(plan: &Plan, lead: LeadCustomerType) -> VisibleCard {
-    let key = CardKey::common(lead);
-    let planned = plan.targets.binary_search_by_key(&key, |target| target.key).ok();
-    let planned = planned.and_then(|index| plan.targets.get(index));
-    if let Some(PlannedTarget { decision: Decision::Reset(_), .. }) = planned {
+    if resets_common_card(plan, lead) {
         return VisibleCard::BuiltIn;
     }
     match plan.common_cards.get(&lead) {
@@ -297,6 +339,22 @@ fn common_view(plan: &Plan, lead: LeadCustomerType) -> VisibleCard {
         }
         Some(Observed::Unreadable(_)) | None => VisibleCard::Unknown,
     }
+}
+
+/// Returns `true` if a plan resets the common card of a type of lead.
+fn resets_common_card(plan: &Plan, lead: LeadCustomerType) -> bool {
+    let key = CardKey::common(lead);
+    let planned = plan.targets.binary_search_by_key(&key, |target| target.key).ok();
+    let planned = planned.and_then(|index| plan.targets.get(index));
+    matches!(planned, Some(PlannedTarget { decision: Decision::Reset(_), .. }))
+}
+
+/// Returns the fields of one card that are shown without a value there, and not in another one.
+fn hidden_in(now: &CardContent, then: &CardContent) -> Vec<FieldView> {
+    let hidden: BTreeSet<&str> =
+        then.fields().filter(|field| !field.always_shown).map(|field| &*field.code).collect();
+    let is_hidden = |field: &&FieldView| field.always_shown && hidden.contains(&*field.code);
+    now.fields().filter(is_hidden).cloned().collect()
 }
 
 /// Returns the content of a card, if it is known.

@@ -169,7 +169,7 @@ fn without_diffs(text: &str) -> String {
     let mut rest = parts.next().unwrap().to_owned();
     for part in parts {
         let (diff, after) = part.split_once("\n```\n").unwrap();
-        let is_ours = |line: &str| line.starts_with(['-', '+', ' ']) || line.starts_with("@@ -");
+        let is_ours = |line: &str| line.starts_with(['-', '+', ' ']) || line.starts_with("@@ ");
         assert!(diff.lines().all(is_ours), "{diff}");
         rest.push_str(after);
     }
@@ -278,11 +278,11 @@ fn a_comment_on_five_thousand_changes_fits_and_says_what_matters_first() {
         "acknowledge: { users: 4999, common: [simple] }",
         "#### Held: 556",
         "#### To reset: 5000",
-        "| everybody in the common view, ",
-        "and 4993 more |",
+        "| everybody in the common view<br>",
+        "and 4994 more |",
         "layout \"Start here\" (1 section, 2 fields)",
         "```diff\n",
-        "-[Start here]\n",
+        "@@ now @@\n [Start here]\n",
         "5000 cards, with their lines of the manifests",
         "`common/lead/simple`",
         "`personal/2/lead/simple`",

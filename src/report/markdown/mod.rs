@@ -114,6 +114,7 @@ fn body(model: &ReportModel<'_>, detail: Detail) -> String {
     if let Some(found) = &model.guards {
         guards(&mut text, found);
     }
+    about(&mut text, &model.about);
     rows::write(&mut text, model, detail);
     // Drift has told its kinds in its headline.
     if !model.once.is_empty() && model.drift.is_none() {
@@ -128,7 +129,6 @@ fn body(model: &ReportModel<'_>, detail: Detail) -> String {
         let _ = writeln!(text, "\n#### {}\n", tr!("Warnings"));
         list(&mut text, "- ", model.warnings, |warning| short(&warning.to_string()));
     }
-    about(&mut text, &model.about);
     text
 }
 

@@ -1,11 +1,11 @@
 //! Cards that a plan resets, as Markdown: a table with a row for each layout, and the card before
 //! and after, folded away.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Detail, diff_block, short};
 use crate::i18n::Text;
+use crate::model::{CardKey, UserId};
 use crate::plan::Plan;
 use crate::report::card_view::FieldView;
 use crate::report::review::{Afterwards, CardGroup, Review, departments_of};
@@ -19,9 +19,6 @@ const MAX_VANISHING: usize = 6;
 /// Number of fields that are named in one line.
 const MAX_FIELDS: usize = 40;
 
-/// Number of departments of a group that are named.
-const MAX_DEPARTMENTS: usize = 3;
-
 /// Writes a table with a row for each layout, and the first diffs.
 pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail: Detail) {
     let head = tr!("who | department | cards | now | afterwards");
@@ -30,12 +27,12 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
         if text.len() > detail.limit {
             return;
         }
-        let (people, departments) = (people(group, plan), departments(group, plan));
-        let (cards, now) = (group.targets.len(), group.title(short));
+        let People { names, departments, cards } = People::new(group, plan);
+        let now = group.title(short);
         let afterwards: Vec<String> =
             group.afterwards.iter().map(|after| afterwards(group, after)).collect();
         let afterwards = afterwards.join("<br>");
-        let _ = writeln!(text, "| {people} | {departments} | {cards} | {now} | {afterwards} |");
+        let _ = writeln!(text, "| {names} | {departments} | {cards} | {now} | {afterwards} |");
     }
     if let Some(left @ 1..) = review.groups.len().checked_sub(detail.groups) {
         let more = tr!("… and {n} more layout" | "… and {n} more layouts" % left);
@@ -56,35 +53,43 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
     }
 }
 
-fn people(group: &CardGroup<'_>, plan: &Plan) -> String {
-    let mut named = BTreeSet::new();
-    let keys = group.targets.iter().map(|target| target.key);
-    let mut names = Vec::new();
-    for key in keys {
-        match key.user() {
-            Some(user) if named.insert(user) => {
-                if names.len() < MAX_PEOPLE {
-                    names.push(format!("{} ({user})", short(plan.person_name(key))));
-                }
-            }
-            Some(_) => {}
-            None => names.push(tr!("everybody in the common view").into()),
-        }
-    }
-    if let Some(left @ 1..) = named.len().checked_sub(MAX_PEOPLE) {
-        names.push(tr!("and {left} more", left).into());
-    }
-    names.join(", ")
+/// Cells on the people of a group: a line for each person.
+struct People {
+    names: String,
+    departments: String,
+    cards: String,
 }
 
-fn departments(group: &CardGroup<'_>, plan: &Plan) -> String {
-    let all = group.targets.iter().filter_map(|target| departments_of(plan, target.key)).flatten();
-    let all: BTreeSet<String> = all.collect();
-    let mut shown: Vec<String> = all.iter().take(MAX_DEPARTMENTS).map(|name| short(name)).collect();
-    if let Some(left @ 1..) = all.len().checked_sub(MAX_DEPARTMENTS) {
-        shown.push(tr!("and {left} more", left).into());
+impl People {
+    fn new(group: &CardGroup<'_>, plan: &Plan) -> Self {
+        // The targets are sorted, so a person's cards are neighbors.
+        let mut people: Vec<(Option<UserId>, Vec<CardKey>)> = Vec::new();
+        for target in &group.targets {
+            let user = target.key.user();
+            match people.last_mut() {
+                Some((last, keys)) if *last == user => keys.push(target.key),
+                _ => people.push((user, vec![target.key])),
+            }
+        }
+        let (mut names, mut departments, mut cards) = (Vec::new(), Vec::new(), Vec::new());
+        for (user, keys) in people.iter().take(MAX_PEOPLE) {
+            let Some(key) = keys.first() else { continue };
+            names.push(match user {
+                Some(user) => format!("{} ({user})", short(plan.person_name(*key))),
+                None => tr!("everybody in the common view").into(),
+            });
+            departments.push(short(&departments_of(plan, *key).unwrap_or_default().join(", ")));
+            let leads: Vec<String> = keys.iter().map(|key| key.lead.to_string()).collect();
+            cards.push(leads.join(", "));
+        }
+        if let Some(left @ 1..) = people.len().checked_sub(MAX_PEOPLE) {
+            names.push(tr!("and {left} more", left).into());
+            let left: usize = people.iter().skip(MAX_PEOPLE).map(|(_, keys)| keys.len()).sum();
+            cards.push(tr!("and {left} more", left).into());
+        }
+        let cell = |lines: Vec<String>| lines.join("<br>");
+        Self { names: cell(names), departments: cell(departments), cards: cell(cards) }
     }
-    shown.join(", ")
 }
 
 /// Returns what is seen after the reset, and how much changes.
@@ -94,6 +99,9 @@ fn afterwards(group: &CardGroup<'_>, after: &Afterwards) -> String {
         let _ = write!(text, "{} ({}): ", after.kind(), after.cards);
     }
     let _ = write!(text, "{}", after.card());
+    if after.is_common_card {
+        let _ = write!(text, "; {}", tr!("now the same as the common card"));
+    }
     if after.content.is_some() && group.layout.is_some() {
         let _ = write!(text, "; {}", changes(after));
     }
@@ -111,7 +119,15 @@ fn changes(after: &Afterwards) -> Text {
         let _ = write!(vanish, " ({}{more})", names.join(", "));
     }
     let appear = tr!("{n} appears" | "{n} appear" % after.appearing.len());
-    tr!("{vanish}, {appear}", vanish, appear)
+    match after.hidden.len() {
+        0 => tr!("{vanish}, {appear}", vanish, appear),
+        hidden => tr!(
+            "{vanish}, {appear}, {n} no longer shown when empty"
+                | "{vanish}, {appear}, {n} no longer shown when empty" % hidden,
+            vanish,
+            appear
+        ),
+    }
 }
 
 /// Returns label and code of a field.
@@ -142,7 +158,7 @@ fn before_and_after(text: &mut String, group: &CardGroup<'_>) {
             };
             let _ = writeln!(text, "- {word}: {names}{more}");
         }
-        diff_block(text, &group.diff(after));
+        diff_block(text, &group.before_and_after(after));
     }
     text.push_str("\n</details>\n");
 }

@@ -181,7 +181,7 @@ fn before_and_after(
             let names: Vec<String> = fields.iter().map(FieldView::name).collect();
             wrapped(out, &word, &names)?;
         }
-        for line in group.diff(after) {
+        for line in group.before_and_after(after) {
             let style = match line.change {
                 LineChange::Removed => REMOVED,
                 LineChange::Added => ADDED,

@@ -393,8 +393,8 @@ plan -f lead.yaml --detail --effective --unchanged: Hall of the fair (UF_CRM_171
 plan -f lead.yaml --detail --effective --unchanged: Ad system (UTM_SOURCE), Ad campaign UTM (UTM_CAMPAIGN)
 plan -f lead.yaml --detail --effective --unchanged: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
 plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
-plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
-plan -f lead.yaml --detail --effective --unchanged: -[For the first call]
+plan -f lead.yaml --detail --effective --unchanged: [For the first call]
+plan -f lead.yaml --detail --effective --unchanged: [For the first call]
 plan -f lead.yaml --detail --effective --unchanged: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 show last --output markdown: - sales-back-to-standard: New lead form since 1 November
 restore last --all --detail --auto-approve: +section main "All on one page"
@@ -416,8 +416,8 @@ demo: Hall of the fair (UF_CRM_1712345678), UF_CRM_1798765432,
 demo: Ad system (UTM_SOURCE), Ad campaign UTM (UTM_CAMPAIGN)
 demo: Source information (SOURCE_DESCRIPTION), Available to everyone (OPENED),
 demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
-demo: -[For the first call]
-demo: -[For the first call]
+demo: [For the first call]
+demo: [For the first call]
 demo: Stand at the fair (UF_CRM_1712345679), Hall of the fair (UF_CRM_1712345678),
 demo: $ recard apply --emulator quickstart.yaml --auto-approve
 demo: $ recard plan --emulator quickstart.yaml
