@@ -29,27 +29,27 @@ use crate::retry::{Idempotency, RetryState};
 /// Reason of a read without a result: the response to the batch does not name the command.
 pub const NOT_EXECUTED: &str = "the portal left the command out";
 
-/// What became of one command of a batch.
+/// Outcome of one command of a batch.
 #[derive(Clone, Debug)]
 pub enum CommandResult {
-    /// It has a result.
+    /// The portal executed the command.
     Answered(CommandSuccess),
-    /// It failed.
+    /// The portal refused the command, or its execution failed.
     Failed(CommandError),
 }
 
-/// The result of one command.
+/// Result of an executed command.
 #[derive(Clone, Debug)]
 pub struct CommandSuccess {
     /// The JSON text; `null` is a result.
     pub json: Box<RawValue>,
     /// The number of all entries, if the answer has it.
     pub total: Option<u64>,
-    /// Where the next page starts, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<u64>,
-    /// What it says about time.
+    /// The times of the command.
     pub times: Times,
-    /// What the batch around it says about time.
+    /// The times of the batch around it.
     pub batch_times: Times,
 }
 
