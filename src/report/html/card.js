@@ -78,6 +78,33 @@ function show(view) {
 
 const described = ({ card, builtIn }) => [card < 0 ? "" : `${texts[card]}.`, builtIn ? words.builtIn : ""].filter(Boolean).join(" ");
 
+/// Returns the fields of a layout: code, label and flag of each.
+function fieldsOf(layout) {
+  const all = [];
+  for (const [, , , fields] of layout) {
+    for (let at = 0; at < fields.length; at += 4) all.push(fields.slice(at, at + 3));
+  }
+  return all;
+}
+
+/// Returns in words what changes between two cards; nothing if one of them is not known.
+function summary(now, then, isCommonCard) {
+  const [before, after] = [now, then].map((card) => (card.layout < 0 ? null : layouts[card.layout]));
+  if (!Array.isArray(before) || !Array.isArray(after)) return false;
+  const [was, is] = [fieldsOf(before), fieldsOf(after)];
+  const flags = (fields) => new Map(fields.map(([code, , always]) => [code, always]));
+  const [had, has] = [flags(was), flags(is)];
+  const names = (fields) => fields.map(([, label]) => texts[label]).join(", ") || words.nothing;
+  const hidden = was.filter(([code, , always]) => always === 1 && has.get(code) === 0);
+  const parts = [
+    `${words.vanishes}: ${names(was.filter(([code]) => !has.has(code)))}`,
+    `${words.appears}: ${is.filter(([code]) => !had.has(code)).length}`,
+    hidden.length > 0 && `${words.noLonger}: ${names(hidden)}`,
+    isCommonCard && words.commonCard,
+  ];
+  return make("p", { class: "more" }, parts.filter(Boolean).join("; "));
+}
+
 /// Returns the cards now and afterwards.
 function sides(row) {
   const after = row[AFTER] < 0 ? null : data.afters[row[AFTER]];
@@ -96,12 +123,14 @@ function sides(row) {
   }
   const [now, then] = pair;
   const notes = isCommonView ? [`${described(now)} ${words.commonNote}`, described(then)] : [isAtDefault ? "" : isTouched ? words.removed : described(now), described(then)];
-  return make(
+  const isCommonCard = hasViews && !isCommonView && isTouched && row[NOW] >= 0 && after.commonNow.layout === row[NOW];
+  const both = make(
     "div",
     { class: "sides" },
     side(words.now, notes[0], now, then, "vanishes", false),
     side(words.afterwards, after === null ? texts[row[TEXT]] : notes[1], then, now, "appears", hasViews && switcher()),
   );
+  return [isTouched && summary(now, then, isCommonCard), both].filter(Boolean);
 }
 
 /// Returns everything about a row.
@@ -119,7 +148,7 @@ function details(row) {
   }
   if (size !== null && texts[size.more] !== "") parts.push(make("p", { class: "more" }, texts[size.more]));
   const cards = sides(row);
-  if (cards !== false) parts.push(cards);
+  if (cards !== false) parts.push(...cards);
   else if (layouts.length === 0) parts.push(make("p", { class: "more" }, words.noLayouts));
   return parts;
 }

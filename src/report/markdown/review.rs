@@ -28,7 +28,10 @@ pub(super) fn write(text: &mut String, review: &Review<'_>, plan: &Plan, detail:
             return;
         }
         let People { names, departments, cards } = People::new(group, plan);
-        let now = group.title(short);
+        let mut now = group.title(short).to_string();
+        if group.afterwards.iter().any(|after| after.is_common_card) {
+            let _ = write!(now, "; **{}**", tr!("the layout is the one of the common card"));
+        }
         let afterwards: Vec<String> =
             group.afterwards.iter().map(|after| afterwards(group, after)).collect();
         let afterwards = afterwards.join("<br>");
@@ -99,9 +102,6 @@ fn afterwards(group: &CardGroup<'_>, after: &Afterwards) -> String {
         let _ = write!(text, "{} ({}): ", after.kind(), after.cards);
     }
     let _ = write!(text, "{}", after.card());
-    if after.is_common_card {
-        let _ = write!(text, "; {}", tr!("now the same as the common card"));
-    }
     if after.content.is_some() && group.layout.is_some() {
         let _ = write!(text, "; {}", changes(after));
     }

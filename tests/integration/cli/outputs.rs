@@ -3,6 +3,7 @@
 
 use recard::emulator::Emulator;
 use serde_json::{Value, json};
+use snapbox::IntoData as _;
 
 use crate::support::env::{CommandOutput, QUICKSTART, TestEnv};
 
@@ -453,4 +454,21 @@ fn github_step_summary_is_at_most_one_mebibyte() {
             "{written}: {told}"
         );
     }
+}
+
+#[test]
+fn json_example_is_the_plan_of_the_quickstart() {
+    let env = TestEnv::new();
+    env.file("examples/quickstart.yaml", QUICKSTART);
+    let ended = env.run(&["plan", "--emulator", "examples/quickstart.yaml", "--json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    check("json", &ended.stdout, "plan", 0);
+    // The cost depends on the machine.
+    let (before, rest) = ended.stdout.split_once("  \"cost\": {").unwrap();
+    let (_, after) = rest.split_once('}').unwrap();
+    let cost = "\n    \"requests\": 2,\n    \"seconds\": 0.2,\n    \"operatingShare\": 0.0\n  ";
+    let shown = format!("{before}  \"cost\": {{{cost}}}{after}").into_data().raw();
+    let path = crate::support::page::root().join("examples/plan.json");
+    let example = snapbox::Data::read_from(&path, None).raw();
+    snapbox::Assert::new().action_env("SNAPSHOTS").eq(shown, example);
 }
