@@ -5,9 +5,9 @@
 
 use crate::call::{CallContext, RequestContext};
 use crate::command;
+use crate::complaint::Linter;
 use crate::encode;
 use crate::error::MethodError;
-use crate::lint::Linter;
 use crate::method::{self, Method};
 use crate::pagination::MethodResult;
 use crate::php::{PhpArray, PhpKey, PhpValue};
@@ -202,8 +202,10 @@ fn execute(
     if name == "batch" {
         return Err(MethodError::batch_in_batch());
     }
-    let mut parameters = {
+    let (release, mut parameters) = {
         let mut server = portal.server();
+        let server = &mut *server;
+        let release = server.state.release;
         let parsed = query::parse(query.as_bytes(), server.state.input_limit());
         let mut values = parsed.values;
         let mut linter =
@@ -212,17 +214,20 @@ fn execute(
             let text = format!("{} values beyond the portal's limit were dropped", parsed.dropped);
             linter.complain("dropped-values", text);
         }
-        match method::find(name).and_then(|known| known.method) {
-            Some(method) => linter.lint_call(method, &values, CallContext::InBatch),
+        match method::find(release, name).and_then(|known| known.method) {
+            Some(method) => {
+                let (state, user) = (&server.state, call.caller.user);
+                linter.lint_call(state, user, method, &values, CallContext::InBatch);
+            }
             None => linter.complain("unknown-method", "there is no such method"),
         }
         if server.state.security_filter {
             xss_filter::clean(&mut values);
         }
-        values
+        (release, values)
     };
     result_refs::resolve(&mut parameters, results);
-    let known = method::find(name)
+    let known = method::find(release, name)
         .filter(|_| parameters.at("token").is_none_or(|token| *token == PhpValue::Null))
         .ok_or_else(|| MethodError::no_method_in_batch(name))?;
     if !known.is_allowed(&call.caller.rights) {

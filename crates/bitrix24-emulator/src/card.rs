@@ -1,40 +1,13 @@
-//! Methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for leads by their own
-//! names and for all kinds of entries by `crm.item.*`.
+//! Methods of the cards: `get`, `set`, `reset` and `forceCommonScopeForAll`, for four kinds of
+//! entries by their own names and for all kinds by `crm.item.*`.
 //!
-//! Behavior notes, sections 3 to 7: every silent fallback is emulated.
+//! Behavior notes, sections 4 to 7.
 
+use crate::card_address::{self, RowOwner};
+use crate::card_kind::{Family, Operation, first};
 use crate::error::MethodError;
 use crate::php::{PhpArray, PhpKey, PhpValue};
 use crate::state::{PortalState, Release};
-
-/// Operation of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
-    Get,
-    Set,
-    Reset,
-    Force,
-}
-
-/// Family of methods: the kind of entry of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// `crm.lead.details.configuration.*`
-    Lead,
-    /// `crm.item.details.configuration.*`
-    Item,
-}
-
-/// Address of a row in a call.
-struct RowAddress {
-    /// The user whose permission is checked.
-    named: i64,
-    /// The owner of the row.
-    user: i64,
-    /// The name of the personal row.
-    name: String,
-    common: bool,
-}
 
 /// Executes a call.
 pub(super) fn call(
@@ -47,154 +20,40 @@ pub(super) fn call(
     if !state.may_use_crm(caller) {
         return Err(MethodError::access_denied());
     }
-    let base = match family {
-        Family::Lead => "lead_details",
-        Family::Item => entity(parameters)?,
+    let kind = card_address::kind(state, family, parameters)?;
+    let owner = card_address::owner(state.release, caller, operation, parameters);
+    check_permission(state, caller, operation, owner)?;
+    let value = match operation {
+        Operation::Set => {
+            let data = first(parameters, &["data", "DATA", "Data", "arData"]);
+            Some(stored(state.release, data)?)
+        }
+        Operation::Get | Operation::Reset | Operation::Force => None,
     };
-    let address = address(state, caller, base, operation, parameters)?;
-    check_permission(state, caller, operation, &address)?;
+    state.create_default_pipeline(kind);
+    let name = card_address::personal_name(state, kind, parameters)?;
     match operation {
-        Operation::Get => Ok(get(state, &address)),
+        Operation::Get => return Ok(get(state, owner, &name)),
         Operation::Reset => {
-            let name =
-                if address.common { format!("{}_common", address.name) } else { address.name };
-            state.remove(address.user, &name);
-            Ok(PhpValue::Bool(true))
+            state.remove(owner.user, &owner.row_name(&name));
         }
         Operation::Set => {
-            let value =
-                stored(state.release, first(parameters, &["data", "DATA", "Data", "arData"]))?;
-            if address.common {
-                state.store(0, &format!("{}_common", address.name), true, value);
-            } else {
-                state.store(address.user, &address.name, false, value);
-            }
-            Ok(PhpValue::Bool(true))
+            let value = value.unwrap_or(PhpValue::Null);
+            state.store(owner.user, &owner.row_name(&name), owner.common, value);
         }
         Operation::Force => {
-            state.remove_everywhere(&[
-                address.name.to_lowercase(),
-                format!("{}_scope", address.name).to_lowercase(),
-            ]);
-            Ok(PhpValue::Bool(true))
+            let lower = name.to_lowercase();
+            state.remove_everywhere(&[format!("{lower}_scope"), lower]);
         }
     }
-}
-
-/// Returns the owner and the name of the addressed row; `None` if the call is refused before.
-pub(super) fn addressed(
-    state: &PortalState,
-    caller: i64,
-    family: Family,
-    operation: Operation,
-    parameters: &PhpArray,
-) -> Option<(i64, String)> {
-    let base = match family {
-        Family::Lead => "lead_details",
-        Family::Item => entity(parameters).ok()?,
-    };
-    let RowAddress { user, name, common, .. } =
-        address(state, caller, base, operation, parameters).ok()?;
-    Some((user, if common { format!("{name}_common") } else { name }))
-}
-
-/// Returns the first of several names whose value is not null.
-fn first<'p>(parameters: &'p PhpArray, names: &[&str]) -> Option<&'p PhpValue> {
-    names.iter().filter_map(|name| parameters.at(name)).find(|value| **value != PhpValue::Null)
-}
-
-/// Returns the name of the rows of an entry type.
-fn entity(parameters: &PhpArray) -> Result<&'static str, MethodError> {
-    let number = first(parameters, &["entityTypeId", "ENTITY_TYPE_ID"]).map_or(0, PhpValue::to_int);
-    let unsupported = |name: &str| {
-        MethodError::crm(format!("The entity type '{name}' is not supported in current context."))
-    };
-    match number {
-        1 => Ok("lead_details"),
-        2 => Ok("deal_details"),
-        3 => Ok("contact_details"),
-        4 => Ok("company_details"),
-        5 => Err(unsupported("INVOICE")),
-        6 => Err(unsupported("ACTIVITY")),
-        7 => Ok("quote_details"),
-        8 => Err(unsupported("REQUISITE")),
-        9 => Err(unsupported("DEAL_CATEGORY")),
-        10 => Err(unsupported("CUSTOM_ACTIVITY_TYPE")),
-        11 => Err(unsupported("WAIT")),
-        12 => Err(unsupported("CALL_LIST")),
-        13 => Err(unsupported("DEAL_RECURRING")),
-        14 => Err(unsupported("INVOICE_RECURRING")),
-        15 => Err(unsupported("ORDER")),
-        16 => Err(unsupported("ORDER_CHECK")),
-        17 => Err(unsupported("ORDER_SHIPMENT")),
-        18 => Err(unsupported("ORDER_PAYMENT")),
-        _ => Err(MethodError::crm("Parameter 'entityTypeID' is not defined")),
-    }
-}
-
-fn address(
-    state: &PortalState,
-    caller: i64,
-    base: &str,
-    operation: Operation,
-    parameters: &PhpArray,
-) -> Result<RowAddress, MethodError> {
-    let common =
-        first(parameters, &["scope", "SCOPE", "Scope"]).and_then(PhpValue::text) == Some("C");
-    let named = match first(parameters, &["userid", "USERID", "userId", "UserId"])
-        .map_or(0, PhpValue::to_int)
-    {
-        number if number > 0 => number,
-        _ => caller,
-    };
-    // Old releases read and write the caller's own row, whatever the id; only reset uses the id.
-    let user = match (state.release, operation) {
-        _ if common => 0,
-        (Release::LegacyRead, Operation::Get | Operation::Set) => caller,
-        _ => named,
-    };
-    let extras =
-        first(parameters, &["extras", "EXTRAS", "Extras", "arExtras"]).and_then(PhpValue::array);
-    let mut name = base.to_owned();
-    if let Some(extras) = extras {
-        if base == "lead_details" {
-            name = lead_name(state.release, extras).to_owned();
-        }
-        match first(extras, &["CATEGORY_ID"]).or_else(|| first(extras, &["DEAL_CATEGORY_ID"])) {
-            Some(category) if state.release == Release::Current && !category.passes_as_int() => {
-                return Err(MethodError::Fatal);
-            }
-            Some(category) if category.to_int() > 0 => {
-                name = format!("{name}_c_{}", category.to_int())
-            }
-            Some(_) | None => {}
-        }
-    }
-    Ok(RowAddress { named, user, name, common })
-}
-
-fn lead_name(release: Release, extras: &PhpArray) -> &'static str {
-    let names = [
-        "leadcustomertype",
-        "LEADCUSTOMERTYPE",
-        "leadCustomerType",
-        "LeadCustomerType",
-        "LEAD_CUSTOMER_TYPE",
-    ];
-    let Some(value) = first(extras, &names) else { return "lead_details" };
-    match value.to_int() {
-        2 => "returning_lead_details",
-        0 | 1 => "lead_details",
-        _ if release == Release::Current => "_lead_details",
-        _ => "lead_details",
-    }
+    Ok(PhpValue::Bool(true))
 }
 
 fn check_permission(
     state: &PortalState,
     caller: i64,
     operation: Operation,
-    address: &RowAddress,
+    owner: RowOwner,
 ) -> Result<(), MethodError> {
     let over_others = match state.release {
         Release::Current => state.is_crm_admin(caller),
@@ -202,23 +61,19 @@ fn check_permission(
     };
     let allowed = match operation {
         Operation::Force => over_others,
-        Operation::Get if address.common => true,
-        Operation::Set | Operation::Reset if address.common => state.is_crm_admin(caller),
-        Operation::Get | Operation::Set | Operation::Reset => {
-            address.named == caller || over_others
-        }
+        Operation::Get if owner.common => true,
+        Operation::Set | Operation::Reset if owner.common => state.is_crm_admin(caller),
+        Operation::Get | Operation::Set | Operation::Reset => owner.named == caller || over_others,
     };
     if allowed { Ok(()) } else { Err(MethodError::access_denied()) }
 }
 
-fn get(state: &PortalState, address: &RowAddress) -> PhpValue {
-    let row = if address.common {
-        state.row(0, &format!("{}_common", address.name))
+fn get(state: &PortalState, owner: RowOwner, name: &str) -> PhpValue {
+    let row = if owner.common {
+        state.row(0, &owner.row_name(name))
     } else {
         // Without a personal row, the common default is shown.
-        state
-            .row(address.user, &address.name)
-            .or_else(|| state.row(0, &address.name).filter(|row| row.common))
+        state.row(owner.user, name).or_else(|| state.row(0, name).filter(|row| row.common))
     };
     let Some(row) = row else { return PhpValue::Null };
     let first = row.value.array().and_then(|array| array.values().next());

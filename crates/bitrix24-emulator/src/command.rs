@@ -1,10 +1,10 @@
 //! Execution of one command, alone or in a batch: counters, operating time, faults, events.
 
 use crate::call::{CallContext, RequestContext};
-use crate::card::Operation;
+use crate::card_kind::Operation;
+use crate::complaint::Linter;
 use crate::error::MethodError;
 use crate::fault_injection::{FaultEffect, Injection};
-use crate::lint::Linter;
 use crate::method::{self, KnownMethod, Method};
 use crate::pagination::MethodResult;
 use crate::php::{PhpArray, PhpValue};

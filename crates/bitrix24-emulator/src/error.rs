@@ -49,6 +49,11 @@ impl MethodError {
         Self::new(400, "", text)
     }
 
+    /// Creates a refusal with a code of its own.
+    pub(super) fn refused(word: &'static str, text: impl Into<String>) -> Self {
+        Self::new(400, word, text)
+    }
+
     pub(super) fn access_denied() -> Self {
         Self::crm("Access denied.")
     }

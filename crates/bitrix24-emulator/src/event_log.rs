@@ -6,7 +6,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::card::{self, Operation};
+use crate::card_address;
+use crate::card_kind::Operation;
 use crate::encode;
 use crate::fault_injection::{FaultEffect, SavedRow};
 use crate::method::Method;
@@ -88,7 +89,8 @@ impl EventLog {
     ) -> Option<PendingEvent> {
         self.0.as_ref()?;
         let Method::Card(family, operation) = method else { return None };
-        let (user_id, name) = card::addressed(state, caller, family, operation, parameters)?;
+        let (user_id, name) =
+            card_address::addressed(state, caller, family, operation, parameters)?;
         let value = content(state, user_id, &name);
         Some(PendingEvent {
             operation,
@@ -114,5 +116,5 @@ impl EventLog {
 }
 
 fn content(state: &PortalState, user: i64, name: &str) -> Value {
-    state.row(user, name).map_or(Value::Null, |row| encode::value(&row.value))
+    state.row_of_any_spelling(user, name).map_or(Value::Null, |row| encode::value(&row.value))
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::batch;
 use crate::call::{CallContext, RequestContext};
 use crate::command;
+use crate::complaint::Linter;
 use crate::encode;
 use crate::error::{ErrorResponse, MethodError};
 use crate::fault_injection::{FaultEffect, Injection};
 use crate::limits::MAX_REQUEST_TIME;
-use crate::lint::Linter;
 use crate::method::{self, Caller, KnownMethod, Method};
 use crate::pagination::MethodResult;
 use crate::php::{PhpArray, PhpKey, PhpValue};
@@ -163,7 +163,7 @@ fn open(
     }
     let parameters = request::parameters(&server.state, incoming);
     let has_token = parameters.values.at("token").is_some_and(|token| *token != PhpValue::Null);
-    let known = method::find(&target.method).filter(|_| !has_token);
+    let known = method::find(release, &target.method).filter(|_| !has_token);
     let mut linter =
         Linter { request: number, method: &target.method, complaints: &mut server.complaints };
     let Some(known) = known else {
@@ -191,7 +191,8 @@ fn open(
     }
     linter.lint_form(incoming, &parameters);
     if let Some(method) = known.method {
-        linter.lint_call(method, &parameters.values, CallContext::Single);
+        let (state, values) = (&server.state, &parameters.values);
+        linter.lint_call(state, caller.user, method, values, CallContext::Single);
     }
     Ok((
         known,

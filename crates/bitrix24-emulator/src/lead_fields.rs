@@ -8,10 +8,10 @@ use crate::php::PhpValue;
 use crate::state::{PortalState, UserFieldRow};
 
 /// Standard field: its code, its type and its title.
-type StandardField = (&'static str, &'static str, &'static str);
+pub(super) type StandardField = (&'static str, &'static str, &'static str);
 
 /// Standard fields that people can edit.
-const EDITABLE: &[StandardField] = &[
+pub(super) const EDITABLE: &[StandardField] = &[
     ("TITLE", "string", "Lead Name"),
     ("HONORIFIC", "crm_status", "Salutation"),
     ("NAME", "string", "First Name"),
@@ -51,7 +51,7 @@ const EDITABLE: &[StandardField] = &[
 ];
 
 /// Standard fields that the portal writes itself.
-const READ_ONLY: &[StandardField] = &[
+pub(super) const READ_ONLY: &[StandardField] = &[
     ("ID", "integer", "ID"),
     ("STATUS_SEMANTIC_ID", "string", "Status details"),
     ("HAS_PHONE", "char", "Has phone"),
@@ -99,7 +99,7 @@ fn user_field(row: &UserFieldRow) -> PhpValue {
 }
 
 /// Returns the type of a field and its properties, of which these hold.
-fn properties(kind: &str, flags: &[&str]) -> Vec<(&'static str, PhpValue)> {
+pub(super) fn properties(kind: &str, flags: &[&str]) -> Vec<(&'static str, PhpValue)> {
     let properties = FLAGS.map(|flag| (flag, PhpValue::Bool(flags.contains(&flag))));
     [("type", PhpValue::from(kind))].into_iter().chain(properties).collect()
 }

@@ -8,21 +8,34 @@ mod admin_api;
 mod batch;
 mod call;
 mod card;
+mod card_address;
+mod card_kind;
+mod card_rows;
 mod command;
+mod complaint;
+mod controller;
+mod crm_rights;
+mod crm_rows;
+mod crm_types;
 mod departments;
 mod encode;
 mod error;
 mod event_log;
 mod fault_injection;
 mod handler;
+mod item_fields;
 mod lead_fields;
 mod limits;
 mod lint;
+mod lint_card;
 mod method;
+mod option_rows;
 mod pagination;
 mod people;
 mod php;
 mod php_number;
+mod pipelines;
+mod portal_additions;
 mod query;
 mod reply;
 mod request;
@@ -44,10 +57,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use complaint::Complaint;
 pub use event_log::{RowChange, StateEvent};
 pub use fault_injection::FaultScriptError;
 pub use limits::Limits;
-pub use lint::Complaint;
+pub use option_rows::CardRow;
 pub use seed::Seed;
 pub use server_state::Counters;
 pub use state::{Release, StateError};
@@ -205,6 +219,17 @@ impl Emulator {
         let state = state::PortalState::from_json(state)?;
         admin_api::replace(&mut self.portal.server(), state);
         Ok(())
+    }
+
+    /// Returns the rows of cards of all kinds, by owner and name.
+    pub fn rows(&self) -> Vec<CardRow> {
+        self.portal.server().state.card_rows()
+    }
+
+    /// Puts a row of a card, as if a person had saved it in the interface; one of the same name, in
+    /// any spelling, is replaced.
+    pub fn put_row(&self, row: CardRow) {
+        self.portal.server().state.put(row);
     }
 
     /// Returns a number that grows with every change of a row: it tells if the state must be saved.

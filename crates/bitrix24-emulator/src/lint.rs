@@ -3,43 +3,17 @@
 //! The portal answers all of them with `true`, so only the emulator can tell. Tests require an
 //! empty list.
 
-use serde::Serialize;
-
 use crate::call::CallContext;
-use crate::card::Operation;
-use crate::encode;
+use crate::card_kind::Operation;
+use crate::complaint::Linter;
+use crate::lint_card::CardCall;
 use crate::method::Method;
 use crate::php::{PhpArray, PhpValue};
 use crate::request::{IncomingRequest, Parameters};
+use crate::state::PortalState;
 
-/// Request that a careful client would never send.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Complaint {
-    /// The number of the request, from 1.
-    pub request: u64,
-    /// The kind, as a stable word.
-    pub kind: &'static str,
-    /// The method.
-    pub method: String,
-    /// The value that was sent, and its meaning for the portal.
-    pub text: String,
-}
-
-/// Collector of complaints about one request.
-#[derive(Debug)]
-pub(super) struct Linter<'a> {
-    pub(super) request: u64,
-    pub(super) method: &'a str,
-    pub(super) complaints: &'a mut Vec<Complaint>,
-}
-
-/// Returns a value as it was sent.
-fn shown(value: Option<&PhpValue>) -> String {
-    value.map_or_else(|| "missing".to_owned(), encode::json)
-}
-
-/// Maximum number of complaints, so that a careless client does not fill the memory.
-const MAX_COMPLAINTS: usize = 10_000;
+/// Parameters that the vendor's client libraries add to every call.
+const TELEMETRY: &[&str] = &["bx24_request_id", "bx24_sdk_ver", "bx24_sdk_type", "__order"];
 
 /// Returns the known parameter names of a method.
 fn known_parameters(method: Method) -> &'static [&'static str] {
@@ -66,7 +40,15 @@ fn known_parameters(method: Method) -> &'static [&'static str] {
         Method::Scope => &["full"],
         Method::Methods => &["scope", "full"],
         Method::LookUp => &["name"],
+        Method::CategoryList => &["entityTypeId", "filter", "start"],
+        Method::CategoryGet => &["entityTypeId", "id"],
+        Method::DealCategoryList => &["filter", "order", "select", "start"],
+        Method::DealCategoryGet | Method::TypeGet => &["id"],
+        Method::TypeList => &["filter", "order", "start"],
+        Method::TypeGetByEntityType => &["entityTypeId"],
+        Method::ItemFields => &["entityTypeId", "useOriginalUfNames"],
         Method::LeadFields
+        | Method::DealCategoryDefault
         | Method::UserCurrent
         | Method::UserAdmin
         | Method::Profile
@@ -75,13 +57,6 @@ fn known_parameters(method: Method) -> &'static [&'static str] {
 }
 
 impl Linter<'_> {
-    pub(super) fn complain(&mut self, kind: &'static str, text: impl Into<String>) {
-        if self.complaints.len() < MAX_COMPLAINTS {
-            let (request, method) = (self.request, self.method.to_owned());
-            self.complaints.push(Complaint { request, kind, method, text: text.into() });
-        }
-    }
-
     /// Checks the form of a request, and its lost parts.
     pub(super) fn lint_form(&mut self, incoming: &IncomingRequest, parameters: &Parameters) {
         let Parameters { values: _, lost_body, dropped } = parameters;
@@ -111,6 +86,8 @@ impl Linter<'_> {
     /// batch only.
     pub(super) fn lint_call(
         &mut self,
+        state: &PortalState,
+        caller: i64,
         method: Method,
         parameters: &PhpArray,
         context: CallContext,
@@ -118,7 +95,7 @@ impl Linter<'_> {
         let known = known_parameters(method);
         for (key, value) in parameters.iter() {
             let key = key.to_string();
-            if !known.contains(&key.as_str()) {
+            if !known.contains(&key.as_str()) && !TELEMETRY.contains(&key.as_str()) {
                 let text = format!("the parameter {key:?} is not known and is ignored");
                 self.complain("unknown-parameter", text);
             }
@@ -127,7 +104,20 @@ impl Linter<'_> {
             }
         }
         match method {
-            Method::Card(_, operation) => self.lint_card(operation, parameters),
+            Method::Card(family, operation) => {
+                let call = CardCall { state, caller, family, operation, parameters, context };
+                self.lint_card(&call);
+            }
+            Method::CategoryList => {
+                let filter = parameters.at("filter").and_then(PhpValue::array);
+                for (key, _) in filter.into_iter().flat_map(PhpArray::iter) {
+                    let key = key.to_string();
+                    if key != "code" {
+                        let text = format!("the filter {key:?} is ignored: all are returned");
+                        self.complain("unknown-filter", text);
+                    }
+                }
+            }
             Method::UserGet => {
                 let filter = parameters
                     .at("FILTER")
@@ -194,82 +184,6 @@ impl Linter<'_> {
             }
             PhpValue::Array(array) => array.values().for_each(|value| self.lint_references(value)),
             _ => {}
-        }
-    }
-
-    fn lint_card(&mut self, operation: Operation, parameters: &PhpArray) {
-        if operation == Operation::Force {
-            self.complain(
-                "force",
-                "the personal cards of everybody are removed, whatever else the request says",
-            );
-        } else {
-            self.lint_scope_and_user(parameters);
-        }
-        match parameters.at("extras").and_then(PhpValue::array) {
-            None => self.complain(
-                "missing-extras",
-                "without extras.leadCustomerType the portal takes simple leads",
-            ),
-            Some(extras) => {
-                for (key, value) in extras.iter() {
-                    match key.to_string().as_str() {
-                        "leadCustomerType" => {
-                            let right = matches!(value, PhpValue::Int(1 | 2))
-                                || matches!(value.text(), Some("1" | "2"));
-                            if !right {
-                                let text = format!(
-                                    "leadCustomerType {} is neither 1 nor 2",
-                                    encode::json(value)
-                                );
-                                self.complain("bad-lead-type", text);
-                            }
-                        }
-                        other => {
-                            let text = format!(
-                                "the key {other:?} in extras is unknown, or addresses another row"
-                            );
-                            self.complain("unknown-extras", text);
-                        }
-                    }
-                }
-                if extras.at("leadCustomerType").is_none() {
-                    self.complain(
-                        "missing-extras",
-                        "without extras.leadCustomerType the portal takes simple leads",
-                    );
-                }
-            }
-        }
-    }
-
-    fn lint_scope_and_user(&mut self, parameters: &PhpArray) {
-        let scope = parameters.at("scope");
-        match scope.and_then(PhpValue::text) {
-            Some("C") => return,
-            Some("P") => {}
-            _ => {
-                let text = format!(
-                    "the scope is {}: what is not exactly C counts as personal",
-                    shown(scope)
-                );
-                self.complain("bad-scope", text);
-            }
-        }
-        let plain = match parameters.at("userId") {
-            Some(PhpValue::Int(number)) => (1..=2_147_483_646).contains(number),
-            // In a command of a batch every value is text.
-            Some(PhpValue::Text(text)) => text.parse::<u32>().is_ok_and(|number| {
-                number.to_string() == *text && (1..=2_147_483_646).contains(&number)
-            }),
-            _ => false,
-        };
-        if !plain {
-            let text = format!(
-                "the user id is {}: it is read as the caller, as user 1, or as somebody else",
-                shown(parameters.at("userId"))
-            );
-            self.complain("bad-user-id", text);
         }
     }
 }

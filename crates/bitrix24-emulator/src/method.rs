@@ -1,13 +1,17 @@
 //! Methods, with their rights and handlers.
 
-use crate::card::{self, Family, Operation};
+use crate::card;
+use crate::card_kind::{Family, Operation};
+use crate::crm_types;
 use crate::departments;
 use crate::error::MethodError;
+use crate::item_fields::item_fields;
 use crate::lead_fields::lead_fields;
 use crate::pagination::MethodResult;
 use crate::people;
 use crate::php::{PhpArray, PhpValue};
-use crate::state::PortalState;
+use crate::pipelines;
+use crate::state::{PortalState, Release};
 
 /// Emulated method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +23,15 @@ pub(super) enum Method {
     UserAdmin,
     DepartmentGet,
     LeadFields,
+    ItemFields,
+    CategoryList,
+    CategoryGet,
+    DealCategoryList,
+    DealCategoryGet,
+    DealCategoryDefault,
+    TypeList,
+    TypeGet,
+    TypeGetByEntityType,
     Profile,
     Scope,
     Methods,
@@ -26,8 +39,18 @@ pub(super) enum Method {
     ServerTime,
 }
 
+/// Method that releases before 2025 do not have.
+const TYPE_GET_BY_NUMBER: &str = "crm.type.getbyentitytypeid";
+
+/// Row of a method.
+type MethodRow = (&'static str, &'static str, Option<Method>);
+
+const fn card(name: &'static str, family: Family, operation: Operation) -> MethodRow {
+    (name, "crm", Some(Method::Card(family, operation)))
+}
+
 /// Methods with their lower-case names, and the section of the needed right; empty for none.
-const METHODS: &[(&str, &str, Option<Method>)] = &[
+const METHODS: &[MethodRow] = &[
     ("batch", "", Some(Method::Batch)),
     ("scope", "", Some(Method::Scope)),
     ("methods", "", Some(Method::Methods)),
@@ -52,30 +75,43 @@ const METHODS: &[(&str, &str, Option<Method>)] = &[
     ("crm.lead.list", "crm", None),
     ("crm.lead.update", "crm", None),
     ("crm.lead.delete", "crm", None),
-    ("crm.lead.details.configuration.get", "crm", Some(Method::Card(Family::Lead, Operation::Get))),
-    ("crm.lead.details.configuration.set", "crm", Some(Method::Card(Family::Lead, Operation::Set))),
-    (
-        "crm.lead.details.configuration.reset",
-        "crm",
-        Some(Method::Card(Family::Lead, Operation::Reset)),
+    ("crm.item.fields", "crm", Some(Method::ItemFields)),
+    ("crm.category.list", "crm", Some(Method::CategoryList)),
+    ("crm.category.get", "crm", Some(Method::CategoryGet)),
+    ("crm.dealcategory.list", "crm", Some(Method::DealCategoryList)),
+    ("crm.dealcategory.get", "crm", Some(Method::DealCategoryGet)),
+    ("crm.dealcategory.default.get", "crm", Some(Method::DealCategoryDefault)),
+    ("crm.type.list", "crm", Some(Method::TypeList)),
+    ("crm.type.get", "crm", Some(Method::TypeGet)),
+    (TYPE_GET_BY_NUMBER, "crm", Some(Method::TypeGetByEntityType)),
+    card("crm.lead.details.configuration.get", Family::Lead, Operation::Get),
+    card("crm.lead.details.configuration.set", Family::Lead, Operation::Set),
+    card("crm.lead.details.configuration.reset", Family::Lead, Operation::Reset),
+    card("crm.lead.details.configuration.forcecommonscopeforall", Family::Lead, Operation::Force),
+    card("crm.deal.details.configuration.get", Family::Deal, Operation::Get),
+    card("crm.deal.details.configuration.set", Family::Deal, Operation::Set),
+    card("crm.deal.details.configuration.reset", Family::Deal, Operation::Reset),
+    card("crm.deal.details.configuration.forcecommonscopeforall", Family::Deal, Operation::Force),
+    card("crm.contact.details.configuration.get", Family::Contact, Operation::Get),
+    card("crm.contact.details.configuration.set", Family::Contact, Operation::Set),
+    card("crm.contact.details.configuration.reset", Family::Contact, Operation::Reset),
+    card(
+        "crm.contact.details.configuration.forcecommonscopeforall",
+        Family::Contact,
+        Operation::Force,
     ),
-    (
-        "crm.lead.details.configuration.forcecommonscopeforall",
-        "crm",
-        Some(Method::Card(Family::Lead, Operation::Force)),
+    card("crm.company.details.configuration.get", Family::Company, Operation::Get),
+    card("crm.company.details.configuration.set", Family::Company, Operation::Set),
+    card("crm.company.details.configuration.reset", Family::Company, Operation::Reset),
+    card(
+        "crm.company.details.configuration.forcecommonscopeforall",
+        Family::Company,
+        Operation::Force,
     ),
-    ("crm.item.details.configuration.get", "crm", Some(Method::Card(Family::Item, Operation::Get))),
-    ("crm.item.details.configuration.set", "crm", Some(Method::Card(Family::Item, Operation::Set))),
-    (
-        "crm.item.details.configuration.reset",
-        "crm",
-        Some(Method::Card(Family::Item, Operation::Reset)),
-    ),
-    (
-        "crm.item.details.configuration.forcecommonscopeforall",
-        "crm",
-        Some(Method::Card(Family::Item, Operation::Force)),
-    ),
+    card("crm.item.details.configuration.get", Family::Item, Operation::Get),
+    card("crm.item.details.configuration.set", Family::Item, Operation::Set),
+    card("crm.item.details.configuration.reset", Family::Item, Operation::Reset),
+    card("crm.item.details.configuration.forcecommonscopeforall", Family::Item, Operation::Force),
 ];
 
 /// All rights of the portal.
@@ -107,11 +143,15 @@ pub(super) struct KnownMethod {
     pub(super) method: Option<Method>,
 }
 
-/// Finds a method, in any letter case.
-pub(super) fn find(name: &str) -> Option<KnownMethod> {
+/// Returns the methods of a release.
+fn methods_of(release: Release) -> impl Iterator<Item = &'static MethodRow> {
+    METHODS.iter().filter(move |row| release == Release::Current || row.0 != TYPE_GET_BY_NUMBER)
+}
+
+/// Finds a method of a release, in any letter case.
+pub(super) fn find(release: Release, name: &str) -> Option<KnownMethod> {
     let lower = name.to_ascii_lowercase();
-    METHODS
-        .iter()
+    methods_of(release)
         .find(|(known, _, _)| *known == lower)
         .map(|(name, section, method)| KnownMethod { name, section, method: *method })
 }
@@ -153,13 +193,24 @@ pub(super) fn call(
         Method::UserGet => people::get(state, &caller.rights, parameters, start)?,
         Method::DepartmentGet => departments::get(state, parameters, start),
         Method::LeadFields => plain(lead_fields(state)),
+        Method::ItemFields => plain(item_fields(state, caller.user, parameters)?),
+        Method::CategoryList => pipelines::list(state, caller.user, parameters)?,
+        Method::CategoryGet => plain(pipelines::get(state, caller.user, parameters)?),
+        Method::DealCategoryList => pipelines::list_of_deals(state, caller.user, parameters)?,
+        Method::DealCategoryGet => plain(pipelines::get_of_deals(state, caller.user, parameters)?),
+        Method::DealCategoryDefault => plain(pipelines::default_of_deals(state, caller.user)?),
+        Method::TypeList => crm_types::list(state, caller.user, parameters)?,
+        Method::TypeGet => plain(crm_types::get(state, caller.user, parameters)?),
+        Method::TypeGetByEntityType => {
+            plain(crm_types::get_by_entity_type(state, caller.user, parameters)?)
+        }
         Method::UserCurrent => plain(people::current(state, &caller.rights, caller.user)),
         Method::UserAdmin => plain(PhpValue::Bool(state.is_portal_admin(caller.user))),
         Method::Profile => plain(people::profile(state, caller.user)),
         Method::ServerTime => plain(PhpValue::from(now)),
         Method::Scope => plain(scope(caller, parameters)),
-        Method::Methods => plain(methods(caller, parameters)),
-        Method::LookUp => plain(method_get(caller, parameters)),
+        Method::Methods => plain(methods(state.release, caller, parameters)),
+        Method::LookUp => plain(method_get(state.release, caller, parameters)),
         // A batch is split before its commands get here.
         Method::Batch => return Err(MethodError::no_method()),
     })
@@ -172,11 +223,10 @@ fn scope(caller: &Caller, parameters: &PhpArray) -> PhpValue {
     caller.rights.iter().map(|right| PhpValue::from(right.as_str())).collect()
 }
 
-fn methods(caller: &Caller, parameters: &PhpArray) -> PhpValue {
+fn methods(release: Release, caller: &Caller, parameters: &PhpArray) -> PhpValue {
     let wanted = parameters.at("scope").and_then(PhpValue::text);
     let full = parameters.at("full").is_some_and(PhpValue::to_bool);
-    METHODS
-        .iter()
+    methods_of(release)
         .filter(|(_, section, _)| match wanted {
             Some(wanted) => section == &wanted,
             None => {
@@ -188,9 +238,9 @@ fn methods(caller: &Caller, parameters: &PhpArray) -> PhpValue {
 }
 
 /// Answers `method.get`. The name must be in lower case; any other does not exist.
-fn method_get(caller: &Caller, parameters: &PhpArray) -> PhpValue {
+fn method_get(release: Release, caller: &Caller, parameters: &PhpArray) -> PhpValue {
     let name = parameters.at("name").and_then(PhpValue::text).unwrap_or_default();
-    let known = find(name).filter(|known| known.name == name);
+    let known = find(release, name).filter(|known| known.name == name);
     let available = known.is_some_and(|known| known.is_allowed(&caller.rights));
     [("isExisting", PhpValue::Bool(known.is_some())), ("isAvailable", PhpValue::Bool(available))]
         .into_iter()

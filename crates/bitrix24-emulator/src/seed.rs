@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::state::{CATEGORY, PortalState, StateError};
+use crate::option_rows::CATEGORY;
+use crate::state::{PortalState, StateError};
 
 /// First state of a portal.
 #[derive(Clone, Debug, Default)]

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::complaint::Complaint;
 use crate::event_log::EventLog;
 use crate::fault_injection::FaultScript;
 use crate::limits::{LimitLevels, Limits};
-use crate::lint::Complaint;
 use crate::state::PortalState;
 use crate::time::OperatingTime;
 

@@ -6,16 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::php::{PhpKey, PhpValue};
+use crate::crm_rows::{CategoryRow, CrmPortal, TypeRow};
+use crate::option_rows::{OptionKey, OptionRow, OptionRowJson};
+use crate::php::PhpKey;
+use crate::portal_additions;
 
 /// Base portal: missing parts of a state come from here.
 const BASE_PORTAL: &str = include_str!("base_portal.json");
-
-/// Category of all rows that belong to cards.
-pub(super) const CATEGORY: &str = "crm.entity.editor";
-
-/// Largest user id of the portal's database; larger ones are clamped to it on writing.
-pub(super) const MAX_USER_ID: i64 = 2_147_483_647;
 
 /// Emulated release of the portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -151,31 +148,15 @@ struct PortalJson {
     security_filter: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lead_user_fields: Vec<UserFieldRow>,
+    /// User fields of the other kinds, by the number of the type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    item_user_fields: BTreeMap<i64, Vec<UserFieldRow>>,
+    crm_types: Vec<TypeRow>,
+    crm_deal_categories: Vec<CategoryRow>,
+    crm_item_categories: Vec<CategoryRow>,
+    crm_role_rights: BTreeMap<String, Vec<String>>,
+    next_crm_item_category_id: i64,
 }
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OptionRowJson {
-    user_id: i64,
-    #[serde(default = "usual_category")]
-    category: String,
-    name: String,
-    #[serde(default = "no_flag")]
-    common: String,
-    #[serde(default = "nothing")]
-    value: PhpValue,
-}
-
-/// Row of the options table.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct OptionRow {
-    pub(super) name: String,
-    pub(super) common: bool,
-    pub(super) value: PhpValue,
-}
-
-/// Key of a row: names are found in any letter case.
-type OptionKey = (i64, String, String);
 
 /// Content of the portal.
 #[derive(Clone, Debug)]
@@ -188,7 +169,9 @@ pub(super) struct PortalState {
     pub(super) roles: BTreeMap<String, Vec<i64>>,
     pub(super) security_filter: bool,
     pub(super) lead_user_fields: Vec<UserFieldRow>,
-    rows: BTreeMap<OptionKey, OptionRow>,
+    pub(super) item_user_fields: BTreeMap<i64, Vec<UserFieldRow>>,
+    pub(super) crm: CrmPortal,
+    pub(super) rows: BTreeMap<OptionKey, OptionRow>,
     /// The number of changes of rows: it tells if a state must be saved.
     pub(super) changes: u64,
 }
@@ -199,18 +182,6 @@ fn yes() -> bool {
 
 fn usual_sort() -> i64 {
     500
-}
-
-fn usual_category() -> String {
-    CATEGORY.to_owned()
-}
-
-fn no_flag() -> String {
-    "N".to_owned()
-}
-
-fn nothing() -> PhpValue {
-    PhpValue::Null
 }
 
 impl PortalState {
@@ -230,8 +201,10 @@ impl PortalState {
             ));
         }
         let mut portal: Value = serde_json::from_str(BASE_PORTAL).map_err(wrong)?;
+        let known_types = portal.get("crm_types").cloned().unwrap_or_default();
         if let (Some(base), Some(given)) = (portal.as_object_mut(), given) {
             base.extend(given);
+            portal_additions::apply(base).map_err(StateError)?;
         }
         let form: PortalJson = serde_json::from_value(portal).map_err(wrong)?;
         let (rows, release) = (options.unwrap_or_default(), variant.unwrap_or_default());
@@ -243,7 +216,14 @@ impl PortalState {
             crm_roles,
             security_filter,
             lead_user_fields,
+            item_user_fields,
+            crm_types,
+            crm_deal_categories,
+            crm_item_categories,
+            crm_role_rights,
+            next_crm_item_category_id,
         } = form;
+        let known_types: Vec<TypeRow> = serde_json::from_value(known_types).map_err(wrong)?;
         let mut made = Self {
             release,
             environment,
@@ -253,13 +233,18 @@ impl PortalState {
             roles: crm_roles,
             security_filter,
             lead_user_fields,
+            item_user_fields,
+            crm: CrmPortal {
+                types: crm_types.into_iter().map(|row| row.completed(&known_types)).collect(),
+                deal_categories: crm_deal_categories,
+                item_categories: crm_item_categories,
+                role_rights: crm_role_rights,
+                next_item_category: next_crm_item_category_id,
+            },
             rows: BTreeMap::new(),
             changes: 0,
         };
-        for OptionRowJson { user_id, category, name, common, value } in rows {
-            let key = (user_id, category.to_lowercase(), name.to_lowercase());
-            made.rows.insert(key, OptionRow { name, common: common == "Y", value });
-        }
+        made.rows.extend(rows.into_iter().map(OptionRowJson::into_row));
         Ok(made)
     }
 
@@ -272,6 +257,12 @@ impl PortalState {
             crm_roles: self.roles.clone(),
             security_filter: self.security_filter,
             lead_user_fields: self.lead_user_fields.clone(),
+            item_user_fields: self.item_user_fields.clone(),
+            crm_types: self.crm.types.clone(),
+            crm_deal_categories: self.crm.deal_categories.clone(),
+            crm_item_categories: self.crm.item_categories.clone(),
+            crm_role_rights: self.crm.role_rights.clone(),
+            next_crm_item_category_id: self.crm.next_item_category,
         };
         // Texts, numbers and lists only, which JSON can always hold.
         let value = |part: serde_json::Result<Value>| part.unwrap_or(Value::Null);
@@ -294,34 +285,6 @@ impl PortalState {
             "portal": value(serde_json::to_value(&portal)),
             "options": options,
         })
-    }
-
-    pub(super) fn row(&self, user: i64, name: &str) -> Option<&OptionRow> {
-        self.rows.get(&(user, CATEGORY.to_owned(), name.to_lowercase()))
-    }
-
-    /// Stores a row. Ids that the database cannot hold are clamped to the largest.
-    pub(super) fn store(&mut self, user: i64, name: &str, common: bool, value: PhpValue) {
-        let user = user.clamp(-MAX_USER_ID - 1, MAX_USER_ID);
-        let row = OptionRow { name: name.to_owned(), common, value };
-        self.changes += 1;
-        self.rows.insert((user, CATEGORY.to_owned(), name.to_lowercase()), row);
-    }
-
-    /// Removes a row; returns `true` if there was one.
-    pub(super) fn remove(&mut self, user: i64, name: &str) -> bool {
-        let removed = self.rows.remove(&(user, CATEGORY.to_owned(), name.to_lowercase())).is_some();
-        self.changes += u64::from(removed);
-        removed
-    }
-
-    /// Removes the rows with these names of all owners; returns their number.
-    pub(super) fn remove_everywhere(&mut self, names: &[String]) -> usize {
-        let before = self.rows.len();
-        self.rows.retain(|(_, category, name), _| category != CATEGORY || !names.contains(name));
-        let removed = before - self.rows.len();
-        self.changes += removed as u64;
-        removed
     }
 
     /// Returns the maximum number of values of a form, a query string or a command of a batch.
@@ -364,16 +327,5 @@ impl PortalState {
     /// Returns `true` if a person administers the portal.
     pub(super) fn is_portal_admin(&self, user: i64) -> bool {
         self.people.get(&user).is_some_and(|person| person.portal_admin)
-    }
-
-    /// Returns `true` if a person may change the settings of the CRM.
-    pub(super) fn is_crm_admin(&self, user: i64) -> bool {
-        self.is_portal_admin(user)
-            || self.roles.get("CRM admin").is_some_and(|people| people.contains(&user))
-    }
-
-    /// Returns `true` if a person may read any part of the CRM.
-    pub(super) fn may_use_crm(&self, user: i64) -> bool {
-        self.is_portal_admin(user) || self.roles.values().any(|people| people.contains(&user))
     }
 }

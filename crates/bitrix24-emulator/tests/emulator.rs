@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use bitrix24_emulator::{Emulator, EmulatorOptions, Seed};
+use bitrix24_emulator::{CardRow, Emulator, EmulatorOptions, Seed};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -61,4 +61,29 @@ async fn emulator_fault_script_refuses_chosen_request() {
     }
     assert_eq!(statuses, [200, 503, 200]);
     assert_eq!(portal.counters().faults, 1);
+}
+
+#[tokio::test]
+async fn emulator_rows_of_any_kind_are_put_and_read() {
+    let options = EmulatorOptions { seed: Seed::Users(1), ..EmulatorOptions::default() };
+    let portal = Emulator::start_with(options).await.unwrap();
+    let sections = json!([{ "name": "main", "type": "section", "title": "Mine", "elements": [] }]);
+    let kept = [
+        CardRow::personal(2, "deal_details", &sections),
+        CardRow::common("deal_details_c_3", &sections),
+    ];
+    let leads = portal.rows();
+    kept.iter().for_each(|row| portal.put_row(row.clone()));
+    portal.put_row(CardRow::personal(2, "deal_details_c_3", &sections));
+    let reset = "crm.item.details.configuration.reset";
+    let body =
+        json!({ "entityTypeId": 2, "scope": "P", "userId": 2, "extras": { "dealCategoryId": 3 } });
+    assert_eq!(post(&portal, reset, &body).await.0, 200);
+    let rows = portal.rows();
+    assert_eq!(rows.len(), leads.len() + kept.len());
+    assert!(leads.iter().chain(&kept).all(|row| rows.contains(row)));
+    assert_eq!(portal.complaints(), []);
+    // A row of the same name is replaced, whatever the spelling of either.
+    portal.put_row(CardRow::personal(2, "DEAL_details", &json!([])));
+    assert_eq!(portal.rows().len(), rows.len());
 }

@@ -3,8 +3,11 @@
 mod addressing;
 mod batch;
 mod cards;
+mod discovery;
 mod fault_injection;
+mod kinds;
 mod lint;
+mod lint_cards;
 mod lists;
 mod recordings;
 mod serving;

@@ -74,7 +74,9 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     files(&root().join("tests/manifests"), &|name| name.ends_with(".yaml"), &mut manifests);
     files(&root().join("examples"), &|name| name.ends_with(".yaml"), &mut manifests);
     let mut recordings = Vec::new();
-    files(&root().join("tests/wire"), &|name| name.ends_with(".jsonl"), &mut recordings);
+    for folder in ["tests/wire", "tests/wire-cards"] {
+        files(&root().join(folder), &|name| name.ends_with(".jsonl"), &mut recordings);
+    }
     let is_sealed = |name: &str| {
         let names = [
             "lead.recard-plan.json",

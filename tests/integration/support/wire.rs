@@ -2,7 +2,7 @@
 //! people by their numbers in `rows.jsonl` and `people.jsonl`. Times, which differ from run to run,
 //! were removed; the kind of `time.start` was kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -65,23 +65,37 @@ fn base64(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// All cases, sorted by name.
-pub fn cases() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
-    let (rows, people) = (lines(&folder.join("rows.jsonl")), lines(&folder.join("people.jsonl")));
+/// Returns the cases of lead cards, sorted by name.
+pub fn lead_cases() -> Vec<Case> {
+    let people = lines(&folder("wire").join("people.jsonl"));
+    cases(&folder("wire"), &people, &json!({}))
+}
+
+/// Returns the cases of the other cards, sorted by name. They start from a portal of their own.
+pub fn card_cases() -> Vec<Case> {
+    let portal = std::fs::read_to_string(folder("wire-cards").join("portal.json")).unwrap();
+    cases(&folder("wire-cards"), &[], &serde_json::from_str(&portal).unwrap())
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+fn cases(folder: &Path, people: &[Value], portal: &Value) -> Vec<Case> {
+    let rows = lines(&folder.join("rows.jsonl"));
     let mut cases = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if name != "rows.jsonl" && name != "people.jsonl" {
-            cases.extend(lines(&path).into_iter().map(|case| read(case, &rows, &people)));
+        if name.ends_with(".jsonl") && name != "rows.jsonl" && name != "people.jsonl" {
+            cases.extend(lines(&path).into_iter().map(|case| read(case, &rows, people, portal)));
         }
     }
     cases.sort_by(|one: &Case, other| one.name.cmp(&other.name));
     cases
 }
 
-fn read(mut case: Value, rows: &[Value], people: &[Value]) -> Case {
+fn read(mut case: Value, rows: &[Value], people: &[Value], base: &Value) -> Case {
     let pick = |numbers: &Value, table: &[Value]| -> Vec<Value> {
         let number =
             |number: &Value| table[usize::try_from(number.as_u64().unwrap()).unwrap()].clone();
@@ -91,6 +105,10 @@ fn read(mut case: Value, rows: &[Value], people: &[Value]) -> Case {
     let after = if case["after"].is_array() { pick(&case["after"], rows) } else { before.clone() };
     if case["portal"]["users"].is_array() {
         case["portal"]["users"] = Value::Array(pick(&case["portal"]["users"], people));
+    }
+    let mut portal = base.clone();
+    if let Some(own) = case["portal"].as_object() {
+        portal.as_object_mut().unwrap().extend(own.clone());
     }
     let exchange = |exchange: &Value| {
         let (request, response) = (&exchange["request"], &exchange["response"]);
@@ -116,7 +134,7 @@ fn read(mut case: Value, rows: &[Value], people: &[Value]) -> Case {
         state: json!({
             "variant": case["variant"],
             "environment": case["environment"],
-            "portal": case["portal"],
+            "portal": portal,
             "options": before,
         }),
         after,
