@@ -1,7 +1,7 @@
 //! Seeds of portals: a small company, or any number of people. All secrets are invented.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::option_rows::CATEGORY;
 use crate::state::{PortalState, StateError};
@@ -9,7 +9,8 @@ use crate::state::{PortalState, StateError};
 /// First state of a portal.
 #[derive(Clone, Debug, Default)]
 pub enum Seed {
-    /// A company of about forty people in five departments, a third of whom have customized cards.
+    /// A company of about forty people in five departments, a third of whom have customized cards
+    /// of leads, and some cards of other kinds.
     #[default]
     Company,
     /// An administrator with a webhook, one department, and no card.
@@ -47,10 +48,23 @@ impl std::str::FromStr for Seed {
 /// Sample company: its portal, the layouts of its cards, and rows that name a layout by its index.
 const COMPANY: &str = include_str!("company.json");
 
+/// Parts of the company that a portal of many people has, too.
+const CRM_PARTS: &[&str] = &[
+    "lead_user_fields",
+    "item_user_fields",
+    "crm_types",
+    "crm_deal_categories",
+    "crm_item_categories",
+    "next_crm_item_category_id",
+];
+
 #[derive(Deserialize)]
 struct Company {
     portal: Value,
+    /// The layouts of leads; rows name them by their place.
     layouts: Vec<Value>,
+    /// The layouts of the other kinds, by name.
+    layouts_of_other_kinds: Map<String, Value>,
     options: Vec<Value>,
 }
 
@@ -58,11 +72,9 @@ impl Seed {
     pub(super) fn state(&self) -> Result<PortalState, StateError> {
         match self {
             Self::Company => PortalState::from_json(&Company::read()?.into_state()),
-            Self::Empty => PortalState::from_json(&Company::read()?.with_people(0, &json!([]))),
+            Self::Empty => PortalState::from_json(&Company::read()?.with_people(0, &[])),
             Self::Users(number) => {
-                let company = Company::read()?;
-                let fields = company.portal.get("lead_user_fields").unwrap_or(&Value::Null);
-                PortalState::from_json(&company.with_people(*number, fields))
+                PortalState::from_json(&Company::read()?.with_people(*number, CRM_PARTS))
             }
             Self::State(state) => PortalState::from_json(state),
         }
@@ -81,16 +93,23 @@ impl Company {
     fn into_state(mut self) -> Value {
         let mut options = std::mem::take(&mut self.options);
         for row in options.iter_mut().filter_map(Value::as_object_mut) {
-            if let Some(index) = row.remove("layout").and_then(|index| index.as_u64()) {
-                row.insert("value".into(), self.layout(index as usize));
-            }
+            let layout = match row.remove("layout") {
+                Some(Value::Number(index)) => {
+                    self.layout(index.as_u64().unwrap_or_default() as usize)
+                }
+                Some(Value::String(name)) => {
+                    self.layouts_of_other_kinds.get(&name).cloned().unwrap_or_default()
+                }
+                _ => continue,
+            };
+            row.insert("value".into(), layout);
         }
         json!({"variant": "current", "portal": self.portal, "options": options})
     }
 
     /// Returns a portal with people from 2 on, in departments of fifty; three in ten have
-    /// customized both cards.
-    fn with_people(&self, number: u32, lead_user_fields: &Value) -> Value {
+    /// customized both cards of leads. Some parts of the portal are those of the company.
+    fn with_people(&self, number: u32, parts: &[&str]) -> Value {
         let first = |list: &str| self.portal.pointer(list).cloned().unwrap_or_default();
         let mut users = vec![first("/users/0")];
         let mut departments = vec![department(1, "Company", None, 1)];
@@ -116,17 +135,23 @@ impl Company {
                 }
             }
         }
-        json!({
-            "portal": {
-                "users": users,
-                "departments": departments,
-                "webhooks": [first("/webhooks/0")],
-                "crm_roles": {},
-                "security_filter": false,
-                "lead_user_fields": lead_user_fields,
-            },
-            "options": options,
-        })
+        let mut portal = json!({
+            "users": users,
+            "departments": departments,
+            "webhooks": [first("/webhooks/0")],
+            "crm_roles": {},
+            "security_filter": false,
+            "crm_types": [],
+            "crm_deal_categories": [],
+            "crm_item_categories": [],
+            "crm_role_rights": {},
+            "next_crm_item_category_id": 1,
+        });
+        if let (Some(portal), Some(company)) = (portal.as_object_mut(), self.portal.as_object()) {
+            let company = company.iter().filter(|(part, _)| parts.contains(&part.as_str()));
+            portal.extend(company.map(|(part, value)| (part.clone(), value.clone())));
+        }
+        json!({ "portal": portal, "options": options })
     }
 }
 
