@@ -122,7 +122,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ("demo", &[example("recard demo", "plan, apply, plan and restore on the emulator")]),
     (
         "emulate",
-        &[example("recard emulate --seed users=600 --ready-file emulator.json", "for tests")],
+        &[
+            example("recard emulate --seed users=600 --ready-file emulator.json", "for tests"),
+            example("recard emulate --tls --tls-ca-out authority.pem", "for clients of HTTPS"),
+        ],
     ),
     ("explain", &[example("recard explain RC0303", "with a wrong and a right example")]),
     ("help", &[example("recard help exit-codes", "the exit codes and their meaning")]),

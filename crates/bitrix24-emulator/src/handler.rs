@@ -171,7 +171,7 @@ fn open(
         return refuse(MethodError::no_method());
     };
     let Some((user, secret)) = &target.webhook else { return refuse(MethodError::no_auth()) };
-    if server.state.environment.https_required == Some(true) {
+    if server.state.environment.https_required == Some(true) && !server.has_tls {
         return refuse(MethodError::https_required());
     }
     let secret = secret.to_ascii_lowercase();

@@ -45,6 +45,7 @@ mod server;
 mod server_state;
 mod state;
 mod time;
+mod tls;
 mod xss_filter;
 
 use std::io;
@@ -65,6 +66,7 @@ pub use option_rows::CardRow;
 pub use seed::Seed;
 pub use server_state::Counters;
 pub use state::{Release, StateError};
+pub use tls::Tls;
 
 use fault_injection::FaultScript;
 use server::{AdminAccess, Endpoint};
@@ -85,6 +87,8 @@ pub struct EmulatorOptions {
     pub limits: Limits,
     /// The duration of each command; zero by default.
     pub command_time: Duration,
+    /// TLS of the portal; none by default. The admin API has none.
+    pub tls: Option<Tls>,
 }
 
 impl Default for EmulatorOptions {
@@ -97,6 +101,7 @@ impl Default for EmulatorOptions {
             release: None,
             limits: Limits::default(),
             command_time: Duration::ZERO,
+            tls: None,
         }
     }
 }
@@ -118,6 +123,8 @@ pub struct Emulator {
     control: SocketAddr,
     stop: watch::Sender<bool>,
     endpoints: Vec<JoinHandle<()>>,
+    has_tls: bool,
+    authority: Option<String>,
 }
 
 impl Emulator {
@@ -134,16 +141,25 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// If an address is not available, or the seed is not the state of a portal.
+    /// If an address is not available, a certificate cannot be used, or the seed is not the state
+    /// of a portal.
     pub async fn start_with(options: EmulatorOptions) -> io::Result<Self> {
-        let EmulatorOptions { listen, control, seed, release, limits, command_time } = options;
+        let EmulatorOptions { listen, control, seed, release, limits, command_time, tls } = options;
         let mut state = seed
             .state()
             .map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem.to_string()))?;
         if let Some(release) = release {
             state.release = release;
         }
-        let portal = EmulatedPortal::new(ServerState::new(state, limits, command_time));
+        let tls = tls.map(|tls| tls.server(listen.ip())).transpose()?;
+        let (acceptor, authority) = match tls {
+            Some(tls) => (Some(tls.acceptor), tls.authority),
+            None => (None, None),
+        };
+        let has_tls = acceptor.is_some();
+        let mut server = ServerState::new(state, limits, command_time);
+        server.has_tls = has_tls;
+        let portal = EmulatedPortal::new(server);
         let (stop, stopped) = watch::channel(false);
         let (rest, control) = (TcpListener::bind(listen).await?, TcpListener::bind(control).await?);
         let addresses = (rest.local_addr()?, control.local_addr()?);
@@ -152,7 +168,7 @@ impl Emulator {
         } else {
             AdminAccess::Anybody
         };
-        let endpoints = [(rest, Endpoint::Rest), (control, Endpoint::Control(access))]
+        let endpoints = [(rest, Endpoint::Rest(acceptor)), (control, Endpoint::Control(access))]
             .into_iter()
             .map(|(listener, endpoint)| {
                 tokio::spawn(server::serve(
@@ -163,12 +179,27 @@ impl Emulator {
                 ))
             })
             .collect();
-        Ok(Self { portal, rest: addresses.0, control: addresses.1, stop, endpoints })
+        Ok(Self {
+            portal,
+            rest: addresses.0,
+            control: addresses.1,
+            stop,
+            endpoints,
+            has_tls,
+            authority,
+        })
     }
 
-    /// Returns the URL in front of webhooks: `http://127.0.0.1:PORT/rest`.
+    /// Returns the URL in front of webhooks: `http://127.0.0.1:PORT/rest`, with TLS `https://…`.
     pub fn rest_url(&self) -> String {
-        format!("http://{}/rest", self.rest)
+        let scheme = if self.has_tls { "https" } else { "http" };
+        format!("{scheme}://{}/rest", self.rest)
+    }
+
+    /// Returns the authority of the certificate that was made at the start, as PEM: a client has to
+    /// trust it.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// Returns the URL of the admin API: `http://127.0.0.1:PORT`.
@@ -262,14 +293,19 @@ impl Emulator {
         self.portal.server().event_log.events().to_vec()
     }
 
-    /// Returns the content of `recard emulate --ready-file`: `rest`, `control` and `webhooks`.
+    /// Returns the content of `recard emulate --ready-file`: `rest`, `control` and `webhooks`, and
+    /// with a certificate that was made at the start its `authority`.
     pub fn ready_document(&self) -> Value {
         let webhooks: Vec<Value> = self
             .webhooks()
             .into_iter()
             .map(|Webhook { user, url }| serde_json::json!({ "user": user, "url": url }))
             .collect();
-        serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks })
+        let mut ready = serde_json::json!({ "rest": self.rest_url(), "control": self.control_url(), "webhooks": webhooks });
+        if let (Some(ready), Some(authority)) = (ready.as_object_mut(), self.authority()) {
+            ready.insert("authority".into(), authority.into());
+        }
+        ready
     }
 
     /// Stops the portal and waits until both addresses are free again.

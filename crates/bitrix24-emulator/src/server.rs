@@ -12,8 +12,10 @@ use hyper::body::{Bytes, Frame, Incoming as IncomingBody};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::admin_api;
 use crate::handler;
@@ -28,9 +30,10 @@ type ResponseBody = BoxBody<Bytes, std::io::Error>;
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Endpoint of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Endpoint {
-    Rest,
+    /// The portal, with TLS or without.
+    Rest(Option<TlsAcceptor>),
     /// The admin API, with its access rule.
     Control(AdminAccess),
 }
@@ -58,25 +61,50 @@ pub(super) async fn serve(
         };
         let Ok((stream, source)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let (portal, mut stop) = (Arc::clone(&portal), stop.clone());
+        let (portal, endpoint, mut stop) = (Arc::clone(&portal), endpoint.clone(), stop.clone());
         tokio::spawn(async move {
-            let service =
-                service_fn(move |request| answer(Arc::clone(&portal), endpoint, source, request));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away, and a requested cut, are not errors here.
+            let connection = async {
+                match endpoint {
+                    Endpoint::Rest(Some(acceptor)) => {
+                        // A client that does not trust the certificate, or speaks no TLS, is gone.
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            connection(stream, portal, None, source).await;
+                        }
+                    }
+                    Endpoint::Rest(None) => connection(stream, portal, None, source).await,
+                    Endpoint::Control(access) => {
+                        connection(stream, portal, Some(access), source).await;
+                    }
+                }
+            };
             tokio::select! {
-                _ = connection => {}
+                () = connection => {}
                 _ = stop.changed() => {}
             }
         });
     }
 }
 
+/// Serves one connection: that of the portal, or with an access rule that of the admin API.
+async fn connection<S>(
+    stream: S,
+    portal: Arc<EmulatedPortal>,
+    access: Option<AdminAccess>,
+    source: SocketAddr,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(move |request| answer(Arc::clone(&portal), access, source, request));
+    // A client that goes away, and a requested cut, are not errors here.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
 async fn answer(
     portal: Arc<EmulatedPortal>,
-    endpoint: Endpoint,
+    access: Option<AdminAccess>,
     source: SocketAddr,
     request: Request<IncomingBody>,
 ) -> Result<Response<ResponseBody>, std::io::Error> {
@@ -86,7 +114,7 @@ async fn answer(
         .await
         .map_err(|problem| std::io::Error::other(problem.to_string()))?
         .to_bytes();
-    if let Endpoint::Control(access) = endpoint {
+    if let Some(access) = access {
         let (status, text) =
             if access == AdminAccess::ThisMachine && admin_api::comes_from_a_page(&head.headers) {
                 (403, r#"{"error":"not for pages in a browser"}"#.to_owned())

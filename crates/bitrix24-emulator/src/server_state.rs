@@ -60,6 +60,8 @@ pub(super) struct ServerState {
     pub(super) first: PortalState,
     /// Webhooks that a fault has expired.
     pub(super) expired: Vec<String>,
+    /// The portal is reached by TLS.
+    pub(super) has_tls: bool,
 }
 
 /// Running portal: its state behind one lock, and the time of its start.
@@ -100,6 +102,7 @@ impl ServerState {
             complaints: Vec::new(),
             event_log: EventLog::default(),
             expired: Vec::new(),
+            has_tls: false,
         }
     }
 

@@ -38,6 +38,18 @@ pub(in crate::cli) struct EmulateArgs {
     /// docs/portal-behaviour.md lists all faults
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(in crate::cli) faults: Option<PathBuf>,
+    /// Serve the portal by TLS, with a certificate of an authority made at the start
+    #[arg(long)]
+    pub(in crate::cli) tls: bool,
+    /// Write the authority of --tls into this file (PEM), for SSL_CERT_FILE and the like
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls", conflicts_with = "tls_cert")]
+    pub(in crate::cli) tls_ca_out: Option<PathBuf>,
+    /// Certificate for TLS, with those between it and its authority (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_key")]
+    pub(in crate::cli) tls_cert: Option<PathBuf>,
+    /// Private key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
+    pub(in crate::cli) tls_key: Option<PathBuf>,
     /// Allow addresses other than loopback: all who reach them can use and control the emulator
     #[arg(long)]
     pub(in crate::cli) allow_remote: bool,

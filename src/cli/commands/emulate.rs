@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use bitrix24_emulator::{Emulator, EmulatorOptions, Limits, Release, Seed};
+use bitrix24_emulator::{Emulator, EmulatorOptions, Limits, Release, Seed, Tls};
 use serde_json::Value;
 
 use crate::cli::args::EmulateArgs;
@@ -45,6 +45,7 @@ pub(in crate::cli) async fn run(
         release,
         limits: limits(&arguments.limits)?,
         command_time: arguments.command_time,
+        tls: tls(arguments)?,
     };
     if let Some(path) = &arguments.ready_file {
         // A process that waits for the file must not find that of an earlier emulator.
@@ -60,6 +61,9 @@ pub(in crate::cli) async fn run(
         emulator
             .set_faults(&read(path)?)
             .map_err(|problem| CliError::general(tr!("{}: {problem}", path.display(), problem)))?;
+    }
+    if let (Some(path), Some(authority)) = (&arguments.tls_ca_out, emulator.authority()) {
+        write_whole(path, authority.as_bytes())?;
     }
     let ready = emulator.ready_document();
     if let Some(path) = &arguments.ready_file {
@@ -84,11 +88,21 @@ fn remove(path: &Path) -> Result<(), CliError> {
     }
 }
 
-fn read(path: &Path) -> Result<Value, CliError> {
-    let bytes = read_whole(path, MAX_STATE_BYTES).map_err(|problem| {
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    read_whole(path, MAX_STATE_BYTES).map_err(|problem| {
         CliError::general(tr!("cannot read {}: {problem}", path.display(), problem))
-    })?;
-    serde_json::from_slice(&bytes).map_err(|problem| {
+    })
+}
+
+fn tls(arguments: &EmulateArgs) -> Result<Option<Tls>, CliError> {
+    match (&arguments.tls_cert, &arguments.tls_key) {
+        (Some(chain), Some(key)) => Ok(Some(Tls::Pem { chain: bytes(chain)?, key: bytes(key)? })),
+        _ => Ok(arguments.tls.then_some(Tls::SelfSigned)),
+    }
+}
+
+fn read(path: &Path) -> Result<Value, CliError> {
+    serde_json::from_slice(&bytes(path)?).map_err(|problem| {
         CliError::general(tr!("{} is not JSON: {problem}", path.display(), problem))
     })
 }

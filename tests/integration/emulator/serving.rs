@@ -1,11 +1,12 @@
 //! `recard emulate` for programs in other languages: a ready file with the addresses, and HTTP.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::env::TestEnv;
+use crate::support::env::{CommandOutput, TestEnv};
 use crate::support::raw::{Answer, host_of, send};
 use crate::support::wire::{Case, lead_cases};
 
@@ -13,7 +14,7 @@ use crate::support::wire::{Case, lead_cases};
 struct Served {
     child: Child,
     ready: Value,
-    _place: TestEnv,
+    place: TestEnv,
 }
 
 impl Drop for Served {
@@ -31,7 +32,7 @@ impl Served {
             env.command(&["emulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
         command.args(["--ready-file", "ready.json"]).args(arguments);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut served = Self { child, ready: Value::Null, _place: env };
+        let mut served = Self { child, ready: Value::Null, place: env };
         // It says a word when it is ready, and by then the file is there.
         let mut said = String::new();
         BufReader::new(served.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
@@ -174,6 +175,65 @@ fn admin_api_refuses_requests_of_web_pages() {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     assert!(line.starts_with("HTTP/1.1 403"), "{line}");
+}
+
+impl Served {
+    /// Looks at the portal by its first webhook; a host takes the place of the address.
+    fn doctor(&self, host: Option<&str>, variables: &[(&str, &Path)]) -> CommandOutput {
+        let mut url = self.ready["webhooks"][0]["url"].as_str().unwrap().to_owned();
+        assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+        if let Some(host) = host {
+            url = url.replace("127.0.0.1", host);
+        }
+        let mut command = self.place.command(&["doctor"]);
+        command.env("RECARD_WEBHOOK_URL", url).envs(variables.iter().copied());
+        CommandOutput::of(command.output().unwrap())
+    }
+}
+
+#[test]
+fn emulate_with_tls_writes_the_authority_that_clients_have_to_trust() {
+    let served = Served::start(&["--tls", "--tls-ca-out", "authority.pem"]);
+    let authority = served.place.at("authority.pem");
+    let text = std::fs::read_to_string(&authority).unwrap();
+    assert!(text.starts_with("-----BEGIN CERTIFICATE-----"), "{text}");
+    assert_eq!(served.ready["authority"], text);
+    for host in [None, Some("localhost")] {
+        let ended = served.doctor(host, &[("SSL_CERT_FILE", &authority)]);
+        assert!(ended.code == 0 && ended.stdout.contains("ok    portal"), "{ended:?}");
+    }
+    let another = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let another = served.place.file("another.pem", &another.cert.pem());
+    let ended = served.doctor(None, &[("SSL_CERT_FILE", &another)]);
+    assert!(ended.code == 1 && ended.stdout.contains("is not trusted"), "{ended:?}");
+    // A portal that refuses plain HTTP is reached by TLS.
+    let (_, mut state) = served.control("GET", "/state", &Value::Null);
+    state["environment"] = json!({"https_required": true});
+    assert_eq!(served.control("PUT", "/state", &state).0, 200);
+    assert_eq!(served.doctor(None, &[("SSL_CERT_FILE", &authority)]).code, 0);
+}
+
+#[test]
+fn emulate_with_a_certificate_from_outside_shows_it() {
+    let env = TestEnv::new();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let chain = env.file("own.pem", &made.cert.pem());
+    let key = env.file("own.key", &made.signing_key.serialize_pem());
+    let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
+    let served = Served::start(&["--tls-cert", chain, "--tls-key", key]);
+    assert_eq!(served.ready["authority"], Value::Null);
+    let ended = served.doctor(None, &[("SSL_CERT_FILE", Path::new(chain))]);
+    assert!(ended.code == 0 && ended.stdout.contains("ok    portal"), "{ended:?}");
+    for (certificate, secret, code, text) in [
+        (chain, chain, 1, "the private key cannot be used"),
+        (key, key, 1, "the certificate with its key cannot be used"),
+        (chain, "none.key", 1, "cannot read none.key"),
+    ] {
+        let ended = env.run(&["emulate", "--tls-cert", certificate, "--tls-key", secret]);
+        assert!(ended.code == code && ended.stderr.contains(text), "{ended:?}");
+    }
+    assert_eq!(env.run(&["emulate", "--tls-cert", chain]).code, 64);
+    assert_eq!(env.run(&["emulate", "--tls-ca-out", "authority.pem"]).code, 64);
 }
 
 #[test]
